@@ -1,0 +1,1 @@
+"""The launcher: makes the nodes of one provider and hands them out."""

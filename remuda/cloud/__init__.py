@@ -1,0 +1,1 @@
+"""Clouds behind a narrow, typed door. The only package that imports openstacksdk."""

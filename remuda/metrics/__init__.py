@@ -1,0 +1,1 @@
+"""Names and sinks of everything that is measured."""

@@ -1,0 +1,175 @@
+"""A node request as it lies in ``/nodepool/requests/<priority>-<sequence>``.
+
+The format is shared with Zuul, Jenkins and Nodepool; docs/znodes.md tells who writes what.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from remuda.model import codec
+from remuda.model.ids import NodeId, RequestId
+
+
+class RequestState(StrEnum):
+    """The four states of a request; other programs refuse any other word."""
+
+    REQUESTED = "requested"  # nobody serves it yet
+    PENDING = "pending"  # one provider has taken it and holds its lock
+    FULFILLED = "fulfilled"  # its nodes are named in it and wait for their user
+    FAILED = "failed"  # nobody can serve it; the requestor is to delete it
+
+
+class RequestEvent(StrEnum):
+    """What may happen to a request."""
+
+    CLAIMED = "claimed"  # a provider starts to make its nodes
+    RELEASED = "released"  # the provider declined or died: others may try
+    LENT = "lent"  # its nodes are ready and allocated to it
+    REFUSED = "refused"  # the last provider declined
+
+
+class IllegalRequestStepError(AssertionError):
+    """Our own bug: code asked for a step that the table does not allow."""
+
+
+_S, _E = RequestState, RequestEvent
+REQUEST_TABLE: Final[Mapping[RequestState, Mapping[RequestEvent, RequestState]]] = {
+    _S.REQUESTED: {
+        _E.CLAIMED: _S.PENDING,
+        _E.LENT: _S.FULFILLED,
+        _E.REFUSED: _S.FAILED,
+        _E.RELEASED: _S.REQUESTED,
+    },
+    _S.PENDING: {
+        _E.LENT: _S.FULFILLED,
+        _E.RELEASED: _S.REQUESTED,
+        _E.REFUSED: _S.FAILED,
+    },
+    _S.FULFILLED: {},
+    _S.FAILED: {},
+}
+
+#: Zuul's client raises KeyError when one of these is absent; null is fine for all but the last
+#: three. Jenkins leaves most of them out.
+REQUIRED_KEYS: Final = (
+    "requestor",
+    "requestor_data",
+    "provider",
+    "relative_priority",
+    "event_id",
+    "node_types",
+    "state",
+    "state_time",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request for machines: all of them or none, from one provider.
+
+    Attributes:
+        id: Name of the znode, ``<three characters of priority>-<sequence>``.
+        labels: Wanted labels in order, with repeats.
+        nodes: Ids of the allocated nodes in the order of *labels*; set when fulfilled.
+        declined_by: Component ids of the pools that will not serve it.
+        reuse: False: ready nodes are not good enough, make new ones.
+        provider: Preferred provider, or None.
+        state_time_s: Last change of state, seconds since the epoch.
+        doc: The whole record as read, for the keys that are not ours.
+    """
+
+    id: RequestId
+    state: RequestState
+    labels: tuple[str, ...]
+    nodes: tuple[NodeId, ...] = ()
+    declined_by: tuple[str, ...] = ()
+    reuse: bool = True
+    requestor: str | None = None
+    provider: str | None = None
+    relative_priority: int = 0
+    state_time_s: float = 0.0
+    created_s: float | None = None
+    tenant: str | None = None
+    event_id: str | None = None
+    doc: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def priority(self) -> str:
+        """The part of the id before the dash; compared as text, lower first."""
+        return self.id.partition("-")[0]
+
+    @property
+    def sequence(self) -> str:
+        """The part of the id after the dash: the order of submission."""
+        return self.id.partition("-")[2]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every key that Zuul's client insists on is present."""
+        return all(key in self.doc for key in REQUIRED_KEYS)
+
+    def after(self, event: RequestEvent, *, now_s: float, **changes: Any) -> "Request":
+        """Return the request one step on; the only way its state changes.
+
+        Raises:
+            IllegalRequestStepError: If the table has no such edge.
+        """
+        try:
+            state = REQUEST_TABLE[self.state][event]
+        except KeyError:
+            raise IllegalRequestStepError(
+                f"request {self.id} is {self.state!s}: no edge {event!s}"
+            ) from None
+        return replace(self, state=state, state_time_s=now_s, **changes)
+
+
+def decode(request_id: RequestId, raw: bytes) -> Request:
+    """Read a request record, tolerant of what real clients leave out.
+
+    Raises:
+        CorruptRecordError: If it is no request at all.
+    """
+    doc = codec.parse(request_id, raw)
+    try:
+        state = RequestState(doc["state"])
+    except (KeyError, ValueError) as exc:
+        raise codec.CorruptRecordError(f"{request_id}: state {doc.get('state')!r}") from exc
+    return Request(
+        id=request_id,
+        state=state,
+        labels=codec.texts(request_id, doc, "node_types"),
+        nodes=tuple(NodeId(node) for node in codec.texts(request_id, doc, "nodes")),
+        declined_by=codec.texts(request_id, doc, "declined_by"),
+        reuse=doc.get("reuse") is not False,
+        requestor=codec.text_or_none(doc, "requestor"),
+        provider=codec.text_or_none(doc, "provider"),
+        relative_priority=int(codec.number(request_id, doc, "relative_priority", 0)),
+        state_time_s=codec.number(request_id, doc, "state_time", 0.0),
+        created_s=codec.number(request_id, doc, "created_time", 0.0) or None,
+        tenant=codec.text_or_none(doc, "tenant_name"),
+        event_id=codec.text_or_none(doc, "event_id"),
+        doc=doc,
+    )
+
+
+def encode(request: Request) -> bytes:
+    """Return the record: every key that was read, ours renewed, the required ones completed.
+
+    ``tenant_name`` is written only if it was there: Zuul overwrites its own tenant with ours.
+    """
+    doc: dict[str, Any] = dict.fromkeys(("requestor_data", "event_id"))
+    doc.update(request.doc)
+    doc.update(
+        node_types=list(request.labels),
+        state=str(request.state),
+        state_time=request.state_time_s,
+        nodes=list(request.nodes),
+        declined_by=list(request.declined_by),
+        reuse=request.reuse,
+        requestor=request.requestor,
+        provider=request.provider,
+        relative_priority=request.relative_priority,
+    )
+    return codec.dump(doc)

@@ -1,0 +1,1 @@
+"""Proving machines over SSH. The only package that imports paramiko."""

@@ -1,0 +1,1 @@
+"""ZooKeeper behind a narrow, typed door. The only package that imports kazoo."""

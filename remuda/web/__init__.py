@@ -1,0 +1,1 @@
+"""The status endpoint of every process."""

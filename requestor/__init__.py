@@ -1,0 +1,1 @@
+"""The requestor: asks for nodes, holds them under locks, gives them back."""
