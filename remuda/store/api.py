@@ -1,0 +1,268 @@
+"""The contract of the store: what the rest of Remuda knows of ZooKeeper.
+
+Two implementations pass the same contract tests: ``remuda.store.zookeeper`` and the in-memory
+fake of the tests.
+
+Every write is a transaction of operations that succeed or fail together, and every write to a
+record that exists names the version that was read. Nothing here blocks for ever.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class StoreError(Exception):
+    """Root of what the store may raise."""
+
+
+class StoreAwayError(StoreError):
+    """No connection: nothing is known of the call's effect. Look again when it is back."""
+
+
+class StoreRefusedError(StoreError):
+    """ZooKeeper will not have us: authentication, ACL, TLS. A human must act."""
+
+
+class RejectedError(StoreError):
+    """A transaction was rejected as a whole; nothing of it happened.
+
+    Attributes:
+        path: The path whose operation failed.
+    """
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+
+
+class StaleWriteError(RejectedError):
+    """The version named is no longer the current one: somebody else wrote."""
+
+
+class ExistsError(RejectedError):
+    """There is such a znode already."""
+
+
+class MissingError(RejectedError):
+    """There is no such znode (or no such parent)."""
+
+
+class NotEmptyError(RejectedError):
+    """The znode to delete has children; for a lock directory: somebody is in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Create a znode; with *sequence* ZooKeeper appends ten digits to the path."""
+
+    path: str
+    data: bytes = b""
+    ephemeral: bool = False
+    sequence: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """Write data if the znode is at *version*; -1 means any, for counters only."""
+
+    path: str
+    data: bytes
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Delete a znode without children if it is at *version*; -1 means any."""
+
+    path: str
+    version: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Require that a znode exists and is at *version*; -1: only that it exists."""
+
+    path: str
+    version: int = -1
+
+
+Op = Create | Set | Delete | Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored(Generic[T]):
+    """A value as read, with what a later write must name.
+
+    Attributes:
+        version: The data version, for compare-and-set.
+        created_s: ctime by ZooKeeper's clock, seconds since the epoch.
+        modified_s: mtime by ZooKeeper's clock, seconds since the epoch.
+        owner: Session id of an ephemeral znode, else 0.
+    """
+
+    path: str
+    value: T
+    version: int
+    created_s: float = 0.0
+    modified_s: float = 0.0
+    owner: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a committed operation left: the real path, and the version after it (-1: gone)."""
+
+    path: str
+    version: int
+
+
+class Session(StrEnum):
+    """The state of our session.
+
+    SUSPENDED: start nothing new. LOST: every ephemeral znode of ours is gone; after it comes
+    CONNECTED again with a new session, and the mirrors are read anew.
+    """
+
+    CONNECTED = "connected"
+    SUSPENDED = "suspended"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """A znode of a mirrored tree has this content now (data None: it is not wanted, see mirror)."""
+
+    path: str
+    stored: Stored[bytes] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dirty:
+    """A znode changed and is being read again: its last known data is old."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A znode of a mirrored tree is gone."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """The mirror of *root* is complete: what was not Put or Gone since Resync is not there.
+
+    Sent after the first load and after every reload that follows a reconnect. During a reload
+    Put is sent for what changed and Gone for what vanished meanwhile.
+    """
+
+    root: str
+
+
+Change = Put | Dirty | Gone | Synced
+
+
+class Mirror(Protocol):
+    """A live copy of a subtree, told as changes; closing it stops them."""
+
+    def close(self) -> None:
+        """Stop watching. No change is sent after this returns."""
+
+
+class Store(Protocol):
+    """One ZooKeeper session.
+
+    Thread-safe. Callbacks come on a thread of the store's, one at a time, and must not block
+    nor call back into blocking methods of the store: put the news into an inbox.
+    """
+
+    @property
+    def session(self) -> Session:
+        """The present state of the session."""
+
+    @property
+    def session_id(self) -> int:
+        """Id of the session, or 0 while there is none. Owner of our ephemeral znodes."""
+
+    def on_session(self, listener: Callable[[Session], None]) -> None:
+        """Call *listener* on every change of the session's state."""
+
+    def read(self, path: str) -> Stored[bytes] | None:
+        """Return a znode, or None if there is none.
+
+        Raises:
+            StoreAwayError: If the answer did not come in time.
+        """
+
+    def read_many(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
+        """Return several znodes, in order, with pipelined requests.
+
+        Raises:
+            StoreAwayError: If an answer did not come in time.
+        """
+
+    def children(self, path: str) -> tuple[str, ...]:
+        """Return the names of the children, sorted; empty if there is no such znode.
+
+        Raises:
+            StoreAwayError: If the answer did not come in time.
+        """
+
+    def commit(self, ops: Sequence[Op]) -> tuple[Done, ...]:
+        """Do all of *ops* or none, and return what each left.
+
+        Missing parents are not created: see :meth:`ensure`.
+
+        Raises:
+            RejectedError: If an operation failed; a subclass says how.
+            StoreAwayError: If we cannot know whether it happened.
+        """
+
+    def commit_later(
+        self, ops: Sequence[Op], done: Callable[[tuple[Done, ...] | StoreError], None]
+    ) -> None:
+        """Like :meth:`commit`, without waiting: *done* gets the result or the error.
+
+        *done* is called exactly once, on the store's callback thread. If a committed Set or
+        Create concerns a mirrored znode, the mirror tells the new content (Put) without reading
+        it again, before *done* is called.
+        """
+
+    def ensure(self, *paths: str) -> None:
+        """Create persistent, empty znodes with all their parents where they are missing."""
+
+    def mirror(
+        self,
+        root: str,
+        sink: Callable[[Change], None],
+        *,
+        wanted: Callable[[str], bool] = lambda _path: True,
+    ) -> Mirror:
+        """Tell every znode below *root* (and root itself), and every change from now on.
+
+        Built on one persistent recursive watch (ZooKeeper 3.6), so that a change costs one
+        notification and, if *wanted*, one read. Survives reconnects and session loss.
+
+        Args:
+            root: Path of an existing or future znode; created if missing.
+            sink: Gets changes, in order, one at a time, on the store's callback thread.
+            wanted: Whether the data of a path is to be read. The existence of the others is
+                told all the same, as Put with stored None (once), and Gone.
+        """
+
+    def read_later(
+        self, path: str, done: Callable[[Stored[bytes] | StoreError | None], None]
+    ) -> None:
+        """Like :meth:`read`, without waiting; for a mirrored path that was not wanted before.
+
+        The result is also told to the mirrors of *path*, as Put, as if it had been wanted.
+        """
+
+    def close(self) -> None:
+        """End the session; its ephemeral znodes go at once."""

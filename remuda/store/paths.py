@@ -1,0 +1,102 @@
+"""Every path in ZooKeeper, in one place; docs/znodes.md describes what lies there.
+
+``/nodepool`` belongs to a format shared with other programs. ``/remuda`` is ours alone.
+"""
+
+from typing import Final
+
+from remuda.model.ids import NodeId, RequestId
+
+REQUESTS: Final = "/nodepool/requests"
+REQUEST_LOCKS: Final = "/nodepool/requests-lock"
+NODES: Final = "/nodepool/nodes"
+POOL_COMPONENTS: Final = "/nodepool/components/pool"
+LAUNCHER_COMPONENTS: Final = "/nodepool/components/launcher"
+
+REMUDA: Final = "/remuda"
+SCHEMA: Final = "/remuda/schema"
+NODE_COUNTER: Final = "/remuda/node-ids"
+PROVIDERS: Final = "/remuda/providers"
+STATUSES: Final = "/remuda/statuses"
+REPLICAS: Final = "/remuda/replicas"
+LOCK_SUFFIX: Final = "lock"
+
+
+def request(request_id: RequestId) -> str:
+    """Return the path of a request."""
+    return f"{REQUESTS}/{request_id}"
+
+
+def request_lock(request_id: RequestId) -> str:
+    """Return the lock directory of a request."""
+    return f"{REQUEST_LOCKS}/{request_id}"
+
+
+def node(node_id: NodeId) -> str:
+    """Return the path of a node."""
+    return f"{NODES}/{node_id}"
+
+
+def node_lock(node_id: NodeId) -> str:
+    """Return the lock directory of a node."""
+    return f"{NODES}/{node_id}/{LOCK_SUFFIX}"
+
+
+def provider(name: str) -> str:
+    """Return the root of what only the launchers of one provider watch."""
+    return f"{PROVIDERS}/{name}"
+
+
+def ledger(name: str) -> str:
+    """Return the znode whose version guards the provider's limits."""
+    return f"{PROVIDERS}/{name}/ledger"
+
+
+def launches(name: str) -> str:
+    """Return the parent of a provider's launch records."""
+    return f"{PROVIDERS}/{name}/launches"
+
+
+def launch(name: str, node_id: NodeId) -> str:
+    """Return the path of one launch record."""
+    return f"{launches(name)}/{node_id}"
+
+
+def claims(name: str) -> str:
+    """Return the parent of a provider's claims on requests."""
+    return f"{PROVIDERS}/{name}/claims"
+
+
+def claim(name: str, request_id: RequestId) -> str:
+    """Return the path of one claim."""
+    return f"{claims(name)}/{request_id}"
+
+
+def replicas(name: str) -> str:
+    """Return the parent of the ephemeral znodes of a provider's launchers."""
+    return f"{REPLICAS}/{name}"
+
+
+def status(name: str) -> str:
+    """Return what a provider tells the others about itself."""
+    return f"{STATUSES}/{name}"
+
+
+def verdicts(name: str) -> str:
+    """Return the parent of a provider's verdicts on waiting requests; launchers do not watch it."""
+    return f"{REMUDA}/verdicts/{name}"
+
+
+def verdict(name: str, request_id: RequestId) -> str:
+    """Return the path of one verdict."""
+    return f"{verdicts(name)}/{request_id}"
+
+
+def failures(name: str) -> str:
+    """Return the parent of the evidence of failed launches; launchers do not watch it."""
+    return f"{REMUDA}/failures/{name}"
+
+
+def failure(name: str, node_id: NodeId) -> str:
+    """Return the path of the evidence of one failed launch."""
+    return f"{failures(name)}/{node_id}"
