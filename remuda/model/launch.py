@@ -1,0 +1,133 @@
+"""The launch record: what *we* must know of a node, and what must survive every crash.
+
+It lies in ``/remuda/providers/<provider>/launches/<node id>``; it is created and removed in the
+same transaction as the node's own record, and it is written before the cloud is asked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from remuda.model import codec
+from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
+
+SCHEMA: Final = 1
+
+
+class Step(StrEnum):
+    """How far a launch has come; finer than the state on the wire."""
+
+    PLANNED = "planned"  # the cloud may have been asked: the listing decides
+    BOOTING = "booting"  # the cloud knows it; not active yet, or no address yet
+    PROVING = "proving"  # active; login, setup and checks are under way
+    DONE = "done"  # was ready; whatever the wire says is the truth now
+    CONDEMNED = "condemned"  # to be deleted until the cloud no longer shows it
+
+
+class StepEvent(StrEnum):
+    """What moves a launch on."""
+
+    CREATED = "created"  # the cloud returned an id, or the listing shows our tag
+    ACTIVE = "active"  # the cloud runs it and it has an address
+    PROVEN = "proven"  # every check passed
+    CONDEMNED = "condemned"  # failure, age, release, operator
+
+
+class IllegalLaunchStepError(AssertionError):
+    """Our own bug: code asked for a step that the table does not allow."""
+
+
+_S, _E = Step, StepEvent
+STEP_TABLE: Final[Mapping[Step, Mapping[StepEvent, Step]]] = {
+    _S.PLANNED: {_E.CREATED: _S.BOOTING, _E.ACTIVE: _S.PROVING, _E.CONDEMNED: _S.CONDEMNED},
+    _S.BOOTING: {_E.ACTIVE: _S.PROVING, _E.CONDEMNED: _S.CONDEMNED},
+    _S.PROVING: {_E.PROVEN: _S.DONE, _E.CONDEMNED: _S.CONDEMNED},
+    _S.DONE: {_E.CONDEMNED: _S.CONDEMNED},
+    _S.CONDEMNED: {_E.CONDEMNED: _S.CONDEMNED},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One launch, from the intent to the grave.
+
+    Attributes:
+        owner: The replica that works on it.
+        for_request: Made for this request alone (``reuse: false``), or None.
+        host_key: Public host key that we gave to the machine, or None (scan).
+        planned_s: Wall clock of the intent; every deadline counts from here.
+        asked_by_s: Until then a create call of a dead owner may still reach the cloud.
+        cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
+        why: Why it was condemned.
+    """
+
+    id: NodeId
+    pool: str
+    label: str
+    step: Step
+    owner: ReplicaId
+    planned_s: float
+    asked_by_s: float
+    cores: int = 0
+    ram_mib: int = 0
+    volume_gib: int = 0
+    az: str | None = None
+    for_request: RequestId | None = None
+    server: ServerId | None = None
+    host_key: str | None = None
+    image: str | None = None
+    why: str | None = None
+
+    def after(self, event: StepEvent, **changes: Any) -> "Launch":
+        """Return the launch one step on; the only way its step changes.
+
+        Raises:
+            IllegalLaunchStepError: If the table has no such edge.
+        """
+        try:
+            step = STEP_TABLE[self.step][event]
+        except KeyError:
+            raise IllegalLaunchStepError(
+                f"launch {self.id} is {self.step!s}: no edge {event!s}"
+            ) from None
+        return replace(self, step=step, **changes)
+
+
+def encode(launch: Launch) -> bytes:
+    """Serialise all but the id, which is the znode's name."""
+    doc = {key: value for key, value in asdict(launch).items() if value is not None}
+    del doc["id"]
+    return codec.dump({"schema": SCHEMA, **doc})
+
+
+def decode(node_id: NodeId, raw: bytes) -> Launch:
+    """Rebuild a launch; the pair of :func:`encode`.
+
+    Raises:
+        CorruptRecordError: If *raw* is not a launch of a schema we know.
+    """
+    doc = codec.parse(node_id, raw)
+    try:
+        if doc["schema"] != SCHEMA:
+            raise codec.CorruptRecordError(f"{node_id}: schema {doc['schema']!r}, not {SCHEMA}")
+        return Launch(
+            id=node_id,
+            pool=str(doc["pool"]),
+            label=str(doc["label"]),
+            step=Step(doc["step"]),
+            owner=ReplicaId(doc["owner"]),
+            planned_s=float(doc["planned_s"]),
+            asked_by_s=float(doc["asked_by_s"]),
+            cores=int(doc.get("cores", 0)),
+            ram_mib=int(doc.get("ram_mib", 0)),
+            volume_gib=int(doc.get("volume_gib", 0)),
+            az=doc.get("az"),
+            for_request=doc.get("for_request"),
+            server=doc.get("server"),
+            host_key=doc.get("host_key"),
+            image=doc.get("image"),
+            why=doc.get("why"),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise codec.CorruptRecordError(f"{node_id}: {exc!r}") from exc
