@@ -1,0 +1,303 @@
+"""A real, standalone ZooKeeper server as a child process: for `remuda dev`, the demo and tests.
+
+Never for production: one server, loopback only. Needs Java and Debian's ``zookeeper`` package.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from types import TracebackType
+from typing import Final, Self
+
+from remuda.store.api import StoreError
+
+_HOST: Final = "127.0.0.1"
+_JARS: Final = Path("/usr/share/java")
+_MAIN: Final = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+# Debian's zookeeper.jar names its needs in its manifest, but not these, which the Netty
+# connection factory (TLS) needs: without them it silently drops every connection.
+_NETTY_JARS: Final = ("netty-all", "netty-codec", "netty-resolver", "metrics-core", "snappy-java")
+_LOG4J_JARS: Final = ("slf4j-log4j12", "log4j-1.2")
+_PR_SET_PDEATHSIG: Final = 1
+_PORT_TRIES_MAX: Final = 5
+_ASK_TIMEOUT_S: Final = 1.0
+
+_LOG4J: Final = """\
+log4j.rootLogger=WARN, FILE
+log4j.appender.FILE=org.apache.log4j.FileAppender
+log4j.appender.FILE.File={log}
+log4j.appender.FILE.layout=org.apache.log4j.PatternLayout
+log4j.appender.FILE.layout.ConversionPattern=%d{{ISO8601}} %-5p %c{{1}} - %m%n
+"""
+
+
+class EmbeddedServerError(StoreError):
+    """The embedded server cannot run here; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTls:
+    """What the server needs to speak TLS and to require certificates of its clients.
+
+    Attributes:
+        key_and_cert: PEM file with the server's private key and its certificate.
+        ca: PEM file with the authorities that sign the clients' certificates.
+    """
+
+    key_and_cert: Path
+    ca: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How to run the server.
+
+    Attributes:
+        folder: Where data, configuration and log go; survives a restart.
+        port: Port for plaintext; 0 picks a free one.
+        tls: If given, a second port speaks TLS.
+        tick_ms: ZooKeeper's unit of time; sessions are checked once per tick.
+        session_s_min: Shortest session a client may ask for.
+        session_s_max: Longest session a client may ask for.
+        heap_mib: Limit of Java's heap.
+        start_s_max: How long to wait for the server to answer.
+        fsync: Whether a write waits for the disk; tests and demos need not.
+    """
+
+    folder: Path
+    port: int = 0
+    tls: ServerTls | None = None
+    tick_ms: int = 500
+    session_s_min: float = 1.0
+    session_s_max: float = 300.0
+    heap_mib: int = 256
+    start_s_max: float = 30.0
+    fsync: bool = False
+
+
+class EmbeddedServer:
+    """One server process; a context manager that starts and stops it.
+
+    Attributes:
+        port: The plaintext port, chosen at construction, kept across restarts.
+        tls_port: The TLS port, or 0.
+    """
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = options.port or _free_port()
+        self.tls_port = _free_port() if options.tls else 0
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Return what a client connects to, in plaintext."""
+        return (f"{_HOST}:{self.port}",)
+
+    @property
+    def tls_hosts(self) -> tuple[str, ...]:
+        """Return what a client connects to with TLS."""
+        return (f"{_HOST}:{self.tls_port}",)
+
+    @property
+    def pid(self) -> int:
+        """Return the process id of the running server, or 0."""
+        return self._process.pid if self._process else 0
+
+    def start(self) -> Self:
+        """Start the server and wait until it answers.
+
+        Raises:
+            EmbeddedServerError: If Java or ZooKeeper are missing, or it does not come up.
+        """
+        command = self._command()
+        for attempt in range(1, _PORT_TRIES_MAX + 1):
+            self._spawn(command)
+            try:
+                self._await_answer()
+            except _DiedError as died:
+                # A free port can be taken by somebody else before Java binds it.
+                if self._options.port or attempt == _PORT_TRIES_MAX:
+                    raise EmbeddedServerError(str(died)) from died
+                self.port = _free_port()
+            else:
+                return self
+        raise AssertionError("unreachable")
+
+    def stop(self, *, grace_s: float = 3.0) -> None:
+        """End the server: SIGTERM, and SIGKILL after *grace_s*. Does nothing if not running."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would; :meth:`start` starts it again."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def ask(self, word: str) -> str:
+        """Return the answer to a four-letter word (ruok, mntr, srvr), empty if there is none."""
+        return _ask(self.port, word)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _command(self) -> list[str]:
+        java = which("java")
+        if java is None:
+            raise EmbeddedServerError(
+                "java is missing: apt-get install default-jre-headless zookeeper"
+            )
+        names = ["zookeeper", *_LOG4J_JARS, *(_NETTY_JARS if self._options.tls else ())]
+        jars = [_JARS / f"{name}.jar" for name in names]
+        missing = [jar.name for jar in jars if not jar.exists()]
+        if missing:
+            raise EmbeddedServerError(f"{', '.join(missing)} missing: apt-get install zookeeper")
+        folder = self._options.folder
+        # A small heap and the serial collector: the machine is there for others.
+        return [
+            java,
+            f"-Xmx{self._options.heap_mib}m",
+            "-XX:+UseSerialGC",
+            "-Dzookeeper.admin.enableServer=false",
+            f"-Dlog4j.configuration=file:{folder / 'log4j.properties'}",
+            f"-Dzookeeper.forceSync={'yes' if self._options.fsync else 'no'}",
+            "-cp",
+            ":".join([str(folder), *map(str, jars)]),
+            _MAIN,
+            str(folder / "zoo.cfg"),
+        ]
+
+    def _spawn(self, command: list[str]) -> None:
+        folder = self._options.folder
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        (folder / "zoo.cfg").write_text(self._config(), encoding="utf-8")
+        log4j = _LOG4J.format(log=folder / "zookeeper.log")
+        (folder / "log4j.properties").write_text(log4j, encoding="utf-8")
+        with (folder / "output.log").open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one prctl call, no locks taken
+            )
+
+    def _config(self) -> str:
+        options = self._options
+        lines = [
+            f"dataDir={options.folder / 'data'}",
+            f"clientPortAddress={_HOST}",
+            f"clientPort={self.port}",
+            f"tickTime={options.tick_ms}",
+            f"minSessionTimeout={round(options.session_s_min * 1000)}",
+            f"maxSessionTimeout={round(options.session_s_max * 1000)}",
+            "maxClientCnxns=0",
+            "4lw.commands.whitelist=ruok,srvr,mntr",
+            "autopurge.snapRetainCount=3",
+            "autopurge.purgeInterval=1",
+            "preAllocSize=1024",
+        ]
+        if options.tls:
+            lines += [
+                "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+                f"secureClientPort={self.tls_port}",
+                f"secureClientPortAddress={_HOST}",
+                f"ssl.keyStore.location={options.tls.key_and_cert}",
+                "ssl.keyStore.type=PEM",
+                f"ssl.trustStore.location={options.tls.ca}",
+                "ssl.trustStore.type=PEM",
+                "ssl.clientAuth=need",
+            ]
+        return "\n".join(lines) + "\n"
+
+    def _await_answer(self) -> None:
+        process = self._process
+        assert process is not None  # noqa: S101 - just spawned
+        deadline_s = time.monotonic() + self._options.start_s_max
+        # The child's end wakes us at once; otherwise we ask again every 50 ms.
+        child = os.pidfd_open(process.pid)
+        try:
+            while not _ask(self.port, "ruok").startswith("imok"):
+                if select.select([child], [], [], 0.05)[0]:
+                    self._process = None
+                    process.wait()
+                    raise _DiedError(f"the embedded ZooKeeper ended at once: {self._last_words()}")
+                if time.monotonic() > deadline_s:
+                    self.kill()
+                    raise EmbeddedServerError(
+                        f"the embedded ZooKeeper does not answer after "
+                        f"{self._options.start_s_max:g} s: {self._last_words()}"
+                    )
+        finally:
+            os.close(child)
+
+    def _last_words(self) -> str:
+        """Return the last line that the server wrote."""
+        lines = [
+            line
+            for name in ("output.log", "zookeeper.log")
+            if (path := self._options.folder / name).exists()
+            for line in path.read_text(errors="replace").splitlines()
+        ]
+        return lines[-1].strip() if lines else "it wrote nothing"
+
+
+class _DiedError(Exception):
+    """The server process ended while we waited for it."""
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind((_HOST, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def _ask(port: int, word: str) -> str:
+    try:
+        with socket.create_connection((_HOST, port), _ASK_TIMEOUT_S) as sock:
+            sock.sendall(word.encode())
+            return b"".join(iter(lambda: sock.recv(65536), b"")).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _die_with_parent() -> Callable[[], None]:
+    """Return what the child does before exec: ask for SIGKILL when its parent thread ends.
+
+    prctl(2): the signal comes when the *thread* that forked ends, so start the server from a
+    thread that lives as long as the program.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: no import in the child
+
+    def arrange() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return arrange
