@@ -1,0 +1,167 @@
+"""What all parts of the configuration are made of: sections, names, units, marks.
+
+A *mark* is metadata of a key that says something pydantic has no word for. The loader, the JSON
+Schema and the reference read the marks through ``remuda.config.shape``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from remuda.config.units import (
+    DURATION_PATTERN,
+    SIZE_PATTERN,
+    WrongValueError,
+    parse_duration,
+    parse_size,
+)
+
+#: Label, provider and pool names appear in znode names, metric names and server metadata.
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+#: What Nova takes as a metadata key or value.
+METADATA_LENGTH_MAX: Final = 255
+
+
+class Unit(StrEnum):
+    """Mark: how the number of this key is written."""
+
+    DURATION = "duration"
+    SIZE = "size"
+
+
+class AsWritten:
+    """Mark: free text, where ``${NAME}`` belongs to a shell and not to us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFile:
+    """Mark: the value names a file of this host, relative to the configuration's folder.
+
+    Attributes:
+        fills: Key of the same section that gets the file's text; None if it is not read.
+        bytes_max: Largest file that is read, bytes.
+        secret: Others than its owner should not be able to read it.
+    """
+
+    fills: str | None = None
+    bytes_max: int = 0
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How many of some keys a section must have.
+
+    Attributes:
+        least: At least so many.
+        most: At most so many; None: any number.
+    """
+
+    keys: tuple[str, ...]
+    least: int = 1
+    most: int | None = 1
+
+
+def dashed(name: str) -> str:
+    """Return the key in the file of the attribute *name*."""
+    return name.replace("_", "-")
+
+
+def _choices_schema(schema: dict[str, Any], section: type["Section"]) -> None:
+    rules = [rule for choice in section.choices for rule in _rules(choice)]
+    if rules:
+        schema["allOf"] = rules
+
+
+def _rules(choice: Choice) -> list[dict[str, object]]:
+    each: list[dict[str, object]] = [{"required": [key]} for key in choice.keys]
+    if choice.most is None:
+        return [{"anyOf": each}]
+    if choice.least:
+        return [{"oneOf": each}]
+    return [{"not": {"required": list(choice.keys)}}]
+
+
+class Section(BaseModel):
+    """A mapping of the file; unknown keys are errors.
+
+    Class attributes:
+        choices: Rules over several keys; the loader checks them in the file, before the text of
+            files is filled in.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=dashed,
+        validate_by_name=True,
+        validate_by_alias=True,
+        json_schema_extra=_choices_schema,
+    )
+    choices: ClassVar[tuple[Choice, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_all_defaults(cls, value: object) -> object:
+        """Take ``small:`` with nothing behind it for a section that changes no default."""
+        return {} if value is None else value
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool):  # pydantic would take yes for 1
+        raise WrongValueError("is not a whole number", hint="write digits only")
+    return value
+
+
+def _plain_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise WrongValueError("is not a number", hint="write for example 10 or 0.5")
+    return value
+
+
+def _metadata(values: Mapping[str, str]) -> Mapping[str, str]:
+    for key, value in values.items():
+        if max(len(key), len(value)) > METADATA_LENGTH_MAX:
+            raise WrongValueError(
+                f"has a name or value of over {METADATA_LENGTH_MAX} characters, at {key[:40]!r}",
+                hint="Nova takes no longer ones",
+            )
+    return values
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Unit.DURATION,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": DURATION_PATTERN},
+            ]
+        }
+    ),
+]
+SizeMib = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    Unit.SIZE,
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": SIZE_PATTERN}]}
+    ),
+]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Number = Annotated[float, BeforeValidator(_plain_number)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Metadata = Annotated[dict[str, str], AfterValidator(_metadata)]

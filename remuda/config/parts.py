@@ -1,0 +1,193 @@
+"""The small sections: ZooKeeper, scripts, checks, and how an image or a flavor is found."""
+
+import hashlib
+import re
+from typing import Annotated, ClassVar, Final
+
+from pydantic import AfterValidator, Field
+
+from remuda.config.base import (
+    AsWritten,
+    Choice,
+    Duration,
+    HostFile,
+    Section,
+    SizeMib,
+    Whole,
+)
+from remuda.config.units import WrongValueError
+
+#: A script travels over SSH to every node; more than this is data and belongs into the image.
+SCRIPT_BYTES_MAX: Final = 256 * 1024
+
+_PORT_MAX: Final = 65535
+_HOST_PORT: Final = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", re.ASCII)
+
+
+def _host_port(value: str) -> str:
+    match = _HOST_PORT.fullmatch(value)
+    if match is None or not 1 <= int(match.group(1)) <= _PORT_MAX:
+        raise WrongValueError(
+            "is not host:port", hint="write for example zk1.example.org:2181 or [2001:db8::1]:2181"
+        )
+    return value
+
+
+def _regular_expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        where = "" if error.pos is None else f" at character {error.pos + 1}"
+        raise WrongValueError(
+            f"is not a regular expression: {error.msg}{where}",
+            hint=r"a plain dot, bracket or star is written \. \[ \*",
+        ) from None
+    return value
+
+
+HostPort = Annotated[str, AfterValidator(_host_port)]
+Pattern = Annotated[str, AfterValidator(_regular_expression)]
+
+
+class Tls(Section):
+    """Client certificate for ZooKeeper; all three are PEM files."""
+
+    cert: Annotated[str, HostFile()] = Field(description="Client certificate file.")
+    key: Annotated[str, HostFile(secret=True)] = Field(description="Its private key file.")
+    ca: Annotated[str, HostFile()] = Field(
+        description="Certificates of the authorities that sign the servers'."
+    )
+
+
+class Zookeeper(Section):
+    """Where ZooKeeper is."""
+
+    hosts: tuple[HostPort, ...] = Field(
+        default=("127.0.0.1:2181",), min_length=1, description="Servers, as host:port."
+    )
+    chroot: str | None = Field(
+        default=None,
+        pattern=r"^(/[^/\s]+)+$",
+        description="Path below which all of ours lies, e.g. /ci.",
+    )
+    tls: Tls | None = Field(default=None, description="Turns on TLS with a client certificate.")
+    session_timeout: Duration = Field(
+        default=10.0,
+        ge=2,
+        le=300,
+        description="After this long without contact our leases are gone and others take over.",
+    )
+
+
+class ScriptFrom(Section):
+    """A script from a file or written in place.
+
+    The loader puts the file's text into ``inline``, so that a value carries its script whichever
+    way it was given, and differs when the file has changed.
+    """
+
+    choices: ClassVar[tuple[Choice, ...]] = (Choice(("file", "inline")),)
+
+    file: Annotated[str | None, HostFile(fills="inline", bytes_max=SCRIPT_BYTES_MAX)] = Field(
+        default=None, description="File, relative to the configuration."
+    )
+    inline: Annotated[str | None, AsWritten()] = Field(
+        default=None, description="The script itself."
+    )
+    timeout: Duration = Field(default=300.0, gt=0, le=6 * 3600, description="Killed after this.")
+    as_root: bool = Field(default=False, description="Run with sudo unless logged in as root.")
+
+    @property
+    def text(self) -> str:
+        """The script, whichever way it was given.
+
+        Raises:
+            ValueError: If the value was made by hand with a file only: just the loader reads files.
+        """
+        if self.inline is None:
+            raise ValueError(f"the script {self.file} was never read")
+        return self.inline
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text, in hexadecimal; raises what ``text`` raises."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class DiskCheck(Section):
+    """Free space on a file system of the machine."""
+
+    path: str = Field(default="/", description="Where to look.")
+    free: SizeMib = Field(default=1024, ge=1, description="At least this much must be free.")
+
+
+class DnsCheck(Section):
+    """A name must resolve on the machine."""
+
+    name: str = Field(min_length=1, description="Host name to resolve.")
+
+
+class NetworkCheck(Section):
+    """A TCP connection must be possible from the machine."""
+
+    host: str = Field(min_length=1, description="Host name or address to connect to.")
+    port: Whole = Field(default=443, ge=1, le=65535, description="TCP port.")
+
+
+class ClockCheck(Section):
+    """The machine's clock must agree with the launcher's."""
+
+    skew: Duration = Field(default=30.0, gt=0, description="Largest difference allowed.")
+
+
+class CheckFrom(Section):
+    """One check: exactly one of the kinds."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (Choice(("disk", "dns", "network", "clock", "script")),)
+
+    name: str | None = Field(default=None, description="For messages; else made from the kind.")
+    disk: DiskCheck | None = Field(default=None, description="Free disk space.")
+    dns: DnsCheck | None = Field(default=None, description="A name resolves.")
+    network: NetworkCheck | None = Field(default=None, description="A TCP connection works.")
+    clock: ClockCheck | None = Field(default=None, description="The clock is right.")
+    script: ScriptFrom | None = Field(default=None, description="Exit code 0 means it passed.")
+    timeout: Duration = Field(default=30.0, gt=0, le=3600, description="Fails after this.")
+
+
+class ImageFrom(Section):
+    """Which image: one of id, name, or the newest that matches."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (
+        Choice(("id", "name", "match")),
+        Choice(("id", "properties"), least=0),
+    )
+
+    id: str | None = Field(default=None, min_length=1, description="Image id.")
+    name: str | None = Field(
+        default=None, min_length=1, description="Exact name; of several the newest."
+    )
+    match: Pattern | None = Field(
+        default=None, description="Regular expression for the whole name; the newest match wins."
+    )
+    properties: dict[str, str] = Field(
+        default_factory=dict, description="Beside name or match: properties that must be equal."
+    )
+
+
+class FlavorFrom(Section):
+    """Which flavor: by name, or the smallest with at least these."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (Choice(("name", "ram", "cores", "disk"), most=None),)
+
+    name: str | None = Field(
+        default=None, min_length=1, description="Flavor name; with minimums: a part of the name."
+    )
+    ram: SizeMib = Field(default=0, ge=0, description="At least this much memory.")
+    cores: Whole = Field(default=0, ge=0, description="At least so many cores.")
+    disk: SizeMib = Field(default=0, ge=0, description="At least this much disk.")
+
+
+class Volume(Section):
+    """Boot from a volume that is deleted with the server."""
+
+    size: SizeMib = Field(default=50 * 1024, ge=1024, description="Size of the volume.")
