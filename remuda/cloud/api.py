@@ -16,8 +16,14 @@ class CloudError(Exception):
     """Root of what a cloud call may raise; the subclass *is* the reaction."""
 
 
+class CloudConfigError(CloudError):
+    """clouds.yaml, or what it says, is wrong: only this provider suffers, until a human acts."""
+
+
 class TryLaterError(CloudError):
-    """Throttled or briefly broken and surely without effect: same call again, later.
+    """Throttled or briefly broken: the same call again, later.
+
+    After ``create_server`` it also means that surely nothing was made.
 
     Attributes:
         retry_after_s: Seconds that the cloud asked us to wait, or a default.
@@ -56,6 +62,7 @@ class ServerStatus(StrEnum):
     ERROR = "error"
     STOPPED = "stopped"  # SHUTOFF, SUSPENDED, PAUSED …: it runs no more, though it should
     DELETING = "deleting"
+    UNKNOWN = "unknown"  # the cloud itself does not know: change nothing, look again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,9 @@ class Server:
 
     Attributes:
         tags: The metadata we put on it at creation (see ``remuda.model.tags``), and others'.
+        public_ipv4: The address to connect to (``remuda.cloud.addresses`` has the rule), even
+            if it is not public in the internet's sense; None until the server has an IPv4.
+        private_ipv4: An address of the inside; the same as *public_ipv4* if there is no other.
         fault: Nova's message when status is ERROR.
         created_s: By the cloud's clock, seconds since the epoch.
     """
@@ -90,6 +100,8 @@ class ImageWanted:
     Attributes:
         pattern: Regular expression that must match the whole name.
         properties: Image properties that must be equal.
+
+    What is given besides an id must all be true of the image; an id needs no more.
     """
 
     id: str | None = None
@@ -112,7 +124,8 @@ class Image:
 class FlavorWanted:
     """Which flavor: by name, or the smallest with at least these.
 
-    *name* together with minimums: smallest of those whose name contains it.
+    *name* together with minimums: smallest of those whose name contains it. *name* alone may
+    also be a flavor's id.
     """
 
     name: str | None = None
@@ -170,14 +183,41 @@ class ServerOrder:
     timeout_s: float = 60.0
 
 
+class LeftoverKind(StrEnum):
+    """What a cloud keeps although no server needs it."""
+
+    PORT = "port"
+    FLOATING_IP = "floating ip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """A thing that seems to be nobody's: look twice before deleting it.
+
+    Attributes:
+        server: The server it was made for; who still has a server of that id must keep it.
+        revision: Counts the thing's changes, if the cloud does; lets a deletion fail safely.
+    """
+
+    id: str
+    kind: LeftoverKind
+    server: ServerId | None = None
+    address: str | None = None
+    revision: int | None = None
+
+
 class Cloud(Protocol):
     """One region of one account.
 
-    Every method may raise TryLaterError, UnauthorizedError or CloudError besides what it names.
+    Every method may raise TryLaterError, UnauthorizedError, CloudConfigError or CloudError
+    besides what it names.
     """
 
     def list_servers(self) -> tuple[Server, ...]:
-        """Return all servers of the account, ours and others', with one paged call."""
+        """Return all servers of the account, ours and others', with one paged call.
+
+        Either the whole listing, or an error: never the part that could be read.
+        """
 
     def create_server(self, order: ServerOrder) -> ServerId:
         """Ask for a server and return its id at once, without waiting for it.
@@ -192,7 +232,7 @@ class Cloud(Protocol):
         """Ask for deletion; no error if it is gone already. Repeat until the listing agrees."""
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
-        """Return the end of the console output; empty if the cloud has none."""
+        """Return the end of the console output; empty if the cloud, or the server, has none."""
 
     def quota(self) -> Quota:
         """Return the account's limits and use."""
@@ -215,14 +255,26 @@ class Cloud(Protocol):
         """Return the names of the zones that take servers."""
 
     def add_floating_ip(self, server: ServerId) -> str:
-        """Give the server a floating IP and return it; idempotent.
+        """Give the server a floating IP and return it; idempotent, so repeat it when in doubt.
 
         Raises:
             NoRoomError: If there is none left.
+            TryLaterError: Also when the server has no port yet.
+            BadOrderError: If no external network can be reached from the server's.
         """
 
     def remove_floating_ips(self, server: ServerId) -> None:
         """Release the floating IPs that we gave the server; no error if there are none."""
 
+    def list_leftovers(self) -> tuple[Leftover, ...]:
+        """Return ports that are down and were made for a server, and our idle floating IPs.
+
+        Ports carry no mark of ours (Nova makes them): it is the caller who knows that
+        ``Leftover.server`` was one of ours and is gone.
+        """
+
+    def delete_leftover(self, leftover: Leftover) -> None:
+        """Delete it, unless it has changed since it was listed; no error if it is gone."""
+
     def close(self) -> None:
-        """Drop connections."""
+        """Drop connections; calls that wait for their turn end with TryLaterError."""

@@ -1,0 +1,217 @@
+"""An account in a cloud: clouds.yaml, the token that all threads share, and the endpoints."""
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+from keystoneauth1 import exceptions as ksa
+from keystoneauth1.session import Session, TCPKeepAliveAdapter
+from openstack import exceptions as sdk
+from openstack.config import OpenStackConfig
+from openstack.config.cloud_region import CloudRegion
+
+from remuda.cloud import errors
+from remuda.cloud.api import (
+    BadOrderError,
+    CloudConfigError,
+    CloudError,
+    GoneError,
+    UnauthorizedError,
+)
+from remuda.cloud.errors import Effect
+from remuda.runtime.clock import Clock
+
+#: Kept connections per host; more threads than this at once open short-lived ones.
+CONNECTIONS_MAX: Final = 32
+#: Keystone locks accounts after a few wrong passwords; a refusal is repeated to callers from
+#: memory for this long instead of asked for again.
+REFUSAL_PAUSE_S: Final = 10.0
+
+#: The catalog may name a service's root; the rest of the path is always the same, so we need
+#: not ask the service (version discovery would cost a call per process and service).
+_VERSION_PATHS: Final[Mapping[str, str]] = {"compute": "v2.1", "image": "v2", "network": "v2.0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """Which account.
+
+    Attributes:
+        cloud: Name in clouds.yaml.
+        clouds_file: That file, and no other and no environment variable; None: where the
+            OpenStack client looks (``OS_CLIENT_CONFIG_FILE``, the working directory, …).
+        api_timeout_s: Of the calls to Keystone.
+    """
+
+    cloud: str
+    region: str | None = None
+    clouds_file: str | None = None
+    api_timeout_s: float = 60.0
+
+
+def load_region(settings: AccountSettings) -> CloudRegion:
+    """Read clouds.yaml.
+
+    Raises:
+        CloudConfigError: One sentence that says what to correct.
+    """
+    where = settings.clouds_file or "clouds.yaml"
+    if settings.clouds_file:
+        _check_file(Path(settings.clouds_file))
+    try:
+        config = _open_config(settings.clouds_file)
+        return config.get_one(
+            cloud=settings.cloud,
+            region_name=settings.region,
+            api_timeout=settings.api_timeout_s,
+        )
+    except (sdk.ConfigException, ksa.ClientException) as exc:
+        raise CloudConfigError(f"{where}: cloud {settings.cloud!r}: {exc}") from exc
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        # The SDK does not check shapes: a list where it expects a mapping ends in one of these.
+        raise CloudConfigError(
+            f"{where}: cloud {settings.cloud!r} is not written as it must be: {exc!r}"
+        ) from exc
+
+
+def _open_config(clouds_file: str | None) -> OpenStackConfig:
+    if clouds_file is None:
+        return OpenStackConfig(app_name="remuda")
+    # load_envvars: otherwise OS_CLIENT_CONFIG_FILE silently replaces the file we were told.
+    folder = Path(clouds_file).parent
+    return OpenStackConfig(
+        config_files=[clouds_file],
+        secure_files=[str(folder / "secure.yaml")],
+        vendor_files=[str(folder / "clouds-public.yaml")],
+        load_envvars=False,
+        app_name="remuda",
+    )
+
+
+def _check_file(path: Path) -> None:
+    # The SDK skips files that it cannot read or parse and then misses the cloud.
+    try:
+        doc = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise CloudConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise CloudConfigError(f"{path}: is not YAML: {exc}") from exc
+    if not isinstance(doc, dict) or not isinstance(doc.get("clouds"), dict):
+        raise CloudConfigError(f"{path}: has no mapping 'clouds'")
+
+
+class Account:
+    """One token for all threads, renewed by whoever first notices that it is refused.
+
+    keystoneauth1 re-authenticates by itself, but not safely in several threads (5.18:
+    ``invalidate`` in one thread between the lines of ``get_access`` in another ends in an
+    AssertionError or a false 401), so tokens are fetched under a lock of ours and put on the
+    requests by :class:`remuda.cloud.wire.Wire`.
+    """
+
+    def __init__(self, settings: AccountSettings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._region = load_region(settings)
+        self._lock = threading.Lock()
+        self._endpoints: dict[str, str] = {}
+        self._refusal: tuple[float, UnauthorizedError] | None = None
+        try:
+            self.session: Session = self._region.get_session()
+        except (sdk.ConfigException, ksa.ClientException) as exc:
+            raise errors.of_exception(exc, Effect.READ, now_s=clock.now_s()) from exc
+        for scheme in ("http://", "https://"):
+            self.session.session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=CONNECTIONS_MAX))
+
+    @property
+    def external_networks(self) -> tuple[str, ...]:
+        """Networks that clouds.yaml calls external (``routes_externally: true``)."""
+        return tuple(self._region.get_external_ipv4_networks())
+
+    def token(self, *, stale: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """Return the headers that authenticate a call.
+
+        Args:
+            stale: Headers that the cloud has just refused; if they are still the current ones,
+                a new token is fetched.
+
+        Raises:
+            UnauthorizedError: The credentials are refused.
+            TryLaterError: Keystone cannot be reached or is busy.
+        """
+        with self._lock:
+            self._raise_recent_refusal()
+            try:
+                headers = self._headers()
+                if stale is not None and headers == stale:
+                    self.session.invalidate()
+                    headers = self._headers()
+            except ksa.ClientException as exc:
+                raise self._auth_error(exc) from exc
+            return headers
+
+    def endpoint(self, service: str) -> str:
+        """Return the base URL of ``compute``, ``image`` or ``network``, without a final slash.
+
+        Raises:
+            CloudConfigError: If the catalog has no such service in our region.
+        """
+        with self._lock:
+            if service not in self._endpoints:
+                self._raise_recent_refusal()
+                try:
+                    self._endpoints[service] = self._find_endpoint(service)
+                except ksa.ClientException as exc:
+                    raise self._auth_error(exc) from exc
+            return self._endpoints[service]
+
+    def close(self) -> None:
+        """Drop the connections."""
+        with contextlib.suppress(OSError):
+            self.session.session.close()
+
+    def _headers(self) -> Mapping[str, str]:
+        headers = self.session.get_auth_headers()
+        if not headers:
+            raise ksa.AuthorizationFailure("no way to authenticate is configured")
+        return dict(headers)
+
+    def _find_endpoint(self, service: str) -> str:
+        found: Any = self._region.get_endpoint(service) or self.session.get_endpoint(
+            service_type=self._region.get_service_type(service),
+            service_name=self._region.get_service_name(service),
+            interface=self._region.get_interface(service),
+            region_name=self._region.get_region_name(service) or None,
+            skip_discovery=True,
+        )
+        if not found:
+            place = f"region {self._settings.region!r}" if self._settings.region else "any region"
+            raise ksa.EndpointNotFound(f"the catalog has no {service!r} service in {place}")
+        url = str(found).rstrip("/")
+        parts = urlsplit(url).path.split("/")
+        if any(part.startswith("v2") for part in parts):
+            return url
+        return f"{url}/{_VERSION_PATHS[service]}"
+
+    def _auth_error(self, exc: ksa.ClientException) -> CloudError:
+        error = errors.of_exception(exc, Effect.READ, now_s=self._clock.now_s())
+        prefix = f"cloud {self._settings.cloud!r}"
+        if isinstance(error, UnauthorizedError):
+            error = UnauthorizedError(f"{prefix}: {error}")
+            self._refusal = (self._clock.monotonic_s() + REFUSAL_PAUSE_S, error)
+        elif isinstance(error, GoneError | BadOrderError | CloudConfigError):
+            error = CloudConfigError(f"{prefix}: {error}")
+        return error
+
+    def _raise_recent_refusal(self) -> None:
+        if self._refusal is None:
+            return
+        until_s, error = self._refusal
+        if self._clock.monotonic_s() < until_s:
+            raise UnauthorizedError(str(error))
+        self._refusal = None

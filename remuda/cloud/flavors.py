@@ -1,0 +1,64 @@
+"""Finding the flavor that a configuration means."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from remuda.cloud.api import BadOrderError, Flavor, FlavorWanted, TryLaterError
+from remuda.cloud.images import near_names
+from remuda.cloud.wire import Wire
+
+
+def list_flavors(wire: Wire) -> tuple[Flavor, ...]:
+    """Return the flavors that this account may use, with one paged call."""
+    docs = wire.pages("compute", "/flavors/detail", "flavors", {})
+    try:
+        return tuple(
+            read_flavor(doc) for doc in docs if not doc.get("OS-FLV-DISABLED:disabled", False)
+        )
+    except (KeyError, ValueError, TypeError) as exc:
+        raise TryLaterError(f"the answer with flavors cannot be read: {exc!r}") from exc
+
+
+def read_flavor(doc: Mapping[str, Any]) -> Flavor:
+    """Return one flavor of ``GET /flavors/detail``.
+
+    Raises:
+        KeyError, ValueError, TypeError: If this is no flavor.
+    """
+    return Flavor(
+        id=doc["id"],
+        name=doc["name"],
+        cores=int(doc["vcpus"]),
+        ram_mib=int(doc["ram"]),
+        disk_gib=int(doc["disk"]),
+    )
+
+
+def choose(flavors: Iterable[Flavor], wanted: FlavorWanted) -> Flavor:
+    """Return the one that is meant; of several, the smallest.
+
+    Raises:
+        BadOrderError: If none fits; the message says what there is.
+    """
+    known = tuple(flavors)
+    has_minimum = bool(wanted.ram_mib or wanted.cores or wanted.disk_gib)
+    fitting = [each for each in known if _fits(each, wanted, has_minimum=has_minimum)]
+    if fitting:
+        return min(fitting, key=lambda f: (f.ram_mib, f.cores, f.disk_gib, f.name))
+    least = f" with {wanted.ram_mib} MiB, {wanted.cores} cores, {wanted.disk_gib} GiB at least"
+    name = f" {wanted.name!r}" if wanted.name else ""
+    raise BadOrderError(
+        f"there is no flavor{name}{least if has_minimum else ''};"
+        f" {near_names(wanted.name, (each.name for each in known))}"
+    )
+
+
+def _fits(flavor: Flavor, wanted: FlavorWanted, *, has_minimum: bool) -> bool:
+    if not has_minimum:
+        return wanted.name is None or wanted.name in {flavor.name, flavor.id}
+    return (
+        flavor.ram_mib >= wanted.ram_mib
+        and flavor.cores >= wanted.cores
+        and flavor.disk_gib >= wanted.disk_gib
+        and (wanted.name is None or wanted.name in flavor.name)
+    )

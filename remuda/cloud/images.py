@@ -1,0 +1,105 @@
+"""Finding the image that a configuration means."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from remuda.cloud.api import BadOrderError, GoneError, Image, ImageWanted, TryLaterError
+from remuda.cloud.errors import Effect
+from remuda.cloud.servers import read_time
+from remuda.cloud.wire import Wire
+
+#: Names shown when none matches.
+NEAR_MAX: Final = 5
+_PAGE_SIZE: Final = "500"
+
+
+def find_image(wire: Wire, wanted: ImageWanted) -> Image:
+    """Return the newest active image that matches, with one call (one per page for patterns).
+
+    Raises:
+        BadOrderError: If none does; the message names near ones, which costs another call.
+    """
+    if wanted.id is not None:
+        return _by_id(wire, wanted.id)
+    named = {"name": wanted.name} if wanted.name is not None else {}
+    found = [image for image in _list(wire, named) if matches(image, wanted)]
+    if found:
+        return max(found, key=lambda image: (image.created_s, image.id))
+    raise BadOrderError(_nothing(wanted, [image.name for image in _list(wire, {})]))
+
+
+def matches(image: Image, wanted: ImageWanted) -> bool:
+    """Whether everything that is wanted is true of the image.
+
+    Raises:
+        BadOrderError: If the pattern is no regular expression.
+    """
+    if wanted.name is not None and image.name != wanted.name:
+        return False
+    if wanted.pattern is not None:
+        try:
+            if re.fullmatch(wanted.pattern, image.name) is None:
+                return False
+        except re.error as exc:
+            raise BadOrderError(f"image pattern {wanted.pattern!r}: {exc}") from exc
+    return all(image.properties.get(key) == value for key, value in wanted.properties.items())
+
+
+def read_image(doc: Mapping[str, Any]) -> Image:
+    """Return one image as Glance v2 writes it: properties lie beside the other fields.
+
+    Raises:
+        KeyError, ValueError, TypeError: If this is no image.
+    """
+    return Image(
+        id=doc["id"],
+        name=doc.get("name") or "",
+        created_s=read_time(doc.get("created_at")),
+        properties={key: value for key, value in doc.items() if isinstance(value, str)},
+    )
+
+
+def _by_id(wire: Wire, image_id: str) -> Image:
+    try:
+        answer = wire.call("image", "GET", f"/images/{image_id}", effect=Effect.READ)
+    except GoneError as exc:
+        raise BadOrderError(f"there is no image with the id {image_id!r}") from exc
+    image = _read_all([answer.doc])[0]
+    if answer.doc.get("status") != "active":
+        raise BadOrderError(f"image {image.name!r} ({image.id}) is {answer.doc.get('status')!r}")
+    return image
+
+
+def _list(wire: Wire, filters: Mapping[str, str]) -> list[Image]:
+    query = {"status": "active", "limit": _PAGE_SIZE, **filters}
+    return _read_all(wire.pages("image", "/images", "images", query))
+
+
+def _read_all(docs: Iterable[Mapping[str, Any]]) -> list[Image]:
+    try:
+        return [read_image(doc) for doc in docs]
+    except (KeyError, ValueError, TypeError) as exc:
+        raise TryLaterError(f"the answer of the image service cannot be read: {exc!r}") from exc
+
+
+def _nothing(wanted: ImageWanted, names: list[str]) -> str:
+    parts = [
+        f"named {wanted.name!r}" if wanted.name is not None else "",
+        f"matching {wanted.pattern!r}" if wanted.pattern is not None else "",
+        f"with {dict(wanted.properties)}" if wanted.properties else "",
+    ]
+    what = " ".join(part for part in parts if part)
+    return f"there is no active image {what}; {near_names(wanted.name or wanted.pattern, names)}"
+
+
+def near_names(name: str | None, names: Iterable[str]) -> str:
+    """Return the end of a sentence that names what there is, the most similar first."""
+    known = sorted(set(names))
+    close = difflib.get_close_matches(name or "", known, n=NEAR_MAX, cutoff=0.4)
+    if close:
+        return f"near are {', '.join(close)}"
+    shown = ", ".join(known[:NEAR_MAX])
+    more = f" and {len(known) - NEAR_MAX} more" if len(known) > NEAR_MAX else ""
+    return f"there are {shown}{more}" if known else "there are none at all"

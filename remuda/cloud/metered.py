@@ -1,0 +1,112 @@
+"""A cloud that tells how each call went, so that metrics need no change in the adapter."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from remuda.cloud.api import (
+    Cloud,
+    CloudError,
+    Flavor,
+    FlavorWanted,
+    Image,
+    ImageWanted,
+    Leftover,
+    Quota,
+    Server,
+    ServerOrder,
+)
+from remuda.model.ids import ServerId
+from remuda.runtime.clock import Clock
+
+#: Outcome of a call that raised nothing; others are the names of the error classes.
+OK: Final = "ok"
+
+#: ``observe(operation, outcome, seconds)``; called from the thread of the call, must not raise.
+Observe = Callable[[str, str, float], None]
+
+
+class MeteredCloud:
+    """Passes every call on to *inner* and reports it; see :class:`remuda.cloud.api.Cloud`."""
+
+    def __init__(self, inner: Cloud, observe: Observe, *, clock: Clock) -> None:
+        self._inner = inner
+        self._observe = observe
+        self._clock = clock
+
+    def list_servers(self) -> tuple[Server, ...]:
+        """Return all servers."""
+        with self._timed("list_servers"):
+            return self._inner.list_servers()
+
+    def create_server(self, order: ServerOrder) -> ServerId:
+        """Ask for a server."""
+        with self._timed("create_server"):
+            return self._inner.create_server(order)
+
+    def delete_server(self, server: ServerId) -> None:
+        """Ask for deletion."""
+        with self._timed("delete_server"):
+            self._inner.delete_server(server)
+
+    def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
+        """Return the end of the console output."""
+        with self._timed("console_log"):
+            return self._inner.console_log(server, lines_max=lines_max)
+
+    def quota(self) -> Quota:
+        """Return limits and use."""
+        with self._timed("quota"):
+            return self._inner.quota()
+
+    def find_image(self, wanted: ImageWanted) -> Image:
+        """Return the image."""
+        with self._timed("find_image"):
+            return self._inner.find_image(wanted)
+
+    def find_flavor(self, wanted: FlavorWanted) -> Flavor:
+        """Return the flavor."""
+        with self._timed("find_flavor"):
+            return self._inner.find_flavor(wanted)
+
+    def availability_zones(self) -> tuple[str, ...]:
+        """Return the zones that take servers."""
+        with self._timed("availability_zones"):
+            return self._inner.availability_zones()
+
+    def add_floating_ip(self, server: ServerId) -> str:
+        """Give the server a floating IP."""
+        with self._timed("add_floating_ip"):
+            return self._inner.add_floating_ip(server)
+
+    def remove_floating_ips(self, server: ServerId) -> None:
+        """Release the server's floating IPs."""
+        with self._timed("remove_floating_ips"):
+            self._inner.remove_floating_ips(server)
+
+    def list_leftovers(self) -> tuple[Leftover, ...]:
+        """Return what seems to be nobody's."""
+        with self._timed("list_leftovers"):
+            return self._inner.list_leftovers()
+
+    def delete_leftover(self, leftover: Leftover) -> None:
+        """Delete a leftover."""
+        with self._timed("delete_leftover"):
+            self._inner.delete_leftover(leftover)
+
+    def close(self) -> None:
+        """Drop connections; not a call of the cloud, so not reported."""
+        self._inner.close()
+
+    @contextmanager
+    def _timed(self, operation: str) -> Iterator[None]:
+        start_s = self._clock.monotonic_s()
+        outcome = "crashed"  # what is left when an error of no known kind passes
+        try:
+            yield
+            outcome = OK
+        except CloudError as exc:
+            outcome = type(exc).__name__
+            raise
+        finally:
+            self._observe(operation, outcome, self._clock.monotonic_s() - start_s)

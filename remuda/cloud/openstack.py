@@ -1,0 +1,216 @@
+"""OpenStack as the cloud that the rest of Remuda knows.
+
+Of openstacksdk only clouds.yaml and authentication are used. Its ``cloud`` layer looks up images,
+flavors, networks and ports behind every call and connects to servers to choose an address; here
+a create is one call, a delete is one call, and a listing is one call per page.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from remuda.cloud import flavors, images, ports, servers
+from remuda.cloud.account import Account, AccountSettings
+from remuda.cloud.api import (
+    BadOrderError,
+    Flavor,
+    FlavorWanted,
+    Image,
+    ImageWanted,
+    Leftover,
+    LeftoverKind,
+    Quota,
+    Server,
+    ServerOrder,
+    TryLaterError,
+    UnknownOutcomeError,
+)
+from remuda.cloud.cache import TtlCache
+from remuda.cloud.errors import Effect
+from remuda.cloud.floating import FloatingIps
+from remuda.cloud.networks import Networks
+from remuda.cloud.rate import RateLimit
+from remuda.cloud.wire import Wire
+from remuda.model.ids import ServerId
+from remuda.model.tags import Owner
+from remuda.runtime.clock import Clock
+
+#: A new upload of an image's name is noticed after this.
+IMAGE_TTL_S: Final = 60.0
+#: Flavors and zones change when operators change them.
+FLAVOR_TTL_S: Final = 300.0
+
+#: No console: not built yet (409), no such thing in this cloud (400, 404, 405, 501).
+_NO_CONSOLE: Final = frozenset({400, 404, 405, 409, 501})
+_NOT_FOUND: Final = 404
+
+_ImageKey = tuple[str | None, str | None, str | None, frozenset[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudSettings:
+    """How to talk to one region of one account.
+
+    Attributes:
+        account: Where the credentials are.
+        owner: Written on floating IPs, which have no metadata.
+        rate_per_s: API calls per second of this process.
+        page_size: Servers per page; None: as many as the cloud gives.
+    """
+
+    account: AccountSettings
+    owner: Owner
+    rate_per_s: float = 10.0
+    page_size: int | None = None
+
+
+class OpenStackCloud:
+    """One region of one account of an OpenStack cloud; see :class:`remuda.cloud.api.Cloud`.
+
+    Safe for several threads, which share one token, one rate limit and one set of connections.
+
+    Raises:
+        CloudConfigError: By the constructor, if clouds.yaml is wrong; it makes no call.
+    """
+
+    def __init__(self, settings: CloudSettings, *, clock: Clock) -> None:
+        self._account = Account(settings.account, clock=clock)
+        self._limit = RateLimit(per_s=settings.rate_per_s, clock=clock)
+        timeout_s = settings.account.api_timeout_s
+        self._wire = Wire(self._account, self._limit, timeout_s=timeout_s, clock=clock)
+        self._page_size = settings.page_size
+        self._networks = Networks(self._wire, clock=clock)
+        self._external = self._account.external_networks
+        self._floating = FloatingIps(self._wire, self._networks, settings.owner, self._external)
+        self._images = TtlCache[_ImageKey, Image](ttl_s=IMAGE_TTL_S, clock=clock)
+        self._flavors = TtlCache[str, tuple[Flavor, ...]](ttl_s=FLAVOR_TTL_S, clock=clock)
+        self._zones = TtlCache[str, tuple[str, ...]](ttl_s=FLAVOR_TTL_S, clock=clock)
+
+    @property
+    def api_calls(self) -> int:
+        """How many API calls were sent so far, without those for tokens."""
+        return self._wire.calls
+
+    def list_servers(self) -> tuple[Server, ...]:
+        """Return all servers of the account; one call per page."""
+        query = {} if self._page_size is None else {"limit": str(self._page_size)}
+        docs = self._wire.pages("compute", "/servers/detail", "servers", query)
+        try:
+            return tuple(servers.read_server(doc, self._external) for doc in docs)
+        except (KeyError, ValueError, TypeError, AttributeError) as exc:
+            raise TryLaterError(f"the listing of servers cannot be read: {exc!r}") from exc
+
+    def create_server(self, order: ServerOrder) -> ServerId:
+        """Ask for a server; one call, and one more if a network's name is not known yet."""
+        body = servers.order_body(order, self._networks.ids(order.networks))
+        try:
+            answer = self._wire.call(
+                "compute",
+                "POST",
+                "/servers",
+                effect=Effect.CREATE,
+                body=body,
+                timeout_s=order.timeout_s,
+            )
+        except BadOrderError:
+            self._forget()  # perhaps a name now means another id
+            raise
+        server = answer.doc.get("server")
+        if not isinstance(server, Mapping) or not isinstance(server.get("id"), str):
+            raise UnknownOutcomeError("the cloud accepted the order but named no server")
+        return ServerId(server["id"])
+
+    def delete_server(self, server: ServerId) -> None:
+        """Ask for deletion; one call. A server that is busy (409) is for later."""
+        self._wire.call(
+            "compute",
+            "DELETE",
+            f"/servers/{server}",
+            effect=Effect.REPEATABLE,
+            accept={_NOT_FOUND},
+        )
+
+    def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
+        """Return the end of the console output; one call."""
+        answer = self._wire.call(
+            "compute",
+            "POST",
+            f"/servers/{server}/action",
+            effect=Effect.READ,
+            body={"os-getConsoleOutput": {"length": lines_max}},
+            accept=_NO_CONSOLE,
+        )
+        return str(answer.doc.get("output") or "")
+
+    def quota(self) -> Quota:
+        """Return limits and use; one call."""
+        answer = self._wire.call("compute", "GET", "/limits", effect=Effect.READ)
+        try:
+            return _read_quota(answer.doc["limits"]["absolute"])
+        except (KeyError, ValueError, TypeError) as exc:
+            raise TryLaterError(f"the answer with limits cannot be read: {exc!r}") from exc
+
+    def find_image(self, wanted: ImageWanted) -> Image:
+        """Return the image; remembered for a minute."""
+        key = (wanted.id, wanted.name, wanted.pattern, frozenset(wanted.properties.items()))
+        return self._images.get(key, lambda: images.find_image(self._wire, wanted))
+
+    def find_flavor(self, wanted: FlavorWanted) -> Flavor:
+        """Return the flavor; the list is remembered for five minutes."""
+        known = self._flavors.get("all", lambda: flavors.list_flavors(self._wire))
+        return flavors.choose(known, wanted)
+
+    def availability_zones(self) -> tuple[str, ...]:
+        """Return the zones that take servers; remembered for five minutes."""
+        return self._zones.get("all", self._list_zones)
+
+    def add_floating_ip(self, server: ServerId) -> str:
+        """Give the server a floating IP; three calls."""
+        return self._floating.add(server)
+
+    def remove_floating_ips(self, server: ServerId) -> None:
+        """Release those that we gave the server; a call, and one for each."""
+        self._floating.remove(server)
+
+    def list_leftovers(self) -> tuple[Leftover, ...]:
+        """Return ports that are down and idle floating IPs; two calls."""
+        return (*ports.list_idle_ports(self._wire), *self._floating.idle())
+
+    def delete_leftover(self, leftover: Leftover) -> None:
+        """Delete it unless it has changed; one call for a port, two for a floating IP."""
+        match leftover.kind:
+            case LeftoverKind.PORT:
+                ports.delete_port(self._wire, leftover)
+            case LeftoverKind.FLOATING_IP:
+                self._floating.delete(leftover)
+
+    def close(self) -> None:
+        """Drop connections."""
+        self._limit.close()
+        self._account.close()
+
+    def _list_zones(self) -> tuple[str, ...]:
+        answer = self._wire.call("compute", "GET", "/os-availability-zone", effect=Effect.READ)
+        zones = answer.doc.get("availabilityZoneInfo") or ()
+        return tuple(sorted(zone["zoneName"] for zone in zones if zone["zoneState"]["available"]))
+
+    def _forget(self) -> None:
+        self._images.clear()
+        self._flavors.clear()
+        self._zones.clear()
+        self._networks.forget()
+
+
+def _read_quota(absolute: Mapping[str, Any]) -> Quota:
+    def limit(key: str) -> int | None:
+        value = int(absolute.get(key, -1))
+        return None if value < 0 else value  # Nova writes -1 for unlimited
+
+    return Quota(
+        instances_max=limit("maxTotalInstances"),
+        cores_max=limit("maxTotalCores"),
+        ram_mib_max=limit("maxTotalRAMSize"),
+        instances_used=int(absolute.get("totalInstancesUsed", 0)),
+        cores_used=int(absolute.get("totalCoresUsed", 0)),
+        ram_mib_used=int(absolute.get("totalRAMUsed", 0)),
+    )

@@ -1,0 +1,113 @@
+"""Servers as Nova writes them (microversion 2.1), and orders as it wants them."""
+
+import base64
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from remuda.cloud import addresses
+from remuda.cloud.api import Server, ServerOrder, ServerStatus
+from remuda.model.ids import ServerId
+
+_S: Final = ServerStatus
+#: Nova's ``vm_states`` as the API shows them. A server that reboots, resizes or migrates runs in
+#: the sense that matters: whoever uses it may have asked for it, and it comes back.
+_STATUSES: Final[Mapping[str, ServerStatus]] = {
+    "BUILD": _S.BUILDING,
+    "REBUILD": _S.BUILDING,
+    "ACTIVE": _S.ACTIVE,
+    "PASSWORD": _S.ACTIVE,
+    "REBOOT": _S.ACTIVE,
+    "HARD_REBOOT": _S.ACTIVE,
+    "MIGRATING": _S.ACTIVE,
+    "RESIZE": _S.ACTIVE,
+    "VERIFY_RESIZE": _S.ACTIVE,
+    "REVERT_RESIZE": _S.ACTIVE,
+    "ERROR": _S.ERROR,
+    "SHUTOFF": _S.STOPPED,
+    "STOPPED": _S.STOPPED,
+    "SUSPENDED": _S.STOPPED,
+    "PAUSED": _S.STOPPED,
+    "RESCUE": _S.STOPPED,
+    "SHELVED": _S.STOPPED,
+    "SHELVED_OFFLOADED": _S.STOPPED,
+    "DELETED": _S.DELETING,
+    "SOFT_DELETED": _S.DELETING,
+}
+
+
+def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Server:
+    """Return one server of ``GET /servers/detail``.
+
+    Raises:
+        KeyError, ValueError, TypeError, AttributeError: If this is no server; callers treat
+            the whole listing as unreadable then.
+    """
+    chosen = addresses.choose(doc.get("addresses") or {}, external)
+    status = _STATUSES.get(str(doc["status"]).upper(), ServerStatus.UNKNOWN)
+    if doc.get("OS-EXT-STS:task_state") == "deleting":
+        status = ServerStatus.DELETING
+    fault = doc.get("fault")
+    return Server(
+        id=ServerId(doc["id"]),
+        name=doc.get("name") or "",
+        status=status,
+        tags=dict(doc.get("metadata") or {}),
+        public_ipv4=chosen.public_ipv4,
+        private_ipv4=chosen.private_ipv4,
+        public_ipv6=chosen.public_ipv6,
+        az=doc.get("OS-EXT-AZ:availability_zone") or None,
+        host_id=doc.get("hostId") or None,
+        image_id=(doc.get("image") or {}).get("id"),  # "" if it booted from a volume
+        flavor_id=(doc.get("flavor") or {}).get("id"),
+        fault=str(fault.get("message") or "") if fault else None,
+        created_s=read_time(doc.get("created")),
+    )
+
+
+def read_time(text: str | None) -> float:
+    """Return an ISO time of the cloud as seconds since the epoch; 0 if there is none.
+
+    Raises:
+        ValueError: If it is not ISO 8601.
+    """
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def order_body(order: ServerOrder, network_ids: Collection[str]) -> dict[str, Any]:
+    """Return the body of ``POST /servers``; what the order leaves open is left out.
+
+    Security groups, keypair and zone go by name, as Nova itself resolves them (a security
+    group's id does, too), so they cost no look-up.
+    """
+    server: dict[str, Any] = {
+        "name": order.name,
+        "flavorRef": order.flavor.id,
+        "metadata": dict(order.tags),
+        **_boot_source(order),
+    }
+    optional: dict[str, Any] = {
+        "networks": [{"uuid": each} for each in network_ids],
+        "security_groups": [{"name": each} for each in order.security_groups],
+        "availability_zone": order.az,
+        "key_name": order.key_name,
+        "user_data": base64.b64encode((order.user_data or "").encode()).decode(),
+    }
+    server |= {key: value for key, value in optional.items() if value}
+    if order.config_drive is not None:
+        server["config_drive"] = order.config_drive
+    return {"server": server}
+
+
+def _boot_source(order: ServerOrder) -> dict[str, Any]:
+    if order.volume_gib is None:
+        return {"imageRef": order.image.id}
+    volume = {
+        "boot_index": 0,
+        "uuid": order.image.id,
+        "source_type": "image",
+        "destination_type": "volume",
+        "volume_size": order.volume_gib,
+        "delete_on_termination": True,
+    }
+    return {"imageRef": "", "block_device_mapping_v2": [volume]}

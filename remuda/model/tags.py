@@ -1,0 +1,121 @@
+"""What we write on servers, so that a listing of the cloud says whose they are.
+
+Nova keeps metadata as text pairs, each side at most 255 characters (schema of ``POST /servers``).
+The ``remuda_`` keys are ours. The ``nodepool_`` keys and ``groups`` are those that Nodepool 11
+writes: inventories and clean-up scripts of many sites read them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
+
+NODE_ID: Final = "remuda_node_id"
+PROVIDER: Final = "remuda_provider"
+POOL: Final = "remuda_pool"
+LABEL: Final = "remuda_label"
+INSTALLATION: Final = "remuda_installation"
+
+#: Limit of Nova for a value; counted in bytes, as some databases below it do.
+VALUE_BYTES_MAX: Final = 255
+
+#: Short, because Windows allows only fifteen characters for a host name.
+_NAME_PREFIX: Final = "np"
+_NOTE_PREFIX: Final = "remuda"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who answers for a thing in a cloud.
+
+    Attributes:
+        installation: Tells two installations apart that share one project.
+    """
+
+    installation: str
+    provider: ProviderName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTags:
+    """What our keys say of one server."""
+
+    owner: Owner
+    node: NodeId
+    pool: PoolName
+    label: str
+
+
+def server_name(node: NodeId) -> str:
+    """Return the server's name in the cloud, which is also its host name."""
+    return f"{_NAME_PREFIX}{node}"
+
+
+def make(
+    ours: ServerTags, *, image: str = "", extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the metadata of a new server; the pair of :func:`read`.
+
+    Args:
+        ours: Whose it is.
+        image: Name of the image, for ``groups`` only.
+        extra: The operator's own pairs. Long values are cut, for metadata informs people and
+            no launch should fail for it; keys that are ours are overridden.
+    """
+    provider = ours.owner.provider
+    pairs = {
+        **(extra or {}),
+        "groups": f"{provider},{image},{ours.label}",
+        "nodepool_node_id": ours.node,
+        "nodepool_pool_name": ours.pool,
+        "nodepool_provider_name": provider,
+        NODE_ID: ours.node,
+        PROVIDER: provider,
+        POOL: ours.pool,
+        LABEL: ours.label,
+        INSTALLATION: ours.owner.installation,
+    }
+    return {key: _cut(value) for key, value in pairs.items()}
+
+
+def read(tags: Mapping[str, str]) -> ServerTags | None:
+    """Return whose server this is, or None if it carries no complete set of our keys."""
+    values = [tags.get(key, "") for key in (INSTALLATION, PROVIDER, NODE_ID, POOL, LABEL)]
+    if not all(values):
+        return None
+    installation, provider, node, pool, label = values
+    return ServerTags(
+        owner=Owner(installation=installation, provider=ProviderName(provider)),
+        node=NodeId(node),
+        pool=PoolName(pool),
+        label=label,
+    )
+
+
+def owned_node(tags: Mapping[str, str], owner: Owner) -> NodeId | None:
+    """Return the node that a server was made for, if *owner* made it."""
+    found = read(tags)
+    return found.node if found is not None and found.owner == owner else None
+
+
+def note(owner: Owner, server: ServerId) -> str:
+    """Return the description of a floating IP, which has no metadata; pair of :func:`noted`."""
+    return f"{_note_start(owner)}{server}"
+
+
+def noted(description: str, owner: Owner) -> ServerId | None:
+    """Return the server that a floating IP was last given to, if *owner* made it."""
+    start = _note_start(owner)
+    if not description.startswith(start) or len(description) == len(start):
+        return None
+    return ServerId(description.removeprefix(start))
+
+
+def _note_start(owner: Owner) -> str:
+    return f"{_NOTE_PREFIX} {owner.installation} {owner.provider} "
+
+
+def _cut(value: str) -> str:
+    raw = value.encode()
+    return value if len(raw) <= VALUE_BYTES_MAX else raw[:VALUE_BYTES_MAX].decode(errors="ignore")
