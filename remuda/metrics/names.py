@@ -1,0 +1,270 @@
+"""Every metric, declared once: the sinks, docs/metrics.md, alerts and tests all read this table.
+
+Units are the base units of Prometheus: seconds, and plain counts. statsd has no labels, so a
+metric may have several statsd names, each with some labels in it; timings go out in milliseconds
+together with a counter of the same name, as Nodepool's dashboards expect.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """What may be done with a metric."""
+
+    COUNTER = "counter"  # only grows; ``add``
+    GAUGE = "gauge"  # a whole family is replaced at once; ``replace``
+    HISTOGRAM = "histogram"  # durations; ``observe``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsdName:
+    """A statsd name (without the prefix) with label names in braces.
+
+    Attributes:
+        only: ``(label, value)``: sent only for samples with this label value.
+    """
+
+    template: str
+    only: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        help: One sentence for people.
+        labels: Prometheus labels, in order.
+        hints: Further values that only statsd names use; they may be absent.
+        buckets: Upper bounds in seconds, for histograms.
+        absent_is_zero: For gauges: a sample that is no longer reported goes to zero (a count);
+            else it is withdrawn (a limit: zero would mean *closed*).
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    absent_is_zero: bool = True
+    statsd: tuple[StatsdName, ...] = ()
+
+
+#: From a transaction on a quiet ensemble to a stall that somebody must look at.
+_FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+#: Cloud APIs answer in tenths of seconds on a good day and run into a minute's time-out on a bad.
+_CALL_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+#: Boots: half a minute is fast, ten minutes common, an hour hopeless.
+_LAUNCH_S: Final = (1, 2, 5, 10, 20, 30, 60, 90, 120, 180, 300, 450, 600, 900, 1800, 3600)
+#: Requests: milliseconds from a warm pool, hours in a full cloud.
+_WAIT_S: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 14400)
+
+NODES: Final = Metric(
+    name="remuda_nodes",
+    kind=Kind.GAUGE,
+    help="Nodes by state; states and labels that emptied stay at zero.",
+    labels=("provider", "pool", "label", "state"),
+    statsd=(
+        StatsdName(template="nodes.{state}"),
+        StatsdName(template="label.{label}.nodes.{state}"),
+        StatsdName(template="provider.{provider}.nodes.{state}"),
+    ),
+)
+POOL_LIMIT: Final = Metric(
+    name="remuda_pool_limit",
+    kind=Kind.GAUGE,
+    help="Limit of a pool: instances, cores or ram_mib; absent where there is none.",
+    labels=("provider", "pool", "resource"),
+    absent_is_zero=False,
+    statsd=(
+        StatsdName(template="provider.{provider}.max_servers", only=("resource", "instances")),
+    ),
+)
+POOL_USE: Final = Metric(
+    name="remuda_pool_use",
+    kind=Kind.GAUGE,
+    help="What the nodes of a pool use, in the units of its limits.",
+    labels=("provider", "pool", "resource"),
+)
+QUOTA_LIMIT: Final = Metric(
+    name="remuda_quota_limit",
+    kind=Kind.GAUGE,
+    help="What the cloud allows the account; absent where it sets no limit.",
+    labels=("provider", "resource"),
+    absent_is_zero=False,
+)
+QUOTA_USE: Final = Metric(
+    name="remuda_quota_use",
+    kind=Kind.GAUGE,
+    help="What the account uses in the cloud's eyes, other people's servers included.",
+    labels=("provider", "resource"),
+    absent_is_zero=False,
+)
+LABEL_BROKEN: Final = Metric(
+    name="remuda_label_broken",
+    kind=Kind.GAUGE,
+    help="1 while new launches of a label are held back because they keep failing.",
+    labels=("provider", "label"),
+)
+PROVIDER_TROUBLE: Final = Metric(
+    name="remuda_provider_trouble",
+    kind=Kind.GAUGE,
+    help="1 while a provider is out of service as a whole: API away, credentials refused.",
+    labels=("provider",),
+)
+LAUNCHES: Final = Metric(
+    name="remuda_launches_total",
+    kind=Kind.COUNTER,
+    help="Finished launches by result: ready, or error.<cause>.",
+    labels=("provider", "pool", "label", "az", "result"),
+)
+LAUNCH_SECONDS: Final = Metric(
+    name="remuda_launch_seconds",
+    kind=Kind.HISTOGRAM,
+    help="From the intent to a proven node, or to giving up.",
+    labels=("provider", "pool", "label", "result"),
+    hints=("az", "requestor"),
+    buckets=_LAUNCH_S,
+    statsd=(
+        StatsdName(template="launch.{result}"),
+        StatsdName(template="launch.provider.{provider}.{result}"),
+        StatsdName(template="launch.provider.{provider}.{az}.{result}"),
+        StatsdName(template="launch.requestor.{requestor}.{result}"),
+    ),
+)
+LAUNCH_STEP_SECONDS: Final = Metric(
+    name="remuda_launch_step_seconds",
+    kind=Kind.HISTOGRAM,
+    help="How long one step of a launch took: where the time to ready goes.",
+    labels=("provider", "pool", "label", "step"),
+    buckets=_LAUNCH_S,
+)
+REQUEST_WAIT_SECONDS: Final = Metric(
+    name="remuda_request_wait_seconds",
+    kind=Kind.HISTOGRAM,
+    help="From the submission of a request to its fulfilment, by ZooKeeper's clock.",
+    labels=("provider", "label"),
+    buckets=_WAIT_S,
+    statsd=(
+        StatsdName(template="request_wait.{label}"),
+        StatsdName(template="request_wait.provider.{provider}.{label}"),
+    ),
+)
+HANDOUT_SECONDS: Final = Metric(
+    name="remuda_handout_seconds",
+    kind=Kind.HISTOGRAM,
+    help="From seeing a request that ready nodes can serve to its fulfilment in ZooKeeper.",
+    labels=("provider",),
+    buckets=_FAST_S,
+)
+REQUESTS: Final = Metric(
+    name="remuda_requests",
+    kind=Kind.GAUGE,
+    help="Requests in ZooKeeper by state.",
+    labels=("state",),
+)
+ADDRESSABLE_REQUESTS: Final = Metric(
+    name="remuda_addressable_requests",
+    kind=Kind.GAUGE,
+    help="Open requests whose labels a pool can make and that it has not declined.",
+    labels=("provider", "pool"),
+    statsd=(StatsdName(template="provider.{provider}.pool.{pool}.addressable_requests"),),
+)
+DECLINED: Final = Metric(
+    name="remuda_declined_total",
+    kind=Kind.COUNTER,
+    help="Requests that a pool declined for good.",
+    labels=("provider", "pool"),
+)
+CLOUD_CALL_SECONDS: Final = Metric(
+    name="remuda_cloud_call_seconds",
+    kind=Kind.HISTOGRAM,
+    help="Calls of a cloud's API by operation and outcome (ok, or the reaction it calls for).",
+    labels=("provider", "operation", "outcome"),
+    buckets=_CALL_S,
+    statsd=(StatsdName(template="task.{provider}.{operation}"),),
+)
+LEAKED: Final = Metric(
+    name="remuda_leaked_total",
+    kind=Kind.COUNTER,
+    help="Things of ours that no record owned, found in a cloud and deleted.",
+    labels=("provider", "kind"),
+    statsd=(StatsdName(template="provider.{provider}.leaked.{kind}"),),
+)
+LOST_WRITES: Final = Metric(
+    name="remuda_lost_writes_total",
+    kind=Kind.COUNTER,
+    help="Transactions that ZooKeeper rejected because somebody else was faster.",
+    labels=("provider", "what"),
+)
+SESSIONS_LOST: Final = Metric(
+    name="remuda_sessions_lost_total",
+    kind=Kind.COUNTER,
+    help="ZooKeeper sessions that expired under us, and every lease with them.",
+)
+STORE_CONNECTED: Final = Metric(
+    name="remuda_store_connected",
+    kind=Kind.GAUGE,
+    help="1 while the ZooKeeper session is good; 0 while nothing new may be started.",
+)
+TURN_SECONDS: Final = Metric(
+    name="remuda_turn_seconds",
+    kind=Kind.HISTOGRAM,
+    help="One turn of the brain by phase: inbox (news waited so long), fold, decide, act.",
+    labels=("phase",),
+    buckets=_FAST_S,
+)
+HANDS_BUSY: Final = Metric(
+    name="remuda_hands_busy",
+    kind=Kind.GAUGE,
+    help="Hands at work on something slow.",
+)
+HANDS: Final = Metric(
+    name="remuda_hands",
+    kind=Kind.GAUGE,
+    help="Hands there are; all busy means that work waits for a free one.",
+)
+HAND_CRASHES: Final = Metric(
+    name="remuda_hand_crashes_total",
+    kind=Kind.COUNTER,
+    help="Actions that ended with an error nobody had foreseen: bugs to report.",
+    labels=("action",),
+)
+BUILD_INFO: Final = Metric(
+    name="remuda_build_info",
+    kind=Kind.GAUGE,
+    help="Always 1; its label says which version runs.",
+    labels=("version",),
+)
+
+#: In the order of the documentation.
+METRICS: Final = (
+    NODES,
+    POOL_LIMIT,
+    POOL_USE,
+    QUOTA_LIMIT,
+    QUOTA_USE,
+    LABEL_BROKEN,
+    PROVIDER_TROUBLE,
+    LAUNCHES,
+    LAUNCH_SECONDS,
+    LAUNCH_STEP_SECONDS,
+    REQUEST_WAIT_SECONDS,
+    HANDOUT_SECONDS,
+    REQUESTS,
+    ADDRESSABLE_REQUESTS,
+    DECLINED,
+    CLOUD_CALL_SECONDS,
+    LEAKED,
+    LOST_WRITES,
+    SESSIONS_LOST,
+    STORE_CONNECTED,
+    TURN_SECONDS,
+    HANDS_BUSY,
+    HANDS,
+    HAND_CRASHES,
+    BUILD_INFO,
+)

@@ -1,0 +1,117 @@
+"""Signals become events: stop, reload, and the stacks of all threads in the log.
+
+A Python signal handler runs between two instructions of the main thread, which may at that
+moment hold the very lock that the handler wants. So the handlers here do nothing: the
+interpreter writes the signal's number into a socket, and a thread of ours reads it and acts.
+"""
+
+import contextlib
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Final, Self
+
+from remuda import logs
+
+STOP: Final = (signal.SIGTERM, signal.SIGINT)
+RELOAD: Final = signal.SIGHUP
+STACKS: Final = signal.SIGUSR2
+
+
+def _nobody() -> None:
+    """Wake nobody."""
+
+
+class Signals:
+    """SIGTERM and SIGINT set *stop*, SIGHUP sets *reload*, SIGUSR2 logs all stacks.
+
+    Use as a context manager in the main thread; leaving it puts back what was there before.
+    The second SIGTERM or SIGINT of a kind acts as if nobody had caught it: a process that hangs
+    while it stops can still be stopped (all processes are made to survive that).
+
+    Attributes:
+        stop: Set once the process is to end.
+        reload: Set when the configuration is to be read again; whoever does so clears it.
+    """
+
+    def __init__(self, *, wake: Callable[[], None] = _nobody) -> None:
+        """Prepare.
+
+        Args:
+            wake: Called, in another thread, after either event was set: to wake an inbox.
+        """
+        self.stop = threading.Event()
+        self.reload = threading.Event()
+        self._wake = wake
+        self._log = logs.get_logger()
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        """Install the handlers.
+
+        Raises:
+            ValueError: If this is not the main thread of the process.
+        """
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)  # noqa: FBT003 - a full buffer must not stop the interpreter
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        reader = threading.Thread(target=self._read, args=(ours,), name="signals", daemon=True)
+        reader.start()
+        # Undone in reverse: handlers first, then the socket, whose end ends the reader.
+        self._undo.callback(ours.close)
+        self._undo.callback(reader.join)
+        self._undo.callback(theirs.close)
+        self._undo.callback(signal.set_wakeup_fd, before)
+        for number in (*STOP, RELOAD, STACKS):
+            handler = _pass_once if number in STOP else _pass
+            self._undo.callback(signal.signal, number, signal.signal(number, handler))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put back the handlers that were there before."""
+        self._undo.close()
+
+    def _read(self, ours: socket.socket) -> None:
+        while numbers := ours.recv(64):
+            for number in numbers:
+                self._act(number)
+
+    def _act(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if number in STOP:
+            self._log.info("process.stopping", cause=name)
+            self.stop.set()
+            self._wake()
+        elif number == RELOAD:
+            self._log.info("config.reload", cause=name)
+            self.reload.set()
+            self._wake()
+        elif number == STACKS:
+            for thread, stack in thread_stacks().items():
+                self._log.warning("thread.stack", thread=thread, cause=name, stack=stack)
+
+
+def thread_stacks() -> dict[str, str]:
+    """Return what every thread is doing right now, by thread name and id."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return {
+        f"{names.get(ident, 'foreign')}-{ident}": "".join(traceback.format_stack(frame))
+        for ident, frame in sys._current_frames().items()  # noqa: SLF001 - the documented way
+    }
+
+
+def _pass(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the wake-up socket has the number already."""
+
+
+def _pass_once(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,55 @@
+"""Wait for something in a test: at most so long, and saying what was waited for.
+
+The only place in the tests that may look again and again; what can signal should rather be
+waited for through its own Event or Condition.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar, overload
+
+T = TypeVar("T")
+
+#: Between two looks; short against what tests wait for, long against what a look costs.
+LOOK_EVERY_S: Final = 0.02
+
+
+class DeadlineMissedError(AssertionError):
+    """What a test waited for did not come."""
+
+
+@overload
+def wait_for(condition: threading.Event, deadline_s: float, what: str) -> bool: ...
+
+
+@overload
+def wait_for(condition: Callable[[], T], deadline_s: float, what: str) -> T: ...
+
+
+def wait_for(
+    condition: Callable[[], T] | threading.Event, deadline_s: float, what: str
+) -> T | bool:
+    """Return the first true value of *condition*, or True when the event is set.
+
+    Args:
+        condition: Looked at every :data:`LOOK_EVERY_S`; or an Event, which is waited for.
+        deadline_s: At most so long, in seconds of real time.
+        what: For the message, as in "waited 5 s for <what>".
+
+    Raises:
+        DeadlineMissedError: If it does not come true in time.
+    """
+    if isinstance(condition, threading.Event):
+        if not condition.wait(deadline_s):
+            raise DeadlineMissedError(f"waited {deadline_s:g} s for {what}")
+        return True
+    pause = threading.Event()
+    end_s = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= end_s:
+            raise DeadlineMissedError(f"waited {deadline_s:g} s for {what}; last seen: {value!r}")
+        pause.wait(LOOK_EVERY_S)
