@@ -4,10 +4,13 @@ A machine is *proven* when somebody logged in, met the expected host key, ran th
 saw every check pass. A failure says which step failed, why, and what was printed.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Step(StrEnum):
@@ -21,15 +24,44 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a script printed, between which two instants of our own wall clock.
+
+    Attributes:
+        started_s: When it was sent, seconds since the epoch.
+        ended_s: When its last words had arrived.
+    """
+
+    output: str
+    started_s: float
+    ended_s: float
+
+
+def check_environment(environment: Sequence[tuple[str, str]]) -> None:
+    """Make sure that a POSIX shell can export *environment*.
+
+    Raises:
+        ValueError: A name is not one, or a value holds a NUL.
+    """
+    for name, value in environment:
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of an environment variable")
+        if "\0" in value:
+            raise ValueError(f"the value of {name} holds a NUL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """A script to run on the machine.
 
     Attributes:
         name: For people: ``setup``, or the check's name.
-        text: The script itself; its first line says which interpreter.
-        timeout_s: It is killed after this.
+        text: The script itself; its first line says which interpreter, else ``/bin/sh``.
+        timeout_s: Its process group is killed after this, on the machine and from here.
         output_bytes_max: Of what it prints only the end is kept.
-        as_root: Run with sudo unless the login user is root.
+        as_root: Run with ``sudo -n`` unless the login user is root.
+        environment: Given through the encrypted connection, never on a command line.
+        judge: Asked after exit code 0: an empty string if what was heard is right, else why not.
     """
 
     name: str
@@ -38,6 +70,15 @@ class Script:
     output_bytes_max: int = 16 * 1024
     as_root: bool = False
     environment: tuple[tuple[str, str], ...] = ()
+    judge: Callable[[Heard], str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no shell could run."""
+        check_environment(self.environment)
+        if "\0" in self.text:
+            raise ValueError(f"script {self.name!r} holds a NUL: it is not text")
+        if self.timeout_s <= 0:
+            raise ValueError(f"script {self.name!r}: a limit of {self.timeout_s} s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +88,8 @@ class Login:
     Attributes:
         host_keys: Acceptable ``<type> <base64>`` lines; empty: scan and pin what is there.
         key_file: Private key of ours, or None to ask the agent; never a password.
+        connect_timeout_s: For TCP and the banner together.
+        answer_timeout_s: For the key exchange, for the login, and for a command to be accepted.
     """
 
     address: str
@@ -55,26 +98,16 @@ class Login:
     key_file: str | None = None
     host_keys: tuple[str, ...] = ()
     connect_timeout_s: float = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProofOrder:
-    """What to prove of one machine, in one session.
-
-    Attributes:
-        login_wanted: False: only the banner and host key are met (for images without a login).
-        ready_line: Called with each finished step, for progress; may be called from any thread.
-    """
-
-    login: Login
-    setup: Script | None = None
-    checks: Sequence[Script] = ()
-    login_wanted: bool = True
+    answer_timeout_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTaken:
-    """One finished step: how long, how it ended, and the end of what it printed."""
+    """One finished step: how long, how it ended, and the end of what it printed.
+
+    Attributes:
+        exit_code: Of a script that ended by itself; None for other steps and killed scripts.
+    """
 
     step: Step
     name: str
@@ -82,6 +115,23 @@ class StepTaken:
     ok: bool
     why: str = ""
     output: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofOrder:
+    """What to prove of one machine, over one connection.
+
+    Attributes:
+        login_wanted: False: only the banner and host key are met (for images without a login).
+        on_step: Called with each finished step, for progress, in the thread of the caller.
+    """
+
+    login: Login
+    setup: Script | None = None
+    checks: Sequence[Script] = ()
+    login_wanted: bool = True
+    on_step: Callable[[StepTaken], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +139,19 @@ class Proof:
     """The result of a proof.
 
     Attributes:
-        host_keys: What the machine presented (all of Login.host_keys that matched, or scanned).
+        host_keys: What the machine presented: the expected one it proved to have, or the scanned
+            one; empty if it got not so far or presented a wrong one.
         steps: What was done, in order; the last one failed unless *ok*.
-        too_early: Nothing listens yet: worth another attempt until the deadline.
+        too_early: Not up yet: worth another attempt until the deadline. Never after a setup script
+            has begun: that may not bear to run twice.
+        stopped: We gave up because we were told to: this says nothing about the machine.
     """
 
     ok: bool
     host_keys: tuple[str, ...] = ()
     steps: tuple[StepTaken, ...] = field(default=())
     too_early: bool = False
+    stopped: bool = False
 
     @property
     def why(self) -> str:
@@ -114,7 +168,11 @@ class Prover(Protocol):
 
         Args:
             order: What to prove.
-            stopped: Polled between steps: True gives up at once.
+            stopped: Polled between steps, and about once a second while a script runs: True
+                gives up at once (a running script is told to end).
+
+        Raises:
+            KeyFileError: Our own private key cannot be used.
         """
 
     def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:

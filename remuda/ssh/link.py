@@ -1,0 +1,243 @@
+"""One SSH connection from the first byte to the last: meet the host key, log in, open channels.
+
+Both the prover and the sessions of people stand on this. Errors are classified here, once.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self
+
+import paramiko
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadAuthenticationType,
+    IncompatiblePeer,
+    SSHException,
+)
+
+from remuda.runtime.clock import Clock
+from remuda.ssh.api import Login
+from remuda.ssh.errors import (
+    ConnectionLostError,
+    HostKeyMismatchError,
+    LoginRefusedError,
+    NotSshError,
+    NotYetError,
+)
+from remuda.ssh.keyfile import KeyRing
+from remuda.ssh.transport import HOST_KEY_ALGORITHMS, QuietTransport
+from remuda.ssh.wire import Wire, dial
+
+#: What paramiko raises when the connection breaks, whoever notices first.
+BROKEN: Final = (SSHException, EOFError, OSError)
+
+#: Agents may hold dozens of keys, and sshd's default MaxAuthTries is 6.
+AGENT_KEYS_MAX: Final = 5
+
+#: How long the end of paramiko's thread may take; it is woken, so this is only a bound.
+_JOIN_S: Final = 10.0
+
+
+class Link:
+    """A connection whose banner has been met; leaving the block closes it, thread and all."""
+
+    def __init__(self, wire: Wire, clock: Clock, *, answer_timeout_s: float) -> None:
+        """Take over *wire*."""
+        self._wire = wire
+        self.answer_timeout_s = answer_timeout_s
+        self._transport = QuietTransport(wire, clock)
+        # paramiko's own limits end later than the wire's, which are ours to classify.
+        self._transport.auth_timeout = answer_timeout_s + _JOIN_S
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """End the connection, wait for paramiko's thread, free the socket."""
+        self._wire.hang_up()
+        if self._transport.is_alive():
+            self._transport.join(_JOIN_S)
+        self._transport.close()
+        self._wire.close()
+
+    @property
+    def alive(self) -> bool:
+        """Return False once the connection is known to be broken."""
+        return self._transport.is_active()
+
+    def meet(self, expected: tuple[str, ...]) -> str:
+        """Exchange keys and compare the host key; return it as ``<type> <base64>``.
+
+        Nothing about us has been sent when a wrong key is noticed.
+
+        Raises:
+            NotYetError: The server went away or fell silent.
+            NotSshError: It speaks no algorithm of ours.
+            HostKeyMismatchError: *expected* is not empty and the key is none of them.
+        """
+        if expected:
+            self._transport.prefer_host_keys(_algorithms(expected))
+        with self._answer_expected():
+            try:
+                self._transport.start_client()
+            except IncompatiblePeer as exc:
+                raise NotSshError(str(exc)) from exc
+            except BROKEN as exc:
+                raise NotYetError(self._broken("in the key exchange", exc)) from exc
+        key = self._transport.get_remote_server_key()
+        line = f"{key.get_name()} {key.get_base64()}"
+        if expected and line not in {_bare(one) for one in expected}:
+            wanted = ", ".join(fingerprint(one) for one in expected)
+            raise HostKeyMismatchError(f"the host key is {fingerprint(line)}, expected {wanted}")
+        return line
+
+    def login(self, login: Login, ring: KeyRing) -> None:
+        """Open the account of *login* with our key.
+
+        Raises:
+            KeyFileError: Our key cannot be read.
+            LoginRefusedError: The machine does not take it.
+            NotYetError: The server went away or fell silent.
+        """
+        if login.key_file is not None:
+            self._offer(login.user, ring.key(login.key_file))
+            return
+        agent = paramiko.Agent()
+        try:
+            self._offer_all(login.user, agent.get_keys()[:AGENT_KEYS_MAX])
+        finally:
+            agent.close()
+
+    def _offer_all(self, user: str, keys: tuple[paramiko.AgentKey, ...]) -> None:
+        if not keys:
+            raise LoginRefusedError("no key file is configured, and no SSH agent holds a key")
+        for key in keys[:-1]:
+            try:
+                self._offer(user, key)
+            except LoginRefusedError:
+                continue
+            return
+        self._offer(user, keys[-1])
+
+    def _offer(self, user: str, key: paramiko.PKey) -> None:
+        with self._answer_expected():
+            try:
+                more = self._transport.auth_publickey(user, key)
+            except BadAuthenticationType as exc:
+                ways = ", ".join(exc.allowed_types)
+                raise LoginRefusedError(f"{user} may log in by {ways} only") from exc
+            except AuthenticationException as exc:
+                if not self.alive:
+                    raise NotYetError(self._broken("in the login", exc)) from exc
+                raise LoginRefusedError(f"our key does not open the account {user}") from exc
+            except BROKEN as exc:
+                raise NotYetError(self._broken("in the login", exc)) from exc
+        if more:
+            raise LoginRefusedError(f"{user} needs more than a key: {', '.join(more)}")
+
+    def open_channel(self) -> paramiko.Channel:
+        """Open a channel for one command.
+
+        Raises:
+            ConnectionLostError: The connection broke, or no answer came.
+        """
+        with self._answer_expected():
+            try:
+                return self._transport.open_session(timeout=self.answer_timeout_s + _JOIN_S)
+            except BROKEN as exc:
+                raise ConnectionLostError(self._broken("opening a channel", exc)) from exc
+
+    def start(self, channel: paramiko.Channel, command: str) -> None:
+        """Start *command* on a fresh channel.
+
+        Raises:
+            ConnectionLostError: The connection broke, no answer came, or sshd refused.
+        """
+        with self._answer_expected():
+            try:
+                channel.exec_command(command)
+            except BROKEN as exc:
+                raise ConnectionLostError(self._broken("starting a command", exc)) from exc
+
+    def signal(self, channel: paramiko.Channel, name: str) -> None:
+        """Ask for signal *name* (``TERM``) to the command's processes.
+
+        Raises:
+            ConnectionLostError: The connection broke.
+        """
+        try:
+            self._transport.signal_channel(channel, name)
+        except BROKEN as exc:
+            raise ConnectionLostError(self._broken("sending a signal", exc)) from exc
+
+    def keep_alive(self) -> None:
+        """Notice a dead peer within a minute, for connections without other deadlines."""
+        self._transport.keep_alive()
+
+    @contextmanager
+    def _answer_expected(self) -> Iterator[None]:
+        """Break the connection if the peer does not answer what is asked inside."""
+        self._wire.expire_in(self.answer_timeout_s)
+        try:
+            yield
+        finally:
+            self._wire.expire_in(None)
+
+    def _broken(self, doing: str, exc: BaseException) -> str:
+        if self._wire.expired:
+            return f"no answer within {self.answer_timeout_s:g} s {doing}"
+        if isinstance(exc, EOFError) or not str(exc):
+            return f"the connection was closed {doing}"
+        return f"{exc} ({doing})"
+
+
+def open_link(login: Login, clock: Clock) -> Link:
+    """Connect to the machine of *login* and meet its banner.
+
+    Raises:
+        NotYetError: Nothing that speaks SSH is there yet.
+        NotSshError: Something else answers.
+    """
+    wire = dial(login.address, login.port, timeout_s=login.connect_timeout_s, clock=clock)
+    return Link(wire, clock, answer_timeout_s=login.answer_timeout_s)
+
+
+def fingerprint(line: str) -> str:
+    """Return a host key line as people compare it: type and SHA256, as ``ssh-keygen -l`` has it.
+
+    The text itself comes back if it is not a key line.
+    """
+    kind, _, rest = line.partition(" ")
+    try:
+        raw = base64.b64decode(rest.split(" ")[0], validate=True)
+    except ValueError:
+        return line
+    digest = base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
+    return f"{kind} SHA256:{digest}"
+
+
+def _bare(line: str) -> str:
+    """Return a key line without its comment."""
+    return " ".join(line.split()[:2])
+
+
+def _algorithms(expected: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the host key algorithms that lead to one of the *expected* keys."""
+    names: list[str] = []
+    for line in expected:
+        kind = line.split(" ", 1)[0]
+        names += ["rsa-sha2-512", "rsa-sha2-256"] if kind == "ssh-rsa" else [kind]
+    return tuple(name for name in dict.fromkeys(names) if name in HOST_KEY_ALGORITHMS)

@@ -1,0 +1,147 @@
+"""The real prover: one connection per proof, every step timed and kept."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from remuda.runtime.clock import Clock, SystemClock
+from remuda.ssh.api import Proof, ProofOrder, Script, Step, StepTaken
+from remuda.ssh.errors import KeyFileError, SshError
+from remuda.ssh.keyfile import KeyRing
+from remuda.ssh.link import Link, open_link
+from remuda.ssh.runner import STOPPED, Ran, run_script
+from remuda.ssh.wire import dial
+
+
+class ParamikoProver:
+    """Implements :class:`remuda.ssh.api.Prover`; may be used by many threads at once."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        """Use *clock*, or the operating system's."""
+        self._clock: Clock = clock or SystemClock()
+        self._ring = KeyRing()
+
+    def prove(self, order: ProofOrder, *, stopped: Callable[[], bool] = lambda: False) -> Proof:
+        """Make one attempt; see :meth:`remuda.ssh.api.Prover.prove`.
+
+        Raises:
+            KeyFileError: Our own private key cannot be used.
+        """
+        if order.login_wanted and order.login.key_file is not None:
+            self._ring.key(order.login.key_file)  # before anybody is bothered with a connection
+        attempt = _Attempt(order, self._clock, self._ring, stopped)
+        try:
+            attempt.make()
+        except _Failed as failed:
+            return attempt.proof(ok=False, too_early=failed.too_early, stopped=failed.stopped)
+        return attempt.proof(ok=True)
+
+    def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
+        """Meet only the SSH banner; return None if it is there, else what is wrong."""
+        try:
+            dial(address, port, timeout_s=timeout_s, clock=self._clock).close()
+        except SshError as exc:
+            return str(exc)
+        return None
+
+
+class _Failed(Exception):  # noqa: N818 - it ends an attempt and is seen by nobody else
+    """The step just recorded has failed: no other follows."""
+
+    def __init__(self, *, too_early: bool = False, stopped: bool = False) -> None:
+        super().__init__()
+        self.too_early = too_early
+        self.stopped = stopped
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One proof under way."""
+
+    order: ProofOrder
+    clock: Clock
+    ring: KeyRing
+    stopped: Callable[[], bool]
+    steps: list[StepTaken] = field(default_factory=list)
+    host_keys: tuple[str, ...] = ()
+
+    def proof(self, *, ok: bool, too_early: bool = False, stopped: bool = False) -> Proof:
+        """Return what came out."""
+        return Proof(
+            ok=ok,
+            host_keys=self.host_keys,
+            steps=tuple(self.steps),
+            too_early=too_early,
+            stopped=stopped,
+        )
+
+    def make(self) -> None:
+        """Take all steps.
+
+        Raises:
+            _Failed: One failed; it is the last that was recorded.
+        """
+        with self._step(Step.CONNECT):
+            link = open_link(self.order.login, self.clock)
+        with link:
+            with self._step(Step.HOST_KEY):
+                self.host_keys = (link.meet(self.order.login.host_keys),)
+            if self.order.login_wanted:
+                with self._step(Step.LOGIN):
+                    link.login(self.order.login, self.ring)
+                self._run_all(link)
+
+    def _run_all(self, link: Link) -> None:
+        if self.order.setup is not None:
+            self._run(link, Step.SETUP, self.order.setup)
+        for check in self.order.checks:
+            self._run(link, Step.CHECK, check)
+
+    @contextmanager
+    def _step(self, step: Step) -> Iterator[None]:
+        """Time what happens inside, and turn its error into a recorded failure."""
+        begun_s = self._begin(step, step.value)
+        try:
+            yield
+        except KeyFileError:
+            raise
+        except SshError as exc:
+            self._take(step, step.value, begun_s, _quiet(str(exc)))
+            raise _Failed(too_early=exc.too_early) from exc
+        self._take(step, step.value, begun_s, _quiet(""))
+
+    def _run(self, link: Link, step: Step, script: Script) -> None:
+        begun_s = self._begin(step, script.name)
+        ran = run_script(link, script, self.clock, self.stopped)
+        self._take(step, script.name, begun_s, ran)
+        if ran.why:
+            # A machine that reboots while it is checked deserves another look; a setup script
+            # that had begun does not, for it may not bear to run twice.
+            too_early = ran.lost and self.order.setup is None
+            raise _Failed(too_early=too_early, stopped=ran.why == STOPPED)
+
+    def _begin(self, step: Step, name: str) -> float:
+        begun_s = self.clock.monotonic_s()
+        if self.stopped():
+            self._take(step, name, begun_s, _quiet(STOPPED))
+            raise _Failed(stopped=True)
+        return begun_s
+
+    def _take(self, step: Step, name: str, begun_s: float, ran: Ran) -> None:
+        taken = StepTaken(
+            step=step,
+            name=name,
+            seconds=self.clock.monotonic_s() - begun_s,
+            ok=not ran.why,
+            why=ran.why,
+            output=ran.output,
+            exit_code=ran.exit_code,
+        )
+        self.steps.append(taken)
+        if self.order.on_step is not None:
+            self.order.on_step(taken)
+
+
+def _quiet(why: str) -> Ran:
+    """Return the outcome of a step that runs nothing on the machine."""
+    return Ran(exit_code=None, why=why, output="")

@@ -1,0 +1,175 @@
+"""Runs one script over a connection: its end, its last words, and both of its time limits."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import paramiko
+
+from remuda.runtime.clock import Clock
+from remuda.ssh.api import Heard, Script
+from remuda.ssh.errors import ConnectionLostError
+from remuda.ssh.link import BROKEN, Link
+from remuda.ssh.wrapping import CANNOT_CODE, KILL_AFTER_S, TIMED_OUT_CODES, command, program
+
+#: How often a silent script looks at its limit and at *stopped*.
+_SLICE_S: Final = 0.5
+
+#: Our own limit ends so long after the machine's, which leaves the better evidence.
+_GRACE_S: Final = KILL_AFTER_S + 5.0
+
+#: After the exit code, output still in flight may take so long. Only a script that leaves a
+#: process behind with its output open makes us wait for all of it.
+_DRAIN_S: Final = 1.0
+
+#: A script that prints more is broken: stop it rather than carry its noise for hours.
+OUTPUT_TOTAL_MAX: Final = 64 * 1024 * 1024
+
+#: Why a script ended that we were told to give up.
+STOPPED: Final = "stopped by us"
+
+_CHUNK: Final = 64 * 1024
+
+#: How much of a script's last line goes into the sentence that says why it failed.
+_LAST_LINE_MAX: Final = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a script ended.
+
+    Attributes:
+        exit_code: None if it was killed or never ended.
+        why: Empty if it passed, its judge included.
+        lost: The connection broke meanwhile.
+    """
+
+    exit_code: int | None
+    why: str
+    output: str
+    lost: bool = False
+
+
+class Tail:
+    """Keeps the end of a stream of bytes."""
+
+    def __init__(self, bytes_max: int) -> None:
+        """Keep at most *bytes_max*."""
+        self._bytes_max = bytes_max
+        self._parts: deque[bytes] = deque()
+        self._held = 0
+        self.total = 0
+
+    def add(self, data: bytes) -> None:
+        """Take *data* and forget what is too old."""
+        self._parts.append(data)
+        self._held += len(data)
+        self.total += len(data)
+        while self._held - len(self._parts[0]) >= self._bytes_max:
+            self._held -= len(self._parts.popleft())
+
+    def text(self) -> str:
+        """Return the end as text, beginning with a note if something was left out."""
+        kept = b"".join(self._parts)[-self._bytes_max :]
+        left_out = self.total - len(kept)
+        note = f"[{left_out} bytes left out]\n" if left_out else ""
+        return note + kept.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def run_script(link: Link, script: Script, clock: Clock, stopped: Callable[[], bool]) -> Ran:
+    """Run *script* to its end, its limit, or until *stopped*; never raises for the machine."""
+    tail = Tail(script.output_bytes_max)
+    started_s = clock.now_s()
+    begun_s = clock.monotonic_s()
+    try:
+        with link.open_channel() as channel:
+            run = _Run(link, channel, script, tail, clock, stopped)
+            run.begin()
+            why = run.listen()
+            code = channel.exit_status
+    except (ConnectionLostError, *BROKEN) as exc:
+        why = str(exc) or "the connection was closed"
+        return Ran(exit_code=None, why=why, output=tail.text(), lost=True)
+    took_s = clock.monotonic_s() - begun_s
+    heard = Heard(output=tail.text(), started_s=started_s, ended_s=clock.now_s())
+    if why:
+        return Ran(exit_code=None, why=why, output=heard.output)
+    if code < 0:  # paramiko's word for a channel that ended without an exit code
+        why = "the connection was closed before it ended"
+        return Ran(exit_code=None, why=why, output=heard.output, lost=True)
+    if code in TIMED_OUT_CODES and took_s >= script.timeout_s:
+        why = f"killed after {script.timeout_s:g} s"
+        return Ran(exit_code=None, why=why, output=heard.output)
+    return Ran(exit_code=code, why=_verdict(script, code, heard), output=heard.output)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A script under way."""
+
+    link: Link
+    channel: paramiko.Channel
+    script: Script
+    tail: Tail
+    clock: Clock
+    stopped: Callable[[], bool]
+
+    def begin(self) -> None:
+        """Start the shell and give it the whole program."""
+        self.channel.set_combine_stderr(combine=True)
+        self.link.start(self.channel, command(self.script))
+        self.channel.settimeout(self.link.answer_timeout_s)
+        self.channel.sendall(program(self.script))
+        self.channel.shutdown_write()
+
+    def listen(self) -> str:
+        """Collect output until the end; return why we ended it, or an empty string."""
+        limit_s = self.clock.monotonic_s() + self.script.timeout_s + _GRACE_S
+        drained_s: float | None = None
+        self.channel.settimeout(_SLICE_S)
+        while not self._ended():
+            now_s = self.clock.monotonic_s()
+            if self.channel.exit_status_ready():
+                drained_s = now_s + _DRAIN_S if drained_s is None else drained_s
+                if now_s >= drained_s:
+                    break
+            if why := self._too_much(overdue=now_s >= limit_s):
+                self._kill()
+                return why
+        return ""
+
+    def _ended(self) -> bool:
+        """Take what has come; return True if output and exit code are complete."""
+        try:
+            data = self.channel.recv(_CHUNK)
+        except TimeoutError:
+            return False
+        if data:
+            self.tail.add(data)
+            return False
+        return self.channel.status_event.wait(_SLICE_S)
+
+    def _too_much(self, *, overdue: bool) -> str:
+        if overdue:
+            return f"no end after {self.script.timeout_s:g} s, and the machine did not kill it"
+        if self.tail.total > OUTPUT_TOTAL_MAX:
+            return f"it printed more than {OUTPUT_TOTAL_MAX >> 20} MiB"
+        return STOPPED if self.stopped() else ""
+
+    def _kill(self) -> None:
+        """Have the process group ended: the backstop of the limit that the machine enforces."""
+        self.link.signal(self.channel, "TERM")
+        if not self.channel.status_event.wait(KILL_AFTER_S + _SLICE_S):
+            self.link.signal(self.channel, "KILL")
+
+
+def _verdict(script: Script, code: int, heard: Heard) -> str:
+    """Say why a script that ended by itself has failed, or return an empty string."""
+    if code == 0:
+        return script.judge(heard) if script.judge else ""
+    last = next((line.strip() for line in reversed(heard.output.split("\n")) if line.strip()), "")
+    if not last:
+        return f"exit code {code}"
+    last = last[:_LAST_LINE_MAX]
+    return last if code in {1, CANNOT_CODE} else f"{last} (exit code {code})"

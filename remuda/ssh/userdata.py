@@ -1,0 +1,188 @@
+"""One user-data text out of the operator's and ours, in the forms cloud-init takes.
+
+Facts from the cloud-init documentation ("User data formats", "SSH" module):
+
+- the form is told by the first line: ``#!`` script, ``#cloud-config`` YAML, or a MIME message;
+- with ``ssh_keys`` given, exactly these host keys are written and no others are generated;
+- ``ssh_authorized_keys`` at the top level go to the default user, and to root unless
+  ``disable_root`` (on by default) puts a refusal in front of them;
+- of several cloud-config parts the first one to name a key wins, so ours joins their first one.
+"""
+
+from email import message_from_string
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from typing import Any, Final
+
+import yaml
+
+from remuda.ssh.hostkeys import HostKey
+
+#: Nova refuses longer ones (its API schema: maxLength of ``user_data``), counted after base64.
+BASE64_CHARS_MAX: Final = 65_535
+
+_CLOUD_CONFIG: Final = "#cloud-config"
+_CONFIG_TYPE: Final = "text/cloud-config"
+
+#: The first line, and the MIME type cloud-init gives it when it stands alone.
+_FORMS: Final = (
+    ("#!", "text/x-shellscript"),
+    ("#include-once", "text/x-include-once-url"),
+    ("#include", "text/x-include-url"),
+    ("#cloud-config-archive", "text/cloud-config-archive"),
+    ("#cloud-config-jsonp", "text/cloud-config-jsonp"),
+    ("#cloud-boothook", "text/cloud-boothook"),
+    ("#part-handler", "text/part-handler"),
+    ("## template: jinja", "text/jinja2"),
+)
+
+
+class UserDataError(ValueError):
+    """The operator's user data cannot be combined with ours; a change of configuration helps."""
+
+
+def merge_user_data(
+    theirs: str | None,
+    *,
+    host_key: HostKey | None = None,
+    authorized_key: str | None = None,
+    username: str = "root",
+) -> str:
+    """Return user data that does what *theirs* says and also what we need.
+
+    Args:
+        theirs: A script, cloud-config, MIME multipart message, another form of cloud-init, or
+            nothing.
+        host_key: Becomes the only host key.
+        authorized_key: Our public key line, which may then log in.
+        username: Who logs in; root is let in only if the user data says so.
+
+    Raises:
+        UserDataError: *theirs* is of no known form, no valid YAML, or the result is too long.
+    """
+    ours = _ours(host_key, authorized_key, username)
+    theirs = (theirs or "").lstrip("\ufeff")
+    if not ours:
+        merged = theirs
+    elif not theirs.strip():
+        merged = _dump(ours)
+    elif _is_config(theirs):
+        merged = _join(theirs, ours)
+    elif _is_mime(theirs):
+        merged = _into_mime(theirs, ours)
+    else:
+        merged = _two_parts(theirs, ours)
+    check_size(merged)
+    return merged
+
+
+def check_size(text: str) -> None:
+    """Make sure that a cloud takes *text* as user data.
+
+    Raises:
+        UserDataError: It is too long; the message has the numbers.
+    """
+    size = len(text.encode())
+    chars = (size + 2) // 3 * 4
+    if chars > BASE64_CHARS_MAX:
+        raise UserDataError(
+            f"user data of {size} bytes is {chars} characters in base64; clouds take "
+            f"{BASE64_CHARS_MAX}: let it fetch its larger parts"
+        )
+
+
+def _ours(host_key: HostKey | None, authorized_key: str | None, username: str) -> dict[str, Any]:
+    ours: dict[str, Any] = {}
+    if host_key is not None:
+        ours["ssh_deletekeys"] = True
+        ours["ssh_keys"] = {
+            "ed25519_private": host_key.private,
+            "ed25519_public": host_key.public,
+        }
+    if authorized_key is not None:
+        ours["ssh_authorized_keys"] = [authorized_key]
+        if username == "root":
+            ours["disable_root"] = False
+    return ours
+
+
+def _is_config(text: str) -> bool:
+    return text.split("\n", 1)[0].strip() == _CLOUD_CONFIG
+
+
+def _is_mime(text: str) -> bool:
+    head = text[:4096].lower()
+    return head.startswith(("content-type:", "mime-version:")) and "multipart/" in head
+
+
+def _dump(config: dict[str, Any]) -> str:
+    return f"{_CLOUD_CONFIG}\n" + yaml.safe_dump(config, sort_keys=False, width=4096)
+
+
+def _join(theirs: str, ours: dict[str, Any]) -> str:
+    """Merge *ours* into the cloud-config text *theirs*."""
+    try:
+        config = yaml.safe_load(theirs)
+    except yaml.YAMLError as exc:
+        raise UserDataError(f"the #cloud-config is not valid YAML: {exc}") from exc
+    if config is None:
+        config = {}
+    if not isinstance(config, dict):
+        raise UserDataError(f"the #cloud-config must be a mapping, not a {type(config).__name__}")
+    return _dump(_merged(config, ours))
+
+
+def _merged(config: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Their wishes stay unless one would keep us out or change the host key."""
+    merged = {**config, **ours}
+    if "ssh_authorized_keys" in ours:
+        held = config.get("ssh_authorized_keys") or []
+        if not isinstance(held, list):
+            raise UserDataError("ssh_authorized_keys of the #cloud-config must be a list")
+        fresh = [key for key in ours["ssh_authorized_keys"] if key not in held]
+        merged["ssh_authorized_keys"] = [*held, *fresh]
+    return merged
+
+
+def _two_parts(theirs: str, ours: dict[str, Any]) -> str:
+    """Put a form that is no cloud-config beside ours."""
+    kind = next((kind for start, kind in _FORMS if theirs.startswith(start)), None)
+    if kind is None:
+        first = theirs.lstrip().split("\n", 1)[0][:40]
+        raise UserDataError(
+            f"user data begins with {first!r}: cloud-init knows no such form "
+            "(a script begins with #!, a configuration with #cloud-config)"
+        )
+    whole = MIMEMultipart()
+    whole.attach(_part(_dump(ours), _CONFIG_TYPE, "remuda.cfg"))
+    whole.attach(_part(theirs, kind, "operator"))
+    return whole.as_string()
+
+
+def _into_mime(theirs: str, ours: dict[str, Any]) -> str:
+    """Add ours to the first cloud-config part of a message, or as a new first part."""
+    whole = message_from_string(theirs)
+    if not whole.is_multipart():
+        raise UserDataError("the MIME message is damaged: no parts were found in it")
+    parts: list[Message] = whole.get_payload()  # type: ignore[assignment]
+    for place, part in enumerate(parts):
+        text = _text(part)
+        if _is_config(text) or part.get_content_type() == _CONFIG_TYPE:
+            parts[place] = _part(_join(text, ours), _CONFIG_TYPE, part.get_filename())
+            return whole.as_string()
+    parts.insert(0, _part(_dump(ours), _CONFIG_TYPE, "remuda.cfg"))
+    return whole.as_string()
+
+
+def _text(part: Message) -> str:
+    raw = part.get_payload(decode=True)
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else ""
+
+
+def _part(text: str, kind: str, filename: str | None) -> MIMEText:
+    charset = "us-ascii" if text.isascii() else "utf-8"
+    part = MIMEText(text, kind.split("/", 1)[1], charset)
+    if filename:
+        part.add_header("Content-Disposition", "attachment", filename=filename)
+    return part

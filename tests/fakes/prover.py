@@ -1,0 +1,174 @@
+"""A prover without a network: what happens at an address is scripted, and nothing else happens."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from remuda.ssh.api import Heard, Proof, ProofOrder, Script, Step, StepTaken
+from remuda.ssh.link import fingerprint
+
+#: What a machine presents if the order expects no key of its own.
+SCANNED: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeF"
+OTHER: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOtherOtherOtherOtherOtherOtherOtherOtherOt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How a script ends: its code and what it printed."""
+
+    code: int = 0
+    output: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What a prover meets at an address.
+
+    Attributes:
+        too_early: So many attempts find nothing listening, before anything else happens.
+        refuses: After those, so many more attempts find that the key does not open the account.
+        host_key: What it presents; None: the first key the order expects, or :data:`SCANNED`.
+        exits: By script name how it ends; others exit with 0 and print nothing.
+        seconds: What each step claims to have taken.
+        slow: Waited for in every attempt; an event of the test, so nothing sleeps.
+    """
+
+    too_early: int = 0
+    refuses: int = 0
+    host_key: str | None = None
+    exits: dict[str, Exit] = field(default_factory=dict)
+    seconds: float = 0.01
+    slow: threading.Event | None = None
+
+
+class FakeProver:
+    """Implements :class:`remuda.ssh.api.Prover`; addresses not scripted are good machines."""
+
+    def __init__(self, machines: dict[str, Machine] | None = None) -> None:
+        """Know *machines* by address."""
+        self._lock = threading.Lock()
+        self._machines = dict(machines or {})
+        self.orders: list[ProofOrder] = []
+        self.knocks: list[str] = []
+
+    def script(self, address: str, machine: Machine) -> None:
+        """Say what is at *address* from now on."""
+        with self._lock:
+            self._machines[address] = machine
+
+    def prove(self, order: ProofOrder, *, stopped: Callable[[], bool] = lambda: False) -> Proof:
+        """Do what was scripted for the address."""
+        machine = self._meet(order)
+        if machine.slow is not None and not machine.slow.wait(60):
+            raise AssertionError("the test never let the slow machine go on")
+        return _Attempt(order, machine, stopped).make()
+
+    def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
+        """Find a banner unless the machine is still too early (which is not used up)."""
+        del port, timeout_s
+        with self._lock:
+            self.knocks.append(address)
+            machine = self._machines.get(address, Machine())
+        return "Connection refused" if machine.too_early else None
+
+    def _meet(self, order: ProofOrder) -> Machine:
+        """Count the attempt, and return the machine as this attempt finds it."""
+        with self._lock:
+            self.orders.append(order)
+            machine = self._machines.get(order.login.address, Machine())
+            if machine.too_early:
+                left = replace(machine, too_early=machine.too_early - 1)
+            else:
+                left = replace(machine, refuses=max(0, machine.refuses - 1))
+            self._machines[order.login.address] = left
+        return machine
+
+
+class _Attempt:
+    """One proof under way."""
+
+    def __init__(self, order: ProofOrder, machine: Machine, stopped: Callable[[], bool]) -> None:
+        self._order = order
+        self._machine = machine
+        self._stopped = stopped
+        self._steps: list[StepTaken] = []
+        self._host_keys: tuple[str, ...] = ()
+
+    def make(self) -> Proof:
+        """Take the steps in order until one fails."""
+        for step, name, act in self._plan():
+            if self._stopped():
+                self._take(step, name, "stopped by us", Exit())
+                return self._proof(ok=False, stopped=True)
+            why, exit_, too_early = act()
+            self._take(step, name, why, exit_)
+            if why:
+                return self._proof(ok=False, too_early=too_early)
+        return self._proof(ok=True)
+
+    def _plan(self) -> list[tuple[Step, str, Callable[[], tuple[str, Exit, bool]]]]:
+        plan = [
+            (Step.CONNECT, "connect", self._connect),
+            (Step.HOST_KEY, "host-key", self._compare),
+        ]
+        if self._order.login_wanted:
+            plan.append((Step.LOGIN, "login", self._login))
+            setup = (self._order.setup,) if self._order.setup else ()
+            plan += [(Step.SETUP, one.name, self._runs(one)) for one in setup]
+            plan += [(Step.CHECK, one.name, self._runs(one)) for one in self._order.checks]
+        return plan
+
+    def _connect(self) -> tuple[str, Exit, bool]:
+        return ("Connection refused" if self._machine.too_early else ""), Exit(), True
+
+    def _compare(self) -> tuple[str, Exit, bool]:
+        expected = self._order.login.host_keys
+        line = self._machine.host_key or (expected[0] if expected else SCANNED)
+        if expected and line not in expected:
+            wanted = ", ".join(fingerprint(one) for one in expected)
+            return f"the host key is {fingerprint(line)}, expected {wanted}", Exit(), False
+        self._host_keys = (line,)
+        return "", Exit(), False
+
+    def _login(self) -> tuple[str, Exit, bool]:
+        user = self._order.login.user
+        why = f"our key does not open the account {user}" if self._machine.refuses else ""
+        return why, Exit(), True
+
+    def _runs(self, script: Script) -> Callable[[], tuple[str, Exit, bool]]:
+        exit_ = self._machine.exits.get(script.name, Exit())
+
+        def act() -> tuple[str, Exit, bool]:
+            if exit_.code:
+                return (exit_.output.strip() or f"exit code {exit_.code}"), exit_, False
+            heard = Heard(output=exit_.output, started_s=0.0, ended_s=0.0)
+            judged = script.name in self._machine.exits and script.judge is not None
+            why = script.judge(heard) if judged and script.judge else ""
+            return why, exit_, False
+
+        return act
+
+    def _take(self, step: Step, name: str, why: str, exit_: Exit) -> None:
+        script = step in {Step.SETUP, Step.CHECK}
+        taken = StepTaken(
+            step=step,
+            name=name,
+            seconds=self._machine.seconds,
+            ok=not why,
+            why=why,
+            output=exit_.output,
+            exit_code=exit_.code if script else None,
+        )
+        self._steps.append(taken)
+        if self._order.on_step is not None:
+            self._order.on_step(taken)
+
+    def _proof(self, *, ok: bool, too_early: bool = False, stopped: bool = False) -> Proof:
+        return Proof(
+            ok=ok,
+            host_keys=self._host_keys,
+            steps=tuple(self._steps),
+            too_early=too_early,
+            stopped=stopped,
+        )
