@@ -1,0 +1,127 @@
+"""What no single value shows: keys that exclude each other, and sections that do not fit."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from remuda.config.base import Choice, Section
+from remuda.config.document import Path
+from remuda.config.names import nearest
+from remuda.config.problems import Report
+from remuda.config.raw import entries, mapping, seconds
+from remuda.config.room import check_room
+from remuda.config.shape import sections
+from remuda.config.use import uses_of
+
+
+def check_choices(model: type[Section], data: object, report: Report) -> None:
+    """Report sections with too many or too few of the keys that choose between kinds."""
+    for found in sections(model, data):
+        for choice in found.model.choices:
+            present = [key for key in choice.keys if found.raw.get(key) is not None]
+            message = _wrong_choice(choice, present)
+            if message:
+                report.problem(found.path, message)
+
+
+def check_whole(data: object, report: Report) -> None:
+    """Report what is wrong between sections: labels, pools, providers, times."""
+    _check_references(data, report)
+    check_room(data, report)
+    _check_same_region(data, report)
+    _check_times(data, report)
+    _check_repeats(data, (), report)
+
+
+def _wrong_choice(choice: Choice, present: Sequence[str]) -> str:
+    names = ", ".join(choice.keys)
+    if len(present) < choice.least:
+        how = "at least one" if choice.most is None else "exactly one"
+        return f"needs {how} of {names}"
+    if choice.most is not None and len(present) > choice.most:
+        return f"has {' and '.join(present)}, which exclude each other: keep one"
+    return ""
+
+
+def _check_references(data: object, report: Report) -> None:
+    labels = mapping(mapping(data).get("labels"))
+    used = set()
+    for use in uses_of(data):
+        used.add(use.label)
+        if use.label not in labels:
+            report.problem(use.path, "no such label", nearest(use.label, labels), at_key=True)
+    for name in labels:
+        if name not in used:
+            report.problem(
+                ("labels", name),
+                "no pool serves this label",
+                "name it under the labels of a pool, or remove it",
+                at_key=True,
+            )
+
+
+def _check_same_region(data: object, report: Report) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for name, provider in entries(data, "providers"):
+        cloud = provider.get("cloud")
+        if not isinstance(cloud, str):
+            continue
+        first = seen.setdefault((cloud, str(provider.get("region"))), name)
+        if first != name:
+            report.warning(
+                ("providers", name),
+                f"has the same cloud and region as provider {first!r}",
+                "their limits do not know of each other; pools of one provider would",
+                at_key=True,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A duration that only makes sense below another one of its section."""
+
+    smaller: str
+    larger: str
+    defaults_s: tuple[float, float]
+    consequence: str
+
+
+_ORDERS = (
+    _Order(
+        "boot-timeout", "launch-timeout", (600.0, 900.0), "launch-timeout ends the launch first"
+    ),
+    _Order("list-period", "idle-list-period", (3.0, 60.0), "listings would be rarer when needed"),
+)
+
+
+def _check_times(data: object, report: Report) -> None:
+    for name, provider in entries(data, "providers"):
+        for order in _ORDERS:
+            small_s = seconds(provider, order.smaller, order.defaults_s[0])
+            large_s = seconds(provider, order.larger, order.defaults_s[1])
+            if small_s is not None and large_s is not None and small_s > large_s:
+                report.warning(
+                    ("providers", name, order.smaller),
+                    f"is longer than {order.larger}: {order.consequence}",
+                )
+
+
+def _check_repeats(value: object, path: Path, report: Report) -> None:
+    """Warn of lists of texts that hold one twice."""
+    for spot, item in _items(value, path):
+        _check_repeats(item, spot, report)
+    if isinstance(value, list):
+        seen: set[str] = set()
+        for index, item in enumerate(value):
+            if isinstance(item, str) and item in seen:
+                report.warning((*path, index), f"{item!r} is in the list twice")
+            elif isinstance(item, str):
+                seen.add(item)
+
+
+def _items(value: object, path: Path) -> Iterator[tuple[Path, object]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield (*path, str(key)), item
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield (*path, index), item

@@ -1,0 +1,76 @@
+"""The files of this host that a configuration names: found, read in, or looked at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Final
+
+from remuda.config.base import HostFile, Section
+from remuda.config.document import Path
+from remuda.config.problems import Report
+from remuda.config.shape import Found, Shape, sections, shapes
+from remuda.config.sources import Sources, UnreadableError, located, probe
+
+#: Mode bits that let others than the owner's group read a file.
+_OTHERS_READ: Final = 0o004
+
+
+@dataclass(frozen=True, slots=True)
+class HostFiles:
+    """Looks after the host files of one configuration.
+
+    Attributes:
+        folder: Relative names start here: the configuration's own folder.
+        provider: The only provider this process serves, None: all. What another one lacks is
+            only warned of: its keys may well lie on another host.
+    """
+
+    folder: FilePath
+    sources: Sources
+    report: Report
+    provider: str | None = None
+
+    def resolve(self, model: type[Section], data: object) -> None:
+        """Make every file name of *data* absolute, in place, and fill in the texts of files."""
+        for found in list(sections(model, data)):
+            for shape in shapes(found.model).values():
+                value = found.raw.get(shape.key)
+                if shape.host_file is not None and isinstance(value, str):
+                    self._resolve_one(found, shape, shape.host_file, value)
+
+    def complain(self, path: Path) -> Callable[..., None]:
+        """Return how to report something that *path* lacks on this host."""
+        foreign = path[:1] == ("providers",) and self.provider not in (None, *path[1:2])
+        return self.report.warning if foreign else self.report.problem
+
+    def _resolve_one(self, found: Found, shape: Shape, mark: HostFile, value: str) -> None:
+        path = (*found.path, shape.key)
+        try:
+            file = located(value, self.folder)
+            found.raw[shape.key] = str(file)
+            if mark.fills is None:
+                self._look_at(path, file, mark)
+            else:
+                text = self._text(path, file, mark)
+                if found.raw.get(mark.fills) is None:
+                    found.raw[mark.fills] = text
+        except UnreadableError as error:
+            self.complain(path)(path, f"{value!r} {error}", _hint(value, self.folder))
+
+    def _look_at(self, path: Path, file: FilePath, mark: HostFile) -> None:
+        mode = probe(file)
+        if mark.secret and mode & _OTHERS_READ:
+            self.report.warning(
+                path, f"everybody on this host may read {str(file)!r}", f"chmod 600 {file}"
+            )
+
+    def _text(self, path: Path, file: FilePath, mark: HostFile) -> str:
+        text = self.sources.read(file, bytes_max=mark.bytes_max)
+        if not text.strip():
+            self.report.warning(path, f"{str(file)!r} is empty")
+        return text
+
+
+def _hint(value: str, folder: FilePath) -> str:
+    relative = not value.startswith(("/", "~"))
+    return f"looked for in {folder}" if relative else ""

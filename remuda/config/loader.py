@@ -1,0 +1,129 @@
+"""Reads a configuration file into a value, or says everything that is wrong with it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from pydantic import ValidationError
+
+from remuda.config.clouds import check_clouds
+from remuda.config.crosscheck import check_choices, check_whole
+from remuda.config.document import Document, NotYamlError, parse
+from remuda.config.environment import substitute
+from remuda.config.hostfiles import HostFiles
+from remuda.config.model import Config
+from remuda.config.problems import ConfigInvalidError, Problem, Report
+from remuda.config.sources import CONFIG_BYTES_MAX, Sources, UnreadableError
+from remuda.config.wording import translate
+
+#: Keys of the top level that begin so are a place for anchors, and otherwise ignored.
+SCRATCH_PREFIX = "x-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What came of reading a configuration file.
+
+    Attributes:
+        config: The value, or None if there are problems.
+        files: Absolute names of all files whose text matters: the configuration itself, scripts,
+            user data, clouds.yaml; also those that could not be read.
+        digest: Hash of their contents.
+    """
+
+    config: Config | None
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    files: tuple[str, ...]
+    digest: str
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    provider: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """Return the configuration in *path*; arguments as of ``read``.
+
+    Raises:
+        ConfigInvalidError: With every problem there is, if there is any.
+    """
+    reading = read(path, provider=provider, environ=environ)
+    if reading.config is None:
+        raise ConfigInvalidError(reading.problems, reading.warnings)
+    return reading.config
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    provider: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Reading:
+    """Read *path* and all it refers to; never raises for what a file may hold.
+
+    Args:
+        path: The configuration file. Names in complaints begin with it as given.
+        provider: The only provider this process serves: missing keys and clouds of the others
+            are then warnings. None: all of them matter.
+        environ: Where ``${NAME}`` comes from.
+    """
+    sources = Sources()
+    file = FilePath(os.path.abspath(path))  # noqa: PTH100 - resolve() would leave the link's folder
+    name = os.fspath(path)
+    try:
+        document = parse(sources.read(file, bytes_max=CONFIG_BYTES_MAX))
+    except UnreadableError as error:
+        return _failed(Problem(file=name, message=f"this file {error}"), sources)
+    except NotYamlError as error:
+        line, column = error.place.line, error.place.column
+        message = f"this file {error}"
+        problem = Problem(file=name, line=line, column=column, message=message, hint=error.hint)
+        return _failed(problem, sources)
+    report = Report(name, document)
+    host = HostFiles(file.parent, sources, report, provider)
+    config = _understood(document, host, environ)
+    problems = report.problems()
+    return Reading(
+        config=None if problems else config,
+        problems=problems,
+        warnings=report.warnings(),
+        files=sources.files,
+        digest=sources.digest(),
+    )
+
+
+def _understood(document: Document, host: HostFiles, environ: Mapping[str, str]) -> Config | None:
+    """Check all of *document*, reporting what is wrong; None if pydantic does not take it."""
+    report = host.report
+    for flaw in document.flaws:
+        report.flaw(flaw)
+    if document.data is None:
+        report.problem((), "this file is empty", "it needs at least labels: and providers:")
+        return None
+    if not isinstance(document.data, dict):
+        report.problem((), "this file is not a mapping", "it needs at least labels: and providers:")
+        return None
+    data = {k: v for k, v in document.data.items() if not k.startswith(SCRATCH_PREFIX)}
+    hidden = substitute(Config, data, environ, report)
+    check_choices(Config, data, report)
+    host.resolve(Config, data)
+    check_clouds(data, host, environ)
+    check_whole(data, report)
+    try:
+        return Config.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        translate(error, Config, data, report, hidden)
+    return None
+
+
+def _failed(problem: Problem, sources: Sources) -> Reading:
+    return Reading(
+        config=None,
+        problems=(problem,),
+        warnings=(),
+        files=sources.files,
+        digest=sources.digest(),
+    )

@@ -1,0 +1,117 @@
+"""What is wrong with a configuration, and where."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+
+from remuda.config.document import Document, Flaw, Path
+
+#: A file with more problems than this is not the file that was meant.
+PROBLEMS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """One complaint; problems sort by their place.
+
+    Attributes:
+        line: Counted from 1; 1 if the complaint is about the whole file.
+        column: Counted from 1.
+        path: Keys in dotted form, ``providers.osic.pools.main.labels.small``; empty: the file.
+        message: What is wrong.
+        hint: What to write instead; may be empty.
+    """
+
+    file: str
+    line: int = 1
+    column: int = 1
+    path: str = ""
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Write it in one line, as compilers do."""
+        where = f"{self.path}: " if self.path else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column}: {where}{self.message}{hint}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields by name, for JSON."""
+        return asdict(self)
+
+
+class ConfigInvalidError(ValueError):
+    """The configuration cannot be used; nothing of it was applied.
+
+    Attributes:
+        problems: All of them, by place; at least one.
+        warnings: What would have been warned of besides.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...], warnings: tuple[Problem, ...] = ()) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+        self.warnings = warnings
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects problems and warnings of one document while it is looked at."""
+
+    file: str
+    document: Document
+    _problems: list[Problem] = field(default_factory=list)
+    _warnings: list[Problem] = field(default_factory=list)
+
+    def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
+        """Note something that forbids the use of the file.
+
+        The place is that of *path*, or of the nearest thing above it that exists; of its key
+        instead of its value if *at_key*.
+        """
+        self._problems.append(self._placed(path, message, hint, at_key=at_key))
+
+    def warning(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
+        """Note something that is probably not meant; arguments as of ``problem``."""
+        self._warnings.append(self._placed(path, message, hint, at_key=at_key))
+
+    def flaw(self, flaw: Flaw) -> None:
+        """Note what the YAML itself should not say, at the flaw's own place."""
+        self._problems.append(
+            Problem(
+                file=self.file,
+                line=flaw.place.line,
+                column=flaw.place.column,
+                path=dotted(flaw.path),
+                message=flaw.message,
+                hint=flaw.hint,
+            )
+        )
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return the problems noted so far, by place, each once."""
+        return _in_order(self._problems)
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """Return the warnings noted so far, by place, each once."""
+        return _in_order(self._warnings)
+
+    def _placed(self, path: Path, message: str, hint: str, *, at_key: bool) -> Problem:
+        place = self.document.place(path, at_key=at_key)
+        return Problem(
+            file=self.file,
+            line=place.line,
+            column=place.column,
+            path=dotted(path),
+            message=message,
+            hint=hint,
+        )
+
+
+def dotted(path: Path) -> str:
+    """Write *path* as ``labels.small.checks[0]``."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(set(problems)))[:PROBLEMS_MAX]
