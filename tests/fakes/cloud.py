@@ -1,0 +1,397 @@
+"""A cloud in memory: deterministic, on an injected clock, with faults on demand.
+
+It is held to the same contract tests as the real adapter (``tests/contract/cloud``). Servers
+change only as time passes on the clock; nothing runs in the background. Scripted fates
+(``next_creates`` and so on) are used first, then :class:`Chaos` draws with the seed.
+"""
+
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+
+from remuda.cloud import flavors, images
+from remuda.cloud.api import (
+    BadOrderError,
+    CloudError,
+    Flavor,
+    FlavorWanted,
+    Image,
+    ImageWanted,
+    Leftover,
+    LeftoverKind,
+    NoRoomError,
+    Quota,
+    Server,
+    ServerOrder,
+    ServerStatus,
+    TryLaterError,
+    UnauthorizedError,
+    UnknownOutcomeError,
+)
+from remuda.model.ids import ServerId
+from remuda.runtime.clock import Clock
+from tests.fakes.cloud_fates import Boot, BootEnd, Chaos, Create, Delete, Listing
+
+DEBIAN = Image(id="10000000-0000-4000-8000-000000000001", name="debian-12", created_s=1000.0)
+SMALL = Flavor(id="1", name="small", cores=1, ram_mib=1024, disk_gib=10)
+LARGE = Flavor(id="2", name="large", cores=4, ram_mib=8192, disk_gib=40)
+
+_SLOW_DELETE_FACTOR = 10
+_OMITTED = 1 / 3
+
+Fate = TypeVar("Fate", bound=StrEnum)
+
+
+@dataclass(slots=True)
+class _Machine:
+    """One server as the fake remembers it."""
+
+    id: ServerId
+    number: int
+    order: ServerOrder
+    created_s: float
+    boot: Boot
+    ready_s: float
+    gone_s: float | None = None
+    deleting: bool = False
+    forced: ServerStatus | None = None
+    fault: str | None = None
+
+    def status(self, now_s: float) -> ServerStatus | None:
+        """Return the status, or None if the cloud lists it no more."""
+        if self.gone_s is not None and now_s >= self.gone_s:
+            return None
+        if self.deleting:
+            return ServerStatus.DELETING
+        if self.forced is not None:
+            return self.forced
+        if now_s < self.ready_s or self.boot.end is BootEnd.HANG:
+            return ServerStatus.BUILDING
+        return {
+            BootEnd.ERROR: ServerStatus.ERROR,
+            BootEnd.VANISH: None,
+            BootEnd.STOP: ServerStatus.STOPPED,
+        }.get(self.boot.end, ServerStatus.ACTIVE)
+
+
+class FakeCloud:
+    """See :class:`remuda.cloud.api.Cloud`.
+
+    Attributes:
+        calls: How often each method was called, by its name.
+        orders: Everything that was ever really made, by server.
+        next_creates: Fates of the coming create calls, in order; likewise the others.
+        fail_next: Errors for the coming calls of a method, by its name; nothing is done then.
+        networks: Known networks; None: any name is right.
+        ports: Ports that were left behind; tests add to it.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        seed: int = 0,
+        boot_s: float = 5.0,
+        delete_s: float = 1.0,
+        quota: Quota | None = None,
+        floating_ips_max: int = 10,
+    ) -> None:
+        self.clock = clock
+        self.boot_s = boot_s
+        self.delete_s = delete_s
+        self.limits = quota or Quota()
+        self.floating_ips_max = floating_ips_max
+        self.images: list[Image] = [DEBIAN]
+        self.flavors: list[Flavor] = [SMALL, LARGE]
+        self.zones: tuple[str, ...] = ("az1", "az2")
+        self.networks: tuple[str, ...] | None = None
+        self.chaos = Chaos()
+        self.calls: Counter[str] = Counter()
+        self.orders: dict[ServerId, ServerOrder] = {}
+        self.next_creates: deque[Create] = deque()
+        self.next_boots: deque[Boot] = deque()
+        self.next_deletes: deque[Delete] = deque()
+        self.next_listings: deque[Listing] = deque()
+        self.fail_next: dict[str, deque[CloudError]] = {}
+        self.omitted: set[ServerId] = set()
+        self.ports: list[Leftover] = []
+        self.closed = False
+        self._random = random.Random(f"cloud {seed}")  # noqa: S311 — reproducible, not secret
+        self._lock = threading.RLock()
+        self._machines: dict[ServerId, _Machine] = {}
+        self._floating: dict[str, ServerId] = {}
+        self._numbers = 0
+
+    # What tests do to it.
+
+    def calm(self) -> None:
+        """Let everything go well from now on; what hangs already stays hung."""
+        self.chaos = Chaos()
+        for queue in (self.next_creates, self.next_boots, self.next_deletes, self.next_listings):
+            queue.clear()
+        self.fail_next.clear()
+        self.omitted.clear()
+
+    def add_stranger(
+        self, name: str = "stranger", tags: Mapping[str, str] | None = None
+    ) -> ServerId:
+        """Put somebody else's server into the account."""
+        order = ServerOrder(name=name, image=DEBIAN, flavor=SMALL, tags=tags or {})
+        return self._make(order, Boot(seconds=0.0)).id
+
+    def force(self, server: ServerId, status: ServerStatus, *, fault: str | None = None) -> None:
+        """Set a server's status, as a hypervisor's crash would."""
+        self._machines[server].forced = status
+        self._machines[server].fault = fault
+
+    def vanish(self, server: ServerId) -> None:
+        """Let a server be listed no more, without anybody having asked for it."""
+        self._machines[server].gone_s = self.clock.now_s()
+
+    def truth(self) -> dict[ServerId, Server]:
+        """Return what really exists, whatever listings say; not counted as a call."""
+        now_s = self.clock.now_s()
+        return {each.id: self._view(each, now_s) for each in self._alive()}
+
+    def next_change_s(self) -> float | None:
+        """Return when the next server changes by itself; None if none will."""
+        now_s = self.clock.now_s()
+        times = [t for m in self._machines.values() for t in (m.ready_s, m.gone_s) if t is not None]
+        return min((each for each in times if each > now_s), default=None)
+
+    # The contract.
+
+    def list_servers(self) -> tuple[Server, ...]:
+        """Return all servers, unless told to lie."""
+        with self._lock:
+            self._begin("list_servers")
+            fate = self._fate(self.next_listings, self.chaos.listings, Listing.OK)
+            if fate is Listing.FAILS:
+                raise TryLaterError("fake: the listing fails", retry_after_s=1.0)
+            if fate is Listing.EMPTY:
+                return ()
+            servers = [each for each in self.truth().values() if each.id not in self.omitted]
+            if fate is Listing.OMITS:
+                servers = [each for each in servers if self._random.random() >= _OMITTED]
+            return tuple(servers)
+
+    def create_server(self, order: ServerOrder) -> ServerId:
+        """Make a server, unless told otherwise or there is no room."""
+        with self._lock:
+            self._begin("create_server")
+            fate = self._fate(self.next_creates, self.chaos.creates, Create.OK)
+            error = _create_error(fate)
+            if error is not None and fate is not Create.LOST_REPLY:
+                raise error
+            self._check(order)
+            boot = self.next_boots.popleft() if self.next_boots else self._drawn_boot()
+            machine = self._make(order, boot)
+            if error is not None:
+                raise error
+            return machine.id
+
+    def delete_server(self, server: ServerId) -> None:
+        """Begin the deletion, unless told otherwise."""
+        with self._lock:
+            self._begin("delete_server")
+            fate = self._fate(self.next_deletes, self.chaos.deletes, Delete.OK)
+            machine = self._machines.get(server)
+            if fate is Delete.REFUSED:
+                raise TryLaterError("fake: HTTP 409: the server is busy", retry_after_s=1.0)
+            if machine is None or fate is Delete.IGNORED or machine.deleting:
+                return
+            machine.deleting = True
+            factor = _SLOW_DELETE_FACTOR if fate is Delete.SLOW else 1
+            machine.gone_s = self.clock.now_s() + self.delete_s * factor
+
+    def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
+        """Return some lines that name the server."""
+        self._begin("console_log")
+        if server not in self.truth():
+            return ""
+        name = self._machines[server].order.name
+        return "\n".join(f"[{n}] {name} boots" for n in range(1, lines_max + 1))
+
+    def quota(self) -> Quota:
+        """Return limits and use."""
+        self._begin("quota")
+        used = [each.order.flavor for each in self._alive()]
+        return replace(
+            self.limits,
+            instances_used=len(used),
+            cores_used=sum(each.cores for each in used),
+            ram_mib_used=sum(each.ram_mib for each in used),
+        )
+
+    def find_image(self, wanted: ImageWanted) -> Image:
+        """Return the newest image that matches."""
+        self._begin("find_image")
+        if wanted.id is not None:
+            found = [each for each in self.images if each.id == wanted.id]
+        else:
+            found = [each for each in self.images if images.matches(each, wanted)]
+        if not found:
+            near = images.near_names(wanted.name, (each.name for each in self.images))
+            raise BadOrderError(f"fake: no image for {wanted}; {near}")
+        return max(found, key=lambda each: (each.created_s, each.id))
+
+    def find_flavor(self, wanted: FlavorWanted) -> Flavor:
+        """Return the smallest flavor that fits."""
+        self._begin("find_flavor")
+        return flavors.choose(self.flavors, wanted)
+
+    def availability_zones(self) -> tuple[str, ...]:
+        """Return the zones."""
+        self._begin("availability_zones")
+        return self.zones
+
+    def add_floating_ip(self, server: ServerId) -> str:
+        """Give the server an address."""
+        with self._lock:
+            self._begin("add_floating_ip")
+            if server not in self.truth():
+                raise TryLaterError(f"fake: server {server} has no port", retry_after_s=1.0)
+            existing = [ip for ip, holder in self._floating.items() if holder == server]
+            idle = [ip for ip, holder in self._floating.items() if holder not in self.truth()]
+            if not existing and not idle and len(self._floating) >= self.floating_ips_max:
+                raise NoRoomError("fake: no more IP addresses available on network public")
+            fresh = f"198.19.0.{len(self._floating) + 1}"
+            address = (existing or idle or [fresh])[0]
+            self._floating[address] = server
+            return address
+
+    def remove_floating_ips(self, server: ServerId) -> None:
+        """Take the server's addresses back."""
+        with self._lock:
+            self._begin("remove_floating_ips")
+            kept = {ip: holder for ip, holder in self._floating.items() if holder != server}
+            self._floating = kept
+
+    def list_leftovers(self) -> tuple[Leftover, ...]:
+        """Return planted ports and idle floating IPs."""
+        self._begin("list_leftovers")
+        there = self.truth()
+        kind = LeftoverKind.FLOATING_IP
+        idle = (
+            Leftover(id=f"fip-{ip}", kind=kind, server=holder, address=ip)
+            for ip, holder in self._floating.items()
+            if holder not in there
+        )
+        return (*self.ports, *idle)
+
+    def delete_leftover(self, leftover: Leftover) -> None:
+        """Forget it."""
+        self._begin("delete_leftover")
+        self.ports = [each for each in self.ports if each.id != leftover.id]
+        if (
+            leftover.address is not None
+            and self._floating.get(leftover.address) not in self.truth()
+        ):
+            self._floating.pop(leftover.address, None)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+    # The inside.
+
+    def _begin(self, operation: str) -> None:
+        self.calls[operation] += 1
+        queue = self.fail_next.get(operation)
+        if queue:
+            raise queue.popleft()
+
+    def _fate(self, script: deque[Fate], rates: Mapping[Fate, float], usual: Fate) -> Fate:
+        return script.popleft() if script else self._draw(rates, usual)
+
+    def _draw(self, rates: Mapping[Fate, float], usual: Fate) -> Fate:
+        if not rates:
+            return usual
+        left = self._random.random()
+        for fate, rate in rates.items():
+            left -= rate
+            if left < 0:
+                return fate
+        return usual
+
+    def _drawn_boot(self) -> Boot:
+        factor = self._random.uniform(1.0, self.chaos.boot_factor_max)
+        return Boot(end=self._draw(self.chaos.boots, BootEnd.ACTIVE), seconds=self.boot_s * factor)
+
+    def _check(self, order: ServerOrder) -> None:
+        if order.image.id not in {each.id for each in self.images}:
+            raise BadOrderError(f"fake: HTTP 400: image {order.image.id} could not be found")
+        if order.flavor.id not in {each.id for each in self.flavors}:
+            raise BadOrderError(f"fake: HTTP 400: flavor {order.flavor.id} could not be found")
+        if order.az is not None and order.az not in self.zones:
+            raise BadOrderError(f"fake: HTTP 400: the requested zone {order.az} is not available")
+        for network in order.networks if self.networks is not None else ():
+            if network not in (self.networks or ()):
+                raise BadOrderError(f"fake: there is no network {network!r}")
+        used = [each.order.flavor for each in self._alive()] + [order.flavor]
+        _check_room("instances", len(used), self.limits.instances_max)
+        _check_room("cores", sum(each.cores for each in used), self.limits.cores_max)
+        _check_room("ram", sum(each.ram_mib for each in used), self.limits.ram_mib_max)
+
+    def _make(self, order: ServerOrder, boot: Boot) -> _Machine:
+        self._numbers += 1
+        server = ServerId(f"00000000-0000-4000-8000-{self._numbers:012d}")
+        now_s = self.clock.now_s()
+        seconds = self.boot_s if boot.seconds is None else boot.seconds
+        machine = _Machine(server, self._numbers, order, now_s, boot, now_s + seconds)
+        self._machines[server] = machine
+        self.orders[server] = order
+        return machine
+
+    def _alive(self) -> list[_Machine]:
+        now_s = self.clock.now_s()
+        for each in [m.id for m in self._machines.values() if m.status(now_s) is None]:
+            del self._machines[each]
+        return list(self._machines.values())
+
+    def _view(self, machine: _Machine, now_s: float) -> Server:
+        status = machine.status(now_s) or ServerStatus.UNKNOWN
+        fault = machine.fault or machine.boot.fault if status is ServerStatus.ERROR else None
+        tail = f"{machine.number >> 8 & 255}.{machine.number & 255}"
+        has_address = status in {ServerStatus.ACTIVE, ServerStatus.STOPPED}
+        floating = [ip for ip, holder in self._floating.items() if holder == machine.id]
+        return Server(
+            id=machine.id,
+            name=machine.order.name,
+            status=status,
+            tags=dict(machine.order.tags),
+            public_ipv4=(floating or [f"198.18.{tail}"])[0] if has_address else None,
+            private_ipv4=f"10.0.{tail}" if has_address else None,
+            az=machine.order.az or self.zones[0],
+            host_id=f"host{machine.number % 3}",
+            image_id=machine.order.image.id if machine.order.volume_gib is None else None,
+            flavor_id=machine.order.flavor.id,
+            fault=fault,
+            created_s=machine.created_s,
+        )
+
+
+def _check_room(resource: str, needed: int, limit: int | None) -> None:
+    if limit is not None and needed > limit:
+        raise NoRoomError(f"fake: HTTP 403: Quota exceeded for {resource}: {needed} of {limit}")
+
+
+def _create_error(fate: Create) -> CloudError | None:
+    errors: Mapping[Create, CloudError] = {
+        Create.NO_ROOM: NoRoomError("fake: HTTP 403: Quota exceeded for instances"),
+        Create.BAD_ORDER: BadOrderError("fake: HTTP 400: the order is rejected"),
+        Create.TRY_LATER: TryLaterError("fake: HTTP 429: too fast", retry_after_s=2.0),
+        Create.UNAUTHORIZED: UnauthorizedError("fake: HTTP 401: credentials are refused"),
+        Create.LOST_REPLY: UnknownOutcomeError("fake: the reply is lost"),
+        Create.LOST_CALL: UnknownOutcomeError("fake: the call is lost"),
+    }
+    return errors.get(fate)
+
+
+def names(servers: Iterable[Server]) -> list[str]:
+    """Return the servers' names, sorted: for assertions."""
+    return sorted(each.name for each in servers)
