@@ -31,6 +31,8 @@ LONG_FIELDS: Final = frozenset({"exception", "stack", "console", "output"})
 #: An event with more fields than this is somebody's mistake.
 FIELDS_MAX: Final = 40
 
+#: What every event has, besides what structlog needs itself.
+_ALWAYS: Final = ("t", "level", "event", "_record", "_from_structlog")
 _PLAIN_WORD: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:/@+,%[]"
 )
@@ -112,10 +114,9 @@ def _name_the_library(_logger: object, _method: str, event: Event) -> Event:
 
 def _tame(_logger: object, _method: str, event: Event) -> Event:
     """Take out secrets and cut what is too long."""
-    private = {key: event.pop(key) for key in ("_record", "_from_structlog") if key in event}
-    kept = list(event.items())[:FIELDS_MAX]
-    tamed = {key: _bounded(key, redact(key, value)) for key, value in kept}
-    return {**tamed, **private}
+    always = {key: event.pop(key) for key in _ALWAYS if key in event}
+    some = dict(list(event.items())[:FIELDS_MAX])
+    return {**always, **{key: _bounded(key, redact(key, value)) for key, value in some.items()}}
 
 
 def _bounded(key: str, value: object) -> object:
