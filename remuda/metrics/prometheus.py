@@ -49,17 +49,14 @@ class PrometheusBackend:
         gauge = self._gauges[metric.name]
         with self._lock:
             known = self._known[metric.name]
-            for values in known - family.keys():
+            for values in known - set(family):
                 if metric.absent_is_zero:
                     gauge.labels(*values).set(0)
                 else:
                     gauge.remove(*values)
             for values, value in family.items():
                 (gauge.labels(*values) if values else gauge).set(value)
-            if metric.absent_is_zero:
-                known |= family.keys()
-            else:
-                self._known[metric.name] = set(family)
+            self._known[metric.name] = known | set(family) if metric.absent_is_zero else set(family)
 
     def text(self) -> bytes:
         """Return everything in the text format of :data:`CONTENT_TYPE`."""
