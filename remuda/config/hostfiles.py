@@ -9,7 +9,7 @@ from remuda.config.base import HostFile, Section
 from remuda.config.document import Path
 from remuda.config.problems import Report
 from remuda.config.shape import Found, Shape, sections, shapes
-from remuda.config.sources import Sources, UnreadableError, located, probe
+from remuda.config.sources import Sources, UnreadableError, located
 
 #: Mode bits that let others than the owner's group read a file.
 _OTHERS_READ: Final = 0o004
@@ -58,7 +58,7 @@ class HostFiles:
             self.complain(path)(path, f"{value!r} {error}", _hint(value, self.folder))
 
     def _look_at(self, path: Path, file: FilePath, mark: HostFile) -> None:
-        mode = probe(file)
+        mode = self.sources.probe(file)
         if mark.secret and mode & _OTHERS_READ:
             self.report.warning(
                 path, f"everybody on this host may read {str(file)!r}", f"chmod 600 {file}"

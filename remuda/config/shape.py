@@ -44,6 +44,9 @@ class Shape:
     Attributes:
         section: The model of the value, or of each value; None for plain values.
         words: The allowed words of Kind.WORD.
+        least: Smallest number allowed; None: no limit.
+        above: The number must be larger than this; None: no limit.
+        most: Largest number allowed; None: no limit.
         default: What holds if the key is left out; None also if it is required.
     """
 
@@ -56,6 +59,9 @@ class Shape:
     nullable: bool
     default: object
     description: str
+    least: float | None
+    above: float | None
+    most: float | None
     host_file: HostFile | None
     as_written: bool
 
@@ -153,6 +159,9 @@ def _shape(name: str, field: FieldInfo) -> Shape:
         nullable=nullable,
         default=None if field.is_required() else field.get_default(call_default_factory=True),
         description=field.description or "",
+        least=_bound(marks, "ge"),
+        above=_bound(marks, "gt"),
+        most=_bound(marks, "le"),
         host_file=next((mark for mark in marks if isinstance(mark, HostFile)), None),
         as_written=any(isinstance(mark, AsWritten) for mark in marks),
     )
@@ -184,6 +193,12 @@ def _many(annotation: Any) -> tuple[Many, Any]:
     if origin is dict:
         return Many.NAMED, get_args(annotation)[1]
     return Many.ONE, annotation
+
+
+def _bound(marks: list[Any], name: str) -> float | None:
+    """Return the limit that pydantic keeps as attribute *name* of one of its own marks."""
+    limits = (getattr(mark, name, None) for mark in marks)
+    return next((limit for limit in limits if isinstance(limit, int | float)), None)
 
 
 def _kind(inner: Any, marks: list[Any]) -> Kind:

@@ -49,22 +49,19 @@ class Sources:
             self._seen[str(path)] = str(error)
             raise
 
+    def probe(self, path: Path) -> int:
+        """Return the mode bits of *path*, a file that we may read but do not now.
 
-def probe(path: Path) -> int:
-    """Return the mode bits of *path*, a file that we may read but do not now.
-
-    Raises:
-        UnreadableError: If it is missing, no file, or not readable by us.
-    """
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        raise UnreadableError(_why(error)) from None
-    if not stat.S_ISREG(mode):
-        raise UnreadableError("is not a file")
-    if not os.access(path, os.R_OK):
-        raise UnreadableError("may not be read by this user")
-    return stat.S_IMODE(mode)
+        Raises:
+            UnreadableError: If it is missing, no file, or not readable by us.
+        """
+        try:
+            mode = _mode(path)
+        except UnreadableError as error:
+            self._seen[str(path)] = str(error)
+            raise
+        self._seen[str(path)] = f"mode {mode:o}"
+        return mode
 
 
 def located(text: str, folder: Path) -> Path:
@@ -78,6 +75,18 @@ def located(text: str, folder: Path) -> Path:
     except RuntimeError:
         raise UnreadableError("begins with ~ but that home is not known") from None
     return Path(os.path.normpath(folder / expanded))
+
+
+def _mode(path: Path) -> int:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise UnreadableError(_why(error)) from None
+    if not stat.S_ISREG(mode):
+        raise UnreadableError("is not a file")
+    if not os.access(path, os.R_OK):
+        raise UnreadableError("may not be read by this user")
+    return stat.S_IMODE(mode)
 
 
 def _bytes(path: Path, bytes_max: int) -> bytes:

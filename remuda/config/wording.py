@@ -162,11 +162,10 @@ def _quantity(number: float, shape: Shape | None) -> str:
 
 def _at(data: object, path: Path, otherwise: object) -> object:
     for step in path:
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        else:
+        inner: Any = data if isinstance(data, dict | list) else {}
+        try:
+            data = inner[step]
+        except (LookupError, TypeError):  # TypeError: a name where a list is
             return otherwise
     return data
 

@@ -1,0 +1,65 @@
+"""``remuda config``: is a configuration file good, and what may it say?"""
+
+import json
+from typing import Final
+
+import click
+
+from remuda.config.loader import Reading, read
+from remuda.config.schema import schema as json_schema
+
+#: Exit code of a file that cannot be used; the same as for a wrong command line.
+EXIT_INVALID: Final = 2
+
+
+@click.group()
+def config() -> None:
+    """Check the configuration file."""
+
+
+@config.command()
+@click.argument("file", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--provider",
+    metavar="NAME",
+    help="This host serves only this provider: keys and clouds of the others may lack here.",
+)
+def check(file: str, provider: str | None, *, as_json: bool) -> None:
+    """Say everything that is wrong with FILE; exit 0 if it is good, 2 if not."""
+    reading = read(file, provider=provider)
+    if as_json:
+        click.echo(json.dumps(_document(reading), indent=2))
+    else:
+        _print(file, reading)
+    if reading.config is None:
+        raise click.exceptions.Exit(EXIT_INVALID)
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file."""
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+def _print(file: str, reading: Reading) -> None:
+    for problem in reading.problems:
+        click.echo(str(problem), err=True)
+    for warning in reading.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if reading.config is not None:
+        labels = _counted(len(reading.config.labels), "label")
+        providers = _counted(len(reading.config.providers), "provider")
+        click.echo(f"{file}: good ({labels}, {providers})")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _document(reading: Reading) -> dict[str, object]:
+    return {
+        "ok": reading.config is not None,
+        "problems": [problem.as_dict() for problem in reading.problems],
+        "warnings": [warning.as_dict() for warning in reading.warnings],
+    }

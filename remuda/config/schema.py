@@ -1,0 +1,93 @@
+"""The configuration as JSON Schema (draft 2020-12), for editors and other checkers."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from remuda.config.base import Section
+from remuda.config.loader import SCRATCH_PREFIX
+from remuda.config.model import Config
+from remuda.config.shape import Kind, Shape, shapes
+from remuda.config.units import show_duration, show_size
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_ABOUT: Final = (
+    "Configuration of Remuda. Text may hold ${NAME}, replaced from the environment; where a"
+    " number or a switch is written so, only `remuda config check` can judge it."
+)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the whole file; keys as written in the file."""
+    made = Config.model_json_schema(by_alias=True, mode="validation")
+    definitions = made["$defs"]
+    for model in models(Config):
+        target = made if model is Config else definitions[model.__name__]
+        _refine(target, model)
+    return {
+        "$schema": _DIALECT,
+        **made,
+        "title": "Remuda configuration",
+        "description": _ABOUT,
+        "patternProperties": {f"^{SCRATCH_PREFIX}": {"description": "A place for YAML anchors."}},
+    }
+
+
+def show_default(shape: Shape) -> object:
+    """Return the default of *shape* as one would write it in the file; None: there is none."""
+    if isinstance(shape.default, int | float):
+        return show_number(shape.default, shape)
+    if isinstance(shape.default, Section):
+        return {}
+    return list(shape.default) if isinstance(shape.default, tuple) else shape.default
+
+
+def show_number(number: float, shape: Shape) -> float | str:
+    """Return *number* as one would write it at *shape*: with a unit, if it has one."""
+    match shape.kind:
+        case Kind.DURATION:
+            return show_duration(number)
+        case Kind.SIZE:
+            return show_size(int(number))
+        case _:
+            return number
+
+
+def models(model: type[Section]) -> Iterator[type[Section]]:
+    """Yield *model* and all below it, each once."""
+    seen: dict[type[Section], None] = {}
+    queue = [model]
+    while queue:
+        current = queue.pop(0)
+        if current not in seen:
+            seen[current] = None
+            queue.extend(s.section for s in shapes(current).values() if s.section is not None)
+    yield from seen
+
+
+def _refine(target: dict[str, Any], model: type[Section]) -> None:
+    """Say what pydantic's own schema of *model* leaves out or words for programmers."""
+    target.pop("title", None)
+    required = any(shape.required for shape in shapes(model).values())
+    if not required and not any(choice.least for choice in model.choices):
+        target["type"] = ["object", "null"]  # `small:` with nothing behind it
+    for shape in shapes(model).values():
+        entry = target["properties"][shape.key]
+        entry.pop("title", None)
+        if "default" in entry:
+            entry["default"] = show_default(shape)
+        if shape.kind in (Kind.DURATION, Kind.SIZE):
+            _bound(entry, shape)
+
+
+def _bound(entry: dict[str, Any], shape: Shape) -> None:
+    """Limit the number that may be written instead of a text with a unit."""
+    limits = {"minimum": shape.least, "exclusiveMinimum": shape.above, "maximum": shape.most}
+    for arm in _arms(entry):
+        if arm.get("type") in ("number", "integer"):
+            arm.update({key: limit for key, limit in limits.items() if limit is not None})
+
+
+def _arms(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield entry
+    for arm in entry.get("anyOf", ()):
+        yield from _arms(arm)
