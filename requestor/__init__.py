@@ -1,1 +1,45 @@
-"""The requestor: asks for nodes, holds them under locks, gives them back."""
+"""The requestor: asks for nodes, holds them under locks, gives them back.
+
+::
+
+    with requestor.connect("zk1:2181") as client:
+        with client.request({"small": 1}, deadline_s=600) as nodes:
+            print(nodes[0].address, nodes[0].port, nodes[0].user)
+
+docs/requestor.md has the whole story.
+"""
+
+from remuda.insight.explanation import Explanation
+from remuda.store.api import StoreAwayError, StoreError
+from requestor.client import Client
+from requestor.connecting import connect
+from requestor.errors import (
+    NodesLostError,
+    PromiseBrokenError,
+    RequestFailedError,
+    RequestGoneError,
+    RequestorError,
+    RequestTimeoutError,
+    WishError,
+)
+from requestor.nodes import LeasedNode, LeaseState, NodeSet
+from requestor.pending import PendingRequest
+
+__all__ = [
+    "Client",
+    "Explanation",
+    "LeaseState",
+    "LeasedNode",
+    "NodeSet",
+    "NodesLostError",
+    "PendingRequest",
+    "PromiseBrokenError",
+    "RequestFailedError",
+    "RequestGoneError",
+    "RequestTimeoutError",
+    "RequestorError",
+    "StoreAwayError",
+    "StoreError",
+    "WishError",
+    "connect",
+]

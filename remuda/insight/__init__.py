@@ -1,0 +1,1 @@
+"""Looking without touching: what ZooKeeper says of nodes, requests and providers, for people."""

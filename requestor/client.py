@@ -1,0 +1,196 @@
+"""The client: one ZooKeeper session that asks for nodes."""
+
+import uuid
+from types import TracebackType
+from typing import Any, Self
+
+from remuda.model import request as request_record
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import RequestId
+from remuda.runtime.clock import Clock, SystemClock
+from remuda.store import paths
+from remuda.store.api import Create, MissingError, StoreAwayError
+from requestor.desk import SURE_ATTEMPTS_MAX, Desk, default_requestor
+from requestor.errors import RequestorError
+from requestor.pending import OnLost, PendingRequest
+from requestor.sessions import Sessions
+from requestor.watching import WatchingStore
+from requestor.wish import Labels, Wish, labels_of, priority_of, token_of
+
+
+class Client:
+    """Asks for nodes over one ZooKeeper session. Thread-safe.
+
+    A context that cancels what still waits and gives back what is still held.
+
+    Args:
+        store: The session; see :func:`requestor.connect` for one by address.
+        requestor: Who asks, for people and statistics; default ``user@host``.
+        on_lost: Called, on a thread of its own, with nodes whose session was lost: their
+            launchers delete them.
+        owns_store: Close the store with the client.
+        away_s: How long calls wait for ZooKeeper to come back.
+        lock_s: How long to wait for a node's lock that somebody else still has.
+        clock: The time.
+    """
+
+    def __init__(
+        self,
+        store: WatchingStore,
+        *,
+        requestor: str | None = None,
+        on_lost: OnLost | None = None,
+        owns_store: bool = False,
+        away_s: float = 30.0,
+        lock_s: float = 30.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self._desk = Desk(
+            store=store,
+            sessions=Sessions(store),
+            clock=clock or SystemClock(),
+            requestor=requestor or default_requestor(),
+            new_token=lambda: uuid.uuid4().hex,
+            away_s=away_s,
+            lock_s=lock_s,
+        )
+        self._on_lost = on_lost
+        self._owns_store = owns_store
+        self._closed = False
+
+    @property
+    def store(self) -> WatchingStore:
+        """The session that everything goes over."""
+        return self._desk.store
+
+    def request(
+        self,
+        labels: Labels,
+        *,
+        priority: int | str = "normal",
+        relative_priority: int = 0,
+        provider: str | None = None,
+        reuse: bool = True,
+        requestor: str | None = None,
+        tenant: str | None = None,
+        deadline_s: float | None = None,
+        ephemeral: bool = True,
+        data: dict[str, Any] | None = None,
+    ) -> PendingRequest:
+        """Ask for nodes: all of them or none, from one provider.
+
+        Args:
+            labels: ``{"small": 2, "big": 1}``, ``["small", "small", "big"]`` or ``"small"``.
+            priority: high (100), normal (200), low (300) or a number, lower is served first.
+            relative_priority: Order within one priority, lower first.
+            provider: Preferred provider.
+            reuse: False: only machines made for this request.
+            requestor: Instead of the client's.
+            tenant: Counted against this tenant's limits.
+            deadline_s: Cancelled when it is not served after this many seconds.
+            ephemeral: False: it outlives our session; somebody must accept or delete it.
+            data: Anything that JSON can say, for whoever looks at the request.
+
+        Raises:
+            WishError: If it makes no sense.
+            RequestorError: If the client is closed.
+            StoreAwayError: If ZooKeeper stays away; an ephemeral request dies with the session.
+        """
+        wish = Wish(
+            labels=labels_of(labels),
+            priority=priority_of(priority),
+            relative_priority=relative_priority,
+            provider=provider,
+            reuse=reuse,
+            requestor=requestor or self._desk.requestor,
+            tenant=tenant,
+            deadline_s=deadline_s,
+            ephemeral=ephemeral,
+            data=data or {},
+        )
+        return self._enlist(self._create(wish), ephemeral=ephemeral, deadline_s=deadline_s)
+
+    def attach(self, request_id: str, *, deadline_s: float | None = None) -> PendingRequest:
+        """Take up a request that was made before, by us or another process."""
+        return self._enlist(RequestId(request_id), ephemeral=False, deadline_s=deadline_s)
+
+    def close(self) -> None:
+        """Cancel what still waits, give back what is still held, and end an owned session.
+
+        Does not raise when ZooKeeper is away: the end of the session has the same effect.
+        """
+        self._closed = True
+        try:
+            self._desk.holdings.abandon_all()
+        finally:
+            if self._owns_store:
+                self._desk.store.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def _enlist(
+        self, request_id: RequestId, *, ephemeral: bool, deadline_s: float | None
+    ) -> PendingRequest:
+        pending = PendingRequest(
+            self._desk,
+            request_id,
+            ephemeral=ephemeral,
+            deadline_s=deadline_s,
+            on_lost=self._on_lost,
+        )
+        if ephemeral:
+            self._desk.holdings.add(pending)
+        return pending
+
+    def _create(self, wish: Wish) -> RequestId:
+        if self._closed:
+            raise RequestorError("the client is closed")
+        token = self._desk.new_token()
+        op = Create(
+            path=paths.request(RequestId(f"{wish.priority:03d}-")),
+            data=wish.record(now_s=self._desk.clock.now_s(), token=token),
+            ephemeral=wish.ephemeral,
+            sequence=True,
+        )
+        for attempt in range(1, SURE_ATTEMPTS_MAX + 1):
+            try:
+                (done,) = self._desk.store.commit([op])
+            except MissingError:
+                # A tree that nobody has used yet.
+                self._desk.store.ensure(paths.REQUESTS)
+                continue
+            except StoreAwayError:
+                back = self._desk.sessions.wait_connected(self._desk.away_s)
+                if not back or attempt == SURE_ATTEMPTS_MAX:
+                    raise
+                found = self._find(token)
+                if found is not None:
+                    return found
+                continue
+            return RequestId(done.path.rpartition("/")[2])
+        raise RequestorError(f"{paths.REQUESTS} vanishes all the time")
+
+    def _find(self, token: str) -> RequestId | None:
+        """Return the request that a create with a lost reply has made after all, if any."""
+        names = self._desk.store.children(paths.REQUESTS)
+        found = self._desk.store.read_many([f"{paths.REQUESTS}/{name}" for name in names])
+        for name, stored in zip(names, found, strict=True):
+            if stored is None or token.encode() not in stored.value:
+                continue
+            try:
+                if token_of(request_record.decode(RequestId(name), stored.value)) == token:
+                    return RequestId(name)
+            except CorruptRecordError:
+                continue
+        return None

@@ -1,0 +1,48 @@
+"""A client by the address of ZooKeeper."""
+
+from collections.abc import Sequence
+
+from remuda.store.options import StoreOptions, StoreTls
+from remuda.store.zookeeper import ZookeeperStore
+from requestor.client import Client
+from requestor.pending import OnLost
+
+
+def connect(
+    hosts: str | Sequence[str] | StoreOptions,
+    *,
+    chroot: str = "",
+    tls: StoreTls | None = None,
+    session_s: float = 10.0,
+    wait_s: float | None = 30.0,
+    requestor: str | None = None,
+    on_lost: OnLost | None = None,
+) -> Client:
+    """Return a client with a session of its own, which ends when the client is closed.
+
+    Args:
+        hosts: ``"zk1:2181,zk2:2181"``, a list of such, or complete store options (then *chroot*,
+            *tls* and *session_s* are not looked at).
+        chroot: Path below which everything lies.
+        tls: Client certificate.
+        session_s: When we are away for longer, machines and ephemeral requests are lost.
+        wait_s: How long to wait for ZooKeeper; None: as long as it takes.
+        requestor: Who asks; default ``user@host``.
+        on_lost: See :class:`Client`.
+
+    Raises:
+        StoreAwayError: If ZooKeeper cannot be reached in time.
+        StoreRefusedError: If it will not have us.
+    """
+    if isinstance(hosts, StoreOptions):
+        options = hosts
+    else:
+        listed = hosts.split(",") if isinstance(hosts, str) else hosts
+        options = StoreOptions(
+            hosts=tuple(host.strip() for host in listed if host.strip()),
+            chroot=chroot,
+            tls=tls,
+            session_s=session_s,
+        )
+    store = ZookeeperStore.connect(options, wait_s=wait_s)
+    return Client(store, requestor=requestor, on_lost=on_lost, owns_store=True)

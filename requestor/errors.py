@@ -1,0 +1,64 @@
+"""What may go wrong for who asks for nodes; each type is one reaction."""
+
+from remuda.insight.explanation import Explanation
+from remuda.model.ids import NodeId, RequestId
+
+
+class RequestorError(Exception):
+    """Root of what this package raises, besides the store's own errors."""
+
+
+class WishError(RequestorError, ValueError):
+    """What is asked for makes no sense: ask for something else."""
+
+
+class RequestFailedError(RequestorError):
+    """No provider can serve the request; it has been deleted. Asking again will not help.
+
+    Attributes:
+        explanation: The verdict of each provider.
+    """
+
+    def __init__(self, request_id: RequestId, explanation: Explanation) -> None:
+        super().__init__(f"request {request_id} failed: {explanation.sentence}")
+        self.request_id = request_id
+        self.explanation = explanation
+
+
+class RequestTimeoutError(RequestorError, TimeoutError):
+    """The request is not served in time; it still waits unless its deadline is over.
+
+    Attributes:
+        explanation: Why it still waits, by each provider.
+    """
+
+    def __init__(self, request_id: RequestId, waited_s: float, explanation: Explanation) -> None:
+        super().__init__(
+            f"request {request_id} is not served after {waited_s:.0f} s: {explanation.sentence}"
+        )
+        self.request_id = request_id
+        self.waited_s = waited_s
+        self.explanation = explanation
+
+
+class RequestGoneError(RequestorError):
+    """The request no longer exists: cancelled, deleted by somebody, or lost with the session."""
+
+
+class PromiseBrokenError(RequestorError):
+    """A node of the fulfilled request cannot be had: gone, given away, or locked. Ask again."""
+
+    def __init__(self, request_id: RequestId, node_id: NodeId, why: str) -> None:
+        super().__init__(f"request {request_id}: node {node_id} {why}")
+        self.request_id = request_id
+        self.node_id = node_id
+
+
+class NodesLostError(RequestorError):
+    """The ZooKeeper session is over, and the locks with it: the machines will be deleted."""
+
+    def __init__(self, nodes: tuple[NodeId, ...]) -> None:
+        super().__init__(
+            f"the ZooKeeper session was lost; {', '.join(nodes)} will be deleted by the launcher"
+        )
+        self.nodes = nodes

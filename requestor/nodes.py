@@ -1,0 +1,262 @@
+"""Nodes in our hands: used under locks, given back or held, and lost with the session."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Final, Self, overload
+
+from remuda.insight.facts import NodeFacts, facts_of
+from remuda.model.ids import NodeId, RequestId
+from remuda.store.api import Session, StoreAwayError
+from requestor import returning
+from requestor.desk import Desk
+from requestor.errors import NodesLostError, RequestorError
+from requestor.taking import Taken
+
+log = logging.getLogger(__name__)
+
+
+class LeaseState(StrEnum):
+    """How we stand with one node."""
+
+    OURS = "ours"
+    RETURNED = "returned"  # used and unlocked: its launcher deletes it
+    HELD = "held"  # kept for a person
+    LOST = "lost"  # the session is over: its launcher deletes it
+
+
+class LeasedNode:
+    """One machine under our lock. Thread-safe.
+
+    Attributes:
+        facts: Address, port, user, host keys and all else that the record says.
+    """
+
+    def __init__(self, desk: Desk, taken: Taken) -> None:
+        self._desk = desk
+        self._taken = taken
+        self._lock = threading.RLock()
+        self._state = LeaseState.OURS
+        self.facts: Final[NodeFacts] = facts_of(taken.node)
+
+    def __repr__(self) -> str:
+        """Return what helps in a debugger."""
+        return f"<{self.id} {self.facts.label} at {self.facts.address} {self._state}>"
+
+    @property
+    def id(self) -> NodeId:
+        """Id of the node."""
+        return self.facts.id
+
+    @property
+    def label(self) -> str:
+        """What was asked for."""
+        return self.facts.label
+
+    @property
+    def address(self) -> str:
+        """Where to connect to; empty if the record has none."""
+        return self.facts.address or ""
+
+    @property
+    def port(self) -> int:
+        """Port of the login."""
+        return self.facts.port
+
+    @property
+    def user(self) -> str:
+        """Login user; ``root`` if the record has none."""
+        return self.facts.user or "root"
+
+    @property
+    def host_keys(self) -> tuple[str, ...]:
+        """Acceptable host keys, ``<type> <base64>``."""
+        return self.facts.host_keys
+
+    @property
+    def provider(self) -> str:
+        """Who made it."""
+        return self.facts.provider or ""
+
+    @property
+    def pool(self) -> str:
+        """Which of its pools."""
+        return self.facts.pool or ""
+
+    @property
+    def state(self) -> LeaseState:
+        """How we stand with it."""
+        return self._state
+
+    @property
+    def valid(self) -> bool:
+        """Whether it is ours to use."""
+        return self._state is LeaseState.OURS
+
+    @property
+    def taken(self) -> Taken:
+        """Record, version and lock, for who gives it back."""
+        return self._taken
+
+    def check(self) -> None:
+        """Do nothing while it is ours.
+
+        Raises:
+            NodesLostError: If it went with the session.
+            RequestorError: If it was given back or held.
+        """
+        if self._state is LeaseState.LOST:
+            raise NodesLostError((self.id,))
+        if self._state is not LeaseState.OURS:
+            raise RequestorError(f"node {self.id} is {self._state}")
+
+    def release(self) -> None:
+        """Give it back now; nothing happens if it is not ours any more.
+
+        Raises:
+            StoreAwayError: If ZooKeeper stays away; the lock goes when the session ends.
+        """
+        with self._lock:
+            if self._state is LeaseState.OURS:
+                returning.give_back(self._desk, [self._taken])
+                self._state = LeaseState.RETURNED
+
+    def hold(self, reason: str, *, owner: str, seconds: float | None = None) -> None:
+        """Keep the machine for a person, unlocked, after we are gone.
+
+        Args:
+            reason: Why, for people.
+            owner: For whom.
+            seconds: Deleted after this; None: when the operator's limit says so.
+
+        Raises:
+            NodesLostError: If it went with the session.
+            RequestorError: If it is not ours any more.
+            StoreAwayError: If ZooKeeper stays away.
+        """
+        with self._lock:
+            self.check()
+            returning.hold(self._desk, self._taken, reason=reason, owner=owner, seconds=seconds)
+            self._state = LeaseState.HELD
+
+    def mark(self, state: LeaseState) -> None:
+        """Note what happened to it elsewhere; a state other than ours is final."""
+        with self._lock:
+            if self._state is LeaseState.OURS:
+                self._state = state
+
+
+class NodeSet(Sequence[LeasedNode]):
+    """The nodes of one request, in the order asked for; a context that gives them back.
+
+    Thread-safe.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        request_id: RequestId,
+        taken: Sequence[Taken],
+        *,
+        session_id: int,
+        on_lost: Callable[["NodeSet"], None] | None,
+    ) -> None:
+        self._desk = desk
+        self._on_lost = on_lost
+        self._nodes = tuple(LeasedNode(desk, one) for one in taken)
+        self._over = threading.Lock()
+        self.request_id = request_id
+        self._unsubscribe = desk.sessions.subscribe(self._on_session)
+        desk.holdings.add(self)
+        if desk.store.session_id != session_id:
+            # The session ended between taking and subscribing: nobody will tell us.
+            self._on_session(Session.LOST)
+
+    @overload
+    def __getitem__(self, index: int) -> LeasedNode: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LeasedNode, ...]: ...
+    def __getitem__(self, index: int | slice) -> LeasedNode | tuple[LeasedNode, ...]:
+        """Return one node, or some."""
+        return self._nodes[index]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._nodes)
+
+    def __iter__(self) -> Iterator[LeasedNode]:
+        """Return the nodes in order."""
+        return iter(self._nodes)
+
+    @property
+    def lost(self) -> tuple[LeasedNode, ...]:
+        """The nodes that went with the session."""
+        return tuple(node for node in self._nodes if node.state is LeaseState.LOST)
+
+    def check(self) -> None:
+        """Do nothing while the session that holds the locks lives.
+
+        Raises:
+            NodesLostError: If it does not.
+        """
+        if self.lost:
+            raise NodesLostError(tuple(node.id for node in self.lost))
+
+    def release(self) -> None:
+        """Give back all that are still ours, in one transaction. May be called again.
+
+        Raises:
+            StoreAwayError: If ZooKeeper stays away; the locks go when the session ends.
+        """
+        with self._over:
+            ours = [node for node in self._nodes if node.valid]
+            if ours:
+                returning.give_back(self._desk, [node.taken for node in ours])
+            for node in ours:
+                node.mark(LeaseState.RETURNED)
+        self._desk.holdings.drop(self)
+        self._unsubscribe()
+
+    def abandon(self) -> None:
+        """Give back what is still ours; that ZooKeeper is away is only logged."""
+        try:
+            self.release()
+        except StoreAwayError as away:
+            # Not the caller's business: the end of the session unlocks them all the same.
+            log.warning("nodes of %s not given back: %s", self.request_id, away)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the nodes with the stable keys of docs/cli.md."""
+        return [node.facts.as_json() for node in self._nodes]
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the nodes back; say so if they were lost, unless something else went wrong.
+
+        Raises:
+            NodesLostError: If the session was lost while they were used.
+        """
+        self.abandon()
+        if error is None:
+            self.check()
+
+    def _on_session(self, session: Session) -> None:
+        if session is not Session.LOST:
+            return
+        for node in self._nodes:
+            node.mark(LeaseState.LOST)
+        if self._on_lost is not None and self.lost:
+            # Not here: this is the store's thread, and the callback may do as it likes.
+            threading.Thread(
+                target=self._on_lost, args=(self,), name="remuda-on-lost", daemon=True
+            ).start()

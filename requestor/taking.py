@@ -1,0 +1,236 @@
+"""Taking the nodes of a fulfilled request: locks, state and request in one transaction.
+
+A node's lock is a directory ``<node>/lock`` with one ephemeral sequence znode per contender, the
+lowest of them being the holder; Zuul's (kazoo's) and Jenkins' locks order by the same ten digits.
+A node that was never locked has no directory: then directory, contender, state and the end of the
+request fit into one transaction, and the lock is ours without looking, as nobody else can have
+got in before. Otherwise the lock is taken first, as everybody does, and the rest follows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from remuda.model import node as node_record
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId
+from remuda.model.node import Node, NodeEvent, NodeState
+from remuda.model.request import Request
+from remuda.store import paths
+from remuda.store.api import (
+    Check,
+    Create,
+    Delete,
+    Done,
+    ExistsError,
+    MissingError,
+    Op,
+    RejectedError,
+    Set,
+    StaleWriteError,
+    StoreAwayError,
+    Stored,
+)
+from requestor import locking
+from requestor.desk import Desk
+from requestor.errors import PromiseBrokenError, RequestGoneError
+
+#: Each retry means that somebody wrote to a node in between; a launcher re-checks rarely.
+ATTEMPTS_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One node that is ours.
+
+    Attributes:
+        node: Its record as we wrote it.
+        version: The version of that record.
+        contender: Path of our place in its lock.
+    """
+
+    node: Node
+    version: int
+    contender: str
+
+
+def take(desk: Desk, request: Request) -> tuple[Taken, ...]:
+    """Take all nodes of a fulfilled request, in its order, and delete the request.
+
+    Raises:
+        PromiseBrokenError: If a node cannot be had; nothing is kept, the request remains.
+        RequestGoneError: If the request was deleted meanwhile.
+        StoreAwayError: If ZooKeeper stays away.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        nodes = [_in_use(desk, one) for one in read_promised(desk, request)]
+        token = desk.new_token()
+        try:
+            done = desk.store.commit(_whole_ops(desk, request, nodes, token))
+        except ExistsError:
+            return _take_slowly(desk, request)
+        except StaleWriteError:
+            continue
+        except MissingError as error:
+            _raise_if_gone(request, error)
+            continue
+        except StoreAwayError:
+            settled = _settle(desk, request, nodes, token)
+            if settled is not None:
+                return settled
+            continue
+        return _from_whole(nodes, done)
+    raise PromiseBrokenError(request.id, request.nodes[0], "changes all the time")
+
+
+def read_promised(desk: Desk, request: Request) -> tuple[Stored[Node], ...]:
+    """Return the nodes of a request, ready and promised to it.
+
+    Raises:
+        PromiseBrokenError: If one of them is not.
+        StoreAwayError: If an answer did not come in time.
+    """
+    found = desk.store.read_many([paths.node(node_id) for node_id in request.nodes])
+    return tuple(
+        _promised(request, node_id, one) for node_id, one in zip(request.nodes, found, strict=True)
+    )
+
+
+def _promised(request: Request, node_id: NodeId, found: Stored[bytes] | None) -> Stored[Node]:
+    if found is None:
+        raise PromiseBrokenError(request.id, node_id, "is gone")
+    try:
+        node = node_record.decode(node_id, found.value)
+    except CorruptRecordError as exc:
+        raise PromiseBrokenError(request.id, node_id, f"has a broken record: {exc}") from exc
+    if node.allocated_to != request.id:
+        raise PromiseBrokenError(request.id, node_id, f"belongs to {node.allocated_to or 'nobody'}")
+    if node.state is not NodeState.READY:
+        raise PromiseBrokenError(request.id, node_id, f"is {node.state}, not ready")
+    return Stored(path=found.path, value=node, version=found.version)
+
+
+def _in_use(desk: Desk, ready: Stored[Node]) -> Stored[Node]:
+    """Return the node as we shall write it, still with the version that was read."""
+    taken = ready.value.after(NodeEvent.TAKEN, now_s=desk.clock.now_s()).with_fields(
+        user_data={"remuda": {"by": desk.requestor, "at": desk.identity}}
+    )
+    return Stored(path=ready.path, value=taken, version=ready.version)
+
+
+def _use(taken: Stored[Node]) -> Set:
+    return Set(path=taken.path, data=node_record.encode(taken.value), version=taken.version)
+
+
+def _whole_ops(desk: Desk, request: Request, nodes: Sequence[Stored[Node]], token: str) -> list[Op]:
+    """Three operations per node (directory, contender, state), then the end of the request."""
+    ops: list[Op] = []
+    for one in nodes:
+        ops.append(Create(path=paths.node_lock(one.value.id)))
+        ops.append(locking.contend(one.value.id, token, desk.identity))
+        ops.append(_use(one))
+    ops.append(Delete(path=paths.request(request.id)))
+    return ops
+
+
+def _from_whole(nodes: Sequence[Stored[Node]], done: Sequence[Done]) -> tuple[Taken, ...]:
+    return tuple(
+        Taken(
+            node=one.value,
+            version=done[3 * i + 2].version,
+            contender=done[3 * i + 1].path,
+        )
+        for i, one in enumerate(nodes)
+    )
+
+
+def _take_slowly(desk: Desk, request: Request) -> tuple[Taken, ...]:
+    """Lock first, then take: for nodes that somebody has locked before."""
+    try:
+        contenders = locking.enter(desk, request.nodes, desk.new_token())
+    except MissingError as error:
+        raise PromiseBrokenError(
+            request.id, request.nodes[0], f"cannot be locked: {error}"
+        ) from error
+    try:
+        _wait_for_locks(desk, request, contenders)
+        return _use_locked(desk, request, contenders)
+    except MissingError as error:  # only our own places are required to be there
+        raise RequestGoneError(f"request {request.id}: the session was lost ({error})") from error
+    except BaseException:
+        locking.leave(desk, tuple(contenders.values()))
+        raise
+
+
+def _wait_for_locks(desk: Desk, request: Request, contenders: dict[NodeId, str]) -> None:
+    blocked = locking.wait_lowest(desk, contenders)
+    if blocked is not None:
+        raise PromiseBrokenError(request.id, blocked, "is locked by somebody else")
+
+
+def _use_locked(desk: Desk, request: Request, contenders: dict[NodeId, str]) -> tuple[Taken, ...]:
+    for _ in range(ATTEMPTS_MAX):
+        nodes = [_in_use(desk, one) for one in read_promised(desk, request)]
+        ops: list[Op] = [Check(path=path) for path in contenders.values()]
+        ops += [_use(one) for one in nodes]
+        ops.append(Delete(path=paths.request(request.id)))
+        try:
+            done = desk.commit_surely(ops)
+        except (StaleWriteError, MissingError) as error:
+            if error.path in contenders.values():
+                raise
+            settled = _already(desk, request, contenders)
+            if settled is not None:  # done by an attempt whose reply was lost
+                return settled
+            _raise_if_gone(request, error)
+            continue
+        at = len(contenders)
+        return tuple(
+            Taken(
+                node=one.value,
+                version=done[at + i].version,
+                contender=contenders[one.value.id],
+            )
+            for i, one in enumerate(nodes)
+        )
+    raise PromiseBrokenError(request.id, request.nodes[0], "changes all the time")
+
+
+def _settle(
+    desk: Desk, request: Request, nodes: Sequence[Stored[Node]], token: str
+) -> tuple[Taken, ...] | None:
+    """Find out whether a transaction whose reply was lost has happened; None: it has not.
+
+    Raises:
+        StoreAwayError: If ZooKeeper stays away.
+    """
+    if not desk.sessions.wait_connected(desk.away_s):
+        raise StoreAwayError(f"{request.id}: ZooKeeper is away; the nodes may be ours")
+    contenders: dict[NodeId, str] = {}
+    for one in nodes:
+        mine = locking.find(desk, one.value.id, token)
+        if mine is None:
+            return None
+        contenders[one.value.id] = mine
+    return _already(desk, request, contenders)
+
+
+def _already(
+    desk: Desk, request: Request, contenders: dict[NodeId, str]
+) -> tuple[Taken, ...] | None:
+    """Return the nodes if all of them are in use for this very request, which only we do."""
+    found = desk.store.read_many([paths.node(node_id) for node_id in contenders])
+    taken = []
+    for (node_id, contender), stored in zip(contenders.items(), found, strict=True):
+        if stored is None or not stored.value:
+            return None
+        node = node_record.decode(node_id, stored.value)
+        if node.state is not NodeState.IN_USE or node.allocated_to != request.id:
+            return None
+        taken.append(Taken(node=node, version=stored.version, contender=contender))
+    return tuple(taken)
+
+
+def _raise_if_gone(request: Request, error: RejectedError) -> None:
+    if isinstance(error, MissingError) and error.path == paths.request(request.id):
+        raise RequestGoneError(f"request {request.id} was deleted meanwhile") from error

@@ -1,0 +1,137 @@
+"""What is asked for, as a value, and as the record that goes to ZooKeeper."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from remuda.model import request as request_record
+from remuda.model.ids import RequestId
+from remuda.model.request import Request, RequestState
+from requestor.errors import WishError
+
+#: Names for the three priorities that Zuul uses; lower is served first.
+PRIORITIES: Final[Mapping[str, int]] = {"high": 100, "normal": 200, "low": 300}
+PRIORITY_MAX: Final = 999
+#: One transaction takes all nodes of a request, and ZooKeeper's packets end at 1 MiB.
+NODES_MAX: Final = 200
+#: Other launchers may have labels of other shapes than ours; a blank or a slash is in none.
+LABEL_PATTERN: Final = re.compile(r"[^\s/]{1,255}")
+#: Key of our own part in the opaque ``requestor_data``.
+DATA_KEY: Final = "remuda"
+
+Labels = Mapping[str, int] | Sequence[str] | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One request before it is made.
+
+    Attributes:
+        labels: Wanted labels in order, with repeats.
+        priority: 0 to 999, lower is served first.
+        relative_priority: Order within one priority, lower first.
+        provider: Preferred provider, or None.
+        reuse: False: only machines made for this request.
+        requestor: Who asks, for people and statistics.
+        tenant: Counted against this tenant's limits, or None.
+        deadline_s: Cancel when it is not served after this many seconds; None: never.
+        ephemeral: The request dies with our session.
+        data: Goes into ``requestor_data``, for whoever looks at the record.
+    """
+
+    labels: tuple[str, ...]
+    priority: int = PRIORITIES["normal"]
+    relative_priority: int = 0
+    provider: str | None = None
+    reuse: bool = True
+    requestor: str = "remuda"
+    tenant: str | None = None
+    deadline_s: float | None = None
+    ephemeral: bool = True
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what no launcher could serve.
+
+        Raises:
+            WishError: With one sentence that says what is wrong.
+        """
+        if not self.labels:
+            raise WishError("a request needs at least one label")
+        if len(self.labels) > NODES_MAX:
+            raise WishError(f"{len(self.labels)} nodes in one request; at most {NODES_MAX}")
+        for label in self.labels:
+            if not LABEL_PATTERN.fullmatch(label):
+                raise WishError(f"{label!r} is not a label")
+        if not 0 <= self.priority <= PRIORITY_MAX:
+            raise WishError(f"priority {self.priority} is not between 0 and {PRIORITY_MAX}")
+        if self.deadline_s is not None and self.deadline_s <= 0:
+            raise WishError(f"a deadline of {self.deadline_s:g} s is over already")
+
+    def record(self, *, now_s: float, token: str) -> bytes:
+        """Return the request record as it is first written.
+
+        Args:
+            now_s: Wall clock, seconds since the epoch.
+            token: Tells this very request from others when a reply was lost.
+        """
+        doc: dict[str, Any] = {
+            "requestor_data": {DATA_KEY: {"token": token, **self.data}},
+            "event_id": token,
+            "created_time": now_s,
+        }
+        if self.tenant is not None:  # Zuul takes a null here for a tenant's name
+            doc["tenant_name"] = self.tenant
+        return request_record.encode(
+            Request(
+                id=RequestId(f"{self.priority:03d}-"),
+                state=RequestState.REQUESTED,
+                labels=self.labels,
+                reuse=self.reuse,
+                requestor=self.requestor,
+                provider=self.provider,
+                relative_priority=self.relative_priority,
+                state_time_s=now_s,
+                doc=doc,
+            )
+        )
+
+
+def labels_of(wanted: Labels) -> tuple[str, ...]:
+    """Return the labels in order for ``{"a": 2}``, ``["a", "a"]`` or ``"a"``.
+
+    Raises:
+        WishError: If a count is not a positive number.
+    """
+    if isinstance(wanted, str):
+        return (wanted,)
+    if not isinstance(wanted, Mapping):
+        return tuple(wanted)
+    for label, count in wanted.items():
+        if count < 1:
+            raise WishError(f"{count} nodes of {label!r}: at least 1")
+    return tuple(label for label, count in wanted.items() for _ in range(count))
+
+
+def priority_of(priority: int | str) -> int:
+    """Return the number for ``high``, ``normal``, ``low`` or digits.
+
+    Raises:
+        WishError: If it is neither.
+    """
+    if isinstance(priority, int):
+        return priority
+    if priority in PRIORITIES:
+        return PRIORITIES[priority]
+    if priority.isdecimal():
+        return int(priority)
+    raise WishError(f"priority {priority!r} is not one of {', '.join(PRIORITIES)} nor a number")
+
+
+def token_of(request: Request) -> str | None:
+    """Return the token that :meth:`Wish.record` put into a request, if it is one of ours."""
+    data = request.doc.get("requestor_data")
+    ours = data.get(DATA_KEY) if isinstance(data, Mapping) else None
+    token = ours.get("token") if isinstance(ours, Mapping) else None
+    return token if isinstance(token, str) else None
