@@ -55,6 +55,10 @@ class NotEmptyError(RejectedError):
     """The znode to delete has children; for a lock directory: somebody is in it."""
 
 
+class TooLargeError(RejectedError):
+    """A record or a transaction is larger than ZooKeeper takes (about 1 MiB); nothing was sent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
     """Create a znode; with *sequence* ZooKeeper appends ten digits to the path."""
@@ -114,7 +118,10 @@ class Stored(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What a committed operation left: the real path, and the version after it (-1: gone)."""
+    """What a committed operation left: the real path, and the version after it (-1: gone).
+
+    After a Check it is the version that was named.
+    """
 
     path: str
     version: int
@@ -262,6 +269,15 @@ class Store(Protocol):
         """Like :meth:`read`, without waiting; for a mirrored path that was not wanted before.
 
         The result is also told to the mirrors of *path*, as Put, as if it had been wanted.
+        """
+
+    def watch_once(self, path: str, fired: Callable[[], None]) -> Stored[bytes] | None:
+        """Read a znode, and call *fired* once at its next change, its end, or our connection's.
+
+        If there is no such znode (None), nothing is watched.
+
+        Raises:
+            StoreAwayError: If the answer did not come in time; *fired* may be called all the same.
         """
 
     def close(self) -> None:

@@ -1,0 +1,312 @@
+"""Kazoo's connection, taught to batch, to answer without thread hops, and to hear subtrees.
+
+Kazoo 2.11 keeps the session for us: hosts, TLS, authentication, pings, time-outs, reconnects.
+What it does per request is replaced, as it costs more than everything above it: it wakes its
+I/O thread by one byte per request through a socket pair that holds some 270 of them (whoever
+asks for more *on* that thread waits for itself), creates an epoll object per read and per write,
+sends each request with a system call of its own, reads each reply with two, and hands each
+result to another thread. Here requests are sent in batches, replies are read in batches, and
+callbacks run at once on the I/O thread, one after the other, in the order of the stream.
+
+The parts of kazoo that are overridden have underscores; ``tests/contract/store`` holds them.
+"""
+
+import logging
+import select
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+from kazoo.client import KazooClient
+from kazoo.exceptions import ConnectionDropped
+from kazoo.handlers.threading import SequentialThreadingHandler
+from kazoo.protocol.connection import AUTH_XID, ConnectionHandler, KeeperState
+from kazoo.protocol.serialization import Auth
+
+from remuda.store.addwatch import notification
+from remuda.store.api import StoreAwayError
+
+log = logging.getLogger(__name__)
+
+_HEADER: Final = struct.Struct("!iii")
+_LENGTH: Final = struct.Struct("!i")
+_CHUNK_BYTES: Final = 65536
+_BATCH_BYTES: Final = 65536
+_XID_MAX: Final = 0x7FFFFFFF
+_CONNECTED: Final = frozenset({KeeperState.CONNECTED, KeeperState.CONNECTED_RO})
+_NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Request(Protocol):
+    """A request of ours, see remuda.store.packets."""
+
+    @property
+    def type(self) -> int:
+        """ZooKeeper's number of the operation (ZooDefs.OpCode)."""
+
+    def serialize(self) -> bytes:
+        """Return the body."""
+
+
+class Reply:
+    """Who waits for an answer: gets the error code and the bytes, or an exception."""
+
+    __slots__ = ("_answer", "_fail", "_turn")
+
+    def __init__(
+        self,
+        answer: Callable[[int, bytes, int, int], None],
+        fail: Callable[[StoreAwayError], None],
+        turn: Callable[..., None],
+    ) -> None:
+        self._answer = answer
+        self._fail = fail
+        self._turn = turn
+
+    def answer(self, code: int, raw: bytes, at: int, zxid: int) -> None:
+        """Take the answer: ZooKeeper's error *code* or 0, the body at *at* of *raw*, its zxid."""
+        self._turn(self._answer, code, raw, at, zxid)
+
+    def set_exception(self, error: Exception) -> None:
+        """Take what kazoo says when there will be no answer: the connection is gone."""
+        self._turn(self._fail, StoreAwayError(f"no answer from ZooKeeper: {error!r}"))
+
+
+class PollHandler(SequentialThreadingHandler):  # type: ignore[misc]
+    """Kazoo's threads, with poll(2) instead of an epoll object per call."""
+
+    def select(
+        self, rlist: list[Any], wlist: list[Any], _xlist: list[Any], timeout: float | None = None
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """Wait until one of the sockets can be read or written; errors count as both."""
+        poller = select.poll()
+        for sock in rlist:
+            poller.register(sock, select.POLLIN)
+        for sock in wlist:
+            poller.register(sock, select.POLLOUT)
+        found = dict(poller.poll(None if timeout is None else max(0.0, timeout * 1000.0)))
+        return (
+            [sock for sock in rlist if sock.fileno() in found],
+            [sock for sock in wlist if sock.fileno() in found],
+            [],
+        )
+
+
+class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
+    """The I/O thread.
+
+    Attributes:
+        fault: The last error on the socket, None after a success; tells TLS from network.
+    """
+
+    client: "WireClient"
+    _xid: int
+
+    def __init__(self, client: "WireClient", *args: Any, **kwargs: Any) -> None:
+        super().__init__(client, *args, **kwargs)
+        self.fault: OSError | None = None
+        self._inbound = bytearray()
+        self._at = 0
+
+    @contextmanager
+    def _socket_error_handling(self) -> Iterator[None]:
+        """Translate as kazoo does, but remember the cause."""
+        try:
+            yield
+        except OSError as error:
+            self.fault = error
+            raise ConnectionDropped(f"socket connection error: {error}") from error
+
+    def _connect(self, host: str, hostip: str, port: int) -> Any:
+        """Start a connection with nothing left of the one before."""
+        self._inbound.clear()
+        self._at = 0
+        timeouts = super()._connect(host, hostip, port)
+        self.fault = None
+        return timeouts
+
+    def _read(self, length: int, timeout: float) -> bytes:
+        """Return *length* bytes, reading ahead what the socket has."""
+        while len(self._inbound) - self._at < length:
+            self._fill(timeout)
+        end = self._at + length
+        taken = bytes(self._inbound[self._at : end])
+        self._at = end
+        if end == len(self._inbound):
+            self._inbound.clear()
+            self._at = 0
+        return taken
+
+    def _fill(self, timeout: float) -> None:
+        """Read once from the socket, waiting at most *timeout* seconds."""
+        with self._socket_error_handling():
+            try:
+                chunk = self._socket.recv(_CHUNK_BYTES)
+            except _NOT_YET:
+                if not self.handler.select([self._socket], [], [], timeout)[0]:
+                    raise self.handler.timeout_exception("socket time-out during read") from None
+                return
+        if not chunk:
+            raise ConnectionDropped("the server closed the connection")
+        if self._at:
+            del self._inbound[: self._at]
+            self._at = 0
+        self._inbound += chunk
+
+    def _whole_reply_waits(self) -> bool:
+        """Return whether a whole packet, or an unknown part of one inside TLS, has been read."""
+        waiting = len(self._inbound) - self._at
+        if waiting >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._inbound, self._at)
+            if waiting >= _LENGTH.size + length:
+                return True
+        # Decrypted bytes are invisible to poll(2), so they must be taken now.
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+
+    def _write(self, msg: bytes | bytearray, timeout: float) -> None:
+        """Send all of *msg*; try before asking whether it is possible."""
+        view = memoryview(msg)
+        with self._socket_error_handling():
+            while view:
+                try:
+                    view = view[self._socket.send(view) :]
+                except _NOT_YET:
+                    if not self.handler.select([], [self._socket], [], timeout)[1]:
+                        raise self.handler.timeout_exception(
+                            "socket time-out during write"
+                        ) from None
+
+    def _read_socket(self, read_timeout: float) -> Any:
+        """Take every packet that has arrived, then send what the callbacks asked for."""
+        self.client.hold_bell()
+        while True:
+            response = super()._read_socket(read_timeout)
+            if response is not None or not self._whole_reply_waits():
+                break
+        self._send_waiting(read_timeout)
+        return response
+
+    def _send_request(self, _read_timeout: float, connect_timeout: float) -> None:
+        """Answer the bell: send what is waiting."""
+        self._read_sock.recv(_CHUNK_BYTES)
+        self.client.hold_bell()
+        self._send_waiting(connect_timeout)
+
+    def _send_waiting(self, timeout: float) -> None:
+        """Send the queue in batches until it is empty."""
+        while batch := self.client.next_batch():
+            packet = bytearray()
+            for request, reply in batch:
+                packet += self._packed(request, reply)
+            self._write(packet, timeout)
+
+    def _packed(self, request: Any, reply: Any) -> bytes:
+        """Return one request as bytes, and expect its reply."""
+        if request.type == Auth.type:
+            xid = AUTH_XID
+        else:
+            xid = self._xid = (self._xid % _XID_MAX) + 1
+        body: bytes = request.serialize()
+        # Before it is sent: if sending fails, kazoo fails whatever is pending.
+        self.client._pending.append((request, reply, xid))  # noqa: SLF001 - kazoo's own ledger
+        return _HEADER.pack(len(body) + 8, xid, request.type) + body
+
+    def _read_response(self, header: Any, buffer: bytes, offset: int) -> Any:
+        """Give a reply to the one who asked; requests of kazoo's own go kazoo's way."""
+        pending = self.client._pending  # noqa: SLF001 - kazoo's own ledger
+        _request, reply, xid = pending[0]
+        if not isinstance(reply, Reply):
+            return super()._read_response(header, buffer, offset)
+        pending.popleft()
+        if header.xid != xid:
+            reply.set_exception(ConnectionDropped("replies came out of order"))
+            raise ConnectionDropped(f"expected the reply to {xid}, got {header.xid}")
+        if header.zxid > 0:
+            self.client.last_zxid = header.zxid
+        reply.answer(header.err, buffer, offset, header.zxid)
+        return None
+
+    def _read_watch_event(self, buffer: bytes, offset: int) -> None:
+        """Tell our listener; watches set through kazoo itself still work."""
+        kind, path = notification(buffer, offset)
+        client = self.client
+        if path in client._data_watchers or path in client._child_watchers:  # noqa: SLF001
+            super()._read_watch_event(buffer, offset)
+        client.turn(client.on_notification, kind, path)
+
+
+class WireClient(KazooClient):  # type: ignore[misc]
+    """A kazoo client on a :class:`BatchingConnection`, with a gate before its queue.
+
+    The gate is shut whenever the connection is not up, so that nothing is queued for a later
+    connection; kazoo alone would keep such requests, or lose them for ever with a dead session.
+
+    Attributes:
+        turn: Runs a callback: set by the owner, which serialises them.
+        on_notification: Gets type and path of every notification.
+        auth_failed: Whether the server refused our credentials; kazoo gives up then.
+    """
+
+    def __init__(
+        self,
+        *,
+        turn: Callable[..., None],
+        on_notification: Callable[[int, str], None],
+        **kwargs: Any,
+    ) -> None:
+        self._gate = threading.Lock()
+        self._open = False
+        self._bell_rung = False
+        self.auth_failed = False
+        self.turn = turn
+        self.on_notification = on_notification
+        super().__init__(handler=PollHandler(), **kwargs)
+        self._connection = BatchingConnection(self, self._conn_retry.copy(), logger=self.logger)
+
+    @property
+    def fault(self) -> OSError | None:
+        """The last error on the socket, None while it works."""
+        fault: OSError | None = self._connection.fault
+        return fault
+
+    def submit(self, request: Request, reply: Reply) -> bool:
+        """Queue *request* for sending; false if the connection is away: nothing will come."""
+        with self._gate:
+            if not self._open:
+                return False
+            self._queue.append((request, reply))
+            ring, self._bell_rung = not self._bell_rung, True
+        if ring:
+            self._connection._write_sock.send(b"\0")  # noqa: SLF001 - kazoo's own bell
+        return True
+
+    def hold_bell(self) -> None:
+        """Promise to look at the queue soon: nobody needs to ring. I/O thread only."""
+        with self._gate:
+            self._bell_rung = True
+
+    def next_batch(self) -> list[tuple[Any, Any]]:
+        """Take requests up to a batch's size; if there are none, the bell works again."""
+        batch: list[tuple[Any, Any]] = []
+        size = 0
+        with self._gate:
+            while self._queue and size < _BATCH_BYTES:
+                pair = self._queue.popleft()
+                batch.append(pair)
+                size += len(getattr(pair[0], "body", b""))
+            if not batch:
+                self._bell_rung = False
+        return batch
+
+    def _session_callback(self, state: Any) -> None:
+        """Shut the gate before kazoo fails what is pending; open it for a new connection."""
+        connected = state in _CONNECTED
+        self.auth_failed = self.auth_failed or state == KeeperState.AUTH_FAILED
+        with self._gate:
+            self._open = connected
+            if connected:
+                self._bell_rung = False
+        super()._session_callback(state)

@@ -1,0 +1,190 @@
+"""The store itself: transactions, reads and mirrors over a wire, real or imitated."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+from remuda.store.api import (
+    Change,
+    Check,
+    Create,
+    Done,
+    ExistsError,
+    Mirror,
+    Op,
+    Session,
+    Stored,
+    StoreError,
+)
+from remuda.store.mirror import TreeMirror, lineage, stored
+from remuda.store.wire import Children, Node, Wire, Written
+
+
+class WireStore:
+    """See :class:`remuda.store.api.Store`."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._listeners: tuple[Callable[[Session], None], ...] = ()
+        self._mirrors: tuple[TreeMirror, ...] = ()
+        wire.listen(self)
+
+    @property
+    def session(self) -> Session:
+        """See Store."""
+        return self._wire.session
+
+    @property
+    def session_id(self) -> int:
+        """See Store."""
+        return self._wire.session_id
+
+    def on_session(self, listener: Callable[[Session], None]) -> None:
+        """See Store."""
+        self._listeners = (*self._listeners, listener)
+
+    def read(self, path: str) -> Stored[bytes] | None:
+        """See Store."""
+        return _found(path, self._wire.ask(partial(self._wire.get, path)))
+
+    def read_many(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
+        """See Store."""
+        if not paths:
+            return ()
+        answers: dict[int, Node | StoreError | None] = {}
+
+        def start(done: Callable[[None], None]) -> None:
+            def answered(index: int, answer: Node | StoreError | None) -> None:
+                answers[index] = answer
+                if len(answers) == len(paths):
+                    done(None)
+
+            for index, path in enumerate(paths):
+                self._wire.get(path, partial(answered, index))
+
+        self._wire.ask(start)
+        return tuple(_found(path, answers[index]) for index, path in enumerate(paths))
+
+    def children(self, path: str) -> tuple[str, ...]:
+        """See Store."""
+        answer: Children | StoreError | None = self._wire.ask(partial(self._wire.children, path))
+        if isinstance(answer, StoreError):
+            raise answer
+        return tuple(sorted(answer.names)) if answer is not None else ()
+
+    def commit(self, ops: Sequence[Op]) -> tuple[Done, ...]:
+        """See Store."""
+        answer: tuple[Done, ...] | StoreError = self._wire.ask(partial(self.commit_later, ops))
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    def commit_later(
+        self, ops: Sequence[Op], done: Callable[[tuple[Done, ...] | StoreError], None]
+    ) -> None:
+        """See Store."""
+        if not ops:
+            raise ValueError("a transaction of nothing")
+        mirrors = self._mirrors
+        for mirror in mirrors:
+            mirror.sent(ops)
+        self._wire.commit(ops, partial(self._committed, mirrors, ops, done))
+
+    def _committed(
+        self,
+        mirrors: tuple[TreeMirror, ...],
+        ops: Sequence[Op],
+        done: Callable[[tuple[Done, ...] | StoreError], None],
+        answer: tuple[Written, ...] | StoreError,
+    ) -> None:
+        for mirror in mirrors:
+            mirror.settled(ops, answer)
+        if isinstance(answer, StoreError):
+            done(answer)
+        else:
+            done(tuple(map(_done, ops, answer)))
+
+    def ensure(self, *paths: str) -> None:
+        """See Store."""
+        wanted = sorted({step for path in paths for step in lineage(path)})
+        present = self.read_many(wanted)
+        for path, found in zip(wanted, present, strict=True):
+            if found is None:
+                self._create_quietly(path)
+
+    def _create_quietly(self, path: str) -> None:
+        with suppress(ExistsError):  # somebody else wants it, too
+            self.commit([Create(path=path)])
+
+    def mirror(
+        self,
+        root: str,
+        sink: Callable[[Change], None],
+        *,
+        wanted: Callable[[str], bool] = lambda _path: True,
+    ) -> Mirror:
+        """See Store."""
+        mirror = TreeMirror(self._wire, root, sink, wanted, closed=self._forget)
+
+        def begin() -> None:
+            self._mirrors = (*self._mirrors, mirror)
+            mirror.session_changed(self.session)
+
+        self._wire.between(begin)
+        return mirror
+
+    def _forget(self, mirror: TreeMirror) -> None:
+        self._mirrors = tuple(other for other in self._mirrors if other is not mirror)
+
+    def read_later(
+        self, path: str, done: Callable[[Stored[bytes] | StoreError | None], None]
+    ) -> None:
+        """See Store."""
+        self._wire.get(path, partial(self._read_on_purpose, path, done))
+
+    def _read_on_purpose(
+        self,
+        path: str,
+        done: Callable[[Stored[bytes] | StoreError | None], None],
+        answer: Node | StoreError | None,
+    ) -> None:
+        if isinstance(answer, StoreError):
+            done(answer)
+            return
+        for mirror in self._mirrors:
+            if mirror.covers(path):
+                mirror.was_read(path, answer)
+        done(_found(path, answer))
+
+    def watch_once(self, path: str, fired: Callable[[], None]) -> Stored[bytes] | None:
+        """See Store."""
+        return _found(path, self._wire.ask(partial(self._wire.watch_once, path, fired)))
+
+    def close(self) -> None:
+        """See Store."""
+        self._wire.close()
+
+    def happened(self, event: int, path: str) -> None:
+        """Take a notification from the wire."""
+        for mirror in self._mirrors:
+            if mirror.covers(path):
+                mirror.happened(event, path)
+
+    def session_changed(self, session: Session) -> None:
+        """Take the session's new state from the wire: mirrors first, then who listens."""
+        for mirror in self._mirrors:
+            mirror.session_changed(session)
+        for listener in self._listeners:
+            listener(session)
+
+
+def _found(path: str, answer: Node | StoreError | None) -> Stored[bytes] | None:
+    if isinstance(answer, StoreError):
+        raise answer
+    return None if answer is None else stored(path, answer.data, answer.stat)
+
+
+def _done(op: Op, written: Written) -> Done:
+    if isinstance(op, Check):
+        return Done(path=op.path, version=op.version)
+    return Done(path=written.path, version=-1 if written.stat is None else written.stat.version)

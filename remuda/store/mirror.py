@@ -1,0 +1,274 @@
+"""A live copy of a subtree: one persistent recursive watch, one read per change of others.
+
+The watch is set first, then the tree is read, so that nothing is missed in between; what a
+reconnect missed is found by reading again and telling the differences. Reading happens on the
+wire's callbacks, in the order of the wire (see remuda.store.wire), which is what makes it exact.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from remuda.store.api import (
+    Change,
+    Create,
+    Delete,
+    Dirty,
+    ExistsError,
+    Gone,
+    Op,
+    Put,
+    Session,
+    Set,
+    Stored,
+    StoreError,
+    StoreRefusedError,
+    Synced,
+)
+from remuda.store.own_writes import OwnWrites
+from remuda.store.walk import TreeWalk
+from remuda.store.wire import Event, Node, Stat, Wire, Written
+
+log = logging.getLogger(__name__)
+
+_UNREAD: Final = 0
+
+
+def stored(path: str, data: bytes, stat: Stat) -> Stored[bytes]:
+    """Return what was read in the words of the store."""
+    return Stored(
+        path=path,
+        value=data,
+        version=stat.version,
+        created_s=stat.ctime_ms / 1000.0,
+        modified_s=stat.mtime_ms / 1000.0,
+        owner=stat.owner,
+    )
+
+
+def lineage(path: str) -> tuple[str, ...]:
+    """Return the parents of *path*, outermost first, and *path* itself."""
+    parts = path.strip("/").split("/")
+    return tuple("/" + "/".join(parts[: depth + 1]) for depth in range(len(parts)))
+
+
+class TreeMirror:
+    """The mirror of one subtree. See :class:`remuda.store.api.Mirror`.
+
+    Per znode it keeps the path and the id of the transaction that wrote what was last told,
+    which no two writes share, so that a reload knows what changed without keeping the data.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        root: str,
+        sink: Callable[[Change], None],
+        wanted: Callable[[str], bool],
+        *,
+        closed: Callable[["TreeMirror"], None],
+    ) -> None:
+        self._wire = wire
+        self._root = root
+        self._below = root if root.endswith("/") else root + "/"
+        self._sink = sink
+        self._wanted = wanted
+        self._on_closed = closed
+        self._closed = False
+        self._known: dict[str, int] = {}
+        self._own = OwnWrites()
+        # Paths with a read outstanding, and whether they changed again meanwhile.
+        self._reading: dict[str, bool] = {}
+        # What the present reload has confirmed; None when none is under way.
+        self._confirmed: set[str] | None = None
+        # Which connection a read belongs to: an answer for an older one is void.
+        self._era = 0
+
+    def covers(self, path: str) -> bool:
+        """Return whether *path* belongs to this mirror."""
+        return path.startswith(self._below) or path == self._root
+
+    def close(self) -> None:
+        """See Mirror."""
+        self._wire.between(self._stop)
+        self._wire.unwatch_tree(self._root)
+
+    def _stop(self) -> None:
+        self._closed = True
+        self._era += 1
+        self._confirmed = None
+        self._known.clear()
+        self._on_closed(self)
+
+    # -- the session -------------------------------------------------------------------------
+
+    def session_changed(self, session: Session) -> None:
+        """Load when there is a connection; what an older connection owed us will not come."""
+        self._era += 1
+        self._reading.clear()
+        self._confirmed = None
+        if session is Session.CONNECTED:
+            self._load()
+
+    def _load(self) -> None:
+        era = self._era
+        self._confirmed = set()
+        self._wire.watch_tree(self._root, self._watching)
+        self._wire.get(self._root, partial(self._root_known, era))
+
+    def _watching(self, error: StoreError | None) -> None:
+        if isinstance(error, StoreRefusedError):
+            log.error("store.mirror_refused root=%s cause=%s", self._root, error)
+
+    def _root_known(self, era: int, node: Node | StoreError | None) -> None:
+        if era != self._era or isinstance(node, StoreError):
+            return
+        if node is None:
+            for path in lineage(self._root):
+                ops = [Create(path=path)]
+                self.sent(ops)
+                self._wire.commit(ops, partial(self._root_made, ops))
+        walk = TreeWalk(
+            self._wire, wanted=self._wanted, found=self._found, done=partial(self._loaded, era)
+        )
+        walk.start(self._root)
+
+    def _root_made(self, ops: Sequence[Op], answer: tuple[Written, ...] | StoreError) -> None:
+        self.settled(ops, answer)
+        if isinstance(answer, StoreError) and not isinstance(answer, ExistsError):
+            log.warning("store.mirror_root root=%s cause=%s", self._root, answer)
+
+    def _found(self, path: str, node: Node | None) -> None:
+        if self._confirmed is None:
+            return
+        known = self._known.get(path)
+        if known is None or (node is not None and known != node.stat.mzxid):
+            self._put(path, node)
+        else:
+            self._confirmed.add(path)
+
+    def _loaded(self, era: int, error: StoreError | None) -> None:
+        if era != self._era or self._confirmed is None:
+            return
+        if error is not None:
+            # The connection went (then the next one loads anew), or a znode is closed to us.
+            log.warning("store.mirror_incomplete root=%s cause=%s", self._root, error)
+            return
+        confirmed, self._confirmed = self._confirmed, None
+        for path in [path for path in self._known if path not in confirmed]:
+            self._gone(path)
+        self._sink(Synced(root=self._root))
+
+    # -- others' changes ---------------------------------------------------------------------
+
+    def happened(self, event: int, path: str) -> None:
+        """Take a notification."""
+        if self._closed:
+            return
+        if event == Event.DELETED:
+            if path in self._reading:
+                self._reading[path] = True
+            self._own.gone(path)
+            self._gone(path)
+        elif not self._own.hold(path):
+            self._look(path)
+
+    def _look(self, path: str) -> None:
+        """Read a path that changed, unless nobody wants it."""
+        if self._confirmed is not None:
+            self._confirmed.add(path)
+        if not self._wanted(path):
+            if path not in self._known:
+                self._put(path, None)
+            return
+        if path in self._known:
+            self._known[path] = _UNREAD  # should the connection go now, the reload tells it
+        self._sink(Dirty(path=path))
+        if path in self._reading:
+            self._reading[path] = True
+        else:
+            self._read(path)
+
+    def _read(self, path: str) -> None:
+        self._reading[path] = False
+        self._wire.get(path, partial(self._was_read, self._era, path))
+
+    def _was_read(self, era: int, path: str, node: Node | StoreError | None) -> None:
+        if era != self._era:
+            return
+        changed_again = self._reading.pop(path)
+        if isinstance(node, StoreError):
+            log.debug("store.mirror_unread path=%s cause=%s", path, node)
+            return
+        if node is None:
+            self._gone(path)
+        else:
+            self._put(path, node)
+        if changed_again:
+            # One more read answers for all that happened while this one was under way.
+            if node is not None:
+                self._sink(Dirty(path=path))
+            self._read(path)
+
+    # -- what we know by ourselves -----------------------------------------------------------
+
+    def sent(self, ops: Sequence[Op]) -> None:
+        """Note that a commit of ours is about to be sent; on any thread."""
+        self._own.sent([op for op in ops if self.covers(op.path)])
+
+    def settled(self, ops: Sequence[Op], answer: tuple[Written, ...] | StoreError) -> None:
+        """Tell what a commit of ours left, or look at what was held because of it."""
+        ours = [op for op in ops if self.covers(op.path)]
+        if not ours or self._closed:
+            return
+        left = {} if isinstance(answer, StoreError) else _last_writes(ops, answer)
+        told = [path for path in left if self.covers(path)]
+        for path in told:
+            self._wrote(path, left[path])
+        for path in self._own.settled(ours, told=told):
+            self._look(path)
+
+    def _wrote(self, path: str, node: Node | None) -> None:
+        if node is None:
+            self._gone(path)
+        elif self._wanted(path):
+            self._put(path, node)
+        elif path not in self._known:
+            self._put(path, None)
+
+    def was_read(self, path: str, node: Node | None) -> None:
+        """Take what somebody read on purpose, as if it had been wanted."""
+        if self._closed:
+            return
+        if node is None:
+            self._gone(path)
+        else:
+            self._put(path, node)
+
+    # -- telling -----------------------------------------------------------------------------
+
+    def _put(self, path: str, node: Node | None) -> None:
+        self._known[path] = _UNREAD if node is None else node.stat.mzxid
+        if self._confirmed is not None:
+            self._confirmed.add(path)
+        content = None if node is None else stored(path, node.data, node.stat)
+        self._sink(Put(path=path, stored=content))
+
+    def _gone(self, path: str) -> None:
+        if self._known.pop(path, None) is not None:
+            self._sink(Gone(path=path))
+
+
+def _last_writes(ops: Sequence[Op], answer: tuple[Written, ...]) -> dict[str, Node | None]:
+    """Return what a transaction left at each path that it wrote; None: nothing."""
+    left: dict[str, Node | None] = {}
+    for op, written in zip(ops, answer, strict=True):
+        match op:
+            case Create() | Set() if written.stat is not None:
+                left[written.path] = Node(op.data, written.stat)
+            case Delete():
+                left[written.path] = None
+            case _:
+                pass
+    return left

@@ -1,0 +1,54 @@
+"""How to reach ZooKeeper, as a value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreTls:
+    """A client certificate; PEM files.
+
+    Attributes:
+        cert: Our certificate.
+        key: Its private key.
+        ca: The authorities that sign the servers' certificates.
+        check_hostname: Whether the server's certificate must name the host we connect to.
+            Ensembles often share one certificate, so that ZooKeeper clients commonly do not ask.
+    """
+
+    cert: Path
+    key: Path
+    ca: Path
+    check_hostname: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """How to reach ZooKeeper.
+
+    Attributes:
+        hosts: Servers as ``host:port``; tried in random order.
+        chroot: Path below which everything lies, created if missing; empty for the whole tree.
+        tls: If given, the connection is TLS with this client certificate.
+        session_s: Session time-out that we ask for; the server may bound it.
+        credentials: ``(scheme, credential)`` pairs, such as ``("digest", "name:password")``.
+        creator_only: Whether znodes that we create are closed to everybody else. Only for
+            trees that no other program shares.
+        answer_s_max: How long a blocking call waits for a server that keeps pinging but does
+            not answer; a broken connection is found earlier, by the session time-out.
+        report_s: How often to say what we wait for while connecting.
+    """
+
+    hosts: tuple[str, ...]
+    chroot: str = ""
+    tls: StoreTls | None = None
+    session_s: float = 10.0
+    credentials: tuple[tuple[str, str], ...] = ()
+    creator_only: bool = False
+    answer_s_max: float = 60.0
+    report_s: float = 5.0
+
+    @property
+    def where(self) -> str:
+        """Return the place in words, for messages."""
+        return ",".join(self.hosts) + self.chroot

@@ -1,0 +1,79 @@
+"""Reading a whole subtree with requests that do not wait for each other."""
+
+from collections.abc import Callable
+from functools import partial
+
+from remuda.store.api import StoreError
+from remuda.store.wire import Children, Node, Wire
+
+
+class TreeWalk:
+    """One reading of a subtree: one request per znode, one more for a parent that is wanted.
+
+    Runs on the wire's callbacks. A znode that vanishes meanwhile is left out: whoever watches
+    the tree hears of it.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        wanted: Callable[[str], bool],
+        found: Callable[[str, Node | None], None],
+        done: Callable[[StoreError | None], None],
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            wire: Where to read.
+            wanted: Whether to read the data of a path.
+            found: Gets each path and its content, None if its data is not wanted.
+            done: Called once, at the end, or at the first failure.
+        """
+        self._wire = wire
+        self._wanted = wanted
+        self._found = found
+        self._done = done
+        self._outstanding = 0
+        self._over = False
+
+    def start(self, root: str) -> None:
+        """Read *root* and everything below it."""
+        self._visit(root)
+
+    def _visit(self, path: str) -> None:
+        self._outstanding += 1
+        if self._wanted(path):
+            self._wire.get(path, partial(self._got, path))
+        else:
+            self._wire.children(path, partial(self._listed, path, is_news=True))
+
+    def _got(self, path: str, node: Node | StoreError | None) -> None:
+        if self._usable(node) and isinstance(node, Node):
+            self._found(path, node)
+            if node.stat.children:
+                self._outstanding += 1
+                self._wire.children(path, partial(self._listed, path, is_news=False))
+        self._answered()
+
+    def _listed(self, path: str, children: Children | StoreError | None, *, is_news: bool) -> None:
+        if self._usable(children) and isinstance(children, Children):
+            if is_news:
+                self._found(path, None)
+            stem = path if path.endswith("/") else path + "/"
+            for name in children.names:
+                self._visit(stem + name)
+        self._answered()
+
+    def _usable(self, answer: object) -> bool:
+        """Return whether to go on; a failure ends the walk."""
+        if isinstance(answer, StoreError) and not self._over:
+            self._over = True
+            self._done(answer)
+        return not self._over
+
+    def _answered(self) -> None:
+        self._outstanding -= 1
+        if not self._outstanding and not self._over:
+            self._over = True
+            self._done(None)

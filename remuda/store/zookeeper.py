@@ -1,0 +1,78 @@
+"""The store on a real ZooKeeper: connecting, and saying what we wait for meanwhile."""
+
+import logging
+from collections.abc import Callable
+from typing import Final, Self
+
+from remuda.runtime.clock import Clock, SystemClock
+from remuda.store.api import StoreAwayError
+from remuda.store.core import WireStore
+from remuda.store.kazoo_wire import KazooWire
+from remuda.store.options import StoreOptions
+
+log = logging.getLogger(__name__)
+
+_LOOK_S: Final = 1.0
+
+
+def _log_waiting(why: str) -> None:
+    log.warning("store.waiting %s", why)
+
+
+class ZookeeperStore(WireStore):
+    """A session with a real ZooKeeper. Use :meth:`connect`.
+
+    Callbacks run on the one I/O thread: whoever blocks there stops everything of this session.
+    """
+
+    def __init__(self, options: StoreOptions, clock: Clock) -> None:
+        self._options = options
+        self._clock = clock
+        self._zookeeper = KazooWire(options, clock)
+        super().__init__(self._zookeeper)
+
+    @classmethod
+    def connect(
+        cls,
+        options: StoreOptions,
+        *,
+        wait_s: float | None = None,
+        waiting: Callable[[str], None] = _log_waiting,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Return a connected store; from then on it reconnects for ever by itself.
+
+        Args:
+            options: Where and how.
+            wait_s: How long to wait for ZooKeeper; None: as long as it takes.
+            waiting: Told every ``options.report_s`` seconds what we wait for.
+            clock: For tests.
+
+        Raises:
+            StoreRefusedError: If ZooKeeper will not have us, or is too old.
+            StoreAwayError: If it could not be reached within *wait_s*.
+        """
+        store = cls(options, clock or SystemClock())
+        try:
+            store._zookeeper.start()
+            store._await_connection(wait_s, waiting)
+            store._zookeeper.prepare()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _await_connection(self, wait_s: float | None, waiting: Callable[[str], None]) -> None:
+        started_s = report_s = self._clock.monotonic_s()
+        deadline_s = float("inf") if wait_s is None else started_s + wait_s
+        # A refusal shows only after an attempt, hence a look at least once a second.
+        while not self._zookeeper.wait_connected(
+            max(0.0, min(_LOOK_S, deadline_s - self._clock.monotonic_s()))
+        ):
+            now_s = self._clock.monotonic_s()
+            why = f"ZooKeeper at {self._options.where}: {self._zookeeper.fault}"
+            if now_s >= deadline_s:
+                raise StoreAwayError(f"no connection to {why}")
+            if now_s >= report_s:
+                waiting(f"waiting for {why}")
+                report_s = now_s + self._options.report_s
