@@ -30,6 +30,7 @@ from remuda.ssh.errors import (
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.transport import HOST_KEY_ALGORITHMS, QuietTransport
 from remuda.ssh.wire import Wire, dial
+from remuda.ssh.wrapping import command
 
 #: What paramiko raises when the connection breaks, whoever notices first.
 BROKEN: Final = (SSHException, EOFError, OSError)
@@ -172,16 +173,19 @@ class Link:
             except BROKEN as exc:
                 raise ConnectionLostError(self._broken("starting a command", exc)) from exc
 
-    def signal(self, channel: paramiko.Channel, name: str) -> None:
-        """Ask for signal *name* (``TERM``) to the command's processes.
+    def feed(self, channel: paramiko.Channel, program: bytes, *, as_root: bool) -> None:
+        """Start a shell on a fresh channel and give it *program* to execute.
 
         Raises:
-            ConnectionLostError: The connection broke.
+            ConnectionLostError: The connection broke, no answer came, or sshd refused.
         """
+        self.start(channel, command(as_root=as_root))
         try:
-            self._transport.signal_channel(channel, name)
+            channel.settimeout(self.answer_timeout_s)
+            channel.sendall(program)
+            channel.shutdown_write()
         except BROKEN as exc:
-            raise ConnectionLostError(self._broken("sending a signal", exc)) from exc
+            raise ConnectionLostError(self._broken("sending a script", exc)) from exc
 
     def keep_alive(self) -> None:
         """Notice a dead peer within a minute, for connections without other deadlines."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import paramiko
@@ -11,7 +11,14 @@ from remuda.runtime.clock import Clock
 from remuda.ssh.api import Heard, Script
 from remuda.ssh.errors import ConnectionLostError
 from remuda.ssh.link import BROKEN, Link
-from remuda.ssh.wrapping import CANNOT_CODE, KILL_AFTER_S, TIMED_OUT_CODES, command, program
+from remuda.ssh.wrapping import (
+    CANNOT_CODE,
+    KILL_AFTER_S,
+    TIMED_OUT_CODES,
+    killer,
+    make_token,
+    program,
+)
 
 #: How often a silent script looks at its limit and at *stopped*.
 _SLICE_S: Final = 0.5
@@ -114,14 +121,12 @@ class _Run:
     tail: Tail
     clock: Clock
     stopped: Callable[[], bool]
+    token: str = field(default_factory=make_token)
 
     def begin(self) -> None:
         """Start the shell and give it the whole program."""
         self.channel.set_combine_stderr(combine=True)
-        self.link.start(self.channel, command(self.script))
-        self.channel.settimeout(self.link.answer_timeout_s)
-        self.channel.sendall(program(self.script))
-        self.channel.shutdown_write()
+        self.link.feed(self.channel, program(self.script, self.token), as_root=self.script.as_root)
 
     def listen(self) -> str:
         """Collect output until the end; return why we ended it, or an empty string."""
@@ -158,10 +163,26 @@ class _Run:
         return STOPPED if self.stopped() else ""
 
     def _kill(self) -> None:
-        """Have the process group ended: the backstop of the limit that the machine enforces."""
-        self.link.signal(self.channel, "TERM")
-        if not self.channel.status_event.wait(KILL_AFTER_S + _SLICE_S):
-            self.link.signal(self.channel, "KILL")
+        """Have all its processes ended: the backstop of the limit that the machine enforces."""
+        end_processes(self.link, self.channel, self.token, as_root=self.script.as_root)
+
+
+def end_processes(
+    link: Link,
+    channel: paramiko.Channel,
+    token: str,
+    *,
+    as_root: bool = False,
+    signals: tuple[str, ...] = ("TERM", "KILL"),
+) -> None:
+    """End what carries *token* on the machine, and wait a moment for its *channel* to tell.
+
+    Raises:
+        ConnectionLostError: The connection broke.
+    """
+    with link.open_channel() as second:
+        link.feed(second, killer(token, signals), as_root=as_root)
+        channel.status_event.wait(len(signals) + 1.0)
 
 
 def _verdict(script: Script, code: int, heard: Heard) -> str:

@@ -14,7 +14,7 @@ import signal
 from typing import Any, ClassVar, Final
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
 from remuda.runtime.clock import Clock
@@ -98,7 +98,6 @@ class QuietTransport(paramiko.Transport):
     """A client connection over a :class:`~remuda.ssh.wire.Wire`."""
 
     _send_message: Any  # inherited
-    _send_user_message: Any  # inherited
     _channel_handler_table: ClassVar[Any] = {
         **_Native._channel_handler_table,  # noqa: SLF001 - there is no public way
         MSG_CHANNEL_REQUEST: _handle_request,
@@ -135,19 +134,6 @@ class QuietTransport(paramiko.Transport):
         message.add_string("keepalive@openssh.com")
         message.add_boolean(b=True)
         self._send_message(message)
-
-    def signal_channel(self, channel: paramiko.Channel, name: str) -> None:
-        """Ask sshd to send signal *name* (``TERM``) to the command's process group.
-
-        RFC 4254 section 6.9; OpenSSH does it since 7.9, older ones ignore it.
-        """
-        message = paramiko.Message()
-        message.add_byte(cMSG_CHANNEL_REQUEST)
-        message.add_int(channel.remote_chanid)
-        message.add_string("signal")
-        message.add_boolean(b=False)
-        message.add_string(name)
-        self._send_user_message(message)
 
     def _log(self, level: Any, msg: Any, *args: Any) -> None:
         pass

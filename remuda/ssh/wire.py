@@ -66,6 +66,7 @@ class Wire:
     def _receive(self) -> bytes:
         try:
             data = self._sock.recv(CHUNK)
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         except TimeoutError:
             self._check_deadline()
             raise

@@ -6,11 +6,16 @@ line: a connection that breaks half-way executes nothing. The script gets a file
 standard input must not be the program itself), is run by the interpreter its first line names
 (which works where ``/tmp`` is mounted noexec), and ``timeout`` of coreutils kills its whole
 process group at its limit.
+
+Whatever we start carries a random token in its environment (:data:`MARK`), by which another
+program finds and ends it with all its descendants, in whatever process group. (The ``signal``
+request of RFC 4254 would be shorter, but sshd refuses it to root.)
 """
 
 import math
 import secrets
 import shlex
+from collections.abc import Sequence
 from typing import Final
 
 from remuda.ssh.api import Script
@@ -24,11 +29,14 @@ TIMED_OUT_CODES: Final = frozenset({124, 137})
 #: Our own troubles on the machine; ``timeout`` and shells use 125 to 127 in this sense.
 CANNOT_CODE: Final = 125
 
+#: The variable that marks the processes of one command.
+MARK: Final = "REMUDA_RUN"
+
 _SHELL: Final = "/bin/sh"
 
 #: The fixed words that sshd is asked to execute.
-RUN_PLAIN: Final = f"exec {_SHELL}"
-RUN_AS_ROOT: Final = f"{_SHELL} -c " + shlex.quote(
+_RUN_PLAIN: Final = f"exec {_SHELL}"
+_RUN_AS_ROOT: Final = f"{_SHELL} -c " + shlex.quote(
     f'if [ "$(id -u)" = 0 ]; then exec {_SHELL}; else exec sudo -n {_SHELL}; fi'
 )
 
@@ -66,27 +74,47 @@ exit $?
 """
 
 
-def command(script: Script) -> str:
-    """Return the command line for *script*; the same for all scripts, so it tells nothing."""
-    return RUN_AS_ROOT if script.as_root else RUN_PLAIN
+def command(*, as_root: bool) -> str:
+    """Return the command line of a shell that reads a program; it is always the same."""
+    return _RUN_AS_ROOT if as_root else _RUN_PLAIN
 
 
-def program(script: Script, *, mark: str | None = None) -> bytes:
+def make_token() -> str:
+    """Return a fresh value of :data:`MARK`."""
+    return secrets.token_hex(16)
+
+
+def program(script: Script, token: str) -> bytes:
     """Return what goes to the standard input of :func:`command`.
 
     Args:
         script: What to run.
-        mark: Ends the text of the script; random unless told, so that no script can hold it.
+        token: Fresh; it also ends the script's text in the program, so that no script can hold it.
     """
     text = script.text.removesuffix("\n")
     return _PROGRAM.format(
-        mark=mark or f"END-{secrets.token_hex(16)}",
+        mark=f"END-{token}",
         text=text,
-        exports=exports(script.environment),
+        exports=exports((*script.environment, (MARK, token))),
         interpreter=shlex.join(interpreter(script.text)),
         kill_after=KILL_AFTER_S,
         limit=math.ceil(script.timeout_s),
         cannot=CANNOT_CODE,
+    ).encode()
+
+
+def killer(token: str, signals: Sequence[str]) -> bytes:
+    """Return a program, for :func:`command`, that ends what carries *token*; needs ``/proc``.
+
+    Args:
+        token: What to look for.
+        signals: Names such as ``TERM``, a second apart, until nothing is found any more.
+    """
+    find = f"grep -ls {MARK}={token} /proc/[0-9]*/environ"
+    each = 'for f in $found; do p=${f#/proc/}; kill -"$s" "${p%/environ}" 2>/dev/null; done'
+    return (
+        f"main() {{\nfor s in {shlex.join(signals)}; do\n"
+        f'found=$({find})\n[ -n "$found" ] || exit 0\n{each}\nsleep 1\ndone\n}}\nmain\n'
     ).encode()
 
 
@@ -102,3 +130,19 @@ def interpreter(text: str) -> tuple[str, ...]:
         return (_SHELL,)
     words = first[2:].strip().split(None, 1)
     return tuple(words) if words else (_SHELL,)
+
+
+def shell_line(words: Sequence[str] | str) -> str:
+    """Return the shell line that becomes a command: a program with arguments, or shell text."""
+    if isinstance(words, str):
+        return 'exec "${SHELL:-/bin/sh}" -c ' + shlex.quote(words)
+    return "exec " + shlex.join(words)
+
+
+def led_by(header: bytes) -> str:
+    """Return the command that executes the first ``len(header)`` bytes of its standard input.
+
+    What follows them is left for whatever the header executes: ``dd bs=1`` is the one reader that
+    never takes more than it is told (POSIX), which a shell reading its program does not promise.
+    """
+    return f"exec {_SHELL} -c " + shlex.quote(f'eval "$(dd bs=1 count={len(header)} 2>/dev/null)"')

@@ -1,0 +1,229 @@
+"""Commands on a machine for people and for CI: streamed, several over one connection."""
+
+import io
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+import paramiko
+
+from remuda.runtime.clock import Clock, SystemClock
+from remuda.ssh.api import Login, check_environment
+from remuda.ssh.errors import ConnectionLostError, SshError
+from remuda.ssh.keyfile import KeyRing
+from remuda.ssh.link import BROKEN, Link, open_link
+from remuda.ssh.pumps import ChannelWriter, InPump, OutPump, Sink, Source
+from remuda.ssh.runner import Tail, end_processes
+from remuda.ssh.wrapping import MARK, exports, led_by, make_token, shell_line
+
+#: After the exit code, so long without output means that a process left behind holds it open.
+_QUIET_S: Final = 0.5
+
+_COPY_IN: Final = 'mkdir -p -- "$REMUDA_DIR" && exec tar -xpof - -C "$REMUDA_DIR"'
+
+
+class CopyFailedError(SshError):
+    """The machine did not take the files: no room, no permission, no ``tar``."""
+
+
+class Session:
+    """A logged-in connection; leaving the block closes it and ends what still runs in it.
+
+    Commands may be run one after another, or at once from several threads.
+    """
+
+    def __init__(self, link: Link, host_key: str) -> None:
+        """Take over a logged-in *link*; see :func:`open_session`."""
+        self._link = link
+        self.host_key = host_key
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; may be called again."""
+        self._link.close()
+
+    def run(
+        self,
+        command: Sequence[str] | str,
+        *,
+        stdin: BinaryIO | None = None,
+        stdout: Sink | None = None,
+        stderr: Sink | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> int:
+        """Run a command and return its exit code; 128 and the number for a death by signal.
+
+        Args:
+            command: A program and its arguments, or one text for the user's shell. As with ssh,
+                it is seen in the machine's process list: secrets belong into *env* or *stdin*.
+            stdin: Read until its end, through its descriptor if it has one; None: empty.
+            stdout: Where the output goes, unchanged and as it comes; None: thrown away.
+            stderr: The same for errors.
+            env: Added to the environment, through the encrypted connection.
+
+        Raises:
+            ConnectionLostError: Whether the command ended is not known.
+            OSError: Of a local stream; the command was ended. BrokenPipeError if the reader of
+                our output went away.
+            ValueError: *env* cannot be exported.
+        """
+        with Source(stdin) as source:
+            return self._execute(command, env or {}, (stdout, stderr), source.feed, source.stop)
+
+    def copy_tree(self, local_dir: Path, remote_dir: str) -> None:
+        """Copy what is in *local_dir* into *remote_dir*, which is made; needs ``tar`` there.
+
+        Modes, times, symbolic and hard links are kept, owners are not: all belongs to the user
+        who logged in. One stream, whatever the number of files.
+
+        Args:
+            local_dir: An existing directory.
+            remote_dir: Absolute, or relative to the user's home.
+
+        Raises:
+            CopyFailedError: The machine did not take it; the message has its words.
+            ConnectionLostError: The connection broke.
+            OSError: A local file could not be read.
+        """
+
+        def feed(writer: ChannelWriter) -> None:
+            buffered = io.BufferedWriter(writer, 256 * 1024)
+            # GNU format: the one that busybox, BSD and old GNU tar all read, long names included.
+            with tarfile.open(fileobj=buffered, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+                tar.add(local_dir, arcname=".", filter=_without_owner)
+            buffered.flush()
+
+        if not local_dir.is_dir():
+            raise NotADirectoryError(f"{local_dir} is not a directory")
+        said = _TailSink()
+        env = {"REMUDA_DIR": remote_dir}
+        code = self._execute(_COPY_IN, env, (said, said), feed, lambda: None)
+        if code:
+            raise CopyFailedError(f"{remote_dir}: {said.text().strip() or f'exit code {code}'}")
+
+    def _execute(
+        self,
+        command: Sequence[str] | str,
+        env: Mapping[str, str],
+        sinks: tuple[Sink | None, Sink | None],
+        feed: Callable[[ChannelWriter], None],
+        stop: Callable[[], None],
+    ) -> int:
+        """Run one command with its three streams pumped; see :meth:`run`."""
+        token = make_token()
+        pairs = (*env.items(), (MARK, token))
+        check_environment(pairs)
+        header = f"{exports(pairs)}\n{shell_line(command)}\n".encode()
+        channel = self._link.open_channel()
+
+        def lead(writer: ChannelWriter) -> None:
+            writer.write(header)
+            feed(writer)
+
+        fed = InPump(channel, lead)
+        outs = (
+            OutPump(channel.recv, sinks[0], "ssh-stdout"),
+            OutPump(channel.recv_stderr, sinks[1], "ssh-stderr"),
+        )
+        try:
+            self._link.start(channel, led_by(header))
+            for pump in (fed, *outs):
+                pump.on_failure = channel.close
+                pump.start()
+            channel.status_event.wait()
+            _drain(outs)
+        except KeyboardInterrupt:
+            self._interrupt(channel, token)
+            raise
+        finally:
+            stop()
+            with suppress(*BROKEN):
+                channel.close()
+            for out in outs:
+                out.finish()
+            fed.finish()
+        return _outcome(channel, (fed, *outs))
+
+    def _interrupt(self, channel: paramiko.Channel, token: str) -> None:
+        """Pass Ctrl-C on to the command, and insist if it takes long."""
+        with suppress(ConnectionLostError):
+            end_processes(self._link, channel, token, signals=("INT", "TERM", "KILL"))
+
+
+def open_session(login: Login, *, clock: Clock | None = None) -> Session:
+    """Connect, compare the host key, log in.
+
+    Raises:
+        NotYetError: Nothing that speaks SSH is there (yet).
+        NotSshError: Something else answers.
+        HostKeyMismatchError: It is not the machine of ``login.host_keys``.
+        LoginRefusedError: Our key does not open the account.
+        KeyFileError: Our key cannot be read.
+    """
+    link = open_link(login, clock or SystemClock())
+    try:
+        host_key = link.meet(login.host_keys)
+        link.login(login, KeyRing())
+    except BaseException:
+        link.close()
+        raise
+    link.keep_alive()
+    return Session(link, host_key)
+
+
+class _TailSink(Tail):
+    """The last words of ``tar``, as a stream."""
+
+    def __init__(self) -> None:
+        super().__init__(4096)
+
+    def write(self, data: bytes, /) -> None:
+        self.add(data)
+
+    def flush(self) -> None:
+        pass
+
+
+def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
+
+
+def _drain(outs: tuple[OutPump, ...]) -> None:
+    """Let output arrive that was under way at the exit, however slow its reader here is.
+
+    A process left in the background may hold the streams open for ever: silence ends the wait.
+    """
+    while True:
+        before = [out.total for out in outs]
+        ended = [out.join(_QUIET_S) for out in outs]
+        if all(ended):
+            return
+        idle = all(out.waiting or out.join(0) for out in outs)
+        if idle and before == [out.total for out in outs]:
+            return
+
+
+def _outcome(channel: paramiko.Channel, pumps: tuple[InPump | OutPump, ...]) -> int:
+    for pump in pumps:
+        if pump.failure is not None:
+            raise pump.failure
+    if channel.exit_status < 0:
+        raise ConnectionLostError("the connection broke before the command had ended")
+    return channel.exit_status
