@@ -1,0 +1,73 @@
+# `make` says what there is. Everything runs from .venv, which `make install` fills.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+# For example: make test PYTEST_ARGS='-k request -x'
+PYTEST_ARGS ?=
+PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: help
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: install
+install: $(STAMP) ## Install what is missing: system packages, .venv, this project
+	@deploy/install-system.sh
+
+$(STAMP): requirements-test.lock pyproject.toml
+	deploy/install-system.sh
+	python3 -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+.PHONY: demo
+demo: install ## Show the whole product at work on this machine, in a minute
+	$(BIN)/remuda demo
+
+.PHONY: lint
+lint: install ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+
+# The tests run even when lint failed, so that one run tells everything; their summary comes last.
+.PHONY: test
+test: install ## Lint, then all tests but the long ones (under 15 minutes on 2 cores)
+	@status=0; \
+	$(MAKE) --no-print-directory lint || status=$$?; \
+	$(PYTEST) || status=$$?; \
+	exit $$status
+
+.PHONY: unit
+unit: install ## Only the fast tests: no ZooKeeper, no processes
+	$(PYTEST) tests/unit tests/test_tidy.py tests/test_architecture.py
+
+.PHONY: simulation
+simulation: install ## The seeded simulation, many seeds (SEEDS=1000)
+	REMUDA_SEEDS=$(or $(SEEDS),300) $(PYTEST) --timeout=7200 tests/simulation
+
+.PHONY: chaos
+chaos: install ## Kill and freeze real processes for longer (MINUTES=10)
+	REMUDA_CHAOS_MINUTES=$(or $(MINUTES),5) $(PYTEST) --timeout=7200 -m chaos
+
+.PHONY: bench
+bench: install ## Measure against the raw chain of ZooKeeper operations
+	$(BIN)/python -m tests.bench
+
+.PHONY: docs
+docs: install ## Write the generated documents anew
+	$(BIN)/python -m remuda.metrics.reference > docs/metrics.md
+	$(BIN)/python -m remuda.model.diagrams > docs/states.md
+
+.PHONY: lock
+lock: ## Take the newest allowed versions of what we build on
+	deploy/lock.sh
+
+.PHONY: clean
+clean: ## Remove what the above made
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
