@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Annotated, ClassVar, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from remuda.config.base import (
     AsWritten,
@@ -21,7 +21,7 @@ from remuda.config.units import WrongValueError
 SCRIPT_BYTES_MAX: Final = 256 * 1024
 
 _PORT_MAX: Final = 65535
-_HOST_PORT: Final = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", re.ASCII)
+_HOST_PORT: Final = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
 def _host_port(value: str) -> str:
@@ -45,7 +45,11 @@ def _regular_expression(value: str) -> str:
     return value
 
 
-HostPort = Annotated[str, AfterValidator(_host_port)]
+HostPort = Annotated[
+    str,
+    AfterValidator(_host_port),
+    WithJsonSchema({"type": "string", "pattern": f"^({_HOST_PORT.pattern})$"}),
+]
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
 
 

@@ -75,6 +75,8 @@ def _refine(target: dict[str, Any], model: type[Section]) -> None:
         entry.pop("title", None)
         if "default" in entry:
             entry["default"] = show_default(shape)
+        if "patternProperties" in entry:
+            entry["additionalProperties"] = False  # a key that is no name is wrong, not unknown
         if shape.kind in (Kind.DURATION, Kind.SIZE):
             _bound(entry, shape)
 

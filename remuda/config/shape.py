@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -29,6 +29,14 @@ class Kind(StrEnum):
     SECTION = "section"
 
 
+_PLAIN_KINDS: Final[Mapping[Any, Kind]] = {
+    str: Kind.TEXT,
+    bool: Kind.SWITCH,
+    int: Kind.WHOLE,
+    float: Kind.NUMBER,
+}
+
+
 class Many(StrEnum):
     """How many values a key takes."""
 
@@ -43,6 +51,7 @@ class Shape:
 
     Attributes:
         section: The model of the value, or of each value; None for plain values.
+        shorthand: What may be written instead of a section; None: only the section itself.
         words: The allowed words of Kind.WORD.
         least: Smallest number allowed; None: no limit.
         above: The number must be larger than this; None: no limit.
@@ -54,6 +63,7 @@ class Shape:
     kind: Kind
     many: Many
     section: type[Section] | None
+    shorthand: Kind | None
     words: tuple[str, ...]
     required: bool
     nullable: bool
@@ -154,6 +164,7 @@ def _shape(name: str, field: FieldInfo) -> Shape:
         kind=_kind(inner, marks),
         many=many,
         section=section,
+        shorthand=_shorthand(marks) if section else None,
         words=get_args(inner) if get_origin(inner) is Literal else (),
         required=field.is_required(),
         nullable=nullable,
@@ -195,6 +206,15 @@ def _many(annotation: Any) -> tuple[Many, Any]:
     return Many.ONE, annotation
 
 
+def _shorthand(marks: list[Any]) -> Kind | None:
+    """Return the plain kind that a validator of one of *marks* says it takes as well."""
+    for mark in marks:
+        for arm in get_args(getattr(mark, "json_schema_input_type", None)):
+            if arm in _PLAIN_KINDS:
+                return _PLAIN_KINDS[arm]
+    return None
+
+
 def _bound(marks: list[Any], name: str) -> float | None:
     """Return the limit that pydantic keeps as attribute *name* of one of its own marks."""
     limits = (getattr(mark, name, None) for mark in marks)
@@ -207,5 +227,4 @@ def _kind(inner: Any, marks: list[Any]) -> Kind:
             return Kind(mark.value)
     if get_origin(inner) is Literal:
         return Kind.WORD
-    plain = {str: Kind.TEXT, bool: Kind.SWITCH, int: Kind.WHOLE, float: Kind.NUMBER}
-    return plain.get(inner, Kind.SECTION)
+    return _PLAIN_KINDS.get(inner, Kind.SECTION)

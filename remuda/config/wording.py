@@ -94,7 +94,9 @@ def _not_text(wrong: _Wrong) -> tuple[str, str]:
 def _not_mapping(wrong: _Wrong) -> tuple[str, str]:
     section = model_at(wrong.model, wrong.path)
     hint = listed(shapes(section)) if section else "write name: value pairs below it"
-    return f"must be a mapping, not {wrong.shown}", hint
+    short = wrong.shape.shorthand if wrong.shape else None
+    what = f"{short} or a mapping" if short else "a mapping"
+    return f"must be {what}, not {wrong.shown}", hint
 
 
 def _not_list(wrong: _Wrong) -> tuple[str, str]:
