@@ -1,5 +1,6 @@
 """docs/states.md shows the tables as they are."""
 
+import re
 from pathlib import Path
 
 from remuda.model.diagrams import mermaid, render
@@ -20,10 +21,9 @@ def test_every_state_has_a_row_and_is_drawn() -> None:
     assert set(REQUEST_TABLE) == set(RequestState)
     assert set(NODE_TABLE) == set(NodeState)
     assert set(STEP_TABLE) == set(Step)
-    for table in (REQUEST_TABLE, NODE_TABLE, STEP_TABLE):
-        picture = mermaid(table)
-        for state in table:
-            assert str(state).replace("-", "_") in picture
+    document = render()
+    for state in (*RequestState, *NodeState, *Step):
+        assert re.search(rf"^  {str(state).replace('-', '_')}\b", document, re.MULTILINE)
 
 
 def test_events_between_the_same_states_share_an_arrow() -> None:
