@@ -44,6 +44,8 @@ _NO_ROOM: Final = re.compile(
     r"|limit (?:was |is |has been )?(?:exceeded|reached)|exceed\w* .{0,60}\blimit",
     re.IGNORECASE,
 )
+#: Nova's schema errors quote what was wrong, and user data may hold private host keys.
+_QUOTED_SECRET: Final = re.compile(r"(user_data\b.*?Value: ).*", re.DOTALL)
 _THROTTLED: Final = re.compile(r"rate.?limit|too many requests|throttl", re.IGNORECASE)
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
@@ -205,5 +207,5 @@ def message_of(answer: Answer) -> str:
 
 
 def _clip(text: str) -> str:
-    text = " ".join(text.split())
+    text = " ".join(_QUOTED_SECRET.sub(r"\1(withheld)", text).split())
     return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"

@@ -8,7 +8,7 @@ change only as time passes on the clock; nothing runs in the background. Scripte
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
@@ -29,14 +29,26 @@ from remuda.cloud.api import (
     ServerOrder,
     ServerStatus,
     TryLaterError,
-    UnauthorizedError,
-    UnknownOutcomeError,
 )
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
-from tests.fakes.cloud_fates import Boot, BootEnd, Chaos, Create, Delete, Listing
+from tests.fakes.cloud_fates import (
+    Boot,
+    BootEnd,
+    Chaos,
+    Create,
+    Delete,
+    Listing,
+    check_room,
+    create_error,
+)
 
-DEBIAN = Image(id="10000000-0000-4000-8000-000000000001", name="debian-12", created_s=1000.0)
+DEBIAN = Image(
+    id="10000000-0000-4000-8000-000000000001",
+    name="debian-12",
+    created_s=1000.0,
+    properties={"os_distro": "debian"},
+)
 SMALL = Flavor(id="1", name="small", cores=1, ram_mib=1024, disk_gib=10)
 LARGE = Flavor(id="2", name="large", cores=4, ram_mib=8192, disk_gib=40)
 
@@ -85,7 +97,6 @@ class FakeCloud:
         calls: How often each method was called, by its name.
         orders: Everything that was ever really made, by server.
         next_creates: Fates of the coming create calls, in order; likewise the others.
-        fail_next: Errors for the coming calls of a method, by its name; nothing is done then.
         networks: Known networks; None: any name is right.
         ports: Ports that were left behind; tests add to it.
     """
@@ -116,12 +127,12 @@ class FakeCloud:
         self.next_boots: deque[Boot] = deque()
         self.next_deletes: deque[Delete] = deque()
         self.next_listings: deque[Listing] = deque()
-        self.fail_next: dict[str, deque[CloudError]] = {}
         self.omitted: set[ServerId] = set()
         self.ports: list[Leftover] = []
         self.closed = False
         self._random = random.Random(f"cloud {seed}")  # noqa: S311 — reproducible, not secret
         self._lock = threading.RLock()
+        self._failures: dict[str, deque[CloudError]] = {}
         self._machines: dict[ServerId, _Machine] = {}
         self._floating: dict[str, ServerId] = {}
         self._numbers = 0
@@ -133,8 +144,12 @@ class FakeCloud:
         self.chaos = Chaos()
         for queue in (self.next_creates, self.next_boots, self.next_deletes, self.next_listings):
             queue.clear()
-        self.fail_next.clear()
+        self._failures.clear()
         self.omitted.clear()
+
+    def fail(self, operation: str, *errors: CloudError) -> None:
+        """Let the coming calls of a method, by its name, raise these; nothing is done then."""
+        self._failures.setdefault(operation, deque()).extend(errors)
 
     def add_stranger(
         self, name: str = "stranger", tags: Mapping[str, str] | None = None
@@ -184,7 +199,7 @@ class FakeCloud:
         with self._lock:
             self._begin("create_server")
             fate = self._fate(self.next_creates, self.chaos.creates, Create.OK)
-            error = _create_error(fate)
+            error = create_error(fate)
             if error is not None and fate is not Create.LOST_REPLY:
                 raise error
             self._check(order)
@@ -301,7 +316,7 @@ class FakeCloud:
 
     def _begin(self, operation: str) -> None:
         self.calls[operation] += 1
-        queue = self.fail_next.get(operation)
+        queue = self._failures.get(operation)
         if queue:
             raise queue.popleft()
 
@@ -333,9 +348,9 @@ class FakeCloud:
             if network not in (self.networks or ()):
                 raise BadOrderError(f"fake: there is no network {network!r}")
         used = [each.order.flavor for each in self._alive()] + [order.flavor]
-        _check_room("instances", len(used), self.limits.instances_max)
-        _check_room("cores", sum(each.cores for each in used), self.limits.cores_max)
-        _check_room("ram", sum(each.ram_mib for each in used), self.limits.ram_mib_max)
+        check_room("instances", len(used), self.limits.instances_max)
+        check_room("cores", sum(each.cores for each in used), self.limits.cores_max)
+        check_room("ram", sum(each.ram_mib for each in used), self.limits.ram_mib_max)
 
     def _make(self, order: ServerOrder, boot: Boot) -> _Machine:
         self._numbers += 1
@@ -373,25 +388,3 @@ class FakeCloud:
             fault=fault,
             created_s=machine.created_s,
         )
-
-
-def _check_room(resource: str, needed: int, limit: int | None) -> None:
-    if limit is not None and needed > limit:
-        raise NoRoomError(f"fake: HTTP 403: Quota exceeded for {resource}: {needed} of {limit}")
-
-
-def _create_error(fate: Create) -> CloudError | None:
-    errors: Mapping[Create, CloudError] = {
-        Create.NO_ROOM: NoRoomError("fake: HTTP 403: Quota exceeded for instances"),
-        Create.BAD_ORDER: BadOrderError("fake: HTTP 400: the order is rejected"),
-        Create.TRY_LATER: TryLaterError("fake: HTTP 429: too fast", retry_after_s=2.0),
-        Create.UNAUTHORIZED: UnauthorizedError("fake: HTTP 401: credentials are refused"),
-        Create.LOST_REPLY: UnknownOutcomeError("fake: the reply is lost"),
-        Create.LOST_CALL: UnknownOutcomeError("fake: the call is lost"),
-    }
-    return errors.get(fate)
-
-
-def names(servers: Iterable[Server]) -> list[str]:
-    """Return the servers' names, sorted: for assertions."""
-    return sorted(each.name for each in servers)

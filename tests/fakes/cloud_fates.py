@@ -4,6 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from remuda.cloud.api import (
+    BadOrderError,
+    CloudError,
+    NoRoomError,
+    TryLaterError,
+    UnauthorizedError,
+    UnknownOutcomeError,
+)
+
 
 class Create(StrEnum):
     """What becomes of one create call."""
@@ -71,3 +80,26 @@ class Chaos:
     deletes: Mapping[Delete, float] = field(default_factory=dict)
     listings: Mapping[Listing, float] = field(default_factory=dict)
     boot_factor_max: float = 1.0  # a boot takes between one and so many times the usual time
+
+
+def create_error(fate: Create) -> CloudError | None:
+    """Return what a create call of that fate raises."""
+    errors: Mapping[Create, CloudError] = {
+        Create.NO_ROOM: NoRoomError("fake: HTTP 403: Quota exceeded for instances"),
+        Create.BAD_ORDER: BadOrderError("fake: HTTP 400: the order is rejected"),
+        Create.TRY_LATER: TryLaterError("fake: HTTP 429: too fast", retry_after_s=2.0),
+        Create.UNAUTHORIZED: UnauthorizedError("fake: HTTP 401: credentials are refused"),
+        Create.LOST_REPLY: UnknownOutcomeError("fake: the reply is lost"),
+        Create.LOST_CALL: UnknownOutcomeError("fake: the call is lost"),
+    }
+    return errors.get(fate)
+
+
+def check_room(resource: str, needed: int, limit: int | None) -> None:
+    """Refuse, in Nova's words, what does not fit.
+
+    Raises:
+        NoRoomError: If more is needed than the limit allows.
+    """
+    if limit is not None and needed > limit:
+        raise NoRoomError(f"fake: HTTP 403: Quota exceeded for {resource}: {needed} of {limit}")

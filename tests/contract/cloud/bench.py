@@ -1,0 +1,146 @@
+"""What the contract suite needs of a cloud under test, whichever it is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import pytest
+
+from remuda.cloud.api import Cloud, FlavorWanted, ImageWanted, Server, ServerOrder, ServerStatus
+from remuda.model import tags
+from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
+
+T = TypeVar("T")
+
+OWNER: Final = tags.Owner(installation="contract-suite", provider=ProviderName("bench"))
+
+
+class Fault(StrEnum):
+    """What a bench may be asked to let go wrong, once, with the next call of its kind."""
+
+    CREATE_QUOTA = "create: quota exceeded"
+    CREATE_LOST_REPLY = "create: done, but the connection is dropped"
+    CREATE_LOST_CALL = "create: not done, and the connection is dropped"
+    CREATE_THROTTLED = "create: 429 with Retry-After 7"
+    CREATE_BROKEN = "create: 500"
+    LIST_BROKEN = "list: 500"
+    LIST_DROPPED = "list: the connection is dropped"
+    LIST_THROTTLED = "list: 503 with Retry-After 7"
+    BOOT_ERROR = "boot: ends in ERROR"
+    BOOT_NO_HOST = "boot: no valid host"
+    BOOT_HANGS = "boot: never ends"
+    DELETE_BROKEN = "delete: 500"
+    TOKEN_REVOKED = "the token is refused from now on"
+
+
+RETRY_AFTER_S: Final = 7.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """A result and what it cost in API calls."""
+
+    calls: int
+    value: object = None
+
+
+class Bench(ABC):
+    """A cloud under test, and power over it.
+
+    Attributes:
+        cloud: The adapter.
+        image_name: Name of an image that is there.
+        networks: What orders name.
+        inside: Network for servers that get a floating IP; None: no floating IPs here.
+    """
+
+    cloud: Cloud
+    image_name: str
+    networks: tuple[str, ...] = ()
+    inside: str | None = None
+
+    def __init__(self) -> None:
+        self._nodes = 0
+
+    def order(self, **changes: object) -> ServerOrder:
+        """Return an order that this cloud can fulfil, for a node of its own."""
+        self._nodes += 1
+        node = NodeId(f"{self._nodes:010d}")
+        ours = tags.ServerTags(owner=OWNER, node=node, pool=PoolName("p"), label="small")
+        order = ServerOrder(
+            name=tags.server_name(node),
+            image=self.cloud.find_image(ImageWanted(name=self.image_name)),
+            flavor=self.cloud.find_flavor(FlavorWanted()),
+            tags=tags.make(ours, image=self.image_name, extra={"mine": "yes"}),
+            networks=self.networks,
+        )
+        return replace(order, **changes)  # type: ignore[arg-type]
+
+    def find(self, server: ServerId) -> Server | None:
+        """Look the server up in the listing."""
+        return next((each for each in self.cloud.list_servers() if each.id == server), None)
+
+    def active(self, server: ServerId) -> Server:
+        """Wait until the server is active."""
+
+        def look() -> Server | None:
+            seen = self.find(server)
+            return seen if seen is not None and seen.status is ServerStatus.ACTIVE else None
+
+        found = self.until(look, "server active")
+        assert found is not None
+        return found
+
+    def delete_all(self) -> None:
+        """Remove all of ours and wait until the cloud agrees."""
+
+        def none_left() -> bool:
+            mine = [s for s in self.cloud.list_servers() if tags.owned_node(s.tags, OWNER)]
+            for each in mine:
+                if each.status is not ServerStatus.DELETING:
+                    self.cloud.delete_server(each.id)
+            return not mine
+
+        self.until(none_left, "all servers deleted")
+
+    def counted(self, call: Callable[[], T]) -> Counted:
+        """Make a call and count what it cost."""
+        before = self.calls()
+        value = call()
+        return Counted(calls=self.calls() - before, value=value)
+
+    def fault(self, fault: Fault) -> None:
+        """Ask for a fault, or skip the test here."""
+        if not self.arm(fault):
+            pytest.skip(f"this cloud cannot be asked for: {fault}")
+
+    @abstractmethod
+    def arm(self, fault: Fault) -> bool:
+        """Let *fault* happen next; False if this cloud cannot."""
+
+    @abstractmethod
+    def until(self, look: Callable[[], T], what: str) -> T:
+        """Let time pass until *look* returns something true, within a deadline."""
+
+    @abstractmethod
+    def calls(self) -> int:
+        """Return how many API calls the adapter has made so far."""
+
+    @abstractmethod
+    def with_small_pages(self) -> Cloud | None:
+        """Return an adapter that reads two servers per page, or None if there are no pages."""
+
+    @abstractmethod
+    def with_wrong_password(self) -> Cloud | None:
+        """Return an adapter whose credentials are refused, or None if there are none."""
+
+    @abstractmethod
+    def full(self) -> AbstractContextManager[bool]:
+        """Leave no room for another server meanwhile; gives False if that is not possible."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop everything."""

@@ -1,0 +1,68 @@
+r"""The clouds that must keep the contract: the fake, the sandbox, and any account that is named.
+
+To run the suite against a real OpenStack:
+
+    REMUDA_CONTRACT_CLOUDS_YAML=clouds.yaml REMUDA_CONTRACT_CLOUD=name \
+    REMUDA_CONTRACT_NETWORK=network REMUDA_CONTRACT_INSIDE=network-for-floating-ips \
+    pytest -m e2e tests/contract/cloud -k account
+
+Servers that an earlier run left there are deleted; nothing else is touched.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.cloud.account_bench import AccountBench
+from tests.contract.cloud.bench import Bench
+from tests.contract.cloud.fake_bench import FakeBench
+from tests.contract.cloud.sandbox_bench import SandboxBench
+
+
+def _account(scratch: Path) -> Bench:
+    clouds_file = os.environ.get("REMUDA_CONTRACT_CLOUDS_YAML")
+    if not clouds_file:
+        pytest.skip("REMUDA_CONTRACT_CLOUDS_YAML names no account to test with")
+    network = os.environ.get("REMUDA_CONTRACT_NETWORK")
+    return AccountBench(
+        Path(clouds_file),
+        os.environ.get("REMUDA_CONTRACT_CLOUD", "test"),
+        networks=(network,) if network else (),
+        inside=os.environ.get("REMUDA_CONTRACT_INSIDE"),
+        scratch=scratch,
+    )
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "fake",
+        pytest.param("sandbox", marks=pytest.mark.e2e),
+        pytest.param("account", marks=pytest.mark.e2e),
+    ],
+)
+def shared_bench(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
+    """One cloud for all tests of a module, for starting one may take long."""
+    scratch = tmp_path_factory.mktemp("cloud")
+    makers: dict[str, Callable[[], Bench]] = {
+        "fake": FakeBench,
+        "sandbox": lambda: SandboxBench(scratch),
+        "account": lambda: _account(scratch),
+    }
+    bench = makers[request.param]()
+    try:
+        bench.delete_all()
+        yield bench
+    finally:
+        bench.close()
+
+
+@pytest.fixture
+def bench(shared_bench: Bench) -> Iterator[Bench]:
+    """The cloud, emptied of our servers after the test."""
+    yield shared_bench
+    shared_bench.delete_all()

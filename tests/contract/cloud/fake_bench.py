@@ -1,0 +1,95 @@
+"""The in-memory cloud on the bench."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from remuda.cloud.api import Cloud, Quota, TryLaterError, UnauthorizedError, UnknownOutcomeError
+from tests.contract.cloud.bench import RETRY_AFTER_S, Bench, Fault
+from tests.fakes.clock import ManualClock
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.cloud_fates import Boot, BootEnd, Create
+
+T = TypeVar("T")
+
+_TICKS_MAX = 1000
+
+
+class FakeBench(Bench):
+    """Time passes by asking for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.fake = FakeCloud(self.clock)
+        self.fake.networks = ("private",)
+        self.cloud: Cloud = self.fake
+        self.image_name = "debian-12"
+        self.networks = ("private",)
+        self.inside = "private"
+
+    def arm(self, fault: Fault) -> bool:
+        """Script the fake."""
+        creates = {
+            Fault.CREATE_QUOTA: Create.NO_ROOM,
+            Fault.CREATE_LOST_REPLY: Create.LOST_REPLY,
+            Fault.CREATE_LOST_CALL: Create.LOST_CALL,
+        }
+        boots = {
+            Fault.BOOT_ERROR: Boot(end=BootEnd.ERROR, fault="Build of instance aborted"),
+            Fault.BOOT_NO_HOST: Boot(end=BootEnd.ERROR, fault="No valid host was found."),
+            Fault.BOOT_HANGS: Boot(end=BootEnd.HANG),
+        }
+        later = TryLaterError("fake", retry_after_s=RETRY_AFTER_S)
+        errors = {
+            Fault.CREATE_THROTTLED: ("create_server", later),
+            Fault.CREATE_BROKEN: ("create_server", UnknownOutcomeError("fake: 500")),
+            Fault.LIST_BROKEN: ("list_servers", later),
+            Fault.LIST_DROPPED: ("list_servers", later),
+            Fault.LIST_THROTTLED: ("list_servers", later),
+            Fault.DELETE_BROKEN: ("delete_server", later),
+        }
+        if fault in creates:
+            self.fake.next_creates.append(creates[fault])
+        elif fault in boots:
+            self.fake.next_boots.append(boots[fault])
+        elif fault in errors:
+            operation, error = errors[fault]
+            self.fake.fail(operation, error)
+        else:
+            return False
+        return True
+
+    def until(self, look: Callable[[], T], what: str) -> T:
+        """Advance the clock second by second."""
+        for _ in range(_TICKS_MAX):
+            value = look()
+            if value:
+                return value
+            self.clock.advance(1.0)
+        raise AssertionError(f"waited {_TICKS_MAX} fake seconds for {what}")
+
+    def calls(self) -> int:
+        """Return the sum of all calls."""
+        return self.fake.calls.total()
+
+    def with_small_pages(self) -> Cloud | None:
+        """Have no pages."""
+        return None
+
+    def with_wrong_password(self) -> Cloud | None:
+        """Let the next call be refused."""
+        self.fake.fail("list_servers", UnauthorizedError("fake: 401"))
+        return self.fake
+
+    @contextmanager
+    def full(self) -> Iterator[bool]:
+        """Lower the limit to what is used."""
+        used = self.fake.quota()
+        self.fake.limits = Quota(instances_max=used.instances_used)
+        yield True
+        self.fake.limits = Quota()
+
+    def close(self) -> None:
+        """Close it."""
+        self.fake.close()

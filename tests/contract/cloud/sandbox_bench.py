@@ -1,0 +1,138 @@
+"""The sandbox on the bench: a process of its own, asked for faults over its control endpoint."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from tests.contract.cloud.account_bench import AccountBench
+from tests.contract.cloud.bench import RETRY_AFTER_S, Fault
+from tests.support.deadline import wait_for
+
+_START_S: Final = 30.0
+
+#: No machines: this suite is about the API, and thousands of servers cost nothing.
+_CONFIG: Final[Mapping[str, Any]] = {
+    "machines": "none",
+    "boot_seconds": 0.2,
+    "delete_seconds": 0.1,
+    "availability_zones": ["az1", "az2"],
+    "networks": [
+        {"name": "public"},
+        {"name": "private"},
+        {"name": "external", "external": True},
+    ],
+    "images": [
+        {"name": "debian-12", "properties": {"os_distro": "debian", "generation": "old"},
+         "created_at": "2026-01-01T00:00:00Z"},
+        {"name": "debian-13", "properties": {"os_distro": "debian"},
+         "created_at": "2026-02-01T00:00:00Z"},
+        {"name": "ubuntu-24.04", "properties": {"os_distro": "ubuntu"}},
+    ],
+}  # fmt: skip
+
+
+def _http(status: int, **more: object) -> dict[str, object]:
+    return {"kind": "http", "status": status, **more}
+
+
+_THROTTLE: Final = {"retry_after": RETRY_AFTER_S}
+_RULES: Final[Mapping[Fault, tuple[str, Mapping[str, object]]]] = {
+    Fault.CREATE_QUOTA: ("server.create", {"kind": "quota"}),
+    Fault.CREATE_LOST_REPLY: ("server.create", {"kind": "lose_reply"}),
+    Fault.CREATE_LOST_CALL: ("server.create", {"kind": "drop"}),
+    Fault.CREATE_THROTTLED: ("server.create", _http(429, **_THROTTLE)),
+    Fault.CREATE_BROKEN: ("server.create", _http(500)),
+    Fault.LIST_BROKEN: ("server.list", _http(500)),
+    Fault.LIST_DROPPED: ("server.list", {"kind": "drop"}),
+    Fault.LIST_THROTTLED: ("server.list", _http(503, **_THROTTLE)),
+    Fault.BOOT_ERROR: ("server.boot", {"kind": "boot_error", "text": "Build of instance aborted"}),
+    Fault.BOOT_NO_HOST: ("server.boot", {"kind": "boot_error"}),
+    Fault.BOOT_HANGS: ("server.boot", {"kind": "boot_hang"}),
+    Fault.DELETE_BROKEN: ("server.delete", _http(500)),
+}
+
+
+class SandboxBench(AccountBench):
+    """Starts the sandbox and ends it by its process id."""
+
+    def __init__(self, scratch: Path) -> None:
+        config = scratch / "sandbox.yaml"
+        config.write_text(yaml.safe_dump(dict(_CONFIG)))
+        clouds_file = scratch / "clouds.yaml"
+        self._log = (scratch / "sandbox.log").open("wb")
+        options = ["--port", "0", "--config", str(config), "--clouds-yaml", str(clouds_file)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", *options],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        )
+        try:
+            wait_for(lambda: clouds_file.exists() or self._ended(), _START_S, "the sandbox")
+            super().__init__(
+                clouds_file, "sandbox", networks=("public",), inside="private", scratch=scratch
+            )
+        except BaseException:
+            self._end()
+            raise
+        auth_url = yaml.safe_load(clouds_file.read_text())["clouds"]["sandbox"]["auth"]["auth_url"]
+        self._control = f"http://{urlsplit(auth_url).netloc}/sandbox/v1"
+        self.image_name = "debian-12"
+
+    def arm(self, fault: Fault) -> bool:
+        """Post a rule that fires once."""
+        if fault is Fault.TOKEN_REVOKED:
+            self._ask("DELETE", "/tokens")
+            return True
+        operation, effect = _RULES[fault]
+        self._ask(
+            "PUT", "/faults", [{"match": {"operation": operation}, "effect": effect, "count": 1}]
+        )
+        return True
+
+    @contextmanager
+    def full(self) -> Iterator[bool]:
+        """Allow no more instances than there are."""
+        self._ask("PUT", "/quota", {"instances": self.cloud.quota().instances_used})
+        try:
+            yield True
+        finally:
+            self._ask("PUT", "/quota", {"instances": 10})
+
+    def close(self) -> None:
+        """Close the connections and end the process."""
+        super().close()
+        self._end()
+
+    def _ask(self, method: str, path: str, body: object = None) -> None:
+        request = urllib.request.Request(  # noqa: S310 — our own loopback server
+            self._control + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=10.0).close()  # noqa: S310
+
+    def _ended(self) -> bool:
+        if self._process.poll() is None:
+            return False
+        text = Path(self._log.name).read_text(errors="replace")[-2000:]
+        raise AssertionError(f"the sandbox ended with {self._process.returncode}: {text}")
+
+    def _end(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10.0)
+        self._log.close()

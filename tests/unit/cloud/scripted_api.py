@@ -1,0 +1,207 @@
+"""An HTTP server on loopback that answers as OpenStack would, word for word as a test says.
+
+It is there for what no well-behaved server does: dropped connections, half bodies, HTML from
+proxies, endless pages, tokens revoked in the middle.
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+
+EXPIRES = "2099-01-01T00:00:00.000000Z"
+
+
+class Manner(StrEnum):
+    """How an answer is given."""
+
+    WHOLE = "whole"
+    DROP = "drop"  # the connection is closed without a word
+    HALF = "half"  # the body ends in the middle
+    HANG = "hang"  # no answer before the server is closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One answer."""
+
+    status: int = 200
+    body: Any = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    manner: Manner = Manner.WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One call that arrived."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: Any
+
+
+class ScriptedApi:
+    """Keystone, and whatever else a test scripts.
+
+    Attributes:
+        seen: All calls but those to Keystone, in order.
+        logins: How many tokens were asked for.
+        login_reply: Instead of a token.
+        revoked: Tokens that are refused with 401.
+    """
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+        self.logins = 0
+        self.login_reply: Reply | None = None
+        self.revoked: set[str] = set()
+        self.catalog_paths = {"compute": "/compute/v2.1", "image": "/image", "network": "/network"}
+        self._scripts: dict[tuple[str, str], deque[Reply]] = {}
+        self._lock = threading.Lock()
+        self._released = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def on(self, method: str, path: str, *replies: Reply) -> None:
+        """Script the answers to a call; the last one is repeated for ever."""
+        with self._lock:
+            self._scripts[method, path] = deque(replies)
+
+    def paths(self) -> list[str]:
+        """Return the calls that arrived as ``METHOD /path``."""
+        return [f"{each.method} {each.path}" for each in self.seen]
+
+    def clouds_yaml(self, folder: Path) -> Path:
+        """Write a clouds.yaml with the cloud ``test``."""
+        auth = {
+            "auth_url": f"{self.url}/v3",
+            "username": "u",
+            "password": "secret",
+            "project_name": "p",
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        }
+        path = folder / "clouds.yaml"
+        doc = {"clouds": {"test": {"auth_type": "v3password", "auth": auth}}}
+        path.write_text(yaml.safe_dump(doc))
+        return path
+
+    @contextmanager
+    def running(self) -> Iterator["ScriptedApi"]:
+        """Serve until the block ends."""
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Refuse connections from now on; harmless when repeated."""
+        self._released.set()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join(5.0)
+        self._server.server_close()
+
+    def answer(self, seen: Seen) -> Reply:
+        """Return what the script says."""
+        with self._lock:
+            if seen.path == "/v3/auth/tokens":
+                self.logins += 1
+                return self.login_reply or self._token()
+            self.seen.append(seen)
+            if seen.headers.get("X-Auth-Token") in self.revoked:
+                return Reply(status=401, body={"error": {"message": "The token is refused"}})
+            script = self._scripts.get((seen.method, seen.path))
+            if not script:
+                return Reply(status=404, body={"itemNotFound": {"message": f"no {seen.path}"}})
+            return script.popleft() if len(script) > 1 else script[0]
+
+    def _token(self) -> Reply:
+        catalog = [
+            {
+                "type": service,
+                "name": service,
+                "endpoints": [
+                    {
+                        "interface": "public",
+                        "region": "R1",
+                        "region_id": "R1",
+                        "id": service,
+                        "url": self.url + path,
+                    },
+                ],
+            }
+            for service, path in self.catalog_paths.items()
+        ]
+        token = {
+            "methods": ["password"],
+            "expires_at": EXPIRES,
+            "issued_at": "2020-01-01T00:00:00.000000Z",
+            "project": {"id": "p1", "name": "p", "domain": {"id": "default", "name": "Default"}},
+            "user": {"id": "u1", "name": "u", "domain": {"id": "default", "name": "Default"}},
+            "catalog": catalog,
+        }
+        headers = {"X-Subject-Token": f"token-{self.logins}"}
+        return Reply(status=201, body={"token": token}, headers=headers)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _serve(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                raw = self.rfile.read(length)
+                parts = urlsplit(self.path)
+                seen = Seen(
+                    method=self.command,
+                    path=parts.path,
+                    query=parse_qs(parts.query),
+                    headers=dict(self.headers),
+                    body=json.loads(raw) if raw else None,
+                )
+                self._give(api.answer(seen))
+
+            do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 — the base class's names
+
+            def _give(self, reply: Reply) -> None:
+                if reply.manner is Manner.HANG:
+                    api._released.wait(30.0)
+                if reply.manner in {Manner.DROP, Manner.HANG}:
+                    self.close_connection = True
+                    return
+                text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+                raw = b"" if reply.status == 204 else text.encode()
+                self.send_response(reply.status)
+                for key, value in reply.headers.items():
+                    self.send_header(key, value)
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                if reply.manner is Manner.HALF:
+                    self.close_connection = True
+                    raw = raw[: len(raw) // 2]
+                self.wfile.write(raw)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                """Say nothing."""
+
+        return Handler
