@@ -1,0 +1,3 @@
+"""
+Nova, compute API v2.1.
+"""

@@ -1,0 +1,291 @@
+"""
+The plan of faults: which of the things asked of the cloud go wrong, and how.
+
+Matching is pure; :class:`FaultPlan` adds the memory (how often a rule matched and fired) and
+the seeded draws.  Who asks for effects: ``web/gate.py`` for every API call, and
+``compute/lifecycle.py`` for boots (operation ``server.boot``).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Final
+
+
+class EffectKind(StrEnum):
+    """
+    What a rule may do.
+    """
+
+    HTTP = "http"                    # answer with a status instead of working
+    SLOW = "slow"                    # wait before working
+    DROP = "drop"                    # close the connection, nothing done
+    LOSE_REPLY = "lose_reply"        # do the work, then close the connection
+    QUOTA = "quota"                  # refuse in Nova's words for an exceeded quota
+    OMIT = "omit"                    # leave matching things out of a list
+    BOOT_ERROR = "boot_error"        # the server ends in ERROR with a fault
+    BOOT_HANG = "boot_hang"          # the server stays in BUILD
+    BOOT_SLOW = "boot_slow"          # the boot takes longer
+    SSH = "ssh"                      # ACTIVE, but not reachable as it should be
+    NO_KEY = "no_key"                # nobody's key is let in
+    WRONG_KEY = "wrong_key"          # only a stranger's key is let in
+    WRONG_HOST_KEY = "wrong_host_key"  # another host key than the injected one
+    DIES = "dies"                    # the machine dies some time after ACTIVE
+    DELETE_ERROR = "delete_error"    # the delete ends in ERROR
+    DELETE_HANG = "delete_hang"      # the delete is accepted and not done for long
+    SNAPSHOT_ERROR = "snapshot_error"  # the image of a snapshot disappears, as Nova does it
+    SNAPSHOT_HANG = "snapshot_hang"  # the snapshot stays in saving
+
+
+class SshMode(StrEnum):
+    """
+    How a server with the effect ``ssh`` is unreachable.
+    """
+
+    REFUSE = "refuse"          # connection refused
+    BLACKHOLE = "blackhole"    # SYNs are dropped
+    MUTE = "mute"              # accepts, never speaks
+    NO_ROUTE = "no_route"      # an address nothing can be sent to
+    NO_ADDRESS = "no_address"  # ACTIVE with no address at all
+
+
+#: The operations (patterns) an effect belongs to; effects not named here fit every API call.
+EFFECT_OPERATIONS: Final[Mapping[EffectKind, tuple[str, ...]]] = {
+    EffectKind.QUOTA: ("server.create", "floatingip.create", "port.create"),
+    EffectKind.OMIT: ("*.list",),
+    EffectKind.DELETE_ERROR: ("server.delete",),
+    EffectKind.DELETE_HANG: ("server.delete",),
+    EffectKind.SNAPSHOT_ERROR: ("server.snapshot",),
+    EffectKind.SNAPSHOT_HANG: ("server.snapshot",),
+    **dict.fromkeys((EffectKind.BOOT_ERROR, EffectKind.BOOT_HANG, EffectKind.BOOT_SLOW,
+                     EffectKind.SSH, EffectKind.NO_KEY, EffectKind.WRONG_KEY,
+                     EffectKind.WRONG_HOST_KEY, EffectKind.DIES), ("server.boot",)),
+}
+
+BOOT: Final = "server.boot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """
+    One effect with its settings; which of them count depends on the kind.
+
+    Attributes:
+        seconds: How long (``slow``, ``boot_slow``, ``dies``, hangs; 0 for a hang: for ever).
+        retry_after_s: Sent as ``Retry-After`` with ``http``, if not None.
+        text: Body of an ``http`` answer, or the message of a fault; empty for the usual one.
+        fraction: Which part of the matching things ``omit`` leaves out, 0 to 1.
+    """
+
+    kind: EffectKind
+    seconds: float = 0.0
+    status: int = 503
+    retry_after_s: float | None = None
+    text: str = ""
+    mode: SshMode = SshMode.REFUSE
+    resource: str = "instances"
+    fraction: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """
+    What is being done, and to what; empty texts are not known.
+    """
+
+    operation: str
+    service: str = ""
+    region: str = ""
+    project: str = ""
+    method: str = ""
+    path: str = ""
+    name: str = ""
+    flavor: str = ""
+    image: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """
+    What a rule looks at: shell patterns (``fnmatch``), except *path*, a regular expression
+    searched in the path with its query; empty means anything.
+    """
+
+    operation: str = ""
+    service: str = ""
+    region: str = ""
+    project: str = ""
+    method: str = ""
+    path: str = ""
+    name: str = ""
+    flavor: str = ""
+    image: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def about_things(self) -> bool:
+        """
+        Say whether the match needs to know the server or image, not only the call.
+        """
+        return bool(self.name or self.flavor or self.image or self.metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """
+    One line of the plan: skip the first *after* matches, then fire with probability *rate*,
+    at most *count* times.
+    """
+
+    id: str
+    match: Match
+    effect: Effect
+    rate: float = 1.0
+    count: int | None = None
+    after: int = 0
+    enabled: bool = True
+
+
+def call_matches(match: Match, subject: Subject) -> bool:
+    """
+    Say whether the call (not the thing it is about) is the one that *match* means.
+    """
+    pairs = ((match.operation, subject.operation), (match.service, subject.service),
+             (match.region, subject.region), (match.project, subject.project),
+             (match.method.upper(), subject.method))
+    return (all(not pattern or fnmatchcase(value, pattern) for pattern, value in pairs)
+            and (not match.path or re.search(match.path, subject.path) is not None))
+
+
+def thing_matches(match: Match, subject: Subject) -> bool:
+    """
+    Say whether the server or image is one that *match* means.
+    """
+    pairs = ((match.name, subject.name), (match.flavor, subject.flavor),
+             (match.image, subject.image))
+    return (all(not pattern or fnmatchcase(value, pattern) for pattern, value in pairs)
+            and all(fnmatchcase(subject.metadata.get(key, ""), pattern)
+                    for key, pattern in match.metadata))
+
+
+def is_due(rule: Rule, *, seen: int, fired: int, draw: float) -> bool:
+    """
+    Say whether a matching rule fires now.
+
+    Args:
+        seen: How often the rule matched before.
+        fired: How often it fired before.
+        draw: A number from 0 (included) to 1 (excluded).
+    """
+    if seen < rule.after or (rule.count is not None and fired >= rule.count):
+        return False
+    return draw < rule.rate
+
+
+@dataclass(slots=True)
+class _Memory:
+    seen: int = 0
+    fired: int = 0
+    draws: random.Random = field(default_factory=random.Random)
+
+
+class FaultPlan:
+    """
+    The rules in force and what became of them.
+
+    Each rule draws from its own generator, seeded by the plan's seed and the rule's id: one
+    rule more changes nothing for the others.
+    """
+
+    def __init__(self, rules: Iterable[Rule] = (), *, seed: int = 0) -> None:
+        self._seed = seed
+        self._rules: dict[str, Rule] = {}
+        self._memory: dict[str, _Memory] = {}
+        for rule in rules:
+            self.put(rule)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """
+        The rules, oldest first.
+        """
+        return tuple(self._rules.values())
+
+    @property
+    def about_things(self) -> bool:
+        """
+        Say whether any rule wants to know names, metadata, flavors or images.
+        """
+        return any(rule.match.about_things for rule in self._rules.values())
+
+    def put(self, rule: Rule) -> None:
+        """
+        Add *rule*, or replace the one with its id; it starts counting anew.
+        """
+        self._rules[rule.id] = rule
+        self._memory[rule.id] = _Memory(draws=random.Random(f"{self._seed}:{rule.id}"))  # noqa: S311
+
+    def remove(self, rule_id: str) -> bool:
+        """
+        Remove one rule; False if there is none with that id.
+        """
+        self._memory.pop(rule_id, None)
+        return self._rules.pop(rule_id, None) is not None
+
+    def clear(self) -> None:
+        """
+        Remove all rules.
+        """
+        self._rules.clear()
+        self._memory.clear()
+
+    def counts(self, rule_id: str) -> tuple[int, int]:
+        """
+        Return how often a rule matched and how often it fired.
+        """
+        memory = self._memory[rule_id]
+        return memory.seen, memory.fired
+
+    def take(self, subject: Subject) -> tuple[Effect, ...]:
+        """
+        Return what happens to *subject*, oldest rule first, and count it.
+
+        ``omit`` is about the listed things and comes from :meth:`omissions`.
+        """
+        effects: list[Effect] = []
+        for rule in self._rules.values():
+            if rule.effect.kind is EffectKind.OMIT or not rule.enabled:
+                continue
+            if call_matches(rule.match, subject) and thing_matches(rule.match, subject) \
+                    and self._fires(rule):
+                effects.append(rule.effect)
+        return tuple(effects)
+
+    def omissions(self, subject: Subject) -> tuple[Rule, ...]:
+        """
+        Return the ``omit`` rules that spoil this list call, and count them.
+        """
+        return tuple(rule for rule in self._rules.values()
+                     if rule.effect.kind is EffectKind.OMIT and rule.enabled
+                     and call_matches(rule.match, subject) and self._fires(rule))
+
+    def omits(self, rules: Iterable[Rule], thing: Subject) -> bool:
+        """
+        Say whether one of the firing *rules* hides *thing* from the list.
+        """
+        return any(thing_matches(rule.match, thing)
+                   and self._memory[rule.id].draws.random() < rule.effect.fraction
+                   for rule in rules if rule.id in self._memory)
+
+    def _fires(self, rule: Rule) -> bool:
+        memory = self._memory[rule.id]
+        due = is_due(rule, seen=memory.seen, fired=memory.fired, draw=memory.draws.random())
+        memory.seen += 1
+        memory.fired += due
+        return due

@@ -1,0 +1,158 @@
+"""
+What this machine gives a sandbox: a kind of machines, folders, an SSH port, addresses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Final
+
+from sandbox.config import Config, MachineKind
+from sandbox.machines import probe
+from sandbox.machines.base import MachineError, Machines
+from sandbox.machines.kernel import leave_mount_namespace, mount_tmpfs
+from sandbox.machines.namespace import NamespaceMachines
+from sandbox.machines.none import NoMachines
+from sandbox.machines.plain import PlainMachines
+from sandbox.network.addresses import RangeClaim
+
+_LOG = logging.getLogger(__name__)
+_USUAL_PORT: Final = 22
+_OTHER_PORT: Final = 2222
+#: A folder every Linux has, over which we mount our tmpfs, seen by nobody else: if we are
+#: killed, not even an empty directory is left.
+_COVERED: Final = Path("/dev/shm")  # noqa: S108
+
+
+class HostUnfit(Exception):
+    """
+    The kind of machines asked for does not work here; the message says why.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """
+    What the machine under the sandbox gives it.
+
+    Attributes:
+        kind: The kind of machines, after it was tried out.
+        ssh_port: The port they listen on.
+        image_folder: Where images are kept.
+        undo: What to do at the end.
+    """
+
+    machines: Machines
+    kind: MachineKind
+    ssh_port: int
+    claim: RangeClaim
+    image_folder: Path
+    undo: contextlib.ExitStack
+
+    def release(self) -> None:
+        """
+        Give back what was taken.
+        """
+        self.undo.close()
+
+
+def open_host(config: Config, state: Path | None) -> Host:
+    """
+    Take what a sandbox needs; call it from the main thread before there are others.
+
+    Raises:
+        HostUnfit: If the kind of machines asked for does not work here.
+        NoAddresses: If another sandbox has the addresses.
+    """
+    with contextlib.ExitStack() as undo:
+        kind = choose_kind(config.machines)
+        claim = RangeClaim.take(config.address_range)
+        undo.callback(claim.release)
+        port = choose_port(config.ssh_port, claim.network)
+        folder = _folder(kind, undo)
+        images = _image_folder(folder, state, undo)
+        machines: Machines
+        match kind:
+            case MachineKind.NAMESPACE:
+                machines = NamespaceMachines(folder / "machines", port)
+            case MachineKind.PLAIN:
+                machines = PlainMachines(folder / "machines", port)
+            case _:
+                machines = NoMachines()
+        return Host(machines=machines, kind=kind, ssh_port=port, claim=claim,
+                    image_folder=images, undo=undo.pop_all())
+
+
+def choose_kind(wanted: MachineKind) -> MachineKind:
+    """
+    Return the kind to use: the wanted one, or for auto the best that works.
+
+    Raises:
+        HostUnfit: If the wanted one does not work.
+    """
+    if wanted is MachineKind.NONE:
+        return wanted
+    checks: dict[MachineKind, Callable[[], str]] = {
+        MachineKind.NAMESPACE: probe.why_no_namespace, MachineKind.PLAIN: probe.why_no_plain}
+    if wanted is not MachineKind.AUTO:
+        why = checks[wanted]()
+        if why:
+            raise HostUnfit(f"machines of kind {wanted} do not work here: {why}")
+        return wanted
+    for kind, check in checks.items():
+        why = check()
+        if not why:
+            return kind
+        _LOG.warning("machines.unfit kind=%s cause=%s", kind, why)
+    return MachineKind.NONE
+
+
+def choose_port(wanted: int, network: IPv4Network) -> int:
+    """
+    Return the SSH port: the wanted one, else 22 if it can be bound, else 2222.
+    """
+    if wanted:
+        return wanted
+    with socket.socket() as attempt:
+        try:
+            attempt.bind((str(network.network_address + 1), _USUAL_PORT))
+            attempt.listen()
+        except OSError:  # not root, or an sshd of the host listens on all addresses
+            return _OTHER_PORT
+    return _USUAL_PORT
+
+
+def _folder(kind: MachineKind, undo: contextlib.ExitStack) -> Path:
+    if kind is not MachineKind.NAMESPACE:
+        folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+    try:
+        leave_mount_namespace()
+        at = _COVERED
+        if not at.is_dir():
+            at = Path(tempfile.mkdtemp(prefix="sandbox-"))
+            undo.callback(shutil.rmtree, at, ignore_errors=True)
+        mount_tmpfs(at)
+    except MachineError as exc:
+        raise HostUnfit(f"no place for the disks of machines: {exc}") from exc
+    (at / "machines").mkdir()
+    return at
+
+
+def _image_folder(folder: Path, state: Path | None, undo: contextlib.ExitStack) -> Path:
+    images = (state or folder) / "images"
+    if state:
+        # Of an earlier run that was killed; what is in there belongs to nobody any more.
+        shutil.rmtree(images, ignore_errors=True)
+        undo.callback(shutil.rmtree, images, ignore_errors=True)
+    images.mkdir(parents=True)
+    return images.absolute()

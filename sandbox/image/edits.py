@@ -1,0 +1,82 @@
+"""
+What a client may set of an image: on creation, and by JSON patch.
+
+Source: Image API v2, "Create image" and "Update image"
+(``application/openstack-images-v2.1-json-patch``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sandbox.image.model import Image
+from sandbox.web.errors import ApiError
+
+#: Glance's attribute → ours; what is missing on both sides here is a property.
+_ATTRIBUTES: Final[Mapping[str, str]] = {
+    "name": "name", "visibility": "visibility", "protected": "protected", "tags": "tags",
+    "disk_format": "disk_format", "container_format": "container_format",
+    "min_disk": "min_disk", "min_ram": "min_ram", "os_hidden": "hidden",
+}
+_READ_ONLY: Final = frozenset({"id", "status", "owner", "created_at", "updated_at", "size",
+                               "checksum", "os_hash_algo", "os_hash_value", "virtual_size",
+                               "file", "self", "schema", "direct_url", "locations"})
+_VISIBILITIES: Final = ("public", "private", "shared", "community")
+
+
+def split_attributes(doc: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """
+    Split what a client sent into our attributes and properties.
+
+    Raises:
+        ApiError: 400 or 403, for values Glance would not take.
+    """
+    values: dict[str, Any] = {"name": ""}
+    properties: dict[str, Any] = {}
+    for key, value in doc.items():
+        if key in _ATTRIBUTES:
+            values[_ATTRIBUTES[key]] = _checked(key, value)
+        elif key not in _READ_ONLY:
+            properties[key] = value
+    return values, properties
+
+
+def _checked(key: str, value: Any) -> Any:
+    if key == "visibility" and value not in _VISIBILITIES:
+        raise ApiError(400, f"Provided object does not match schema 'image': {value!r} is not one"
+                            f" of {list(_VISIBILITIES)}")
+    if key in ("min_disk", "min_ram") and not isinstance(value, int):
+        raise ApiError(400, f"Provided object does not match schema 'image': {key} must be an"
+                            " integer")
+    return tuple(value) if key == "tags" else value
+
+
+def apply_edits(image: Image, edits: Any) -> dict[str, Any]:
+    """
+    Return the attributes of *image* that a JSON patch changes.
+
+    Raises:
+        ApiError: 400, 403 or 409, as Glance.
+    """
+    if not isinstance(edits, list):
+        raise ApiError(400, "Request body must be a JSON array of operation objects.")
+    values: dict[str, Any] = {}
+    properties = dict(image.properties)
+    for edit in edits:
+        action, key = edit.get("op"), str(edit.get("path", "")).lstrip("/").replace("~1", "/")
+        if key in _READ_ONLY:
+            raise ApiError(403, f"Attribute '{key}' is read-only.")
+        if action in ("add", "replace"):
+            if key in _ATTRIBUTES:
+                values[_ATTRIBUTES[key]] = _checked(key, edit.get("value"))
+            elif action == "replace" and key not in properties:
+                raise ApiError(409, f"Property {key} does not exist.")
+            else:
+                properties[key] = edit.get("value")
+        elif action == "remove" and key in properties:
+            del properties[key]
+        else:
+            raise ApiError(409, f"Property {key} does not exist." if action == "remove"
+                           else f"Operations must be add, replace or remove, not {action!r}.")
+    return {**values, "properties": properties}

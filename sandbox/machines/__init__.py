@@ -1,0 +1,3 @@
+"""
+What answers behind a server's address: namespace, plain or none.
+"""

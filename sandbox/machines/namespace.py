@@ -1,0 +1,236 @@
+"""
+Machines of their own mounts, processes, host name and IPC, over an overlay of the host's root.
+
+They share the host's kernel and *network*: a machine has its own loopback address and its sshd
+listens only there, but it can reach all of loopback and whatever the host reaches, and two
+machines cannot both bind 0.0.0.0:PORT.  This keeps test jobs apart; it is no wall against
+people who mean harm.  RAM, processors and disk sizes are not enforced.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sandbox.machines.base import Listen, MachineError, Order
+from sandbox.machines.disk import HOME, make_disk, pack_disk
+from sandbox.machines.probe import propagation, sshd_path
+from sandbox.machines.sshd import openssh_version
+from sandbox.machines.traps import Traps
+
+_STOP_S: Final = 10.0
+_CONSOLE_MAX: Final = 2**20
+_TAIL: Final = 500
+#: What root in a machine may not do, as it shares kernel and loopback with everybody.
+_DROPPED: Final = ("net_admin", "sys_module", "sys_rawio", "sys_time", "mknod", "syslog",
+                   "mac_admin", "mac_override")
+
+#: PID 1 of a machine until it becomes sshd.  $1 the machine's folder, $2 its host name, $3 the
+#: delay of sshd (or never), $4 first or again, $5 sshd, $6 capabilities to drop.
+#: Standard output is a pipe that gets a line as soon as the machine stands.
+_INIT: Final = """
+set -e
+exec 3>&1 1>&2
+root=$1/root
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$root"
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys" || true
+mount -t tmpfs -o mode=755 tmpfs "$root/run"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+mkdir "$root/dev/pts" "$root/dev/shm" "$root/run/sshd" "$root/run/lock"
+for n in null zero full random urandom tty; do
+  : >"$root/dev/$n"; mount --bind "/dev/$n" "$root/dev/$n"
+done
+mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$root/dev/pts"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+ln -s /proc/self/fd/0 "$root/dev/stdin"
+ln -s /proc/self/fd/1 "$root/dev/stdout"
+ln -s /proc/self/fd/2 "$root/dev/stderr"
+hostname "$2"
+echo "[sandbox] $2 boots ($4)"
+echo "-----BEGIN SSH HOST KEY KEYS-----"
+cat "$root"/etc/ssh/ssh_host_*_key.pub 2>/dev/null || true
+echo "-----END SSH HOST KEY KEYS-----"
+echo up >&3
+exec 3>&-
+exec setpriv --bounding-set "$6" --inh-caps=-all chroot "$root" /bin/sh -c '
+cd /
+if [ "$4" = first ]; then
+  /""" + HOME + """/files
+  ( /""" + HOME + """/scripts 2>&1 | tee /var/log/cloud-init-output.log
+    echo "Cloud-init finished" ) &
+fi
+[ "$3" = 0 ] || { [ "$3" = never ] && exec sleep infinity; sleep "$3"; }
+echo "$2 login:"
+exec "$5" -D -e -f /etc/ssh/sandbox_sshd_config' init "$@"
+"""
+
+
+@dataclass(slots=True)
+class _Machine:
+    order: Order
+    folder: Path
+    process: subprocess.Popen[str] | None = None
+    starts: int = 0
+
+
+class NamespaceMachines:
+    """
+    All machines of this kind; their disks are below *folder*, which overlayfs must accept as
+    an upper directory (a tmpfs of our own).
+    """
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self._folder = folder
+        self._port = port
+        self._traps = Traps(port)
+        self._machines: dict[str, _Machine] = {}
+        self._lock = threading.Lock()
+        self._version = openssh_version()
+        self._propagation = propagation()
+        self._sshd = sshd_path() or "/usr/sbin/sshd"
+
+    def create(self, order: Order) -> None:
+        """
+        See :class:`sandbox.machines.base.Machines`.
+        """
+        folder = self._folder / order.id
+        for name in ("upper", "work", "root"):
+            (folder / name).mkdir(parents=True)
+            (folder / name).chmod(0o755)
+        make_disk(folder / "upper", order, port=self._port, version=self._version)
+        with self._lock:
+            self._machines[order.id] = _Machine(order, folder)
+
+    def start(self, machine_id: str) -> int | None:
+        """
+        See :class:`sandbox.machines.base.Machines`.
+        """
+        machine = self._machine(machine_id)
+        self._end(machine)
+        order = machine.order
+        listens = order.listen is Listen.SSHD and order.address
+        delay = f"{order.ssh_delay_s:g}" if listens else "never"
+        self._traps.set(machine_id, order.address, order.listen)
+        command = [
+            # Our end is unshare's end, and unshare's is the machine's: prctl(2),
+            # PR_SET_PDEATHSIG; see also sandbox/workers.py.
+            "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation",
+            self._propagation, "--pid", "--uts", "--ipc", "--fork", "--kill-child",
+            "/bin/sh", "-c", _INIT, "init", str(machine.folder), order.plan.hostname, delay,
+            "again" if machine.starts else "first", self._sshd,
+            ",".join(f"-{each}" for each in _DROPPED)]
+        with (machine.folder / "console.log").open("a", encoding="utf-8") as console:
+            for warning in () if machine.starts else order.plan.warnings:
+                console.write(f"cloud-init: {warning}\n")
+            console.flush()
+            machine.process = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=console,
+                text=True, start_new_session=True, cwd="/",
+                env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                     "LANG": "C.UTF-8", "HOME": "/root"})
+        machine.starts += 1
+        self._await_up(machine)
+        return machine.process.pid
+
+    def _await_up(self, machine: _Machine) -> None:
+        process = machine.process
+        if process is None or process.stdout is None:
+            raise MachineError("the machine did not start")
+        with process.stdout as pipe:
+            line = pipe.readline()
+        if line != "up\n":
+            self._end(machine)
+            raise MachineError("the machine did not come up: "
+                               + self.console(machine.order.id)[-_TAIL:].strip())
+
+    def stop(self, machine_id: str) -> None:
+        """
+        See :class:`sandbox.machines.base.Machines`.
+        """
+        self._traps.drop(machine_id)
+        machine = self._machines.get(machine_id)
+        if machine is not None:
+            self._end(machine)
+
+    @staticmethod
+    def _end(machine: _Machine) -> None:
+        process, machine.process = machine.process, None
+        if process is None:
+            return
+        # The machine's PID 1 first: unshare reports its end only when the whole PID namespace
+        # is empty (pid_namespaces(7)), and then addresses and files are free again.
+        for child in _children(process.pid):
+            try:
+                os.kill(child, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        try:
+            process.wait(_STOP_S if process.poll() is None and _children(process.pid) else 0.1)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(_STOP_S)
+
+    def destroy(self, machine_id: str) -> None:
+        """
+        See :class:`sandbox.machines.base.Machines`.
+        """
+        self.stop(machine_id)
+        with self._lock:
+            self._machines.pop(machine_id, None)
+        shutil.rmtree(self._folder / machine_id, ignore_errors=True)
+
+    def snapshot(self, machine_id: str, target: Path) -> None:
+        """
+        See :class:`sandbox.machines.base.Machines`.
+        """
+        pack_disk(self._machine(machine_id).folder / "upper", target)
+
+    def console(self, machine_id: str) -> str:
+        """
+        See :class:`sandbox.machines.base.Machines`; the last MiB of it.
+        """
+        try:
+            with (self._folder / machine_id / "console.log").open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(size - _CONSOLE_MAX, 0))
+                return file.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def close(self) -> None:
+        """
+        See :class:`sandbox.machines.base.Machines`.
+        """
+        machines = list(self._machines.values())
+        for machine in machines:  # all at once, then wait: a hundred must not take a minute
+            if machine.process is not None:
+                for child in _children(machine.process.pid):
+                    os.kill(child, signal.SIGKILL)
+        for machine in machines:
+            self.destroy(machine.order.id)
+        self._traps.close()
+
+    def _machine(self, machine_id: str) -> _Machine:
+        machine = self._machines.get(machine_id)
+        if machine is None:
+            raise MachineError(f"no machine {machine_id}")
+        return machine
+
+
+def _children(pid: int) -> list[int]:
+    """
+    Return the children of a process (proc(5), /proc/pid/task/tid/children).
+    """
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []

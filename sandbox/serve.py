@@ -1,0 +1,96 @@
+"""
+Running a sandbox: listen on loopback, say so, stop cleanly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from sandbox.app import build_app
+from sandbox.clock import SystemClock
+from sandbox.cloud import Cloud, build_cloud
+from sandbox.clouds_yaml import clouds_yaml, write_clouds_yaml
+from sandbox.config import Config
+from sandbox.host import Host, open_host
+from sandbox.network.banner import BannerListener
+from sandbox.web.wire import HangUpProtocol
+
+_LOG = logging.getLogger(__name__)
+_LISTEN_ON = "127.0.0.1"
+_BACKLOG = 1024
+_GRACE_S = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """
+    What the command line says; *port* 0: any free one.
+    """
+
+    port: int = 0
+    state: Path | None = None
+    clouds_yaml: Path | None = None
+
+
+def run(config: Config, options: Options) -> None:
+    """
+    Run a sandbox until SIGTERM or SIGINT.
+
+    Raises:
+        NoAddresses: If no address range is free.
+        HostUnfit: If this machine cannot run the kind of machines asked for.
+        OSError: If the port cannot be had.
+    """
+    listener = socket.create_server((_LISTEN_ON, options.port), backlog=_BACKLOG)
+    host = open_host(config, options.state)
+    try:
+        asyncio.run(_serve(config, options, listener, host))
+    finally:
+        host.release()
+        listener.close()
+
+
+async def _serve(config: Config, options: Options, listener: socket.socket, host: Host) -> None:
+    base_url = f"http://{_LISTEN_ON}:{listener.getsockname()[1]}"
+    cloud = build_cloud(config, host, base_url, SystemClock())
+    banner = BannerListener(cloud) if config.banner and host.kind == "none" else None
+    server = uvicorn.Server(uvicorn.Config(
+        build_app(cloud), http=HangUpProtocol, lifespan="off", log_config=None,
+        access_log=False, timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=75))
+    # Uvicorn raises the signal again when it is done; it must not end us before we cleaned up.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _noted)
+    try:
+        if banner:
+            await banner.open()
+        _announce(config, options, cloud)
+        await server.serve(sockets=[listener])
+    finally:
+        if banner:
+            banner.close()
+        await cloud.close()
+        _LOG.info("sandbox.stopped cloud=%s", config.cloud)
+
+
+def _noted(_number: int, _frame: FrameType | None) -> None:
+    """
+    A signal that uvicorn has already obeyed.
+    """
+
+
+def _announce(config: Config, options: Options, cloud: Cloud) -> None:
+    auth_url = cloud.endpoints.auth_url
+    if options.clouds_yaml:
+        write_clouds_yaml(options.clouds_yaml, clouds_yaml(config, auth_url))
+    _LOG.info("sandbox.listening cloud=%s auth_url=%s control=%s/sandbox/v1 machines=%s"
+              " addresses=%s ssh_port=%d clouds_yaml=%s", config.cloud, auth_url,
+              cloud.endpoints.base_url, cloud.host.kind, cloud.host.claim.network,
+              cloud.host.ssh_port, options.clouds_yaml or "-")

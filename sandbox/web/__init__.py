@@ -1,0 +1,3 @@
+"""
+What all four services share: routes, errors, paging, versions, the fault gate.
+"""
