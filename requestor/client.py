@@ -9,7 +9,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import RequestId
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.store import paths
-from remuda.store.api import Create, MissingError, StoreAwayError
+from remuda.store.api import Create, MissingError, Session, StoreAwayError
 from requestor.desk import SURE_ATTEMPTS_MAX, Desk, default_requestor
 from requestor.errors import RequestorError
 from requestor.pending import OnLost, PendingRequest
@@ -121,7 +121,8 @@ class Client:
         """
         self._closed = True
         try:
-            self._desk.holdings.abandon_all()
+            if not self._owns_store or self._desk.store.session is Session.CONNECTED:
+                self._desk.holdings.abandon_all()
         finally:
             if self._owns_store:
                 self._desk.store.close()

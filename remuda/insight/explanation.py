@@ -179,9 +179,10 @@ def explain(
         StoreAwayError: If an answer did not come in time.
     """
     verdicts = read_verdicts(store, request_id)
-    components = tree.pools(store).records
+    read = tree.reader(store)
+    components = tree.pools(read).records
     if with_position:
-        queue = tree.requests(store).records
+        queue = tree.requests(read).records
         mine = queue.get(request_id)
         return compose(
             request_id, mine, verdicts, components=components, queue=queue.values(), now_s=now_s

@@ -6,8 +6,8 @@ from typing import Final, Generic, TypeVar
 
 from remuda.model import component, node, request, status
 from remuda.model.codec import CorruptRecordError
-from remuda.model.component import PoolComponent
-from remuda.model.ids import NodeId, RequestId
+from remuda.model.component import PoolComponent, Replica
+from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.node import Node
 from remuda.model.request import Request
 from remuda.model.status import FailureReport, ProviderStatus
@@ -15,6 +15,9 @@ from remuda.store import paths
 from remuda.store.api import Store, Stored
 
 T = TypeVar("T")
+
+#: Returns the children of a znode by name, empty if there is no such znode.
+Reader = Callable[[str], Mapping[str, Stored[bytes]]]
 
 #: Parents of the providers' verdicts and of the evidence of their failed launches.
 VERDICTS: Final = paths.verdicts("").rstrip("/")
@@ -34,15 +37,19 @@ class Level(Generic[T]):
     corrupt: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_children(store: Store, parent: str) -> dict[str, Stored[bytes]]:
-    """Return the children of *parent* by name; what vanishes meanwhile is left out.
+def reader(store: Store) -> Reader:
+    """Return a function that reads the children of a znode by name, all in flight at once.
 
-    Raises:
-        StoreAwayError: If an answer did not come in time.
+    What vanishes meanwhile is left out; the function raises StoreAwayError if an answer did not
+    come in time.
     """
-    names = store.children(parent)
-    found = store.read_many([f"{parent}/{name}" for name in names])
-    return {name: one for name, one in zip(names, found, strict=True) if one is not None}
+
+    def read(parent: str) -> dict[str, Stored[bytes]]:
+        names = store.children(parent)
+        found = store.read_many([f"{parent}/{name}" for name in names])
+        return {name: one for name, one in zip(names, found, strict=True) if one is not None}
+
+    return read
 
 
 def decode_all(stored: Mapping[str, Stored[bytes]], decode: Callable[[str, bytes], T]) -> Level[T]:
@@ -70,51 +77,44 @@ def decode_request(name: str, raw: bytes) -> Request:
     return request.decode(RequestId(name), raw)
 
 
-def nodes(store: Store) -> Level[Node]:
-    """Return every node.
-
-    Raises:
-        StoreAwayError: If an answer did not come in time.
-    """
-    return decode_all(read_children(store, paths.NODES), decode_node)
+def decode_replica(name: str, raw: bytes) -> Replica:
+    """Decode a replica by the name of its znode."""
+    return component.decode_replica(ReplicaId(name), raw)
 
 
-def requests(store: Store) -> Level[Request]:
-    """Return every request.
-
-    Raises:
-        StoreAwayError: If an answer did not come in time.
-    """
-    return decode_all(read_children(store, paths.REQUESTS), decode_request)
+def nodes(read: Reader) -> Level[Node]:
+    """Return every node."""
+    return decode_all(read(paths.NODES), decode_node)
 
 
-def pools(store: Store) -> Level[PoolComponent]:
-    """Return the pools that are registered now.
-
-    Raises:
-        StoreAwayError: If an answer did not come in time.
-    """
-    return decode_all(read_children(store, paths.POOL_COMPONENTS), component.decode_pool)
+def requests(read: Reader) -> Level[Request]:
+    """Return every request."""
+    return decode_all(read(paths.REQUESTS), decode_request)
 
 
-def statuses(store: Store) -> Level[ProviderStatus]:
-    """Return the last status of each provider, whether or not one of its launchers lives.
-
-    Raises:
-        StoreAwayError: If an answer did not come in time.
-    """
-    return decode_all(read_children(store, paths.STATUSES), status.decode_status)
+def pools(read: Reader) -> Level[PoolComponent]:
+    """Return the pools that are registered now."""
+    return decode_all(read(paths.POOL_COMPONENTS), component.decode_pool)
 
 
-def failures(store: Store) -> dict[str, Level[FailureReport]]:
-    """Return the evidence of failed launches, by provider.
+def statuses(read: Reader) -> Level[ProviderStatus]:
+    """Return the last status of each provider, whether or not one of its launchers lives."""
+    return decode_all(read(paths.STATUSES), status.decode_status)
 
-    Raises:
-        StoreAwayError: If an answer did not come in time.
-    """
+
+def replicas(read: Reader) -> dict[str, Level[Replica]]:
+    """Return the living launchers, by provider; a provider without one may be left out."""
     return {
-        provider: decode_all(read_children(store, paths.failures(provider)), status.decode_failure)
-        for provider in store.children(FAILURES)
+        provider: decode_all(read(paths.replicas(provider)), decode_replica)
+        for provider in read(paths.REPLICAS)
+    }
+
+
+def failures(read: Reader) -> dict[str, Level[FailureReport]]:
+    """Return the evidence of failed launches, by provider."""
+    return {
+        provider: decode_all(read(paths.failures(provider)), status.decode_failure)
+        for provider in read(FAILURES)
     }
 
 

@@ -1,0 +1,71 @@
+"""How the command line says that something went wrong: one sentence, and an exit code.
+
+docs/cli.md lists the codes. A traceback is only ever our own bug.
+"""
+
+from typing import Any, Final
+
+import click
+
+from remuda.config.problems import ConfigInvalidError
+from remuda.store.api import StoreAwayError, StoreError, StoreRefusedError
+
+EXIT_MISTAKE: Final = 2
+EXIT_STORE_AWAY: Final = 3
+EXIT_FAILED: Final = 4
+EXIT_TIMEOUT: Final = 5
+EXIT_LOST: Final = 6
+#: As a shell shows a process that was ended by SIGINT or SIGTERM.
+EXIT_INTERRUPTED: Final = 130
+EXIT_TERMINATED: Final = 143
+
+
+class CommandFailedError(click.ClickException):
+    """Ends the command with one sentence on standard error and an exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentence."""
+        click.echo(f"remuda: {self.format_message()}", err=True, file=file)
+
+
+class MistakeError(CommandFailedError):
+    """What the user asked for makes no sense; the message says what would."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, EXIT_MISTAKE)
+
+
+class PlainCommand(click.Command):
+    """A command that turns the errors we know into a sentence and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.
+
+        Raises:
+            CommandFailedError: For every error that :meth:`explain_error` knows.
+            click.exceptions.Exit: With 130 after Ctrl-C.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        except self.known_errors() as error:
+            raise self.explain_error(error) from error
+
+    def known_errors(self) -> tuple[type[Exception], ...]:
+        """Return the errors that :meth:`explain_error` knows."""
+        return (StoreError, ConfigInvalidError)
+
+    def explain_error(self, error: Exception) -> CommandFailedError:
+        """Return *error* as a sentence with an exit code."""
+        if isinstance(error, ConfigInvalidError):
+            return MistakeError(f"the configuration cannot be used:\n{error}")
+        if isinstance(error, StoreRefusedError):
+            return CommandFailedError(f"ZooKeeper will not have us: {error}", EXIT_STORE_AWAY)
+        if isinstance(error, StoreAwayError):
+            return CommandFailedError(f"ZooKeeper cannot be reached: {error}", EXIT_STORE_AWAY)
+        return CommandFailedError(f"ZooKeeper rejected a change: {error}", 1)

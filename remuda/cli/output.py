@@ -1,0 +1,151 @@
+"""What commands print: JSON with stable keys, and tables for people and for grep."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+#: Colours of states, wherever a table has one.
+STYLES: Final[Mapping[str, str]] = {
+    "ready": "green",
+    "running": "green",
+    "fulfilled": "green",
+    "serving": "green",
+    "in-use": "cyan",
+    "building": "yellow",
+    "init": "yellow",
+    "pending": "yellow",
+    "waiting": "yellow",
+    "paused": "yellow",
+    "hold": "magenta",
+    "failed": "red",
+    "declined": "red",
+    "deleting": "dim",
+    "used": "dim",
+}
+_GAP: Final = "  "
+_UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One table and the same as data.
+
+    Attributes:
+        columns: Headers.
+        rows: Cells as text, one per column.
+        data: What ``--json`` prints.
+        notes: Sentences below the table.
+        title: Above it, where several stand together.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    data: Any
+    notes: Sequence[str] = field(default=())
+    title: str | None = None
+
+
+def emit_json(data: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(data, indent=2, default=str))
+
+
+def emit_line(data: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line, at once: for streams of events."""
+    click.echo(json.dumps(data, default=str, separators=(",", ":")))
+    sys.stdout.flush()
+
+
+def show(sheets: Sequence[Sheet]) -> None:
+    """Print tables: with colours on a terminal, else plain columns that are never cut."""
+    if sys.stdout.isatty():
+        console = Console()
+        for sheet in sheets:
+            console.print(*_rendered(sheet), sep="\n")
+        return
+    for sheet in sheets:
+        click.echo(plain(sheet))
+
+
+def plain(sheet: Sheet) -> str:
+    """Return a table as aligned text without colours."""
+    lines = [] if sheet.title is None else [sheet.title]
+    grid = [sheet.columns, *sheet.rows]
+    widths = [max(len(row[i]) for row in grid) for i in range(len(sheet.columns))]
+    if sheet.rows:
+        for row in grid:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            lines.append(_GAP.join(cells).rstrip())
+    lines += sheet.notes
+    return "\n".join(lines)
+
+
+def _rendered(sheet: Sheet) -> list[Table | Text]:
+    parts: list[Table | Text] = []
+    if sheet.rows:
+        table = Table(box=None, pad_edge=False, header_style="bold", title=sheet.title)
+        table.title_justify = "left"
+        for column in sheet.columns:
+            table.add_column(column, overflow="fold")
+        for row in sheet.rows:
+            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        parts.append(table)
+    parts += [Text(note) for note in sheet.notes]
+    return parts
+
+
+class Screen:
+    """A terminal that shows sheets, each time anew; plain text when it is none."""
+
+    def __init__(self, live: Live | None) -> None:
+        self._live = live
+
+    def draw(self, sheets: Sequence[Sheet]) -> None:
+        """Replace what is shown."""
+        if self._live is None:
+            show(sheets)
+            return
+        grid = Table.grid()
+        for sheet in sheets:
+            for part in _rendered(sheet):
+                grid.add_row(part)
+        self._live.update(grid, refresh=True)
+
+
+@contextmanager
+def screen() -> Iterator[Screen]:
+    """Open the terminal for :class:`Screen`."""
+    if not sys.stdout.isatty():
+        yield Screen(None)
+        return
+    with Live(console=Console(), auto_refresh=False, screen=False) as live:
+        yield Screen(live)
+
+
+def age(seconds: float | None) -> str:
+    """Return a duration in its two largest units: ``3d4h``, ``2h10m``, ``5m02s``, ``7s``."""
+    if seconds is None:
+        return "-"
+    rest = max(0.0, seconds)
+    parts: list[str] = []
+    for size, unit in _UNITS:
+        if rest >= size or parts:
+            parts.append(f"{int(rest // size)}{unit}")
+            rest %= size
+        if len(parts) == 2:  # noqa: PLR2004 - two units, as the docstring says
+            return "".join(parts)
+    return "".join([*parts, f"{int(rest)}s"])
+
+
+def limit(used: int, most: int | None) -> str:
+    """Return ``3/10``, or ``3`` when there is no limit."""
+    return str(used) if most is None else f"{used}/{most}"

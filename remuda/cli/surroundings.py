@@ -1,0 +1,144 @@
+"""Where a command finds ZooKeeper and the time: options, environment, configuration file."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar, cast
+
+import click
+
+from remuda.cli.failing import MistakeError
+from remuda.config import loader
+from remuda.config.parts import Zookeeper
+from remuda.runtime.clock import Clock, SystemClock
+from remuda.store.api import Store, Stored
+from remuda.store.options import StoreOptions, StoreTls
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_CONFIG: Final = click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="REMUDA_CONFIG",
+    help="Configuration file that says where ZooKeeper is. [env: REMUDA_CONFIG]",
+)
+_ZOOKEEPER: Final = click.option(
+    "--zookeeper",
+    metavar="HOSTS",
+    envvar="REMUDA_ZOOKEEPER",
+    help="HOST:PORT,…[/CHROOT]; wins over --config. [env: REMUDA_ZOOKEEPER]",
+)
+
+#: A person waits; a script can try again.
+CONNECT_S: Final = 10.0
+
+
+class CliStore(Store, Protocol):
+    """What commands need of the store."""
+
+    def watch_once(self, path: str, fired: Callable[[], None]) -> Stored[bytes] | None:
+        """Return a znode, and call *fired* at its next change or when the connection goes."""
+
+
+def _connect(options: StoreOptions) -> CliStore:
+    from remuda.store.zookeeper import ZookeeperStore  # noqa: PLC0415 - slow, and not for --help
+
+    return ZookeeperStore.connect(options, wait_s=CONNECT_S, waiting=_tell_waiting)
+
+
+def _tell_waiting(why: str) -> None:
+    click.echo(f"remuda: {why}", err=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What commands take from outside; tests give their own.
+
+    Attributes:
+        config: Configuration file to find ZooKeeper in.
+        zookeeper: ``host:port,…[/chroot]``; wins over the file.
+        connect: Opens the store.
+    """
+
+    config: Path | None = None
+    zookeeper: str | None = None
+    connect: Callable[[StoreOptions], CliStore] = _connect
+    clock: Clock = field(default_factory=SystemClock)
+
+    def options(self) -> StoreOptions:
+        """Return how to reach ZooKeeper.
+
+        Raises:
+            MistakeError: If nobody said where it is.
+            ConfigInvalidError: If the configuration file cannot be used.
+        """
+        if self.zookeeper:
+            return hosts_options(self.zookeeper)
+        if self.config is not None:
+            # What a provider needs (keys, clouds) may well lie on other hosts than this one.
+            return config_options(loader.load(self.config, provider="").zookeeper)
+        raise MistakeError(
+            "where is ZooKeeper? Give --zookeeper HOST:PORT or --config FILE, "
+            "or set REMUDA_ZOOKEEPER or REMUDA_CONFIG"
+        )
+
+    @contextmanager
+    def store(self) -> Iterator[CliStore]:
+        """Open the store, and close it at the end.
+
+        Raises:
+            MistakeError: See :meth:`options`.
+            StoreError: If ZooKeeper cannot be reached.
+        """
+        store = self.connect(self.options())
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def hosts_options(text: str) -> StoreOptions:
+    """Return the options for ``host:port,host:port/chroot``.
+
+    Raises:
+        MistakeError: If there is no host in it.
+    """
+    listed, slash, chroot = text.partition("/")
+    hosts = tuple(host.strip() for host in listed.split(",") if host.strip())
+    if not hosts:
+        raise MistakeError(f"{text!r} names no ZooKeeper server; write HOST:PORT")
+    return StoreOptions(hosts=hosts, chroot=f"/{chroot.strip('/')}" if slash and chroot else "")
+
+
+def config_options(zookeeper: Zookeeper) -> StoreOptions:
+    """Return the options that a configuration file states."""
+    tls = zookeeper.tls
+    return StoreOptions(
+        hosts=zookeeper.hosts,
+        chroot=zookeeper.chroot or "",
+        tls=None
+        if tls is None
+        else StoreTls(cert=Path(tls.cert), key=Path(tls.key), ca=Path(tls.ca)),
+        session_s=zookeeper.session_timeout,
+    )
+
+
+def with_surroundings(command: F) -> F:
+    """Add the options that say where ZooKeeper is; the command gets ``around``."""
+
+    def wrapper(
+        ctx: click.Context, /, *args: Any, config: Path | None, zookeeper: str | None, **kwargs: Any
+    ) -> Any:
+        around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
+        around = replace(
+            around,
+            config=config or around.config,
+            zookeeper=zookeeper or around.zookeeper,
+        )
+        return command(*args, around=around, **kwargs)
+
+    wrapped = click.pass_context(wrapper)
+    functools.update_wrapper(wrapped, command)
+    return cast("F", _CONFIG(_ZOOKEEPER(wrapped)))
