@@ -32,6 +32,11 @@ NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 #: What Nova takes as a metadata key or value.
 METADATA_LENGTH_MAX: Final = 255
 
+_SWITCHES: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("true", "yes", "on"), True),
+    **dict.fromkeys(("false", "no", "off"), False),
+}
+
 
 class Unit(StrEnum):
     """Mark: how the number of this key is written."""
@@ -116,6 +121,13 @@ class Section(BaseModel):
     def _nothing_is_all_defaults(cls, value: object) -> object:
         """Take ``small:`` with nothing behind it for a section that changes no default."""
         return {} if value is None else value
+
+
+def switch(value: object) -> bool | None:
+    """Return what pydantic would take the bool or word *value* for; None if it is no switch."""
+    if isinstance(value, str):
+        return _SWITCHES.get(value.lower())
+    return value if isinstance(value, bool) else None
 
 
 def _whole(value: object) -> object:

@@ -27,6 +27,7 @@ from remuda.config.base import (
     Section,
     SizeMib,
     Whole,
+    switch,
 )
 from remuda.config.parts import (
     CheckFrom,
@@ -80,7 +81,10 @@ def _named(value: object) -> object:
 
 
 def _plain_volume(value: object) -> object:
-    return ({} if value else None) if isinstance(value, bool) else value
+    wanted = switch(value)
+    if wanted is None:
+        return value
+    return {} if wanted else None
 
 
 def _templates(values: dict[str, str]) -> dict[str, str]:

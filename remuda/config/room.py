@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from remuda.config.base import switch
 from remuda.config.model import Volume
 from remuda.config.problems import Report
 from remuda.config.raw import entries, mapping, size_mib, whole
@@ -82,7 +83,7 @@ def _too_small(use: Use) -> str:
 
 def _no_volume(use: Use, where: str) -> str:
     volume = use.entry.get("boot-from-volume")
-    if volume is None or volume is False:
+    if volume is None or switch(volume) is False:
         return ""
     if whole(use.pool, "max-volumes") == 0:
         return f"it boots from a volume, {where} has max-volumes 0"

@@ -93,7 +93,7 @@ def _not_text(wrong: _Wrong) -> tuple[str, str]:
 
 def _not_mapping(wrong: _Wrong) -> tuple[str, str]:
     section = model_at(wrong.model, wrong.path)
-    hint = listed(shapes(section)) if section else "write name: value pairs below it"
+    hint = listed(shapes(section)) if section else "write names and their values below it"
     short = wrong.shape.shorthand if wrong.shape else None
     what = f"{short} or a mapping" if short else "a mapping"
     return f"must be {what}, not {wrong.shown}", hint
@@ -139,7 +139,8 @@ def _pattern(wrong: _Wrong) -> tuple[str, str]:
 def _own_words(wrong: _Wrong) -> tuple[str, str]:
     error = wrong.context.get("error")
     hint = error.hint if isinstance(error, WrongValueError) else ""
-    return f"{wrong.shown} {error}", hint
+    subject = "" if isinstance(wrong.value, dict | list) else f"{wrong.shown} "
+    return f"{subject}{error}", hint
 
 
 def _limit(key: str, words: str) -> _Worder:

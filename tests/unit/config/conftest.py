@@ -1,0 +1,71 @@
+"""Files for the loader to read."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from remuda.config.loader import Reading, read
+
+#: The least that is a configuration; tests change it by replacing text.
+GOOD = """\
+labels:
+  small:
+    min-ready: 1
+providers:
+  osic:
+    cloud: osic
+    pools:
+      main:
+        max-servers: 10
+        labels:
+          small:
+            image: ubuntu
+            flavor: m1.small
+"""
+
+Reads = Callable[..., Reading]
+
+
+@pytest.fixture
+def good() -> str:
+    """The text of a configuration without problems or warnings."""
+    return GOOD
+
+
+@pytest.fixture
+def reads(tmp_path: Path) -> Reads:
+    """A function that writes a text to config.yaml and reads it in an environment of its own."""
+
+    def reader(
+        text: str, environ: Mapping[str, str] | None = None, provider: str | None = None
+    ) -> Reading:
+        path = tmp_path / "config.yaml"
+        path.write_text(text)
+        return read(path, environ=environ or {}, provider=provider)
+
+    return reader
+
+
+@pytest.fixture
+def says(reads: Reads) -> Callable[..., list[str]]:
+    """A function that returns the problems of a text: ``line:column: path: message; hint``."""
+
+    def sayer(text: str, **how: object) -> list[str]:
+        return [_short(str(problem)) for problem in reads(text, **how).problems]
+
+    return sayer
+
+
+@pytest.fixture
+def warns(reads: Reads) -> Callable[..., list[str]]:
+    """A function that returns the warnings of a text, in the form of ``says``."""
+
+    def warner(text: str, **how: object) -> list[str]:
+        return [_short(str(warning)) for warning in reads(text, **how).warnings]
+
+    return warner
+
+
+def _short(line: str) -> str:
+    return line.split("config.yaml:", 1)[1]
