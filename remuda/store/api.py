@@ -197,8 +197,8 @@ class Store(Protocol):
     def session_id(self) -> int:
         """Id of the session, or 0 while there is none. Owner of our ephemeral znodes."""
 
-    def on_session(self, listener: Callable[[Session], None]) -> None:
-        """Call *listener* on every change of the session's state."""
+    def on_session(self, listener: Callable[[Session], None]) -> Callable[[], None]:
+        """Call *listener* on every change of the session's state, until the result is called."""
 
     def read(self, path: str) -> Stored[bytes] | None:
         """Return a znode, or None if there is none.
@@ -220,6 +220,11 @@ class Store(Protocol):
         Raises:
             StoreAwayError: If the answer did not come in time.
         """
+
+    def children_later(
+        self, path: str, done: Callable[[tuple[str, ...] | StoreError], None]
+    ) -> None:
+        """Like :meth:`children`, without waiting."""
 
     def commit(self, ops: Sequence[Op]) -> tuple[Done, ...]:
         """Do all of *ops* or none, and return what each left.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from remuda.store.api import (
@@ -20,12 +21,19 @@ from remuda.store.mirror import TreeMirror, lineage, stored
 from remuda.store.wire import Children, Node, Wire, Written
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listening:
+    """One registration: the same function may be registered twice."""
+
+    tell: Callable[[Session], None]
+
+
 class WireStore:
     """See :class:`remuda.store.api.Store`."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._listeners: tuple[Callable[[Session], None], ...] = ()
+        self._listeners: tuple[_Listening, ...] = ()
         self._mirrors: tuple[TreeMirror, ...] = ()
         wire.listen(self)
 
@@ -39,9 +47,18 @@ class WireStore:
         """See Store."""
         return self._wire.session_id
 
-    def on_session(self, listener: Callable[[Session], None]) -> None:
+    def on_session(self, listener: Callable[[Session], None]) -> Callable[[], None]:
         """See Store."""
-        self._listeners = (*self._listeners, listener)
+        entry = _Listening(listener)
+
+        def add() -> None:
+            self._listeners = (*self._listeners, entry)
+
+        def remove() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not entry)
+
+        self._wire.between(add)
+        return partial(self._wire.between, remove)
 
     def read(self, path: str) -> Stored[bytes] | None:
         """See Store."""
@@ -67,10 +84,23 @@ class WireStore:
 
     def children(self, path: str) -> tuple[str, ...]:
         """See Store."""
-        answer: Children | StoreError | None = self._wire.ask(partial(self._wire.children, path))
+        answer: tuple[str, ...] | StoreError = self._wire.ask(partial(self.children_later, path))
         if isinstance(answer, StoreError):
             raise answer
-        return tuple(sorted(answer.names)) if answer is not None else ()
+        return answer
+
+    def children_later(
+        self, path: str, done: Callable[[tuple[str, ...] | StoreError], None]
+    ) -> None:
+        """See Store."""
+
+        def listed(answer: Children | StoreError | None) -> None:
+            if isinstance(answer, StoreError):
+                done(answer)
+            else:
+                done(tuple(sorted(answer.names)) if answer is not None else ())
+
+        self._wire.children(path, listed)
 
     def commit(self, ops: Sequence[Op]) -> tuple[Done, ...]:
         """See Store."""
@@ -175,7 +205,7 @@ class WireStore:
         for mirror in self._mirrors:
             mirror.session_changed(session)
         for listener in self._listeners:
-            listener(session)
+            listener.tell(session)
 
 
 def _found(path: str, answer: Node | StoreError | None) -> Stored[bytes] | None:

@@ -1,0 +1,40 @@
+"""Real ZooKeeper servers for tests, on free ports of the loopback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+
+from remuda.store.embedded import EmbeddedServer, ServerOptions, ServerTls
+from remuda.store.options import StoreOptions
+from remuda.store.zookeeper import ZookeeperStore
+
+JAR = Path("/usr/share/java/zookeeper.jar")
+
+#: Short enough to test its loss, long enough for a busy machine.
+SESSION_S = 4.0
+
+
+def missing() -> str:
+    """Say what a real server lacks on this machine; empty if nothing."""
+    if which("java") is None or not JAR.exists():
+        return "needs a real ZooKeeper: apt-get install default-jre-headless zookeeper"
+    return ""
+
+
+@contextmanager
+def running_server(
+    folder: Path | None = None, tls: ServerTls | None = None
+) -> Iterator[EmbeddedServer]:
+    """Run a server for the length of a block; its data go with it unless *folder* is given."""
+    with TemporaryDirectory(prefix="remuda-zk-") as temporary:
+        options = ServerOptions(folder=folder or Path(temporary), tls=tls, tick_ms=200)
+        with EmbeddedServer(options) as server:
+            yield server
+
+
+def connected(server: EmbeddedServer, *, chroot: str = "") -> ZookeeperStore:
+    """Return a store with a session on *server*; the caller closes it."""
+    options = StoreOptions(hosts=server.hosts, chroot=chroot, session_s=SESSION_S)
+    return ZookeeperStore.connect(options, wait_s=30.0)
