@@ -62,10 +62,14 @@ fi
 trap 'rm -rf "$d"' EXIT
 trap 'kill -TERM "$p" 2>/dev/null; wait "$p"; exit 143' HUP INT TERM
 umask 022
+set -- {interpreter} "$d/script"
+if timeout -k {kill_after} {limit} true 2>/dev/null; then
+set -- timeout -k {kill_after} {limit} "$@"
+fi
+(
 {exports}
-set --
-if timeout -k {kill_after} {limit} true 2>/dev/null; then set -- timeout -k {kill_after} {limit}; fi
-"$@" {interpreter} "$d/script" </dev/null &
+exec "$@"
+) </dev/null &
 p=$!
 wait "$p"
 }}

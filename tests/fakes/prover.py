@@ -9,8 +9,8 @@ from remuda.ssh.api import Heard, Proof, ProofOrder, Script, Step, StepTaken
 from remuda.ssh.link import fingerprint
 
 #: What a machine presents if the order expects no key of its own.
-SCANNED: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeF"
-OTHER: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOtherOtherOtherOtherOtherOtherOtherOtherOt"
+SCANNED: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFak"
+OTHER: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOtherOtherOtherOtherOtherOtherOtherOtherOth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

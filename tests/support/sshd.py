@@ -126,7 +126,8 @@ def _config(home: Path, port: int, settings: str, path: str | None) -> str:
         "UseDNS no",
         "MaxStartups 200",
         "PerSourcePenalties no" if _has_penalties() else "",
-        f"SetEnv PATH={path}" if path else "",
+        # bash takes a shell that sshd starts for a login and reads .bashrc, unless nested.
+        "SetEnv SHLVL=2" + (f" PATH={path}" if path else ""),
         settings,
     ]
     return "\n".join(line for line in lines if line) + "\n"
