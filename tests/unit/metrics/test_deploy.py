@@ -1,0 +1,94 @@
+"""Alerts and dashboard use metrics and labels that exist."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from remuda.metrics.names import METRICS, Kind
+
+ROOT = Path(__file__).resolve().parents[3]
+ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
+DASHBOARD = ROOT / "deploy/grafana/remuda.json"
+#: Labels that Prometheus itself adds.
+SCRAPED = {"instance", "job", "le"}
+
+
+def series() -> dict[str, set[str]]:
+    """Return what Prometheus stores: the name of each series with its labels."""
+    known: dict[str, set[str]] = {}
+    for metric in METRICS:
+        suffixes = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)
+        for suffix in suffixes:
+            known[metric.name + suffix] = {*metric.labels, *SCRAPED}
+    return known
+
+
+def alerts() -> list[dict[str, Any]]:
+    """Return all alert rules."""
+    doc = yaml.safe_load(ALERTS.read_text())
+    return [rule for group in doc["groups"] for rule in group["rules"]]
+
+
+def expressions() -> Iterator[Any]:
+    """Yield every PromQL expression, with where it stands."""
+    for rule in alerts():
+        yield pytest.param(rule["expr"], id=rule["alert"])
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        for target in panel.get("targets", ()):
+            yield pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
+
+
+@pytest.mark.parametrize("expression", list(expressions()))
+def test_expressions_use_what_is_declared(expression: str) -> None:
+    """Names of series, labels that are selected, labels that are grouped by."""
+    known = series()
+    used = re.findall(r"\b(remuda_\w+)(?:{([^}]*)})?", expression)
+    assert used
+    everywhere: set[str] = set()
+    for name, selector in used:
+        assert name in known
+        everywhere |= known[name]
+        assert set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", selector)) <= known[name]
+    for grouped in re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", expression):
+        assert {word.strip() for word in grouped.split(",") if word.strip()} <= everywhere
+
+
+@pytest.mark.parametrize("expression", list(expressions()))
+def test_brackets_close(expression: str) -> None:
+    """The least that can be said without Prometheus."""
+    for opening, closing in ("()", "{}", "[]"):
+        assert expression.count(opening) == expression.count(closing)
+
+
+def test_every_alert_says_what_to_do() -> None:
+    """An alert that leaves one alone at night is noise."""
+    names = [rule["alert"] for rule in alerts()]
+    assert len(set(names)) == len(names)
+    for rule in alerts():
+        assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+        assert rule["annotations"]["summary"]
+        assert rule["annotations"]["action"]
+
+
+def test_the_dashboard_shows_every_metric() -> None:
+    """What is measured can be seen."""
+    text = DASHBOARD.read_text()
+    assert [metric.name for metric in METRICS if metric.name not in text] == []
+
+
+def test_panels_do_not_overlap() -> None:
+    """Ids are unique, and nobody sits on another's place."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    cells = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in panels
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(set(cells)) == len(cells)
+    assert len({panel["id"] for panel in panels}) == len(panels)
