@@ -77,14 +77,16 @@ def _refine(target: dict[str, Any], model: type[Section]) -> None:
             entry["default"] = show_default(shape)
         if "patternProperties" in entry:
             entry["additionalProperties"] = False  # a key that is no name is wrong, not unknown
-        if shape.kind in (Kind.DURATION, Kind.SIZE):
-            _bound(entry, shape)
+        entry["description"] = shape.description
+        _bound(entry, shape)
 
 
 def _bound(entry: dict[str, Any], shape: Shape) -> None:
-    """Limit the number that may be written instead of a text with a unit."""
+    """Limit the number; pydantic loses its limits, or leaves their own names, behind validators."""
     limits = {"minimum": shape.least, "exclusiveMinimum": shape.above, "maximum": shape.most}
     for arm in _arms(entry):
+        for name in ("ge", "gt", "le"):
+            arm.pop(name, None)
         if arm.get("type") in ("number", "integer"):
             arm.update({key: limit for key, limit in limits.items() if limit is not None})
 
