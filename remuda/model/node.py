@@ -120,6 +120,10 @@ class Node:
         """Return the node with *fields* of its record set, such as ``interface_ip``."""
         return replace(self, doc={**self.doc, **fields})
 
+    def with_server(self, server: str) -> "Node":
+        """Return the node with the cloud's id of its machine."""
+        return replace(self, external_id=server)
+
 
 def decode(node_id: NodeId, raw: bytes) -> Node:
     """Read a node record, tolerant of what Jenkins makes of it.

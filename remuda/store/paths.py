@@ -15,6 +15,7 @@ LAUNCHER_COMPONENTS: Final = "/nodepool/components/launcher"
 
 REMUDA: Final = "/remuda"
 SCHEMA: Final = "/remuda/schema"
+INSTALLATION: Final = "/remuda/installation"
 NODE_COUNTER: Final = "/remuda/node-ids"
 PROVIDERS: Final = "/remuda/providers"
 STATUSES: Final = "/remuda/statuses"

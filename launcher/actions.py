@@ -1,0 +1,278 @@
+"""Everything a plan may say: actions are data, and each names its cause."""
+
+from dataclasses import dataclass, field
+
+from remuda.metrics.results import Result
+from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.launch import Launch
+from remuda.model.status import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lend:
+    """Fulfil a request with ready nodes, in one transaction."""
+
+    request: RequestId
+    nodes: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One node to be made; its id is drawn when the plan is carried out."""
+
+    pool: str
+    label: str
+    cores: int
+    ram_mib: int
+    volume_gib: int
+    az: str | None = None
+    for_request: RequestId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Take a request for a pool of ours, and write the intents it needs, in one transaction."""
+
+    request: RequestId
+    pool: str
+    intents: tuple[Intent, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grow:
+    """Write intents without a new claim: min-ready, or more for requests already claimed."""
+
+    intents: tuple[Intent, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decline:
+    """Say that our pools will not serve a request; the last one to say so fails it."""
+
+    request: RequestId
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Give a claimed request back for others to take, without declining it for good."""
+
+    request: RequestId
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalise:
+    """Complete a foreign request's record with the keys that other readers insist on."""
+
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropClaim:
+    """Forget the claim on a request that is gone or no longer pending."""
+
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptClaim:
+    """Take over the claim, and the request's lock, of a replica that died."""
+
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """Take over a launch whose owner died."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Ask the cloud for the server of a planned node."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """Write the next step of a launch."""
+
+    node: NodeId
+    launch: Launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Give a server a floating IP, so that it can be reached."""
+
+    node: NodeId
+    server: ServerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prove:
+    """Log in, set up and check."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock:
+    """See whether a waiting ready node still answers."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeReady:
+    """Write that a node is proven, with everything its user needs to know."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Free:
+    """Take back a node whose request went away without using it."""
+
+    node: NodeId
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condemn:
+    """Write that a node is to be deleted, so that nobody takes it any more."""
+
+    node: NodeId
+    cause: str
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autopsy:
+    """Keep the evidence of a failed launch: console log, fault, transcript."""
+
+    node: NodeId
+    result: Result
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Ask the cloud to delete a dying node's server."""
+
+    node: NodeId
+    server: ServerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bury:
+    """Remove the records of a node whose server the cloud no longer shows."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteLeak:
+    """Delete a server that carries our tag but has no record."""
+
+    server: ServerId
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListServers:
+    """Ask the cloud for all servers, once for all nodes."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Look up images, flavors, zones and quota."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescue:
+    """Give back the requests that a dead provider had claimed."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """Tell the others how we stand."""
+
+    status: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Write our verdict on a waiting request; None removes it."""
+
+    request: RequestId
+    verdict: Verdict | None
+
+
+Action = (
+    Lend
+    | Claim
+    | Grow
+    | Decline
+    | Release
+    | Normalise
+    | DropClaim
+    | AdoptClaim
+    | Adopt
+    | Create
+    | Advance
+    | Address
+    | Prove
+    | Knock
+    | MakeReady
+    | Free
+    | Condemn
+    | Autopsy
+    | Delete
+    | Bury
+    | DeleteLeak
+    | ListServers
+    | Survey
+    | Rescue
+    | Publish
+    | Rule
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Judge a node, a request or the supply again at *due_s* (monotonic)."""
+
+    kind: str
+    name: str
+    due_s: float
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do now, when to look again, and what we think of the waiting requests.
+
+    Attributes:
+        verdicts: Ours on the requests that were judged and could not be served at once.
+    """
+
+    actions: list[Action] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    verdicts: dict[RequestId, Verdict] = field(default_factory=dict)
+
+    def do(self, action: Action) -> None:
+        """Add an action."""
+        self.actions.append(action)
+
+    def look_again(self, kind: str, name: str, due_s: float) -> None:
+        """Add an alarm."""
+        self.alarms.append(Alarm(kind=kind, name=name, due_s=due_s))

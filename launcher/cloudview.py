@@ -1,0 +1,73 @@
+"""What we know of the cloud: the last listing, what orders resolve to, its quota, its moods."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from launcher.breaker import Breaker
+from launcher.policy import Key
+from remuda.cloud.api import Flavor, Image, Quota, Server
+from remuda.model.ids import ServerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A label of a pool, looked up in the cloud."""
+
+    image: Image
+    flavor: Flavor
+    volume_gib: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class CloudView:
+    """The cloud as last seen; all times are monotonic seconds of this process.
+
+    Attributes:
+        listing: Number of the last complete listing; 0: none yet.
+        listed_s: When the last listing was begun.
+        servers: Its servers that carry our provider's tag.
+        foreign: How many servers of others it showed.
+        strays: Servers of ours without a record: how many listings in a row showed them.
+        recipes: What can be made; *broken* says why the others cannot.
+        trouble: Why the cloud is out of service, or None.
+        no_room_until_s: By pool: the cloud refused for lack of room; nothing is asked before.
+        boot_s: Smoothed time from intent to ready.
+    """
+
+    listing: int = 0
+    listed_s: float = float("-inf")
+    list_busy: bool = False
+    list_due_s: float = 0.0
+    list_failures: int = 0
+    servers: Mapping[ServerId, Server] = field(default_factory=dict)
+    foreign: int = 0
+    strays: dict[ServerId, int] = field(default_factory=dict)
+    leaks_busy: set[ServerId] = field(default_factory=set)
+    brake: str | None = None
+    recipes: dict[Key, Recipe] = field(default_factory=dict)
+    broken: dict[Key, str] = field(default_factory=dict)
+    zones: tuple[str, ...] = ()
+    quota: Quota | None = None
+    quota_ours: tuple[int, int, int] = (0, 0, 0)
+    surveyed_s: float = float("-inf")
+    survey_busy: bool = False
+    survey_due_s: float = 0.0
+    trouble: str | None = None
+    no_room_until_s: dict[str, float] = field(default_factory=dict)
+    no_room_times: dict[str, int] = field(default_factory=dict)
+    no_room_why: dict[str, str] = field(default_factory=dict)
+    breakers: dict[Key, Breaker] = field(default_factory=dict)
+    boot_s: dict[Key, float] = field(default_factory=dict)
+
+    def latest_listing(self) -> int:
+        """Return the number of the last listing that was begun; only later ones are news."""
+        return self.listing + self.list_busy
+
+    def breaker(self, key: Key) -> Breaker:
+        """Return the breaker of a label in a pool."""
+        return self.breakers.get(key, Breaker())
+
+    def learn_boot(self, key: Key, seconds: float) -> None:
+        """Fold one more time to ready into the expectation (half the weight to the new one)."""
+        known = self.boot_s.get(key)
+        self.boot_s[key] = seconds if known is None else (known + seconds) / 2

@@ -1,0 +1,96 @@
+"""Which provider serves a request first: every launcher computes the same ranking.
+
+Soonest wins: ready nodes, then room to make them, then the expected boot time; the configured
+priority decides between equals, then a hash of the request, which spreads the load. The others
+step in after a grace time that grows with their rank, so that nobody's death stops a request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from launcher.duty import weight
+from launcher.world import World
+from remuda.model.request import Request
+from remuda.model.status import LabelStatus, ProviderStatus
+
+#: Expected boot times closer than this are equal: their spread is larger.
+BOOT_CLASS_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Bid:
+    """How soon a provider could serve a request; lower is better."""
+
+    grade: int
+    priority: int
+    boot_class: int
+    tie: int
+    provider: str
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the provider could not even start."""
+        return self.grade >= _TROUBLE
+
+
+_READY, _ROOM, _FULL, _TROUBLE = 0, 1, 2, 3
+
+
+def bids(world: World, request: Request, own: ProviderStatus) -> tuple[Bid, ...]:
+    """Return the bids of the living providers that can make all labels, best first."""
+    candidates = world.neighbours.candidates(
+        frozenset(request.labels), frozenset(request.declined_by)
+    )
+    names = {pool.provider: pool.priority for pool in candidates if not pool.paused}
+    found = []
+    for provider, priority in names.items():
+        status = own if provider == own.provider else world.neighbours.status(provider)
+        found.append(_bid(provider, priority, status, request))
+    return tuple(sorted(found))
+
+
+def _bid(provider: str, priority: int, status: ProviderStatus | None, request: Request) -> Bid:
+    # Higher weight wins in rendezvous hashing; a bid sorts ascending.
+    tie = -weight(request.id, provider)
+    if status is None:
+        # Another program's launcher, or one that has not told yet: it can look after itself.
+        return Bid(_FULL, priority, 0, tie, provider)
+    wanted = _counts(request.labels)
+    known: Mapping[str, LabelStatus] = status.labels
+    boot_s = max((known[name].boot_s or 0.0 for name in wanted if name in known), default=0.0)
+    boot_class = round(boot_s / BOOT_CLASS_S)
+    return Bid(_grade(status, wanted), priority, boot_class, tie, provider)
+
+
+def _grade(status: ProviderStatus, wanted: Mapping[str, int]) -> int:
+    labels = [(status.labels.get(name, LabelStatus()), n) for name, n in wanted.items()]
+    if all(label.ready >= n for label, n in labels):
+        return _READY
+    if status.trouble is not None or any(
+        label.broken and label.ready + label.coming < n for label, n in labels
+    ):
+        return _TROUBLE
+    if all(label.ready + label.coming + label.room >= n for label, n in labels):
+        return _ROOM
+    return _FULL
+
+
+def _counts(labels: tuple[str, ...]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for label in labels:
+        counts[label] = counts.get(label, 0) + 1
+    return counts
+
+
+def pinned_elsewhere(world: World, request: Request) -> bool:
+    """Whether the request prefers another provider that has not declined.
+
+    A pin is a preference: it holds only while that provider has a registered pool which has all
+    labels and has not declined.
+    """
+    if request.provider is None or request.provider == world.policy.provider:
+        return False
+    candidates = world.neighbours.candidates(
+        frozenset(request.labels), frozenset(request.declined_by)
+    )
+    return any(pool.provider == request.provider for pool in candidates)

@@ -1,0 +1,198 @@
+"""Capacity: what may still be started, by every limit that there is.
+
+A budget is a working copy within one plan: what the plan takes is counted at once, so that a plan
+as a whole stays within the limits. The ledger transaction keeps two plans from both counting on
+the same room.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from launcher.cloudview import Recipe
+from launcher.herd import Usage
+from launcher.policy import Key, Limits
+from launcher.world import Now, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """Why something cannot be started now (or ever), with the numbers that decided it."""
+
+    reason: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    #: Nothing that ends by itself: no pool of ours will ever do it.
+    final: bool = False
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one plan may still start."""
+
+    world: World
+    now: Now
+    used: dict[str, Usage] = field(default_factory=dict)
+    total: Usage = field(default_factory=Usage)
+    coming: int = 0
+    started: dict[Key, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, world: World, now: Now) -> "Budget":
+        """Return the budget as the world stands."""
+        return cls(
+            world=world,
+            now=now,
+            used={pool: replace(usage) for pool, usage in world.herd.usage.items()},
+            total=world.herd.total(),
+            coming=world.herd.making,
+        )
+
+    def take(self, key: Key, recipe: Recipe) -> None:
+        """Count one more node of *key*."""
+        self.coming += 1
+        self.started[key] = self.started.get(key, 0) + 1
+        for usage in (self.used.setdefault(key[0], Usage()), self.total):
+            usage.instances += 1
+            usage.cores += recipe.flavor.cores
+            usage.ram_mib += recipe.flavor.ram_mib
+            usage.volumes += recipe.volume_gib > 0
+            usage.volume_gib += recipe.volume_gib
+
+    def take_back(self, key: Key, recipe: Recipe) -> None:
+        """Undo one :meth:`take`."""
+        self.coming -= 1
+        self.started[key] -= 1
+        for usage in (self.used[key[0]], self.total):
+            usage.instances -= 1
+            usage.cores -= recipe.flavor.cores
+            usage.ram_mib -= recipe.flavor.ram_mib
+            usage.volumes -= recipe.volume_gib > 0
+            usage.volume_gib -= recipe.volume_gib
+
+    def shortage(self, key: Key) -> Shortage | None:
+        """Return why no node of *key* may be started now, or None if one may."""
+        return (
+            self._cloud_shortage(key)
+            or self._pool_shortage(key)
+            or self._quota_shortage(key)
+            or self._mood_shortage(key)
+        )
+
+    def _cloud_shortage(self, key: Key) -> Shortage | None:
+        cloud = self.world.cloud
+        if cloud.trouble is not None:
+            return Shortage(reason=f"the cloud is out of service: {cloud.trouble}")
+        if key in cloud.broken:
+            return Shortage(reason=f"{key[1]} cannot be made: {cloud.broken[key]}")
+        if key not in cloud.recipes:
+            return Shortage(reason="image and flavor are being looked up")
+        limit = self.world.policy.config.max_concurrency
+        if self.coming >= limit:
+            return Shortage(
+                reason=f"{self.coming} launches are under way, the limit is {limit}",
+                numbers={"launches": self.coming, "launches_max": limit},
+            )
+        return None
+
+    def _pool_shortage(self, key: Key) -> Shortage | None:
+        recipe = self.world.cloud.recipes[key]
+        limits = self.world.policy.pools[key[0]].limits
+        used = self.used.get(key[0], Usage())
+        return _over(f"pool {key[0]}", used, recipe, limits)
+
+    def _quota_shortage(self, key: Key) -> Shortage | None:
+        quota = self.world.cloud.quota
+        if quota is None or self.world.policy.pools[key[0]].config.ignore_provider_quota:
+            return None
+        ours = self.world.cloud.quota_ours
+        others = (
+            max(0, quota.instances_used - ours[0]),
+            max(0, quota.cores_used - ours[1]),
+            max(0, quota.ram_mib_used - ours[2]),
+        )
+        limits = Limits(
+            instances=_left(quota.instances_max, others[0]),
+            cores=_left(quota.cores_max, others[1]),
+            ram_mib=_left(quota.ram_mib_max, others[2]),
+        )
+        return _over("the cloud's quota", self.total, self.world.cloud.recipes[key], limits)
+
+    def _mood_shortage(self, key: Key) -> Shortage | None:
+        cloud, policy = self.world.cloud, self.world.policy
+        until_s = cloud.no_room_until_s.get(key[0], 0.0)
+        if self.now.mono_s < until_s:
+            wait_s = round(until_s - self.now.mono_s)
+            return Shortage(
+                reason=f"the cloud refused for lack of room ({cloud.no_room_why.get(key[0])}); "
+                f"next try in {wait_s} s",
+                numbers={"retry_in_s": wait_s},
+            )
+        breaker = cloud.breaker(key)
+        coming = self.world.herd.coming[key] + self.started.get(key, 0)
+        allowed = breaker.allowed(
+            now_s=self.now.mono_s, coming=coming, threshold=policy.breaker_failures
+        )
+        if allowed == 0:
+            wait_s = max(0, round(breaker.open_until_s - self.now.mono_s))
+            return Shortage(
+                reason=f"{breaker.failures} launches in a row failed ({breaker.why}); "
+                + (f"next try in {wait_s} s" if wait_s else "one try is under way"),
+                numbers={"failures": breaker.failures, "retry_in_s": wait_s},
+            )
+        return None
+
+    def never(self, pool: str, labels: tuple[str, ...]) -> Shortage | None:
+        """Return why *pool* could not serve *labels* even if it were empty, or None."""
+        limits = self.world.policy.pools[pool].limits
+        if limits.instances == 0 or self.world.policy.config.max_concurrency == 0:
+            return Shortage(reason=f"pool {pool} is closed", final=True)
+        need = Usage()
+        for label in labels:
+            recipe = self.world.cloud.recipes.get((pool, label))
+            if recipe is None:
+                return None
+            short = _over(f"pool {pool}", need, recipe, limits) or self._over_quota(
+                pool, need, recipe
+            )
+            if short is not None:
+                return Shortage(
+                    reason=f"{len(labels)} nodes at once never fit: {short.reason}",
+                    numbers=short.numbers,
+                    final=True,
+                )
+            need.instances += 1
+            need.cores += recipe.flavor.cores
+            need.ram_mib += recipe.flavor.ram_mib
+            need.volumes += recipe.volume_gib > 0
+            need.volume_gib += recipe.volume_gib
+        return None
+
+    def _over_quota(self, pool: str, need: Usage, recipe: Recipe) -> Shortage | None:
+        quota = self.world.cloud.quota
+        if quota is None or self.world.policy.pools[pool].config.ignore_provider_quota:
+            return None
+        limits = Limits(
+            instances=quota.instances_max, cores=quota.cores_max, ram_mib=quota.ram_mib_max
+        )
+        return _over("the cloud's quota", need, recipe, limits)
+
+
+def _left(limit: int | None, others: int) -> int | None:
+    return None if limit is None else max(0, limit - others)
+
+
+def _over(whose: str, used: Usage, recipe: Recipe, limits: Limits) -> Shortage | None:
+    wanted = (
+        ("instances", used.instances, 1, limits.instances),
+        ("cores", used.cores, recipe.flavor.cores, limits.cores),
+        ("ram_mib", used.ram_mib, recipe.flavor.ram_mib, limits.ram_mib),
+        ("volumes", used.volumes, int(recipe.volume_gib > 0), limits.volumes),
+        ("volume_gib", used.volume_gib, recipe.volume_gib, limits.volume_gib),
+    )
+    for name, have, more, limit in wanted:
+        if limit is not None and more > 0 and have + more > limit:
+            return Shortage(
+                reason=f"{whose} has {have} of {limit} {name} in use, {more} more needed",
+                numbers={f"{name}_used": have, f"{name}_max": limit, f"{name}_needed": more},
+            )
+    return None

@@ -1,0 +1,35 @@
+"""One plan from one look at the world: the order of the judgements is the order of their claims.
+
+Ready nodes go out first, then what is missing is started, then every node takes its next step.
+"""
+
+from launcher.actions import Plan
+from launcher.decide.demand import demand
+from launcher.decide.lend import lend
+from launcher.decide.lifecycle import live
+from launcher.decide.sweep import sweep
+from launcher.decide.upkeep import claims, poll_cloud, publish, rescue, rule
+from launcher.world import Agenda, Now, World
+
+
+def decide(world: World, agenda: Agenda, now: Now) -> Plan:
+    """Say what to do now and when to look again.
+
+    Pure: *world* is only read; the same input gives the same plan. Costs grow with what is on
+    the agenda, not with the number of nodes.
+    """
+    plan = Plan()
+    if not world.awake:
+        return plan
+    lend(world, agenda, now, plan)
+    claims(world, agenda, plan)
+    if not world.growing and not world.stopping:
+        demand(world, agenda, now, plan)
+    live(world, agenda, now, plan)
+    if agenda.everything or agenda.supply:
+        sweep(world, plan)
+    rescue(world, plan)
+    poll_cloud(world, now, plan)
+    rule(world, agenda, now, plan)
+    publish(world, now, plan)
+    return plan

@@ -1,0 +1,161 @@
+"""Lending: a request whose labels are all covered by ready nodes is fulfilled at once."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from launcher.actions import Lend, Plan
+from launcher.decide.bids import pinned_elsewhere
+from launcher.duty import weight
+from launcher.policy import Key
+from launcher.views import RequestView
+from launcher.world import Agenda, Now, World
+from remuda.model.ids import NodeId
+from remuda.model.request import Request, RequestState
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The ready nodes, less what this plan has given away or set aside."""
+
+    world: World
+    _taken: dict[Key, int] = field(default_factory=dict)
+    _given: set[NodeId] = field(default_factory=set)
+
+    def left(self, key: Key) -> int:
+        """Return how many nodes of *key* nobody has a claim on yet."""
+        return len(self.world.herd.free.get(key, ())) - self._taken.get(key, 0)
+
+    def covers(self, pool: str, labels: tuple[str, ...]) -> bool:
+        """Whether the pool has a node for each of *labels*."""
+        return all(self.left((pool, label)) >= labels.count(label) for label in set(labels))
+
+    def set_aside(self, pool: str, labels: tuple[str, ...]) -> None:
+        """Keep what is there for a request that waits for the rest of its nodes."""
+        for label in labels:
+            if self.left((pool, label)) > 0:
+                self._taken[pool, label] = self._taken.get((pool, label), 0) + 1
+
+    def give(self, pool: str, labels: tuple[str, ...]) -> tuple[NodeId, ...]:
+        """Return the nodes for *labels*, in that order, longest ready first."""
+        nodes = []
+        for label in labels:
+            key = (pool, label)
+            free = self.world.herd.free[key]
+            node = next(node for node in free if node not in self._given)
+            self._given.add(node)
+            self._taken[key] = self._taken.get(key, 0) + 1
+            nodes.append(node)
+        return tuple(nodes)
+
+
+def lend(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
+    """Add a Lend for every request that ready nodes cover, in service order."""
+    shelf = Shelf(world)
+    for view in _candidates(world, agenda):
+        if view.stale or view.busy or not view.waiting:
+            continue
+        if now.mono_s < view.retry_s:
+            plan.look_again("request", view.id, view.retry_s)
+            continue
+        _consider(world, view, shelf, now, plan)
+
+
+def _candidates(world: World, agenda: Agenda) -> Iterator[RequestView]:
+    """Yield requests that may be lendable now, in service order, each once."""
+    if agenda.everything:
+        yield from list(world.queue.in_order())
+        return
+    views = (world.queue.views.get(request_id) for request_id in agenda.requests)
+    touched = sorted((v for v in views if v is not None and v.waiting), key=_place)
+    contested = set(agenda.labels)
+    for view in touched:
+        contested.update(label for label in view.request.labels if _claimed(world, label))
+    sources = [list(world.queue.wanting(label)) for label in sorted(contested)]
+    seen: set[str] = set()
+    for view in heapq.merge(touched, *sources, key=_place):
+        if view.id not in seen:
+            seen.add(view.id)
+            yield view
+
+
+def _claimed(world: World, label: str) -> bool:
+    return any(world.queue.needed[pool, label] for pool in world.policy.pools)
+
+
+def _place(view: RequestView) -> tuple[str, int, str]:
+    return view.order
+
+
+def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Plan) -> None:
+    request = view.request
+    claim = world.queue.claims.get(view.id)
+    if request.state is RequestState.PENDING and claim is None:
+        return  # another provider is making its nodes
+    if not request.reuse:
+        nodes = _dedicated(world, request)
+        if nodes is not None and world.neighbours.duty(view.id):
+            plan.do(Lend(request=view.id, nodes=nodes))
+        return
+    pool = _covering_pool(world, request, shelf)
+    if pool is None:
+        if claim is not None:
+            shelf.set_aside(claim.pool, request.labels)
+        return
+    if not world.neighbours.duty(view.id):
+        shelf.give(pool, request.labels)  # a replica of ours lends these
+        return
+    if claim is None:
+        wait_s = _courtesy_s(world, request) - (now.mono_s - view.seen_s)
+        if wait_s > 0:
+            if wait_s != float("inf"):
+                plan.look_again("request", view.id, now.mono_s + wait_s)
+            return
+    plan.do(Lend(request=view.id, nodes=shelf.give(pool, request.labels)))
+
+
+def _covering_pool(world: World, request: Request, shelf: Shelf) -> str | None:
+    declined = request.declined_by
+    for pool in world.policy.pools_for(request.labels):
+        if declined and world.pool_ids.get(pool.name) in declined:
+            continue
+        if shelf.covers(pool.name, request.labels):
+            return pool.name
+    return None
+
+
+def _courtesy_s(world: World, request: Request) -> float:
+    """Return how long we let better-placed providers with ready nodes go first, seconds."""
+    if pinned_elsewhere(world, request):
+        return float("inf")
+    if len(world.neighbours.statuses) == 0:
+        return 0.0
+    ours = (world.policy.config.priority, -weight(request.id, world.policy.provider))
+    declined = frozenset(request.declined_by)
+    better = 0
+    for pool in world.neighbours.candidates(frozenset(request.labels), declined):
+        if pool.provider == world.policy.provider:
+            continue
+        status = world.neighbours.status(pool.provider)
+        if status is None or (pool.priority, -weight(request.id, pool.provider)) >= ours:
+            continue
+        counts = ((status.labels.get(name), request.labels.count(name)) for name in request.labels)
+        better += all(label is not None and label.ready >= n for label, n in counts)
+    return better * world.policy.warm_grace_s
+
+
+def _dedicated(world: World, request: Request) -> tuple[NodeId, ...] | None:
+    """Return the nodes that were made for this request alone, in order, once all are ready."""
+    ready: dict[str, list[NodeId]] = {}
+    for node_id in sorted(world.herd.allocated.get(request.id, ())):
+        view = world.herd.views[node_id]
+        if view.node is None or view.launch is None or view.busy or view.dying:
+            continue
+        if view.node.state == "ready" and not view.locked and not view.stale:
+            ready.setdefault(view.launch.label, []).append(node_id)
+    chosen = []
+    for label in request.labels:
+        if not ready.get(label):
+            return None
+        chosen.append(ready[label].pop(0))
+    return tuple(chosen)

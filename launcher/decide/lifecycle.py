@@ -1,0 +1,246 @@
+"""The life of each node, step by step: what its records and the last listing call for next.
+
+Every judgement looks at one node alone and returns at most one action; a hand carries it out and
+the node is looked at again. Times written in records are wall clock; everything else monotonic.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from launcher.actions import (
+    Action,
+    Address,
+    Adopt,
+    Advance,
+    Autopsy,
+    Bury,
+    Condemn,
+    Create,
+    Delete,
+    Free,
+    Knock,
+    MakeReady,
+    Plan,
+    Prove,
+)
+from launcher.views import NodeView
+from launcher.world import Agenda, Now, World
+from remuda.cloud.api import ServerStatus
+from remuda.metrics.results import Result
+from remuda.model.launch import Launch, Step, StepEvent
+from remuda.model.node import Node, NodeState, hold_ends_s
+
+#: A server that was listed and then is missing so often in a row has vanished.
+MISSED_LISTINGS_MAX: Final = 2
+
+
+def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
+    """Add the next action of every node on the agenda, and the alarms of the others."""
+    ids = list(world.herd.views) if agenda.everything else list(agenda.nodes)
+    for node_id in ids:
+        view = world.herd.views.get(node_id)
+        if view is None or view.launch is None or view.busy or view.stale:
+            continue
+        if not _ours_to_do(world, view, view.launch):
+            continue
+        if now.mono_s < view.retry_s:
+            plan.look_again("node", node_id, view.retry_s)
+            continue
+        action = _judge(world, view, view.launch, now, plan)
+        if action is not None:
+            plan.do(action)
+
+
+def _ours_to_do(world: World, view: NodeView, launch: Launch) -> bool:
+    if launch.owner == world.neighbours.me:
+        return True
+    return not world.neighbours.alive(launch.owner) and world.neighbours.duty(view.id)
+
+
+def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
+    if launch.owner != world.neighbours.me:
+        return Adopt(node=view.id)
+    if view.dying or launch.step is Step.CONDEMNED:
+        return _dying(world, view, launch, now, plan)
+    if view.node is None:
+        # The users' record is gone or unreadable: nobody can use the machine any more.
+        return Condemn(node=view.id, cause="its node record is gone")
+    if view.refused is not None and (view.coming or view.node.free) and not view.locked:
+        return Condemn(node=view.id, cause=view.refused.cause, result=view.refused.result)
+    return _STEPS[launch.step](world, view, view.node, now, plan)
+
+
+def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    launch = view.launch
+    assert launch is not None  # noqa: S101 - judged only with a launch record
+    if view.server_id is not None:
+        return Advance(node=view.id, launch=launch.after(StepEvent.CREATED, server=view.server_id))
+    if overdue := _overdue(world, node, launch, now):
+        return overdue
+    if not view.create_sent and world.created_here(view.id):
+        return Create(node=view.id)
+    # Whether a create call of ours, or of the replica that died, reached the cloud: only a
+    # listing begun later than the last moment at which it could have can tell.
+    if now.wall_s > launch.asked_by_s and world.cloud.listing > view.asked_in:
+        return Condemn(node=view.id, cause="the create call was lost", result=Result.UNKNOWN)
+    plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
+    return None
+
+
+def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    launch = view.launch
+    assert launch is not None  # noqa: S101
+    server = view.server
+    if server is not None and server.status is ServerStatus.ERROR:
+        return Condemn(
+            node=view.id, cause=f"the cloud says: {server.fault or 'ERROR'}", result=Result.STATUS
+        )
+    if server is not None and server.status is ServerStatus.ACTIVE and address(view):
+        return Advance(node=view.id, launch=launch.after(StepEvent.ACTIVE))
+    if view.missed >= MISSED_LISTINGS_MAX:
+        return Condemn(node=view.id, cause="the cloud lost the server", result=Result.STATUS)
+    limit_s = launch.planned_s + world.policy.config.boot_timeout
+    if now.wall_s >= limit_s:
+        return Condemn(
+            node=view.id,
+            cause=f"not active after {world.policy.config.boot_timeout:g} s",
+            result=Result.CREATE_TIMEOUT,
+        )
+    plan.look_again("node", view.id, now.mono_s + limit_s - now.wall_s)
+    return _overdue(world, node, launch, now)
+
+
+def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    launch = view.launch
+    assert launch is not None  # noqa: S101
+    if overdue := _overdue(world, node, launch, now):
+        return overdue
+    if view.proven:
+        return MakeReady(node=view.id)
+    wants_ip = (
+        world.policy.pools[launch.pool].config.floating_ips
+        if (launch.pool in world.policy.pools)
+        else False
+    )
+    if wants_ip and view.floating_ip is None and view.server_id is not None:
+        return Address(node=view.id, server=view.server_id)
+    if address(view) is None or view.key not in world.policy.making:
+        # Adopted from a replica that died: the next listing brings the address.
+        limit_s = launch.planned_s + world.policy.config.launch_timeout
+        plan.look_again("node", view.id, now.mono_s + max(0.0, limit_s - now.wall_s))
+        return None
+    return Prove(node=view.id)
+
+
+def _overdue(world: World, node: Node, launch: Launch, now: Now) -> Condemn | None:
+    if node.state is NodeState.DELETING:
+        return Condemn(node=node.id, cause="deleted by an operator")
+    limit_s = world.policy.config.launch_timeout
+    if now.wall_s >= launch.planned_s + limit_s:
+        return Condemn(
+            node=node.id,
+            cause=f"{launch.step} for too long: not ready after {limit_s:g} s",
+            result=Result.SSH if launch.step is Step.PROVING else Result.CREATE_TIMEOUT,
+        )
+    if node.allocated_to and launch.for_request and not world.request_exists(launch.for_request):
+        return Condemn(node=node.id, cause="its request is gone")
+    return None
+
+
+def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    if node.state is NodeState.READY:
+        return _ready(world, view, node, now, plan)
+    if node.state is NodeState.HOLD:
+        return _held(world, view, node, now, plan)
+    if view.locked:
+        # Whoever holds the lock uses it: nobody's machine dies.
+        return None
+    if node.state is NodeState.IN_USE:
+        return Condemn(node=view.id, cause="its user went away")
+    # used, deleting, and what other programs may write: nobody wants it any more.
+    return Condemn(node=view.id, cause=f"{node.state}")
+
+
+def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    if view.locked:
+        return None
+    if node.allocated_to is not None:
+        if world.request_exists(node.allocated_to):
+            return None
+        return Free(node=view.id, cause=f"{node.allocated_to} is gone")
+    return _waiting_ready(world, view, node, now, plan)
+
+
+def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    """Judge a ready node that is promised to nobody: its age and its health."""
+    label = world.policy.labels.get(view.key[1])
+    if view.key not in world.policy.making or label is None:
+        return Condemn(node=view.id, cause="its label is no longer configured here")
+    if label.max_ready_age is not None:
+        ends_s = node.state_time_s + label.max_ready_age
+        if now.wall_s >= ends_s:
+            return Condemn(node=view.id, cause=f"ready for {now.wall_s - node.state_time_s:.0f} s")
+        plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
+    if view.missed >= MISSED_LISTINGS_MAX:
+        return Knock(node=view.id)
+    if label.recheck is not None:
+        due_s = view.checked_s + label.recheck
+        if now.mono_s >= due_s:
+            return Knock(node=view.id)
+        plan.look_again("node", view.id, due_s)
+    return None
+
+
+def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    ends = [end_s for end_s in (hold_ends_s(node),) if end_s is not None]
+    if world.policy.max_hold_age_s is not None:
+        ends.append(node.state_time_s + world.policy.max_hold_age_s)
+    if not ends:
+        return None
+    if now.wall_s >= min(ends):
+        return None if view.locked else Condemn(node=view.id, cause="its hold is over")
+    plan.look_again("node", view.id, now.mono_s + min(ends) - now.wall_s)
+    return None
+
+
+def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
+    if view.failure is not None:
+        return Autopsy(node=view.id, result=view.failure.result, cause=view.failure.cause)
+    if view.server_id is None:
+        return _dying_unseen(world, view, launch, now, plan)
+    if view.delete_sent and view.server is None and world.cloud.listing > view.asked_in:
+        return Bury(node=view.id)
+    if view.delete_sent and now.mono_s < view.step_since_s:
+        plan.look_again("node", view.id, view.step_since_s)
+        return None
+    return Delete(node=view.id, server=view.server_id)
+
+
+def _dying_unseen(
+    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
+) -> Action | None:
+    """No server is known: bury at once if the cloud was never asked, else once that is sure."""
+    never_asked = world.created_here(view.id) and not view.create_sent
+    settled = now.wall_s > launch.asked_by_s and world.cloud.listing > view.asked_in
+    if never_asked or settled:
+        return Bury(node=view.id)
+    plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
+    return None
+
+
+def address(view: NodeView) -> str | None:
+    """Return the address to connect to: a floating IP of ours, else what the cloud shows."""
+    if view.floating_ip is not None:
+        return view.floating_ip
+    server = view.server
+    if server is None:
+        return None
+    return server.public_ipv4 or server.private_ipv4 or server.public_ipv6
+
+
+_STEPS: Final[dict[Step, Callable[[World, NodeView, Node, Now, Plan], Action | None]]] = {
+    Step.PLANNED: _planned,
+    Step.BOOTING: _booting,
+    Step.PROVING: _proving,
+    Step.DONE: _done,
+}

@@ -1,0 +1,117 @@
+"""How we stand: the status that our provider tells the others, computed from the world."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from launcher.decide.budget import Budget
+from launcher.herd import Usage
+from launcher.world import Now, World
+from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
+
+#: More room than this makes no difference to anybody's choice.
+ROOM_MAX = 50
+
+
+def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
+    """Return our standing with one label, over all our pools."""
+    ready = coming = room = failures = 0
+    broken: str | None = None
+    boots: list[float] = []
+    for pool in world.policy.pools.values():
+        if label not in pool.labels:
+            continue
+        key = (pool.name, label)
+        needed = world.queue.needed[key]
+        supply = len(world.herd.free.get(key, ())) + world.herd.coming[key]
+        ready += max(0, len(world.herd.free.get(key, ())) - needed)
+        coming += max(0, min(world.herd.coming[key], supply - needed))
+        room += _room(world, budget, key)
+        breaker = world.cloud.breaker(key)
+        failures = max(failures, breaker.failures)
+        if key in world.cloud.broken:
+            broken = world.cloud.broken[key]
+        elif breaker.failures >= world.policy.breaker_failures:
+            broken = f"{breaker.failures} launches in a row failed: {breaker.why}"
+        if key in world.cloud.boot_s:
+            boots.append(world.cloud.boot_s[key])
+    return LabelStatus(
+        ready=ready,
+        coming=coming,
+        room=room,
+        boot_s=round(min(boots), 1) if boots else None,
+        broken=broken,
+        failures=failures,
+    )
+
+
+def _room(world: World, budget: Budget, key: tuple[str, str]) -> int:
+    if budget.shortage(key) is not None:
+        return 0
+    recipe = world.cloud.recipes[key]
+    trial = Budget.of(world, budget.now)
+    for n in range(ROOM_MAX):
+        if trial.shortage(key) is not None:
+            return n
+        trial.take(key, recipe)
+    return ROOM_MAX
+
+
+@dataclass(slots=True)
+class Standing:
+    """Our status as far as a plan asks for it: each label is looked at once at the most."""
+
+    world: World
+    now: Now
+    _labels: dict[str, LabelStatus] = field(default_factory=dict)
+
+    def of(self, labels: Iterable[str]) -> ProviderStatus:
+        """Return our status with the entries of *labels*."""
+        for label in labels:
+            if label not in self._labels:
+                budget = Budget.of(self.world, self.now)
+                self._labels[label] = label_status(self.world, budget, label)
+        return ProviderStatus(
+            provider=self.world.policy.provider,
+            priority=self.world.policy.config.priority,
+            trouble=self.world.cloud.trouble,
+            labels=self._labels,
+        )
+
+
+def our_status(world: World, now: Now) -> ProviderStatus:
+    """Return our whole status."""
+    budget = Budget.of(world, now)
+    labels = sorted({label for pool in world.policy.pools.values() for label in pool.labels})
+    return ProviderStatus(
+        provider=world.policy.provider,
+        priority=world.policy.config.priority,
+        trouble=world.cloud.trouble,
+        labels={label: label_status(world, budget, label) for label in labels},
+        pools={name: _pool_status(world, name) for name in sorted(world.policy.pools)},
+        quota=_quota(world),
+        config_error=world.config_error,
+    )
+
+
+def _pool_status(world: World, pool: str) -> PoolStatus:
+    used = world.herd.usage.get(pool, Usage())
+    limits = world.policy.pools[pool].limits
+    return PoolStatus(
+        instances=used.instances,
+        instances_max=limits.instances,
+        cores=used.cores,
+        cores_max=limits.cores,
+        ram_mib=used.ram_mib,
+        ram_mib_max=limits.ram_mib,
+    )
+
+
+def _quota(world: World) -> dict[str, tuple[int, int | None]]:
+    quota = world.cloud.quota
+    if quota is None:
+        return {}
+    return {
+        "instances": (quota.instances_used, quota.instances_max),
+        "cores": (quota.cores_used, quota.cores_max),
+        "ram_mib": (quota.ram_mib_used, quota.ram_mib_max),
+    }

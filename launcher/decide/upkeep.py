@@ -1,0 +1,105 @@
+"""What has to be done for all nodes together: listing, survey, claims, status, verdicts."""
+
+from launcher.actions import (
+    AdoptClaim,
+    DropClaim,
+    ListServers,
+    Plan,
+    Publish,
+    Rescue,
+    Rule,
+    Survey,
+)
+from launcher.decide.standing import our_status
+from launcher.world import Agenda, Now, World
+from remuda.model.status import Verdict, encode_status
+
+#: The status is published at most this often.
+PUBLISH_PERIOD_S = 1.0
+
+
+def poll_cloud(world: World, now: Now, plan: Plan) -> None:
+    """Add the listing and the survey when they are due, and their alarms."""
+    cloud = world.cloud
+    if not cloud.list_busy:
+        due_s = _list_due_s(world)
+        if now.mono_s >= due_s:
+            plan.do(ListServers(number=cloud.listing + 1))
+        else:
+            plan.look_again("cloud", "list", due_s)
+    if not cloud.survey_busy:
+        if now.mono_s >= cloud.survey_due_s:
+            plan.do(Survey())
+        else:
+            plan.look_again("cloud", "survey", cloud.survey_due_s)
+
+
+def _list_due_s(world: World) -> float:
+    """Return when the next listing is due: soon while our own nodes wait for the cloud."""
+    cloud, config = world.cloud, world.policy.config
+    if cloud.list_failures:
+        return cloud.list_due_s
+    if world.expecting():
+        return cloud.listed_s + config.list_period
+    return cloud.listed_s + config.idle_list_period
+
+
+def claims(world: World, agenda: Agenda, plan: Plan) -> None:
+    """Drop claims whose request is gone or settled; take over those of dead replicas."""
+    queue = world.queue
+    ids = list(queue.claims) if agenda.everything else agenda.requests & queue.claims.keys()
+    for request_id in ids:
+        claim = queue.claims[request_id]
+        view = queue.views.get(request_id)
+        if claim.busy or (view is not None and (view.stale or view.busy)):
+            continue
+        if not world.neighbours.duty(request_id):
+            continue
+        if view is None or not view.waiting or view.request.state == "requested":
+            plan.do(DropClaim(request=request_id))
+        elif not world.neighbours.alive(claim.owner):
+            plan.do(AdoptClaim(request=request_id))
+
+
+def rescue(world: World, plan: Plan) -> None:
+    """Give back what providers without a living launcher had claimed."""
+    for provider in sorted(world.rescues):
+        if not world.neighbours.provider_alive(provider):
+            plan.do(Rescue(provider=provider))
+
+
+def publish(world: World, now: Now, plan: Plan) -> None:
+    """Tell the others how we stand, when it changed, at most once a second."""
+    if world.publishing or not world.neighbours.duty("status"):
+        return
+    if now.mono_s < world.publish_due_s:
+        plan.look_again("cloud", "publish", world.publish_due_s)
+        return
+    status = encode_status(our_status(world, now))
+    if status != world.published:
+        plan.do(Publish(status=status))
+
+
+def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
+    """Write verdicts on requests that wait for more than a moment, when the words change."""
+    for request_id, verdict in plan.verdicts.items():
+        view = world.queue.views.get(request_id)
+        if view is None or not world.neighbours.duty(request_id):
+            continue
+        due_s = view.seen_s + world.policy.verdict_after_s
+        if now.mono_s < due_s:
+            plan.look_again("request", request_id, due_s)
+        elif world.ruled.get(request_id) != gist(verdict):
+            plan.do(Rule(request=request_id, verdict=verdict))
+    ended = world.ruled.keys() if agenda.everything else agenda.requests & world.ruled.keys()
+    for request_id in list(ended):
+        view = world.queue.views.get(request_id)
+        if view is None or not (view.waiting or view.request.state == "failed"):
+            plan.do(Rule(request=request_id, verdict=None))
+
+
+def gist(verdict: Verdict) -> str:
+    """Return what must change for a verdict to be written again: not the seconds to go."""
+    numbers = {k: v for k, v in verdict.numbers.items() if k not in ("retry_in_s", "position")}
+    reason = "serving" if verdict.ruling == "serving" else verdict.reason.partition("; next")[0]
+    return f"{verdict.ruling}|{reason}|{sorted(numbers.items())}"

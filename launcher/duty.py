@@ -1,0 +1,24 @@
+"""Who is on duty: which living replica of a provider takes what nobody has taken.
+
+Replicas have no leader. Each computes the same answer from the list of the living; should two
+lists differ for a moment, compare-and-set lets only one of the two act.
+"""
+
+import hashlib
+from collections.abc import Collection
+
+from remuda.model.ids import ReplicaId
+
+
+def weight(thing: str, who: str) -> int:
+    """Return the rendezvous weight of *who* for *thing*; the highest weight wins.
+
+    Rendezvous hashing: when a replica leaves, only the things it had move.
+    """
+    digest = hashlib.blake2b(f"{thing}\0{who}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
+
+
+def on_duty(thing: str, living: Collection[ReplicaId]) -> ReplicaId | None:
+    """Return the living replica that takes *thing*, or None if none lives."""
+    return max(living, key=lambda replica: (weight(thing, replica), replica), default=None)

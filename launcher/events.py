@@ -1,0 +1,147 @@
+"""What hands return: every action ends in exactly one event, whatever happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from launcher.actions import Action
+from launcher.cloudview import Recipe
+from launcher.policy import Key
+from remuda.cloud.api import CloudError, Quota, Server
+from remuda.model.ids import NodeId, ServerId
+from remuda.ssh.api import Proof
+from remuda.store.api import Done, StoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A transaction ended; *nodes* are those it created, *begun_s* is monotonic."""
+
+    action: Action
+    result: tuple[Done, ...] | StoreError
+    nodes: tuple[NodeId, ...] = ()
+    begun_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdsDrawn:
+    """The counter of node ids was moved, or not."""
+
+    result: tuple[Done, ...] | StoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The cloud answered a create call."""
+
+    node: NodeId
+    result: ServerId | CloudError
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The cloud answered a listing that was begun at *begun_s* (monotonic)."""
+
+    number: int
+    result: tuple[Server, ...] | CloudError
+    begun_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """The cloud answered a delete call."""
+
+    node: NodeId
+    error: CloudError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeakDeleted:
+    """The cloud answered the deletion of a leaked server."""
+
+    server: ServerId
+    error: CloudError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """What can be made, and how much room the account has; *error*: the cloud did not tell."""
+
+    recipes: Mapping[Key, Recipe] = field(default_factory=dict)
+    broken: Mapping[Key, str] = field(default_factory=dict)
+    quota: Quota | None = None
+    zones: tuple[str, ...] = ()
+    ours: tuple[int, int, int] = (0, 0, 0)
+    error: CloudError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    """A floating IP was given, or not."""
+
+    node: NodeId
+    result: str | CloudError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proved:
+    """One attempt to prove a machine ended."""
+
+    node: NodeId
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knocked:
+    """A waiting node was looked at; *why* says what is wrong, None: all is well."""
+
+    node: NodeId
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutopsyDone:
+    """The evidence of a failed launch is kept, as far as it could be had."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """Our ephemeral znodes are there, or *error* says why not."""
+
+    error: StoreError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescued:
+    """The claims of a dead provider were given back, or *error* says why not."""
+
+    provider: str
+    error: StoreError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandCrashed:
+    """A bug of ours in a hand; the action is forgotten and tried again later."""
+
+    action: Action
+    why: str
+
+
+Event = (
+    Written
+    | IdsDrawn
+    | Created
+    | Listed
+    | Deleted
+    | LeakDeleted
+    | Surveyed
+    | Addressed
+    | Proved
+    | Knocked
+    | AutopsyDone
+    | Rescued
+    | Registered
+    | HandCrashed
+)

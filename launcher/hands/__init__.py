@@ -1,0 +1,1 @@
+"""Hands carry out actions: they do the I/O, decide nothing, and return one event each."""

@@ -1,0 +1,177 @@
+"""The cloud hands: one cloud call each, errors returned as events."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from launcher.actions import Autopsy
+from launcher.cloudview import Recipe
+from launcher.events import (
+    Addressed,
+    AutopsyDone,
+    Created,
+    Deleted,
+    LeakDeleted,
+    Listed,
+    Surveyed,
+)
+from launcher.orders import Orders, flavor_wanted, image_wanted
+from launcher.policy import Key, Policy
+from launcher.views import NodeView
+from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError
+from remuda.model.ids import NodeId, ServerId
+from remuda.model.launch import Launch
+from remuda.model.status import FailureReport, encode_failure
+from remuda.runtime.clock import Clock
+from remuda.ssh.errors import KeyFileError
+from remuda.ssh.hostkeys import HostKey
+from remuda.ssh.userdata import UserDataError
+from remuda.store import paths
+from remuda.store.api import Create, Delete, MissingError, Store, StoreError
+
+#: Evidence of so many failed launches is kept per provider.
+FAILURES_MAX = 100
+CONSOLE_BYTES_MAX = 32 * 1024
+
+
+@dataclass(slots=True)
+class CloudHands:
+    """What is done with the cloud; every method returns the event of one action."""
+
+    cloud: Cloud
+    store: Store
+    clock: Clock
+
+    def create(
+        self, launch: Launch, orders: Orders, recipe: Recipe, host_key: HostKey | None
+    ) -> Created:
+        """Ask for the server of a planned node."""
+        begun_s = self.clock.monotonic_s()
+        result: ServerId | CloudError
+        try:
+            if self.clock.now_s() > launch.asked_by_s - orders.policy.config.api_timeout:
+                # This process slept: somebody else may have drawn conclusions already.
+                raise BadOrderError("the intent is too old to be asked for")
+            result = self.cloud.create_server(orders.server(launch, recipe, host_key))
+        except CloudError as exc:
+            result = exc
+        except (UserDataError, KeyFileError) as exc:
+            result = BadOrderError(str(exc))
+        return Created(node=launch.id, result=result, seconds=self.clock.monotonic_s() - begun_s)
+
+    def list_servers(self, number: int) -> Listed:
+        """List all servers once for all nodes."""
+        begun_s = self.clock.monotonic_s()
+        try:
+            return Listed(number=number, result=self.cloud.list_servers(), begun_s=begun_s)
+        except CloudError as exc:
+            return Listed(number=number, result=exc, begun_s=begun_s)
+
+    def delete(self, node: NodeId, server: ServerId, *, floating_ips: bool) -> Deleted:
+        """Ask for the deletion of a dying node's server."""
+        try:
+            if floating_ips:
+                self.cloud.remove_floating_ips(server)
+            self.cloud.delete_server(server)
+        except GoneError:
+            return Deleted(node=node, error=None)
+        except CloudError as exc:
+            return Deleted(node=node, error=exc)
+        return Deleted(node=node, error=None)
+
+    def delete_leak(self, server: ServerId) -> LeakDeleted:
+        """Ask for the deletion of a server without a record."""
+        try:
+            self.cloud.delete_server(server)
+        except CloudError as exc:
+            return LeakDeleted(server=server, error=exc)
+        return LeakDeleted(server=server, error=None)
+
+    def address(self, node: NodeId, server: ServerId) -> Addressed:
+        """Give the server a floating IP."""
+        try:
+            return Addressed(node=node, result=self.cloud.add_floating_ip(server))
+        except CloudError as exc:
+            return Addressed(node=node, result=exc)
+
+    def survey(self, policy: Policy, ours: tuple[int, int, int]) -> Surveyed:
+        """Look up what can be made, and the quota."""
+        recipes: dict[Key, Recipe] = {}
+        broken: dict[Key, str] = {}
+        try:
+            for key, making in policy.making.items():
+                try:
+                    volume = making.boot_from_volume
+                    recipes[key] = Recipe(
+                        image=self.cloud.find_image(image_wanted(making.image)),
+                        flavor=self.cloud.find_flavor(flavor_wanted(making.flavor)),
+                        volume_gib=0 if volume is None else -(-volume.size // 1024),
+                    )
+                except BadOrderError as exc:
+                    broken[key] = str(exc)
+            quota = self.cloud.quota()
+        except CloudError as exc:
+            return Surveyed(error=exc)
+        return Surveyed(recipes=recipes, broken=broken, quota=quota, ours=ours)
+
+    def autopsy(
+        self, action: Autopsy, view: NodeView, provider: str, *, console: bool
+    ) -> AutopsyDone:
+        """Keep the evidence of a failed launch; what cannot be had is left out."""
+        text = self._console(view.server_id) if console else ""
+        launch, proof = view.launch, view.proof
+        steps: tuple[Mapping[str, object], ...] = ()
+        if proof is not None:
+            steps = tuple(
+                {
+                    "step": str(one.step),
+                    "name": one.name,
+                    "seconds": round(one.seconds, 3),
+                    "ok": one.ok,
+                    "why": one.why,
+                    "output": one.output,
+                }
+                for one in proof.steps
+            )
+        report = FailureReport(
+            node=view.id,
+            label="" if launch is None else launch.label,
+            pool="" if launch is None else launch.pool,
+            result=action.result,
+            why=action.cause,
+            at_s=self.clock.now_s(),
+            server=view.server_id,
+            fault=None if view.server is None else view.server.fault,
+            console=text,
+            transcript=steps,
+        )
+        self._keep(provider, view.id, encode_failure(report))
+        return AutopsyDone(node=view.id)
+
+    def _console(self, server: ServerId | None) -> str:
+        if server is None:
+            return ""
+        try:
+            return self.cloud.console_log(server)[-CONSOLE_BYTES_MAX:]
+        except CloudError as exc:
+            return f"(no console log: {exc})"
+
+    def _keep(self, provider: str, node: NodeId, record: bytes) -> None:
+        """Write the record and drop the oldest ones over the limit; evidence is best effort."""
+        try:
+            self.store.commit([Create(path=paths.failure(provider, node), data=record)])
+            names = self.store.children(paths.failures(provider))
+            for name in names[: max(0, len(names) - FAILURES_MAX)]:
+                _try(
+                    lambda name=name: self.store.commit(  # type: ignore[misc]
+                        [Delete(path=paths.failure(provider, NodeId(name)))]
+                    )
+                )
+        except StoreError:
+            return
+
+
+def _try(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except MissingError:
+        return

@@ -1,0 +1,50 @@
+"""The crew: bounded pools of threads that run one action each and report to the inbox."""
+
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from launcher.actions import Action
+from launcher.events import Event, HandCrashed
+from remuda.runtime.inbox import Inbox
+
+#: Threads for cloud calls: the provider's rate limit, not this, bounds the load on the cloud.
+CLOUD_THREADS = 8
+#: Threads for SSH; one proof occupies one for its whole length.
+SSH_THREADS = 24
+
+
+@dataclass(slots=True)
+class Crew:
+    """Runs hands in threads."""
+
+    inbox: Inbox[Event]
+    cloud: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(CLOUD_THREADS, "cloud")
+    )
+    ssh: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(SSH_THREADS, "ssh"))
+    stopped: bool = False
+
+    def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
+        """Run *work* on a cloud thread."""
+        self.cloud.submit(self._run, action, work)
+
+    def on_ssh(self, action: Action, work: Callable[[], Event]) -> None:
+        """Run *work* on an SSH thread."""
+        self.ssh.submit(self._run, action, work)
+
+    def _run(self, action: Action, work: Callable[[], Event]) -> None:
+        if self.stopped:
+            return
+        try:
+            event = work()
+        except Exception:  # noqa: BLE001 - the boundary: a bug in a hand must not end the daemon
+            event = HandCrashed(action=action, why=traceback.format_exc(limit=20))
+        self.inbox.event(event)
+
+    def stop(self) -> None:
+        """Start nothing more and forget what has not begun; do not wait for what has."""
+        self.stopped = True
+        self.cloud.shutdown(wait=False, cancel_futures=True)
+        self.ssh.shutdown(wait=False, cancel_futures=True)

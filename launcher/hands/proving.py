@@ -1,0 +1,27 @@
+"""The SSH hands: prove a new machine, look after a waiting one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from launcher.events import Knocked, Proved
+from launcher.orders import Orders
+from remuda.model.ids import NodeId
+from remuda.model.launch import Launch
+from remuda.ssh.api import Prover
+
+
+@dataclass(slots=True)
+class ProvingHands:
+    """What is done over SSH; every method returns the event of one action."""
+
+    prover: Prover
+    stopped: Callable[[], bool]
+
+    def prove(self, launch: Launch, orders: Orders, address: str) -> Proved:
+        """Make one attempt to prove a machine."""
+        order = orders.proof(launch, address)
+        return Proved(node=launch.id, proof=self.prover.prove(order, stopped=self.stopped))
+
+    def knock(self, node: NodeId, address: str, port: int) -> Knocked:
+        """See whether a waiting ready node still answers."""
+        return Knocked(node=node, why=self.prover.knock(address, port))

@@ -1,0 +1,196 @@
+"""The writing hand: turns actions into transactions and sends them without waiting."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from launcher import transactions
+from launcher.actions import (
+    Action,
+    AdoptClaim,
+    Claim,
+    DropClaim,
+    Grow,
+    Intent,
+    Publish,
+    Rule,
+)
+from launcher.events import Event, IdsDrawn, Written
+from launcher.views import NodeView
+from launcher.world import Now, World
+from remuda.model.ids import NodeId, node_ids_of_block
+from remuda.model.launch import Launch, Step
+from remuda.model.status import Verdict, encode_verdict
+from remuda.runtime.inbox import Inbox
+from remuda.ssh.hostkeys import HostKey, make_host_key
+from remuda.store import paths
+from remuda.store.api import Create, Delete, Done, Op, Set, Store, StoreError
+
+#: Between the intent and its create call; a call that is not sent by then is never sent.
+ASK_WITHIN_S = 20.0
+#: More ids are drawn when fewer than this are left: enough for the largest plan.
+IDS_LOW = 250
+IDS_BLOCKS = 3
+
+
+@dataclass(slots=True)
+class Writer:
+    """Sends transactions; their outcome comes back as ``Written`` through the inbox.
+
+    Attributes:
+        mine: Ids of our nodes, shared with the mirror of the nodes (see ``launcher.fold``).
+        host_keys: Private halves of the host keys of machines that were not asked for yet. They
+            live here only, never in ZooKeeper.
+    """
+
+    store: Store
+    world: World
+    inbox: Inbox[Event]
+    mine: set[NodeId]
+    host_keys: dict[NodeId, HostKey] = field(default_factory=dict)
+    _ids: list[NodeId] = field(default_factory=list)
+    _drawing: bool = False
+
+    def send(
+        self, action: Action, ops: Sequence[Op], now: Now, nodes: Sequence[NodeId] = ()
+    ) -> None:
+        """Commit *ops*; the event names *action* and *nodes*."""
+
+        def done(result: tuple[Done, ...] | StoreError) -> None:
+            self.inbox.event(
+                Written(action=action, result=result, nodes=tuple(nodes), begun_s=now.mono_s)
+            )
+
+        self.store.commit_later(ops, done)
+
+    def has_ids(self, action: Action) -> bool:
+        """Whether there are ids for the nodes of *action*; if not, more are on their way."""
+        count = len(action.intents) if isinstance(action, Claim | Grow) else 0
+        self.refill()
+        return count <= len(self._ids)
+
+    def refill(self) -> None:
+        """Keep ids in stock: one write to the counter gives a block of a hundred."""
+        if self._drawing or len(self._ids) >= IDS_LOW:
+            return
+        self._drawing = True
+        draw = Set(path=paths.NODE_COUNTER, data=b"", version=-1)
+
+        def done(result: tuple[Done, ...] | StoreError) -> None:
+            self.inbox.event(IdsDrawn(result=result))
+
+        self.store.commit_later([draw] * IDS_BLOCKS, done)
+
+    def drawn(self, result: tuple[Done, ...] | StoreError) -> None:
+        """Take in the blocks that were drawn."""
+        self._drawing = False
+        if isinstance(result, StoreError):
+            return
+        for one in result:
+            self._ids.extend(reversed(node_ids_of_block(one.version)))
+
+    def claim(self, action: Claim, now: Now) -> None:
+        """Take a request and write its intents."""
+        view = self.world.queue.views[action.request]
+        new = self._new_nodes(action.intents, now)
+        ops = transactions.claim(
+            self.world,
+            view,
+            action.pool,
+            new,
+            contender=self._contender(action),
+            ledger_version=self._ledger(),
+            now_s=now.wall_s,
+        )
+        self.send(action, ops, now, [one.launch.id for one in new])
+
+    def grow(self, action: Grow, now: Now) -> None:
+        """Write intents."""
+        new = self._new_nodes(action.intents, now)
+        ops = transactions.grow(self.world, new, ledger_version=self._ledger())
+        self.send(action, ops, now, [one.launch.id for one in new])
+
+    def _ledger(self) -> int:
+        # Transactions are carried out in the order they are sent, so each of a burst may name
+        # the version that the one before it will leave.
+        version = self.world.ledger_version + self.world.growing
+        self.world.growing += 1
+        return version
+
+    def _new_nodes(self, intents: Sequence[Intent], now: Now) -> list[transactions.NewNode]:
+        return [self._new_node(intent, now) for intent in intents]
+
+    def _new_node(self, intent: Intent, now: Now) -> transactions.NewNode:
+        node_id = self._ids.pop()
+        making = self.world.policy.making[intent.pool, intent.label]
+        public = None
+        if making.host_keys == "inject":
+            key = self.host_keys[node_id] = make_host_key()
+            public = key.public
+        launch = Launch(
+            id=node_id,
+            pool=intent.pool,
+            label=intent.label,
+            step=Step.PLANNED,
+            owner=self.world.neighbours.me,
+            planned_s=now.wall_s,
+            asked_by_s=now.wall_s + ASK_WITHIN_S + self.world.policy.config.api_timeout,
+            cores=intent.cores,
+            ram_mib=intent.ram_mib,
+            volume_gib=intent.volume_gib,
+            az=intent.az,
+            for_request=intent.for_request,
+            host_key=public,
+        )
+        self.mine.add(node_id)
+        self.world.fresh.add(node_id)
+        return transactions.new_node(self.world, launch, now_s=now.wall_s)
+
+    def _contender(self, action: Claim | AdoptClaim) -> str:
+        directory = paths.request_lock(action.request)
+        return transactions.first_contender(directory)
+
+    def adopt_claim(self, action: AdoptClaim, now: Now) -> None:
+        """Take over a claim."""
+        view = self.world.queue.views[action.request]
+        ops = transactions.adopt_claim(self.world, view, contender=self._contender(action))
+        self.send(action, ops, now)
+
+    def drop_claim(self, action: DropClaim, now: Now) -> None:
+        """Forget a claim; its lock, if it is still there, goes with it.
+
+        The two are not one transaction: whether the lock still exists depends on a session that
+        may be gone, and a claim without a lock must be droppable all the same.
+        """
+        held = self.world.queue.claims[action.request]
+        provider = self.world.policy.provider
+        for path in (held.contender, paths.request_lock(action.request)):
+            self.store.commit_later([Delete(path=path)], _ignore)
+        record = Delete(path=paths.claim(provider, action.request), version=held.version)
+        self.send(action, [record], now)
+
+    def publish(self, action: Publish, now: Now) -> None:
+        """Write our status."""
+        path = paths.status(self.world.policy.provider)
+        self.send(action, [Set(path=path, data=action.status, version=-1)], now)
+
+    def rule(self, action: Rule, now: Now) -> None:
+        """Write or remove a verdict; last writer wins, for only one replica is on duty."""
+        path = paths.verdict(self.world.policy.provider, action.request)
+        self.send(action, [_verdict_op(self.world, action.verdict, action, path)], now)
+
+    def adopt(self, view: NodeView) -> Sequence[Op]:
+        """Return the operations that make a launch ours."""
+        assert view.launch is not None  # noqa: S101 - only known launches are adopted
+        return transactions.advance(self.world, view, transactions.adopted(self.world, view.launch))
+
+
+def _verdict_op(world: World, verdict: Verdict | None, action: Rule, path: str) -> Op:
+    if verdict is None:
+        return Delete(path=path)
+    if action.request in world.ruled:
+        return Set(path=path, data=encode_verdict(verdict), version=-1)
+    return Create(path=path, data=encode_verdict(verdict))
+
+
+def _ignore(_result: tuple[Done, ...] | StoreError) -> None:
+    """Whether it was there to be deleted does not matter."""

@@ -1,0 +1,172 @@
+"""All nodes of the provider, indexed so that a change costs the same however many there are."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from launcher.policy import Key
+from launcher.views import NodeView
+from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.node import NodeState
+
+
+@dataclass(slots=True)
+class Usage:
+    """What nodes of a pool cost of its limits; sums, updated by difference."""
+
+    instances: int = 0
+    cores: int = 0
+    ram_mib: int = 0
+    volumes: int = 0
+    volume_gib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Booking:
+    """What one node adds to the indices; the same value is taken out again."""
+
+    key: Key = ("", "")
+    counted: bool = False
+    free: bool = False
+    coming: bool = False
+    making: bool = False
+    dedicated: RequestId | None = None
+    allocated: RequestId | None = None
+    cores: int = 0
+    ram_mib: int = 0
+    volume_gib: int = 0
+    server: ServerId | None = None
+    state: str = ""
+
+
+_NOTHING = _Booking()
+
+
+def _booking(view: NodeView) -> _Booking:
+    launch = view.launch
+    if launch is None:
+        return _NOTHING
+    node = view.node
+    allocated = node.allocated_to if node is not None else None
+    coming = view.coming
+    return _Booking(
+        key=(launch.pool, launch.label),
+        counted=True,
+        free=view.lendable,
+        coming=coming and allocated is None,
+        making=coming,
+        dedicated=launch.for_request if not view.dying else None,
+        allocated=allocated,
+        cores=launch.cores,
+        ram_mib=launch.ram_mib,
+        volume_gib=launch.volume_gib,
+        server=view.server_id,
+        state="deleting" if view.dying else (str(node.state) if node is not None else "init"),
+    )
+
+
+@dataclass(slots=True)
+class Herd:
+    """The nodes.
+
+    Attributes:
+        free: Lendable nodes by pool and label, longest free first.
+        coming: Number of nodes being made that are promised to nobody.
+        making: Number of all nodes being made.
+        dedicated: Living nodes made for one request alone, by request and label.
+        allocated: Nodes by the request they are promised to.
+        usage: Cost by pool: every node counts, from its intent to its grave.
+        states: Number of nodes by (pool, label, state), for metrics.
+    """
+
+    views: dict[NodeId, NodeView] = field(default_factory=dict)
+    free: dict[Key, dict[NodeId, None]] = field(default_factory=lambda: defaultdict(dict))
+    coming: Counter[Key] = field(default_factory=Counter)
+    allocated: dict[RequestId, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
+    usage: dict[str, Usage] = field(default_factory=lambda: defaultdict(Usage))
+    states: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    by_server: dict[ServerId, NodeId] = field(default_factory=dict)
+    making: int = 0
+    dedicated: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
+    _booked: dict[NodeId, _Booking] = field(default_factory=dict)
+
+    def view(self, node_id: NodeId) -> NodeView:
+        """Return the view of a node, made if it is new."""
+        view = self.views.get(node_id)
+        if view is None:
+            view = self.views[node_id] = NodeView(id=node_id)
+        return view
+
+    def reindex(self, view: NodeView) -> None:
+        """Bring the indices up to date with *view*; call after every change of it."""
+        old = self._booked.get(view.id, _NOTHING)
+        new = _booking(view) if view.id in self.views else _NOTHING
+        if old == new:
+            return
+        self._count(view.id, old, -1)
+        self._count(view.id, new, +1)
+        if new is _NOTHING:
+            self._booked.pop(view.id, None)
+        else:
+            self._booked[view.id] = new
+
+    def forget(self, node_id: NodeId) -> None:
+        """Drop a node whose launch record is gone."""
+        view = self.views.pop(node_id, None)
+        if view is not None:
+            self.reindex(view)
+
+    def _count(self, node_id: NodeId, booking: _Booking, sign: int) -> None:
+        if not booking.counted:
+            return
+        self._count_usage(booking, sign)
+        self.making += sign * booking.making
+        if booking.coming:
+            self.coming[booking.key] += sign
+        if booking.dedicated:
+            self.dedicated[booking.dedicated, booking.key[1]] += sign
+        self.states[(*booking.key, booking.state)] += sign
+        if sign > 0:
+            self._enlist(node_id, booking)
+        else:
+            self._strike(node_id, booking)
+
+    def _enlist(self, node_id: NodeId, booking: _Booking) -> None:
+        if booking.free:
+            self.free[booking.key][node_id] = None
+        if booking.allocated:
+            self.allocated[booking.allocated].add(node_id)
+        if booking.server:
+            self.by_server[booking.server] = node_id
+
+    def _strike(self, node_id: NodeId, booking: _Booking) -> None:
+        if booking.free:
+            self.free[booking.key].pop(node_id, None)
+        if booking.allocated:
+            self.allocated[booking.allocated].discard(node_id)
+            if not self.allocated[booking.allocated]:
+                del self.allocated[booking.allocated]
+        if booking.server and self.by_server.get(booking.server) == node_id:
+            del self.by_server[booking.server]
+
+    def _count_usage(self, booking: _Booking, sign: int) -> None:
+        usage = self.usage[booking.key[0]]
+        usage.instances += sign
+        usage.cores += sign * booking.cores
+        usage.ram_mib += sign * booking.ram_mib
+        usage.volumes += sign * (booking.volume_gib > 0)
+        usage.volume_gib += sign * booking.volume_gib
+
+    def total(self) -> Usage:
+        """Return the cost of all pools together."""
+        total = Usage()
+        for usage in self.usage.values():
+            total.instances += usage.instances
+            total.cores += usage.cores
+            total.ram_mib += usage.ram_mib
+            total.volumes += usage.volumes
+            total.volume_gib += usage.volume_gib
+        return total
+
+    def of_state(self, state: NodeState) -> int:
+        """Return how many nodes are in *state*, for metrics."""
+        return sum(n for (_, _, word), n in self.states.items() if word == state)

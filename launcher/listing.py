@@ -1,0 +1,66 @@
+"""Taking in a listing: which node has which server, what is missing, what has no record."""
+
+from collections.abc import Sequence
+
+from launcher.views import NodeView
+from launcher.world import World
+from remuda.cloud.api import Server
+from remuda.model import tags
+from remuda.model.ids import ServerId
+from remuda.model.launch import Step
+
+
+def take_listing(world: World, number: int, servers: Sequence[Server], owner: tags.Owner) -> None:
+    """Match the servers of one complete listing with the nodes.
+
+    A node is touched only if its server changed, so that an idle listing costs next to nothing.
+    """
+    cloud = world.cloud
+    ours: dict[ServerId, Server] = {}
+    strays: dict[ServerId, int] = {}
+    shown: set[str] = set()
+    for server in servers:
+        node_id = tags.owned_node(server.tags, owner)
+        if node_id is None:
+            continue
+        ours[server.id] = server
+        view = world.herd.views.get(node_id)
+        if view is None or not _accept(view, server, number):
+            strays[server.id] = cloud.strays.get(server.id, 0) + 1
+            continue
+        shown.add(node_id)
+        if view.server != server or view.missed:
+            view.server, view.missed = server, 0
+            world.touch_node(view)
+    _miss(world, number, shown)
+    for node_id in list(world.awaiting):
+        world.agenda.nodes.add(node_id)
+    cloud.listing = number
+    cloud.servers, cloud.strays = ours, strays
+    cloud.foreign = len(servers) - len(ours)
+    if strays:
+        world.agenda.supply = True
+
+
+def _accept(view: NodeView, server: Server, number: int) -> bool:
+    """Whether this is the node's server; a second one of the same node is a leak."""
+    if view.server_id is None:
+        view.server_id = server.id
+    if view.server_id != server.id:
+        return False
+    view.seen_in = number
+    return True
+
+
+def _miss(world: World, number: int, shown: set[str]) -> None:
+    """Note the nodes whose server was listed before and is not shown now."""
+    for view in world.herd.views.values():
+        if view.id in shown or view.server is None:
+            continue
+        if view.dying:
+            view.server = None
+            world.touch_node(view)
+        elif view.launch is not None and view.launch.step is not Step.PLANNED:
+            view.missed += 1
+            world.touch_node(view)
+    _ = number

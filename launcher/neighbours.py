@@ -1,0 +1,66 @@
+"""The others: replicas of ours, other providers, and every registered pool."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from launcher.duty import on_duty
+from remuda.model.component import PoolComponent, Replica
+from remuda.model.ids import ReplicaId
+from remuda.model.status import ProviderStatus
+
+
+@dataclass(slots=True)
+class Neighbours:
+    """Who else is there.
+
+    Attributes:
+        me: Our replica id.
+        provider: Our provider.
+        replicas: The living launchers, by provider.
+        pools: Registered pools of all launchers, by path of their znode.
+        statuses: What providers last told.
+    """
+
+    me: ReplicaId
+    provider: str
+    replicas: dict[str, dict[ReplicaId, Replica]] = field(default_factory=dict)
+    pools: dict[str, PoolComponent] = field(default_factory=dict)
+    statuses: dict[str, ProviderStatus] = field(default_factory=dict)
+
+    def ours(self) -> Mapping[ReplicaId, Replica]:
+        """Return the living replicas of our provider."""
+        return self.replicas.get(self.provider, {})
+
+    def alive(self, replica: str) -> bool:
+        """Whether a replica of our provider lives."""
+        return replica in self.ours()
+
+    def duty(self, thing: str) -> bool:
+        """Whether *thing* falls to us among the living replicas of our provider."""
+        return on_duty(thing, self.ours()) == self.me
+
+    def provider_alive(self, provider: str) -> bool:
+        """Whether any launcher of *provider* lives."""
+        return bool(self.replicas.get(provider))
+
+    def candidates(
+        self, labels: frozenset[str], declined_by: frozenset[str]
+    ) -> tuple[PoolComponent, ...]:
+        """Return the registered pools that have all *labels* and have not declined."""
+        return tuple(
+            pool
+            for pool in self.pools.values()
+            if pool.id not in declined_by and labels.issubset(pool.labels)
+        )
+
+    def status(self, provider: str) -> ProviderStatus | None:
+        """Return what a living provider last told, or None."""
+        return self.statuses.get(provider) if self.provider_alive(provider) else None
+
+    def registered(self) -> frozenset[str]:
+        """Return the ids of all registered pools, ours and others'."""
+        return frozenset(pool.id for pool in self.pools.values())
+
+    def known_labels(self) -> frozenset[str]:
+        """Return every label that some registered pool makes."""
+        return frozenset(label for pool in self.pools.values() for label in pool.labels)

@@ -1,0 +1,140 @@
+"""From a launch and its configuration to what the cloud and the prover are told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from launcher.cloudview import Recipe
+from launcher.policy import Policy
+from remuda.cloud.api import FlavorWanted, ImageWanted, ServerOrder
+from remuda.config.model import FlavorFrom, ImageFrom
+from remuda.model import tags
+from remuda.model.ids import PoolName
+from remuda.model.launch import Launch
+from remuda.ssh.api import Login, ProofOrder, Script
+from remuda.ssh.checks import make_checks, make_script
+from remuda.ssh.hostkeys import HostKey
+from remuda.ssh.keyfile import public_line
+from remuda.ssh.userdata import merge_user_data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """Builds orders of one provider.
+
+    Attributes:
+        owner: Whose servers these are, for their tags.
+    """
+
+    policy: Policy
+    owner: tags.Owner
+
+    def server(self, launch: Launch, recipe: Recipe, host_key: HostKey | None) -> ServerOrder:
+        """Return the create call of a planned node.
+
+        Raises:
+            UserDataError: If the operator's user data and ours cannot be joined.
+            KeyFileError: If our key file is not one.
+        """
+        pool = self.policy.pools[launch.pool].config
+        making = self.policy.making[launch.pool, launch.label]
+        ours = tags.ServerTags(
+            owner=self.owner, node=launch.id, pool=PoolName(launch.pool), label=launch.label
+        )
+        return ServerOrder(
+            name=tags.server_name(launch.id),
+            image=recipe.image,
+            flavor=recipe.flavor,
+            tags=tags.make(ours, image=recipe.image.name, extra=self._properties(launch)),
+            networks=pool.networks if making.networks is None else making.networks,
+            security_groups=(
+                pool.security_groups if making.security_groups is None else making.security_groups
+            ),
+            az=launch.az,
+            key_name=making.key_name or pool.key_name,
+            config_drive=making.config_drive,
+            user_data=merge_user_data(
+                making.user_data,
+                host_key=host_key,
+                authorized_key=self._our_key(),
+                username=making.username,
+            )
+            or None,
+            volume_gib=recipe.volume_gib or None,
+            timeout_s=self.policy.config.api_timeout,
+        )
+
+    def _our_key(self) -> str | None:
+        config = self.policy.config
+        if config.ssh_key_file is None or not config.inject_key:
+            return None
+        return public_line(config.ssh_key_file)
+
+    def _properties(self, launch: Launch) -> Mapping[str, str]:
+        making = self.policy.making[launch.pool, launch.label]
+        facts = {
+            "label": launch.label,
+            "provider": self.policy.provider,
+            "pool": launch.pool,
+            "request": launch.for_request or "",
+            "requestor": "",
+        }
+        dynamic = making.dynamic_instance_properties.items()
+        return {
+            **making.instance_properties,
+            **{key: template.format(**facts) for key, template in dynamic},
+        }
+
+    def proof(self, launch: Launch, address: str) -> ProofOrder:
+        """Return what is to be proven of a machine at *address*."""
+        making = self.policy.making[launch.pool, launch.label]
+        label = self.policy.labels[launch.label]
+        setup = making.setup or label.setup
+        known = self._environment(launch)
+        return ProofOrder(
+            login=Login(
+                address=address,
+                port=making.connection_port,
+                user=making.username,
+                key_file=self.policy.config.ssh_key_file,
+                host_keys=() if launch.host_key is None else (launch.host_key,),
+            ),
+            setup=None if setup is None else _knowing(make_script(setup, name="setup"), known),
+            checks=tuple(
+                _knowing(check, known) for check in make_checks((*label.checks, *making.checks))
+            ),
+            login_wanted=(
+                making.connection_type == "ssh" and self.policy.config.ssh_key_file is not None
+            ),
+        )
+
+    def _environment(self, launch: Launch) -> tuple[tuple[str, str], ...]:
+        return (
+            ("REMUDA_NODE", launch.id),
+            ("REMUDA_LABEL", launch.label),
+            ("REMUDA_PROVIDER", self.policy.provider),
+            ("REMUDA_POOL", launch.pool),
+            ("REMUDA_REGION", self.policy.config.region or ""),
+            ("REMUDA_AZ", launch.az or ""),
+        )
+
+
+def _knowing(script: Script, known: tuple[tuple[str, str], ...]) -> Script:
+    """Return the script with what is known of its node in the environment."""
+    return replace(script, environment=(*known, *script.environment))
+
+
+def image_wanted(source: ImageFrom) -> ImageWanted:
+    """Return the cloud's question for a configured image."""
+    return ImageWanted(
+        id=source.id, name=source.name, pattern=source.match, properties=source.properties
+    )
+
+
+def flavor_wanted(source: FlavorFrom) -> FlavorWanted:
+    """Return the cloud's question for a configured flavor."""
+    return FlavorWanted(
+        name=source.name,
+        ram_mib=source.ram,
+        cores=source.cores,
+        disk_gib=-(-source.disk // 1024),
+    )

@@ -1,0 +1,144 @@
+"""Being seen: the ephemeral znodes that say which launcher runs which pools."""
+
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from launcher.policy import Policy
+from remuda import __version__
+from remuda.model.component import (
+    PoolComponent,
+    Replica,
+    encode_pool,
+    encode_replica,
+    pool_component_id,
+)
+from remuda.model.ids import ReplicaId
+from remuda.store import paths
+from remuda.store.api import Create, Delete, Done, Op, Store, StoreError
+
+#: Everything a launcher takes for granted, made at start.
+TREE = (
+    paths.REQUESTS,
+    paths.REQUEST_LOCKS,
+    paths.NODES,
+    paths.POOL_COMPONENTS,
+    paths.NODE_COUNTER,
+    paths.STATUSES,
+)
+
+
+def new_replica_id() -> ReplicaId:
+    """Return an id that no launcher had before."""
+    return ReplicaId(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+
+@dataclass(slots=True)
+class Registry:
+    """Keeps our ephemeral znodes.
+
+    Attributes:
+        registered: Called (on the store's thread) with the outcome of each registration.
+        pool_ids: Component id of each pool: new at every start of the process.
+    """
+
+    store: Store
+    replica: ReplicaId
+    started_s: float
+    registered: Callable[[StoreError | None], None]
+    url: str | None = None
+    pool_ids: dict[str, str] = field(default_factory=dict)
+    _components: list[str] = field(default_factory=list)
+
+    def prepare(self, policy: Policy) -> str:
+        """Make what must be there, and return the id of the installation.
+
+        Raises:
+            StoreError: If ZooKeeper does not let us.
+        """
+        provider = policy.provider
+        self.store.ensure(
+            *TREE,
+            paths.launches(provider),
+            paths.claims(provider),
+            paths.ledger(provider),
+            paths.replicas(provider),
+            paths.verdicts(provider),
+            paths.failures(provider),
+            paths.status(provider),
+        )
+        return self._installation()
+
+    def _installation(self) -> str:
+        found = self.store.read(paths.INSTALLATION)
+        if found is None:
+            name = uuid.uuid4().hex[:12].encode()
+            try:
+                self.store.commit([Create(path=paths.INSTALLATION, data=name)])
+            except StoreError:
+                found = self.store.read(paths.INSTALLATION)
+                if found is None:
+                    raise
+                return found.value.decode()
+            return name.decode()
+        return found.value.decode()
+
+    def register(self, policy: Policy) -> None:
+        """Create our ephemerals in the present session, or replace those of an older policy."""
+        fqdn = socket.getfqdn()
+        for name in policy.pools:
+            self.pool_ids.setdefault(
+                name, pool_component_id(fqdn, policy.provider, name, uuid.uuid4().hex)
+            )
+        ops: list[Op] = [Delete(path=path) for path in self._components]
+        if not self._components:
+            ops.append(self._replica_op(policy.provider))
+        count = len(ops)
+        ops += [
+            Create(
+                path=f"{paths.POOL_COMPONENTS}/{socket.gethostname()}",
+                data=encode_pool(self._component(policy, name)),
+                ephemeral=True,
+                sequence=True,
+            )
+            for name in policy.pools
+        ]
+
+        def done(result: tuple[Done, ...] | StoreError) -> None:
+            if isinstance(result, StoreError):
+                self.registered(result)
+                return
+            self._components = [one.path for one in result[count:]]
+            self.registered(None)
+
+        self.store.commit_later(ops, done)
+
+    def lost(self) -> None:
+        """Forget what went with the session."""
+        self._components = []
+
+    def _replica_op(self, provider: str) -> Create:
+        replica = Replica(
+            id=self.replica,
+            hostname=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            started_s=self.started_s,
+            url=self.url,
+        )
+        path = f"{paths.replicas(provider)}/{self.replica}"
+        return Create(path=path, data=encode_replica(replica), ephemeral=True)
+
+    def _component(self, policy: Policy, name: str) -> PoolComponent:
+        pool = policy.pools[name]
+        return PoolComponent(
+            id=self.pool_ids[name],
+            hostname=socket.gethostname(),
+            provider=policy.provider,
+            pool=name,
+            labels=tuple(sorted(pool.labels)),
+            priority=pool.priority,
+            version=__version__,
+        )

@@ -1,0 +1,278 @@
+"""What results of hands do to the world: one function for each kind of event, no I/O.
+
+After it, the node concerned is on the agenda again, and the next plan goes on from there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from launcher.actions import ListServers, Survey
+from launcher.events import (
+    Addressed,
+    AutopsyDone,
+    Created,
+    Deleted,
+    Event,
+    HandCrashed,
+    IdsDrawn,
+    Knocked,
+    LeakDeleted,
+    Listed,
+    Proved,
+    Registered,
+    Rescued,
+    Surveyed,
+    Written,
+)
+from launcher.listing import take_listing
+from launcher.outcomes import failed_step, learn_no_room, result_of
+from launcher.settle_writes import SettleWrites
+from launcher.views import NodeView, Refusal
+from launcher.world import Now, World
+from remuda.cloud.api import (
+    BadOrderError,
+    CloudError,
+    NoRoomError,
+    TryLaterError,
+    UnauthorizedError,
+    UnknownOutcomeError,
+)
+from remuda.metrics.sink import Metrics
+from remuda.model import tags
+from remuda.model.ids import NodeId
+from remuda.runtime.log import Log
+
+PROVE_AGAIN_S: Final = 1.0
+CRASH_RETRY_S: Final = 10.0
+FLOATING_IP_AGAIN_S: Final = 5.0
+KNOCKS_MAX: Final = 2
+#: Images, flavors and quota are looked up this often; sooner while something cannot be found.
+SURVEY_PERIOD_S: Final = 300.0
+SURVEY_SOON_S: Final = 30.0
+SURVEY_FAILED_S: Final = 10.0
+LIST_FAILED_MAX_S: Final = 60.0
+DELETE_AGAIN_S: Final = 10.0
+DELETE_AGAIN_MAX_S: Final = 300.0
+
+
+@dataclass(slots=True)
+class Settle:
+    """Takes in the results of hands."""
+
+    world: World
+    writes: SettleWrites
+    owner: tags.Owner
+    log: Log
+    metrics: Metrics
+    _handlers: dict[type, Callable[..., None]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the table of handlers: every kind of event has one."""
+        self._handlers = {
+            Written: self.writes.written,
+            IdsDrawn: self.writes.ids_drawn,
+            Created: self._created,
+            Listed: self._listed,
+            Deleted: self._deleted,
+            LeakDeleted: self._leak_deleted,
+            Surveyed: self._surveyed,
+            Addressed: self._addressed,
+            Proved: self._proved,
+            Knocked: self._knocked,
+            AutopsyDone: self._autopsy_done,
+            Rescued: self._rescued,
+            Registered: self._registered,
+            HandCrashed: self._hand_crashed,
+        }
+
+    def settle(self, event: Event, now: Now) -> None:
+        """Take in one event."""
+        self._handlers[type(event)](event, now)
+
+    def _created(self, event: Created, now: Now) -> None:
+        view = self._unbusy(event.node)
+        self.writes.writer.host_keys.pop(event.node, None)
+        if view is None:
+            return
+        view.asked_in = self.world.cloud.latest_listing()
+        result = event.result
+        if not isinstance(result, CloudError):
+            view.server_id = result
+            self.log.info("node.created", node=view.id, server=result)
+        elif isinstance(result, TryLaterError):
+            # Surely without effect: the same intent may be asked for again, but with a new
+            # host key, for the private half of the old one is forgotten; simpler to begin anew.
+            self._give_up(view, result, now)
+        elif isinstance(result, UnknownOutcomeError):
+            self.log.warning("node.create-unknown", node=view.id, why=str(result))
+        else:
+            self._give_up(view, result, now)
+        self.world.touch_node(view)
+
+    def _give_up(self, view: NodeView, error: CloudError, now: Now) -> None:
+        """Nothing was made: the intent is void."""
+        if isinstance(error, NoRoomError | TryLaterError):
+            learn_no_room(self.world, view.key[0], error, now)
+        if isinstance(error, BadOrderError):
+            self.world.cloud.survey_due_s = now.mono_s
+        if isinstance(error, UnauthorizedError):
+            self.world.cloud.trouble = f"our credentials are not accepted ({error})"
+        view.refused = Refusal(result=result_of(error), cause=str(error))
+        view.create_sent = False
+
+    def _listed(self, event: Listed, now: Now) -> None:
+        cloud = self.world.cloud
+        cloud.list_busy = False
+        cloud.listed_s = event.begun_s
+        if isinstance(event.result, CloudError):
+            cloud.list_failures += 1
+            pause_s = min(
+                LIST_FAILED_MAX_S, self.world.policy.config.list_period * 2.0**cloud.list_failures
+            )
+            cloud.list_due_s = now.mono_s + pause_s
+            self._trouble(event.result)
+            return
+        cloud.list_failures = 0
+        self._well()
+        take_listing(self.world, event.number, event.result, self.owner)
+
+    def _trouble(self, error: CloudError) -> None:
+        why = (
+            f"our credentials are not accepted ({error})"
+            if isinstance(error, UnauthorizedError)
+            else str(error)
+        )
+        if self.world.cloud.trouble is None:
+            self.log.warning("cloud.trouble", why=why)
+        self.world.cloud.trouble = why
+        self.world.agenda.supply = True
+
+    def _well(self) -> None:
+        if self.world.cloud.trouble is not None:
+            self.log.info("cloud.recovered")
+            self.world.cloud.trouble = None
+            self.world.agenda.supply = True
+
+    def _surveyed(self, event: Surveyed, now: Now) -> None:
+        cloud = self.world.cloud
+        cloud.survey_busy = False
+        if event.error is not None:
+            cloud.survey_due_s = now.mono_s + SURVEY_FAILED_S
+            self._trouble(event.error)
+            return
+        cloud.surveyed_s = now.mono_s
+        cloud.survey_due_s = now.mono_s + (SURVEY_SOON_S if event.broken else SURVEY_PERIOD_S)
+        for key, why in event.broken.items():
+            if cloud.broken.get(key) != why:
+                self.log.warning("label.broken", pool=key[0], label=key[1], why=why)
+        cloud.recipes, cloud.broken = dict(event.recipes), dict(event.broken)
+        cloud.quota, cloud.quota_ours = event.quota, event.ours
+        self.world.agenda.supply = True
+
+    def _deleted(self, event: Deleted, now: Now) -> None:
+        view = self._unbusy(event.node)
+        if view is None:
+            return
+        view.delete_sent = True
+        view.asked_in = self.world.cloud.latest_listing()
+        if event.error is not None:
+            self.log.warning("node.delete-failed", node=view.id, why=str(event.error))
+        view.step_since_s = now.mono_s + min(
+            DELETE_AGAIN_MAX_S, DELETE_AGAIN_S * 2.0 ** min(view.tries, 8)
+        )
+        view.tries += 1
+        self.world.touch_node(view)
+
+    def _leak_deleted(self, event: LeakDeleted, now: Now) -> None:  # noqa: ARG002
+        self.world.cloud.leaks_busy.discard(event.server)
+        self.world.cloud.strays.pop(event.server, None)
+        self.metrics.count_leaked(self.world.policy.provider, "instances", 1)
+        self.log.warning(
+            "server.leaked", server=event.server, error=event.error and str(event.error)
+        )
+
+    def _addressed(self, event: Addressed, now: Now) -> None:
+        view = self._unbusy(event.node)
+        if view is None:
+            return
+        if isinstance(event.result, CloudError):
+            view.retry_s = now.mono_s + FLOATING_IP_AGAIN_S
+            self.log.warning("node.no-floating-ip", node=view.id, why=str(event.result))
+        else:
+            view.floating_ip = event.result
+        self.world.touch_node(view)
+
+    def _proved(self, event: Proved, now: Now) -> None:
+        view = self._unbusy(event.node)
+        if view is None or view.launch is None:
+            return
+        view.proof = event.proof
+        for step in event.proof.steps:
+            self.metrics.observe_step(
+                self.world.policy.provider, *view.key, str(step.step), step.seconds
+            )
+        if event.proof.ok:
+            view.proven, view.host_keys = True, event.proof.host_keys
+        elif event.proof.too_early:
+            view.retry_s = now.mono_s + PROVE_AGAIN_S
+        else:
+            view.refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
+        self.world.touch_node(view)
+
+    def _knocked(self, event: Knocked, now: Now) -> None:
+        view = self._unbusy(event.node)
+        if view is None:
+            return
+        view.checked_s, view.missed = now.mono_s, 0
+        if event.why is None:
+            view.tries = 0
+        else:
+            view.tries += 1
+            view.retry_s = now.mono_s + PROVE_AGAIN_S
+            view.checked_s = float("-inf")
+            if view.tries >= KNOCKS_MAX:
+                view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
+        self.world.touch_node(view)
+
+    def _autopsy_done(self, event: AutopsyDone, now: Now) -> None:  # noqa: ARG002
+        view = self._unbusy(event.node)
+        if view is not None:
+            view.failure = None
+            self.world.touch_node(view)
+
+    def _rescued(self, event: Rescued, now: Now) -> None:
+        if event.error is not None:
+            self.world.rescues.add(event.provider)
+            self.world.alarm("cloud", "rescue", now.mono_s + PROVE_AGAIN_S)
+
+    def _registered(self, event: Registered, now: Now) -> None:  # noqa: ARG002
+        if event.error is not None:
+            # The session went again; the next CONNECTED registers anew.
+            self.log.warning("launcher.not-registered", why=str(event.error))
+            return
+        self.world.registered = True
+        self.world.agenda.everything = True
+
+    def _hand_crashed(self, event: HandCrashed, now: Now) -> None:
+        self.log.error("hand.crashed", action=type(event.action).__name__, why=event.why)
+        node_id = getattr(event.action, "node", None)
+        view = None if node_id is None else self._unbusy(node_id)
+        if view is not None:
+            view.retry_s = now.mono_s + CRASH_RETRY_S
+            self.world.touch_node(view)
+        elif isinstance(event.action, ListServers):
+            self.world.cloud.list_busy = False
+            self.world.cloud.list_failures += 1
+            self.world.cloud.list_due_s = now.mono_s + CRASH_RETRY_S
+        elif isinstance(event.action, Survey):
+            self.world.cloud.survey_busy = False
+            self.world.cloud.survey_due_s = now.mono_s + CRASH_RETRY_S
+        self.metrics.count_hand_crash(type(event.action).__name__)
+
+    def _unbusy(self, node_id: NodeId) -> NodeView | None:
+        view = self.world.herd.views.get(node_id)
+        if view is not None:
+            view.busy = None
+            self.world.touch_node(view)
+        return view

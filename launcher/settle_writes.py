@@ -1,0 +1,265 @@
+"""What results of transactions do to the world; no I/O.
+
+A rejected transaction changed nothing: the mirror brings the news, and the node or request is
+judged again. When the outcome is unknown (no connection), the mirror settles that, too.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from launcher.actions import (
+    Adopt,
+    AdoptClaim,
+    Advance,
+    Bury,
+    Claim,
+    Condemn,
+    Decline,
+    DropClaim,
+    Free,
+    Grow,
+    Lend,
+    MakeReady,
+    Normalise,
+    Publish,
+    Release,
+    Rule,
+)
+from launcher.decide.upkeep import gist
+from launcher.events import IdsDrawn, Written
+from launcher.hands.writing import Writer
+from launcher.outcomes import charge_failure, learn_success
+from launcher.views import Failure, NodeView, RequestView
+from launcher.world import Now, World
+from remuda.metrics.results import Result
+from remuda.metrics.sink import Metrics
+from remuda.model.ids import NodeId
+from remuda.model.launch import Step
+from remuda.runtime.log import Log
+from remuda.store import paths
+from remuda.store.api import (
+    ExistsError,
+    MissingError,
+    NotEmptyError,
+    RejectedError,
+    StoreError,
+)
+
+#: When we do not know what happened, look again after this.
+AWAY_RETRY_S: Final = 1.0
+#: Somebody holds a lock: try again after this, doubling.
+LOCKED_RETRY_S: Final = 0.1
+LOCKED_RETRY_MAX_S: Final = 5.0
+#: Results that say nothing about the machine itself, so that no breaker opens for them.
+_NOT_ITS_FAULT: Final = frozenset({Result.QUOTA, Result.ORDER})
+
+#: Names of log events.
+_WORDS: Final[dict[type, str]] = {
+    Claim: "request.claimed",
+    Decline: "request.declined",
+    Release: "request.released",
+    Normalise: "request.normalised",
+}
+_STEPS: Final = {step: f"node.{step}" for step in Step}
+
+RequestAction = Lend | Claim | Decline | Release | Normalise
+NodeAction = Adopt | Advance | Bury | Condemn | Free | MakeReady
+
+
+@dataclass(slots=True)
+class SettleWrites:
+    """Takes in the results of transactions."""
+
+    world: World
+    writer: Writer
+    log: Log
+    metrics: Metrics
+
+    def written(self, event: Written, now: Now) -> None:
+        """Take in the outcome of one transaction."""
+        action, error = event.action, event.result
+        if isinstance(action, Claim | Grow):
+            self._grown(event)
+        if isinstance(action, Lend | Claim | Decline | Release | Normalise):
+            self._request_written(action, event, now)
+        elif isinstance(action, Adopt | Advance | Bury | Condemn | Free | MakeReady):
+            self._node_written(action, event, now)
+        elif isinstance(action, AdoptClaim | DropClaim):
+            self._claim_written(action, event, now)
+        elif isinstance(action, Publish):
+            self.world.publishing = False
+            if not isinstance(error, StoreError):
+                self.world.published = action.status
+        elif isinstance(action, Rule):
+            self._ruled(action, event)
+
+    def _grown(self, event: Written) -> None:
+        self.world.growing -= 1
+        self.world.agenda.supply = True
+        if isinstance(event.result, StoreError):
+            # Not ours after all; were the reply lost, the mirror shows the launch records.
+            for node_id in event.nodes:
+                self.writer.host_keys.pop(node_id, None)
+                if not isinstance(event.result, RejectedError):
+                    continue
+                self.writer.mine.discard(node_id)
+                self.world.fresh.discard(node_id)
+
+    def _request_written(self, action: RequestAction, event: Written, now: Now) -> None:
+        view = self.world.queue.views.get(action.request)
+        chosen = action.nodes if isinstance(action, Lend) else ()
+        for node_id in chosen:
+            self._unbusy(node_id)
+        if view is None:
+            return
+        view.busy = None
+        claim = self.world.queue.claims.get(action.request)
+        if claim is not None:
+            claim.busy = False
+        if isinstance(event.result, StoreError):
+            self._request_rejected(view, event.result, now)
+        elif isinstance(action, Lend):
+            self._lent(view, now)
+        else:
+            self.log.info(
+                _WORDS[type(action)],
+                request=view.id,
+                cause=getattr(action, "cause", None),
+                nodes=len(event.nodes) or None,
+            )
+            view.lock_exists = isinstance(action, Claim)
+        self.world.touch_request(view)
+
+    def _lent(self, view: RequestView, now: Now) -> None:
+        provider = self.world.policy.provider
+        view.lock_exists = False
+        waited_s = now.mono_s - view.seen_s
+        self.metrics.observe_handout(provider, waited_s)
+        submitted_s = view.request.created_s
+        for label in set(view.request.labels):
+            since_s = waited_s if submitted_s is None else max(0.0, now.wall_s - submitted_s)
+            self.metrics.observe_request_wait(provider, label, since_s)
+        self.log.info(
+            "request.fulfilled",
+            request=view.id,
+            nodes=",".join(view.request.nodes),
+            seconds=round(waited_s, 4),
+        )
+
+    def _request_rejected(self, view: RequestView, error: StoreError, now: Now) -> None:
+        self.metrics.count_lost_write(self.world.policy.provider, "request")
+        lock = paths.request_lock(view.id)
+        if isinstance(error, ExistsError) and error.path == lock:
+            view.lock_exists = True
+        elif isinstance(error, MissingError) and error.path == lock:
+            view.lock_exists = False
+        elif isinstance(error, NotEmptyError):
+            # Somebody holds the request's lock, for a moment only (Zuul revising its priority).
+            view.tries += 1
+            pause_s = min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0**view.tries)
+            view.retry_s = now.mono_s + pause_s
+        elif not isinstance(error, RejectedError):
+            view.retry_s = now.mono_s + AWAY_RETRY_S
+        self.world.agenda.labels.update(view.request.labels)
+
+    def _node_written(self, action: NodeAction, event: Written, now: Now) -> None:
+        view = self.world.herd.views.get(action.node)
+        if view is None:
+            return
+        view.busy = None
+        if isinstance(event.result, StoreError):
+            self._node_rejected(view, event.result, now)
+        elif isinstance(action, Condemn):
+            self._condemned(view, action, now)
+        elif isinstance(action, MakeReady):
+            self._made_ready(view, now)
+        elif isinstance(action, Adopt):
+            view.asked_in = self.world.cloud.latest_listing()
+            self.log.info("node.adopted", node=view.id, step=view.launch and str(view.launch.step))
+        elif isinstance(action, Advance):
+            view.step_since_s = now.mono_s
+            self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server_id)
+        elif isinstance(action, Free):
+            self.log.info("node.freed", node=view.id, cause=action.cause)
+        elif isinstance(action, Bury):
+            self.log.info("node.gone", node=view.id, server=view.server_id)
+        self.world.touch_node(view)
+
+    def _node_rejected(self, view: NodeView, error: StoreError, now: Now) -> None:
+        self.metrics.count_lost_write(self.world.policy.provider, "node")
+        lock = paths.node_lock(view.id)
+        if isinstance(error, ExistsError) and error.path == lock:
+            view.lock_exists = True
+        elif isinstance(error, MissingError) and error.path == lock:
+            view.lock_exists = False
+        else:
+            view.tries += 1
+            pause_s = min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0 ** min(view.tries, 10))
+            view.retry_s = now.mono_s + (
+                pause_s if isinstance(error, RejectedError) else AWAY_RETRY_S
+            )
+
+    def _condemned(self, view: NodeView, action: Condemn, now: Now) -> None:
+        view.dying, view.why, view.tries, view.retry_s = True, action.cause, 0, 0.0
+        self.writer.host_keys.pop(view.id, None)
+        level = self.log.info if action.result is None else self.log.warning
+        level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
+        if action.result is None:
+            return
+        view.failure = Failure(result=action.result, cause=action.cause)
+        if action.result not in _NOT_ITS_FAULT:
+            charge_failure(self.world, view, action.cause, now)
+        self._count_launch(view, action.result, now)
+
+    def _made_ready(self, view: NodeView, now: Now) -> None:
+        learn_success(self.world, view, now)
+        view.checked_s = now.mono_s
+        self._count_launch(view, Result.READY, now)
+        self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server_id)
+
+    def _count_launch(self, view: NodeView, result: str, now: Now) -> None:
+        launch = view.launch
+        if launch is None:
+            return
+        self.metrics.observe_launch(
+            self.world.policy.provider,
+            launch.pool,
+            launch.label,
+            az=launch.az,
+            result=result,
+            seconds=max(0.0, now.wall_s - launch.planned_s),
+        )
+
+    def _claim_written(self, action: AdoptClaim | DropClaim, event: Written, now: Now) -> None:
+        claim = self.world.queue.claims.get(action.request)
+        view = self.world.queue.views.get(action.request)
+        if claim is not None:
+            claim.busy = False
+            if isinstance(event.result, StoreError):
+                claim.retry_s = now.mono_s + LOCKED_RETRY_S
+                self.world.alarm("request", action.request, claim.retry_s)
+        if view is not None:
+            view.busy = None
+            if isinstance(event.result, StoreError):
+                self._request_rejected(view, event.result, now)
+            self.world.touch_request(view)
+        self.world.agenda.requests.add(action.request)
+
+    def _ruled(self, action: Rule, event: Written) -> None:
+        if (
+            isinstance(event.result, StoreError) and not isinstance(event.result, RejectedError)
+        ) or action.verdict is None:
+            self.world.ruled.pop(action.request, None)
+        else:
+            self.world.ruled[action.request] = gist(action.verdict)
+
+    def ids_drawn(self, event: IdsDrawn, now: Now) -> None:  # noqa: ARG002 - one signature
+        """Take in new node ids."""
+        self.writer.drawn(event.result)
+        self.world.agenda.supply = True
+
+    def _unbusy(self, node_id: NodeId) -> None:
+        view = self.world.herd.views.get(node_id)
+        if view is not None:
+            view.busy = None
+            self.world.touch_node(view)

@@ -1,0 +1,268 @@
+"""Starting actions: mark what is busy, then give the work to the right hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from launcher import transactions
+from launcher.actions import (
+    Action,
+    Address,
+    Adopt,
+    AdoptClaim,
+    Advance,
+    Autopsy,
+    Bury,
+    Claim,
+    Condemn,
+    Create,
+    Decline,
+    Delete,
+    DeleteLeak,
+    DropClaim,
+    Free,
+    Grow,
+    Knock,
+    Lend,
+    ListServers,
+    MakeReady,
+    Normalise,
+    Prove,
+    Publish,
+    Release,
+    Rescue,
+    Rule,
+    Survey,
+)
+from launcher.decide.lifecycle import address
+from launcher.decide.upkeep import PUBLISH_PERIOD_S, gist
+from launcher.hands.clouding import CloudHands
+from launcher.hands.crew import Crew
+from launcher.hands.proving import ProvingHands
+from launcher.hands.rescuing import rescue
+from launcher.hands.writing import Writer
+from launcher.orders import Orders
+from launcher.ready import ready_node
+from launcher.views import NodeView, RequestView
+from launcher.world import Now, World
+from remuda.model.ids import NodeId, RequestId
+from remuda.store.api import Op
+
+
+@dataclass(slots=True)
+class Starter:
+    """Starts actions; none of its methods waits."""
+
+    world: World
+    writer: Writer
+    crew: Crew
+    cloud: CloudHands
+    proving: ProvingHands
+    orders: Orders
+    _starters: dict[type, Callable[[Any, Now], None]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the table of starters: every kind of action has one."""
+        self._starters = {
+            Lend: self._lend,
+            Claim: self._claim,
+            Grow: self._grow,
+            Decline: self._decline,
+            Release: self._release,
+            Normalise: self._normalise,
+            DropClaim: self._claim_action,
+            AdoptClaim: self._claim_action,
+            Adopt: self._adopt,
+            Create: self._create,
+            Advance: self._advance,
+            Address: self._address,
+            Prove: self._prove,
+            Knock: self._knock,
+            MakeReady: self._make_ready,
+            Free: self._free,
+            Condemn: self._condemn,
+            Autopsy: self._autopsy,
+            Delete: self._delete,
+            Bury: self._bury,
+            DeleteLeak: self._delete_leak,
+            ListServers: self._list,
+            Survey: self._survey,
+            Rescue: self._rescue,
+            Publish: self._publish,
+            Rule: self._rule,
+        }
+
+    def start(self, action: Action, now: Now) -> None:
+        """Start one action."""
+        self._starters[type(action)](action, now)
+
+    # Requests
+
+    def _hold_request(self, request_id: RequestId, what: str) -> RequestView:
+        view = self.world.queue.views[request_id]
+        view.busy = what
+        claim = self.world.queue.claims.get(request_id)
+        if claim is not None:
+            claim.busy = True
+        return view
+
+    def _lend(self, action: Lend, now: Now) -> None:
+        view = self._hold_request(action.request, "lend")
+        chosen = [self._hold_node(node_id, "lend") for node_id in action.nodes]
+        ops = transactions.lend(self.world, view, chosen, now_s=now.wall_s)
+        self.writer.send(action, ops, now)
+
+    def _claim(self, action: Claim, now: Now) -> None:
+        if self.writer.has_ids(action):
+            self._hold_request(action.request, "claim")
+            self.writer.claim(action, now)
+
+    def _grow(self, action: Grow, now: Now) -> None:
+        if self.writer.has_ids(action):
+            self.writer.grow(action, now)
+
+    def _decline(self, action: Decline, now: Now) -> None:
+        view = self._hold_request(action.request, "decline")
+        self.writer.send(action, transactions.decline(self.world, view, now_s=now.wall_s), now)
+
+    def _release(self, action: Release, now: Now) -> None:
+        view = self._hold_request(action.request, "release")
+        self.writer.send(action, transactions.release(self.world, view, now_s=now.wall_s), now)
+
+    def _normalise(self, action: Normalise, now: Now) -> None:
+        view = self._hold_request(action.request, "normalise")
+        self.writer.send(action, transactions.normalise(view), now)
+
+    def _claim_action(self, action: DropClaim | AdoptClaim, now: Now) -> None:
+        self.world.queue.claims[action.request].busy = True
+        if isinstance(action, DropClaim):
+            self.writer.drop_claim(action, now)
+        else:
+            self._hold_request(action.request, "adopt")
+            self.writer.adopt_claim(action, now)
+
+    def _rule(self, action: Rule, now: Now) -> None:
+        self.writer.rule(action, now)
+        if action.verdict is not None:
+            self.world.ruled[action.request] = gist(action.verdict)
+        else:
+            self.world.ruled.pop(action.request, None)
+
+    # Nodes
+
+    def _hold_node(self, node_id: NodeId, what: str) -> NodeView:
+        view = self.world.herd.views[node_id]
+        view.busy = what
+        self.world.herd.reindex(view)
+        return view
+
+    def _write_node(self, action: Action, view: NodeView, ops: list[Op], now: Now) -> None:
+        view.busy = type(action).__name__
+        self.world.herd.reindex(view)
+        self.writer.send(action, ops, now)
+
+    def _adopt(self, action: Adopt, now: Now) -> None:
+        view = self.world.herd.views[action.node]
+        self._write_node(action, view, list(self.writer.adopt(view)), now)
+
+    def _advance(self, action: Advance, now: Now) -> None:
+        view = self.world.herd.views[action.node]
+        ops = transactions.advance(self.world, view, action.launch)
+        self._write_node(action, view, ops, now)
+
+    def _make_ready(self, action: MakeReady, now: Now) -> None:
+        view = self.world.herd.views[action.node]
+        node = ready_node(view, self.world.policy)
+        ops = transactions.ready(self.world, view, node, now_s=now.wall_s)
+        self._write_node(action, view, ops, now)
+
+    def _free(self, action: Free, now: Now) -> None:
+        view = self.world.herd.views[action.node]
+        self._write_node(action, view, transactions.free(view, now_s=now.wall_s), now)
+
+    def _condemn(self, action: Condemn, now: Now) -> None:
+        view = self.world.herd.views[action.node]
+        ops = transactions.condemn(self.world, view, action.cause, now_s=now.wall_s)
+        self._write_node(action, view, ops, now)
+
+    def _bury(self, action: Bury, now: Now) -> None:
+        view = self.world.herd.views[action.node]
+        self._write_node(action, view, transactions.bury(self.world, view), now)
+
+    # Hands in threads
+
+    def _create(self, action: Create, _now: Now) -> None:
+        view = self._hold_node(action.node, "create")
+        launch = view.launch
+        assert launch is not None  # noqa: S101 - decided on a known launch
+        view.create_sent = True
+        recipe = self.world.cloud.recipes[view.key]
+        key = self.writer.host_keys.get(action.node)
+        orders = self.orders
+        self.crew.on_cloud(action, lambda: self.cloud.create(launch, orders, recipe, key))
+
+    def _delete(self, action: Delete, _now: Now) -> None:
+        view = self._hold_node(action.node, "delete")
+        pool = self.world.policy.pools.get(view.key[0])
+        floating = pool is None or pool.config.floating_ips
+        node, server = action.node, action.server
+        self.crew.on_cloud(action, lambda: self.cloud.delete(node, server, floating_ips=floating))
+
+    def _delete_leak(self, action: DeleteLeak, _now: Now) -> None:
+        self.world.cloud.leaks_busy.add(action.server)
+        self.crew.on_cloud(action, lambda: self.cloud.delete_leak(action.server))
+
+    def _address(self, action: Address, _now: Now) -> None:
+        self._hold_node(action.node, "address")
+        self.crew.on_cloud(action, lambda: self.cloud.address(action.node, action.server))
+
+    def _prove(self, action: Prove, _now: Now) -> None:
+        view = self._hold_node(action.node, "prove")
+        launch, where, orders = view.launch, address(view), self.orders
+        assert launch is not None  # noqa: S101 - decided on a known launch
+        assert where is not None  # noqa: S101 - decided on a known address
+        self.crew.on_ssh(action, lambda: self.proving.prove(launch, orders, where))
+
+    def _knock(self, action: Knock, _now: Now) -> None:
+        view = self._hold_node(action.node, "knock")
+        doc = {} if view.node is None else view.node.doc
+        where, port = str(doc.get("interface_ip")), int(doc.get("connection_port") or 22)
+        self.crew.on_ssh(action, lambda: self.proving.knock(action.node, where, port))
+
+    def _autopsy(self, action: Autopsy, _now: Now) -> None:
+        view = self._hold_node(action.node, "autopsy")
+        making = self.world.policy.making.get(view.key)
+        console, provider = making is None or making.console_log, self.world.policy.provider
+        self.crew.on_cloud(
+            action, lambda: self.cloud.autopsy(action, view, provider, console=console)
+        )
+
+    def _list(self, action: ListServers, _now: Now) -> None:
+        self.world.cloud.list_busy = True
+        self.crew.on_cloud(action, lambda: self.cloud.list_servers(action.number))
+
+    def _survey(self, action: Survey, _now: Now) -> None:
+        self.world.cloud.survey_busy = True
+        policy, ours = self.world.policy, _in_cloud(self.world)
+        self.crew.on_cloud(action, lambda: self.cloud.survey(policy, ours))
+
+    def _rescue(self, action: Rescue, _now: Now) -> None:
+        self.world.rescues.discard(action.provider)
+        clock, store, provider = self.cloud.clock, self.cloud.store, action.provider
+        self.crew.on_cloud(action, lambda: rescue(store, provider, now_s=clock.now_s()))
+
+    def _publish(self, action: Publish, now: Now) -> None:
+        self.world.publishing = True
+        self.world.publish_due_s = now.mono_s + PUBLISH_PERIOD_S
+        self.writer.publish(action, now)
+
+
+def _in_cloud(world: World) -> tuple[int, int, int]:
+    """Return instances, cores and RAM of our nodes that the cloud counts already."""
+    instances = cores = ram_mib = 0
+    for view in world.herd.views.values():
+        if view.server_id is not None and view.launch is not None:
+            instances += 1
+            cores += view.launch.cores
+            ram_mib += view.launch.ram_mib
+    return instances, cores, ram_mib

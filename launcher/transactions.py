@@ -1,0 +1,258 @@
+"""What each action writes, as operations of one transaction; pure, to be read and tested.
+
+Every write to a record names the version that was read. Locks of the shared format are honoured
+inside the transactions: creating and deleting a lock directory at once (or deleting an empty one)
+succeeds only if nobody holds the lock at that instant.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from launcher.fold import encode_claim
+from launcher.views import ClaimView, NodeView, RequestView
+from launcher.world import World
+from remuda.model import launch as launches
+from remuda.model import node as nodes
+from remuda.model import request as requests
+from remuda.model.launch import Launch, StepEvent
+from remuda.model.node import Node, NodeEvent, NodeState
+from remuda.model.request import RequestEvent
+from remuda.store import paths
+from remuda.store.api import Check, Create, Delete, Op, Set
+from remuda.store.locks import contender_stem, prove_unlocked_ops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNode:
+    """An intent with the id that was drawn for it."""
+
+    launch: Launch
+    node: Node
+
+
+def _unlock(view: RequestView, claim: ClaimView | None) -> list[Op]:
+    """Give up our lock on the request, or prove that nobody holds it."""
+    directory = paths.request_lock(view.id)
+    if claim is None:
+        return list(prove_unlocked_ops(directory, exists=view.lock_exists))
+    return [Delete(path=claim.contender), Delete(path=directory)]
+
+
+def _set_request(view: RequestView, request: requests.Request) -> Set:
+    return Set(path=paths.request(view.id), data=requests.encode(request), version=view.version)
+
+
+def lend(world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: float) -> list[Op]:
+    """Fulfil a request: nodes allocated and unlocked, request fulfilled, lock given up, at once."""
+    claim = world.queue.claims.get(view.id)
+    ops = _unlock(view, claim)
+    for one in chosen:
+        assert one.node is not None  # noqa: S101 - only complete nodes are lent
+        node = one.node.after(NodeEvent.ALLOCATED, now_s=now_s, allocated_to=view.id).with_fields(
+            tenant_name=view.request.tenant, requestor=view.request.requestor
+        )
+        ops.append(Set(path=paths.node(one.id), data=nodes.encode(node), version=one.node_version))
+    fulfilled = view.request.after(
+        RequestEvent.LENT, now_s=now_s, nodes=tuple(one.id for one in chosen)
+    )
+    ops.append(_set_request(view, fulfilled))
+    if claim is not None:
+        ops.append(_drop_claim_record(world, view, claim))
+    return ops
+
+
+def _drop_claim_record(world: World, view: RequestView, claim: ClaimView) -> Delete:
+    return Delete(path=paths.claim(world.policy.provider, view.id), version=claim.version)
+
+
+def grow(world: World, new: Sequence[NewNode], *, ledger_version: int) -> list[Op]:
+    """Write intents: both records of each node, and the ledger that guards the limits."""
+    provider = world.policy.provider
+    ops: list[Op] = [Set(path=paths.ledger(provider), data=b"", version=ledger_version)]
+    for one in new:
+        ops.append(Create(path=paths.node(one.node.id), data=nodes.encode(one.node)))
+        ops.append(
+            Create(path=paths.launch(provider, one.node.id), data=launches.encode(one.launch))
+        )
+    return ops
+
+
+def claim(
+    world: World,
+    view: RequestView,
+    pool: str,
+    new: Sequence[NewNode],
+    *,
+    contender: str,
+    ledger_version: int,
+    now_s: float,
+) -> list[Op]:
+    """Take a request: its lock, pending, our claim record, and the intents, all at once.
+
+    The contender's path is whole (see :func:`first_contender`).
+    """
+    directory = paths.request_lock(view.id)
+    ops: list[Op] = [Delete(path=directory)] if view.lock_exists else []
+    record = encode_claim(world.neighbours.me, pool, contender)
+    ops += [
+        Create(path=directory),
+        Create(path=contender, ephemeral=True),
+        _set_request(view, view.request.after(RequestEvent.CLAIMED, now_s=now_s)),
+        Create(path=paths.claim(world.policy.provider, view.id), data=record),
+    ]
+    return ops + grow(world, new, ledger_version=ledger_version)
+
+
+def first_contender(directory: str) -> str:
+    """Return the path of a new and only contender of a lock directory that is made with it.
+
+    ZooKeeper would give it the number 0; naming it ourselves tells the claim record its path.
+    """
+    return f"{directory}/{contender_stem()}0000000000"
+
+
+def decline(world: World, view: RequestView, *, now_s: float) -> list[Op]:
+    """Add our pools to declined_by; the request fails if every registered pool has declined."""
+    held = world.queue.claims.get(view.id)
+    declined = (
+        *view.request.declined_by,
+        *sorted(set(world.pool_ids.values()) - set(view.request.declined_by)),
+    )
+    everybody = world.neighbours.registered() <= set(declined)
+    event = RequestEvent.REFUSED if everybody else RequestEvent.RELEASED
+    request = view.request.after(event, now_s=now_s, declined_by=declined, nodes=())
+    ops = [*_unlock(view, held), _set_request(view, request)]
+    return ops if held is None else [*ops, _drop_claim_record(world, view, held)]
+
+
+def release(world: World, view: RequestView, *, now_s: float) -> list[Op]:
+    """Give a claimed request back for others to take."""
+    held = world.queue.claims[view.id]
+    request = view.request.after(RequestEvent.RELEASED, now_s=now_s, nodes=())
+    return [
+        *_unlock(view, held),
+        _set_request(view, request),
+        _drop_claim_record(world, view, held),
+    ]
+
+
+def normalise(view: RequestView) -> list[Op]:
+    """Rewrite a foreign request with all required keys, under proof that nobody has its lock."""
+    directory = paths.request_lock(view.id)
+    return [
+        *prove_unlocked_ops(directory, exists=view.lock_exists),
+        _set_request(view, view.request),
+    ]
+
+
+def adopt_claim(world: World, view: RequestView, *, contender: str) -> list[Op]:
+    """Take over the lock and the claim of a replica whose session is gone."""
+    held = world.queue.claims[view.id]
+    directory = paths.request_lock(view.id)
+    record = encode_claim(world.neighbours.me, held.pool, contender)
+    relock: list[Op] = [Delete(path=directory)] if view.lock_exists else []
+    return [
+        *relock,
+        Create(path=directory),
+        Create(path=contender, ephemeral=True),
+        Check(path=paths.request(view.id), version=view.version),
+        Set(path=paths.claim(world.policy.provider, view.id), data=record, version=held.version),
+    ]
+
+
+def advance(world: World, view: NodeView, launch: Launch) -> list[Op]:
+    """Write the next step of a launch."""
+    return [
+        Set(
+            path=paths.launch(world.policy.provider, view.id),
+            data=launches.encode(launch),
+            version=view.launch_version,
+        )
+    ]
+
+
+def ready(world: World, view: NodeView, node: Node, *, now_s: float) -> list[Op]:
+    """Write that a node is proven: its users' record and ours."""
+    assert view.launch is not None  # noqa: S101 - only known launches become ready
+    proven = node.after(NodeEvent.PROVEN, now_s=now_s)
+    return [
+        Set(path=paths.node(view.id), data=nodes.encode(proven), version=view.node_version),
+        *advance(world, view, view.launch.after(StepEvent.PROVEN)),
+    ]
+
+
+def free(view: NodeView, *, now_s: float) -> list[Op]:
+    """Take an unused node back, under proof that nobody has locked it meanwhile."""
+    assert view.node is not None  # noqa: S101
+    node = view.node.after(NodeEvent.FREED, now_s=now_s, allocated_to=None)
+    return [
+        *prove_unlocked_ops(paths.node_lock(view.id), exists=view.lock_exists),
+        Set(path=paths.node(view.id), data=nodes.encode(node), version=view.node_version),
+    ]
+
+
+def condemn(world: World, view: NodeView, why: str, *, now_s: float) -> list[Op]:
+    """Write that a node is to be deleted, under proof that nobody has locked it meanwhile."""
+    assert view.launch is not None  # noqa: S101
+    ops = advance(world, view, view.launch.after(StepEvent.CONDEMNED, why=why[:500]))
+    node = view.node
+    if node is None:
+        return ops
+    ops = [*prove_unlocked_ops(paths.node_lock(view.id), exists=view.lock_exists), *ops]
+    if node.state in (NodeState.USED, NodeState.DELETING, NodeState.DELETED):
+        # The word on the wire already says that nobody wants it; only fence it.
+        ops.append(Check(path=paths.node(view.id), version=view.node_version))
+        return ops
+    doomed = node.after(NodeEvent.CONDEMNED, now_s=now_s)
+    ops.append(Set(path=paths.node(view.id), data=nodes.encode(doomed), version=view.node_version))
+    return ops
+
+
+def bury(world: World, view: NodeView) -> list[Op]:
+    """Remove both records of a node whose server is gone.
+
+    The node's own version is not named: nobody may stop a funeral by a late write.
+    """
+    ops: list[Op] = [
+        Delete(path=paths.launch(world.policy.provider, view.id), version=view.launch_version)
+    ]
+    if view.node is None:
+        return ops
+    if view.lock_exists:
+        ops.append(Delete(path=paths.node_lock(view.id)))
+    ops.append(Delete(path=paths.node(view.id)))
+    return ops
+
+
+def new_node(world: World, launch: Launch, *, now_s: float) -> NewNode:
+    """Return both records of a node that is to be made."""
+    pool = world.policy.pools[launch.pool]
+    making = world.policy.making[launch.pool, launch.label]
+    node = Node(
+        id=launch.id,
+        state=NodeState.BUILDING,
+        labels=(launch.label,),
+        provider=world.policy.provider,
+        pool=launch.pool,
+        allocated_to=launch.for_request,
+        state_time_s=now_s,
+        created_s=now_s,
+    ).with_fields(
+        cloud=world.policy.config.cloud,
+        region=world.policy.config.region,
+        launcher=world.pool_ids.get(launch.pool),
+        username=making.username,
+        connection_type=making.connection_type,
+        connection_port=making.connection_port,
+        ssh_port=making.connection_port,
+        python_path=making.python_path,
+        shell_type=making.shell_type,
+        attributes=dict(pool.config.node_attributes) or None,
+        resources={"cores": launch.cores, "ram": launch.ram_mib, "instances": 1},
+    )
+    return NewNode(launch=launch, node=node)
+
+
+def adopted(world: World, launch: Launch) -> Launch:
+    """Return the launch as ours."""
+    return replace(launch, owner=world.neighbours.me)

@@ -1,0 +1,168 @@
+"""What the brain remembers of a node, a request, a claim; only its thread changes it."""
+
+from dataclasses import dataclass, field
+
+from remuda.cloud.api import Server
+from remuda.metrics.results import Result
+from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.launch import Launch, Step
+from remuda.model.node import Node, NodeState
+from remuda.model.request import Request, RequestState
+from remuda.ssh.api import Proof
+
+#: Steps in which a machine is being made.
+COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A launch that failed and whose evidence is not kept yet."""
+
+    result: Result
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a machine will not do; without *result* it is no failed launch (it was ready once)."""
+
+    result: Result | None
+    cause: str
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class NodeView:
+    """One node: its two records with their versions, and what only this process knows.
+
+    Attributes:
+        stale: The shared record changed and is being read again.
+        lock_exists, contenders: The node's lock directory, as mirrored.
+        busy: A hand works on it: nothing else may start.
+        dying: The machine is to be deleted until it is gone; nobody may have it any more.
+        server: What the last listing showed, or None.
+        server_id: Known since the create call answered or the listing showed our tag.
+        seen_in: Number of the last listing that showed it; 0: never.
+        asked_in: Number of the last listing begun before the create or delete call was answered:
+            only a later one proves that the server is gone.
+        retry_s: Do nothing more before this (monotonic seconds).
+        tries: Attempts at the present step.
+        proof: The last attempt to prove the machine; *proven*: it passed.
+        refused: What the cloud or the proof said against it; it is to be condemned.
+        failure: Set when a launch failed, until the evidence is kept.
+    """
+
+    id: NodeId
+    launch: Launch | None = None
+    launch_version: int = -1
+    node: Node | None = None
+    node_version: int = -1
+    stale: bool = False
+    lock_exists: bool = False
+    contenders: set[str] = field(default_factory=set)
+    busy: str | None = None
+    dying: bool = False
+    why: str | None = None
+    server: Server | None = None
+    server_id: ServerId | None = None
+    seen_in: int = 0
+    missed: int = 0
+    asked_in: int = 0
+    delete_sent: bool = False
+    create_sent: bool = False
+    retry_s: float = 0.0
+    tries: int = 0
+    checked_s: float = 0.0
+    step_since_s: float = 0.0
+    host_keys: tuple[str, ...] = ()
+    floating_ip: str | None = None
+    proof: Proof | None = None
+    proven: bool = False
+    failure: Failure | None = None
+    refused: Refusal | None = None
+
+    @property
+    def locked(self) -> bool:
+        """Whether somebody holds or awaits the node's lock."""
+        return bool(self.contenders)
+
+    @property
+    def complete(self) -> bool:
+        """Whether both records are known."""
+        return self.launch is not None and self.node is not None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Pool and label."""
+        return ("", "") if self.launch is None else (self.launch.pool, self.launch.label)
+
+    @property
+    def coming(self) -> bool:
+        """Whether it is on the way to ready."""
+        return (
+            self.launch is not None
+            and self.launch.step in COMING_STEPS
+            and not self.dying
+            and self.node is not None
+            and self.node.state in (NodeState.INIT, NodeState.BUILDING)
+        )
+
+    @property
+    def lendable(self) -> bool:
+        """Whether a request may have it right now."""
+        return (
+            self.node is not None
+            and self.launch is not None
+            and self.node.free
+            and not (self.stale or self.dying or self.busy or self.contenders)
+        )
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class RequestView:
+    """One request: its record, its version, and what only this process knows.
+
+    Attributes:
+        seen_s: When this process first read it (monotonic seconds); grace times count from here.
+        lock_exists: Whether its lock directory is believed to exist (an optimistic guess that a
+            rejected transaction corrects).
+    """
+
+    id: RequestId
+    request: Request
+    version: int
+    seen_s: float
+    stale: bool = False
+    busy: str | None = None
+    lock_exists: bool = False
+    tries: int = 0
+    retry_s: float = 0.0
+
+    @property
+    def order(self) -> tuple[str, int, str]:
+        """Service order: priority, relative priority, then submission; lower first."""
+        return (self.request.priority, self.request.relative_priority, self.request.sequence)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it still wants nodes."""
+        return self.request.state in (RequestState.REQUESTED, RequestState.PENDING)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class ClaimView:
+    """Our provider's claim on a request: nobody else makes nodes for it meanwhile.
+
+    Attributes:
+        owner: The replica that took it.
+        contender: Its znode in the request's lock directory.
+        failures: Launches for it that failed since then, as far as this process saw.
+    """
+
+    pool: str
+    owner: str
+    contender: str
+    version: int
+    busy: bool = False
+    failures: int = 0
+    why: str = ""
+    retry_s: float = 0.0

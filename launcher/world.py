@@ -1,0 +1,176 @@
+"""Everything one launcher knows, owned by its brain's thread; judgements only read it."""
+
+import heapq
+from dataclasses import dataclass, field
+
+from launcher.cloudview import CloudView
+from launcher.herd import Herd
+from launcher.neighbours import Neighbours
+from launcher.policy import Policy
+from launcher.queue import Queue
+from launcher.views import NodeView, RequestView
+from remuda.model.ids import NodeId, ReplicaId, RequestId
+from remuda.model.launch import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """The present, in both kinds of time (seconds)."""
+
+    wall_s: float
+    mono_s: float
+
+
+@dataclass(slots=True)
+class Agenda:
+    """What changed since the last plan and so must be judged again.
+
+    Attributes:
+        nodes, requests: Those to judge.
+        labels: Labels of which a ready node became free, or stopped being promised.
+        supply: Something that limits or demands launches changed.
+        everything: Judge all, whatever changed; done at a fixed period and after every reload.
+    """
+
+    nodes: set[NodeId] = field(default_factory=set)
+    requests: set[RequestId] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
+    supply: bool = False
+    everything: bool = True
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to judge."""
+        return not (self.nodes or self.requests or self.labels or self.supply or self.everything)
+
+
+@dataclass(slots=True)
+class World:
+    """One launcher's knowledge.
+
+    Attributes:
+        ledger_version: Version of the znode that guards the limits, as mirrored; -1: unknown.
+        synced: Roots whose mirrors are complete; nothing is decided before all are.
+        connected: Whether the session is good; nothing new is started otherwise.
+        pool_ids: Component id of each of our pools, as it goes into declined_by.
+        growing: Transactions that bump the ledger and are under way.
+        fresh: Nodes whose intent this process wrote.
+        awaiting: Nodes of ours that wait for news which only a listing brings.
+        published: The status that was published last.
+        ruled: The verdicts that were written last.
+    """
+
+    policy: Policy
+    neighbours: Neighbours
+    herd: Herd = field(default_factory=Herd)
+    queue: Queue = field(default_factory=Queue)
+    cloud: CloudView = field(default_factory=CloudView)
+    agenda: Agenda = field(default_factory=Agenda)
+    ledger_version: int = -1
+    synced: set[str] = field(default_factory=set)
+    roots: frozenset[str] = frozenset()
+    connected: bool = False
+    registered: bool = False
+    pool_ids: dict[str, str] = field(default_factory=dict)
+    stopping: bool = False
+    awake_since_s: float = 0.0
+    growing: int = 0
+    fresh: set[NodeId] = field(default_factory=set)
+    awaiting: set[NodeId] = field(default_factory=set)
+    config_error: str | None = None
+    published: bytes | None = None
+    publish_due_s: float = 0.0
+    publishing: bool = False
+    ruled: dict[RequestId, str] = field(default_factory=dict)
+    rescues: set[str] = field(default_factory=set)
+    _timers: list[tuple[float, str, str]] = field(default_factory=list)
+    _set: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    @property
+    def awake(self) -> bool:
+        """Whether decisions may be made: session good, mirrors complete, ourselves registered."""
+        return self.connected and self.registered and self.roots <= self.synced
+
+    def request_exists(self, request_id: RequestId) -> bool:
+        """Whether the request's znode is there, as far as the mirror tells."""
+        return request_id in self.queue.views
+
+    def created_here(self, node_id: NodeId) -> bool:
+        """Whether this process wrote the intent, so that it knows if the cloud was asked."""
+        return node_id in self.fresh
+
+    def expecting(self) -> bool:
+        """Whether a node of ours waits for news that only a listing brings."""
+        return bool(self.awaiting)
+
+    def touch_node(self, view: NodeView) -> None:
+        """Note a change of a node: indices now, judgement at the next plan."""
+        was_free = view.id in self.herd.free.get(view.key, ())
+        was_coming = self.herd.coming[view.key]
+        self.herd.reindex(view)
+        self.agenda.nodes.add(view.id)
+        if _awaits_listing(view, self.neighbours.me):
+            self.awaiting.add(view.id)
+        else:
+            self.awaiting.discard(view.id)
+        if view.launch is not None:
+            if (view.id in self.herd.free.get(view.key, ())) != was_free:
+                self.agenda.labels.add(view.launch.label)
+                self.agenda.supply = True
+            if self.herd.coming[view.key] != was_coming:
+                self.agenda.supply = True
+
+    def drop_node(self, node_id: NodeId) -> None:
+        """Forget a node whose launch record is gone; its room is free again."""
+        self.herd.forget(node_id)
+        self.awaiting.discard(node_id)
+        self.fresh.discard(node_id)
+        self.agenda.nodes.discard(node_id)
+        self.agenda.supply = True
+
+    def touch_request(self, view: RequestView) -> None:
+        """Note a change of a request."""
+        self.queue.reindex(view)
+        self.agenda.requests.add(view.id)
+
+    def alarm(self, kind: str, name: str, due_s: float) -> None:
+        """Have *name* judged again at *due_s* (monotonic); an earlier alarm stays."""
+        known = self._set.get((kind, name))
+        if known is not None and known <= due_s:
+            return
+        self._set[kind, name] = due_s
+        heapq.heappush(self._timers, (due_s, kind, name))
+
+    def ring(self, now_s: float) -> None:
+        """Put everything whose alarm has come on the agenda."""
+        while self._timers and self._timers[0][0] <= now_s:
+            due_s, kind, name = heapq.heappop(self._timers)
+            if self._set.get((kind, name)) != due_s:
+                continue
+            del self._set[kind, name]
+            if kind == "node":
+                self.agenda.nodes.add(NodeId(name))
+            elif kind == "request":
+                self.agenda.requests.add(RequestId(name))
+            else:
+                self.agenda.supply = True
+
+    def next_alarm_s(self) -> float | None:
+        """Return when the next alarm is due, or None."""
+        while self._timers and self._set.get(self._timers[0][1:]) != self._timers[0][0]:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def take_agenda(self) -> Agenda:
+        """Return what is to be judged, and begin a new agenda."""
+        agenda, self.agenda = self.agenda, Agenda(everything=False)
+        return agenda
+
+
+def _awaits_listing(view: NodeView, me: ReplicaId) -> bool:
+    launch = view.launch
+    if launch is None or launch.owner != me:
+        return False
+    if view.dying or launch.step in (Step.PLANNED, Step.BOOTING):
+        return True
+    return launch.step is Step.PROVING and view.server is None

@@ -1,0 +1,19 @@
+"""From the configuration's words to the store's options."""
+
+from pathlib import Path
+
+from remuda.config.parts import Zookeeper
+from remuda.store.options import StoreOptions, StoreTls
+
+
+def store_options(zookeeper: Zookeeper) -> StoreOptions:
+    """Return how to reach the ZooKeeper that a configuration names."""
+    tls = zookeeper.tls
+    return StoreOptions(
+        hosts=zookeeper.hosts,
+        chroot=zookeeper.chroot or "",
+        tls=None
+        if tls is None
+        else StoreTls(cert=Path(tls.cert), key=Path(tls.key), ca=Path(tls.ca)),
+        session_s=zookeeper.session_timeout,
+    )
