@@ -6,7 +6,9 @@ Facts from the cloud-init documentation ("User data formats", "SSH" module):
 - with ``ssh_keys`` given, exactly these host keys are written and no others are generated;
 - ``ssh_authorized_keys`` at the top level go to the default user, and to root unless
   ``disable_root`` (on by default) puts a refusal in front of them;
-- of several cloud-config parts the first one to name a key wins, so ours joins their first one.
+- of several cloud-config parts the last one to name a setting wins, lists included (measured with
+  22.4: the default is ``dict(replace)+list()+str()``), so ours joins their last one and carries
+  the authorized keys of all.
 """
 
 from email import message_from_string
@@ -68,7 +70,7 @@ def merge_user_data(
     elif not theirs.strip():
         merged = _dump(ours)
     elif _is_config(theirs):
-        merged = _join(theirs, ours)
+        merged = _dump(_merged(_load(theirs), ours))
     elif _is_mime(theirs):
         merged = _into_mime(theirs, ours)
     else:
@@ -120,26 +122,31 @@ def _dump(config: dict[str, Any]) -> str:
     return f"{_CLOUD_CONFIG}\n" + yaml.safe_dump(config, sort_keys=False, width=4096)
 
 
-def _join(theirs: str, ours: dict[str, Any]) -> str:
-    """Merge *ours* into the cloud-config text *theirs*."""
+def _load(text: str) -> dict[str, Any]:
+    """Read a cloud-config text."""
     try:
-        config = yaml.safe_load(theirs)
+        config = yaml.safe_load(text)
     except yaml.YAMLError as exc:
         raise UserDataError(f"the #cloud-config is not valid YAML: {exc}") from exc
     if config is None:
-        config = {}
+        return {}
     if not isinstance(config, dict):
         raise UserDataError(f"the #cloud-config must be a mapping, not a {type(config).__name__}")
-    return _dump(_merged(config, ours))
+    return config
+
+
+def _authorized(config: dict[str, Any]) -> list[str]:
+    keys = config.get("ssh_authorized_keys") or []
+    if not isinstance(keys, list):
+        raise UserDataError("ssh_authorized_keys of the #cloud-config must be a list")
+    return keys
 
 
 def _merged(config: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
     """Their wishes stay unless one would keep us out or change the host key."""
     merged = {**config, **ours}
     if "ssh_authorized_keys" in ours:
-        held = config.get("ssh_authorized_keys") or []
-        if not isinstance(held, list):
-            raise UserDataError("ssh_authorized_keys of the #cloud-config must be a list")
+        held = _authorized(config)
         fresh = [key for key in ours["ssh_authorized_keys"] if key not in held]
         merged["ssh_authorized_keys"] = [*held, *fresh]
     return merged
@@ -155,23 +162,32 @@ def _two_parts(theirs: str, ours: dict[str, Any]) -> str:
             "(a script begins with #!, a configuration with #cloud-config)"
         )
     whole = MIMEMultipart()
-    whole.attach(_part(_dump(ours), _CONFIG_TYPE, "remuda.cfg"))
     whole.attach(_part(theirs, kind, "operator"))
+    whole.attach(_part(_dump(ours), _CONFIG_TYPE, "remuda.cfg"))
     return whole.as_string()
 
 
 def _into_mime(theirs: str, ours: dict[str, Any]) -> str:
-    """Add ours to the first cloud-config part of a message, or as a new first part."""
+    """Add ours to the last cloud-config part of a message, or as a new last part."""
     whole = message_from_string(theirs)
     if not whole.is_multipart():
         raise UserDataError("the MIME message is damaged: no parts were found in it")
     parts: list[Message] = whole.get_payload()  # type: ignore[assignment]
+    config: dict[str, Any] = {}
+    last: int | None = None
+    held: list[str] = []
     for place, part in enumerate(parts):
         text = _text(part)
         if _is_config(text) or part.get_content_type() == _CONFIG_TYPE:
-            parts[place] = _part(_join(text, ours), _CONFIG_TYPE, part.get_filename())
-            return whole.as_string()
-    parts.insert(0, _part(_dump(ours), _CONFIG_TYPE, "remuda.cfg"))
+            config, last = _load(text), place
+            held += [key for key in _authorized(config) if key not in held]
+    if held and "ssh_authorized_keys" in ours:
+        config = {**config, "ssh_authorized_keys": held}
+    merged = _dump(_merged(config, ours))
+    if last is None:
+        parts.append(_part(merged, _CONFIG_TYPE, "remuda.cfg"))
+    else:
+        parts[last] = _part(merged, _CONFIG_TYPE, parts[last].get_filename())
     return whole.as_string()
 
 

@@ -107,34 +107,43 @@ def test_other_forms_get_a_part_beside_ours(theirs: str, kind: str) -> None:
     """Unchanged, under the name cloud-init knows it by."""
     parts = _parts(_merge(theirs))
 
-    assert parts[0][0] == "text/cloud-config"
-    assert _config(parts[0][1]) == OURS
-    assert parts[1] == (kind, theirs)
+    assert parts[0] == (kind, theirs)
+    assert parts[1][0] == "text/cloud-config"
+    assert _config(parts[1][1]) == OURS
 
 
-def test_a_message_gets_ours_into_its_first_configuration() -> None:
-    """Of several the first to name a key wins, so there it must be."""
-    mixed = _merge("#!/bin/sh\necho hi\n")
-    theirs = mixed.replace(OUR_KEY, "ssh-rsa AAAAtheirs")
-
-    parts = _parts(_merge(theirs))
-
-    assert [kind for kind, _ in parts] == ["text/cloud-config", "text/x-shellscript"]
-    keys = _config(parts[0][1])["ssh_authorized_keys"]
-    assert keys == ["ssh-rsa AAAAtheirs", OUR_KEY]
+def _message(*parts: tuple[str, str]) -> str:
+    head = 'Content-Type: multipart/mixed; boundary="=="\nMIME-Version: 1.0\n\n'
+    body = "".join(f"--==\nContent-Type: {kind}\n\n{text}\n" for kind, text in parts)
+    return f"{head}{body}--==--\n"
 
 
-def test_a_message_without_a_configuration_gets_one() -> None:
-    """Before all its parts."""
-    theirs = (
-        'Content-Type: multipart/mixed; boundary="=="\nMIME-Version: 1.0\n\n'
-        "--==\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho hi\n--==--\n"
+SCRIPT = ("text/x-shellscript", "#!/bin/sh\necho hi")
+
+
+def test_a_message_gets_ours_into_its_last_configuration() -> None:
+    """Of several the last to name a setting wins, so there it must be, with everybody's keys."""
+    theirs = _message(
+        ("text/cloud-config", "#cloud-config\nssh_authorized_keys: [ssh-rsa AAAA1]\na: 1"),
+        ("text/plain", "#cloud-config\nb: 2"),
+        SCRIPT,
     )
 
     parts = _parts(_merge(theirs))
 
-    assert [kind for kind, _ in parts] == ["text/cloud-config", "text/x-shellscript"]
-    assert _config(parts[0][1]) == OURS
+    kinds = ["text/cloud-config", "text/cloud-config", "text/x-shellscript"]
+    assert [kind for kind, _ in parts] == kinds
+    assert _config(parts[0][1])["a"] == 1
+    last = _config(parts[1][1])
+    assert last == {"b": 2, **OURS, "ssh_authorized_keys": ["ssh-rsa AAAA1", OUR_KEY]}
+
+
+def test_a_message_without_a_configuration_gets_one() -> None:
+    """After all its parts."""
+    parts = _parts(_merge(_message(SCRIPT)))
+
+    assert [kind for kind, _ in parts] == ["text/x-shellscript", "text/cloud-config"]
+    assert _config(parts[1][1]) == OURS
 
 
 @pytest.mark.parametrize(
