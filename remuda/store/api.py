@@ -149,7 +149,10 @@ class Put:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dirty:
-    """A znode changed and is being read again: its last known data is old."""
+    """A znode is new or changed and is being read: its last known data, if any, is old.
+
+    A Put or a Gone of the path follows, at the latest after the next reconnect.
+    """
 
     path: str
 

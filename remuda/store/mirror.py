@@ -182,8 +182,8 @@ class TreeMirror:
             if path not in self._known:
                 self._put(path, None)
             return
-        if path in self._known:
-            self._known[path] = _UNREAD  # should the connection go now, the reload tells it
+        # Whatever happens now, to the connection or the znode, a Put or a Gone will follow.
+        self._known[path] = _UNREAD
         self._sink(Dirty(path=path))
         if path in self._reading:
             self._reading[path] = True
