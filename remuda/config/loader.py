@@ -27,9 +27,10 @@ class Reading:
 
     Attributes:
         config: The value, or None if there are problems.
-        files: Absolute names of all files whose text matters: the configuration itself, scripts,
-            user data, clouds.yaml; also those that could not be read.
-        digest: Hash of their contents.
+        files: Absolute names of all files that matter: the configuration itself, scripts, user
+            data, clouds.yaml, keys; also those that could not be read.
+        digest: Hash of their contents; of keys and certificates, which are only looked at, of
+            whether they are there.
     """
 
     config: Config | None

@@ -96,7 +96,11 @@ def _templates(values: dict[str, str]) -> dict[str, str]:
 def _check_template(key: str, template: str) -> None:
     known = ", ".join("{" + name + "}" for name in DYNAMIC_FIELDS)
     try:
-        fields = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        fields = [
+            "".join((name, f"!{conversion}" * bool(conversion), f":{spec}" * bool(spec)))
+            for _, name, spec, conversion in string.Formatter().parse(template)
+            if name is not None
+        ]
     except ValueError:
         raise WrongValueError(
             f"has unbalanced braces in {key!r}", hint="a plain brace is written {{ or }}"

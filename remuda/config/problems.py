@@ -1,12 +1,15 @@
 """What is wrong with a configuration, and where."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
 
-from remuda.config.document import Document, Flaw, Path
+from remuda.config.document import Document, Flaw, Path, Place
 
 #: A file with more problems than this is not the file that was meant.
-PROBLEMS_MAX = 500
+PROBLEMS_MAX: Final = 500
+#: Longest message, hint or path; a key of a megabyte is shown in part.
+_TEXT_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -76,16 +79,7 @@ class Report:
 
     def flaw(self, flaw: Flaw) -> None:
         """Note what the YAML itself should not say, at the flaw's own place."""
-        self._problems.append(
-            Problem(
-                file=self.file,
-                line=flaw.place.line,
-                column=flaw.place.column,
-                path=dotted(flaw.path),
-                message=flaw.message,
-                hint=flaw.hint,
-            )
-        )
+        self._problems.append(self._made(flaw.path, flaw.place, flaw.message, flaw.hint))
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the problems noted so far, by place, each once."""
@@ -96,14 +90,16 @@ class Report:
         return _in_order(self._warnings)
 
     def _placed(self, path: Path, message: str, hint: str, *, at_key: bool) -> Problem:
-        place = self.document.place(path, at_key=at_key)
+        return self._made(path, self.document.place(path, at_key=at_key), message, hint)
+
+    def _made(self, path: Path, place: Place, message: str, hint: str) -> Problem:
         return Problem(
             file=self.file,
             line=place.line,
             column=place.column,
-            path=dotted(path),
-            message=message,
-            hint=hint,
+            path=_clipped(dotted(path)),
+            message=_clipped(message),
+            hint=_clipped(hint),
         )
 
 
@@ -113,5 +109,13 @@ def dotted(path: Path) -> str:
     return "".join(steps).removeprefix(".")
 
 
+def _clipped(text: str) -> str:
+    return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
+
+
 def _in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(set(problems)))[:PROBLEMS_MAX]
+    found = sorted(set(problems))
+    if len(found) <= PROBLEMS_MAX:
+        return tuple(found)
+    more = f"and {len(found) - PROBLEMS_MAX} more"
+    return (*found[:PROBLEMS_MAX], replace(found[PROBLEMS_MAX], path="", message=more, hint=""))

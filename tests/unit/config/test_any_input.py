@@ -55,6 +55,12 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture(scope="module")
+def full() -> str:
+    """The full example: the values of other files that it names are missing here."""
+    return (Path(__file__).parents[3] / "docs" / "examples" / "full.yaml").read_text()
+
+
 def _read(folder: Path, content: bytes) -> Reading:
     path = folder / "config.yaml"
     path.write_bytes(content)
@@ -110,3 +116,30 @@ def test_reading_twice_gives_the_same_answer(folder: Path, value: object) -> Non
     content = yaml.safe_dump(value).encode(errors="replace")
 
     assert _read(folder, content) == _read(folder, content)
+
+
+def _places(value: object) -> Iterator[tuple[Any, Any]]:
+    """Yield container and key of every value, deep."""
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        pairs = list(value.items())
+    elif isinstance(value, list):
+        pairs = list(enumerate(value))
+    for key, item in pairs:
+        yield value, key
+        yield from _places(item)
+
+
+@quick
+@given(st.data())
+def test_a_good_file_with_some_wrong_values_gets_an_answer(
+    folder: Path, full: str, data: st.DataObject
+) -> None:
+    """With all other parts there, the checks between sections have something to read."""
+    value = yaml.safe_load(full)
+    for _ in range(data.draw(st.integers(1, 3))):
+        container, key = data.draw(st.sampled_from(list(_places(value))))
+        container[key] = data.draw(anything)
+    reading = _read(folder, yaml.safe_dump(value).encode(errors="replace"))
+
+    assert _is_an_answer(reading)

@@ -63,6 +63,13 @@ POOL_LABEL = [
         ),
     ),
     (
+        "dynamic-instance-properties: {a: '{label:>9}'}",
+        (
+            "dynamic-instance-properties: has an unknown {label:>9} in 'a'; did you mean "
+            "{label}? known here: {label}, {provider}, {pool}, {request}, {requestor}"
+        ),
+    ),
+    (
         "dynamic-instance-properties: {a: '{'}",
         (
             "dynamic-instance-properties: has unbalanced braces in 'a'; "
@@ -199,3 +206,19 @@ def test_every_known_kind_of_error_has_words() -> None:
     """The fallback is for kinds that a later pydantic may invent."""
     assert "missing" in wording._WORDS
     assert callable(wording._other)
+
+
+def test_a_flood_of_problems_is_cut_off(says: Says, good: str) -> None:
+    """And says so."""
+    lines = says(good + "".join(f"k{n}: 1\n" for n in range(600)))
+
+    assert len(lines) == 501
+    assert lines[-1].endswith(": and 100 more")
+
+
+def test_monstrous_keys_are_shown_in_part(says: Says, good: str) -> None:
+    """A complaint stays readable."""
+    (line,) = says(good + f"? {'k' * 5000}\n: 1\n")
+
+    assert "no such key" in line
+    assert len(line) < 2000
