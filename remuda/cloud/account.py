@@ -1,6 +1,7 @@
 """An account in a cloud: clouds.yaml, the token that all threads share, and the endpoints."""
 
 import contextlib
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ REFUSAL_PAUSE_S: Final = 10.0
 #: The catalog may name a service's root; the rest of the path is always the same, so we need
 #: not ask the service (version discovery would cost a call per process and service).
 _VERSION_PATHS: Final[Mapping[str, str]] = {"compute": "v2.1", "image": "v2", "network": "v2.0"}
+_VERSION: Final = re.compile(r"v\d+(\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,7 @@ class Account:
             raise ksa.EndpointNotFound(f"the catalog has no {service!r} service in {place}")
         url = str(found).rstrip("/")
         parts = urlsplit(url).path.split("/")
-        if any(part.startswith("v2") for part in parts):
+        if any(_VERSION.fullmatch(part) for part in parts):
             return url
         return f"{url}/{_VERSION_PATHS[service]}"
 

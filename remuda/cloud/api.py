@@ -112,7 +112,13 @@ class ImageWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image that a server can boot from; created_s by the cloud's clock."""
+    """An image that a server can boot from.
+
+    Attributes:
+        created_s: By the cloud's clock, seconds since the epoch.
+        properties: All its fields that are text, so that ``owner`` or ``visibility`` can be
+            asked for just like ``os_distro``.
+    """
 
     id: str
     name: str
@@ -274,7 +280,11 @@ class Cloud(Protocol):
         """
 
     def delete_leftover(self, leftover: Leftover) -> None:
-        """Delete it, unless it has changed since it was listed; no error if it is gone."""
+        """Delete it, unless it has changed since it was listed; no error if it is gone.
+
+        Raises:
+            BadOrderError: If the account may not do that in this cloud.
+        """
 
     def close(self) -> None:
         """Drop connections; calls that wait for their turn end with TryLaterError."""

@@ -126,8 +126,8 @@ def _refused(status: int, why: str, effect: Effect) -> CloudError:
         )
     if status == _NOT_FOUND:
         return GoneError(why)
-    if status == _FORBIDDEN:
-        return UnauthorizedError(why)
+    if status == _FORBIDDEN and effect is Effect.READ:
+        return UnauthorizedError(why)  # not even looking is allowed: nothing will work
     if status == _CONFLICT:
         return TryLaterError(why)  # the thing is busy, e.g. in another task
     return BadOrderError(why)

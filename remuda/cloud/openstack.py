@@ -177,7 +177,7 @@ class OpenStackCloud:
         return (*ports.list_idle_ports(self._wire), *self._floating.idle())
 
     def delete_leftover(self, leftover: Leftover) -> None:
-        """Delete it unless it has changed; one call for a port, two for a floating IP."""
+        """Delete it unless it has changed; one to three calls."""
         match leftover.kind:
             case LeftoverKind.PORT:
                 ports.delete_port(self._wire, leftover)

@@ -4,7 +4,7 @@ To run the suite against a real OpenStack:
 
     REMUDA_CONTRACT_CLOUDS_YAML=clouds.yaml REMUDA_CONTRACT_CLOUD=name \
     REMUDA_CONTRACT_NETWORK=network REMUDA_CONTRACT_INSIDE=network-for-floating-ips \
-    pytest -m e2e tests/contract/cloud -k account
+    pytest -m e2e tests/contract/cloud -k live
 
 Servers that an earlier run left there are deleted; nothing else is touched.
 """
@@ -40,7 +40,7 @@ def _account(scratch: Path) -> Bench:
     params=[
         "fake",
         pytest.param("sandbox", marks=pytest.mark.e2e),
-        pytest.param("account", marks=pytest.mark.e2e),
+        pytest.param("live", marks=pytest.mark.e2e),
     ],
 )
 def shared_bench(
@@ -51,7 +51,7 @@ def shared_bench(
     makers: dict[str, Callable[[], Bench]] = {
         "fake": FakeBench,
         "sandbox": lambda: SandboxBench(scratch),
-        "account": lambda: _account(scratch),
+        "live": lambda: _account(scratch),
     }
     bench = makers[request.param]()
     try:

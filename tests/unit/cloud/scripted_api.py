@@ -167,6 +167,7 @@ class ScriptedApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes
 
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)

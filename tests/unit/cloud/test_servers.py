@@ -1,0 +1,118 @@
+"""Nova's servers, and orders for it."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from remuda.cloud.api import ServerOrder, ServerStatus
+from remuda.cloud.servers import order_body, read_server
+from tests.fakes.cloud import DEBIAN, SMALL
+
+DOC: dict[str, Any] = {
+    "id": "s1",
+    "name": "np1",
+    "status": "ERROR",
+    "metadata": {"a": "b"},
+    "created": "2026-01-01T00:00:00Z",
+    "image": {"id": "i1"},
+    "flavor": {"id": "f1"},
+    "hostId": "h1",
+    "OS-EXT-AZ:availability_zone": "az1",
+    "OS-EXT-STS:task_state": None,
+    "fault": {"code": 500, "message": "No valid host was found."},
+    "addresses": {"net": [{"addr": "10.0.0.5", "OS-EXT-IPS:type": "fixed"}]},
+}
+
+
+def test_server_is_read_whole() -> None:
+    """Every field of the contract."""
+    server = read_server(DOC)
+
+    assert (server.id, server.name, server.status) == ("s1", "np1", ServerStatus.ERROR)
+    assert server.tags == {"a": "b"}
+    assert server.created_s == 1767225600.0
+    assert (server.image_id, server.flavor_id) == ("i1", "f1")
+    assert (server.host_id, server.az) == ("h1", "az1")
+    assert server.fault == "No valid host was found."
+    assert server.public_ipv4 == "10.0.0.5"
+
+
+@pytest.mark.parametrize(
+    ("status", "task", "expected"),
+    [
+        ("BUILD", "spawning", ServerStatus.BUILDING),
+        ("ACTIVE", None, ServerStatus.ACTIVE),
+        ("ACTIVE", "deleting", ServerStatus.DELETING),
+        ("ERROR", "deleting", ServerStatus.DELETING),
+        ("HARD_REBOOT", "rebooting_hard", ServerStatus.ACTIVE),
+        ("SHUTOFF", None, ServerStatus.STOPPED),
+        ("PAUSED", None, ServerStatus.STOPPED),
+        ("SOFT_DELETED", None, ServerStatus.DELETING),
+        ("UNKNOWN", None, ServerStatus.UNKNOWN),
+    ],
+)
+def test_statuses_are_reduced_to_reactions(
+    status: str, task: str | None, expected: ServerStatus
+) -> None:
+    """A task of deleting counts more than the status."""
+    assert read_server({**DOC, "status": status, "OS-EXT-STS:task_state": task}).status is expected
+
+
+def test_bare_server_is_read_too() -> None:
+    """Young servers lack most fields; one from a volume has no image."""
+    server = read_server({"id": "s1", "status": "BUILD", "image": "", "fault": None})
+
+    assert server.image_id is None
+    assert server.fault is None
+    assert server.created_s == 0.0
+
+
+def test_order_leaves_out_what_is_open() -> None:
+    """Nova has its own defaults for it."""
+    order = ServerOrder(name="np1", image=DEBIAN, flavor=SMALL, tags={"a": "b"})
+
+    assert order_body(order, ()) == {
+        "server": {
+            "name": "np1",
+            "imageRef": DEBIAN.id,
+            "flavorRef": SMALL.id,
+            "metadata": {"a": "b"},
+        }
+    }
+
+
+def test_order_says_all_that_is_asked_for() -> None:
+    """Boot volume, drive, key, zone, groups, networks and user data."""
+    order = ServerOrder(
+        name="np1",
+        image=DEBIAN,
+        flavor=SMALL,
+        tags={},
+        networks=("private",),
+        security_groups=("ssh", "web"),
+        az="az1",
+        key_name="ci",
+        config_drive=False,
+        user_data="ümlaut",
+        volume_gib=50,
+    )
+
+    server = order_body(order, ("n1", "n2"))["server"]
+
+    assert server["networks"] == [{"uuid": "n1"}, {"uuid": "n2"}]
+    assert server["security_groups"] == [{"name": "ssh"}, {"name": "web"}]
+    assert (server["availability_zone"], server["key_name"]) == ("az1", "ci")
+    assert server["config_drive"] is False
+    assert base64.b64decode(server["user_data"]).decode() == "ümlaut"
+    assert server["imageRef"] == ""
+    assert server["block_device_mapping_v2"] == [
+        {
+            "boot_index": 0,
+            "uuid": DEBIAN.id,
+            "source_type": "image",
+            "destination_type": "volume",
+            "volume_size": 50,
+            "delete_on_termination": True,
+        }
+    ]

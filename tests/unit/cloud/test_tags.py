@@ -1,0 +1,68 @@
+"""What we write on servers and read back."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remuda.model import tags
+from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
+
+OWNER = tags.Owner(installation="ci", provider=ProviderName("east"))
+OURS = tags.ServerTags(owner=OWNER, node=NodeId("3000000001"), pool=PoolName("main"), label="small")
+
+
+def test_tags_are_read_as_they_were_made() -> None:
+    """The pair of functions agrees."""
+    assert tags.read(tags.make(OURS, image="debian-12")) == OURS
+
+
+def test_peers_find_the_keys_they_know() -> None:
+    """Names and forms are Nodepool's."""
+    pairs = tags.make(OURS, image="debian-12")
+
+    assert pairs["nodepool_node_id"] == "3000000001"
+    assert pairs["nodepool_pool_name"] == "main"
+    assert pairs["nodepool_provider_name"] == "east"
+    assert pairs["groups"] == "east,debian-12,small"
+    assert tags.server_name(OURS.node) == "np3000000001"
+
+
+def test_operators_pairs_are_kept_but_never_override_ours() -> None:
+    """A configuration cannot make our server somebody else's."""
+    pairs = tags.make(OURS, extra={"team": "qa", "remuda_node_id": "1", "groups": "x"})
+
+    assert pairs["team"] == "qa"
+    assert tags.read(pairs) == OURS
+    assert pairs["groups"] == "east,,small"
+
+
+@given(st.text(max_size=400))
+def test_long_values_are_cut_at_a_character(value: str) -> None:
+    """Within the limit in bytes, and still text."""
+    cut = tags.make(OURS, extra={"note": value})["note"]
+
+    assert len(cut.encode()) <= tags.VALUE_BYTES_MAX
+    assert value.startswith(cut)
+
+
+def test_incomplete_or_foreign_tags_are_nobodys() -> None:
+    """Guessing could delete a stranger's server."""
+    pairs = tags.make(OURS)
+    other = tags.Owner(installation="other", provider=OWNER.provider)
+
+    assert tags.read({}) is None
+    assert tags.read({**pairs, tags.INSTALLATION: ""}) is None
+    assert tags.owned_node(pairs, OWNER) == OURS.node
+    assert tags.owned_node(pairs, other) is None
+    assert tags.owned_node({"nodepool_node_id": "1"}, OWNER) is None
+
+
+def test_note_names_owner_and_server() -> None:
+    """Floating IPs have a description only."""
+    text = tags.note(OWNER, ServerId("s1"))
+    longer = tags.Owner(installation="ci", provider=ProviderName("east2"))
+
+    assert tags.noted(text, OWNER) == "s1"
+    assert tags.noted(text, longer) is None
+    assert tags.noted("", OWNER) is None
+    assert tags.noted("remuda ci east ", OWNER) is None
+    assert tags.noted("made by hand", OWNER) is None
