@@ -58,10 +58,17 @@ chaos: install ## Kill and freeze real processes for longer (MINUTES=10)
 bench: install ## Measure against the raw chain of ZooKeeper operations
 	$(BIN)/python -m tests.bench
 
+# Document and the module that writes it; a test of each compares.
+GENERATED := configuration:remuda.config.reference metrics:remuda.metrics.reference \
+	states:remuda.model.diagrams
+
 .PHONY: docs
 docs: install ## Write the generated documents anew
-	$(BIN)/python -m remuda.metrics.reference > docs/metrics.md
-	$(BIN)/python -m remuda.model.diagrams > docs/states.md
+	@for one in $(GENERATED); do \
+	    echo "docs/$${one%%:*}.md"; \
+	    $(BIN)/python -m "$${one#*:}" > .venv/document; \
+	    mv .venv/document "docs/$${one%%:*}.md"; \
+	done
 
 .PHONY: lock
 lock: ## Take the newest allowed versions of what we build on
