@@ -1,5 +1,4 @@
-"""
-An OpenStack-shaped cloud on one machine, whose servers are real SSH machines.
+"""An OpenStack-shaped cloud on one machine, whose servers are real SSH machines.
 
 Keystone, Nova, Glance and Neutron as far as unmodified openstacksdk and
 python-openstackclient use them, over HTTP on loopback, plus a plan of faults that can be

@@ -1,6 +1,4 @@
-"""
-``python -m sandbox``.
-"""
+"""``python -m sandbox``."""
 
 from sandbox.cli import main
 

@@ -1,6 +1,4 @@
-"""
-The web application: every service of every region under its path, and the control endpoint.
-"""
+"""The web application: every service of every region under its path, and the control endpoint."""
 
 from __future__ import annotations
 
@@ -16,21 +14,27 @@ from sandbox.web.versions import routes, versioned
 
 
 def build_app(cloud: Cloud) -> Starlette:
-    """
-    Return the ASGI application of *cloud*.
-    """
+    """Return the ASGI application of *cloud*."""
     mounts: list[BaseRoute] = [_mount(cloud, Service.IDENTITY, "", cloud.identity.ops())]
     for region in cloud.regions:
-        mounts += [_mount(cloud, service, region.name, ops)
-                   for service, ops in region.ops.items()]
+        mounts += [_mount(cloud, service, region.name, ops) for service, ops in region.ops.items()]
     return Starlette(routes=[*mounts, Mount("/sandbox/v1", routes=control_routes(cloud))])
 
 
 def _mount(cloud: Cloud, service: Service, region: str, ops: list[Op]) -> Mount:
-    gate = Gate(service=service, region=region, authority=cloud.tokens, faults=cloud.faults,
-                calls=cloud.calls)
+    gate = Gate(
+        service=service,
+        region=region,
+        authority=cloud.tokens,
+        faults=cloud.faults,
+        calls=cloud.calls,
+    )
     path = cloud.endpoints.path(service, region)
     # Discovery comes first: keystoneauth asks for it before it has a token.
-    return Mount(path, routes=[
-        *routes(service, cloud.endpoints.root(service, region)),
-        Mount(versioned(service, ""), routes=[gate.route(op) for op in ops])])
+    return Mount(
+        path,
+        routes=[
+            *routes(service, cloud.endpoints.root(service, region)),
+            Mount(versioned(service, ""), routes=[gate.route(op) for op in ops]),
+        ],
+    )

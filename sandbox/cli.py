@@ -1,6 +1,4 @@
-"""
-The command line of the sandbox.
-"""
+"""The command line of the sandbox."""
 
 from __future__ import annotations
 
@@ -12,29 +10,46 @@ import click
 
 from sandbox.config import Config, MachineKind
 from sandbox.config_file import load
-from sandbox.host import HostUnfit
-from sandbox.network.addresses import NoAddresses
-from sandbox.reading import BadInput
+from sandbox.host import HostUnfitError
+from sandbox.network.addresses import NoAddressesError
+from sandbox.reading import BadInputError
 from sandbox.serve import Options, run
 
 _PATH = click.Path(path_type=Path)
 
 
 @click.command(name="sandbox")
-@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535),
-              help="TCP port on 127.0.0.1; 0: any free one.")
-@click.option("--config", "config_file", type=_PATH, help="YAML configuration; see docs/sandbox.md.")
+@click.option(
+    "--port",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="TCP port on 127.0.0.1; 0: any free one.",
+)
+@click.option("--config", "config_file", type=_PATH, help="YAML; see docs/sandbox.md.")
 @click.option("--state", type=_PATH, help="Folder for images and machines; else memory.")
 @click.option("--clouds-yaml", type=_PATH, help="Write a clouds.yaml here when listening.")
-@click.option("--machines", type=click.Choice([str(kind) for kind in MachineKind]),
-              help="Overrides the configuration's kind of machines.")
-@click.option("--log-level", default="INFO", show_default=True,
-              type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
-def main(port: int, config_file: Path | None, state: Path | None, clouds_yaml: Path | None,
-         machines: str | None, log_level: str) -> None:
-    """
-    Run an OpenStack-shaped cloud on this machine, with real SSH machines.
-    """
+@click.option(
+    "--machines",
+    type=click.Choice([str(kind) for kind in MachineKind]),
+    help="Overrides the configuration's kind of machines.",
+)
+@click.option(
+    "--log-level",
+    default="INFO",
+    show_default=True,
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]),
+)
+def main(
+    *,
+    port: int,
+    config_file: Path | None,
+    state: Path | None,
+    clouds_yaml: Path | None,
+    machines: str | None,
+    log_level: str,
+) -> None:
+    """Run an OpenStack-shaped cloud on this machine, with real SSH machines."""
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(message)s")
     # Uvicorn tells about its own start and stop; our one line says it all.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
@@ -43,8 +58,9 @@ def main(port: int, config_file: Path | None, state: Path | None, clouds_yaml: P
         if machines:
             config = replace(config, machines=MachineKind(machines))
         run(config, Options(port=port, state=state, clouds_yaml=clouds_yaml))
-    except BadInput as exc:
-        raise click.ClickException("the configuration cannot be used:\n  "
-                                   + "\n  ".join(exc.problems)) from exc
-    except (NoAddresses, HostUnfit, OSError) as exc:
+    except BadInputError as exc:
+        raise click.ClickException(
+            "the configuration cannot be used:\n  " + "\n  ".join(exc.problems)
+        ) from exc
+    except (NoAddressesError, HostUnfitError, OSError) as exc:
         raise click.ClickException(str(exc)) from exc

@@ -1,6 +1,4 @@
-"""
-Where the sandbox gets its time from.
-"""
+"""Where the sandbox gets its time from."""
 
 from __future__ import annotations
 
@@ -10,45 +8,32 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """
-    A wall clock, in seconds since the epoch; injected so that tests can turn it.
-    """
+    """A wall clock, in seconds since the epoch; injected so that tests can turn it."""
 
     def now_s(self) -> float:
-        """
-        Return the time.
-        """
+        """Return the time."""
 
 
 class SystemClock:
-    """
-    The clock of this machine.
-    """
+    """The clock of this machine."""
 
     def now_s(self) -> float:
-        """
-        Return the time.
-        """
+        """Return the time."""
         return time.time()
 
 
 def iso(at_s: float) -> str:
-    """
-    Write *at_s* as Nova, Glance and Neutron do: ``2026-01-31T23:59:59Z``.
-    """
+    """Write *at_s* as Nova, Glance and Neutron do: ``2026-01-31T23:59:59Z``."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def iso_micro(at_s: float) -> str:
-    """
-    Write *at_s* with microseconds, as Keystone does for tokens and Nova for ``launched_at``.
-    """
+    """Write *at_s* with microseconds, as Keystone does for tokens and Nova for ``launched_at``."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def from_iso(text: str) -> float:
-    """
-    Read an ISO 8601 time; one without a zone is UTC, as in OpenStack.
+    """Read an ISO 8601 time; one without a zone is UTC, as in OpenStack.
 
     Raises:
         ValueError: If *text* is no such time.

@@ -1,6 +1,4 @@
-"""
-The whole cloud, from its configuration.
-"""
+"""The whole cloud, from its configuration."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ from sandbox.workers import Workers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """
-    Everything there is.
-    """
+    """Everything there is."""
 
     config: Config
     host: Host
@@ -40,9 +36,7 @@ class Cloud:
     forwarder: Forwarder
 
     async def close(self) -> None:
-        """
-        Stop everything: no process, mount or listener is left.
-        """
+        """Stop everything: no process, mount or listener is left."""
         for region in self.regions:
             await region.lifecycle.close()
         await self.forwarder.close()
@@ -51,28 +45,46 @@ class Cloud:
 
 
 def build_cloud(config: Config, host: Host, base_url: str, clock: Clock) -> Cloud:
-    """
-    Build the cloud that answers at *base_url*.
+    """Build the cloud that answers at *base_url*.
 
     Raises:
-        NoAddresses: If the address range is too small for all networks.
+        NoAddressesError: If the address range is too small for all networks.
     """
     endpoints = Endpoints(base_url, config.regions)
     accounts, workers = Accounts(config), Workers(config.workers)
     tokens = Tokens(clock, config.token_lifetime_s)
     forwarder = Forwarder(host.ssh_port)
     shares = share_out(host.claim.network, config.regions, config.networks)
-    around = Surroundings(config=config, clock=clock, accounts=accounts, endpoints=endpoints,
-                          machines=host.machines, workers=workers,
-                          image_folder=host.image_folder)
+    around = Surroundings(
+        config=config,
+        clock=clock,
+        accounts=accounts,
+        endpoints=endpoints,
+        machines=host.machines,
+        workers=workers,
+        image_folder=host.image_folder,
+    )
     regions = tuple(
-        build_region(name, around, {network: cidr for (region, network), cidr in shares.items()
-                                    if region == name}) for name in config.regions)
+        build_region(
+            name,
+            around,
+            {network: cidr for (region, network), cidr in shares.items() if region == name},
+        )
+        for name in config.regions
+    )
     for region in regions:
         if host.kind != "none":
-            region.network.floating_changed.append(forwarder.changed)
+            region.stores.network.floating_changed.append(forwarder.changed)
     return Cloud(
-        config=config, host=host, endpoints=endpoints, accounts=accounts, tokens=tokens,
-        identity=IdentityApi(accounts, tokens, endpoints), regions=regions,
-        faults=FaultPlan(config.faults, seed=config.seed), calls=CallCounts(), workers=workers,
-        forwarder=forwarder)
+        config=config,
+        host=host,
+        endpoints=endpoints,
+        accounts=accounts,
+        tokens=tokens,
+        identity=IdentityApi(accounts, tokens, endpoints),
+        regions=regions,
+        faults=FaultPlan(config.faults, seed=config.seed),
+        calls=CallCounts(),
+        workers=workers,
+        forwarder=forwarder,
+    )

@@ -1,6 +1,4 @@
-"""
-What a sandbox is made of, as values; ``config_file.py`` reads them from YAML.
-"""
+"""What a sandbox is made of, as values; ``config_file.py`` reads them from YAML."""
 
 from __future__ import annotations
 
@@ -16,27 +14,22 @@ _NAMES: Final = uuid.UUID("5a6d6e78-0000-4000-8000-000000000000")
 
 
 class MachineKind(StrEnum):
-    """
-    What answers behind a server's address.
-    """
+    """What answers behind a server's address."""
 
-    AUTO = "auto"            # namespace where it works, else plain, else none
+    AUTO = "auto"  # namespace where it works, else plain, else none
     NAMESPACE = "namespace"  # own mounts, processes and host name over an overlay
-    PLAIN = "plain"          # an ordinary sshd as the current user
-    NONE = "none"            # nothing, or a banner
+    PLAIN = "plain"  # an ordinary sshd as the current user
+    NONE = "none"  # nothing, or a banner
 
 
 def stable_id(*names: str) -> str:
-    """
-    Return the UUID that always belongs to *names*.
-    """
+    """Return the UUID that always belongs to *names*."""
     return str(uuid.uuid5(_NAMES, "/".join(names)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """
-    How long things take, in seconds; None: what the next more general one says.
+    """How long things take, in seconds; None: what the next more general one says.
 
     A boot takes the longest of what the image, the flavor and the cloud say.
     """
@@ -47,9 +40,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlavorConfig:
-    """
-    A flavor; RAM in MiB, disk in GiB.
-    """
+    """A flavor; RAM in MiB, disk in GiB."""
 
     name: str
     id: str
@@ -62,8 +53,7 @@ class FlavorConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageConfig:
-    """
-    An image that is there from the beginning.
+    """An image that is there from the beginning.
 
     Attributes:
         tar: Path of a tar that is unpacked into the machine; empty: nothing is.
@@ -85,9 +75,7 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """
-    A network with one subnet; *cidr* empty: a part of the address range.
-    """
+    """A network with one subnet; *cidr* empty: a part of the address range."""
 
     name: str
     external: bool = False
@@ -98,9 +86,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserConfig:
-    """
-    Somebody who can log in; the first project is the default one.
-    """
+    """Somebody who can log in; the first project is the default one."""
 
     name: str
     password: str
@@ -110,9 +96,7 @@ class UserConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialConfig:
-    """
-    An application credential of a user in a project.
-    """
+    """An application credential of a user in a project."""
 
     id: str
     name: str
@@ -123,9 +107,7 @@ class CredentialConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """
-    What one project may have in one region; -1: no limit; RAM in MiB.
-    """
+    """What one project may have in one region; -1: no limit; RAM in MiB."""
 
     instances: int = 10
     cores: int = 20
@@ -149,22 +131,32 @@ DEFAULT_FLAVORS: Final = (
     FlavorConfig(name="m1.large", id="4", vcpus=4, ram=8192, disk=80),
 )
 DEFAULT_IMAGES: Final = tuple(
-    ImageConfig(name=name, id=stable_id("image", name),
-                properties=(("os_distro", distro), ("os_version", version)))
-    for name, distro, version in (("debian-12", "debian", "12"), ("ubuntu-24.04", "ubuntu", "24.04"),
-                                  ("centos-stream-9", "centos", "9")))
+    ImageConfig(
+        name=name,
+        id=stable_id("image", name),
+        properties=(("os_distro", distro), ("os_version", version)),
+    )
+    for name, distro, version in (
+        ("debian-12", "debian", "12"),
+        ("ubuntu-24.04", "ubuntu", "24.04"),
+        ("centos-stream-9", "centos", "9"),
+    )
+)
 DEFAULT_NETWORKS: Final = (NetworkConfig(name="public", external=True),)
 DEFAULT_USERS: Final = (
     UserConfig(name="demo", password="password", projects=("demo",)),  # noqa: S106
-    UserConfig(name="admin", password="password", projects=("admin", "demo"),  # noqa: S106
-               roles=("admin", "member", "reader")),
+    UserConfig(
+        name="admin",
+        password="password",  # noqa: S106 - in the docs for everybody to use
+        projects=("admin", "demo"),
+        roles=("admin", "member", "reader"),
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """
-    One sandbox.
+    """One sandbox.
 
     Attributes:
         address_range: An IPv4 network within 127.0.0.0/8, or ``auto``: the first free one of
@@ -203,7 +195,5 @@ class Config:
 
     @property
     def projects(self) -> tuple[str, ...]:
-        """
-        All projects anybody may use, in the order in which they are first named.
-        """
+        """All projects anybody may use, in the order in which they are first named."""
         return tuple(dict.fromkeys(name for user in self.users for name in user.projects))

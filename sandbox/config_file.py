@@ -1,6 +1,4 @@
-"""
-Reading a sandbox's configuration file: all problems at once, with their places.
-"""
+"""Reading a sandbox's configuration file: all problems at once, with their places."""
 
 from __future__ import annotations
 
@@ -27,39 +25,37 @@ from sandbox.config import (
 )
 from sandbox.fault_rules import read_rule
 from sandbox.faults import Rule
-from sandbox.reading import BadInput, Reader
+from sandbox.reading import BadInputError, Reader
 
 T = TypeVar("T")
 
 
 def load(path: Path) -> Config:
-    """
-    Read the configuration file *path*.
+    """Read the configuration file *path*.
 
     Raises:
-        BadInput: With all mistakes in it.
+        BadInputError: With all mistakes in it.
     """
     try:
         doc = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
-        raise BadInput([f"{path}: cannot be read: {exc}"]) from exc
+        raise BadInputError([f"{path}: cannot be read: {exc}"]) from exc
     except yaml.YAMLError as exc:
-        raise BadInput([f"{path}: is not YAML: {exc}"]) from exc
+        raise BadInputError([f"{path}: is not YAML: {exc}"]) from exc
     return parse(doc, base=path.parent)
 
 
 def parse(doc: object, *, base: Path = Path()) -> Config:
-    """
-    Turn the loaded document into a configuration; relative paths are below *base*.
+    """Turn the loaded document into a configuration; relative paths are below *base*.
 
     Raises:
-        BadInput: With all mistakes in it.
+        BadInputError: With all mistakes in it.
     """
     problems: list[str] = []
     config = _config(Reader(doc, "", problems), base)
     _check_references(config, problems)
     if problems:
-        raise BadInput(problems)
+        raise BadInputError(problems)
     return config
 
 
@@ -80,8 +76,10 @@ def _config(reader: Reader, base: Path) -> Config:
         ssh_port=reader.whole("ssh_port", std.ssh_port, most=65535),
         ssh_user=reader.text("ssh_user", std.ssh_user),
         banner=reader.flag("banner", default=std.banner),
-        timing=Timing(boot_s=reader.number("boot_seconds", std.timing.boot_s or 0.0),
-                      ssh_s=reader.number("ssh_seconds", std.timing.ssh_s or 0.0)),
+        timing=Timing(
+            boot_s=reader.number("boot_seconds", std.timing.boot_s or 0.0),
+            ssh_s=reader.number("ssh_seconds", std.timing.ssh_s or 0.0),
+        ),
         boot_jitter=reader.number("boot_jitter", std.boot_jitter, most=1.0),
         delete_s=reader.number("delete_seconds", std.delete_s),
         snapshot_s=reader.number("snapshot_seconds", std.snapshot_s),
@@ -95,8 +93,9 @@ def _config(reader: Reader, base: Path) -> Config:
     return config
 
 
-def _list(reader: Reader, key: str, one: Callable[[Reader], T],
-          default: Sequence[T]) -> tuple[T, ...]:
+def _list(
+    reader: Reader, key: str, one: Callable[[Reader], T], default: Sequence[T]
+) -> tuple[T, ...]:
     if not reader.has(key):
         return tuple(default)
     values: list[T] = []
@@ -107,37 +106,49 @@ def _list(reader: Reader, key: str, one: Callable[[Reader], T],
 
 
 def _rules(reader: Reader) -> tuple[Rule, ...]:
-    return tuple(read_rule(each, default_id=f"config-{i}")
-                 for i, each in enumerate(reader.each("faults")))
+    return tuple(
+        read_rule(each, default_id=f"config-{i}") for i, each in enumerate(reader.each("faults"))
+    )
 
 
 def _timing(reader: Reader) -> Timing:
     def given(key: str) -> float | None:
         return reader.number(key, 0.0) if reader.has(key) else None
+
     return Timing(boot_s=given("boot_seconds"), ssh_s=given("ssh_seconds"))
 
 
 def _user(reader: Reader) -> UserConfig:
-    return UserConfig(name=reader.text("name"), password=reader.text("password"),
-                      projects=reader.texts("projects", ("demo",)),
-                      roles=reader.texts("roles", ("member", "reader")))
+    return UserConfig(
+        name=reader.text("name"),
+        password=reader.text("password"),
+        projects=reader.texts("projects", ("demo",)),
+        roles=reader.texts("roles", ("member", "reader")),
+    )
 
 
 def _credential(reader: Reader) -> CredentialConfig:
     name = reader.text("name")
     return CredentialConfig(
-        name=name, id=reader.text("id", stable_id("credential", name)),
-        secret=reader.text("secret"), user=reader.text("user", "demo"),
-        project=reader.text("project", "demo"))
+        name=name,
+        id=reader.text("id", stable_id("credential", name)),
+        secret=reader.text("secret"),
+        user=reader.text("user", "demo"),
+        project=reader.text("project", "demo"),
+    )
 
 
 def _flavor(reader: Reader) -> FlavorConfig:
     name = reader.text("name")
     return FlavorConfig(
-        name=name, id=reader.text("id", stable_id("flavor", name)),
-        vcpus=reader.whole("vcpus", 1, least=1), ram=reader.whole("ram", 2048, least=1),
-        disk=reader.whole("disk", 20), timing=_timing(reader),
-        extra_specs=tuple(reader.pairs("extra_specs").items()))
+        name=name,
+        id=reader.text("id", stable_id("flavor", name)),
+        vcpus=reader.whole("vcpus", 1, least=1),
+        ram=reader.whole("ram", 2048, least=1),
+        disk=reader.whole("disk", 20),
+        timing=_timing(reader),
+        extra_specs=tuple(reader.pairs("extra_specs").items()),
+    )
 
 
 def _image(reader: Reader, base: Path) -> ImageConfig:
@@ -146,14 +157,20 @@ def _image(reader: Reader, base: Path) -> ImageConfig:
     if tar and not (base / tar).is_file():
         reader.wrong("tar", f"there is no file {base / tar}")
     return ImageConfig(
-        name=name, id=reader.text("id", stable_id("image", name)),
+        name=name,
+        id=reader.text("id", stable_id("image", name)),
         properties=tuple(reader.pairs("properties").items()),
-        visibility=reader.choice("visibility", ("public", "private", "shared", "community"),
-                                 "public"),
-        project=reader.text("project", ""), created_at_s=_moment(reader, "created_at"),
-        min_disk=reader.whole("min_disk", 0), min_ram=reader.whole("min_ram", 0),
+        visibility=reader.choice(
+            "visibility", ("public", "private", "shared", "community"), "public"
+        ),
+        project=reader.text("project", ""),
+        created_at_s=_moment(reader, "created_at"),
+        min_disk=reader.whole("min_disk", 0),
+        min_ram=reader.whole("min_ram", 0),
         size=reader.whole("size", ImageConfig(name="", id="").size),
-        tar=str(base / tar) if tar else "", timing=_timing(reader))
+        tar=str(base / tar) if tar else "",
+        timing=_timing(reader),
+    )
 
 
 def _moment(reader: Reader, key: str) -> float | None:
@@ -174,9 +191,12 @@ def _network(reader: Reader) -> NetworkConfig:
         reader.wrong("cidr", f"{cidr!r} is not a network within 127.0.0.0/8")
         cidr = ""
     return NetworkConfig(
-        name=reader.text("name"), external=reader.flag("external", default=False),
-        shared=reader.flag("shared", default=True), project=reader.text("project", ""),
-        cidr=cidr)
+        name=reader.text("name"),
+        external=reader.flag("external", default=False),
+        shared=reader.flag("shared", default=True),
+        project=reader.text("project", ""),
+        cidr=cidr,
+    )
 
 
 def _range(reader: Reader, default: str) -> str:
@@ -196,11 +216,13 @@ def _loopback(text: str) -> ipaddress.IPv4Network | None:
 
 
 def read_quota(reader: Reader, current: Quota) -> Quota:
-    """
-    Read a quota; what is not given stays as in *current*.
-    """
-    quota = Quota(**{field.name: reader.whole(field.name, getattr(current, field.name), least=-1)
-                     for field in fields(Quota)})
+    """Read a quota; what is not given stays as in *current*."""
+    quota = Quota(
+        **{
+            field.name: reader.whole(field.name, getattr(current, field.name), least=-1)
+            for field in fields(Quota)
+        }
+    )
     reader.close()
     return quota
 
@@ -211,19 +233,39 @@ def _check_references(config: Config, problems: list[str]) -> None:
         if credential.user not in users:
             problems.append(f"application_credentials[{i}].user: no user {credential.user!r}")
         if credential.project not in projects:
-            problems.append(f"application_credentials[{i}].project: no user has the project"
-                            f" {credential.project!r}")
-    for key, owned in (("images", config.images), ("networks", config.networks)):
-        problems += [f"{key}[{i}].project: no user has the project {each.project!r}"
-                     for i, each in enumerate(owned)
-                     if each.project and each.project not in projects]
-    for key, named in (("users", config.users), ("flavors", config.flavors),
-                       ("networks", config.networks)):
+            problems.append(
+                f"application_credentials[{i}].project: no user has the project"
+                f" {credential.project!r}"
+            )
+    owned = {
+        "images": [each.project for each in config.images],
+        "networks": [each.project for each in config.networks],
+    }
+    for key, owners in owned.items():
+        problems += [
+            f"{key}[{i}].project: no user has the project {owner!r}"
+            for i, owner in enumerate(owners)
+            if owner and owner not in projects
+        ]
+    for key, named in (
+        ("users", config.users),
+        ("flavors", config.flavors),
+        ("networks", config.networks),
+    ):
         names = [each.name for each in named]
-        problems += [f"{key}: {name!r} is there twice"
-                     for name in dict.fromkeys(names) if names.count(name) > 1]
-    for key, ided in (("flavors", config.flavors), ("images", config.images),
-                      ("faults", config.faults)):
+        problems += [
+            f"{key}: {name!r} is there twice"
+            for name in dict.fromkeys(names)
+            if names.count(name) > 1
+        ]
+    for key, ided in (
+        ("flavors", config.flavors),
+        ("images", config.images),
+        ("faults", config.faults),
+    ):
         ids = [each.id for each in ided]
-        problems += [f"{key}: the id {one!r} is there twice"
-                     for one in dict.fromkeys(ids) if ids.count(one) > 1]
+        problems += [
+            f"{key}: the id {one!r} is there twice"
+            for one in dict.fromkeys(ids)
+            if ids.count(one) > 1
+        ]

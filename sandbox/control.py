@@ -1,5 +1,4 @@
-"""
-The control endpoint, ``/sandbox/v1``: faults, state, call counts, quotas, while it runs.
+"""The control endpoint, ``/sandbox/v1``: faults, state, call counts, quotas, while it runs.
 
 It asks for no token: whoever reaches loopback may turn the knobs of a test bench.
 """
@@ -20,14 +19,12 @@ from sandbox.cloud import Cloud
 from sandbox.config_file import read_quota
 from sandbox.fault_rules import parse_rule, rule_doc
 from sandbox.faults import Rule
-from sandbox.reading import BadInput, Reader
+from sandbox.reading import BadInputError, Reader
 from sandbox.region import Region
 
 
 def control_routes(cloud: Cloud) -> list[Route]:
-    """
-    Return the routes below ``/sandbox/v1``.
-    """
+    """Return the routes below ``/sandbox/v1``."""
     control = _Control(cloud)
     return [
         Route("/faults", control.faults, methods=["GET", "PUT", "POST", "DELETE"]),
@@ -48,7 +45,7 @@ async def _body(request: Request) -> Any:
     try:
         return json.loads(await request.body() or b"null")
     except ValueError as exc:
-        raise BadInput([f"the body is not JSON: {exc}"]) from exc
+        raise BadInputError([f"the body is not JSON: {exc}"]) from exc
 
 
 class _Control:
@@ -60,9 +57,7 @@ class _Control:
         return rule_doc(rule, seen=seen, fired=fired)
 
     async def faults(self, request: Request) -> Response:
-        """
-        GET all rules; PUT replaces all; POST adds one or a list; DELETE removes all.
-        """
+        """GET all rules; PUT replaces all; POST adds one or a list; DELETE removes all."""
         plan = self._cloud.faults
         if request.method == "DELETE":
             plan.clear()
@@ -71,9 +66,11 @@ class _Control:
         try:
             doc = await _body(request)
             many = doc.get("faults") if isinstance(doc, dict) and "faults" in doc else doc
-            rules = [parse_rule(each, path=f"faults[{i}]", default_id=uuid.uuid4().hex[:8])
-                     for i, each in enumerate(many if isinstance(many, list) else [many])]
-        except BadInput as exc:
+            rules = [
+                parse_rule(each, path=f"faults[{i}]", default_id=uuid.uuid4().hex[:8])
+                for i, each in enumerate(many if isinstance(many, list) else [many])
+            ]
+        except BadInputError as exc:
             return _bad(exc.problems)
         if request.method == "PUT":
             plan.clear()
@@ -83,14 +80,11 @@ class _Control:
         return JSONResponse({"faults": shown}, 201 if request.method == "POST" else 200)
 
     async def fault(self, request: Request) -> Response:
-        """
-        GET, PUT (replace) or DELETE one rule; PATCH changes some of its members.
-        """
+        """GET, PUT (replace) or DELETE one rule; PATCH changes some of its members."""
         plan, rule_id = self._cloud.faults, str(request.path_params["id"])
         known = {rule.id: rule for rule in plan.rules}
         if request.method != "PUT" and rule_id not in known:
-            return _bad([f"no fault rule {rule_id!r}; known are {', '.join(known) or 'none'}"],
-                        404)
+            return _bad([f"no fault rule {rule_id!r}; known are {', '.join(known) or 'none'}"], 404)
         if request.method == "DELETE":
             plan.remove(rule_id)
             return Response(status_code=204)
@@ -102,76 +96,90 @@ class _Control:
                 if isinstance(doc, dict):
                     doc = doc | {"id": rule_id}
                 plan.put(parse_rule(doc))
-            except BadInput as exc:
+            except BadInputError as exc:
                 return _bad(exc.problems)
         rule = next(rule for rule in plan.rules if rule.id == rule_id)
         return JSONResponse(self._rule_doc(rule))
 
     async def state(self, _request: Request) -> Response:
-        """
-        GET a summary of what there is.
-        """
+        """GET a summary of what there is."""
         cloud = self._cloud
-        return JSONResponse({
-            "cloud": cloud.config.cloud, "auth_url": cloud.endpoints.auth_url,
-            "machines": cloud.host.kind, "ssh_port": cloud.host.ssh_port,
-            "ssh_user": cloud.config.ssh_user, "address_range": str(cloud.host.claim.network),
-            "faults": len(cloud.faults.rules),
-            "regions": {region.name: _region_doc(region) for region in cloud.regions}})
+        return JSONResponse(
+            {
+                "cloud": cloud.config.cloud,
+                "auth_url": cloud.endpoints.auth_url,
+                "machines": cloud.host.kind,
+                "ssh_port": cloud.host.ssh_port,
+                "ssh_user": cloud.config.ssh_user,
+                "address_range": str(cloud.host.claim.network),
+                "faults": len(cloud.faults.rules),
+                "regions": {region.name: _region_doc(region) for region in cloud.regions},
+            }
+        )
 
     async def calls(self, request: Request) -> Response:
-        """
-        GET the counts of API calls; DELETE (or POST …/reset) returns and resets them.
-        """
+        """GET the counts of API calls; DELETE (or POST …/reset) returns and resets them."""
         doc = self._cloud.calls.doc()
         if request.method != "GET":
             self._cloud.calls.reset()
         return JSONResponse({"calls": doc})
 
     async def quota(self, request: Request) -> Response:
-        """
-        GET all quotas; PUT changes one: ``{"project": …, "region": …, "instances": 3}``; no
-        project or region: all of them.
+        """GET all quotas; PUT changes some.
+
+        As in ``{"project": …, "region": …, "instances": 3}``; none named: all of them.
         """
         cloud = self._cloud
         if request.method == "PUT":
             problems: list[str] = []
             try:
                 reader = Reader(await _body(request), "", problems)
-            except BadInput as exc:
+            except BadInputError as exc:
                 return _bad(exc.problems)
             projects = list(cloud.accounts.projects)
             project = reader.choice("project", ["", *projects], "")
             names = [region.name for region in cloud.regions]
             wanted = reader.choice("region", ["", *names], "")
-            changes = [(region, cloud.accounts.projects[name].id)
-                       for region in cloud.regions if wanted in ("", region.name)
-                       for name in projects if project in ("", name)]
-            quotas = [read_quota(reader, region.quotas.of(pid)) for region, pid in changes]
+            changes = [
+                (region, cloud.accounts.projects[name].id)
+                for region in cloud.regions
+                if wanted in ("", region.name)
+                for name in projects
+                if project in ("", name)
+            ]
+            quotas = [read_quota(reader, region.stores.quotas.of(pid)) for region, pid in changes]
             if problems:
                 return _bad(list(dict.fromkeys(problems)))
             for (region, project_id), quota in zip(changes, quotas, strict=True):
-                region.quotas.change(project_id, quota)
-        return JSONResponse({"quota": {region.name: {
-            name: asdict(region.quotas.of(each.id))
-            for name, each in cloud.accounts.projects.items()} for region in cloud.regions}})
+                region.stores.quotas.change(project_id, quota)
+        return JSONResponse(
+            {
+                "quota": {
+                    region.name: {
+                        name: asdict(region.stores.quotas.of(each.id))
+                        for name, each in cloud.accounts.projects.items()
+                    }
+                    for region in cloud.regions
+                }
+            }
+        )
 
     async def tokens(self, _request: Request) -> Response:
-        """
-        DELETE: all tokens become invalid at once.
-        """
+        """DELETE: all tokens become invalid at once."""
         self._cloud.tokens.revoke_all()
         return Response(status_code=204)
 
 
 def _region_doc(region: Region) -> dict[str, Any]:
-    servers = region.servers.servers.values()
+    servers, network = region.stores.servers.servers, region.stores.network
     return {
-        "servers": len(region.servers.servers),
-        "server_states": dict(Counter(str(each.state) for each in servers)),
-        "images": len(region.images.images),
-        "networks": {row["name"]: [region.network.subnets.rows[each]["cidr"]
-                                   for each in row["subnets"]]
-                     for row in region.network.networks.rows.values()},
-        "ports": len(region.network.ports.rows),
-        "floating_ips": len(region.network.floatingips.rows)}
+        "servers": len(servers),
+        "server_states": dict(Counter(str(each.state) for each in servers.values())),
+        "images": len(region.stores.images.images),
+        "networks": {
+            row["name"]: [network.subnets.rows[each]["cidr"] for each in row["subnets"]]
+            for row in network.networks.rows.values()
+        },
+        "ports": len(network.ports.rows),
+        "floating_ips": len(network.floatingips.rows),
+    }

@@ -1,6 +1,4 @@
-"""
-Fault rules as people write them (YAML in the configuration, JSON at the control endpoint).
-"""
+"""Fault rules as people write them (YAML in the configuration, JSON at the control endpoint)."""
 
 from __future__ import annotations
 
@@ -10,32 +8,29 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from sandbox.faults import EFFECT_OPERATIONS, Effect, EffectKind, Match, Rule, SshMode
-from sandbox.reading import BadInput, Reader
+from sandbox.reading import BadInputError, Reader
 
 QUOTA_RESOURCES: Final = ("instances", "cores", "ram", "floatingip", "port")
 _METHODS: Final = ("", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def parse_rule(doc: object, *, path: str = "rule", default_id: str = "") -> Rule:
-    """
-    Read one rule.
+    """Read one rule.
 
     Raises:
-        BadInput: With one sentence per mistake, naming the field and what is known.
+        BadInputError: With one sentence per mistake, naming the field and what is known.
     """
     problems: list[str] = []
     rule = read_rule(Reader(doc, path, problems), default_id=default_id)
     if not isinstance(doc, Mapping):
         problems = [f"{path}: must be a mapping"]
     if problems:
-        raise BadInput(problems)
+        raise BadInputError(problems)
     return rule
 
 
 def read_rule(reader: Reader, *, default_id: str = "") -> Rule:
-    """
-    Read one rule; mistakes go to the reader's problems.
-    """
+    """Read one rule; mistakes go to the reader's problems."""
     effect = _effect(reader)
     rule = Rule(
         id=reader.text("id", default_id) or default_id,
@@ -81,8 +76,11 @@ def _match(reader: Reader, kind: EffectKind) -> Match:
     operation = reader.text("operation", allowed[0] if allowed else "")
     fits = any(fnmatchcase(operation, each) or fnmatchcase(each, operation) for each in allowed)
     if allowed and not fits:
-        reader.wrong("operation", f"{operation!r} does not go with the effect {kind}, which"
-                                  f" belongs to {', '.join(allowed)}")
+        reader.wrong(
+            "operation",
+            f"{operation!r} does not go with the effect {kind}, which"
+            f" belongs to {', '.join(allowed)}",
+        )
     path = reader.text("path", "")
     try:
         re.compile(path)
@@ -90,10 +88,14 @@ def _match(reader: Reader, kind: EffectKind) -> Match:
         reader.wrong("path", f"is not a regular expression: {exc}")
         path = ""
     match = Match(
-        operation=operation, path=path,
-        service=reader.text("service", ""), region=reader.text("region", ""),
-        project=reader.text("project", ""), name=reader.text("name", ""),
-        flavor=reader.text("flavor", ""), image=reader.text("image", ""),
+        operation=operation,
+        path=path,
+        service=reader.text("service", ""),
+        region=reader.text("region", ""),
+        project=reader.text("project", ""),
+        name=reader.text("name", ""),
+        flavor=reader.text("flavor", ""),
+        image=reader.text("image", ""),
         method=reader.choice("method", _METHODS, ""),
         metadata=tuple(sorted(reader.pairs("metadata").items())),
     )
@@ -102,21 +104,42 @@ def _match(reader: Reader, kind: EffectKind) -> Match:
 
 
 def rule_doc(rule: Rule, *, seen: int, fired: int) -> dict[str, Any]:
-    """
-    Write *rule* as :func:`parse_rule` reads it, plus what became of it.
-    """
-    match: dict[str, Any] = {name: getattr(rule.match, name) for name in (
-        "operation", "service", "region", "project", "method", "path", "name", "flavor", "image",
-    ) if getattr(rule.match, name)}
+    """Write *rule* as :func:`parse_rule` reads it, plus what became of it."""
+    match: dict[str, Any] = {
+        name: getattr(rule.match, name)
+        for name in (
+            "operation",
+            "service",
+            "region",
+            "project",
+            "method",
+            "path",
+            "name",
+            "flavor",
+            "image",
+        )
+        if getattr(rule.match, name)
+    }
     if rule.match.metadata:
         match["metadata"] = dict(rule.match.metadata)
     effect = rule.effect
     return {
-        "id": rule.id, "enabled": rule.enabled, "match": match,
-        "rate": rule.rate, "count": rule.count, "after": rule.after,
-        "effect": {"kind": effect.kind, "seconds": effect.seconds, "status": effect.status,
-                   "retry_after": effect.retry_after_s, "text": effect.text,
-                   "mode": effect.mode, "resource": effect.resource,
-                   "fraction": effect.fraction},
-        "seen": seen, "fired": fired,
+        "id": rule.id,
+        "enabled": rule.enabled,
+        "match": match,
+        "rate": rule.rate,
+        "count": rule.count,
+        "after": rule.after,
+        "effect": {
+            "kind": effect.kind,
+            "seconds": effect.seconds,
+            "status": effect.status,
+            "retry_after": effect.retry_after_s,
+            "text": effect.text,
+            "mode": effect.mode,
+            "resource": effect.resource,
+            "fraction": effect.fraction,
+        },
+        "seen": seen,
+        "fired": fired,
     }

@@ -1,5 +1,4 @@
-"""
-The plan of faults: which of the things asked of the cloud go wrong, and how.
+"""The plan of faults: which of the things asked of the cloud go wrong, and how.
 
 Matching is pure; :class:`FaultPlan` adds the memory (how often a rule matched and fired) and
 the seeded draws.  Who asks for effects: ``web/gate.py`` for every API call, and
@@ -18,39 +17,35 @@ from typing import Final
 
 
 class EffectKind(StrEnum):
-    """
-    What a rule may do.
-    """
+    """What a rule may do."""
 
-    HTTP = "http"                    # answer with a status instead of working
-    SLOW = "slow"                    # wait before working
-    DROP = "drop"                    # close the connection, nothing done
-    LOSE_REPLY = "lose_reply"        # do the work, then close the connection
-    QUOTA = "quota"                  # refuse in Nova's words for an exceeded quota
-    OMIT = "omit"                    # leave matching things out of a list
-    BOOT_ERROR = "boot_error"        # the server ends in ERROR with a fault
-    BOOT_HANG = "boot_hang"          # the server stays in BUILD
-    BOOT_SLOW = "boot_slow"          # the boot takes longer
-    SSH = "ssh"                      # ACTIVE, but not reachable as it should be
-    NO_KEY = "no_key"                # nobody's key is let in
-    WRONG_KEY = "wrong_key"          # only a stranger's key is let in
+    HTTP = "http"  # answer with a status instead of working
+    SLOW = "slow"  # wait before working
+    DROP = "drop"  # close the connection, nothing done
+    LOSE_REPLY = "lose_reply"  # do the work, then close the connection
+    QUOTA = "quota"  # refuse in Nova's words for an exceeded quota
+    OMIT = "omit"  # leave matching things out of a list
+    BOOT_ERROR = "boot_error"  # the server ends in ERROR with a fault
+    BOOT_HANG = "boot_hang"  # the server stays in BUILD
+    BOOT_SLOW = "boot_slow"  # the boot takes longer
+    SSH = "ssh"  # ACTIVE, but not reachable as it should be
+    NO_KEY = "no_key"  # nobody's key is let in
+    WRONG_KEY = "wrong_key"  # only a stranger's key is let in
     WRONG_HOST_KEY = "wrong_host_key"  # another host key than the injected one
-    DIES = "dies"                    # the machine dies some time after ACTIVE
-    DELETE_ERROR = "delete_error"    # the delete ends in ERROR
-    DELETE_HANG = "delete_hang"      # the delete is accepted and not done for long
+    DIES = "dies"  # the machine dies some time after ACTIVE
+    DELETE_ERROR = "delete_error"  # the delete ends in ERROR
+    DELETE_HANG = "delete_hang"  # the delete is accepted and not done for long
     SNAPSHOT_ERROR = "snapshot_error"  # the image of a snapshot disappears, as Nova does it
     SNAPSHOT_HANG = "snapshot_hang"  # the snapshot stays in saving
 
 
 class SshMode(StrEnum):
-    """
-    How a server with the effect ``ssh`` is unreachable.
-    """
+    """How a server with the effect ``ssh`` is unreachable."""
 
-    REFUSE = "refuse"          # connection refused
-    BLACKHOLE = "blackhole"    # SYNs are dropped
-    MUTE = "mute"              # accepts, never speaks
-    NO_ROUTE = "no_route"      # an address nothing can be sent to
+    REFUSE = "refuse"  # connection refused
+    BLACKHOLE = "blackhole"  # SYNs are dropped
+    MUTE = "mute"  # accepts, never speaks
+    NO_ROUTE = "no_route"  # an address nothing can be sent to
     NO_ADDRESS = "no_address"  # ACTIVE with no address at all
 
 
@@ -62,9 +57,19 @@ EFFECT_OPERATIONS: Final[Mapping[EffectKind, tuple[str, ...]]] = {
     EffectKind.DELETE_HANG: ("server.delete",),
     EffectKind.SNAPSHOT_ERROR: ("server.snapshot",),
     EffectKind.SNAPSHOT_HANG: ("server.snapshot",),
-    **dict.fromkeys((EffectKind.BOOT_ERROR, EffectKind.BOOT_HANG, EffectKind.BOOT_SLOW,
-                     EffectKind.SSH, EffectKind.NO_KEY, EffectKind.WRONG_KEY,
-                     EffectKind.WRONG_HOST_KEY, EffectKind.DIES), ("server.boot",)),
+    **dict.fromkeys(
+        (
+            EffectKind.BOOT_ERROR,
+            EffectKind.BOOT_HANG,
+            EffectKind.BOOT_SLOW,
+            EffectKind.SSH,
+            EffectKind.NO_KEY,
+            EffectKind.WRONG_KEY,
+            EffectKind.WRONG_HOST_KEY,
+            EffectKind.DIES,
+        ),
+        ("server.boot",),
+    ),
 }
 
 BOOT: Final = "server.boot"
@@ -72,8 +77,7 @@ BOOT: Final = "server.boot"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """
-    One effect with its settings; which of them count depends on the kind.
+    """One effect with its settings; which of them count depends on the kind.
 
     Attributes:
         seconds: How long (``slow``, ``boot_slow``, ``dies``, hangs; 0 for a hang: for ever).
@@ -94,9 +98,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """
-    What is being done, and to what; empty texts are not known.
-    """
+    """What is being done, and to what; empty texts are not known."""
 
     operation: str
     service: str = ""
@@ -112,9 +114,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """
-    What a rule looks at: shell patterns (``fnmatch``), except *path*, a regular expression
-    searched in the path with its query; empty means anything.
+    """What a rule looks at; empty means anything.
+
+    All are shell patterns (``fnmatch``), except *path*: a regular expression that is searched
+    in the path with its query.
     """
 
     operation: str = ""
@@ -130,17 +133,15 @@ class Match:
 
     @property
     def about_things(self) -> bool:
-        """
-        Say whether the match needs to know the server or image, not only the call.
-        """
+        """Say whether the match needs to know the server or image, not only the call."""
         return bool(self.name or self.flavor or self.image or self.metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """
-    One line of the plan: skip the first *after* matches, then fire with probability *rate*,
-    at most *count* times.
+    """One line of the plan.
+
+    Skip the first *after* matches, then fire with probability *rate*, at most *count* times.
     """
 
     id: str
@@ -153,32 +154,36 @@ class Rule:
 
 
 def call_matches(match: Match, subject: Subject) -> bool:
-    """
-    Say whether the call (not the thing it is about) is the one that *match* means.
-    """
-    pairs = ((match.operation, subject.operation), (match.service, subject.service),
-             (match.region, subject.region), (match.project, subject.project),
-             (match.method.upper(), subject.method))
-    return (all(not pattern or fnmatchcase(value, pattern) for pattern, value in pairs)
-            and (not match.path or re.search(match.path, subject.path) is not None))
+    """Say whether the call (not the thing it is about) is the one that *match* means."""
+    pairs = (
+        (match.operation, subject.operation),
+        (match.service, subject.service),
+        (match.region, subject.region),
+        (match.project, subject.project),
+        (match.method.upper(), subject.method),
+    )
+    return all(not pattern or fnmatchcase(value, pattern) for pattern, value in pairs) and (
+        not match.path or re.search(match.path, subject.path) is not None
+    )
 
 
 def thing_matches(match: Match, subject: Subject) -> bool:
-    """
-    Say whether the server or image is one that *match* means.
-    """
-    pairs = ((match.name, subject.name), (match.flavor, subject.flavor),
-             (match.image, subject.image))
-    return (all(not pattern or fnmatchcase(value, pattern) for pattern, value in pairs)
-            and all(fnmatchcase(subject.metadata.get(key, ""), pattern)
-                    for key, pattern in match.metadata))
+    """Say whether the server or image is one that *match* means."""
+    pairs = (
+        (match.name, subject.name),
+        (match.flavor, subject.flavor),
+        (match.image, subject.image),
+    )
+    return all(not pattern or fnmatchcase(value, pattern) for pattern, value in pairs) and all(
+        fnmatchcase(subject.metadata.get(key, ""), pattern) for key, pattern in match.metadata
+    )
 
 
 def is_due(rule: Rule, *, seen: int, fired: int, draw: float) -> bool:
-    """
-    Say whether a matching rule fires now.
+    """Say whether a matching rule fires now.
 
     Args:
+        rule: The rule.
         seen: How often the rule matched before.
         fired: How often it fired before.
         draw: A number from 0 (included) to 1 (excluded).
@@ -196,8 +201,7 @@ class _Memory:
 
 
 class FaultPlan:
-    """
-    The rules in force and what became of them.
+    """The rules in force and what became of them.
 
     Each rule draws from its own generator, seeded by the plan's seed and the rule's id: one
     rule more changes nothing for the others.
@@ -212,49 +216,37 @@ class FaultPlan:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """
-        The rules, oldest first.
-        """
+        """The rules, oldest first."""
         return tuple(self._rules.values())
 
     @property
     def about_things(self) -> bool:
-        """
-        Say whether any rule wants to know names, metadata, flavors or images.
-        """
+        """Say whether any rule wants to know names, metadata, flavors or images."""
         return any(rule.match.about_things for rule in self._rules.values())
 
     def put(self, rule: Rule) -> None:
-        """
-        Add *rule*, or replace the one with its id; it starts counting anew.
-        """
+        """Add *rule*, or replace the one with its id; it starts counting anew."""
         self._rules[rule.id] = rule
-        self._memory[rule.id] = _Memory(draws=random.Random(f"{self._seed}:{rule.id}"))  # noqa: S311
+        seed = f"{self._seed}:{rule.id}"
+        self._memory[rule.id] = _Memory(draws=random.Random(seed))  # noqa: S311 - repeatable
 
     def remove(self, rule_id: str) -> bool:
-        """
-        Remove one rule; False if there is none with that id.
-        """
+        """Remove one rule; False if there is none with that id."""
         self._memory.pop(rule_id, None)
         return self._rules.pop(rule_id, None) is not None
 
     def clear(self) -> None:
-        """
-        Remove all rules.
-        """
+        """Remove all rules."""
         self._rules.clear()
         self._memory.clear()
 
     def counts(self, rule_id: str) -> tuple[int, int]:
-        """
-        Return how often a rule matched and how often it fired.
-        """
+        """Return how often a rule matched and how often it fired."""
         memory = self._memory[rule_id]
         return memory.seen, memory.fired
 
     def take(self, subject: Subject) -> tuple[Effect, ...]:
-        """
-        Return what happens to *subject*, oldest rule first, and count it.
+        """Return what happens to *subject*, oldest rule first, and count it.
 
         ``omit`` is about the listed things and comes from :meth:`omissions`.
         """
@@ -262,26 +254,33 @@ class FaultPlan:
         for rule in self._rules.values():
             if rule.effect.kind is EffectKind.OMIT or not rule.enabled:
                 continue
-            if call_matches(rule.match, subject) and thing_matches(rule.match, subject) \
-                    and self._fires(rule):
+            if (
+                call_matches(rule.match, subject)
+                and thing_matches(rule.match, subject)
+                and self._fires(rule)
+            ):
                 effects.append(rule.effect)
         return tuple(effects)
 
     def omissions(self, subject: Subject) -> tuple[Rule, ...]:
-        """
-        Return the ``omit`` rules that spoil this list call, and count them.
-        """
-        return tuple(rule for rule in self._rules.values()
-                     if rule.effect.kind is EffectKind.OMIT and rule.enabled
-                     and call_matches(rule.match, subject) and self._fires(rule))
+        """Return the ``omit`` rules that spoil this list call, and count them."""
+        return tuple(
+            rule
+            for rule in self._rules.values()
+            if rule.effect.kind is EffectKind.OMIT
+            and rule.enabled
+            and call_matches(rule.match, subject)
+            and self._fires(rule)
+        )
 
     def omits(self, rules: Iterable[Rule], thing: Subject) -> bool:
-        """
-        Say whether one of the firing *rules* hides *thing* from the list.
-        """
-        return any(thing_matches(rule.match, thing)
-                   and self._memory[rule.id].draws.random() < rule.effect.fraction
-                   for rule in rules if rule.id in self._memory)
+        """Say whether one of the firing *rules* hides *thing* from the list."""
+        return any(
+            thing_matches(rule.match, thing)
+            and self._memory[rule.id].draws.random() < rule.effect.fraction
+            for rule in rules
+            if rule.id in self._memory
+        )
 
     def _fires(self, rule: Rule) -> bool:
         memory = self._memory[rule.id]

@@ -1,6 +1,4 @@
-"""
-What this machine gives a sandbox: a kind of machines, folders, an SSH port, addresses.
-"""
+"""What this machine gives a sandbox: a kind of machines, folders, an SSH port, addresses."""
 
 from __future__ import annotations
 
@@ -32,16 +30,13 @@ _OTHER_PORT: Final = 2222
 _COVERED: Final = Path("/dev/shm")  # noqa: S108
 
 
-class HostUnfit(Exception):
-    """
-    The kind of machines asked for does not work here; the message says why.
-    """
+class HostUnfitError(Exception):
+    """The kind of machines asked for does not work here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """
-    What the machine under the sandbox gives it.
+    """What the machine under the sandbox gives it.
 
     Attributes:
         kind: The kind of machines, after it was tried out.
@@ -58,19 +53,16 @@ class Host:
     undo: contextlib.ExitStack
 
     def release(self) -> None:
-        """
-        Give back what was taken.
-        """
+        """Give back what was taken."""
         self.undo.close()
 
 
 def open_host(config: Config, state: Path | None) -> Host:
-    """
-    Take what a sandbox needs; call it from the main thread before there are others.
+    """Take what a sandbox needs; call it from the main thread before there are others.
 
     Raises:
-        HostUnfit: If the kind of machines asked for does not work here.
-        NoAddresses: If another sandbox has the addresses.
+        HostUnfitError: If the kind of machines asked for does not work here.
+        NoAddressesError: If another sandbox has the addresses.
     """
     with contextlib.ExitStack() as undo:
         kind = choose_kind(config.machines)
@@ -87,25 +79,32 @@ def open_host(config: Config, state: Path | None) -> Host:
                 machines = PlainMachines(folder / "machines", port)
             case _:
                 machines = NoMachines()
-        return Host(machines=machines, kind=kind, ssh_port=port, claim=claim,
-                    image_folder=images, undo=undo.pop_all())
+        return Host(
+            machines=machines,
+            kind=kind,
+            ssh_port=port,
+            claim=claim,
+            image_folder=images,
+            undo=undo.pop_all(),
+        )
 
 
 def choose_kind(wanted: MachineKind) -> MachineKind:
-    """
-    Return the kind to use: the wanted one, or for auto the best that works.
+    """Return the kind to use: the wanted one, or for auto the best that works.
 
     Raises:
-        HostUnfit: If the wanted one does not work.
+        HostUnfitError: If the wanted one does not work.
     """
     if wanted is MachineKind.NONE:
         return wanted
     checks: dict[MachineKind, Callable[[], str]] = {
-        MachineKind.NAMESPACE: probe.why_no_namespace, MachineKind.PLAIN: probe.why_no_plain}
+        MachineKind.NAMESPACE: probe.why_no_namespace,
+        MachineKind.PLAIN: probe.why_no_plain,
+    }
     if wanted is not MachineKind.AUTO:
         why = checks[wanted]()
         if why:
-            raise HostUnfit(f"machines of kind {wanted} do not work here: {why}")
+            raise HostUnfitError(f"machines of kind {wanted} do not work here: {why}")
         return wanted
     for kind, check in checks.items():
         why = check()
@@ -116,9 +115,7 @@ def choose_kind(wanted: MachineKind) -> MachineKind:
 
 
 def choose_port(wanted: int, network: IPv4Network) -> int:
-    """
-    Return the SSH port: the wanted one, else 22 if it can be bound, else 2222.
-    """
+    """Return the SSH port: the wanted one, else 22 if it can be bound, else 2222."""
     if wanted:
         return wanted
     with socket.socket() as attempt:
@@ -143,7 +140,7 @@ def _folder(kind: MachineKind, undo: contextlib.ExitStack) -> Path:
             undo.callback(shutil.rmtree, at, ignore_errors=True)
         mount_tmpfs(at)
     except MachineError as exc:
-        raise HostUnfit(f"no place for the disks of machines: {exc}") from exc
+        raise HostUnfitError(f"no place for the disks of machines: {exc}") from exc
     (at / "machines").mkdir()
     return at
 

@@ -1,6 +1,4 @@
-"""
-Reading mappings that people wrote: all problems at once, each with its path.
-"""
+"""Reading mappings that people wrote: all problems at once, each with its path."""
 
 from __future__ import annotations
 
@@ -10,10 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-class BadInput(ValueError):
-    """
-    What somebody wrote cannot be used; ``problems`` has one sentence per mistake.
-    """
+class BadInputError(ValueError):
+    """What somebody wrote cannot be used; ``problems`` has one sentence per mistake."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -21,8 +17,7 @@ class BadInput(ValueError):
 
 
 class Reader:
-    """
-    One mapping under *path*; every mistake is appended to *problems*, none is raised.
+    """One mapping under *path*; every mistake is appended to *problems*, none is raised.
 
     Call :meth:`close` last: it complains about keys nobody asked for.
     """
@@ -38,30 +33,22 @@ class Reader:
             self.wrong("", f"must be a mapping, not {_kind(value)}")
 
     def wrong(self, key: str, sentence: str) -> None:
-        """
-        Note that *key* (empty: the mapping itself) is wrong.
-        """
+        """Note that *key* (empty: the mapping itself) is wrong."""
         where = ".".join(part for part in (self.path, key) if part)
         self.problems.append(f"{where or 'the document'}: {sentence}")
 
     def has(self, key: str) -> bool:
-        """
-        Say whether *key* was given (and not null).
-        """
+        """Say whether *key* was given (and not null)."""
         return self.raw(key) is not None
 
     def raw(self, key: str) -> Any:
-        """
-        Return whatever stands under *key*, or None.
-        """
+        """Return whatever stands under *key*, or None."""
         if key not in self._known:
             self._known.append(key)
         return self._map.get(key)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """
-        Return a string; without *default* the key is required.
-        """
+        """Return a string; without *default* the key is required."""
         value = self.raw(key)
         if value is None:
             if default is None:
@@ -73,11 +60,10 @@ class Reader:
             return default or ""
         return value
 
-    def number(self, key: str, default: float, *, least: float = 0.0,
-               most: float = math.inf) -> float:
-        """
-        Return a number between *least* and *most*.
-        """
+    def number(
+        self, key: str, default: float, *, least: float = 0.0, most: float = math.inf
+    ) -> float:
+        """Return a number between *least* and *most*."""
         value = self.raw(key)
         if value is None:
             return default
@@ -91,9 +77,7 @@ class Reader:
         return float(value)
 
     def whole(self, key: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
-        """
-        Return a whole number between *least* and *most*.
-        """
+        """Return a whole number between *least* and *most*."""
         value = self.raw(key)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
             self.wrong(key, f"must be a whole number, not {_kind(value)}")
@@ -101,9 +85,7 @@ class Reader:
         return int(self.number(key, default, least=least, most=most))
 
     def flag(self, key: str, *, default: bool) -> bool:
-        """
-        Return true or false.
-        """
+        """Return true or false."""
         value = self.raw(key)
         if value is None:
             return default
@@ -113,9 +95,7 @@ class Reader:
         return value
 
     def choice(self, key: str, options: Iterable[str], default: str) -> str:
-        """
-        Return one of *options*.
-        """
+        """Return one of *options*."""
         value, known = self.text(key, default), list(options)
         if value not in known:
             self.wrong(key, f"{value!r} is not known; known are {', '.join(known)}")
@@ -123,9 +103,7 @@ class Reader:
         return value
 
     def texts(self, key: str, default: Iterable[str] = ()) -> tuple[str, ...]:
-        """
-        Return a list of strings.
-        """
+        """Return a list of strings."""
         value = self.raw(key)
         if value is None:
             return tuple(default)
@@ -135,28 +113,24 @@ class Reader:
         return tuple(value)
 
     def pairs(self, key: str) -> dict[str, str]:
-        """
-        Return a mapping of strings; numbers and truth values are turned into text.
-        """
+        """Return a mapping of strings; numbers and truth values are turned into text."""
         value = self.raw(key)
         if value is None:
             return {}
         if not isinstance(value, Mapping):
             self.wrong(key, f"must be a mapping, not {_kind(value)}")
             return {}
-        return {str(k): v if isinstance(v, str) else str(v).lower() if isinstance(v, bool)
-                else str(v) for k, v in value.items()}
+        return {
+            str(k): v if isinstance(v, str) else str(v).lower() if isinstance(v, bool) else str(v)
+            for k, v in value.items()
+        }
 
     def inner(self, key: str) -> Reader:
-        """
-        Return the reader of the mapping under *key* (an empty one if it is missing).
-        """
+        """Return the reader of the mapping under *key* (an empty one if it is missing)."""
         return Reader(self.raw(key), ".".join(p for p in (self.path, key) if p), self.problems)
 
     def each(self, key: str) -> list[Reader]:
-        """
-        Return one reader per mapping of the list under *key*.
-        """
+        """Return one reader per mapping of the list under *key*."""
         value = self.raw(key)
         if value is None:
             return []
@@ -167,9 +141,7 @@ class Reader:
         return [Reader(item, f"{prefix}[{i}]", self.problems) for i, item in enumerate(value)]
 
     def close(self) -> None:
-        """
-        Complain about every key that nobody asked for, naming the known ones.
-        """
+        """Complain about every key that nobody asked for, naming the known ones."""
         for key in self._map:
             if key in self._known:
                 continue
@@ -179,6 +151,13 @@ class Reader:
 
 
 def _kind(value: object) -> str:
-    names = {dict: "a mapping", list: "a list", str: "text", bool: "true/false",
-             int: "a number", float: "a number", type(None): "nothing"}
+    names = {
+        dict: "a mapping",
+        list: "a list",
+        str: "text",
+        bool: "true/false",
+        int: "a number",
+        float: "a number",
+        type(None): "nothing",
+    }
     return names.get(type(value), type(value).__name__)

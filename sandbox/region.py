@@ -1,6 +1,4 @@
-"""
-One region: a Nova, a Glance and a Neutron that know each other.
-"""
+"""One region: a Nova, a Glance and a Neutron that know each other."""
 
 from __future__ import annotations
 
@@ -29,6 +27,7 @@ from sandbox.network.groups import SecurityGroups
 from sandbox.network.state import NetworkState
 from sandbox.network.tables import Row
 from sandbox.quota import Quotas
+from sandbox.stores import Stores
 from sandbox.web.call import Op
 from sandbox.web.errors import Service
 from sandbox.workers import Workers
@@ -36,9 +35,7 @@ from sandbox.workers import Workers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """
-    What all regions of a sandbox share.
-    """
+    """What all regions of a sandbox share."""
 
     config: Config
     clock: Clock
@@ -51,68 +48,78 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """
-    A region's stores and the operations on them.
-    """
+    """A region's stores and the operations on them."""
 
-    name: str
-    servers: ServerStore
-    images: ImageStore
-    network: NetworkState
-    quotas: Quotas
+    stores: Stores
     lifecycle: Lifecycle
     ops: Mapping[Service, list[Op]]
 
+    @property
+    def name(self) -> str:
+        """The region's name."""
+        return self.stores.region
 
-def build_region(name: str, around: Surroundings,
-                 networks: Mapping[str, IPv4Network]) -> Region:
-    """
-    Put a region together; *networks* are the addresses of each configured network.
-    """
+
+def build_region(name: str, around: Surroundings, networks: Mapping[str, IPv4Network]) -> Region:
+    """Put a region together; *networks* are the addresses of each configured network."""
+    stores = _stores(name, around, networks)
+    seed = f"{around.config.seed}:{name}"
+    lifecycle = Lifecycle(stores, random.Random(seed))  # noqa: S311 - repeatable on purpose
+    stores.network.floating_changed.append(
+        lambda row, before: _show_floating(stores.servers, stores.network, row, before)
+    )
+    api = ServersApi(stores, ServerMaker(stores, lifecycle), lifecycle)
+    actions = ServerActionsApi(stores, api, lifecycle)
+    images = ImageApi(stores.images, around.workers, around.config.page_size_max)
+    return Region(
+        stores=stores,
+        lifecycle=lifecycle,
+        ops={
+            Service.COMPUTE: [*api.ops(), *actions.ops(), *ExtrasApi(stores).ops()],
+            Service.IMAGE: images.ops(),
+            Service.NETWORK: NetworkApi(stores.network, stores.groups).ops(),
+        },
+    )
+
+
+def _stores(name: str, around: Surroundings, networks: Mapping[str, IPv4Network]) -> Stores:
     config, clock, projects = around.config, around.clock, around.accounts.projects
 
     def owner(project: str) -> str:
         return projects[project].id if project else ""
 
-    quotas = Quotas(config.quota)
     folder = around.image_folder / name
     folder.mkdir(parents=True, exist_ok=True)
-    images = ImageStore(((each, owner(each.project)) for each in config.images), folder, clock)
-    network = NetworkState(name, ((each, owner(each.project), networks[each.name])
-                                  for each in config.networks), quotas, clock)
-    groups = SecurityGroups(network)
-    servers, keypairs = ServerStore(clock), KeyPairs(clock)
-    lifecycle = Lifecycle(config, servers, images, network, around.machines, around.workers,
-                          random.Random(f"{config.seed}:{name}"))  # noqa: S311
-    network.floating_changed.append(lambda row, before: _show_floating(
-        servers, network, row, before))
-    root = around.endpoints.root(Service.COMPUTE, name)
-    maker = ServerMaker(region=name, config=config, store=servers, images=images,
-                        network=network, groups=groups, quotas=quotas, keypairs=keypairs,
-                        lifecycle=lifecycle)
-    api = ServersApi(root=root, store=servers, maker=maker, lifecycle=lifecycle, images=images,
-                     groups=groups, page_size_max=config.page_size_max)
-    actions = ServerActionsApi(servers=api, store=servers, lifecycle=lifecycle, images=images,
-                               machines=around.machines, workers=around.workers)
-    extras = ExtrasApi(root=root, config=config, store=servers, quotas=quotas,
-                       keypairs=keypairs, network=network, groups=groups,
-                       workers=around.workers)
-    return Region(
-        name=name, servers=servers, images=images, network=network, quotas=quotas,
-        lifecycle=lifecycle, ops={
-            Service.COMPUTE: [*api.ops(), *actions.ops(), *extras.ops()],
-            Service.IMAGE: ImageApi(images, around.workers, config.page_size_max).ops(),
-            Service.NETWORK: NetworkApi(network, groups).ops()})
+    quotas = Quotas(config.quota)
+    configured = [(each, owner(each.project), networks[each.name]) for each in config.networks]
+    network = NetworkState(name, configured, quotas, clock)
+    images = [(each, owner(each.project)) for each in config.images]
+    return Stores(
+        region=name,
+        root=around.endpoints.root(Service.COMPUTE, name),
+        config=config,
+        servers=ServerStore(clock),
+        images=ImageStore(images, folder, clock),
+        network=network,
+        groups=SecurityGroups(network),
+        quotas=quotas,
+        keypairs=KeyPairs(clock),
+        machines=around.machines,
+        workers=around.workers,
+    )
 
 
-def _show_floating(servers: ServerStore, network: NetworkState, floating: Row,
-                   before: str | None) -> None:
-    """
-    Let the servers show that a floating IP came or went.
-    """
+def _show_floating(
+    servers: ServerStore, network: NetworkState, floating: Row, before: str | None
+) -> None:
+    """Let the servers show that a floating IP came or went."""
     for port_id in {floating["port_id"], before} - {None}:
         port = network.ports.rows.get(str(port_id))
         server = servers.servers.get(port["device_id"]) if port else None
         if server is not None:
-            servers.change(server.id, nics=tuple(
-                replace(nic, floating=network.floating_of(nic.port_id)) for nic in server.nics))
+            servers.change(
+                server.id,
+                nics=tuple(
+                    replace(nic, floating=network.floating_of(nic.port_id)) for nic in server.nics
+                ),
+            )

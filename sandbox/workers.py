@@ -1,6 +1,4 @@
-"""
-The bounded pool of threads for work that blocks: disks, processes, tar.
-"""
+"""The bounded pool of threads for work that blocks: disks, processes, tar."""
 
 from __future__ import annotations
 
@@ -13,8 +11,7 @@ T = TypeVar("T")
 
 
 class Workers:
-    """
-    At most *count* blocking jobs at a time; the others wait their turn.
+    """At most *count* blocking jobs at a time; the others wait their turn.
 
     The threads live as long as the pool.  That matters: the kernel sends a child its
     ``PR_SET_PDEATHSIG`` when the *thread* that forked it ends (prctl(2)).
@@ -24,13 +21,9 @@ class Workers:
         self._pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="sandbox-worker")
 
     async def run(self, job: Callable[[], T]) -> T:
-        """
-        Run *job* in a thread and return what it returns.
-        """
+        """Run *job* in a thread and return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, job)
 
     def close(self) -> None:
-        """
-        Drop jobs that have not begun and wait for those that have.
-        """
+        """Drop jobs that have not begun and wait for those that have."""
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,3 +1,1 @@
-"""
-Nova, compute API v2.1.
-"""
+"""Nova, compute API v2.1."""

@@ -1,6 +1,4 @@
-"""
-Nova's server actions, metadata and tags.
-"""
+"""Nova's server actions, metadata and tags."""
 
 from __future__ import annotations
 
@@ -9,58 +7,91 @@ from typing import Any
 from starlette.responses import Response
 
 from sandbox.compute.lifecycle import Lifecycle
-from sandbox.compute.model import Server, ServerStore
+from sandbox.compute.model import Server
 from sandbox.compute.servers import ServersApi
 from sandbox.compute.states import SERVER_TABLE, VM_STATES, ServerEvent, ServerState
 from sandbox.faults import EffectKind, FaultPlan, Subject
-from sandbox.image.model import ImageStore
-from sandbox.machines.base import Machines
+from sandbox.stores import Stores
 from sandbox.web.call import Call, Op, empty, reply
 from sandbox.web.errors import ApiError
-from sandbox.workers import Workers
 
 _S = ServerState
 
 
 class ServerActionsApi:
-    """
-    What one can do to a server that exists.
-    """
+    """What one can do to a server that exists."""
 
-    def __init__(self, *, servers: ServersApi, store: ServerStore, lifecycle: Lifecycle,
-                 images: ImageStore, machines: Machines, workers: Workers) -> None:
+    def __init__(self, stores: Stores, servers: ServersApi, lifecycle: Lifecycle) -> None:
         self._servers = servers
-        self._store = store
+        self._store = stores.servers
+        self._images = stores.images
+        self._machines = stores.machines
+        self._workers = stores.workers
         self._lifecycle = lifecycle
-        self._images = images
-        self._machines = machines
-        self._workers = workers
         self._actions = {
-            "os-getConsoleOutput": self._console, "createImage": self._snapshot,
-            "reboot": self._reboot, "os-stop": self._stop, "os-start": self._start,
-            "forceDelete": self._force_delete, "lock": self._lock, "unlock": self._lock,
+            "os-getConsoleOutput": self._console,
+            "createImage": self._snapshot,
+            "reboot": self._reboot,
+            "os-stop": self._stop,
+            "os-start": self._start,
+            "forceDelete": self._force_delete,
+            "lock": self._lock,
+            "unlock": self._lock,
         }
 
     def ops(self) -> list[Op]:
-        """
-        Return the routes below ``/v2.1``.
-        """
+        """Return the routes below ``/v2.1``."""
         one, about = "/servers/{id}", self._servers.about
         return [
-            Op(name="server.action", method="POST", path=one + "/action", handler=self._act,
-               about=about),
-            Op(name="server.metadata", method="GET", path=one + "/metadata",
-               handler=self._metadata, about=about),
-            Op(name="server.set_metadata", method="POST", path=one + "/metadata",
-               handler=self._add_metadata, about=about),
-            Op(name="server.set_metadata", method="PUT", path=one + "/metadata",
-               handler=self._put_metadata, about=about),
-            Op(name="server.drop_metadata", method="DELETE", path=one + "/metadata/{key}",
-               handler=self._drop_metadata, about=about),
-            Op(name="server.tags", method="GET", path=one + "/tags", handler=self._tags,
-               about=about),
-            Op(name="server.set_tags", method="PUT", path=one + "/tags", handler=self._put_tags,
-               about=about),
+            Op(
+                name="server.action",
+                method="POST",
+                path=one + "/action",
+                handler=self._act,
+                about=about,
+            ),
+            Op(
+                name="server.metadata",
+                method="GET",
+                path=one + "/metadata",
+                handler=self._metadata,
+                about=about,
+            ),
+            Op(
+                name="server.set_metadata",
+                method="POST",
+                path=one + "/metadata",
+                handler=self._add_metadata,
+                about=about,
+            ),
+            Op(
+                name="server.set_metadata",
+                method="PUT",
+                path=one + "/metadata",
+                handler=self._put_metadata,
+                about=about,
+            ),
+            Op(
+                name="server.drop_metadata",
+                method="DELETE",
+                path=one + "/metadata/{key}",
+                handler=self._drop_metadata,
+                about=about,
+            ),
+            Op(
+                name="server.tags",
+                method="GET",
+                path=one + "/tags",
+                handler=self._tags,
+                about=about,
+            ),
+            Op(
+                name="server.set_tags",
+                method="PUT",
+                path=one + "/tags",
+                handler=self._put_tags,
+                about=about,
+            ),
         ]
 
     async def _act(self, call: Call) -> Response:
@@ -76,26 +107,39 @@ class ServerActionsApi:
         length = (call.body["os-getConsoleOutput"] or {}).get("length")
         if length is not None and int(length) >= 0:
             lines = text.splitlines()
-            text = "\n".join(lines[len(lines) - min(int(length), len(lines)):])
+            text = "\n".join(lines[len(lines) - min(int(length), len(lines)) :])
         return reply({"output": text})
 
     async def _snapshot(self, call: Call, server: Server) -> Response:
         if server.state not in (_S.ACTIVE, _S.SHUTOFF):
             raise _conflict("createImage", server)
         if server.task is not None:
-            raise ApiError(409, f"Cannot 'createImage' instance {server.id} while it is in"
-                                f" task_state {server.task}")
+            raise ApiError(
+                409,
+                f"Cannot 'createImage' instance {server.id} while it is in"
+                f" task_state {server.task}",
+            )
         doc = call.inner("createImage")
         base = self._images.images.get(server.image_id)
         properties: dict[str, Any] = dict(base.properties) if base else {}
         properties |= {
-            "image_type": "snapshot", "instance_uuid": server.id, "user_id": server.user_id,
-            "base_image_ref": server.image_id, "owner_id": server.project_id,
-            "image_location": "snapshot", **(doc.get("metadata") or {})}
+            "image_type": "snapshot",
+            "instance_uuid": server.id,
+            "user_id": server.user_id,
+            "base_image_ref": server.image_id,
+            "owner_id": server.project_id,
+            "image_location": "snapshot",
+            **(doc.get("metadata") or {}),
+        }
         image = self._images.create(
-            server.project_id, name=str(doc.get("name", "")), visibility="private",
-            disk_format="raw", container_format="bare", properties=properties,
-            min_disk=base.min_disk if base else 0)
+            server.project_id,
+            name=str(doc.get("name", "")),
+            visibility="private",
+            disk_format="raw",
+            container_format="bare",
+            properties=properties,
+            min_disk=base.min_disk if base else 0,
+        )
         self._lifecycle.snapshot(server, image.id, self._snapshot_effect(call))
         if call.version >= (2, 45):
             return reply({"image_id": image.id}, 202)
@@ -103,17 +147,29 @@ class ServerActionsApi:
 
     @staticmethod
     def _snapshot_effect(call: Call) -> Any:
-        """
-        Ask the plan for the operation ``server.snapshot``, which the route cannot know.
-        """
+        """Ask the plan for the operation ``server.snapshot``, which the route cannot know."""
         subject = call.subject
         plan: FaultPlan = call.faults
-        effects = plan.take(Subject(
-            operation="server.snapshot", service=subject.service, region=subject.region,
-            project=subject.project, name=subject.name, flavor=subject.flavor,
-            image=subject.image, metadata=subject.metadata))
-        return next((each for each in effects if each.kind in (
-            EffectKind.SNAPSHOT_ERROR, EffectKind.SNAPSHOT_HANG)), None)
+        effects = plan.take(
+            Subject(
+                operation="server.snapshot",
+                service=subject.service,
+                region=subject.region,
+                project=subject.project,
+                name=subject.name,
+                flavor=subject.flavor,
+                image=subject.image,
+                metadata=subject.metadata,
+            )
+        )
+        return next(
+            (
+                each
+                for each in effects
+                if each.kind in (EffectKind.SNAPSHOT_ERROR, EffectKind.SNAPSHOT_HANG)
+            ),
+            None,
+        )
 
     async def _reboot(self, call: Call, server: Server) -> Response:
         hard = call.inner("reboot").get("type") == "HARD"
@@ -177,5 +233,7 @@ class ServerActionsApi:
 
 
 def _conflict(action: str, server: Server) -> ApiError:
-    return ApiError(409, f"Cannot '{action}' instance {server.id} while it is in vm_state"
-                         f" {VM_STATES[server.state]}")
+    return ApiError(
+        409,
+        f"Cannot '{action}' instance {server.id} while it is in vm_state {VM_STATES[server.state]}",
+    )

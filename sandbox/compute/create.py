@@ -1,6 +1,4 @@
-"""
-``POST /servers``: from a request to servers that begin to boot, with Nova's refusals.
-"""
+"""``POST /servers``: from a request to servers that begin to boot, with Nova's refusals."""
 
 from __future__ import annotations
 
@@ -9,22 +7,19 @@ import binascii
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.compute.keypairs import KeyPairs
+from sandbox.compute.connect import Connector
 from sandbox.compute.lifecycle import Boot, Lifecycle, boot_effects
-from sandbox.compute.model import Nic, Server, ServerStore
+from sandbox.compute.model import Server
 from sandbox.compute.refusals import check_quota, fitting, injected_refusal
-from sandbox.config import Config, FlavorConfig, Timing
-from sandbox.faults import EffectKind, SshMode
-from sandbox.image.model import Image, ImageState, ImageStore
+from sandbox.config import FlavorConfig, Timing
+from sandbox.faults import EffectKind
+from sandbox.image.model import Image, ImageState
 from sandbox.machines.bootplan import plan_boot
-from sandbox.network.addresses import UNREACHABLE, AddressPool
-from sandbox.network.groups import SecurityGroups
-from sandbox.network.state import NetworkState
 from sandbox.network.tables import Row
-from sandbox.quota import Quotas
+from sandbox.stores import Stores
 from sandbox.web.call import Call
 from sandbox.web.errors import ApiError
 
@@ -34,9 +29,7 @@ _USER_DATA_MAX: Final = 65535  # nova/api/openstack/compute/schemas/servers.py
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """
-    What all servers of one request have in common.
-    """
+    """What all servers of one request have in common."""
 
     name: str
     flavor: FlavorConfig
@@ -55,27 +48,21 @@ class _Asked:
 
 
 class ServerMaker:
-    """
-    Makes servers in one region.
-    """
+    """Makes servers in one region."""
 
-    def __init__(self, *, region: str, config: Config, store: ServerStore, images: ImageStore,
-                 network: NetworkState, groups: SecurityGroups, quotas: Quotas,
-                 keypairs: KeyPairs, lifecycle: Lifecycle) -> None:
-        self._region = region
-        self._config = config
-        self._store = store
-        self._images = images
-        self._network = network
-        self._groups = groups
-        self._quotas = quotas
-        self._keypairs = keypairs
+    def __init__(self, stores: Stores, lifecycle: Lifecycle) -> None:
+        self._region = stores.region
+        self._config = stores.config
+        self._store = stores.servers
+        self._images = stores.images
+        self._groups = stores.groups
+        self._quotas = stores.quotas
+        self._keypairs = stores.keypairs
         self._lifecycle = lifecycle
-        self._unreachable = AddressPool(UNREACHABLE)
+        self._connector = Connector(stores.network)
 
     def flavor(self, ref: object) -> FlavorConfig:
-        """
-        Return the flavor a request means: an id, or the end of an old-style URL.
+        """Return the flavor a request means: an id, or the end of an old-style URL.
 
         Raises:
             ApiError: 400, in Nova's words.
@@ -87,8 +74,7 @@ class ServerMaker:
         raise ApiError(400, f"Flavor {flavor_id} could not be found.")
 
     def create(self, call: Call) -> tuple[list[Server], str]:
-        """
-        Make the servers a call asks for; return them and their reservation.
+        """Make the servers a call asks for; return them and their reservation.
 
         Raises:
             ApiError: 400, 403, 404 or 409, as Nova.
@@ -112,14 +98,23 @@ class ServerMaker:
         image, volumes = self._source(call, doc, flavor)
         key_name = doc.get("key_name")
         return _Asked(
-            name=_name(doc.get("name")), flavor=flavor, image=image, volumes=volumes,
-            metadata=_metadata(doc.get("metadata"), self._quotas.of(call.who.project_id)
-                               .metadata_items),
+            name=_name(doc.get("name")),
+            flavor=flavor,
+            image=image,
+            volumes=volumes,
+            metadata=_metadata(
+                doc.get("metadata"), self._quotas.of(call.who.project_id).metadata_items
+            ),
             key_name=str(key_name) if key_name else None,
-            public_key=self._public_key(call, key_name), user_data=_user_data(doc),
-            groups=self._security_groups(call, doc), zone=self._zone(doc),
-            config_drive=bool(doc.get("config_drive")), tags=tuple(doc.get("tags") or ()),
-            description=doc.get("description"), reservation=f"r-{uuid.uuid4().hex[:8]}")
+            public_key=self._public_key(call, key_name),
+            user_data=_user_data(doc),
+            groups=self._security_groups(call, doc),
+            zone=self._zone(doc),
+            config_drive=bool(doc.get("config_drive")),
+            tags=tuple(doc.get("tags") or ()),
+            description=doc.get("description"),
+            reservation=f"r-{uuid.uuid4().hex[:8]}",
+        )
 
     def _public_key(self, call: Call, name: object) -> str:
         if not name:
@@ -136,48 +131,62 @@ class ServerMaker:
         return zone
 
     def _security_groups(self, call: Call, doc: Mapping[str, Any]) -> tuple[Row, ...]:
-        names = [str(each.get("name", "")) for each in doc.get("security_groups") or []
-                 if isinstance(each, dict)] or ["default"]
+        names = [
+            str(each.get("name", ""))
+            for each in doc.get("security_groups") or []
+            if isinstance(each, dict)
+        ] or ["default"]
         try:
             return tuple(self._groups.find(call.who.project_id, name) for name in names)
         except ApiError as exc:
-            raise ApiError(400, f"Unable to find security_group with name or id"
-                                f" '{', '.join(names)}'") from exc
+            raise ApiError(
+                400, f"Unable to find security_group with name or id '{', '.join(names)}'"
+            ) from exc
 
     # ---------------------------------------------------------------- what to boot from
 
-    def _source(self, call: Call, doc: Mapping[str, Any],
-                flavor: FlavorConfig) -> tuple[Image | None, tuple[str, ...]]:
-        """
-        Return the image to boot from, and made-up ids of the volumes asked for.
-        """
+    def _source(
+        self, call: Call, doc: Mapping[str, Any], flavor: FlavorConfig
+    ) -> tuple[Image | None, tuple[str, ...]]:
+        """Return the image to boot from, and made-up ids of the volumes asked for."""
         ref = str(doc.get("imageRef") or "").rsplit("/", 1)[-1]
-        devices = [each for each in doc.get("block_device_mapping_v2") or []
-                   if isinstance(each, dict)]
+        devices = [
+            each for each in doc.get("block_device_mapping_v2") or [] if isinstance(each, dict)
+        ]
         boot = next((each for each in devices if str(each.get("boot_index")) == "0"), None)
         if not ref and boot is None:
             raise ApiError(400, "Invalid imageRef provided.")
         if not ref and boot is not None and boot.get("source_type") == "image":
             ref = str(boot.get("uuid", ""))
-        volumes = tuple(str(each.get("uuid") if each.get("source_type") == "volume"
-                            else uuid.uuid4()) for each in devices
-                        if each.get("destination_type", "volume") == "volume")
+        volumes = tuple(
+            str(each.get("uuid") if each.get("source_type") == "volume" else uuid.uuid4())
+            for each in devices
+            if each.get("destination_type", "volume") == "volume"
+        )
         return (self._image(call, ref, flavor) if ref else None), volumes
 
     def _image(self, call: Call, image_id: str, flavor: FlavorConfig) -> Image:
         image = self._images.images.get(image_id)
-        if image is None or not (call.who.is_admin
-                                 or self._images.usable_by(image, call.who.project_id)):
-            raise ApiError(400, "Invalid imageRef provided." if not image_id
-                           else f"Image {image_id} could not be found.")
+        if image is None or not (
+            call.who.is_admin or self._images.usable_by(image, call.who.project_id)
+        ):
+            raise ApiError(
+                400,
+                "Invalid imageRef provided."
+                if not image_id
+                else f"Image {image_id} could not be found.",
+            )
         if image.state is not ImageState.ACTIVE:
             raise ApiError(400, f"Image {image_id} is not active.")
         if image.min_ram > flavor.ram:
             raise ApiError(400, "Flavor's memory is too small for requested image.")
         if flavor.disk and image.min_disk > flavor.disk:
-            raise ApiError(400, f"Flavor's disk is too small for requested image. Flavor disk is"
-                                f" {flavor.disk << 30} bytes, image is {image.min_disk << 30}"
-                                " bytes.")
+            raise ApiError(
+                400,
+                f"Flavor's disk is too small for requested image. Flavor disk is"
+                f" {flavor.disk << 30} bytes, image is {image.min_disk << 30}"
+                " bytes.",
+            )
         return image
 
     # ---------------------------------------------------------------- one server
@@ -186,93 +195,42 @@ class ServerMaker:
         server_id, now_s = str(uuid.uuid4()), self._store.clock.now_s()
         boots_volume = bool(asked.volumes) and not call.inner("server").get("imageRef")
         server = Server(
-            id=server_id, name=name, project_id=call.who.project_id, user_id=call.who.user_id,
-            flavor=asked.flavor, created_s=now_s, updated_s=now_s, task="scheduling",
+            id=server_id,
+            name=name,
+            project_id=call.who.project_id,
+            user_id=call.who.user_id,
+            flavor=asked.flavor,
+            created_s=now_s,
+            updated_s=now_s,
+            task="scheduling",
             image_id=asked.image.id if asked.image and not boots_volume else "",
             image_name=asked.image.name if asked.image else "",
-            metadata=asked.metadata, key_name=asked.key_name, zone=asked.zone,
+            metadata=asked.metadata,
+            key_name=asked.key_name,
+            zone=asked.zone,
             security_groups=tuple(dict.fromkeys(str(row["name"]) for row in asked.groups)),
-            config_drive=asked.config_drive, tags=asked.tags, volumes=asked.volumes,
-            description=asked.description, reservation=asked.reservation)
-        plan = plan_boot(asked.user_data, hostname=_hostname(name), user=self._config.ssh_user,
-                         keys=(asked.public_key,) if asked.public_key else ())
-        boot = Boot(plan=plan, image_timing=asked.image.timing if asked.image else Timing(),
-                    image_file=asked.image.file if asked.image else "",
-                    effects=boot_effects(call.faults, server, self._region, call.who.project))
-        server = self._connected(call, server, asked, networks, boot.ssh_mode)
+            config_drive=asked.config_drive,
+            tags=asked.tags,
+            volumes=asked.volumes,
+            description=asked.description,
+            reservation=asked.reservation,
+        )
+        plan = plan_boot(
+            asked.user_data,
+            hostname=_hostname(name),
+            user=self._config.ssh_user,
+            keys=(asked.public_key,) if asked.public_key else (),
+        )
+        boot = Boot(
+            plan=plan,
+            image_timing=asked.image.timing if asked.image else Timing(),
+            image_file=asked.image.file if asked.image else "",
+            effects=boot_effects(call.faults, server, self._region, call.who.project),
+        )
+        server = self._connector.connected(call, server, asked.groups, networks, boot.ssh_mode)
         self._store.add(server)
         self._lifecycle.launch(server, boot)
         return server
-
-    def _connected(self, call: Call, server: Server, asked: _Asked, networks: Any,
-                   mode: SshMode | None) -> Server:
-        if mode is SshMode.NO_ADDRESS:
-            return server
-        made: list[tuple[Row, bool]] = []
-        try:
-            for each in self._wanted_networks(call, networks):
-                made.append(self._port(server, call.who.project_id, each))
-        except ApiError:
-            for port, own in made:  # the server will not exist, nor may its ports
-                if own:
-                    self._network.drop_port(port["id"])
-            raise
-        nics = tuple(self._nic(asked, each) for each in made)
-        if mode is SshMode.NO_ROUTE and nics:
-            nics = (replace(nics[0], address=self._unreachable.take()), *nics[1:])
-        return replace(server, nics=nics)
-
-    def _wanted_networks(self, call: Call, networks: Any) -> list[Any]:
-        """
-        Return what to connect a server to; not told, Nova takes the only network there is.
-        """
-        if networks == "none":
-            return []
-        if isinstance(networks, list) and networks:
-            return networks
-        if networks not in (None, "auto", []):
-            raise ApiError(400, "Invalid input for field/attribute networks.")
-        usable = self._network.usable_networks(call.who.project_id)
-        if len(usable) > 1 and networks != "auto":
-            raise ApiError(409, "Multiple possible networks found, use a Network ID to be more"
-                                " specific.")
-        return [{"uuid": row["id"]} for row in usable[:1]]
-
-    def _port(self, server: Server, project: str, asked: Any) -> tuple[Row, bool]:
-        if not isinstance(asked, dict):
-            raise ApiError(400, "Invalid input for field/attribute networks.")
-        if asked.get("port"):
-            port = self._network.ports.rows.get(str(asked["port"]))
-            if port is None or port["project_id"] != project:
-                raise ApiError(400, f"Port id {asked['port']} could not be found.")
-            if port["device_id"]:
-                raise ApiError(409, f"Port {port['id']} is still in use.")
-            port.update(device_id=server.id, device_owner=f"compute:{server.zone}",
-                        status="ACTIVE")
-            return port, False
-        network_id = str(asked.get("uuid", ""))
-        if network_id not in self._network.networks.rows:
-            raise ApiError(400, f"Network {network_id} could not be found.")
-        fixed = [{"ip_address": asked["fixed_ip"]}] if asked.get("fixed_ip") else []
-        return self._new_port(server, network_id, {"fixed_ips": fixed}), True
-
-    def _new_port(self, server: Server, network_id: str, asked: Row) -> Row:
-        try:
-            return self._network.add_port(server.project_id, network_id, {
-                **asked, "device_id": server.id, "device_owner": f"compute:{server.zone}"})
-        except ApiError as exc:
-            if exc.kind == "OverQuota":
-                raise ApiError(403, "Maximum number of ports exceeded") from exc
-            raise ApiError(400, exc.message) from exc
-
-    def _nic(self, asked: _Asked, made: tuple[Row, bool]) -> Nic:
-        port, own = made
-        if own:
-            port["security_groups"] = [row["id"] for row in asked.groups]
-        network = self._network.networks.get(port["network_id"])
-        return Nic(network_id=network["id"], network=network["name"], port_id=port["id"],
-                   address=port["fixed_ips"][0]["ip_address"], mac=port["mac_address"],
-                   floating=self._network.floating_of(port["id"]), own_port=own)
 
 
 def _counts(doc: Mapping[str, Any]) -> tuple[int, int]:
@@ -289,8 +247,11 @@ def _counts(doc: Mapping[str, Any]) -> tuple[int, int]:
 def _name(value: object) -> str:
     name = str(value or "").strip()
     if not 1 <= len(name) <= _NAME_MAX:
-        raise ApiError(400, f"Invalid input for field/attribute name. Value: {name}. It must have"
-                            f" 1 to {_NAME_MAX} characters")
+        raise ApiError(
+            400,
+            f"Invalid input for field/attribute name. Value: {name}. It must have"
+            f" 1 to {_NAME_MAX} characters",
+        )
     return name
 
 
@@ -305,19 +266,26 @@ def _metadata(value: object, most: int) -> dict[str, str]:
         raise ApiError(400, "Invalid input for field/attribute metadata.")
     for key, each in value.items():
         if not isinstance(each, str) or not 1 <= len(key) <= _NAME_MAX or len(each) > _NAME_MAX:
-            raise ApiError(400, f"Invalid input for field/attribute {key}. Value: {each}. It must"
-                                f" be a string of at most {_NAME_MAX} characters")
+            raise ApiError(
+                400,
+                f"Invalid input for field/attribute {key}. Value: {each}. It must"
+                f" be a string of at most {_NAME_MAX} characters",
+            )
     if 0 <= most < len(value):
-        raise ApiError(403, f"Quota exceeded for metadata_items: Requested {len(value)}, but"
-                            f" maximum is {most}")
+        raise ApiError(
+            403, f"Quota exceeded for metadata_items: Requested {len(value)}, but maximum is {most}"
+        )
     return dict(value)
 
 
 def _user_data(doc: Mapping[str, Any]) -> bytes:
     text = str(doc.get("user_data") or "")
     if len(text) > _USER_DATA_MAX:
-        raise ApiError(400, f"Invalid input for field/attribute user_data. It is longer than"
-                            f" {_USER_DATA_MAX} characters")
+        raise ApiError(
+            400,
+            f"Invalid input for field/attribute user_data. It is longer than"
+            f" {_USER_DATA_MAX} characters",
+        )
     try:
         return base64.b64decode(text, validate=False)
     except binascii.Error as exc:

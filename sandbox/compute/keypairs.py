@@ -1,6 +1,4 @@
-"""
-Key pairs, by user.
-"""
+"""Key pairs, by user."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ from sandbox.web.errors import ApiError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPair:
-    """
-    A public key somebody can boot servers with.
-    """
+    """A public key somebody can boot servers with."""
 
     name: str
     public: str
@@ -25,23 +21,18 @@ class KeyPair:
 
 
 class KeyPairs:
-    """
-    The key pairs of one region.
-    """
+    """The key pairs of one region."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pairs: dict[str, dict[str, KeyPair]] = {}
 
     def of_user(self, user_id: str) -> list[KeyPair]:
-        """
-        Return a user's key pairs.
-        """
+        """Return a user's key pairs."""
         return list(self._pairs.get(user_id, {}).values())
 
     def get(self, user_id: str, name: str) -> KeyPair:
-        """
-        Return a user's key pair.
+        """Return a user's key pair.
 
         Raises:
             ApiError: 404.
@@ -52,8 +43,7 @@ class KeyPairs:
         return pair
 
     def add(self, user_id: str, name: str, public: str, fingerprint: str) -> KeyPair:
-        """
-        Add a key pair.
+        """Add a key pair.
 
         Raises:
             ApiError: 409, if the name is taken.
@@ -61,32 +51,36 @@ class KeyPairs:
         pairs = self._pairs.setdefault(user_id, {})
         if name in pairs:
             raise ApiError(409, f"Key pair '{name}' already exists.")
-        pairs[name] = KeyPair(name=name, public=public, fingerprint=fingerprint,
-                              created_s=self._clock.now_s())
+        pairs[name] = KeyPair(
+            name=name, public=public, fingerprint=fingerprint, created_s=self._clock.now_s()
+        )
         return pairs[name]
 
     def drop(self, user_id: str, name: str) -> None:
-        """
-        Remove a key pair.
-        """
+        """Remove a key pair."""
         self.get(user_id, name)
         del self._pairs[user_id][name]
 
 
 def keypair_doc(pair: KeyPair, version: tuple[int, int]) -> dict[str, Any]:
-    """
-    Show a key pair as in a list.
-    """
-    doc: dict[str, Any] = {"name": pair.name, "public_key": pair.public,
-                           "fingerprint": pair.fingerprint}
+    """Show a key pair as in a list."""
+    doc: dict[str, Any] = {
+        "name": pair.name,
+        "public_key": pair.public,
+        "fingerprint": pair.fingerprint,
+    }
     return doc | {"type": pair.kind} if version >= (2, 2) else doc
 
 
-def keypair_detail(pair: KeyPair, user_id: str, number: int,
-                   version: tuple[int, int]) -> dict[str, Any]:
-    """
-    Show a single key pair.
-    """
+def keypair_detail(
+    pair: KeyPair, user_id: str, number: int, version: tuple[int, int]
+) -> dict[str, Any]:
+    """Show a single key pair."""
     return keypair_doc(pair, version) | {
-        "user_id": user_id, "id": number, "created_at": iso_micro(pair.created_s),
-        "deleted": False, "deleted_at": None, "updated_at": None}
+        "user_id": user_id,
+        "id": number,
+        "created_at": iso_micro(pair.created_s),
+        "deleted": False,
+        "deleted_at": None,
+        "updated_at": None,
+    }

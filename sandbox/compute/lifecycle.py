@@ -1,5 +1,4 @@
-"""
-What happens to a server after the API said yes: boots, deletes, reboots, snapshots, deaths.
+"""What happens to a server after the API said yes: boots, deletes, reboots, snapshots, deaths.
 
 One asyncio task per server and errand; only the event loop touches the store, worker threads
 touch the machines.
@@ -10,36 +9,38 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox.compute.model import Fault, Server, ServerStore
+from sandbox.compute.errands import Errands
+from sandbox.compute.model import Fault, Server
 from sandbox.compute.states import ServerEvent, ServerState
 from sandbox.compute.watch import ProcessWatch
-from sandbox.config import Config, Timing
+from sandbox.config import Timing
 from sandbox.faults import BOOT, Effect, EffectKind, FaultPlan, SshMode, Subject
-from sandbox.image.model import ImageEvent, ImageStore, digest
-from sandbox.machines.base import Listen, MachineError, Machines, Order
+from sandbox.image.model import ImageEvent, digest
+from sandbox.machines.base import Listen, MachineError, Order
 from sandbox.machines.bootplan import BootPlan
 from sandbox.machines.keys import STRANGER
-from sandbox.network.state import NetworkState
-from sandbox.workers import Workers
+from sandbox.stores import Stores
 
 _LOG = logging.getLogger(__name__)
 _FOREVER_S: Final = 10.0**8
 _NO_HOST: Final = "No valid host was found. There are not enough hosts available."
-_LISTEN: Final = {SshMode.REFUSE: Listen.NOTHING, SshMode.BLACKHOLE: Listen.BLACKHOLE,
-                  SshMode.MUTE: Listen.MUTE, SshMode.NO_ROUTE: Listen.NOTHING,
-                  SshMode.NO_ADDRESS: Listen.NOTHING}
+_LISTEN: Final = {
+    SshMode.REFUSE: Listen.NOTHING,
+    SshMode.BLACKHOLE: Listen.BLACKHOLE,
+    SshMode.MUTE: Listen.MUTE,
+    SshMode.NO_ROUTE: Listen.NOTHING,
+    SshMode.NO_ADDRESS: Listen.NOTHING,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
-    """
-    What one boot needs beyond the server's record.
-    """
+    """What one boot needs beyond the server's record."""
 
     plan: BootPlan
     image_timing: Timing
@@ -47,148 +48,104 @@ class Boot:
     effects: tuple[Effect, ...] = ()
 
     def effect(self, kind: EffectKind) -> Effect | None:
-        """
-        Return the first effect of that kind.
-        """
+        """Return the first effect of that kind."""
         return next((each for each in self.effects if each.kind is kind), None)
 
     @property
     def ssh_mode(self) -> SshMode | None:
-        """
-        How the machine is unreachable, if it is to be.
-        """
+        """How the machine is unreachable, if it is to be."""
         effect = self.effect(EffectKind.SSH)
         return effect.mode if effect else None
 
 
-def boot_effects(faults: FaultPlan, server: Server, region: str,
-                 project: str) -> tuple[Effect, ...]:
-    """
-    Ask the plan what goes wrong with the boot of *server*.
-    """
-    return faults.take(Subject(
-        operation=BOOT, service="compute", region=region, project=project, name=server.name,
-        flavor=server.flavor.name, image=server.image_name, metadata=server.metadata))
+def boot_effects(
+    faults: FaultPlan, server: Server, region: str, project: str
+) -> tuple[Effect, ...]:
+    """Ask the plan what goes wrong with the boot of *server*."""
+    return faults.take(
+        Subject(
+            operation=BOOT,
+            service="compute",
+            region=region,
+            project=project,
+            name=server.name,
+            flavor=server.flavor.name,
+            image=server.image_name,
+            metadata=server.metadata,
+        )
+    )
 
 
 def longest(*times_s: float | None) -> float:
-    """
-    Return the longest of the times that are given.
-    """
+    """Return the longest of the times that are given."""
     return max((each for each in times_s if each is not None), default=0.0)
 
 
 class Lifecycle:
-    """
-    The errands of one region's servers.
-    """
+    """The errands of one region's servers."""
 
-    def __init__(self, config: Config, store: ServerStore, images: ImageStore,
-                 network: NetworkState, machines: Machines, workers: Workers,
-                 draws: random.Random) -> None:
-        self._config = config
-        self._store = store
-        self._images = images
-        self._network = network
-        self._machines = machines
-        self._workers = workers
+    def __init__(self, stores: Stores, draws: random.Random) -> None:
+        self._config = stores.config
+        self._store = stores.servers
+        self._images = stores.images
+        self._network = stores.network
+        self._machines = stores.machines
+        self._workers = stores.workers
         self._draws = draws
-        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._errands = Errands(stores.workers)
         self._watch = ProcessWatch()
         self.gone: list[Callable[[Server], None]] = []
 
     # ---------------------------------------------------------------- errands
 
     def launch(self, server: Server, boot: Boot) -> None:
-        """
-        Begin to boot a server that was just added.
-        """
-        self._begin(server.id, self._boot(server, boot))
+        """Begin to boot a server that was just added."""
+        self._errands.begin(server.id, self._boot(server, boot))
 
     def delete(self, server: Server, effect: Effect | None) -> None:
-        """
-        Begin to delete; everything else that goes on with the server ends.
-        """
-        self._cancel(server.id)
+        """Begin to delete; everything else that goes on with the server ends."""
+        self._errands.cancel(server.id)
         self._store.change(server.id, task="deleting")
-        self._begin(server.id, self._delete(server.id, effect))
+        self._errands.begin(server.id, self._delete(server.id, effect))
 
     def power(self, server: Server, *, on: bool) -> None:
-        """
-        Begin to stop or start a server.
-        """
+        """Begin to stop or start a server."""
         self._store.change(server.id, task="powering-on" if on else "powering-off")
-        self._begin(server.id, self._power(server.id, on=on))
+        self._errands.begin(server.id, self._power(server.id, on=on))
 
     def reboot(self, server: Server, *, hard: bool) -> None:
-        """
-        Begin to reboot.
-        """
+        """Begin to reboot."""
         event = ServerEvent.HARD_REBOOT if hard else ServerEvent.SOFT_REBOOT
         self._store.step(server.id, event, task="rebooting_hard" if hard else "rebooting")
-        self._begin(server.id, self._reboot(server.id))
+        self._errands.begin(server.id, self._reboot(server.id))
 
     def snapshot(self, server: Server, image_id: str, effect: Effect | None) -> None:
-        """
-        Begin to pack a server into a queued image.
-        """
+        """Begin to pack a server into a queued image."""
         self._store.change(server.id, task="image_snapshot")
-        self._begin(server.id, self._snapshot(server.id, image_id, effect))
-
-    def _begin(self, server_id: str, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(errand)
-        tasks = self._tasks.setdefault(server_id, set())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    def _cancel(self, server_id: str) -> None:
-        for task in self._tasks.get(server_id, ()):
-            task.cancel()
+        self._errands.begin(server.id, self._snapshot(server.id, image_id, effect))
 
     async def close(self) -> None:
-        """
-        End all errands; the machines are closed by their owner.
-        """
-        tasks = [task for each in self._tasks.values() for task in each]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End all errands; the machines are closed by their owner."""
+        await self._errands.close()
         self._watch.close()
 
     # ---------------------------------------------------------------- machines
 
-    async def _on_machine(self, server_id: str, job: Callable[[], Any]) -> Any:
-        """
-        Run a blocking job on a machine, one at a time, to its end even if we are cancelled.
-        """
-        lock = self._locks.setdefault(server_id, asyncio.Lock())
-        async with lock:
-            running = asyncio.ensure_future(self._workers.run(job))
-            try:
-                return await asyncio.shield(running)
-            except asyncio.CancelledError:
-                # The next errand must not meet a half-done job of this one.
-                await asyncio.wait([running])
-                raise
-
     async def _start_machine(self, server_id: str) -> None:
-        pid = await self._on_machine(server_id, lambda: self._machines.start(server_id))
+        pid = await self._errands.on_machine(server_id, lambda: self._machines.start(server_id))
         if pid is not None:
             self._watch.add(server_id, pid, lambda: self._went_down(server_id))
 
     async def _stop_machine(self, server_id: str) -> None:
         self._watch.drop(server_id)
-        await self._on_machine(server_id, lambda: self._machines.stop(server_id))
+        await self._errands.on_machine(server_id, lambda: self._machines.stop(server_id))
 
     def _went_down(self, server_id: str) -> None:
-        """
-        A machine ended by itself, as after ``poweroff``: Nova finds it SHUTOFF.
-        """
+        """A machine ended by itself, as after ``poweroff``: Nova finds it SHUTOFF."""
         server = self._store.servers.get(server_id)
         if server is not None and server.state is ServerState.ACTIVE and server.task is None:
             self._store.step(server_id, ServerEvent.STOPPED)
-            self._begin(server_id, self._stop_machine(server_id))
+            self._errands.begin(server_id, self._stop_machine(server_id))
 
     # ---------------------------------------------------------------- boot
 
@@ -200,9 +157,11 @@ class Lifecycle:
         try:
             await asyncio.gather(
                 asyncio.sleep(self._boot_s(server, boot)),
-                *(() if error else (self._create_machine(server, boot),)))
+                *(() if error else (self._create_machine(server, boot),)),
+            )
             if error:
-                raise MachineError(error.text or _NO_HOST)
+                self._fail(server.id, error.text or _NO_HOST)
+                return
             await self._start_machine(server.id)
         except MachineError as exc:
             self._fail(server.id, str(exc))
@@ -222,8 +181,9 @@ class Lifecycle:
 
     def _boot_s(self, server: Server, boot: Boot) -> float:
         slow = boot.effect(EffectKind.BOOT_SLOW)
-        usual_s = longest(boot.image_timing.boot_s, server.flavor.timing.boot_s,
-                          self._config.timing.boot_s)
+        usual_s = longest(
+            boot.image_timing.boot_s, server.flavor.timing.boot_s, self._config.timing.boot_s
+        )
         jitter = 1 + self._config.boot_jitter * (2 * self._draws.random() - 1)
         return usual_s * jitter + (slow.seconds if slow else 0.0)
 
@@ -238,12 +198,16 @@ class Lifecycle:
             plan = replace(plan, host_keys=(), keep_host_keys=False)
         unreachable = boot.ssh_mode in (SshMode.NO_ROUTE, SshMode.NO_ADDRESS)
         order = Order(
-            id=server.id, plan=plan, image=Path(boot.image_file) if boot.image_file else None,
+            id=server.id,
+            plan=plan,
+            image=Path(boot.image_file) if boot.image_file else None,
             address="" if unreachable else server.address,
             listen=_LISTEN[boot.ssh_mode] if boot.ssh_mode else Listen.SSHD,
-            ssh_delay_s=longest(boot.image_timing.ssh_s, server.flavor.timing.ssh_s,
-                                self._config.timing.ssh_s))
-        await self._on_machine(server.id, lambda: self._machines.create(order))
+            ssh_delay_s=longest(
+                boot.image_timing.ssh_s, server.flavor.timing.ssh_s, self._config.timing.ssh_s
+            ),
+        )
+        await self._errands.on_machine(server.id, lambda: self._machines.create(order))
 
     def _fail(self, server_id: str, message: str) -> None:
         fault = Fault(code=500, message=message, created_s=self._store.clock.now_s())
@@ -260,7 +224,7 @@ class Lifecycle:
             self._fail(server_id, effect.text or "injected fault: the delete failed")
             return
         self._watch.drop(server_id)
-        await self._on_machine(server_id, lambda: self._machines.destroy(server_id))
+        await self._errands.on_machine(server_id, lambda: self._machines.destroy(server_id))
         server = self._store.step(server_id, ServerEvent.DELETED, task=None)
         if server is None:
             return
@@ -269,8 +233,7 @@ class Lifecycle:
                 self._network.drop_port(nic.port_id)
         for told in self.gone:
             told(server)
-        self._tasks.pop(server_id, None)
-        self._locks.pop(server_id, None)
+        self._errands.forget(server_id)
 
     async def _power(self, server_id: str, *, on: bool) -> None:
         try:
@@ -285,25 +248,21 @@ class Lifecycle:
         await self._power(server_id, on=True)
 
     async def _snapshot(self, server_id: str, image_id: str, effect: Effect | None) -> None:
-        images, path = self._images, self._images.path(image_id)
+        images = self._images
         try:
             await asyncio.sleep(self._config.snapshot_s)
             if image_id not in images.images:  # deleted before it began
                 return
             images.step(image_id, ImageEvent.UPLOAD_STARTED)
             self._store.change(server_id, task="image_uploading")
-            if effect and effect.kind is EffectKind.SNAPSHOT_HANG:
-                await asyncio.sleep(effect.seconds or _FOREVER_S)
-            if effect and effect.kind is EffectKind.SNAPSHOT_ERROR:
-                raise MachineError(effect.text or "injected fault: the snapshot failed")
-            await self._on_machine(server_id, lambda: self._machines.snapshot(server_id, path))
-            size, md5, sha512 = await self._workers.run(lambda: digest(path))
+            data = await self._packed(server_id, image_id, effect)
+            if image_id in images.images:
+                images.step(image_id, ImageEvent.UPLOADED, **data)
         except MachineError as exc:
             # Nova deletes the image of a snapshot that failed (compute/utils.py,
             # snapshot_instance's cleanup); the client waits in vain.
             _LOG.info("snapshot.failed server=%s image=%s cause=%s", server_id, image_id, exc)
             images.drop(image_id)
-            return
         except asyncio.CancelledError:  # the server is being deleted
             images.drop(image_id)
             raise
@@ -311,6 +270,14 @@ class Lifecycle:
             server = self._store.servers.get(server_id)
             if server is not None and server.task != "deleting":
                 self._store.change(server_id, task=None)
-        if image_id in images.images:
-            images.step(image_id, ImageEvent.UPLOADED, file=str(path), size=size, checksum=md5,
-                        sha512=sha512)
+
+    async def _packed(self, server_id: str, image_id: str, effect: Effect | None) -> dict[str, Any]:
+        """Pack a server; return the attributes of its image."""
+        if effect and effect.kind is EffectKind.SNAPSHOT_HANG:
+            await asyncio.sleep(effect.seconds or _FOREVER_S)
+        if effect and effect.kind is EffectKind.SNAPSHOT_ERROR:
+            raise MachineError(effect.text or "injected fault: the snapshot failed")
+        path = self._images.path(image_id)
+        await self._errands.on_machine(server_id, lambda: self._machines.snapshot(server_id, path))
+        size, md5, sha512 = await self._workers.run(lambda: digest(path))
+        return {"file": str(path), "size": size, "checksum": md5, "sha512": sha512}

@@ -1,6 +1,4 @@
-"""
-Servers as values, and the store that holds them.
-"""
+"""Servers as values, and the store that holds them."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ _GRAVES: Final = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nic:
-    """
-    One port of a server, with the floating addresses that point at it.
-    """
+    """One port of a server, with the floating addresses that point at it."""
 
     network_id: str
     network: str
@@ -35,9 +31,7 @@ class Nic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """
-    Why a server is in ERROR.
-    """
+    """Why a server is in ERROR."""
 
     code: int
     message: str
@@ -46,8 +40,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """
-    One server; times in seconds since the epoch.
+    """One server; times in seconds since the epoch.
 
     Attributes:
         task: Nova's ``task_state``, e.g. ``spawning``.
@@ -84,16 +77,12 @@ class Server:
 
     @property
     def address(self) -> str:
-        """
-        The address its machine listens on; empty if it has none.
-        """
+        """The address its machine listens on; empty if it has none."""
         return self.nics[0].address if self.nics else ""
 
 
 class ServerStore:
-    """
-    The servers of one region, oldest first.
-    """
+    """The servers of one region, oldest first."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -101,8 +90,7 @@ class ServerStore:
         self.graves: deque[Server] = deque(maxlen=_GRAVES)
 
     def get(self, server_id: str) -> Server:
-        """
-        Return a server.
+        """Return a server.
 
         Raises:
             ApiError: 404, in Nova's words.
@@ -113,15 +101,11 @@ class ServerStore:
         return server
 
     def add(self, server: Server) -> None:
-        """
-        Add a new server.
-        """
+        """Add a new server."""
         self.servers[server.id] = server
 
     def change(self, server_id: str, **values: Any) -> Server | None:
-        """
-        Change a server, not its state; None if it is gone.
-        """
+        """Change a server, not its state; None if it is gone."""
         server = self.servers.get(server_id)
         if server is None:
             return None
@@ -130,9 +114,7 @@ class ServerStore:
         return changed
 
     def step(self, server_id: str, event: ServerEvent, **values: Any) -> Server | None:
-        """
-        Move a server on; the only way its state changes.  None if it is gone.
-        """
+        """Move a server on; the only way its state changes.  None if it is gone."""
         server = self.servers.get(server_id)
         if server is None:
             return None
@@ -143,15 +125,14 @@ class ServerStore:
         return changed
 
     def of_project(self, project_id: str) -> Iterable[Server]:
-        """
-        Yield a project's servers.
-        """
+        """Yield a project's servers."""
         return (each for each in self.servers.values() if each.project_id == project_id)
 
     def usage(self, project_id: str) -> tuple[int, int, int]:
-        """
-        Return instances, cores and RAM (MiB) a project uses.
-        """
+        """Return instances, cores and RAM (MiB) a project uses."""
         flavors = [each.flavor for each in self.of_project(project_id)]
-        return (len(flavors), sum(flavor.vcpus for flavor in flavors),
-                sum(flavor.ram for flavor in flavors))
+        return (
+            len(flavors),
+            sum(flavor.vcpus for flavor in flavors),
+            sum(flavor.ram for flavor in flavors),
+        )

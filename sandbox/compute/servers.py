@@ -1,10 +1,8 @@
-"""
-Nova's API for servers.
-"""
+"""Nova's API for servers."""
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import re
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -12,64 +10,80 @@ from starlette.responses import Response
 from sandbox.clock import from_iso
 from sandbox.compute.create import ServerMaker
 from sandbox.compute.lifecycle import Lifecycle
-from sandbox.compute.model import Server, ServerStore
+from sandbox.compute.model import Server
 from sandbox.compute.render import Renderer, brief, links
 from sandbox.faults import EffectKind
-from sandbox.image.model import ImageStore
-from sandbox.network.groups import SecurityGroups
+from sandbox.stores import Stores
 from sandbox.web.call import About, Call, Op, empty, reply
 from sandbox.web.errors import ApiError
 from sandbox.web.paging import cut, next_query, read_limit
 
 #: Query parameter → member of the rendered server it is compared with.
-_FILTERS: Final = {"status": "status", "uuid": "id", "key_name": "key_name",
-                   "task_state": "OS-EXT-STS:task_state", "vm_state": "OS-EXT-STS:vm_state",
-                   "availability_zone": "OS-EXT-AZ:availability_zone"}
+_FILTERS: Final = {
+    "status": "status",
+    "uuid": "id",
+    "key_name": "key_name",
+    "task_state": "OS-EXT-STS:task_state",
+    "vm_state": "OS-EXT-STS:vm_state",
+    "availability_zone": "OS-EXT-AZ:availability_zone",
+}
 
 
 class ServersApi:
-    """
-    The operations on servers in one region; their actions are in ``actions.py``.
-    """
+    """The operations on servers in one region; their actions are in ``actions.py``."""
 
-    def __init__(self, *, root: str, store: ServerStore, maker: ServerMaker,
-                 lifecycle: Lifecycle, images: ImageStore, groups: SecurityGroups,
-                 page_size_max: int) -> None:
-        self._root = root
-        self._store = store
+    def __init__(self, stores: Stores, maker: ServerMaker, lifecycle: Lifecycle) -> None:
+        self._root = stores.root
+        self._store = stores.servers
+        self._images = stores.images
+        self._groups = stores.groups
+        self._page_size_max = stores.config.page_size_max
         self._maker = maker
         self._lifecycle = lifecycle
-        self._images = images
-        self._groups = groups
-        self._page_size_max = page_size_max
-        self._renderer = Renderer(root)
+        self._renderer = Renderer(stores.root)
         lifecycle.gone.append(lambda server: self._renderer.forget(server.id))
 
     def ops(self) -> list[Op]:
-        """
-        Return the routes below ``/v2.1``.
-        """
+        """Return the routes below ``/v2.1``."""
         one, about = "/servers/{id}", self.about
         return [
             Op(name="server.list", method="GET", path="/servers", handler=self._list),
             Op(name="server.list", method="GET", path="/servers/detail", handler=self._details),
-            Op(name="server.create", method="POST", path="/servers", handler=self._create,
-               about=self._about_new),
+            Op(
+                name="server.create",
+                method="POST",
+                path="/servers",
+                handler=self._create,
+                about=self._about_new,
+            ),
             Op(name="server.get", method="GET", path=one, handler=self._get, about=about),
             Op(name="server.update", method="PUT", path=one, handler=self._update, about=about),
-            Op(name="server.delete", method="DELETE", path=one, handler=self._delete,
-               about=about),
-            Op(name="server.groups", method="GET", path=one + "/os-security-groups",
-               handler=self._server_groups, about=about),
-            Op(name="server.volumes", method="GET", path=one + "/os-volume_attachments",
-               handler=self._volumes, about=about),
-            Op(name="server.interfaces", method="GET", path=one + "/os-interface",
-               handler=self._interfaces, about=about),
+            Op(name="server.delete", method="DELETE", path=one, handler=self._delete, about=about),
+            Op(
+                name="server.groups",
+                method="GET",
+                path=one + "/os-security-groups",
+                handler=self._server_groups,
+                about=about,
+            ),
+            Op(
+                name="server.volumes",
+                method="GET",
+                path=one + "/os-volume_attachments",
+                handler=self._volumes,
+                about=about,
+            ),
+            Op(
+                name="server.interfaces",
+                method="GET",
+                path=one + "/os-interface",
+                handler=self._interfaces,
+                about=about,
+            ),
         ]
 
     def mine(self, call: Call) -> Server:
-        """
-        Return the server a call is about.
+        """Return the server a call is about.
 
         Raises:
             ApiError: 404, also if it is somebody else's.
@@ -80,9 +94,7 @@ class ServersApi:
         return server
 
     def about(self, call: Call) -> About:
-        """
-        Describe the server a call is about.
-        """
+        """Describe the server a call is about."""
         server = self._store.servers.get(call.param("id"))
         return described(server) if server else About()
 
@@ -96,9 +108,12 @@ class ServersApi:
             flavor = ""
         image = self._images.images.get(str(doc.get("imageRef")))
         metadata = doc.get("metadata")
-        return About(name=str(doc.get("name", "")), flavor=flavor,
-                     image=image.name if image else "",
-                     metadata=metadata if isinstance(metadata, dict) else {})
+        return About(
+            name=str(doc.get("name", "")),
+            flavor=flavor,
+            image=image.name if image else "",
+            metadata=metadata if isinstance(metadata, dict) else {},
+        )
 
     async def _list(self, call: Call) -> Response:
         return self._listing(call, detail=False)
@@ -108,16 +123,22 @@ class ServersApi:
 
     def _listing(self, call: Call, *, detail: bool) -> Response:
         servers = [each for each in self._candidates(call) if self._passes(call, each)]
-        if (call.query("sort_key") or "created_at") == "created_at" \
-                and call.query("sort_dir", "desc") == "desc":
+        if (call.query("sort_key") or "created_at") == "created_at" and call.query(
+            "sort_dir", "desc"
+        ) == "desc":
             servers.reverse()
         elif call.query("sort_key") in ("display_name", "name"):
             servers.sort(key=lambda each: each.name, reverse=call.query("sort_dir") == "desc")
-        page = cut(call.visible(servers, described), marker=call.query("marker"),
-                   limit=read_limit(call.query("limit"), self._page_size_max),
-                   id_of=lambda each: each.id)
-        docs = [self._renderer.full(each, call.version) if detail else brief(each, self._root)
-                for each in page.items]
+        page = cut(
+            call.visible(servers, described),
+            marker=call.query("marker"),
+            limit=read_limit(call.query("limit"), self._page_size_max),
+            id_of=lambda each: each.id,
+        )
+        docs = [
+            self._renderer.full(each, call.version) if detail else brief(each, self._root)
+            for each in page.items
+        ]
         doc: dict[str, Any] = {"servers": docs}
         if page.next_marker:
             url = call.request.url.replace(query=next_query(call.pairs, page.next_marker))
@@ -125,9 +146,7 @@ class ServersApi:
         return reply(doc)
 
     def _candidates(self, call: Call) -> list[Server]:
-        """
-        Return what the caller may see: live ones, and with changes-since also deleted ones.
-        """
+        """Return what the caller may see: live ones, and with changes-since also deleted ones."""
         everybody = call.who.is_admin and call.query("all_tenants") not in (None, "0", "false")
         servers = list(self._store.servers.values())
         since = call.query("changes-since")
@@ -135,45 +154,54 @@ class ServersApi:
             try:
                 since_s = from_iso(since.replace("Z", "+00:00").replace(" ", "+"))
             except ValueError as exc:
-                raise ApiError(400, f"Invalid filter field: changes-since. Value: {since}"
-                               ) from exc
-            servers = [each for each in (*self._store.graves, *servers)
-                       if each.updated_s >= since_s]
+                raise ApiError(400, f"Invalid filter field: changes-since. Value: {since}") from exc
+            servers = [
+                each for each in (*self._store.graves, *servers) if each.updated_s >= since_s
+            ]
         return [each for each in servers if everybody or each.project_id == call.who.project_id]
 
     def _passes(self, call: Call, server: Server) -> bool:
-        name = call.query("name")
-        # Nova takes the name as a regular expression; nearly all that is asked is a part of it.
-        if name and name.strip("^$") not in server.name:
+        if not _has_name(server, call.query("name")) or not all(
+            call.query(key) in (None, value)
+            for key, value in (
+                ("image", server.image_id),
+                ("flavor", server.flavor.id),
+                ("reservation_id", server.reservation),
+            )
+        ):
             return False
-        if name and name.startswith("^") and name.endswith("$") and name[1:-1] != server.name:
-            return False
-        if call.query("image") not in (None, server.image_id) \
-                or call.query("flavor") not in (None, server.flavor.id) \
-                or call.query("reservation_id") not in (None, server.reservation):
-            return False
-        if call.query("ip") and not fnmatchcase(server.address, f"{call.query('ip')}*"):
-            return False
-        tags = call.query("tags")
-        if tags and not set(tags.split(",")) <= set(server.tags):
+        tags, ip = call.query("tags"), call.query("ip")
+        if (ip and ip.strip("^$") not in server.address) or (
+            tags and not set(tags.split(",")) <= set(server.tags)
+        ):
             return False
         wanted = {key: value for key, value in call.pairs if key in _FILTERS}
         if not wanted:
             return True
         doc = self._renderer.full(server, call.version)
-        return all(str(doc.get(_FILTERS[key]) or "").lower() == value.lower()
-                   for key, value in wanted.items())
+        return all(
+            str(doc.get(_FILTERS[key]) or "").lower() == value.lower()
+            for key, value in wanted.items()
+        )
 
     async def _create(self, call: Call) -> Response:
         servers, reservation = self._maker.create(call)
         if call.inner("server").get("return_reservation_id"):
             return reply({"reservation_id": reservation}, 202)
         first = servers[0]
-        return reply({"server": {
-            "id": first.id, "links": links(self._root, "servers", first.id),
-            "OS-DCF:diskConfig": "MANUAL", "adminPass": "",
-            "security_groups": [{"name": name} for name in first.security_groups],
-        }}, 202, {"Location": f"{self._root}/v2.1/servers/{first.id}"})
+        return reply(
+            {
+                "server": {
+                    "id": first.id,
+                    "links": links(self._root, "servers", first.id),
+                    "OS-DCF:diskConfig": "MANUAL",
+                    "adminPass": "",
+                    "security_groups": [{"name": name} for name in first.security_groups],
+                }
+            },
+            202,
+            {"Location": f"{self._root}/v2.1/servers/{first.id}"},
+        )
 
     async def _get(self, call: Call) -> Response:
         return reply({"server": self._renderer.full(self.mine(call), call.version)})
@@ -195,27 +223,70 @@ class ServersApi:
     async def _server_groups(self, call: Call) -> Response:
         server = self.mine(call)
         rows = [self._groups.find(server.project_id, name) for name in server.security_groups]
-        return reply({"security_groups": [
-            {"id": row["id"], "name": row["name"], "description": row["description"],
-             "tenant_id": row["project_id"], "rules": []} for row in rows]})
+        return reply(
+            {
+                "security_groups": [
+                    {
+                        "id": row["id"],
+                        "name": row["name"],
+                        "description": row["description"],
+                        "tenant_id": row["project_id"],
+                        "rules": [],
+                    }
+                    for row in rows
+                ]
+            }
+        )
 
     async def _volumes(self, call: Call) -> Response:
         server = self.mine(call)
-        return reply({"volumeAttachments": [
-            {"id": each, "volumeId": each, "serverId": server.id, "device": f"/dev/vd{chr(97 + i)}"}
-            for i, each in enumerate(server.volumes)]})
+        return reply(
+            {
+                "volumeAttachments": [
+                    {
+                        "id": each,
+                        "volumeId": each,
+                        "serverId": server.id,
+                        "device": f"/dev/vd{chr(97 + i)}",
+                    }
+                    for i, each in enumerate(server.volumes)
+                ]
+            }
+        )
 
     async def _interfaces(self, call: Call) -> Response:
         server = self.mine(call)
-        return reply({"interfaceAttachments": [
-            {"port_id": nic.port_id, "net_id": nic.network_id, "mac_addr": nic.mac,
-             "port_state": "ACTIVE", "fixed_ips": [{"ip_address": nic.address}]}
-            for nic in server.nics]})
+        return reply(
+            {
+                "interfaceAttachments": [
+                    {
+                        "port_id": nic.port_id,
+                        "net_id": nic.network_id,
+                        "mac_addr": nic.mac,
+                        "port_state": "ACTIVE",
+                        "fixed_ips": [{"ip_address": nic.address}],
+                    }
+                    for nic in server.nics
+                ]
+            }
+        )
+
+
+def _has_name(server: Server, asked: str | None) -> bool:
+    """Compare as Nova: a regular expression, searched; what is none is a part of the name."""
+    if not asked:
+        return True
+    try:
+        return re.search(asked, server.name) is not None
+    except re.error:
+        return asked in server.name
 
 
 def described(server: Server) -> About:
-    """
-    Describe a server for fault rules.
-    """
-    return About(name=server.name, flavor=server.flavor.name, image=server.image_name,
-                 metadata=server.metadata)
+    """Describe a server for fault rules."""
+    return About(
+        name=server.name,
+        flavor=server.flavor.name,
+        image=server.image_name,
+        metadata=server.metadata,
+    )

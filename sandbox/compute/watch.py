@@ -1,6 +1,4 @@
-"""
-Noticing that a machine's process ended.
-"""
+"""Noticing that a machine's process ended."""
 
 from __future__ import annotations
 
@@ -10,8 +8,7 @@ from collections.abc import Callable
 
 
 class ProcessWatch:
-    """
-    Calls back, in the event loop, when a process ends.
+    """Calls back, in the event loop, when a process ends.
 
     Uses a pidfd (pidfd_open(2), Linux 5.3), which becomes readable then; no thread, no polling.
     """
@@ -20,9 +17,7 @@ class ProcessWatch:
         self._fds: dict[str, int] = {}
 
     def add(self, key: str, pid: int, ended: Callable[[], None]) -> None:
-        """
-        Watch *pid* under *key*; a kernel that cannot, or a process already gone, is no error.
-        """
+        """Watch *pid* under *key*; a kernel that cannot, or a process already gone, is no error."""
         self.drop(key)
         try:
             fd = os.pidfd_open(pid)
@@ -37,17 +32,13 @@ class ProcessWatch:
         asyncio.get_running_loop().add_reader(fd, readable)
 
     def drop(self, key: str) -> None:
-        """
-        Watch no longer.
-        """
+        """Watch no longer."""
         fd = self._fds.pop(key, None)
         if fd is not None:
             asyncio.get_running_loop().remove_reader(fd)
             os.close(fd)
 
     def close(self) -> None:
-        """
-        Watch nothing any longer.
-        """
+        """Watch nothing any longer."""
         for key in list(self._fds):
             self.drop(key)

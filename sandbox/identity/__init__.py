@@ -1,3 +1,1 @@
-"""
-Keystone v3.
-"""
+"""Keystone v3."""

@@ -1,26 +1,22 @@
-"""
-Users, projects and application credentials.
-"""
+"""Users, projects and application credentials."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sandbox.config import Config, CredentialConfig, stable_id
 from sandbox.web.call import Who
 from sandbox.web.errors import ApiError
 
-DOMAIN = {"id": "default", "name": "Default"}
+DOMAIN: Final = {"id": "default", "name": "Default"}
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """
-    A project, by the id that does not change over restarts.
-    """
+    """A project, by the id that does not change over restarts."""
 
     id: str
     name: str
@@ -28,9 +24,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """
-    Somebody who can log in.
-    """
+    """Somebody who can log in."""
 
     id: str
     name: str
@@ -39,31 +33,38 @@ class User:
     roles: tuple[str, ...]
 
     def who(self, project: Project | None) -> Who:
-        """
-        Return the identity of this user working in *project*.
-        """
-        return Who(user_id=self.id, user=self.name, roles=self.roles if project else (),
-                   project_id=project.id if project else "",
-                   project=project.name if project else "")
+        """Return the identity of this user working in *project*."""
+        return Who(
+            user_id=self.id,
+            user=self.name,
+            roles=self.roles if project else (),
+            project_id=project.id if project else "",
+            project=project.name if project else "",
+        )
 
 
 class Accounts:
-    """
-    Everybody the configuration names.
-    """
+    """Everybody the configuration names."""
 
     def __init__(self, config: Config) -> None:
-        self.projects = {name: Project(stable_id("project", name).replace("-", ""), name)
-                         for name in config.projects}
+        self.projects = {
+            name: Project(stable_id("project", name).replace("-", ""), name)
+            for name in config.projects
+        }
         self.users = [
-            User(stable_id("user", each.name).replace("-", ""), each.name, each.password,
-                 tuple(self.projects[name] for name in each.projects), each.roles)
-            for each in config.users]
+            User(
+                stable_id("user", each.name).replace("-", ""),
+                each.name,
+                each.password,
+                tuple(self.projects[name] for name in each.projects),
+                each.roles,
+            )
+            for each in config.users
+        ]
         self.credentials = list(config.credentials)
 
     def login(self, auth: dict[str, Any]) -> Who:
-        """
-        Check the ``auth`` document of a token request.
+        """Check the ``auth`` document of a token request.
 
         Raises:
             ApiError: 401, if it proves nobody; 400, if it is malformed.
@@ -101,15 +102,15 @@ class Accounts:
         return user is not None and user.name == credential.user
 
     def _user(self, asked: dict[str, Any]) -> User | None:
-        return _first(user for user in self.users
-                      if asked.get("id") == user.id or ("id" not in asked
-                                                        and asked.get("name") == user.name))
+        return _first(
+            user
+            for user in self.users
+            if asked.get("id") == user.id or ("id" not in asked and asked.get("name") == user.name)
+        )
 
     @staticmethod
     def _scope(user: User, scope: object) -> Project | None:
-        """
-        Return the project asked for; none asked: the user's first, like Keystone's default.
-        """
+        """Return the project asked for; none asked: the user's first, like Keystone's default."""
         if scope == "unscoped":
             return None
         project = scope.get("project") if isinstance(scope, dict) else None

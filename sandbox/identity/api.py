@@ -1,6 +1,4 @@
-"""
-Keystone's API, v3: tokens, and as much of the rest as clients look things up in.
-"""
+"""Keystone's API, v3: tokens, and as much of the rest as clients look things up in."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ from sandbox.web.errors import ApiError
 
 
 class IdentityApi:
-    """
-    The operations of Keystone.
-    """
+    """The operations of Keystone."""
 
     def __init__(self, accounts: Accounts, tokens: Tokens, endpoints: Endpoints) -> None:
         self._accounts = accounts
@@ -29,9 +25,7 @@ class IdentityApi:
         self._endpoints = endpoints
 
     def ops(self) -> list[Op]:
-        """
-        Return the routes below ``/v3``.
-        """
+        """Return the routes below ``/v3``."""
         credentials = "/users/{user}/application_credentials"
         return [
             Op(name="token", method="POST", path="/auth/tokens", handler=self._issue, open=True),
@@ -46,12 +40,19 @@ class IdentityApi:
             Op(name="domain.list", method="GET", path="/domains", handler=self._domains),
             Op(name="domain.get", method="GET", path="/domains/{id}", handler=self._domain),
             Op(name="region.list", method="GET", path="/regions", handler=self._regions),
-            Op(name="credential.list", method="GET", path=credentials,
-               handler=self._credentials),
-            Op(name="credential.create", method="POST", path=credentials,
-               handler=self._new_credential),
-            Op(name="credential.delete", method="DELETE", path=credentials + "/{id}",
-               handler=self._drop_credential),
+            Op(name="credential.list", method="GET", path=credentials, handler=self._credentials),
+            Op(
+                name="credential.create",
+                method="POST",
+                path=credentials,
+                handler=self._new_credential,
+            ),
+            Op(
+                name="credential.delete",
+                method="DELETE",
+                path=credentials + "/{id}",
+                handler=self._drop_credential,
+            ),
         ]
 
     async def _issue(self, call: Call) -> Response:
@@ -73,16 +74,24 @@ class IdentityApi:
     def _token_doc(self, token: Token) -> dict[str, Any]:
         who = token.who
         doc: dict[str, Any] = {
-            "methods": list(token.methods), "audit_ids": [token.id[-22:]], "is_domain": False,
+            "methods": list(token.methods),
+            "audit_ids": [token.id[-22:]],
+            "is_domain": False,
             "issued_at": iso_micro(token.issued_at_s) + "Z",
             "expires_at": iso_micro(token.expires_at_s) + "Z",
-            "user": {"id": who.user_id, "name": who.user, "domain": DOMAIN,
-                     "password_expires_at": None},
+            "user": {
+                "id": who.user_id,
+                "name": who.user,
+                "domain": DOMAIN,
+                "password_expires_at": None,
+            },
         }
         if who.project_id:
-            doc |= {"project": {"id": who.project_id, "name": who.project, "domain": DOMAIN},
-                    "roles": [{"id": role, "name": role} for role in who.roles],
-                    "catalog": self._endpoints.catalog()}
+            doc |= {
+                "project": {"id": who.project_id, "name": who.project, "domain": DOMAIN},
+                "roles": [{"id": role, "name": role} for role in who.roles],
+                "catalog": self._endpoints.catalog(),
+            }
         return {"token": doc}
 
     async def _catalog(self, _call: Call) -> Response:
@@ -94,8 +103,16 @@ class IdentityApi:
 
     async def _projects(self, call: Call) -> Response:
         name = call.query("name")
-        return reply({"projects": [_project_doc(each) for each in self._accounts.projects.values()
-                                   if name in (None, each.name)], "links": {}})
+        return reply(
+            {
+                "projects": [
+                    _project_doc(each)
+                    for each in self._accounts.projects.values()
+                    if name in (None, each.name)
+                ],
+                "links": {},
+            }
+        )
 
     async def _project(self, call: Call) -> Response:
         for each in self._accounts.projects.values():
@@ -105,8 +122,14 @@ class IdentityApi:
 
     async def _users(self, call: Call) -> Response:
         name = call.query("name")
-        return reply({"users": [_user_doc(each) for each in self._accounts.users
-                                if name in (None, each.name)], "links": {}})
+        return reply(
+            {
+                "users": [
+                    _user_doc(each) for each in self._accounts.users if name in (None, each.name)
+                ],
+                "links": {},
+            }
+        )
 
     async def _user(self, call: Call) -> Response:
         return reply({"user": _user_doc(self._find_user(call.param("id")))})
@@ -126,44 +149,83 @@ class IdentityApi:
         return reply({"domain": DOMAIN | {"enabled": True}})
 
     async def _regions(self, _call: Call) -> Response:
-        return reply({"regions": [{"id": name, "description": "", "parent_region_id": None}
-                                  for name in self._endpoints.regions], "links": {}})
+        return reply(
+            {
+                "regions": [
+                    {"id": name, "description": "", "parent_region_id": None}
+                    for name in self._endpoints.regions
+                ],
+                "links": {},
+            }
+        )
 
     async def _credentials(self, call: Call) -> Response:
         user = self._find_user(call.param("user"))
-        return reply({"application_credentials": [
-            self._credential_doc(each) for each in self._accounts.credentials
-            if each.user == user.name], "links": {}})
+        return reply(
+            {
+                "application_credentials": [
+                    self._credential_doc(each)
+                    for each in self._accounts.credentials
+                    if each.user == user.name
+                ],
+                "links": {},
+            }
+        )
 
     async def _new_credential(self, call: Call) -> Response:
         asked = call.inner("application_credential")
         credential = CredentialConfig(
-            id=secrets.token_hex(16), name=str(asked.get("name", "")), user=call.who.user,
+            id=secrets.token_hex(16),
+            name=str(asked.get("name", "")),
+            user=call.who.user,
             secret=str(asked.get("secret") or secrets.token_urlsafe(32)),
-            project=call.who.project)
+            project=call.who.project,
+        )
         self._accounts.credentials.append(credential)
         doc = self._credential_doc(credential) | {"secret": credential.secret}
         return reply({"application_credential": doc}, 201)
 
     async def _drop_credential(self, call: Call) -> Response:
-        self._accounts.credentials[:] = [each for each in self._accounts.credentials
-                                         if each.id != call.param("id")]
+        self._accounts.credentials[:] = [
+            each for each in self._accounts.credentials if each.id != call.param("id")
+        ]
         return empty()
 
     def _credential_doc(self, credential: CredentialConfig) -> dict[str, Any]:
-        return {"id": credential.id, "name": credential.name, "description": None,
-                "project_id": self._accounts.projects[credential.project].id,
-                "roles": [{"id": "member", "name": "member"}], "unrestricted": False,
-                "expires_at": None}
+        return {
+            "id": credential.id,
+            "name": credential.name,
+            "description": None,
+            "project_id": self._accounts.projects[credential.project].id,
+            "roles": [{"id": "member", "name": "member"}],
+            "unrestricted": False,
+            "expires_at": None,
+        }
 
 
 def _project_doc(project: Project) -> dict[str, Any]:
-    return {"id": project.id, "name": project.name, "domain_id": DOMAIN["id"], "enabled": True,
-            "is_domain": False, "parent_id": DOMAIN["id"], "description": "", "tags": [],
-            "options": {}, "links": {}}
+    return {
+        "id": project.id,
+        "name": project.name,
+        "domain_id": DOMAIN["id"],
+        "enabled": True,
+        "is_domain": False,
+        "parent_id": DOMAIN["id"],
+        "description": "",
+        "tags": [],
+        "options": {},
+        "links": {},
+    }
 
 
 def _user_doc(user: User) -> dict[str, Any]:
-    return {"id": user.id, "name": user.name, "domain_id": DOMAIN["id"], "enabled": True,
-            "default_project_id": user.projects[0].id if user.projects else None,
-            "password_expires_at": None, "options": {}, "links": {}}
+    return {
+        "id": user.id,
+        "name": user.name,
+        "domain_id": DOMAIN["id"],
+        "enabled": True,
+        "default_project_id": user.projects[0].id if user.projects else None,
+        "password_expires_at": None,
+        "options": {},
+        "links": {},
+    }

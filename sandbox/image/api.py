@@ -1,6 +1,4 @@
-"""
-Glance's API, v2.
-"""
+"""Glance's API, v2."""
 
 from __future__ import annotations
 
@@ -16,15 +14,27 @@ from sandbox.web.errors import ApiError
 from sandbox.web.paging import cut, next_query, order, read_limit, same
 from sandbox.workers import Workers
 
-_NOT_FILTERS: Final = frozenset({"limit", "marker", "sort_key", "sort_dir", "sort",
-                                 "member_status", "visibility", "tag", "created_at",
-                                 "updated_at", "size_min", "size_max", "os_hidden"})
+_NOT_FILTERS: Final = frozenset(
+    {
+        "limit",
+        "marker",
+        "sort_key",
+        "sort_dir",
+        "sort",
+        "member_status",
+        "visibility",
+        "tag",
+        "created_at",
+        "updated_at",
+        "size_min",
+        "size_max",
+        "os_hidden",
+    }
+)
 
 
 class ImageApi:
-    """
-    The operations of Glance in one region.
-    """
+    """The operations of Glance in one region."""
 
     def __init__(self, store: ImageStore, workers: Workers, page_size_max: int) -> None:
         self._store = store
@@ -32,9 +42,7 @@ class ImageApi:
         self._page_size_max = page_size_max
 
     def ops(self) -> list[Op]:
-        """
-        Return the routes below ``/v2``.
-        """
+        """Return the routes below ``/v2``."""
         one, about = "/images/{id}", self._about
         return [
             Op(name="image.list", method="GET", path="/images", handler=self._list),
@@ -42,26 +50,60 @@ class ImageApi:
             Op(name="image.get", method="GET", path=one, handler=self._get, about=about),
             Op(name="image.update", method="PATCH", path=one, handler=self._update, about=about),
             Op(name="image.delete", method="DELETE", path=one, handler=self._delete, about=about),
-            Op(name="image.upload", method="PUT", path=one + "/file", handler=self._upload,
-               reads_body=True, about=about),
-            Op(name="image.download", method="GET", path=one + "/file", handler=self._download,
-               about=about),
-            Op(name="image.deactivate", method="POST", path=one + "/actions/deactivate",
-               handler=self._deactivate, about=about),
-            Op(name="image.reactivate", method="POST", path=one + "/actions/reactivate",
-               handler=self._reactivate, about=about),
+            Op(
+                name="image.upload",
+                method="PUT",
+                path=one + "/file",
+                handler=self._upload,
+                reads_body=True,
+                about=about,
+            ),
+            Op(
+                name="image.download",
+                method="GET",
+                path=one + "/file",
+                handler=self._download,
+                about=about,
+            ),
+            Op(
+                name="image.deactivate",
+                method="POST",
+                path=one + "/actions/deactivate",
+                handler=self._deactivate,
+                about=about,
+            ),
+            Op(
+                name="image.reactivate",
+                method="POST",
+                path=one + "/actions/reactivate",
+                handler=self._reactivate,
+                about=about,
+            ),
             Op(name="image.tag", method="PUT", path=one + "/tags/{tag}", handler=self._tag),
-            Op(name="image.untag", method="DELETE", path=one + "/tags/{tag}",
-               handler=self._untag),
+            Op(name="image.untag", method="DELETE", path=one + "/tags/{tag}", handler=self._untag),
             Op(name="member.list", method="GET", path=one + "/members", handler=self._members),
-            Op(name="member.create", method="POST", path=one + "/members",
-               handler=self._add_member),
-            Op(name="member.update", method="PUT", path=one + "/members/{member}",
-               handler=self._set_member),
-            Op(name="member.delete", method="DELETE", path=one + "/members/{member}",
-               handler=self._drop_member),
-            Op(name="schema.get", method="GET", path="/schemas/{name}", handler=self._schema,
-               open=True),
+            Op(
+                name="member.create", method="POST", path=one + "/members", handler=self._add_member
+            ),
+            Op(
+                name="member.update",
+                method="PUT",
+                path=one + "/members/{member}",
+                handler=self._set_member,
+            ),
+            Op(
+                name="member.delete",
+                method="DELETE",
+                path=one + "/members/{member}",
+                handler=self._drop_member,
+            ),
+            Op(
+                name="schema.get",
+                method="GET",
+                path="/schemas/{name}",
+                handler=self._schema,
+                open=True,
+            ),
         ]
 
     def _about(self, call: Call) -> About:
@@ -72,10 +114,17 @@ class ImageApi:
         images = [image for image in self._store.images.values() if self._listed(call, image)]
         images = call.visible(images, _described)
         docs = [dict(doc) for doc in order((image_doc(each) for each in images), *_sorting(call))]
-        page = cut(docs, marker=call.query("marker"), id_of=lambda doc: str(doc["id"]),
-                   limit=read_limit(call.query("limit"), self._page_size_max))
-        doc: dict[str, Any] = {"images": list(page.items), "schema": "/v2/schemas/images",
-                               "first": "/v2/images"}
+        page = cut(
+            docs,
+            marker=call.query("marker"),
+            id_of=lambda doc: str(doc["id"]),
+            limit=read_limit(call.query("limit"), self._page_size_max),
+        )
+        doc: dict[str, Any] = {
+            "images": list(page.items),
+            "schema": "/v2/schemas/images",
+            "first": "/v2/images",
+        }
         if page.next_marker:
             doc["next"] = "/v2/images?" + next_query(call.pairs, page.next_marker)
         return reply(doc)
@@ -84,8 +133,9 @@ class ImageApi:
         visibility = call.query("visibility")
         mine = image.project_id == call.who.project_id
         # Glance leaves other people's community images out unless they are asked for.
-        if not (mine or call.who.is_admin or self._store.usable_by(image, call.who.project_id)) \
-                or (image.visibility == "community" and not mine and visibility != "community"):
+        if not (mine or call.who.is_admin or self._store.usable_by(image, call.who.project_id)) or (
+            image.visibility == "community" and not mine and visibility != "community"
+        ):
             return False
         if visibility not in (None, "all", image.visibility):
             return False
@@ -94,14 +144,19 @@ class ImageApi:
         tags = call.request.query_params.getlist("tag")
         doc = image_doc(image)
         return all(tag in image.tags for tag in tags) and all(
-            _passes(doc, key, value) for key, value in call.pairs if key not in _NOT_FILTERS)
+            _passes(doc, key, value) for key, value in call.pairs if key not in _NOT_FILTERS
+        )
 
     async def _create(self, call: Call) -> Response:
         if not isinstance(call.body, dict):
             raise ApiError(400, "The image must be a JSON object")
         values, properties = split_attributes(call.body)
-        image = self._store.create(call.who.project_id, properties=properties,
-                                   image_id=str(call.body.get("id") or ""), **values)
+        image = self._store.create(
+            call.who.project_id,
+            properties=properties,
+            image_id=str(call.body.get("id") or ""),
+            **values,
+        )
         return reply(image_doc(image), 201, {"Location": f"/v2/images/{image.id}"})
 
     def _seen(self, call: Call) -> Image:
@@ -141,19 +196,24 @@ class ImageApi:
         if image.id not in self._store.images:
             path.unlink(missing_ok=True)
             raise ApiError(410, f"Image {image.id} was deleted during the upload")
-        self._store.step(image.id, ImageEvent.UPLOADED, file=str(path), size=size,
-                         checksum=md5, sha512=sha512)
+        self._store.step(
+            image.id, ImageEvent.UPLOADED, file=str(path), size=size, checksum=md5, sha512=sha512
+        )
         return empty()
 
     async def _download(self, call: Call) -> Response:
         image = self._seen(call)
         if image.state is ImageState.DEACTIVATED:
-            raise ApiError(403, "The requested image has been deactivated. Image data download is"
-                                " forbidden.")
+            raise ApiError(
+                403, "The requested image has been deactivated. Image data download is forbidden."
+            )
         if image.state is not ImageState.ACTIVE or not image.file:
             return empty(204)
-        return FileResponse(image.file, media_type="application/octet-stream",
-                            headers={"Content-MD5": image.checksum or ""})
+        return FileResponse(
+            image.file,
+            media_type="application/octet-stream",
+            headers={"Content-MD5": image.checksum or ""},
+        )
 
     async def _deactivate(self, call: Call) -> Response:
         self._store.step(self._own(call).id, ImageEvent.DEACTIVATED)
@@ -175,8 +235,12 @@ class ImageApi:
 
     async def _members(self, call: Call) -> Response:
         image = self._seen(call)
-        return reply({"members": [_member_doc(image, member) for member in image.members],
-                      "schema": "/v2/schemas/members"})
+        return reply(
+            {
+                "members": [_member_doc(image, member) for member in image.members],
+                "schema": "/v2/schemas/members",
+            }
+        )
 
     async def _add_member(self, call: Call) -> Response:
         member = str(call.body.get("member", ""))
@@ -190,8 +254,9 @@ class ImageApi:
             raise ApiError(400, f"Invalid status: {status}")
         image = self._seen(call)
         if call.param("member") not in image.members:
-            raise ApiError(404, f"{call.param('member')} not found in the member list of the image"
-                                f" {image.id}.")
+            raise ApiError(
+                404, f"{call.param('member')} not found in the member list of the image {image.id}."
+            )
         return self._put_member(image, call.param("member"), status)
 
     def _put_member(self, image: Image, member: str, status: str) -> Response:
@@ -205,16 +270,36 @@ class ImageApi:
         return empty()
 
     async def _schema(self, call: Call) -> Response:
-        names = ("id", "name", "status", "visibility", "owner", "min_disk", "min_ram", "size",
-                 "checksum", "disk_format", "container_format", "created_at", "updated_at")
-        return reply({"name": call.param("name"), "additionalProperties": {"type": "string"},
-                      "properties": {name: {"type": ["null", "string", "integer"]}
-                                     for name in names}})
+        names = (
+            "id",
+            "name",
+            "status",
+            "visibility",
+            "owner",
+            "min_disk",
+            "min_ram",
+            "size",
+            "checksum",
+            "disk_format",
+            "container_format",
+            "created_at",
+            "updated_at",
+        )
+        return reply(
+            {
+                "name": call.param("name"),
+                "additionalProperties": {"type": "string"},
+                "properties": {name: {"type": ["null", "string", "integer"]} for name in names},
+            }
+        )
 
 
 def _described(image: Image) -> About:
-    return About(name=image.name, image=image.name,
-                 metadata={key: str(value) for key, value in image.properties.items()})
+    return About(
+        name=image.name,
+        image=image.name,
+        metadata={key: str(value) for key, value in image.properties.items()},
+    )
 
 
 def _passes(doc: dict[str, Any], key: str, asked: str) -> bool:
@@ -224,13 +309,13 @@ def _passes(doc: dict[str, Any], key: str, asked: str) -> bool:
 
 
 def _sorting(call: Call) -> tuple[list[str], list[str]]:
-    """
-    Return keys and directions: ``sort=name:asc`` or ``sort_key``/``sort_dir``, else newest first.
-    """
+    """Return keys and directions: of ``sort`` or ``sort_key``/``sort_dir``, else newest first."""
+
     def words() -> Iterator[tuple[str, str]]:
         for each in (call.query("sort") or "").split(","):
             key, _, direction = each.partition(":")
             yield key, direction or "desc"
+
     if call.query("sort"):
         pairs = list(words())
         return [key for key, _ in pairs], [direction for _, direction in pairs]
@@ -242,6 +327,11 @@ def _sorting(call: Call) -> tuple[list[str], list[str]]:
 
 def _member_doc(image: Image, member: str) -> dict[str, Any]:
     doc = image_doc(image)
-    return {"image_id": image.id, "member_id": member, "status": image.members[member],
-            "created_at": doc["created_at"], "updated_at": doc["updated_at"],
-            "schema": "/v2/schemas/member"}
+    return {
+        "image_id": image.id,
+        "member_id": member,
+        "status": image.members[member],
+        "created_at": doc["created_at"],
+        "updated_at": doc["updated_at"],
+        "schema": "/v2/schemas/member",
+    }

@@ -1,5 +1,4 @@
-"""
-What a client may set of an image: on creation, and by JSON patch.
+"""What a client may set of an image: on creation, and by JSON patch.
 
 Source: Image API v2, "Create image" and "Update image"
 (``application/openstack-images-v2.1-json-patch``).
@@ -15,19 +14,40 @@ from sandbox.web.errors import ApiError
 
 #: Glance's attribute → ours; what is missing on both sides here is a property.
 _ATTRIBUTES: Final[Mapping[str, str]] = {
-    "name": "name", "visibility": "visibility", "protected": "protected", "tags": "tags",
-    "disk_format": "disk_format", "container_format": "container_format",
-    "min_disk": "min_disk", "min_ram": "min_ram", "os_hidden": "hidden",
+    "name": "name",
+    "visibility": "visibility",
+    "protected": "protected",
+    "tags": "tags",
+    "disk_format": "disk_format",
+    "container_format": "container_format",
+    "min_disk": "min_disk",
+    "min_ram": "min_ram",
+    "os_hidden": "hidden",
 }
-_READ_ONLY: Final = frozenset({"id", "status", "owner", "created_at", "updated_at", "size",
-                               "checksum", "os_hash_algo", "os_hash_value", "virtual_size",
-                               "file", "self", "schema", "direct_url", "locations"})
+_READ_ONLY: Final = frozenset(
+    {
+        "id",
+        "status",
+        "owner",
+        "created_at",
+        "updated_at",
+        "size",
+        "checksum",
+        "os_hash_algo",
+        "os_hash_value",
+        "virtual_size",
+        "file",
+        "self",
+        "schema",
+        "direct_url",
+        "locations",
+    }
+)
 _VISIBILITIES: Final = ("public", "private", "shared", "community")
 
 
 def split_attributes(doc: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """
-    Split what a client sent into our attributes and properties.
+    """Split what a client sent into our attributes and properties.
 
     Raises:
         ApiError: 400 or 403, for values Glance would not take.
@@ -44,17 +64,20 @@ def split_attributes(doc: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
 
 def _checked(key: str, value: Any) -> Any:
     if key == "visibility" and value not in _VISIBILITIES:
-        raise ApiError(400, f"Provided object does not match schema 'image': {value!r} is not one"
-                            f" of {list(_VISIBILITIES)}")
+        raise ApiError(
+            400,
+            f"Provided object does not match schema 'image': {value!r} is not one"
+            f" of {list(_VISIBILITIES)}",
+        )
     if key in ("min_disk", "min_ram") and not isinstance(value, int):
-        raise ApiError(400, f"Provided object does not match schema 'image': {key} must be an"
-                            " integer")
+        raise ApiError(
+            400, f"Provided object does not match schema 'image': {key} must be an integer"
+        )
     return tuple(value) if key == "tags" else value
 
 
 def apply_edits(image: Image, edits: Any) -> dict[str, Any]:
-    """
-    Return the attributes of *image* that a JSON patch changes.
+    """Return the attributes of *image* that a JSON patch changes.
 
     Raises:
         ApiError: 400, 403 or 409, as Glance.
@@ -77,6 +100,10 @@ def apply_edits(image: Image, edits: Any) -> dict[str, Any]:
         elif action == "remove" and key in properties:
             del properties[key]
         else:
-            raise ApiError(409, f"Property {key} does not exist." if action == "remove"
-                           else f"Operations must be add, replace or remove, not {action!r}.")
+            raise ApiError(
+                409,
+                f"Property {key} does not exist."
+                if action == "remove"
+                else f"Operations must be add, replace or remove, not {action!r}.",
+            )
     return {**values, "properties": properties}

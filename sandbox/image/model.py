@@ -1,11 +1,8 @@
-"""
-Images: what Glance knows about them, and their files.
-"""
+"""Images: what Glance knows about them, and their files."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,9 +16,7 @@ from sandbox.web.errors import ApiError
 
 
 class ImageState(StrEnum):
-    """
-    Glance's states, as far as images here go through them.
-    """
+    """Glance's states, as far as images here go through them."""
 
     QUEUED = "queued"
     SAVING = "saving"
@@ -31,9 +26,7 @@ class ImageState(StrEnum):
 
 
 class ImageEvent(StrEnum):
-    """
-    What moves an image on.
-    """
+    """What moves an image on."""
 
     UPLOAD_STARTED = "upload started"
     UPLOADED = "uploaded"
@@ -54,8 +47,7 @@ IMAGE_TABLE: Final[Mapping[ImageState, Mapping[ImageEvent, ImageState]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """
-    One image; times in seconds since the epoch.
+    """One image; times in seconds since the epoch.
 
     Attributes:
         file: Where its data is; empty: there is none (a configured image without a tar).
@@ -82,16 +74,15 @@ class Image:
     file: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
-    timing: Timing = Timing()
+    timing: Timing = field(default_factory=Timing)
 
 
 class ImageStore:
-    """
-    The images of one region, oldest first, with their files below *folder*.
-    """
+    """The images of one region, oldest first, with their files below *folder*."""
 
-    def __init__(self, configured: Iterable[tuple[ImageConfig, str]], folder: Path,
-                 clock: Clock) -> None:
+    def __init__(
+        self, configured: Iterable[tuple[ImageConfig, str]], folder: Path, clock: Clock
+    ) -> None:
         self.folder = folder
         self.clock = clock
         self.images: dict[str, Image] = {}
@@ -100,19 +91,32 @@ class ImageStore:
 
     def _configured(self, config: ImageConfig, project_id: str) -> Image:
         created_s = config.created_at_s or self.clock.now_s()
-        size, md5, sha512 = config.size, hashlib.md5(config.id.encode()).hexdigest(), None  # noqa: S324
+        made_up = hashlib.md5(config.id.encode()).hexdigest()  # noqa: S324 - Glance's is MD5
+        size, md5, sha512 = config.size, made_up, None
         if config.tar:
             size, md5, sha512 = digest(Path(config.tar))
         return Image(
-            id=config.id, name=config.name, project_id=project_id, created_s=created_s,
-            updated_s=created_s, state=ImageState.ACTIVE, visibility=config.visibility,
-            disk_format="raw", container_format="bare", min_disk=config.min_disk,
-            min_ram=config.min_ram, size=size, checksum=md5, sha512=sha512, file=config.tar,
-            properties=dict(config.properties), timing=config.timing)
+            id=config.id,
+            name=config.name,
+            project_id=project_id,
+            created_s=created_s,
+            updated_s=created_s,
+            state=ImageState.ACTIVE,
+            visibility=config.visibility,
+            disk_format="raw",
+            container_format="bare",
+            min_disk=config.min_disk,
+            min_ram=config.min_ram,
+            size=size,
+            checksum=md5,
+            sha512=sha512,
+            file=config.tar,
+            properties=dict(config.properties),
+            timing=config.timing,
+        )
 
     def get(self, image_id: str) -> Image:
-        """
-        Return an image.
+        """Return an image.
 
         Raises:
             ApiError: 404, if there is none with that id.
@@ -123,28 +127,28 @@ class ImageStore:
         return image
 
     def create(self, project_id: str, *, image_id: str = "", **values: Any) -> Image:
-        """
-        Add a queued image.
-        """
+        """Add a queued image."""
         now_s = self.clock.now_s()
-        image = Image(id=image_id or str(uuid.uuid4()), project_id=project_id, created_s=now_s,
-                      updated_s=now_s, **values)
+        image = Image(
+            id=image_id or str(uuid.uuid4()),
+            project_id=project_id,
+            created_s=now_s,
+            updated_s=now_s,
+            **values,
+        )
         if image.id in self.images:
             raise ApiError(409, f"Image ID {image.id} already exists!")
         self.images[image.id] = image
         return image
 
     def change(self, image_id: str, **values: Any) -> Image:
-        """
-        Change attributes (not the state) of an image.
-        """
+        """Change attributes (not the state) of an image."""
         image = replace(self.get(image_id), updated_s=self.clock.now_s(), **values)
         self.images[image_id] = image
         return image
 
     def step(self, image_id: str, event: ImageEvent, **values: Any) -> Image:
-        """
-        Move an image on; the only way its state changes.
+        """Move an image on; the only way its state changes.
 
         Raises:
             ApiError: 409, if the image is in no state for that.
@@ -152,56 +156,63 @@ class ImageStore:
         image = self.get(image_id)
         after = IMAGE_TABLE[image.state].get(event)
         if after is None:
-            raise ApiError(409, f"Image status transition from {image.state} by {event} is not"
-                                " allowed")
+            raise ApiError(
+                409, f"Image status transition from {image.state} by {event} is not allowed"
+            )
         return self.change(image_id, state=after, **values)
 
     def path(self, image_id: str) -> Path:
-        """
-        Return where the data of an image goes.
-        """
+        """Return where the data of an image goes."""
         return self.folder / f"{image_id}.data"
 
     def drop(self, image_id: str) -> None:
-        """
-        Remove an image and its file (a configured tar stays).
-        """
+        """Remove an image and its file (a configured tar stays)."""
         self.images.pop(image_id, None)
         self.path(image_id).unlink(missing_ok=True)
 
     def usable_by(self, image: Image, project_id: str) -> bool:
-        """
-        Say whether a project may see and boot an image.
-        """
-        return (image.visibility in ("public", "community") or image.project_id == project_id
-                or (image.visibility == "shared" and project_id in image.members))
+        """Say whether a project may see and boot an image."""
+        return (
+            image.visibility in ("public", "community")
+            or image.project_id == project_id
+            or (image.visibility == "shared" and project_id in image.members)
+        )
 
 
 def digest(path: Path) -> tuple[int, str, str]:
-    """
-    Return size, MD5 and SHA-512 of a file, as Glance shows them.
-    """
+    """Return size, MD5 and SHA-512 of a file, as Glance shows them."""
     md5, sha512 = hashlib.md5(), hashlib.sha512()  # noqa: S324 - Glance's "checksum" is MD5
     with path.open("rb") as data:
         while chunk := data.read(2**20):
             md5.update(chunk)
             sha512.update(chunk)
-    return os.stat(path).st_size, md5.hexdigest(), sha512.hexdigest()
+    return path.stat().st_size, md5.hexdigest(), sha512.hexdigest()
 
 
 def image_doc(image: Image) -> dict[str, Any]:
-    """
-    Show an image as Glance does: own attributes and properties side by side.
-    """
+    """Show an image as Glance does: own attributes and properties side by side."""
     return {
         **image.properties,
-        "id": image.id, "name": image.name, "status": image.state, "tags": list(image.tags),
-        "visibility": image.visibility, "protected": image.protected, "owner": image.project_id,
-        "os_hidden": image.hidden, "disk_format": image.disk_format,
-        "container_format": image.container_format, "min_disk": image.min_disk,
-        "min_ram": image.min_ram, "size": image.size, "virtual_size": None,
-        "checksum": image.checksum, "os_hash_algo": "sha512" if image.sha512 else None,
-        "os_hash_value": image.sha512, "created_at": iso(image.created_s),
-        "updated_at": iso(image.updated_s), "self": f"/v2/images/{image.id}",
-        "file": f"/v2/images/{image.id}/file", "schema": "/v2/schemas/image",
+        "id": image.id,
+        "name": image.name,
+        "status": image.state,
+        "tags": list(image.tags),
+        "visibility": image.visibility,
+        "protected": image.protected,
+        "owner": image.project_id,
+        "os_hidden": image.hidden,
+        "disk_format": image.disk_format,
+        "container_format": image.container_format,
+        "min_disk": image.min_disk,
+        "min_ram": image.min_ram,
+        "size": image.size,
+        "virtual_size": None,
+        "checksum": image.checksum,
+        "os_hash_algo": "sha512" if image.sha512 else None,
+        "os_hash_value": image.sha512,
+        "created_at": iso(image.created_s),
+        "updated_at": iso(image.updated_s),
+        "self": f"/v2/images/{image.id}",
+        "file": f"/v2/images/{image.id}/file",
+        "schema": "/v2/schemas/image",
     }

@@ -1,3 +1,1 @@
-"""
-What answers behind a server's address: namespace, plain or none.
-"""
+"""What answers behind a server's address: namespace, plain or none."""

@@ -1,6 +1,4 @@
-"""
-Who may log in to a namespace machine: its passwd, group, shadow, homes and keys.
-"""
+"""Who may log in to a namespace machine: its passwd, group, shadow, homes and keys."""
 
 from __future__ import annotations
 
@@ -15,10 +13,10 @@ _PEOPLE: Final = range(1000, 60000)
 
 
 def write_accounts(upper: Path, users: tuple[User, ...]) -> None:
-    """
-    Make sure that *users* exist and only their keys let them in.
+    """Make sure that *users* exist and only their keys let them in.
 
     Args:
+        users: Root among them.
         upper: What the machine has written, or its image had, over the host's root.
     """
     passwd = _lines(upper, "etc/passwd")
@@ -38,20 +36,24 @@ def write_accounts(upper: Path, users: tuple[User, ...]) -> None:
     for user in users:
         _write_home(upper, user, passwd)
         if user.sudo and user.name != "root":
-            _put(upper / f"etc/sudoers.d/90-{user.name.replace('.', '-')}",
-                 [f"{user.name} ALL=(ALL) NOPASSWD:ALL"], 0o440)
+            _put(
+                upper / f"etc/sudoers.d/90-{user.name.replace('.', '-')}",
+                [f"{user.name} ALL=(ALL) NOPASSWD:ALL"],
+                0o440,
+            )
 
 
 def _lines(upper: Path, name: str) -> list[str]:
-    """
-    Return the lines of an account file: the image's, else the host's without its people.
-    """
+    """Return the lines of an account file: the image's, else the host's without its people."""
     own = upper / name
     if own.exists():
         return own.read_text(encoding="utf-8").splitlines()
     host = (Path("/") / name).read_text(encoding="utf-8").splitlines()
-    people = {line.split(":")[0] for line in Path("/etc/passwd").read_text(encoding="utf-8")
-              .splitlines() if _number(line) in _PEOPLE}
+    people = {
+        line.split(":")[0]
+        for line in Path("/etc/passwd").read_text(encoding="utf-8").splitlines()
+        if _number(line) in _PEOPLE
+    }
     return [line for line in host if line.split(":")[0] not in people]
 
 

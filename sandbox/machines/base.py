@@ -1,5 +1,4 @@
-"""
-What every kind of machine offers, and what a machine is made from.
+"""What every kind of machine offers, and what a machine is made from.
 
 All methods block and are called from worker threads; for one server never two at a time.
 """
@@ -15,26 +14,21 @@ from sandbox.machines.bootplan import BootPlan
 
 
 class Listen(StrEnum):
-    """
-    What answers on the machine's SSH port.
-    """
+    """What answers on the machine's SSH port."""
 
     SSHD = "sshd"
-    NOTHING = "nothing"      # connection refused
+    NOTHING = "nothing"  # connection refused
     BLACKHOLE = "blackhole"  # SYNs are dropped
-    MUTE = "mute"            # accepts, never speaks
+    MUTE = "mute"  # accepts, never speaks
 
 
 class MachineError(Exception):
-    """
-    A machine cannot be made, started or packed; the message becomes Nova's fault.
-    """
+    """A machine cannot be made, started or packed; the message becomes Nova's fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """
-    One machine to make.
+    """One machine to make.
 
     Attributes:
         image: A tar to unpack into it; None: nothing.
@@ -50,50 +44,37 @@ class Order:
 
 
 class Machines(Protocol):
-    """
-    The machines of one kind.
-    """
+    """The machines of one kind."""
 
     def create(self, order: Order) -> None:
-        """
-        Make the machine's disk; nothing runs yet.
+        """Make the machine's disk; nothing runs yet.
 
         Raises:
             MachineError: If that fails.
         """
 
     def start(self, machine_id: str) -> int | None:
-        """
-        Start it; return the process whose end is the machine's end, None if it has none.
+        """Start it; return the process whose end is the machine's end, None if it has none.
 
         Raises:
             MachineError: If that fails.
         """
 
     def stop(self, machine_id: str) -> None:
-        """
-        End it at once, with everything that runs in it; the disk stays.
-        """
+        """End it at once, with everything that runs in it; the disk stays."""
 
     def destroy(self, machine_id: str) -> None:
-        """
-        End it and remove its disk; one that is unknown is no error.
-        """
+        """End it and remove its disk; one that is unknown is no error."""
 
     def snapshot(self, machine_id: str, target: Path) -> None:
-        """
-        Pack what the machine's disk has beyond the host's into the tar *target*.
+        """Pack what the machine's disk has beyond the host's into the tar *target*.
 
         Raises:
             MachineError: If that fails.
         """
 
     def console(self, machine_id: str) -> str:
-        """
-        Return what the machine printed so far.
-        """
+        """Return what the machine printed so far."""
 
     def close(self) -> None:
-        """
-        End all machines and remove what was made for them.
-        """
+        """End all machines and remove what was made for them."""

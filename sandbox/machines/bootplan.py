@@ -1,5 +1,4 @@
-"""
-What user data asks of a machine; pure.
+"""What user data asks of a machine; pure.
 
 A small part of cloud-init, with its words: ``#!`` scripts, ``#cloud-config`` with hostname,
 ssh_authorized_keys, users, ssh_keys, ssh_deletekeys, write_files, runcmd and bootcmd, and MIME
@@ -24,9 +23,7 @@ _KEY_TYPES: Final = ("ed25519", "ecdsa", "rsa")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """
-    Somebody who can log in with one of *keys*.
-    """
+    """Somebody who can log in with one of *keys*."""
 
     name: str
     keys: tuple[str, ...] = ()
@@ -35,9 +32,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """
-    A file to write before anything starts.
-    """
+    """A file to write before anything starts."""
 
     path: str
     content: bytes
@@ -47,9 +42,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostKey:
-    """
-    A host key known beforehand; *kind* is ``ed25519``, ``ecdsa`` or ``rsa``.
-    """
+    """A host key known beforehand; *kind* is ``ed25519``, ``ecdsa`` or ``rsa``."""
 
     kind: str
     private: str
@@ -58,8 +51,7 @@ class HostKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootPlan:
-    """
-    Everything a machine does at its first boot.
+    """Everything a machine does at its first boot.
 
     Attributes:
         users: Root, the ordinary user, and others the user data names.
@@ -78,18 +70,18 @@ class BootPlan:
     warnings: tuple[str, ...] = ()
 
     def with_keys(self, keys: tuple[str, ...]) -> BootPlan:
-        """
-        Return the plan with *keys* as the only ones for everybody.
-        """
+        """Return the plan with *keys* as the only ones for everybody."""
         return replace(self, users=tuple(replace(user, keys=keys) for user in self.users))
 
 
 def plan_boot(user_data: bytes, *, hostname: str, user: str, keys: tuple[str, ...]) -> BootPlan:
-    """
-    Work out a machine's first boot.
+    """Work out a machine's first boot.
 
     Args:
-        user: The ordinary user of the image; gets *keys*, and so does root.
+        user_data: As sent with the server, decoded; may be empty.
+        hostname: Unless the user data says otherwise.
+        user: The ordinary user of the image.
+        keys: Let in root and the ordinary user.
     """
     users = tuple(User(name=name, keys=keys) for name in dict.fromkeys(("root", user)))
     plan = BootPlan(hostname=hostname, users=users)
@@ -131,16 +123,22 @@ def _configured(plan: BootPlan, part: bytes, user: str) -> BootPlan:
     if not isinstance(config, dict):
         return plan
     name = config.get("hostname") or config.get("fqdn") or plan.hostname
-    plan = replace(plan, hostname=str(name).split(".")[0],
-                   keep_host_keys=config.get("ssh_deletekeys", True) is False,
-                   host_keys=plan.host_keys + _host_keys(config.get("ssh_keys")))
+    plan = replace(
+        plan,
+        hostname=str(name).split(".")[0],
+        keep_host_keys=config.get("ssh_deletekeys", True) is False,
+        host_keys=plan.host_keys + _host_keys(config.get("ssh_keys")),
+    )
     plan = _with_users(plan, config, user)
     for entry in _dicts(config.get("write_files")):
         plan = _with_file(plan, entry)
     commands = [*_list(config.get("bootcmd")), *_list(config.get("runcmd"))]
     if commands:
-        lines = [each if isinstance(each, str) else shlex.join(map(str, each))
-                 for each in commands if isinstance(each, str | list)]
+        lines = [
+            each if isinstance(each, str) else shlex.join(map(str, each))
+            for each in commands
+            if isinstance(each, str | list)
+        ]
         script = "\n".join(("#!/bin/sh", *lines, "")).encode()
         plan = replace(plan, scripts=(*plan.scripts, script))
     return plan
@@ -149,9 +147,15 @@ def _configured(plan: BootPlan, part: bytes, user: str) -> BootPlan:
 def _host_keys(asked: Any) -> tuple[HostKey, ...]:
     if not isinstance(asked, Mapping):
         return ()
-    return tuple(HostKey(kind=kind, private=_ended(asked[f"{kind}_private"]),
-                         public=_ended(asked.get(f"{kind}_public") or ""))
-                 for kind in _KEY_TYPES if asked.get(f"{kind}_private"))
+    return tuple(
+        HostKey(
+            kind=kind,
+            private=_ended(asked[f"{kind}_private"]),
+            public=_ended(asked.get(f"{kind}_public") or ""),
+        )
+        for kind in _KEY_TYPES
+        if asked.get(f"{kind}_private")
+    )
 
 
 def _ended(text: Any) -> str:
@@ -168,8 +172,11 @@ def _with_users(plan: BootPlan, config: Mapping[str, Any], user: str) -> BootPla
             name = str(entry["name"])
             keys = _strings(entry.get("ssh_authorized_keys") or entry.get("ssh-authorized-keys"))
             before = users.get(name)
-            users[name] = User(name=name, keys=(before.keys if before else ()) + keys,
-                               sudo=bool(entry.get("sudo")) or name in ("root", user))
+            users[name] = User(
+                name=name,
+                keys=(before.keys if before else ()) + keys,
+                sudo=bool(entry.get("sudo")) or name in ("root", user),
+            )
     return replace(plan, users=tuple(users.values()))
 
 
@@ -177,8 +184,12 @@ def _with_file(plan: BootPlan, entry: Mapping[str, Any]) -> BootPlan:
     try:
         content = _content(str(entry.get("content", "")), str(entry.get("encoding", "")))
         mode = int(str(entry.get("permissions", "0644")), 8)
-        file = File(path=str(entry["path"]), content=content, mode=mode,
-                    append=bool(entry.get("append", False)))
+        file = File(
+            path=str(entry["path"]),
+            content=content,
+            mode=mode,
+            append=bool(entry.get("append", False)),
+        )
     except (KeyError, ValueError, OSError, binascii.Error) as exc:
         return _warn(plan, f"write_files entry ignored: {exc!r}")
     return replace(plan, files=(*plan.files, file))

@@ -1,6 +1,4 @@
-"""
-A namespace machine's disk: the directory that overlays the host's root.
-"""
+"""A namespace machine's disk: the directory that overlays the host's root."""
 
 from __future__ import annotations
 
@@ -18,13 +16,30 @@ from sandbox.machines.keys import generate
 from sandbox.machines.sshd import sshd_config
 
 #: Of the host's root a machine sees these; the rest is hidden or empty.
-_VISIBLE: Final = frozenset({"bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr",
-                             "var", "opt"})
-_EMPTY: Final = {"dev": 0o755, "proc": 0o555, "sys": 0o555, "run": 0o755, "root": 0o700,
-                 "home": 0o755, "tmp": 0o1777, "srv": 0o755, "mnt": 0o755, "media": 0o755,
-                 "var/tmp": 0o1777, "var/log": 0o755}
-_TAR: Final = ("tar", "--xattrs", "--xattrs-include=trusted.*", "--xattrs-include=user.*",
-               "--numeric-owner")
+_VISIBLE: Final = frozenset(
+    {"bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr", "var", "opt"}
+)
+_EMPTY: Final = {
+    "dev": 0o755,
+    "proc": 0o555,
+    "sys": 0o555,
+    "run": 0o755,
+    "root": 0o700,
+    "home": 0o755,
+    "tmp": 0o1777,
+    "srv": 0o755,
+    "mnt": 0o755,
+    "media": 0o755,
+    "var/tmp": 0o1777,
+    "var/log": 0o755,
+}
+_TAR: Final = (
+    "tar",
+    "--xattrs",
+    "--xattrs-include=trusted.*",
+    "--xattrs-include=user.*",
+    "--numeric-owner",
+)
 _NOT_PACKED: Final = ("./tmp/*", "./run/*", "./dev/*", "./var/tmp/*", "./var/lib/sandbox/*")
 _TAR_S: Final = 3600.0
 #: Below the machine's root: what our init script runs.
@@ -32,8 +47,7 @@ HOME: Final = "var/lib/sandbox"
 
 
 def make_disk(upper: Path, order: Order, *, port: int, version: tuple[int, int]) -> None:
-    """
-    Fill the empty directory *upper* for a first boot.
+    """Fill the empty directory *upper* for a first boot.
 
     Raises:
         MachineError: If the image is no tar, or the disk is full.
@@ -44,10 +58,18 @@ def make_disk(upper: Path, order: Order, *, port: int, version: tuple[int, int])
         _hide_host(upper)
         _write_identity(upper, order)
         kinds = _write_host_keys(upper, order.plan)
-        _put(upper, "etc/ssh/sandbox_sshd_config", sshd_config(
-            address=order.address or "127.0.0.1", port=port, version=version,
-            host_keys=[f"/etc/ssh/ssh_host_{kind}_key" for kind in kinds],
-            keys_file=".ssh/authorized_keys", more=["Subsystem sftp internal-sftp"]))
+        _put(
+            upper,
+            "etc/ssh/sandbox_sshd_config",
+            sshd_config(
+                address=order.address or "127.0.0.1",
+                port=port,
+                version=version,
+                host_keys=[f"/etc/ssh/ssh_host_{kind}_key" for kind in kinds],
+                keys_file=".ssh/authorized_keys",
+                more=["Subsystem sftp internal-sftp"],
+            ),
+        )
         write_accounts(upper, order.plan.users)
         _write_jobs(upper, order.plan)
     except OSError as exc:
@@ -55,23 +77,30 @@ def make_disk(upper: Path, order: Order, *, port: int, version: tuple[int, int])
 
 
 def pack_disk(upper: Path, target: Path) -> None:
-    """
-    Pack a disk, running or not, into a tar.
+    """Pack a disk, running or not, into a tar.
 
     Raises:
         MachineError: If tar fails.
     """
     excluded = [f"--exclude={pattern}" for pattern in _NOT_PACKED]
-    _tar([*_TAR, *excluded, "-C", str(upper), "-cf", str(target), "."], "cannot pack the disk",
-         # 1: "file changed as we read it", which is what a snapshot of a live machine is.
-         most=1)
+    _tar(
+        [*_TAR, *excluded, "-C", str(upper), "-cf", str(target), "."],
+        "cannot pack the disk",
+        # 1: "file changed as we read it", which is what a snapshot of a live machine is.
+        most=1,
+    )
 
 
 def _tar(command: list[str], what: str, *, most: int = 0) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TAR_S,  # noqa: S603
-                              check=False, env={"PATH": os.environ.get("PATH", os.defpath),
-                                                "LC_ALL": "C"})
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_TAR_S,
+            check=False,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+        )
     except subprocess.SubprocessError as exc:
         raise MachineError(f"{what}: {exc}") from exc
     if not 0 <= done.returncode <= most:
@@ -79,10 +108,8 @@ def _tar(command: list[str], what: str, *, most: int = 0) -> None:
 
 
 def _hide_host(upper: Path) -> None:
-    """
-    Mark what a machine must not see: whiteouts and opaque directories (kernel, overlayfs.rst).
-    """
-    for name in set(os.listdir("/")) - _VISIBLE - set(_EMPTY):
+    """Mark what a machine must not see: whiteouts, opaque folders (kernel, overlayfs.rst)."""
+    for name in {path.name for path in Path("/").iterdir()} - _VISIBLE - set(_EMPTY):
         if not os.path.lexists(upper / name):
             os.mknod(upper / name, stat.S_IFCHR, 0)
     for name, mode in _EMPTY.items():
@@ -105,12 +132,11 @@ def _write_identity(upper: Path, order: Order) -> None:
 
 
 def _write_host_keys(upper: Path, plan: BootPlan) -> list[str]:
-    """
-    Write the host keys and return their kinds: the injected ones, the image's, or a new one.
-    """
+    """Write the host keys and return their kinds: the injected ones, the image's, or a new one."""
     folder = upper / "etc/ssh"
-    there = [path.name.split("_")[2] for path in sorted(folder.glob("ssh_host_*_key"))
-             if path.is_file()]
+    there = [
+        path.name.split("_")[2] for path in sorted(folder.glob("ssh_host_*_key")) if path.is_file()
+    ]
     if not plan.host_keys and plan.keep_host_keys and there:
         return there
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,8 +157,7 @@ def _write_host_key(upper: Path, key: HostKey) -> None:
 
 
 def _write_jobs(upper: Path, plan: BootPlan) -> None:
-    """
-    Lay out what the machine does itself at its first boot: files to write, scripts to run.
+    """Lay out what the machine does itself at its first boot: files to write, scripts to run.
 
     Files are put in place inside: only there the paths mean what they say, symbolic links
     such as /lib included.
@@ -142,13 +167,16 @@ def _write_jobs(upper: Path, plan: BootPlan) -> None:
     for i, file in enumerate(plan.files):
         _put(upper, f"{HOME}/file-{i}", file.content, 0o600)
         path, sign = _quoted(file.path), ">>" if file.append else ">"
-        lines += [f"mkdir -p \"$(dirname {path})\"", f"cat /{HOME}/file-{i} {sign} {path}",
-                  f"chmod {file.mode:o} {path}"]
+        lines += [
+            f'mkdir -p "$(dirname {path})"',
+            f"cat /{HOME}/file-{i} {sign} {path}",
+            f"chmod {file.mode:o} {path}",
+        ]
     _put(upper, f"{HOME}/files", "\n".join((*lines, "")), 0o700)
     lines = ["#!/bin/sh", "cd /"]
     for i, script in enumerate(plan.scripts):
         _put(upper, f"{HOME}/script-{i}", script, 0o700)
-        lines.append(f"/{HOME}/script-{i} || echo \"cloud-init: script {i} failed: $?\"")
+        lines.append(f'/{HOME}/script-{i} || echo "cloud-init: script {i} failed: $?"')
     _put(upper, f"{HOME}/scripts", "\n".join((*lines, "")), 0o700)
 
 

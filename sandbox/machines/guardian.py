@@ -1,5 +1,4 @@
-"""
-Runs one command and sees to it that nothing of it survives us or our parent.
+"""Runs one command and sees to it that nothing of it survives us or our parent.
 
 A program of its own: ``python -I -S guardian.py COMMAND ...``.  It ends, and with it every
 descendant of the command, when the command ends or when its standard input is closed, which
@@ -18,20 +17,16 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
-    """
-    Run the command in ``sys.argv``.
-    """
+    """Run the command in ``sys.argv``."""
     # Whoever below us loses its parent becomes our child (prctl(2)): nobody can slip away.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)  # noqa: S603
+    command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
     select.select([0, os.pidfd_open(command.pid)], [], [])
     _kill_all()
 
 
 def _kill_all() -> None:
-    """
-    Kill descendants until there are none; orphans come to us, so the last wait says so.
-    """
+    """Kill descendants until there are none; orphans come to us, so the last wait says so."""
     while True:
         for pid in _descendants():
             try:
@@ -46,14 +41,14 @@ def _kill_all() -> None:
 
 def _descendants() -> list[int]:
     parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdecimal():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
             try:
                 # proc(5), stat: "pid (name) state ppid"; the name may hold anything.
-                after_name = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2]
+                after_name = (entry / "stat").read_text().rpartition(")")[2]
             except OSError:
                 continue
-            parents[int(entry)] = int(after_name.split()[1])
+            parents[int(entry.name)] = int(after_name.split()[1])
     found = {os.getpid()}
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= more

@@ -1,6 +1,4 @@
-"""
-A mount table of our own, so that what we mount vanishes with us, however we end.
-"""
+"""A mount table of our own, so that what we mount vanishes with us, however we end."""
 
 from __future__ import annotations
 
@@ -19,8 +17,7 @@ _EINVAL: Final = 22
 
 
 def leave_mount_namespace() -> None:
-    """
-    Move this thread, and all threads it starts later, into a mount namespace of its own.
+    """Move this thread, and all threads it starts later, into a mount namespace of its own.
 
     Call it from the main thread before there are others (unshare(2): per thread).
     ``os.unshare`` exists only since Python 3.12.
@@ -40,14 +37,16 @@ def leave_mount_namespace() -> None:
 
 
 def mount_tmpfs(at: Path) -> None:
-    """
-    Mount an empty tmpfs over the folder *at*.
+    """Mount an empty tmpfs over the folder *at*.
 
     Raises:
         MachineError: If that is refused.
     """
-    done = subprocess.run(  # noqa: S603
-        ["mount", "-t", "tmpfs", "-o", "mode=755,size=75%", "sandbox", str(at)],  # noqa: S607
-        capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "mode=755,size=75%", "sandbox", str(at)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise MachineError(f"mount: {done.stderr.strip()}")

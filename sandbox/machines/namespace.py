@@ -1,5 +1,4 @@
-"""
-Machines of their own mounts, processes, host name and IPC, over an overlay of the host's root.
+"""Machines of their own mounts, processes, host name and IPC, over an overlay of the host's root.
 
 They share the host's kernel and *network*: a machine has its own loopback address and its sshd
 listens only there, but it can reach all of loopback and whatever the host reaches, and two
@@ -28,13 +27,22 @@ _STOP_S: Final = 10.0
 _CONSOLE_MAX: Final = 2**20
 _TAIL: Final = 500
 #: What root in a machine may not do, as it shares kernel and loopback with everybody.
-_DROPPED: Final = ("net_admin", "sys_module", "sys_rawio", "sys_time", "mknod", "syslog",
-                   "mac_admin", "mac_override")
+_DROPPED: Final = (
+    "net_admin",
+    "sys_module",
+    "sys_rawio",
+    "sys_time",
+    "mknod",
+    "syslog",
+    "mac_admin",
+    "mac_override",
+)
 
 #: PID 1 of a machine until it becomes sshd.  $1 the machine's folder, $2 its host name, $3 the
 #: delay of sshd (or never), $4 first or again, $5 sshd, $6 capabilities to drop.
 #: Standard output is a pipe that gets a line as soon as the machine stands.
-_INIT: Final = """
+_INIT: Final = (
+    """
 set -e
 exec 3>&1 1>&2
 root=$1/root
@@ -64,14 +72,19 @@ exec 3>&-
 exec setpriv --bounding-set "$6" --inh-caps=-all chroot "$root" /bin/sh -c '
 cd /
 if [ "$4" = first ]; then
-  /""" + HOME + """/files
-  ( /""" + HOME + """/scripts 2>&1 | tee /var/log/cloud-init-output.log
+  /"""
+    + HOME
+    + """/files
+  ( /"""
+    + HOME
+    + """/scripts 2>&1 | tee /var/log/cloud-init-output.log
     echo "Cloud-init finished" ) &
 fi
 [ "$3" = 0 ] || { [ "$3" = never ] && exec sleep infinity; sleep "$3"; }
 echo "$2 login:"
 exec "$5" -D -e -f /etc/ssh/sandbox_sshd_config' init "$@"
 """
+)
 
 
 @dataclass(slots=True)
@@ -83,9 +96,10 @@ class _Machine:
 
 
 class NamespaceMachines:
-    """
-    All machines of this kind; their disks are below *folder*, which overlayfs must accept as
-    an upper directory (a tmpfs of our own).
+    """All machines of this kind.
+
+    Their disks are below *folder*, which overlayfs must accept as an upper directory: a tmpfs
+    of our own.
     """
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -99,9 +113,7 @@ class NamespaceMachines:
         self._sshd = sshd_path() or "/usr/sbin/sshd"
 
     def create(self, order: Order) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         folder = self._folder / order.id
         for name in ("upper", "work", "root"):
             (folder / name).mkdir(parents=True)
@@ -111,9 +123,7 @@ class NamespaceMachines:
             self._machines[order.id] = _Machine(order, folder)
 
     def start(self, machine_id: str) -> int | None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         machine = self._machine(machine_id)
         self._end(machine)
         order = machine.order
@@ -123,20 +133,47 @@ class NamespaceMachines:
         command = [
             # Our end is unshare's end, and unshare's is the machine's: prctl(2),
             # PR_SET_PDEATHSIG; see also sandbox/workers.py.
-            "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation",
-            self._propagation, "--pid", "--uts", "--ipc", "--fork", "--kill-child",
-            "/bin/sh", "-c", _INIT, "init", str(machine.folder), order.plan.hostname, delay,
-            "again" if machine.starts else "first", self._sshd,
-            ",".join(f"-{each}" for each in _DROPPED)]
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--mount",
+            "--propagation",
+            self._propagation,
+            "--pid",
+            "--uts",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+            "/bin/sh",
+            "-c",
+            _INIT,
+            "init",
+            str(machine.folder),
+            order.plan.hostname,
+            delay,
+            "again" if machine.starts else "first",
+            self._sshd,
+            ",".join(f"-{each}" for each in _DROPPED),
+        ]
         with (machine.folder / "console.log").open("a", encoding="utf-8") as console:
             for warning in () if machine.starts else order.plan.warnings:
                 console.write(f"cloud-init: {warning}\n")
             console.flush()
-            machine.process = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=console,
-                text=True, start_new_session=True, cwd="/",
-                env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                     "LANG": "C.UTF-8", "HOME": "/root"})
+            machine.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=console,
+                text=True,
+                start_new_session=True,
+                cwd="/",
+                env={
+                    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                    "LANG": "C.UTF-8",
+                    "HOME": "/root",
+                },
+            )
         machine.starts += 1
         self._await_up(machine)
         return machine.process.pid
@@ -149,13 +186,12 @@ class NamespaceMachines:
             line = pipe.readline()
         if line != "up\n":
             self._end(machine)
-            raise MachineError("the machine did not come up: "
-                               + self.console(machine.order.id)[-_TAIL:].strip())
+            raise MachineError(
+                "the machine did not come up: " + self.console(machine.order.id)[-_TAIL:].strip()
+            )
 
     def stop(self, machine_id: str) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         self._traps.drop(machine_id)
         machine = self._machines.get(machine_id)
         if machine is not None:
@@ -180,24 +216,18 @@ class NamespaceMachines:
             process.wait(_STOP_S)
 
     def destroy(self, machine_id: str) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         self.stop(machine_id)
         with self._lock:
             self._machines.pop(machine_id, None)
         shutil.rmtree(self._folder / machine_id, ignore_errors=True)
 
     def snapshot(self, machine_id: str, target: Path) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         pack_disk(self._machine(machine_id).folder / "upper", target)
 
     def console(self, machine_id: str) -> str:
-        """
-        See :class:`sandbox.machines.base.Machines`; the last MiB of it.
-        """
+        """See :class:`sandbox.machines.base.Machines`; the last MiB of it."""
         try:
             with (self._folder / machine_id / "console.log").open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -207,9 +237,7 @@ class NamespaceMachines:
             return ""
 
     def close(self) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         machines = list(self._machines.values())
         for machine in machines:  # all at once, then wait: a hundred must not take a minute
             if machine.process is not None:
@@ -227,9 +255,7 @@ class NamespaceMachines:
 
 
 def _children(pid: int) -> list[int]:
-    """
-    Return the children of a process (proc(5), /proc/pid/task/tid/children).
-    """
+    """Return the children of a process (proc(5), /proc/pid/task/tid/children)."""
     try:
         return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:

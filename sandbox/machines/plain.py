@@ -1,5 +1,4 @@
-"""
-Machines that are an ordinary sshd with keys, home and temporary folder of their own.
+"""Machines that are an ordinary sshd with keys, home and temporary folder of their own.
 
 They run as the current user on the host itself: no root of their own, no host name, no process
 list.  Not root: only the current user can log in.  Root: anybody the host knows can.  Files of
@@ -56,9 +55,7 @@ class _Machine:
 
 
 class PlainMachines:
-    """
-    All machines of this kind, below *folder*.
-    """
+    """All machines of this kind, below *folder*."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self._folder = folder
@@ -73,9 +70,7 @@ class PlainMachines:
             Path("/run/sshd").mkdir(mode=0o755, parents=True, exist_ok=True)
 
     def create(self, order: Order) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         folder = self._folder / order.id
         try:
             for name in ("home", "tmp", "ssh"):
@@ -106,40 +101,63 @@ class PlainMachines:
         for i, script in enumerate(plan.scripts):
             scripts.append(folder / f"script-{i}")
             _put(scripts[-1], script.decode(errors="surrogateescape"), 0o700)
-        words = {"home": home, "tmp": folder / "tmp", "folder": folder, "sshd": self._sshd,
-                 "name": plan.hostname, "scripts": "; ".join(map(str, scripts)) or ":"}
+        words = {
+            "home": home,
+            "tmp": folder / "tmp",
+            "folder": folder,
+            "sshd": self._sshd,
+            "name": plan.hostname,
+            "scripts": "; ".join(map(str, scripts)) or ":",
+        }
         _put(folder / "shell", _SHELL.format(**words), 0o700)
         _put(folder / "init", _INIT.format(**words), 0o700)
-        _put(folder / "sshd_config", sshd_config(
-            address=order.address or "127.0.0.1", port=self._port, host_keys=map(str, names),
-            keys_file=str(folder / "ssh/authorized_keys"), version=self._version,
-            more=[f"ForceCommand {folder}/shell", "Subsystem sftp /usr/lib/openssh/sftp-server"]),
-            0o600)
+        _put(
+            folder / "sshd_config",
+            sshd_config(
+                address=order.address or "127.0.0.1",
+                port=self._port,
+                host_keys=map(str, names),
+                keys_file=str(folder / "ssh/authorized_keys"),
+                version=self._version,
+                more=[
+                    f"ForceCommand {folder}/shell",
+                    "Subsystem sftp /usr/lib/openssh/sftp-server",
+                ],
+            ),
+            0o600,
+        )
 
     def start(self, machine_id: str) -> int | None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         machine = self._machine(machine_id)
         self._end(machine)
         order = machine.order
         self._traps.set(machine_id, order.address, order.listen)
         listens = order.listen is Listen.SSHD and order.address
-        command = [sys.executable, "-I", "-S", guardian.__file__, str(machine.folder / "init"),
-                   "again" if machine.starts else "first",
-                   f"{order.ssh_delay_s:g}" if listens else "never"]
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            guardian.__file__,
+            str(machine.folder / "init"),
+            "again" if machine.starts else "first",
+            f"{order.ssh_delay_s:g}" if listens else "never",
+        ]
         with (machine.folder / "console.log").open("ab") as console:
             # The pipe is the machine's life line: it ends when we close it, or when we end.
-            machine.process = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.PIPE, stdout=console, stderr=console,
-                start_new_session=True, cwd="/")
+            machine.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                cwd="/",
+            )
         machine.starts += 1
         return machine.process.pid
 
     def stop(self, machine_id: str) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         self._traps.drop(machine_id)
         machine = self._machines.get(machine_id)
         if machine is not None:
@@ -158,18 +176,14 @@ class PlainMachines:
             raise MachineError(f"machine {machine.order.id} does not end") from exc
 
     def destroy(self, machine_id: str) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         self.stop(machine_id)
         with self._lock:
             self._machines.pop(machine_id, None)
         shutil.rmtree(self._folder / machine_id, ignore_errors=True)
 
     def snapshot(self, machine_id: str, target: Path) -> None:
-        """
-        Pack the machine's home; see :class:`sandbox.machines.base.Machines`.
-        """
+        """Pack the machine's home; see :class:`sandbox.machines.base.Machines`."""
         home = self._machine(machine_id).folder / "home"
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             new = Path(folder) / "tar"
@@ -177,18 +191,14 @@ class PlainMachines:
             new.rename(target)
 
     def console(self, machine_id: str) -> str:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         try:
             return (self._folder / machine_id / "console.log").read_text(errors="replace")
         except FileNotFoundError:
             return ""
 
     def close(self) -> None:
-        """
-        See :class:`sandbox.machines.base.Machines`.
-        """
+        """See :class:`sandbox.machines.base.Machines`."""
         for machine in list(self._machines.values()):
             if machine.process is not None and machine.process.stdin is not None:
                 machine.process.stdin.close()
@@ -205,7 +215,7 @@ class PlainMachines:
 
 def _run(command: list[str], *, most: int = 0) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as exc:
         raise MachineError(str(exc)) from exc
     if not 0 <= done.returncode <= most:

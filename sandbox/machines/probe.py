@@ -1,6 +1,4 @@
-"""
-Finding out what this machine allows.
-"""
+"""Finding out what this machine allows."""
 
 from __future__ import annotations
 
@@ -29,16 +27,12 @@ chroot "$1/root" /bin/true
 
 
 def sshd_path() -> str | None:
-    """
-    Return where the SSH server is; it may be outside an ordinary user's PATH.
-    """
+    """Return where the SSH server is; it may be outside an ordinary user's PATH."""
     return shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
 
 
 def why_no_namespace() -> str:
-    """
-    Say why machines of kind namespace do not work here; empty if they do.
-    """
+    """Say why machines of kind namespace do not work here; empty if they do."""
     if os.geteuid() != 0:
         return "not root"
     missing = [tool for tool in _TOOLS if not shutil.which(tool)]
@@ -52,21 +46,39 @@ def why_no_namespace() -> str:
 
 def _try(folder: Path) -> str:
     try:
-        done = subprocess.run(  # noqa: S603
-            ["unshare", "--mount", "--propagation", propagation(), "--pid", "--uts", "--ipc",  # noqa: S607
-             "--fork", "--kill-child", "/bin/sh", "-c", _SCRIPT, "probe", str(folder)],
-            capture_output=True, text=True, timeout=_PROBE_S, check=False, cwd="/")
+        done = subprocess.run(
+            [
+                "unshare",
+                "--mount",
+                "--propagation",
+                propagation(),
+                "--pid",
+                "--uts",
+                "--ipc",
+                "--fork",
+                "--kill-child",
+                "/bin/sh",
+                "-c",
+                _SCRIPT,
+                "probe",
+                str(folder),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_S,
+            check=False,
+            cwd="/",
+        )
     except (OSError, subprocess.SubprocessError) as exc:
         return str(exc)
     if os.path.ismount(folder):
-        subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)  # noqa: S603, S607
+        subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)
         return "mounts reach other namespaces (a shared root in a chroot?)"
     return (done.stderr.strip() or f"probe exits with {done.returncode}") if done.returncode else ""
 
 
 def propagation() -> str:
-    """
-    Return what to tell ``unshare --propagation``: private, unless / is no mount point.
+    """Return what to tell ``unshare --propagation``: private, unless / is no mount point.
 
     In a chroot, making / private is EINVAL and unshare would give up.
     """
@@ -74,9 +86,7 @@ def propagation() -> str:
 
 
 def _is_mount_root() -> bool:
-    """
-    Say whether our / is in our own mount table (proc(5), mountinfo, field 5).
-    """
+    """Say whether our / is in our own mount table (proc(5), mountinfo, field 5)."""
     try:
         lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -85,9 +95,7 @@ def _is_mount_root() -> bool:
 
 
 def why_no_plain() -> str:
-    """
-    Say why machines of kind plain do not work here; empty if they do.
-    """
+    """Say why machines of kind plain do not work here; empty if they do."""
     if not sshd_path():
         return "not installed: sshd (Debian: openssh-server)"
     return "" if shutil.which("ssh-keygen") else "not installed: ssh-keygen"

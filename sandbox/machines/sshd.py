@@ -1,6 +1,4 @@
-"""
-Configurations for OpenSSH's server.
-"""
+"""Configurations for OpenSSH's server."""
 
 from __future__ import annotations
 
@@ -14,11 +12,16 @@ from typing import Final
 _PENALTIES: Final = (9, 8)
 
 
-def sshd_config(*, address: str, port: int, host_keys: Iterable[str], keys_file: str,
-                version: tuple[int, int], more: Iterable[str] = ()) -> str:
-    """
-    Return an sshd_config for one machine.
-    """
+def sshd_config(
+    *,
+    address: str,
+    port: int,
+    host_keys: Iterable[str],
+    keys_file: str,
+    version: tuple[int, int],
+    more: Iterable[str] = (),
+) -> str:
+    """Return an sshd_config for one machine."""
     lines = [
         f"ListenAddress {address}:{port}",
         *(f"HostKey {path}" for path in host_keys),
@@ -44,12 +47,11 @@ def sshd_config(*, address: str, port: int, host_keys: Iterable[str], keys_file:
 
 
 def openssh_version() -> tuple[int, int]:
-    """
-    Return the version of the installed OpenSSH; (0, 0) if it cannot be told.
-    """
+    """Return the version of the installed OpenSSH; (0, 0) if it cannot be told."""
     try:
-        done = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=False,  # noqa: S607
-                              timeout=10)
+        done = subprocess.run(
+            ["ssh", "-V"], capture_output=True, text=True, check=False, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return (0, 0)
     found = re.search(r"OpenSSH_(\d+)\.(\d+)", done.stderr + done.stdout)

@@ -1,6 +1,4 @@
-"""
-SSH ports that never answer.
-"""
+"""SSH ports that never answer."""
 
 from __future__ import annotations
 
@@ -16,17 +14,14 @@ _FILLERS: Final = 2
 
 
 class Traps:
-    """
-    Listeners that stand in for a machine's sshd, by machine.
-    """
+    """Listeners that stand in for a machine's sshd, by machine."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._held: dict[str, list[socket.socket]] = {}
 
     def set(self, machine_id: str, address: str, kind: Listen) -> None:
-        """
-        Put up a trap; nothing to do for other kinds than mute and blackhole.
+        """Put up a trap; nothing to do for other kinds than mute and blackhole.
 
         Raises:
             MachineError: If the address is taken.
@@ -45,20 +40,16 @@ class Traps:
             raise MachineError(f"cannot listen on {address}: {exc}") from exc
         for _ in range(_FILLERS if kind is Listen.BLACKHOLE else 0):
             filler = socket.socket()
-            filler.setblocking(False)
+            filler.settimeout(0)
             filler.connect_ex((address, self._port))
             held.append(filler)
 
     def drop(self, machine_id: str) -> None:
-        """
-        Take a machine's trap away.
-        """
+        """Take a machine's trap away."""
         for each in self._held.pop(machine_id, []):
             each.close()
 
     def close(self) -> None:
-        """
-        Take all traps away.
-        """
+        """Take all traps away."""
         for machine_id in list(self._held):
             self.drop(machine_id)

@@ -1,3 +1,1 @@
-"""
-Neutron v2.0.
-"""
+"""Neutron v2.0."""

@@ -1,5 +1,4 @@
-"""
-Addresses within 127.0.0.0/8: which range is ours, who gets which part, who has which address.
+"""Addresses within 127.0.0.0/8: which range is ours, who gets which part, who has which address.
 
 Every address in 127/8 is local on Linux: nothing has to be configured, nothing can leave the
 machine.
@@ -21,15 +20,12 @@ _AUTO: Final = tuple(f"127.{second}.0.0/16" for second in range(77, 127))
 UNREACHABLE: Final = IPv4Network("239.255.0.0/16")
 
 
-class NoAddresses(Exception):
-    """
-    No address range, or no address, is free.
-    """
+class NoAddressesError(Exception):
+    """No address range, or no address, is free."""
 
 
 class RangeClaim:
-    """
-    A range this process has for itself, among all sandboxes on the machine.
+    """A range this process has for itself, among all sandboxes on the machine.
 
     An abstract Unix socket named after the range: the kernel frees it when the process ends,
     however it ends.
@@ -41,11 +37,10 @@ class RangeClaim:
 
     @classmethod
     def take(cls, wanted: str) -> RangeClaim:
-        """
-        Claim *wanted*, or the first free range if it is ``auto``.
+        """Claim *wanted*, or the first free range if it is ``auto``.
 
         Raises:
-            NoAddresses: If another sandbox has it.
+            NoAddressesError: If another sandbox has it.
         """
         for candidate in _AUTO if wanted == "auto" else (wanted,):
             network = IPv4Network(candidate)
@@ -56,23 +51,23 @@ class RangeClaim:
                 lock.close()
                 continue
             return cls(network, lock)
-        raise NoAddresses(f"address_range: another sandbox on this machine uses {wanted};"
-                          " choose another range, or auto")
+        raise NoAddressesError(
+            f"address_range: another sandbox on this machine uses {wanted};"
+            " choose another range, or auto"
+        )
 
     def release(self) -> None:
-        """
-        Let others have the range.
-        """
+        """Let others have the range."""
         self._lock.close()
 
 
-def share_out(network: IPv4Network, regions: Sequence[str],
-              networks: Sequence[NetworkConfig]) -> dict[tuple[str, str], IPv4Network]:
-    """
-    Give every network of every region its own part, by (region, network name).
+def share_out(
+    network: IPv4Network, regions: Sequence[str], networks: Sequence[NetworkConfig]
+) -> dict[tuple[str, str], IPv4Network]:
+    """Give every network of every region its own part, by (region, network name).
 
     Raises:
-        NoAddresses: If a part would be too small to be of use.
+        NoAddressesError: If a part would be too small to be of use.
     """
     shares: dict[tuple[str, str], IPv4Network] = {}
     free = [(region, each.name) for region in regions for each in networks if not each.cidr]
@@ -80,21 +75,21 @@ def share_out(network: IPv4Network, regions: Sequence[str],
     for each in networks:
         if each.cidr:
             parts = _split(IPv4Network(each.cidr), len(regions))
-            shares.update({(region, each.name): part
-                           for region, part in zip(regions, parts, strict=False)})
+            shares.update(
+                {(region, each.name): part for region, part in zip(regions, parts, strict=False)}
+            )
     return shares
 
 
 def _split(network: IPv4Network, count: int) -> list[IPv4Network]:
     bits = max(count - 1, 0).bit_length()
     if network.prefixlen + bits > 29:  # noqa: PLR2004 - five usable addresses at least
-        raise NoAddresses(f"{network} is too small for {count} networks")
+        raise NoAddressesError(f"{network} is too small for {count} networks")
     return list(network.subnets(prefixlen_diff=bits)) if bits else [network]
 
 
 class AddressPool:
-    """
-    The addresses of one subnet; the first is the gateway's.
+    """The addresses of one subnet; the first is the gateway's.
 
     Goes round, so that an address rests as long as possible before it is somebody else's.
     """
@@ -107,11 +102,10 @@ class AddressPool:
         self._taken: set[int] = set()
 
     def take(self) -> str:
-        """
-        Return a free address.
+        """Return a free address.
 
         Raises:
-            NoAddresses: If there is none.
+            NoAddressesError: If there is none.
         """
         for _ in range(self._first, self._last + 1):
             candidate = self._next
@@ -119,12 +113,10 @@ class AddressPool:
             if candidate not in self._taken:
                 self._taken.add(candidate)
                 return _text(candidate)
-        raise NoAddresses(f"no address left in {self.network}")
+        raise NoAddressesError(f"no address left in {self.network}")
 
     def take_this(self, address: str) -> bool:
-        """
-        Take a certain address; False if it is not free or not ours.
-        """
+        """Take a certain address; False if it is not free or not ours."""
         number = _number(address)
         if number in self._taken or not self._first <= number <= self._last:
             return False
@@ -132,9 +124,7 @@ class AddressPool:
         return True
 
     def give_back(self, address: str) -> None:
-        """
-        Free an address; one that is not ours is ignored.
-        """
+        """Free an address; one that is not ours is ignored."""
         self._taken.discard(_number(address))
 
 

@@ -1,6 +1,4 @@
-"""
-An SSH banner for servers without machines.
-"""
+"""An SSH banner for servers without machines."""
 
 from __future__ import annotations
 
@@ -16,8 +14,7 @@ _HELD_S = 10.0
 
 
 class BannerListener:
-    """
-    One listener for all addresses; who connects to an ACTIVE server's gets a banner.
+    """One listener for all addresses; who connects to an ACTIVE server's gets a banner.
 
     Bound to the wildcard address but to the device ``lo`` (socket(7), SO_BINDTODEVICE; needs
     no privilege since Linux 5.7), so nothing outside this machine can reach it.
@@ -28,9 +25,7 @@ class BannerListener:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
-        """
-        Begin to listen on the SSH port.
-        """
+        """Begin to listen on the SSH port."""
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
@@ -46,13 +41,13 @@ class BannerListener:
         writer.close()
 
     def _is_up(self, address: str) -> bool:
-        return any(server.state is ServerState.ACTIVE and server.address == address
-                   for region in self._cloud.regions
-                   for server in region.servers.servers.values())
+        return any(
+            server.state is ServerState.ACTIVE and server.address == address
+            for region in self._cloud.regions
+            for server in region.stores.servers.servers.values()
+        )
 
     def close(self) -> None:
-        """
-        Stop listening.
-        """
+        """Stop listening."""
         if self._server:
             self._server.close()

@@ -1,6 +1,4 @@
-"""
-Floating IPs at work: TCP to a floating address's SSH port reaches the fixed address.
-"""
+"""Floating IPs at work: TCP to a floating address's SSH port reaches the fixed address."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ _CONNECT_S = 10.0
 
 
 class Forwarder:
-    """
-    One listener per associated floating IP, on loopback, in this process's event loop.
-    """
+    """One listener per associated floating IP, on loopback, in this process's event loop."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -28,9 +24,7 @@ class Forwarder:
         self._lock = asyncio.Lock()
 
     def changed(self, floating: Row, _port_before: str | None) -> None:
-        """
-        Follow a floating IP: see :attr:`NetworkState.floating_changed`.
-        """
+        """Follow a floating IP: see :attr:`NetworkState.floating_changed`."""
         outside, inside = floating["floating_ip_address"], floating["fixed_ip_address"]
         if self._wanted.get(outside) == inside:
             return
@@ -48,14 +42,16 @@ class Forwarder:
             if outside in self._wanted and not listening:
                 try:
                     self._servers[outside] = await asyncio.start_server(
-                        lambda r, w: self._relay(outside, r, w), outside, self._port)
+                        lambda r, w: self._relay(outside, r, w), outside, self._port
+                    )
                 except OSError as exc:
                     _LOG.warning("floatingip.unusable address=%s cause=%s", outside, exc)
             elif outside not in self._wanted and listening:
                 self._servers.pop(outside).close()
 
-    async def _relay(self, outside: str, reader: asyncio.StreamReader,
-                     writer: asyncio.StreamWriter) -> None:
+    async def _relay(
+        self, outside: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         inside = self._wanted.get(outside, "")
         try:
             there = await asyncio.wait_for(asyncio.open_connection(inside, self._port), _CONNECT_S)
@@ -65,9 +61,7 @@ class Forwarder:
         await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
 
     async def close(self) -> None:
-        """
-        Stop listening.
-        """
+        """Stop listening."""
         self._wanted.clear()
         for server in self._servers.values():
             server.close()

@@ -1,3 +1,1 @@
-"""
-What all four services share: routes, errors, paging, versions, the fault gate.
-"""
+"""What all four services share: routes, errors, paging, versions, the fault gate."""

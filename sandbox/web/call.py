@@ -1,6 +1,4 @@
-"""
-One API call, as the handlers see it, and the table entry that leads to them.
-"""
+"""One API call, as the handlers see it, and the table entry that leads to them."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ Version = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
-    """
-    In whose name a call is made; empty: nobody's.
-    """
+    """In whose name a call is made; empty: nobody's."""
 
     user_id: str = ""
     user: str = ""
@@ -32,9 +28,7 @@ class Who:
 
     @property
     def is_admin(self) -> bool:
-        """
-        Say whether the caller may do what only administrators may.
-        """
+        """Say whether the caller may do what only administrators may."""
         return "admin" in self.roles
 
 
@@ -42,21 +36,15 @@ NOBODY = Who()
 
 
 class Authority(Protocol):
-    """
-    Who knows the tokens.
-    """
+    """Who knows the tokens."""
 
     def who(self, token: str) -> Who | None:
-        """
-        Return whose token it is; None if it is unknown or expired.
-        """
+        """Return whose token it is; None if it is unknown or expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """
-    What a call is about, for fault rules that match names and the like.
-    """
+    """What a call is about, for fault rules that match names and the like."""
 
     name: str = ""
     flavor: str = ""
@@ -64,17 +52,19 @@ class About:
     metadata: Mapping[str, str] | None = None
 
     def into(self, subject: Subject) -> Subject:
-        """
-        Return *subject* with these details.
-        """
-        return replace(subject, name=self.name, flavor=self.flavor, image=self.image,
-                       metadata=self.metadata or {})
+        """Return *subject* with these details."""
+        return replace(
+            subject,
+            name=self.name,
+            flavor=self.flavor,
+            image=self.image,
+            metadata=self.metadata or {},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """
-    One API call.
+    """One API call.
 
     Attributes:
         body: The JSON document sent; empty if there was none, or if the handler reads it.
@@ -91,52 +81,45 @@ class Call:
     effects: tuple[Effect, ...] = ()
 
     def param(self, name: str) -> str:
-        """
-        Return a part of the path.
-        """
+        """Return a part of the path."""
         return str(self.request.path_params[name])
 
     def query(self, name: str, default: str | None = None) -> str | None:
-        """
-        Return the (last) value of a query parameter.
-        """
+        """Return the (last) value of a query parameter."""
         value: str | None = self.request.query_params.get(name, default)
         return value
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """
-        The whole query, repeated parameters included.
-        """
+        """The whole query, repeated parameters included."""
         return list(self.request.query_params.multi_items())
 
     def effect(self, kind: EffectKind) -> Effect | None:
-        """
-        Return the first effect of that kind that applies to this call.
-        """
+        """Return the first effect of that kind that applies to this call."""
         return next((each for each in self.effects if each.kind is kind), None)
 
     def visible(self, things: Iterable[T], about: Callable[[T], About]) -> list[T]:
-        """
-        Return *things* without those the fault plan leaves out of this list.
-        """
+        """Return *things* without those the fault plan leaves out of this list."""
         rules = self.faults.omissions(self.subject)
         if not rules:
             return list(things)
-        return [thing for thing in things
-                if not self.faults.omits(rules, about(thing).into(self.subject))]
+        return [
+            thing
+            for thing in things
+            if not self.faults.omits(rules, about(thing).into(self.subject))
+        ]
 
     def inner(self, key: str) -> dict[str, Any]:
-        """
-        Return the object under *key* of the body, where nearly every OpenStack call has it.
+        """Return the object under *key* of the body, where nearly every OpenStack call has it.
 
         Raises:
             ApiError: 400, if there is none.
         """
         value = self.body.get(key) if isinstance(self.body, dict) else None
         if not isinstance(value, dict):
-            raise ApiError(400, f"Invalid input for field/attribute {key}. '{key}' is a required"
-                                " property")
+            raise ApiError(
+                400, f"Invalid input for field/attribute {key}. '{key}' is a required property"
+            )
         return value
 
 
@@ -144,16 +127,13 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 
 def nothing_known(_call: Call) -> About:
-    """
-    The description of a call that is about no server or image.
-    """
+    """The description of a call that is about no server or image."""
     return About()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Op:
-    """
-    One operation of an API.
+    """One operation of an API.
 
     Attributes:
         name: What fault rules and call counts know it by, e.g. ``server.create``.
@@ -172,16 +152,11 @@ class Op:
     about: Callable[[Call], About] = nothing_known
 
 
-def reply(doc: object, status: int = 200,
-          headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """
-    Answer with a JSON document.
-    """
+def reply(doc: object, status: int = 200, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Answer with a JSON document."""
     return JSONResponse(doc, status, headers=headers)
 
 
 def empty(status: int = 204, headers: Mapping[str, str] | None = None) -> Response:
-    """
-    Answer with no body.
-    """
+    """Answer with no body."""
     return Response(status_code=status, headers=headers)

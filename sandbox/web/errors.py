@@ -1,5 +1,4 @@
-"""
-Refusals, in the words and shapes of each service.
+"""Refusals, in the words and shapes of each service.
 
 Sources: the error bodies in the API references of Keystone v3, Nova v2.1, Glance v2 and
 Neutron v2.0, and what ``openstack.exceptions.raise_from_response`` digs out of them.
@@ -16,9 +15,7 @@ from starlette.responses import JSONResponse
 
 
 class Service(StrEnum):
-    """
-    The services, by their name in the catalogue.
-    """
+    """The services, by their name in the catalogue."""
 
     IDENTITY = "identity"
     COMPUTE = "compute"
@@ -27,15 +24,15 @@ class Service(StrEnum):
 
 
 class ApiError(Exception):
-    """
-    A call is refused: *status* and a message for the caller.
+    """A call is refused: *status* and a message for the caller.
 
     Args:
         kind: Neutron's exception class, e.g. ``NetworkNotFound``; other services ignore it.
     """
 
-    def __init__(self, status: int, message: str, *, kind: str = "",
-                 headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, kind: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
@@ -45,16 +42,22 @@ class ApiError(Exception):
 
 #: Nova names its fault object after the status (nova/api/openstack/wsgi.py, ``Fault``).
 _NOVA_FAULTS: Final[Mapping[int, str]] = {
-    400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound",
-    405: "badMethod", 409: "conflictingRequest", 413: "overLimit", 415: "badMediaType",
-    429: "overLimit", 501: "notImplemented", 503: "serviceUnavailable",
+    400: "badRequest",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "itemNotFound",
+    405: "badMethod",
+    409: "conflictingRequest",
+    413: "overLimit",
+    415: "badMediaType",
+    429: "overLimit",
+    501: "notImplemented",
+    503: "serviceUnavailable",
 }
 
 
 def response(service: Service, error: ApiError) -> JSONResponse:
-    """
-    Write *error* as *service* would.
-    """
+    """Write *error* as *service* would."""
     return JSONResponse(_doc(service, error), error.status, headers=error.headers)
 
 
@@ -67,8 +70,13 @@ def _doc(service: Service, error: ApiError) -> dict[str, Any]:
                 fault["retryAfter"] = error.headers["Retry-After"]
             return {_NOVA_FAULTS.get(error.status, "computeFault"): fault}
         case Service.NETWORK:
-            return {"NeutronError": {"type": error.kind or title.replace(" ", ""),
-                                     "message": error.message, "detail": ""}}
+            return {
+                "NeutronError": {
+                    "type": error.kind or title.replace(" ", ""),
+                    "message": error.message,
+                    "detail": "",
+                }
+            }
         case Service.IMAGE:
             return {"message": error.message, "code": f"{error.status} {title}", "title": title}
         case Service.IDENTITY:

@@ -1,6 +1,4 @@
-"""
-The way from a route to its handler: token, faults, body, version, refusals, counting.
-"""
+"""The way from a route to its handler: token, faults, body, version, refusals, counting."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,15 +20,13 @@ from sandbox.web.call import NOBODY, Authority, Call, Op
 from sandbox.web.errors import ApiError, Service, response
 from sandbox.web.wire import hang_up
 
-_LOST = "lost"
-_DROPPED = "dropped"
+_LOST: Final = "lost"
+_DROPPED: Final = "dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """
-    What every call to one service in one region passes.
-    """
+    """What every call to one service in one region passes."""
 
     service: Service
     region: str
@@ -39,9 +35,7 @@ class Gate:
     calls: CallCounts
 
     def route(self, op: Op) -> Route:
-        """
-        Return the route that leads to *op*.
-        """
+        """Return the route that leads to *op*."""
         return Route(op.path, self._endpoint(op), methods=[op.method], name=op.name)
 
     def _endpoint(self, op: Op) -> Callable[[Request], Awaitable[Response]]:
@@ -51,12 +45,11 @@ class Gate:
             self.calls.answered(self.service, op.name, outcome or str(answer.status_code))
             answer.headers["X-Openstack-Request-Id"] = f"req-{uuid.uuid4()}"
             return answer
+
         return endpoint
 
     async def _answer(self, op: Op, request: Request) -> tuple[Response, str]:
-        """
-        Return the answer, and the outcome if it is not the answer's status.
-        """
+        """Return the answer, and the outcome if it is not the answer's status."""
         version = microversion.LOWEST
         try:
             if self.service is Service.COMPUTE:
@@ -66,24 +59,40 @@ class Gate:
                 await self._before(effect)
                 if effect.kind is EffectKind.DROP:
                     return hang_up(request), _DROPPED
-            if call.who is NOBODY and not op.open:
-                raise ApiError(401, "The request you have made requires authentication.",
-                               headers=_CHALLENGE)
-            answer = await op.handler(call)
+            answer = await self._worked(op, call)
         except ApiError as error:
             return self._labelled(response(self.service, error), version), ""
         if call.effect(EffectKind.LOSE_REPLY):
             return hang_up(request), _LOST
         return self._labelled(answer, version), ""
 
+    @staticmethod
+    async def _worked(op: Op, call: Call) -> Response:
+        if call.who is NOBODY and not op.open:
+            raise ApiError(
+                401, "The request you have made requires authentication.", headers=_CHALLENGE
+            )
+        return await op.handler(call)
+
     async def _call(self, op: Op, request: Request, version: tuple[int, int]) -> Call:
         who = self.authority.who(request.headers.get("X-Auth-Token", "")) or NOBODY
         query = request.url.query
         subject = Subject(
-            operation=op.name, service=self.service, region=self.region, project=who.project,
-            method=request.method, path=request.url.path + (f"?{query}" if query else ""))
-        call = Call(request=request, who=who, version=version, subject=subject,
-                    body={} if op.reads_body else await _json(request), faults=self.faults)
+            operation=op.name,
+            service=self.service,
+            region=self.region,
+            project=who.project,
+            method=request.method,
+            path=request.url.path + (f"?{query}" if query else ""),
+        )
+        call = Call(
+            request=request,
+            who=who,
+            version=version,
+            subject=subject,
+            body={} if op.reads_body else await _json(request),
+            faults=self.faults,
+        )
         if self.faults.about_things:
             call = replace(call, subject=op.about(call).into(subject))
         return replace(call, effects=self.faults.take(call.subject))
@@ -103,7 +112,7 @@ class Gate:
         return answer
 
 
-_CHALLENGE = {"WWW-Authenticate": "Keystone uri=\"/identity/v3\""}
+_CHALLENGE: Final = {"WWW-Authenticate": 'Keystone uri="/identity/v3"'}
 
 
 async def _json(request: Request) -> Any:

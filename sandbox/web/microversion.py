@@ -1,5 +1,4 @@
-"""
-Compute microversions: which version a call asks for, and how an answer says so.
+"""Compute microversions: which version a call asks for, and how an answer says so.
 
 Source: Nova's "Microversions" page; both the old and the new header are understood.
 """
@@ -17,15 +16,12 @@ HIGHEST: Final = (2, 96)
 
 
 def text(version: tuple[int, int]) -> str:
-    """
-    Write a version as clients do: ``2.96``.
-    """
+    """Write a version as clients do: ``2.96``."""
     return f"{version[0]}.{version[1]}"
 
 
 def asked(headers: Mapping[str, str]) -> tuple[int, int]:
-    """
-    Return the version the headers ask for; the lowest if they do not.
+    """Return the version the headers ask for; the lowest if they do not.
 
     Raises:
         ApiError: 400 or 406, if it is no version or not one we speak.
@@ -40,19 +36,25 @@ def asked(headers: Mapping[str, str]) -> tuple[int, int]:
         return HIGHEST
     found = re.fullmatch(r"(\d+)\.(\d+)", value)
     if not found:
-        raise ApiError(400, f"API Version String {value} is of invalid format. Must be of format"
-                            " MajorNum.MinorNum.")
+        raise ApiError(
+            400,
+            f"API Version String {value} is of invalid format. Must be of format"
+            " MajorNum.MinorNum.",
+        )
     version = (int(found[1]), int(found[2]))
     if not LOWEST <= version <= HIGHEST:
-        raise ApiError(406, f"Version {value} is not supported by the API. Minimum is"
-                            f" {text(LOWEST)} and maximum is {text(HIGHEST)}.")
+        raise ApiError(
+            406,
+            f"Version {value} is not supported by the API. Minimum is"
+            f" {text(LOWEST)} and maximum is {text(HIGHEST)}.",
+        )
     return version
 
 
 def headers(version: tuple[int, int]) -> dict[str, str]:
-    """
-    Return the headers of an answer given in *version*.
-    """
-    return {"OpenStack-API-Version": f"compute {text(version)}",
-            "X-OpenStack-Nova-API-Version": text(version),
-            "Vary": "OpenStack-API-Version, X-OpenStack-Nova-API-Version"}
+    """Return the headers of an answer given in *version*."""
+    return {
+        "OpenStack-API-Version": f"compute {text(version)}",
+        "X-OpenStack-Nova-API-Version": text(version),
+        "Vary": "OpenStack-API-Version, X-OpenStack-Nova-API-Version",
+    }

@@ -1,12 +1,11 @@
-"""
-Version discovery documents at the roots of the services.
+"""Version discovery documents at the roots of the services.
 
 Shapes as keystoneauth's ``discover`` module reads them, taken from the services' references.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,9 +16,7 @@ from sandbox.web.errors import Service
 
 
 def routes(service: Service, root: str) -> list[Route]:
-    """
-    Return the discovery routes of the service whose unversioned URL is *root*.
-    """
+    """Return the discovery routes of the service whose unversioned URL is *root*."""
     listing, single = _documents(service, root)
 
     async def all_versions(_request: Request) -> Response:
@@ -31,18 +28,24 @@ def routes(service: Service, root: str) -> list[Route]:
         return JSONResponse(single)
 
     version = _PATHS[service]
-    return [Route("/", all_versions), Route("/versions", all_versions),
-            Route(version, one_version), Route(f"{version}/", one_version)]
+    return [
+        Route("/", all_versions),
+        Route("/versions", all_versions),
+        Route(version, one_version),
+        Route(f"{version}/", one_version),
+    ]
 
 
-_PATHS = {Service.IDENTITY: "/v3", Service.COMPUTE: "/v2.1", Service.IMAGE: "/v2",
-          Service.NETWORK: "/v2.0"}
+_PATHS: Final = {
+    Service.IDENTITY: "/v3",
+    Service.COMPUTE: "/v2.1",
+    Service.IMAGE: "/v2",
+    Service.NETWORK: "/v2.0",
+}
 
 
 def versioned(service: Service, root: str) -> str:
-    """
-    Return the URL under which the service's API is.
-    """
+    """Return the URL under which the service's API is."""
     return root + _PATHS[service]
 
 
@@ -52,20 +55,37 @@ def _documents(service: Service, root: str) -> tuple[dict[str, Any], dict[str, A
     match service:
         case Service.IDENTITY:
             entry: dict[str, Any] = {
-                "id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z",
-                "links": links, "media-types": [
-                    {"base": "application/json",
-                     "type": "application/vnd.openstack.identity-v3+json"}]}
+                "id": "v3.14",
+                "status": "stable",
+                "updated": "2020-04-07T00:00:00Z",
+                "links": links,
+                "media-types": [
+                    {
+                        "base": "application/json",
+                        "type": "application/vnd.openstack.identity-v3+json",
+                    }
+                ],
+            }
             return {"versions": {"values": [entry]}}, {"version": entry}
         case Service.COMPUTE:
-            entry = {"id": "v2.1", "status": "CURRENT", "updated": "2013-07-23T11:33:21Z",
-                     "version": microversion.text(microversion.HIGHEST),
-                     "min_version": microversion.text(microversion.LOWEST), "links": links}
+            entry = {
+                "id": "v2.1",
+                "status": "CURRENT",
+                "updated": "2013-07-23T11:33:21Z",
+                "version": microversion.text(microversion.HIGHEST),
+                "min_version": microversion.text(microversion.LOWEST),
+                "links": links,
+            }
             return {"versions": [entry]}, {"version": entry}
         case Service.IMAGE:
-            entries = [{"id": f"v2.{minor}", "links": links,
-                        "status": "CURRENT" if minor == _GLANCE_MINOR else "SUPPORTED"}
-                       for minor in range(_GLANCE_MINOR, -1, -1)]
+            entries = [
+                {
+                    "id": f"v2.{minor}",
+                    "links": links,
+                    "status": "CURRENT" if minor == _GLANCE_MINOR else "SUPPORTED",
+                }
+                for minor in range(_GLANCE_MINOR, -1, -1)
+            ]
             return {"versions": entries}, {"versions": entries}
         case Service.NETWORK:
             entry = {"id": "v2.0", "status": "CURRENT", "links": links}
@@ -73,4 +93,4 @@ def _documents(service: Service, root: str) -> tuple[dict[str, Any], dict[str, A
             return {"versions": [entry]}, {"resources": [], "versions": [entry]}
 
 
-_GLANCE_MINOR = 9
+_GLANCE_MINOR: Final = 9
