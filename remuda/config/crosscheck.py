@@ -26,6 +26,7 @@ def check_choices(model: type[Section], data: object, report: Report) -> None:
 def check_whole(data: object, report: Report) -> None:
     """Report what is wrong between sections: labels, pools, providers, times."""
     _check_references(data, report)
+    _check_logins(data, report)
     check_room(data, report)
     _check_same_region(data, report)
     _check_times(data, report)
@@ -55,6 +56,32 @@ def _check_references(data: object, report: Report) -> None:
                 ("labels", name),
                 "no pool serves this label",
                 "name it under the labels of a pool, or remove it",
+                at_key=True,
+            )
+
+
+def _check_logins(data: object, report: Report) -> None:
+    """Report setup and checks that would never run, because nobody logs in to the node."""
+    labels = mapping(mapping(data).get("labels"))
+    for use in uses_of(data):
+        wanted = [
+            key
+            for key in ("setup", "checks")
+            if use.entry.get(key) or mapping(labels.get(use.label)).get(key)
+        ]
+        connection = use.entry.get("connection-type", "ssh")
+        if wanted and connection != "ssh":
+            report.problem(
+                use.path,
+                f"has {' and '.join(wanted)}, which run over ssh only, not {connection}",
+                "have connection-type ssh, or a label without them",
+                at_key=True,
+            )
+        elif wanted and use.provider.get("ssh-key-file") is None:
+            report.problem(
+                use.path,
+                f"has {' and '.join(wanted)}, but its provider has no key to log in with",
+                f"add ssh-key-file to providers.{use.path[1]}",
                 at_key=True,
             )
 

@@ -234,7 +234,9 @@ class Provider(Section):
         default=60.0, ge=1, le=3600, description="Between listings when nothing is under way."
     )
     ssh_key_file: Annotated[str | None, HostFile(secret=True)] = Field(
-        default=None, description="Private key whose public half the nodes accept."
+        default=None,
+        description="Private key to log in with; null: setup and checks are not possible, and a "
+        "node is ready when its SSH port answers with the right host key.",
     )
     inject_key: bool = Field(
         default=True, description="Give our public key to nodes through user data."

@@ -24,6 +24,9 @@ providers:
             flavor: m1.small
 """
 
+#: Replaces "cloud: osic" where nodes are to be logged in to.
+WITH_KEY = "cloud: osic\n    ssh-key-file: node-key"
+
 Reads = Callable[..., Reading]
 
 
@@ -34,12 +37,19 @@ def good() -> str:
 
 
 @pytest.fixture
+def keyed(good: str) -> str:
+    """The same with a key, so that setup and checks are possible."""
+    return good.replace("cloud: osic", WITH_KEY)
+
+
+@pytest.fixture
 def reads(tmp_path: Path) -> Reads:
     """A function that writes a text to config.yaml and reads it in an environment of its own."""
 
     def reader(
         text: str, environ: Mapping[str, str] | None = None, provider: str | None = None
     ) -> Reading:
+        (tmp_path / "node-key").touch(mode=0o600)
         path = tmp_path / "config.yaml"
         path.write_text(text)
         return read(path, environ=environ or {}, provider=provider)

@@ -197,3 +197,32 @@ def test_a_text_that_is_twice_in_a_list_is_warned_of(warns: Lines, good: str) ->
     text = good.replace("max-servers: 10", "networks: [a, b, a]")
 
     assert warns(text) == ["9:26: providers.osic.pools.main.networks[2]: 'a' is in the list twice"]
+
+
+def test_checks_that_nobody_could_run(says: Lines, good: str, keyed: str) -> None:
+    """A node would be handed out as good without them."""
+    of_label = ("min-ready: 1", "checks: [{clock: {}}]")
+    of_pool = ("image: ubuntu", "image: ubuntu\n            setup: {inline: a}")
+
+    assert says(keyed.replace(*of_label).replace(*of_pool)) == []
+    assert says(good.replace(*of_label).replace(*of_pool)) == [
+        (
+            "11:11: providers.osic.pools.main.labels.small: has setup and checks, "
+            "but its provider has no key to log in with; add ssh-key-file to providers.osic"
+        )
+    ]
+
+
+def test_checks_of_machines_without_ssh(says: Lines, keyed: str) -> None:
+    """Said at the label of the pool, where the connection type is."""
+    text = keyed.replace("min-ready: 1", "checks: [{clock: {}}]")
+
+    assert says(text.replace("image: ubuntu", "image: a\n            connection-type: winrm")) == [
+        (
+            "12:11: providers.osic.pools.main.labels.small: has checks, which run over ssh only, "
+            "not winrm; have connection-type ssh, or a label without them"
+        )
+    ]
+    assert (
+        says(keyed.replace("image: ubuntu", "image: a\n            connection-type: winrm")) == []
+    )

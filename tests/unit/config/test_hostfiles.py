@@ -13,7 +13,8 @@ Lines = Callable[..., list[str]]
 
 
 def _with_setup(good: str, script: str) -> str:
-    return good.replace("min-ready: 1", f"setup: {script}")
+    keyed = good.replace("cloud: osic", "cloud: osic\n    ssh-key-file: node-key")
+    return keyed.replace("min-ready: 1", f"setup: {script}")
 
 
 def test_the_text_of_a_script_is_part_of_the_value(

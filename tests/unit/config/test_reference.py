@@ -61,6 +61,7 @@ def examples(tmp_path: Path) -> Path:
     for name in ("tls/client.pem", "tls/client.key", "tls/ca.pem", "keys/north", "keys/south"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch(mode=0o600)
+    (folder / "node-key").touch(mode=0o600)
     (folder / "clouds.yaml").touch(mode=0o600)
     (folder / "clouds.yaml").write_text("clouds: {north: {region_name: RegionOne}, south: }\n")
     return folder

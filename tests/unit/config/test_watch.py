@@ -11,13 +11,14 @@ from remuda.config.watch import ConfigWatcher
 
 
 @pytest.fixture
-def file(tmp_path: Path, good: str) -> Path:
+def file(tmp_path: Path, keyed: str) -> Path:
     """A configuration with a script, user data and a clouds.yaml."""
     (tmp_path / "setup.sh").write_text("true\n")
+    (tmp_path / "node-key").touch(mode=0o600)
     (tmp_path / "data").write_text("data\n")
     (tmp_path / "clouds.yaml").write_text("clouds: {osic: {}}\n")
     path = tmp_path / "config.yaml"
-    text = good.replace("min-ready: 1", "setup: {file: setup.sh}")
+    text = keyed.replace("min-ready: 1", "setup: {file: setup.sh}")
     path.write_text(f"clouds-file: clouds.yaml\n{text}            user-data-file: data\n")
     return path
 
@@ -142,7 +143,7 @@ def test_a_key_that_was_missing_is_noticed_when_it_appears(
     watcher: ConfigWatcher, file: Path, tmp_path: Path
 ) -> None:
     """Nobody has to touch the configuration again."""
-    file.write_text(file.read_text().replace("cloud: osic", "cloud: osic\n    ssh-key-file: key"))
+    file.write_text(file.read_text().replace("node-key", "key"))
     assert isinstance(watcher.poll(), ConfigInvalidError)
     (tmp_path / "key").touch(mode=0o600)
 
