@@ -30,7 +30,7 @@ demo: install ## Show the whole product at work on this machine, in a minute
 
 .PHONY: lint
 lint: install ## Style and types
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
