@@ -7,6 +7,7 @@
 """
 
 import asyncio
+from contextlib import AsyncExitStack
 from types import TracebackType
 
 from requestor.nodes import NodeSet
@@ -54,13 +55,13 @@ class AsyncRequest:
 
     async def __aenter__(self) -> NodeSet:
         """Wait until the deadline and accept; when that fails, the request is cancelled."""
-        try:
-            await self.wait()
-            return await self.accept()
-        except BaseException:
+        async with AsyncExitStack() as undo:
             # A cancelled task awaits this, too: the request must not stay behind.
-            await asyncio.shield(asyncio.to_thread(self.pending.abandon))
-            raise
+            undo.push_async_callback(asyncio.to_thread, self.pending.abandon)
+            await self.wait()
+            nodes = await self.accept()
+            undo.pop_all()
+        return nodes
 
     async def __aexit__(
         self,

@@ -1,6 +1,7 @@
 """The client: one ZooKeeper session that asks for nodes."""
 
 import uuid
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ class Client:
         owns_store: Close the store with the client.
         away_s: How long calls wait for ZooKeeper to come back.
         lock_s: How long to wait for a node's lock that somebody else still has.
+        use_data: Goes into the ``user_data`` of nodes in use, for whoever looks at them.
         clock: The time.
     """
 
@@ -43,6 +45,7 @@ class Client:
         owns_store: bool = False,
         away_s: float = 30.0,
         lock_s: float = 30.0,
+        use_data: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._desk = Desk(
@@ -53,6 +56,7 @@ class Client:
             new_token=lambda: uuid.uuid4().hex,
             away_s=away_s,
             lock_s=lock_s,
+            use_data=use_data or {},
         )
         self._on_lost = on_lost
         self._owns_store = owns_store

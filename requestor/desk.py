@@ -3,9 +3,9 @@
 import getpass
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from remuda.runtime.clock import Clock
 from remuda.store.api import Done, Op, StoreAwayError
@@ -27,6 +27,7 @@ class Desk:
         identity: Written into lock contenders, for people: ``host:pid``.
         away_s: How long to wait for ZooKeeper to come back before giving up.
         lock_s: How long to wait for a node's lock that somebody else still has.
+        use_data: Goes into the ``user_data`` of nodes in use, for whoever looks at them.
         holdings: What is to be given up when the client closes.
         new_token: Returns a fresh unique text of 32 hexadecimal digits.
     """
@@ -36,6 +37,7 @@ class Desk:
     clock: Clock
     requestor: str
     new_token: Callable[[], str]
+    use_data: Mapping[str, Any] = field(default_factory=dict)
     holdings: Holdings = field(default_factory=Holdings)
     identity: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     away_s: float = 30.0

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Final
 
@@ -188,12 +189,12 @@ class PendingRequest:
 
     def __enter__(self) -> NodeSet:
         """Wait until the deadline and accept; when that fails, the request is cancelled."""
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.abandon)
             self.wait()
-            return self.accept()
-        except BaseException:
-            self.abandon()
-            raise
+            nodes = self.accept()
+            undo.pop_all()
+        return nodes
 
     def __exit__(
         self,

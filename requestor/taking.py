@@ -8,6 +8,7 @@ got in before. Otherwise the lock is taken first, as everybody does, and the res
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -113,7 +114,7 @@ def _promised(request: Request, node_id: NodeId, found: Stored[bytes] | None) ->
 def _in_use(desk: Desk, ready: Stored[Node]) -> Stored[Node]:
     """Return the node as we shall write it, still with the version that was read."""
     taken = ready.value.after(NodeEvent.TAKEN, now_s=desk.clock.now_s()).with_fields(
-        user_data={"remuda": {"by": desk.requestor, "at": desk.identity}}
+        user_data={"remuda": {"by": desk.requestor, "at": desk.identity, **desk.use_data}}
     )
     return Stored(path=ready.path, value=taken, version=ready.version)
 
@@ -152,14 +153,15 @@ def _take_slowly(desk: Desk, request: Request) -> tuple[Taken, ...]:
         raise PromiseBrokenError(
             request.id, request.nodes[0], f"cannot be locked: {error}"
         ) from error
-    try:
-        _wait_for_locks(desk, request, contenders)
-        return _use_locked(desk, request, contenders)
-    except MissingError as error:  # only our own places are required to be there
-        raise RequestGoneError(f"request {request.id}: the session was lost ({error})") from error
-    except BaseException:
-        locking.leave(desk, tuple(contenders.values()))
-        raise
+    with ExitStack() as undo:
+        undo.callback(locking.leave, desk, tuple(contenders.values()))
+        try:
+            _wait_for_locks(desk, request, contenders)
+            taken = _use_locked(desk, request, contenders)
+        except MissingError as error:  # only our own places are required to be there
+            raise RequestGoneError(f"request {request.id} went with the session") from error
+        undo.pop_all()
+    return taken
 
 
 def _wait_for_locks(desk: Desk, request: Request, contenders: dict[NodeId, str]) -> None:

@@ -3,6 +3,7 @@
 docs/cli.md lists the codes. A traceback is only ever our own bug.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -40,7 +41,23 @@ class MistakeError(CommandFailedError):
 
 
 class PlainCommand(click.Command):
-    """A command that turns the errors we know into a sentence and an exit code."""
+    """A command that turns the errors we know into a sentence and an exit code.
+
+    Args:
+        examples: Command lines that its ``--help`` shows.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples below the options."""
+        super().format_epilog(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
@@ -51,7 +68,9 @@ class PlainCommand(click.Command):
         """
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as ended:
+            if type(ended) is not KeyboardInterrupt:
+                raise  # a subclass knows of another signal than Ctrl-C
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
         except self.known_errors() as error:
             raise self.explain_error(error) from error

@@ -17,6 +17,7 @@ class LiveTrees:
 
     def __init__(self, store: Store, depths: dict[str, int]) -> None:
         self._changed = threading.Condition()
+        self._ended = threading.Event()
         self._held: dict[str, Stored[bytes]] = {}
         self._unsynced = set(depths)
         self._count = 0
@@ -31,6 +32,7 @@ class LiveTrees:
 
     def __exit__(self, *_error: object) -> None:
         """Stop the mirrors."""
+        self._ended.set()
         for mirror in self._mirrors:
             mirror.close()
 
@@ -54,6 +56,10 @@ class LiveTrees:
                 lambda: not self._unsynced and self._count > seen, timeout=timeout_s
             )
             return seen if self._unsynced else self._count
+
+    def pause(self, seconds: float) -> None:
+        """Let changes gather for a moment, so that a burst of them is one piece of news."""
+        self._ended.wait(seconds)
 
     def _take(self, change: Change) -> None:
         with self._changed:

@@ -201,16 +201,18 @@ def test_keys_of_others_survive_taking_and_giving_back(bench: Bench) -> None:
 def test_a_lost_session_invalidates_the_nodes_and_says_so(bench: Bench) -> None:
     """The callback, the nodes and the end of the block all tell."""
     pending, (node_id,) = served(bench)
-    with pytest.raises(NodesLostError, match=node_id), pending as nodes:
-        bench.store.expire()
-        bench.zookeeper.deliver()
-        assert not nodes[0].valid
-        assert [node.id for node in nodes.lost] == [node_id]
-        with pytest.raises(NodesLostError):
-            nodes.check()
-        with pytest.raises(NodesLostError):
-            nodes[0].hold("too late", owner="ada")
+    nodes = pending.accept()
+    bench.store.expire()
+    bench.zookeeper.deliver()
 
+    assert not nodes[0].valid
+    assert [node.id for node in nodes.lost] == [node_id]
+    with pytest.raises(NodesLostError, match=node_id):
+        nodes.check()
+    with pytest.raises(NodesLostError):
+        nodes[0].hold("too late", owner="ada")
+    with pytest.raises(NodesLostError), nodes:
+        pass
     for thread in threading.enumerate():
         if thread.name == "remuda-on-lost":
             thread.join(RELEASE_S)
@@ -220,9 +222,11 @@ def test_a_lost_session_invalidates_the_nodes_and_says_so(bench: Bench) -> None:
 def test_an_error_in_the_block_is_not_hidden_by_the_lost_session(bench: Bench) -> None:
     """The first error is the one to see."""
     pending, _ = served(bench)
-    with pytest.raises(ZeroDivisionError), pending:
-        bench.store.expire()
-        bench.zookeeper.deliver()
+    nodes = pending.accept()
+    bench.store.expire()
+    bench.zookeeper.deliver()
+
+    with pytest.raises(ZeroDivisionError), nodes:
         raise ZeroDivisionError
 
 

@@ -1,0 +1,5 @@
+"""``python -m remuda`` is the `remuda` command."""
+
+from remuda.cli.main import main
+
+main(prog_name="remuda")

@@ -1,0 +1,62 @@
+"""One step of one node by a person's wish: read, judge, write if it is still as it was read."""
+
+from collections.abc import Callable
+from typing import Final
+
+from remuda.cli.failing import CommandFailedError, MistakeError
+from remuda.cli.surroundings import CliStore
+from remuda.model import node as node_record
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId
+from remuda.model.node import Node, NodeEvent
+from remuda.store import paths
+from remuda.store.api import MissingError, Set, StaleWriteError
+
+#: Somebody wrote in between; more often than this is no accident.
+_ATTEMPTS_MAX: Final = 5
+
+
+def step_node(
+    store: CliStore,
+    node_id: NodeId,
+    event: NodeEvent,
+    *,
+    judge: Callable[[Node], None],
+    now_s: float,
+) -> Node:
+    """Move a node one step on and return it as it was before.
+
+    Args:
+        store: Where it is.
+        node_id: The node.
+        event: What happens to it.
+        judge: Raises if this must not happen to the node as it is.
+        now_s: Wall clock, seconds since the epoch.
+
+    Raises:
+        MistakeError: If there is no such node, or *judge* says so.
+        CommandFailedError: If it changes all the time.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    path = paths.node(node_id)
+    for _ in range(_ATTEMPTS_MAX):
+        stored = store.read(path)
+        if stored is None or not stored.value:
+            raise MistakeError(f"there is no node {node_id}")
+        try:
+            node = node_record.decode(node_id, stored.value)
+        except CorruptRecordError as exc:
+            raise MistakeError(f"the record of node {node_id} is broken: {exc}") from exc
+        judge(node)
+        after = node.after(event, now_s=now_s)
+        try:
+            store.commit([Set(path=path, data=node_record.encode(after), version=stored.version)])
+        except (StaleWriteError, MissingError):
+            continue
+        return node
+    raise CommandFailedError(f"node {node_id} changes all the time; try again", 1)
+
+
+def user_of(node: Node) -> str:
+    """Return who has a node, in words."""
+    return str(node.doc.get("requestor") or node.allocated_to or "somebody")

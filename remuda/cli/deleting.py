@@ -1,0 +1,58 @@
+"""`remuda delete`: condemn nodes."""
+
+from functools import partial
+from typing import Final
+
+import click
+
+from remuda.cli import output
+from remuda.cli.changing import step_node, user_of
+from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.model.ids import NodeId
+from remuda.model.node import Node, NodeEvent, NodeState
+
+#: Somebody's work is on these.
+_KEPT: Final = frozenset({NodeState.IN_USE, NodeState.HOLD})
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=("remuda delete 3000000001", "remuda delete --force 3000000001 3000000002"),
+)
+@click.argument("nodes", metavar="NODE...", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Even nodes in use, held or promised to a request.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
+@with_surroundings
+def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Mark nodes for deletion; their launcher deletes the machines."""
+    judge = partial(_refuse_if_used, force=force)
+    done: list[dict[str, str]] = []
+    with around.store() as store:
+        for name in nodes:
+            before = step_node(
+                store,
+                NodeId(name),
+                NodeEvent.CONDEMNED,
+                judge=judge,
+                now_s=around.clock.now_s(),
+            )
+            done.append({"node": name, "was": str(before.state)})
+    if as_json:
+        output.emit_json(done)
+        return
+    for one in done:
+        click.echo(f"node {one['node']} was {one['was']} and will be deleted by its launcher")
+
+
+def _refuse_if_used(node: Node, *, force: bool) -> None:
+    if force:
+        return
+    if node.state in _KEPT:
+        raise MistakeError(
+            f"node {node.id} is {node.state} by {user_of(node)}; --force deletes it anyway"
+        )
+    if node.state is NodeState.READY and node.allocated_to:
+        raise MistakeError(
+            f"node {node.id} is promised to request {node.allocated_to}; --force deletes it anyway"
+        )

@@ -1,0 +1,72 @@
+"""`remuda explain`: why does a request wait?"""
+
+import click
+
+from remuda.cli import output
+from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.output import Sheet, age
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.views.requests import labels_text
+from remuda.insight.explanation import Explanation
+from remuda.insight.explanation import explain as read_explanation
+from remuda.model.ids import RequestId
+from remuda.model.request import RequestState
+from remuda.model.status import Verdict
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=("remuda explain 200-0000000042", "remuda explain 200-0000000042 --json"),
+)
+@click.argument("request")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
+@with_surroundings
+def explain(*, around: Surroundings, request: str, as_json: bool) -> None:
+    """Say why REQUEST waits: each provider's verdict with the numbers that decided it."""
+    now_s = around.clock.now_s()
+    with around.store() as store:
+        found = read_explanation(store, RequestId(request), now_s=now_s)
+    if found.state is None:
+        raise MistakeError(f"there is no request {request}; it was served, cancelled, or never was")
+    if as_json:
+        output.emit_json(found.as_json())
+    else:
+        output.show([explanation_sheet(found, now_s=now_s)])
+
+
+def explanation_sheet(found: Explanation, *, now_s: float) -> Sheet:
+    """Return the verdicts as a table, with everything else in sentences below it."""
+    return Sheet(
+        columns=("PROVIDER", "RULING", "WHY", "NUMBERS", "ETA", "SEEN"),
+        rows=[_row(one, now_s) for one in found.verdicts],
+        data=found.as_json(),
+        notes=_sentences(found),
+    )
+
+
+def _row(one: Verdict, now_s: float) -> tuple[str, ...]:
+    eta_s = None if one.eta_s is None else max(0.0, one.at_s + one.eta_s - now_s)
+    return (
+        one.provider,
+        str(one.ruling),
+        one.reason,
+        ", ".join(f"{name} {value}" for name, value in one.numbers.items()) or "-",
+        age(eta_s),
+        f"{age(now_s - one.at_s)} ago" if one.at_s else "-",
+    )
+
+
+def _sentences(found: Explanation) -> list[str]:
+    waited = "" if found.waited_s is None else f", made {age(found.waited_s)} ago"
+    told = [f"request {found.request_id} ({labels_text(found.labels)}) is {found.state}{waited}"]
+    if found.state is RequestState.FULFILLED:
+        told.append("its nodes wait for the requestor to take them")
+    if found.position is not None:
+        told.append(f"it is number {found.position} of {found.queue_length} that wait")
+    if found.eta_s is not None:
+        told.append(f"its nodes are expected in {age(found.eta_s)}")
+    if not found.verdicts and found.state is not RequestState.FULFILLED:
+        told.append(found.sentence)
+    elif found.missing_labels:
+        told.append(f"no registered pool offers {', '.join(found.missing_labels)}")
+    return told

@@ -1,0 +1,106 @@
+"""`remuda failures`: the evidence of launches that failed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import click
+
+from remuda.cli import output
+from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.output import Sheet, age
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.insight import tree
+from remuda.insight.tree import Level, reader
+from remuda.model.status import FailureReport
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=("remuda failures", "remuda failures 3000000007", "remuda failures --json"),
+)
+@click.argument("node", required=False)
+@click.option("--provider", multiple=True, help="Only launches of this provider.")
+@click.option("--label", multiple=True, help="Only launches of this label.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
+@with_surroundings
+def failures(
+    *,
+    around: Surroundings,
+    node: str | None,
+    provider: tuple[str, ...],
+    label: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List launches that failed; with NODE, show all the evidence of one."""
+    with around.store() as store:
+        levels = tree.failures(reader(store))
+    found = _chosen(levels, node=node, providers=provider, labels=label)
+    if node is not None and not found:
+        raise MistakeError(f"there is no evidence of a failed launch of node {node}")
+    if as_json:
+        output.emit_json([{"provider": name, **asdict(one)} for name, one in found])
+    elif node is not None:
+        for name, one in found:
+            click.echo(_evidence(name, one, around.clock.now_s()))
+    else:
+        output.show([_sheet(found, around.clock.now_s())])
+
+
+def _chosen(
+    levels: Mapping[str, Level[FailureReport]],
+    *,
+    node: str | None,
+    providers: Sequence[str],
+    labels: Sequence[str],
+) -> list[tuple[str, FailureReport]]:
+    """Return the wanted reports with their providers, the newest first."""
+    found = [
+        (name, one)
+        for name, level in levels.items()
+        for one in level.records.values()
+        if (node is None or one.node == node)
+        and (not providers or name in providers)
+        and (not labels or one.label in labels)
+    ]
+    return sorted(found, key=lambda pair: -pair[1].at_s)
+
+
+def _sheet(found: Sequence[tuple[str, FailureReport]], now_s: float) -> Sheet:
+    rows = [
+        (
+            one.node,
+            name,
+            one.pool,
+            one.label,
+            f"{age(now_s - one.at_s)} ago",
+            one.result,
+            one.why,
+        )
+        for name, one in found
+    ]
+    return Sheet(
+        columns=("NODE", "PROVIDER", "POOL", "LABEL", "WHEN", "RESULT", "WHY"),
+        rows=rows,
+        data=None,
+        notes=[] if rows else ["no failed launches"],
+    )
+
+
+def _evidence(provider: str, one: FailureReport, now_s: float) -> str:
+    lines = [
+        f"node {one.node} ({one.label}, {provider}/{one.pool}) failed {age(now_s - one.at_s)} ago",
+        f"result: {one.result}",
+        f"why: {one.why}",
+    ]
+    if one.server:
+        lines.append(f"server: {one.server}")
+    if one.fault:
+        lines.append(f"the cloud says: {one.fault}")
+    for step in one.transcript:
+        mark = "ok" if step.get("ok") else "FAILED"
+        seconds = step.get("seconds", 0)
+        lines.append(f"step {step.get('name', '?')}: {mark} after {seconds:.1f} s")
+        lines += [f"  {line}" for line in str(step.get("output", "")).splitlines()]
+    if one.console:
+        lines += ["end of the console log:", *(f"  {line}" for line in one.console.splitlines())]
+    return "\n".join(lines)

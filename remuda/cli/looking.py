@@ -1,0 +1,190 @@
+"""The commands that only look: nodes, requests, pools, status."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from remuda.cli import output
+from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.output import Sheet
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.views.nodes import NodeFilter, nodes_sheet
+from remuda.cli.views.pools import pools_sheets
+from remuda.cli.views.requests import requests_sheet
+from remuda.cli.views.status import status_sheets
+from remuda.insight.live import LiveTrees
+from remuda.insight.tree import Reader, reader
+from remuda.model.node import NodeState
+from remuda.model.request import RequestState
+from remuda.store import paths
+
+#: A screen that changes faster than this is hard to read, and redrawing costs.
+_REDRAW_S: Final = 0.25
+#: Ages grow although nothing happens.
+_REFRESH_S: Final = 5.0
+
+View = Callable[[Reader, float], Sequence[Sheet]]
+
+_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
+_WATCH: Final = click.option("--watch", is_flag=True, help="Go on showing what changes.")
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=(
+        "remuda nodes",
+        "remuda nodes --state ready --state in-use --label small",
+        "remuda nodes --watch",
+        "remuda nodes 3000000001 --json",
+    ),
+)
+@click.argument("ids", metavar="[NODE]...", nargs=-1)
+@click.option("--state", multiple=True, type=click.Choice([str(one) for one in NodeState]))
+@click.option("--label", multiple=True, help="Only nodes of this label.")
+@click.option("--provider", multiple=True, help="Only nodes of this provider.")
+@_JSON
+@_WATCH
+@with_surroundings
+def nodes(
+    *,
+    around: Surroundings,
+    ids: tuple[str, ...],
+    state: tuple[str, ...],
+    label: tuple[str, ...],
+    provider: tuple[str, ...],
+    as_json: bool,
+    watch: bool,
+) -> None:
+    """List nodes."""
+    chosen = NodeFilter(ids=ids, states=state, labels=label, providers=provider)
+
+    def view(read: Reader, now_s: float) -> Sequence[Sheet]:
+        sheet = nodes_sheet(read, chosen, now_s=now_s)
+        unknown = sorted(set(ids) - {str(one["id"]) for one in sheet.data})
+        if unknown and not watch:
+            raise MistakeError(f"there is no node {', '.join(unknown)}")
+        return (sheet,)
+
+    _look(around, view, {paths.NODES: 1}, as_json=as_json, watch=watch)
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=(
+        "remuda requests",
+        "remuda requests --state requested --json",
+    ),
+)
+@click.option("--state", multiple=True, type=click.Choice([str(one) for one in RequestState]))
+@_JSON
+@_WATCH
+@with_surroundings
+def requests(*, around: Surroundings, state: tuple[str, ...], as_json: bool, watch: bool) -> None:
+    """List requests in the order in which they are served."""
+
+    def view(read: Reader, now_s: float) -> Sequence[Sheet]:
+        return (requests_sheet(read, state, now_s=now_s),)
+
+    _look(around, view, {paths.REQUESTS: 1}, as_json=as_json, watch=watch)
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=(
+        "remuda pools",
+        "remuda pools --json",
+    ),
+)
+@_JSON
+@_WATCH
+@with_surroundings
+def pools(*, around: Surroundings, as_json: bool, watch: bool) -> None:
+    """List pools, their limits and the labels they offer."""
+    roots = {paths.POOL_COMPONENTS: 1, paths.STATUSES: 1}
+    _look(
+        around,
+        lambda read, _now_s: pools_sheets(read),
+        roots,
+        as_json=as_json,
+        watch=watch,
+        names=("pools", "labels"),
+    )
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=(
+        "remuda status",
+        "remuda status --watch",
+    ),
+)
+@_JSON
+@_WATCH
+@with_surroundings
+def status(*, around: Surroundings, as_json: bool, watch: bool) -> None:
+    """Show providers, labels and requests at a glance."""
+    roots = {
+        paths.NODES: 1,
+        paths.REQUESTS: 1,
+        paths.STATUSES: 1,
+        paths.REPLICAS: 2,
+    }
+    _look(
+        around,
+        lambda read, now_s: status_sheets(read, now_s=now_s),
+        roots,
+        as_json=as_json,
+        watch=watch,
+        names=("providers", "labels", "requests"),
+    )
+
+
+def _look(
+    around: Surroundings,
+    view: View,
+    roots: Mapping[str, int],
+    *,
+    as_json: bool,
+    watch: bool,
+    names: Sequence[str] = (),
+) -> None:
+    """Read and print once, or go on until Ctrl-C.
+
+    Args:
+        around: Where to look.
+        view: Makes sheets of what is there.
+        roots: What to mirror when watching, and how deep.
+        as_json: Print data instead of tables; one line each time when watching.
+        watch: Go on.
+        names: Keys of the sheets in JSON; empty: there is one sheet, and it is the document.
+    """
+    with around.store() as store:
+        if not watch:
+            sheets = view(reader(store), around.clock.now_s())
+            if as_json:
+                output.emit_json(_document(sheets, names))
+            else:
+                output.show(sheets)
+            return
+        with LiveTrees(store, dict(roots)) as trees, output.screen() as screen:
+            seen = 0
+            while True:
+                news = trees.wait_news(seen, _REFRESH_S)
+                if news == 0 or (news == seen and as_json):
+                    continue  # not all read yet, or nothing new to say
+                seen = news
+                sheets = view(trees.read, around.clock.now_s())
+                if as_json:
+                    output.emit_line(
+                        {"at_s": around.clock.now_s(), "data": _document(sheets, names)}
+                    )
+                else:
+                    screen.draw(sheets)
+                trees.pause(_REDRAW_S)
+
+
+def _document(sheets: Sequence[Sheet], names: Sequence[str]) -> Any:
+    if not names:
+        return sheets[0].data
+    return {name: sheet.data for name, sheet in zip(names, sheets, strict=True)}

@@ -1,0 +1,124 @@
+"""The `remuda` command: a group whose parts are loaded only when they are called."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Final
+
+import click
+
+import remuda
+from remuda.cli.failing import CommandFailedError
+from remuda.cli.surroundings import Surroundings
+
+#: Other packages add commands under this entry point group, so that we need not import them.
+ENTRY_POINTS: Final = "remuda.commands"
+
+#: The core's own commands, as ``module:object``.
+OWN: Final[Mapping[str, str]] = {
+    "completion": "remuda.cli.completion:completion",
+    "config": "remuda.cli.config:config",
+    "delete": "remuda.cli.deleting:delete",
+    "dev": "remuda.cli.dev.command:dev",
+    "explain": "remuda.cli.explaining:explain",
+    "failures": "remuda.cli.failures:failures",
+    "nodes": "remuda.cli.looking:nodes",
+    "pools": "remuda.cli.looking:pools",
+    "requests": "remuda.cli.looking:requests",
+    "status": "remuda.cli.looking:status",
+}
+
+Loader = Callable[[], click.Command]
+
+
+def _load(place: str) -> click.Command:
+    module, _, name = place.partition(":")
+    command = getattr(import_module(module), name)
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{place} is not a command")
+    return command
+
+
+def _own(place: str) -> Loader:
+    return lambda: _load(place)
+
+
+def loaders() -> dict[str, Loader]:
+    """Return how to load each command, ours and those of installed packages."""
+    found: dict[str, Loader] = {name: _own(place) for name, place in OWN.items()}
+    for entry in metadata.entry_points(group=ENTRY_POINTS):
+        found.setdefault(entry.name, _own(entry.value))
+    return found
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is asked for.
+
+    Args:
+        loaders: Says how to load each command, by name; asked once.
+    """
+
+    def __init__(self, *, loaders: Callable[[], dict[str, Loader]], **kwargs: object) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]  # passed on as they came
+        self._find_loaders = loaders
+        self._loaders: dict[str, Loader] | None = None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*super().list_commands(ctx), *self._known()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command.
+
+        Raises:
+            CommandFailedError: If its package is there but cannot be imported.
+        """
+        loader = self._known().get(cmd_name)
+        if loader is None:
+            return super().get_command(ctx, cmd_name)
+        try:
+            return loader()
+        except ImportError as error:
+            raise CommandFailedError(
+                f"the command {cmd_name!r} cannot be loaded here: {error}", 1
+            ) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does; those that cannot be loaded here are left out."""
+        rows = []
+        for name in self.list_commands(ctx):
+            try:
+                command = self.get_command(ctx, name)
+            except CommandFailedError:
+                continue
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(formatter.width - 20)))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def _known(self) -> dict[str, Loader]:
+        if self._loaders is None:
+            self._loaders = self._find_loaders()
+        return self._loaders
+
+
+@click.command(
+    cls=Commands,
+    loaders=loaders,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(remuda.__version__, prog_name="remuda")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Configuration file that says where ZooKeeper is. [env: REMUDA_CONFIG]",
+)
+@click.option("--zookeeper", metavar="HOSTS", help="HOST:PORT,… [env: REMUDA_ZOOKEEPER]")
+@click.pass_context
+def main(ctx: click.Context, config: Path | None, zookeeper: str | None) -> None:
+    """Fresh, checked, disposable machines for tests, warm on several clouds.
+
+    `remuda dev` starts everything on this machine to try it out.
+    """
+    if ctx.obj is None:
+        ctx.obj = Surroundings(config=config, zookeeper=zookeeper)

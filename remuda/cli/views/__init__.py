@@ -1,0 +1,1 @@
+"""What `remuda nodes`, `requests`, `pools`, `status` show, made from what was read. Pure."""

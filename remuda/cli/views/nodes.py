@@ -1,0 +1,85 @@
+"""Nodes as a table."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from remuda.cli.output import Sheet, age
+from remuda.insight import tree
+from remuda.insight.facts import NodeFacts, facts_of
+from remuda.insight.tree import Reader
+from remuda.model.node import Node, NodeState, hold_ends_s
+
+_COLUMNS = ("ID", "STATE", "LABEL", "PROVIDER", "POOL", "ADDRESS", "FOR", "SINCE", "NOTE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFilter:
+    """Which nodes to show; an empty collection means all."""
+
+    ids: Collection[str] = ()
+    states: Collection[str] = ()
+    labels: Collection[str] = ()
+    providers: Collection[str] = ()
+
+    def wants(self, node: Node) -> bool:
+        """Say whether *node* is to be shown."""
+        return (
+            (not self.ids or node.id in self.ids)
+            and (not self.states or str(node.state) in self.states)
+            and (not self.labels or not set(node.labels).isdisjoint(self.labels))
+            and (not self.providers or node.provider in self.providers)
+        )
+
+
+def nodes_sheet(read: Reader, chosen: NodeFilter, *, now_s: float) -> Sheet:
+    """Return the nodes that *chosen* wants.
+
+    Args:
+        read: Where to read.
+        chosen: Which to show.
+        now_s: Wall clock, seconds since the epoch.
+    """
+    level = tree.nodes(read)
+    nodes = [node for node in level.records.values() if chosen.wants(node)]
+    notes = [f"broken record: {why}" for why in level.corrupt.values()]
+    if not nodes and not notes:
+        notes = ["no nodes"]
+    rows, data = [], []
+    for node in nodes:
+        facts = facts_of(node)
+        rows.append(_row(node, facts, now_s))
+        data.append({**facts.as_json(), "hold_ends_s": _hold_ends_s(node)})
+    return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes)
+
+
+def _hold_ends_s(node: Node) -> float | None:
+    return hold_ends_s(node) if node.state is NodeState.HOLD else None
+
+
+def _row(node: Node, facts: NodeFacts, now_s: float) -> tuple[str, ...]:
+    return (
+        node.id,
+        facts.state,
+        facts.label,
+        facts.provider or "-",
+        facts.pool or "-",
+        _address(facts),
+        facts.allocated_to or "-",
+        age(now_s - node.state_time_s) if node.state_time_s else "-",
+        _note(node, facts, now_s),
+    )
+
+
+def _address(facts: NodeFacts) -> str:
+    if facts.address is None:
+        return "-"
+    return facts.address if facts.port == 22 else f"{facts.address}:{facts.port}"  # noqa: PLR2004 - ssh
+
+
+def _note(node: Node, facts: NodeFacts, now_s: float) -> str:
+    if node.state is not NodeState.HOLD:
+        return facts.requestor or "" if node.allocated_to else ""
+    ends_s = hold_ends_s(node)
+    left = "" if ends_s is None else f" ({age(ends_s - now_s)} left)"
+    words = ": ".join(word for word in (facts.hold_job, facts.comment) if word)
+    return f"{words}{left}".strip()

@@ -1,0 +1,75 @@
+"""Requests as a table, in the order in which they are served."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from remuda.cli.output import Sheet, age
+from remuda.insight import tree
+from remuda.insight.explanation import service_order
+from remuda.insight.tree import Reader
+from remuda.model.request import Request
+
+_COLUMNS = ("ID", "STATE", "LABELS", "REQUESTOR", "PROVIDER", "PRIO", "AGE", "NODES", "DECLINED")
+
+
+def requests_sheet(read: Reader, states: Collection[str], *, now_s: float) -> Sheet:
+    """Return the requests in one of *states* (empty: all).
+
+    Args:
+        read: Where to read.
+        states: Which to show.
+        now_s: Wall clock, seconds since the epoch.
+    """
+    level = tree.requests(read)
+    wanted = [one for one in level.records.values() if not states or str(one.state) in states]
+    wanted.sort(key=service_order)
+    notes = [f"broken record: {why}" for why in level.corrupt.values()]
+    if not wanted and not notes:
+        notes = ["no requests"]
+    return Sheet(
+        columns=_COLUMNS,
+        rows=[_row(one, now_s) for one in wanted],
+        data=[request_json(one) for one in wanted],
+        notes=notes,
+    )
+
+
+def labels_text(labels: Sequence[str]) -> str:
+    """Return ``2 small, big`` for small, big, small."""
+    counted = Counter(labels)
+    return ", ".join(
+        label if count == 1 else f"{count} {label}" for label, count in counted.items()
+    )
+
+
+def request_json(one: Request) -> dict[str, object]:
+    """Return a request with the stable keys of docs/cli.md."""
+    return {
+        "id": one.id,
+        "state": str(one.state),
+        "labels": list(one.labels),
+        "nodes": list(one.nodes),
+        "requestor": one.requestor,
+        "provider": one.provider,
+        "relative_priority": one.relative_priority,
+        "reuse": one.reuse,
+        "tenant": one.tenant,
+        "declined_by": list(one.declined_by),
+        "created_s": one.created_s,
+        "since_s": one.state_time_s,
+    }
+
+
+def _row(one: Request, now_s: float) -> tuple[str, ...]:
+    born_s = one.created_s or one.state_time_s
+    return (
+        one.id,
+        str(one.state),
+        labels_text(one.labels),
+        one.requestor or "-",
+        one.provider or "any",
+        one.priority if not one.relative_priority else f"{one.priority}+{one.relative_priority}",
+        age(now_s - born_s) if born_s else "-",
+        ", ".join(one.nodes) or "-",
+        str(len(one.declined_by)) if one.declined_by else "-",
+    )

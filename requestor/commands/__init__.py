@@ -1,0 +1,1 @@
+"""The commands that ask for nodes: run, request, release, ssh."""

@@ -1,0 +1,194 @@
+"""One command on several machines at once: copied to, run, streamed, and judged together."""
+
+import shlex
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final, Protocol
+
+from remuda.runtime.clock import Clock
+from remuda.ssh.api import Login
+from remuda.ssh.errors import SshError
+from remuda.ssh.session import Session, open_session
+from requestor.commands.ending import EXIT_SSH
+from requestor.nodes import LeasedNode, NodeSet
+
+#: As timeout(1) does.
+EXIT_OUT_OF_TIME: Final = 124
+#: A proven machine answers at once; a network that stutters gets a second chance until then.
+_CONNECT_S: Final = 15.0
+_RETRY_S: Final = 1.0
+
+
+class Outlet(Protocol):
+    """Where the output of one machine goes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take all of *data*."""
+
+    def flush(self) -> object:
+        """Pass it on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to do on each machine.
+
+    Attributes:
+        command: Program and arguments; a single word is a text for the machine's shell.
+        copy: Folder to copy there first, or None.
+        copy_to: Where it goes, and where the command then runs; relative to the user's home.
+        key_file: Private key for the login; None asks the agent.
+        timeout_s: The command is given up after this; None: never.
+        stdin: Passed on to the command, or None.
+    """
+
+    command: tuple[str, ...]
+    copy: Path | None = None
+    copy_to: str = "work"
+    key_file: str | None = None
+    timeout_s: float | None = None
+    stdin: BinaryIO | None = None
+
+    def text(self) -> str:
+        """Return the command for the machine's shell."""
+        one = self.command[0] if len(self.command) == 1 else f"exec {shlex.join(self.command)}"
+        if self.copy is None:
+            return one
+        return f"cd {shlex.quote(str(PurePosixPath(self.copy_to)))} && {one}"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How it ended on one machine; *why* is empty if the command itself ended."""
+
+    node: LeasedNode
+    code: int = EXIT_SSH
+    why: str = ""
+
+
+def login_of(node: LeasedNode, key_file: str | None) -> Login:
+    """Return how to log in to a node."""
+    return Login(
+        address=node.address,
+        port=node.port,
+        user=node.user,
+        key_file=key_file,
+        host_keys=node.host_keys,
+    )
+
+
+def environment_of(nodes: NodeSet, index: int) -> dict[str, str]:
+    """Return what the command finds in its environment (docs/cli.md)."""
+    node = nodes[index]
+    return {
+        "REMUDA_NODE": node.id,
+        "REMUDA_REQUEST": nodes.request_id,
+        "REMUDA_LABEL": node.label,
+        "REMUDA_PROVIDER": node.provider,
+        "REMUDA_POOL": node.pool,
+        "REMUDA_ADDRESS": node.address,
+        "REMUDA_INDEX": str(index),
+        "REMUDA_COUNT": str(len(nodes)),
+        "REMUDA_ADDRESSES": ",".join(one.address for one in nodes),
+    }
+
+
+class Crew:
+    """Runs a job on every node of a set, each on a thread of its own.
+
+    Args:
+        job: What to do.
+        nodes: Where.
+        outlets: For each node, where its output and its errors go.
+        clock: The time.
+        connect: Opens a session; tests give their own.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        nodes: NodeSet,
+        outlets: Sequence[tuple[Outlet, Outlet]],
+        *,
+        clock: Clock,
+        connect: Callable[[Login], Session] = open_session,
+    ) -> None:
+        self._job = job
+        self._nodes = nodes
+        self._outlets = outlets
+        self._clock = clock
+        self._connect = connect
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._sessions: list[Session] = []
+        self.outcomes: Final = tuple(Outcome(node) for node in nodes)
+
+    def run(self) -> int:
+        """Run everywhere and return the exit code: the highest, 0 only if all are.
+
+        Raises:
+            KeyboardInterrupt: Passed on, after the connections were closed.
+        """
+        with ThreadPoolExecutor(len(self._nodes), thread_name_prefix="remuda-run") as pool:
+            try:
+                at_work = [pool.submit(self._work, index) for index in range(len(self._nodes))]
+                late = wait(at_work, timeout=self._job.timeout_s).not_done
+            finally:
+                self.stop()
+        for index, work in enumerate(at_work):
+            work.result()
+            if work in late:
+                self.outcomes[index].code = EXIT_OUT_OF_TIME
+                self.outcomes[index].why = f"not finished after {self._job.timeout_s:g} s"
+        return max(outcome.code for outcome in self.outcomes)
+
+    def stop(self) -> None:
+        """Close all connections, so that whoever waits for a machine's output goes on."""
+        self._stopped.set()
+        with self._lock:
+            sessions = tuple(self._sessions)
+        for session in sessions:
+            session.close()
+
+    def _work(self, index: int) -> None:
+        outcome = self.outcomes[index]
+        try:
+            with self._open(self._nodes[index]) as session:
+                outcome.code = self._use(session, index)
+        except SshError as error:
+            outcome.why = str(error)
+        except OSError as error:  # our own output or a file to copy
+            outcome.why = f"{error}"
+            outcome.code = 1
+
+    def _use(self, session: Session, index: int) -> int:
+        if self._job.copy is not None:
+            session.copy_tree(self._job.copy, self._job.copy_to)
+        out, err = self._outlets[index]
+        return session.run(
+            self._job.text(),
+            stdin=self._job.stdin,
+            stdout=out,
+            stderr=err,
+            env=environment_of(self._nodes, index),
+        )
+
+    def _open(self, node: LeasedNode) -> Session:
+        login = login_of(node, self._job.key_file)
+        end_s = self._clock.monotonic_s() + _CONNECT_S
+        while True:
+            try:
+                session = self._connect(login)
+            except SshError as error:
+                late = self._clock.monotonic_s() >= end_s
+                if not error.too_early or late or self._stopped.wait(_RETRY_S):
+                    raise
+                continue
+            with self._lock:
+                self._sessions.append(session)
+            if self._stopped.is_set():
+                session.close()
+            return session

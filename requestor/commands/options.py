@@ -1,0 +1,86 @@
+"""Options that the commands share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import click
+
+from remuda.cli.failing import MistakeError
+from remuda.cli.kinds import duration
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How to ask; the options of :func:`asking_options` as one value."""
+
+    provider: str | None
+    priority: str
+    relative_priority: int
+    requestor: str | None
+    tenant: str | None
+    fresh: bool
+    wait_s: float | None
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Return the arguments of :meth:`requestor.Client.request`."""
+        return {
+            "provider": self.provider,
+            "priority": self.priority,
+            "relative_priority": self.relative_priority,
+            "requestor": self.requestor,
+            "tenant": self.tenant,
+            "reuse": not self.fresh,
+            "deadline_s": self.wait_s,
+        }
+
+
+_ASKING: Final = (
+    click.option("--provider", metavar="NAME", help="Prefer this provider."),
+    click.option(
+        "--priority",
+        default="normal",
+        show_default=True,
+        help="high, normal, low, or a number from 0 (first) to 999.",
+    ),
+    click.option("--relative-priority", default=0, type=int, help="Order within the priority."),
+    click.option("--requestor", metavar="NAME", help="Who asks. [default: USER@HOST]"),
+    click.option("--tenant", metavar="NAME", help="Counted against this tenant's limits."),
+    click.option("--fresh", is_flag=True, help="Only machines made for this request."),
+    click.option(
+        "--max-wait",
+        "wait_s",
+        metavar="DURATION",
+        callback=duration,
+        help="Give up when there is no machine after this long. [default: wait on]",
+    ),
+)
+
+
+def asking_options(command: F) -> F:
+    """Add the options that say how to ask."""
+    for option in reversed(_ASKING):
+        command = option(command)
+    return command
+
+
+def asking_of(options: dict[str, Any]) -> Asking:
+    """Take the options of :func:`asking_options` out of *options*."""
+    return Asking(**{name: options.pop(name) for name in Asking.__slots__})
+
+
+def labels_of_words(words: Sequence[str]) -> list[str]:
+    """Return ``small``, ``small`` for the word ``small=2``.
+
+    Raises:
+        MistakeError: If a count is not a number from 1.
+    """
+    labels: list[str] = []
+    for word in words:
+        label, equals, count = word.partition("=")
+        if equals and (not count.isdecimal() or int(count) < 1):
+            raise MistakeError(f"{word!r}: write LABEL or LABEL=COUNT")
+        labels += [label] * (int(count) if equals else 1)
+    return labels

@@ -1,0 +1,164 @@
+"""`remuda request`: machines for shell scripts."""
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from remuda.cli import output
+from remuda.cli.guessing import check_labels, check_provider
+from remuda.cli.kinds import duration
+from remuda.cli.surroundings import CliStore, Surroundings, with_surroundings
+from remuda.cli.views.requests import labels_text
+from remuda.insight.tree import reader
+from requestor.client import Client
+from requestor.commands.ending import RequestorCommand
+from requestor.commands.keeping import KEPT, Keeper, Wakeup
+from requestor.commands.options import Asking, asking_of, asking_options, labels_of_words
+from requestor.commands.waiting import accept
+from requestor.nodes import NodeSet
+
+#: A script that forgets its machines keeps them no longer than this.
+_DETACHED_DEFAULT_S: Final = 12 * 3600.0
+#: Set for the process in the background: it says when it has told all by closing its output.
+_BACKGROUND: Final = "REMUDA_IN_BACKGROUND"
+
+
+@click.command(
+    cls=RequestorCommand,
+    examples=(
+        "remuda request small",
+        "remuda request small=2 big --wait",
+        "read -r id addr port user _ < <(remuda request small --wait --detach --until-pid $$)",
+        "coproc remuda request small --wait --json; read -ru ${COPROC[0]} node",
+    ),
+)
+@click.argument("labels", metavar="LABEL[=COUNT]...", nargs=-1, required=True)
+@click.option("--wait", is_flag=True, help="Wait, take the nodes, print them, and keep them.")
+@click.option("--detach", is_flag=True, help="With --wait: keep them in the background.")
+@click.option(
+    "--until-pid",
+    type=int,
+    metavar="PID",
+    help="Keep them as long as this process lives. [default: our parent; detached: none]",
+)
+@click.option(
+    "--keep",
+    "keep_s",
+    metavar="DURATION",
+    callback=duration,
+    help="Keep them no longer than this. [default: no limit; detached: 12h]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/cli.md).")
+@asking_options
+@with_surroundings
+def request(
+    *,
+    around: Surroundings,
+    labels: tuple[str, ...],
+    wait: bool,
+    detach: bool,
+    until_pid: int | None,
+    keep_s: float | None,
+    as_json: bool,
+    **asking: Any,
+) -> None:
+    """Ask for machines, all from one provider.
+
+    Without --wait: print the id of a request that outlives us; somebody else accepts it, or
+    `remuda release` cancels it. With --wait: one line per machine (ID ADDRESS PORT USER LABEL
+    PROVIDER, or JSON), and the machines are kept until Ctrl-C, SIGTERM, the end of our parent or
+    of our input, or until `remuda release` has given back all of them.
+    """
+    options = asking_of(asking)
+    wanted = labels_of_words(labels)
+    if (detach or until_pid or keep_s) and not wait:
+        raise click.UsageError("--detach, --until-pid and --keep need --wait")
+    in_background = os.environ.get(_BACKGROUND) is not None
+    if detach and not in_background:
+        raise click.exceptions.Exit(_detach(len(wanted)))
+    with around.store() as store:
+        read = reader(store)
+        check_labels(read, wanted)
+        check_provider(read, options.provider)
+        if not wait:
+            _leave(store, around, wanted, options, as_json=as_json)
+            return
+        wakeup = Wakeup()
+        if detach:
+            keep_s = keep_s or _DETACHED_DEFAULT_S
+        keeper = Keeper(
+            store,
+            wakeup,
+            until_pid=until_pid if until_pid or detach else os.getppid(),
+            until_input_ends=not detach,
+            keep_s=keep_s,
+            clock=around.clock,
+        )
+        client = Client(
+            store,
+            on_lost=lambda _nodes: wakeup.poke(),
+            use_data={KEPT: True},
+            clock=around.clock,
+        )
+        with client, _accepted(client, wanted, options) as nodes:
+            _print(nodes, as_json=as_json)
+            if in_background:
+                _close_output()
+            keeper.keep(nodes)
+
+
+def _leave(
+    store: CliStore, around: Surroundings, wanted: list[str], options: Asking, *, as_json: bool
+) -> None:
+    """Make a request that outlives us, and print its id."""
+    with Client(store, clock=around.clock) as client:
+        made = client.request(wanted, ephemeral=False, **options.as_arguments())
+    if as_json:
+        output.emit_line({"request": made.id, "labels": wanted})
+    else:
+        click.echo(made.id)
+
+
+def _accepted(client: Client, wanted: list[str], options: Asking) -> NodeSet:
+    return accept(client.request(wanted, **options.as_arguments()), labels_text(wanted))
+
+
+def _print(nodes: NodeSet, *, as_json: bool) -> None:
+    for node in nodes:
+        if as_json:
+            output.emit_line({"request": nodes.request_id, **node.facts.as_json()})
+        else:
+            words = (node.id, node.address, node.port, node.user, node.label, node.provider)
+            click.echo(" ".join(str(word) for word in words))
+    sys.stdout.flush()
+
+
+def _close_output() -> None:
+    """Tell whoever started us that all is said, and hold none of their streams open."""
+    with Path(os.devnull).open("r+b") as nothing:
+        for fd in (0, 1, 2):
+            os.dup2(nothing.fileno(), fd)
+
+
+def _detach(lines: int) -> int:
+    """Start ourselves in the background, pass on the lines that tell of the nodes, and leave."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "remuda", *sys.argv[1:]],
+        env={**os.environ, _BACKGROUND: "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with ExitStack() as undo:
+        undo.callback(child.terminate)
+        told = child.stdout.read() if child.stdout else b""
+        click.echo(told, nl=False)
+        if told.count(b"\n") < lines:
+            return child.wait()
+        undo.pop_all()
+    return 0

@@ -1,0 +1,213 @@
+"""`remuda run`: a command on a fresh machine, as if it were here."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from remuda.cli.guessing import check_labels, check_provider
+from remuda.cli.kinds import duration
+from remuda.cli.output import age
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.insight.tree import reader
+from requestor.client import Client
+from requestor.commands.crew import Crew, Job
+from requestor.commands.ending import RequestorCommand
+from requestor.commands.options import Asking, asking_of, asking_options
+from requestor.commands.streams import JsonReporter, PlainReporter, Reporter
+from requestor.commands.waiting import accept
+from requestor.desk import default_requestor
+from requestor.nodes import NodeSet
+
+_HOLD_DEFAULT: Final = "2h"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to ask for, what to do with it, and what to do when that fails.
+
+    Attributes:
+        hold_s: Keep the machines for a person for so long if the command fails; None: do not.
+    """
+
+    label: str
+    count: int
+    asking: Asking
+    job: Job
+    hold_s: float | None
+
+
+@click.command(
+    cls=RequestorCommand,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    examples=(
+        "remuda run small -- make test",
+        "remuda run small -- 'cd /tmp && ls | wc -l'",
+        "remuda run small --copy . -- ./run-tests.sh",
+        "remuda run small --count 3 -- hostname",
+        "remuda run small --hold-on-failure=4h --timeout 30m -- tox",
+    ),
+)
+@click.argument("label")
+@click.option(
+    "--count",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 200),
+    help="Run on so many machines at once, each line with a prefix.",
+)
+@click.option(
+    "--copy",
+    metavar="DIR[:REMOTE]",
+    help="Copy a folder there first, and run in it. [REMOTE: work]",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    metavar="DURATION",
+    callback=duration,
+    help="Give the command up after this; exit code 124.",
+)
+@click.option(
+    "--hold-on-failure",
+    "hold_s",
+    metavar="DURATION",
+    callback=duration,
+    is_flag=False,
+    flag_value=_HOLD_DEFAULT,
+    help=f"Keep the machines if the command fails. [alone: {_HOLD_DEFAULT}]",
+)
+@click.option(
+    "--identity",
+    metavar="KEYFILE",
+    envvar="REMUDA_IDENTITY",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Private key for the login, else the agent's. [env: REMUDA_IDENTITY]",
+)
+@click.option("--stdin", is_flag=True, help="Pass our standard input on (one machine only).")
+@click.option("--quiet", is_flag=True, help="Say nothing of our own.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/cli.md).")
+@asking_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@with_surroundings
+def run(
+    *,
+    around: Surroundings,
+    label: str,
+    count: int,
+    copy: str | None,
+    timeout_s: float | None,
+    hold_s: float | None,
+    identity: str | None,
+    stdin: bool,
+    quiet: bool,
+    as_json: bool,
+    command: tuple[str, ...],
+    **asking: Any,
+) -> None:
+    """Run COMMAND on a fresh machine of LABEL, with its exit code as ours.
+
+    The output is streamed as it comes. Afterwards, whatever happened, the machine is given back,
+    also after Ctrl-C (exit code 130). One word after -- is a text for the machine's shell; several
+    are a program and its arguments.
+    """
+    if stdin and count > 1:
+        raise click.UsageError("--stdin can feed one machine only")
+    folder, copy_to = _copy_of(copy)
+    order = Order(
+        label=label,
+        count=count,
+        asking=asking_of(asking),
+        job=Job(
+            command=command,
+            copy=folder,
+            copy_to=copy_to,
+            key_file=identity,
+            timeout_s=timeout_s,
+            stdin=sys.stdin.buffer if stdin else None,
+        ),
+        hold_s=hold_s,
+    )
+    reporter: Reporter = (
+        JsonReporter() if as_json else PlainReporter(prefixed=count > 1, quiet=quiet)
+    )
+    raise click.exceptions.Exit(_carry_out(around, order, reporter))
+
+
+def _copy_of(copy: str | None) -> tuple[Path | None, str]:
+    if copy is None:
+        return None, ""
+    local, colon, remote = copy.rpartition(":")
+    folder = Path(local if colon else copy)
+    if not folder.is_dir():
+        raise click.UsageError(f"--copy: there is no folder {folder}")
+    return folder, remote if colon and remote else "work"
+
+
+def _carry_out(around: Surroundings, order: Order, reporter: Reporter) -> int:
+    """Ask, run, and give back or hold; return the exit code."""
+    crews: list[Crew] = []
+
+    def lost(_nodes: NodeSet) -> None:
+        for crew in crews:
+            crew.stop()
+
+    with around.store() as store:
+        read = reader(store)
+        check_labels(read, [order.label])
+        check_provider(read, order.asking.provider)
+        with Client(store, on_lost=lost, clock=around.clock) as client:
+            pending = client.request({order.label: order.count}, **order.asking.as_arguments())
+            started_s = around.clock.monotonic_s()
+            with accept(pending, f"{order.count} {order.label}") as nodes:
+                _tell_nodes(reporter, nodes, around.clock.monotonic_s() - started_s)
+                outlets = [reporter.outlets(node, index) for index, node in enumerate(nodes)]
+                crew = Crew(order.job, nodes, outlets, clock=around.clock)
+                crews.append(crew)
+                nodes.check()
+                code = crew.run()
+                _tell_outcomes(reporter, crew, code)
+                nodes.check()
+                if code and order.hold_s is not None:
+                    _hold(reporter, nodes, order, code)
+    return code
+
+
+def _tell_nodes(reporter: Reporter, nodes: NodeSet, waited_s: float) -> None:
+    for node in nodes:
+        reporter.tell(
+            "node",
+            f"{node.label} {node.id} at {node.address} ({node.provider}) after {waited_s:.1f} s",
+            waited_s=waited_s,
+            **node.facts.as_json(),
+        )
+
+
+def _tell_outcomes(reporter: Reporter, crew: Crew, code: int) -> None:
+    several = len(crew.outcomes) > 1
+    for outcome in crew.outcomes:
+        why = outcome.why or (f"exit code {outcome.code}" if outcome.code and several else "")
+        reporter.tell(
+            "exit",
+            f"node {outcome.node.id}: {why}" if why else "",
+            node=outcome.node.id,
+            code=outcome.code,
+            why=outcome.why,
+        )
+    reporter.tell("done", "", code=code)
+
+
+def _hold(reporter: Reporter, nodes: NodeSet, order: Order, code: int) -> None:
+    seconds = order.hold_s
+    owner = order.asking.requestor or default_requestor()
+    for node in nodes:
+        node.hold(f"remuda run ended with exit code {code}", owner=owner, seconds=seconds)
+        reporter.tell(
+            "held",
+            f"node {node.id} is held for {age(seconds)}: remuda ssh {node.id}; "
+            f"remuda release {node.id}",
+            node=node.id,
+            seconds=seconds,
+        )

@@ -1,0 +1,89 @@
+"""`remuda ssh`: the system's ssh, with the machine's own host keys."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import click
+
+from remuda.cli.failing import CommandFailedError, MistakeError
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.insight.facts import NodeFacts, facts_of, known_hosts
+from remuda.insight.tree import decode_node
+from remuda.model.ids import NodeId
+from remuda.store import paths
+from requestor.commands.ending import EXIT_SSH, RequestorCommand
+
+
+@click.command(
+    cls=RequestorCommand,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    examples=("remuda ssh 3000000001", "remuda ssh 3000000001 -- tail -f /var/log/syslog"),
+)
+@click.argument("node")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--identity",
+    metavar="KEYFILE",
+    envvar="REMUDA_IDENTITY",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Private key for the login. [env: REMUDA_IDENTITY]",
+)
+@with_surroundings
+def ssh(*, around: Surroundings, node: str, command: tuple[str, ...], identity: str | None) -> None:
+    """Log in to NODE, or run COMMAND there, with ssh and the host keys that we know."""
+    with around.store() as store:
+        stored = store.read(paths.node(NodeId(node)))
+    if stored is None or not stored.value:
+        raise MistakeError(f"there is no node {node}")
+    facts = facts_of(decode_node(node, stored.value))
+    if facts.address is None:
+        raise MistakeError(f"node {node} is {facts.state} and has no address yet")
+    with tempfile.TemporaryDirectory(prefix="remuda-ssh-") as folder:
+        hosts = Path(folder) / "known_hosts"
+        hosts.write_text(known_hosts(facts))
+        code = _run(ssh_arguments(facts, hosts, identity, command))
+    raise click.exceptions.Exit(code)
+
+
+def ssh_arguments(
+    facts: NodeFacts, hosts: Path, identity: str | None, command: tuple[str, ...]
+) -> list[str]:
+    """Return the command line of ssh for one machine.
+
+    Args:
+        facts: The machine; it has an address.
+        hosts: Its known_hosts file.
+        identity: Private key file, or None for what ssh finds by itself.
+        command: What to run there; empty: a shell.
+    """
+    # A machine whose keys nobody knows cannot be checked: ssh asks, as it always does.
+    strict = "yes" if facts.host_keys else "ask"
+    arguments = [
+        "ssh",
+        "-o", f"UserKnownHostsFile={hosts}",
+        "-o", "GlobalKnownHostsFile=/dev/null",
+        "-o", f"StrictHostKeyChecking={strict}",
+        "-p", str(facts.port),
+        "-l", facts.user or "root",
+    ]  # fmt: skip
+    if identity is not None:
+        arguments += ["-i", identity, "-o", "IdentitiesOnly=yes"]
+    return [*arguments, "--", str(facts.address), *command]
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        child = subprocess.Popen(arguments, env=dict(os.environ))
+    except FileNotFoundError as error:
+        raise CommandFailedError("there is no ssh on this machine", EXIT_SSH) from error
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt as ended:
+            if type(ended) is not KeyboardInterrupt:
+                child.terminate()
+                raise
+            # Ctrl-C goes to ssh, too, and on to the machine: it is ssh that decides.
+            continue
