@@ -98,6 +98,11 @@ class EmbeddedServer:
         self.tls_port = _free_port() if options.tls else 0
 
     @property
+    def folder(self) -> Path:
+        """Return where data, configuration and log lie."""
+        return self._options.folder
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """Return what a client connects to, in plaintext."""
         return (f"{_HOST}:{self.port}",)
@@ -219,7 +224,7 @@ class EmbeddedServer:
             f"minSessionTimeout={round(options.session_s_min * 1000)}",
             f"maxSessionTimeout={round(options.session_s_max * 1000)}",
             "maxClientCnxns=0",
-            "4lw.commands.whitelist=ruok,srvr,mntr",
+            "4lw.commands.whitelist=ruok,srvr,mntr,conf",
             "autopurge.snapRetainCount=3",
             "autopurge.purgeInterval=1",
             "preAllocSize=1024",
@@ -244,7 +249,8 @@ class EmbeddedServer:
         # The child's end wakes us at once; otherwise we ask again every 50 ms.
         child = os.pidfd_open(process.pid)
         try:
-            while not _ask(self.port, "ruok").startswith("imok"):
+            # Not just "ruok": somebody else's server may be the one that answers.
+            while f"dataDir={self._options.folder / 'data'}" not in self.ask("conf"):
                 if select.select([child], [], [], 0.05)[0]:
                     self._process = None
                     process.wait()

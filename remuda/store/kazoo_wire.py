@@ -98,11 +98,12 @@ class KazooWire:
         Raises:
             StoreRefusedError: If the server does not let us in, so that waiting is no use.
         """
-        if self._client._live.wait(timeout_s):  # noqa: SLF001 - start_async returned it
-            return True
-        fault = self._client.fault
+        connected = self._client._live.wait(timeout_s)  # noqa: SLF001 - start_async returned it
         if self._client.auth_failed:
             raise StoreRefusedError("ZooKeeper refused our credentials (authentication failed)")
+        if connected:
+            return True
+        fault = self._client.fault
         if isinstance(fault, ssl.SSLError) and not isinstance(fault, ssl.SSLEOFError):
             raise StoreRefusedError(f"TLS with ZooKeeper at {self._options.where} failed: {fault}")
         return False
@@ -115,14 +116,23 @@ class KazooWire:
             StoreAwayError: If the connection went away.
         """
         for path in lineage(self._root) if self._root else ():
-            request = transaction([Create(path=path)], root="", acl=self._acl)
-            made = self.ask(partial(self._commit, path, request))
-            if isinstance(made, StoreError) and not isinstance(made, ExistsError):
-                raise made
+            # Who may not create in an outer part may still find it there.
+            if isinstance(self._plainly(path, GetData(path)), MissingError):
+                made = self._plainly(path, transaction([Create(path=path)], root="", acl=self._acl))
+                if isinstance(made, StoreError) and not isinstance(made, ExistsError):
+                    raise made
         refused = self.ask(partial(self.watch_tree, _PROBE))
         if refused is not None:
             raise refused
         self.unwatch_tree(_PROBE)
+
+    def _plainly(self, path: str, request: GetData | Transaction) -> object:
+        """Return the answer to *request*, whose path is the server's."""
+
+        def start(done: Callable[[object], None]) -> None:
+            self._send(request, self._reply(path, request.deserialize, done, done))
+
+        return self.ask(start)
 
     @property
     def fault(self) -> str:

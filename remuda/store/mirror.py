@@ -21,6 +21,7 @@ from remuda.store.api import (
     Put,
     Session,
     Set,
+    StoreAwayError,
     Stored,
     StoreError,
     StoreRefusedError,
@@ -136,8 +137,8 @@ class TreeMirror:
 
     def _root_made(self, ops: Sequence[Op], answer: tuple[Written, ...] | StoreError) -> None:
         self.settled(ops, answer)
-        if isinstance(answer, StoreError) and not isinstance(answer, ExistsError):
-            log.warning("store.mirror_root root=%s cause=%s", self._root, answer)
+        if isinstance(answer, StoreError) and not isinstance(answer, ExistsError | StoreAwayError):
+            log.error("store.mirror_root root=%s cause=%s", self._root, answer)
 
     def _found(self, path: str, node: Node | None) -> None:
         if self._confirmed is None:
@@ -151,9 +152,10 @@ class TreeMirror:
     def _loaded(self, era: int, error: StoreError | None) -> None:
         if era != self._era or self._confirmed is None:
             return
+        if isinstance(error, StoreAwayError):
+            return  # the next connection loads anew
         if error is not None:
-            # The connection went (then the next one loads anew), or a znode is closed to us.
-            log.warning("store.mirror_incomplete root=%s cause=%s", self._root, error)
+            log.error("store.mirror_incomplete root=%s cause=%s", self._root, error)
             return
         confirmed, self._confirmed = self._confirmed, None
         for path in [path for path in self._known if path not in confirmed]:

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from typing import Final, Self
 
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.store.api import StoreAwayError
+from remuda.store.api import StoreAwayError, StoreRefusedError
 from remuda.store.core import WireStore
 from remuda.store.kazoo_wire import KazooWire
 from remuda.store.options import StoreOptions
 
 log = logging.getLogger(__name__)
 
-_LOOK_S: Final = 1.0
+# A refusal shows only after an attempt, hence a look at least so often.
+_LOOK_S: Final = 0.25
 
 
 def _log_waiting(why: str) -> None:
@@ -49,14 +50,15 @@ class ZookeeperStore(WireStore):
             clock: For tests.
 
         Raises:
-            StoreRefusedError: If ZooKeeper will not have us, or is too old.
+            StoreRefusedError: If ZooKeeper will not have us, or is too old, or a file of ours is
+                missing.
             StoreAwayError: If it could not be reached within *wait_s*.
         """
+        _require_files(options)
         store = cls(options, clock or SystemClock())
         try:
             store._zookeeper.start()
             store._await_connection(wait_s, waiting)
-            store._zookeeper.prepare()
         except BaseException:
             store.close()
             raise
@@ -65,10 +67,7 @@ class ZookeeperStore(WireStore):
     def _await_connection(self, wait_s: float | None, waiting: Callable[[str], None]) -> None:
         started_s = report_s = self._clock.monotonic_s()
         deadline_s = float("inf") if wait_s is None else started_s + wait_s
-        # A refusal shows only after an attempt, hence a look at least once a second.
-        while not self._zookeeper.wait_connected(
-            max(0.0, min(_LOOK_S, deadline_s - self._clock.monotonic_s()))
-        ):
+        while not self._ready(min(_LOOK_S, deadline_s - self._clock.monotonic_s())):
             now_s = self._clock.monotonic_s()
             why = f"ZooKeeper at {self._options.where}: {self._zookeeper.fault}"
             if now_s >= deadline_s:
@@ -76,3 +75,23 @@ class ZookeeperStore(WireStore):
             if now_s >= report_s:
                 waiting(f"waiting for {why}")
                 report_s = now_s + self._options.report_s
+
+    def _ready(self, wait_s: float) -> bool:
+        """Return whether there is a connection within *wait_s*, and it is fit for use."""
+        if not self._zookeeper.wait_connected(max(0.0, wait_s)):
+            return False
+        try:
+            self._zookeeper.prepare()
+        except StoreAwayError:
+            return False
+        return True
+
+
+def _require_files(options: StoreOptions) -> None:
+    """Name a file that cannot be read; OpenSSL would not say which."""
+    tls = options.tls
+    for path in (tls.cert, tls.key, tls.ca) if tls else ():
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise StoreRefusedError(f"cannot read {path}: {error.strerror}") from error
