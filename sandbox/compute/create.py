@@ -287,6 +287,6 @@ def _user_data(doc: Mapping[str, Any]) -> bytes:
             f" {_USER_DATA_MAX} characters",
         )
     try:
-        return base64.b64decode(text, validate=False)
+        return base64.b64decode("".join(text.split()), validate=True)
     except binascii.Error as exc:
         raise ApiError(400, "Userdata content is not valid base64") from exc

@@ -1,0 +1,428 @@
+"""The API as unmodified openstacksdk sees it, without machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keystoneauth1.exceptions import ConnectFailure, Unauthorized
+from openstack import exceptions
+from openstack.connection import Connection
+
+from tests.sandbox.running import Sandbox, running
+from tests.support.deadline import wait_for
+
+pytestmark = pytest.mark.e2e
+_SOON_S = 10.0
+
+
+def boot(cloud: Connection, name: str = "s", **more: Any) -> Any:
+    """Create a server on the public network; do not wait for it."""
+    wanted: dict[str, Any] = {
+        "image_id": cloud.image.find_image("debian-12").id,
+        "flavor_id": cloud.compute.find_flavor("m1.tiny").id,
+        "networks": [{"uuid": cloud.network.find_network("public").id}],
+        **more,
+    }
+    return cloud.compute.create_server(name=name, **wanted)
+
+
+def active(cloud: Connection, name: str = "s", **more: Any) -> Any:
+    """Create a server and wait until it is ACTIVE."""
+    return cloud.compute.wait_for_server(boot(cloud, name, **more), interval=0.05, wait=_SOON_S)
+
+
+def in_state(cloud: Connection, server: Any, status: str) -> Any:
+    """Wait for a status, whichever others are seen before."""
+    return wait_for(
+        lambda: next(
+            iter(s for s in [cloud.compute.get_server(server.id)] if s.status == status), None
+        ),
+        _SOON_S,
+        f"server in {status}",
+    )
+
+
+def gone(cloud: Connection, server: Any) -> None:
+    """Wait until nobody knows the server any more."""
+    cloud.compute.wait_for_delete(server, interval=0.05, wait=_SOON_S)
+
+
+def test_life_of_a_server(cloud: Connection) -> None:
+    """Create, show, stop, start, reboot, delete."""
+    server = active(cloud, "life", metadata={"a": "b"})
+
+    assert "public" in server.addresses
+    assert server.addresses["public"][0]["OS-EXT-IPS:type"] == "fixed"
+    assert (server.vm_state, server.power_state, server.task_state) == ("active", 1, None)
+    assert server.flavor.original_name == "m1.tiny"
+    assert server.metadata == {"a": "b"}
+    assert server.security_groups == [{"name": "default"}]
+    cloud.compute.stop_server(server)
+    in_state(cloud, server, "SHUTOFF")
+    with pytest.raises(exceptions.ConflictException, match="Cannot 'stop' instance"):
+        cloud.compute.stop_server(server)
+    cloud.compute.start_server(server)
+    in_state(cloud, server, "ACTIVE")
+    cloud.compute.reboot_server(server, "HARD")
+    in_state(cloud, server, "ACTIVE")
+    cloud.compute.delete_server(server)
+    gone(cloud, server)
+    with pytest.raises(exceptions.NotFoundException, match="could not be found"):
+        cloud.compute.delete_server(server.id, ignore_missing=False)
+    assert list(cloud.network.ports(device_id=server.id)) == []
+
+
+def test_lists_are_read_page_by_page(cloud: Connection, api: Sandbox) -> None:
+    """Five to a page here; the client follows the links."""
+    for i in range(7):
+        boot(cloud, f"page-{i}")
+    api.control("DELETE", "/calls")
+
+    names = [server.name for server in cloud.compute.servers()]
+
+    assert names == [f"page-{i}" for i in reversed(range(7))]
+    assert api.calls("compute", "server.list") >= 2
+
+
+def test_filters(cloud: Connection) -> None:
+    """Name, status, and what changed since; deleted ones included then."""
+    kept, dropped = active(cloud, "kept"), active(cloud, "dropped")
+    cloud.compute.delete_server(dropped)
+    gone(cloud, dropped)
+
+    changed = list(cloud.compute.servers(changes_since="2020-01-01T00:00:00Z"))
+
+    assert [s.id for s in cloud.compute.servers(name="^kept$")] == [kept.id]
+    assert [s.id for s in cloud.compute.servers(status="ACTIVE")] == [kept.id]
+    assert list(cloud.compute.servers(status="ERROR")) == []
+    assert dropped.id in [s.id for s in changed if s.status == "DELETED"]
+
+
+def test_quota_in_novas_words(cloud: Connection, api: Sandbox) -> None:
+    """Shown, changed while it runs, refused with 403."""
+    api.control("PUT", "/quota", {"instances": 2, "region": "north"})
+    boot(cloud)
+    boot(cloud)
+
+    with pytest.raises(exceptions.ForbiddenException) as caught:
+        boot(cloud)
+
+    words = "Quota exceeded for instances: Requested 1, but already used 2 of 2 instances"
+    assert words in str(caught.value)
+    limits = cloud.compute.get_limits().absolute
+    assert (limits.instances, limits.instances_used) == (2, 2)
+    quota = cloud.compute.get_quota_set(cloud.current_project_id, usage=True)
+    assert (quota.instances, quota.usage["instances"]) == (2, 2)
+
+
+def test_bad_orders_are_refused_as_nova_does(cloud: Connection) -> None:
+    """400 for what is not there."""
+    for more, words in (
+        ({"image_id": "0000"}, "Image 0000 could not be found."),
+        ({"flavor_id": "99"}, "Flavor 99 could not be found."),
+        ({"key_name": "nobody"}, "Invalid key_name provided."),
+        ({"networks": [{"uuid": "x"}]}, "Network x could not be found."),
+        ({"availability_zone": "mars"}, "The requested availability zone is not available"),
+        ({"user_data": "!"}, "Userdata content is not valid base64"),
+    ):
+        with pytest.raises(exceptions.BadRequestException, match=words):
+            boot(cloud, **more)
+    assert list(cloud.compute.servers()) == []
+
+
+def test_no_network_named_with_several_there(cloud: Connection) -> None:
+    """Nova does not guess; auto takes one, none gives no address."""
+    with pytest.raises(exceptions.ConflictException, match="Multiple possible networks found"):
+        boot(cloud, networks=None)
+
+    assert active(cloud, networks="none").addresses == {}
+
+
+def test_key_pairs(cloud: Connection) -> None:
+    """Given or generated."""
+    public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJZUgZvmWhvYn5yFCQmSkl0TCKKKxtgBq0Sp4hI1bNxA x"
+    given = cloud.compute.create_keypair(name="given", public_key=public)
+    made = cloud.compute.create_keypair(name="made")
+
+    assert len(given.fingerprint.split(":")) == 16
+    assert made.private_key.startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
+    assert {"given", "made"} <= {pair.name for pair in cloud.compute.keypairs()}
+    with pytest.raises(exceptions.ConflictException, match="already exists"):
+        cloud.compute.create_keypair(name="given", public_key=public)
+    with pytest.raises(exceptions.BadRequestException, match="fingerprint"):
+        cloud.compute.create_keypair(name="bad", public_key="nonsense")
+    for name in ("given", "made"):
+        cloud.compute.delete_keypair(name)
+    assert cloud.compute.find_keypair("given") is None
+
+
+def test_images(cloud: Connection, tmp_path: Path) -> None:
+    """Upload, properties, filters, order, download, visibility."""
+    (tmp_path / "data").write_bytes(b"x" * 1000)
+    image = cloud.create_image(
+        "mine", filename=str(tmp_path / "data"), wait=True, meta={"colour": "red"},
+        container_format="bare", disk_format="raw", visibility="private",
+    )  # fmt: skip
+    image = cloud.image.update_image(image, colour="blue")
+
+    assert cloud.image.get_image(image).properties["colour"] == "blue"
+    assert [each.name for each in cloud.image.images(os_distro="ubuntu")] == ["ubuntu-24.04"]
+    newest = list(cloud.image.images(visibility="public", sort="created_at:desc"))
+    assert [each.name for each in newest] == ["ubuntu-24.04", "debian-12"]
+    assert cloud.image.download_image(image).content == b"x" * 1000
+    with pytest.raises(exceptions.NotFoundException):
+        cloud.image.get_image("missing")
+    assert cloud.image.find_image("mine", ignore_missing=True).id == image.id
+    cloud.image.delete_image(image)
+    assert cloud.image.find_image("mine") is None
+
+
+def test_floating_ips(cloud: Connection) -> None:
+    """Associated, shown by the server, freed with the port."""
+    server = active(cloud, networks=[{"uuid": cloud.network.find_network("private").id}])
+    public = cloud.network.find_network("public")
+    port = next(iter(cloud.network.ports(device_id=server.id)))
+
+    address = cloud.network.create_ip(floating_network_id=public.id, port_id=port.id)
+
+    assert address.status == "ACTIVE"
+    shown = cloud.compute.get_server(server.id).addresses["private"]
+    assert [each["OS-EXT-IPS:type"] for each in shown] == ["fixed", "floating"]
+    assert shown[1]["addr"] == address.floating_ip_address
+    cloud.compute.delete_server(server)
+    gone(cloud, server)
+    assert cloud.network.get_ip(address.id).port_id is None
+    cloud.network.delete_ip(address)
+
+
+def test_security_groups(cloud: Connection) -> None:
+    """With rules; a group in use stays."""
+    group = cloud.network.create_security_group(name="web")
+    cloud.network.create_security_group_rule(
+        security_group_id=group.id, direction="ingress", protocol="tcp",
+        port_range_min=80, port_range_max=80,
+    )  # fmt: skip
+    server = active(cloud, security_groups=[{"name": "web"}])
+
+    assert len(cloud.network.get_security_group(group.id).security_group_rules) == 3
+    assert server.security_groups == [{"name": "web"}]
+    with pytest.raises(exceptions.ConflictException, match="in use"):
+        cloud.network.delete_security_group(group, ignore_missing=False)
+    cloud.compute.delete_server(server)
+    gone(cloud, server)
+    cloud.network.delete_security_group(group, ignore_missing=False)
+
+
+def test_regions_have_their_own_servers(api: Sandbox, cloud: Connection) -> None:
+    """Same login, other machines."""
+    server = boot(cloud)
+    south = api.connect(region="south")
+
+    assert list(south.compute.servers()) == []
+    with pytest.raises(exceptions.NotFoundException):
+        south.compute.get_server(server.id)
+
+
+def test_wrong_password(api: Sandbox) -> None:
+    """401 from Keystone."""
+    wrong = Connection(
+        region_name="north",
+        auth={"auth_url": api.base_url + "/identity/v3", "username": "demo", "password": "no",
+              "project_name": "demo", "user_domain_id": "default",
+              "project_domain_id": "default"},
+    )  # fmt: skip
+
+    with pytest.raises(Unauthorized):
+        wrong.session.get_token()
+    wrong.close()
+
+
+def test_application_credential(api: Sandbox, cloud: Connection) -> None:
+    """Made through the API, good for a login."""
+    user = cloud.current_user_id
+    made = cloud.identity.create_application_credential(user=user, name="robot")
+
+    robot = Connection(
+        auth_type="v3applicationcredential", region_name="north",
+        auth={"auth_url": api.base_url + "/identity/v3",
+              "application_credential_id": made.id, "application_credential_secret": made.secret},
+    )  # fmt: skip
+
+    assert robot.current_project_id == cloud.current_project_id
+    assert list(robot.compute.flavors())
+    robot.close()
+
+
+def test_revoked_tokens_are_renewed_by_the_client(api: Sandbox, cloud: Connection) -> None:
+    """The client sees 401, logs in again, and its caller notices nothing."""
+    list(cloud.compute.servers())
+    api.control("DELETE", "/calls")
+    api.control("DELETE", "/tokens")
+
+    assert list(cloud.compute.servers()) == []
+    assert api.calls("identity", "token") == 1
+
+
+def test_tokens_expire(tmp_path: Path) -> None:
+    """After the configured time, whoever holds them."""
+    with running(tmp_path, {"machines": "none", "token_lifetime": 0.5}) as sandbox:
+        cloud = sandbox.connect()
+        headers = {"X-Auth-Token": cloud.auth_token}
+        url = f"{sandbox.base_url}/compute/RegionOne/v2.1/servers"
+
+        def status() -> int:
+            answer = cloud.session.get(
+                url, headers=headers, authenticated=False, raise_exc=False, log=False
+            )
+            return int(answer.status_code)
+
+        assert status() == 200
+        wait_for(lambda: status() == 401, _SOON_S, "the token to expire")
+        assert list(cloud.compute.servers()) == []
+
+
+# ------------------------------------------------------------------ faults
+
+
+def test_lost_reply(cloud: Connection, api: Sandbox) -> None:
+    """The connection closes, but the server is there."""
+    api.fault("lose_reply", match={"operation": "server.create"}, count=1)
+
+    with pytest.raises(ConnectFailure):
+        boot(cloud, "lost")
+
+    assert [server.name for server in cloud.compute.servers()] == ["lost"]
+
+
+def test_dropped_call(cloud: Connection, api: Sandbox) -> None:
+    """The connection closes, and there is nothing."""
+    api.fault("drop", match={"operation": "server.create"}, count=1)
+
+    with pytest.raises(ConnectFailure):
+        boot(cloud)
+
+    assert list(cloud.compute.servers()) == []
+
+
+def test_lying_list(cloud: Connection, api: Sandbox) -> None:
+    """Servers that exist are not listed; asked for by id they are there."""
+    one, two = boot(cloud, "one"), boot(cloud, "two", metadata={"label": "hidden"})
+
+    api.fault("omit", match={"metadata": {"label": "hidden"}})
+    assert [server.id for server in cloud.compute.servers()] == [one.id]
+    assert cloud.compute.get_server(two.id).name == "two"
+    api.fault("omit", match={"operation": "server.list"})
+    assert list(cloud.compute.servers()) == []
+
+
+def test_http_error_with_retry_after(cloud: Connection, api: Sandbox) -> None:
+    """Status, header and body as asked."""
+    api.fault(
+        "http", match={"operation": "server.list"},
+        effect={"status": 429, "retry_after": 7, "text": "slow down"},
+    )  # fmt: skip
+
+    with pytest.raises(exceptions.HttpException, match="slow down") as caught:
+        list(cloud.compute.servers())
+
+    assert caught.value.status_code == 429
+    assert caught.value.response.headers["Retry-After"] == "7"
+
+
+def test_boot_errors_and_hangs(cloud: Connection, api: Sandbox) -> None:
+    """ERROR with a fault record; or BUILD, until it is deleted."""
+    api.fault("boot_error", match={"name": "bad*"}, effect={"text": "Build aborted"})
+    bad, good = boot(cloud, "bad"), boot(cloud, "good")
+
+    assert in_state(cloud, bad, "ERROR").fault["message"] == "Build aborted"
+    in_state(cloud, good, "ACTIVE")
+    api.fault("boot_error")
+    fault = in_state(cloud, boot(cloud), "ERROR").fault
+    assert (fault["code"], "No valid host was found" in fault["message"]) == (500, True)
+    api.fault("boot_hang")
+    stuck = boot(cloud, "stuck")
+    assert cloud.compute.get_server(stuck.id).status == "BUILD"
+    cloud.compute.delete_server(stuck)
+    gone(cloud, stuck)
+
+
+def test_failing_deletes(cloud: Connection, api: Sandbox) -> None:
+    """Once into ERROR, then it works; hanging ones stay in deleting."""
+    server = active(cloud)
+    api.fault("delete_error", count=1)
+    cloud.compute.delete_server(server)
+    in_state(cloud, server, "ERROR")
+    cloud.compute.delete_server(server)
+    gone(cloud, server)
+
+    server = active(cloud)
+    api.fault("delete_hang", count=1)
+    cloud.compute.delete_server(server)
+    assert cloud.compute.get_server(server.id).task_state == "deleting"
+    cloud.compute.delete_server(server)
+    gone(cloud, server)
+
+
+def test_failing_snapshot(cloud: Connection, api: Sandbox) -> None:
+    """The image disappears, as with Nova; the server is as before."""
+    server = active(cloud)
+    api.fault("snapshot_error")
+
+    cloud.compute.create_server_image(server, "snap")
+
+    wait_for(
+        lambda: cloud.compute.get_server(server.id).task_state is None, _SOON_S, "the snapshot"
+    )
+    assert cloud.image.find_image("snap") is None
+
+
+def test_servers_without_addresses_or_routes(cloud: Connection, api: Sandbox) -> None:
+    """ACTIVE, and of no use."""
+    api.fault("ssh", effect={"mode": "no_address"})
+    assert active(cloud).addresses == {}
+    api.fault("ssh", effect={"mode": "no_route"})
+    assert active(cloud).addresses["public"][0]["addr"].startswith("239.255.")
+
+
+def test_injected_quota_refusal(cloud: Connection, api: Sandbox) -> None:
+    """In the same words as a true one."""
+    api.fault("quota", effect={"resource": "cores"}, match={"flavor": "m1.tiny"})
+
+    with pytest.raises(exceptions.ForbiddenException, match="Quota exceeded for cores: Requ"):
+        boot(cloud)
+
+
+def test_control_endpoint_refuses_bad_rules(api: Sandbox) -> None:
+    """400, naming the field and what is known; nothing is changed."""
+    answer = api.control("POST", "/faults", {"effect": "bang"})
+
+    assert answer["status"] == 400
+    assert "faults[0].effect: 'bang' is not known; known are http" in answer["error"]
+    assert api.control("GET", "/faults") == {"faults": []}
+    assert api.control("PUT", "/quota", {"instances": "x"})["status"] == 400
+    assert api.control("DELETE", "/faults/none")["status"] == 404
+
+
+def test_control_endpoint_changes_one_rule(api: Sandbox, cloud: Connection) -> None:
+    """Switch off and on again without touching the others."""
+    api.fault("http", match={"operation": "server.list"}, effect={"status": 500})
+    api.control("PATCH", "/faults/http", {"enabled": False})
+
+    assert list(cloud.compute.servers()) == []
+    rule = api.control("PATCH", "/faults/http", {"enabled": True})
+    assert (rule["enabled"], rule["effect"]["status"]) == (True, 500)
+    with pytest.raises(exceptions.HttpException):
+        list(cloud.compute.servers())
+
+
+def test_state_summary(api: Sandbox, cloud: Connection) -> None:
+    """What there is, at a glance."""
+    in_state(cloud, boot(cloud), "ACTIVE")
+
+    state = api.control("GET", "/state")
+
+    assert state["machines"] == "none"
+    assert state["regions"]["north"]["server_states"] == {"ACTIVE": 1}
+    assert state["regions"]["north"]["ports"] == 1

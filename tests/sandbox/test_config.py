@@ -1,0 +1,93 @@
+"""Reading configurations: what is not said is usual, all that is wrong is told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.config import Config, MachineKind, stable_id
+from sandbox.config_file import load, parse
+from sandbox.faults import EffectKind
+from sandbox.reading import BadInputError
+
+
+def test_nothing_said_is_a_useful_cloud() -> None:
+    """An empty file is as good as none."""
+    config = parse(None)
+
+    assert Config() == config
+    assert ("m1.tiny", "m1.small", "m1.medium", "m1.large") == tuple(
+        flavor.name for flavor in config.flavors
+    )
+    assert "debian-12" in [image.name for image in config.images]
+
+
+def test_all_problems_are_told_at_once_with_their_places() -> None:
+    """One run of the sandbox is enough to repair a file."""
+    with pytest.raises(BadInputError) as caught:
+        parse(
+            {
+                "machine": "none",
+                "machines": "qemu",
+                "boot_seconds": -1,
+                "flavors": [{"vcpus": "two"}],
+                "images": [{"name": 12.04}],
+                "address_range": "10.0.0.0/8",
+                "faults": [{"effect": "explode"}],
+            }
+        )
+
+    text = "\n".join(caught.value.problems)
+    assert "machine: is not a known key (did you mean machines?)" in text
+    assert "machines: 'qemu' is not known; known are auto, namespace, plain, none" in text
+    assert "boot_seconds: must be at least 0, not -1" in text
+    assert "flavors[0].name: is required" in text
+    assert "flavors[0].vcpus: must be a whole number, not text" in text
+    assert "images[0].name: must be text, not a number (quote it)" in text
+    assert "address_range: '10.0.0.0/8' is not auto or a network within 127.0.0.0/8" in text
+    assert "faults[0].effect: 'explode' is not known; known are http, slow" in text
+
+
+def test_values_are_taken_over() -> None:
+    """Ids that are not given follow from names, so that they survive a restart."""
+    config = parse(
+        {
+            "machines": "none",
+            "quota": {"instances": 3},
+            "flavors": [{"name": "tiny", "ram": 64, "boot_seconds": 2}],
+            "images": [{"name": "x", "properties": {"a": 1, "b": True}}],
+            "faults": [{"effect": {"kind": "boot_error"}, "rate": 0.5}],
+        }
+    )
+
+    assert MachineKind.NONE is config.machines
+    assert (3, 20) == (config.quota.instances, config.quota.cores)
+    assert stable_id("flavor", "tiny") == config.flavors[0].id
+    assert 2.0 == config.flavors[0].timing.boot_s  # noqa: SIM300 - expected == actual
+    assert (("a", "1"), ("b", "true")) == config.images[0].properties
+    assert EffectKind.BOOT_ERROR is config.faults[0].effect.kind
+    assert "server.boot" == config.faults[0].match.operation  # noqa: SIM300
+
+
+def test_relative_tars_are_looked_for_beside_the_file(tmp_path: Path) -> None:
+    """A configuration can be moved together with its images."""
+    (tmp_path / "x.tar").write_bytes(b"")
+    (tmp_path / "c.yaml").write_text("images: [{name: x, tar: x.tar}, {name: y, tar: y.tar}]")
+
+    with pytest.raises(BadInputError, match=r"images\[1\].tar: there is no file"):
+        load(tmp_path / "c.yaml")
+
+
+def test_names_that_clash_are_refused() -> None:
+    """Two flavors of one name would be a riddle for clients."""
+    with pytest.raises(BadInputError, match="flavors: 'a' is there twice"):
+        parse({"flavors": [{"name": "a", "id": "1"}, {"name": "a", "id": "2"}]})
+
+
+def test_yaml_that_is_none_is_told(tmp_path: Path) -> None:
+    """So is a file that is not there."""
+    (tmp_path / "c.yaml").write_text("a: [")
+
+    with pytest.raises(BadInputError, match="is not YAML"):
+        load(tmp_path / "c.yaml")
+    with pytest.raises(BadInputError, match="cannot be read"):
+        load(tmp_path / "missing.yaml")
