@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -164,7 +165,8 @@ class _Run:
 
     def _kill(self) -> None:
         """Have all its processes ended: the backstop of the limit that the machine enforces."""
-        end_processes(self.link, self.channel, self.token, as_root=self.script.as_root)
+        with suppress(ConnectionLostError):  # a frozen machine: what we know already is the reason
+            end_processes(self.link, self.channel, self.token, as_root=self.script.as_root)
 
 
 def end_processes(

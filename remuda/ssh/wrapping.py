@@ -4,8 +4,9 @@ The program goes to a ``/bin/sh`` over its standard input, so that neither the t
 nor its environment is ever seen in a process list. It is one function that is called in its last
 line: a connection that breaks half-way executes nothing. The script gets a file of its own (its
 standard input must not be the program itself), is run by the interpreter its first line names
-(which works where ``/tmp`` is mounted noexec), and ``timeout`` of coreutils kills its whole
-process group at its limit.
+(which works where ``/tmp`` is mounted noexec), and is removed even if the connection breaks, on
+which the shell may want to say a word. ``timeout`` of coreutils kills the script's whole process
+group at its limit.
 
 Whatever we start carries a random token in its environment (:data:`MARK`), by which another
 program finds and ends it with all its descendants, in whatever process group. (The ``signal``
@@ -71,6 +72,7 @@ fi
 exec "$@"
 ) </dev/null &
 p=$!
+trap '' PIPE
 wait "$p"
 }}
 main
@@ -149,4 +151,9 @@ def led_by(header: bytes) -> str:
     What follows them is left for whatever the header executes: ``dd bs=1`` is the one reader that
     never takes more than it is told (POSIX), which a shell reading its program does not promise.
     """
-    return f"exec {_SHELL} -c " + shlex.quote(f'eval "$(dd bs=1 count={len(header)} 2>/dev/null)"')
+    return in_shell(f'eval "$(dd bs=1 count={len(header)} 2>/dev/null)"')
+
+
+def in_shell(text: str) -> str:
+    """Return the command that has *text* executed by a POSIX shell, whatever the user's own is."""
+    return f"exec {_SHELL} -c {shlex.quote(text)}"

@@ -158,7 +158,7 @@ def test_a_machine_that_dies_while_it_is_checked_may_be_tried_again(tmp_path: Pa
 def _prove_dying(server: Sshd, setup: Script | None) -> Proof:
     """Prove a machine whose sshd is killed as soon as the check runs."""
     pid = server.home / "check-pid"
-    text = f"echo $$ >{pid}.new; mv {pid}.new {pid}; sleep 60"
+    text = f"echo $$ $0 >{pid}.new; mv {pid}.new {pid}; exec sleep 60"
     order = ProofOrder(
         login=login_of(server), setup=setup, checks=(Script(name="check", text=text),)
     )
@@ -166,11 +166,12 @@ def _prove_dying(server: Sshd, setup: Script | None) -> Proof:
     thread = threading.Thread(target=lambda: proofs.append(ParamikoProver().prove(order)))
     thread.start()
     wait_for(pid.exists, 20, "the check to begin")
-    script = int(pid.read_text())
-    for ours in _sshds_above(script, server.process.pid):
+    number, file = pid.read_text().split()
+    for ours in _sshds_above(int(number), server.process.pid):
         os.kill(ours, 9)
-    os.kill(script, 9)
+    os.kill(int(number), 9)
     thread.join(20)
+    wait_for(lambda: not Path(file).parent.exists(), 10, "the temporary file to be removed")
     return proofs[0]
 
 

@@ -33,6 +33,15 @@ def test_the_usual_kinds_are_read(tmp_path: Path, words: tuple[str, ...]) -> Non
     assert public_line(str(file)).split() == expected
 
 
+def test_ecdsa_keys_without_a_comment_are_read(tmp_path: Path) -> None:
+    """Every second one has a form that paramiko cannot read by itself."""
+    for number in range(12):
+        file = tmp_path / str(number)
+        _keygen(file, "-t", "ecdsa", "-b", "256")
+
+        assert load_key(str(file)).get_name() == "ecdsa-sha2-nistp256"
+
+
 def test_a_passphrase_is_named(tmp_path: Path) -> None:
     """A daemon has nobody to ask."""
     file = tmp_path / "key"
