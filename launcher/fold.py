@@ -191,7 +191,7 @@ class Fold:
         if grandparent == paths.REPLICAS:
             self._replica(provider, ReplicaId(name), stored)
         elif parent == paths.STATUSES:
-            if stored is None:
+            if stored is None or not stored.value:
                 self.world.neighbours.statuses.pop(name, None)
             elif name != self.world.policy.provider:
                 self.world.neighbours.statuses[name] = status.decode_status(name, stored.value)
