@@ -19,7 +19,8 @@ has_venv() { python3 -c 'import ensurepip, venv'; }
 need python3 has_python
 need python3-venv has_venv
 need default-jre-headless has_command java
-need zookeeper test -e /usr/share/java/zookeeper.jar
+# Only the jars: the package zookeeper would add a graphical Java and a system user.
+need libzookeeper-java test -e /usr/share/java/zookeeper.jar
 need openssh-server has_command sshd
 need openssh-client has_command ssh-keygen
 
