@@ -11,32 +11,29 @@ callbacks run at once on the I/O thread, one after the other, in the order of th
 The parts of kazoo that are overridden have underscores; ``tests/contract/store`` holds them.
 """
 
-import logging
 import select
 import ssl
 import struct
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from kazoo.client import KazooClient
 from kazoo.exceptions import ConnectionDropped
 from kazoo.handlers.threading import SequentialThreadingHandler
-from kazoo.protocol.connection import AUTH_XID, ConnectionHandler, KeeperState
+from kazoo.protocol.connection import AUTH_XID, ConnectionHandler
 from kazoo.protocol.serialization import Auth
 
 from remuda.store.addwatch import notification
 from remuda.store.api import StoreAwayError
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from remuda.store.client import WireClient
 
 _HEADER: Final = struct.Struct("!iii")
 _LENGTH: Final = struct.Struct("!i")
 _CHUNK_BYTES: Final = 65536
-_BATCH_BYTES: Final = 65536
 _XID_MAX: Final = 0x7FFFFFFF
-_CONNECTED: Final = frozenset({KeeperState.CONNECTED, KeeperState.CONNECTED_RO})
 _NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -110,6 +107,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         self.fault: OSError | None = None
         self._inbound = bytearray()
         self._at = 0
+        self._heard_s = 0.0
 
     @contextmanager
     def _socket_error_handling(self) -> Iterator[None]:
@@ -125,6 +123,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         self._inbound.clear()
         self._at = 0
         timeouts = super()._connect(host, hostip, port)
+        self._heard_s = time.monotonic()
         self.fault = None
         return timeouts
 
@@ -151,6 +150,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
                 return
         if not chunk:
             raise ConnectionDropped("the server closed the connection")
+        self._heard_s = time.monotonic()
         if self._at:
             del self._inbound[: self._at]
             self._at = 0
@@ -189,8 +189,14 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         self._send_waiting(read_timeout)
         return response
 
-    def _send_request(self, _read_timeout: float, connect_timeout: float) -> None:
-        """Answer the bell: send what is waiting."""
+    def _send_request(self, read_timeout: float, connect_timeout: float) -> None:
+        """Answer the bell: send what is waiting.
+
+        Kazoo takes any request for a ping, and looks for the answers to pings alone: who goes
+        on sending would never find out that nobody answers.
+        """
+        if time.monotonic() - self._heard_s > read_timeout:
+            raise ConnectionDropped("the server has been silent for too long")
         self._read_sock.recv(_CHUNK_BYTES)
         self.client.hold_bell()
         self._send_waiting(connect_timeout)
@@ -236,77 +242,3 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         if path in client._data_watchers or path in client._child_watchers:  # noqa: SLF001
             super()._read_watch_event(buffer, offset)
         client.turn(client.on_notification, kind, path)
-
-
-class WireClient(KazooClient):  # type: ignore[misc]
-    """A kazoo client on a :class:`BatchingConnection`, with a gate before its queue.
-
-    The gate is shut whenever the connection is not up, so that nothing is queued for a later
-    connection; kazoo alone would keep such requests, or lose them for ever with a dead session.
-
-    Attributes:
-        turn: Runs a callback: set by the owner, which serialises them.
-        on_notification: Gets type and path of every notification.
-        auth_failed: Whether the server refused our credentials; kazoo gives up then.
-    """
-
-    def __init__(
-        self,
-        *,
-        turn: Callable[..., None],
-        on_notification: Callable[[int, str], None],
-        **kwargs: Any,
-    ) -> None:
-        self._gate = threading.Lock()
-        self._open = False
-        self._bell_rung = False
-        self.auth_failed = False
-        self.turn = turn
-        self.on_notification = on_notification
-        super().__init__(handler=PollHandler(), **kwargs)
-        self._connection = BatchingConnection(self, self._conn_retry.copy(), logger=self.logger)
-
-    @property
-    def fault(self) -> OSError | None:
-        """The last error on the socket, None while it works."""
-        fault: OSError | None = self._connection.fault
-        return fault
-
-    def submit(self, request: Request, reply: Reply) -> bool:
-        """Queue *request* for sending; false if the connection is away: nothing will come."""
-        with self._gate:
-            if not self._open:
-                return False
-            self._queue.append((request, reply))
-            ring, self._bell_rung = not self._bell_rung, True
-        if ring:
-            self._connection._write_sock.send(b"\0")  # noqa: SLF001 - kazoo's own bell
-        return True
-
-    def hold_bell(self) -> None:
-        """Promise to look at the queue soon: nobody needs to ring. I/O thread only."""
-        with self._gate:
-            self._bell_rung = True
-
-    def next_batch(self) -> list[tuple[Any, Any]]:
-        """Take requests up to a batch's size; if there are none, the bell works again."""
-        batch: list[tuple[Any, Any]] = []
-        size = 0
-        with self._gate:
-            while self._queue and size < _BATCH_BYTES:
-                pair = self._queue.popleft()
-                batch.append(pair)
-                size += len(getattr(pair[0], "body", b""))
-            if not batch:
-                self._bell_rung = False
-        return batch
-
-    def _session_callback(self, state: Any) -> None:
-        """Shut the gate before kazoo fails what is pending; open it for a new connection."""
-        connected = state in _CONNECTED
-        self.auth_failed = self.auth_failed or state == KeeperState.AUTH_FAILED
-        with self._gate:
-            self._open = connected
-            if connected:
-                self._bell_rung = False
-        super()._session_callback(state)

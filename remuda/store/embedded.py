@@ -11,15 +11,22 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 from types import TracebackType
 from typing import Final, Self
 
 from remuda.store.api import StoreError
+from remuda.store.embedded_config import (
+    HOST,
+    ServerOptions,
+    ServerTls,
+    log4j_properties,
+    zoo_cfg,
+)
 
-_HOST: Final = "127.0.0.1"
+__all__ = ["EmbeddedServer", "EmbeddedServerError", "ServerOptions", "ServerTls"]
+
 _JARS: Final = Path("/usr/share/java")
 _MAIN: Final = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 # Debian's zookeeper.jar names its needs in its manifest, but not these, which the Netty
@@ -30,57 +37,9 @@ _PR_SET_PDEATHSIG: Final = 1
 _PORT_TRIES_MAX: Final = 5
 _ASK_TIMEOUT_S: Final = 1.0
 
-_LOG4J: Final = """\
-log4j.rootLogger=WARN, FILE
-log4j.appender.FILE=org.apache.log4j.FileAppender
-log4j.appender.FILE.File={log}
-log4j.appender.FILE.layout=org.apache.log4j.PatternLayout
-log4j.appender.FILE.layout.ConversionPattern=%d{{ISO8601}} %-5p %c{{1}} - %m%n
-"""
-
 
 class EmbeddedServerError(StoreError):
     """The embedded server cannot run here; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerTls:
-    """What the server needs to speak TLS and to require certificates of its clients.
-
-    Attributes:
-        key_and_cert: PEM file with the server's private key and its certificate.
-        ca: PEM file with the authorities that sign the clients' certificates.
-    """
-
-    key_and_cert: Path
-    ca: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
-    """How to run the server.
-
-    Attributes:
-        folder: Where data, configuration and log go; survives a restart.
-        port: Port for plaintext; 0 picks a free one.
-        tls: If given, a second port speaks TLS.
-        tick_ms: ZooKeeper's unit of time; sessions are checked once per tick.
-        session_s_min: Shortest session a client may ask for.
-        session_s_max: Longest session a client may ask for.
-        heap_mib: Limit of Java's heap.
-        start_s_max: How long to wait for the server to answer.
-        fsync: Whether a write waits for the disk; tests and demos need not.
-    """
-
-    folder: Path
-    port: int = 0
-    tls: ServerTls | None = None
-    tick_ms: int = 500
-    session_s_min: float = 1.0
-    session_s_max: float = 300.0
-    heap_mib: int = 256
-    start_s_max: float = 30.0
-    fsync: bool = False
 
 
 class EmbeddedServer:
@@ -105,12 +64,12 @@ class EmbeddedServer:
     @property
     def hosts(self) -> tuple[str, ...]:
         """Return what a client connects to, in plaintext."""
-        return (f"{_HOST}:{self.port}",)
+        return (f"{HOST}:{self.port}",)
 
     @property
     def tls_hosts(self) -> tuple[str, ...]:
         """Return what a client connects to with TLS."""
-        return (f"{_HOST}:{self.tls_port}",)
+        return (f"{HOST}:{self.tls_port}",)
 
     @property
     def pid(self) -> int:
@@ -202,8 +161,10 @@ class EmbeddedServer:
     def _spawn(self, command: list[str]) -> None:
         folder = self._options.folder
         (folder / "data").mkdir(parents=True, exist_ok=True)
-        (folder / "zoo.cfg").write_text(self._config(), encoding="utf-8")
-        log4j = _LOG4J.format(log=folder / "zookeeper.log")
+        (folder / "zoo.cfg").write_text(
+            zoo_cfg(self._options, port=self.port, tls_port=self.tls_port), encoding="utf-8"
+        )
+        log4j = log4j_properties(folder / "zookeeper.log")
         (folder / "log4j.properties").write_text(log4j, encoding="utf-8")
         with (folder / "output.log").open("ab") as output:
             self._process = subprocess.Popen(
@@ -213,34 +174,6 @@ class EmbeddedServer:
                 stderr=output,
                 preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one prctl call, no locks taken
             )
-
-    def _config(self) -> str:
-        options = self._options
-        lines = [
-            f"dataDir={options.folder / 'data'}",
-            f"clientPortAddress={_HOST}",
-            f"clientPort={self.port}",
-            f"tickTime={options.tick_ms}",
-            f"minSessionTimeout={round(options.session_s_min * 1000)}",
-            f"maxSessionTimeout={round(options.session_s_max * 1000)}",
-            "maxClientCnxns=0",
-            "4lw.commands.whitelist=ruok,srvr,mntr,conf",
-            "autopurge.snapRetainCount=3",
-            "autopurge.purgeInterval=1",
-            "preAllocSize=1024",
-        ]
-        if options.tls:
-            lines += [
-                "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
-                f"secureClientPort={self.tls_port}",
-                f"secureClientPortAddress={_HOST}",
-                f"ssl.keyStore.location={options.tls.key_and_cert}",
-                "ssl.keyStore.type=PEM",
-                f"ssl.trustStore.location={options.tls.ca}",
-                "ssl.trustStore.type=PEM",
-                "ssl.clientAuth=need",
-            ]
-        return "\n".join(lines) + "\n"
 
     def _await_answer(self) -> None:
         process = self._process
@@ -281,14 +214,14 @@ class _DiedError(Exception):
 
 def _free_port() -> int:
     with socket.socket() as sock:
-        sock.bind((_HOST, 0))
+        sock.bind((HOST, 0))
         port: int = sock.getsockname()[1]
         return port
 
 
 def _ask(port: int, word: str) -> str:
     try:
-        with socket.create_connection((_HOST, port), _ASK_TIMEOUT_S) as sock:
+        with socket.create_connection((HOST, port), _ASK_TIMEOUT_S) as sock:
             sock.sendall(word.encode())
             return b"".join(iter(lambda: sock.recv(65536), b"")).decode(errors="replace")
     except OSError:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from kazoo.exceptions import KazooException
 from kazoo.protocol.states import KazooState
-from kazoo.retry import KazooRetry
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE
 
 from remuda.runtime.clock import Clock
@@ -20,13 +20,13 @@ from remuda.store.api import (
     MissingError,
     Op,
     Session,
-    Set,
     StoreAwayError,
     StoreError,
     StoreRefusedError,
     TooLargeError,
 )
-from remuda.store.connection import Reply, Request, WireClient
+from remuda.store.client import wire_client
+from remuda.store.connection import Reply, Request
 from remuda.store.mirror import lineage
 from remuda.store.options import StoreOptions
 from remuda.store.packets import (
@@ -49,9 +49,6 @@ _SESSIONS: Final = {
     KazooState.SUSPENDED: Session.SUSPENDED,
     KazooState.LOST: Session.LOST,
 }
-# Soon enough after a leader election (a few hundred ms), rare enough for a dead ensemble.
-_RETRY_S_FIRST: Final = 0.1
-_RETRY_S_MAX: Final = 2.0
 # A path that nobody uses, to try a watch on.
 _PROBE: Final = "/remuda/.probe"
 _AWAY: Final = "the connection to ZooKeeper is away"
@@ -71,7 +68,7 @@ class KazooWire:
         self._listener: Listener | None = None
         self._session = Session.LOST
         self._closed = False
-        self._client = _client(options, turn=self._turn, on_notification=self._notified)
+        self._client = wire_client(options, turn=self._turn, on_notification=self._notified)
         self._client.add_listener(partial(self._turn, self._session_changed))
 
     @property
@@ -214,8 +211,12 @@ class KazooWire:
         with self._turn_lock:
             self._closed = True
             self._session = Session.LOST
-        self._client.stop()
-        self._client.close()
+        try:
+            self._client.stop()
+            self._client.close()
+        except KazooException as error:
+            # A server that neither answers nor refuses; the process is leaving anyway.
+            log.warning("store.close_incomplete cause=%s", error)
 
     def _reply(
         self,
@@ -245,32 +246,13 @@ class KazooWire:
         done: Callable[[tuple[Written, ...] | StoreError], None],
     ) -> None:
         def answered(answer: tuple[Written, ...] | StoreError) -> None:
-            done(answer if isinstance(answer, StoreError) else self._dated(request.ops, answer))
+            done(answer if isinstance(answer, StoreError) else self._dated(request, answer))
 
         self._send(request, self._reply(path, request.deserialize, answered, done))
 
-    def _dated(self, ops: Sequence[Op], written: tuple[Written, ...]) -> tuple[Written, ...]:
-        """Add what the reply to a Create does not say: owner and times.
-
-        All of a transaction has one time, so a Set beside it tells it; else our clock must do.
-        """
-        times_ms = (
-            w.stat.mtime_ms
-            for op, w in zip(ops, written, strict=True)
-            if isinstance(op, Set) and w.stat is not None
-        )
-        now_ms = next(times_ms, 0) or round(self._clock.now_s() * 1000)
-        return tuple(
-            w
-            if w.stat is None or not isinstance(op, Create)
-            else Written(
-                w.path,
-                w.stat._replace(
-                    ctime_ms=now_ms, mtime_ms=now_ms, owner=self.session_id if op.ephemeral else 0
-                ),
-            )
-            for op, w in zip(ops, written, strict=True)
-        )
+    def _dated(self, request: Transaction, written: tuple[Written, ...]) -> tuple[Written, ...]:
+        now_ms = round(self._clock.now_s() * 1000)
+        return request.dated(written, now_ms=now_ms, session_id=self.session_id)
 
     def _later(self, callback: Callable[[], None]) -> None:
         """Run *callback* in its turn: not on this thread, which may hold a lock that it takes."""
@@ -318,26 +300,6 @@ class KazooWire:
                 fired()
         if self._listener is not None:
             self._listener.session_changed(session)
-
-
-def _client(options: StoreOptions, **callbacks: Callable[..., None]) -> WireClient:
-    quiet = logging.getLogger("remuda.store.kazoo")
-    # Kazoo warns at every attempt to reconnect; we say once what we wait for.
-    quiet.setLevel(logging.ERROR)
-    tls = options.tls
-    return WireClient(
-        hosts=",".join(options.hosts),
-        timeout=options.session_s,
-        connection_retry=KazooRetry(max_tries=-1, delay=_RETRY_S_FIRST, max_delay=_RETRY_S_MAX),
-        auth_data=set(options.credentials),
-        use_ssl=tls is not None,
-        certfile=str(tls.cert) if tls else None,
-        keyfile=str(tls.key) if tls else None,
-        ca=str(tls.ca) if tls else None,
-        check_hostname=tls.check_hostname if tls else False,
-        logger=quiet,
-        **callbacks,
-    )
 
 
 def _none_if_missing(

@@ -1,6 +1,6 @@
 """How to reach ZooKeeper, as a value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -31,7 +31,8 @@ class StoreOptions:
         chroot: Path below which everything lies, created if missing; empty for the whole tree.
         tls: If given, the connection is TLS with this client certificate.
         session_s: Session time-out that we ask for; the server may bound it.
-        credentials: ``(scheme, credential)`` pairs, such as ``("digest", "name:password")``.
+        credentials: ``(scheme, credential)`` pairs, such as ``("digest", "name:password")``;
+            never shown.
         creator_only: Whether znodes that we create are closed to everybody else. Only for
             trees that no other program shares.
         answer_s_max: How long a blocking call waits for a server that keeps pinging but does
@@ -43,7 +44,7 @@ class StoreOptions:
     chroot: str = ""
     tls: StoreTls | None = None
     session_s: float = 10.0
-    credentials: tuple[tuple[str, str], ...] = ()
+    credentials: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     creator_only: bool = False
     answer_s_max: float = 60.0
     report_s: float = 5.0

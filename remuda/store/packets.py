@@ -181,6 +181,29 @@ class Transaction:
             left.append(Written(path, stat))
         return tuple(left)
 
+    def dated(
+        self, written: tuple[Written, ...], *, now_ms: int, session_id: int
+    ) -> tuple[Written, ...]:
+        """Return *written* with what the reply to a Create does not say: times and owner.
+
+        All of a transaction has one time, so a Set beside it tells it; else *now_ms*, our own
+        clock's, must do.
+        """
+        pairs = tuple(zip(self.ops, written, strict=True))
+        server_ms = (w.stat.mtime_ms for op, w in pairs if isinstance(op, Set) and w.stat)
+        time_ms = next(server_ms, now_ms)
+        return tuple(
+            Written(
+                w.path,
+                w.stat._replace(
+                    ctime_ms=time_ms, mtime_ms=time_ms, owner=session_id if op.ephemeral else 0
+                ),
+            )
+            if isinstance(op, Create) and w.stat
+            else w
+            for op, w in pairs
+        )
+
     def _why(self, raw: bytes, at: int) -> StoreError:
         """Read the list of errors: one code after each header, and a header between two."""
         step = 4 + _MULTI_HEADER.size

@@ -1,6 +1,8 @@
 """What only a real server can do: die, be somewhere else, be old."""
 
+import os
 import re
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ from remuda.store.api import Create, Put, Session, StoreAwayError, StoreRefusedE
 from remuda.store.embedded import EmbeddedServer, EmbeddedServerError, ServerOptions
 from remuda.store.options import StoreOptions
 from remuda.store.zookeeper import ZookeeperStore
-from tests.contract.store.conftest import DEADLINE_S, Heard, kazoo_of
+from tests.contract.store.conftest import DEADLINE_S, Answers, Heard, kazoo_of
 from tests.support.deadline import wait_for
 from tests.support.zookeeper import SESSION_S, connected, missing, running_server
 
@@ -75,6 +77,28 @@ def test_a_store_outlives_any_length_of_absence(mortal: EmbeddedServer) -> None:
 
     assert store.session_id != session_id
     assert store.read("/r") is not None
+    store.close()
+
+
+def test_a_frozen_server_is_noticed_even_by_who_keeps_asking(mortal: EmbeddedServer) -> None:
+    """Within the session time-out; every question is answered, with "away"."""
+    store = connected(mortal)
+    answers = Answers()
+    asked = 0
+    os.kill(mortal.pid, signal.SIGSTOP)
+
+    def ask_again() -> bool:
+        nonlocal asked
+        asked += 1
+        store.read_later("/", answers)
+        return store.session is Session.SUSPENDED
+
+    wait_for(ask_again, SESSION_S + 1.0, "the suspension")
+    os.kill(mortal.pid, signal.SIGCONT)
+
+    wait_for(lambda: len(answers.got) == asked, DEADLINE_S, "all answers")
+    assert {type(answer) for answer in answers.got} == {StoreAwayError}
+    wait_for(lambda: store.session is Session.CONNECTED, DEADLINE_S, "the connection")
     store.close()
 
 

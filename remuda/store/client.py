@@ -1,0 +1,114 @@
+"""Kazoo's client with a gate before its queue, made from our options."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from kazoo.client import KazooClient
+from kazoo.protocol.states import KeeperState
+from kazoo.retry import KazooRetry
+
+from remuda.store.connection import BatchingConnection, PollHandler, Reply, Request
+from remuda.store.options import StoreOptions
+
+_BATCH_BYTES: Final = 65536
+_CONNECTED: Final = frozenset({KeeperState.CONNECTED, KeeperState.CONNECTED_RO})
+# Soon enough after a leader election (a few hundred ms), rare enough for a dead ensemble.
+_RETRY_S_FIRST: Final = 0.1
+_RETRY_S_MAX: Final = 2.0
+
+
+class WireClient(KazooClient):  # type: ignore[misc]
+    """A kazoo client on a :class:`BatchingConnection`, with a gate before its queue.
+
+    The gate is shut whenever the connection is not up, so that nothing is queued for a later
+    connection; kazoo alone would keep such requests, or lose them for ever with a dead session.
+
+    Attributes:
+        turn: Runs a callback: set by the owner, which serialises them.
+        on_notification: Gets type and path of every notification.
+        auth_failed: Whether the server refused our credentials; kazoo gives up then.
+    """
+
+    def __init__(
+        self,
+        *,
+        turn: Callable[..., None],
+        on_notification: Callable[[int, str], None],
+        **kwargs: Any,
+    ) -> None:
+        self._gate = threading.Lock()
+        self._open = False
+        self._bell_rung = False
+        self.auth_failed = False
+        self.turn = turn
+        self.on_notification = on_notification
+        super().__init__(handler=PollHandler(), **kwargs)
+        self._connection = BatchingConnection(self, self._conn_retry.copy(), logger=self.logger)
+
+    @property
+    def fault(self) -> OSError | None:
+        """The last error on the socket, None while it works."""
+        fault: OSError | None = self._connection.fault
+        return fault
+
+    def submit(self, request: Request, reply: Reply) -> bool:
+        """Queue *request* for sending; false if the connection is away: nothing will come."""
+        with self._gate:
+            if not self._open:
+                return False
+            self._queue.append((request, reply))
+            ring, self._bell_rung = not self._bell_rung, True
+        if ring:
+            self._connection._write_sock.send(b"\0")  # noqa: SLF001 - kazoo's own bell
+        return True
+
+    def hold_bell(self) -> None:
+        """Promise to look at the queue soon: nobody needs to ring. I/O thread only."""
+        with self._gate:
+            self._bell_rung = True
+
+    def next_batch(self) -> list[tuple[Any, Any]]:
+        """Take requests up to a batch's size; if there are none, the bell works again."""
+        batch: list[tuple[Any, Any]] = []
+        size = 0
+        with self._gate:
+            while self._queue and size < _BATCH_BYTES:
+                pair = self._queue.popleft()
+                batch.append(pair)
+                size += len(getattr(pair[0], "body", b""))
+            if not batch:
+                self._bell_rung = False
+        return batch
+
+    def _session_callback(self, state: Any) -> None:
+        """Shut the gate before kazoo fails what is pending; open it for a new connection."""
+        connected = state in _CONNECTED
+        self.auth_failed = self.auth_failed or state == KeeperState.AUTH_FAILED
+        with self._gate:
+            self._open = connected
+            if connected:
+                self._bell_rung = False
+        super()._session_callback(state)
+
+
+def wire_client(options: StoreOptions, **callbacks: Callable[..., None]) -> WireClient:
+    """Return a client that is not started; *callbacks* are those of WireClient."""
+    quiet = logging.getLogger("remuda.store.kazoo")
+    # Kazoo warns at every attempt to reconnect; we say once what we wait for.
+    quiet.setLevel(logging.ERROR)
+    tls = options.tls
+    return WireClient(
+        hosts=",".join(options.hosts),
+        timeout=options.session_s,
+        connection_retry=KazooRetry(max_tries=-1, delay=_RETRY_S_FIRST, max_delay=_RETRY_S_MAX),
+        auth_data=set(options.credentials),
+        use_ssl=tls is not None,
+        certfile=str(tls.cert) if tls else None,
+        keyfile=str(tls.key) if tls else None,
+        ca=str(tls.ca) if tls else None,
+        check_hostname=tls.check_hostname if tls else False,
+        logger=quiet,
+        **callbacks,
+    )
