@@ -1,0 +1,269 @@
+"""`remuda dev`, the command."""
+
+import json
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import click
+import yaml
+
+from remuda.cli import output
+from remuda.cli.dev.children import ChildEndedError, Children
+from remuda.cli.dev.keys import write_key
+from remuda.cli.dev.plan import (
+    CLOUDS_MAX,
+    DevPlan,
+    clouds_of,
+    environment,
+    merged_clouds,
+    remuda_document,
+    sandbox_document,
+)
+from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
+from remuda.insight import tree
+from remuda.runtime.clock import SystemClock
+from remuda.store.api import StoreAwayError
+from remuda.store.embedded import EmbeddedServer, ServerOptions
+from remuda.store.options import StoreOptions
+from remuda.store.zookeeper import ZookeeperStore
+
+#: A folder with this file in it is ours to write into again.
+_MARK: Final = "remuda-dev.json"
+_SSH_PORTS: Final = (22, 2222)
+_SANDBOX_S: Final = 60.0
+_LAUNCHER_S: Final = 60.0
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=(
+        "remuda dev",
+        "remuda dev --dir ./try --clouds 1",
+        "remuda dev --dir ./try --ready-file ./try.json &",
+    ),
+)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where everything goes; kept. [default: a temporary folder, removed]",
+)
+@click.option(
+    "--clouds",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, CLOUDS_MAX),
+    help="How many clouds, each with a launcher.",
+)
+@click.option(
+    "--boot",
+    "boot_s",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 3600),
+    help="Seconds that a machine takes to boot.",
+)
+@click.option(
+    "--machines",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "namespace", "plain", "none"]),
+    help="The sandbox's kind of machines.",
+)
+@click.option("--no-launchers", is_flag=True, help="Only ZooKeeper and the clouds.")
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what --json prints here when all is up.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print where everything is as JSON.")
+def dev(
+    *,
+    folder: Path | None,
+    clouds: int,
+    boot_s: float,
+    machines: str,
+    no_launchers: bool,
+    ready_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Run everything on this machine: ZooKeeper, clouds with real machines, and launchers.
+
+    Runs until Ctrl-C or SIGTERM. Machines are reachable from this machine only.
+    """
+    with ExitStack() as undo:
+        undo.enter_context(_terminable())
+        place = _folder(folder, undo)
+        port = _ssh_port()
+        plan = DevPlan(
+            folder=place,
+            clouds=clouds_of(place, clouds),
+            machines=machines,
+            boot_s=boot_s,
+            user=pwd.getpwuid(os.getuid()).pw_name,
+            ssh_port=port,
+        )
+        server = undo.enter_context(
+            EmbeddedServer(ServerOptions(folder=place / "zookeeper", session_s_max=60.0))
+        )
+        children = undo.enter_context(Children(SystemClock()))
+        try:
+            _start_clouds(plan, children)
+            _write(plan, server.hosts)
+            if not no_launchers:
+                _start_launchers(plan, children, server.hosts)
+            facts = _facts(plan, server, children)
+            _announce(plan, facts, ready_file, as_json=as_json)
+            children.wait_ended(None)
+        except ChildEndedError as ended:
+            raise CommandFailedError(str(ended), 1) from ended
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM unwind as Ctrl-C does; for `remuda dev` both are the ordinary end."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(0) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _folder(wanted: Path | None, undo: ExitStack) -> Path:
+    """Return an empty folder of ours, absolute.
+
+    Raises:
+        MistakeError: If it holds something that is not ours.
+    """
+    if wanted is None:
+        return Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="remuda-dev-")))
+    place = wanted.absolute()
+    place.mkdir(parents=True, exist_ok=True)
+    mark = place / _MARK
+    if any(place.iterdir()) and not mark.exists():
+        raise MistakeError(f"{place} is not empty and was not made by remuda dev")
+    # The clouds of the last time are gone with all machines; so is what ZooKeeper knew of them.
+    shutil.rmtree(place / "zookeeper", ignore_errors=True)
+    mark.write_text("{}\n")
+    return place
+
+
+def _ssh_port() -> int:
+    """Return 22 if machines can have it at addresses of their own here, else another one."""
+    for port in _SSH_PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.77.255.254", port))
+            except OSError:
+                continue
+            return port
+    return _SSH_PORTS[-1]
+
+
+def _start_clouds(plan: DevPlan, children: Children) -> None:
+    for cloud in plan.clouds:
+        cloud.folder.mkdir(exist_ok=True)
+        cloud.clouds_file.unlink(missing_ok=True)
+        cloud.sandbox_file.write_text(yaml.safe_dump(sandbox_document(plan, cloud)))
+        arguments = ["sandbox", "--config", str(cloud.sandbox_file)]
+        arguments += ["--clouds-yaml", str(cloud.clouds_file)]
+        children.start(f"sandbox {cloud.cloud}", arguments, cloud.folder / "sandbox.log")
+    children.wait_until(
+        lambda: all(cloud.clouds_file.exists() for cloud in plan.clouds),
+        "the clouds are up",
+        _SANDBOX_S,
+    )
+
+
+def _write(plan: DevPlan, hosts: tuple[str, ...]) -> None:
+    documents = [yaml.safe_load(cloud.clouds_file.read_text()) for cloud in plan.clouds]
+    _write_private(plan.clouds_file, yaml.safe_dump(merged_clouds(documents)))
+    write_key(plan.key_file)
+    plan.config_file.write_text(yaml.safe_dump(remuda_document(plan, hosts), sort_keys=False))
+    exports = [f"export {key}={shlex.quote(value)}\n" for key, value in environment(plan).items()]
+    plan.env_file.write_text("".join(exports))
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+
+
+def _start_launchers(plan: DevPlan, children: Children, hosts: tuple[str, ...]) -> None:
+    for cloud in plan.clouds:
+        arguments = ["launcher", "--provider", cloud.provider, "--config", str(plan.config_file)]
+        log = plan.folder / f"launcher-{cloud.provider}.log"
+        children.start(f"launcher {cloud.provider}", arguments, log)
+    store = ZookeeperStore.connect(StoreOptions(hosts=hosts), wait_s=_LAUNCHER_S)
+    wanted = {cloud.provider for cloud in plan.clouds}
+
+    def registered() -> bool:
+        try:
+            there = tree.pools(tree.reader(store)).records.values()
+        except StoreAwayError:
+            return False
+        return wanted <= {one.provider for one in there}
+
+    try:
+        children.wait_until(registered, "the launchers are up", _LAUNCHER_S)
+    finally:
+        store.close()
+
+
+def _facts(plan: DevPlan, server: EmbeddedServer, children: Children) -> dict[str, Any]:
+    return {
+        "dir": str(plan.folder),
+        "zookeeper": ",".join(server.hosts),
+        "config": str(plan.config_file),
+        "clouds_yaml": str(plan.clouds_file),
+        "key": str(plan.key_file),
+        "env": str(plan.env_file),
+        "environment": environment(plan),
+        "providers": {cloud.provider: cloud.cloud for cloud in plan.clouds},
+        "pids": {"dev": os.getpid(), "zookeeper": server.pid, **children.pids},
+    }
+
+
+def _announce(
+    plan: DevPlan, facts: dict[str, Any], ready_file: Path | None, *, as_json: bool
+) -> None:
+    text = json.dumps(facts, indent=2)
+    (plan.folder / _MARK).write_text(f"{text}\n")
+    if ready_file is not None:
+        # Readers see the whole of it or nothing.
+        new = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
+        new.write_text(f"{text}\n")
+        new.rename(ready_file)
+    if as_json:
+        output.emit_json(facts)
+        return
+    cloud = plan.clouds[0].cloud
+    click.echo(
+        f"""Everything is up, in {plan.folder}. In another terminal:
+
+  . {shlex.quote(str(plan.env_file))}
+  remuda nodes --watch
+  remuda run small -- hostname
+  remuda status
+  openstack --os-cloud {cloud} server list
+
+Ctrl-C ends it."""
+    )
