@@ -214,7 +214,7 @@ class Settle:
             )
         if event.proof.ok:
             view.proven, view.host_keys = True, event.proof.host_keys
-        elif event.proof.too_early:
+        elif event.proof.too_early or event.proof.stopped:
             view.retry_s = now.mono_s + PROVE_AGAIN_S
         else:
             view.refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)

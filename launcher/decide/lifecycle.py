@@ -32,6 +32,7 @@ from remuda.model.node import Node, NodeState, hold_ends_s
 
 #: A server that was listed and then is missing so often in a row has vanished.
 MISSED_LISTINGS_MAX: Final = 2
+_NOT_RUNNING: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 
 
 def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
@@ -181,8 +182,13 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
         if now.wall_s >= ends_s:
             return Condemn(node=view.id, cause=f"ready for {now.wall_s - node.state_time_s:.0f} s")
         plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
-    if view.missed >= MISSED_LISTINGS_MAX:
-        return Knock(node=view.id)
+    stopped = view.server is not None and view.server.status in _NOT_RUNNING
+    if stopped or view.missed >= MISSED_LISTINGS_MAX:
+        # The listing may lie: the machine itself has the last word.
+        again_s = view.checked_s + world.policy.config.list_period
+        if now.mono_s >= again_s:
+            return Knock(node=view.id)
+        plan.look_again("node", view.id, again_s)
     if label.recheck is not None:
         due_s = view.checked_s + label.recheck
         if now.mono_s >= due_s:
