@@ -1,5 +1,5 @@
-"""``python -m remuda`` is the `remuda` command."""
+"""``python -m remuda``."""
 
 from remuda.cli.main import main
 
-main(prog_name="remuda")
+main()
