@@ -30,7 +30,8 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 
 from remuda.store import paths
-from remuda.store.embedded import EmbeddedServer, ServerOptions, ServerTls
+from remuda.store.embedded import EmbeddedServer
+from remuda.store.embedded_config import ServerOptions, ServerTls
 from tests.support import zookeeper
 from tests.support.deadline import wait_for
 from tests.support.processes import Process
@@ -94,7 +95,7 @@ class Cloud:
         return doc
 
     def fault(self, operation: str, kind: str, *, count: int | None = None, **more: Any) -> str:
-        """Arm a fault; *more* are settings of the effect, and ``match`` and ``id`` of the rule."""
+        """Arm a fault and return its id; *more*: settings of the effect, ``match`` of the rule."""
         match = {"operation": operation, **more.pop("match", {})}
         rule: Doc = {"match": match, "effect": {"kind": kind, **more}}
         if count is not None:
