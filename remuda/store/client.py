@@ -9,6 +9,7 @@ from kazoo.client import KazooClient
 from kazoo.protocol.states import KeeperState
 from kazoo.retry import KazooRetry
 
+from remuda.runtime.clock import Clock
 from remuda.store.connection import BatchingConnection, PollHandler, Reply, Request
 from remuda.store.options import StoreOptions
 
@@ -26,6 +27,7 @@ class WireClient(KazooClient):  # type: ignore[misc]
     connection; kazoo alone would keep such requests, or lose them for ever with a dead session.
 
     Attributes:
+        clock: Tells how long the server has been silent.
         turn: Runs a callback: set by the owner, which serialises them.
         on_notification: Gets type and path of every notification.
         auth_failed: Whether the server refused our credentials; kazoo gives up then.
@@ -34,6 +36,7 @@ class WireClient(KazooClient):  # type: ignore[misc]
     def __init__(
         self,
         *,
+        clock: Clock,
         turn: Callable[..., None],
         on_notification: Callable[[int, str], None],
         **kwargs: Any,
@@ -42,6 +45,7 @@ class WireClient(KazooClient):  # type: ignore[misc]
         self._open = False
         self._bell_rung = False
         self.auth_failed = False
+        self.clock = clock
         self.turn = turn
         self.on_notification = on_notification
         super().__init__(handler=PollHandler(), **kwargs)
@@ -93,7 +97,9 @@ class WireClient(KazooClient):  # type: ignore[misc]
         super()._session_callback(state)
 
 
-def wire_client(options: StoreOptions, **callbacks: Callable[..., None]) -> WireClient:
+def wire_client(
+    options: StoreOptions, *, clock: Clock, **callbacks: Callable[..., None]
+) -> WireClient:
     """Return a client that is not started; *callbacks* are those of WireClient."""
     quiet = logging.getLogger("remuda.store.kazoo")
     # Kazoo warns at every attempt to reconnect; we say once what we wait for.
@@ -110,5 +116,6 @@ def wire_client(options: StoreOptions, **callbacks: Callable[..., None]) -> Wire
         ca=str(tls.ca) if tls else None,
         check_hostname=tls.check_hostname if tls else False,
         logger=quiet,
+        clock=clock,
         **callbacks,
     )

@@ -14,7 +14,6 @@ The parts of kazoo that are overridden have underscores; ``tests/contract/store`
 import select
 import ssl
 import struct
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -123,7 +122,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         self._inbound.clear()
         self._at = 0
         timeouts = super()._connect(host, hostip, port)
-        self._heard_s = time.monotonic()
+        self._heard_s = self.client.clock.monotonic_s()
         self.fault = None
         return timeouts
 
@@ -150,7 +149,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
                 return
         if not chunk:
             raise ConnectionDropped("the server closed the connection")
-        self._heard_s = time.monotonic()
+        self._heard_s = self.client.clock.monotonic_s()
         if self._at:
             del self._inbound[: self._at]
             self._at = 0
@@ -195,7 +194,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         Kazoo takes any request for a ping, and looks for the answers to pings alone: who goes
         on sending would never find out that nobody answers.
         """
-        if time.monotonic() - self._heard_s > read_timeout:
+        if self.client.clock.monotonic_s() - self._heard_s > read_timeout:
             raise ConnectionDropped("the server has been silent for too long")
         self._read_sock.recv(_CHUNK_BYTES)
         self.client.hold_bell()

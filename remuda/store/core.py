@@ -165,6 +165,9 @@ class WireStore:
 
     def _forget(self, mirror: TreeMirror) -> None:
         self._mirrors = tuple(other for other in self._mirrors if other is not mirror)
+        # Two mirrors of one root share the session's one watch on it.
+        if mirror.root not in {other.root for other in self._mirrors}:
+            self._wire.unwatch_tree(mirror.root)
 
     def read_later(
         self, path: str, done: Callable[[Stored[bytes] | StoreError | None], None]

@@ -9,13 +9,13 @@ import select
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from shutil import which
 from types import TracebackType
 from typing import Final, Self
 
+from remuda.runtime.clock import Clock, SystemClock
 from remuda.store.api import StoreError
 from remuda.store.embedded_config import (
     HOST,
@@ -50,8 +50,9 @@ class EmbeddedServer:
         tls_port: The TLS port, or 0.
     """
 
-    def __init__(self, options: ServerOptions) -> None:
+    def __init__(self, options: ServerOptions, *, clock: Clock | None = None) -> None:
         self._options = options
+        self._clock = clock or SystemClock()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = options.port or _free_port()
         self.tls_port = _free_port() if options.tls else 0
@@ -178,7 +179,7 @@ class EmbeddedServer:
     def _await_answer(self) -> None:
         process = self._process
         assert process is not None  # noqa: S101 - just spawned
-        deadline_s = time.monotonic() + self._options.start_s_max
+        deadline_s = self._clock.monotonic_s() + self._options.start_s_max
         # The child's end wakes us at once; otherwise we ask again every 50 ms.
         child = os.pidfd_open(process.pid)
         try:
@@ -188,7 +189,7 @@ class EmbeddedServer:
                     self._process = None
                     process.wait()
                     raise _DiedError(f"the embedded ZooKeeper ended at once: {self._last_words()}")
-                if time.monotonic() > deadline_s:
+                if self._clock.monotonic_s() > deadline_s:
                     self.kill()
                     raise EmbeddedServerError(
                         f"the embedded ZooKeeper does not answer after "

@@ -68,7 +68,9 @@ class KazooWire:
         self._listener: Listener | None = None
         self._session = Session.LOST
         self._closed = False
-        self._client = wire_client(options, turn=self._turn, on_notification=self._notified)
+        self._client = wire_client(
+            options, clock=clock, turn=self._turn, on_notification=self._notified
+        )
         self._client.add_listener(partial(self._turn, self._session_changed))
 
     @property

@@ -70,8 +70,8 @@ class TreeMirror:
         *,
         closed: Callable[["TreeMirror"], None],
     ) -> None:
+        self.root = root
         self._wire = wire
-        self._root = root
         self._below = root if root.endswith("/") else root + "/"
         self._sink = sink
         self._wanted = wanted
@@ -88,12 +88,11 @@ class TreeMirror:
 
     def covers(self, path: str) -> bool:
         """Return whether *path* belongs to this mirror."""
-        return path.startswith(self._below) or path == self._root
+        return path.startswith(self._below) or path == self.root
 
     def close(self) -> None:
         """See Mirror."""
         self._wire.between(self._stop)
-        self._wire.unwatch_tree(self._root)
 
     def _stop(self) -> None:
         self._closed = True
@@ -115,30 +114,30 @@ class TreeMirror:
     def _load(self) -> None:
         era = self._era
         self._confirmed = set()
-        self._wire.watch_tree(self._root, self._watching)
-        self._wire.get(self._root, partial(self._root_known, era))
+        self._wire.watch_tree(self.root, self._watching)
+        self._wire.get(self.root, partial(self._root_known, era))
 
     def _watching(self, error: StoreError | None) -> None:
         if isinstance(error, StoreRefusedError):
-            log.error("store.mirror_refused root=%s cause=%s", self._root, error)
+            log.error("store.mirror_refused root=%s cause=%s", self.root, error)
 
     def _root_known(self, era: int, node: Node | StoreError | None) -> None:
         if era != self._era or isinstance(node, StoreError):
             return
         if node is None:
-            for path in lineage(self._root):
+            for path in lineage(self.root):
                 ops = [Create(path=path)]
                 self.sent(ops)
                 self._wire.commit(ops, partial(self._root_made, ops))
         walk = TreeWalk(
             self._wire, wanted=self._wanted, found=self._found, done=partial(self._loaded, era)
         )
-        walk.start(self._root)
+        walk.start(self.root)
 
     def _root_made(self, ops: Sequence[Op], answer: tuple[Written, ...] | StoreError) -> None:
         self.settled(ops, answer)
         if isinstance(answer, StoreError) and not isinstance(answer, ExistsError | StoreAwayError):
-            log.error("store.mirror_root root=%s cause=%s", self._root, answer)
+            log.error("store.mirror_root root=%s cause=%s", self.root, answer)
 
     def _found(self, path: str, node: Node | None) -> None:
         if self._confirmed is None:
@@ -155,12 +154,12 @@ class TreeMirror:
         if isinstance(error, StoreAwayError):
             return  # the next connection loads anew
         if error is not None:
-            log.error("store.mirror_incomplete root=%s cause=%s", self._root, error)
+            log.error("store.mirror_incomplete root=%s cause=%s", self.root, error)
             return
         confirmed, self._confirmed = self._confirmed, None
         for path in [path for path in self._known if path not in confirmed]:
             self._gone(path)
-        self._sink(Synced(root=self._root))
+        self._sink(Synced(root=self.root))
 
     # -- others' changes ---------------------------------------------------------------------
 

@@ -44,11 +44,21 @@ class FakeZookeeper:
         return FakeStore(wire)
 
     def deliver(self, *, max_steps: int = 1_000_000) -> int:
-        """Hand out what waits, one per session in turn, until nothing does; return how much."""
+        """Hand out what waits, one per session in turn, until nothing does; return how much.
+
+        For another order, see :meth:`waiting`.
+        """
         steps = 0
-        while steps < max_steps and any(wire.deliver_one() for wire in self._wires):
-            steps += 1
+        while waiting := self.waiting():
+            for wire in waiting:
+                if steps == max_steps:
+                    return steps
+                steps += wire.deliver_one()
         return steps
+
+    def waiting(self) -> "list[FakeWire]":
+        """Return the sessions that have something to hear; call their ``deliver_one``."""
+        return [wire for wire in self._wires if wire.has_news]
 
     def next_id(self) -> int:
         """Return the id of a new session."""
@@ -196,6 +206,11 @@ class FakeWire:
             fired()
         if self._listener is not None:
             self._listener.happened(event, path)
+
+    @property
+    def has_news(self) -> bool:
+        """Return whether something waits to be delivered."""
+        return bool(self._stream)
 
     def deliver_one(self) -> bool:
         """Make the next callback; return whether there was one."""

@@ -32,7 +32,7 @@ class _Znode:
     owner: int = 0
     version: int = 0
     created_below: int = 0
-    names: set[str] = field(default_factory=set)
+    names: dict[str, None] = field(default_factory=dict)  # a set, in an order that repeats
 
     def stat(self) -> Stat:
         return Stat(
@@ -131,12 +131,12 @@ class Tree:
         node = _Znode(op.data, work.zxid, work.now_ms, work.now_ms, owner)
         name = path.rpartition("/")[2]
         self._nodes[path] = node
-        parent.names.add(name)
+        parent.names[name] = None
         parent.created_below += 1
 
         def undo() -> None:
             del self._nodes[path]
-            parent.names.discard(name)
+            parent.names.pop(name, None)
             parent.created_below -= 1
 
         work.undo.append(undo)
@@ -163,11 +163,11 @@ class Tree:
         above, _, name = op.path.rpartition("/")
         parent = self._nodes[above or "/"]
         del self._nodes[op.path]
-        parent.names.discard(name)
+        parent.names.pop(name, None)
 
         def undo() -> None:
             self._nodes[op.path] = node
-            parent.names.add(name)
+            parent.names[name] = None
 
         work.undo.append(undo)
         work.events.append((Event.DELETED, op.path))

@@ -7,7 +7,7 @@ from typing import Protocol
 import pytest
 from kazoo.client import KazooClient
 
-from remuda.store.api import Change, Session, Store, StoreError
+from remuda.store.api import Change, Session, StoreError
 from remuda.store.core import WireStore
 from remuda.store.embedded import EmbeddedServer
 from tests.fakes.store import FakeStore, FakeZookeeper
@@ -56,18 +56,21 @@ class FakeRig:
 
         wait_for(delivered, DEADLINE_S, what)
 
-    def suspend(self, store: FakeStore) -> None:
+    def suspend(self, store: WireStore) -> None:
         """See Rig."""
+        assert isinstance(store, FakeStore)
         store.suspend()
         self._zookeeper.deliver()
 
-    def resume(self, store: FakeStore) -> None:
+    def resume(self, store: WireStore) -> None:
         """See Rig."""
+        assert isinstance(store, FakeStore)
         store.resume()
         self._zookeeper.deliver()
 
-    def expire(self, store: FakeStore) -> None:
+    def expire(self, store: WireStore) -> None:
         """See Rig."""
+        assert isinstance(store, FakeStore)
         store.expire()
         self._zookeeper.deliver()
 
@@ -189,7 +192,7 @@ class Answers:
         return [answer for answer in self.got if isinstance(answer, StoreError)]
 
 
-def count_reads(store: Store) -> list[str]:
+def count_reads(store: WireStore) -> list[str]:
     """Return a list that grows by the path of each read from now on."""
     reads: list[str] = []
     wire = store._wire

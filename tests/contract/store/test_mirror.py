@@ -6,7 +6,8 @@ import pytest
 
 from remuda.store.api import Create, Delete, Dirty, Gone, Op, Put, RejectedError, Set, Store, Synced
 from remuda.store.core import WireStore
-from tests.contract.store.conftest import Answers, Heard, Rig, count_reads
+from tests.contract.store.conftest import DEADLINE_S, Answers, Heard, Rig, count_reads
+from tests.support.deadline import wait_for
 
 
 def loaded(rig: Rig, store: Store, root: str = "/r", **options: object) -> Heard:
@@ -14,6 +15,14 @@ def loaded(rig: Rig, store: Store, root: str = "/r", **options: object) -> Heard
     heard = Heard()
     store.mirror(root, heard, **options)
     rig.until(lambda: Synced(root=root) in heard.changes, "the first load")
+    return heard
+
+
+def loaded_from(store: Store) -> Heard:
+    """Return what a new, complete mirror of a real store tells."""
+    heard = Heard()
+    store.mirror("/r", heard)
+    wait_for(lambda: Synced(root="/r") in heard.changes, DEADLINE_S, "the first load")
     return heard
 
 
@@ -246,12 +255,28 @@ def test_a_closed_mirror_is_silent(rig: Rig, ours: WireStore, theirs: WireStore)
     assert first.changes == []
 
 
+def test_two_mirrors_of_one_root_do_not_depend_on_each_other(
+    rig: Rig, ours: WireStore, theirs: WireStore
+) -> None:
+    """They share one watch at the server, which must outlive the first to close."""
+    heard, first = loaded(rig, ours), Heard()
+    mirror = ours.mirror("/r", first)
+    rig.until(lambda: Synced(root="/r") in first.changes, "the load")
+
+    mirror.close()
+    theirs.commit([Set(path="/r/a", data=b"2", version=0)])
+
+    rig.until(lambda: content(heard)["/r/a"] == b"2", "the change")
+
+
 def test_changes_missed_while_away_are_told_as_differences(
     rig: Rig, ours: WireStore, theirs: WireStore
 ) -> None:
     """What stayed the same is not told again."""
     theirs.commit([Create(path="/r/same", data=b"s")])
     heard = loaded(rig, ours)
+    ours.commit([Create(path="/r/own", data=b"o")])
+    ours.commit([Set(path="/r/own", data=b"p", version=0), Create(path="/r/own2")])
     rig.suspend(ours)
     theirs.commit([Set(path="/r/a", data=b"2", version=0), Create(path="/r/new", data=b"n")])
     theirs.commit([Delete(path="/r/a/b")])
