@@ -30,9 +30,11 @@ demo: install ## Show the whole product at work on this machine, in a minute
 
 .PHONY: lint
 lint: install ## Style and types
-	$(BIN)/ruff check --output-format concise .
-	$(BIN)/ruff format --check --quiet .
-	$(BIN)/mypy
+	@status=0; \
+	$(BIN)/ruff check --output-format concise . || status=$$?; \
+	$(BIN)/ruff format --check --quiet . || status=$$?; \
+	$(BIN)/mypy || status=$$?; \
+	exit $$status
 
 # The tests run even when lint failed, so that one run tells everything; their summary comes last.
 .PHONY: test
