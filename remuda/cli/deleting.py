@@ -1,5 +1,6 @@
 """`remuda delete`: condemn nodes."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -13,7 +14,7 @@ from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeEvent, NodeState
 
 #: Somebody's work is on these.
-_KEPT: Final = frozenset({NodeState.IN_USE, NodeState.HOLD})
+_KEPT: Final[Mapping[NodeState, str]] = {NodeState.IN_USE: "in use", NodeState.HOLD: "held"}
 
 
 @click.command(
@@ -50,7 +51,7 @@ def _refuse_if_used(node: Node, *, force: bool) -> None:
         return
     if node.state in _KEPT:
         raise MistakeError(
-            f"node {node.id} is {node.state} by {user_of(node)}; --force deletes it anyway"
+            f"node {node.id} is {_KEPT[node.state]} by {user_of(node)}; --force deletes it anyway"
         )
     if node.state is NodeState.READY and node.allocated_to:
         raise MistakeError(

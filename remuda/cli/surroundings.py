@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import click
 
@@ -13,8 +13,12 @@ from remuda.cli.failing import MistakeError
 from remuda.config import loader
 from remuda.config.parts import Zookeeper
 from remuda.runtime.clock import Clock, SystemClock
+from remuda.ssh.api import Login
 from remuda.store.api import Store, Stored
 from remuda.store.options import StoreOptions, StoreTls
+
+if TYPE_CHECKING:
+    from remuda.ssh.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,6 +52,12 @@ def _connect(options: StoreOptions) -> CliStore:
     return ZookeeperStore.connect(options, wait_s=CONNECT_S, waiting=_tell_waiting)
 
 
+def _open_session(login: Login) -> "Session":
+    from remuda.ssh.session import open_session  # noqa: PLC0415 - slow, and few commands need it
+
+    return open_session(login)
+
+
 def _tell_waiting(why: str) -> None:
     click.echo(f"remuda: {why}", err=True)
 
@@ -60,11 +70,13 @@ class Surroundings:
         config: Configuration file to find ZooKeeper in.
         zookeeper: ``host:port,…[/chroot]``; wins over the file.
         connect: Opens the store.
+        open_session: Logs in to a machine.
     """
 
     config: Path | None = None
     zookeeper: str | None = None
     connect: Callable[[StoreOptions], CliStore] = _connect
+    open_session: Callable[[Login], "Session"] = _open_session
     clock: Clock = field(default_factory=SystemClock)
 
     def options(self) -> StoreOptions:

@@ -52,6 +52,8 @@ class Explanation:
             return "there is no such request"
         if self.verdicts:
             return "; ".join(f"{one.provider} {_words(one)}" for one in self.verdicts)
+        if self.state is RequestState.FAILED:
+            return "every provider declined it"
         if self.pools == 0:
             return "no launcher is running"
         if self.missing_labels:

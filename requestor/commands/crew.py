@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, Protocol
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import SshError
-from remuda.ssh.session import Session, open_session
+from remuda.ssh.session import Session
 from requestor.commands.ending import EXIT_SSH
 from requestor.nodes import LeasedNode, NodeSet
 
@@ -104,7 +104,7 @@ class Crew:
         nodes: Where.
         outlets: For each node, where its output and its errors go.
         clock: The time.
-        connect: Opens a session; tests give their own.
+        connect: Logs in to a machine.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Crew:
         outlets: Sequence[tuple[Outlet, Outlet]],
         *,
         clock: Clock,
-        connect: Callable[[Login], Session] = open_session,
+        connect: Callable[[Login], Session],
     ) -> None:
         self._job = job
         self._nodes = nodes

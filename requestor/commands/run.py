@@ -41,7 +41,6 @@ class Order:
 
 @click.command(
     cls=RequestorCommand,
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     examples=(
         "remuda run small -- make test",
         "remuda run small -- 'cd /tmp && ls | wc -l'",
@@ -164,7 +163,9 @@ def _carry_out(around: Surroundings, order: Order, reporter: Reporter) -> int:
             with accept(pending, f"{order.count} {order.label}") as nodes:
                 _tell_nodes(reporter, nodes, around.clock.monotonic_s() - started_s)
                 outlets = [reporter.outlets(node, index) for index, node in enumerate(nodes)]
-                crew = Crew(order.job, nodes, outlets, clock=around.clock)
+                crew = Crew(
+                    order.job, nodes, outlets, clock=around.clock, connect=around.open_session
+                )
                 crews.append(crew)
                 nodes.check()
                 code = crew.run()

@@ -18,7 +18,6 @@ from requestor.commands.ending import EXIT_SSH, RequestorCommand
 
 @click.command(
     cls=RequestorCommand,
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     examples=("remuda ssh 3000000001", "remuda ssh 3000000001 -- tail -f /var/log/syslog"),
 )
 @click.argument("node")
