@@ -1,0 +1,1 @@
+"""`remuda demo`: the whole product at work on this machine, narrated."""
