@@ -1,6 +1,7 @@
 """The dependency rule, read from the import statements."""
 
 import ast
+import functools
 import graphlib
 import sys
 from collections.abc import Iterator
@@ -80,16 +81,19 @@ def heads(source: Source) -> Iterator[tuple[ast.stmt, str]]:
         yield node, name.partition(".")[0]
 
 
+@functools.cache
 def ours() -> dict[str, Source]:
     """Return our modules by name."""
     return {source.module: source for source in code.product()}
 
 
 def edges(source: Source) -> set[str]:
-    """Return those of our modules that this one imports."""
+    """Return those of our modules that this one imports when it runs."""
     known = ours()
     found = set()
-    for _, name in code.imports(source):
+    for node, name in code.imports(source):
+        if not code.runs(source, node):
+            continue
         owner = name.rpartition(".")[0]
         found.add(name if name in known else owner)
     return {name for name in found if name in known and name != source.module}
