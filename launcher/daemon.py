@@ -35,6 +35,8 @@ from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
 from remuda.runtime.signals import Signals
+from remuda.ssh.api import Prover
+from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver
 from remuda.store import paths
 from remuda.store.api import Session, Store
@@ -70,6 +72,7 @@ class Daemon:
             ConfigInvalidError: If the configuration cannot be used at start.
             CloudConfigError: If clouds.yaml cannot.
             ListenError: If the status endpoint cannot listen.
+            KeyFileError: If our private key cannot be used.
             StoreRefusedError: If ZooKeeper will not have us.
         """
         watcher = ConfigWatcher(self.config_path, provider=self.provider)
@@ -78,6 +81,9 @@ class Daemon:
             raise config
         if config is None:
             raise ValueError("the first look at a configuration always tells something")
+        key_file = config.providers[self.provider].ssh_key_file
+        if key_file is not None:
+            load_key(key_file)
         instruments = build_instruments(config.statsd)
         with Signals(wake=self.inbox.wake) as signals, self._web(config, instruments) as web:
             cloud = self._cloud(config, instruments, "")  # complains of clouds.yaml early
@@ -159,6 +165,8 @@ class Daemon:
             installation=installation,
             mine=self._mine,
             registry=registry,
+            crew=Crew(inbox=self.inbox),
+            prover=ParamikoProver(),
         )
         log.info("launcher.started", replica=registry.replica, url=url)
         return brain
@@ -205,13 +213,17 @@ class Daemon:
 
     def _apply(self, brain: Brain, config: Config, instruments: Instruments) -> None:
         cloud = self._cloud(config, instruments, brain.starter.orders.owner.installation)
-        policy: Policy = compile_policy(config, self.provider)
-        brain.world.policy = policy
-        brain.starter.orders = Orders(policy=policy, owner=brain.starter.orders.owner)
-        brain.starter.cloud.cloud = cloud
-        brain.world.cloud.survey_due_s = 0.0
-        brain.world.cloud.recipes.clear()
-        brain.reregister()
+        reconfigure(brain, compile_policy(config, self.provider), cloud)
+
+
+def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
+    """Let a launcher go on under another policy, with the cloud that goes with it."""
+    brain.world.policy = policy
+    brain.starter.orders = Orders(policy=policy, owner=brain.starter.orders.owner)
+    brain.starter.cloud.cloud = cloud
+    brain.world.cloud.survey_due_s = 0.0
+    brain.world.cloud.recipes.clear()
+    brain.reregister()
 
 
 def _readiness(world: World) -> Readiness:
@@ -236,18 +248,19 @@ def assemble(
     installation: str,
     mine: set[NodeId],
     registry: Registry,
+    crew: Crew,
+    prover: Prover,
 ) -> Brain:
     """Wire one launcher together and start its mirrors; also used by tests with fakes."""
     provider = world.policy.provider
     owner = tags.Owner(installation=installation, provider=ProviderName(provider))
     writer = Writer(store=store, world=world, inbox=inbox, mine=mine)
-    crew = Crew(inbox=inbox)
     starter = Starter(
         world=world,
         writer=writer,
         crew=crew,
         cloud=CloudHands(cloud=cloud, store=store, clock=clock),
-        proving=ProvingHands(prover=ParamikoProver(), stopped=lambda: crew.stopped),
+        proving=ProvingHands(prover=prover, stopped=lambda: crew.stopped),
         orders=Orders(policy=world.policy, owner=owner),
     )
     metrics = instruments.metrics
