@@ -6,6 +6,7 @@ import contextlib
 import logging
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,20 +130,34 @@ def choose_port(wanted: int, network: IPv4Network) -> int:
 
 def _folder(kind: MachineKind, undo: contextlib.ExitStack) -> Path:
     if kind is not MachineKind.NAMESPACE:
-        folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
-        undo.callback(shutil.rmtree, folder, ignore_errors=True)
-        return folder
+        return _temporary(undo)
+    # Made before we have a mount table of our own: who removes it must not see our mount there.
+    at = _COVERED if _COVERED.is_dir() else _temporary(undo)
     try:
         leave_mount_namespace()
-        at = _COVERED
-        if not at.is_dir():
-            at = Path(tempfile.mkdtemp(prefix="sandbox-"))
-            undo.callback(shutil.rmtree, at, ignore_errors=True)
         mount_tmpfs(at)
     except MachineError as exc:
         raise HostUnfitError(f"no place for the disks of machines: {exc}") from exc
     (at / "machines").mkdir()
     return at
+
+
+def _temporary(undo: contextlib.ExitStack) -> Path:
+    """Make a folder that is removed when we end, however we end."""
+    folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
+    # Its input is a pipe that nobody writes to: it ends when we do, even by kill -9.  Machines
+    # end by the same means at the same time, hence the second try.
+    command = 'read -r _; rm -rf "$1" || rm -rf "$1"'
+    janitor = subprocess.Popen(
+        ["/bin/sh", "-c", command, "janitor", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+    undo.callback(janitor.communicate)
+    return folder
 
 
 def _image_folder(folder: Path, state: Path | None, undo: contextlib.ExitStack) -> Path:

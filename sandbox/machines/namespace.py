@@ -111,6 +111,9 @@ class NamespaceMachines:
         self._version = openssh_version()
         self._propagation = propagation()
         self._sshd = sshd_path() or "/usr/sbin/sshd"
+        # A file of its own keeps the process list readable.
+        self._init = folder / "machine-init"
+        self._init.write_text(_INIT, encoding="utf-8")
 
     def create(self, order: Order) -> None:
         """See :class:`sandbox.machines.base.Machines`."""
@@ -146,9 +149,7 @@ class NamespaceMachines:
             "--fork",
             "--kill-child",
             "/bin/sh",
-            "-c",
-            _INIT,
-            "init",
+            str(self._init),
             str(machine.folder),
             order.plan.hostname,
             delay,

@@ -15,8 +15,11 @@ def test_nothing_said_is_a_useful_cloud() -> None:
     config = parse(None)
 
     assert Config() == config
-    assert ("m1.tiny", "m1.small", "m1.medium", "m1.large") == tuple(
-        flavor.name for flavor in config.flavors
+    assert tuple(flavor.name for flavor in config.flavors) == (
+        "m1.tiny",
+        "m1.small",
+        "m1.medium",
+        "m1.large",
     )
     assert "debian-12" in [image.name for image in config.images]
 
@@ -60,12 +63,12 @@ def test_values_are_taken_over() -> None:
     )
 
     assert MachineKind.NONE is config.machines
-    assert (3, 20) == (config.quota.instances, config.quota.cores)
+    assert (config.quota.instances, config.quota.cores) == (3, 20)
     assert stable_id("flavor", "tiny") == config.flavors[0].id
-    assert 2.0 == config.flavors[0].timing.boot_s  # noqa: SIM300 - expected == actual
-    assert (("a", "1"), ("b", "true")) == config.images[0].properties
+    assert config.flavors[0].timing.boot_s == 2.0
+    assert config.images[0].properties == (("a", "1"), ("b", "true"))
     assert EffectKind.BOOT_ERROR is config.faults[0].effect.kind
-    assert "server.boot" == config.faults[0].match.operation  # noqa: SIM300
+    assert config.faults[0].match.operation == "server.boot"
 
 
 def test_relative_tars_are_looked_for_beside_the_file(tmp_path: Path) -> None:

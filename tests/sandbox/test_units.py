@@ -36,7 +36,7 @@ def plan(data: bytes) -> object:
 def test_every_state_is_in_every_table() -> None:
     """The table is total; only deleted servers go nowhere."""
     assert set(ServerState) == set(SERVER_TABLE) == set(VM_STATES) == set(POWER_STATES)
-    assert [ServerState.DELETED] == [state for state, row in SERVER_TABLE.items() if not row]
+    assert [state for state, row in SERVER_TABLE.items() if not row] == [ServerState.DELETED]
 
 
 def test_every_living_server_can_be_deleted() -> None:
@@ -57,10 +57,10 @@ def test_quota_is_refused_in_novas_words() -> None:
         check_quota(Quota(instances=2), (2, 4, 1024), FLAVOR, 1)
 
     assert (
-        "Quota exceeded for instances: Requested 1, but already used 2 of 2 instances"
-        == caught.value.message
+        caught.value.message
+        == "Quota exceeded for instances: Requested 1, but already used 2 of 2 instances"
     )
-    assert 403 == caught.value.status  # noqa: SIM300
+    assert caught.value.status == 403
 
 
 def test_several_exceeded_resources_are_all_named() -> None:
@@ -68,9 +68,9 @@ def test_several_exceeded_resources_are_all_named() -> None:
     with pytest.raises(ApiError) as caught:
         check_quota(Quota(instances=2, cores=4), (2, 4, 1024), FLAVOR, 1)
 
-    assert (
+    assert caught.value.message == (
         "Quota exceeded for cores, instances: Requested 2, 1, but already used 4, 2 of 4, 2"
-        " cores, instances" == caught.value.message
+        " cores, instances"
     )
 
 
@@ -81,7 +81,7 @@ def test_unlimited_quota_refuses_nothing() -> None:
 
 def test_as_many_servers_as_fit() -> None:
     """The scarcest resource decides."""
-    assert 3 == fitting(Quota(instances=10, cores=7), (1, 1, 0), FLAVOR, 5)  # noqa: SIM300
+    assert fitting(Quota(instances=10, cores=7), (1, 1, 0), FLAVOR, 5) == 3
 
 
 def test_addresses_rest_before_they_are_used_again() -> None:
@@ -92,7 +92,7 @@ def test_addresses_rest_before_they_are_used_again() -> None:
     pool.give_back(first)
     others = [pool.take() for _ in range(4)]
 
-    assert "127.99.0.2" == first  # noqa: SIM300
+    assert first == "127.99.0.2"
     assert first not in others
     assert first == pool.take()
     with pytest.raises(NoAddressesError):
@@ -116,7 +116,7 @@ def test_networks_of_all_regions_have_their_own_addresses() -> None:
 
     shares = share_out(IPv4Network("127.99.0.0/16"), ["r1", "r2"], networks)
 
-    assert 4 == len(set(shares.values()))  # noqa: SIM300
+    assert len(set(shares.values())) == 4
     parts = list(shares.values())
     assert not any(a.overlaps(b) for i, a in enumerate(parts) for b in parts[:i])
     with pytest.raises(NoAddressesError):
@@ -156,25 +156,25 @@ runcmd: [echo hi, [touch, "/x y"]]
         keys=("key0",),
     )
 
-    assert "box" == boot.hostname  # noqa: SIM300
+    assert boot.hostname == "box"
     assert boot.keep_host_keys
-    assert {
+    assert {user.name: user.keys for user in boot.users} == {
         "root": ("key0", "key1"),
         "debian": ("key0", "key1"),
         "zuul": ("key2",),
-    } == {user.name: user.keys for user in boot.users}
-    assert ("ed25519", "PRIV\n", "PUB\n") == (
+    }
+    assert (
         boot.host_keys[0].kind,
         boot.host_keys[0].private,
         boot.host_keys[0].public,
-    )
-    assert (b"hi", 0o600, True) == (
+    ) == ("ed25519", "PRIV\n", "PUB\n")
+    assert (
         boot.files[0].content,
         boot.files[0].mode,
         boot.files[0].append,
-    )
-    assert (b"#!/bin/sh\necho hi\ntouch '/x y'\n",) == boot.scripts
-    assert 1 == len(boot.warnings)  # noqa: SIM300
+    ) == (b"hi", 0o600, True)
+    assert boot.scripts == (b"#!/bin/sh\necho hi\ntouch '/x y'\n",)
+    assert len(boot.warnings) == 1
 
 
 def test_scripts_and_multipart_and_gzip() -> None:
@@ -188,10 +188,10 @@ def test_scripts_and_multipart_and_gzip() -> None:
     nothing = plan_boot(b"", hostname="h", user="root", keys=())
     odd = plan_boot(b"hello", hostname="h", user="root", keys=())
 
-    assert ("m", (b"#!/bin/sh\necho m\n",)) == (multi.hostname, multi.scripts)
-    assert (b"#!/bin/sh\n",) == packed.scripts
-    assert ("h", (), ()) == (nothing.hostname, nothing.scripts, nothing.warnings)
-    assert 1 == len(odd.warnings)  # noqa: SIM300
+    assert (multi.hostname, multi.scripts) == ("m", (b"#!/bin/sh\necho m\n",))
+    assert packed.scripts == (b"#!/bin/sh\n",)
+    assert (nothing.hostname, nothing.scripts, nothing.warnings) == ("h", (), ())
+    assert len(odd.warnings) == 1
 
 
 def test_broken_cloud_config_is_a_warning() -> None:
