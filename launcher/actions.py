@@ -174,6 +174,7 @@ class Bury:
     """Remove the records of a node whose server the cloud no longer shows."""
 
     node: NodeId
+    server: ServerId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +195,11 @@ class ListServers:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """Look up images, flavors, zones and quota."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tidy:
+    """Remove what dead processes left in ZooKeeper, and in the cloud besides servers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +249,7 @@ Action = (
     | ListServers
     | Survey
     | Rescue
+    | Tidy
     | Publish
     | Rule
 )

@@ -1,5 +1,6 @@
 """What we know of the cloud: the last listing, what orders resolve to, its quota, its moods."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,6 +8,9 @@ from launcher.breaker import Breaker
 from launcher.policy import Key
 from remuda.cloud.api import Flavor, Image, Quota, Server
 from remuda.model.ids import ServerId
+
+#: So many gone servers are remembered.
+BURIED_MAX = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,8 @@ class CloudView:
         strays: Servers of ours without a record: how many listings in a row showed them.
         recipes: What can be made; *broken* says why the others cannot.
         trouble: Why the cloud is out of service, or None.
+        buried: Servers of ours that are gone; their ports may have stayed.
+        leftovers: What the last round of tidying saw; deleted if the next one still sees it.
         no_room_until_s: By pool: the cloud refused for lack of room; nothing is asked before.
         boot_s: Smoothed time from intent to ready.
     """
@@ -53,6 +59,10 @@ class CloudView:
     survey_busy: bool = False
     survey_due_s: float = 0.0
     trouble: str | None = None
+    buried: deque[ServerId] = field(default_factory=lambda: deque(maxlen=BURIED_MAX))
+    leftovers: frozenset[str] = frozenset()
+    tidy_busy: bool = False
+    tidy_due_s: float = 0.0
     no_room_until_s: dict[str, float] = field(default_factory=dict)
     no_room_times: dict[str, int] = field(default_factory=dict)
     no_room_why: dict[str, str] = field(default_factory=dict)

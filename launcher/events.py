@@ -107,6 +107,21 @@ class AutopsyDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tidied:
+    """A round of tidying ended.
+
+    Attributes:
+        seen: Leftovers of the cloud to be deleted if the next round still shows them.
+        removed: Records removed from ZooKeeper.
+    """
+
+    seen: frozenset[str]
+    removed: int
+    ports: int
+    floating_ips: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """Our ephemeral znodes are there, or *error* says why not."""
 
@@ -143,5 +158,6 @@ Event = (
     | AutopsyDone
     | Rescued
     | Registered
+    | Tidied
     | HandCrashed
 )

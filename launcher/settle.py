@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from launcher.actions import ListServers, Survey
+from launcher.actions import ListServers, Survey, Tidy
 from launcher.events import (
     Addressed,
     AutopsyDone,
@@ -23,6 +23,7 @@ from launcher.events import (
     Registered,
     Rescued,
     Surveyed,
+    Tidied,
     Written,
 )
 from launcher.listing import take_listing
@@ -53,6 +54,8 @@ SURVEY_SOON_S: Final = 30.0
 SURVEY_FAILED_S: Final = 10.0
 LIST_FAILED_MAX_S: Final = 60.0
 DELETE_AGAIN_S: Final = 10.0
+#: What dead processes left is looked for this often, or as often as ports are to be.
+TIDY_PERIOD_S: Final = 600.0
 DELETE_AGAIN_MAX_S: Final = 300.0
 
 
@@ -83,6 +86,7 @@ class Settle:
             AutopsyDone: self._autopsy_done,
             Rescued: self._rescued,
             Registered: self._registered,
+            Tidied: self._tidied,
             HandCrashed: self._hand_crashed,
         }
 
@@ -254,6 +258,24 @@ class Settle:
         self.world.registered = True
         self.world.agenda.everything = True
 
+    def _tidied(self, event: Tidied, now: Now) -> None:
+        cloud, provider = self.world.cloud, self.world.policy.provider
+        cloud.tidy_busy = False
+        interval_s = self.world.policy.config.port_cleanup_interval
+        cloud.tidy_due_s = now.mono_s + min(TIDY_PERIOD_S, interval_s or TIDY_PERIOD_S)
+        cloud.leftovers = event.seen
+        if event.ports:
+            self.metrics.count_leaked(provider, "ports", event.ports)
+        if event.floating_ips:
+            self.metrics.count_leaked(provider, "floatingips", event.floating_ips)
+        if event.removed or event.ports or event.floating_ips:
+            self.log.info(
+                "launcher.tidied",
+                records=event.removed,
+                ports=event.ports,
+                floating_ips=event.floating_ips,
+            )
+
     def _hand_crashed(self, event: HandCrashed, now: Now) -> None:
         self.log.error("hand.crashed", action=type(event.action).__name__, why=event.why)
         node_id = getattr(event.action, "node", None)
@@ -268,6 +290,9 @@ class Settle:
         elif isinstance(event.action, Survey):
             self.world.cloud.survey_busy = False
             self.world.cloud.survey_due_s = now.mono_s + CRASH_RETRY_S
+        elif isinstance(event.action, Tidy):
+            self.world.cloud.tidy_busy = False
+            self.world.cloud.tidy_due_s = now.mono_s + TIDY_PERIOD_S
         self.metrics.count_hand_crash(type(event.action).__name__)
 
     def _unbusy(self, node_id: NodeId) -> NodeView | None:

@@ -163,6 +163,9 @@ class SettleWrites:
         self.world.agenda.labels.update(view.request.labels)
 
     def _node_written(self, action: NodeAction, event: Written, now: Now) -> None:
+        if isinstance(action, Bury) and not isinstance(event.result, StoreError):
+            # The mirror has told already that the records are gone.
+            self.log.info("node.gone", node=action.node, server=action.server)
         view = self.world.herd.views.get(action.node)
         if view is None:
             return
@@ -181,8 +184,6 @@ class SettleWrites:
             self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server_id)
         elif isinstance(action, Free):
             self.log.info("node.freed", node=view.id, cause=action.cause)
-        elif isinstance(action, Bury):
-            self.log.info("node.gone", node=view.id, server=view.server_id)
         self.world.touch_node(view)
 
     def _node_rejected(self, view: NodeView, error: StoreError, now: Now) -> None:

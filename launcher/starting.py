@@ -33,6 +33,7 @@ from launcher.actions import (
     Rescue,
     Rule,
     Survey,
+    Tidy,
 )
 from launcher.decide.lifecycle import address
 from launcher.decide.upkeep import PUBLISH_PERIOD_S, gist
@@ -40,6 +41,7 @@ from launcher.hands.clouding import CloudHands
 from launcher.hands.crew import Crew
 from launcher.hands.proving import ProvingHands
 from launcher.hands.rescuing import rescue
+from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.orders import Orders
 from launcher.ready import ready_node
@@ -89,6 +91,7 @@ class Starter:
             Survey: self._survey,
             Rescue: self._rescue,
             Publish: self._publish,
+            Tidy: self._tidy,
             Rule: self._rule,
         }
 
@@ -187,6 +190,8 @@ class Starter:
 
     def _bury(self, action: Bury, now: Now) -> None:
         view = self.world.herd.views[action.node]
+        if action.server is not None:
+            self.world.cloud.buried.append(action.server)
         self._write_node(action, view, transactions.bury(self.world, view), now)
 
     # Hands in threads
@@ -250,6 +255,27 @@ class Starter:
         self.world.rescues.discard(action.provider)
         clock, store, provider = self.cloud.clock, self.cloud.store, action.provider
         self.crew.on_cloud(action, lambda: rescue(store, provider, now_s=clock.now_s()))
+
+    def _tidy(self, action: Tidy, now: Now) -> None:
+        view, config = self.world.cloud, self.world.policy.config
+        view.tidy_busy = True
+        store, cloud, provider = self.cloud.store, self.cloud.cloud, self.world.policy.provider
+        mine, buried = frozenset(self.world.herd.views), frozenset(view.buried)
+        seen = view.leftovers
+        self.crew.on_cloud(
+            action,
+            lambda: tidy(
+                store,
+                cloud,
+                provider,
+                mine=mine,
+                buried=buried,
+                seen=seen,
+                ports=config.port_cleanup_interval is not None,
+                floating_ips=config.clean_floating_ips,
+                now_s=now.wall_s,
+            ),
+        )
 
     def _publish(self, action: Publish, now: Now) -> None:
         self.world.publishing = True

@@ -8,7 +8,7 @@ from launcher.decide.demand import demand
 from launcher.decide.lend import lend
 from launcher.decide.lifecycle import live
 from launcher.decide.sweep import sweep
-from launcher.decide.upkeep import claims, poll_cloud, publish, rescue, rule
+from launcher.decide.upkeep import claims, poll_cloud, publish, rescue, rule, tidy
 from launcher.world import Agenda, Now, World
 
 
@@ -30,6 +30,7 @@ def decide(world: World, agenda: Agenda, now: Now) -> Plan:
         sweep(world, plan)
     rescue(world, plan)
     poll_cloud(world, now, plan)
+    tidy(world, now, plan)
     rule(world, agenda, now, plan)
     publish(world, now, plan)
     return plan

@@ -215,7 +215,7 @@ def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
     if view.server_id is None:
         return _dying_unseen(world, view, launch, now, plan)
     if view.delete_sent and view.server is None and world.cloud.listing > view.asked_in:
-        return Bury(node=view.id)
+        return Bury(node=view.id, server=view.server_id)
     if view.delete_sent and now.mono_s < view.step_since_s:
         plan.look_again("node", view.id, view.step_since_s)
         return None

@@ -9,6 +9,7 @@ from launcher.actions import (
     Rescue,
     Rule,
     Survey,
+    Tidy,
 )
 from launcher.decide.standing import our_status
 from launcher.world import Agenda, Now, World
@@ -42,6 +43,16 @@ def _list_due_s(world: World) -> float:
     if world.expecting():
         return cloud.listed_s + config.list_period
     return cloud.listed_s + config.idle_list_period
+
+
+def tidy(world: World, now: Now, plan: Plan) -> None:
+    """Add a round of tidying when it is due; one replica does it for all."""
+    if world.cloud.tidy_busy or not world.neighbours.duty("tidy"):
+        return
+    if now.mono_s < world.cloud.tidy_due_s:
+        plan.look_again("cloud", "tidy", world.cloud.tidy_due_s)
+    else:
+        plan.do(Tidy())
 
 
 def claims(world: World, agenda: Agenda, plan: Plan) -> None:

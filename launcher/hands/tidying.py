@@ -1,0 +1,129 @@
+"""The tidying hand: what nobody needs any more, in ZooKeeper and in the cloud, now and then.
+
+Everything here was left by somebody who died or by a client's habit; nothing waits for it.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from launcher.events import Tidied
+from remuda.cloud.api import Cloud, CloudError, Leftover, LeftoverKind
+from remuda.model.ids import FIRST_NODE_NUMBER, NodeId, RequestId, ServerId
+from remuda.store import paths
+from remuda.store.api import Delete, Op, RejectedError, Store, StoreError
+
+#: Lock directories and empty nodes younger than this may be in somebody's hands.
+STORE_AGE_S: Final = 600.0
+#: At most so many are removed in one pass; the next one goes on.
+REMOVALS_MAX: Final = 500
+
+
+def tidy(
+    store: Store,
+    cloud: Cloud,
+    provider: str,
+    *,
+    mine: Collection[NodeId],
+    buried: Collection[ServerId],
+    seen: Collection[str],
+    ports: bool,
+    floating_ips: bool,
+    now_s: float,
+) -> Tidied:
+    """Remove what is left over, and return what the cloud shows for the first time.
+
+    Args:
+        store: Where the records are.
+        cloud: The account.
+        provider: Whose verdicts and claims.
+        mine: Nodes with a launch record.
+        buried: Servers of ours that are gone: only their ports are touched.
+        seen: Ids of the leftovers that the last pass showed; only those are deleted.
+        ports: Whether to remove ports.
+        floating_ips: Whether to remove idle floating IPs of ours.
+        now_s: Seconds since the epoch.
+    """
+    removed = 0
+    try:
+        removed = _tidy_store(store, provider, mine, now_s)
+    except StoreError:
+        return Tidied(seen=frozenset(seen), removed=0, ports=0, floating_ips=0)
+    if not ports and not floating_ips:
+        return Tidied(seen=frozenset(), removed=removed, ports=0, floating_ips=0)
+    try:
+        found = [
+            one
+            for one in cloud.list_leftovers()
+            if (one.kind is LeftoverKind.PORT and ports and one.server in buried)
+            or (one.kind is LeftoverKind.FLOATING_IP and floating_ips)
+        ]
+    except CloudError:
+        return Tidied(seen=frozenset(seen), removed=removed, ports=0, floating_ips=0)
+    gone = [one for one in found if one.id in seen and _delete(cloud, one)]
+    return Tidied(
+        seen=frozenset(one.id for one in found if one not in gone),
+        removed=removed,
+        ports=sum(one.kind is LeftoverKind.PORT for one in gone),
+        floating_ips=sum(one.kind is LeftoverKind.FLOATING_IP for one in gone),
+    )
+
+
+def _delete(cloud: Cloud, leftover: Leftover) -> bool:
+    try:
+        cloud.delete_leftover(leftover)
+    except CloudError:
+        return False
+    return True
+
+
+def _tidy_store(store: Store, provider: str, mine: Collection[NodeId], now_s: float) -> int:
+    requests = frozenset(store.children(paths.REQUESTS))
+    orphans = [
+        paths.request_lock(RequestId(name))
+        for name in store.children(paths.REQUEST_LOCKS)
+        if name not in requests
+    ]
+    removed = _remove_old(store, orphans, now_s)
+    stale = [
+        paths.verdict(provider, RequestId(name))
+        for name in store.children(paths.verdicts(provider))
+        if name not in requests
+    ]
+    removed += sum(_try(store, [Delete(path=path)]) for path in stale[:REMOVALS_MAX])
+    return removed + _bury_empty(store, mine, now_s)
+
+
+def _remove_old(store: Store, orphans: list[str], now_s: float) -> int:
+    found = store.read_many(orphans[:REMOVALS_MAX])
+    old = (one.path for one in found if one is not None and now_s - one.modified_s > STORE_AGE_S)
+    return sum(_try(store, [Delete(path=path)]) for path in old)
+
+
+def _bury_empty(store: Store, mine: Collection[NodeId], now_s: float) -> int:
+    """Remove nodes of our numbers that a client's lock recipe has made again, empty."""
+    unknown = [
+        NodeId(name)
+        for name in store.children(paths.NODES)
+        if name not in mine and name.isdigit() and int(name) >= FIRST_NODE_NUMBER
+    ]
+    removed = 0
+    for node_id in _empty(store, unknown[:REMOVALS_MAX], now_s):
+        lock: list[Op] = [Delete(path=paths.node_lock(node_id))]
+        node: list[Op] = [Delete(path=paths.node(node_id))]
+        removed += _try(store, lock + node) or _try(store, node)
+    return removed
+
+
+def _empty(store: Store, node_ids: list[NodeId], now_s: float) -> Iterable[NodeId]:
+    found = store.read_many([paths.node(node_id) for node_id in node_ids])
+    for node_id, one in zip(node_ids, found, strict=True):
+        if one is not None and not one.value and now_s - one.modified_s > STORE_AGE_S:
+            yield node_id
+
+
+def _try(store: Store, ops: list[Op]) -> bool:
+    try:
+        store.commit(ops)
+    except RejectedError:
+        return False
+    return True
