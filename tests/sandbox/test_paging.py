@@ -50,9 +50,9 @@ def test_limit_that_is_no_number_is_refused() -> None:
 
 def test_next_query_keeps_filters() -> None:
     """Only the marker changes."""
-    assert next_query( == "name=a&limit=2&marker=m"
-        [("name", "a"), ("marker", "old"), ("limit", "2")], "m"
-    )
+    query = next_query([("name", "a"), ("marker", "old"), ("limit", "2")], "m")
+
+    assert query == "name=a&limit=2&marker=m"
 
 
 def test_order_by_several_keys() -> None:
