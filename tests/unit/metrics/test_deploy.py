@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from launcher.command import launcher
 from remuda.metrics.names import METRICS, Kind
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -79,6 +80,17 @@ def test_the_dashboard_shows_every_metric() -> None:
     """What is measured can be seen."""
     text = DASHBOARD.read_text()
     assert [metric.name for metric in METRICS if metric.name not in text] == []
+
+
+def test_the_unit_calls_the_launcher_with_options_it_has() -> None:
+    """A renamed option would be found at the next boot of a production host."""
+    unit = (ROOT / "deploy/systemd/remuda-launcher@.service").read_text()
+    (line,) = re.findall(r"^ExecStart=\S+/remuda launcher (.*)$", unit, re.MULTILINE)
+    known = {option for param in launcher.params for option in param.opts}
+    environment = {param.envvar for param in launcher.params if param.envvar}
+
+    assert set(re.findall(r"--[a-z-]+", line)) <= known
+    assert set(re.findall(r"^Environment=(\w+)=", unit, re.MULTILINE)) <= environment
 
 
 def test_panels_do_not_overlap() -> None:
