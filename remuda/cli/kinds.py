@@ -14,7 +14,7 @@ def duration(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     try:
         seconds = parse_duration(value)
     except ValueError as exc:
-        raise click.BadParameter(str(exc)) from exc
+        raise click.BadParameter(f"{value!r} {exc}") from exc
     if seconds is None:
         return None
     if not isinstance(seconds, float) or seconds <= 0:

@@ -1,0 +1,99 @@
+"""Commands run in this process, over a fake ZooKeeper, with a launcher that answers at once."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import click
+from click.testing import CliRunner, Result
+
+from remuda.cli.surroundings import Surroundings
+from remuda.ssh.api import Login
+from remuda.store import paths
+from remuda.store.api import Create, Done, Op
+from tests.fakes.store import FakeStore, FakeZookeeper
+from tests.support.standin import StandIn
+
+
+@dataclass(slots=True)
+class FakeMachine:
+    """A logged-in machine that prints what it is told to, and remembers what it was asked."""
+
+    login: Login
+    code: int = 0
+    out: bytes = b""
+    ran: list[tuple[object, Mapping[str, str]]] = field(default_factory=list)
+    copied: list[tuple[str, str]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def copy_tree(self, local_dir: object, remote_dir: str) -> None:
+        """Remember it."""
+        self.copied.append((str(local_dir), remote_dir))
+
+    def run(self, command: object, *, stdout: Any, env: Mapping[str, str], **_rest: object) -> int:
+        """Print and end."""
+        self.ran.append((command, env))
+        stdout.write(self.out)
+        return self.code
+
+
+class Desk:
+    """Runs commands; each gets a session of its own."""
+
+    def __init__(self) -> None:
+        self.zookeeper = FakeZookeeper()
+        self.launcher = StandIn(self.zookeeper.connect())
+        self.answer: Callable[[str], object] = lambda _request: None
+        self.machines: list[FakeMachine] = []
+        self.code = 0
+        self.out = b""
+
+    def call(self, command: click.Command, *words: str) -> Result:
+        """Run a command as from a shell."""
+        around = Surroundings(
+            zookeeper="fake:2181",
+            connect=lambda _options: self._connect(),
+            open_session=self._login,  # type: ignore[arg-type]  # as far as commands use it
+        )
+        return CliRunner().invoke(command, list(words), obj=around)
+
+    def json(self, command: click.Command, *words: str) -> Any:
+        """Run a command that succeeds and return the JSON that it prints."""
+        result = self.call(command, *words, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def _connect(self) -> FakeStore:
+        store = self.zookeeper.connect()
+        commit = store.commit
+
+        def answering(ops: Sequence[Op]) -> tuple[Done, ...]:
+            done = commit(ops)
+            first = ops[0]
+            if isinstance(first, Create) and first.path.startswith(f"{paths.REQUESTS}/"):
+                self.answer(done[0].path.rpartition("/")[2])
+            return done
+
+        store.commit = answering  # type: ignore[method-assign]
+        return store
+
+    def _login(self, login: Login) -> FakeMachine:
+        machine = FakeMachine(login, self.code, self.out)
+        self.machines.append(machine)
+        return machine

@@ -1,0 +1,241 @@
+"""The commands that only look."""
+
+import time
+
+import pytest
+
+from remuda.cli.deleting import delete
+from remuda.cli.explaining import explain
+from remuda.cli.failures import failures
+from remuda.cli.looking import nodes, pools, requests, status
+from remuda.cli.output import age, limit
+from remuda.model.node import NodeState
+from remuda.model.status import LabelStatus, PoolStatus, Ruling
+from remuda.store import paths
+from remuda.store.api import Create
+from requestor.commands.request import request
+from tests.support.commands import Desk
+from tests.support.standin import NOW_S
+
+#: A list of a thousand nodes must not make a person wait; generous for a busy test machine.
+LIST_S_MAX = 2.0
+
+
+def test_nodes_are_listed_with_what_matters(desk: Desk) -> None:
+    """Id, state, label, provider, address, and why a node is held."""
+    node_id = desk.launcher.ready_node()
+    held = desk.launcher.ready_node(
+        "big", state=NodeState.HOLD, hold_job="ada", comment="test failed", connection_port=2222
+    )
+    result = desk.call(nodes)
+
+    assert result.exit_code == 0
+    head, first, second = result.stdout.splitlines()
+    assert head.split()[:4] == ["ID", "STATE", "LABEL", "PROVIDER"]
+    assert first.split()[:6] == [node_id, "ready", "small", "alpha", "main", "127.77.0.2"]
+    assert second.split()[:2] == [held, "hold"]
+    assert "127.77.0.2:2222" in second
+    assert "ada: test failed" in second
+
+
+def test_nodes_can_be_chosen(desk: Desk) -> None:
+    """By state, label, provider and id, together."""
+    small = desk.launcher.ready_node("small")
+    desk.launcher.ready_node("big")
+    used = desk.launcher.ready_node("small", state=NodeState.USED)
+
+    def ids(*words: str) -> list[str]:
+        return [one["id"] for one in desk.json(nodes, *words)]
+
+    assert ids("--label", "small") == [small, used]
+    assert ids("--label", "small", "--state", "ready") == [small]
+    assert ids("--provider", "beta") == []
+    assert ids(used) == [used]
+
+
+def test_json_of_a_node_has_the_documented_keys(desk: Desk) -> None:
+    """Scripts rely on them."""
+    desk.launcher.ready_node()
+    (one,) = desk.json(nodes)
+
+    assert one["host_keys"][0].startswith("ssh-ed25519 ")
+    assert {"id", "state", "label", "provider", "pool", "address", "port", "user"} <= set(one)
+    assert one["hold_ends_s"] is None
+
+
+def test_an_unknown_node_is_one_sentence_and_code_2(desk: Desk) -> None:
+    """No traceback for a user's mistake."""
+    result = desk.call(nodes, "3000000042")
+
+    assert result.exit_code == 2
+    assert result.stderr == "remuda: there is no node 3000000042\n"
+
+
+def test_broken_records_are_named_and_do_not_stop_the_list(desk: Desk) -> None:
+    """Other programs write into the same tree."""
+    desk.launcher.ready_node()
+    desk.launcher.store.commit([Create(path=f"{paths.NODES}/0000000001", data=b"nonsense")])
+    desk.launcher.store.commit([Create(path=f"{paths.NODES}/0000000002")])
+    result = desk.call(nodes)
+
+    assert result.exit_code == 0
+    assert "broken record: 0000000001" in result.stdout
+    assert "0000000002" not in result.stdout
+
+
+def test_a_thousand_nodes_are_listed_at_once(desk: Desk) -> None:
+    """One pipelined read, and no slow table when nobody looks."""
+    for _ in range(1000):
+        desk.launcher.ready_node()
+    started_s = time.monotonic()
+    result = desk.call(nodes)
+
+    assert len(result.stdout.splitlines()) == 1001
+    assert time.monotonic() - started_s < LIST_S_MAX
+
+
+def test_requests_are_listed_in_the_order_of_service(desk: Desk) -> None:
+    """Priority, then relative priority, then age."""
+    normal = desk.call(request, "small").stdout.strip()
+    low = desk.call(request, "small", "--priority", "low").stdout.strip()
+    high = desk.call(request, "small=2", "big", "--priority", "high").stdout.strip()
+    listed = desk.json(requests)
+
+    assert [one["id"] for one in listed] == [high, normal, low]
+    assert listed[0]["labels"] == ["small", "small", "big"]
+    assert "2 small, big" in desk.call(requests).stdout
+
+
+def test_pools_show_limits_and_labels(desk: Desk) -> None:
+    """From the component and the provider's status."""
+    desk.launcher.register("small", "big", priority=50)
+    desk.launcher.status(
+        pools={"main": PoolStatus(instances=3, instances_max=10, cores=4)},
+        labels={"small": LabelStatus(ready=2, coming=1, room=7, boot_s=65.0)},
+    )
+    doc = desk.json(pools)
+    text = desk.call(pools).stdout
+
+    assert doc["pools"][0]["instances_max"] == 10
+    assert doc["labels"][0]["ready"] == 2
+    assert "3/10" in text
+    assert "1m5s" in text
+
+
+def test_status_counts_and_tells_trouble(desk: Desk) -> None:
+    """A provider without a launcher is in trouble, whatever its last status says."""
+    desk.launcher.status(labels={"small": LabelStatus(broken="image missing")})
+    desk.launcher.ready_node()
+    doc = desk.json(status)
+
+    assert doc["providers"][0]["trouble"] == "no launcher is running"
+    assert doc["providers"][0]["nodes"] == {"ready": 1}
+    assert doc["labels"][0]["broken"] == "image missing"
+    desk.launcher.replica()
+    assert desk.json(status)["providers"][0]["trouble"] is None
+    assert "requests: none" in desk.call(status).stdout
+
+
+def test_explain_shows_each_verdict_with_its_numbers(desk: Desk) -> None:
+    """The first question of everybody who waits."""
+    first = desk.call(request, "small").stdout.strip()
+    made = desk.call(request, "small").stdout.strip()
+    desk.launcher.register("small")
+    desk.launcher.say(
+        made,
+        Ruling.WAITING,
+        "the pool is full",
+        numbers={"cores_used": 96, "cores_max": 96},
+        eta_s=90.0,
+        at_s=time.time(),
+    )
+    text = desk.call(explain, made).stdout
+    doc = desk.json(explain, made)
+
+    assert "the pool is full" in text
+    assert "cores_used 96, cores_max 96" in text
+    assert "it is number 2 of 2 that wait" in text
+    assert doc["position"] == 2
+    assert doc["verdicts"][0]["numbers"] == {"cores_used": 96, "cores_max": 96}
+    assert 80 < doc["eta_s"] <= 90
+    assert first != made
+
+
+def test_explain_of_nothing_is_a_sentence(desk: Desk) -> None:
+    """The request may have been served long ago."""
+    result = desk.call(explain, "200-0000000099")
+
+    assert result.exit_code == 2
+    assert "there is no request 200-0000000099" in result.stderr
+
+
+def test_explain_without_any_launcher_says_so(desk: Desk) -> None:
+    """Nobody will ever look at it."""
+    made = desk.call(request, "small").stdout.strip()
+
+    assert "no launcher is running" in desk.call(explain, made).stdout
+
+
+@pytest.mark.parametrize(
+    ("state", "refusal"),
+    [
+        (NodeState.IN_USE, "is in use by 200-0000000001; --force deletes it anyway"),
+        (NodeState.HOLD, "is held by 200-0000000001; --force deletes it anyway"),
+        (NodeState.READY, "is promised to request 200-0000000001; --force deletes it anyway"),
+    ],
+)
+def test_delete_refuses_somebodys_node_without_force(
+    desk: Desk, state: NodeState, refusal: str
+) -> None:
+    """Nobody's machine dies by a slip."""
+    node_id = desk.launcher.ready_node(state=state, allocated_to="200-0000000001")
+    result = desk.call(delete, node_id)
+
+    assert result.exit_code == 2
+    assert result.stderr == f"remuda: node {node_id} {refusal}\n"
+    assert desk.launcher.read_node(node_id).state is state
+    assert desk.call(delete, "--force", node_id).exit_code == 0
+    assert desk.launcher.read_node(node_id).state is NodeState.DELETING
+
+
+def test_delete_condemns_a_free_node(desk: Desk) -> None:
+    """And says what it was."""
+    node_id = desk.launcher.ready_node()
+
+    assert desk.json(delete, node_id) == [{"node": node_id, "was": "ready"}]
+    assert desk.launcher.read_node(node_id).state is NodeState.DELETING
+
+
+def test_failures_list_and_show_the_evidence(desk: Desk) -> None:
+    """Why, what the cloud said, what was printed."""
+    desk.launcher.failure(
+        "3000000007",
+        fault="No valid host was found",
+        console="Kernel panic",
+        transcript=({"name": "disk", "ok": False, "seconds": 0.5, "output": "10 MiB"},),
+    )
+    text = desk.call(failures, "3000000007").stdout
+
+    assert "error.ssh" in desk.call(failures).stdout
+    assert "the cloud says: No valid host was found" in text
+    assert "step disk: FAILED after 0.5 s" in text
+    assert "Kernel panic" in text
+    assert desk.json(failures)[0]["provider"] == "alpha"
+    assert desk.call(failures, "1").exit_code == 2
+    assert desk.json(failures, "--label", "big") == []
+
+
+def test_durations_are_written_in_two_units() -> None:
+    """As much as a person reads."""
+    seconds = (None, 0, 59.9, 61, 3599, 3600, 90061, NOW_S)
+    assert [age(one) for one in seconds] == [
+        "-",
+        "0s",
+        "59s",
+        "1m1s",
+        "59m59s",
+        "1h0m",
+        "1d1h",
+        "19675d22h",
+    ]
+    assert (limit(3, 10), limit(3, None)) == ("3/10", "3")

@@ -1,0 +1,142 @@
+"""The group: lazy loading, where ZooKeeper is, and errors as sentences."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from remuda.cli.failing import MistakeError
+from remuda.cli.looking import nodes
+from remuda.cli.main import OWN, Commands, loaders, main
+from remuda.cli.surroundings import Surroundings, hosts_options
+from remuda.store.api import StoreAwayError, StoreRefusedError
+from remuda.store.options import StoreOptions
+
+
+def test_help_lists_every_command_that_is_there() -> None:
+    """And each has a line of its own."""
+    result = CliRunner().invoke(main, ["--help"])
+
+    assert result.exit_code == 0
+    for name in ("nodes", "requests", "pools", "status", "explain", "delete", "failures", "dev"):
+        assert f"  {name} " in result.output
+
+
+def test_every_own_command_loads_and_has_examples_or_help() -> None:
+    """The table names what exists."""
+    found = loaders()
+    for name in OWN:
+        command = found[name]()
+        assert isinstance(command, click.Command)
+        assert command.help
+
+
+def test_a_command_that_cannot_be_imported_is_a_sentence() -> None:
+    """A broken extra package must not break the others."""
+
+    def broken() -> click.Command:
+        raise ImportError("no module named x")
+
+    group = Commands(loaders=lambda: {"bad": broken, "good": lambda: nodes}, name="g")
+    result = CliRunner().invoke(group, ["bad"])
+
+    assert result.exit_code == 1
+    assert "the command 'bad' cannot be loaded here: no module named x" in result.output
+    assert "good" in CliRunner().invoke(group, ["--help"]).output
+
+
+def test_looking_imports_no_ssh_and_no_requestor() -> None:
+    """A list of nodes must come quickly."""
+    code = (
+        "import sys, remuda.cli.main, remuda.cli.looking;"
+        "print([m for m in ('paramiko', 'requestor', 'kazoo', 'openstack') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[3],
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_not_knowing_where_zookeeper_is_is_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence says how to tell."""
+    monkeypatch.delenv("REMUDA_ZOOKEEPER", raising=False)
+    monkeypatch.delenv("REMUDA_CONFIG", raising=False)
+    result = CliRunner().invoke(nodes, [])
+
+    assert result.exit_code == 2
+    assert "where is ZooKeeper?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (StoreAwayError("no connection"), "ZooKeeper cannot be reached: no connection"),
+        (StoreRefusedError("bad password"), "ZooKeeper will not have us: bad password"),
+    ],
+)
+def test_zookeeper_away_is_code_3(error: Exception, sentence: str) -> None:
+    """Scripts may try again."""
+
+    def refuse(_options: StoreOptions) -> None:
+        raise error
+
+    around = Surroundings(zookeeper="a:1", connect=refuse)  # type: ignore[arg-type]
+    result = CliRunner().invoke(nodes, [], obj=around)
+
+    assert result.exit_code == 3
+    assert result.output == f"remuda: {sentence}\n"
+
+
+def test_hosts_may_have_a_chroot() -> None:
+    """As in every ZooKeeper connection string."""
+    options = hosts_options("a:1, b:2/ci/one/")
+
+    assert (options.hosts, options.chroot) == (("a:1", "b:2"), "/ci/one")
+    with pytest.raises(MistakeError):
+        hosts_options("/ci")
+
+
+def test_the_configuration_says_where_zookeeper_is(tmp_path: Path) -> None:
+    """Without the keys and clouds that only launchers need."""
+    file = tmp_path / "remuda.yaml"
+    file.write_text(
+        """
+zookeeper: {hosts: ["zk1:2181", "zk2:2181"], chroot: /ci, session-timeout: 20s}
+labels: {small: {min-ready: 1}}
+providers:
+  alpha:
+    cloud: nowhere
+    ssh-key-file: /does/not/exist
+    pools: {main: {labels: {small: {image: i, flavor: f}}}}
+"""
+    )
+    options = Surroundings(config=file).options()
+
+    assert options.hosts == ("zk1:2181", "zk2:2181")
+    assert (options.chroot, options.session_s) == ("/ci", 20.0)
+
+
+def test_a_bad_configuration_is_code_2(tmp_path: Path) -> None:
+    """With its problems."""
+    file = tmp_path / "remuda.yaml"
+    file.write_text("labels: 3\n")
+    result = CliRunner().invoke(nodes, ["--config", str(file)])
+
+    assert result.exit_code == 2
+    assert "the configuration cannot be used" in result.output
+
+
+def test_completion_scripts_are_printed() -> None:
+    """For the three shells that click knows."""
+    for shell in ("bash", "zsh", "fish"):
+        result = CliRunner().invoke(main, ["completion", shell])
+        assert result.exit_code == 0
+        assert "_REMUDA_COMPLETE" in result.output

@@ -1,0 +1,309 @@
+"""The commands that ask for nodes, with a launcher that answers at once and fake machines."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from remuda.insight.explanation import explain
+from remuda.insight.facts import facts_of
+from remuda.model.ids import RequestId
+from remuda.model.node import NodeState
+from remuda.model.request import RequestState
+from remuda.model.status import Ruling
+from remuda.store import paths
+from requestor.commands.keeping import KEPT
+from requestor.commands.release import release
+from requestor.commands.request import request
+from requestor.commands.run import run
+from requestor.commands.ssh import ssh, ssh_arguments
+from requestor.commands.waiting import progress
+from tests.support.commands import Desk
+from tests.support.standin import HOST_KEY
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A desk whose launcher lends at once."""
+    one = Desk()
+    one.launcher.register("small", "big")
+    one.answer = one.launcher.lend
+    return one
+
+
+def the_nodes(desk: Desk) -> list[NodeState]:
+    """Return the states of all nodes, by id."""
+    names = desk.launcher.store.children(paths.NODES)
+    return [desk.launcher.read_node(name).state for name in names]
+
+
+def test_run_streams_passes_the_code_and_gives_the_machine_back(desk: Desk) -> None:
+    """As if the command were here."""
+    desk.out, desk.code = b"hello\n", 7
+    result = desk.call(run, "small", "--", "make", "it work")
+
+    assert result.exit_code == 7
+    assert result.stdout == "hello\n"
+    assert the_nodes(desk) == [NodeState.USED]
+    (machine,) = desk.machines
+    ((command, env),) = machine.ran
+    assert command == "exec make 'it work'"
+    assert env["REMUDA_LABEL"] == "small"
+    assert env["REMUDA_ADDRESSES"] == "127.77.0.2"
+    assert machine.login.host_keys == (HOST_KEY,)
+
+
+def test_one_word_is_a_text_for_the_shell(desk: Desk) -> None:
+    """Pipes and variables are the machine's."""
+    desk.call(run, "small", "--", "cd /tmp && ls | wc -l")
+
+    assert desk.machines[0].ran[0][0] == "cd /tmp && ls | wc -l"
+
+
+def test_options_of_ours_may_follow_the_label(desk: Desk, tmp_path: Path) -> None:
+    """What follows -- is the command's."""
+    result = desk.call(run, "small", "--copy", f"{tmp_path}:src dir", "--", "ls", "--json")
+
+    assert result.exit_code == 0, result.stderr
+    assert desk.machines[0].copied == [(str(tmp_path), "src dir")]
+    assert desk.machines[0].ran[0][0] == "cd 'src dir' && exec ls --json"
+
+
+def test_several_machines_print_with_prefixes_and_the_highest_code(desk: Desk) -> None:
+    """All at once, lines never mixed."""
+    desk.out, desk.code = b"one\ntwo", 3
+    result = desk.call(run, "small", "--count", "2", "--", "x")
+
+    assert result.exit_code == 3
+    assert sorted(result.stdout.splitlines()) == [
+        "[0 127.77.0.2] one",
+        "[0 127.77.0.2] two",
+        "[1 127.77.0.2] one",
+        "[1 127.77.0.2] two",
+    ]
+    assert {machine.ran[0][1]["REMUDA_INDEX"] for machine in desk.machines} == {"0", "1"}
+    assert the_nodes(desk) == [NodeState.USED, NodeState.USED]
+
+
+def test_json_tells_everything_as_lines(desk: Desk) -> None:
+    """Output, too, whatever its encoding."""
+    desk.out, desk.code = b"\xff\n", 1
+    result = desk.call(run, "small", "--json", "--", "x")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert [one["event"] for one in events] == ["node", "output", "exit", "done"]
+    assert events[1]["text"] == "\N{REPLACEMENT CHARACTER}\n"
+    assert events[3] == {"event": "done", "code": 1}
+
+
+def test_a_failed_command_may_hold_its_machine(desk: Desk) -> None:
+    """For so long, with the reason, and with words how to get there."""
+    desk.code = 2
+    result = desk.call(run, "small", "--hold-on-failure=1h", "--quiet", "--", "x")
+
+    assert result.exit_code == 2
+    (name,) = desk.launcher.store.children(paths.NODES)
+    record = desk.launcher.read_node(name)
+    assert record.state is NodeState.HOLD
+    assert record.hold_expiration == 3600
+    assert record.doc["comment"] == "remuda run ended with exit code 2"
+
+
+def test_a_command_that_works_holds_nothing(desk: Desk) -> None:
+    """Only failures are worth it."""
+    desk.call(run, "small", "--hold-on-failure=1h", "--", "x")
+
+    assert the_nodes(desk) == [NodeState.USED]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["smal", "--", "x"], "no pool offers the label 'smal'; did you mean 'small'?"),
+        (["zzz", "--", "x"], "no pool offers the label 'zzz'; there are big, small"),
+        (["small", "--provider", "alhpa", "--", "x"], "did you mean 'alpha'?"),
+        (["small", "--priority", "urgent", "--", "x"], "priority 'urgent' is not one of"),
+        (["small", "--timeout", "soon", "--", "x"], "'soon' is not a duration"),
+        (["small", "--copy", "/does/not/exist", "--", "x"], "there is no folder"),
+        (["small", "--stdin", "--count", "2", "--", "x"], "--stdin can feed one machine only"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_code_2(desk: Desk, words: list[str], sentence: str) -> None:
+    """Before anything is asked for."""
+    result = desk.call(run, *words)
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.output
+    assert desk.launcher.store.children(paths.REQUESTS) == ()
+
+
+def test_a_request_that_fails_is_code_4_with_the_reasons(desk: Desk) -> None:
+    """The verdicts say why."""
+
+    def refuse(made: str) -> None:
+        desk.launcher.say(made, Ruling.DECLINED, "more than the quota")
+        desk.launcher.refuse(made)
+
+    desk.answer = refuse
+    result = desk.call(run, "small", "--", "x")
+
+    assert result.exit_code == 4
+    assert "alpha declined (more than the quota)" in result.stderr
+
+
+def test_waiting_too_long_is_code_5_and_leaves_no_request(desk: Desk) -> None:
+    """--max-wait is the deadline."""
+    desk.answer = lambda _made: None
+    result = desk.call(run, "small", "--max-wait", "20ms", "--", "x")
+
+    assert result.exit_code == 5
+    assert "no provider has looked at it yet" in result.stderr
+    assert desk.launcher.store.children(paths.REQUESTS) == ()
+
+
+def test_request_leaves_a_request_that_outlives_us(desk: Desk) -> None:
+    """Somebody else accepts it."""
+    desk.answer = lambda _made: None
+    made = desk.call(request, "small=2", "--tenant", "t1", "--fresh").stdout.strip()
+    record = desk.launcher.read_request(made)
+
+    assert record.labels == ("small", "small")
+    assert (record.tenant, record.reuse) == ("t1", False)
+    assert desk.json(request, "big")["labels"] == ["big"]
+
+
+@pytest.mark.parametrize("word", ["small=0", "small=x", "small="])
+def test_a_bad_count_is_a_mistake(desk: Desk, word: str) -> None:
+    """The sentence says how to write it."""
+    result = desk.call(request, word)
+
+    assert result.exit_code == 2
+    assert "write LABEL or LABEL=COUNT" in result.stderr
+
+
+def test_kept_nodes_are_printed_and_given_back_in_the_end(desk: Desk) -> None:
+    """The end here: the process to live with is gone already."""
+    gone = os.fork()
+    if gone == 0:
+        os._exit(0)
+    os.waitpid(gone, 0)
+    result = desk.call(request, "small", "--wait", "--until-pid", str(gone))
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split()[1:] == ["127.77.0.2", "22", "root", "small", "alpha"]
+    assert the_nodes(desk) == [NodeState.USED]
+
+
+def test_kept_nodes_are_given_back_after_a_time(desk: Desk) -> None:
+    """--keep bounds what a script may forget."""
+    started_s = time.monotonic()
+    result = desk.call(
+        request, "small", "--wait", "--json", "--keep", "50ms", "--until-pid", str(os.getpid())
+    )
+
+    assert json.loads(result.stdout)["request"].startswith("200-")
+    assert time.monotonic() - started_s >= 0.05
+    assert the_nodes(desk) == [NodeState.USED]
+
+
+def test_keeping_options_need_wait(desk: Desk) -> None:
+    """There is nothing to keep otherwise."""
+    assert desk.call(request, "small", "--detach").exit_code == 2
+
+
+def test_release_cancels_a_request(desk: Desk) -> None:
+    """In any state."""
+    made = desk.call(request, "small").stdout.strip()
+    assert desk.launcher.read_request(made).state is RequestState.FULFILLED
+
+    assert desk.json(release, made) == [{"request": made, "cancelled": True}]
+    result = desk.call(release, made)
+    assert result.exit_code == 2
+    assert "there is no request" in result.stderr
+
+
+def test_release_gives_held_and_kept_nodes_back(desk: Desk) -> None:
+    """Nobody works on those."""
+    held = desk.launcher.ready_node(state=NodeState.HOLD)
+    kept = desk.launcher.ready_node(state=NodeState.IN_USE, user_data={"remuda": {KEPT: True}})
+
+    assert desk.call(release, held, kept).exit_code == 0
+    assert the_nodes(desk) == [NodeState.USED, NodeState.USED]
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (NodeState.IN_USE, "is in use by somebody; --force takes it away"),
+        (NodeState.READY, "is ready: there is nothing to give back"),
+        (NodeState.USED, "is used already"),
+    ],
+)
+def test_release_refuses_other_nodes(desk: Desk, state: NodeState, sentence: str) -> None:
+    """Somebody's work is not taken away by a slip."""
+    node_id = desk.launcher.ready_node(state=state)
+    result = desk.call(release, node_id)
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert desk.launcher.read_node(node_id).state is state
+
+
+def test_release_by_force_takes_a_node_away(desk: Desk) -> None:
+    """The operator knows better."""
+    node_id = desk.launcher.ready_node(state=NodeState.IN_USE)
+
+    assert desk.call(release, "--force", node_id).exit_code == 0
+    assert desk.launcher.read_node(node_id).state is NodeState.USED
+
+
+def test_ssh_is_called_with_the_keys_of_the_machine(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for ssh shows what it got."""
+    fake = tmp_path / "ssh"
+    fake.write_text('#!/bin/sh\necho "$@" > "$OUT"\ncat "${2#*=}" >> "$OUT"\nexit 5\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("OUT", str(tmp_path / "out"))
+    node_id = desk.launcher.ready_node(connection_port=2222)
+    result = desk.call(ssh, node_id, "--", "ls", "-l")
+    told = (tmp_path / "out").read_text()
+
+    assert result.exit_code == 5
+    assert "StrictHostKeyChecking=yes -p 2222 -l root -- 127.77.0.2 ls -l" in told
+    assert f"[127.77.0.2]:2222 {HOST_KEY}" in told
+
+
+def test_ssh_to_nowhere_is_a_mistake(desk: Desk) -> None:
+    """Unknown, or not up yet."""
+    booting = desk.launcher.ready_node(state=NodeState.BUILDING, interface_ip=None)
+
+    assert "there is no node 1" in desk.call(ssh, "1").stderr
+    assert "is building and has no address yet" in desk.call(ssh, booting).stderr
+
+
+def test_ssh_asks_about_a_machine_without_keys(desk: Desk, tmp_path: Path) -> None:
+    """As ssh always does."""
+    facts = facts_of(desk.launcher.read_node(desk.launcher.ready_node(host_keys=[])))
+    arguments = ssh_arguments(facts, tmp_path, "key", ())
+
+    assert "StrictHostKeyChecking=ask" in arguments
+    assert arguments[-6:] == ["-i", "key", "-o", "IdentitiesOnly=yes", "--", "127.77.0.2"]
+
+
+def test_the_line_for_who_waits_has_the_reasons(desk: Desk) -> None:
+    """Who waits wants to know why, and for how long."""
+    desk.answer = lambda _made: None
+    made = desk.call(request, "small").stdout.strip()
+    second = desk.call(request, "small").stdout.strip()
+    desk.launcher.say(second, Ruling.SERVING, "booting", eta_s=30.0, at_s=time.time())
+    known = explain(desk.launcher.store, RequestId(second), now_s=time.time())
+    line = progress("1 small", 12.0, known)
+
+    assert line.startswith("waiting for 1 small, 12s, number 2 of 2, expected in ")
+    assert line.endswith("alpha serves it (booting)")
+    assert made != second
