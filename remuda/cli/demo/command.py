@@ -1,6 +1,7 @@
 """`remuda demo`, the command: real work on an installation of its own, and a word on each step."""
 
 import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -114,7 +115,7 @@ class _Demo:
     def _run(
         self, task: str, label: str, *command: str, code: int = 0, options: tuple[str, ...] = ()
     ) -> Ran:
-        click.echo(f"  $ remuda run {label} {' '.join((*options, '--', *command))}")
+        click.echo(f"  $ {shlex.join(('remuda', 'run', label, *options, '--', *command))}")
         ran = self.stage.remuda("run", label, *options, "--", *command)
         if ran.code != code:
             raise DemoFailedError(f"{task}: exit code {ran.code}, not {code}")
