@@ -10,12 +10,11 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import RequestId
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.store import paths
-from remuda.store.api import Create, MissingError, Session, StoreAwayError
+from remuda.store.api import Create, MissingError, Session, Store, StoreAwayError
 from requestor.desk import SURE_ATTEMPTS_MAX, Desk, default_requestor
 from requestor.errors import RequestorError
 from requestor.pending import OnLost, PendingRequest
 from requestor.sessions import Sessions
-from requestor.watching import WatchingStore
 from requestor.wish import Labels, Wish, labels_of, priority_of, token_of
 
 
@@ -38,7 +37,7 @@ class Client:
 
     def __init__(
         self,
-        store: WatchingStore,
+        store: Store,
         *,
         requestor: str | None = None,
         on_lost: OnLost | None = None,
@@ -63,7 +62,7 @@ class Client:
         self._closed = False
 
     @property
-    def store(self) -> WatchingStore:
+    def store(self) -> Store:
         """The session that everything goes over."""
         return self._desk.store
 
@@ -128,6 +127,7 @@ class Client:
             if not self._owns_store or self._desk.store.session is Session.CONNECTED:
                 self._desk.holdings.abandon_all()
         finally:
+            self._desk.sessions.close()
             if self._owns_store:
                 self._desk.store.close()
 

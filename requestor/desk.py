@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from remuda.runtime.clock import Clock
-from remuda.store.api import Done, Op, StoreAwayError
+from remuda.store.api import Done, Op, Store, StoreAwayError
 from requestor.holdings import Holdings
 from requestor.sessions import Sessions
-from requestor.watching import WatchingStore
 
 #: How often an operation whose reply was lost is tried again; each time after a reconnect.
 SURE_ATTEMPTS_MAX: Final = 5
@@ -32,7 +31,7 @@ class Desk:
         new_token: Returns a fresh unique text of 32 hexadecimal digits.
     """
 
-    store: WatchingStore
+    store: Store
     sessions: Sessions
     clock: Clock
     requestor: str

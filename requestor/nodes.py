@@ -168,7 +168,7 @@ class NodeSet(Sequence[LeasedNode]):
         self._nodes = tuple(LeasedNode(desk, one) for one in taken)
         self._over = threading.Lock()
         self.request_id = request_id
-        self._unsubscribe = desk.sessions.subscribe(self._on_session)
+        self._unsubscribe = desk.store.on_session(self._on_session)
         desk.holdings.add(self)
         if desk.store.session_id != session_id:
             # The session ended between taking and subscribing: nobody will tell us.

@@ -56,7 +56,7 @@ class PendingRequest:
         self._on_lost = on_lost
         self._made_s = desk.clock.monotonic_s()
         self._deadline_s = None if deadline_s is None else self._made_s + deadline_s
-        self._eye = Eye(desk.store, desk.sessions, paths.request(request_id))
+        self._eye = Eye(desk.store, paths.request(request_id))
         self._fulfilled: Request | None = None
         self._nodes: NodeSet | None = None
         self._over = False

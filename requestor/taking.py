@@ -7,7 +7,7 @@ request fit into one transaction, and the lock is ours without looking, as nobod
 got in before. Otherwise the lock is taken first, as everybody does, and the rest follows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -19,8 +19,6 @@ from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import Request
 from remuda.store import paths
 from remuda.store.api import (
-    Check,
-    Create,
     Delete,
     Done,
     ExistsError,
@@ -32,7 +30,7 @@ from remuda.store.api import (
     StoreAwayError,
     Stored,
 )
-from requestor import locking
+from remuda.store.locks import Lease, LockTakenError, acquire, contender_stem, take_ops
 from requestor.desk import Desk
 from requestor.errors import PromiseBrokenError, RequestGoneError
 
@@ -65,9 +63,9 @@ def take(desk: Desk, request: Request) -> tuple[Taken, ...]:
     """
     for _ in range(ATTEMPTS_MAX):
         nodes = [_in_use(desk, one) for one in read_promised(desk, request)]
-        token = desk.new_token()
+        stem = contender_stem()
         try:
-            done = desk.store.commit(_whole_ops(desk, request, nodes, token))
+            done = desk.store.commit(_whole_ops(desk, request, nodes, stem))
         except ExistsError:
             return _take_slowly(desk, request)
         except StaleWriteError:
@@ -76,7 +74,7 @@ def take(desk: Desk, request: Request) -> tuple[Taken, ...]:
             _raise_if_gone(request, error)
             continue
         except StoreAwayError:
-            settled = _settle(desk, request, nodes, token)
+            settled = _settle(desk, request, nodes, stem)
             if settled is not None:
                 return settled
             continue
@@ -123,12 +121,11 @@ def _use(taken: Stored[Node]) -> Set:
     return Set(path=taken.path, data=node_record.encode(taken.value), version=taken.version)
 
 
-def _whole_ops(desk: Desk, request: Request, nodes: Sequence[Stored[Node]], token: str) -> list[Op]:
+def _whole_ops(desk: Desk, request: Request, nodes: Sequence[Stored[Node]], stem: str) -> list[Op]:
     """Three operations per node (directory, contender, state), then the end of the request."""
     ops: list[Op] = []
     for one in nodes:
-        ops.append(Create(path=paths.node_lock(one.value.id)))
-        ops.append(locking.contend(one.value.id, token, desk.identity))
+        ops += take_ops(paths.node_lock(one.value.id), desk.identity.encode(), stem=stem)
         ops.append(_use(one))
     ops.append(Delete(path=paths.request(request.id)))
     return ops
@@ -147,59 +144,51 @@ def _from_whole(nodes: Sequence[Stored[Node]], done: Sequence[Done]) -> tuple[Ta
 
 def _take_slowly(desk: Desk, request: Request) -> tuple[Taken, ...]:
     """Lock first, then take: for nodes that somebody has locked before."""
-    try:
-        contenders = locking.enter(desk, request.nodes, desk.new_token())
-    except MissingError as error:
-        raise PromiseBrokenError(
-            request.id, request.nodes[0], f"cannot be locked: {error}"
-        ) from error
     with ExitStack() as undo:
-        undo.callback(locking.leave, desk, tuple(contenders.values()))
-        try:
-            _wait_for_locks(desk, request, contenders)
-            taken = _use_locked(desk, request, contenders)
-        except MissingError as error:  # only our own places are required to be there
-            raise RequestGoneError(f"request {request.id} went with the session") from error
+        leases = {node_id: _lock(desk, request, node_id, undo) for node_id in request.nodes}
+        taken = _use_locked(desk, request, leases)
         undo.pop_all()
     return taken
 
 
-def _wait_for_locks(desk: Desk, request: Request, contenders: dict[NodeId, str]) -> None:
-    blocked = locking.wait_lowest(desk, contenders)
-    if blocked is not None:
-        raise PromiseBrokenError(request.id, blocked, "is locked by somebody else")
+def _lock(desk: Desk, request: Request, node_id: NodeId, undo: ExitStack) -> Lease:
+    directory, data = paths.node_lock(node_id), desk.identity.encode()
+    try:
+        lease = acquire(desk.store, directory, data, wait_s=desk.lock_s, clock=desk.clock)
+    except LockTakenError as error:
+        raise PromiseBrokenError(request.id, node_id, "is locked by somebody else") from error
+    except MissingError as error:
+        raise PromiseBrokenError(request.id, node_id, "is gone") from error
+    return undo.enter_context(lease)
 
 
-def _use_locked(desk: Desk, request: Request, contenders: dict[NodeId, str]) -> tuple[Taken, ...]:
+def _use_locked(desk: Desk, request: Request, leases: Mapping[NodeId, Lease]) -> tuple[Taken, ...]:
+    contenders = {node_id: lease.path for node_id, lease in leases.items()}
     for _ in range(ATTEMPTS_MAX):
         nodes = [_in_use(desk, one) for one in read_promised(desk, request)]
-        ops: list[Op] = [Check(path=path) for path in contenders.values()]
+        ops: list[Op] = [lease.proof for lease in leases.values()]
         ops += [_use(one) for one in nodes]
         ops.append(Delete(path=paths.request(request.id)))
         try:
             done = desk.commit_surely(ops)
         except (StaleWriteError, MissingError) as error:
             if error.path in contenders.values():
-                raise
+                raise RequestGoneError(f"request {request.id} went with the session") from error
             settled = _already(desk, request, contenders)
             if settled is not None:  # done by an attempt whose reply was lost
                 return settled
             _raise_if_gone(request, error)
             continue
-        at = len(contenders)
+        at = len(leases)
         return tuple(
-            Taken(
-                node=one.value,
-                version=done[at + i].version,
-                contender=contenders[one.value.id],
-            )
+            Taken(node=one.value, version=done[at + i].version, contender=contenders[one.value.id])
             for i, one in enumerate(nodes)
         )
     raise PromiseBrokenError(request.id, request.nodes[0], "changes all the time")
 
 
 def _settle(
-    desk: Desk, request: Request, nodes: Sequence[Stored[Node]], token: str
+    desk: Desk, request: Request, nodes: Sequence[Stored[Node]], stem: str
 ) -> tuple[Taken, ...] | None:
     """Find out whether a transaction whose reply was lost has happened; None: it has not.
 
@@ -210,15 +199,17 @@ def _settle(
         raise StoreAwayError(f"{request.id}: ZooKeeper is away; the nodes may be ours")
     contenders: dict[NodeId, str] = {}
     for one in nodes:
-        mine = locking.find(desk, one.value.id, token)
+        directory = paths.node_lock(one.value.id)
+        names = desk.store.children(directory)
+        mine = next((name for name in names if name.startswith(stem)), None)
         if mine is None:
             return None
-        contenders[one.value.id] = mine
+        contenders[one.value.id] = f"{directory}/{mine}"
     return _already(desk, request, contenders)
 
 
 def _already(
-    desk: Desk, request: Request, contenders: dict[NodeId, str]
+    desk: Desk, request: Request, contenders: Mapping[NodeId, str]
 ) -> tuple[Taken, ...] | None:
     """Return the nodes if all of them are in use for this very request, which only we do."""
     found = desk.store.read_many([paths.node(node_id) for node_id in contenders])

@@ -2,24 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from remuda.runtime.clock import Clock
 from remuda.store.api import Session, Store, Stored
-from requestor.sessions import Sessions
-
-
-class WatchingStore(Store, Protocol):
-    """A store that can watch one znode, once: cheaper than a mirror for who has few."""
-
-    def watch_once(self, path: str, fired: Callable[[], None]) -> Stored[bytes] | None:
-        """Return a znode, and call *fired* at its next change or when the connection goes.
-
-        If there is no such znode, nothing is watched.
-
-        Raises:
-            StoreAwayError: If the answer did not come in time; nothing is watched.
-        """
 
 
 class Eye:
@@ -32,13 +17,13 @@ class Eye:
         lost: The session was lost since the eye was opened.
     """
 
-    def __init__(self, store: WatchingStore, sessions: Sessions, path: str) -> None:
+    def __init__(self, store: Store, path: str) -> None:
         self._store = store
         self._path = path
         self._news = threading.Condition()
         self._dirty = True
         self._listeners: list[Callable[[], None]] = []
-        self._unsubscribe = sessions.subscribe(self._on_session)
+        self._unsubscribe = store.on_session(self._on_session)
         self.lost = False
 
     def close(self) -> None:

@@ -4,20 +4,19 @@ from collections.abc import Callable
 from typing import Final
 
 from remuda.cli.failing import CommandFailedError, MistakeError
-from remuda.cli.surroundings import CliStore
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeEvent
 from remuda.store import paths
-from remuda.store.api import MissingError, Set, StaleWriteError
+from remuda.store.api import MissingError, Set, StaleWriteError, Store
 
 #: Somebody wrote in between; more often than this is no accident.
 _ATTEMPTS_MAX: Final = 5
 
 
 def step_node(
-    store: CliStore,
+    store: Store,
     node_id: NodeId,
     event: NodeEvent,
     *,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
@@ -14,7 +14,7 @@ from remuda.config import loader
 from remuda.config.parts import Zookeeper
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
-from remuda.store.api import Store, Stored
+from remuda.store.api import Store
 from remuda.store.options import StoreOptions, StoreTls
 
 if TYPE_CHECKING:
@@ -39,14 +39,7 @@ _ZOOKEEPER: Final = click.option(
 CONNECT_S: Final = 10.0
 
 
-class CliStore(Store, Protocol):
-    """What commands need of the store."""
-
-    def watch_once(self, path: str, fired: Callable[[], None]) -> Stored[bytes] | None:
-        """Return a znode, and call *fired* at its next change or when the connection goes."""
-
-
-def _connect(options: StoreOptions) -> CliStore:
+def _connect(options: StoreOptions) -> Store:
     from remuda.store.zookeeper import ZookeeperStore  # noqa: PLC0415 - slow, and not for --help
 
     return ZookeeperStore.connect(options, wait_s=CONNECT_S, waiting=_tell_waiting)
@@ -75,7 +68,7 @@ class Surroundings:
 
     config: Path | None = None
     zookeeper: str | None = None
-    connect: Callable[[StoreOptions], CliStore] = _connect
+    connect: Callable[[StoreOptions], Store] = _connect
     open_session: Callable[[Login], "Session"] = _open_session
     clock: Clock = field(default_factory=SystemClock)
 
@@ -97,7 +90,7 @@ class Surroundings:
         )
 
     @contextmanager
-    def store(self) -> Iterator[CliStore]:
+    def store(self) -> Iterator[Store]:
         """Open the store, and close it at the end.
 
         Raises:

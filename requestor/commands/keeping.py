@@ -12,9 +12,8 @@ from remuda.model.ids import NodeId
 from remuda.model.node import NodeState
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import StoreAwayError
+from remuda.store.api import Store, StoreAwayError
 from requestor.nodes import NodeSet
-from requestor.watching import WatchingStore
 
 #: In ``user_data`` of a node in use: `remuda release` may mark it used, and we shall notice.
 KEPT: Final = "kept"
@@ -66,7 +65,7 @@ class Keeper:
 
     def __init__(
         self,
-        store: WatchingStore,
+        store: Store,
         wakeup: Wakeup,
         *,
         until_pid: int | None,

@@ -9,11 +9,11 @@ import click
 from remuda.cli import output
 from remuda.cli.changing import step_node, user_of
 from remuda.cli.failing import MistakeError
-from remuda.cli.surroundings import CliStore, Surroundings, with_surroundings
+from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.store import paths
-from remuda.store.api import Delete, MissingError
+from remuda.store.api import Delete, MissingError, Store
 from requestor.commands.ending import RequestorCommand
 from requestor.commands.keeping import KEPT
 
@@ -57,7 +57,7 @@ def release(*, around: Surroundings, ids: tuple[str, ...], force: bool, as_json:
             click.echo(f"node {one['node']} was {one['was']} and is given back")
 
 
-def _cancel(store: CliStore, request_id: RequestId) -> None:
+def _cancel(store: Store, request_id: RequestId) -> None:
     try:
         store.commit([Delete(path=paths.request(request_id))])
     except MissingError as error:

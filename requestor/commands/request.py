@@ -12,9 +12,10 @@ import click
 from remuda.cli import output
 from remuda.cli.guessing import check_labels, check_provider
 from remuda.cli.kinds import duration
-from remuda.cli.surroundings import CliStore, Surroundings, with_surroundings
+from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.requests import labels_text
 from remuda.insight.tree import reader
+from remuda.store.api import Store
 from requestor.client import Client
 from requestor.commands.ending import RequestorCommand
 from requestor.commands.keeping import KEPT, Keeper, Wakeup
@@ -113,7 +114,7 @@ def request(
 
 
 def _leave(
-    store: CliStore, around: Surroundings, wanted: list[str], options: Asking, *, as_json: bool
+    store: Store, around: Surroundings, wanted: list[str], options: Asking, *, as_json: bool
 ) -> None:
     """Make a request that outlives us, and print its id."""
     with Client(store, clock=around.clock) as client:

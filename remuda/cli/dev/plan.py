@@ -80,7 +80,7 @@ def clouds_of(folder: Path, number: int) -> tuple[DevCloud, ...]:
         DevCloud(
             cloud=f"cloud-{chr(ord('a') + i)}",
             provider=_NAMES[i],
-            address_range=f"127.{_FIRST_RANGE + i}.0.0/16",
+            address_range="auto",
             folder=folder / f"cloud-{chr(ord('a') + i)}",
         )
         for i in range(number)

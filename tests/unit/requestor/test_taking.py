@@ -9,7 +9,6 @@ from remuda.model.ids import NodeId
 from remuda.model.node import NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, StoreAwayError
-from requestor import locking
 from requestor.errors import NodesLostError, PromiseBrokenError, RequestGoneError
 from requestor.nodes import LeaseState
 from requestor.pending import PendingRequest
@@ -24,18 +23,6 @@ def served(bench: Bench, labels: int = 1) -> tuple[PendingRequest, tuple[NodeId,
     ids = bench.launcher.lend(pending.id)
     assert pending.check()
     return pending, ids
-
-
-def test_contenders_of_all_programs_are_ordered_by_their_ten_digits() -> None:
-    """Kazoo's names, kazoo's names with a dash, Jenkins' names; anything else is no contender."""
-    names = [
-        "b" * 32 + "__lock__0000000007",
-        "1234-5678__lock__0000000003",
-        "c" * 32 + "__lock__-0000000005",
-        "something",
-    ]
-
-    assert locking.order(names) == [names[1], names[2], names[0]]
 
 
 def test_our_contender_has_the_shape_of_kazoos(bench: Bench) -> None:
