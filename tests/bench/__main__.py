@@ -1,0 +1,55 @@
+"""``python -m tests.bench``: measure, print a table, write build/bench.json, judge."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tests.bench import deciding, pooled
+from tests.bench.figures import Figure, table, write_json
+from tests.support import stage
+from tests.support.processes import ROOT
+
+_Measure = Callable[[Path, set[str], bool], list[Figure]]
+
+#: What may be asked for by name, and what measures it; those of one line share their processes.
+GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
+    ("decide",): lambda _folder, _wanted, quick: deciding.measure(quick=quick),
+    ("warm", "burst", "idle", "memory"): lambda folder, wanted, quick: pooled.measure(
+        folder, wanted, quick=quick
+    ),
+}
+NAMES: Final = tuple(name for names in GROUPS for name in names)
+
+
+@click.command()
+@click.option("--only", multiple=True, type=click.Choice(NAMES), help="Only this; may be repeated.")
+@click.option("--quick", is_flag=True, help="Fewer rounds: rough, but soon.")
+@click.option(
+    "--json", "out", default=ROOT / "build" / "bench.json", type=click.Path(path_type=Path)
+)
+def main(only: tuple[str, ...], out: Path, *, quick: bool) -> None:
+    """Measure Remuda against the raw chain; exit with 1 if a bound is broken."""
+    if why := stage.missing():
+        raise click.ClickException(why)
+    wanted = set(only or NAMES)
+    begun_s = time.perf_counter()
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="remuda-bench-") as folder:
+        for names, measure in GROUPS.items():
+            if mine := wanted & set(names):
+                click.echo(f"measuring {', '.join(sorted(mine))} …", err=True)
+                figures += measure(Path(folder) / names[0], mine, quick)
+    seconds = time.perf_counter() - begun_s
+    write_json(figures, out, seconds=seconds)
+    click.echo(table(figures))
+    click.echo(f"{seconds:.0f} s; details in {out}", err=True)
+    sys.exit(any(figure.ok is False for figure in figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Ready nodes by the thousand: real servers and real records, without booting and proving them.
+
+We play a launcher that died: its intents, its servers in the cloud with their tags, and its ready
+records are all there, written by the product's own functions; only the proof over SSH has not
+been made. The living launcher finds records whose owner is gone and adopts them one by one.
+"""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from launcher import transactions
+from launcher.cloudview import Recipe
+from launcher.hands.clouding import CloudHands
+from launcher.neighbours import Neighbours
+from launcher.orders import Orders
+from launcher.policy import Policy, compile_policy
+from launcher.ready import ready_node
+from launcher.views import NodeView
+from launcher.world import World
+from remuda.cloud.account import AccountSettings
+from remuda.cloud.api import CloudError
+from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.config.loader import load
+from remuda.model import tags
+from remuda.model.ids import NodeId, ProviderName, ReplicaId, ServerId, node_ids_of_block
+from remuda.model.launch import Launch, Step
+from remuda.model.node import NodeEvent
+from remuda.runtime.clock import SystemClock
+from remuda.store import paths
+from remuda.store.api import Op, Set
+from remuda.store.options import StoreOptions
+from remuda.store.zookeeper import ZookeeperStore
+
+_DEAD = ReplicaId("bench-dead")
+_PER_TRANSACTION = 50
+_THREADS = 8
+
+
+class Feeder:
+    """Puts ready nodes of one label into one pool of one provider."""
+
+    def __init__(self, config: Path, provider: str, hosts: tuple[str, ...]) -> None:
+        self._config = load(config)
+        self._policy: Policy = compile_policy(self._config, provider)
+        self._store = ZookeeperStore.connect(StoreOptions(hosts=hosts), wait_s=30.0)
+        found = self._store.read(paths.INSTALLATION)
+        if found is None:
+            raise RuntimeError("feed after the launcher has started")
+        self._owner = tags.Owner(
+            installation=found.value.decode(), provider=ProviderName(provider)
+        )
+        clock = SystemClock()
+        account = AccountSettings(
+            cloud=self._policy.config.cloud, clouds_file=self._config.clouds_file
+        )
+        settings = CloudSettings(account=account, owner=self._owner, rate_per_s=1000.0)
+        self._cloud = OpenStackCloud(settings, clock=clock)
+        self._hands = CloudHands(cloud=self._cloud, store=self._store, clock=clock)
+        self._world = World(
+            policy=self._policy, neighbours=Neighbours(me=_DEAD, provider=provider)
+        )
+
+    def close(self) -> None:
+        """End our session."""
+        self._cloud.close()
+        self._store.close()
+
+    def feed(self, pool: str, label: str, count: int) -> None:
+        """Make so many."""
+        recipe = self._hands.survey(self._policy, (0, 0, 0)).recipes[pool, label]
+        launches = [self._launch(one, pool, label, recipe) for one in self._ids(count)]
+        servers = self._servers(launches, recipe)
+        shown = {one.id: one for one in self._cloud.list_servers()}
+        ops: list[Op] = []
+        for launch in launches:
+            made = transactions.new_node(self._world, launch, now_s=launch.planned_s)
+            server = shown[servers[launch.id]]
+            view = NodeView(id=launch.id, launch=launch, node=made.node, server=server)
+            ready = ready_node(view, self._policy).after(NodeEvent.PROVEN, now_s=time.time())
+            done = replace(launch, step=Step.DONE, server=server.id)
+            pair = [transactions.NewNode(launch=done, node=ready)]
+            ops += transactions.grow(self._world, pair, ledger_version=-1)[1:]
+        for at in range(0, len(ops), 2 * _PER_TRANSACTION):
+            self._store.commit(ops[at : at + 2 * _PER_TRANSACTION])
+
+    def _ids(self, count: int) -> Sequence[NodeId]:
+        ids: list[NodeId] = []
+        while len(ids) < count:
+            (done,) = self._store.commit([Set(path=paths.NODE_COUNTER, data=b"", version=-1)])
+            ids += node_ids_of_block(done.version)
+        return ids[:count]
+
+    def _launch(self, node_id: NodeId, pool: str, label: str, recipe: Recipe) -> Launch:
+        now_s = time.time()
+        return Launch(
+            id=node_id,
+            pool=pool,
+            label=label,
+            step=Step.PLANNED,
+            owner=_DEAD,
+            planned_s=now_s,
+            asked_by_s=now_s + 80.0,
+            cores=recipe.flavor.cores,
+            ram_mib=recipe.flavor.ram_mib,
+        )
+
+    def _servers(self, launches: Sequence[Launch], recipe: Recipe) -> dict[NodeId, ServerId]:
+        orders = Orders(policy=self._policy, owner=self._owner)
+
+        def create(launch: Launch) -> tuple[NodeId, ServerId]:
+            made = self._hands.create(launch, orders, recipe, None)
+            if isinstance(made.result, CloudError):
+                raise made.result
+            return launch.id, made.result
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return dict(threads.map(create, launches))
