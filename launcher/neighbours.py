@@ -1,6 +1,6 @@
 """The others: replicas of ours, other providers, and every registered pool."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from launcher.duty import on_duty
@@ -47,10 +47,23 @@ class Neighbours:
         self, labels: frozenset[str], declined_by: frozenset[str]
     ) -> tuple[PoolComponent, ...]:
         """Return the registered pools that have all *labels* and have not declined."""
-        return tuple(
-            pool
-            for pool in self.pools.values()
-            if pool.id not in declined_by and labels.issubset(pool.labels)
+        able = [pool for pool in self.pools.values() if labels.issubset(pool.labels)]
+        if not declined_by:
+            return tuple(able)
+        # Replicas have component ids of their own; what one declines all of them decline.
+        gone = {(pool.provider, pool.pool) for pool in able if pool.id in declined_by}
+        return tuple(pool for pool in able if (pool.provider, pool.pool) not in gone)
+
+    def our_ids(self) -> frozenset[str]:
+        """Return the component ids of our provider's pools, of all living replicas."""
+        return frozenset(p.id for p in self.pools.values() if p.provider == self.provider)
+
+    def declined_here(self, pool: str, declined_by: Collection[str]) -> bool:
+        """Whether any replica of ours has declined for *pool*."""
+        return bool(declined_by) and any(
+            one.id in declined_by
+            for one in self.pools.values()
+            if one.provider == self.provider and one.pool == pool
         )
 
     def status(self, provider: str) -> ProviderStatus | None:

@@ -112,11 +112,16 @@ def first_contender(directory: str) -> str:
 
 
 def decline(world: World, view: RequestView, *, now_s: float) -> list[Op]:
-    """Add our pools to declined_by; the request fails if every registered pool has declined."""
+    """Add our pools to declined_by; the request fails if every registered pool has declined.
+
+    One replica speaks for all of its provider.
+    """
     held = world.queue.claims.get(view.id)
     declined = (
         *view.request.declined_by,
-        *sorted(set(world.pool_ids.values()) - set(view.request.declined_by)),
+        *sorted(
+            {*world.pool_ids.values(), *world.neighbours.our_ids()} - set(view.request.declined_by)
+        ),
     )
     everybody = world.neighbours.registered() <= set(declined)
     event = RequestEvent.REFUSED if everybody else RequestEvent.RELEASED

@@ -79,11 +79,10 @@ def _judge(work: _Demand, view: RequestView) -> None:
 
 def _judge_claimed(work: _Demand, view: RequestView, claim: ClaimView) -> None:
     """Go on with a request that we have taken, or give it back."""
-    world, labels = work.world, view.request.labels
-    attempts = world.policy.config.launch_attempts * len(labels)
+    world = work.world
     if claim.busy or work.now.mono_s < claim.retry_s:
         return
-    if claim.failures >= attempts:
+    if _spent(work, view, claim):
         work.plan.verdicts[view.id] = declined(
             world, work.now, f"{claim.failures} launches for it failed; the last: {claim.why}"
         )
@@ -97,6 +96,12 @@ def _judge_claimed(work: _Demand, view: RequestView, claim: ClaimView) -> None:
             work.plan.do(Release(request=view.id, cause=short.reason))
         return
     work.plan.verdicts[view.id] = serving(world, work.now, view, claim)
+
+
+def _spent(work: _Demand, view: RequestView, claim: ClaimView) -> bool:
+    """Whether so many launches failed for a claimed request that it is given up."""
+    attempts = work.world.policy.config.launch_attempts * len(view.request.labels)
+    return claim.failures >= attempts
 
 
 def _unfed(work: _Demand, view: RequestView, claim: ClaimView) -> Shortage | None:
@@ -129,7 +134,7 @@ def _judge_open(work: _Demand, view: RequestView) -> None:
     pools = [
         pool.name
         for pool in world.policy.pools_for(request.labels)
-        if world.pool_ids.get(pool.name) not in request.declined_by
+        if not world.neighbours.declined_here(pool.name, request.declined_by)
     ]
     if not pools:
         _cannot(work, view)
@@ -153,16 +158,18 @@ def _cannot(work: _Demand, view: RequestView) -> None:
     candidates = world.neighbours.candidates(
         frozenset(request.labels), frozenset(request.declined_by)
     )
-    ours = set(world.pool_ids.values())
-    if ours <= set(request.declined_by) or any(one.id not in ours for one in candidates):
-        work.plan.verdicts[view.id] = declined(world, work.now, "it makes not all of its labels")
+    if candidates:
+        reason = "it has declined" if request.declined_by else "it makes not all of its labels"
+        work.plan.verdicts[view.id] = declined(world, work.now, reason)
         return
     missing = sorted(set(request.labels) - world.neighbours.known_labels())
-    reason = (
-        f"no pool makes {', '.join(missing)}" if missing else "no single pool makes all its labels"
-    )
+    reason = f"no pool makes {', '.join(missing)}" if missing else "no single pool can serve it"
     work.plan.verdicts[view.id] = declined(world, work.now, reason)
-    if world.neighbours.duty(view.id):
+    # Even if all of ours have declined before: whoever had not may be gone by now, and then it
+    # is this write that fails the request.
+    settled = world.neighbours.our_ids() <= set(request.declined_by)
+    nobody_left = world.neighbours.registered() <= set(request.declined_by)
+    if world.neighbours.duty(view.id) and (nobody_left or not settled):
         work.plan.do(Decline(request=view.id, cause=reason))
 
 
@@ -278,12 +285,20 @@ def _feed_claims(work: _Demand) -> None:
     if not world.neighbours.duty("demand"):
         return
     intents: list[Intent] = []
-    for key in sorted(key for key, n in world.queue.needed.items() if n > 0):
-        intents += _grow(work, key, -work.supply(key))
+    alone: list[tuple[RequestView, ClaimView]] = []
     for request_id, claim in world.queue.claims.items():
         view = world.queue.views.get(request_id)
-        if view is None or view.request.reuse or not view.waiting:
+        if view is None or not view.waiting:
             continue
+        if not view.request.reuse:
+            alone += [] if _spent(work, view, claim) else [(view, claim)]
+        elif _spent(work, view, claim):
+            # It is being declined: no machine is made for it any more.
+            work.needed.subtract((claim.pool, label) for label in view.request.labels)
+    for key in sorted(key for key, n in world.queue.needed.items() if n > 0):
+        intents += _grow(work, key, -work.supply(key))
+    for view, claim in alone:
+        request_id = view.id
         for label, n in sorted(Counter(view.request.labels).items()):
             have = world.herd.dedicated[request_id, label]
             intents += _grow(work, (claim.pool, label), n - have, request_id)

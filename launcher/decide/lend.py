@@ -117,7 +117,7 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
 def _covering_pool(world: World, request: Request, shelf: Shelf) -> str | None:
     declined = request.declined_by
     for pool in world.policy.pools_for(request.labels):
-        if declined and world.pool_ids.get(pool.name) in declined:
+        if world.neighbours.declined_here(pool.name, declined):
             continue
         if shelf.covers(pool.name, request.labels):
             return pool.name
