@@ -89,6 +89,10 @@ def _judge_claimed(work: _Demand, view: RequestView, claim: ClaimView) -> None:
         if world.neighbours.duty("demand"):
             work.plan.do(Decline(request=view.id, cause=claim.why))
         return
+    if claim.pool not in world.policy.pools:
+        if world.neighbours.duty("demand"):
+            work.plan.do(Release(request=view.id, cause="its pool is no longer configured"))
+        return
     short = _unfed(work, view, claim)
     if short is not None:
         work.plan.verdicts[view.id] = waiting(world, work.now, view, short)
