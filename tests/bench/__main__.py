@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from tests.bench import deciding, pooled
+from tests.bench import deciding, living, pooled
 from tests.bench.figures import Figure, table, write_json
 from tests.support import stage
 from tests.support.processes import ROOT
@@ -20,6 +20,9 @@ _Measure = Callable[[Path, set[str], bool], list[Figure]]
 GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
     ("decide",): lambda _folder, _wanted, quick: deciding.measure(quick=quick),
     ("warm", "burst", "idle", "memory"): lambda folder, wanted, quick: pooled.measure(
+        folder, wanted, quick=quick
+    ),
+    ("cold", "packets"): lambda folder, wanted, quick: living.measure(
         folder, wanted, quick=quick
     ),
 }
