@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from tests.bench import deciding, living, pooled
+from tests.bench import deciding, listing, living, pooled, proving, taking_over
 from tests.bench.figures import Figure, table, write_json
 from tests.support import stage
 from tests.support.processes import ROOT
@@ -25,6 +25,9 @@ GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
     ("cold", "packets"): lambda folder, wanted, quick: living.measure(
         folder, wanted, quick=quick
     ),
+    ("listings",): lambda folder, _wanted, quick: listing.measure(folder, quick=quick),
+    ("take-over",): lambda folder, _wanted, quick: taking_over.measure(folder, quick=quick),
+    ("proofs",): lambda folder, _wanted, quick: proving.measure(folder, quick=quick),
 }
 NAMES: Final = tuple(name for names in GROUPS for name in names)
 
