@@ -8,8 +8,6 @@ from typing import Any, Final
 #: Providers and clouds have names that one can say; more clouds help nobody on one machine.
 _NAMES: Final = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
 CLOUDS_MAX: Final = len(_NAMES)
-#: The sandbox's machines get addresses of 127.0.0.0/8; each cloud has a range of its own.
-_FIRST_RANGE: Final = 77
 IMAGE: Final = "debian-12"
 _LABELS: Final[Mapping[str, tuple[int, str]]] = {"small": (2, "m1.small"), "big": (1, "m1.large")}
 _POOL_SERVERS_MAX: Final = 6
@@ -21,7 +19,6 @@ class DevCloud:
 
     cloud: str
     provider: str
-    address_range: str
     folder: Path
 
     @property
@@ -80,7 +77,6 @@ def clouds_of(folder: Path, number: int) -> tuple[DevCloud, ...]:
         DevCloud(
             cloud=f"cloud-{chr(ord('a') + i)}",
             provider=_NAMES[i],
-            address_range="auto",
             folder=folder / f"cloud-{chr(ord('a') + i)}",
         )
         for i in range(number)
@@ -91,7 +87,8 @@ def sandbox_document(plan: DevPlan, cloud: DevCloud) -> dict[str, Any]:
     """Return the configuration of one sandbox."""
     return {
         "cloud": cloud.cloud,
-        "address_range": cloud.address_range,
+        # The first free range: somebody else may try this on the same machine.
+        "address_range": "auto",
         "machines": plan.machines,
         "ssh_port": plan.ssh_port,
         "boot_seconds": plan.boot_s,

@@ -1,7 +1,6 @@
 """The commands as real processes: signals, streams, parents that die."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -115,11 +114,7 @@ def test_kill_9_leaves_the_node_to_the_launcher(bench: Bench) -> None:
 def test_detached_nodes_outlive_the_command_but_not_the_script(bench: Bench) -> None:
     """The command ends at once; the nodes are kept as long as the given process lives."""
     script = subprocess.Popen(["/bin/sleep", "600"])
-    # The background process is started as `python -m remuda`; it needs to find the command.
-    entry = "from remuda.cli import main; import requestor.commands.request as r;"
-    entry += "main.main.add_command(r.request);"
-    inner = f"import sys; {entry} main.main(prog_name='remuda')"
-    command = [sys.executable, "-c", inner, "request", "small", "--wait", "--detach"]
+    command = [sys.executable, "-m", "remuda", "request", "small", "--wait", "--detach"]
     command += ["--until-pid", str(script.pid), "--zookeeper", bench.hosts]
     lender = threading.Thread(target=lend_the_request, args=(bench,))
     lender.start()
@@ -131,7 +126,6 @@ def test_detached_nodes_outlive_the_command_but_not_the_script(bench: Bench) -> 
             text=True,
             timeout=DEADLINE_S,
             check=False,
-            env={**os.environ},
         )
         lender.join(DEADLINE_S)
         assert done.returncode == 0, done.stderr

@@ -1,0 +1,177 @@
+"""`remuda dev`: what it writes is what the others read, and it cleans up."""
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from remuda.cli.dev.children import ChildEndedError, Children
+from remuda.cli.dev.command import _folder, dev
+from remuda.cli.dev.keys import write_key
+from remuda.cli.dev.plan import (
+    CLOUDS_MAX,
+    DevPlan,
+    clouds_of,
+    environment,
+    merged_clouds,
+    remuda_document,
+    sandbox_document,
+)
+from remuda.cli.failing import MistakeError
+from remuda.config.loader import read
+from remuda.runtime.clock import SystemClock
+from remuda.ssh.keyfile import public_line
+from sandbox.config_file import parse
+from tests.support.deadline import wait_for
+from tests.support.processes import Process
+from tests.support.zookeeper import missing
+
+DEADLINE_S = 60.0
+
+
+def plan_in(folder: Path, clouds: int = 2) -> DevPlan:
+    """Return a plan."""
+    return DevPlan(
+        folder=folder,
+        clouds=clouds_of(folder, clouds),
+        machines="none",
+        boot_s=1.0,
+        user="root",
+        ssh_port=2222,
+    )
+
+
+def test_clouds_have_names_of_their_own(tmp_path: Path) -> None:
+    """As many as there are names."""
+    clouds = clouds_of(tmp_path, CLOUDS_MAX)
+
+    assert [one.cloud for one in clouds[:2]] == ["cloud-a", "cloud-b"]
+    assert [one.provider for one in clouds[:2]] == ["alpha", "beta"]
+    assert len({one.folder for one in clouds}) == CLOUDS_MAX
+
+
+def test_the_sandbox_understands_its_configuration(tmp_path: Path) -> None:
+    """The sandbox's own reader is the judge."""
+    plan = plan_in(tmp_path)
+    config = parse(sandbox_document(plan, plan.clouds[1]))
+
+    assert config.cloud == "cloud-b"
+    assert (config.address_range, config.ssh_port) == ("auto", 2222)
+    assert {one.name for one in config.flavors} == {"m1.small", "m1.large"}
+
+
+def test_remuda_understands_its_configuration(tmp_path: Path) -> None:
+    """The loader is the judge, with keys and clouds in place."""
+    plan = plan_in(tmp_path)
+    write_key(plan.key_file)
+    auth = {"auth_url": "http://127.0.0.1:1/", "username": "u", "password": "p"}
+    documents = [{"clouds": {one.cloud: {"auth": auth}}} for one in plan.clouds]
+    plan.clouds_file.write_text(yaml.safe_dump(merged_clouds(documents)))
+    plan.config_file.write_text(yaml.safe_dump(remuda_document(plan, ["127.0.0.1:2181"])))
+    reading = read(plan.config_file)
+
+    assert reading.problems == ()
+    assert reading.config is not None
+    assert {name: one.min_ready for name, one in reading.config.labels.items()} == {
+        "small": 2,
+        "big": 1,
+    }
+    assert set(reading.config.providers) == {"alpha", "beta"}
+    assert environment(plan)["REMUDA_CONFIG"] == str(plan.config_file)
+
+
+def test_the_key_is_private_and_stays(tmp_path: Path) -> None:
+    """A second start must not lock out whoever copied the key."""
+    path = tmp_path / "key"
+    write_key(path)
+    before = path.read_text()
+    write_key(path)
+
+    assert path.read_text() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (tmp_path / "key.pub").read_text().startswith(public_line(str(path)))
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    """Only what we made is written into again."""
+    (tmp_path / "thesis.txt").write_text("precious")
+    with ExitStack() as undo:
+        with pytest.raises(MistakeError, match="not empty"):
+            _folder(tmp_path, undo)
+        ours = _folder(tmp_path / "new", undo)
+        (ours / "zookeeper").mkdir()
+        assert _folder(ours, undo) == ours
+        assert not (ours / "zookeeper").exists()
+
+
+def test_a_child_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
+    """The others end with us."""
+    with Children(SystemClock()) as children:
+        children.start("bad", ["remuda", "no-such-command"], tmp_path / "log")
+        with pytest.raises(ChildEndedError, match=r"bad ended with code 2: .*no-such-command"):
+            children.wait_ended(DEADLINE_S)
+
+
+def test_children_end_with_the_block(tmp_path: Path) -> None:
+    """With SIGTERM first."""
+    with Children(SystemClock()) as children:
+        children.start("server", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path / "log")
+        pid = children.pids["server"]
+        children.wait_until(lambda: Path(f"/proc/{pid}").exists(), "it runs", DEADLINE_S)
+
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_waiting_for_children_is_bounded(tmp_path: Path) -> None:
+    """The sentence says for what."""
+    with Children(SystemClock()) as children:
+        children.start("server", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path / "log")
+        with pytest.raises(ChildEndedError, match="the moon"):
+            children.wait_until(lambda: False, "the moon", 0.01)
+
+
+@pytest.mark.zk
+@pytest.mark.e2e
+def test_dev_comes_up_tells_where_everything_is_and_ends(tmp_path: Path) -> None:
+    """Without machines and launchers; those have tests of their own."""
+    if why := missing():
+        pytest.skip(why)
+    ready = tmp_path / "ready.json"
+    command = ["dev", "--dir", str(tmp_path / "d"), "--clouds", "1", "--machines", "none"]
+    process = Process.python(
+        "dev",
+        "remuda",
+        *command,
+        "--no-launchers",
+        "--ready-file",
+        str(ready),
+        log=tmp_path / "log",
+        last_signal=signal.SIGTERM,
+    )
+    try:
+        wait_for(lambda: ready.exists() or not process.alive, DEADLINE_S, "the ready file")
+        facts = json.loads(ready.read_text())
+        done = subprocess.run(
+            [sys.executable, "-m", "remuda", "nodes", "--zookeeper", facts["zookeeper"]],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "no nodes\n"
+        assert facts["providers"] == {"alpha": "cloud-a"}
+    finally:
+        code = process.stop()
+    assert code == 0, process.tail()
+    assert all(not Path(f"/proc/{pid}").exists() for pid in facts["pids"].values())
+
+
+def test_help_shows_examples() -> None:
+    """As every command of ours."""
+    assert "remuda dev --dir ./try --clouds 1" in CliRunner().invoke(dev, ["--help"]).output

@@ -1,0 +1,109 @@
+"""Watching: trees kept up to date, and commands that go on showing them."""
+
+import json
+import threading
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from remuda.cli import looking, output
+from remuda.cli.looking import nodes
+from remuda.cli.output import Sheet, plain
+from remuda.cli.surroundings import Surroundings
+from remuda.insight.live import LiveTrees
+from remuda.insight.tree import nodes as nodes_of
+from remuda.model.node import NodeState
+from remuda.store import paths
+from remuda.store.api import Delete
+from tests.fakes.store import FakeStore
+from tests.support.commands import Desk
+
+
+def test_trees_follow_what_happens(desk: Desk) -> None:
+    """Created, changed, deleted; lock directories are of no interest."""
+    first = desk.launcher.ready_node()
+    with LiveTrees(desk.zookeeper.connect(), {paths.NODES: 1}) as trees:
+        desk.zookeeper.deliver()
+        seen = trees.wait_news(0, 0.0)
+        second = desk.launcher.ready_node()
+        desk.launcher.set_state(first, NodeState.USED)
+        desk.launcher.lock(second)
+        desk.zookeeper.deliver()
+        assert trees.wait_news(seen, 0.0) > seen
+        level = nodes_of(trees.read)
+        assert {name: one.state for name, one in level.records.items()} == {
+            first: NodeState.USED,
+            second: NodeState.READY,
+        }
+        desk.launcher.store.commit([Delete(path=paths.node(first))])
+        desk.zookeeper.deliver()
+        assert list(nodes_of(trees.read).records) == [second]
+
+
+def test_nothing_new_is_not_news(desk: Desk) -> None:
+    """Before everything is read there is nothing to show, either."""
+    with LiveTrees(desk.zookeeper.connect(), {paths.NODES: 1}) as trees:
+        assert trees.wait_news(0, 0.0) == 0
+        desk.zookeeper.deliver()
+        seen = trees.wait_news(0, 0.0)
+        assert seen > 0
+        assert trees.wait_news(seen, 0.0) == seen
+
+
+def test_watching_as_json_prints_a_line_for_each_change(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until Ctrl-C, which is exit code 130."""
+    told: list[Any] = []
+
+    def emit(line: dict[str, Any]) -> None:
+        told.append(json.loads(json.dumps(line)))
+        if len(told) == 2:
+            raise KeyboardInterrupt
+        desk.launcher.ready_node()
+        desk.zookeeper.deliver()
+
+    def connect(_options: object) -> FakeStore:
+        store = desk.zookeeper.connect()
+        # The stream of the fake is delivered by whoever calls; here that is nobody else.
+        threading.Timer(0.01, desk.zookeeper.deliver).start()
+        return store
+
+    monkeypatch.setattr(output, "emit_line", emit)
+    monkeypatch.setattr(looking, "_REDRAW_S", 0.0)
+    around = Surroundings(zookeeper="fake:1", connect=connect)
+    result = CliRunner().invoke(nodes, ["--watch", "--json"], obj=around)
+
+    assert result.exit_code == 130
+    assert [len(one["data"]) for one in told] == [0, 1]
+
+
+def test_a_plain_table_is_aligned_and_never_cut() -> None:
+    """For grep and awk."""
+    sheet = Sheet(
+        columns=("A", "LONG"), rows=[("1", "x" * 300), ("22", "y")], data=None, notes=["note"]
+    )
+    lines = plain(sheet).splitlines()
+
+    assert lines[0] == "A   LONG"
+    assert lines[1] == f"1   {'x' * 300}"
+    assert lines[2:] == ["22  y", "note"]
+
+
+def test_a_terminal_gets_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With colours, by rich; its content is the same."""
+    sheet = Sheet(columns=("ID", "STATE"), rows=[("n1", "ready")], data=None, notes=["note"])
+
+    @click.command()
+    def show() -> None:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        output.show([sheet])
+        with output.screen() as screen:
+            screen.draw([sheet])
+
+    result = CliRunner().invoke(show)
+    assert result.exit_code == 0
+    assert result.output.count("n1") >= 2
+    assert "note" in result.output
