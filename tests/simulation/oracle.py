@@ -1,0 +1,337 @@
+"""The oracle sees every write and every call, and knows what must never happen.
+
+It judges each at the moment at which it takes effect; whatever is wrong stops the simulation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from launcher.policy import Limits, compile_policy
+from remuda.config.model import Config
+from remuda.model import launch as launches
+from remuda.model import node as nodes
+from remuda.model import request as requests
+from remuda.model import tags
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.launch import Launch, Step
+from remuda.model.node import Node, NodeState, hold_ends_s
+from remuda.model.request import Request, RequestState
+from remuda.store import paths
+from remuda.store.api import Op, StoreError
+from remuda.store.wire import Written
+from tests.fakes.store import FakeZookeeper
+from tests.simulation.history import History
+from tests.simulation.timetable import Timetable
+
+if TYPE_CHECKING:
+    from tests.simulation.sky import Sky
+
+INSTALLATION: Final = "simulated"
+#: A launcher may go on under an older configuration for so long.
+RELOAD_GRACE_S: Final = 30.0
+
+
+@dataclass(slots=True)
+class _Before:
+    """What a transaction found."""
+
+    nodes: dict[NodeId, Node | None] = field(default_factory=dict)
+    locked: dict[NodeId, bool] = field(default_factory=dict)
+    requests: dict[RequestId, Request | None] = field(default_factory=dict)
+    launches: dict[tuple[str, NodeId], Launch | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Watches one installation.
+
+    Attributes:
+        launchers: Sessions of launchers; all others are users'.
+        limits: By provider and pool, the limits of late, newest last.
+        taken: Nodes that a user has locked at least once, and for which request.
+    """
+
+    history: History
+    timetable: Timetable
+    skew_s: float = 0.0
+    lies: bool = False
+    zookeeper: "SimZookeeper | None" = None
+    launchers: dict[int, str] = field(default_factory=dict)
+    limits: dict[tuple[str, str], list[tuple[float, Limits]]] = field(default_factory=dict)
+    skies: "dict[str, Sky]" = field(default_factory=dict)
+    ages: dict[str, bool] = field(default_factory=dict)
+    taken: dict[NodeId, RequestId] = field(default_factory=dict)
+    ends: dict[RequestId, str] = field(default_factory=dict)
+
+    # Reading the tree as it is.
+
+    def read(self, path: str) -> bytes | None:
+        """Return what lies at *path*."""
+        assert self.zookeeper is not None
+        found = self.zookeeper.tree.get(path)
+        return None if found is None else found.data
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the names below *path*, sorted."""
+        assert self.zookeeper is not None
+        found = self.zookeeper.tree.children(path)
+        return () if found is None else tuple(sorted(found.names))
+
+    def node(self, node_id: NodeId) -> Node | None:
+        """Return a node."""
+        raw = self.read(paths.node(node_id))
+        return nodes.decode(node_id, raw) if raw else None
+
+    def request(self, request_id: RequestId) -> Request | None:
+        """Return a request."""
+        raw = self.read(paths.request(request_id))
+        try:
+            return requests.decode(request_id, raw) if raw else None
+        except CorruptRecordError:
+            return None
+
+    def launch(self, provider: str, node_id: NodeId) -> Launch | None:
+        """Return a launch."""
+        raw = self.read(paths.launch(provider, node_id))
+        return launches.decode(node_id, raw) if raw else None
+
+    def locked_by_user(self, node_id: NodeId) -> bool:
+        """Whether a user's session holds the lock of a node."""
+        assert self.zookeeper is not None
+        for name in self.names(paths.node_lock(node_id)):
+            found = self.zookeeper.tree.get(f"{paths.node_lock(node_id)}/{name}")
+            if found is not None and found.stat.owner not in self.launchers:
+                return True
+        return False
+
+    def configured(self, config: Config) -> None:
+        """Take note of the limits that are in force from now on."""
+        for provider in config.providers:
+            policy = compile_policy(config, provider)
+            for pool in policy.pools.values():
+                known = self.limits.setdefault((provider, pool.name), [])
+                known.append((self.timetable.now_s(), pool.limits))
+        self.ages = {name: label.max_ready_age is not None for name, label in config.labels.items()}
+
+    # Writes.
+
+    def before(self, ops: Sequence[Op]) -> _Before:
+        """Look at everything that *ops* are about to touch."""
+        before = _Before()
+        for op in ops:
+            parts = op.path.split("/")
+            if op.path.startswith(paths.NODES + "/"):
+                node_id = NodeId(parts[3])
+                if node_id not in before.nodes:
+                    before.nodes[node_id] = self.node(node_id)
+                    before.locked[node_id] = self.locked_by_user(node_id)
+            elif op.path.startswith(paths.REQUESTS + "/"):
+                before.requests[RequestId(parts[3])] = self.request(RequestId(parts[3]))
+            elif op.path.startswith(paths.PROVIDERS + "/") and "/launches/" in op.path:
+                key = (parts[3], NodeId(parts[5]))
+                before.launches[key] = self.launch(*key)
+        return before
+
+    def after(self, before: _Before, session_id: int) -> None:
+        """Judge what a transaction has done."""
+        who = self.launchers.get(session_id)
+        for node_id, node in before.nodes.items():
+            self._node_changed(who, node_id, node, self.node(node_id), locked=before.locked[node_id])
+        for request_id, request in before.requests.items():
+            self._request_changed(who, request_id, request, self.request(request_id))
+        for (provider, node_id), launch in before.launches.items():
+            self._launch_changed(provider, node_id, launch, self.launch(provider, node_id))
+
+    def _node_changed(
+        self, who: str | None, node_id: NodeId, old: Node | None, new: Node | None, *, locked: bool
+    ) -> None:
+        if who is None:
+            if self.locked_by_user(node_id) and new is not None and new.allocated_to:
+                self.taken[node_id] = new.allocated_to
+            return
+        if old is not None and (new is None or new != old) and locked:
+            self.history.fail(f"I5: {who} changed node {node_id} under its user's lock")
+        if old is None:
+            return
+        if new is None:
+            self._buried(node_id, old)
+            return
+        self._promised(node_id, old, new)
+        if new.state is NodeState.READY and old.state is not NodeState.READY:
+            self._became_ready(node_id, old, new)
+        if old.state is NodeState.HOLD and new.state is not NodeState.HOLD:
+            end_s = hold_ends_s(old)
+            if end_s is None or self.timetable.clock.now_s() < end_s - self.skew_s:
+                self.history.fail(f"I5: held node {node_id} ended before its time")
+
+    def _promised(self, node_id: NodeId, old: Node, new: Node) -> None:
+        was, now = old.allocated_to, new.allocated_to
+        if was == now:
+            return
+        if was and now:
+            self.history.fail(f"I1: node {node_id} went from {was} straight to {now}")
+        used = self.taken.get(node_id)
+        if now and used is not None and self._was_used(old):
+            self.history.fail(f"I1: node {node_id} was used for {used}, now promised to {now}")
+        if was:
+            holder = self.request(was)
+            if holder is not None and node_id in holder.nodes:
+                self.history.fail(f"I1: node {node_id} was taken from {was}, which still exists")
+
+    def _was_used(self, node: Node) -> bool:
+        return bool(node.doc.get("user_data"))
+
+    def _became_ready(self, node_id: NodeId, old: Node, new: Node) -> None:
+        if old.state is not NodeState.BUILDING:
+            self.history.fail(f"I8: node {node_id} became ready from {old.state}")
+        sky = self.skies[str(new.provider)]
+        server = ServerId(str(new.external_id))
+        if server not in sky.proven:
+            self.history.fail(f"I8: node {node_id} is ready, but {server} never passed a proof")
+        if list(new.doc["host_keys"]) != [sky.proven[server]]:
+            self.history.fail(f"I8: node {node_id} tells another host key than was proven")
+        launch = self.launch(sky.provider, node_id)
+        if launch is None or launch.step is not Step.DONE or launch.server != server:
+            self.history.fail(f"I8: node {node_id} is ready, its launch is {launch}")
+        elif launch.host_key is not None and launch.host_key != sky.keys[server]:
+            self.history.fail(f"I8: node {node_id} has not the key that it was given")
+        if new.doc.get("interface_ip") != sky.address(server):
+            self.history.fail(f"I8: node {node_id} tells a wrong address")
+
+    def _buried(self, node_id: NodeId, old: Node) -> None:
+        sky = self.skies.get(str(old.provider))
+        if sky is None or self.lies:
+            return
+        for server in sky.cloud.truth().values():
+            node = tags.read(server.tags)
+            if node is not None and node.node == node_id:
+                launch = self.launch(sky.provider, node_id)
+                if launch is None or launch.server in (None, server.id):
+                    self.history.fail(f"I3: {node_id} was buried, but {server.id} exists")
+
+    def _request_changed(
+        self, who: str | None, request_id: RequestId, old: Request | None, new: Request | None
+    ) -> None:
+        if who is None or old is None:
+            return
+        if new is None:
+            self.history.fail(f"{who} deleted request {request_id}")
+            return
+        if old.state in (RequestState.FULFILLED, RequestState.FAILED) and old != new:
+            self.history.fail(f"{who} wrote to {request_id} after its end")
+        for key, value in old.doc.items():
+            if key not in new.doc or (key.startswith("x-") and new.doc[key] != value):
+                self.history.fail(f"I10: {who} lost {key!r} of request {request_id}")
+        if new.state is not old.state:
+            self.history.note("oracle", f"{request_id} is {new.state}", by=who)
+        if new.state is RequestState.FULFILLED and old.state is not RequestState.FULFILLED:
+            self._fulfilled(request_id, new)
+
+    def _fulfilled(self, request_id: RequestId, new: Request) -> None:
+        found = [self.node(node_id) for node_id in new.nodes]
+        complete = [node for node in found if node is not None]
+        if len(complete) != len(new.labels) or len({n.id for n in complete}) != len(new.labels):
+            self.history.fail(f"{request_id} is fulfilled with {new.nodes} for {new.labels}")
+        for node, label in zip(complete, new.labels, strict=True):
+            if node.state is not NodeState.READY or node.allocated_to != request_id:
+                self.history.fail(f"I1: {request_id} got {node.id}: {node.state}")
+            if node.labels != (label,):
+                self.history.fail(f"{request_id} got {node.id} of {node.labels} for {label}")
+            if self.locked_by_user(node.id):
+                self.history.fail(f"I1: {request_id} got {node.id}, which is locked")
+            if not new.reuse:
+                launch = self.launch(str(node.provider), node.id)
+                if launch is None or launch.for_request != request_id:
+                    self.history.fail(f"{request_id} wants a new node, got {node.id}")
+        if len({node.provider for node in complete}) > 1:
+            self.history.fail(f"{request_id} got nodes of several providers")
+
+    def _launch_changed(
+        self, provider: str, node_id: NodeId, old: Launch | None, new: Launch | None
+    ) -> None:
+        if old is None or new is None or new.step is old.step or new.step is not Step.CONDEMNED:
+            return
+        node = self.node(node_id)
+        if old.step is Step.DONE and node is not None:
+            self._condemned(provider, node, old, str(new.why))
+
+    def _condemned(self, provider: str, node: Node, launch: Launch, why: str) -> None:
+        """A ready machine may be given up for its age, its silence or its configuration only."""
+        if self.locked_by_user(node.id):
+            self.history.fail(f"I5: {node.id} was condemned under its user's lock: {why}")
+        aged = why.startswith("ready for") and self.ages.get(launch.label)
+        free = node.doc.get("allocated_to") is None and not self._was_used(node)
+        healthy = launch.server is not None and self.skies[provider].healthy(launch.server)
+        if free and healthy and not aged and "make room" not in why:
+            self.history.fail(f"I9: {node.id} is well, but was condemned: {why}")
+
+    # Calls to a cloud.
+
+    def server_made(self, sky: "Sky", server: ServerId) -> None:
+        """Judge a new server: is it ours, intended, and within the limits?"""
+        order = sky.cloud.orders[server]
+        ours = tags.read(order.tags)
+        self.history.note(sky.provider, "made", server=server[-4:], node=ours and ours.node)
+        if ours is None or ours.owner.installation != INSTALLATION:
+            self.history.fail(f"I3: server {server} carries no tag of ours")
+            return
+        if self.launch(sky.provider, ours.node) is None:
+            self.history.fail(f"I3: server {server} was made for {ours.node}, which has no record")
+        if not self.lies:
+            self._within_limits(sky, str(ours.pool))
+
+    def _within_limits(self, sky: "Sky", pool: str) -> None:
+        used = [
+            sky.cloud.orders[server.id].flavor
+            for server in sky.cloud.truth().values()
+            if (found := tags.read(server.tags)) is not None and found.pool == pool
+        ]
+        known = self.limits[sky.provider, pool]
+        since_s = self.timetable.now_s() - RELOAD_GRACE_S
+        of_late = [limits for n, (_, limits) in enumerate(known)
+                   if n + 1 == len(known) or known[n + 1][0] >= since_s]
+        if not any(
+            _fits(len(used), limits.instances)
+            and _fits(sum(one.cores for one in used), limits.cores)
+            for limits in of_late
+        ):
+            self.history.fail(f"I2: pool {pool} of {sky.provider} has {len(used)} servers")
+
+    def server_deleted(self, sky: "Sky", server: ServerId) -> None:
+        """Judge a delete call: nobody's machine dies."""
+        order = sky.cloud.orders.get(server)
+        ours = None if order is None else tags.read(order.tags)
+        if ours is None or ours.owner.installation != INSTALLATION:
+            self.history.fail(f"I9: {sky.provider} deleted a stranger's server {server}")
+            return
+        self.history.note(sky.provider, "delete", server=server[-4:], node=ours.node)
+        launch = self.launch(sky.provider, ours.node)
+        if launch is None or launch.server not in (None, server):
+            return
+        if launch.step is not Step.CONDEMNED:
+            self.history.fail(f"I5: {server} of {ours.node} deleted while {launch.step}")
+        if self.locked_by_user(ours.node):
+            self.history.fail(f"I5: {server} of {ours.node} deleted under its user's lock")
+
+
+def _fits(used: int, limit: int | None) -> bool:
+    return limit is None or used <= limit
+
+
+class SimZookeeper(FakeZookeeper):
+    """The fake ZooKeeper under the oracle's eyes."""
+
+    def __init__(self, timetable: Timetable, oracle: Oracle) -> None:
+        super().__init__(timetable.clock)
+        self._oracle = oracle
+        oracle.zookeeper = self
+
+    def commit(self, ops: Sequence[Op], session_id: int) -> tuple[Written, ...] | StoreError:
+        """Do it, and have it judged."""
+        before = self._oracle.before(ops)
+        answer = super().commit(ops, session_id)
+        if not isinstance(answer, StoreError):
+            self._oracle.after(before, session_id)
+        return answer

@@ -1,0 +1,228 @@
+"""One launcher process: production code over the fakes, run by the simulator step by step."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from launcher.actions import Action
+from launcher.brain import Brain
+from launcher.daemon import assemble, reconfigure
+from launcher.events import Event, Registered
+from launcher.hands.crew import Crew
+from launcher.neighbours import Neighbours
+from launcher.policy import compile_policy
+from launcher.registry import Registry
+from launcher.starting import Starter
+from launcher.world import Now, World
+from remuda.cloud.api import Cloud
+from remuda.config.model import Config
+from remuda.metrics.factory import Instruments, build_instruments
+from remuda.model.ids import ReplicaId
+from remuda.runtime.inbox import Inbox
+from remuda.store import paths
+from remuda.store.api import Create, Session
+from tests.fakes.store import FakeStore
+from tests.simulation.history import SimLog
+from tests.simulation.oracle import INSTALLATION
+from tests.simulation.sky import SimProver, Sky, Window
+from tests.simulation.timetable import SkewedClock
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+INSTRUMENTS: Final[Instruments] = build_instruments(None)
+
+
+class CrashedError(Exception):
+    """The process is killed at this instruction."""
+
+
+@dataclass(slots=True)
+class SimCrew(Crew):
+    """Does the work of hands at times of the simulator's choice, in no thread."""
+
+    process: "Process | None" = None
+
+    def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
+        """Have a cloud call made."""
+        assert self.process is not None
+        self.process.order(action, work, slow_s=0.6)
+
+    def on_ssh(self, action: Action, work: Callable[[], Event]) -> None:
+        """Have SSH work done."""
+        assert self.process is not None
+        self.process.order(action, work, slow_s=2.0)
+
+    def run(self, action: Action, work: Callable[[], Event]) -> None:
+        """Do the work now, and report at once."""
+        self._run(action, work)
+
+
+@dataclass(slots=True)
+class Process:
+    """A launcher from its start to its crash.
+
+    Attributes:
+        lag_until_s: News from ZooKeeper is late until then.
+        frozen_until_s: The whole process stands still until then.
+        crash_at: Die right after so many more actions; None: live.
+    """
+
+    simulation: "Simulation"
+    sky: Sky
+    name: str
+    store: FakeStore
+    rng: random.Random
+    inbox: Inbox[Event] = field(default_factory=Inbox)
+    dead: bool = False
+    lag_until_s: float = 0.0
+    frozen_until_s: float = 0.0
+    crash_at: int | None = None
+    actions: int = 0
+    brain: Brain = field(init=False)
+
+    def start(self, config: Config) -> None:
+        """Do what a daemon does at its start."""
+        simulation, provider = self.simulation, self.sky.provider
+        clock = SkewedClock(simulation.timetable.clock, simulation.skew_of(self.name))
+        policy = compile_policy(config, provider)
+        registry = Registry(
+            store=self.store,
+            replica=ReplicaId(self.name),
+            started_s=clock.now_s(),
+            registered=lambda error: self.inbox.event(Registered(error=error)),
+        )
+        registry.prepare(policy)
+        world = World(policy=policy, neighbours=Neighbours(me=registry.replica, provider=provider))
+        world.connected = self.store.session is Session.CONNECTED
+        crew = SimCrew(inbox=self.inbox)
+        crew.process = self
+        self.brain = assemble(
+            world=world,
+            store=self.store,
+            inbox=self.inbox,
+            clock=clock,
+            log=SimLog(simulation.history, self.name),
+            instruments=INSTRUMENTS,
+            cloud=cast("Cloud", Window(self.sky)),
+            installation=INSTALLATION,
+            mine=set(),
+            registry=registry,
+            crew=crew,
+            prover=SimProver(self.sky),
+        )
+        self.brain.starter = self._counted(self.brain.starter)
+
+    def _counted(self, starter: Starter) -> Starter:
+        process = self
+
+        class Counted(Starter):
+            """Dies after an action, if told so."""
+
+            def start(self, action: Action, now: Now) -> None:
+                super().start(action, now)
+                process.did(action)
+
+        return Counted(
+            world=starter.world,
+            writer=starter.writer,
+            crew=starter.crew,
+            cloud=starter.cloud,
+            proving=starter.proving,
+            orders=starter.orders,
+        )
+
+    def did(self, action: Action) -> None:
+        """Count one action; it may have been the last one."""
+        self.actions += 1
+        if self.crash_at is not None and self.actions >= self.crash_at:
+            self.simulation.history.note(self.name, "dies after", action=type(action).__name__)
+            raise CrashedError
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still at present."""
+        return self.frozen_until_s > self.simulation.timetable.now_s()
+
+    def has_news(self) -> bool:
+        """Whether ZooKeeper has something to tell it."""
+        return self.lag_until_s <= self.simulation.timetable.now_s() and self.store.wire.has_news
+
+    def wake_s(self) -> float:
+        """Return when its brain wants to think next."""
+        now_s = self.simulation.timetable.now_s()
+        if self.inbox._any():
+            return now_s
+        return now_s + self.brain.wait_s()
+
+    def deliver(self) -> None:
+        """Hand out some of what ZooKeeper has to tell."""
+        for _ in range(self.rng.choice((1, 2, 5, 20, 100))):
+            if not self.store.wire.deliver_one():
+                break
+        if self.rng.random() < 0.01:  # noqa: PLR2004
+            self.lag_until_s = self.simulation.timetable.now_s() + self.rng.uniform(0.01, 1.5)
+
+    def think(self) -> None:
+        """Let the brain take one turn."""
+        try:
+            self.brain.turn(wait_s_max=0.0)
+        except CrashedError:
+            self.simulation.crash(self)
+
+    def reload(self, config: Config) -> None:
+        """Take in another configuration."""
+        policy = compile_policy(config, self.sky.provider)
+        reconfigure(self.brain, policy, cast("Cloud", Window(self.sky)))
+        self.brain.world.agenda.everything = True
+
+    def order(self, action: Action, work: Callable[[], Event], *, slow_s: float) -> None:
+        """Have a hand's work take effect some time later, and its result arrive later still."""
+        timetable = self.simulation.timetable
+        timetable.after(self.rng.uniform(0.0, slow_s), lambda: self._effect(action, work))
+
+    def _effect(self, action: Action, work: Callable[[], Event]) -> None:
+        timetable = self.simulation.timetable
+        if self.dead:
+            # What was already on its way when the process died may still arrive there.
+            if self.rng.random() < 0.5 and _is_call(action):  # noqa: PLR2004
+                work()
+            return
+        if self.frozen:
+            timetable.after(
+                self.frozen_until_s - timetable.now_s(), lambda: self._effect(action, work)
+            )
+            return
+        answers: list[Event] = []
+        crew = cast("SimCrew", self.brain.starter.crew)
+        catcher = SimCrew(inbox=cast("Inbox[Event]", _Catcher(answers)), stopped=crew.stopped)
+        catcher.run(action, work)
+        timetable.after(self.rng.uniform(0.0, 0.3), lambda: self._report(answers))
+
+    def _report(self, answers: list[Event]) -> None:
+        if self.dead:
+            return
+        for answer in answers:
+            self.inbox.event(answer)
+
+
+def _is_call(action: Action) -> bool:
+    return type(action).__name__ in ("Create", "Delete", "DeleteLeak", "Address")
+
+
+@dataclass(frozen=True, slots=True)
+class _Catcher:
+    """An inbox that keeps what a hand returns until it is to arrive."""
+
+    answers: list[Any]
+
+    def event(self, event: Event) -> None:
+        """Keep it."""
+        self.answers.append(event)
+
+
+def installation(store: FakeStore) -> None:
+    """Give the installation the id that the oracle knows."""
+    store.ensure(paths.REMUDA, paths.REQUESTS, paths.REQUEST_LOCKS, paths.NODES)
+    store.commit([Create(path=paths.INSTALLATION, data=INSTALLATION.encode())])

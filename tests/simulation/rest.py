@@ -1,0 +1,149 @@
+"""Is everything at rest? The end that every run must come to, whatever happened before."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from remuda.model import tags
+from remuda.model.ids import NodeId
+from remuda.model.node import NodeState
+from remuda.store import paths
+from tests.simulation import setting as settings
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+    from tests.simulation.simulation import Simulation
+
+
+def unrest(simulation: "Simulation") -> str | None:
+    """Return one sentence about what is not yet in order, or None."""
+    return (
+        _clients(simulation)
+        or _requests(simulation)
+        or _nodes(simulation)
+        or _servers(simulation)
+        or _pools(simulation)
+        or _leftovers(simulation)
+        or _launchers(simulation)
+    )
+
+
+def _clients(simulation: "Simulation") -> str | None:
+    there = [client for client in simulation.clients if not client.ended]
+    return f"{there[0].name} still waits for {there[0].request}" if there else None
+
+
+def _requests(simulation: "Simulation") -> str | None:
+    names = simulation.oracle.names(paths.REQUESTS)
+    return f"request {names[0]} is still there" if names else None
+
+
+def _nodes(simulation: "Simulation") -> str | None:
+    launches = set()
+    for provider in simulation.skies:
+        launches |= set(simulation.oracle.names(paths.launches(provider)))
+    names = simulation.oracle.names(paths.NODES)
+    if set(names) != launches:
+        return f"nodes and launches differ: {sorted(set(names) ^ launches)}"
+    for name in names:
+        node = simulation.oracle.node(NodeId(name))
+        if node is None or node.state is not NodeState.READY or not node.free:
+            return f"node {name} is {node and node.state}"
+    return None
+
+
+def _servers(simulation: "Simulation") -> str | None:
+    for provider, sky in simulation.skies.items():
+        launches = set(simulation.oracle.names(paths.launches(provider)))
+        for server in sky.cloud.truth().values():
+            found = tags.read(server.tags)
+            if found is not None and found.node not in launches:
+                return f"server {server.id} of {found.node} has leaked"
+        there = set(sky.cloud.truth())
+        for name in launches:
+            launch = simulation.oracle.launch(provider, NodeId(name))
+            if launch is not None and launch.server not in there:
+                return f"the server of {name} is not there"
+    return None
+
+
+def _pools(simulation: "Simulation") -> str | None:
+    ready = simulation.ready()
+    config = settings.config_of(simulation.document)
+    for name, label in sorted(config.labels.items()):
+        if ready[name] < label.min_ready and _has_room(simulation, name):
+            return f"{ready[name]} {name} are ready, {label.min_ready} are wanted"
+    return None
+
+
+def _has_room(simulation: "Simulation", label: str) -> bool:
+    """Whether some pool could hold one more node of a label, by every limit."""
+    cores = settings.CORES[settings.FLAVORS[label]]
+    for provider, sky in simulation.skies.items():
+        truth = sky.cloud.truth()
+        quota = simulation.setting.quotas[provider].instances_max
+        if quota is not None and len(truth) >= quota:
+            continue
+        for pool, doc in simulation.document["providers"][provider]["pools"].items():
+            used = [
+                sky.cloud.orders[server.id].flavor.cores
+                for server in truth.values()
+                if (found := tags.read(server.tags)) is not None and found.pool == pool
+            ]
+            most = doc["max-cores"]
+            if (
+                label in doc["labels"]
+                and len(used) < doc["max-servers"]
+                and (most is None or sum(used) + cores <= most)
+            ):
+                return True
+    return False
+
+
+def _leftovers(simulation: "Simulation") -> str | None:
+    oracle = simulation.oracle
+    for lock in oracle.names(paths.REQUEST_LOCKS):
+        if names := oracle.names(f"{paths.REQUEST_LOCKS}/{lock}"):
+            return f"the lock of request {lock} is held: {names}"
+    for provider in simulation.skies:
+        for place in (paths.claims(provider), paths.verdicts(provider)):
+            if names := oracle.names(place):
+                return f"{place} still has {names}"
+    return None
+
+
+def _launchers(simulation: "Simulation") -> str | None:
+    for process in simulation.processes:
+        if why := _launcher(process):
+            return f"{process.name} {why}"
+    components = Counter[str]()
+    for process in simulation.processes:
+        components.update(process.brain.world.pool_ids.values())
+    registered = simulation.oracle.names(paths.POOL_COMPONENTS)
+    pools = sum(
+        len(simulation.document["providers"][process.sky.provider]["pools"])
+        for process in simulation.processes
+    )
+    return None if len(registered) == pools else f"{len(registered)} of {pools} pools are seen"
+
+
+def _launcher(process: "Process") -> str | None:
+    world = process.brain.world
+    if process.frozen or not world.awake:
+        return "is not awake"
+    if world.growing or world.awaiting:
+        return f"has {world.growing} plans under way and awaits {sorted(world.awaiting)}"
+    busy = sorted(view.id for view in world.herd.views.values() if view.busy)
+    if busy:
+        return f"is busy with {busy}"
+    writer = process.brain.starter.writer
+    for name, kept in (
+        ("verdicts", world.ruled),
+        ("requests", world.queue.views),
+        ("claims", world.queue.claims),
+        ("host keys", writer.host_keys),
+        ("leaks", world.cloud.leaks_busy),
+        ("promises", world.herd.allocated),
+    ):
+        if kept:
+            return f"keeps {name}: {sorted(kept)}"
+    return None

@@ -1,0 +1,218 @@
+"""What one simulated installation looks like, drawn from the seed."""
+
+import random
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from remuda.cloud.api import Quota
+from remuda.config.model import Config
+from tests.fakes.cloud_fates import BootEnd, Chaos, Create, Delete, Listing
+
+#: All labels there are; ``odd`` is made by the first provider only.
+LABELS = ("small", "large", "odd")
+FLAVORS = {"small": "small", "large": "large", "odd": "small"}
+CORES = {"small": 1, "large": 4}
+
+BOOT_TIMEOUT_S = 60.0
+LAUNCH_TIMEOUT_S = 120.0
+API_TIMEOUT_S = 10.0
+SESSION_TIMEOUT_S = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How often things go wrong, per kind; all zero is a calm day.
+
+    Attributes:
+        crash, freeze, suspend, expire, away, reload: Mean seconds between such events of one
+            launcher; 0: never.
+        late_create: Probability that a create call times out here and is done later there.
+        sick: Probability that a machine never passes its proof.
+        skew_s_max: Clocks of hosts differ from the true time by at most this.
+    """
+
+    crash: float = 0.0
+    freeze: float = 0.0
+    suspend: float = 0.0
+    expire: float = 0.0
+    away: float = 0.0
+    reload: float = 0.0
+    late_create: float = 0.0
+    sick: float = 0.0
+    vanish: float = 0.0
+    skew_s_max: float = 0.0
+    cloud: Chaos = field(default_factory=Chaos)
+
+    @property
+    def lies(self) -> bool:
+        """Whether listings may leave servers out."""
+        return any(kind in self.cloud.listings for kind in (Listing.EMPTY, Listing.OMITS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One installation and its weather.
+
+    Attributes:
+        document: The configuration, as of a file.
+        replicas: Launchers per provider.
+        clients: How many requestors come.
+        chaos_s: How long faults go on.
+    """
+
+    document: dict[str, Any]
+    replicas: dict[str, int]
+    quotas: dict[str, Quota]
+    rates: Rates
+    clients: int
+    chaos_s: float
+
+    @property
+    def config(self) -> Config:
+        """The configuration as a value."""
+        return Config.model_validate(self.document)
+
+
+def draw(rng: random.Random, *, calm: bool = False) -> Setting:
+    """Return the installation of a seed."""
+    providers = {name: _provider(rng, name) for name in ("alpha", "beta")}
+    document = {
+        "labels": {
+            "small": {"min-ready": rng.choice((0, 1, 2, 3)), **_label(rng)},
+            "large": {"min-ready": rng.choice((0, 0, 1)), **_label(rng)},
+            "odd": {"min-ready": rng.choice((0, 0, 1)), **_label(rng)},
+        },
+        "providers": providers,
+    }
+    return Setting(
+        document=document,
+        replicas={name: rng.choice((1, 2, 2)) for name in providers},
+        quotas={name: _quota(rng) for name in providers},
+        rates=Rates() if calm else _rates(rng),
+        clients=rng.randint(4, 16),
+        chaos_s=rng.choice((60.0, 120.0, 200.0)),
+    )
+
+
+def _label(rng: random.Random) -> dict[str, Any]:
+    return {
+        "max-ready-age": rng.choice((None, None, 90)),
+        "recheck": rng.choice((None, 30, 300)),
+        "setup": {"inline": "#!/bin/sh\ntrue\n"},
+    }
+
+
+def _provider(rng: random.Random, name: str) -> dict[str, Any]:
+    labels = LABELS if name == "alpha" else LABELS[:2]
+    pools = {"main": _pool(rng, labels)}
+    if rng.random() < 0.3:  # noqa: PLR2004
+        pools["side"] = _pool(rng, ("small",))
+    return {
+        "cloud": name,
+        "priority": rng.choice((50, 100, 100)),
+        "boot-timeout": BOOT_TIMEOUT_S,
+        "launch-timeout": LAUNCH_TIMEOUT_S,
+        "api-timeout": API_TIMEOUT_S,
+        "launch-attempts": rng.choice((1, 3, 6)),
+        "max-concurrency": rng.choice((2, 5, 20)),
+        "list-period": 2,
+        "idle-list-period": 30,
+        "ssh-key-file": "/nowhere/key",
+        "inject-key": False,
+        "pools": pools,
+    }
+
+
+def _pool(rng: random.Random, labels: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "max-servers": rng.choice((3, 5, 8)),
+        "max-cores": rng.choice((None, 12, 20)),
+        "labels": {
+            label: {
+                "image": "debian-12",
+                "flavor": FLAVORS[label],
+                "host-keys": rng.choice(("inject", "inject", "scan")),
+            }
+            for label in labels
+        },
+    }
+
+
+def _quota(rng: random.Random) -> Quota:
+    return Quota(instances_max=rng.choice((None, None, 6)))
+
+
+def _rates(rng: random.Random) -> Rates:
+    """Some kinds of trouble at a time: with all of them at once nothing ever gets going."""
+
+    def some(chance: float, *values: float) -> float:
+        return rng.choice(values) if rng.random() < chance else 0.0
+
+    chaos = Chaos(
+        creates={
+            Create.NO_ROOM: some(0.3, 0.05, 0.2),
+            Create.TRY_LATER: some(0.3, 0.05, 0.2),
+            Create.LOST_REPLY: some(0.4, 0.1, 0.3),
+            Create.LOST_CALL: some(0.3, 0.1, 0.2),
+        },
+        boots={
+            BootEnd.ERROR: some(0.4, 0.1, 0.3),
+            BootEnd.HANG: some(0.2, 0.1),
+            BootEnd.VANISH: some(0.2, 0.1),
+            BootEnd.STOP: some(0.2, 0.1),
+        },
+        deletes={
+            Delete.REFUSED: some(0.3, 0.2),
+            Delete.IGNORED: some(0.3, 0.2),
+            Delete.SLOW: some(0.3, 0.2),
+        },
+        listings={
+            kind: rate
+            for kind, rate in (
+                (Listing.EMPTY, some(0.15, 0.1)),
+                (Listing.OMITS, some(0.15, 0.2)),
+                (Listing.FAILS, some(0.3, 0.2)),
+            )
+            if rate
+        },
+        boot_factor_max=rng.choice((1.0, 2.0, 4.0)),
+    )
+    return Rates(
+        crash=some(0.5, 30.0, 90.0),
+        freeze=some(0.3, 60.0),
+        suspend=some(0.4, 20.0, 60.0),
+        expire=some(0.3, 40.0, 90.0),
+        away=some(0.4, 5.0, 20.0),
+        reload=some(0.3, 30.0),
+        late_create=some(0.3, 0.1, 0.3),
+        sick=some(0.4, 0.1, 0.3),
+        vanish=some(0.3, 40.0),
+        skew_s_max=some(0.4, 0.5, 2.0),
+        cloud=chaos,
+    )
+
+
+def changed(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """Return the configuration with other numbers, as an operator might write them."""
+    labels = {
+        name: {**label, "min-ready": rng.choice((0, 1, 2))}
+        for name, label in document["labels"].items()
+    }
+    providers = {}
+    for name, provider in document["providers"].items():
+        pools = {
+            pool: {**doc, "max-servers": rng.choice((3, 5, 8))}
+            for pool, doc in provider["pools"].items()
+        }
+        providers[name] = {**provider, "pools": pools}
+    return {**document, "labels": labels, "providers": providers}
+
+
+def calmed(rates: Rates) -> Rates:
+    """Return the weather after the storm: the clocks still differ."""
+    return replace(Rates(), skew_s_max=rates.skew_s_max)
+
+
+def config_of(document: dict[str, Any]) -> Config:
+    """Return a document as a value."""
+    return Config.model_validate(document)

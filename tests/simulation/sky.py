@@ -1,0 +1,152 @@
+"""One simulated cloud with what is in it: the fake cloud, watched by the oracle, and its machines."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from remuda.cloud.api import CloudError, Server, ServerOrder, ServerStatus, UnknownOutcomeError
+from remuda.model import launch as launches
+from remuda.model import tags
+from remuda.model.ids import NodeId, ServerId
+from remuda.ssh.api import Proof, ProofOrder
+from remuda.store import paths
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.prover import OTHER, SCANNED, Exit, FakeProver, Machine
+from tests.simulation.setting import API_TIMEOUT_S, Rates
+from tests.simulation.timetable import Timetable
+
+if TYPE_CHECKING:
+    from tests.simulation.oracle import Oracle
+
+@dataclass(slots=True)
+class Sky:
+    """One provider's cloud; all its launchers see the same.
+
+    Attributes:
+        keys: The host key that each machine really has.
+        proven: Machines that passed a whole proof, and the key that they showed.
+    """
+
+    provider: str
+    cloud: FakeCloud
+    timetable: Timetable
+    rng: random.Random
+    rates: Rates
+    oracle: "Oracle"
+    prover: FakeProver = field(default_factory=FakeProver)
+    keys: dict[ServerId, str] = field(default_factory=dict)
+    proven: dict[ServerId, str] = field(default_factory=dict)
+    sick: set[ServerId] = field(default_factory=set)
+
+    def made(self, server: ServerId) -> None:
+        """Give a new machine its key and its character."""
+        order = self.cloud.orders[server]
+        node = tags.read(order.tags)
+        given = None if node is None else self._given_key(node.node)
+        key = given or SCANNED
+        machine = Machine(
+            too_early=self.rng.choice((0, 0, 1, 3)),
+            refuses=self.rng.choice((0, 0, 0, 1)),
+            host_key=key,
+        )
+        if self.rng.random() < self.rates.sick:
+            self.sick.add(server)
+            machine = self.rng.choice(
+                (
+                    Machine(host_key=OTHER),
+                    Machine(host_key=key, exits={"setup": Exit(code=1, output="no mirror")}),
+                    Machine(host_key=key, too_early=10_000),
+                )
+            )
+        self.keys[server] = machine.host_key or key
+        self.prover.script(self.address(server), machine)
+        self.oracle.server_made(self, server)
+
+    def _given_key(self, node: NodeId) -> str | None:
+        found = self.oracle.read(paths.launch(self.provider, node))
+        return None if found is None else launches.decode(node, found).host_key
+
+    def address(self, server: ServerId) -> str:
+        """Return the address that the fake cloud gives to a server, up or not."""
+        number = int(server[-12:])
+        return f"198.18.{number >> 8 & 255}.{number & 255}"
+
+    def at(self, address: str) -> Server | None:
+        """Return the machine that answers at an address."""
+        for server in self.cloud.truth().values():
+            if server.status is ServerStatus.ACTIVE and self.address(server.id) == address:
+                return server
+        return None
+
+    def healthy(self, server: ServerId) -> bool:
+        """Whether the machine is up and well."""
+        found = self.cloud.truth().get(server)
+        return (
+            found is not None
+            and found.status is ServerStatus.ACTIVE
+            and server not in self.sick
+        )
+
+
+@dataclass(slots=True)
+class Window:
+    """One launcher's view of a sky: everything passes through, watched and sometimes late."""
+
+    sky: Sky
+
+    def create_server(self, order: ServerOrder) -> ServerId:
+        """Make a server, now, or later than the caller is willing to wait."""
+        sky = self.sky
+        if sky.rng.random() < sky.rates.late_create:
+            delay_s = sky.rng.uniform(0.0, API_TIMEOUT_S * 0.9)
+            sky.timetable.after(delay_s, lambda: self._create_late(order))
+            raise UnknownOutcomeError("sim: no answer in time")
+        before = set(sky.cloud.orders)
+        try:
+            return sky.cloud.create_server(order)
+        finally:
+            for server in sorted(set(sky.cloud.orders) - before):
+                sky.made(server)
+
+    def _create_late(self, order: ServerOrder) -> None:
+        sky, before = self.sky, set(self.sky.cloud.orders)
+        try:
+            sky.cloud.create_server(order)
+        except CloudError:
+            pass
+        for server in sorted(set(sky.cloud.orders) - before):
+            sky.made(server)
+
+    def delete_server(self, server: ServerId) -> None:
+        """Delete a server, if the oracle has nothing against it."""
+        self.sky.oracle.server_deleted(self.sky, server)
+        self.sky.cloud.delete_server(server)
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        """Pass everything else through."""
+        found: Callable[..., object] = getattr(self.sky.cloud, name)
+        return found
+
+
+@dataclass(slots=True)
+class SimProver:
+    """Proves machines of a sky: only those that are up, and with the key that they have."""
+
+    sky: Sky
+
+    def prove(self, order: ProofOrder, *, stopped: Callable[[], bool] = lambda: False) -> Proof:
+        """Make one attempt."""
+        server = self.sky.at(order.login.address)
+        if server is None:
+            return Proof(ok=False, host_keys=(), steps=(), too_early=True)
+        proof = self.sky.prover.prove(order, stopped=stopped)
+        if proof.ok:
+            self.sky.proven[server.id] = proof.host_keys[0]
+        return proof
+
+    def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
+        """Look for a banner."""
+        if self.sky.at(address) is None:
+            return "no route to host"
+        return self.sky.prover.knock(address, port, timeout_s=timeout_s)
