@@ -76,6 +76,7 @@ class Fold:
         queue = self.world.queue
         view = queue.views.get(request_id)
         if isinstance(change, Gone):
+            queue.unread.discard(request_id)
             queue.forget(request_id)
             self.world.agenda.requests.add(request_id)
             self.world.agenda.nodes.update(self.world.herd.allocated.get(request_id, ()))
@@ -83,7 +84,10 @@ class Fold:
                 self._balance_changed(view.request.labels)
             return
         if isinstance(change, Dirty):
-            if view is not None:
+            # A replica of ours may fulfil it before we have read it for the first time.
+            if view is None:
+                queue.unread.add(request_id)
+            else:
                 view.stale = True
             return
         if change.stored is None:
@@ -92,7 +96,9 @@ class Fold:
             record = request.decode(request_id, change.stored.value)
         except CorruptRecordError:
             queue.forget(request_id)
+            queue.unread.add(request_id)
             raise
+        queue.unread.discard(request_id)
         if view is None:
             view = queue.views[request_id] = RequestView(
                 id=request_id, request=record, version=change.stored.version, seen_s=now_s

@@ -22,10 +22,11 @@ class _Booking:
 
 
 def _booking(view: RequestView, claim: ClaimView | None) -> _Booking:
+    # Who wants new machines waits for those made for it alone (Herd.dedicated).
     return _Booking(
         place=(*view.order, view.id) if view.waiting else None,
         labels=view.request.labels,
-        claim_pool=None if claim is None else claim.pool,
+        claim_pool=claim.pool if claim is not None and view.request.reuse else None,
     )
 
 
@@ -36,8 +37,10 @@ class Queue:
     Attributes:
         waiting: Those that still want nodes, in service order.
         by_label: The same, by each label they want.
-        needed: How many nodes of a pool and label the requests that we have claimed want.
+        needed: How many nodes of a pool and label the requests that we have claimed want, except
+            those that want new machines.
         claims: Our provider's claims; one may outlive its request until it is dropped.
+        unread: Requests that exist, but whose record is not read yet, or cannot be.
     """
 
     views: dict[RequestId, RequestView] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class Queue:
     )
     needed: Counter[Key] = field(default_factory=Counter)
     claims: dict[RequestId, ClaimView] = field(default_factory=dict)
+    unread: set[RequestId] = field(default_factory=set)
     _booked: dict[RequestId, _Booking] = field(default_factory=dict)
 
     def reindex(self, view: RequestView) -> None:

@@ -92,8 +92,8 @@ class World:
         return self.connected and self.registered and self.roots <= self.synced
 
     def request_exists(self, request_id: RequestId) -> bool:
-        """Whether the request's znode is there, as far as the mirror tells."""
-        return request_id in self.queue.views
+        """Whether the request's znode is there, read or not, as far as the mirror tells."""
+        return request_id in self.queue.views or request_id in self.queue.unread
 
     def created_here(self, node_id: NodeId) -> bool:
         """Whether this process wrote the intent, so that it knows if the cloud was asked."""

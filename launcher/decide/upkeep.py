@@ -58,11 +58,13 @@ def tidy(world: World, now: Now, plan: Plan) -> None:
 def claims(world: World, agenda: Agenda, plan: Plan) -> None:
     """Drop claims whose request is gone or settled; take over those of dead replicas."""
     queue = world.queue
-    ids = list(queue.claims) if agenda.everything else agenda.requests & queue.claims.keys()
-    for request_id in ids:
+    ids = queue.claims.keys() if agenda.everything else agenda.requests & queue.claims.keys()
+    for request_id in sorted(ids):
         claim = queue.claims[request_id]
         view = queue.views.get(request_id)
-        if claim.busy or (view is not None and (view.stale or view.busy)):
+        if claim.busy or request_id in queue.unread:
+            continue
+        if view is not None and (view.stale or view.busy):
             continue
         if not world.neighbours.duty(request_id):
             continue
@@ -103,7 +105,7 @@ def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         elif world.ruled.get(request_id) != gist(verdict):
             plan.do(Rule(request=request_id, verdict=verdict))
     ended = world.ruled.keys() if agenda.everything else agenda.requests & world.ruled.keys()
-    for request_id in list(ended):
+    for request_id in sorted(ended):
         view = world.queue.views.get(request_id)
         if view is None or not (view.waiting or view.request.state == "failed"):
             plan.do(Rule(request=request_id, verdict=None))
