@@ -110,12 +110,14 @@ class SettleWrites:
         chosen = action.nodes if isinstance(action, Lend) else ()
         for node_id in chosen:
             self._unbusy(node_id)
+        claim = self.world.queue.claims.get(action.request)
+        if claim is not None:
+            # The request may be gone by now; its claim is dropped then, unless it seems busy.
+            claim.busy = False
+            self.world.agenda.requests.add(action.request)
         if view is None:
             return
         view.busy = None
-        claim = self.world.queue.claims.get(action.request)
-        if claim is not None:
-            claim.busy = False
         if isinstance(event.result, StoreError):
             self._request_rejected(view, event.result, now)
         elif isinstance(action, Lend):
