@@ -9,6 +9,7 @@ people who mean harm.  RAM, processors and disk sizes are not enforced.
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -23,9 +24,11 @@ from sandbox.machines.probe import propagation, sshd_path
 from sandbox.machines.sshd import openssh_version
 from sandbox.machines.traps import Traps
 
+_UP_S: Final = 30.0
 _STOP_S: Final = 10.0
 _CONSOLE_MAX: Final = 2**20
 _TAIL: Final = 500
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: What root in a machine may not do, as it shares kernel and loopback with everybody.
 _DROPPED: Final = (
     "net_admin",
@@ -40,11 +43,12 @@ _DROPPED: Final = (
 
 #: PID 1 of a machine until it becomes sshd.  $1 the machine's folder, $2 its host name, $3 the
 #: delay of sshd (or never), $4 first or again, $5 sshd, $6 capabilities to drop.
-#: Standard output is a pipe that gets a line as soon as the machine stands.
+#: Standard output is a pipe that gets a line as soon as the machine stands; what else comes
+#: through it are complaints of unshare's.
 _INIT: Final = (
     """
 set -e
-exec 3>&1 1>&2
+exec 3>&1 >>"$1/console.log" 2>&1
 root=$1/root
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$root"
 mount -t proc proc "$root/proc"
@@ -157,24 +161,19 @@ class NamespaceMachines:
             self._sshd,
             ",".join(f"-{each}" for each in _DROPPED),
         ]
-        with (machine.folder / "console.log").open("a", encoding="utf-8") as console:
-            for warning in () if machine.starts else order.plan.warnings:
-                console.write(f"cloud-init: {warning}\n")
-            console.flush()
-            machine.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=console,
-                text=True,
-                start_new_session=True,
-                cwd="/",
-                env={
-                    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                    "LANG": "C.UTF-8",
-                    "HOME": "/root",
-                },
-            )
+        if not machine.starts:
+            warnings = "".join(f"cloud-init: {each}\n" for each in order.plan.warnings)
+            (machine.folder / "console.log").write_text(warnings, encoding="utf-8")
+        machine.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            cwd="/",
+            env={"PATH": _PATH, "LANG": "C.UTF-8", "HOME": "/root"},
+        )
         machine.starts += 1
         self._await_up(machine)
         return machine.process.pid
@@ -184,12 +183,14 @@ class NamespaceMachines:
         if process is None or process.stdout is None:
             raise MachineError("the machine did not start")
         with process.stdout as pipe:
-            line = pipe.readline()
-        if line != "up\n":
-            self._end(machine)
-            raise MachineError(
-                "the machine did not come up: " + self.console(machine.order.id)[-_TAIL:].strip()
-            )
+            line = pipe.readline() if select.select([pipe], [], [], _UP_S)[0] else ""
+            if line == "up\n":
+                return
+            process.kill()
+            said = line + pipe.read(_TAIL)
+        self._end(machine)
+        told = (said + self.console(machine.order.id)).strip()
+        raise MachineError(f"the machine did not come up: {told[-_TAIL:]}")
 
     def stop(self, machine_id: str) -> None:
         """See :class:`sandbox.machines.base.Machines`."""

@@ -215,7 +215,8 @@ def test_reboot_keeps_the_disk_and_runs_no_user_data_again(
     run(client, "echo x >/root/kept")
 
     cloud.compute.reboot_server(server, "HARD")
-    cloud.compute.wait_for_server(server, interval=0.05, wait=_SOON_S)
+    # Not wait_for_server: it would be content with the ACTIVE it remembers from before.
+    wait_for(lambda: cloud.compute.get_server(server.id).status == "ACTIVE", _SOON_S, "the reboot")
 
     again = login(real, address_of(server), key)
     assert run(again, "cat /root/kept /root/runs") == "x\nonce"
