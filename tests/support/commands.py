@@ -1,6 +1,7 @@
 """Commands run in this process, over a fake ZooKeeper, with a launcher that answers at once."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -24,6 +25,8 @@ class FakeMachine:
     login: Login
     code: int = 0
     out: bytes = b""
+    during: Callable[["FakeMachine"], object] = lambda _machine: None
+    closed: threading.Event = field(default_factory=threading.Event)
     ran: list[tuple[object, Mapping[str, str]]] = field(default_factory=list)
     copied: list[tuple[str, str]] = field(default_factory=list)
 
@@ -40,7 +43,8 @@ class FakeMachine:
         """Do nothing."""
 
     def close(self) -> None:
-        """Do nothing."""
+        """End what waits for it."""
+        self.closed.set()
 
     def copy_tree(self, local_dir: object, remote_dir: str) -> None:
         """Remember it."""
@@ -50,6 +54,7 @@ class FakeMachine:
         """Print and end."""
         self.ran.append((command, env))
         stdout.write(self.out)
+        self.during(self)
         return self.code
 
 
@@ -63,6 +68,8 @@ class Desk:
         self.machines: list[FakeMachine] = []
         self.code = 0
         self.out = b""
+        self.during: Callable[[FakeMachine], object] = lambda _machine: None
+        self.stores: list[FakeStore] = []
 
     def call(self, command: click.Command, *words: str) -> Result:
         """Run a command as from a shell."""
@@ -81,6 +88,7 @@ class Desk:
 
     def _connect(self) -> FakeStore:
         store = self.zookeeper.connect()
+        self.stores.append(store)
         commit = store.commit
 
         def answering(ops: Sequence[Op]) -> tuple[Done, ...]:
@@ -94,6 +102,6 @@ class Desk:
         return store
 
     def _login(self, login: Login) -> FakeMachine:
-        machine = FakeMachine(login, self.code, self.out)
+        machine = FakeMachine(login, self.code, self.out, self.during)
         self.machines.append(machine)
         return machine

@@ -13,6 +13,7 @@ from remuda.model.ids import RequestId
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import Ruling
+from remuda.ssh.errors import ConnectionLostError
 from remuda.store import paths
 from requestor.commands.keeping import KEPT
 from requestor.commands.release import release
@@ -20,7 +21,7 @@ from requestor.commands.request import request
 from requestor.commands.run import run
 from requestor.commands.ssh import ssh, ssh_arguments
 from requestor.commands.waiting import progress
-from tests.support.commands import Desk
+from tests.support.commands import Desk, FakeMachine
 from tests.support.standin import HOST_KEY
 
 
@@ -162,6 +163,57 @@ def test_waiting_too_long_is_code_5_and_leaves_no_request(desk: Desk) -> None:
     assert result.exit_code == 5
     assert "no provider has looked at it yet" in result.stderr
     assert desk.launcher.store.children(paths.REQUESTS) == ()
+
+
+def test_a_lost_session_is_code_6(desk: Desk) -> None:
+    """Whatever the command said: its machine is being deleted."""
+
+    def expire(_machine: FakeMachine) -> None:
+        desk.stores[-1].expire()
+        desk.zookeeper.deliver()
+
+    desk.during = expire
+    result = desk.call(run, "small", "--", "x")
+
+    assert result.exit_code == 6
+    assert "the ZooKeeper session was lost" in result.stderr
+
+
+def test_a_command_out_of_time_is_code_124(desk: Desk) -> None:
+    """Its connection is closed, its machine given back."""
+    desk.during = lambda machine: machine.closed.wait(10.0)
+    result = desk.call(run, "small", "--timeout", "50ms", "--", "x")
+
+    assert result.exit_code == 124
+    assert "not finished after 0.05 s" in result.stderr
+    assert the_nodes(desk) == [NodeState.USED]
+
+
+def test_a_broken_connection_is_code_255(desk: Desk) -> None:
+    """As with ssh."""
+
+    def breaks(_machine: FakeMachine) -> None:
+        raise ConnectionLostError("the connection broke")
+
+    desk.during = breaks
+    result = desk.call(run, "small", "--", "x")
+
+    assert result.exit_code == 255
+    assert "the connection broke" in result.stderr
+    assert the_nodes(desk) == [NodeState.USED]
+
+
+def test_ctrl_c_is_code_130_and_gives_the_machine_back(desk: Desk) -> None:
+    """However deep it comes."""
+
+    def interrupted(_machine: FakeMachine) -> None:
+        raise KeyboardInterrupt
+
+    desk.during = interrupted
+    result = desk.call(run, "small", "--", "x")
+
+    assert result.exit_code == 130
+    assert the_nodes(desk) == [NodeState.USED]
 
 
 def test_request_leaves_a_request_that_outlives_us(desk: Desk) -> None:
