@@ -49,12 +49,13 @@ unit: install ## Only the fast tests: no ZooKeeper, no processes
 	$(PYTEST) tests/unit tests/test_tidy.py tests/test_architecture.py
 
 .PHONY: simulation
-simulation: install ## The seeded simulation, many seeds (SEEDS=1000)
-	REMUDA_SEEDS=$(or $(SEEDS),300) $(PYTEST) --timeout=7200 tests/simulation
+simulation: install ## The seeded simulation, many seeds (SEEDS=1000 START=0; SEED=7: one, told in full)
+	$(BIN)/python -m tests.simulation \
+	    $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),300) --start $(or $(START),0))
 
 .PHONY: chaos
-chaos: install ## Kill and freeze real processes for longer (MINUTES=10)
-	REMUDA_CHAOS_MINUTES=$(or $(MINUTES),5) $(PYTEST) --timeout=7200 -m chaos
+chaos: install ## Kill and freeze real processes, again and again (ROUNDS=3)
+	@for round in $$(seq $(or $(ROUNDS),3)); do $(PYTEST) -m chaos; done
 
 .PHONY: bench
 bench: install ## Measure against the raw chain of ZooKeeper operations
