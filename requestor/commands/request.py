@@ -79,8 +79,7 @@ def request(
     wanted = labels_of_words(labels)
     if (detach or until_pid or keep_s) and not wait:
         raise click.UsageError("--detach, --until-pid and --keep need --wait")
-    in_background = os.environ.get(_BACKGROUND) is not None
-    if detach and not in_background:
+    if detach and not _in_background():
         raise click.exceptions.Exit(_detach(len(wanted)))
     with around.store() as store:
         read = reader(store)
@@ -90,14 +89,12 @@ def request(
             _leave(store, around, wanted, options, as_json=as_json)
             return
         wakeup = Wakeup()
-        if detach:
-            keep_s = keep_s or _DETACHED_DEFAULT_S
         keeper = Keeper(
             store,
             wakeup,
             until_pid=until_pid if until_pid or detach else os.getppid(),
             until_input_ends=not detach,
-            keep_s=keep_s,
+            keep_s=keep_s or (_DETACHED_DEFAULT_S if detach else None),
             clock=around.clock,
         )
         client = Client(
@@ -106,11 +103,14 @@ def request(
             use_data={KEPT: True},
             clock=around.clock,
         )
-        with client, _accepted(client, wanted, options) as nodes:
+        pending = client.request(wanted, **options.as_arguments())
+        with client, accept(pending, labels_text(wanted)) as nodes:
             _print(nodes, as_json=as_json)
-            if in_background:
-                _close_output()
             keeper.keep(nodes)
+
+
+def _in_background() -> bool:
+    return _BACKGROUND in os.environ
 
 
 def _leave(
@@ -125,10 +125,6 @@ def _leave(
         click.echo(made.id)
 
 
-def _accepted(client: Client, wanted: list[str], options: Asking) -> NodeSet:
-    return accept(client.request(wanted, **options.as_arguments()), labels_text(wanted))
-
-
 def _print(nodes: NodeSet, *, as_json: bool) -> None:
     for node in nodes:
         if as_json:
@@ -137,6 +133,8 @@ def _print(nodes: NodeSet, *, as_json: bool) -> None:
             words = (node.id, node.address, node.port, node.user, node.label, node.provider)
             click.echo(" ".join(str(word) for word in words))
     sys.stdout.flush()
+    if _in_background():
+        _close_output()
 
 
 def _close_output() -> None:
