@@ -19,6 +19,7 @@ pytestmark = pytest.mark.zk
 
 #: Create, watch, watch again, read the node, take, give back.
 OPERATIONS = 6
+THREADS = 24
 
 
 def count_operations(store: WireStore) -> list[str]:
@@ -121,6 +122,34 @@ def test_a_lock_of_jenkins_shape_keeps_us_out(bench: Bench) -> None:
         pending.accept()
 
     assert len(bench.launcher.locks(name)) == 1
+
+
+def test_one_client_serves_many_threads(bench: Bench) -> None:
+    """Each gets its own node, and every node is given back."""
+    got: list[str] = []
+
+    def live() -> None:
+        with bench.client.request("small", deadline_s=DEADLINE_S) as nodes:
+            got.append(nodes[0].id)
+
+    threads = [threading.Thread(target=live) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    lent: set[str] = set()
+    while len(lent) < THREADS:
+        for name in wait_for(
+            lambda: set(bench.launcher.store.children(paths.REQUESTS)) - lent,
+            DEADLINE_S,
+            "requests",
+        ):
+            lent.add(name)
+            bench.launcher.lend(name)
+    for thread in threads:
+        thread.join(DEADLINE_S)
+
+    assert len(set(got)) == THREADS
+    assert {bench.launcher.read_node(name).state for name in got} == {NodeState.USED}
+    assert len(bench.client._desk.holdings) == 0
 
 
 def test_a_lost_session_is_told_and_the_lock_is_gone(bench: Bench) -> None:
