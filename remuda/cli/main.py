@@ -19,6 +19,7 @@ OWN: Final[Mapping[str, str]] = {
     "completion": "remuda.cli.completion:completion",
     "config": "remuda.cli.config:config",
     "delete": "remuda.cli.deleting:delete",
+    "demo": "remuda.cli.demo.command:demo",
     "dev": "remuda.cli.dev.command:dev",
     "explain": "remuda.cli.explaining:explain",
     "failures": "remuda.cli.failures:failures",
