@@ -32,6 +32,8 @@ from remuda.model.node import Node, NodeState, hold_ends_s
 
 #: A server that was listed and then is missing so often in a row has vanished.
 MISSED_LISTINGS_MAX: Final = 2
+#: When to look again whether image and flavor are known.
+RECIPE_AGAIN_S: Final = 0.5
 _NOT_RUNNING: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 
 
@@ -79,13 +81,27 @@ def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     if overdue := _overdue(world, node, launch, now):
         return overdue
     if not view.create_sent and world.created_here(view.id):
-        return Create(node=view.id)
+        return _ask_for(world, view, now, plan)
     # Whether a create call of ours, or of the replica that died, reached the cloud: only a
     # listing begun later than the last moment at which it could have can tell.
     if now.wall_s > launch.asked_by_s and world.cloud.listing > view.asked_in:
         return Condemn(node=view.id, cause="the create call was lost", result=Result.UNKNOWN)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
     return None
+
+
+def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | None:
+    """Ask the cloud for a planned node; the configuration may have changed since the intent."""
+    if view.key not in world.policy.making:
+        return Condemn(node=view.id, cause="its label is no longer configured here")
+    if view.key in world.cloud.broken:
+        cause = f"{view.key[1]} cannot be made: {world.cloud.broken[view.key]}"
+        return Condemn(node=view.id, cause=cause, result=Result.ORDER)
+    if view.key not in world.cloud.recipes:
+        # Image and flavor are being looked up again, as after every reload.
+        plan.look_again("node", view.id, now.mono_s + RECIPE_AGAIN_S)
+        return None
+    return Create(node=view.id)
 
 
 def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
