@@ -11,11 +11,11 @@ import click
 
 from remuda.cli.failing import MistakeError
 from remuda.config import loader
-from remuda.config.parts import Zookeeper
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
 from remuda.store.api import Store
-from remuda.store.options import StoreOptions, StoreTls
+from remuda.store.configured import store_options
+from remuda.store.options import StoreOptions
 
 if TYPE_CHECKING:
     from remuda.ssh.session import Session
@@ -83,7 +83,7 @@ class Surroundings:
             return hosts_options(self.zookeeper)
         if self.config is not None:
             # What a provider needs (keys, clouds) may well lie on other hosts than this one.
-            return config_options(loader.load(self.config, provider="").zookeeper)
+            return store_options(loader.load(self.config, provider="").zookeeper)
         raise MistakeError(
             "where is ZooKeeper? Give --zookeeper HOST:PORT or --config FILE, "
             "or set REMUDA_ZOOKEEPER or REMUDA_CONFIG"
@@ -115,19 +115,6 @@ def hosts_options(text: str) -> StoreOptions:
     if not hosts:
         raise MistakeError(f"{text!r} names no ZooKeeper server; write HOST:PORT")
     return StoreOptions(hosts=hosts, chroot=f"/{chroot.strip('/')}" if slash and chroot else "")
-
-
-def config_options(zookeeper: Zookeeper) -> StoreOptions:
-    """Return the options that a configuration file states."""
-    tls = zookeeper.tls
-    return StoreOptions(
-        hosts=zookeeper.hosts,
-        chroot=zookeeper.chroot or "",
-        tls=None
-        if tls is None
-        else StoreTls(cert=Path(tls.cert), key=Path(tls.key), ca=Path(tls.ca)),
-        session_s=zookeeper.session_timeout,
-    )
 
 
 def with_surroundings(command: F) -> F:

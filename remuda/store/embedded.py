@@ -3,19 +3,18 @@
 Never for production: one server, loopback only. Needs Java and Debian's ``zookeeper`` package.
 """
 
-import ctypes
 import os
 import select
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from shutil import which
 from types import TracebackType
 from typing import Final, Self
 
 from remuda.runtime.clock import Clock, SystemClock
+from remuda.runtime.descent import ends_with_parent
 from remuda.store.api import StoreError
 from remuda.store.embedded_config import (
     HOST,
@@ -33,7 +32,6 @@ _MAIN: Final = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 # connection factory (TLS) needs: without them it silently drops every connection.
 _NETTY_JARS: Final = ("netty-all", "netty-codec", "netty-resolver", "metrics-core", "snappy-java")
 _LOG4J_JARS: Final = ("slf4j-log4j12", "log4j-1.2")
-_PR_SET_PDEATHSIG: Final = 1
 _PORT_TRIES_MAX: Final = 5
 _ASK_TIMEOUT_S: Final = 1.0
 
@@ -173,7 +171,7 @@ class EmbeddedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one prctl call, no locks taken
+                preexec_fn=ends_with_parent(signal.SIGKILL),  # noqa: PLW1509 - one prctl call, no locks taken
             )
 
     def _await_answer(self) -> None:
@@ -227,17 +225,3 @@ def _ask(port: int, word: str) -> str:
             return b"".join(iter(lambda: sock.recv(65536), b"")).decode(errors="replace")
     except OSError:
         return ""
-
-
-def _die_with_parent() -> Callable[[], None]:
-    """Return what the child does before exec: ask for SIGKILL when its parent thread ends.
-
-    prctl(2): the signal comes when the *thread* that forked ends, so start the server from a
-    thread that lives as long as the program.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: no import in the child
-
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    return arrange

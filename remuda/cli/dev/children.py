@@ -1,6 +1,5 @@
 """Child processes that log into files, are watched together, and end with us."""
 
-import ctypes
 import os
 import select
 import signal
@@ -14,8 +13,8 @@ from typing import Final, Self
 
 import remuda
 from remuda.runtime.clock import Clock
+from remuda.runtime.descent import ends_with_parent
 
-_PR_SET_PDEATHSIG: Final = 1
 _STOP_S: Final = 15.0
 _SLICE_S: Final = 0.05
 
@@ -60,7 +59,7 @@ class Children:
                 stderr=output,
                 env={**os.environ, "PYTHONPATH": _python_path()},
                 start_new_session=True,  # Ctrl-C is ours to pass on, in order
-                preexec_fn=_end_with_parent(),  # noqa: PLW1509 - one prctl call, no locks taken
+                preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one prctl call, no locks taken
             )
         self._undo.callback(_stop, process)
         fd = os.pidfd_open(process.pid)
@@ -112,13 +111,3 @@ def _python_path() -> str:
     ours = str(Path(remuda.__file__).resolve().parents[1])
     given = os.environ.get("PYTHONPATH")
     return ours if not given else f"{ours}{os.pathsep}{given}"
-
-
-def _end_with_parent() -> Callable[[], None]:
-    """Return what the child does before exec: ask for SIGTERM when we die, however we die."""
-    libc = ctypes.CDLL(None, use_errno=True)  # loaded before the fork: no import in the child
-
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-    return arrange
