@@ -2,6 +2,7 @@
 
 from launcher.actions import (
     AdoptClaim,
+    Decline,
     DropClaim,
     ListServers,
     Plan,
@@ -94,9 +95,16 @@ def publish(world: World, now: Now, plan: Plan) -> None:
 
 
 def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
-    """Write verdicts on requests that wait for more than a moment, when the words change."""
+    """Write verdicts on requests that wait for more than a moment, when the words change.
+
+    A decline is explained at once: it may be the one that fails the request.
+    """
+    declining = {action.request for action in plan.actions if isinstance(action, Decline)}
     for request_id, verdict in plan.verdicts.items():
         view = world.queue.views.get(request_id)
+        if request_id in declining:
+            plan.do(Rule(request=request_id, verdict=verdict))
+            continue
         if view is None or not world.neighbours.duty(request_id):
             continue
         due_s = view.seen_s + world.policy.verdict_after_s
