@@ -52,7 +52,7 @@ def _booking(view: NodeView) -> _Booking:
         key=(launch.pool, launch.label),
         counted=True,
         free=view.lendable,
-        coming=coming and allocated is None,
+        coming=(coming and allocated is None) or view.on_hand,
         making=coming,
         dedicated=launch.for_request if not view.dying else None,
         allocated=allocated,
@@ -70,7 +70,7 @@ class Herd:
 
     Attributes:
         free: Lendable nodes by pool and label, longest free first.
-        coming: Number of nodes being made that are promised to nobody.
+        coming: Number of nodes promised to nobody that are being made, or looked after.
         making: Number of all nodes being made.
         dedicated: Living nodes made for one request alone, by request and label.
         allocated: Nodes by the request they are promised to.

@@ -45,7 +45,7 @@ from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.orders import Orders
 from launcher.ready import ready_node
-from launcher.views import NodeView, RequestView
+from launcher.views import KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.model.ids import NodeId, RequestId
 from remuda.store.api import Op
@@ -111,7 +111,8 @@ class Starter:
 
     def _lend(self, action: Lend, now: Now) -> None:
         view = self._hold_request(action.request, "lend")
-        chosen = [self._hold_node(node_id, "lend") for node_id in action.nodes]
+        what = LEND_CLAIMED if action.request in self.world.queue.claims else "lend"
+        chosen = [self._hold_node(node_id, what) for node_id in action.nodes]
         ops = transactions.lend(self.world, view, chosen, now_s=now.wall_s)
         self.writer.send(action, ops, now)
 
@@ -229,7 +230,7 @@ class Starter:
         self.crew.on_ssh(action, lambda: self.proving.prove(launch, orders, where))
 
     def _knock(self, action: Knock, _now: Now) -> None:
-        view = self._hold_node(action.node, "knock")
+        view = self._hold_node(action.node, KNOCK)
         doc = {} if view.node is None else view.node.doc
         where, port = str(doc.get("interface_ip")), int(doc.get("connection_port") or 22)
         self.crew.on_ssh(action, lambda: self.proving.knock(action.node, where, port))

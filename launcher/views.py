@@ -12,6 +12,10 @@ from remuda.ssh.api import Proof
 
 #: Steps in which a machine is being made.
 COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
+#: What a hand may do to a free node without taking it out of the supply: to knock at its door,
+#: and to lend it to a request whose claim counts as need until the transaction is done.
+KNOCK, LEND_CLAIMED = "knock", "lend claimed"
+ON_HAND = frozenset({KNOCK, LEND_CLAIMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +108,20 @@ class NodeView:
             and not self.dying
             and self.node is not None
             and self.node.state in (NodeState.INIT, NodeState.BUILDING)
+        )
+
+    @property
+    def on_hand(self) -> bool:
+        """Whether it is free and ready, though not to be lent at this very moment.
+
+        It counts as supply, or every look at a waiting machine could have another one made.
+        """
+        return (
+            self.node is not None
+            and self.launch is not None
+            and self.node.free
+            and (self.stale or self.busy in ON_HAND)
+            and not (self.dying or self.contenders)
         )
 
     @property
