@@ -17,7 +17,7 @@ from typing import Final
 from sandbox.config import Config, MachineKind
 from sandbox.machines import probe
 from sandbox.machines.base import MachineError, Machines
-from sandbox.machines.kernel import leave_mount_namespace, mount_tmpfs
+from sandbox.machines.kernel import mount_tmpfs
 from sandbox.machines.namespace import NamespaceMachines
 from sandbox.machines.none import NoMachines
 from sandbox.machines.plain import PlainMachines
@@ -131,10 +131,8 @@ def choose_port(wanted: int, network: IPv4Network) -> int:
 def _folder(kind: MachineKind, undo: contextlib.ExitStack) -> Path:
     if kind is not MachineKind.NAMESPACE:
         return _temporary(undo)
-    # Made before we have a mount table of our own: who removes it must not see our mount there.
     at = _COVERED if _COVERED.is_dir() else _temporary(undo)
     try:
-        leave_mount_namespace()
         mount_tmpfs(at)
     except MachineError as exc:
         raise HostUnfitError(f"no place for the disks of machines: {exc}") from exc
@@ -147,7 +145,7 @@ def _temporary(undo: contextlib.ExitStack) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
     # Its input is a pipe that nobody writes to: it ends when we do, even by kill -9.  Machines
     # end by the same means at the same time, hence the second try.
-    command = 'read -r _; rm -rf "$1" || rm -rf "$1"'
+    command = 'read -r _; umount -l "$1"; rm -rf "$1" || rm -rf "$1"'
     janitor = subprocess.Popen(
         ["/bin/sh", "-c", command, "janitor", str(folder)],
         stdin=subprocess.PIPE,

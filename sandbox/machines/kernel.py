@@ -13,7 +13,6 @@ from sandbox.machines.base import MachineError
 _CLONE_NEWNS: Final = 0x00020000
 _MS_REC: Final = 0x4000
 _MS_PRIVATE: Final = 1 << 18
-_EINVAL: Final = 22
 
 
 def leave_mount_namespace() -> None:
@@ -28,12 +27,33 @@ def leave_mount_namespace() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNS) != 0:
         raise MachineError(f"unshare: {os.strerror(ctypes.get_errno())}")
-    if libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
-        # EINVAL: "/" is no mount point, as in a chroot.  Whether mounts then reach the outside
-        # was found out by the probe.
-        code = ctypes.get_errno()
-        if code != _EINVAL:
-            raise MachineError(f"mount --make-rprivate /: {os.strerror(code)}")
+    if not _keep_mounts_private(libc):
+        # EINVAL: "/" is no mount point, as in a chroot.
+        _from_the_real_root(libc)
+
+
+def _keep_mounts_private(libc: ctypes.CDLL) -> bool:
+    done: int = libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
+    return done == 0
+
+
+def _from_the_real_root(libc: ctypes.CDLL) -> None:
+    """Make mounts private from where "/" is a mount point, and come back into the chroot.
+
+    Entering a mount namespace, be it one's own, leads to its root (setns(2)).  If that is
+    refused, the probe finds out whether mounts reach the outside.
+    """
+    root, here = (os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in ("/", "."))
+    ours = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+    try:
+        if libc.setns(ours, _CLONE_NEWNS) == 0:
+            _keep_mounts_private(libc)
+            os.fchdir(root)
+            os.chroot(".")
+            os.fchdir(here)
+    finally:
+        for each in (root, here, ours):
+            os.close(each)
 
 
 def mount_tmpfs(at: Path) -> None:

@@ -9,6 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from sandbox.machines.base import MachineError
+from sandbox.machines.kernel import leave_mount_namespace
+
 _PROBE_S: Final = 20.0
 _TOOLS: Final = ("unshare", "setpriv", "mount", "chroot", "tar", "ssh-keygen")
 
@@ -32,7 +35,11 @@ def sshd_path() -> str | None:
 
 
 def why_no_namespace() -> str:
-    """Say why machines of kind namespace do not work here; empty if they do."""
+    """Say why machines of kind namespace do not work here; empty if they do.
+
+    If nothing is missing, it leaves this thread's mount namespace: what machines mount shall
+    vanish with us, and only there can be tried what they will do.
+    """
     if os.geteuid() != 0:
         return "not root"
     missing = [tool for tool in _TOOLS if not shutil.which(tool)]
@@ -40,6 +47,10 @@ def why_no_namespace() -> str:
         return f"not installed: {', '.join(missing)}"
     if not sshd_path():
         return "not installed: sshd (Debian: openssh-server)"
+    try:
+        leave_mount_namespace()
+    except MachineError as exc:
+        return str(exc)
     with tempfile.TemporaryDirectory(prefix="sandbox-probe-") as folder:
         return _try(Path(folder))
 
@@ -73,7 +84,7 @@ def _try(folder: Path) -> str:
         return str(exc)
     if os.path.ismount(folder):
         subprocess.run(["umount", "--lazy", str(folder)], check=False, capture_output=True)
-        return "mounts reach other namespaces (a shared root in a chroot?)"
+        return "mounts would be seen outside (a shared root in a chroot)"
     return (done.stderr.strip() or f"probe exits with {done.returncode}") if done.returncode else ""
 
 

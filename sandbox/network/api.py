@@ -11,8 +11,9 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from sandbox.clock import iso
+from sandbox.faults import EffectKind
 from sandbox.network.groups import SecurityGroups
-from sandbox.network.state import NetworkState
+from sandbox.network.state import NetworkState, over_quota
 from sandbox.network.tables import Row, Table
 from sandbox.web.call import About, Call, Op, empty, reply
 from sandbox.web.errors import ApiError
@@ -130,6 +131,8 @@ class NetworkApi:
             return reply({table.singular: self._row(call, table)})
 
         async def create(call: Call) -> Response:
+            if call.effect(EffectKind.QUOTA):
+                raise over_quota(table.singular)
             row = kind.create(call, call.inner(table.singular))
             return reply({table.singular: row}, 201)
 

@@ -17,6 +17,11 @@ from sandbox.web.errors import ApiError
 ADMIN_PROJECT: Final = ""
 
 
+def over_quota(resource: str) -> ApiError:
+    """Return the refusal of one more *resource*, in Neutron's words."""
+    return ApiError(409, f"Quota exceeded for resources: ['{resource}'].", kind="OverQuota")
+
+
 class NetworkState:
     """Tables, addresses and quotas.
 
@@ -139,7 +144,7 @@ class NetworkState:
         """Refuse in Neutron's words if the project may not have one more."""
         limit = getattr(self.quotas.of(project_id), resource)
         if exceeds(limit, sum(1 for _ in table.of_project(project_id)), 1):
-            raise ApiError(409, f"Quota exceeded for resources: ['{resource}'].", kind="OverQuota")
+            raise over_quota(resource)
 
     def usable_networks(self, project_id: str) -> list[Row]:
         """Return the networks a project's servers can be put on without an own port."""

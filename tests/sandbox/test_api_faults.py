@@ -120,6 +120,16 @@ def test_injected_quota_refusal(cloud: Connection, api: Sandbox) -> None:
         boot(cloud)
 
 
+def test_injected_quota_refusal_of_an_address(cloud: Connection, api: Sandbox) -> None:
+    """In Neutron's words; only where it was asked for."""
+    api.fault("quota", match={"operation": "floatingip.create"})
+    public = cloud.network.find_network("public", ignore_missing=False)
+
+    with pytest.raises(exceptions.ConflictException, match="Quota exceeded for resources"):
+        cloud.network.create_ip(floating_network_id=public.id)
+    boot(cloud)
+
+
 def test_control_endpoint_refuses_bad_rules(api: Sandbox) -> None:
     """400, naming the field and what is known; nothing is changed."""
     answer = api.control("POST", "/faults", {"effect": "bang"})
