@@ -6,7 +6,7 @@ the next news or the next alarm. Nothing else waits, and nothing else changes th
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from launcher.actions import Action, Plan
 from launcher.decide.decide import decide
@@ -23,8 +23,13 @@ from remuda.store.api import Session
 
 #: Everything is judged again at this period, whatever happened: a missed hint costs a minute.
 RESYNC_S: Final = 60.0
-#: A new session means that our ephemerals are gone and must be made again.
-ReRegister = Callable[[], None]
+
+
+class ReRegister(Protocol):
+    """Makes our ephemerals: they are gone with the session, or the policy has changed."""
+
+    def __call__(self, *, doubtful: bool = False) -> None:
+        """Start it; *doubtful*: some may be there, as the mirrors tell."""
 
 
 @dataclass(slots=True)
@@ -40,7 +45,7 @@ class Brain:
     log: Log
     metrics: Metrics
     reregister: ReRegister
-    lost: ReRegister
+    lost: Callable[[], None]
     resync_s: float = field(default=0.0)
 
     def now(self) -> Now:
@@ -56,6 +61,9 @@ class Brain:
         if now.mono_s >= self.resync_s:
             self.world.agenda.everything = True
             self.resync_s = now.mono_s + RESYNC_S
+        if now.mono_s >= self.world.register_due_s and self.world.informed:
+            self.world.register_due_s = float("inf")
+            self.reregister(doubtful=True)
         if not self.world.awake:
             return Plan()
         if self.world.awake_since_s == 0.0:
@@ -98,7 +106,12 @@ class Brain:
             self.metrics.count_session_lost()
             self.lost()
             self.world.registered = False
-        elif session is Session.CONNECTED and not self.world.registered:
+            self.world.register_due_s = float("inf")
+        elif (
+            session is Session.CONNECTED
+            and not self.world.registered
+            and self.world.register_due_s == float("inf")
+        ):
             self.reregister()
 
     def _start(self, action: Action, now: Now) -> None:

@@ -269,8 +269,9 @@ def assemble(
     def read_node(node_id: NodeId) -> None:
         store.read_later(paths.node(node_id), lambda _found: None)
 
-    def reregister() -> None:
-        registry.register(world.policy)
+    def reregister(*, doubtful: bool = False) -> None:
+        found = world.neighbours.traces(registry.pool_ids.values()) if doubtful else ()
+        registry.register(world.policy, found)
         world.pool_ids = dict(registry.pool_ids)
 
     brain = Brain(

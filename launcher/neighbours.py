@@ -7,6 +7,7 @@ from launcher.duty import on_duty
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.ids import ReplicaId
 from remuda.model.status import ProviderStatus
+from remuda.store import paths
 
 
 @dataclass(slots=True)
@@ -69,6 +70,12 @@ class Neighbours:
     def status(self, provider: str) -> ProviderStatus | None:
         """Return what a living provider last told, or None."""
         return self.statuses.get(provider) if self.provider_alive(provider) else None
+
+    def traces(self, pool_ids: Collection[str]) -> tuple[str, ...]:
+        """Return the paths of our own ephemerals, as far as the mirrors tell."""
+        pools = [path for path, pool in self.pools.items() if pool.id in pool_ids]
+        replica = f"{paths.replicas(self.provider)}/{self.me}"
+        return (*pools, replica) if self.alive(self.me) else tuple(pools)
 
     def registered(self) -> frozenset[str]:
         """Return the ids of all registered pools, ours and others'."""

@@ -3,7 +3,7 @@
 import os
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from launcher.policy import Policy
@@ -51,6 +51,10 @@ class Registry:
     url: str | None = None
     pool_ids: dict[str, str] = field(default_factory=dict)
     _components: list[str] = field(default_factory=list)
+    _there: bool = False
+    _writing: bool = False
+    _wanted: Policy | None = None
+    _fqdn: str = field(default_factory=socket.getfqdn)
 
     def prepare(self, policy: Policy) -> str:
         """Make what must be there, and return the id of the installation.
@@ -85,15 +89,23 @@ class Registry:
             return name.decode()
         return found.value.decode()
 
-    def register(self, policy: Policy) -> None:
-        """Create our ephemerals in the present session, or replace those of an older policy."""
-        fqdn = socket.getfqdn()
+    def register(self, policy: Policy, found: Sequence[str] = ()) -> None:
+        """Create our ephemerals in the present session, or replace those of an older policy.
+
+        Args:
+            policy: Says which pools there are. Of several calls in a row the last one counts.
+            found: Ephemerals of ours that a registration of unknown outcome has left.
+        """
+        self._wanted = policy
+        if self._writing:
+            return
+        self._writing = True
         for name in policy.pools:
             self.pool_ids.setdefault(
-                name, pool_component_id(fqdn, policy.provider, name, uuid.uuid4().hex)
+                name, pool_component_id(self._fqdn, policy.provider, name, uuid.uuid4().hex)
             )
-        ops: list[Op] = [Delete(path=path) for path in self._components]
-        if not self._components:
+        ops: list[Op] = [Delete(path=path) for path in sorted({*self._components, *found})]
+        if not self._there:
             ops.append(self._replica_op(policy.provider))
         count = len(ops)
         ops += [
@@ -105,19 +117,24 @@ class Registry:
             )
             for name in policy.pools
         ]
+        self.store.commit_later(ops, lambda result: self._written(policy, result, count))
 
-        def done(result: tuple[Done, ...] | StoreError) -> None:
-            if isinstance(result, StoreError):
-                self.registered(result)
-                return
-            self._components = [one.path for one in result[count:]]
+    def _written(self, policy: Policy, result: tuple[Done, ...] | StoreError, others: int) -> None:
+        self._writing = False
+        if isinstance(result, StoreError):
+            # What is there now, the mirrors tell.
+            self._components, self._there = [], False
+            self.registered(result)
+            return
+        self._components, self._there = [one.path for one in result[others:]], True
+        if self._wanted is not None and self._wanted is not policy:
+            self.register(self._wanted)
+        else:
             self.registered(None)
-
-        self.store.commit_later(ops, done)
 
     def lost(self) -> None:
         """Forget what went with the session."""
-        self._components = []
+        self._components, self._there = [], False
 
     def _replica_op(self, provider: str) -> Create:
         replica = Replica(

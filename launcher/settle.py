@@ -45,6 +45,7 @@ from remuda.model.ids import NodeId
 from remuda.runtime.log import Log
 
 PROVE_AGAIN_S: Final = 1.0
+REGISTER_AGAIN_S: Final = 0.5
 CRASH_RETRY_S: Final = 10.0
 FLOATING_IP_AGAIN_S: Final = 5.0
 KNOCKS_MAX: Final = 2
@@ -250,12 +251,15 @@ class Settle:
             self.world.rescues.add(event.provider)
             self.world.alarm("cloud", "rescue", now.mono_s + PROVE_AGAIN_S)
 
-    def _registered(self, event: Registered, now: Now) -> None:  # noqa: ARG002
+    def _registered(self, event: Registered, now: Now) -> None:
         if event.error is not None:
-            # The session went again; the next CONNECTED registers anew.
+            # Whether it happened all the same, the mirrors will have told by then.
             self.log.warning("launcher.not-registered", why=str(event.error))
+            self.world.registered = False
+            self.world.register_due_s = now.mono_s + REGISTER_AGAIN_S
+            self.world.alarm("cloud", "register", self.world.register_due_s)
             return
-        self.world.registered = True
+        self.world.registered, self.world.register_due_s = True, float("inf")
         self.world.agenda.everything = True
 
     def _tidied(self, event: Tidied, now: Now) -> None:

@@ -52,6 +52,7 @@ class World:
         ledger_version: Version of the znode that guards the limits, as mirrored; -1: unknown.
         synced: Roots whose mirrors are complete; nothing is decided before all are.
         connected: Whether the session is good; nothing new is started otherwise.
+        register_due_s: When to make our ephemerals once more (monotonic), after a failure.
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
         fresh: Nodes whose intent this process wrote.
@@ -71,6 +72,7 @@ class World:
     roots: frozenset[str] = frozenset()
     connected: bool = False
     registered: bool = False
+    register_due_s: float = float("inf")
     pool_ids: dict[str, str] = field(default_factory=dict)
     stopping: bool = False
     awake_since_s: float = 0.0
@@ -89,7 +91,12 @@ class World:
     @property
     def awake(self) -> bool:
         """Whether decisions may be made: session good, mirrors complete, ourselves registered."""
-        return self.connected and self.registered and self.roots <= self.synced
+        return self.registered and self.informed
+
+    @property
+    def informed(self) -> bool:
+        """Whether the session is good and the mirrors are complete."""
+        return self.connected and self.roots <= self.synced
 
     def request_exists(self, request_id: RequestId) -> bool:
         """Whether the request's znode is there, read or not, as far as the mirror tells."""

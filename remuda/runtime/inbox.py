@@ -42,8 +42,10 @@ class Inbox(Generic[E]):
         self._woken = False
 
     def session(self, state: Session) -> None:
-        """Tell a change of the session; changes of before LOST mean nothing any more."""
+        """Tell a change of the session: no mirror is complete until it says so again."""
         with self._cond:
+            for key in [key for key in self._changes if key.startswith("=")]:
+                del self._changes[key]
             self._session.append(state)
             self._cond.notify()
 
