@@ -20,6 +20,7 @@ from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox, News
 from remuda.runtime.log import Log
 from remuda.store.api import Session
+from remuda.store.locks import contender_stem
 
 #: Everything is judged again at this period, whatever happened: a missed hint costs a minute.
 RESYNC_S: Final = 60.0
@@ -105,6 +106,7 @@ class Brain:
         if session is Session.LOST:
             self.metrics.count_session_lost()
             self.lost()
+            self.world.stem = contender_stem()
             self.world.registered = False
             self.world.register_due_s = float("inf")
         elif (

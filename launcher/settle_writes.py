@@ -50,6 +50,8 @@ AWAY_RETRY_S: Final = 1.0
 #: Somebody holds a lock: try again after this, doubling.
 LOCKED_RETRY_S: Final = 0.1
 LOCKED_RETRY_MAX_S: Final = 5.0
+#: Rejected writes to a request that are tried again at once, before we become patient.
+TRIES_AT_ONCE: Final = 3
 #: Results that say nothing about the machine itself, so that no breaker opens for them.
 _NOT_ITS_FAULT: Final = frozenset({Result.QUOTA, Result.ORDER})
 
@@ -120,7 +122,10 @@ class SettleWrites:
         view.busy = None
         if isinstance(event.result, StoreError):
             self._request_rejected(view, event.result, now)
-        elif isinstance(action, Lend):
+            self.world.touch_request(view)
+            return
+        view.tries = 0
+        if isinstance(action, Lend):
             self._lent(view, now)
         else:
             self.log.info(
@@ -155,13 +160,15 @@ class SettleWrites:
             view.lock_exists = True
         elif isinstance(error, MissingError) and error.path == lock:
             view.lock_exists = False
-        elif isinstance(error, NotEmptyError):
-            # Somebody holds the request's lock, for a moment only (Zuul revising its priority).
-            view.tries += 1
-            pause_s = min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0**view.tries)
-            view.retry_s = now.mono_s + pause_s
         elif not isinstance(error, RejectedError):
             view.retry_s = now.mono_s + AWAY_RETRY_S
+        else:
+            # Somebody holds the request's lock, for a moment only (Zuul revising its priority);
+            # or somebody else wrote, and the mirror will tell: then the next try may come soon.
+            view.tries += 1
+            if isinstance(error, NotEmptyError) or view.tries > TRIES_AT_ONCE:
+                pause_s = min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0 ** min(view.tries, 10))
+                view.retry_s = now.mono_s + pause_s
         self.world.agenda.labels.update(view.request.labels)
 
     def _node_written(self, action: NodeAction, event: Written, now: Now) -> None:

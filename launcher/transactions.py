@@ -19,7 +19,7 @@ from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import RequestEvent
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
-from remuda.store.locks import contender_stem, prove_unlocked_ops
+from remuda.store.locks import prove_unlocked_ops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +103,12 @@ def claim(
     return ops + grow(world, new, ledger_version=ledger_version)
 
 
-def first_contender(directory: str) -> str:
+def first_contender(directory: str, stem: str) -> str:
     """Return the path of a new and only contender of a lock directory that is made with it.
 
     ZooKeeper would give it the number 0; naming it ourselves tells the claim record its path.
     """
-    return f"{directory}/{contender_stem()}0000000000"
+    return f"{directory}/{stem}0000000000"
 
 
 def decline(world: World, view: RequestView, *, now_s: float) -> list[Op]:

@@ -8,9 +8,10 @@ from launcher.herd import Herd
 from launcher.neighbours import Neighbours
 from launcher.policy import Policy
 from launcher.queue import Queue
-from launcher.views import NodeView, RequestView
+from launcher.views import ClaimView, NodeView, RequestView
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
+from remuda.store.locks import contender_stem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class World:
         register_due_s: When to make our ephemerals once more (monotonic), after a failure.
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
+        stem: Name, without its number, of our contenders for locks in the present session.
         fresh: Nodes whose intent this process wrote.
         awaiting: Nodes of ours that wait for news which only a listing brings.
         published: The status that was published last.
@@ -77,6 +79,7 @@ class World:
     stopping: bool = False
     awake_since_s: float = 0.0
     growing: int = 0
+    stem: str = field(default_factory=contender_stem)
     fresh: set[NodeId] = field(default_factory=set)
     awaiting: set[NodeId] = field(default_factory=set)
     config_error: str | None = None
@@ -101,6 +104,12 @@ class World:
     def request_exists(self, request_id: RequestId) -> bool:
         """Whether the request's znode is there, read or not, as far as the mirror tells."""
         return request_id in self.queue.views or request_id in self.queue.unread
+
+    def stands(self, claim: ClaimView) -> bool:
+        """Whether the lock behind a claim of our provider is held by somebody who lives."""
+        if claim.owner == self.neighbours.me:
+            return self.stem in claim.contender
+        return self.neighbours.alive(claim.owner)
 
     def created_here(self, node_id: NodeId) -> bool:
         """Whether this process wrote the intent, so that it knows if the cloud was asked."""

@@ -80,7 +80,7 @@ def _judge(work: _Demand, view: RequestView) -> None:
 def _judge_claimed(work: _Demand, view: RequestView, claim: ClaimView) -> None:
     """Go on with a request that we have taken, or give it back."""
     world = work.world
-    if claim.busy or work.now.mono_s < claim.retry_s:
+    if claim.busy or work.now.mono_s < claim.retry_s or not world.stands(claim):
         return
     if _spent(work, view, claim):
         work.plan.verdicts[view.id] = declined(

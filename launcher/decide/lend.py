@@ -8,7 +8,7 @@ from launcher.actions import Lend, Plan
 from launcher.decide.bids import pinned_elsewhere
 from launcher.duty import weight
 from launcher.policy import Key
-from launcher.views import RequestView
+from launcher.views import ClaimView, RequestView
 from launcher.world import Agenda, Now, World
 from remuda.model.ids import NodeId
 from remuda.model.request import Request, RequestState
@@ -90,8 +90,8 @@ def _place(view: RequestView) -> tuple[str, int, str]:
 def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Plan) -> None:
     request = view.request
     claim = world.queue.claims.get(view.id)
-    if request.state is RequestState.PENDING and claim is None:
-        return  # another provider is making its nodes
+    if not _may_end(world, request, claim):
+        return
     if not request.reuse:
         nodes = _dedicated(world, request)
         if nodes is not None and world.neighbours.duty(view.id):
@@ -112,6 +112,16 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
                 plan.look_again("request", view.id, now.mono_s + wait_s)
             return
     plan.do(Lend(request=view.id, nodes=shelf.give(pool, request.labels)))
+
+
+def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:
+    """Whether it is for us to fulfil: a pending request is for the provider that claimed it.
+
+    If the lock of our claim went with a session, the claim is to be taken over first.
+    """
+    if claim is None:
+        return request.state is not RequestState.PENDING
+    return world.stands(claim)
 
 
 def _covering_pool(world: World, request: Request, shelf: Shelf) -> str | None:

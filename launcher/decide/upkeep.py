@@ -67,11 +67,13 @@ def claims(world: World, agenda: Agenda, plan: Plan) -> None:
             continue
         if view is not None and (view.stale or view.busy):
             continue
-        if not world.neighbours.duty(request_id):
+        # A claim of ours whose lock went with our session looks alive to everybody else.
+        lost = claim.owner == world.neighbours.me and not world.stands(claim)
+        if not lost and not world.neighbours.duty(request_id):
             continue
         if view is None or not view.waiting or view.request.state == "requested":
             plan.do(DropClaim(request=request_id))
-        elif not world.neighbours.alive(claim.owner):
+        elif not world.stands(claim):
             plan.do(AdoptClaim(request=request_id))
 
 

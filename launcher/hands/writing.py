@@ -147,7 +147,7 @@ class Writer:
 
     def _contender(self, action: Claim | AdoptClaim) -> str:
         directory = paths.request_lock(action.request)
-        return transactions.first_contender(directory)
+        return transactions.first_contender(directory, self.world.stem)
 
     def adopt_claim(self, action: AdoptClaim, now: Now) -> None:
         """Take over a claim."""
