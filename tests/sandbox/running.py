@@ -66,6 +66,10 @@ class Sandbox:
         url = str(clouds["sandbox"]["auth"]["auth_url"])
         return url.removesuffix("/identity/v3")
 
+    def leftovers(self) -> list[Path]:
+        """Return what there is in its temporary folder."""
+        return list((self.folder / "tmp").iterdir())
+
     def log(self) -> str:
         """What it printed."""
         return (self.folder / "log").read_text(errors="replace")
@@ -130,6 +134,7 @@ def running(
         command: What to put before the command line.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tmp").mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump({**QUICK, **config}))
     with (folder / "log").open("wb") as log:
         options = ["--config", folder / "config.yaml", "--clouds-yaml", folder / "clouds.yaml"]
@@ -137,7 +142,11 @@ def running(
             [*command, sys.executable, "-m", "sandbox", *map(str, options)],
             stdout=log,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path.cwd()),
+                "TMPDIR": str(folder / "tmp"),
+            },
         )
     sandbox = Sandbox(folder, process)
     try:

@@ -6,7 +6,6 @@ import base64
 import getpass
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +20,6 @@ pytestmark = [
     pytest.mark.skipif(bool(why_no_sshd()), reason=why_no_sshd() or "can be tested"),
 ]
 _SOON_S: Final = 20.0
-TEMPORARY: Final = Path(tempfile.gettempdir())
 #: A high port needs no privilege.
 _CONFIG: Final = {"machines": "plain", "ssh_port": 2299}
 
@@ -105,7 +103,6 @@ def test_machine_has_its_own_home(sandbox: Sandbox, key: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_behind(tmp_path: Path, key: Path, number: signal.Signals) -> None:
     """Daemons a session started end with the machine, and its folder goes too."""
-    before = set(TEMPORARY.glob("sandbox-*"))
     mark = f"86397.{int(number)}"
     with running(tmp_path / "s", _CONFIG) as sandbox:
         server = active(sandbox, key)
@@ -115,7 +112,7 @@ def test_nothing_is_left_behind(tmp_path: Path, key: Path, number: signal.Signal
         sandbox.stop(number)
 
     wait_for(lambda: not processes(mark), _SOON_S, "the machine to be gone")
-    wait_for(lambda: set(TEMPORARY.glob("sandbox-*")) <= before, _SOON_S, "its folder to go")
+    wait_for(lambda: not sandbox.leftovers(), _SOON_S, "its folder to go")
 
 
 def test_delete_ends_everything_of_the_machine(sandbox: Sandbox, key: Path) -> None:
