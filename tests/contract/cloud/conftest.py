@@ -1,6 +1,7 @@
-r"""The clouds that must keep the contract: the fake, the sandbox, and any account that is named.
+r"""The clouds that must keep the contract: the fake, the sandbox, and a real OpenStack.
 
-To run the suite against a real OpenStack:
+The real one is the lab of docs/openstack-lab.md (``make test-openstack``). To run the suite
+against yet another account:
 
     REMUDA_CONTRACT_CLOUDS_YAML=clouds.yaml REMUDA_CONTRACT_CLOUD=name \
     REMUDA_CONTRACT_NETWORK=network REMUDA_CONTRACT_INSIDE=network-for-floating-ips \
@@ -18,7 +19,9 @@ import pytest
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import Bench
 from tests.contract.cloud.fake_bench import FakeBench
+from tests.contract.cloud.openstack_bench import OpenStackBench
 from tests.contract.cloud.sandbox_bench import SandboxBench
+from tests.openstack.lab.control import running_lab
 
 
 def _account(scratch: Path) -> Bench:
@@ -40,6 +43,7 @@ def _account(scratch: Path) -> Bench:
     params=[
         "fake",
         pytest.param("sandbox", marks=pytest.mark.e2e),
+        pytest.param("openstack", marks=pytest.mark.openstack),
         pytest.param("live", marks=pytest.mark.e2e),
     ],
 )
@@ -51,6 +55,7 @@ def shared_bench(
     makers: dict[str, Callable[[], Bench]] = {
         "fake": FakeBench,
         "sandbox": lambda: SandboxBench(scratch),
+        "openstack": lambda: OpenStackBench(running_lab(), scratch),
         "live": lambda: _account(scratch),
     }
     bench = makers[request.param]()

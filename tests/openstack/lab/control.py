@@ -1,0 +1,206 @@
+"""A running lab, for tests: its accounts, its faults, its operator, and a count of its calls."""
+
+import json
+import os
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.openstack.lab import running, seed
+from tests.openstack.lab.install import missing
+from tests.openstack.lab.layout import Layout
+from tests.support.deadline import wait_for
+
+#: Set by ``make test-openstack``: without it a running lab is left alone.
+VARIABLE: Final = "REMUDA_OPENSTACK"
+_SETTLE_S: Final = 120.0
+#: Identifiers in paths, so that calls can be counted by what they are.
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}")
+
+
+def running_lab() -> "Lab":
+    """Return the lab that was started for these tests, or skip them."""
+    layout = Layout.here()
+    if not os.environ.get(VARIABLE):
+        pytest.skip("needs a real OpenStack: make test-openstack")
+    if why := missing(layout):
+        pytest.skip(why)
+    if not running.is_up(layout):
+        pytest.fail("the OpenStack lab does not run: make openstack-lab")
+    return Lab(layout)
+
+
+class Lab:
+    """What tests may do to the lab.
+
+    Attributes:
+        ssh_port: Where its servers answer.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.ssh_port = layout.ssh_port()
+        self._lock = threading.Lock()
+        self._rules: list[dict[str, Any]] = []
+        self._ids = 0
+
+    @cached_property
+    def admin(self) -> Any:
+        """The operator's connection."""
+        return seed.connect(self.layout, "lab-admin")
+
+    def account(self, cloud: str) -> Any:
+        """Return the SDK's connection to an account."""
+        return seed.connect(self.layout, cloud)
+
+    def entry(self, cloud: str) -> dict[str, Any]:
+        """Return an account as clouds.yaml has it."""
+        doc: dict[str, Any] = yaml.safe_load(self.layout.clouds_file.read_text())["clouds"][cloud]
+        return doc
+
+    # What is to go wrong
+
+    def rule(self, **rule: Any) -> str:
+        """Add a rule (see ``inside/rules.py``) and return its id; hits of others start anew."""
+        with self._lock:
+            self._ids += 1
+            made = f"{os.getpid()}-{time.time_ns()}-{self._ids}"
+            self._rules = [*self._rules, {"id": made, **rule}]
+            self._write()
+        return made
+
+    def drop(self, rule: str) -> None:
+        """Take a rule away."""
+        with self._lock:
+            self._rules = [each for each in self._rules if each["id"] != rule]
+            self._write()
+
+    def heal(self) -> None:
+        """Take all rules away and let the compute host take servers."""
+        with self._lock:
+            self._rules = []
+            self.layout.faults.unlink(missing_ok=True)
+        for host in self._hosts():
+            if host.status != "enabled":
+                self.admin.compute.enable_service(host)
+
+    def close_hosts(self) -> None:
+        """Let no host take servers, as an operator would before maintenance."""
+        for host in self._hosts():
+            self.admin.compute.disable_service(host)
+
+    def hits(self, rule: str) -> int:
+        """Return how often a rule has struck."""
+        log = self.layout.state / "faults.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return sum(line.split("\t")[0] == rule for line in lines)
+
+    @contextmanager
+    def quota(self, cloud: str, **limits: int) -> Iterator[None]:
+        """Set a project's limits for a while."""
+        project = self.account(cloud).current_project_id
+        self._put_quota(project, limits)
+        try:
+            yield
+        finally:
+            self.admin.compute.delete(f"/os-quota-sets/{project}")
+
+    def _put_quota(self, project: str, limits: Mapping[str, int]) -> None:
+        body = {"quota_set": {**limits, "force": True}}
+        answer = self.admin.compute.put(f"/os-quota-sets/{project}", json=body)
+        assert answer.ok, answer.text
+
+    def _write(self) -> None:
+        draft = self.layout.faults.with_suffix(".new")
+        draft.write_text(json.dumps(self._rules))
+        draft.rename(self.layout.faults)
+
+    def _hosts(self) -> list[Any]:
+        return list(self.admin.compute.services(binary="nova-compute"))
+
+    # What is there
+
+    def servers(self, cloud: str) -> list[Any]:
+        """Return all servers of an account."""
+        return list(self.account(cloud).compute.servers())
+
+    def clear(self, cloud: str) -> None:
+        """Delete everything in an account and wait until it is gone."""
+        account = self.account(cloud)
+
+        def empty() -> bool:
+            left = list(account.compute.servers())
+            for each in left:
+                if each.task_state != "deleting":
+                    account.compute.delete_server(each.id)
+            return not left
+
+        wait_for(_slowly(empty), _SETTLE_S, f"{cloud} to be empty")
+        for each in account.network.ips(project_id=account.current_project_id):
+            account.network.delete_ip(each.id)
+
+    # What was asked
+
+    def mark(self) -> dict[str, int]:
+        """Return a place in the notes on calls, for :meth:`calls`."""
+        return {path.name: path.stat().st_size for path in self.layout.calls.glob("*.tsv")}
+
+    def calls(self, since: Mapping[str, int], *, who: str = "user") -> Counter[str]:
+        """Return how often what was called since a mark, without calls of our operator."""
+        counted: Counter[str] = Counter()
+        for path in self.layout.calls.glob("*.tsv"):
+            with path.open() as notes:
+                notes.seek(since.get(path.name, 0))
+                counted.update(_named(path.stem, line) for line in notes if f"\t{who}\t" in line)
+        counted.pop("", None)
+        return counted
+
+    def connections(self, since: Mapping[str, int]) -> dict[str, int]:
+        """Return over how many TCP connections users' calls came, by service."""
+        found: dict[str, int] = {}
+        for path in self.layout.calls.glob("*.tsv"):
+            with path.open() as notes:
+                notes.seek(since.get(path.name, 0))
+                ports = {line.split("\t")[6] for line in notes if "\tuser\t" in line}
+            if ports:
+                found[path.stem] = len(ports)
+        return found
+
+    def restart(self, service: str) -> None:
+        """Kill a service and start it again; nova's servers die with it."""
+        running.restart(self.layout, service)
+
+    def log(self, service: str) -> Path:
+        """Return a service's log."""
+        return self.layout.log / f"{service}.log"
+
+
+def _named(service: str, line: str) -> str:
+    """Return a call without its identifiers: ``nova GET /v2.1/servers/detail``."""
+    fields = line.rstrip("\n").split("\t")
+    if len(fields) < 8:
+        return ""
+    path = _ID.sub("ID", fields[3].partition("?")[0])
+    return f"{service} {fields[2]} {path}"
+
+
+def _slowly(look: Any, pause_s: float = 0.5) -> Any:
+    """Look at most twice a second: each look costs the lab a tenth of one."""
+    pause = threading.Event()
+
+    def patient() -> Any:
+        found = look()
+        if not found:
+            pause.wait(pause_s)
+        return found
+
+    return patient
