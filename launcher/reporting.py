@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from launcher.decide.standing import our_status
+from launcher.hands.crew import CLOUD_THREADS, SSH_THREADS
 from launcher.world import Now, World
 from remuda.metrics.sink import Metrics
 from remuda.model.status import encode_status
@@ -39,6 +40,9 @@ class Reporter:
         status = our_status(world, Now(wall_s=0.0, mono_s=now_s))
         self.metrics.set_provider(status)
         self.metrics.set_requests(_requests(world))
+        self.metrics.set_addressable(provider, _addressable(world))
+        busy = sum(view.busy is not None for view in world.herd.views.values())
+        self.metrics.set_hands(min(busy, CLOUD_THREADS + SSH_THREADS), CLOUD_THREADS + SSH_THREADS)
         self.snapshot = {
             "replica": world.neighbours.me,
             "replicas": sorted(world.neighbours.ours()),
@@ -48,6 +52,16 @@ class Reporter:
             "listing": world.cloud.listing,
             "status": json.loads(encode_status(status)),
         }
+
+
+def _addressable(world: World) -> dict[str, int]:
+    """Count, for each pool, the waiting requests that it could serve."""
+    counts = dict.fromkeys(world.policy.pools, 0)
+    for view in world.queue.in_order():
+        for pool in world.policy.pools_for(view.request.labels):
+            if not world.neighbours.declined_here(pool.name, view.request.declined_by):
+                counts[pool.name] += 1
+    return counts
 
 
 def _requests(world: World) -> dict[str, int]:

@@ -135,6 +135,9 @@ class SettleWrites:
                 nodes=len(event.nodes) or None,
             )
             view.lock_exists = isinstance(action, Claim)
+            if isinstance(action, Decline):
+                for pool in self.world.policy.pools_for(view.request.labels):
+                    self.metrics.count_declined(self.world.policy.provider, pool.name)
         self.world.touch_request(view)
 
     def _lent(self, view: RequestView, now: Now) -> None:
