@@ -33,7 +33,7 @@ from remuda.store import paths
 from remuda.store.embedded import EmbeddedServer
 from remuda.store.embedded_config import ServerOptions, ServerTls
 from tests.support import zookeeper
-from tests.support.deadline import wait_for
+from tests.support.deadline import DeadlineMissedError, wait_for
 from tests.support.processes import Process
 
 T = TypeVar("T")
@@ -322,7 +322,11 @@ class Stage:
             found = self.free(label)
             return found if len(found) == n else None
 
-        return self.until(enough, f"{n} free nodes of {label}", deadline_s) or {}
+        try:
+            return self.until(enough, f"{n} free nodes of {label}", deadline_s) or {}
+        except DeadlineMissedError as missed:
+            now = {name: doc["state"] for name, doc in self.nodes(label=label).items()}
+            raise DeadlineMissedError(f"{missed}; there are {now}") from missed
 
     def failures(self, provider: str) -> dict[str, Doc]:
         """Return the evidence of failed launches."""
