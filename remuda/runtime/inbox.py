@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from remuda.store.api import Change, Session, Synced
+from remuda.store.api import Change, Dirty, Session, Synced
 
 E = TypeVar("E")
 
@@ -40,6 +40,7 @@ class Inbox(Generic[E]):
         self._changes: dict[str, Change] = {}
         self._events: deque[E] = deque()
         self._woken = False
+        self._news = False
 
     def session(self, state: Session) -> None:
         """Tell a change of the session: no mirror is complete until it says so again."""
@@ -47,33 +48,38 @@ class Inbox(Generic[E]):
             for key in [key for key in self._changes if key.startswith("=")]:
                 del self._changes[key]
             self._session.append(state)
-            self._cond.notify()
+            self._tell()
 
     def change(self, change: Change) -> None:
-        """Tell a change of a mirrored path."""
+        """Tell a change of a mirrored path.
+
+        That something is being read (Dirty) is no reason to wake up: what it says follows, and
+        a turn in between would only delay it. It is there when anything else wakes the brain.
+        """
         key = f"={change.root}" if isinstance(change, Synced) else change.path
         with self._cond:
             # To the end of the line, so that Synced still comes after what it speaks of.
             self._changes.pop(key, None)
             self._changes[key] = change
-            self._cond.notify()
+            if not isinstance(change, Dirty):
+                self._tell()
 
     def event(self, event: E) -> None:
         """Hand back what an action did."""
         with self._cond:
             self._events.append(event)
-            self._cond.notify()
+            self._tell()
 
     def wake(self) -> None:
         """Ask for a look, with nothing to tell."""
         with self._cond:
             self._woken = True
-            self._cond.notify()
+            self._tell()
 
     def drain(self, *, wait_s_max: float | None) -> News[E]:
         """Wait for news, at most *wait_s_max* seconds (None: for ever), and take all there is."""
         with self._cond:
-            self._cond.wait_for(self._any, timeout=wait_s_max)
+            self._cond.wait_for(lambda: self._news, timeout=wait_s_max)
             news = News(
                 session=tuple(self._session),
                 changes=tuple(self._changes.values()),
@@ -83,8 +89,10 @@ class Inbox(Generic[E]):
             self._session.clear()
             self._changes = {}
             self._events.clear()
-            self._woken = False
+            self._woken = self._news = False
             return news
 
-    def _any(self) -> bool:
-        return bool(self._changes or self._events or self._session or self._woken)
+    def _tell(self) -> None:
+        """Wake the brain; with the lock held."""
+        self._news = True
+        self._cond.notify()
