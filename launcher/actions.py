@@ -270,11 +270,13 @@ class Plan:
 
     Attributes:
         verdicts: Ours on the requests that were judged and could not be served at once.
+        blocked: By pool, an old request that needs room there first; None: not judged anew.
     """
 
     actions: list[Action] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     verdicts: dict[RequestId, Verdict] = field(default_factory=dict)
+    blocked: dict[str, RequestId] | None = None
 
     def do(self, action: Action) -> None:
         """Add an action."""

@@ -75,6 +75,8 @@ class Brain:
         self.metrics.observe_turn("decide", self.clock.monotonic_s() - begun_s)
         for alarm in plan.alarms:
             self.world.alarm(alarm.kind, alarm.name, alarm.due_s)
+        if plan.blocked is not None:
+            self.world.blocked = plan.blocked
         for action in plan.actions:
             self._start(action, now)
         return plan

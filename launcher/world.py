@@ -59,6 +59,7 @@ class World:
         stem: Name, without its number, of our contenders for locks in the present session.
         fresh: Nodes whose intent this process wrote.
         awaiting: Nodes of ours that wait for news which only a listing brings.
+        blocked: By pool, an old request that needs room there before others may have it.
         published: The status that was published last.
         ruled: The verdicts that were written last.
     """
@@ -82,6 +83,7 @@ class World:
     stem: str = field(default_factory=contender_stem)
     fresh: set[NodeId] = field(default_factory=set)
     awaiting: set[NodeId] = field(default_factory=set)
+    blocked: dict[str, RequestId] = field(default_factory=dict)
     config_error: str | None = None
     published: bytes | None = None
     publish_due_s: float = 0.0

@@ -17,12 +17,19 @@ from launcher.world import Now, World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortage:
-    """Why something cannot be started now (or ever), with the numbers that decided it."""
+    """Why something cannot be started now (or ever), with the numbers that decided it.
+
+    Attributes:
+        final: Nothing that ends by itself: no pool of ours will ever do it.
+        pools: If it is for lack of room: the pools whose nodes take it up.
+        passing: It ends soon, with the launches that are under way.
+    """
 
     reason: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
-    #: Nothing that ends by itself: no pool of ours will ever do it.
     final: bool = False
+    pools: tuple[str, ...] = ()
+    passing: bool = False
 
 
 @dataclass(slots=True)
@@ -48,35 +55,44 @@ class Budget:
         )
 
     def take(self, key: Key, recipe: Recipe) -> None:
-        """Count one more node of *key*."""
+        """Count one more node of *key* that is started now."""
         self.coming += 1
         self.started[key] = self.started.get(key, 0) + 1
-        for usage in (self.used.setdefault(key[0], Usage()), self.total):
-            usage.instances += 1
-            usage.cores += recipe.flavor.cores
-            usage.ram_mib += recipe.flavor.ram_mib
-            usage.volumes += recipe.volume_gib > 0
-            usage.volume_gib += recipe.volume_gib
+        self.reserve(key, recipe)
 
     def take_back(self, key: Key, recipe: Recipe) -> None:
         """Undo one :meth:`take`."""
         self.coming -= 1
         self.started[key] -= 1
-        for usage in (self.used[key[0]], self.total):
-            usage.instances -= 1
-            usage.cores -= recipe.flavor.cores
-            usage.ram_mib -= recipe.flavor.ram_mib
-            usage.volumes -= recipe.volume_gib > 0
-            usage.volume_gib -= recipe.volume_gib
+        self.reserve(key, recipe, -1)
+
+    def reserve(self, key: Key, recipe: Recipe, n: int = 1) -> None:
+        """Count the room of *n* nodes of *key* that are to be started later."""
+        for usage in (self.used.setdefault(key[0], Usage()), self.total):
+            usage.instances += n
+            usage.cores += n * recipe.flavor.cores
+            usage.ram_mib += n * recipe.flavor.ram_mib
+            usage.volumes += n * (recipe.volume_gib > 0)
+            usage.volume_gib += n * recipe.volume_gib
 
     def shortage(self, key: Key) -> Shortage | None:
         """Return why no node of *key* may be started now, or None if one may."""
-        return (
-            self._cloud_shortage(key)
-            or self._pool_shortage(key)
-            or self._quota_shortage(key)
-            or self._mood_shortage(key)
-        )
+        return self.no_room(key) or self.not_yet(key)
+
+    def no_room(self, key: Key) -> Shortage | None:
+        """Return why *key* cannot be made or has no room, or None."""
+        return self._cloud_shortage(key) or self._pool_shortage(key) or self._quota_shortage(key)
+
+    def not_yet(self, key: Key) -> Shortage | None:
+        """Return why no node of *key* may be started now although there is room, or None."""
+        limit = self.world.policy.config.max_concurrency
+        if self.coming >= limit:
+            return Shortage(
+                reason=f"{self.coming} launches are under way, the limit is {limit}",
+                numbers={"launches": self.coming, "launches_max": limit},
+                passing=True,
+            )
+        return self._mood_shortage(key)
 
     def _cloud_shortage(self, key: Key) -> Shortage | None:
         cloud = self.world.cloud
@@ -85,20 +101,14 @@ class Budget:
         if key in cloud.broken:
             return Shortage(reason=f"{key[1]} cannot be made: {cloud.broken[key]}")
         if key not in cloud.recipes:
-            return Shortage(reason="image and flavor are being looked up")
-        limit = self.world.policy.config.max_concurrency
-        if self.coming >= limit:
-            return Shortage(
-                reason=f"{self.coming} launches are under way, the limit is {limit}",
-                numbers={"launches": self.coming, "launches_max": limit},
-            )
+            return Shortage(reason="image and flavor are being looked up", passing=True)
         return None
 
     def _pool_shortage(self, key: Key) -> Shortage | None:
         recipe = self.world.cloud.recipes[key]
         limits = self.world.policy.pools[key[0]].limits
         used = self.used.get(key[0], Usage())
-        return _over(f"pool {key[0]}", used, recipe, limits)
+        return _over(f"pool {key[0]}", used, recipe, limits, (key[0],))
 
     def _quota_shortage(self, key: Key) -> Shortage | None:
         quota = self.world.cloud.quota
@@ -115,7 +125,8 @@ class Budget:
             cores=_left(quota.cores_max, others[1]),
             ram_mib=_left(quota.ram_mib_max, others[2]),
         )
-        return _over("the cloud's quota", self.total, self.world.cloud.recipes[key], limits)
+        pools = tuple(sorted(self.world.policy.pools))
+        return _over("the cloud's quota", self.total, self.world.cloud.recipes[key], limits, pools)
 
     def _mood_shortage(self, key: Key) -> Shortage | None:
         cloud, policy = self.world.cloud, self.world.policy
@@ -181,7 +192,9 @@ def _left(limit: int | None, others: int) -> int | None:
     return None if limit is None else max(0, limit - others)
 
 
-def _over(whose: str, used: Usage, recipe: Recipe, limits: Limits) -> Shortage | None:
+def _over(
+    whose: str, used: Usage, recipe: Recipe, limits: Limits, pools: tuple[str, ...] = ()
+) -> Shortage | None:
     wanted = (
         ("instances", used.instances, 1, limits.instances),
         ("cores", used.cores, recipe.flavor.cores, limits.cores),
@@ -194,5 +207,6 @@ def _over(whose: str, used: Usage, recipe: Recipe, limits: Limits) -> Shortage |
             return Shortage(
                 reason=f"{whose} has {have} of {limit} {name} in use, {more} more needed",
                 numbers={f"{name}_used": have, f"{name}_max": limit, f"{name}_needed": more},
+                pools=pools,
             )
     return None

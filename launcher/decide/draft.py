@@ -1,0 +1,143 @@
+"""What one pass over demand has taken so far, and the intents that it writes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from launcher.actions import Intent, Plan
+from launcher.decide.budget import Budget, Shortage
+from launcher.decide.standing import Standing
+from launcher.duty import weight
+from launcher.policy import Key
+from launcher.views import ClaimView, RequestView
+from launcher.world import Now, World
+from remuda.model.ids import NodeId, RequestId
+
+#: Nodes started in one plan besides new claims; the next plan goes on. Bounds one transaction.
+INTENTS_MAX = 200
+
+
+@dataclass(slots=True)
+class Draft:
+    """One pass over the waiting requests.
+
+    Attributes:
+        lent, given: Requests that this plan fulfils, and the nodes they get.
+        extra, needed: Nodes that this plan starts for anybody, and that its claims need.
+        blocked: By pool, an old request that needs room there first.
+    """
+
+    world: World
+    now: Now
+    plan: Plan
+    budget: Budget
+    standing: Standing
+    lent: frozenset[RequestId]
+    given: frozenset[NodeId]
+    extra: Counter[Key] = field(default_factory=Counter)
+    needed: Counter[Key] = field(default_factory=Counter)
+    blocked: dict[str, RequestId] = field(default_factory=dict)
+    claims: int = 0
+    intents: int = 0
+    making_room: bool = False
+
+    def supply(self, key: Key) -> int:
+        """Return the nodes of *key* that are there or coming, less what claims need of them."""
+        herd, queue = self.world.herd, self.world.queue
+        have = len(herd.free.get(key, ())) + herd.coming[key] + self.extra[key]
+        return have - queue.needed[key] - self.needed[key]
+
+    def spent(self, view: RequestView, claim: ClaimView) -> bool:
+        """Whether so many launches failed for a claimed request that it is given up."""
+        attempts = self.world.policy.config.launch_attempts * len(view.request.labels)
+        return claim.failures >= attempts
+
+    def blocker(self, view: RequestView, pool: str) -> RequestId | None:
+        """Return the request that is to have room in *pool* before *view*, or None."""
+        blocker = self.world.queue.views.get(self.blocked.get(pool, RequestId("")))
+        if blocker is None or not blocker.waiting or blocker.order >= view.order:
+            return None
+        return blocker.id
+
+    def lacking(self, view: RequestView, pool: str) -> Counter[str]:
+        """Return what a new claim of *pool* lacks: labels of nodes neither there nor coming."""
+        lacking: Counter[str] = Counter()
+        for label, n in Counter(view.request.labels).items():
+            if view.request.reuse:
+                have = max(0, self.supply((pool, label)))
+            else:
+                # From an earlier claim, perhaps.
+                have = self.world.herd.dedicated[view.id, label]
+            lacking[label] = max(0, n - have)
+        return lacking
+
+    def missing(self, view: RequestView, pool: str) -> tuple[Intent, ...] | Shortage:
+        """Return the intents for what a request needs beyond what is there or coming.
+
+        There is room for all of them, or none is taken. Those that may not be started yet are
+        left to a later plan, as long as one may.
+        """
+        intents: list[Intent] = []
+        held: list[Key] = []
+        later: Shortage | None = None
+        only = None if view.request.reuse else view.id
+        for label, n in sorted(self.lacking(view, pool).items()):
+            key = (pool, label)
+            for _ in range(n):
+                short = self.budget.no_room(key)
+                if short is not None:
+                    self._give_back(intents, held)
+                    return short
+                short = self.budget.not_yet(key)
+                if short is None:
+                    self.budget.take(key, self.world.cloud.recipes[key])
+                    intents.append(self._intent(key, len(intents), only))
+                else:
+                    self.budget.reserve(key, self.world.cloud.recipes[key])
+                    held.append(key)
+                    later = later or short
+        if later is not None and not intents:
+            self._give_back(intents, held)
+            return later
+        return tuple(intents)
+
+    def _give_back(self, intents: list[Intent], held: list[Key]) -> None:
+        for intent in intents:
+            key = (intent.pool, intent.label)
+            self.budget.take_back(key, self.world.cloud.recipes[key])
+        for key in held:
+            self.budget.reserve(key, self.world.cloud.recipes[key], -1)
+
+    def book(self, view: RequestView, pool: str, intents: tuple[Intent, ...]) -> None:
+        """Count a new claim and its intents."""
+        if not view.request.reuse:
+            return
+        for intent in intents:
+            self.extra[pool, intent.label] += 1
+        for label in view.request.labels:
+            self.needed[pool, label] += 1
+
+    def grow(self, key: Key, n: int, only: RequestId | None = None) -> tuple[Intent, ...]:
+        """Return up to *n* intents of *key*, as far as there is room."""
+        intents = []
+        for salt in range(n):
+            if self.budget.shortage(key) is not None or self.intents >= INTENTS_MAX:
+                break
+            self.budget.take(key, self.world.cloud.recipes[key])
+            self.intents += 1
+            self.extra[key] += only is None
+            intents.append(self._intent(key, salt, only))
+        return tuple(intents)
+
+    def _intent(self, key: Key, salt: int, only: RequestId | None = None) -> Intent:
+        recipe = self.world.cloud.recipes[key]
+        zones = self.world.policy.pools[key[0]].config.availability_zones
+        number = self.world.herd.usage[key[0]].instances + self.intents + salt
+        return Intent(
+            pool=key[0],
+            label=key[1],
+            cores=recipe.flavor.cores,
+            ram_mib=recipe.flavor.ram_mib,
+            volume_gib=recipe.volume_gib,
+            az=zones[weight(f"{key}{number}", "az") % len(zones)] if zones else None,
+            for_request=only,
+        )

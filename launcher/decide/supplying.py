@@ -1,0 +1,89 @@
+"""Supply: nodes started for requests that are claimed already, and for min-ready."""
+
+from collections import Counter
+
+from launcher.actions import Grow, Intent
+from launcher.decide.draft import Draft
+from launcher.decide.shares import Partner, shares
+from launcher.policy import Key
+from remuda.model.ids import RequestId
+
+
+def feed_claims(work: Draft, *, start: bool) -> None:
+    """Start what our claims still lack, or at least keep the room for it.
+
+    Something failed or vanished, or not all could be started at once.
+    """
+    intents: list[Intent] = []
+    for key, n, only in _lacking(work):
+        grown = work.grow(key, n, only) if start else ()
+        intents += grown
+        recipe = work.world.cloud.recipes.get(key)
+        if recipe is not None:
+            work.budget.reserve(key, recipe, n - len(grown))
+    if intents:
+        work.plan.do(Grow(intents=tuple(intents), cause="claimed requests"))
+
+
+def _lacking(work: Draft) -> list[tuple[Key, int, RequestId | None]]:
+    """Return what claims lack: of which key, how many, and for whom alone."""
+    world = work.world
+    alone: list[tuple[Key, int, RequestId | None]] = []
+    for request_id, claim in world.queue.claims.items():
+        view = world.queue.views.get(request_id)
+        if view is None or not view.waiting:
+            continue
+        spent = work.spent(view, claim)
+        if view.request.reuse and spent:
+            # It is being declined: no machine is made for it any more.
+            work.needed.subtract((claim.pool, label) for label in view.request.labels)
+        elif not view.request.reuse and not spent:
+            for label, n in sorted(Counter(view.request.labels).items()):
+                have = world.herd.dedicated[request_id, label]
+                alone.append(((claim.pool, label), n - have, request_id))
+    shared = [(key, -work.supply(key), None) for key, n in world.queue.needed.items() if n > 0]
+    return [one for one in (*sorted(shared), *alone) if one[1] > 0]
+
+
+def keep_ready(work: Draft) -> None:
+    """Top up min-ready with what room the requests left."""
+    world, now = work.world, work.now
+    settled_s = world.awake_since_s + world.policy.settle_s
+    if now.mono_s < settled_s:
+        work.plan.look_again("supply", "settle", settled_s)
+        return
+    intents: list[Intent] = []
+    for name, label in sorted(world.policy.labels.items()):
+        keys = [(p.name, name) for p in world.policy.pools.values() if name in p.labels]
+        if label.min_ready == 0 or not keys:
+            continue
+        share = shares(label.min_ready, _partners(work, name)).get(world.policy.provider, 0)
+        lacking = share - sum(work.supply(key) for key in keys)
+        for key in sorted(keys, key=lambda k: (world.policy.pools[k[0]].priority, k)):
+            # Room that an old request waits for is not ours to fill.
+            grown = () if key[0] in work.blocked else work.grow(key, lacking)
+            lacking -= len(grown)
+            intents += grown
+    if intents:
+        work.plan.do(Grow(intents=tuple(intents), cause="min-ready"))
+
+
+def _partners(work: Draft, label: str) -> list[Partner]:
+    world = work.world
+    label_min = world.policy.labels[label].min_ready
+    partners = []
+    own = work.standing.of((label,))
+    providers = {p.provider for p in world.neighbours.pools.values() if label in p.labels}
+    for provider in sorted(providers | {world.policy.provider}):
+        mine = provider == world.policy.provider
+        status = own if mine else world.neighbours.status(provider)
+        if status is None and world.neighbours.provider_alive(provider):
+            # It has just started and will speak for itself in a moment.
+            partners.append(Partner(world.policy.config.priority, provider, 0, label_min))
+            continue
+        if status is None or status.trouble is not None or label not in status.labels:
+            continue
+        one = status.labels[label]
+        room = 0 if one.broken else one.room
+        partners.append(Partner(status.priority, provider, one.ready + one.coming, room))
+    return partners
