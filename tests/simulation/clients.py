@@ -293,7 +293,10 @@ class Client:
         self._note("holds", kind=kind, nodes=",".join(self.locks))
         held_nodes = list(self.locks)
         self._let_go()
-        self._later(10.0, 90.0, lambda: self._come_back(held_nodes))
+        # Whatever becomes of the client, a person comes and looks.
+        self.simulation.timetable.after(
+            self.rng.uniform(10.0, 90.0), lambda: self._come_back(held_nodes)
+        )
 
     def _come_back(self, held: Sequence[NodeId]) -> None:
         for node_id in held:

@@ -152,7 +152,7 @@ class Process:
     def wake_s(self) -> float:
         """Return when its brain wants to think next."""
         now_s = self.simulation.timetable.now_s()
-        if self.inbox._any():
+        if self.inbox._news:
             return now_s
         return now_s + self.brain.wait_s()
 
