@@ -57,6 +57,8 @@ class World:
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
         stem: Name, without its number, of our contenders for locks in the present session.
+        unborn: Nodes of other replicas whose records are being read for the first time. The ledger
+            may be newer than what we know of them, so nothing is started meanwhile.
         fresh: Nodes whose intent this process wrote.
         awaiting: Nodes of ours that wait for news which only a listing brings.
         blocked: By pool, an old request that needs room there before others may have it.
@@ -81,6 +83,7 @@ class World:
     awake_since_s: float = 0.0
     growing: int = 0
     stem: str = field(default_factory=contender_stem)
+    unborn: set[NodeId] = field(default_factory=set)
     fresh: set[NodeId] = field(default_factory=set)
     awaiting: set[NodeId] = field(default_factory=set)
     blocked: dict[str, RequestId] = field(default_factory=dict)

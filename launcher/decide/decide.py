@@ -23,7 +23,7 @@ def decide(world: World, agenda: Agenda, now: Now) -> Plan:
         return plan
     lend(world, agenda, now, plan)
     claims(world, agenda, plan)
-    if not world.growing and not world.stopping:
+    if not world.growing and not world.unborn and not world.stopping:
         demand(world, agenda, now, plan)
     live(world, agenda, now, plan)
     if agenda.everything or agenda.supply:
