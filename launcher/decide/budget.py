@@ -54,11 +54,11 @@ class Budget:
             coming=world.herd.making,
         )
 
-    def take(self, key: Key, recipe: Recipe) -> None:
-        """Count one more node of *key* that is started now."""
-        self.coming += 1
-        self.started[key] = self.started.get(key, 0) + 1
-        self.reserve(key, recipe)
+    def take(self, key: Key, recipe: Recipe, n: int = 1) -> None:
+        """Count *n* more nodes of *key* that are started now."""
+        self.coming += n
+        self.started[key] = self.started.get(key, 0) + n
+        self.reserve(key, recipe, n)
 
     def take_back(self, key: Key, recipe: Recipe) -> None:
         """Undo one :meth:`take`."""

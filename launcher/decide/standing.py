@@ -1,5 +1,6 @@
 """How we stand: the status that our provider tells the others, computed from the world."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -45,15 +46,19 @@ def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
 
 
 def _room(world: World, budget: Budget, key: tuple[str, str]) -> int:
+    """Return how many nodes of *key* may be started now, at most ROOM_MAX; found by halving."""
     if budget.shortage(key) is not None:
         return 0
     recipe = world.cloud.recipes[key]
-    trial = Budget.of(world, budget.now)
-    for n in range(ROOM_MAX):
-        if trial.shortage(key) is not None:
-            return n
-        trial.take(key, recipe)
-    return ROOM_MAX
+
+    def is_short(n: int) -> bool:
+        trial = Budget.of(world, budget.now)
+        trial.take(key, recipe, n)
+        return trial.shortage(key) is not None
+
+    if not is_short(ROOM_MAX - 1):
+        return ROOM_MAX
+    return bisect_left(range(ROOM_MAX), True, key=is_short)  # noqa: FBT003 - what is looked for
 
 
 @dataclass(slots=True)
