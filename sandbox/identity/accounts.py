@@ -95,6 +95,9 @@ class Accounts:
             if hmac.compare_digest(secret.encode(), each.secret.encode()):
                 user = next(user for user in self.users if user.name == each.user)
                 return user.who(self.projects[each.project])
+        if asked.get("id") is not None and asked["id"] not in {x.id for x in self.credentials}:
+            # Keystone 30 does not hide this behind a 401.
+            raise ApiError(404, f"Could not find Application Credential: {asked['id']}.")
         raise _refused()
 
     def _is_owner(self, credential: CredentialConfig, asked: object) -> bool:

@@ -255,11 +255,14 @@ class NetworkApi:
         groups = asked.get("security_groups")
         if groups is None:
             groups = [self._groups.ensure_default(call.who.project_id)["id"]]
-        return self._state.add_port(
+        port = self._state.add_port(
             call.who.project_id,
             str(asked.get("network_id", "")),
             asked | {"security_groups": groups},
         )
+        # Bound to no host, whatever device it names: only Nova binds.
+        port["status"] = "DOWN"
+        return port
 
     def _new_router(self, call: Call, asked: Row) -> Row:
         return self._state.routers.add(
