@@ -37,6 +37,8 @@ REFUSAL_PAUSE_S: Final = 10.0
 #: not ask the service (version discovery would cost a call per process and service).
 _VERSION_PATHS: Final[Mapping[str, str]] = {"compute": "v2.1", "image": "v2", "network": "v2.0"}
 _VERSION: Final = re.compile(r"v\d+(\.\d+)?")
+#: Keystone 30 answers 404, not 401, to an application credential that was deleted.
+_NO_CREDENTIAL: Final = re.compile(r"application.credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +208,8 @@ class Account:
         if isinstance(error, UnauthorizedError):
             error = UnauthorizedError(f"{prefix}: {error}")
             self._refusal = (self._clock.monotonic_s() + REFUSAL_PAUSE_S, error)
+        elif isinstance(error, GoneError) and _NO_CREDENTIAL.search(str(error)):
+            error = UnauthorizedError(f"{prefix}: {error}")
         elif isinstance(error, GoneError | BadOrderError | CloudConfigError):
             error = CloudConfigError(f"{prefix}: {error}")
         return error
