@@ -40,6 +40,7 @@ from tests.fakes.cloud_fates import (
     Delete,
     Listing,
     check_room,
+    check_texts,
     create_error,
 )
 
@@ -97,7 +98,7 @@ class FakeCloud:
         calls: How often each method was called, by its name.
         orders: Everything that was ever really made, by server.
         next_creates: Fates of the coming create calls, in order; likewise the others.
-        networks: Known networks; None: any name is right.
+        networks: Known networks; None: any name is right; likewise keypairs, security_groups.
         ports: Ports that were left behind; tests add to it.
     """
 
@@ -120,6 +121,8 @@ class FakeCloud:
         self.flavors: list[Flavor] = [SMALL, LARGE]
         self.zones: tuple[str, ...] = ("az1", "az2")
         self.networks: tuple[str, ...] | None = None
+        self.keypairs: tuple[str, ...] | None = None
+        self.security_groups: tuple[str, ...] | None = None
         self.chaos = Chaos()
         self.calls: Counter[str] = Counter()
         self.orders: dict[ServerId, ServerOrder] = {}
@@ -344,9 +347,15 @@ class FakeCloud:
             raise BadOrderError(f"fake: HTTP 400: flavor {order.flavor.id} could not be found")
         if order.az is not None and order.az not in self.zones:
             raise BadOrderError(f"fake: HTTP 400: the requested zone {order.az} is not available")
-        for network in order.networks if self.networks is not None else ():
-            if network not in (self.networks or ()):
-                raise BadOrderError(f"fake: there is no network {network!r}")
+        for kind, named, known in (
+            ("network", order.networks, self.networks),
+            ("security group", order.security_groups, self.security_groups),
+            ("keypair", (order.key_name,) if order.key_name else (), self.keypairs),
+        ):
+            for each in named if known is not None else ():
+                if each not in (known or ()):
+                    raise BadOrderError(f"fake: there is no {kind} {each!r}")
+        check_texts(order)
         used = [each.order.flavor for each in self._alive()] + [order.flavor]
         check_room("instances", len(used), self.limits.instances_max)
         check_room("cores", sum(each.cores for each in used), self.limits.cores_max)

@@ -8,10 +8,14 @@ from remuda.cloud.api import (
     BadOrderError,
     CloudError,
     NoRoomError,
+    ServerOrder,
     TryLaterError,
     UnauthorizedError,
     UnknownOutcomeError,
 )
+
+#: In Nova's schema of POST /servers: characters of user data in base64, and of metadata.
+_USER_DATA_MAX, _METADATA_MAX = 65_535, 255
 
 
 class Create(StrEnum):
@@ -103,3 +107,15 @@ def check_room(resource: str, needed: int, limit: int | None) -> None:
     """
     if limit is not None and needed > limit:
         raise NoRoomError(f"fake: HTTP 403: Quota exceeded for {resource}: {needed} of {limit}")
+
+
+def check_texts(order: ServerOrder) -> None:
+    """Refuse what Nova's schema of a create call refuses.
+
+    Raises:
+        BadOrderError: If a text is too long.
+    """
+    if -(-len(order.user_data or "") // 3) * 4 > _USER_DATA_MAX:
+        raise BadOrderError("fake: HTTP 400: user_data is too long")
+    if any(len(each) > _METADATA_MAX for pair in order.tags.items() for each in pair):
+        raise BadOrderError("fake: HTTP 400: metadata is too long")

@@ -1,21 +1,27 @@
 """Any OpenStack account on the bench; what it can be asked to let go wrong is up to others."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import Cloud, ImageWanted
+from remuda.cloud.errors import Effect
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.model.ids import ServerId
 from remuda.runtime.clock import SystemClock
-from tests.contract.cloud.bench import OWNER, Bench, Fault
+from tests.contract.cloud.bench import KEYPAIR, OWNER, Bench, Change, Entry, Fault
 from tests.support.deadline import wait_for
 
 T = TypeVar("T")
 
+_PUBLIC_KEY: Final = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGLhPiBS9XvYtZFvFYGVkbcAhgnF8cRJVzvNgtdVRVPB contract"
+)
 #: A real control plane on two busy cores takes its time.
 DEADLINE_S = 90.0
 
@@ -42,6 +48,12 @@ class AccountBench(Bench):
         self.networks = networks
         self.inside = inside
         self.image_name = self.cloud.find_image(ImageWanted(pattern=".*")).name
+        self.adapter._wire.call(
+            *("compute", "POST", "/os-keypairs"),
+            effect=Effect.REPEATABLE,
+            body={"keypair": {"name": KEYPAIR, "public_key": _PUBLIC_KEY}},
+            accept={409},  # an earlier run's
+        )
 
     def open(
         self, *, page_size: int | None = None, clouds_file: Path | None = None
@@ -60,15 +72,20 @@ class AccountBench(Bench):
         """Revoke our own token; nothing else can be asked of a cloud that works."""
         if fault is not Fault.TOKEN_REVOKED:
             return False
+        token = self.adapter._account.token()
+        answer = self._keystone("DELETE", "/auth/tokens", subject=token["X-Auth-Token"])
+        return bool(answer.ok)
+
+    def _keystone(
+        self, method: str, path: str, body: Entry | None = None, *, subject: str = ""
+    ) -> Any:
         account = self.adapter._account
-        token = account.token()
+        headers = {**account.token(), **({"X-Subject-Token": subject} if subject else {})}
         url = str(account.session.get_endpoint(service_type="identity", interface="public"))
         base = url.rstrip("/").removesuffix("/v3")
-        headers = {**token, "X-Subject-Token": token["X-Auth-Token"]}
-        answer = account.session.request(
-            f"{base}/v3/auth/tokens", "DELETE", authenticated=False, headers=headers
+        return account.session.request(
+            f"{base}/v3{path}", method, authenticated=False, headers=headers, json=body
         )
-        return bool(answer.ok)
 
     def until(self, look: Callable[[], T], what: str) -> T:
         """Look again and again."""
@@ -84,14 +101,45 @@ class AccountBench(Bench):
 
     def with_wrong_password(self) -> Cloud | None:
         """Write another clouds.yaml."""
+
+        def change(entry: Entry) -> None:
+            entry["auth"]["password"] = "surely wrong"
+
+        return self.with_account(change)
+
+    def with_account(self, change: Change) -> Cloud | None:
+        """Write another clouds.yaml."""
         doc = yaml.safe_load(self._clouds_file.read_text())
-        doc["clouds"][self._cloud_name]["auth"]["password"] = "surely wrong"
-        path = self._scratch / "wrong.yaml"
+        change(doc["clouds"][self._cloud_name])
+        path = self._scratch / f"clouds-{len(self._opened)}.yaml"
         path.write_text(yaml.safe_dump(doc))
         return self.open(clouds_file=path)
 
+    def credential(self) -> Entry | None:
+        """Ask Keystone for one."""
+        user = self.adapter._account.session.get_user_id()
+        asked = {"name": f"contract-{len(self._opened)}-{time.time_ns()}"}
+        path = f"/users/{user}/application_credentials"
+        made = self._keystone("POST", path, {"application_credential": asked}).json()
+        entry: Entry = made["application_credential"]
+        return entry
+
+    def revoke(self, credential: Entry) -> None:
+        """Delete it."""
+        user = self.adapter._account.session.get_user_id()
+        self._keystone("DELETE", f"/users/{user}/application_credentials/{credential['id']}")
+
+    def idle_port(self, server: ServerId) -> str | None:
+        """Make a port as Nova would."""
+        (network,) = self.adapter._networks.ids(self.networks[:1])
+        port = {"network_id": network, "device_id": server, "device_owner": "compute:nova"}
+        answer = self.adapter._wire.call(
+            "network", "POST", "/ports", effect=Effect.CREATE, body={"port": port}
+        )
+        return str(answer.doc["port"]["id"])
+
     @contextmanager
-    def full(self) -> Iterator[bool]:
+    def full(self, resource: str = "instances") -> Iterator[bool]:  # noqa: ARG002
         """Leave other people's quota alone."""
         yield False
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -33,10 +33,17 @@ class Fault(StrEnum):
     BOOT_NO_HOST = "boot: no valid host"
     BOOT_HANGS = "boot: never ends"
     DELETE_BROKEN = "delete: 500"
+    DELETE_FAILS = "delete: accepted, but not done"
+    SERVER_DIES = "boot: the machine ends soon after it"
     TOKEN_REVOKED = "the token is refused from now on"
 
 
 RETRY_AFTER_S: Final = 7.0
+#: The one keypair that is there.
+KEYPAIR: Final = "contract-suite"
+#: An account as clouds.yaml writes it, and what makes another of it.
+Entry = dict[str, Any]
+Change = Callable[[Entry], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +144,29 @@ class Bench(ABC):
     def with_wrong_password(self) -> Cloud | None:
         """Return an adapter whose credentials are refused, or None if there are none."""
 
+    def with_account(self, change: Change) -> Cloud | None:  # noqa: ARG002 - for others
+        """Return an adapter for a changed account, or None if there are no accounts."""
+        return None
+
+    def credential(self) -> Entry | None:
+        """Make an application credential and return it; None if there are none."""
+        return None
+
+    def revoke(self, credential: Entry) -> None:
+        """Take an application credential back."""
+        raise NotImplementedError
+
+    def idle_port(self, server: ServerId) -> str | None:  # noqa: ARG002 - for others
+        """Leave a port behind that was made for *server*; None if there are no ports."""
+        return None
+
     @abstractmethod
-    def full(self) -> AbstractContextManager[bool]:
-        """Leave no room for another server meanwhile; gives False if that is not possible."""
+    def full(self, resource: str = "instances") -> AbstractContextManager[bool]:
+        """Leave no room for another server meanwhile; gives False if that is not possible.
+
+        Args:
+            resource: ``instances``, ``cores`` or ``ram``.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -4,11 +4,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from remuda.cloud.api import Cloud, Quota, TryLaterError, UnauthorizedError, UnknownOutcomeError
-from tests.contract.cloud.bench import RETRY_AFTER_S, Bench, Fault
+from remuda.cloud.api import (
+    Cloud,
+    Leftover,
+    LeftoverKind,
+    Quota,
+    TryLaterError,
+    UnauthorizedError,
+    UnknownOutcomeError,
+)
+from remuda.model.ids import ServerId
+from tests.contract.cloud.bench import KEYPAIR, RETRY_AFTER_S, Bench, Fault
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.cloud_fates import Boot, BootEnd, Create
+from tests.fakes.cloud_fates import Boot, BootEnd, Create, Delete
 
 T = TypeVar("T")
 
@@ -23,6 +32,8 @@ class FakeBench(Bench):
         self.clock = ManualClock()
         self.fake = FakeCloud(self.clock)
         self.fake.networks = ("private",)
+        self.fake.keypairs = (KEYPAIR,)
+        self.fake.security_groups = ("default",)
         self.cloud: Cloud = self.fake
         self.image_name = "debian-12"
         self.networks = ("private",)
@@ -39,6 +50,7 @@ class FakeBench(Bench):
             Fault.BOOT_ERROR: Boot(end=BootEnd.ERROR, fault="Build of instance aborted"),
             Fault.BOOT_NO_HOST: Boot(end=BootEnd.ERROR, fault="No valid host was found."),
             Fault.BOOT_HANGS: Boot(end=BootEnd.HANG),
+            Fault.SERVER_DIES: Boot(end=BootEnd.STOP),
         }
         later = TryLaterError("fake", retry_after_s=RETRY_AFTER_S)
         errors = {
@@ -53,6 +65,8 @@ class FakeBench(Bench):
             self.fake.next_creates.append(creates[fault])
         elif fault in boots:
             self.fake.next_boots.append(boots[fault])
+        elif fault is Fault.DELETE_FAILS:
+            self.fake.next_deletes.append(Delete.IGNORED)
         elif fault in errors:
             operation, error = errors[fault]
             self.fake.fail(operation, error)
@@ -83,12 +97,23 @@ class FakeBench(Bench):
         return self.fake
 
     @contextmanager
-    def full(self) -> Iterator[bool]:
+    def full(self, resource: str = "instances") -> Iterator[bool]:
         """Lower the limit to what is used."""
         used = self.fake.quota()
-        self.fake.limits = Quota(instances_max=used.instances_used)
+        limits = {
+            "instances": Quota(instances_max=used.instances_used),
+            "cores": Quota(cores_max=used.cores_used),
+            "ram": Quota(ram_mib_max=used.ram_mib_used),
+        }
+        self.fake.limits = limits[resource]
         yield True
         self.fake.limits = Quota()
+
+    def idle_port(self, server: ServerId) -> str | None:
+        """Plant one."""
+        port = Leftover(id=f"port-of-{server}", kind=LeftoverKind.PORT, server=server)
+        self.fake.ports.append(port)
+        return port.id
 
     def close(self) -> None:
         """Close it."""

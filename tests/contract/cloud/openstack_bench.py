@@ -34,6 +34,8 @@ _RULES: Final[Mapping[Fault, Mapping[str, Any]]] = {
     Fault.BOOT_ERROR: {"boot": {"spawn": "fail"}},
     Fault.BOOT_HANGS: {"boot": {"spawn": "hang"}},
     Fault.DELETE_BROKEN: {**_DELETE, "status": 500},
+    Fault.DELETE_FAILS: {"boot": {"delete": "fail"}},
+    Fault.SERVER_DIES: {"boot": {"life": "1"}},
 }
 #: A build is tried on another host; the lab has one, so the second attempt must fail as well.
 _TIMES: Final[Mapping[Fault, int]] = {Fault.BOOT_ERROR: 2}
@@ -66,7 +68,13 @@ class OpenStackBench(AccountBench):
         super().delete_all()
 
     @contextmanager
-    def full(self) -> Iterator[bool]:
-        """Let the operator allow no more instances than there are."""
-        with self._lab.quota(CLOUD, instances=self.cloud.quota().instances_used):
+    def full(self, resource: str = "instances") -> Iterator[bool]:
+        """Let the operator allow no more than there is in use."""
+        now = self.cloud.quota()
+        used = {
+            "instances": now.instances_used,
+            "cores": now.cores_used,
+            "ram": now.ram_mib_used,
+        }
+        with self._lab.quota(CLOUD, **{resource: used[resource]}):
             yield True

@@ -58,6 +58,8 @@ _RULES: Final[Mapping[Fault, tuple[str, Mapping[str, object]]]] = {
     Fault.BOOT_NO_HOST: ("server.boot", {"kind": "boot_error"}),
     Fault.BOOT_HANGS: ("server.boot", {"kind": "boot_hang"}),
     Fault.DELETE_BROKEN: ("server.delete", _http(500)),
+    Fault.DELETE_FAILS: ("server.delete", {"kind": "delete_error"}),
+    Fault.SERVER_DIES: ("server.boot", {"kind": "dies", "seconds": 0.2}),
 }
 
 
@@ -100,13 +102,20 @@ class SandboxBench(AccountBench):
         return True
 
     @contextmanager
-    def full(self) -> Iterator[bool]:
-        """Allow no more instances than there are."""
-        self._ask("PUT", "/quota", {"instances": self.cloud.quota().instances_used})
+    def full(self, resource: str = "instances") -> Iterator[bool]:
+        """Allow no more than there is in use."""
+        now = self.cloud.quota()
+        used = {
+            "instances": now.instances_used,
+            "cores": now.cores_used,
+            "ram": now.ram_mib_used,
+        }
+        self._ask("PUT", "/quota", {resource: used[resource]})
         try:
             yield True
         finally:
-            self._ask("PUT", "/quota", {"instances": 10})
+            limits = (now.instances_max, now.cores_max, now.ram_mib_max)
+            self._ask("PUT", "/quota", dict(zip(used, limits, strict=True)))
 
     def close(self) -> None:
         """Close the connections and end the process."""
