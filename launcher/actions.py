@@ -269,6 +269,7 @@ class Plan:
     """What to do now, when to look again, and what we think of the waiting requests.
 
     Attributes:
+        swept: Leaks were looked for; *brake* says why none may be deleted, or None.
         verdicts: Ours on the requests that were judged and could not be served at once.
         blocked: By pool, an old request that needs room there first; None: not judged anew.
     """
@@ -276,6 +277,8 @@ class Plan:
     actions: list[Action] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     verdicts: dict[RequestId, Verdict] = field(default_factory=dict)
+    swept: bool = False
+    brake: str | None = None
     blocked: dict[str, RequestId] | None = None
 
     def do(self, action: Action) -> None:

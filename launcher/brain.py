@@ -73,6 +73,10 @@ class Brain:
         begun_s = self.clock.monotonic_s()
         plan = decide(self.world, agenda, now)
         self.metrics.observe_turn("decide", self.clock.monotonic_s() - begun_s)
+        if plan.swept and plan.brake != self.world.cloud.brake:
+            self.world.cloud.brake = plan.brake
+            if plan.brake is not None:
+                self.log.warning("sweep.stopped", why=plan.brake)
         for alarm in plan.alarms:
             self.world.alarm(alarm.kind, alarm.name, alarm.due_s)
         if plan.blocked is not None:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+#: More doublings than this exceed every maximum, and later on every float.
+DOUBLINGS_MAX = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
@@ -29,7 +32,7 @@ class Breaker:
         if now_s < self.open_until_s:
             # Launches that were under way when it opened add nothing new.
             return replace(self, failures=failures, why=why)
-        pause_s = min(max_s, base_s * 2.0**self.opened)
+        pause_s = min(max_s, base_s * 2.0 ** min(self.opened, DOUBLINGS_MAX))
         return Breaker(
             failures=failures, opened=self.opened + 1, open_until_s=now_s + pause_s, why=why
         )

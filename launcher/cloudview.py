@@ -55,7 +55,7 @@ class CloudView:
     zones: tuple[str, ...] = ()
     quota: Quota | None = None
     quota_ours: tuple[int, int, int] = (0, 0, 0)
-    surveyed_s: float = float("-inf")
+    survey_failed: bool = False
     survey_busy: bool = False
     survey_due_s: float = 0.0
     trouble: str | None = None

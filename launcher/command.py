@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Final
 
@@ -45,9 +46,10 @@ def launcher(provider: str, config: Path, log_format: str, log_level: str) -> No
     others go on. SIGTERM stops, SIGHUP reads the configuration again.
     """
     logs.configure("json" if log_format == "json" else "plain", log_level)
-    code = 0
+    code = 1
     try:
         Daemon(config_path=config, provider=provider).run()
+        code = 0
     except ConfigInvalidError as exc:
         for problem in exc.problems:
             click.echo(str(problem), err=True)
@@ -58,8 +60,11 @@ def launcher(provider: str, config: Path, log_format: str, log_level: str) -> No
     except StoreError as exc:
         click.echo(f"remuda launcher: {exc}", err=True)
         code = EXIT_STORE
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # Threads that still wait for a cloud or a machine must not delay the end: whatever they were
-    # doing, the records say so, and another replica goes on.
-    os._exit(code)
+    finally:
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Threads that still wait for a cloud or a machine must not delay the end: whatever they
+        # were doing, the records say so, and another replica goes on.
+        os._exit(code)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from launcher.actions import Action
 from launcher.cloudview import Recipe
-from launcher.policy import Key
+from launcher.policy import Key, Policy
 from remuda.cloud.api import CloudError, Quota, Server
 from remuda.model.ids import NodeId, ServerId
 from remuda.ssh.api import Proof
@@ -73,6 +73,7 @@ class Surveyed:
     zones: tuple[str, ...] = ()
     ours: tuple[int, int, int] = (0, 0, 0)
     error: CloudError | None = None
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +114,14 @@ class Tidied:
     Attributes:
         seen: Leftovers of the cloud to be deleted if the next round still shows them.
         removed: Records removed from ZooKeeper.
+        claimants: Providers that have claims on requests, living or not.
     """
 
     seen: frozenset[str]
     removed: int
     ports: int
     floating_ips: int
+    claimants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +133,10 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescued:
-    """The claims of a dead provider were given back, or *error* says why not."""
+    """The claims of a dead provider were given back; *again*: not all of them yet."""
 
     provider: str
-    error: StoreError | None
+    again: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,7 +121,7 @@ class Fold:
 
     def _node_put(self, node_id: NodeId, stored: Stored[bytes]) -> None:
         view = self.world.herd.view(node_id)
-        view.stale = False
+        view.stale, view.node = False, None
         try:
             view.node = node.decode(node_id, stored.value)
             view.node_version = stored.version
@@ -146,13 +146,27 @@ class Fold:
         self.world.touch_node(view)
 
     def _launch(self, node_id: NodeId, change: Put | Dirty | Gone) -> None:
+        if isinstance(change, Dirty):
+            if node_id not in self.world.herd.views:
+                self.world.unborn.add(node_id)
+            return
+        if node_id in self.world.unborn:
+            self.world.unborn.discard(node_id)
+            self.world.agenda.supply = True
         if isinstance(change, Gone):
             self.mine.discard(node_id)
+            self.world.herd.unreadable.discard(node_id)
             self.world.drop_node(node_id)
             return
         if not isinstance(change, Put) or change.stored is None:
             return
-        record = launch.decode(node_id, change.stored.value)
+        try:
+            record = launch.decode(node_id, change.stored.value)
+        except CorruptRecordError:
+            # A newer version's, perhaps: its machine is somebody's business, only not ours.
+            self.world.herd.unreadable.add(node_id)
+            raise
+        self.world.herd.unreadable.discard(node_id)
         view = self.world.herd.view(node_id)
         if view.launch is None or view.launch.step is not record.step:
             view.tries, view.retry_s = 0, 0.0

@@ -71,6 +71,7 @@ class Herd:
     Attributes:
         free: Lendable nodes by pool and label, longest free first.
         coming: Number of nodes promised to nobody that are being made, or looked after.
+        unreadable: Nodes whose launch record we cannot read; their machines are not touched.
         making: Number of all nodes being made.
         dedicated: Living nodes made for one request alone, by request and label.
         allocated: Nodes by the request they are promised to.
@@ -86,6 +87,7 @@ class Herd:
     states: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     by_server: dict[ServerId, NodeId] = field(default_factory=dict)
     making: int = 0
+    unreadable: set[NodeId] = field(default_factory=set)
     dedicated: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
     _booked: dict[NodeId, _Booking] = field(default_factory=dict)
 

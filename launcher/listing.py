@@ -24,6 +24,8 @@ def take_listing(world: World, number: int, servers: Sequence[Server], owner: ta
         if node_id is None:
             continue
         ours[server.id] = server
+        if node_id in world.herd.unreadable:
+            continue
         view = world.herd.views.get(node_id)
         if view is None or not _accept(view, server, number):
             strays[server.id] = cloud.strays.get(server.id, 0) + 1

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from launcher.breaker import DOUBLINGS_MAX
 from launcher.views import NodeView
 from launcher.world import Now, World
 from remuda.cloud.api import CloudError, NoRoomError, TryLaterError
@@ -37,7 +38,7 @@ def charge_failure(world: World, view: NodeView, why: str, now: Now) -> None:
     )
     until_s = world.cloud.breakers[key].open_until_s
     if now.mono_s < until_s:
-        world.alarm("supply", "breaker", until_s)
+        world.alarm("supply", f"breaker {key}", until_s)
     only = None if view.launch is None else view.launch.for_request
     for waiting in world.queue.wanting(key[1]):
         claim = world.queue.claims.get(waiting.id)
@@ -63,7 +64,7 @@ def learn_no_room(world: World, pool: str, error: CloudError, now: Now) -> None:
     """The cloud refused for lack of room, or asked us to wait: leave the pool alone for a while."""
     cloud = world.cloud
     times = cloud.no_room_times.get(pool, 0)
-    pause_s = min(NO_ROOM_MAX_S, NO_ROOM_S * 2.0**times)
+    pause_s = min(NO_ROOM_MAX_S, NO_ROOM_S * 2.0 ** min(times, DOUBLINGS_MAX))
     if isinstance(error, TryLaterError):
         pause_s = error.retry_after_s
     else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from launcher.decide.standing import our_status
-from launcher.hands.crew import CLOUD_THREADS, SSH_THREADS
+from launcher.hands.crew import THREADS
 from launcher.world import Now, World
 from remuda.metrics.sink import Metrics
 from remuda.model.status import encode_status
@@ -42,7 +42,7 @@ class Reporter:
         self.metrics.set_requests(_requests(world))
         self.metrics.set_addressable(provider, _addressable(world))
         busy = sum(view.busy is not None for view in world.herd.views.values())
-        self.metrics.set_hands(min(busy, CLOUD_THREADS + SSH_THREADS), CLOUD_THREADS + SSH_THREADS)
+        self.metrics.set_hands(min(busy, THREADS), THREADS)
         self.snapshot = {
             "replica": world.neighbours.me,
             "replicas": sorted(world.neighbours.ours()),

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from launcher.actions import ListServers, Survey, Tidy
+from launcher.actions import ListServers, Rescue, Survey, Tidy
+from launcher.breaker import DOUBLINGS_MAX
 from launcher.events import (
     Addressed,
     AutopsyDone,
@@ -132,9 +133,8 @@ class Settle:
         cloud.listed_s = event.begun_s
         if isinstance(event.result, CloudError):
             cloud.list_failures += 1
-            pause_s = min(
-                LIST_FAILED_MAX_S, self.world.policy.config.list_period * 2.0**cloud.list_failures
-            )
+            doubled = 2.0 ** min(cloud.list_failures, DOUBLINGS_MAX)
+            pause_s = min(LIST_FAILED_MAX_S, self.world.policy.config.list_period * doubled)
             cloud.list_due_s = now.mono_s + pause_s
             self._trouble(event.result)
             return
@@ -154,7 +154,7 @@ class Settle:
         self.world.agenda.supply = True
 
     def _well(self) -> None:
-        if self.world.cloud.trouble is not None:
+        if self.world.cloud.trouble is not None and not self.world.cloud.survey_failed:
             self.log.info("cloud.recovered")
             self.world.cloud.trouble = None
             self.world.agenda.supply = True
@@ -162,11 +162,18 @@ class Settle:
     def _surveyed(self, event: Surveyed, now: Now) -> None:
         cloud = self.world.cloud
         cloud.survey_busy = False
+        if event.policy is not None and event.policy is not self.world.policy:
+            # The configuration has changed meanwhile: these are answers to old questions.
+            cloud.survey_due_s = now.mono_s
+            return
         if event.error is not None:
             cloud.survey_due_s = now.mono_s + SURVEY_FAILED_S
-            self._trouble(event.error)
+            if not cloud.recipes:
+                # What was looked up before stays usable; without any nothing can be made.
+                cloud.survey_failed = True
+                self._trouble(event.error)
             return
-        cloud.surveyed_s = now.mono_s
+        cloud.survey_failed = False
         cloud.survey_due_s = now.mono_s + (SURVEY_SOON_S if event.broken else SURVEY_PERIOD_S)
         for key, why in event.broken.items():
             if cloud.broken.get(key) != why:
@@ -192,7 +199,8 @@ class Settle:
     def _leak_deleted(self, event: LeakDeleted, now: Now) -> None:  # noqa: ARG002
         self.world.cloud.leaks_busy.discard(event.server)
         self.world.cloud.strays.pop(event.server, None)
-        self.metrics.count_leaked(self.world.policy.provider, "instances", 1)
+        if event.error is None:
+            self.metrics.count_leaked(self.world.policy.provider, "instances", 1)
         self.log.warning(
             "server.leaked", server=event.server, error=event.error and str(event.error)
         )
@@ -230,6 +238,7 @@ class Settle:
         if view is None:
             return
         view.checked_s, view.missed = now.mono_s, 0
+        view.suspect = event.why is not None
         if event.why is None:
             view.tries = 0
         else:
@@ -247,7 +256,7 @@ class Settle:
             self.world.touch_node(view)
 
     def _rescued(self, event: Rescued, now: Now) -> None:
-        if event.error is not None:
+        if event.again:
             self.world.rescues.add(event.provider)
             self.world.alarm("cloud", "rescue", now.mono_s + PROVE_AGAIN_S)
 
@@ -268,6 +277,7 @@ class Settle:
         interval_s = self.world.policy.config.port_cleanup_interval
         cloud.tidy_due_s = now.mono_s + min(TIDY_PERIOD_S, interval_s or TIDY_PERIOD_S)
         cloud.leftovers = event.seen
+        self.world.rescues |= {one for one in event.claimants if one != provider}
         if event.ports:
             self.metrics.count_leaked(provider, "ports", event.ports)
         if event.floating_ips:
@@ -297,6 +307,9 @@ class Settle:
         elif isinstance(event.action, Tidy):
             self.world.cloud.tidy_busy = False
             self.world.cloud.tidy_due_s = now.mono_s + TIDY_PERIOD_S
+        elif isinstance(event.action, Rescue):
+            self.world.rescues.add(event.action.provider)
+            self.world.alarm("cloud", "rescue", now.mono_s + CRASH_RETRY_S)
         self.metrics.count_hand_crash(type(event.action).__name__)
 
     def _unbusy(self, node_id: NodeId) -> NodeView | None:

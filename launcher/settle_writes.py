@@ -98,12 +98,10 @@ class SettleWrites:
     def _grown(self, event: Written) -> None:
         self.world.growing -= 1
         self.world.agenda.supply = True
-        if isinstance(event.result, StoreError):
-            # Not ours after all; were the reply lost, the mirror shows the launch records.
+        if isinstance(event.result, RejectedError):
+            # If only the reply was lost, the mirror shows the records, and they are ours.
             for node_id in event.nodes:
                 self.writer.host_keys.pop(node_id, None)
-                if not isinstance(event.result, RejectedError):
-                    continue
                 self.writer.mine.discard(node_id)
                 self.world.fresh.discard(node_id)
 
@@ -190,6 +188,7 @@ class SettleWrites:
             self._made_ready(view, now)
         elif isinstance(action, Adopt):
             view.asked_in = self.world.cloud.latest_listing()
+            view.doubtful = not self.world.created_here(view.id)
             self.log.info("node.adopted", node=view.id, step=view.launch and str(view.launch.step))
         elif isinstance(action, Advance):
             view.step_since_s = now.mono_s
@@ -259,9 +258,12 @@ class SettleWrites:
         self.world.agenda.requests.add(action.request)
 
     def _ruled(self, action: Rule, event: Written) -> None:
-        if (
-            isinstance(event.result, StoreError) and not isinstance(event.result, RejectedError)
-        ) or action.verdict is None:
+        error = event.result if isinstance(event.result, StoreError) else None
+        if isinstance(error, ExistsError):
+            # A process before us wrote one: the next verdict replaces it.
+            self.world.ruled[action.request] = ""
+            self.world.agenda.requests.add(action.request)
+        elif action.verdict is None or (error is not None and not isinstance(error, RejectedError)):
             self.world.ruled.pop(action.request, None)
         else:
             self.world.ruled[action.request] = gist(action.verdict)

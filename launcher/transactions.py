@@ -66,15 +66,19 @@ def _drop_claim_record(world: World, view: RequestView, claim: ClaimView) -> Del
 
 
 def grow(world: World, new: Sequence[NewNode], *, ledger_version: int) -> list[Op]:
-    """Write intents: both records of each node, and the ledger that guards the limits."""
+    """Write intents: both records of each node, and the ledger that guards the limits.
+
+    The ledger comes last: changes are told in the order of the operations, so whoever has seen
+    its new version has seen the intents, too.
+    """
     provider = world.policy.provider
-    ops: list[Op] = [Set(path=paths.ledger(provider), data=b"", version=ledger_version)]
+    ops: list[Op] = []
     for one in new:
         ops.append(Create(path=paths.node(one.node.id), data=nodes.encode(one.node)))
         ops.append(
             Create(path=paths.launch(provider, one.node.id), data=launches.encode(one.launch))
         )
-    return ops
+    return [*ops, Set(path=paths.ledger(provider), data=b"", version=ledger_version)]
 
 
 def claim(
@@ -199,11 +203,12 @@ def free(view: NodeView, *, now_s: float) -> list[Op]:
 def condemn(world: World, view: NodeView, why: str, *, now_s: float) -> list[Op]:
     """Write that a node is to be deleted, under proof that nobody has locked it meanwhile."""
     assert view.launch is not None  # noqa: S101
+    lock = paths.node_lock(view.id)
     ops = advance(world, view, view.launch.after(StepEvent.CONDEMNED, why=why[:500]))
     node = view.node
     if node is None:
-        return ops
-    ops = [*prove_unlocked_ops(paths.node_lock(view.id), exists=view.lock_exists), *ops]
+        return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock_exists else ops
+    ops = [*prove_unlocked_ops(lock, exists=view.lock_exists), *ops]
     if node.state in (NodeState.USED, NodeState.DELETING, NodeState.DELETED):
         # The word on the wire already says that nobody wants it; only fence it.
         ops.append(Check(path=paths.node(view.id), version=view.node_version))

@@ -52,6 +52,8 @@ class NodeView:
         tries: Attempts at the present step.
         proof: The last attempt to prove the machine; *proven*: it passed.
         refused: What the cloud or the proof said against it; it is to be condemned.
+        doubtful: Adopted before its server was seen: it may not exist.
+        suspect: It did not answer the last knock.
         failure: Set when a launch failed, until the evidence is kept.
     """
 
@@ -81,6 +83,8 @@ class NodeView:
     floating_ip: str | None = None
     proof: Proof | None = None
     proven: bool = False
+    suspect: bool = False
+    doubtful: bool = False
     failure: Failure | None = None
     refused: Refusal | None = None
 
@@ -105,7 +109,7 @@ class NodeView:
         return (
             self.launch is not None
             and self.launch.step in COMING_STEPS
-            and not self.dying
+            and not (self.dying or (self.doubtful and self.server_id is None))
             and self.node is not None
             and self.node.state in (NodeState.INIT, NodeState.BUILDING)
         )
@@ -132,6 +136,8 @@ class NodeView:
             and self.launch is not None
             and self.node.free
             and not (self.stale or self.dying or self.busy or self.contenders)
+            and self.refused is None
+            and not self.suspect
         )
 
 

@@ -38,15 +38,22 @@ _READY, _ROOM, _FULL, _TROUBLE = 0, 1, 2, 3
 
 def bids(world: World, request: Request, own: ProviderStatus) -> tuple[Bid, ...]:
     """Return the bids of the living providers that can make all labels, best first."""
-    candidates = world.neighbours.candidates(
-        frozenset(request.labels), frozenset(request.declined_by)
-    )
-    names = {pool.provider: pool.priority for pool in candidates if not pool.paused}
     found = []
-    for provider, priority in names.items():
+    for provider, priority in priorities(world, request).items():
         status = own if provider == own.provider else world.neighbours.status(provider)
         found.append(_bid(provider, priority, status, request))
     return tuple(sorted(found))
+
+
+def priorities(world: World, request: Request) -> dict[str, int]:
+    """Return the providers that may serve the request, each with its best pool's priority."""
+    best: dict[str, int] = {}
+    for pool in world.neighbours.candidates(
+        frozenset(request.labels), frozenset(request.declined_by)
+    ):
+        if not pool.paused:
+            best[pool.provider] = min(pool.priority, best.get(pool.provider, pool.priority))
+    return best
 
 
 def _bid(provider: str, priority: int, status: ProviderStatus | None, request: Request) -> Bid:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from launcher.actions import Lend, Plan
-from launcher.decide.bids import pinned_elsewhere
+from launcher.decide.bids import pinned_elsewhere, priorities
 from launcher.duty import weight
 from launcher.policy import Key
 from launcher.views import ClaimView, RequestView
@@ -140,14 +140,15 @@ def _courtesy_s(world: World, request: Request) -> float:
         return float("inf")
     if len(world.neighbours.statuses) == 0:
         return 0.0
-    ours = (world.policy.config.priority, -weight(request.id, world.policy.provider))
-    declined = frozenset(request.declined_by)
+    own = world.policy.provider
+    ranks = {
+        provider: (priority, -weight(request.id, provider))
+        for provider, priority in priorities(world, request).items()
+    }
     better = 0
-    for pool in world.neighbours.candidates(frozenset(request.labels), declined):
-        if pool.provider == world.policy.provider:
-            continue
-        status = world.neighbours.status(pool.provider)
-        if status is None or (pool.priority, -weight(request.id, pool.provider)) >= ours:
+    for provider, rank in ranks.items():
+        status = world.neighbours.status(provider)
+        if provider == own or status is None or (own in ranks and rank >= ranks[own]):
             continue
         counts = ((status.labels.get(name), request.labels.count(name)) for name in request.labels)
         better += all(label is not None and label.ready >= n for label, n in counts)

@@ -66,11 +66,27 @@ def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
     if view.dying or launch.step is Step.CONDEMNED:
         return _dying(world, view, launch, now, plan)
     if view.node is None:
-        # The users' record is gone or unreadable: nobody can use the machine any more.
-        return Condemn(node=view.id, cause="its node record is gone")
-    if view.refused is not None and (view.coming or view.node.free) and not view.locked:
+        return _without_node(world, view)
+    return _unwanted(world, view, launch, view.node) or _STEPS[launch.step](
+        world, view, view.node, now, plan
+    )
+
+
+def _without_node(world: World, view: NodeView) -> Action | None:
+    """The users' record is gone or unreadable: can anybody use the machine any more?"""
+    just_made = world.growing > 0 and world.created_here(view.id)
+    if view.locked or just_made:
+        return None
+    return Condemn(node=view.id, cause="its node record is gone")
+
+
+def _unwanted(world: World, view: NodeView, launch: Launch, node: Node) -> Condemn | None:
+    """Say whether a node has to go whatever its next step would be."""
+    if launch.step is not Step.DONE and view.key not in world.policy.making:
+        return Condemn(node=view.id, cause="its label is no longer configured here")
+    if view.refused is not None and (view.coming or node.free) and not view.locked:
         return Condemn(node=view.id, cause=view.refused.cause, result=view.refused.result)
-    return _STEPS[launch.step](world, view, view.node, now, plan)
+    return None
 
 
 def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
@@ -92,8 +108,6 @@ def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | None:
     """Ask the cloud for a planned node; the configuration may have changed since the intent."""
-    if view.key not in world.policy.making:
-        return Condemn(node=view.id, cause="its label is no longer configured here")
     if view.key in world.cloud.broken:
         cause = f"{view.key[1]} cannot be made: {world.cloud.broken[view.key]}"
         return Condemn(node=view.id, cause=cause, result=Result.ORDER)
@@ -132,16 +146,12 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     assert launch is not None  # noqa: S101
     if overdue := _overdue(world, node, launch, now):
         return overdue
-    if view.proven:
+    if view.proven and view.server is not None:
         return MakeReady(node=view.id)
-    wants_ip = (
-        world.policy.pools[launch.pool].config.floating_ips
-        if (launch.pool in world.policy.pools)
-        else False
-    )
+    wants_ip = world.policy.pools[launch.pool].config.floating_ips
     if wants_ip and view.floating_ip is None and view.server_id is not None:
         return Address(node=view.id, server=view.server_id)
-    if address(view) is None or view.key not in world.policy.making:
+    if view.proven or address(view) is None:
         # Adopted from a replica that died: the next listing brings the address.
         limit_s = launch.planned_s + world.policy.config.launch_timeout
         plan.look_again("node", view.id, now.mono_s + max(0.0, limit_s - now.wall_s))
@@ -150,8 +160,9 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 
 def _overdue(world: World, node: Node, launch: Launch, now: Now) -> Condemn | None:
-    if node.state is NodeState.DELETING:
-        return Condemn(node=node.id, cause="deleted by an operator")
+    if node.state not in (NodeState.INIT, NodeState.BUILDING):
+        # Only we may write a node that is being made; whoever else did does not want it made.
+        return Condemn(node=node.id, cause=f"somebody set it to {node.state}")
     limit_s = world.policy.config.launch_timeout
     if now.wall_s >= launch.planned_s + limit_s:
         return Condemn(

@@ -37,6 +37,7 @@ def sweep(world: World, plan: Plan) -> None:
     """Add a DeleteLeak for each sure leak."""
     if not world.neighbours.duty("sweep"):
         return
-    sure, _ = leaks(world)
+    sure, plan.brake = leaks(world)
+    plan.swept = True
     for server in sure:
         plan.do(DeleteLeak(server=server, cause="no record"))

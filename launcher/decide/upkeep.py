@@ -85,8 +85,11 @@ def rescue(world: World, plan: Plan) -> None:
 
 
 def publish(world: World, now: Now, plan: Plan) -> None:
-    """Tell the others how we stand, when it changed, at most once a second."""
-    if world.publishing or not world.neighbours.duty("status"):
+    """Tell the others how we stand, when it changed, at most once a second.
+
+    Whoever starts launches speaks: breakers and refusals are known to that process only.
+    """
+    if world.publishing or not world.neighbours.duty("demand"):
         return
     if now.mono_s < world.publish_due_s:
         plan.look_again("cloud", "publish", world.publish_due_s)
@@ -99,7 +102,8 @@ def publish(world: World, now: Now, plan: Plan) -> None:
 def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Write verdicts on requests that wait for more than a moment, when the words change.
 
-    A decline is explained at once: it may be the one that fails the request.
+    They are written by the replica that decides about launches, for only it knows why. A decline
+    is explained at once: it may be the one that fails the request.
     """
     declining = {action.request for action in plan.actions if isinstance(action, Decline)}
     for request_id, verdict in plan.verdicts.items():
@@ -107,7 +111,7 @@ def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         if request_id in declining:
             plan.do(Rule(request=request_id, verdict=verdict))
             continue
-        if view is None or not world.neighbours.duty(request_id):
+        if view is None or not world.neighbours.duty("demand"):
             continue
         due_s = view.seen_s + world.policy.verdict_after_s
         if now.mono_s < due_s:

@@ -17,7 +17,7 @@ from launcher.events import (
 from launcher.orders import Orders, flavor_wanted, image_wanted
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
-from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError
+from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError, TryLaterError
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Launch
 from remuda.model.status import FailureReport, encode_failure
@@ -50,7 +50,7 @@ class CloudHands:
         try:
             if self.clock.now_s() > launch.asked_by_s - orders.policy.config.api_timeout:
                 # This process slept: somebody else may have drawn conclusions already.
-                raise BadOrderError("the intent is too old to be asked for")
+                raise TryLaterError("the intent waited too long to be asked for", retry_after_s=0.0)
             result = self.cloud.create_server(orders.server(launch, recipe, host_key))
         except CloudError as exc:
             result = exc
@@ -110,8 +110,8 @@ class CloudHands:
                     broken[key] = str(exc)
             quota = self.cloud.quota()
         except CloudError as exc:
-            return Surveyed(error=exc)
-        return Surveyed(recipes=recipes, broken=broken, quota=quota, ours=ours)
+            return Surveyed(error=exc, policy=policy)
+        return Surveyed(recipes=recipes, broken=broken, quota=quota, ours=ours, policy=policy)
 
     def autopsy(
         self, action: Autopsy, view: NodeView, provider: str, *, console: bool

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from launcher.actions import Action
+from launcher.actions import Action, Create
 from launcher.events import Event, HandCrashed
 from remuda.runtime.inbox import Inbox
 
 #: Threads for cloud calls: the provider's rate limit, not this, bounds the load on the cloud.
-CLOUD_THREADS = 8
+CLOUD_THREADS = 4
+#: Threads for create calls, apart: slow ones must not hold up listings and deletions.
+CREATE_THREADS = 12
 #: Threads for SSH; one proof occupies one for its whole length.
 SSH_THREADS = 24
+THREADS = CLOUD_THREADS + CREATE_THREADS + SSH_THREADS
 
 
 @dataclass(slots=True)
@@ -23,12 +26,16 @@ class Crew:
     cloud: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(CLOUD_THREADS, "cloud")
     )
+    create: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(CREATE_THREADS, "create")
+    )
     ssh: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(SSH_THREADS, "ssh"))
     stopped: bool = False
 
     def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
         """Run *work* on a cloud thread."""
-        self.cloud.submit(self._run, action, work)
+        pool = self.create if isinstance(action, Create) else self.cloud
+        pool.submit(self._run, action, work)
 
     def on_ssh(self, action: Action, work: Callable[[], Event]) -> None:
         """Run *work* on an SSH thread."""
@@ -47,4 +54,5 @@ class Crew:
         """Start nothing more and forget what has not begun; do not wait for what has."""
         self.stopped = True
         self.cloud.shutdown(wait=False, cancel_futures=True)
+        self.create.shutdown(wait=False, cancel_futures=True)
         self.ssh.shutdown(wait=False, cancel_futures=True)

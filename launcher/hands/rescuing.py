@@ -15,15 +15,17 @@ def rescue(store: Store, provider: str, *, now_s: float) -> Rescued:
     Each is one transaction that also proves that nobody holds the request's lock (deleting the
     lock directory fails otherwise); several launchers may try, one succeeds.
     """
+    again = False
     try:
         for name in store.children(paths.claims(provider)):
-            _give_back(store, provider, RequestId(name), now_s)
-    except StoreError as exc:
-        return Rescued(provider=provider, error=exc)
-    return Rescued(provider=provider, error=None)
+            again |= not _give_back(store, provider, RequestId(name), now_s)
+    except StoreError:
+        again = True
+    return Rescued(provider=provider, again=again)
 
 
-def _give_back(store: Store, provider: str, request_id: RequestId, now_s: float) -> None:
+def _give_back(store: Store, provider: str, request_id: RequestId, now_s: float) -> bool:
+    """Give one request back; return whether nothing is left to do for it."""
     stored = store.read(paths.request(request_id))
     ops: list[Op] = [Delete(path=paths.claim(provider, request_id))]
     if stored is not None:
@@ -44,5 +46,6 @@ def _give_back(store: Store, provider: str, request_id: RequestId, now_s: float)
     try:
         store.commit(ops)
     except RejectedError:
-        # Somebody else was quicker, or the provider has come back.
-        return
+        # Somebody else was quicker, or somebody holds the request's lock for a moment.
+        return False
+    return True

@@ -4,6 +4,7 @@ Everything here was left by somebody who died or by a client's habit; nothing wa
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Final
 
 from launcher.events import Tidied
@@ -43,13 +44,17 @@ def tidy(
         floating_ips: Whether to remove idle floating IPs of ours.
         now_s: Seconds since the epoch.
     """
-    removed = 0
+    nothing = Tidied(seen=frozenset(seen), removed=0, ports=0, floating_ips=0)
     try:
+        claimants = frozenset(
+            name for name in store.children(paths.PROVIDERS) if store.children(paths.claims(name))
+        )
         removed = _tidy_store(store, provider, mine, now_s)
     except StoreError:
-        return Tidied(seen=frozenset(seen), removed=0, ports=0, floating_ips=0)
+        return nothing
+    stored = replace(nothing, removed=removed, claimants=claimants)
     if not ports and not floating_ips:
-        return Tidied(seen=frozenset(), removed=removed, ports=0, floating_ips=0)
+        return stored
     try:
         found = [
             one
@@ -58,11 +63,11 @@ def tidy(
             or (one.kind is LeftoverKind.FLOATING_IP and floating_ips)
         ]
     except CloudError:
-        return Tidied(seen=frozenset(seen), removed=removed, ports=0, floating_ips=0)
+        return stored
     gone = [one for one in found if one.id in seen and _delete(cloud, one)]
-    return Tidied(
+    return replace(
+        stored,
         seen=frozenset(one.id for one in found if one not in gone),
-        removed=removed,
         ports=sum(one.kind is LeftoverKind.PORT for one in gone),
         floating_ips=sum(one.kind is LeftoverKind.FLOATING_IP for one in gone),
     )

@@ -17,7 +17,7 @@ from launcher.actions import (
 from launcher.events import Event, IdsDrawn, Written
 from launcher.views import NodeView
 from launcher.world import Now, World
-from remuda.model.ids import NodeId, node_ids_of_block
+from remuda.model.ids import NODE_ID_BLOCK, NodeId, node_ids_of_block
 from remuda.model.launch import Launch, Step
 from remuda.model.status import Verdict, encode_verdict
 from remuda.runtime.inbox import Inbox
@@ -26,7 +26,7 @@ from remuda.store import paths
 from remuda.store.api import Create, Delete, Done, Op, Set, Store, StoreError
 
 #: Between the intent and its create call; a call that is not sent by then is never sent.
-ASK_WITHIN_S = 20.0
+ASK_WITHIN_S = 60.0
 #: More ids are drawn when fewer than this are left: enough for the largest plan.
 IDS_LOW = 250
 IDS_BLOCKS = 3
@@ -65,12 +65,12 @@ class Writer:
     def has_ids(self, action: Action) -> bool:
         """Whether there are ids for the nodes of *action*; if not, more are on their way."""
         count = len(action.intents) if isinstance(action, Claim | Grow) else 0
-        self.refill()
+        self.refill(count)
         return count <= len(self._ids)
 
-    def refill(self) -> None:
-        """Keep ids in stock: one write to the counter gives a block of a hundred."""
-        if self._drawing or len(self._ids) >= IDS_LOW:
+    def refill(self, needed: int = 0) -> None:
+        """Keep ids in stock, *needed* at least: one write to the counter gives a hundred."""
+        if self._drawing or len(self._ids) >= max(IDS_LOW, needed):
             return
         self._drawing = True
         draw = Set(path=paths.NODE_COUNTER, data=b"", version=-1)
@@ -78,7 +78,7 @@ class Writer:
         def done(result: tuple[Done, ...] | StoreError) -> None:
             self.inbox.event(IdsDrawn(result=result))
 
-        self.store.commit_later([draw] * IDS_BLOCKS, done)
+        self.store.commit_later([draw] * max(IDS_BLOCKS, -(-needed // NODE_ID_BLOCK)), done)
 
     def drawn(self, result: tuple[Done, ...] | StoreError) -> None:
         """Take in the blocks that were drawn."""
