@@ -30,10 +30,11 @@ def _most_idle(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId
     """Return the node that nobody would miss most, or None if all are needed."""
     found: list[tuple[int, Key, NodeId]] = []
     for key, free in work.world.herd.free.items():
-        if key[0] not in pools or (view.request.reuse and key[1] in view.request.labels):
+        if key[0] not in pools:
             continue
         left = [node for node in free if node not in work.given]
         spare = len(left) - work.world.queue.needed[key] - work.needed[key]
+        spare -= view.request.labels.count(key[1]) * view.request.reuse
         label = work.world.policy.labels.get(key[1])
         if spare > 0:
             found.append(((0 if label is None else label.min_ready) - spare, key, left[0]))
