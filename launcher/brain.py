@@ -62,6 +62,7 @@ class Brain:
         if now.mono_s >= self.resync_s:
             self.world.agenda.everything = True
             self.resync_s = now.mono_s + RESYNC_S
+            self.starter.writer.forget_keys()
         if now.mono_s >= self.world.register_due_s and self.world.informed:
             self.world.register_due_s = float("inf")
             self.reregister(doubtful=True)

@@ -88,6 +88,12 @@ class Writer:
         for one in result:
             self._ids.extend(reversed(node_ids_of_block(one.version)))
 
+    def forget_keys(self) -> None:
+        """Drop the host keys of intents that were never written, as we know by now."""
+        if not self.world.growing:
+            known = self.world.herd.views
+            self.host_keys = {one: key for one, key in self.host_keys.items() if one in known}
+
     def claim(self, action: Claim, now: Now) -> None:
         """Take a request and write its intents."""
         view = self.world.queue.views[action.request]
