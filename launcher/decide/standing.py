@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from launcher.decide.budget import Budget
 from launcher.herd import Usage
+from launcher.policy import Key
 from launcher.world import Now, World
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
 
@@ -16,7 +17,7 @@ ROOM_MAX = 50
 def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
     """Return our standing with one label, over all our pools."""
     ready = coming = room = failures = 0
-    broken: str | None = None
+    troubles: list[str | None] = []
     boots: list[float] = []
     for pool in world.policy.pools.values():
         if label not in pool.labels:
@@ -29,10 +30,7 @@ def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
         room += _room(world, budget, key)
         breaker = world.cloud.breaker(key)
         failures = max(failures, breaker.failures)
-        if key in world.cloud.broken:
-            broken = world.cloud.broken[key]
-        elif breaker.failures >= world.policy.breaker_failures:
-            broken = f"{breaker.failures} launches in a row failed: {breaker.why}"
+        troubles.append(_trouble(world, key))
         if key in world.cloud.boot_s:
             boots.append(world.cloud.boot_s[key])
     return LabelStatus(
@@ -40,12 +38,22 @@ def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
         coming=coming,
         room=room,
         boot_s=round(min(boots), 1) if boots else None,
-        broken=broken,
+        broken=troubles[0] if troubles and all(troubles) else None,
         failures=failures,
     )
 
 
-def _room(world: World, budget: Budget, key: tuple[str, str]) -> int:
+def _trouble(world: World, key: Key) -> str | None:
+    """Return why launches in one pool are held back, or None."""
+    breaker = world.cloud.breaker(key)
+    if key in world.cloud.broken:
+        return world.cloud.broken[key]
+    if breaker.failures >= world.policy.breaker_failures:
+        return f"{breaker.failures} launches in a row failed: {breaker.why}"
+    return None
+
+
+def _room(world: World, budget: Budget, key: Key) -> int:
     """Return how many nodes of *key* may be started now, at most ROOM_MAX; found by halving."""
     if budget.shortage(key) is not None:
         return 0

@@ -84,6 +84,6 @@ def _partners(work: Draft, label: str) -> list[Partner]:
         if status is None or status.trouble is not None or label not in status.labels:
             continue
         one = status.labels[label]
-        room = 0 if one.broken else one.room
-        partners.append(Partner(status.priority, provider, one.ready + one.coming, room))
+        # A label that is held back has room again for the one try that may show it is well.
+        partners.append(Partner(status.priority, provider, one.ready + one.coming, one.room))
     return partners
