@@ -61,6 +61,31 @@ chaos: install ## Kill and freeze real processes, again and again (ROUNDS=3)
 bench: install ## Measure against the raw chain of ZooKeeper operations
 	$(BIN)/python -m tests.bench
 
+LAB := $(BIN)/python -m tests.openstack.lab
+
+.PHONY: openstack-lab
+openstack-lab: install ## Start a real OpenStack on the loopback, and say how to talk to it
+	@$(LAB) start
+
+.PHONY: openstack-lab-stop
+openstack-lab-stop: ## Stop it
+	@$(LAB) stop
+
+# Where the lab cannot run, the tests say why and skip; whatever they say, it is stopped again.
+.PHONY: test-openstack
+test-openstack: install ## The contract of clouds and whole installations on a real OpenStack
+	@status=0; up=0; \
+	if $(LAB) check; then $(LAB) start && up=1 || status=$$?; fi; \
+	REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 -m openstack tests/contract/cloud tests/openstack \
+	    || status=$$?; \
+	if [ $$up = 1 ]; then $(LAB) stop || status=$$?; fi; \
+	exit $$status
+
+.PHONY: bench-openstack
+bench-openstack: install ## API calls per node and boots per minute on a real OpenStack
+	@$(LAB) start
+	@status=0; $(BIN)/python -m tests.openstack.bench || status=$$?; $(LAB) stop; exit $$status
+
 # Document and the module that writes it; a test of each compares.
 GENERATED := configuration:remuda.config.reference metrics:remuda.metrics.reference \
 	states:remuda.model.diagrams

@@ -13,15 +13,30 @@ Servers that an earlier run left there are deleted; nothing else is touched.
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from tests.contract.cloud import table
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import Bench
 from tests.contract.cloud.fake_bench import FakeBench
 from tests.contract.cloud.openstack_bench import OpenStackBench
 from tests.contract.cloud.sandbox_bench import SandboxBench
 from tests.openstack.lab.control import running_lab
+
+_OUTCOMES: Final[table.Outcomes] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what became of each case on each cloud."""
+    table.note(_OUTCOMES, report)
+
+
+def pytest_sessionfinish() -> None:
+    """Write the table of cases and clouds."""
+    if _OUTCOMES:
+        table.write(_OUTCOMES)
 
 
 def _account(scratch: Path) -> Bench:

@@ -144,7 +144,7 @@ class Lab:
                     account.compute.delete_server(each.id)
             return not left
 
-        wait_for(_slowly(empty), _SETTLE_S, f"{cloud} to be empty")
+        wait_for(slowly(empty), _SETTLE_S, f"{cloud} to be empty")
         for each in account.network.ips(project_id=account.current_project_id):
             account.network.delete_ip(each.id)
 
@@ -193,7 +193,7 @@ def _named(service: str, line: str) -> str:
     return f"{service} {fields[2]} {path}"
 
 
-def _slowly(look: Any, pause_s: float = 0.5) -> Any:
+def slowly(look: Any, pause_s: float = 0.5) -> Any:
     """Look at most twice a second: each look costs the lab a tenth of one."""
     pause = threading.Event()
 
