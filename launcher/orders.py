@@ -76,7 +76,6 @@ class Orders:
             "provider": self.policy.provider,
             "pool": launch.pool,
             "request": launch.for_request or "",
-            "requestor": "",
         }
         dynamic = making.dynamic_instance_properties.items()
         return {

@@ -73,7 +73,7 @@ __all__ = [
 #: Nova takes 65,535 bytes in base64; the rest is for the host keys and the key that we add.
 USER_DATA_BYTES_MAX: Final = 40_000
 #: What dynamic-instance-properties may name.
-DYNAMIC_FIELDS: Final = ("label", "provider", "pool", "request", "requestor")
+DYNAMIC_FIELDS: Final = ("label", "provider", "pool", "request")
 
 
 def _named(value: object) -> object:
@@ -163,7 +163,8 @@ class PoolLabel(Section):
     )
     dynamic_instance_properties: Annotated[Metadata, AfterValidator(_templates)] = Field(
         default_factory=dict,
-        description="Metadata made from {label}, {provider}, {pool}, {request} and {requestor}.",
+        description="Metadata made from {label}, {provider}, {pool}; {request} where a node is "
+        "made for one request alone.",
     )
     console_log: bool = Field(
         default=True, description="Keep the console's output when a launch fails."
@@ -199,7 +200,9 @@ class Pool(Section):
     priority: Whole | None = Field(default=None, description="Lower is preferred; else provider's.")
     networks: tuple[str, ...] = Field(default=(), description="Names or ids; else the default.")
     security_groups: tuple[str, ...] = Field(default=(), description="Names or ids.")
-    availability_zones: tuple[str, ...] = Field(default=(), description="Else all of the cloud's.")
+    availability_zones: tuple[str, ...] = Field(
+        default=(), description="Taken in turn; else the cloud chooses."
+    )
     floating_ips: bool = Field(default=False, description="Give each node a floating IP.")
     key_name: str | None = Field(default=None, description="Keypair of the cloud.")
     node_attributes: dict[str, str] = Field(

@@ -75,6 +75,10 @@ class Zookeeper(Section):
         description="Path below which all of ours lies, e.g. /ci.",
     )
     tls: Tls | None = Field(default=None, description="Turns on TLS with a client certificate.")
+    auth_file: Annotated[str | None, HostFile(secret=True)] = Field(
+        default=None,
+        description="File with name:password in its first line, for digest authentication.",
+    )
     session_timeout: Duration = Field(
         default=10.0,
         ge=2,

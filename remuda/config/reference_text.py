@@ -159,7 +159,7 @@ NODEPOOL: Final = (
     (
         "pools[].labels[].dynamic-instance-properties",
         "dynamic-instance-properties",
-        "fields: {label} {provider} {pool} {request} {requestor}; no expressions",
+        "fields: {label} {provider} {pool} {request}; no expressions",
     ),
     ("pools[].labels[].userdata", "user-data, user-data-file", ""),
     ("pools[].labels[].networks", "networks", "overrides the pool's, as there"),

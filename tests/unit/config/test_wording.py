@@ -59,14 +59,14 @@ POOL_LABEL = [
         "dynamic-instance-properties: {a: '{labl}'}",
         (
             "dynamic-instance-properties: has an unknown {labl} in 'a'; did you mean "
-            "{label}? known here: {label}, {provider}, {pool}, {request}, {requestor}"
+            "{label}? known here: {label}, {provider}, {pool}, {request}"
         ),
     ),
     (
         "dynamic-instance-properties: {a: '{label:>9}'}",
         (
             "dynamic-instance-properties: has an unknown {label:>9} in 'a'; did you mean "
-            "{label}? known here: {label}, {provider}, {pool}, {request}, {requestor}"
+            "{label}? known here: {label}, {provider}, {pool}, {request}"
         ),
     ),
     (
