@@ -8,6 +8,7 @@ from launcher.decide.room import make_room
 from launcher.decide.rulings import declined, serving, waiting, yielding
 from launcher.decide.standing import Standing
 from launcher.decide.supplying import feed_claims, keep_ready
+from launcher.decide.upkeep import gist
 from launcher.views import ClaimView, RequestView
 from launcher.world import Agenda, Now, World
 from remuda.model.request import RequestState
@@ -29,7 +30,8 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         work.blocked.clear()
     feed_claims(work, start=whole and world.neighbours.duty("demand"))
     for view in views:
-        _judge(work, view)
+        if view.id in agenda.requests or not work.settled(view):
+            _judge(work, view)
     if world.neighbours.duty("demand") and (whole or work.lent):
         keep_ready(work)
     plan.blocked = work.blocked
@@ -198,7 +200,7 @@ def _take(work: Draft, view: RequestView, pools: list[str]) -> None:
             work.plan.do(Claim(request=view.id, pool=pool, intents=intents, cause="demand"))
         work.book(view, pool, intents)
         return
-    work.plan.verdicts[view.id] = waiting(world, work.now, view, shorts[0])
+    verdict = work.plan.verdicts[view.id] = waiting(world, work.now, view, shorts[0])
     patient = work.now.mono_s - view.seen_s <= world.policy.patience_s
     for short in shorts:
         if not short.pools:
@@ -207,3 +209,6 @@ def _take(work: Draft, view: RequestView, pools: list[str]) -> None:
         for pool in () if patient else short.pools:
             # A large request must not starve: smaller ones behind it no longer overtake.
             work.blocked.setdefault(pool, view.id)
+    kind = work.kind(view)
+    if kind is not None and gist(verdict) == world.ruled.get(view.id):
+        work.stuck[kind] = frozenset(pool for short in shorts for pool in short.pools)

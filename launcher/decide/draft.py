@@ -16,6 +16,10 @@ from remuda.model.ids import NodeId, RequestId
 INTENTS_MAX = 200
 
 
+#: What a request wants, and the words that were last written of it.
+Kind = tuple[tuple[str, ...], bool, str | None, tuple[str, ...], str]
+
+
 @dataclass(slots=True)
 class Draft:
     """One pass over the waiting requests.
@@ -24,6 +28,8 @@ class Draft:
         lent, given: Requests that this plan fulfils, and the nodes they get.
         extra, needed: Nodes that this plan starts for anybody, and that its claims need.
         blocked: By pool, an old request that needs room there first.
+        stuck: Requests that were found to wait, by what they want and the words that were written
+            for them, with the pools that are short of room: who wants the same waits as well.
     """
 
     world: World
@@ -39,12 +45,35 @@ class Draft:
     claims: int = 0
     intents: int = 0
     making_room: bool = False
+    stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
 
     def supply(self, key: Key) -> int:
         """Return the nodes of *key* that are there or coming, less what claims need of them."""
         herd, queue = self.world.herd, self.world.queue
         have = len(herd.free.get(key, ())) + herd.coming[key] + self.extra[key]
         return have - queue.needed[key] - self.needed[key]
+
+    def kind(self, view: RequestView) -> Kind | None:
+        """Return what a request wants and is known to wait for, or None."""
+        words = self.world.ruled.get(view.id)
+        if words is None:
+            return None
+        request = view.request
+        return (request.labels, request.reuse, request.provider, request.declined_by, words)
+
+    def settled(self, view: RequestView) -> bool:
+        """Whether an open request waits for sure, and everything is done about it.
+
+        One before it that wants the same waits, and what was written of both is still true. Most
+        of a long queue is like that, and a plan must not think of each anew.
+        """
+        kind = self.kind(view)
+        pools = None if kind is None else self.stuck.get(kind)
+        if pools is None or view.id in self.world.queue.claims:
+            return False
+        # An impatient one wants to hold back those behind it; the first of them does.
+        patient = self.now.mono_s - view.seen_s <= self.world.policy.patience_s
+        return patient or pools <= self.blocked.keys()
 
     def spent(self, view: RequestView, claim: ClaimView) -> bool:
         """Whether so many launches failed for a claimed request that it is given up."""

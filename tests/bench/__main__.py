@@ -22,9 +22,7 @@ GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
     ("warm", "burst", "idle", "memory"): lambda folder, wanted, quick: pooled.measure(
         folder, wanted, quick=quick
     ),
-    ("cold", "packets"): lambda folder, wanted, quick: living.measure(
-        folder, wanted, quick=quick
-    ),
+    ("cold", "packets"): lambda folder, wanted, quick: living.measure(folder, wanted, quick=quick),
     ("listings",): lambda folder, _wanted, quick: listing.measure(folder, quick=quick),
     ("take-over",): lambda folder, _wanted, quick: taking_over.measure(folder, quick=quick),
     ("proofs",): lambda folder, _wanted, quick: proving.measure(folder, quick=quick),

@@ -8,7 +8,7 @@ from typing import Final
 from launcher.decide.decide import decide
 from launcher.world import Agenda, World
 from tests.bench.figures import Figure, median, ms, spread
-from tests.bench.worlds import LABELS, NOW, Shape, add_node, add_request, world
+from tests.bench.worlds import LABELS, NOW, Shape, add_request, make_ready, settle, world
 
 FULL_S_MAX: Final = 0.050
 ONE_S_MAX: Final = 0.002
@@ -30,7 +30,7 @@ class _Change:
 
 
 def _node_ready(made: World, number: int) -> None:
-    add_node(made, 20_000 + number, used=False)
+    make_ready(made, number)
 
 
 def _node_read(made: World, number: int) -> None:
@@ -41,7 +41,6 @@ def _new_request(made: World, number: int) -> None:
     add_request(made, 20_000 + number)
 
 
-#: A change that a plan answers in full is not repeated in the same world: hence few rounds.
 CHANGES: Final = {
     "a node's record changes": _Change("full cloud", _node_read),
     "a request comes, nothing free": _Change("full cloud", _new_request),
@@ -75,9 +74,10 @@ def _one(rounds: int) -> Figure:
     shapes = {**SHAPES, "1,000 idle": Shape(used=9_000, free=1_000, waiting=0, limit=10_000)}
     found: dict[str, list[float]] = {}
     for name, change in CHANGES.items():
-        made = world(shapes[change.shape])
         found[name] = []
         for number in range(rounds):
+            made = world(shapes[change.shape])
+            settle(made)
             change.happen(made, number)
             found[name].append(_timed(made, made.take_agenda()))
     worst = max(median(times) for times in found.values())

@@ -49,9 +49,7 @@ class Feeder:
         found = self._store.read(paths.INSTALLATION)
         if found is None:
             raise RuntimeError("feed after the launcher has started")
-        self._owner = tags.Owner(
-            installation=found.value.decode(), provider=ProviderName(provider)
-        )
+        self._owner = tags.Owner(installation=found.value.decode(), provider=ProviderName(provider))
         clock = SystemClock()
         account = AccountSettings(
             cloud=self._policy.config.cloud, clouds_file=self._config.clouds_file
@@ -59,9 +57,7 @@ class Feeder:
         settings = CloudSettings(account=account, owner=self._owner, rate_per_s=1000.0)
         self._cloud = OpenStackCloud(settings, clock=clock)
         self._hands = CloudHands(cloud=self._cloud, store=self._store, clock=clock)
-        self._world = World(
-            policy=self._policy, neighbours=Neighbours(me=_DEAD, provider=provider)
-        )
+        self._world = World(policy=self._policy, neighbours=Neighbours(me=_DEAD, provider=provider))
 
     def close(self) -> None:
         """End our session."""

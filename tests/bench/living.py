@@ -36,9 +36,7 @@ class Living:
         stage = self.stage
         stage.__enter__()
         unlimited = {"instances": -1, "cores": -1, "ram": -1, "port": -1}
-        cloud = stage.cloud(
-            "a", machines="auto", boot_seconds=0.1, boot_jitter=0, quota=unlimited
-        )
+        cloud = stage.cloud("a", machines="auto", boot_seconds=0.1, boot_jitter=0, quota=unlimited)
         self.tap = Tap(urlsplit(cloud.url).port or 0)
         self._tapped(cloud.url)
         for name in ("alpha", "beta", "gamma"):

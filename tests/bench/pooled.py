@@ -210,7 +210,7 @@ class Pooled:
         for _ in range(60):
             pause(2.0)
             now_s = cpu_s(self.launcher.pid)
-            if now_s > before_s + 0.2 and now_s - seen < 0.05:  # noqa: PLR2004 - it is over
+            if now_s > before_s + 0.2 and now_s - seen < 0.05:
                 break
             seen = now_s
         return (seen - before_s) / self.nodes

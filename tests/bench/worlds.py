@@ -1,13 +1,16 @@
 """A launcher's world of any size, made of thin air: for measuring the judgements alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from launcher.actions import Rule
 from launcher.cloudview import Recipe
+from launcher.decide.decide import decide
+from launcher.decide.upkeep import gist
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.views import RequestView
-from launcher.world import Now, World
+from launcher.world import Agenda, Now, World
 from remuda.cloud.api import Flavor, Image
 from remuda.config.model import Config
 from remuda.model.component import PoolComponent, Replica
@@ -71,6 +74,14 @@ def world(shape: Shape) -> World:
     return made
 
 
+def settle(made: World) -> None:
+    """Let the requests wait for so long that their verdicts have been written."""
+    plan = decide(made, Agenda(everything=True), NOW)
+    for action in plan.actions:
+        if isinstance(action, Rule) and action.verdict is not None:
+            made.ruled[action.request] = gist(action.verdict)
+
+
 def _neighbours() -> Neighbours:
     both = Neighbours(me=ME, provider="east")
     for provider, me in (("east", ME), ("west", ReplicaId("other"))):
@@ -117,6 +128,15 @@ def add_node(made: World, number: int, *, used: bool) -> NodeId:
     view.server_id = view.launch.server
     made.touch_node(view)
     return node_id
+
+
+def make_ready(made: World, number: int) -> None:
+    """Let a node that counted already be free from now on."""
+    view = list(made.herd.views.values())[number]
+    assert view.node is not None
+    view.node = replace(view.node, state=NodeState.READY, allocated_to=None)
+    view.contenders.clear()
+    made.touch_node(view)
 
 
 def add_request(made: World, number: int) -> RequestId:
