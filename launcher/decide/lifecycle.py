@@ -5,6 +5,7 @@ the node is looked at again. Times written in records are wall clock; everything
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from launcher.actions import (
@@ -23,6 +24,7 @@ from launcher.actions import (
     Plan,
     Prove,
 )
+from launcher.outcomes import failed_step
 from launcher.views import NodeView
 from launcher.world import Agenda, Now, World
 from remuda.cloud.api import ServerStatus
@@ -74,8 +76,9 @@ def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
 
 def _without_node(world: World, view: NodeView) -> Action | None:
     """The users' record is gone or unreadable: can anybody use the machine any more?"""
+    unread = view.node_version < 0 and not view.node_gone
     just_made = world.growing > 0 and world.created_here(view.id)
-    if view.locked or just_made:
+    if view.locked or unread or just_made:
         return None
     return Condemn(node=view.id, cause="its node record is gone")
 
@@ -145,7 +148,7 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     launch = view.launch
     assert launch is not None  # noqa: S101
     if overdue := _overdue(world, node, launch, now):
-        return overdue
+        return _blamed(view, overdue)
     if view.proven and view.server is not None:
         return MakeReady(node=view.id)
     wants_ip = world.policy.pools[launch.pool].config.floating_ips
@@ -173,6 +176,14 @@ def _overdue(world: World, node: Node, launch: Launch, now: Now) -> Condemn | No
     if node.allocated_to and launch.for_request and not world.request_exists(launch.for_request):
         return Condemn(node=node.id, cause="its request is gone")
     return None
+
+
+def _blamed(view: NodeView, overdue: Condemn) -> Condemn:
+    """Say what a machine that ran out of time failed last: no answer, or no one let in."""
+    proof = view.proof
+    if overdue.result is not Result.SSH or proof is None or proof.ok or proof.stopped:
+        return overdue
+    return replace(overdue, cause=f"{overdue.cause}; {proof.why}", result=failed_step(proof))
 
 
 def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
