@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import yaml
 from keystoneauth1 import exceptions as ksa
+from keystoneauth1.access import AccessInfo
+from keystoneauth1.identity.base import BaseIdentityPlugin
 from keystoneauth1.session import Session, TCPKeepAliveAdapter
 from openstack import exceptions as sdk
 from openstack.config import OpenStackConfig
@@ -136,6 +138,36 @@ class Account:
     def external_networks(self) -> tuple[str, ...]:
         """Networks that clouds.yaml calls external (``routes_externally: true``)."""
         return tuple(self._region.get_external_ipv4_networks())
+
+    @property
+    def region(self) -> str | None:
+        """The region we work in; None: clouds.yaml and settings leave it open."""
+        return self._region.get_region_name("compute") or None
+
+    @property
+    def auth_url(self) -> str:
+        """Where Keystone is, as clouds.yaml says it; empty if it does not."""
+        return str((self._region.get_auth_args() or {}).get("auth_url") or "")
+
+    def access(self) -> AccessInfo:
+        """Return what Keystone said of us when it gave the token.
+
+        Raises:
+            UnauthorizedError: The credentials are refused.
+            CloudConfigError: clouds.yaml asks for a way to authenticate without Keystone.
+            TryLaterError: Keystone cannot be reached or is busy.
+        """
+        plugin = self.session.auth
+        if not isinstance(plugin, BaseIdentityPlugin):
+            raise CloudConfigError(
+                f"cloud {self._settings.cloud!r}: this way to authenticate names nobody"
+            )
+        with self._lock:
+            self._raise_recent_refusal()
+            try:
+                return plugin.get_access(self.session)
+            except ksa.ClientException as exc:
+                raise self._auth_error(exc) from exc
 
     def token(self, *, stale: Mapping[str, str] | None = None) -> Mapping[str, str]:
         """Return the headers that authenticate a call.

@@ -29,6 +29,7 @@ from remuda.cloud.cache import TtlCache
 from remuda.cloud.errors import Effect
 from remuda.cloud.floating import FloatingIps
 from remuda.cloud.networks import Networks
+from remuda.cloud.openstack_inspection import OpenStackInspector
 from remuda.cloud.rate import RateLimit
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
@@ -90,6 +91,10 @@ class OpenStackCloud:
     def api_calls(self) -> int:
         """How many API calls were sent so far, without those for tokens."""
         return self._wire.calls
+
+    def inspector(self) -> OpenStackInspector:
+        """Return what looks at the account for an operator, over the same connections."""
+        return OpenStackInspector(self._wire, self._account)
 
     def list_servers(self) -> tuple[Server, ...]:
         """Return all servers of the account; one call per page."""

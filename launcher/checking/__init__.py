@@ -1,0 +1,1 @@
+"""``remuda cloud check``: what an operator runs before trusting a cloud."""

@@ -1,0 +1,38 @@
+"""All questions of a check, in order; what one could not ask does not stop the others."""
+
+from launcher.checking.account import check_latencies, check_login, check_servers, check_time
+from launcher.checking.findings import Area, Findings
+from launcher.checking.floating import check_floating_ips
+from launcher.checking.making import check_labels, read_catalogue
+from launcher.checking.means import Means
+from launcher.checking.rights import ask_rights, judge_rights
+from launcher.checking.room import check_quota
+from launcher.checking.trial import boot_labels
+from remuda.cloud.inspection import Right, Told
+
+
+def examine(means: Means, out: Findings, *, boot: bool) -> None:
+    """Ask everything and note the answers in *out*.
+
+    Args:
+        means: What to check.
+        out: Filled as far as the check gets, also when it is interrupted.
+        boot: Whether to make machines.
+    """
+    who = check_login(means, out)
+    if who is None:
+        out.untested(Area.LOGIN, "everything else", "nobody can ask without a login")
+        return
+    check_time(means, out)
+    servers = check_servers(means, out)
+    check_latencies(out)
+    told = ask_rights(means, out)
+    catalogue = read_catalogue(means, out)
+    recipes = check_labels(means, out, catalogue)
+    check_floating_ips(means, out, catalogue)
+    check_quota(means, out, recipes, servers)
+    refused = Right.CREATE in told and told[Right.CREATE].told is Told.NO
+    if boot and refused:
+        out.untested(Area.BOOT, "boot", "we may not create servers", "get that right first")
+    shown = boot_labels(means, out, recipes, servers) if boot and not refused else {}
+    judge_rights(out, told, shown, who.roles)

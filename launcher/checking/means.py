@@ -1,0 +1,62 @@
+"""What a check works with: the configuration, the cloud, time; tests give their own."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from launcher.policy import Policy
+from remuda.cloud.api import Cloud
+from remuda.cloud.inspection import Inspector
+from remuda.model import tags
+from remuda.model.ids import ProviderName
+from remuda.runtime.clock import Clock
+from remuda.ssh.api import Prover
+
+#: On everything that a check makes, instead of an installation's id: a launcher's sweep must not
+#: take a machine away while it is checked.
+INSTALLATION: Final = "remuda-cloud-check"
+
+
+def check_owner(provider: str) -> tags.Owner:
+    """Return who answers for what a check makes at *provider*."""
+    return tags.Owner(installation=INSTALLATION, provider=ProviderName(provider))
+
+
+def _wait(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def _never() -> bool:
+    return False
+
+
+def _silent(_text: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """One provider to check, and how.
+
+    Attributes:
+        run: Tells this check from others; part of what its servers are called.
+        pause: Waits so many seconds.
+        stopped: Whether the user wants us to end; everything is removed then.
+        tell: Shows progress.
+    """
+
+    policy: Policy
+    cloud: Cloud
+    inspector: Inspector
+    prover: Prover
+    clock: Clock
+    run: str
+    pause: Callable[[float], None] = _wait
+    stopped: Callable[[], bool] = _never
+    tell: Callable[[str], None] = field(default=_silent)
+
+    @property
+    def owner(self) -> tags.Owner:
+        """Who answers for what we make."""
+        return check_owner(self.policy.provider)
