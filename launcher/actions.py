@@ -214,6 +214,7 @@ class Publish:
     """Tell the others how we stand."""
 
     status: bytes
+    outline: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,7 @@ class SettleWrites:
             self.world.publishing = False
             if not isinstance(error, StoreError):
                 self.world.published = action.status
+                self.world.outlined = action.outline
         elif isinstance(action, Rule):
             self._ruled(action, event)
 

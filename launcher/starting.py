@@ -36,7 +36,8 @@ from launcher.actions import (
     Tidy,
 )
 from launcher.decide.lifecycle import address
-from launcher.decide.upkeep import PUBLISH_PERIOD_S, gist
+from launcher.decide.publishing import PUBLISH_PERIOD_S
+from launcher.decide.upkeep import gist
 from launcher.hands.clouding import CloudHands
 from launcher.hands.crew import Crew
 from launcher.hands.proving import ProvingHands

@@ -62,7 +62,7 @@ class World:
         fresh: Nodes whose intent this process wrote.
         awaiting: Nodes of ours that wait for news which only a listing brings.
         blocked: By pool, an old request that needs room there before others may have it.
-        published: The status that was published last.
+        published, outlined: The status that was published last, whole and in outline.
         ruled: The verdicts that were written last.
     """
 
@@ -89,6 +89,7 @@ class World:
     blocked: dict[str, RequestId] = field(default_factory=dict)
     config_error: str | None = None
     published: bytes | None = None
+    outlined: str | None = None
     publish_due_s: float = 0.0
     publishing: bool = False
     ruled: dict[RequestId, str] = field(default_factory=dict)

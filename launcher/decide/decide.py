@@ -7,8 +7,9 @@ from launcher.actions import Plan
 from launcher.decide.demand import demand
 from launcher.decide.lend import lend
 from launcher.decide.lifecycle import live
+from launcher.decide.publishing import publish
 from launcher.decide.sweep import sweep
-from launcher.decide.upkeep import claims, poll_cloud, publish, rescue, rule, tidy
+from launcher.decide.upkeep import claims, poll_cloud, rescue, rule, tidy
 from launcher.world import Agenda, Now, World
 
 

@@ -1,4 +1,4 @@
-"""What has to be done for all nodes together: listing, survey, claims, status, verdicts."""
+"""What has to be done for all nodes together: listing, survey, claims, verdicts."""
 
 from launcher.actions import (
     AdoptClaim,
@@ -6,18 +6,13 @@ from launcher.actions import (
     DropClaim,
     ListServers,
     Plan,
-    Publish,
     Rescue,
     Rule,
     Survey,
     Tidy,
 )
-from launcher.decide.standing import our_status
 from launcher.world import Agenda, Now, World
-from remuda.model.status import Verdict, encode_status
-
-#: The status is published at most this often.
-PUBLISH_PERIOD_S = 1.0
+from remuda.model.status import Verdict
 
 
 def poll_cloud(world: World, now: Now, plan: Plan) -> None:
@@ -82,21 +77,6 @@ def rescue(world: World, plan: Plan) -> None:
     for provider in sorted(world.rescues):
         if not world.neighbours.provider_alive(provider):
             plan.do(Rescue(provider=provider))
-
-
-def publish(world: World, now: Now, plan: Plan) -> None:
-    """Tell the others how we stand, when it changed, at most once a second.
-
-    Whoever starts launches speaks: breakers and refusals are known to that process only.
-    """
-    if world.publishing or not world.neighbours.duty("demand"):
-        return
-    if now.mono_s < world.publish_due_s:
-        plan.look_again("cloud", "publish", world.publish_due_s)
-        return
-    status = encode_status(our_status(world, now))
-    if status != world.published:
-        plan.do(Publish(status=status))
 
 
 def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
