@@ -39,7 +39,7 @@ from remuda.ssh.api import Prover
 from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver
 from remuda.store import paths
-from remuda.store.api import Session, Store
+from remuda.store.api import Gone, Session, Store, Stored, StoreError
 from remuda.store.configured import store_options
 from remuda.store.zookeeper import ZookeeperStore
 from remuda.web.pages import Readiness, Sources
@@ -267,7 +267,11 @@ def assemble(
     writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
 
     def read_node(node_id: NodeId) -> None:
-        store.read_later(paths.node(node_id), lambda _found: None)
+        def done(found: Stored[bytes] | StoreError | None) -> None:
+            if found is None:  # a mirror tells only what it has seen before
+                inbox.change(Gone(path=paths.node(node_id)))
+
+        store.read_later(paths.node(node_id), done)
 
     def reregister(*, doubtful: bool = False) -> None:
         found = world.neighbours.traces(registry.pool_ids.values()) if doubtful else ()

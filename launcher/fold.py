@@ -39,12 +39,20 @@ class Fold:
         if isinstance(change, Synced):
             self.world.synced.add(change.root)
             self.world.agenda.everything = True
+            if change.root == paths.NODES:
+                self._look_for_nodes()
             return
         parent, _, name = change.path.rpartition("/")
         try:
             self._by_place(parent, name, change, now_s)
         except CorruptRecordError as exc:
             self._set_aside(change.path, exc)
+
+    def _look_for_nodes(self) -> None:
+        """Read the records that we have not heard of: that there is none, no mirror tells."""
+        for view in self.world.herd.views.values():
+            if view.node_version < 0 and not view.node_gone:
+                self.read_node(view.id)
 
     def _set_aside(self, path: str, exc: CorruptRecordError) -> None:
         # One warning for each record and complaint: a client may rewrite it again and again.
@@ -111,7 +119,7 @@ class Fold:
         if view is None:
             return
         if isinstance(change, Gone):
-            view.node, view.stale = None, False
+            view.node, view.stale, view.node_version, view.node_gone = None, False, -1, True
         elif isinstance(change, Dirty):
             view.stale = True
         elif change.stored is not None:
@@ -121,10 +129,10 @@ class Fold:
 
     def _node_put(self, node_id: NodeId, stored: Stored[bytes]) -> None:
         view = self.world.herd.view(node_id)
-        view.stale, view.node = False, None
+        view.stale, view.node, view.node_gone = False, None, False
+        view.node_version = stored.version
         try:
             view.node = node.decode(node_id, stored.value)
-            view.node_version = stored.version
         finally:
             self.world.touch_node(view)
 

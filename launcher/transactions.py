@@ -226,7 +226,7 @@ def bury(world: World, view: NodeView) -> list[Op]:
     ops: list[Op] = [
         Delete(path=paths.launch(world.policy.provider, view.id), version=view.launch_version)
     ]
-    if view.node is None:
+    if view.node_version < 0:
         return ops
     if view.lock_exists:
         ops.append(Delete(path=paths.node_lock(view.id)))

@@ -39,6 +39,8 @@ class NodeView:
     """One node: its two records with their versions, and what only this process knows.
 
     Attributes:
+        node_version: Of the shared record, readable or not; -1: there is none, as far as we know.
+        node_gone: We know that there is none: it was deleted, or looked for in vain.
         stale: The shared record changed and is being read again.
         lock_exists, contenders: The node's lock directory, as mirrored.
         busy: A hand works on it: nothing else may start.
@@ -62,6 +64,7 @@ class NodeView:
     launch_version: int = -1
     node: Node | None = None
     node_version: int = -1
+    node_gone: bool = False
     stale: bool = False
     lock_exists: bool = False
     contenders: set[str] = field(default_factory=set)
@@ -179,6 +182,8 @@ class ClaimView:
     Attributes:
         owner: The replica that took it.
         contender: Its znode in the request's lock directory.
+        contender_gone, directory_gone: What a rejected attempt to drop it has told of its lock:
+            it is gone, or not ours to remove.
         failures: Launches for it that failed since then, as far as this process saw.
     """
 
@@ -187,6 +192,8 @@ class ClaimView:
     contender: str
     version: int
     busy: bool = False
+    contender_gone: bool = False
+    directory_gone: bool = False
     failures: int = 0
     why: str = ""
     retry_s: float = 0.0

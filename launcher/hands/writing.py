@@ -164,15 +164,17 @@ class Writer:
     def drop_claim(self, action: DropClaim, now: Now) -> None:
         """Forget a claim; its lock, if it is still there, goes with it.
 
-        The two are not one transaction: whether the lock still exists depends on a session that
-        may be gone, and a claim without a lock must be droppable all the same.
+        Whether the lock still exists depends on a session that may be gone; a rejected attempt
+        tells (see ClaimView).
         """
         held = self.world.queue.claims[action.request]
-        provider = self.world.policy.provider
-        for path in (held.contender, paths.request_lock(action.request)):
-            self.store.commit_later([Delete(path=path)], _ignore)
-        record = Delete(path=paths.claim(provider, action.request), version=held.version)
-        self.send(action, [record], now)
+        ops: list[Op] = []
+        if not held.contender_gone:
+            ops.append(Delete(path=held.contender))
+        if not held.directory_gone:
+            ops.append(Delete(path=paths.request_lock(action.request)))
+        record = paths.claim(self.world.policy.provider, action.request)
+        self.send(action, [*ops, Delete(path=record, version=held.version)], now)
 
     def publish(self, action: Publish, now: Now) -> None:
         """Write our status."""
@@ -196,7 +198,3 @@ def _verdict_op(world: World, verdict: Verdict | None, action: Rule, path: str) 
     if action.request in world.ruled:
         return Set(path=path, data=encode_verdict(verdict), version=-1)
     return Create(path=path, data=encode_verdict(verdict))
-
-
-def _ignore(_result: tuple[Done, ...] | StoreError) -> None:
-    """Whether it was there to be deleted does not matter."""
