@@ -133,7 +133,7 @@ class Client:
         done = self._commit(Create(path=mine, ephemeral=True, sequence=True))
         if done is None:
             return
-        path = done[0].path
+        path, after = done[0].path, self.simulation.timetable.after
 
         def write() -> None:
             assert self.request is not None
@@ -144,9 +144,9 @@ class Client:
                 where = paths.request(self.request)
                 version = self._version(where)
                 self._commit(Set(path=where, data=json.dumps(doc).encode(), version=version))
-            self._later(0.0, 0.3, lambda: self._commit(Delete(path=path)))
+            after(self.rng.uniform(0.0, 0.3), lambda: self._commit(Delete(path=path)) and None)
 
-        self._later(0.0, 0.5, write)
+        after(self.rng.uniform(0.0, 0.5), write)
 
     def _accept(self) -> None:
         assert self.request is not None
