@@ -226,8 +226,8 @@ class Boot:
         clock = self.means.clock
         begun_s = clock.monotonic_s()
         order = orders.proof(self.launch, address)
+        last_s = begun_s
         while True:
-            last_s = clock.monotonic_s()
             try:
                 proof = self.means.prover.prove(order, stopped=self.means.stopped)
             except KeyFileError as exc:
@@ -236,8 +236,10 @@ class Boot:
             if not proof.too_early or self.means.stopped() or clock.monotonic_s() >= limit_s:
                 break
             self._pause()
+            last_s = clock.monotonic_s()
         if last_s > begun_s:
-            self._note(Timed(kind="wait", name="wait", seconds=last_s - begun_s, ok=True))
+            seconds = last_s - begun_s
+            self._note(Timed(kind="ssh-wait", name="ssh-wait", seconds=seconds, ok=True))
         self._note_proof(proof)
 
     def _note_proof(self, proof: Proof) -> None:

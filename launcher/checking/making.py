@@ -184,7 +184,8 @@ class _Label:
             self._problem("flavor", str(exc), "check the compute service, then run this again")
             return
         self.flavor = flavor
-        size = f"{flavor.cores} cores, {flavor.ram_mib} MiB, {flavor.disk_gib} GiB"
+        cores = "core" if flavor.cores == 1 else "cores"
+        size = f"{flavor.cores} {cores}, {flavor.ram_mib} MiB RAM, {flavor.disk_gib} GiB disk"
         self._ok("flavor", f"{flavor.name} ({size})")
 
     def _networks(self) -> None:

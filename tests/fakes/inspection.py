@@ -1,0 +1,123 @@
+"""An inspector of the fake cloud: what it tells is set by the test."""
+
+from remuda.cloud.api import BadOrderError
+from remuda.cloud.inspection import (
+    FloatingRoom,
+    Identity,
+    Permission,
+    Right,
+    SecurityGroup,
+    SeenImage,
+    SeenNetwork,
+    Service,
+    Told,
+)
+from remuda.model.ids import ServerId
+from tests.fakes.cloud import FakeCloud
+
+ADA = Identity(
+    user="ada",
+    project="ci",
+    project_id="p1",
+    auth_url="https://keystone.example.org/v3",
+    user_domain="Default",
+    project_domain="Default",
+    roles=("member", "reader"),
+    region="R1",
+    endpoints={one: f"https://{one}.example.org" for one in Service},
+)
+
+
+class FakeInspector:
+    """See :class:`remuda.cloud.inspection.Inspector`.
+
+    ``cloud.fail`` works for its methods, too.
+
+    Attributes:
+        skew_s: How far the cloud's clock is ahead; None: it does not tell its time.
+        snapshot_s: Until an image is active.
+        snapshot_dies: The image vanishes instead, as Nova lets it.
+        snapshots: All that were ever asked for.
+    """
+
+    def __init__(self, cloud: FakeCloud) -> None:
+        self.cloud = cloud
+        self.who = ADA
+        self.skew_s: float | None = 0.0
+        self.groups: list[SecurityGroup] = [SecurityGroup(id="g1", name="default")]
+        self.keys: list[str] = ["ops"]
+        self.room: FloatingRoom | None = FloatingRoom(limit=cloud.floating_ips_max, used=0)
+        self.told: dict[Right, Permission] = {
+            Right.CREATE: Permission(told=Told.YES),
+            Right.DELETE: Permission(told=Told.UNTOLD),
+            Right.SNAPSHOT: Permission(told=Told.UNTOLD),
+        }
+        self.external: list[SeenNetwork] = [
+            SeenNetwork(id="n-public", name="public", external=True, usable=False)
+        ]
+        self.snapshot_s = 2.0
+        self.snapshot_dies = False
+        self.snapshots: list[str] = []
+        self._images: dict[str, tuple[str, float]] = {}
+
+    def identity(self) -> Identity:
+        """Return who the test says we are."""
+        self.cloud._begin("identity")
+        return self.who
+
+    def ping(self, service: Service) -> float | None:
+        """Return the cloud's time, cut to a second as a Date header is."""
+        self.cloud._begin(f"ping {service}")
+        return None if self.skew_s is None else float(int(self.cloud.clock.now_s() + self.skew_s))
+
+    def networks(self) -> tuple[SeenNetwork, ...]:
+        """Return the cloud's networks and the external ones."""
+        self.cloud._begin("networks")
+        names = self.cloud.networks or ("private",)
+        return (*(SeenNetwork(id=f"n-{one}", name=one) for one in names), *self.external)
+
+    def security_groups(self) -> tuple[SecurityGroup, ...]:
+        """Return the groups."""
+        self.cloud._begin("security_groups")
+        return tuple(self.groups)
+
+    def key_pairs(self) -> tuple[str, ...]:
+        """Return the names."""
+        self.cloud._begin("key_pairs")
+        return tuple(self.keys)
+
+    def floating_room(self) -> FloatingRoom | None:
+        """Return the quota."""
+        self.cloud._begin("floating_room")
+        return self.room
+
+    def may(self, right: Right) -> Permission:
+        """Return what the test says."""
+        self.cloud._begin("may")
+        return self.told[right]
+
+    def snapshot(self, server: ServerId, name: str) -> None:
+        """Make an image of a server that is there."""
+        self.cloud._begin("snapshot")
+        if server not in self.cloud.truth():
+            raise BadOrderError(f"fake: HTTP 404: instance {server} could not be found")
+        self.snapshots.append(name)
+        ready_s = self.cloud.clock.now_s() + self.snapshot_s
+        self._images[f"i{len(self.snapshots)}"] = (name, ready_s)
+
+    def images_named(self, name: str) -> tuple[SeenImage, ...]:
+        """Return images, unless they have died."""
+        self.cloud._begin("images_named")
+        now_s = self.cloud.clock.now_s()
+        return tuple(
+            SeenImage(
+                id=image_id, active=now_s >= ready_s, status="active" if now_s >= ready_s else "…"
+            )
+            for image_id, (its, ready_s) in self._images.items()
+            if its == name and not (self.snapshot_dies and now_s >= ready_s)
+        )
+
+    def delete_image(self, image_id: str) -> None:
+        """Forget it."""
+        self.cloud._begin("delete_image")
+        self._images.pop(image_id, None)
