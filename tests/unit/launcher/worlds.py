@@ -1,0 +1,209 @@
+"""Small worlds made by hand, for tests of judgements: no store, no cloud, no thread."""
+
+from typing import Any
+
+from launcher.actions import Plan
+from launcher.cloudview import Recipe
+from launcher.decide.decide import decide
+from launcher.neighbours import Neighbours
+from launcher.policy import Policy, compile_policy
+from launcher.views import ClaimView, NodeView, RequestView
+from launcher.world import Agenda, Now, World
+from remuda.config.model import Config
+from remuda.model.component import PoolComponent, Replica
+from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
+from remuda.model.launch import Launch, Step
+from remuda.model.node import Node, NodeState
+from remuda.model.request import REQUIRED_KEYS, Request, RequestState
+from remuda.model.status import LabelStatus, ProviderStatus
+from tests.fakes.cloud import DEBIAN, LARGE, SMALL
+
+ME = ReplicaId("me")
+FLAVORS = {"small": SMALL, "large": LARGE, "odd": SMALL}
+NOW = Now(wall_s=10_000.0, mono_s=1_000.0)
+
+
+def document(
+    *,
+    labels: dict[str, dict[str, Any]] | None = None,
+    pools: dict[str, dict[str, Any]] | None = None,
+    **provider: Any,
+) -> dict[str, Any]:
+    """Return a configuration of one provider, ``here``, with pools of small and large nodes."""
+    wanted = {"small": {"recheck": None}, "large": {"recheck": None}, **(labels or {})}
+    made = {
+        name: {"image": "debian-12", "flavor": FLAVORS[name].name, "host-keys": "inject"}
+        for name in wanted
+    }
+    slices = pools or {"main": {"max-servers": 10}}
+    return {
+        "labels": wanted,
+        "providers": {
+            "here": {
+                "cloud": "here",
+                "pools": {name: {"labels": made, **one} for name, one in slices.items()},
+                **provider,
+            }
+        },
+    }
+
+
+def policy(**changes: Any) -> Policy:
+    """Return the policy of :func:`document`."""
+    return compile_policy(Config.model_validate(document(**changes)), "here")
+
+
+def world(**changes: Any) -> World:
+    """Return a world that is awake, knows its cloud, and has one replica: us."""
+    made = World(policy=policy(**changes), neighbours=Neighbours(me=ME, provider="here"))
+    made.connected = made.registered = True
+    made.awake_since_s = 1.0
+    made.ledger_version = 0
+    made.pool_ids = {name: f"id-{name}" for name in made.policy.pools}
+    add_replica(made, "here", ME)
+    for name, pool in made.policy.pools.items():
+        add_pool(made, "here", name, *pool.labels, priority=pool.priority)
+    for key in made.policy.making:
+        made.cloud.recipes[key] = Recipe(image=DEBIAN, flavor=FLAVORS[key[1]])
+    made.cloud.survey_due_s = made.publish_due_s = NOW.mono_s + 1e6
+    made.cloud.tidy_due_s = NOW.mono_s + 1e6
+    made.cloud.listed_s, made.cloud.listing = NOW.mono_s, 5
+    return made
+
+
+def add_replica(made: World, provider: str, replica: str) -> None:
+    """Let a launcher live."""
+    living = made.neighbours.replicas.setdefault(provider, {})
+    living[ReplicaId(replica)] = Replica(
+        id=ReplicaId(replica), hostname="h", pid=1, version="1", started_s=0.0
+    )
+
+
+def add_pool(
+    made: World, provider: str, name: str, *labels: str, priority: int = 100, **fields: Any
+) -> None:
+    """Let a pool be registered."""
+    path = f"/nodepool/components/pool/{provider}-{name}"
+    made.neighbours.pools[path] = PoolComponent(
+        id=f"id-{name}" if provider == "here" else f"id-{provider}-{name}",
+        hostname="h",
+        provider=provider,
+        pool=name,
+        labels=labels,
+        priority=priority,
+        **fields,
+    )
+
+
+def add_provider(made: World, name: str, *, priority: int = 100, **labels: LabelStatus) -> None:
+    """Let another provider live, register one pool and tell its status."""
+    add_replica(made, name, f"replica of {name}")
+    add_pool(made, name, "main", *labels, priority=priority)
+    made.neighbours.statuses[name] = ProviderStatus(
+        provider=name, priority=priority, labels=labels
+    )
+
+
+def add_node(
+    made: World,
+    number: int,
+    *,
+    label: str = "small",
+    pool: str = "main",
+    step: Step = Step.DONE,
+    state: NodeState | None = None,
+    allocated_to: str | None = None,
+    owner: str = ME,
+    server: str | None = "",
+    launch: dict[str, Any] | None = None,
+    **fields: Any,
+) -> NodeView:
+    """Add a node, ready unless told otherwise, with a server of its own."""
+    node_id = NodeId(f"{number:010d}")
+    view = made.herd.view(node_id)
+    flavor = FLAVORS[label]
+    known = ServerId(f"server-{number}") if server == "" else server
+    view.launch = Launch(
+        **{
+            "id": node_id,
+            "pool": pool,
+            "label": label,
+            "step": step,
+            "owner": ReplicaId(owner),
+            "planned_s": NOW.wall_s - 10.0,
+            "asked_by_s": NOW.wall_s + 70.0,
+            "cores": flavor.cores,
+            "ram_mib": flavor.ram_mib,
+            "server": None if known is None else ServerId(known),
+            **(launch or {}),
+        }
+    )
+    usual = NodeState.READY if step is Step.DONE else NodeState.BUILDING
+    view.node = Node(
+        id=node_id,
+        state=state or usual,
+        labels=(label,),
+        provider="here",
+        pool=pool,
+        allocated_to=None if allocated_to is None else RequestId(allocated_to),
+        state_time_s=NOW.wall_s - 5.0,
+        doc={"interface_ip": "198.18.0.1", **fields},
+    )
+    view.launch_version, view.node_version = 1, 1
+    view.server_id = view.launch.server
+    made.touch_node(view)
+    return view
+
+
+def add_request(
+    made: World,
+    sequence: int,
+    *labels: str,
+    priority: str = "200",
+    state: RequestState = RequestState.REQUESTED,
+    seen_s: float = NOW.mono_s,
+    **fields: Any,
+) -> RequestView:
+    """Add a request whose record is complete."""
+    request_id = RequestId(f"{priority}-{sequence:010d}")
+    view = RequestView(
+        id=request_id,
+        request=Request(
+            id=request_id,
+            state=state,
+            labels=labels or ("small",),
+            doc=dict.fromkeys(REQUIRED_KEYS),
+            **fields,
+        ),
+        version=3,
+        seen_s=seen_s,
+    )
+    made.queue.views[request_id] = view
+    made.touch_request(view)
+    return view
+
+
+def add_claim(made: World, view: RequestView, *, pool: str = "main", owner: str = ME) -> ClaimView:
+    """Let our provider have claimed a request."""
+    claim = ClaimView(
+        pool=pool,
+        owner=owner,
+        contender=f"/nodepool/requests-lock/{view.id}/{made.stem}0000000000",
+        version=0,
+    )
+    made.queue.claims[view.id] = claim
+    made.touch_request(view)
+    return claim
+
+
+def think(made: World, now: Now = NOW, *, everything: bool = True) -> Plan:
+    """Return the plan, of everything or of what is on the agenda."""
+    agenda = made.take_agenda()
+    if everything:
+        agenda = Agenda(everything=True)
+    return decide(made, agenda, now)
+
+
+def of_kind(plan: Plan, *kinds: type) -> list[Any]:
+    """Return the actions of some kinds."""
+    return [action for action in plan.actions if isinstance(action, kinds)]
