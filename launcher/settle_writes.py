@@ -29,7 +29,7 @@ from launcher.decide.upkeep import gist
 from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
 from launcher.outcomes import charge_failure, learn_success
-from launcher.views import Failure, NodeView, RequestView
+from launcher.views import ClaimView, Failure, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics
@@ -249,7 +249,8 @@ class SettleWrites:
         if claim is not None:
             claim.busy = False
             if isinstance(event.result, StoreError):
-                claim.retry_s = now.mono_s + LOCKED_RETRY_S
+                learnt = isinstance(action, DropClaim) and _learn_lock(claim, event.result)
+                claim.retry_s = now.mono_s + (0.0 if learnt else LOCKED_RETRY_S)
                 self.world.alarm("request", action.request, claim.retry_s)
         if view is not None:
             view.busy = None
@@ -279,3 +280,15 @@ class SettleWrites:
         if view is not None:
             view.busy = None
             self.world.touch_node(view)
+
+
+def _learn_lock(claim: ClaimView, error: StoreError) -> bool:
+    """Note what a rejected attempt to drop a claim tells of its lock, and say whether it did."""
+    directory = claim.contender.rpartition("/")[0]
+    if isinstance(error, MissingError) and error.path == claim.contender:
+        claim.contender_gone = True
+        return True
+    if isinstance(error, MissingError | NotEmptyError) and error.path == directory:
+        claim.directory_gone = True
+        return True
+    return False

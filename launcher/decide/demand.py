@@ -132,8 +132,9 @@ def _judge_open(work: Draft, view: RequestView) -> None:
         return
     nevers = [work.budget.never(pool, request.labels) for pool in pools]
     if all(nevers):
-        reason = next(short.reason for short in nevers if short is not None)
-        plan.verdicts[view.id] = declined(world, now, reason)
+        short = next(short for short in nevers if short is not None)
+        reason = short.reason
+        plan.verdicts[view.id] = declined(world, now, reason, short.numbers)
         if world.neighbours.duty(view.id):
             plan.do(Decline(request=view.id, cause=reason))
         return

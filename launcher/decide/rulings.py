@@ -1,15 +1,24 @@
 """Verdicts: why a request is not served yet, in one sentence, with the number that decided it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from launcher.decide.budget import Shortage
 from launcher.views import ClaimView, RequestView
 from launcher.world import Now, World
 from remuda.model.status import Ruling, Verdict
 
 
-def declined(world: World, now: Now, reason: str) -> Verdict:
+def declined(
+    world: World, now: Now, reason: str, numbers: Mapping[str, Any] | None = None
+) -> Verdict:
     """We will not serve it."""
     return Verdict(
-        provider=world.policy.provider, ruling=Ruling.DECLINED, reason=reason, at_s=now.wall_s
+        provider=world.policy.provider,
+        ruling=Ruling.DECLINED,
+        reason=reason,
+        numbers=numbers or {},
+        at_s=now.wall_s,
     )
 
 
