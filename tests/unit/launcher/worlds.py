@@ -99,9 +99,7 @@ def add_provider(made: World, name: str, *, priority: int = 100, **labels: Label
     """Let another provider live, register one pool and tell its status."""
     add_replica(made, name, f"replica of {name}")
     add_pool(made, name, "main", *labels, priority=priority)
-    made.neighbours.statuses[name] = ProviderStatus(
-        provider=name, priority=priority, labels=labels
-    )
+    made.neighbours.statuses[name] = ProviderStatus(provider=name, priority=priority, labels=labels)
 
 
 def add_node(
