@@ -76,8 +76,8 @@ openstack-lab-stop: ## Stop it
 test-openstack: install ## The contract of clouds and whole installations on a real OpenStack
 	@status=0; up=0; \
 	if $(LAB) check; then $(LAB) start && up=1 || status=$$?; fi; \
-	REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 -m openstack tests/contract/cloud tests/openstack \
-	    || status=$$?; \
+	REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 --session-timeout=1500 -m openstack \
+	    tests/contract/cloud tests/openstack || status=$$?; \
 	if [ $$up = 1 ]; then $(LAB) stop || status=$$?; fi; \
 	exit $$status
 

@@ -24,6 +24,8 @@ from tests.support.deadline import wait_for
 VARIABLE: Final = "REMUDA_OPENSTACK"
 _SETTLE_S: Final = 120.0
 #: Identifiers in paths, so that calls can be counted by what they are.
+#: Of a note on a call, see ``inside/gate.py``.
+_METHOD, _PATH, _MS, _PORT, _AGENT, _FIELDS = 2, 3, 5, 6, 7, 8
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}")
 
 
@@ -154,26 +156,27 @@ class Lab:
         """Return a place in the notes on calls, for :meth:`calls`."""
         return {path.name: path.stat().st_size for path in self.layout.calls.glob("*.tsv")}
 
-    def calls(self, since: Mapping[str, int], *, who: str = "user") -> Counter[str]:
-        """Return how often what was called since a mark, without calls of our operator."""
-        counted: Counter[str] = Counter()
-        for path in self.layout.calls.glob("*.tsv"):
-            with path.open() as notes:
-                notes.seek(since.get(path.name, 0))
-                counted.update(_named(path.stem, line) for line in notes if f"\t{who}\t" in line)
-        counted.pop("", None)
-        return counted
+    def calls(self, since: Mapping[str, int], *, agent: str) -> Counter[str]:
+        """Return how often what was called since a mark by clients that call themselves so."""
+        return Counter(_name(service, call) for service, call in self._noted(since, agent))
 
-    def connections(self, since: Mapping[str, int]) -> dict[str, int]:
-        """Return over how many TCP connections users' calls came, by service."""
-        found: dict[str, int] = {}
-        for path in self.layout.calls.glob("*.tsv"):
+    def connections(self, since: Mapping[str, int], *, agent: str) -> int:
+        """Return over how many TCP connections those calls came."""
+        return len({(service, call[_PORT]) for service, call in self._noted(since, agent)})
+
+    def busy_s(self, since: Mapping[str, int], *, agent: str) -> float:
+        """Return how long services were at work on those calls, in sum."""
+        return sum(float(call[_MS]) / 1000 for _, call in self._noted(since, agent))
+
+    def _noted(self, since: Mapping[str, int], agent: str) -> Iterator[tuple[str, list[str]]]:
+        for path in sorted(self.layout.calls.glob("*.tsv")):
             with path.open() as notes:
                 notes.seek(since.get(path.name, 0))
-                ports = {line.split("\t")[6] for line in notes if "\tuser\t" in line}
-            if ports:
-                found[path.stem] = len(ports)
-        return found
+                for line in notes:
+                    call = line.rstrip("\n").split("\t")
+                    # The last line may be half written.
+                    if len(call) == _FIELDS and call[_AGENT].startswith(agent):
+                        yield path.stem, call
 
     def restart(self, service: str) -> None:
         """Kill a service and start it again; nova's servers die with it."""
@@ -184,13 +187,9 @@ class Lab:
         return self.layout.log / f"{service}.log"
 
 
-def _named(service: str, line: str) -> str:
-    """Return a call without its identifiers: ``nova GET /v2.1/servers/detail``."""
-    fields = line.rstrip("\n").split("\t")
-    if len(fields) < 8:
-        return ""
-    path = _ID.sub("ID", fields[3].partition("?")[0])
-    return f"{service} {fields[2]} {path}"
+def _name(service: str, call: list[str]) -> str:
+    """Return a call without its identifiers: ``nova GET /v2.1/servers/ID``."""
+    return f"{service} {call[_METHOD]} {_ID.sub('ID', call[_PATH].partition('?')[0])}"
 
 
 def slowly(look: Any, pause_s: float = 0.5) -> Any:

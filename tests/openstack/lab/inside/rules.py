@@ -33,7 +33,7 @@ Rule = dict[str, Any]
 _NO_LIMIT = 1 << 60
 #: Between themselves the services use sessions that name themselves.
 _INTERNAL = re.compile(
-    r"^(openstack-nova|nova|neutron|glance|placement|python-glanceclient)|keystonemiddleware"
+    r"^(openstack-nova|nova|neutron|glance|placement|python-\w+client)|keystonemiddleware"
 )
 
 
