@@ -17,9 +17,7 @@ _SOON_S = 60.0
 
 def measure(folder: Path, *, quick: bool) -> list[Figure]:
     """Kill the replica that makes the nodes of some requests while they boot."""
-    over: list[float] = []
-    for number in range(1 if quick else 3):
-        over.append(_once(folder / str(number)))
+    over = [_once(folder / str(number)) for number in range(1 if quick else 3)]
     worst = sorted(over)[len(over) // 2]
     return [
         Figure(
