@@ -28,7 +28,7 @@ class CloudView:
 
     Attributes:
         listing: Number of the last complete listing; 0: none yet.
-        listed_s: When the last listing was begun.
+        listed_s: When the last listing was begun; *complete_s*: the last that did not fail.
         servers: Its servers that carry our provider's tag.
         foreign: How many servers of others it showed.
         strays: Servers of ours without a record: how many listings in a row showed them.
@@ -42,6 +42,7 @@ class CloudView:
 
     listing: int = 0
     listed_s: float = float("-inf")
+    complete_s: float = float("-inf")
     list_busy: bool = False
     list_due_s: float = 0.0
     list_failures: int = 0

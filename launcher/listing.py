@@ -55,14 +55,22 @@ def _accept(view: NodeView, server: Server, number: int) -> bool:
 
 
 def _miss(world: World, number: int, shown: set[str]) -> None:
-    """Note the nodes whose server was listed before and is not shown now."""
+    """Note the nodes whose server should be shown and is not.
+
+    It may have vanished before this process ever saw it; but a server that was made after the
+    listing had begun cannot be in it.
+    """
     for view in world.herd.views.values():
-        if view.id in shown or view.server is None:
+        if view.id in shown or view.server_id is None:
             continue
         if view.dying:
-            view.server = None
-            world.touch_node(view)
-        elif view.launch is not None and view.launch.step is not Step.PLANNED:
+            if view.server is not None:
+                view.server = None
+                world.touch_node(view)
+        elif _has_server(view) and (view.server is not None or number > view.asked_in):
             view.missed += 1
             world.touch_node(view)
-    _ = number
+
+
+def _has_server(view: NodeView) -> bool:
+    return view.launch is not None and view.launch.step is not Step.PLANNED

@@ -34,6 +34,8 @@ from remuda.model.node import Node, NodeState, hold_ends_s
 
 #: A server that was listed and then is missing so often in a row has vanished.
 MISSED_LISTINGS_MAX: Final = 2
+#: So much may the clocks of two hosts differ.
+CLOCK_SKEW_S: Final = 5.0
 #: When to look again whether image and flavor are known.
 RECIPE_AGAIN_S: Final = 0.5
 _NOT_RUNNING: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
@@ -103,7 +105,7 @@ def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
         return _ask_for(world, view, now, plan)
     # Whether a create call of ours, or of the replica that died, reached the cloud: only a
     # listing begun later than the last moment at which it could have can tell.
-    if now.wall_s > launch.asked_by_s and world.cloud.listing > view.asked_in:
+    if _surely_absent(world, view, launch, now):
         return Condemn(node=view.id, cause="the create call was lost", result=Result.UNKNOWN)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
     return None
@@ -260,13 +262,18 @@ def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
     return Delete(node=view.id, server=view.server_id)
 
 
+def _surely_absent(world: World, view: NodeView, launch: Launch, now: Now) -> bool:
+    """Whether a listing did not show the server that was begun when no call could be under way."""
+    begun_s = now.wall_s - (now.mono_s - world.cloud.complete_s)
+    return world.cloud.listing > view.asked_in and begun_s > launch.asked_by_s + CLOCK_SKEW_S
+
+
 def _dying_unseen(
     world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
 ) -> Action | None:
     """No server is known: bury at once if the cloud was never asked, else once that is sure."""
     never_asked = world.created_here(view.id) and not view.create_sent
-    settled = now.wall_s > launch.asked_by_s and world.cloud.listing > view.asked_in
-    if never_asked or settled:
+    if never_asked or _surely_absent(world, view, launch, now):
         return Bury(node=view.id)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
     return None
