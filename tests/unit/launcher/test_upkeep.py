@@ -1,0 +1,205 @@
+"""Listing, sweep, claims, rescue, status and verdicts."""
+
+import pytest
+
+from launcher.actions import (
+    AdoptClaim,
+    DeleteLeak,
+    DropClaim,
+    ListServers,
+    Publish,
+    Rescue,
+    Rule,
+    Survey,
+)
+from launcher.decide.sweep import leaks
+from launcher.decide.upkeep import gist
+from launcher.world import Now, World
+from remuda.cloud.api import Server, ServerStatus
+from remuda.model.ids import ServerId
+from remuda.model.launch import Step
+from remuda.model.request import RequestState
+from remuda.model.status import Ruling, Verdict
+from tests.unit.launcher.worlds import (
+    NOW,
+    add_claim,
+    add_node,
+    add_replica,
+    add_request,
+    of_kind,
+    think,
+    world,
+)
+
+
+def later(seconds: float) -> Now:
+    """Return a later present."""
+    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
+
+
+def strays(made: World, count: int, *, sightings: int = 2, servers: int = 0) -> None:
+    """Let the listing show servers of ours without a record, among others."""
+    made.cloud.strays = {ServerId(f"stray {n}"): sightings for n in range(count)}
+    made.cloud.servers = {
+        ServerId(f"server {n}"): Server(
+            id=ServerId(f"server {n}"), name="np", status=ServerStatus.ACTIVE
+        )
+        for n in range(servers or count)
+    }
+
+
+@pytest.mark.parametrize(("busy", "due_s"), [(False, 60.0), (True, 3.0)])
+def test_the_listing_is_frequent_only_while_a_node_waits_for_it(
+    busy: bool,
+    due_s: float,  # noqa: FBT001
+) -> None:
+    """One call for all nodes, at one of two periods."""
+    made = world()
+    if busy:
+        add_node(made, 1, step=Step.BOOTING)
+    early, late = think(made, later(due_s - 0.1)), think(made, later(due_s))
+
+    assert [] == of_kind(early, ListServers)
+    assert [ListServers(number=6)] == of_kind(late, ListServers)
+
+
+def test_a_listing_or_survey_under_way_is_not_begun_again() -> None:
+    """One at a time."""
+    made = world()
+    made.cloud.list_busy = made.cloud.survey_busy = True
+
+    assert [] == of_kind(think(made, later(1e6)), ListServers, Survey)
+
+
+def test_a_leak_is_deleted_at_its_second_sighting() -> None:
+    """A server may be listed before its record is known here."""
+    once, twice = world(), world()
+    strays(once, 1, sightings=1)
+    strays(twice, 1)
+
+    assert [] == of_kind(think(once), DeleteLeak)
+    assert [ServerId("stray 0")] == [one.server for one in of_kind(think(twice), DeleteLeak)]
+
+
+def test_many_leaks_at_once_look_like_a_lost_store() -> None:
+    """The brake: nothing is deleted, and the reason is told."""
+    few, many, part = world(), world(), world()
+    strays(few, 5, servers=5)
+    strays(many, 6, servers=6)
+    strays(part, 6, servers=40)
+
+    assert 5 == len(of_kind(think(few), DeleteLeak))
+    assert [] == of_kind(think(many), DeleteLeak)
+    assert "right ZooKeeper" in str(leaks(many)[1])
+    assert 6 == len(of_kind(think(part), DeleteLeak))
+
+
+@pytest.mark.parametrize("state", [RequestState.FULFILLED, RequestState.REQUESTED, None])
+def test_a_claim_ends_with_what_it_was_for(state: RequestState | None) -> None:
+    """The request is gone, settled, or was given back."""
+    made = world()
+    view = add_request(made, 1, state=state or RequestState.PENDING)
+    claim = add_claim(made, view)
+    claim.busy = False
+    if state is None:
+        made.queue.forget(view.id)
+
+    assert [DropClaim(request=view.id)] == of_kind(think(made), DropClaim)
+
+
+def test_a_claim_on_a_request_that_is_not_read_yet_is_kept() -> None:
+    """It is older than our knowledge of it."""
+    made = world()
+    view = add_request(made, 1, state=RequestState.PENDING)
+    add_claim(made, view)
+    made.queue.forget(view.id)
+    made.queue.unread.add(view.id)
+
+    assert [] == of_kind(think(made), DropClaim)
+
+
+@pytest.mark.parametrize(("owner", "lives", "adopted"), [("other", True, 0), ("other", False, 1)])
+def test_claims_of_dead_replicas_are_taken_over(
+    owner: str,
+    lives: bool,
+    adopted: int,  # noqa: FBT001
+) -> None:
+    """The living keep theirs."""
+    made = world()
+    if lives:
+        add_replica(made, "here", owner)
+    for number in range(4):
+        view = add_request(made, number, state=RequestState.PENDING)
+        add_claim(made, view, owner=owner)
+
+    assert 4 * adopted == len(of_kind(think(made), AdoptClaim))
+
+
+def test_our_own_claims_of_an_older_session_are_taken_over_whoever_is_on_duty() -> None:
+    """To others we look alive."""
+    made = world()
+    add_replica(made, "here", "other")
+    for number in range(8):
+        view = add_request(made, number, state=RequestState.PENDING)
+        add_claim(made, view)
+    made.stem = "another session"
+
+    assert 8 == len(of_kind(think(made), AdoptClaim))
+
+
+def test_dead_providers_are_rescued_once_nobody_of_them_lives() -> None:
+    """What they had claimed goes back."""
+    made = world()
+    made.rescues = {"dead", "alive"}
+    add_replica(made, "alive", "somebody")
+
+    assert [Rescue(provider="dead")] == of_kind(think(made), Rescue)
+
+
+def test_the_status_is_told_when_it_is_due_and_changed() -> None:
+    """Never while the last one is on its way."""
+    made = world()
+    made.publish_due_s = NOW.mono_s
+    (publish,) = of_kind(think(made), Publish)
+    made.publishing = True
+    on_its_way = of_kind(think(made), Publish)
+    made.publishing = False
+    made.published, made.outlined = publish.status, publish.outline
+    unchanged = of_kind(think(made, later(1e4)), Publish)
+
+    assert ([], []) == (on_its_way, unchanged)
+
+
+def verdict(reason: str, **numbers: int) -> Verdict:
+    """Return a verdict."""
+    return Verdict(provider="here", ruling=Ruling.WAITING, reason=reason, numbers=numbers)
+
+
+def test_only_what_matters_makes_a_verdict_new() -> None:
+    """Neither its place in the queue nor the seconds to go."""
+    one = gist(verdict("full; next try in 5 s", retry_in_s=5, position=3, used=1))
+
+    assert one == gist(verdict("full; next try in 4 s", retry_in_s=4, position=2, used=1))
+    assert one != gist(verdict("full; next try in 4 s", retry_in_s=4, position=2, used=2))
+
+
+def test_a_verdict_is_written_after_a_moment_and_again_only_in_other_words() -> None:
+    """Most requests are served before."""
+    made = world(pools={"main": {"max-servers": 1}})
+    add_node(made, 1, allocated_to="200-0000000009")
+    view = add_request(made, 1)
+    early = of_kind(think(made), Rule)
+    (rule,) = of_kind(think(made, later(1.0)), Rule)
+    made.ruled[view.id] = gist(rule.verdict)
+
+    assert [] == early
+    assert [] == of_kind(think(made, later(2.0)), Rule)
+
+
+def test_the_verdict_goes_with_the_request() -> None:
+    """Nobody reads it any more."""
+    made = world()
+    view = add_request(made, 1, state=RequestState.FULFILLED)
+    made.ruled[view.id] = "words"
+
+    assert [Rule(request=view.id, verdict=None)] == of_kind(think(made), Rule)
