@@ -243,10 +243,12 @@ class Boot:
         self._note_proof(proof)
 
     def _note_proof(self, proof: Proof) -> None:
+        stopped = proof.stopped or (proof.too_early and self.means.stopped())
         for one in proof.steps:
-            self._note(_proof_step(one))
+            step = _proof_step(one)
+            self._note(replace(step, why=STOPPED) if stopped and not step.ok else step)
         if not proof.ok:
-            raise FailedError(proof.why)
+            raise FailedError(STOPPED if stopped else proof.why)
 
     def _read_console(self) -> None:
         if self.server is None or not self.means.policy.making[self.key].console_log:
