@@ -30,7 +30,7 @@ from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeEvent
 from remuda.runtime.clock import SystemClock
 from remuda.store import paths
-from remuda.store.api import Op, Set
+from remuda.store.api import Create, Op, Set
 from remuda.store.options import StoreOptions
 from remuda.store.zookeeper import ZookeeperStore
 
@@ -78,7 +78,8 @@ class Feeder:
             ready = ready_node(view, self._policy).after(NodeEvent.PROVEN, now_s=time.time())
             done = replace(launch, step=Step.DONE, server=server.id)
             pair = [transactions.NewNode(launch=done, node=ready)]
-            ops += transactions.grow(self._world, pair, ledger_version=-1)[1:]
+            grown = transactions.grow(self._world, pair, ledger_version=-1)
+            ops += [op for op in grown if isinstance(op, Create)]
         for at in range(0, len(ops), 2 * _PER_TRANSACTION):
             self._store.commit(ops[at : at + 2 * _PER_TRANSACTION])
 
