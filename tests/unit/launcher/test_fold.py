@@ -1,0 +1,276 @@
+"""Folding changes of ZooKeeper into the world."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from launcher.fold import Fold, encode_claim
+from launcher.world import World
+from remuda.model import launch as launches
+from remuda.model import node as nodes
+from remuda.model.component import Replica, encode_replica
+from remuda.model.ids import NodeId, ReplicaId, RequestId
+from remuda.model.launch import Launch, Step
+from remuda.model.node import Node, NodeState
+from remuda.store import paths
+from remuda.store.api import Dirty, Gone, Put, Stored, Synced
+from tests.unit.launcher.worlds import ME, add_node, world
+
+NODE = NodeId("3000000001")
+REQUEST = RequestId("200-0000000001")
+
+
+@dataclass
+class Heard:
+    """A log that keeps its warnings."""
+
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Leave it out."""
+
+    info = error = debug
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.warnings.append({"event": event, **fields})
+
+
+@dataclass
+class Folding:
+    """A fold with what it may touch."""
+
+    world: World = field(default_factory=world)
+    log: Heard = field(default_factory=Heard)
+    mine: set[NodeId] = field(default_factory=set)
+    read: list[NodeId] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make the fold."""
+        self.fold = Fold(world=self.world, log=self.log, mine=self.mine, read_node=self.read.append)
+
+    def put(self, path: str, data: bytes, version: int = 0) -> None:
+        """Tell what a znode contains."""
+        stored = Stored(path=path, value=data, version=version)
+        self.fold.fold(Put(path=path, stored=stored), now_s=1.0)
+
+    def tell(self, change: Dirty | Gone | Synced) -> None:
+        """Tell another change."""
+        self.fold.fold(change, now_s=1.0)
+
+
+def launch(**fields: Any) -> bytes:
+    """Return a launch record."""
+    usual = {
+        "id": NODE,
+        "pool": "main",
+        "label": "small",
+        "step": Step.DONE,
+        "owner": ME,
+        "planned_s": 1.0,
+        "asked_by_s": 2.0,
+    }
+    return launches.encode(Launch(**{**usual, **fields}))
+
+
+def node(**fields: Any) -> bytes:
+    """Return a node record."""
+    return nodes.encode(
+        Node(**{"id": NODE, "state": NodeState.READY, "labels": ("small",), **fields})
+    )
+
+
+def request(**fields: Any) -> bytes:
+    """Return a request record."""
+    return json.dumps({"node_types": ["small"], "state": "requested", **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"state":"new"}',
+        b"\xff\xfe",
+        b'{"state":"requested","node_types":7}',
+    ],
+)
+def test_a_record_that_is_none_is_set_aside_with_one_warning(raw: bytes) -> None:
+    """However often somebody writes it; what is right later is taken."""
+    folding = Folding()
+    path = paths.request(REQUEST)
+    for version in range(3):
+        folding.put(path, raw, version)
+    before = dict(folding.world.queue.views)
+    folding.put(path, request(), 3)
+
+    assert {} == before
+    assert [path] == [one["path"] for one in folding.log.warnings]
+    assert [REQUEST] == list(folding.world.queue.views)
+
+
+def test_a_request_that_turns_unreadable_still_exists() -> None:
+    """Its nodes are not taken back for that."""
+    folding = Folding()
+    folding.put(paths.request(REQUEST), request())
+    folding.put(paths.request(REQUEST), b"")
+    unreadable = folding.world.request_exists(REQUEST)
+    folding.tell(Gone(path=paths.request(REQUEST)))
+
+    assert unreadable
+    assert not folding.world.request_exists(REQUEST)
+
+
+def test_a_request_exists_from_the_first_rumour_on() -> None:
+    """It may be fulfilled before we have read it."""
+    folding = Folding()
+    folding.tell(Dirty(path=paths.request(REQUEST)))
+
+    assert folding.world.request_exists(REQUEST)
+    assert {} == folding.world.queue.views
+
+
+def test_a_known_request_is_stale_until_it_is_read_again() -> None:
+    """Nothing is written on old knowledge."""
+    folding = Folding()
+    folding.put(paths.request(REQUEST), request())
+    folding.tell(Dirty(path=paths.request(REQUEST)))
+    stale = folding.world.queue.views[REQUEST].stale
+    folding.put(paths.request(REQUEST), request(relative_priority=4), 5)
+    view = folding.world.queue.views[REQUEST]
+
+    assert (True, False, 5, 4) == (stale, view.stale, view.version, view.request.relative_priority)
+
+
+def test_the_node_of_a_launch_of_ours_is_read_once() -> None:
+    """Others' nodes are not."""
+    folding = Folding()
+    folding.put(paths.launch("here", NODE), launch())
+    folding.put(paths.launch("here", NODE), launch(why="x"), 1)
+    folding.put(paths.node(NodeId("3000000002")), node())
+
+    assert ([NODE], {NODE}) == (folding.read, folding.mine)
+    assert [NODE] == list(folding.world.herd.views)
+
+
+def test_nothing_is_started_while_a_new_launch_of_a_replica_is_being_read() -> None:
+    """The ledger may have been told before it."""
+    folding = Folding()
+    path = paths.launch("here", NODE)
+    folding.tell(Dirty(path=path))
+    unborn = set(folding.world.unborn)
+    folding.put(path, launch())
+    folding.tell(Dirty(path=path))
+
+    assert {NODE} == unborn
+    assert set() == folding.world.unborn
+
+
+def test_records_that_were_not_heard_of_are_looked_for_when_the_mirror_is_complete() -> None:
+    """That there is none, no mirror tells."""
+    folding = Folding()
+    add_node(folding.world, 7)
+    folding.put(paths.launch("here", NODE), launch())
+    folding.read.clear()
+    folding.tell(Synced(root=paths.NODES))
+
+    assert [NODE] == folding.read
+    assert folding.world.synced == {paths.NODES}
+
+
+def test_a_launch_that_is_gone_takes_its_node_with_it() -> None:
+    """Its room is free again."""
+    folding = Folding()
+    folding.put(paths.launch("here", NODE), launch(cores=4))
+    before = folding.world.herd.usage["main"].cores
+    folding.tell(Gone(path=paths.launch("here", NODE)))
+
+    assert (4, 0) == (before, folding.world.herd.usage["main"].cores)
+    assert (set(), {}) == (folding.mine, folding.world.herd.views)
+
+
+def test_an_unreadable_launch_is_nobodys_to_touch() -> None:
+    """A newer version may have written it."""
+    folding = Folding()
+    folding.put(paths.launch("here", NODE), b'{"schema": 99}')
+
+    assert {NODE} == folding.world.herd.unreadable
+    assert 1 == len(folding.log.warnings)
+
+
+def test_contenders_of_a_node_come_and_go() -> None:
+    """The lock directory and who is in it."""
+    folding = Folding()
+    folding.put(paths.launch("here", NODE), launch())
+    folding.put(paths.node(NODE), node())
+    lock = paths.node_lock(NODE)
+    folding.put(lock, b"")
+    folding.put(f"{lock}/one", b"")
+    view = folding.world.herd.views[NODE]
+    locked = (view.lock_exists, view.locked, view.lendable)
+    folding.tell(Gone(path=f"{lock}/one"))
+    folding.tell(Gone(path=lock))
+
+    assert (True, True, False) == locked
+    assert (False, False, True) == (view.lock_exists, view.locked, view.lendable)
+
+
+def test_an_unreadable_node_is_known_to_be_there() -> None:
+    """Its version fences the funeral; a missing one is told as gone."""
+    folding = Folding()
+    folding.put(paths.launch("here", NODE), launch())
+    folding.put(paths.node(NODE), b"", 4)
+    view = folding.world.herd.views[NODE]
+    unreadable = (view.node, view.node_version, view.node_gone)
+    folding.tell(Gone(path=paths.node(NODE)))
+
+    assert (None, 4, False) == unreadable
+    assert (None, -1, True) == (view.node, view.node_version, view.node_gone)
+
+
+def test_claims_of_our_provider_are_kept() -> None:
+    """Who, for which pool, under which lock."""
+    folding = Folding()
+    folding.put(paths.claim("here", REQUEST), encode_claim("me", "main", "/lock/x"), 2)
+    claim = folding.world.queue.claims[REQUEST]
+    folding.tell(Gone(path=paths.claim("here", REQUEST)))
+
+    assert ("me", "main", "/lock/x", 2) == (claim.owner, claim.pool, claim.contender, claim.version)
+    assert {} == folding.world.queue.claims
+
+
+def test_the_last_launcher_of_another_provider_leaves_it_to_be_rescued() -> None:
+    """Until one of it lives again."""
+    folding = Folding()
+    path = f"{paths.replicas('there')}/one"
+    record = encode_replica(
+        Replica(id=ReplicaId("one"), hostname="h", pid=1, version="1", started_s=0.0)
+    )
+    folding.put(path, record)
+    folding.tell(Gone(path=path))
+    dead = set(folding.world.rescues)
+    folding.put(path, record)
+
+    assert ({"there"}, set()) == (dead, folding.world.rescues)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        paths.POOL_COMPONENTS + "/x",
+        paths.status("there"),
+        paths.node(NODE),
+        paths.claim("here", REQUEST),
+    ],
+)
+def test_foreign_rubbish_never_stops_the_fold(path: str) -> None:
+    """Wherever it lies."""
+    folding = Folding()
+    folding.put(paths.launch("here", NODE), launch())
+    folding.put(path, b"rubbish")
+
+    assert 1 == len(folding.log.warnings)
