@@ -32,7 +32,7 @@ _CHECKS = [
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabStage]:
-    """Give two providers, the first of them with two replicas."""
+    """Give two providers: another account and region each, and the first has two replicas."""
     with open_lab_stage(tmp_path_factory, "nodes") as made:
         made.account("lab")
         made.account("lab-other")
@@ -41,7 +41,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabStage]:
         limits = {"launch_timeout": 40, "boot_timeout": 20, "launch_attempts": 3}
         labels = ("small", "mortal", "stormy", *TROUBLES)
         made.provider("alpha", "lab", labels=labels, **limits)
-        made.provider("beta", "lab-other", labels=("small", "modest"), **limits)
+        more = {"region": "RegionTwo", **limits}
+        made.provider("beta", "lab-other", labels=("small", "modest"), **more)
         for provider in ("alpha", "alpha", "beta"):
             made.launcher(provider, wait=False)
         for process in made.processes:

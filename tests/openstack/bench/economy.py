@@ -84,9 +84,10 @@ class Course:
                 for each in order:
                     took[each.__name__.lstrip("_")] = each(bare, count)
                 self.result.rounds.append(took)
-            self._idle(idle_s)
+            # Before the pool is configured anew: a reload reads clouds.yaml and logs in again.
             self.result.launcher.connections = self.lab.connections(mark, agent=LAUNCHER)
             self.result.launcher.calls += _of(self.lab.calls(mark, agent=LAUNCHER), "keystone")
+            self._idle(idle_s)
         return self.result
 
     @contextmanager

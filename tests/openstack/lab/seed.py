@@ -43,6 +43,7 @@ _FLAVORS: Final = (
     ("m1.large", 4, 8192, 80),
 )
 IMAGE: Final = "debian-12"
+OLDER_IMAGE: Final = "debian-11"
 
 
 def connect(layout: Layout, cloud: str) -> Any:
@@ -94,16 +95,8 @@ def contents(layout: Layout) -> None:
     for number, (name, cores, ram, disk) in enumerate(_FLAVORS, 1):
         if not admin.compute.find_flavor(name):
             admin.compute.create_flavor(name=name, vcpus=cores, ram=ram, disk=disk, id=str(number))
-    if not admin.image.find_image(IMAGE):
-        admin.image.create_image(
-            name=IMAGE,
-            data=_base_image(),
-            disk_format="raw",
-            container_format="bare",
-            visibility="public",
-            wait=True,
-            properties={"os_distro": "debian"},
-        )
+    for name in (OLDER_IMAGE, IMAGE):
+        _image(admin, name)
     wait_for(lambda: _can_place(admin), _COMPUTE_UP_S, "a compute host")
 
 
@@ -125,6 +118,20 @@ def _networks(admin: Any) -> None:
         outside = network.find_network("external").id
         router = network.create_router(name="router", external_gateway_info={"network_id": outside})
         network.add_interface_to_router(router, subnet_id=network.find_subnet("private-v4").id)
+
+
+def _image(admin: Any, name: str) -> None:
+    if admin.image.find_image(name):
+        return
+    admin.image.create_image(
+        name=name,
+        data=_base_image(),
+        disk_format="raw",
+        container_format="bare",
+        visibility="public",
+        wait=True,
+        properties={"os_distro": "debian"},
+    )
 
 
 def _base_image() -> bytes:

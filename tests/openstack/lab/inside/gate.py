@@ -49,6 +49,8 @@ class Gate:
         """Handle one request as the rules say; note when, who, what, the answer, and how long."""
         environ["wsgi.input"] = Body(environ["wsgi.input"])
         begun_s, status = time.time(), ["-"]
+        # Now, for applications mounted below a path take their part off.
+        path = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
 
         def start(line: str, *rest: Any) -> Any:
             status[0] = line[:3]
@@ -59,7 +61,6 @@ class Gate:
             return self._app(environ, start) if rule is None else self._fail(rule, environ, start)
         finally:
             who = "service" if is_internal(environ) else "user"
-            path = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
             agent = environ.get("HTTP_USER_AGENT", "-").replace("\t", " ")
             took_ms = (time.time() - begun_s) * 1000
             self._calls.write(

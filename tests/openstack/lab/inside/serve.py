@@ -19,6 +19,8 @@ _LOG = logging.getLogger("lab.serve")
 _THREADS = 16
 _QUEUE = 256
 _IDLE_S = 60
+#: With cheroot's own limit of ten, busy clients would have to connect anew for every call.
+_KEPT_MAX = 200
 
 
 def application(service: str) -> Any:
@@ -87,6 +89,7 @@ def main(service: str) -> None:
         _LOG.log(level, msg, exc_info=traceback)
 
     server.error_log = complain
+    server.keep_alive_conn_limit = _KEPT_MAX
     try:
         server.start()
     finally:
