@@ -36,7 +36,7 @@ def main() -> int:
         except ViolationError as exc:
             failed.append(seed)
             print(f"seed {seed}: {exc}", flush=True)
-            for line in list(simulation.history.lines)[-options.lines:]:
+            for line in list(simulation.history.lines)[-options.lines :]:
                 print("   ", line)
         except Exception:
             failed.append(seed)

@@ -138,7 +138,9 @@ class Oracle:
         """Judge what a transaction has done."""
         who = self.launchers.get(session_id)
         for node_id, node in before.nodes.items():
-            self._node_changed(who, node_id, node, self.node(node_id), locked=before.locked[node_id])
+            self._node_changed(
+                who, node_id, node, self.node(node_id), locked=before.locked[node_id]
+            )
         for request_id, request in before.requests.items():
             self._request_changed(who, request_id, request, self.request(request_id))
         for (provider, node_id), launch in before.launches.items():
@@ -290,8 +292,11 @@ class Oracle:
         ]
         known = self.limits[sky.provider, pool]
         since_s = self.timetable.now_s() - RELOAD_GRACE_S
-        of_late = [limits for n, (_, limits) in enumerate(known)
-                   if n + 1 == len(known) or known[n + 1][0] >= since_s]
+        of_late = [
+            limits
+            for n, (_, limits) in enumerate(known)
+            if n + 1 == len(known) or known[n + 1][0] >= since_s
+        ]
         if not any(
             _fits(len(used), limits.instances)
             and _fits(sum(one.cores for one in used), limits.cores)

@@ -19,6 +19,7 @@ from tests.simulation.timetable import Timetable
 if TYPE_CHECKING:
     from tests.simulation.oracle import Oracle
 
+
 @dataclass(slots=True)
 class Sky:
     """One provider's cloud; all its launchers see the same.
@@ -82,11 +83,7 @@ class Sky:
     def healthy(self, server: ServerId) -> bool:
         """Whether the machine is up and well."""
         found = self.cloud.truth().get(server)
-        return (
-            found is not None
-            and found.status is ServerStatus.ACTIVE
-            and server not in self.sick
-        )
+        return found is not None and found.status is ServerStatus.ACTIVE and server not in self.sick
 
 
 @dataclass(slots=True)

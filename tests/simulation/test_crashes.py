@@ -16,9 +16,7 @@ RESTART_S: Final = 1.0
 def scenario() -> Setting:
     """Return a calm installation: one launcher per provider, some users, no faults."""
     drawn = draw(Random("crashes"), calm=True)  # noqa: S311 - reproducible, not secret
-    return replace(
-        drawn, replicas={"alpha": 1, "beta": 1}, clients=3, chaos_s=40.0, rates=Rates()
-    )
+    return replace(drawn, replicas={"alpha": 1, "beta": 1}, clients=3, chaos_s=40.0, rates=Rates())
 
 
 def crashed_after(count: int) -> Simulation:
