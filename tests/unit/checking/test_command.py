@@ -1,5 +1,6 @@
 """The command line of ``remuda cloud check``: mistakes of the user."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from launcher.checking.command import cloud
+from tests.support.processes import ROOT
 from tests.unit.checking.conftest import Bench
 
 
@@ -60,3 +62,12 @@ def test_a_cloud_that_clouds_yaml_does_not_know_is_a_mistake(config: Path) -> No
     assert result.exit_code == 2
     assert "osic" in result.output
     assert "Traceback" not in result.output
+
+
+def test_it_is_registered_as_a_part_of_remuda() -> None:
+    """The core finds it by name and does not import it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    place = project["project"]["entry-points"]["remuda.commands"]["cloud"]
+
+    assert place == "launcher.checking.command:cloud"
