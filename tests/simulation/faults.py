@@ -62,7 +62,7 @@ class Faults:
         victim = self._victim()
         if victim is None:
             return
-        if self.rng.random() < 0.5:  # noqa: PLR2004
+        if self.rng.random() < 0.5:
             victim.crash_at = victim.actions + self.rng.randint(1, 10)
         else:
             self.simulation.crash(victim)
@@ -150,7 +150,7 @@ class Faults:
             return
         server = self.rng.choice(there)
         self.simulation.history.note(sky.provider, "loses", server=server[-4:])
-        if self.rng.random() < 0.5:  # noqa: PLR2004
+        if self.rng.random() < 0.5:
             sky.cloud.vanish(server)
         else:
             sky.cloud.force(server, ServerStatus.STOPPED)

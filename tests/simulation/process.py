@@ -161,7 +161,7 @@ class Process:
         for _ in range(self.rng.choice((1, 2, 5, 20, 100))):
             if not self.store.wire.deliver_one():
                 break
-        if self.rng.random() < 0.01:  # noqa: PLR2004
+        if self.rng.random() < 0.01:
             self.lag_until_s = self.simulation.timetable.now_s() + self.rng.uniform(0.01, 1.5)
 
     def think(self) -> None:
@@ -186,7 +186,7 @@ class Process:
         timetable = self.simulation.timetable
         if self.dead:
             # What was already on its way when the process died may still arrive there.
-            if self.rng.random() < 0.5 and _is_call(action):  # noqa: PLR2004
+            if self.rng.random() < 0.5 and _is_call(action):
                 work()
             return
         if self.frozen:

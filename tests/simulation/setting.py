@@ -105,7 +105,7 @@ def _label(rng: random.Random) -> dict[str, Any]:
 def _provider(rng: random.Random, name: str) -> dict[str, Any]:
     labels = LABELS if name == "alpha" else LABELS[:2]
     pools = {"main": _pool(rng, labels)}
-    if rng.random() < 0.3:  # noqa: PLR2004
+    if rng.random() < 0.3:
         pools["side"] = _pool(rng, ("small",))
     return {
         "cloud": name,

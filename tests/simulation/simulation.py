@@ -165,12 +165,24 @@ class Simulation:
         self.steps += 1
         if self.steps > STEPS_MAX:
             self.history.fail(f"{self.steps} steps: something goes round in circles")
+        choices, wakes = self._possible()
+        if choices:
+            self.rng.choice(choices)()
+            if self.rng.random() < 0.05:
+                self.timetable.clock.advance(self.rng.uniform(0.0, 0.02))
+        elif wakes:
+            self.timetable.advance_to(min(wakes))
+        else:
+            self.history.fail("nothing will ever happen again")
+
+    def _possible(self) -> tuple[list[Callable[[], None]], list[float]]:
+        """Return what could happen now, and when more will."""
         now_s = self.timetable.now_s()
-        choices: list[Callable[[], None]] = []
         next_s = self.timetable.next_s()
+        choices: list[Callable[[], None]] = (
+            [self.timetable.make_one] if self.timetable.due() else []
+        )
         wakes = [] if next_s is None else [next_s]
-        if self.timetable.due():
-            choices.append(self.timetable.make_one)
         for process in self.processes:
             if process.frozen:
                 wakes.append(process.frozen_until_s)
@@ -183,14 +195,7 @@ class Simulation:
             if wake_s <= now_s:
                 choices.append(process.think)
             wakes.append(wake_s)
-        if choices:
-            self.rng.choice(choices)()
-            if self.rng.random() < 0.05:  # noqa: PLR2004
-                self.timetable.clock.advance(self.rng.uniform(0.0, 0.02))
-        elif wakes:
-            self.timetable.advance_to(min(wakes))
-        else:
-            self.history.fail("nothing will ever happen again")
+        return choices, wakes
 
     def run_until(self, end_s: float) -> None:
         """Go on until a time."""
@@ -216,6 +221,8 @@ class Simulation:
         """Turn all faults off; what they have broken stays broken until somebody mends it."""
         self.history.note("storm", "is over")
         self.calm = True
+        for process in self.processes:
+            process.store.wire._script.clear()
         for sky in self.skies.values():
             sky.cloud.calm()
             sky.rates = settings.calmed(self.setting.rates)

@@ -1,5 +1,6 @@
-"""One simulated cloud with what is in it: the fake cloud, watched by the oracle, and its machines."""
+"""One simulated cloud and its machines: the fake cloud, watched by the oracle."""
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -108,10 +109,8 @@ class Window:
 
     def _create_late(self, order: ServerOrder) -> None:
         sky, before = self.sky, set(self.sky.cloud.orders)
-        try:
+        with contextlib.suppress(CloudError):
             sky.cloud.create_server(order)
-        except CloudError:
-            pass
         for server in sorted(set(sky.cloud.orders) - before):
             sky.made(server)
 

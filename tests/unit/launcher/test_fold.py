@@ -108,9 +108,9 @@ def test_a_record_that_is_none_is_set_aside_with_one_warning(raw: bytes) -> None
     before = dict(folding.world.queue.views)
     folding.put(path, request(), 3)
 
-    assert {} == before
+    assert before == {}
     assert [path] == [one["path"] for one in folding.log.warnings]
-    assert [REQUEST] == list(folding.world.queue.views)
+    assert list(folding.world.queue.views) == [REQUEST]
 
 
 def test_a_request_that_turns_unreadable_still_exists() -> None:
@@ -131,7 +131,7 @@ def test_a_request_exists_from_the_first_rumour_on() -> None:
     folding.tell(Dirty(path=paths.request(REQUEST)))
 
     assert folding.world.request_exists(REQUEST)
-    assert {} == folding.world.queue.views
+    assert folding.world.queue.views == {}
 
 
 def test_a_known_request_is_stale_until_it_is_read_again() -> None:
@@ -143,7 +143,7 @@ def test_a_known_request_is_stale_until_it_is_read_again() -> None:
     folding.put(paths.request(REQUEST), request(relative_priority=4), 5)
     view = folding.world.queue.views[REQUEST]
 
-    assert (True, False, 5, 4) == (stale, view.stale, view.version, view.request.relative_priority)
+    assert (stale, view.stale, view.version, view.request.relative_priority) == (True, False, 5, 4)
 
 
 def test_the_node_of_a_launch_of_ours_is_read_once() -> None:
@@ -154,7 +154,7 @@ def test_the_node_of_a_launch_of_ours_is_read_once() -> None:
     folding.put(paths.node(NodeId("3000000002")), node())
 
     assert ([NODE], {NODE}) == (folding.read, folding.mine)
-    assert [NODE] == list(folding.world.herd.views)
+    assert list(folding.world.herd.views) == [NODE]
 
 
 def test_nothing_is_started_while_a_new_launch_of_a_replica_is_being_read() -> None:
@@ -178,7 +178,7 @@ def test_records_that_were_not_heard_of_are_looked_for_when_the_mirror_is_comple
     folding.read.clear()
     folding.tell(Synced(root=paths.NODES))
 
-    assert [NODE] == folding.read
+    assert folding.read == [NODE]
     assert folding.world.synced == {paths.NODES}
 
 
@@ -189,7 +189,7 @@ def test_a_launch_that_is_gone_takes_its_node_with_it() -> None:
     before = folding.world.herd.usage["main"].cores
     folding.tell(Gone(path=paths.launch("here", NODE)))
 
-    assert (4, 0) == (before, folding.world.herd.usage["main"].cores)
+    assert (before, folding.world.herd.usage["main"].cores) == (4, 0)
     assert (set(), {}) == (folding.mine, folding.world.herd.views)
 
 
@@ -199,7 +199,7 @@ def test_an_unreadable_launch_is_nobodys_to_touch() -> None:
     folding.put(paths.launch("here", NODE), b'{"schema": 99}')
 
     assert {NODE} == folding.world.herd.unreadable
-    assert 1 == len(folding.log.warnings)
+    assert len(folding.log.warnings) == 1
 
 
 def test_contenders_of_a_node_come_and_go() -> None:
@@ -215,8 +215,8 @@ def test_contenders_of_a_node_come_and_go() -> None:
     folding.tell(Gone(path=f"{lock}/one"))
     folding.tell(Gone(path=lock))
 
-    assert (True, True, False) == locked
-    assert (False, False, True) == (view.lock_exists, view.locked, view.lendable)
+    assert locked == (True, True, False)
+    assert (view.lock_exists, view.locked, view.lendable) == (False, False, True)
 
 
 def test_an_unreadable_node_is_known_to_be_there() -> None:
@@ -228,8 +228,8 @@ def test_an_unreadable_node_is_known_to_be_there() -> None:
     unreadable = (view.node, view.node_version, view.node_gone)
     folding.tell(Gone(path=paths.node(NODE)))
 
-    assert (None, 4, False) == unreadable
-    assert (None, -1, True) == (view.node, view.node_version, view.node_gone)
+    assert unreadable == (None, 4, False)
+    assert (view.node, view.node_version, view.node_gone) == (None, -1, True)
 
 
 def test_claims_of_our_provider_are_kept() -> None:
@@ -239,8 +239,8 @@ def test_claims_of_our_provider_are_kept() -> None:
     claim = folding.world.queue.claims[REQUEST]
     folding.tell(Gone(path=paths.claim("here", REQUEST)))
 
-    assert ("me", "main", "/lock/x", 2) == (claim.owner, claim.pool, claim.contender, claim.version)
-    assert {} == folding.world.queue.claims
+    assert (claim.owner, claim.pool, claim.contender, claim.version) == ("me", "main", "/lock/x", 2)
+    assert folding.world.queue.claims == {}
 
 
 def test_the_last_launcher_of_another_provider_leaves_it_to_be_rescued() -> None:
@@ -273,4 +273,4 @@ def test_foreign_rubbish_never_stops_the_fold(path: str) -> None:
     folding.put(paths.launch("here", NODE), launch())
     folding.put(path, b"rubbish")
 
-    assert 1 == len(folding.log.warnings)
+    assert len(folding.log.warnings) == 1

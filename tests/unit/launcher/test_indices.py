@@ -37,7 +37,7 @@ class Changes(RuleBasedStateMachine):
         request=st.none() | NUMBERS,
         alone=st.booleans(),
     )
-    def put(
+    def put(  # noqa: PLR0917 - hypothesis names them
         self,
         number: int,
         label: str,
@@ -182,6 +182,6 @@ def test_nodes_on_their_way_are_counted_by_what_they_are_for() -> None:
     add_node(made, 2, step=Step.PROVING, allocated_to="200-1", launch={"for_request": "200-1"})
 
     assert Counter({("main", "small"): 1}) == +made.herd.coming
-    assert 2 == made.herd.making
-    assert {("200-1", "small"): 1} == dict(made.herd.dedicated)
-    assert 2 == made.herd.usage["main"].instances
+    assert made.herd.making == 2
+    assert dict(made.herd.dedicated) == {("200-1", "small"): 1}
+    assert made.herd.usage["main"].instances == 2

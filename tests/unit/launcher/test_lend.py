@@ -41,7 +41,7 @@ def test_all_or_nothing() -> None:
     add_node(made, 1)
     add_request(made, 1, "small", "small")
 
-    assert {} == lends(made)
+    assert lends(made) == {}
 
 
 def test_service_order_is_priority_then_relative_priority_then_submission() -> None:
@@ -73,7 +73,7 @@ def test_nodes_wait_for_a_claimed_request_that_lacks_others() -> None:
     add_claim(made, claimed)
     add_request(made, 2, "small")
 
-    assert {} == lends(made)
+    assert lends(made) == {}
 
 
 def test_reservations_hold_when_only_the_later_request_changed() -> None:
@@ -85,7 +85,7 @@ def test_reservations_hold_when_only_the_later_request_changed() -> None:
     made.take_agenda()
     add_request(made, 2, "small")
 
-    assert {} == lends(made, everything=False)
+    assert lends(made, everything=False) == {}
 
 
 def test_who_wants_new_machines_gets_only_those_made_for_it() -> None:
@@ -97,7 +97,7 @@ def test_who_wants_new_machines_gets_only_those_made_for_it() -> None:
     before = lends(made)
     own = add_node(made, 2, allocated_to=view.id, launch={"for_request": view.id})
 
-    assert {} == before
+    assert before == {}
     assert {view.id: (own.id,)} == lends(made)
 
 
@@ -120,7 +120,7 @@ def test_a_better_placed_provider_with_ready_nodes_goes_first_for_a_moment() -> 
     view = add_request(made, 1)
     later = Now(wall_s=NOW.wall_s + 0.3, mono_s=NOW.mono_s + 0.3)
 
-    assert {} == lends(made)
+    assert lends(made) == {}
     assert {view.id: (node.id,)} == lends(made, later)
 
 
@@ -140,9 +140,9 @@ def test_a_replica_on_duty_lends_and_the_other_sets_nothing_in_motion() -> None:
         plans.append(lends(made))
 
     one, two = plans
-    assert 2 == len(one) + len(two)
+    assert len(one) + len(two) == 2
     assert not set(one) & set(two)
-    assert 2 == len({node for plan in plans for nodes in plan.values() for node in nodes})
+    assert len({node for plan in plans for nodes in plan.values() for node in nodes}) == 2
 
 
 def test_what_is_locked_held_busy_or_stale_is_not_lent() -> None:
@@ -158,7 +158,7 @@ def test_what_is_locked_held_busy_or_stale_is_not_lent() -> None:
     add_node(made, 5, allocated_to="200-0000000099")
     add_request(made, 1)
 
-    assert {} == lends(made)
+    assert lends(made) == {}
 
 
 def test_a_pending_request_without_our_claim_belongs_to_another_provider() -> None:
@@ -167,7 +167,7 @@ def test_a_pending_request_without_our_claim_belongs_to_another_provider() -> No
     add_node(made, 1)
     add_request(made, 1, state=RequestState.PENDING)
 
-    assert {} == lends(made)
+    assert lends(made) == {}
 
 
 def test_a_claim_whose_lock_went_with_our_session_is_not_lent_on() -> None:
@@ -177,4 +177,4 @@ def test_a_claim_whose_lock_went_with_our_session_is_not_lent_on() -> None:
     view = add_request(made, 1, state=RequestState.PENDING)
     add_claim(made, view).contender = "/nodepool/requests-lock/x/of-an-older-session"
 
-    assert {} == lends(made)
+    assert lends(made) == {}

@@ -101,14 +101,14 @@ def listed_too_early(made: World, view: NodeView) -> None:
     made.cloud.complete_s = NOW.mono_s - 6.0
 
 
-def old(made: World, view: NodeView) -> None:
+def old(_made: World, view: NodeView) -> None:
     """Its launch was planned long ago."""
     assert view.launch is not None
     view.launch = replace(view.launch, planned_s=NOW.wall_s - 901.0)
     view.server = shown(ServerStatus.BUILDING)
 
 
-def slow_boot(made: World, view: NodeView) -> None:
+def slow_boot(_made: World, view: NodeView) -> None:
     """It boots for longer than ``boot-timeout``."""
     assert view.launch is not None
     view.launch = replace(view.launch, planned_s=NOW.wall_s - 601.0)
@@ -218,9 +218,9 @@ USERS: list[tuple[NodeState, bool, dict[str, Any], type | None]] = [
 @pytest.mark.parametrize(("state", "locked", "fields", "expected"), USERS)
 def test_what_users_write_decides_about_a_node_that_was_ready(
     state: NodeState,
-    locked: bool,
+    locked: bool,  # noqa: FBT001
     fields: dict[str, Any],
-    expected: type | None,  # noqa: FBT001
+    expected: type | None,
 ) -> None:
     """Nobody's machine dies: a lock or a hold keeps it, whatever else is written."""
     made = world()
@@ -245,7 +245,7 @@ def test_a_promised_node_is_kept_as_long_as_its_request_exists() -> None:
     unread = judged(made, view)
     made.queue.unread.clear()
 
-    assert (None, None) == (exists, unread)
+    assert (exists, unread) == (None, None)
     assert isinstance(judged(made, view), Free)
 
 
@@ -306,7 +306,7 @@ def test_alarms_are_set_for_what_becomes_due() -> None:
 )
 def test_launches_of_the_dead_are_taken_over(
     owner: str,
-    lives: bool,
+    lives: bool,  # noqa: FBT001
     adopted: bool,  # noqa: FBT001
 ) -> None:
     """As long as the owner lives nobody else touches them."""
@@ -330,7 +330,7 @@ def test_of_the_living_one_takes_over() -> None:
         view = add_node(made, 1, owner="dead")
         adopters += [me] if judged(made, view) else []
 
-    assert 1 == len(adopters)
+    assert len(adopters) == 1
 
 
 def test_a_label_that_is_configured_no_more_ends_idle_and_coming_nodes() -> None:

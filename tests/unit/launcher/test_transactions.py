@@ -134,7 +134,7 @@ def test_lend_writes_nodes_before_the_request_and_gives_up_the_lock(bench: Bench
     assert (RequestState.FULFILLED, (two.id, one.id)) == (request.state, request.nodes)
     assert (NodeState.READY, view.id) == (node.state, node.allocated_to)
     assert bench.store.read(paths.request_lock(view.id)) is None
-    assert () == bench.store.children(paths.claims("here"))
+    assert bench.store.children(paths.claims("here")) == ()
 
 
 def test_unknown_keys_survive_every_rewrite(bench: Bench) -> None:
@@ -142,8 +142,8 @@ def test_unknown_keys_survive_every_rewrite(bench: Bench) -> None:
     node, view = bench.node(1), bench.request(1)
     bench.commit(transactions.lend(bench.world, view, [node], now_s=NOW.wall_s))
 
-    assert 2**127 == json.loads(bench.read(paths.request(view.id)))["x_foreign"]
-    assert 1 == json.loads(bench.read(paths.node(node.id)))["x_foreign"]
+    assert json.loads(bench.read(paths.request(view.id)))["x_foreign"] == 2**127
+    assert json.loads(bench.read(paths.node(node.id)))["x_foreign"] == 1
 
 
 def test_lend_fails_if_somebody_wrote_the_node_or_the_request(bench: Bench) -> None:
@@ -186,7 +186,7 @@ def test_a_claim_takes_the_lock_the_request_and_the_ledger_at_once(bench: Bench)
     view = bench.claimed(1)
 
     assert RequestState.PENDING is view.request.state
-    assert 1 == len(bench.store.children(paths.request_lock(view.id)))
+    assert len(bench.store.children(paths.request_lock(view.id))) == 1
     assert version + 1 == bench.ledger()
     with pytest.raises(ExistsError):
         bench.commit([Create(path=paths.request_lock(view.id))])
@@ -213,9 +213,9 @@ def test_condemn_writes_both_records(bench: Bench) -> None:
     bench.commit(transactions.condemn(bench.world, view, "too old", now_s=NOW.wall_s))
     launch = launches.decode(view.id, bench.read(paths.launch("here", view.id)))
 
-    assert (Step.CONDEMNED, "too old") == (launch.step, launch.why)
+    assert (launch.step, launch.why) == (Step.CONDEMNED, "too old")
     assert b'"deleting"' in bench.read(paths.node(view.id))
-    assert () == bench.store.children(paths.node(view.id))
+    assert bench.store.children(paths.node(view.id)) == ()
 
 
 def test_bury_removes_both_records_even_an_unreadable_one(bench: Bench) -> None:
@@ -241,9 +241,9 @@ def test_release_and_decline_give_the_request_back(bench: Bench) -> None:
     one = requests.decode(released.id, bench.read(paths.request(released.id)))
     two = requests.decode(declined.id, bench.read(paths.request(declined.id)))
 
-    assert (RequestState.REQUESTED, ()) == (one.state, one.declined_by)
-    assert (RequestState.FAILED, ("id-main",)) == (two.state, two.declined_by)
-    assert () == bench.store.children(paths.REQUEST_LOCKS)
+    assert (one.state, one.declined_by) == (RequestState.REQUESTED, ())
+    assert (two.state, two.declined_by) == (RequestState.FAILED, ("id-main",))
+    assert bench.store.children(paths.REQUEST_LOCKS) == ()
 
 
 def test_a_claim_is_taken_over_only_if_its_owners_lock_is_gone(bench: Bench) -> None:

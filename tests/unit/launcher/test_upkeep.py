@@ -50,8 +50,8 @@ def strays(made: World, count: int, *, sightings: int = 2, servers: int = 0) -> 
 
 @pytest.mark.parametrize(("busy", "due_s"), [(False, 60.0), (True, 3.0)])
 def test_the_listing_is_frequent_only_while_a_node_waits_for_it(
-    busy: bool,
-    due_s: float,  # noqa: FBT001
+    busy: bool,  # noqa: FBT001
+    due_s: float,
 ) -> None:
     """One call for all nodes, at one of two periods."""
     made = world()
@@ -59,7 +59,7 @@ def test_the_listing_is_frequent_only_while_a_node_waits_for_it(
         add_node(made, 1, step=Step.BOOTING)
     early, late = think(made, later(due_s - 0.1)), think(made, later(due_s))
 
-    assert [] == of_kind(early, ListServers)
+    assert of_kind(early, ListServers) == []
     assert [ListServers(number=6)] == of_kind(late, ListServers)
 
 
@@ -68,7 +68,7 @@ def test_a_listing_or_survey_under_way_is_not_begun_again() -> None:
     made = world()
     made.cloud.list_busy = made.cloud.survey_busy = True
 
-    assert [] == of_kind(think(made, later(1e6)), ListServers, Survey)
+    assert of_kind(think(made, later(1e6)), ListServers, Survey) == []
 
 
 def test_a_leak_is_deleted_at_its_second_sighting() -> None:
@@ -77,7 +77,7 @@ def test_a_leak_is_deleted_at_its_second_sighting() -> None:
     strays(once, 1, sightings=1)
     strays(twice, 1)
 
-    assert [] == of_kind(think(once), DeleteLeak)
+    assert of_kind(think(once), DeleteLeak) == []
     assert [ServerId("stray 0")] == [one.server for one in of_kind(think(twice), DeleteLeak)]
 
 
@@ -88,10 +88,10 @@ def test_many_leaks_at_once_look_like_a_lost_store() -> None:
     strays(many, 6, servers=6)
     strays(part, 6, servers=40)
 
-    assert 5 == len(of_kind(think(few), DeleteLeak))
-    assert [] == of_kind(think(many), DeleteLeak)
+    assert len(of_kind(think(few), DeleteLeak)) == 5
+    assert of_kind(think(many), DeleteLeak) == []
     assert "right ZooKeeper" in str(leaks(many)[1])
-    assert 6 == len(of_kind(think(part), DeleteLeak))
+    assert len(of_kind(think(part), DeleteLeak)) == 6
 
 
 @pytest.mark.parametrize("state", [RequestState.FULFILLED, RequestState.REQUESTED, None])
@@ -115,14 +115,14 @@ def test_a_claim_on_a_request_that_is_not_read_yet_is_kept() -> None:
     made.queue.forget(view.id)
     made.queue.unread.add(view.id)
 
-    assert [] == of_kind(think(made), DropClaim)
+    assert of_kind(think(made), DropClaim) == []
 
 
 @pytest.mark.parametrize(("owner", "lives", "adopted"), [("other", True, 0), ("other", False, 1)])
 def test_claims_of_dead_replicas_are_taken_over(
     owner: str,
-    lives: bool,
-    adopted: int,  # noqa: FBT001
+    lives: bool,  # noqa: FBT001
+    adopted: int,
 ) -> None:
     """The living keep theirs."""
     made = world()
@@ -144,7 +144,7 @@ def test_our_own_claims_of_an_older_session_are_taken_over_whoever_is_on_duty() 
         add_claim(made, view)
     made.stem = "another session"
 
-    assert 8 == len(of_kind(think(made), AdoptClaim))
+    assert len(of_kind(think(made), AdoptClaim)) == 8
 
 
 def test_dead_providers_are_rescued_once_nobody_of_them_lives() -> None:
@@ -167,7 +167,7 @@ def test_the_status_is_told_when_it_is_due_and_changed() -> None:
     made.published, made.outlined = publish.status, publish.outline
     unchanged = of_kind(think(made, later(1e4)), Publish)
 
-    assert ([], []) == (on_its_way, unchanged)
+    assert (on_its_way, unchanged) == ([], [])
 
 
 def verdict(reason: str, **numbers: int) -> Verdict:
@@ -192,8 +192,8 @@ def test_a_verdict_is_written_after_a_moment_and_again_only_in_other_words() -> 
     (rule,) = of_kind(think(made, later(1.0)), Rule)
     made.ruled[view.id] = gist(rule.verdict)
 
-    assert [] == early
-    assert [] == of_kind(think(made, later(2.0)), Rule)
+    assert early == []
+    assert of_kind(think(made, later(2.0)), Rule) == []
 
 
 def test_the_verdict_goes_with_the_request() -> None:

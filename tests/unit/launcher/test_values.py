@@ -33,14 +33,14 @@ def test_shares_are_even_and_prefer_by_priority() -> None:
     """An odd one goes to the preferred provider."""
     partners = [Partner(100, "b", 0, 9), Partner(50, "a", 0, 9)]
 
-    assert {"a": 3, "b": 2} == shares(5, partners)
+    assert shares(5, partners) == {"a": 3, "b": 2}
 
 
 def test_what_one_cannot_take_falls_to_the_others() -> None:
     """Nobody's share exceeds what it has and could start."""
     partners = [Partner(100, "a", 1, 0), Partner(100, "b", 0, 9)]
 
-    assert {"a": 1, "b": 4} == shares(5, partners)
+    assert shares(5, partners) == {"a": 1, "b": 4}
 
 
 @given(st.integers(0, 20), PARTNERS)
@@ -61,7 +61,7 @@ def test_a_breaker_opens_at_its_threshold_and_doubles_its_pause() -> None:
         breaker = breaker.failed(now_s=now_s, **OPENING)  # type: ignore[arg-type]
         pauses.append(breaker.open_until_s - now_s)
 
-    assert [0.0, 0.0, 30.0, 60.0, 100.0, 100.0, 100.0] == pauses
+    assert pauses == [0.0, 0.0, 30.0, 60.0, 100.0, 100.0, 100.0]
 
 
 def test_failures_of_launches_that_were_under_way_add_nothing() -> None:
@@ -69,7 +69,7 @@ def test_failures_of_launches_that_were_under_way_add_nothing() -> None:
     breaker = Breaker(failures=3, opened=1, open_until_s=30.0)
     late = breaker.failed(now_s=10.0, **OPENING)  # type: ignore[arg-type]
 
-    assert (30.0, 1, 4) == (late.open_until_s, late.opened, late.failures)
+    assert (late.open_until_s, late.opened, late.failures) == (30.0, 1, 4)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_soonest_bids_best() -> None:
 
     found = bids(made, view.request, our_status(made, NOW))
 
-    assert ["ready", "here", "slow", "full", "broken"] == [one.provider for one in found]
+    assert [one.provider for one in found] == ["ready", "here", "slow", "full", "broken"]
     assert found[-1].hopeless
 
 
@@ -110,7 +110,7 @@ def test_a_pin_holds_only_while_the_preferred_provider_can() -> None:
     unknown = add_request(made, 4, "small", provider="nowhere").request
     found = [pinned_elsewhere(made, one) for one in (pinned, too_much, ours, unknown)]
 
-    assert [True, False, False, False] == found
+    assert found == [True, False, False, False]
 
 
 def test_one_pool_in_trouble_does_not_break_the_label() -> None:
@@ -121,9 +121,9 @@ def test_one_pool_in_trouble_does_not_break_the_label() -> None:
     made.cloud.breakers["side", "small"] = Breaker(failures=3, opened=1, open_until_s=1e9)
     both = our_status(made, NOW).labels["small"]
 
-    assert (None, 5) == (one.broken, one.room)
+    assert (one.broken, one.room) == (None, 5)
     assert both.broken is not None
-    assert 0 == both.room
+    assert both.room == 0
 
 
 LIVING = st.sets(st.sampled_from([ReplicaId(name) for name in "abcdefgh"]), min_size=1)

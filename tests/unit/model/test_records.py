@@ -109,15 +109,15 @@ def test_what_jenkins_leaves_out_and_how_it_writes_numbers() -> None:
     first = request.decode(RequestId("500-0000000001"), JENKINS)
     doc = json.loads(request.encode(first))
 
-    assert (1.54e9, 0, None, True) == (
+    assert (
         first.state_time_s,
         first.relative_priority,
         first.provider,
         first.reuse,
-    )
+    ) == (1.54e9, 0, None, True)
     assert not first.complete
     assert set(REQUIRED_KEYS) <= set(doc)
-    assert ("nodepool-debian", "folder/job#12") == (doc["jenkins_label"], doc["build_id"])
+    assert (doc["jenkins_label"], doc["build_id"]) == ("nodepool-debian", "folder/job#12")
     assert "tenant_name" not in doc
 
 
@@ -127,7 +127,7 @@ def test_whole_numbers_as_floats_are_read() -> None:
         REQUEST, b'{"state":"requested","node_types":["a"],"relative_priority":3.0E0}'
     )
 
-    assert 3 == found.relative_priority
+    assert found.relative_priority == 3
 
 
 def test_integers_of_128_bits_are_written_back_exactly() -> None:
@@ -143,7 +143,7 @@ def test_priority_and_sequence_are_the_two_halves_of_the_id() -> None:
     """Three characters, a dash, ten digits."""
     found = Request(id=REQUEST, state=RequestState.REQUESTED, labels=())
 
-    assert ("200", "0000000007") == (found.priority, found.sequence)
+    assert (found.priority, found.sequence) == ("200", "0000000007")
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,13 @@ def test_a_new_node_has_the_keys_that_its_users_need() -> None:
     """Zuul loses a hold's expiry unless the key is there; Jenkins dies of null host keys."""
     doc = json.loads(node.encode(Node(id=NODE, state=NodeState.BUILDING, labels=("a",))))
 
-    assert (None, [], "auto", ["a"], None) == (
+    assert (
         doc["hold_expiration"],
         doc["host_keys"],
         doc["python_path"],
         doc["type"],
         doc["allocated_to"],
-    )
+    ) == (None, [], "auto", ["a"], None)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_node_ids_have_ten_digits_above_all_sequences(block: int) -> None:
     """ZooKeeper's sequences end at 2^31."""
     found = ids.node_ids_of_block(block)
 
-    assert ids.NODE_ID_BLOCK == len(set(found))
+    assert len(set(found)) == ids.NODE_ID_BLOCK
     assert all(len(one) == 10 and int(one) > 2**31 for one in (found[0], found[-1]))
 
 

@@ -18,7 +18,7 @@ def test_the_last_change_of_a_path_counts_and_stands_at_its_own_place() -> None:
         inbox.change(change)
 
     assert (put("/b"), put("/a", b"2")) == inbox.drain(wait_s_max=0).changes
-    assert () == inbox.drain(wait_s_max=0).changes
+    assert inbox.drain(wait_s_max=0).changes == ()
 
 
 def test_synced_stays_behind_what_it_speaks_of() -> None:
@@ -40,7 +40,7 @@ def test_a_change_of_the_session_unsyncs_every_mirror() -> None:
     news = inbox.drain(wait_s_max=0)
 
     assert (put("/a"),) == news.changes
-    assert (Session.SUSPENDED, Session.CONNECTED) == news.session
+    assert news.session == (Session.SUSPENDED, Session.CONNECTED)
 
 
 def test_events_keep_their_order_and_their_number() -> None:
@@ -49,7 +49,7 @@ def test_events_keep_their_order_and_their_number() -> None:
     for event in ("a", "b", "a"):
         inbox.event(event)
 
-    assert ("a", "b", "a") == inbox.drain(wait_s_max=0).events
+    assert inbox.drain(wait_s_max=0).events == ("a", "b", "a")
 
 
 def test_that_something_is_being_read_does_not_wake_the_brain() -> None:
@@ -59,7 +59,7 @@ def test_that_something_is_being_read_does_not_wake_the_brain() -> None:
     asleep = inbox._news
     inbox.change(Gone(path="/b"))
 
-    assert (False, True) == (asleep, inbox._news)
+    assert (asleep, inbox._news) == (False, True)
     assert (Dirty(path="/a"), Gone(path="/b")) == inbox.drain(wait_s_max=0).changes
 
 
