@@ -74,6 +74,25 @@ def test_a_dead_hypervisor_costs_no_more_than_its_machines(stage: LabStage) -> N
     stage.label("small", min_ready=0)
 
 
+def test_a_build_that_cannot_even_be_deleted_blocks_nobody(stage: LabStage) -> None:
+    """Nova accepts the deletion and waits behind the build; another machine serves meanwhile."""
+    stage.provider("alpha", "lab", labels=("glued",), boot_timeout=10, launch_timeout=60)
+    stage.launcher("alpha")
+    rule = stage.lab.rule(boot={"spawn": "stuck"}, metadata={"remuda_label": "glued"}, times=1)
+    with (
+        connect(stage.server.hosts) as client,
+        client.request("glued", deadline_s=BOOTED_S) as nodes,
+    ):
+        left = {one.name: one.status for one in stage.clouds["lab"].details()}
+        served = tags.server_name(NodeId(nodes[0].id))
+
+    assert stage.lab.hits(rule) == 1
+    assert left.pop(served) == "ACTIVE"
+    assert list(left.values()) == ["BUILD"]
+    stage.lab.restart("nova")  # as its operator has to
+    stage.emptied(2 * BOOTED_S)
+
+
 def test_floating_ips_are_given_proven_and_taken_back(stage: LabStage) -> None:
     """The node answers there; with the node its address goes."""
     stage.account("lab-fip")
