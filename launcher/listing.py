@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from launcher.trials import is_forgotten
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import Server
@@ -10,11 +11,21 @@ from remuda.model.ids import ServerId
 from remuda.model.launch import Step
 
 
-def take_listing(world: World, number: int, servers: Sequence[Server], owner: tags.Owner) -> None:
+def take_listing(
+    world: World, number: int, servers: Sequence[Server], owner: tags.Owner, *, now_s: float
+) -> None:
     """Match the servers of one complete listing with the nodes.
 
     A node is touched only if its server changed, so that an idle listing costs next to nothing.
+
+    Args:
+        world: Takes it in.
+        number: Of the listing.
+        servers: All that it showed.
+        owner: Who we are.
+        now_s: Wall clock.
     """
+    timeout_s = world.policy.config.launch_timeout
     cloud = world.cloud
     ours: dict[ServerId, Server] = {}
     strays: dict[ServerId, int] = {}
@@ -22,6 +33,8 @@ def take_listing(world: World, number: int, servers: Sequence[Server], owner: ta
     for server in servers:
         node_id = tags.owned_node(server.tags, owner)
         if node_id is None:
+            if is_forgotten(server, owner.provider, launch_timeout_s=timeout_s, now_s=now_s):
+                strays[server.id] = cloud.strays.get(server.id, 0) + 1
             continue
         ours[server.id] = server
         if node_id in world.herd.unreadable:

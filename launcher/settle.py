@@ -141,7 +141,7 @@ class Settle:
         cloud.list_failures = 0
         cloud.complete_s = event.begun_s
         self._well()
-        take_listing(self.world, event.number, event.result, self.owner)
+        take_listing(self.world, event.number, event.result, self.owner, now_s=now.wall_s)
 
     def _trouble(self, error: CloudError) -> None:
         why = (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from launcher.checking.findings import Area, Findings, State, advice_for
-from launcher.checking.means import INSTALLATION, Means
+from launcher.checking.means import Means
 from remuda.cloud.api import CloudError, Server
 from remuda.cloud.inspection import Identity, Service
 from remuda.model import tags
@@ -112,7 +112,7 @@ def check_servers(means: Means, out: Findings) -> tuple[Server, ...] | None:
     provider = means.policy.provider
     owners = [one.owner for server in found if (one := tags.read(server.tags)) is not None]
     ours = Counter(one.installation for one in owners if one.provider == provider)
-    checks = ours.pop(INSTALLATION, 0)
+    checks = ours.pop(tags.TRIALS, 0)
     others = len(found) - ours.total() - checks
     out.facts["servers"] = {"ours": ours.total(), "others": others, "of_checks": checks}
     text = f"{ours.total()} of this provider, {others} of others"
@@ -131,8 +131,8 @@ def check_servers(means: Means, out: Findings) -> tuple[Server, ...] | None:
             Area.SERVERS,
             "earlier checks",
             f"{checks} servers were made by a check that goes on or was killed",
-            "if none goes on: they are removed by the next `remuda cloud check --boot` that"
-            " finds them older than any boot may take",
+            "if none goes on: a launcher, or the next `remuda cloud check --boot`, removes them"
+            " an hour after launch-timeout",
         )
     return found
 

@@ -11,7 +11,7 @@ import click
 
 from launcher.checking.examining import examine
 from launcher.checking.findings import Area, Findings, State
-from launcher.checking.means import Means, check_owner
+from launcher.checking.means import Means
 from launcher.checking.showing import report_data, report_sheet
 from launcher.policy import compile_policy
 from remuda import logs
@@ -25,6 +25,8 @@ from remuda.config import loader
 from remuda.config.loader import Reading
 from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError
+from remuda.model import tags
+from remuda.model.ids import ProviderName
 from remuda.runtime.clock import SystemClock
 from remuda.runtime.signals import Signals
 from remuda.ssh.prover import ParamikoProver
@@ -146,7 +148,9 @@ def _means(config: Config, provider: str, stopped: Callable[[], bool]) -> Iterat
         api_timeout_s=one.api_timeout,
     )
     settings = CloudSettings(
-        account=account, owner=check_owner(provider), rate_per_s=max(one.rate, RATE_MIN)
+        account=account,
+        owner=tags.trial_owner(ProviderName(provider)),
+        rate_per_s=max(one.rate, RATE_MIN),
     )
     try:
         adapter = OpenStackCloud(settings, clock=clock)

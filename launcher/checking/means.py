@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from launcher.policy import Policy
 from remuda.cloud.api import Cloud
@@ -12,15 +11,6 @@ from remuda.model import tags
 from remuda.model.ids import ProviderName
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Prover
-
-#: On everything that a check makes, instead of an installation's id: a launcher's sweep must not
-#: take a machine away while it is checked.
-INSTALLATION: Final = "remuda-cloud-check"
-
-
-def check_owner(provider: str) -> tags.Owner:
-    """Return who answers for what a check makes at *provider*."""
-    return tags.Owner(installation=INSTALLATION, provider=ProviderName(provider))
 
 
 def _wait(seconds: float) -> None:
@@ -59,4 +49,4 @@ class Means:
     @property
     def owner(self) -> tags.Owner:
         """Who answers for what we make."""
-        return check_owner(self.policy.provider)
+        return tags.trial_owner(ProviderName(self.policy.provider))

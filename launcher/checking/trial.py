@@ -10,12 +10,10 @@ from launcher.checking.rights import TAG
 from launcher.checking.snapshotting import try_snapshot
 from launcher.cloudview import Recipe
 from launcher.policy import Key
-from remuda.cloud.api import Server
+from launcher.trials import is_forgotten
+from remuda.cloud.api import LeftoverKind, Server
 from remuda.cloud.inspection import Right
-from remuda.model import tags
 
-#: A server of another check that is older than any boot may take, by this, is forgotten.
-FORGOTTEN_S: Final = 3600.0
 _ADVICE: Final[Mapping[str, str]] = {
     "create": "correct what the cloud complains of; nothing was made",
     "active": "ask the cloud's operator; the fault and the console log are what Nova knows",
@@ -121,7 +119,7 @@ def _report_removal(boot: Boot, removed: Timed | None, out: Findings) -> None:
         Area.BOOT,
         f"{boot.key[0]}/{boot.key[1]} removal",
         f"server {boot.server or boot.launch.id} is still there: {removed.why}",
-        "delete it by hand, or run this again with --boot an hour after launch-timeout",
+        "delete it by hand; else a launcher does so an hour after launch-timeout",
     )
 
 
@@ -136,12 +134,17 @@ def _learn(boot: Boot, removed: Timed | None, shown: dict[str, str]) -> None:
 
 
 def _sweep(means: Means, out: Findings, servers: Sequence[Server]) -> None:
-    """Delete what a check that was killed has left; ours and young ones are left alone."""
-    limit_s = means.clock.now_s() - means.policy.config.launch_timeout - FORGOTTEN_S
+    """Delete what checks that were killed have left; what is young may be in use."""
+    provider = means.owner.provider
+    timeout_s = means.policy.config.launch_timeout
     for server in servers:
-        if tags.owned_node(server.tags, means.owner) is None or server.created_s > limit_s:
-            continue
-        with out.guarded(Area.BOOT, f"server {server.name} of an earlier check"):
-            means.cloud.remove_floating_ips(server.id)
-            means.cloud.delete_server(server.id)
-            out.ok(Area.BOOT, f"server {server.name} of an earlier check", "deleted")
+        if is_forgotten(server, provider, launch_timeout_s=timeout_s, now_s=means.clock.now_s()):
+            with out.guarded(Area.BOOT, f"server {server.name} of an earlier check"):
+                means.cloud.delete_server(server.id)
+                out.ok(Area.BOOT, f"server {server.name} of an earlier check", "deleted")
+    if not any(one.config.floating_ips for one in means.policy.pools.values()):
+        return
+    with out.guarded(Area.FLOATING_IPS, "those of earlier checks"):
+        for leftover in means.cloud.list_leftovers():
+            if leftover.kind is LeftoverKind.FLOATING_IP:
+                means.cloud.delete_leftover(leftover)

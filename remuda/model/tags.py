@@ -17,6 +17,10 @@ POOL: Final = "remuda_pool"
 LABEL: Final = "remuda_label"
 INSTALLATION: Final = "remuda_installation"
 
+#: The installation of everything that ``remuda cloud check --boot`` makes: a launcher's sweep must
+#: not take such a machine away while it is tried.
+TRIALS: Final = "remuda-cloud-check"
+
 #: Limit of Nova for a value; counted in bytes, as some databases below it do.
 VALUE_BYTES_MAX: Final = 255
 
@@ -97,6 +101,11 @@ def owned_node(tags: Mapping[str, str], owner: Owner) -> NodeId | None:
     """Return the node that a server was made for, if *owner* made it."""
     found = read(tags)
     return found.node if found is not None and found.owner == owner else None
+
+
+def trial_owner(provider: ProviderName) -> Owner:
+    """Return who answers for what a check of *provider* makes."""
+    return Owner(installation=TRIALS, provider=provider)
 
 
 def note(owner: Owner, server: ServerId) -> str:

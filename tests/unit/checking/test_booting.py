@@ -6,19 +6,19 @@ import pytest
 
 from launcher.checking.examining import examine
 from launcher.checking.findings import Findings, State
-from launcher.checking.means import check_owner
 from launcher.checking.showing import report_sheet
 from remuda.cli.output import plain
 from remuda.cloud.api import NoRoomError, TryLaterError, UnauthorizedError
 from remuda.cloud.inspection import Permission, Right, Told
 from remuda.model import tags
-from remuda.model.ids import NodeId, PoolName
+from remuda.model.ids import NodeId, PoolName, ProviderName
 from tests.fakes.cloud_fates import Boot, BootEnd, Create, Delete
 from tests.fakes.prover import Exit, Machine
 from tests.unit.checking.conftest import Bench
 
 Pick = Callable[[Findings], dict[str, str]]
 
+OURS = tags.trial_owner(ProviderName("east"))
 FIRST, SECOND = "198.18.0.1", "198.18.0.2"
 
 
@@ -47,10 +47,7 @@ def test_every_label_is_booted_once_and_removed(bench: Bench, problems: Pick) ->
     assert [one["name"] for one in tested["steps"]][-2:] == ["mine", "delete"]
     assert small["steps"][1]["seconds"] >= bench.cloud.boot_s
     assert [one.name for one in orders] == ["remuda-check-r1-1", "remuda-check-r1-2"]
-    assert {tags.owned_node(one.tags, check_owner("east")) for one in orders} == {
-        "check-r1-1",
-        "check-r1-2",
-    }
+    assert [tags.owned_node(one.tags, OURS) for one in orders] == ["check-r1-1", "check-r1-2"]
     assert orders[0].networks == ("private",)
     assert "ssh-ed25519" in (orders[0].user_data or "")
     assert bench.empty()
@@ -264,7 +261,7 @@ def test_what_a_killed_check_left_is_removed_when_it_is_old(bench: Bench) -> Non
 
     def left(number: int) -> None:
         ours = tags.ServerTags(
-            owner=check_owner("east"),
+            owner=OURS,
             node=NodeId(f"check-r0-{number}"),
             pool=PoolName("main"),
             label="small",

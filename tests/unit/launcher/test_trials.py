@@ -1,0 +1,61 @@
+"""Servers of ``remuda cloud check --boot``: left alone while they may be tried, then swept."""
+
+import pytest
+
+from launcher.listing import take_listing
+from launcher.trials import FORGOTTEN_S, is_forgotten
+from remuda.cloud.api import Server, ServerStatus
+from remuda.model import tags
+from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
+from tests.unit.launcher.worlds import NOW, world
+
+HERE = ProviderName("here")
+
+
+def server(owner: tags.Owner, *, age_s: float) -> Server:
+    """Return a server of *owner*."""
+    ours = tags.ServerTags(
+        owner=owner, node=NodeId("check-r1-1"), pool=PoolName("main"), label="small"
+    )
+    return Server(
+        id=ServerId("s1"),
+        name="remuda-check-r1-1",
+        status=ServerStatus.ACTIVE,
+        tags=tags.make(ours),
+        created_s=NOW.wall_s - age_s,
+    )
+
+
+@pytest.mark.parametrize(
+    ("owner", "age_s", "forgotten"),
+    [
+        (tags.trial_owner(HERE), FORGOTTEN_S + 901.0, True),
+        (tags.trial_owner(HERE), FORGOTTEN_S + 899.0, False),
+        (tags.trial_owner(ProviderName("there")), 1e6, False),
+        (tags.Owner(installation="another", provider=HERE), 1e6, False),
+    ],
+    ids=["old", "young", "another provider's", "another installation's node"],
+)
+def test_only_old_trials_of_this_provider_are_forgotten(
+    owner: tags.Owner, *, age_s: float, forgotten: bool
+) -> None:
+    """Older than any boot may take, by an hour."""
+    found = is_forgotten(server(owner, age_s=age_s), HERE, launch_timeout_s=900.0, now_s=NOW.wall_s)
+
+    assert found is forgotten
+
+
+def test_a_launcher_counts_forgotten_trials_as_leaks() -> None:
+    """Two sightings and the brake hold for them, too; a trial under way is somebody else's."""
+    made = world()
+    owner = tags.Owner(installation="us", provider=HERE)
+    old = server(tags.trial_owner(HERE), age_s=1e6)
+    young = server(tags.trial_owner(HERE), age_s=1.0)
+
+    take_listing(made, 6, [young], owner, now_s=NOW.wall_s)
+    before = dict(made.cloud.strays)
+    take_listing(made, 7, [old], owner, now_s=NOW.wall_s)
+    take_listing(made, 8, [old], owner, now_s=NOW.wall_s)
+
+    assert before == {}
+    assert made.cloud.strays == {ServerId("s1"): 2}
