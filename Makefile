@@ -104,5 +104,6 @@ lock: ## Take the newest allowed versions of what we build on
 
 .PHONY: clean
 clean: ## Remove what the above made
+	@if [ -e build/openstack/state/run ]; then $(LAB) stop; fi
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
