@@ -36,13 +36,37 @@ class Bid:
 _READY, _ROOM, _FULL, _TROUBLE = 0, 1, 2, 3
 
 
-def bids(world: World, request: Request, own: ProviderStatus) -> tuple[Bid, ...]:
+#: What all requests for the same labels have in common of their bids, within one plan.
+Known = dict[tuple[tuple[str, ...], tuple[str, ...]], list[Bid]]
+
+
+def bids(
+    world: World, request: Request, own: ProviderStatus, known: Known | None = None
+) -> tuple[Bid, ...]:
     """Return the bids of the living providers that can make all labels, best first."""
+    key = (request.labels, request.declined_by)
+    found = None if known is None else known.get(key)
+    if found is None:
+        found = _untied(world, request, own)
+        if known is not None:
+            known[key] = found
+    if len(found) == 1:
+        return tuple(found)
+    # Higher weight wins in rendezvous hashing; a bid sorts ascending.
+    return tuple(sorted(_tied(one, request) for one in found))
+
+
+def _tied(bid: Bid, request: Request) -> Bid:
+    tie = -weight(request.id, bid.provider)
+    return Bid(bid.grade, bid.priority, bid.boot_class, tie, bid.provider)
+
+
+def _untied(world: World, request: Request, own: ProviderStatus) -> list[Bid]:
     found = []
     for provider, priority in priorities(world, request).items():
         status = own if provider == own.provider else world.neighbours.status(provider)
         found.append(_bid(provider, priority, status, request))
-    return tuple(sorted(found))
+    return found
 
 
 def priorities(world: World, request: Request) -> dict[str, int]:
@@ -57,16 +81,13 @@ def priorities(world: World, request: Request) -> dict[str, int]:
 
 
 def _bid(provider: str, priority: int, status: ProviderStatus | None, request: Request) -> Bid:
-    # Higher weight wins in rendezvous hashing; a bid sorts ascending.
-    tie = -weight(request.id, provider)
     if status is None:
         # Another program's launcher, or one that has not told yet: it can look after itself.
-        return Bid(_FULL, priority, 0, tie, provider)
+        return Bid(_FULL, priority, 0, 0, provider)
     wanted = _counts(request.labels)
-    known: Mapping[str, LabelStatus] = status.labels
-    boot_s = max((known[name].boot_s or 0.0 for name in wanted if name in known), default=0.0)
-    boot_class = round(boot_s / BOOT_CLASS_S)
-    return Bid(_grade(status, wanted), priority, boot_class, tie, provider)
+    labels: Mapping[str, LabelStatus] = status.labels
+    boot_s = max((labels[name].boot_s or 0.0 for name in wanted if name in labels), default=0.0)
+    return Bid(_grade(status, wanted), priority, round(boot_s / BOOT_CLASS_S), 0, provider)
 
 
 def _grade(status: ProviderStatus, wanted: Mapping[str, int]) -> int:

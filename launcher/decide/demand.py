@@ -112,7 +112,7 @@ def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
 
 
 def _others_could(work: Draft, view: RequestView) -> bool:
-    found = bids(work.world, view.request, work.standing.of(view.request.labels))
+    found = bids(work.world, view.request, work.standing.of(view.request.labels), work.known_bids)
     return any(bid.provider != work.world.policy.provider and bid.grade <= 1 for bid in found)
 
 
@@ -168,7 +168,7 @@ def _cannot(work: Draft, view: RequestView) -> None:
 def _yields(work: Draft, view: RequestView) -> bool:
     """Whether better-placed providers still have their grace; sets the alarm."""
     world, now = work.world, work.now
-    ranking = bids(world, view.request, work.standing.of(view.request.labels))
+    ranking = bids(world, view.request, work.standing.of(view.request.labels), work.known_bids)
     ahead = []
     for bid in ranking:
         if bid.provider == world.policy.provider:

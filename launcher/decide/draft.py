@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from launcher.actions import Intent, Plan
+from launcher.decide.bids import Known
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.duty import weight
@@ -45,6 +46,7 @@ class Draft:
     claims: int = 0
     intents: int = 0
     making_room: bool = False
+    known_bids: Known = field(default_factory=dict)
     stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
 
     def supply(self, key: Key) -> int:
