@@ -48,6 +48,12 @@ def judge(found: Economy) -> list[Figure]:
             details=dict(ours.calls),
         ),
         Figure(
+            name="the same with floating IPs",
+            bound="",
+            measured=f"{_own(found.floating):.2f}",
+            details=dict(found.floating.calls),
+        ),
+        Figure(
             name="shared lists per node life",
             bound="",
             measured=f"{ours.calls[LIST] / ours.nodes:.2f}",
@@ -89,14 +95,17 @@ def _own(side: Side) -> float:
 
 
 def by_method(found: Economy) -> str:
-    """Return calls per node life by method, of both sides, and per idle minute."""
-    names = found.launcher.calls | found.bare.calls | found.idle
+    """Return calls per node life by method, of all sides, and per idle minute."""
+    sides = (found.launcher, found.floating, found.bare)
+    names: Counter[str] = Counter(found.idle)
+    for side in sides:
+        names |= side.calls
     rows = [
-        "| call | launcher, per node | bare SDK, per node | per idle minute |",
-        "|---|---|---|---|",
+        "| call | launcher, per node | with floating IP | bare SDK | launcher, per idle minute |",
+        "|---|---|---|---|---|",
     ]
-    for name, _ in Counter(names).most_common():
-        cells = [side.calls[name] / side.nodes for side in (found.launcher, found.bare)]
+    for name, _ in names.most_common():
+        cells = [side.calls[name] / side.nodes for side in sides]
         cells.append(found.idle[name] * 60 / found.idle_s)
         rows.append(f"| {name} | {' | '.join(f'{each:.2f}' for each in cells)} |")
     return "\n".join(rows)
@@ -114,7 +123,8 @@ def main(count: int, rounds: int, idle_s: float) -> None:
     begun_s = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="remuda-openstack-bench-") as folder:
         found = Course(Path(folder), lab).run(count=count, rounds=rounds, idle_s=idle_s)
-    lab.clear("lab")
+    for account in ("lab", "lab-fip"):
+        lab.clear(account)
     figures = judge(found)
     seconds = time.perf_counter() - begun_s
     build = ROOT / "build"

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from remuda.store import paths
 from requestor import connect
 from tests.openstack.bench.bare import Bare
-from tests.openstack.lab.control import Lab
+from tests.openstack.lab.control import Lab, slowly
 from tests.openstack.stages import LabStage
 
 #: As our HTTP client calls itself; the bare bench is the SDK itself.
@@ -22,6 +21,7 @@ CLOUD: Final = "lab"
 LIST: Final = "nova GET /v2.1/servers/detail"
 _BOOTED_S: Final = 300.0
 _IDLE_NODES: Final = 2
+_LOOK_S: Final = 0.2
 
 
 @dataclass(slots=True)
@@ -51,6 +51,7 @@ class Economy:
 
     bare: Side = field(default_factory=Side)
     launcher: Side = field(default_factory=Side)
+    floating: Side = field(default_factory=Side)
     idle: Counter[str] = field(default_factory=Counter)
     idle_s: float = 0.0
     rounds: list[Mapping[str, float]] = field(default_factory=list)
@@ -88,6 +89,7 @@ class Course:
             self.result.launcher.connections = self.lab.connections(mark, agent=LAUNCHER)
             self.result.launcher.calls += _of(self.lab.calls(mark, agent=LAUNCHER), "keystone")
             self._idle(idle_s)
+            self._floating(count // 3)
         return self.result
 
     @contextmanager
@@ -108,23 +110,35 @@ class Course:
         return boot_s
 
     def _launcher(self, _bare: Bare, count: int) -> float:
-        side = self.result.launcher
+        return self._lend(self.result.launcher, "small", count)
+
+    def _lend(self, side: Side, label: str, count: int) -> float:
+        """Ask for so many nodes at once, and give them back."""
         with self._counted(side, LAUNCHER), connect(self.stage.server.hosts) as client:
             begun_s = time.monotonic()
-            pending = client.request({"small": count})
+            pending = client.request({label: count})
             pending.wait(_BOOTED_S)
             booted_s = time.monotonic()
             with pending.accept() as nodes:
                 assert len(nodes) == count
-            self.stage.until(lambda: not self._left(), "all nodes to go", _BOOTED_S)
+            gone = slowly(lambda: not self.stage.nodes(label=label), _LOOK_S)
+            self.stage.until(gone, "all nodes to go", _BOOTED_S)
         side.nodes += count
         side.boot_s += booted_s - begun_s
         side.delete_s += time.monotonic() - booted_s
         return booted_s - begun_s
 
-    def _left(self) -> bool:
-        found = self.stage.children(paths.NODES)
-        return any(self.stage.read(f"{paths.NODES}/{name}") for name in found)
+    def _floating(self, count: int) -> None:
+        """The same with floating IPs, by a launcher of its own."""
+        for process in self.stage.processes:
+            process.stop()
+        self.lab.clear(CLOUD)
+        self.stage.account("lab-fip")
+        pool = {"networks": ["private"], "floating_ips": True}
+        defaults: dict[str, Any] = {"list_period": 3, "idle_list_period": 60, "rate": 10}
+        self.stage.provider("beta", "lab-fip", labels=("far",), pool=pool, **defaults)
+        self.stage.launcher("beta")
+        self._lend(self.result.floating, "far", count)
 
     def _idle(self, seconds: float) -> None:
         """A small pool with nothing to do."""
@@ -137,9 +151,6 @@ class Course:
         pause(seconds)
         self.result.idle = self.lab.calls(mark, agent=LAUNCHER)
         self.result.idle_s = seconds
-        self.stage.label("small", min_ready=0)
-        self.stage.config["providers"]["alpha"]["pools"]["main"]["max-servers"] = 0
-        self.stage.write()
 
 
 def pause(seconds: float) -> None:
