@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -78,16 +78,14 @@ def check(
         out.warning(Area.CONFIG, "configuration", str(warning), "correct the configuration")
     assert reading.config is not None  # noqa: S101 - _read saw to it
     head = _head(reading.config, provider, boot=boot)
-    stopped = False
-    with _watching(boot=boot) as is_stopped:
-        with _means(reading.config, provider, is_stopped) as means:
-            examine(means, out, boot=boot)
-        stopped = is_stopped()
+    with _means(reading.config, provider) as means:
+        examine(means, out, boot=boot)
+        interrupted = means.stopped()
     if as_json:
-        output.emit_json(report_data(out, head))
+        output.emit_json(report_data(out, {**head, "interrupted": interrupted}))
     else:
         output.show([report_sheet(out)])
-    if stopped:
+    if interrupted:
         ctx.exit(EXIT_INTERRUPTED)
     ctx.exit(EXIT_PROBLEMS if out.count(State.PROBLEM) else 0)
 
@@ -124,17 +122,7 @@ def _head(config: Config, provider: str, *, boot: bool) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _watching(*, boot: bool) -> Iterator[Callable[[], bool]]:
-    """Give what tells whether to stop; looking alone may be interrupted anywhere."""
-    if not boot:
-        yield lambda: False
-        return
-    with Signals() as signals:
-        yield signals.stop.is_set
-
-
-@contextlib.contextmanager
-def _means(config: Config, provider: str, stopped: Callable[[], bool]) -> Iterator[Means]:
+def _means(config: Config, provider: str) -> Iterator[Means]:
     """Connect to the cloud as the launcher does.
 
     Raises:
@@ -156,6 +144,7 @@ def _means(config: Config, provider: str, stopped: Callable[[], bool]) -> Iterat
         adapter = OpenStackCloud(settings, clock=clock)
     except CloudConfigError as exc:
         raise MistakeError(str(exc)) from exc
+    signals = Signals()
     with contextlib.closing(adapter):
         yield Means(
             policy=compile_policy(config, provider),
@@ -164,7 +153,8 @@ def _means(config: Config, provider: str, stopped: Callable[[], bool]) -> Iterat
             prover=ParamikoProver(),
             clock=clock,
             run=uuid.uuid4().hex[:6],
-            stopped=stopped,
+            stopped=signals.stop.is_set,
+            heeding=lambda: signals,
             tell=_tell,
         )
 

@@ -5,7 +5,7 @@ from launcher.checking.findings import Area, Findings
 from launcher.checking.floating import check_floating_ips
 from launcher.checking.making import check_labels, read_catalogue
 from launcher.checking.means import Means
-from launcher.checking.rights import ask_rights, judge_rights
+from launcher.checking.rights import Shown, ask_rights, judge_rights
 from launcher.checking.room import check_quota
 from launcher.checking.trial import boot_labels
 from remuda.cloud.inspection import Right, Told
@@ -31,8 +31,10 @@ def examine(means: Means, out: Findings, *, boot: bool) -> None:
     recipes = check_labels(means, out, catalogue)
     check_floating_ips(means, out, catalogue)
     check_quota(means, out, recipes, servers)
-    refused = Right.CREATE in told and told[Right.CREATE].told is Told.NO
-    if boot and refused:
+    shown: Shown = {}
+    if boot and Right.CREATE in told and told[Right.CREATE].told is Told.NO:
         out.untested(Area.BOOT, "boot", "we may not create servers", "get that right first")
-    shown = boot_labels(means, out, recipes, servers) if boot and not refused else {}
+    elif boot:
+        with means.heeding():
+            shown = boot_labels(means, out, recipes, servers)
     judge_rights(out, told, shown, who.roles)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from launcher.policy import Policy
@@ -33,6 +34,8 @@ class Means:
         run: Tells this check from others; part of what its servers are called.
         pause: Waits so many seconds.
         stopped: Whether the user wants us to end; everything is removed then.
+        heeding: Entered while there may be machines of ours: from then on Ctrl-C only makes
+            *stopped* true.
         tell: Shows progress.
     """
 
@@ -44,6 +47,7 @@ class Means:
     run: str
     pause: Callable[[float], None] = _wait
     stopped: Callable[[], bool] = _never
+    heeding: Callable[[], AbstractContextManager[object]] = nullcontext
     tell: Callable[[str], None] = field(default=_silent)
 
     @property

@@ -1,5 +1,6 @@
 """Questions that change nothing: all are asked, whatever the others say."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +22,7 @@ from remuda.cloud.inspection import (
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName
 from tests.fakes.inspection import ADA
+from tests.support.processes import ROOT
 from tests.unit.checking.conftest import Bench
 
 Pick = Callable[[Findings], dict[str, str]]
@@ -71,6 +73,26 @@ def test_the_report_has_every_documented_key(bench: Bench) -> None:
     }
     assert data["latencies"][-1]["calls"] == 3
     assert set(data["findings"][0]) == {"state", "area", "subject", "text", "advice"}
+
+
+def test_every_key_of_the_report_is_documented(bench: Bench) -> None:
+    """Also the keys of what stands in lists."""
+    text = (ROOT / "docs" / "cloud-check.md").read_text()
+    bench.pool["floating-ips"] = True
+    out = Findings()
+    examine(bench.means(), out, boot=True)
+
+    data = report_data(out, {})
+    inner = {
+        key
+        for value in data.values()
+        for one in (value if isinstance(value, list) else [value])
+        if isinstance(one, dict)
+        for key in one
+    }
+    words = set(re.findall(r"[a-z_]+", text))
+
+    assert {*data, *inner} - words == set()
 
 
 def test_everything_wrong_is_said_at_once(bench: Bench, problems: Pick, warnings: Pick) -> None:
