@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from launcher.actions import ListServers, Rescue, Survey, Tidy
+from launcher.actions import Autopsy, DeleteLeak, ListServers, Rescue, Survey, Tidy
 from launcher.breaker import DOUBLINGS_MAX
 from launcher.events import (
     Addressed,
@@ -297,7 +297,11 @@ class Settle:
         view = None if node_id is None else self._unbusy(node_id)
         if view is not None:
             view.retry_s = now.mono_s + CRASH_RETRY_S
+            # Evidence is best effort: no machine stays for want of it.
+            view.failure = None if isinstance(event.action, Autopsy) else view.failure
             self.world.touch_node(view)
+        elif isinstance(event.action, DeleteLeak):
+            self.world.cloud.leaks_busy.discard(event.action.server)
         elif isinstance(event.action, ListServers):
             self.world.cloud.list_busy = False
             self.world.cloud.list_failures += 1

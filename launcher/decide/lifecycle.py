@@ -43,7 +43,7 @@ _NOT_RUNNING: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 
 def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add the next action of every node on the agenda, and the alarms of the others."""
-    ids = list(world.herd.views) if agenda.everything else list(agenda.nodes)
+    ids = list(world.herd.views) if agenda.everything else sorted(agenda.nodes)
     for node_id in ids:
         view = world.herd.views.get(node_id)
         if view is None or view.launch is None or view.busy or view.stale:

@@ -67,7 +67,7 @@ class Tree:
     def children(self, path: str) -> Children | None:
         """Return the names below a znode."""
         node = self._nodes.get(path)
-        return None if node is None else Children(tuple(node.names), node.stat())
+        return None if node is None else Children(tuple(sorted(node.names)), node.stat())
 
     def paths(self) -> tuple[str, ...]:
         """Return every path, sorted; for assertions."""
