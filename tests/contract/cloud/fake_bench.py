@@ -31,12 +31,12 @@ class FakeBench(Bench):
         super().__init__()
         self.clock = ManualClock()
         self.fake = FakeCloud(self.clock)
-        self.fake.networks = ("private",)
+        self.fake.networks = ("public", "private")
         self.fake.keypairs = (KEYPAIR,)
         self.fake.security_groups = ("default",)
         self.cloud: Cloud = self.fake
         self.image_name = "debian-12"
-        self.networks = ("private",)
+        self.networks = ("public",)
         self.inside = "private"
 
     def arm(self, fault: Fault) -> bool:
