@@ -105,7 +105,7 @@ def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
             wanted = view.request.labels.count(label)
             lacking = work.world.herd.dedicated[view.id, label] < wanted
         if lacking:
-            short = work.budget.shortage(key)
+            short = work.short.get(key)
             if short is not None:
                 return short
     return None

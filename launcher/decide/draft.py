@@ -28,6 +28,7 @@ class Draft:
     Attributes:
         lent, given: Requests that this plan fulfils, and the nodes they get.
         extra, needed: Nodes that this plan starts for anybody, and that its claims need.
+        short: Why claims lack nodes of a key, before the room for those was set aside.
         blocked: By pool, an old request that needs room there first.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
@@ -46,6 +47,7 @@ class Draft:
     claims: int = 0
     intents: int = 0
     making_room: bool = False
+    short: dict[Key, Shortage] = field(default_factory=dict)
     known_bids: Known = field(default_factory=dict)
     stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
 

@@ -34,7 +34,8 @@ def _most_idle(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId
             continue
         left = [node for node in free if node not in work.given]
         spare = len(left) - work.world.queue.needed[key] - work.needed[key]
-        spare -= view.request.labels.count(key[1]) * view.request.reuse
+        if view.request.reuse and view.id not in work.world.queue.claims:
+            spare -= view.request.labels.count(key[1])
         label = work.world.policy.labels.get(key[1])
         if spare > 0:
             found.append(((0 if label is None else label.min_ready) - spare, key, left[0]))

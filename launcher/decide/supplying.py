@@ -18,6 +18,9 @@ def feed_claims(work: Draft, *, start: bool) -> None:
     for key, n, only in _lacking(work):
         grown = work.grow(key, n, only) if start else ()
         intents += grown
+        short = work.budget.shortage(key) if n > len(grown) else None
+        if short is not None:
+            work.short.setdefault(key, short)
         recipe = work.world.cloud.recipes.get(key)
         if recipe is not None:
             work.budget.reserve(key, recipe, n - len(grown))
