@@ -192,7 +192,7 @@ def measure(folder: Path, wanted: set[str], *, quick: bool) -> list[Figure]:
     figures: list[Figure] = []
     with Living(folder) as living:
         if "cold" in wanted:
-            figures += living.latencies(6 if quick else 15)
+            figures += living.latencies(6 if quick else 12)
         if "packets" in wanted:
-            figures += living.packets(4 if quick else 8, launchers=2 if quick else 3)
+            figures += living.packets(4 if quick else 6, launchers=2 if quick else 3)
     return figures

@@ -251,9 +251,9 @@ def measure(folder: Path, wanted: set[str], *, quick: bool) -> list[Figure]:
         at_start_mib = rss_mib(pooled.launcher.pid)
         pooled.feed(300 if quick and wanted == {"warm"} else 1000)
         if "warm" in wanted:
-            figures += pooled.warm(40 if quick else 150)
+            figures += pooled.warm(40 if quick else 120)
         if "burst" in wanted:
-            figures.append(pooled.burst(1000, rounds=2 if quick else 5))
+            figures.append(pooled.burst(1000, rounds=2 if quick else 4))
         if "idle" in wanted:
             figures += pooled.idle(30.0 if quick else 62.0)
         if "memory" in wanted:
