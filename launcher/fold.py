@@ -117,6 +117,9 @@ class Fold:
     def _node(self, node_id: NodeId, change: Put | Dirty | Gone) -> None:
         view = self.world.herd.views.get(node_id)
         if view is None:
+            if node_id in self.mine and isinstance(change, Put) and change.stored is not None:
+                # Ours, after a lost reply: its launch is being read, too.
+                self._node_put(node_id, change.stored)
             return
         if isinstance(change, Gone):
             view.node, view.stale, view.node_version, view.node_gone = None, False, -1, True
