@@ -77,7 +77,7 @@ def test_two_replicas_share_the_work_and_never_double_it(stage: Stage) -> None:
 
 
 def test_a_killed_launcher_is_taken_over_and_its_boots_go_on(stage: Stage) -> None:
-    """The other resumes within the session's time-out and little more; nothing is made twice (I7)."""
+    """The other resumes soon after the session's time-out; nothing is made twice (I7)."""
     first = stage.launcher("alpha")
     stage.clouds["a"].fault("server.boot", "boot_slow", seconds=3.0)
     launches = booting(stage, 3)
@@ -111,7 +111,7 @@ def test_a_launcher_killed_alone_resumes_when_it_is_started_again(stage: Stage) 
 
 
 def test_a_launcher_that_slept_past_its_session_harms_nothing(stage: Stage) -> None:
-    """Frozen while it boots; the other finishes; the sleeper finds its session lost and joins in."""
+    """The other serves meanwhile; the sleeper finds its session lost and joins in."""
     first = stage.launcher("alpha")
     second = stage.launcher("alpha")
     stage.ready_nodes("small", 3)

@@ -94,10 +94,18 @@ class Cloud:
             doc: Doc = json.loads(answer.read() or b"{}")
         return doc
 
-    def fault(self, operation: str, kind: str, *, count: int | None = None, **more: Any) -> str:
+    def fault(
+        self,
+        operation: str,
+        kind: str,
+        *,
+        count: int | None = None,
+        rate: float = 1.0,
+        **more: Any,
+    ) -> str:
         """Arm a fault and return its id; *more*: settings of the effect, ``match`` of the rule."""
         match = {"operation": operation, **more.pop("match", {})}
-        rule: Doc = {"match": match, "effect": {"kind": kind, **more}}
+        rule: Doc = {"match": match, "rate": rate, "effect": {"kind": kind, **more}}
         if count is not None:
             rule["count"] = count
         made: str = self.ask("POST", "/faults", rule)["faults"][0]["id"]
