@@ -54,8 +54,8 @@ simulation: install ## The seeded simulation, many seeds (SEEDS=1000 START=0; SE
 	    $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),300) --start $(or $(START),0))
 
 .PHONY: chaos
-chaos: install ## Kill and freeze real processes, again and again (ROUNDS=3)
-	@for round in $$(seq $(or $(ROUNDS),3)); do $(PYTEST) -m chaos; done
+chaos: install ## Kill and freeze real processes, again and again (ROUNDS=3 MINUTES=2)
+	@for round in $$(seq $(or $(ROUNDS),3)); do REMUDA_CHAOS_MINUTES=$(or $(MINUTES),2) REMUDA_SEED=$$round $(PYTEST) -m chaos; done
 
 .PHONY: bench
 bench: install ## Measure against the raw chain of ZooKeeper operations
