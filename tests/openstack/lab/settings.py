@@ -91,6 +91,7 @@ def _values(layout: Layout) -> dict[str, str]:
 
 
 def _account(layout: Layout, user: str, **more: Any) -> dict[str, Any]:
+    """Return an account of one region, unless *more* names several."""
     auth = {
         "auth_url": layout.auth_url,
         "username": user,
@@ -99,7 +100,8 @@ def _account(layout: Layout, user: str, **more: Any) -> dict[str, Any]:
         "user_domain_name": "Default",
         "project_domain_name": "Default",
     }
-    return {"auth": auth, "region_name": REGIONS[0], **more}
+    place = {} if "regions" in more else {"region_name": REGIONS[0]}
+    return {"auth": auth, **place, **more}
 
 
 def _clouds(layout: Layout) -> str:
@@ -114,7 +116,7 @@ def _clouds(layout: Layout) -> str:
     clouds = {
         "lab": _account(layout, "demo", networks=direct),
         "lab-fip": _account(layout, "demo", networks=floating),
-        "lab-other": _account(layout, "other", networks=direct[:1]),
+        "lab-other": _account(layout, "other", networks=direct[:1], regions=list(REGIONS)),
         "lab-admin": _account(layout, "admin"),
     }
     return yaml.safe_dump({"clouds": clouds}, sort_keys=False)
