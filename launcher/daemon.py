@@ -49,6 +49,14 @@ from remuda.web.server import WebServer
 CONFIG_PERIOD_S: Final = 2.0
 
 
+class UnknownProviderError(Exception):
+    """The configuration has no such provider."""
+
+    def __init__(self, provider: str, config: Config) -> None:
+        known = ", ".join(sorted(config.providers))
+        super().__init__(f"there is no provider {provider!r} in the configuration; it has {known}")
+
+
 class StoppedError(Exception):
     """We were told to stop before we had really begun."""
 
@@ -72,6 +80,7 @@ class Daemon:
             ConfigInvalidError: If the configuration cannot be used at start.
             CloudConfigError: If clouds.yaml cannot.
             ListenError: If the status endpoint cannot listen.
+            UnknownProviderError: If the configuration does not name our provider.
             KeyFileError: If our private key cannot be used.
             StoreRefusedError: If ZooKeeper will not have us.
         """
@@ -81,6 +90,8 @@ class Daemon:
             raise config
         if config is None:
             raise ValueError("the first look at a configuration always tells something")
+        if self.provider not in config.providers:
+            raise UnknownProviderError(self.provider, config)
         key_file = config.providers[self.provider].ssh_key_file
         if key_file is not None:
             load_key(key_file)
@@ -199,7 +210,7 @@ class Daemon:
         if not isinstance(found, ConfigInvalidError):
             try:
                 self._apply(brain, found, instruments)
-            except CloudConfigError as exc:
+            except (CloudConfigError, UnknownProviderError) as exc:
                 brain.log.error("config.invalid", why=str(exc))  # noqa: TRY400 - an operator's
                 brain.world.config_error = str(exc)
             else:
@@ -212,6 +223,8 @@ class Daemon:
         brain.world.agenda.everything = True
 
     def _apply(self, brain: Brain, config: Config, instruments: Instruments) -> None:
+        if self.provider not in config.providers:
+            raise UnknownProviderError(self.provider, config)
         cloud = self._cloud(config, instruments, brain.starter.orders.owner.installation)
         reconfigure(brain, compile_policy(config, self.provider), cloud)
 

@@ -50,6 +50,8 @@ AWAY_RETRY_S: Final = 1.0
 #: Somebody holds a lock: try again after this, doubling.
 LOCKED_RETRY_S: Final = 0.1
 LOCKED_RETRY_MAX_S: Final = 5.0
+#: A request that we gave back is left to the others for so long.
+RELEASED_S: Final = 2.0
 #: Rejected writes to a request that are tried again at once, before we become patient.
 TRIES_AT_ONCE: Final = 3
 #: Results that say nothing about the machine itself, so that no breaker opens for them.
@@ -134,6 +136,10 @@ class SettleWrites:
                 nodes=len(event.nodes) or None,
             )
             view.lock_exists = isinstance(action, Claim)
+            if isinstance(action, Release):
+                # Others first: we have had our chance.
+                view.retry_s = now.mono_s + RELEASED_S
+                self.world.alarm("request", view.id, view.retry_s)
             if isinstance(action, Decline):
                 for pool in self.world.policy.pools_for(view.request.labels):
                     self.metrics.count_declined(self.world.policy.provider, pool.name)

@@ -12,6 +12,7 @@ from launcher.decide.upkeep import gist
 from launcher.views import ClaimView, RequestView
 from launcher.world import Agenda, Now, World
 from remuda.model.request import RequestState
+from remuda.model.status import Ruling
 
 #: Claims written in one plan; the next plan goes on with the rest. Bounds one transaction burst.
 CLAIMS_MAX = 50
@@ -78,9 +79,10 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
         if world.neighbours.duty("demand"):
             work.plan.do(Decline(request=view.id, cause=claim.why))
         return
-    if claim.pool not in world.policy.pools:
+    misplaced = _misplaced(work, view, claim)
+    if misplaced is not None:
         if world.neighbours.duty("demand"):
-            work.plan.do(Release(request=view.id, cause="its pool is no longer configured"))
+            work.plan.do(Release(request=view.id, cause=misplaced))
         return
     short = _unfed(work, view, claim)
     if short is not None:
@@ -93,6 +95,24 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
             make_room(work, view, short)
         return
     work.plan.verdicts[view.id] = serving(world, work.now, view, claim)
+
+
+def _misplaced(work: Draft, view: RequestView, claim: ClaimView) -> str | None:
+    """Return why a claimed request is better given back, or None."""
+    if claim.pool not in work.world.policy.pools:
+        return "its pool is no longer configured"
+    return "another provider has its nodes ready" if _overtaken(work, view, claim) else None
+
+
+def _overtaken(work: Draft, view: RequestView, claim: ClaimView) -> bool:
+    """Whether ours take far longer than usual while another provider has all of them ready."""
+    world, labels = work.world, view.request.labels
+    boots = [world.cloud.boot_s.get((claim.pool, label), 0.0) for label in set(labels)]
+    usual_s = world.policy.patience_s + 3 * max(boots, default=0.0)
+    if not view.request.reuse or work.now.mono_s - view.seen_s < usual_s:
+        return False
+    found = bids(world, view.request, work.standing.of(labels), work.known_bids)
+    return any(bid.provider != world.policy.provider and bid.grade == 0 for bid in found)
 
 
 def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
@@ -150,6 +170,8 @@ def _cannot(work: Draft, view: RequestView) -> None:
     candidates = world.neighbours.candidates(
         frozenset(request.labels), frozenset(request.declined_by)
     )
+    if candidates and world.ruled.get(view.id, "").startswith(Ruling.DECLINED):
+        return  # the verdict that is written says why
     if candidates:
         reason = "it has declined" if request.declined_by else "it makes not all of its labels"
         work.plan.verdicts[view.id] = declined(world, work.now, reason)

@@ -1,12 +1,15 @@
 """Verdicts: why a request is not served yet, in one sentence, with the number that decided it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from launcher.decide.budget import Shortage
 from launcher.views import ClaimView, RequestView
 from launcher.world import Now, World
 from remuda.model.status import Ruling, Verdict
+
+#: A request is late when its nodes take so much longer than usual; told anew for each.
+LATE_S: Final = 60.0
 
 
 def declined(
@@ -48,23 +51,32 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
         min(labels.count(label), len(world.herd.free.get((claim.pool, label), ())))
         for label in set(labels)
     )
-    eta_s = _eta_s(world, now, view, claim.pool)
-    expected = "" if eta_s is None else f", about {eta_s:.0f} s to go"
+    left_s = _left_s(world, now, view, claim.pool)
+    late_min = 0 if left_s is None else int(max(0.0, -left_s) // LATE_S)
+    expected = "" if left_s is None else f", about {max(0.0, left_s):.0f} s to go"
+    if late_min:
+        expected = f", more than {late_min * LATE_S:.0f} s later than usual"
+    eta_s = None if late_min or left_s is None else max(0.0, left_s)
     failed = f", {claim.failures} launches failed ({claim.why})" if claim.failures else ""
     return Verdict(
         provider=world.policy.provider,
         ruling=Ruling.SERVING,
         reason=f"{ready} of {len(labels)} nodes are ready{expected}{failed}",
-        numbers={"ready": ready, "wanted": len(labels), "failures": claim.failures},
+        numbers={
+            "ready": ready,
+            "wanted": len(labels),
+            "failures": claim.failures,
+            "late_min": late_min,
+        },
         eta_s=eta_s,
         at_s=now.wall_s,
     )
 
 
-def _eta_s(world: World, now: Now, view: RequestView, pool: str) -> float | None:
-    """Return the expected seconds until the slowest of its nodes is ready, or None."""
+def _left_s(world: World, now: Now, view: RequestView, pool: str) -> float | None:
+    """Return the expected seconds until its nodes are ready; negative: late; None: unknown."""
     known = [world.cloud.boot_s.get((pool, label)) for label in set(view.request.labels)]
     boots = [boot_s for boot_s in known if boot_s is not None]
     if len(boots) < len(known):
         return None
-    return max(0.0, max(boots, default=0.0) - (now.mono_s - view.seen_s))
+    return max(boots, default=0.0) - (now.mono_s - view.seen_s)

@@ -1,6 +1,6 @@
 """`remuda delete`: condemn nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -11,7 +11,9 @@ from remuda.cli.changing import step_node, user_of
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.model.ids import NodeId
-from remuda.model.node import Node, NodeEvent, NodeState
+from remuda.model.node import Node, NodeEvent, NodeState, decode
+from remuda.store import paths
+from remuda.store.api import Store
 
 #: Somebody's work is on these.
 _KEPT: Final[Mapping[NodeState, str]] = {NodeState.IN_USE: "in use", NodeState.HOLD: "held"}
@@ -30,6 +32,7 @@ def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json
     judge = partial(_refuse_if_used, force=force)
     done: list[dict[str, str]] = []
     with around.store() as store:
+        _check_all(store, nodes, judge)
         for name in nodes:
             before = step_node(
                 store,
@@ -44,6 +47,15 @@ def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json
         return
     for one in done:
         click.echo(f"node {one['node']} was {one['was']} and will be deleted by its launcher")
+
+
+def _check_all(store: Store, nodes: tuple[str, ...], judge: Callable[[Node], None]) -> None:
+    """Refuse the whole command if one of its nodes is unknown or must not be deleted."""
+    found = store.read_many([paths.node(NodeId(name)) for name in nodes])
+    for name, stored in zip(nodes, found, strict=True):
+        if stored is None:
+            raise MistakeError(f"there is no node {name}; nothing was deleted")
+        judge(decode(NodeId(name), stored.value))
 
 
 def _refuse_if_used(node: Node, *, force: bool) -> None:

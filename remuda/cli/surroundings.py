@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from remuda.cli.failing import MistakeError
 from remuda.config import loader
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from remuda.ssh.session import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
+V = TypeVar("V")
 
 _CONFIG: Final = click.option(
     "--config",
@@ -117,6 +119,11 @@ def hosts_options(text: str) -> StoreOptions:
     return StoreOptions(hosts=hosts, chroot=f"/{chroot.strip('/')}" if slash and chroot else "")
 
 
+def _written(ctx: click.Context, name: str, value: V) -> V | None:
+    """Return the value of an option if it was written on the command line."""
+    return value if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE else None
+
+
 def with_surroundings(command: F) -> F:
     """Add the options that say where ZooKeeper is; the command gets ``around``."""
 
@@ -124,10 +131,12 @@ def with_surroundings(command: F) -> F:
         ctx: click.Context, /, *args: Any, config: Path | None, zookeeper: str | None, **kwargs: Any
     ) -> Any:
         around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
+        # What is written after the command's name wins over what stands before it, and both over
+        # the environment.
         around = replace(
             around,
-            config=config or around.config,
-            zookeeper=zookeeper or around.zookeeper,
+            config=_written(ctx, "config", config) or around.config or config,
+            zookeeper=_written(ctx, "zookeeper", zookeeper) or around.zookeeper or zookeeper,
         )
         return command(*args, around=around, **kwargs)
 
