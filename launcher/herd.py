@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from launcher.policy import Key
 from launcher.views import NodeView
 from remuda.model.ids import NodeId, RequestId, ServerId
-from remuda.model.node import NodeState
 
 
 @dataclass(slots=True)
@@ -168,7 +167,3 @@ class Herd:
             total.volumes += usage.volumes
             total.volume_gib += usage.volume_gib
         return total
-
-    def of_state(self, state: NodeState) -> int:
-        """Return how many nodes are in *state*, for metrics."""
-        return sum(n for (_, _, word), n in self.states.items() if word == state)

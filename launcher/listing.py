@@ -40,7 +40,7 @@ def take_listing(
         if node_id in world.herd.unreadable:
             continue
         view = world.herd.views.get(node_id)
-        if view is None or not _accept(view, server, number):
+        if view is None or not _accept(view, server):
             strays[server.id] = cloud.strays.get(server.id, 0) + 1
             continue
         shown.add(node_id)
@@ -57,14 +57,11 @@ def take_listing(
         world.agenda.supply = True
 
 
-def _accept(view: NodeView, server: Server, number: int) -> bool:
+def _accept(view: NodeView, server: Server) -> bool:
     """Whether this is the node's server; a second one of the same node is a leak."""
     if view.server_id is None:
         view.server_id = server.id
-    if view.server_id != server.id:
-        return False
-    view.seen_in = number
-    return True
+    return view.server_id == server.id
 
 
 def _miss(world: World, number: int, shown: set[str]) -> None:

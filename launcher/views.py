@@ -47,7 +47,6 @@ class NodeView:
         dying: The machine is to be deleted until it is gone; nobody may have it any more.
         server: What the last listing showed, or None.
         server_id: Known since the create call answered or the listing showed our tag.
-        seen_in: Number of the last listing that showed it; 0: never.
         asked_in: Number of the last listing begun before the create or delete call was answered:
             only a later one proves that the server is gone.
         retry_s: Do nothing more before this (monotonic seconds).
@@ -73,7 +72,6 @@ class NodeView:
     why: str | None = None
     server: Server | None = None
     server_id: ServerId | None = None
-    seen_in: int = 0
     missed: int = 0
     asked_in: int = 0
     delete_sent: bool = False

@@ -28,6 +28,16 @@ class Bid:
     provider: str
 
     @property
+    def ready(self) -> bool:
+        """Whether the provider has all the nodes ready."""
+        return self.grade == _READY
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether the provider has them ready, coming, or room to make them."""
+        return self.grade <= _ROOM
+
+    @property
     def hopeless(self) -> bool:
         """Whether the provider could not even start."""
         return self.grade >= _TROUBLE

@@ -112,7 +112,7 @@ def _overtaken(work: Draft, view: RequestView, claim: ClaimView) -> bool:
     if not view.request.reuse or work.now.mono_s - view.seen_s < usual_s:
         return False
     found = bids(world, view.request, work.standing.of(labels), work.known_bids)
-    return any(bid.provider != world.policy.provider and bid.grade == 0 for bid in found)
+    return any(bid.provider != world.policy.provider and bid.ready for bid in found)
 
 
 def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
@@ -133,7 +133,7 @@ def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
 
 def _others_could(work: Draft, view: RequestView) -> bool:
     found = bids(work.world, view.request, work.standing.of(view.request.labels), work.known_bids)
-    return any(bid.provider != work.world.policy.provider and bid.grade <= 1 for bid in found)
+    return any(bid.provider != work.world.policy.provider and bid.hopeful for bid in found)
 
 
 def _judge_open(work: Draft, view: RequestView) -> None:
