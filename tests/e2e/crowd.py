@@ -6,12 +6,14 @@ import time
 from collections import defaultdict
 from typing import Any, Final
 
+from remuda.model.ids import RequestId
 from remuda.store import paths
 from requestor import RequestFailedError, connect
-from tests.support.stage import Stage
+from tests.support.stage import SESSION_S, Stage
 
-#: A request that waits for so long must have an explanation.
-EXPLAINED_AFTER_S: Final = 5.0
+#: A request that waits for so long must have an explanation: a second until verdicts are written,
+#: a second for a take-over, and one for a busy machine.
+EXPLAINED_AFTER_S: Final = 3.0
 
 
 class Watcher(threading.Thread):
@@ -25,6 +27,7 @@ class Watcher(threading.Thread):
         self.looks = 0
         self._over = threading.Event()
         self._since_s: dict[str, float] = {}
+        self._mourned_until_s = 0.0
 
     def run(self) -> None:
         """Look until told to stop."""
@@ -34,16 +37,31 @@ class Watcher(threading.Thread):
             self._look_at_requests()
             self.looks += 1
 
+    def mourn(self) -> None:
+        """Allow for a launcher that was just killed: nobody speaks for it while it seems alive."""
+        self._mourned_until_s = time.monotonic() + SESSION_S
+
+    def look_calmly(self) -> None:
+        """Wait until requests were looked at that no take-over excuses any more."""
+        calm_s = self._mourned_until_s + EXPLAINED_AFTER_S
+        self.stage.until(lambda: time.monotonic() > calm_s, "the last take-over's end")
+        looks = self.looks
+        self.stage.until(lambda: self.looks >= looks + 2, "the watcher to look twice")
+
     def _look_at_requests(self) -> None:
         now_s = time.monotonic()
-        for name, doc in self.stage.records(paths.REQUESTS).items():
-            if doc["state"] not in ("requested", "pending"):
+        for name in self.stage.children(paths.REQUESTS):
+            since_s = max(self._since_s.setdefault(name, now_s), self._mourned_until_s)
+            if now_s - since_s < EXPLAINED_AFTER_S or not self._waits(name):
                 continue
-            since_s = self._since_s.setdefault(name, now_s)
-            if now_s - since_s < EXPLAINED_AFTER_S:
-                continue
-            if not any(self.stage.verdict(one, name) for one in self.stage.config["providers"]):
+            explained = any(self.stage.verdict(one, name) for one in self.stage.config["providers"])
+            # With its wait the explanation ends, too, perhaps between our two looks.
+            if not explained and self._waits(name):
                 self.unexplained.add(name)
+
+    def _waits(self, name: str) -> bool:
+        doc = self.stage.read(paths.request(RequestId(name)))
+        return doc is not None and doc["state"] in ("requested", "pending")
 
     def stop(self) -> None:
         """Stop looking."""

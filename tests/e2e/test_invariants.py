@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from remuda.store import paths
 from requestor import Client, connect
 from tests.e2e.crowd import User, Watcher
 from tests.support.stage import Stage, open_stage
@@ -41,10 +42,11 @@ def keeper(stage: Stage) -> Iterator[Client]:
         yield made
 
 
-def kill_one(stage: Stage, provider: str) -> None:
+def kill_one(stage: Stage, provider: str, watcher: Watcher) -> None:
     """Kill a launcher at whatever instruction it is, and start another."""
     living = [one for one in stage.processes if one.alive and f" {provider} " in one.name]
     living[0].kill()
+    watcher.mourn()
     stage.launcher(provider, wait=False)
 
 
@@ -71,24 +73,29 @@ def check(stage: Stage, users: list[User], watcher: Watcher, kept: set[str]) -> 
     assert all(peak <= _LIMIT for peak in watcher.peaks.values()), watcher.peaks  # I2
     assert watcher.unexplained == set()  # I4
     assert {states[name]["state"] for name in kept} <= {"in-use", "hold"}  # I5
-    assert stage.children("/nodepool/requests") == []
+    assert stage.children(paths.REQUESTS) == []
 
 
 def test_a_burst_while_launchers_are_killed(stage: Stage, keeper: Client) -> None:
     """Nobody gets a node twice, limits hold, waiting is explained, held machines live."""
-    used = keeper.request("small", deadline_s=60)
-    held = keeper.request("small", deadline_s=60)
+    used = keeper.request("small", provider="alpha", deadline_s=60)
+    held = keeper.request("small", provider="beta", deadline_s=60)
     with used as (mine,), held as (kept,):
         kept.hold("to look at", owner="somebody")
         watcher = Watcher(stage)
         watcher.start()
+        # All the room of one provider: waits for as long as both lack one machine.
+        large = keeper.request({"small": _LIMIT})
         users = crowd(stage, users=6, jobs=3, seconds=60.0)
         for provider in _PROVIDERS:
             stage.until(lambda: any(user.done for user in users), "the crowd to be served")
-            kill_one(stage, provider)
+            kill_one(stage, provider, watcher)
         for user in users:
             user.join(110.0)
+        watcher.look_calmly()
         watcher.stop()
+        assert stage.children(paths.REQUESTS) == [large.id]
+        large.cancel()
         check(stage, users, watcher, {mine.id, kept.id})
     assert sum(user.done for user in users) >= 10
 
@@ -121,7 +128,7 @@ def test_a_long_crowd_with_faults_and_kills(stage: Stage, keeper: Client) -> Non
             pause_s = draws.uniform(2.0, 8.0)
             pause_end_s = time.monotonic() + pause_s
             stage.until(lambda e=pause_end_s: time.monotonic() > e, "the next kill", 20.0)
-            kill_one(stage, draws.choice(_PROVIDERS))
+            kill_one(stage, draws.choice(_PROVIDERS), watcher)
         for cloud in stage.clouds.values():
             cloud.heal()
         for user in users:
