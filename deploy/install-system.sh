@@ -23,6 +23,8 @@ need default-jre-headless has_command java
 need libzookeeper-java test -e /usr/share/java/zookeeper.jar
 need openssh-server has_command sshd
 need openssh-client has_command ssh-keygen
+# One of the tools by which a check of the network may run; its test is skipped without it.
+need netcat-openbsd has_command nc
 
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0

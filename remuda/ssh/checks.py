@@ -42,7 +42,7 @@ place="$REMUDA_HOST port $REMUDA_PORT"
 if command -v bash >/dev/null; then
 why=$(bash -c 'exec 3<>"/dev/tcp/$REMUDA_HOST/$REMUDA_PORT"' 2>&1)
 elif command -v nc >/dev/null; then
-why=$(nc -z -w "$REMUDA_LIMIT" "$REMUDA_HOST" "$REMUDA_PORT" 2>&1 </dev/null)
+why=$(nc -v -z -w "$REMUDA_LIMIT" "$REMUDA_HOST" "$REMUDA_PORT" 2>&1 </dev/null)
 elif command -v python3 >/dev/null; then
 why=$(python3 -c 'import os, socket
 socket.create_connection((os.environ["REMUDA_HOST"], int(os.environ["REMUDA_PORT"])))' 2>&1)
