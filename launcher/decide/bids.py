@@ -46,15 +46,16 @@ class Bid:
 _READY, _ROOM, _FULL, _TROUBLE = 0, 1, 2, 3
 
 
-#: What all requests for the same labels have in common of their bids, within one plan.
-Known = dict[tuple[tuple[str, ...], tuple[str, ...]], list[Bid]]
+#: What all requests for the same labels, with the same pin, have in common of their bids, within
+#: one plan.
+Known = dict[tuple[tuple[str, ...], tuple[str, ...], str | None], list[Bid]]
 
 
 def bids(
     world: World, request: Request, own: ProviderStatus, known: Known | None = None
 ) -> tuple[Bid, ...]:
     """Return the bids of the living providers that can make all labels, best first."""
-    key = (request.labels, request.declined_by)
+    key = (request.labels, request.declined_by, request.provider)
     found = None if known is None else known.get(key)
     if found is None:
         found = _untied(world, request, own)
@@ -80,14 +81,18 @@ def _untied(world: World, request: Request, own: ProviderStatus) -> list[Bid]:
 
 
 def priorities(world: World, request: Request) -> dict[str, int]:
-    """Return the providers that may serve the request, each with its best pool's priority."""
+    """Return the providers that may serve the request, each with its best pool's priority.
+
+    While the one that it is pinned to may, all others leave it alone.
+    """
     best: dict[str, int] = {}
     for pool in world.neighbours.candidates(
         frozenset(request.labels), frozenset(request.declined_by)
     ):
         if not pool.paused:
             best[pool.provider] = min(pool.priority, best.get(pool.provider, pool.priority))
-    return best
+    pin = request.provider
+    return {pin: best[pin]} if pin in best else best
 
 
 def _bid(provider: str, priority: int, status: ProviderStatus | None, request: Request) -> Bid:
