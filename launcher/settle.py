@@ -245,7 +245,6 @@ class Settle:
         else:
             view.tries += 1
             view.retry_s = now.mono_s + PROVE_AGAIN_S
-            view.checked_s = float("-inf")
             if view.tries >= KNOCKS_MAX:
                 view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
         self.world.touch_node(view)

@@ -206,6 +206,19 @@ def _yields(work: Draft, view: RequestView) -> bool:
     return True
 
 
+def _lent_by_another(work: Draft, view: RequestView, pool: str) -> bool:
+    """Whether a replica of ours is about to lend ready nodes to the request; sets the alarm."""
+    world, labels = work.world, view.request.labels
+    due_s = view.seen_s + world.policy.warm_grace_s
+    if world.neighbours.duty(view.id) or not view.request.reuse or work.now.mono_s >= due_s:
+        return False
+    free = world.herd.free
+    if any(len(free.get((pool, label), ())) < labels.count(label) for label in set(labels)):
+        return False
+    work.plan.look_again("request", view.id, due_s)
+    return True
+
+
 def _take(work: Draft, view: RequestView, pools: list[str]) -> None:
     """Claim the request for the first pool that has room for what is missing."""
     world, shorts = work.world, []
@@ -218,7 +231,9 @@ def _take(work: Draft, view: RequestView, pools: list[str]) -> None:
         if isinstance(intents, Shortage):
             shorts.append(intents)
             continue
-        if world.neighbours.duty("demand") and work.claims < CLAIMS_MAX:
+        if not intents and _lent_by_another(work, view, pool):
+            pass  # what is there is his to give, not ours to claim
+        elif world.neighbours.duty("demand") and work.claims < CLAIMS_MAX:
             work.claims += 1
             work.plan.do(Claim(request=view.id, pool=pool, intents=intents, cause="demand"))
         work.book(view, pool, intents)

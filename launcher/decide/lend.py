@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from launcher.actions import Lend, Plan
+from launcher.actions import Knock, Lend, Plan
 from launcher.decide.bids import pinned_elsewhere, priorities
 from launcher.duty import weight
 from launcher.policy import Key
@@ -111,7 +111,29 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
             if wait_s != float("inf"):
                 plan.look_again("request", view.id, now.mono_s + wait_s)
             return
-    plan.do(Lend(request=view.id, nodes=shelf.give(pool, request.labels)))
+    _hand_over(world, view, shelf.give(pool, request.labels), now, plan)
+
+
+def _hand_over(
+    world: World, view: RequestView, nodes: tuple[NodeId, ...], now: Now, plan: Plan
+) -> None:
+    """Lend the nodes, unless some were last looked at too long ago: then look at those first.
+
+    Meanwhile they count as supply, so that the request is claimed and nobody makes others for it.
+    """
+    unseen = [node for node in nodes if _unseen(world, node, now)]
+    for node in unseen:
+        plan.do(Knock(node=node))
+    if not unseen:
+        plan.do(Lend(request=view.id, nodes=nodes))
+
+
+def _unseen(world: World, node: NodeId, now: Now) -> bool:
+    view = world.herd.views[node]
+    label = world.policy.labels.get(view.key[1])
+    if label is None or label.max_check_age is None:
+        return False
+    return now.mono_s - view.checked_s > label.max_check_age
 
 
 def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:

@@ -20,6 +20,7 @@ from launcher.actions import (
     Delete,
     Free,
     Knock,
+    Lend,
     MakeReady,
     Plan,
     Prove,
@@ -29,6 +30,7 @@ from launcher.views import NodeView
 from launcher.world import Agenda, Now, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
+from remuda.model.ids import NodeId
 from remuda.model.launch import Launch, Step, StepEvent
 from remuda.model.node import Node, NodeState, hold_ends_s
 
@@ -44,24 +46,43 @@ _NOT_RUNNING: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add the next action of every node on the agenda, and the alarms of the others."""
     ids = list(world.herd.views) if agenda.everything else sorted(agenda.nodes)
+    taken = _taken(plan)
     for node_id in ids:
         view = world.herd.views.get(node_id)
-        if view is None or view.launch is None or view.busy or view.stale:
+        if view is None or view.launch is None or view.busy or view.stale or node_id in taken:
             continue
-        if not _ours_to_do(world, view, view.launch):
+        ours = _ours_to_do(world, view, view.launch)
+        if not (ours or _doubted(view)):
             continue
         if now.mono_s < view.retry_s:
             plan.look_again("node", node_id, view.retry_s)
             continue
-        action = _judge(world, view, view.launch, now, plan)
+        # Whoever lends may look at a node that another replica looks after.
+        action = _judge(world, view, view.launch, now, plan) if ours else Knock(node=view.id)
         if action is not None:
             plan.do(action)
+
+
+def _taken(plan: Plan) -> set[NodeId]:
+    """Return the nodes that this plan does something with already."""
+    taken: set[NodeId] = set()
+    for action in plan.actions:
+        if isinstance(action, Lend):
+            taken.update(action.nodes)
+        elif isinstance(action, Knock):
+            taken.add(action.node)
+    return taken
 
 
 def _ours_to_do(world: World, view: NodeView, launch: Launch) -> bool:
     if launch.owner == world.neighbours.me:
         return True
     return not world.neighbours.alive(launch.owner) and world.neighbours.duty(view.id)
+
+
+def _doubted(view: NodeView) -> bool:
+    """Whether a waiting ready node did not answer the last time, and may yet."""
+    return view.suspect and view.refused is None and view.node is not None and view.node.free
 
 
 def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
@@ -222,6 +243,8 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
         if now.wall_s >= ends_s:
             return Condemn(node=view.id, cause=f"ready for {now.wall_s - node.state_time_s:.0f} s")
         plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
+    if _doubted(view):
+        return Knock(node=view.id)
     stopped = view.server is not None and view.server.status in _NOT_RUNNING
     if stopped or view.missed >= MISSED_LISTINGS_MAX:
         # The listing may lie: the machine itself has the last word.

@@ -128,6 +128,12 @@ class Label(Section):
         gt=0,
         description="A waiting ready node is looked at again this often; null: never.",
     )
+    max_check_age: Duration | None = Field(
+        default=None,
+        ge=1,
+        description="A ready node that was looked at longer ago than this is looked at once more "
+        "before a request gets it; null: not.",
+    )
     setup: ScriptFrom | None = Field(default=None, description="Runs on each node before checks.")
     checks: tuple[CheckFrom, ...] = Field(default=(), description="Must all pass before ready.")
 

@@ -1,6 +1,7 @@
 """What becomes of machines: ready, failed with evidence, replaced, aged, leaked, held, vanished."""
 
 import json
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,7 +46,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         made.label("clumsy", setup={"inline": "echo about to stumble; exit 3"})
         made.label("aging", min_ready=1, max_ready_age=3)
         made.label("watched", recheck=2)
-        labels = ("good", "unfit", "clumsy", "aging", "watched", "plain", "odd", "usurped")
+        made.label("guarded", recheck=None, max_check_age=1)
+        labels = (
+            *("good", "unfit", "clumsy", "aging", "watched", "guarded", "plain", "odd", "usurped"),
+        )
         made.provider("alpha", "a", labels=labels, pool={"max_servers": 40}, launch_attempts=2,
                       api_timeout=3, launch_timeout=10)  # fmt: skip
         made.launcher("alpha")
@@ -220,6 +224,38 @@ def test_a_ready_machine_that_died_is_noticed_and_replaced(stage: Stage) -> None
     stage.write()
 
     assert first != second
+
+
+def test_nobody_gets_a_machine_that_died_unseen(stage: Stage, client: Client) -> None:
+    """The cloud cannot tell, for its listings fail; the look before the hand-over can."""
+    cloud = stage.clouds["a"]
+    dying = cloud.fault("server.boot", "dies", seconds=1.5, count=1, match=only("guarded"))
+    stage.config["labels"]["guarded"]["min-ready"] = 1
+    stage.write()
+    ((dead, doc),) = stage.ready_nodes("guarded", 1).items()
+    cloud.fault("server.list", "http", status=503)
+    stage.until(lambda: not answers(doc), "the machine to die")
+    stage.config["labels"]["guarded"]["min-ready"] = 0
+    stage.write()
+
+    pending = client.request("guarded", deadline_s=40)
+    stage.until(lambda: stage.nodes().get(dead, {}).get("state") != "ready", "its end")
+    died = cloud.fired(dying)
+    cloud.heal()
+    with pending as (node,):
+        lent = node.id
+
+    assert died == 1
+    assert lent != dead
+
+
+def answers(doc: dict[str, Any]) -> bool:
+    """Whether a machine's SSH port takes connections."""
+    try:
+        socket.create_connection((doc["interface_ip"], doc["connection_port"]), 5.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_a_leaked_server_is_deleted_and_others_are_not(stage: Stage, cloud: OpenStackCloud) -> None:

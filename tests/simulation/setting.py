@@ -98,6 +98,7 @@ def _label(rng: random.Random) -> dict[str, Any]:
     return {
         "max-ready-age": rng.choice((None, None, 90)),
         "recheck": rng.choice((None, 30, 300)),
+        "max-check-age": rng.choice((None, None, 1, 20)),
         "setup": {"inline": "#!/bin/sh\ntrue\n"},
     }
 

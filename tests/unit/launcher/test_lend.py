@@ -1,6 +1,7 @@
 """Lending: who gets the ready nodes."""
 
-from launcher.actions import Lend
+from launcher.actions import Claim, Knock, Lend
+from launcher.views import Refusal, RequestView
 from launcher.world import Now, World
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
@@ -178,3 +179,95 @@ def test_a_claim_whose_lock_went_with_our_session_is_not_lent_on() -> None:
     add_claim(made, view).contender = "/nodepool/requests-lock/x/of-an-older-session"
 
     assert lends(made) == {}
+
+
+def careful(*, max_check_age: float | None = 60.0) -> World:
+    """Return a world that looks at its small machines once more before somebody gets them."""
+    labels = {"small": {"recheck": None, "max-check-age": max_check_age}}
+    return world(labels=labels, pools={"main": {"max-servers": 9}})
+
+
+def test_a_machine_that_was_not_looked_at_for_long_is_looked_at_first() -> None:
+    """Whoever was looked at lately goes out at once; the request of the others is kept for us."""
+    made = careful()
+    fresh, old = add_node(made, 1), add_node(made, 2)
+    fresh.checked_s, old.checked_s = NOW.mono_s - 60.0, NOW.mono_s - 61.0
+    first, second = add_request(made, 1), add_request(made, 2)
+
+    plan = think(made)
+
+    assert [(fresh.id,)] == [a.nodes for a in of_kind(plan, Lend) if a.request == first.id]
+    assert [old.id] == [action.node for action in of_kind(plan, Knock)]
+    assert [second.id] == [action.request for action in of_kind(plan, Claim)]
+    assert [intent for action in of_kind(plan, Claim) for intent in action.intents] == []
+
+
+def test_a_machine_that_answers_is_lent_and_one_that_does_not_is_knocked_at_again() -> None:
+    """Until it is refused; nobody gets it meanwhile."""
+    made = careful()
+    node = add_node(made, 1)
+    view = add_request(made, 1)
+    add_claim(made, view)
+    node.suspect, node.checked_s = True, NOW.mono_s
+    made.touch_node(node)
+    doubted = think(made)
+    node.suspect = False
+    made.touch_node(node)
+
+    assert ([], [node.id]) == (of_kind(doubted, Lend), [a.node for a in of_kind(doubted, Knock)])
+    assert {view.id: (node.id,)} == lends(made)
+
+
+def test_a_machine_of_another_replica_is_knocked_at_by_whoever_doubts_it() -> None:
+    """Its owner does not know; but only the owner may condemn it."""
+    made = careful()
+    add_replica(made, "here", "other")
+    node = add_node(made, 1, owner="other")
+    node.suspect = True
+    made.touch_node(node)
+    doubted = of_kind(think(made), Knock)
+    node.refused = Refusal(result=None, cause="no longer answers")
+    made.touch_node(node)
+
+    assert [node.id] == [action.node for action in doubted]
+    assert think(made).actions == []
+
+
+def test_by_default_nobody_waits_for_a_look() -> None:
+    """It costs a round trip to the machine."""
+    made = careful(max_check_age=None)
+    add_node(made, 1)
+    view = add_request(made, 1)
+
+    assert [view.id] == list(lends(made))
+
+
+def test_what_a_replica_of_ours_lends_is_not_claimed_by_the_one_that_starts_machines() -> None:
+    """It has a moment; a plan of its own would only get in its way."""
+    made, view = next(
+        (made, view)
+        for made, view in map(two_replicas, range(99))
+        if made.neighbours.duty("demand")
+    )
+    later = Now(
+        wall_s=NOW.wall_s + made.policy.warm_grace_s, mono_s=NOW.mono_s + made.policy.warm_grace_s
+    )
+
+    plan = think(made)
+
+    assert of_kind(plan, Lend, Claim) == []
+    assert later.mono_s in {alarm.due_s for alarm in plan.alarms if alarm.name == view.id}
+    assert [view.id] == [action.request for action in of_kind(think(made, later), Claim)]
+
+
+def two_replicas(number: int) -> tuple[World, RequestView]:
+    """Return a world with a ready node and a request that the other replica is to serve."""
+    made = world(labels={"small": {"recheck": None}}, pools={"main": {"max-servers": 9}})
+    add_replica(made, "here", f"other {number}")
+    add_node(made, 1)
+    views = (add_request(made, sequence) for sequence in range(1, 99))
+    view = next(view for view in views if not made.neighbours.duty(view.id))
+    for other in set(made.queue.views) - {view.id}:
+        made.queue.forget(other)
+    made.take_agenda()
+    return made, view
