@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from remuda.cloud.api import Port
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Launch
@@ -108,10 +109,11 @@ class Advance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Give a server a floating IP, so that it can be reached."""
+    """Give a server a floating IP, so that it can be reached; *untried*: nobody has asked yet."""
 
     node: NodeId
-    server: ServerId
+    port: Port
+    untried: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +165,17 @@ class Autopsy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Ask the cloud to delete a dying node's server."""
+    """Ask the cloud to delete a dying node's server, and its floating IP before it.
+
+    Attributes:
+        floating_ip: Id of the one that we know of.
+        search: We know of none, but it may have one.
+    """
 
     node: NodeId
     server: ServerId
+    floating_ip: str | None = None
+    search: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,10 +188,11 @@ class Bury:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteLeak:
-    """Delete a server that carries our tag but has no record."""
+    """Delete a server that carries our tag but has no record; *search*: its floating IP, too."""
 
     server: ServerId
     cause: str
+    search: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +200,13 @@ class ListServers:
     """Ask the cloud for all servers, once for all nodes."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindPorts:
+    """Ask the cloud for the ports of these servers, once for all that need a floating IP."""
+
+    servers: tuple[ServerId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +265,7 @@ Action = (
     | Bury
     | DeleteLeak
     | ListServers
+    | FindPorts
     | Survey
     | Rescue
     | Tidy

@@ -29,6 +29,7 @@ class CloudView:
     Attributes:
         listing: Number of the last complete listing; 0: none yet.
         listed_s: When the last listing was begun; *complete_s*: the last that did not fail.
+        ports_due_s: When to look at ports again, if a node of ours needs one.
         servers: Its servers that carry our provider's tag.
         foreign: How many servers of others it showed.
         strays: Servers of ours without a record: how many listings in a row showed them.
@@ -46,6 +47,8 @@ class CloudView:
     list_busy: bool = False
     list_due_s: float = 0.0
     list_failures: int = 0
+    ports_busy: bool = False
+    ports_due_s: float = 0.0
     servers: Mapping[ServerId, Server] = field(default_factory=dict)
     foreign: int = 0
     strays: dict[ServerId, int] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from launcher.actions import Action
 from launcher.cloudview import Recipe
 from launcher.policy import Key, Policy
-from remuda.cloud.api import CloudError, Quota, Server
+from remuda.cloud.api import CloudError, FloatingIp, Port, Quota, Server
 from remuda.model.ids import NodeId, ServerId
 from remuda.ssh.api import Proof
 from remuda.store.api import Done, StoreError
@@ -48,11 +48,20 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortsFound:
+    """The cloud answered a look at ports that was begun at *begun_s* (monotonic)."""
+
+    result: Mapping[ServerId, Port] | CloudError
+    begun_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
-    """The cloud answered a delete call."""
+    """The cloud answered a delete call; *released*: the server has no floating IP any more."""
 
     node: NodeId
     error: CloudError | None
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +90,7 @@ class Addressed:
     """A floating IP was given, or not."""
 
     node: NodeId
-    result: str | CloudError
+    result: FloatingIp | CloudError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +161,7 @@ Event = (
     | IdsDrawn
     | Created
     | Listed
+    | PortsFound
     | Deleted
     | LeakDeleted
     | Surveyed

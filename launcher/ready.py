@@ -1,6 +1,6 @@
 """The users' record of a proven node: how to reach it, and what is worth knowing of it."""
 
-from launcher.decide.lifecycle import address
+from launcher.decide.addressing import address
 from launcher.policy import Policy
 from launcher.views import NodeView
 from remuda.model.node import Node
@@ -17,7 +17,7 @@ def ready_node(view: NodeView, policy: Policy) -> Node:
     # Types matter: one reader refuses anything but text for ids, and a list for host keys.
     return node.with_fields(
         interface_ip=where,
-        public_ipv4=view.floating_ip or server.public_ipv4,
+        public_ipv4=server.public_ipv4 if view.floating_ip is None else view.floating_ip.address,
         private_ipv4=server.private_ipv4,
         public_ipv6=server.public_ipv6,
         az=server.az or launch.az,

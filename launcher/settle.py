@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from launcher.actions import Autopsy, DeleteLeak, ListServers, Rescue, Survey, Tidy
+from launcher.actions import Autopsy, DeleteLeak, FindPorts, ListServers, Rescue, Survey, Tidy
 from launcher.breaker import DOUBLINGS_MAX
 from launcher.events import (
     Addressed,
@@ -20,6 +20,7 @@ from launcher.events import (
     Knocked,
     LeakDeleted,
     Listed,
+    PortsFound,
     Proved,
     Registered,
     Rescued,
@@ -79,6 +80,7 @@ class Settle:
             IdsDrawn: self.writes.ids_drawn,
             Created: self._created,
             Listed: self._listed,
+            PortsFound: self._ports_found,
             Deleted: self._deleted,
             LeakDeleted: self._leak_deleted,
             Surveyed: self._surveyed,
@@ -143,6 +145,19 @@ class Settle:
         self._well()
         take_listing(self.world, event.number, event.result, self.owner, now_s=now.wall_s)
 
+    def _ports_found(self, event: PortsFound, now: Now) -> None:  # noqa: ARG002
+        cloud = self.world.cloud
+        cloud.ports_busy = False
+        cloud.ports_due_s = event.begun_s + self.world.policy.config.list_period
+        if isinstance(event.result, CloudError):
+            self.log.warning("cloud.no-ports", why=str(event.result))
+            return
+        for server, port in event.result.items():
+            view = self.world.herd.views.get(self.world.herd.by_server.get(server, NodeId("")))
+            if view is not None:
+                view.port = port
+                self.world.touch_node(view)
+
     def _trouble(self, error: CloudError) -> None:
         why = (
             f"our credentials are not accepted ({error})"
@@ -188,6 +203,7 @@ class Settle:
         if view is None:
             return
         view.delete_sent = True
+        view.released = view.released or event.released
         view.asked_in = self.world.cloud.latest_listing()
         if event.error is not None:
             self.log.warning("node.delete-failed", node=view.id, why=str(event.error))
@@ -212,6 +228,7 @@ class Settle:
             return
         if isinstance(event.result, CloudError):
             view.retry_s = now.mono_s + FLOATING_IP_AGAIN_S
+            view.port = None  # it may have been another one's fault, or have been replaced
             self.log.warning("node.no-floating-ip", node=view.id, why=str(event.result))
         else:
             view.floating_ip = event.result
@@ -305,6 +322,9 @@ class Settle:
             self.world.cloud.list_busy = False
             self.world.cloud.list_failures += 1
             self.world.cloud.list_due_s = now.mono_s + CRASH_RETRY_S
+        elif isinstance(event.action, FindPorts):
+            self.world.cloud.ports_busy = False
+            self.world.cloud.ports_due_s = now.mono_s + CRASH_RETRY_S
         elif isinstance(event.action, Survey):
             self.world.cloud.survey_busy = False
             self.world.cloud.survey_due_s = now.mono_s + CRASH_RETRY_S

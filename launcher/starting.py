@@ -20,6 +20,7 @@ from launcher.actions import (
     Delete,
     DeleteLeak,
     DropClaim,
+    FindPorts,
     Free,
     Grow,
     Knock,
@@ -35,7 +36,7 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
-from launcher.decide.lifecycle import address
+from launcher.decide.addressing import address
 from launcher.decide.publishing import PUBLISH_PERIOD_S
 from launcher.decide.upkeep import gist
 from launcher.hands.clouding import CloudHands
@@ -89,6 +90,7 @@ class Starter:
             Bury: self._bury,
             DeleteLeak: self._delete_leak,
             ListServers: self._list,
+            FindPorts: self._find_ports,
             Survey: self._survey,
             Rescue: self._rescue,
             Publish: self._publish,
@@ -168,6 +170,7 @@ class Starter:
 
     def _adopt(self, action: Adopt, now: Now) -> None:
         view = self.world.herd.views[action.node]
+        view.ip_untried = False  # by us; what its owner did meanwhile we cannot know
         self._write_node(action, view, list(self.writer.adopt(view)), now)
 
     def _advance(self, action: Advance, now: Now) -> None:
@@ -202,26 +205,23 @@ class Starter:
         view = self._hold_node(action.node, "create")
         launch = view.launch
         assert launch is not None  # noqa: S101 - decided on a known launch
-        view.create_sent = True
+        view.create_sent = view.ip_untried = True
         recipe = self.world.cloud.recipes[view.key]
         key = self.writer.host_keys.get(action.node)
         orders = self.orders
         self.crew.on_cloud(action, lambda: self.cloud.create(launch, orders, recipe, key))
 
     def _delete(self, action: Delete, _now: Now) -> None:
-        view = self._hold_node(action.node, "delete")
-        pool = self.world.policy.pools.get(view.key[0])
-        floating = pool is None or pool.config.floating_ips
-        node, server = action.node, action.server
-        self.crew.on_cloud(action, lambda: self.cloud.delete(node, server, floating_ips=floating))
+        self._hold_node(action.node, "delete")
+        self.crew.on_cloud(action, lambda: self.cloud.delete(action))
 
     def _delete_leak(self, action: DeleteLeak, _now: Now) -> None:
         self.world.cloud.leaks_busy.add(action.server)
-        self.crew.on_cloud(action, lambda: self.cloud.delete_leak(action.server))
+        self.crew.on_cloud(action, lambda: self.cloud.delete_leak(action))
 
     def _address(self, action: Address, _now: Now) -> None:
-        self._hold_node(action.node, "address")
-        self.crew.on_cloud(action, lambda: self.cloud.address(action.node, action.server))
+        self._hold_node(action.node, "address").ip_untried = False
+        self.crew.on_cloud(action, lambda: self.cloud.address(action))
 
     def _prove(self, action: Prove, _now: Now) -> None:
         view = self._hold_node(action.node, "prove")
@@ -247,6 +247,10 @@ class Starter:
     def _list(self, action: ListServers, _now: Now) -> None:
         self.world.cloud.list_busy = True
         self.crew.on_cloud(action, lambda: self.cloud.list_servers(action.number))
+
+    def _find_ports(self, action: FindPorts, _now: Now) -> None:
+        self.world.cloud.ports_busy = True
+        self.crew.on_cloud(action, lambda: self.cloud.find_ports(action))
 
     def _survey(self, action: Survey, _now: Now) -> None:
         self.world.cloud.survey_busy = True

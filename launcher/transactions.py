@@ -184,9 +184,10 @@ def ready(world: World, view: NodeView, node: Node, *, now_s: float) -> list[Op]
     """Write that a node is proven: its users' record and ours."""
     assert view.launch is not None  # noqa: S101 - only known launches become ready
     proven = node.after(NodeEvent.PROVEN, now_s=now_s)
+    given = None if view.floating_ip is None else view.floating_ip.id
     return [
         Set(path=paths.node(view.id), data=nodes.encode(proven), version=view.node_version),
-        *advance(world, view, view.launch.after(StepEvent.PROVEN)),
+        *advance(world, view, view.launch.after(StepEvent.PROVEN, floating_ip=given)),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from remuda.cloud.api import Server
+from remuda.cloud.api import FloatingIp, Port, Server
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Launch, Step
@@ -51,6 +51,9 @@ class NodeView:
             only a later one proves that the server is gone.
         retry_s: Do nothing more before this (monotonic seconds).
         tries: Attempts at the present step.
+        port: Where a floating IP can lead; looked up for all nodes together.
+        ip_untried: We made the server, and surely nobody has asked for a floating IP for it yet.
+        floating_ip: The one that we gave it; *released*: it has none any more.
         proof: The last attempt to prove the machine; *proven*: it passed.
         refused: What the cloud or the proof said against it; it is to be condemned.
         doubtful: Adopted before its server was seen: it may not exist.
@@ -81,7 +84,10 @@ class NodeView:
     checked_s: float = 0.0
     step_since_s: float = 0.0
     host_keys: tuple[str, ...] = ()
-    floating_ip: str | None = None
+    port: Port | None = None
+    ip_untried: bool = False
+    floating_ip: FloatingIp | None = None
+    released: bool = False
     proof: Proof | None = None
     proven: bool = False
     suspect: bool = False

@@ -61,6 +61,7 @@ class World:
             may be newer than what we know of them, so nothing is started meanwhile.
         fresh: Nodes whose intent this process wrote.
         awaiting: Nodes of ours that wait for news which only a listing brings.
+        portless: Nodes of ours on the way to ready whose server's port is not known.
         blocked: By pool, an old request that needs room there before others may have it.
         published, outlined: The status that was published last, whole and in outline.
         ruled: The verdicts that were written last.
@@ -86,6 +87,7 @@ class World:
     unborn: set[NodeId] = field(default_factory=set)
     fresh: set[NodeId] = field(default_factory=set)
     awaiting: set[NodeId] = field(default_factory=set)
+    portless: set[NodeId] = field(default_factory=set)
     blocked: dict[str, RequestId] = field(default_factory=dict)
     config_error: str | None = None
     published: bytes | None = None
@@ -135,6 +137,10 @@ class World:
             self.awaiting.add(view.id)
         else:
             self.awaiting.discard(view.id)
+        if _lacks_port(view, self.neighbours.me):
+            self.portless.add(view.id)
+        else:
+            self.portless.discard(view.id)
         if view.launch is not None:
             if (view.id in self.herd.free.get(view.key, ())) != was_free:
                 self.agenda.labels.add(view.launch.label)
@@ -146,6 +152,7 @@ class World:
         """Forget a node whose launch record is gone; its room is free again."""
         self.herd.forget(node_id)
         self.awaiting.discard(node_id)
+        self.portless.discard(node_id)
         self.fresh.discard(node_id)
         self.agenda.nodes.discard(node_id)
         self.agenda.supply = True
@@ -196,3 +203,11 @@ def _awaits_listing(view: NodeView, me: ReplicaId) -> bool:
     if view.dying or launch.step in (Step.PLANNED, Step.BOOTING):
         return True
     return launch.step is Step.PROVING and view.server is None
+
+
+def _lacks_port(view: NodeView, me: ReplicaId) -> bool:
+    launch = view.launch
+    if launch is None or launch.owner != me or view.dying or view.server_id is None:
+        return False
+    wanted = launch.step in (Step.BOOTING, Step.PROVING)
+    return wanted and view.port is None and view.floating_ip is None

@@ -216,9 +216,13 @@ class Boot:
         with self._step("floating-ip"):
             while True:
                 try:
-                    return self.means.cloud.add_floating_ip(server)
+                    port = self.means.cloud.find_ports([server]).get(server)
+                    if port is not None:
+                        return self.means.cloud.add_floating_ip(port).address
+                    why = "the server has no port with a private IPv4 address yet"
                 except TryLaterError as exc:
-                    self._go_on(limit_s, f"no floating IP: {exc}")
+                    why = str(exc)
+                self._go_on(limit_s, f"no floating IP: {why}")
         raise AssertionError("the step returns or raises")
 
     def _prove(self, orders: Orders, address: str, limit_s: float) -> None:

@@ -4,6 +4,7 @@ Ready nodes go out first, then what is missing is started, then every node takes
 """
 
 from launcher.actions import Plan
+from launcher.decide.addressing import find_ports
 from launcher.decide.demand import demand
 from launcher.decide.lend import lend
 from launcher.decide.lifecycle import live
@@ -31,6 +32,7 @@ def decide(world: World, agenda: Agenda, now: Now) -> Plan:
         sweep(world, plan)
     rescue(world, plan)
     poll_cloud(world, now, plan)
+    find_ports(world, now, plan)
     tidy(world, now, plan)
     rule(world, agenda, now, plan)
     publish(world, now, plan)

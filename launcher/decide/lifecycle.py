@@ -10,14 +10,12 @@ from typing import Final
 
 from launcher.actions import (
     Action,
-    Address,
     Adopt,
     Advance,
     Autopsy,
     Bury,
     Condemn,
     Create,
-    Delete,
     Free,
     Knock,
     Lend,
@@ -25,6 +23,7 @@ from launcher.actions import (
     Plan,
     Prove,
 )
+from launcher.decide.addressing import address, delete, give, wants_ip
 from launcher.outcomes import failed_step
 from launcher.views import NodeView
 from launcher.world import Agenda, Now, World
@@ -174,15 +173,16 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
         return _blamed(view, overdue)
     if view.proven and view.server is not None:
         return MakeReady(node=view.id)
-    wants_ip = world.policy.pools[launch.pool].config.floating_ips
-    if wants_ip and view.floating_ip is None and view.server_id is not None:
-        return Address(node=view.id, server=view.server_id)
-    if view.proven or address(view) is None:
-        # Adopted from a replica that died: the next listing brings the address.
-        limit_s = launch.planned_s + world.policy.config.launch_timeout
-        plan.look_again("node", view.id, now.mono_s + max(0.0, limit_s - now.wall_s))
-        return None
-    return Prove(node=view.id)
+    if wants_ip(world, view):
+        if view.port is not None:
+            return give(view, view.port)
+    elif not view.proven and address(view) is not None:
+        return Prove(node=view.id)
+    # The next look at ports brings the one; or it was adopted from a replica that died, and the
+    # next listing brings the address.
+    limit_s = launch.planned_s + world.policy.config.launch_timeout
+    plan.look_again("node", view.id, now.mono_s + max(0.0, limit_s - now.wall_s))
+    return None
 
 
 def _overdue(world: World, node: Node, launch: Launch, now: Now) -> Condemn | None:
@@ -282,7 +282,7 @@ def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
     if view.delete_sent and now.mono_s < view.step_since_s:
         plan.look_again("node", view.id, view.step_since_s)
         return None
-    return Delete(node=view.id, server=view.server_id)
+    return delete(world, view, launch, view.server_id)
 
 
 def _surely_absent(world: World, view: NodeView, launch: Launch, now: Now) -> bool:
@@ -300,16 +300,6 @@ def _dying_unseen(
         return Bury(node=view.id)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
     return None
-
-
-def address(view: NodeView) -> str | None:
-    """Return the address to connect to: a floating IP of ours, else what the cloud shows."""
-    if view.floating_ip is not None:
-        return view.floating_ip
-    server = view.server
-    if server is None:
-        return None
-    return server.public_ipv4 or server.private_ipv4 or server.public_ipv6
 
 
 _STEPS: Final[dict[Step, Callable[[World, NodeView, Node, Now, Plan], Action | None]]] = {

@@ -39,5 +39,6 @@ def sweep(world: World, plan: Plan) -> None:
         return
     sure, plan.brake = leaks(world)
     plan.swept = True
+    search = any(pool.config.floating_ips for pool in world.policy.pools.values())
     for server in sure:
-        plan.do(DeleteLeak(server=server, cause="no record"))
+        plan.do(DeleteLeak(server=server, cause="no record", search=search))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from launcher.actions import Autopsy
+from launcher.actions import Address, Autopsy, Delete, DeleteLeak, FindPorts
 from launcher.cloudview import Recipe
 from launcher.events import (
     Addressed,
@@ -12,6 +12,7 @@ from launcher.events import (
     Deleted,
     LeakDeleted,
     Listed,
+    PortsFound,
     Surveyed,
 )
 from launcher.orders import Orders, flavor_wanted, image_wanted
@@ -26,7 +27,8 @@ from remuda.ssh.errors import KeyFileError
 from remuda.ssh.hostkeys import HostKey
 from remuda.ssh.userdata import UserDataError
 from remuda.store import paths
-from remuda.store.api import Create, Delete, MissingError, Store, StoreError
+from remuda.store.api import Create, MissingError, Store, StoreError
+from remuda.store.api import Delete as DeleteRecord
 
 #: Evidence of so many failed launches is kept per provider.
 FAILURES_MAX = 100
@@ -66,32 +68,45 @@ class CloudHands:
         except CloudError as exc:
             return Listed(number=number, result=exc, begun_s=begun_s)
 
-    def delete(self, node: NodeId, server: ServerId, *, floating_ips: bool) -> Deleted:
-        """Ask for the deletion of a dying node's server."""
+    def find_ports(self, action: FindPorts) -> PortsFound:
+        """Look for ports once for all nodes that need one."""
+        begun_s = self.clock.monotonic_s()
         try:
-            if floating_ips:
-                self.cloud.remove_floating_ips(server)
-            self.cloud.delete_server(server)
-        except GoneError:
-            return Deleted(node=node, error=None)
+            return PortsFound(result=self.cloud.find_ports(action.servers), begun_s=begun_s)
         except CloudError as exc:
-            return Deleted(node=node, error=exc)
-        return Deleted(node=node, error=None)
+            return PortsFound(result=exc, begun_s=begun_s)
 
-    def delete_leak(self, server: ServerId) -> LeakDeleted:
+    def delete(self, action: Delete) -> Deleted:
+        """Ask for the deletion of a dying node's server, once its floating IP is gone."""
+        released = False
+        try:
+            if action.floating_ip is not None or action.search:
+                self.cloud.remove_floating_ips(action.server, known=action.floating_ip)
+            released = True
+            self.cloud.delete_server(action.server)
+        except GoneError:
+            return Deleted(node=action.node, error=None, released=released)
+        except CloudError as exc:
+            return Deleted(node=action.node, error=exc, released=released)
+        return Deleted(node=action.node, error=None, released=released)
+
+    def delete_leak(self, action: DeleteLeak) -> LeakDeleted:
         """Ask for the deletion of a server without a record."""
         try:
-            self.cloud.delete_server(server)
+            if action.search:
+                self.cloud.remove_floating_ips(action.server)
+            self.cloud.delete_server(action.server)
         except CloudError as exc:
-            return LeakDeleted(server=server, error=exc)
-        return LeakDeleted(server=server, error=None)
+            return LeakDeleted(server=action.server, error=exc)
+        return LeakDeleted(server=action.server, error=None)
 
-    def address(self, node: NodeId, server: ServerId) -> Addressed:
+    def address(self, action: Address) -> Addressed:
         """Give the server a floating IP."""
         try:
-            return Addressed(node=node, result=self.cloud.add_floating_ip(server))
+            made = self.cloud.add_floating_ip(action.port, untried=action.untried)
         except CloudError as exc:
-            return Addressed(node=node, result=exc)
+            return Addressed(node=action.node, result=exc)
+        return Addressed(node=action.node, result=made)
 
     def survey(self, policy: Policy, ours: tuple[int, int, int]) -> Surveyed:
         """Look up what can be made, and the quota."""
@@ -163,7 +178,7 @@ class CloudHands:
             for name in names[: max(0, len(names) - FAILURES_MAX)]:
                 _try(
                     lambda name=name: self.store.commit(  # type: ignore[misc]
-                        [Delete(path=paths.failure(provider, NodeId(name)))]
+                        [DeleteRecord(path=paths.failure(provider, NodeId(name)))]
                     )
                 )
         except StoreError:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from launcher.actions import Action, Create
+from launcher.actions import Action, Address, Create
 from launcher.events import Event, HandCrashed
 from remuda.runtime.inbox import Inbox
 
 #: Threads for cloud calls: the provider's rate limit, not this, bounds the load on the cloud.
 CLOUD_THREADS = 4
-#: Threads for create calls, apart: slow ones must not hold up listings and deletions.
+#: Threads for calls that make something, apart: slow ones must not hold up listings and deletions.
 CREATE_THREADS = 12
 #: Threads for SSH; one proof occupies one for its whole length.
 SSH_THREADS = 24
@@ -34,7 +34,7 @@ class Crew:
 
     def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
         """Run *work* on a cloud thread."""
-        pool = self.create if isinstance(action, Create) else self.cloud
+        pool = self.create if isinstance(action, Create | Address) else self.cloud
         pool.submit(self._run, action, work)
 
     def on_ssh(self, action: Action, work: Callable[[], Event]) -> None:

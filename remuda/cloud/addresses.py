@@ -25,6 +25,7 @@ class Addresses:
     public_ipv4: str | None = None
     private_ipv4: str | None = None
     public_ipv6: str | None = None
+    floating_ipv4: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def choose(addresses: Mapping[str, Any], external: Collection[str] = ()) -> Addr
         public_ipv4=str(public.ip) if public else None,
         private_ipv4=str(private.ip) if private else None,
         public_ipv6=str(public6.ip) if public6 else None,
+        floating_ipv4=str(public.ip) if public and public.floating else None,
     )
 
 

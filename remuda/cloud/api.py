@@ -4,7 +4,7 @@ Implementations (the openstacksdk adapter, and the in-memory fake of the tests) 
 contract tests. All methods block and may be called from several threads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -73,6 +73,8 @@ class Server:
         tags: The metadata we put on it at creation (see ``remuda.model.tags``), and others'.
         public_ipv4: The address to connect to (``remuda.cloud.addresses`` has the rule), even
             if it is not public in the internet's sense; None until the server has an IPv4.
+        floating_ipv4: The same as *public_ipv4* if that is a floating IP, else None; a cloud shows
+            it some time after it was given.
         private_ipv4: An address of the inside; the same as *public_ipv4* if there is no other.
         fault: Nova's message when status is ERROR.
         created_s: By the cloud's clock, seconds since the epoch.
@@ -85,6 +87,7 @@ class Server:
     public_ipv4: str | None = None
     private_ipv4: str | None = None
     public_ipv6: str | None = None
+    floating_ipv4: str | None = None
     az: str | None = None
     host_id: str | None = None
     image_id: str | None = None
@@ -212,6 +215,30 @@ class Leftover:
     revision: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """Where a server's private IPv4 address is: a floating IP can lead there.
+
+    Attributes:
+        network: The network's id.
+        external: Its network is external itself: nothing leads there, nor needs to.
+    """
+
+    id: str
+    server: ServerId
+    ipv4: str
+    network: str = ""
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatingIp:
+    """A floating IP of ours; it belongs to one server for all its life."""
+
+    id: str
+    address: str
+
+
 class Cloud(Protocol):
     """One region of one account.
 
@@ -260,17 +287,28 @@ class Cloud(Protocol):
     def availability_zones(self) -> tuple[str, ...]:
         """Return the names of the zones that take servers."""
 
-    def add_floating_ip(self, server: ServerId) -> str:
-        """Give the server a floating IP and return it; idempotent, so repeat it when in doubt.
+    def find_ports(self, servers: Collection[ServerId]) -> Mapping[ServerId, Port]:
+        """Return the ports of these servers, with one call for many; none for who has none yet."""
+
+    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+        """Give a server a floating IP and return it; idempotent, so repeat it when in doubt.
+
+        Args:
+            port: The server's.
+            untried: Surely nobody has asked for it before, so that no look is needed.
 
         Raises:
             NoRoomError: If there is none left.
-            TryLaterError: Also when the server has no port yet.
-            BadOrderError: If no external network can be reached from the server's.
+            BadOrderError: If no external network can be reached from the port, or it is gone.
         """
 
-    def remove_floating_ips(self, server: ServerId) -> None:
-        """Release the floating IPs that we gave the server; no error if there are none."""
+    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
+        """Release the floating IPs that we gave the server; no error if there are none.
+
+        Args:
+            server: There or gone.
+            known: The id of its floating IP, so that no look is needed.
+        """
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return ports that are down and were made for a server, and our idle floating IPs.

@@ -1,10 +1,11 @@
 """Floating IPs, through Neutron.
 
 Every one that we make names its owner and server in its description, so that it can be found
-again after a crash, given to the next server, and swept by nobody but us.
+again after a crash, and is swept by nobody but us. It belongs to that server for all its life and
+is never given to another: whoever knows its id may delete it without a look
+(docs/adr/0009-a-floating-ip-for-life.md).
 """
 
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -12,29 +13,29 @@ from remuda.cloud import errors
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,
+    FloatingIp,
     Leftover,
     LeftoverKind,
     NoRoomError,
+    Port,
     TryLaterError,
     UnknownOutcomeError,
 )
-from remuda.cloud.errors import Effect
+from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.networks import Network, Networks
 from remuda.cloud.wire import Wire
 from remuda.model import tags
 from remuda.model.ids import ServerId
 
 _FIELDS: Final = ("id", "description", "port_id", "floating_ip_address", "revision_number")
-_PORT_FIELDS: Final = ("id", "network_id", "fixed_ips")
-_NOT_FOUND, _CONFLICT, _CHANGED = 404, 409, 412
+_FAILURES, _NOT_FOUND, _CONFLICT, _CHANGED = 400, 404, 409, 412
 
 
 class FloatingIps:
-    """Gives floating IPs to servers and takes them back.
+    """Gives floating IPs to servers and takes them back; for several threads at once.
 
-    One thread at a time: two that reuse the same free address would steal it from each other.
-    Against other processes Neutron's revision numbers guard (header ``If-Match``); on clouds
-    without them nothing is reused.
+    That a server never gets two is Neutron's promise, too: of one external network an address of
+    a port can have one floating IP (unique constraint of its table; a second gets 409).
     """
 
     def __init__(
@@ -44,34 +45,42 @@ class FloatingIps:
         self._networks = networks
         self._owner = owner
         self._external = external
-        self._lock = threading.Lock()
+        #: By network: the external network that could be reached from it last.
+        self._reached: dict[str, str] = {}
 
-    def add(self, server: ServerId) -> str:
-        """Return the server's floating IP, which it gets if it has none; three calls.
+    def add(self, port: Port, *, untried: bool) -> FloatingIp:
+        """Return the floating IP of a port, which it gets if it has none.
 
-        One more call asks for the networks unless they are remembered.
+        One call; unless *untried*, one more looks first whether it has one. Without room the first
+        idle one of ours is given up for it. The networks are asked for, too, unless remembered.
         """
-        with self._lock:
-            port = self._port_of(server)
-            ours = list(self._ours())
-            for doc in ours:
-                if doc.get("port_id") == port["id"]:
-                    return str(doc["floating_ip_address"])
-            for doc in ours:
-                if doc.get("port_id") is None and self._reuse(doc, port, server):
-                    return str(doc["floating_ip_address"])
-            return self._make(port, server)
+        if port.external:
+            raise BadOrderError(
+                f"server {port.server} is only on external networks:"
+                " its addresses need no floating IP"
+            )
+        known = None if untried else self._at(port)
+        if known is not None:
+            return known
+        try:
+            return self._make(port)
+        except NoRoomError:
+            if not any(self._delete(each).status < _FAILURES for each in self.idle()):
+                raise
+            return self._make(port)
 
-    def remove(self, server: ServerId) -> None:
-        """Delete those that we gave to the server; works when the server is gone, too."""
-        with self._lock:
-            for doc in list(self._ours()):
-                if tags.noted(doc["description"], self._owner) == server:
-                    self._delete(doc["id"], doc.get("revision_number"))
+    def remove(self, server: ServerId, *, known: str | None) -> None:
+        """Delete the one that is known, or all that name the server, which may be gone."""
+        if known is not None:
+            self._delete_one(known)
+            return
+        for doc in list(self._ours()):
+            if tags.noted(doc["description"], self._owner) == server:
+                self._delete_one(doc["id"])
 
     def idle(self) -> Iterator[Leftover]:
         """Yield those of ours that belong to no port."""
-        for doc in self._ours():
+        for doc in list(self._ours()):
             if doc.get("port_id") is None:
                 yield Leftover(
                     id=doc["id"],
@@ -82,60 +91,38 @@ class FloatingIps:
                 )
 
     def delete(self, leftover: Leftover) -> None:
-        """Delete an idle one, unless it has been given away since."""
-        with self._lock:
-            for doc in list(self._ours()):
-                if doc["id"] == leftover.id and doc.get("port_id") is None:
-                    self._delete(doc["id"], doc.get("revision_number"))
+        """Delete an idle one, unless somebody has put it to use since."""
+        for one in self.idle():
+            if one.id == leftover.id:
+                self._delete(one)
 
     def _ours(self) -> Iterator[Mapping[str, Any]]:
         docs = self._wire.pages("network", "/floatingips", "floatingips", {"fields": _FIELDS})
         return (doc for doc in docs if tags.noted(doc.get("description") or "", self._owner))
 
-    def _port_of(self, server: ServerId) -> Mapping[str, Any]:
-        query = {"device_id": str(server), "fields": _PORT_FIELDS}
-        ports = list(self._wire.pages("network", "/ports", "ports", query))
-        outside = {each.id for each in self._networks.external()}
-        for port in ports:
-            if port.get("network_id") not in outside and _ipv4s(port):
-                return port
-        if any(_ipv4s(port) for port in ports):
-            raise BadOrderError(
-                f"server {server} is only on external networks: its addresses need no floating IP"
-            )
-        raise TryLaterError(f"server {server} has no port with a private IPv4 address yet")
+    def _at(self, port: Port) -> FloatingIp | None:
+        found = (doc for doc in list(self._ours()) if doc.get("port_id") == port.id)
+        return next(map(_read, found), None)
 
-    def _reuse(self, doc: Mapping[str, Any], port: Mapping[str, Any], server: ServerId) -> bool:
-        if doc.get("revision_number") is None:
-            return False
-        body = {**_attachment(port), "description": tags.note(self._owner, server)}
-        answer = self._wire.call(
-            "network",
-            "PUT",
-            f"/floatingips/{doc['id']}",
-            effect=Effect.REPEATABLE,
-            body={"floatingip": body},
-            headers=_if_match(doc["revision_number"]),
-            # Somebody was faster, or its network cannot be reached from this port: take another.
-            accept={400, _NOT_FOUND, _CONFLICT, _CHANGED},
-        )
-        return answer.status < 400  # noqa: PLR2004 — the border between success and failure
-
-    def _make(self, port: Mapping[str, Any], server: ServerId) -> str:
+    def _make(self, port: Port) -> FloatingIp:
         refusal: CloudError = BadOrderError("the cloud has no external network for floating IPs")
-        for network in self._candidates():
+        for network in self._candidates(port):
             body = {
-                **_attachment(port),
+                "port_id": port.id,
+                "fixed_ip_address": port.ipv4,
                 "floating_network_id": network.id,
-                "description": tags.note(self._owner, server),
+                "description": tags.note(self._owner, port.server),
             }
             try:
-                return self._post(body)
+                made = self._post(body)
             except BadOrderError as exc:
                 refusal = exc  # "External network … is not reachable from subnet …": try the next
+                continue
+            self._reached[port.network] = network.id
+            return made
         raise refusal
 
-    def _post(self, body: Mapping[str, Any]) -> str:
+    def _post(self, body: Mapping[str, Any]) -> FloatingIp:
         try:
             answer = self._wire.call(
                 "network",
@@ -152,30 +139,28 @@ class FloatingIps:
             why = errors.message_of(answer)
             # Else the port has got one from another process meanwhile: look again.
             raise NoRoomError(why) if errors.fault_means_no_room(why) else TryLaterError(why)
-        return str(answer.doc["floatingip"]["floating_ip_address"])
+        return _read(answer.doc["floatingip"])
 
-    def _candidates(self) -> list[Network]:
+    def _candidates(self, port: Port) -> list[Network]:
         found = self._networks.external()
-        return sorted(found, key=lambda each: each.name not in self._external)
+        reached = self._reached.get(port.network)
+        return sorted(found, key=lambda each: (each.id != reached, each.name not in self._external))
 
-    def _delete(self, ip_id: str, revision: int | None) -> None:
-        self._wire.call(
+    def _delete(self, idle: Leftover) -> Answer:
+        """Delete an idle one; a failure if it has changed since."""
+        guard = {} if idle.revision is None else {"If-Match": f"revision_number={idle.revision}"}
+        return self._delete_one(idle.id, guard)
+
+    def _delete_one(self, ip_id: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return self._wire.call(
             "network",
             "DELETE",
             f"/floatingips/{ip_id}",
             effect=Effect.REPEATABLE,
-            headers=_if_match(revision),
+            headers=headers,
             accept={_NOT_FOUND, _CHANGED},
         )
 
 
-def _attachment(port: Mapping[str, Any]) -> dict[str, Any]:
-    return {"port_id": port["id"], "fixed_ip_address": _ipv4s(port)[0]}
-
-
-def _ipv4s(port: Mapping[str, Any]) -> list[str]:
-    return [each["ip_address"] for each in port.get("fixed_ips") or () if "." in each["ip_address"]]
-
-
-def _if_match(revision: int | None) -> dict[str, str]:
-    return {} if revision is None else {"If-Match": f"revision_number={revision}"}
+def _read(doc: Mapping[str, Any]) -> FloatingIp:
+    return FloatingIp(id=str(doc["id"]), address=str(doc["floating_ip_address"]))

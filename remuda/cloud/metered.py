@@ -1,6 +1,6 @@
 """A cloud that tells how each call went, so that metrics need no change in the adapter."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -9,9 +9,11 @@ from remuda.cloud.api import (
     CloudError,
     Flavor,
     FlavorWanted,
+    FloatingIp,
     Image,
     ImageWanted,
     Leftover,
+    Port,
     Quota,
     Server,
     ServerOrder,
@@ -74,15 +76,20 @@ class MeteredCloud:
         with self._timed("availability_zones"):
             return self._inner.availability_zones()
 
-    def add_floating_ip(self, server: ServerId) -> str:
-        """Give the server a floating IP."""
-        with self._timed("add_floating_ip"):
-            return self._inner.add_floating_ip(server)
+    def find_ports(self, servers: Collection[ServerId]) -> Mapping[ServerId, Port]:
+        """Return the servers' ports."""
+        with self._timed("find_ports"):
+            return self._inner.find_ports(servers)
 
-    def remove_floating_ips(self, server: ServerId) -> None:
+    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+        """Give a server a floating IP."""
+        with self._timed("add_floating_ip"):
+            return self._inner.add_floating_ip(port, untried=untried)
+
+    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
         """Release the server's floating IPs."""
         with self._timed("remove_floating_ips"):
-            self._inner.remove_floating_ips(server)
+            self._inner.remove_floating_ips(server, known=known)
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return what seems to be nobody's."""

@@ -5,7 +5,7 @@ flavors, networks and ports behind every call and connects to servers to choose 
 a create is one call, a delete is one call, and a listing is one call per page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,10 +15,12 @@ from remuda.cloud.api import (
     BadOrderError,
     Flavor,
     FlavorWanted,
+    FloatingIp,
     Image,
     ImageWanted,
     Leftover,
     LeftoverKind,
+    Port,
     Quota,
     Server,
     ServerOrder,
@@ -169,13 +171,17 @@ class OpenStackCloud:
         """Return the zones that take servers; remembered for five minutes."""
         return self._zones.get("all", self._list_zones)
 
-    def add_floating_ip(self, server: ServerId) -> str:
-        """Give the server a floating IP; three calls."""
-        return self._floating.add(server)
+    def find_ports(self, servers: Collection[ServerId]) -> Mapping[ServerId, Port]:
+        """Return the servers' ports; a call for every fifty, and one for the networks, rarely."""
+        return ports.find_ports(self._wire, self._networks, servers)
 
-    def remove_floating_ips(self, server: ServerId) -> None:
-        """Release those that we gave the server; a call, and one for each."""
-        self._floating.remove(server)
+    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+        """Give a server a floating IP; one call, and a look before it unless *untried*."""
+        return self._floating.add(port, untried=untried)
+
+    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
+        """Release those that we gave the server; a call for each, and a look if none is known."""
+        self._floating.remove(server, known=known)
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return ports that are down and idle floating IPs; two calls."""

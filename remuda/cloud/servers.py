@@ -56,6 +56,7 @@ def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Serve
         public_ipv4=chosen.public_ipv4,
         private_ipv4=chosen.private_ipv4,
         public_ipv6=chosen.public_ipv6,
+        floating_ipv4=chosen.floating_ipv4,
         az=doc.get("OS-EXT-AZ:availability_zone") or None,
         host_id=doc.get("hostId") or None,
         image_id=(doc.get("image") or {}).get("id"),  # "" if it booted from a volume

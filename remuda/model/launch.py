@@ -59,6 +59,7 @@ class Launch:
         planned_s: Wall clock of the intent; every deadline counts from here.
         asked_by_s: Until then a create call of a dead owner may still reach the cloud.
         cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
+        floating_ip: Id of the floating IP that it was given, if any; written when it is ready.
         why: Why it was condemned.
     """
 
@@ -77,6 +78,7 @@ class Launch:
     server: ServerId | None = None
     host_key: str | None = None
     image: str | None = None
+    floating_ip: str | None = None
     why: str | None = None
 
     def after(self, event: StepEvent, **changes: Any) -> "Launch":
@@ -127,6 +129,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
             server=doc.get("server"),
             host_key=doc.get("host_key"),
             image=doc.get("image"),
+            floating_ip=doc.get("floating_ip"),
             why=doc.get("why"),
         )
     except (KeyError, TypeError, ValueError) as exc:

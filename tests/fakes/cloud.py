@@ -8,7 +8,7 @@ change only as time passes on the clock; nothing runs in the background. Scripte
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
@@ -19,11 +19,13 @@ from remuda.cloud.api import (
     CloudError,
     Flavor,
     FlavorWanted,
+    FloatingIp,
     Image,
     ImageWanted,
     Leftover,
     LeftoverKind,
     NoRoomError,
+    Port,
     Quota,
     Server,
     ServerOrder,
@@ -100,6 +102,7 @@ class FakeCloud:
         next_creates: Fates of the coming create calls, in order; likewise the others.
         networks: Known networks; None: any name is right; likewise keypairs, security_groups.
         ports: Ports that were left behind; tests add to it.
+        floating: Floating IPs: address to the server that it was made for.
     """
 
     def __init__(
@@ -137,7 +140,7 @@ class FakeCloud:
         self._lock = threading.RLock()
         self._failures: dict[str, deque[CloudError]] = {}
         self._machines: dict[ServerId, _Machine] = {}
-        self._floating: dict[str, ServerId] = {}
+        self.floating: dict[str, ServerId] = {}
         self._numbers = 0
 
     # What tests do to it.
@@ -267,27 +270,47 @@ class FakeCloud:
         self._begin("availability_zones")
         return self.zones
 
-    def add_floating_ip(self, server: ServerId) -> str:
-        """Give the server an address."""
+    def find_ports(self, servers: Collection[ServerId]) -> Mapping[ServerId, Port]:
+        """Return a port for each server that is there."""
+        with self._lock:
+            self._begin("find_ports")
+            there = self.truth()
+            return {
+                server: Port(id=f"port-{server}", server=server, ipv4="10.0.0.1")
+                for server in servers
+                if server in there
+            }
+
+    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+        """Give the server an address, of which it never has two."""
         with self._lock:
             self._begin("add_floating_ip")
-            if server not in self.truth():
-                raise TryLaterError(f"fake: server {server} has no port", retry_after_s=1.0)
-            existing = [ip for ip, holder in self._floating.items() if holder == server]
-            idle = [ip for ip, holder in self._floating.items() if holder not in self.truth()]
-            if not existing and not idle and len(self._floating) >= self.floating_ips_max:
-                raise NoRoomError("fake: no more IP addresses available on network public")
-            fresh = f"198.19.0.{len(self._floating) + 1}"
-            address = (existing or idle or [fresh])[0]
-            self._floating[address] = server
-            return address
+            there = self.truth()
+            if port.server not in there:
+                raise BadOrderError(f"fake: HTTP 404: port {port.id} could not be found")
+            given = [ip for ip, holder in self.floating.items() if holder == port.server]
+            if given and untried:
+                raise TryLaterError("fake: HTTP 409: it already has a floating IP")
+            if not given and len(self.floating) >= self.floating_ips_max:
+                idle = [ip for ip, holder in self.floating.items() if holder not in there]
+                if not idle:
+                    raise NoRoomError("fake: no more IP addresses available on network public")
+                del self.floating[idle[0]]
+            address = given[0] if given else self._fresh_address()
+            self.floating[address] = port.server
+            return FloatingIp(id=f"fip-{address}", address=address)
 
-    def remove_floating_ips(self, server: ServerId) -> None:
+    def _fresh_address(self) -> str:
+        number = next(n for n in range(1, 255) if f"198.19.0.{n}" not in self.floating)
+        return f"198.19.0.{number}"
+
+    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
         """Take the server's addresses back."""
         with self._lock:
             self._begin("remove_floating_ips")
-            kept = {ip: holder for ip, holder in self._floating.items() if holder != server}
-            self._floating = kept
+            for ip, holder in list(self.floating.items()):
+                if holder == server if known is None else f"fip-{ip}" == known:
+                    del self.floating[ip]
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return planted ports and idle floating IPs."""
@@ -296,7 +319,7 @@ class FakeCloud:
         kind = LeftoverKind.FLOATING_IP
         idle = (
             Leftover(id=f"fip-{ip}", kind=kind, server=holder, address=ip)
-            for ip, holder in self._floating.items()
+            for ip, holder in self.floating.items()
             if holder not in there
         )
         return (*self.ports, *idle)
@@ -305,11 +328,8 @@ class FakeCloud:
         """Forget it."""
         self._begin("delete_leftover")
         self.ports = [each for each in self.ports if each.id != leftover.id]
-        if (
-            leftover.address is not None
-            and self._floating.get(leftover.address) not in self.truth()
-        ):
-            self._floating.pop(leftover.address, None)
+        if leftover.address is not None and self.floating.get(leftover.address) not in self.truth():
+            self.floating.pop(leftover.address, None)
 
     def close(self) -> None:
         """Remember that it was closed."""
@@ -382,7 +402,7 @@ class FakeCloud:
         fault = machine.fault or machine.boot.fault if status is ServerStatus.ERROR else None
         tail = f"{machine.number >> 8 & 255}.{machine.number & 255}"
         has_address = status in {ServerStatus.ACTIVE, ServerStatus.STOPPED}
-        floating = [ip for ip, holder in self._floating.items() if holder == machine.id]
+        floating = [ip for ip, holder in self.floating.items() if holder == machine.id]
         return Server(
             id=machine.id,
             name=machine.order.name,
@@ -390,6 +410,7 @@ class FakeCloud:
             tags=dict(machine.order.tags),
             public_ipv4=(floating or [f"198.18.{tail}"])[0] if has_address else None,
             private_ipv4=f"10.0.{tail}" if has_address else None,
+            floating_ipv4=floating[0] if floating and has_address else None,
             az=machine.order.az or self.zones[0],
             host_id=f"host{machine.number % 3}",
             image_id=machine.order.image.id if machine.order.volume_gib is None else None,

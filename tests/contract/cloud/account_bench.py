@@ -11,6 +11,7 @@ import yaml
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import Cloud, ImageWanted
 from remuda.cloud.errors import Effect
+from remuda.cloud.inspection import FloatingRoom
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import SystemClock
@@ -137,6 +138,12 @@ class AccountBench(Bench):
             "network", "POST", "/ports", effect=Effect.CREATE, body={"port": port}
         )
         return str(answer.doc["port"]["id"])
+
+    def floating_room(self) -> FloatingRoom:
+        """Return limit and use of floating IPs."""
+        room = self.adapter.inspector().floating_room()
+        assert room is not None
+        return room
 
     @contextmanager
     def full(self, resource: str = "instances") -> Iterator[bool]:  # noqa: ARG002

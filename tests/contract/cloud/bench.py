@@ -165,7 +165,7 @@ class Bench(ABC):
         """Leave no room for another server meanwhile; gives False if that is not possible.
 
         Args:
-            resource: ``instances``, ``cores`` or ``ram``.
+            resource: ``instances``, ``cores``, ``ram`` or ``floatingips``.
         """
 
     @abstractmethod

@@ -99,6 +99,11 @@ class FakeBench(Bench):
     @contextmanager
     def full(self, resource: str = "instances") -> Iterator[bool]:
         """Lower the limit to what is used."""
+        if resource == "floatingips":
+            usual, self.fake.floating_ips_max = self.fake.floating_ips_max, len(self.fake.floating)
+            yield True
+            self.fake.floating_ips_max = usual
+            return
         used = self.fake.quota()
         limits = {
             "instances": Quota(instances_max=used.instances_used),

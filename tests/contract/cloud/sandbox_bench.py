@@ -104,6 +104,14 @@ class SandboxBench(AccountBench):
     @contextmanager
     def full(self, resource: str = "instances") -> Iterator[bool]:
         """Allow no more than there is in use."""
+        if resource == "floatingips":
+            room = self.floating_room()
+            self._ask("PUT", "/quota", {"floatingip": room.used})
+            try:
+                yield True
+            finally:
+                self._ask("PUT", "/quota", {"floatingip": room.limit})
+            return
         now = self.cloud.quota()
         used = {
             "instances": now.instances_used,

@@ -5,9 +5,12 @@ import pytest
 from remuda.cloud.api import (
     BadOrderError,
     FlavorWanted,
+    FloatingIp,
     ImageWanted,
     LeftoverKind,
     NoRoomError,
+    Port,
+    TryLaterError,
     UnauthorizedError,
 )
 from remuda.model.ids import ServerId
@@ -149,42 +152,103 @@ def test_wrong_password_is_unauthorized(bench: Bench) -> None:
 
 def test_floating_ip_is_given_once_taken_back_and_swept(bench: Bench) -> None:
     """The address shows in the listing; without its server it is a leftover of ours."""
-    if bench.inside is None:
-        pytest.skip("this cloud has no floating IPs")
-    server = bench.active(bench.cloud.create_server(bench.order(networks=(bench.inside,)))).id
+    port = _port(bench)
+    server = port.server
 
-    address = bench.cloud.add_floating_ip(server)
-    again = bench.cloud.add_floating_ip(server)
+    given = bench.cloud.add_floating_ip(port)
+    again = bench.cloud.add_floating_ip(port)
 
-    assert again == address
-    bench.until(lambda: _public(bench, server) == address, "floating IP in the listing")
+    assert again == given
+    with pytest.raises(TryLaterError):
+        bench.cloud.add_floating_ip(port, untried=True)
+    bench.until(lambda: _floating(bench, server) == given.address, "floating IP in the listing")
+    assert _public(bench, server) == given.address
     bench.cloud.remove_floating_ips(server)
     bench.cloud.remove_floating_ips(server)
-    bench.until(lambda: _public(bench, server) != address, "floating IP out of the listing")
+    bench.until(lambda: _floating(bench, server) is None, "floating IP out of the listing")
     assert _idle_addresses(bench) == []
 
 
-def test_floating_ip_of_a_deleted_server_is_reused_or_swept(bench: Bench) -> None:
-    """It is ours by its mark, even if nobody remembers its server."""
-    if bench.inside is None:
-        pytest.skip("this cloud has no floating IPs")
-    first = bench.active(bench.cloud.create_server(bench.order(networks=(bench.inside,)))).id
-    address = bench.cloud.add_floating_ip(first)
-    bench.cloud.delete_server(first)
-    bench.until(lambda: bench.find(first) is None, "server gone")
-    bench.until(lambda: address in _idle_addresses(bench), "idle floating IP")
-    second = bench.active(bench.cloud.create_server(bench.order(networks=(bench.inside,)))).id
+def test_floating_ip_costs_two_calls_besides_a_look_for_all(bench: Bench) -> None:
+    """One to make it and one to delete it, by whoever has just made the server."""
+    ports = [_port(bench), _port(bench)]
+    servers = [port.server for port in ports]
 
-    reused = bench.cloud.add_floating_ip(second)
-    bench.cloud.delete_server(second)
-    bench.until(lambda: address in _idle_addresses(bench), "idle floating IP")
+    look = bench.counted(lambda: bench.cloud.find_ports(servers))
+    given = bench.counted(lambda: bench.cloud.add_floating_ip(ports[0], untried=True))
+    assert isinstance(given.value, FloatingIp)
+    known = given.value.id
+    taken = bench.counted(lambda: bench.cloud.remove_floating_ips(servers[0], known=known))
+    bench.cloud.remove_floating_ips(servers[0], known=known)
+
+    assert look.value == dict(zip(servers, ports, strict=True))
+    assert (look.calls, given.calls, taken.calls) == (1, 1, 1)
+    bench.until(lambda: _floating(bench, servers[0]) is None, "floating IP out of the listing")
+    assert _idle_addresses(bench) == []
+
+
+def test_server_that_is_not_there_has_no_port(bench: Bench) -> None:
+    """Nor an error: a server's port may come later."""
+    nobody = ServerId("99999999-9999-4999-8999-999999999999")
+    port = _port(bench)
+
+    found = bench.cloud.find_ports([nobody, port.server])
+
+    assert found == {port.server: port}
+
+
+def test_floating_ip_of_a_deleted_server_is_swept(bench: Bench) -> None:
+    """It is ours by its mark, even if nobody remembers its server; nobody else gets it."""
+    first = _port(bench)
+    idle = bench.cloud.add_floating_ip(first).address
+    bench.cloud.delete_server(first.server)
+    bench.until(lambda: bench.find(first.server) is None, "server gone")
+    bench.until(lambda: idle in _idle_addresses(bench), "idle floating IP")
+    second = _port(bench)
+
+    given = bench.cloud.add_floating_ip(second)
     for each in bench.cloud.list_leftovers():
         if each.kind is LeftoverKind.FLOATING_IP:
             bench.cloud.delete_leftover(each)
             bench.cloud.delete_leftover(each)
 
-    assert reused == address
+    assert given.address != idle
     assert _idle_addresses(bench) == []
+    assert bench.cloud.add_floating_ip(second) == given
+    bench.cloud.remove_floating_ips(second.server)
+
+
+def test_idle_floating_ip_is_given_up_when_there_is_no_room(bench: Bench) -> None:
+    """Nobody waits for an address while one of ours lies idle."""
+    first, second = _port(bench), _port(bench)
+    idle = bench.cloud.add_floating_ip(first).address
+    bench.cloud.delete_server(first.server)
+    bench.until(lambda: idle in _idle_addresses(bench), "idle floating IP")
+    with bench.full("floatingips") as possible:
+        if not possible:
+            pytest.skip("this cloud's quota cannot be used up here")
+
+        given = bench.cloud.add_floating_ip(second)
+        third = _port(bench)
+        with pytest.raises(NoRoomError):
+            bench.cloud.add_floating_ip(third)
+
+    assert _idle_addresses(bench) == []
+    assert bench.cloud.add_floating_ip(second) == given
+    bench.cloud.remove_floating_ips(second.server)
+
+
+def _port(bench: Bench) -> Port:
+    """Make a server whose address needs a floating IP to be reached, and return its port."""
+    if bench.inside is None:
+        pytest.skip("this cloud has no floating IPs")
+    server = bench.active(bench.cloud.create_server(bench.order(networks=(bench.inside,)))).id
+    return bench.cloud.find_ports([server])[server]
+
+
+def _floating(bench: Bench, server: ServerId) -> str | None:
+    seen = bench.find(server)
+    return seen.floating_ipv4 if seen is not None else None
 
 
 def _public(bench: Bench, server: ServerId) -> str | None:

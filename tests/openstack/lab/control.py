@@ -116,6 +116,16 @@ class Lab:
         finally:
             self.admin.compute.delete(f"/os-quota-sets/{project}")
 
+    @contextmanager
+    def network_quota(self, cloud: str, **limits: int) -> Iterator[None]:
+        """Set a project's limits in Neutron for a while."""
+        project = self.account(cloud).current_project_id
+        self.admin.network.update_quota(project, **limits)
+        try:
+            yield
+        finally:
+            self.admin.network.delete_quota(project)
+
     def _put_quota(self, project: str, limits: Mapping[str, int]) -> None:
         body = {"quota_set": {**limits, "force": True}}
         answer = self.admin.compute.put(f"/os-quota-sets/{project}", json=body)

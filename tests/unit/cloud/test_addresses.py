@@ -27,7 +27,7 @@ def _floating(address: str) -> dict[str, Any]:
         (
             {"net": [*_fixed("10.0.0.5"), _floating("10.9.9.9")]},
             (),
-            Addresses(public_ipv4="10.9.9.9", private_ipv4="10.0.0.5"),
+            Addresses(public_ipv4="10.9.9.9", private_ipv4="10.0.0.5", floating_ipv4="10.9.9.9"),
         ),
         (
             {"a": _fixed("10.0.0.5"), "b": _fixed("10.1.0.5")},

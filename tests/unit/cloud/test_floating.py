@@ -1,17 +1,21 @@
 """Floating IPs and leftover ports, where Neutron or another process makes it hard."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from remuda.cloud.api import (
     BadOrderError,
+    FloatingIp,
     Leftover,
     LeftoverKind,
     NoRoomError,
+    Port,
     TryLaterError,
 )
 from remuda.cloud.openstack import OpenStackCloud
+from remuda.cloud.ports import SERVERS_MAX
 from remuda.model import tags
 from remuda.model.ids import ServerId
 from tests.unit.cloud.conftest import OWNER
@@ -20,12 +24,10 @@ from tests.unit.cloud.scripted_api import Manner, Reply, ScriptedApi
 BASE = "/network/v2.0"
 FIPS = f"{BASE}/floatingips"
 SERVER = ServerId("s1")
-PORT = {
-    "id": "p1",
-    "network_id": "n1",
-    "fixed_ips": [{"ip_address": "fd00::5"}, {"ip_address": "10.0.0.5"}],
-}
-MADE = Reply(status=201, body={"floatingip": {"floating_ip_address": "203.0.113.1"}})
+PORT = Port(id="p1", server=SERVER, ipv4="10.0.0.5", network="n1")
+MADE = Reply(status=201, body={"floatingip": {"id": "9", "floating_ip_address": "203.0.113.9"}})
+FULL = Reply(status=409, body={"NeutronError": {"message": "Quota exceeded"}})
+TAKEN = Reply(status=409, body={"NeutronError": {"message": "already has a floating IP"}})
 
 
 def _fip(ip_id: str, *, port: str | None = None, owner: tags.Owner = OWNER) -> dict[str, Any]:
@@ -39,75 +41,132 @@ def _fip(ip_id: str, *, port: str | None = None, owner: tags.Owner = OWNER) -> d
     }
 
 
+def _port(port_id: str, device: str, *addresses: str, network: str = "n1") -> dict[str, Any]:
+    fixed = [{"ip_address": each} for each in addresses]
+    return {"id": port_id, "device_id": device, "network_id": network, "fixed_ips": fixed}
+
+
 @pytest.fixture
 def neutron(api: ScriptedApi) -> ScriptedApi:
-    """One private and two external networks, one port, no floating IP."""
+    """One private and two external networks, no floating IP."""
     networks = [
         {"id": "n1", "name": "private"},
         {"id": "x1", "name": "ext-a", "router:external": True},
         {"id": "x2", "name": "ext-b", "router:external": True},
     ]
     api.on("GET", f"{BASE}/networks", Reply(body={"networks": networks}))
-    api.on("GET", f"{BASE}/ports", Reply(body={"ports": [PORT]}))
     api.on("GET", FIPS, Reply(body={"floatingips": []}))
     return api
 
 
-def test_new_floating_ip_names_its_server(neutron: ScriptedApi, cloud: OpenStackCloud) -> None:
-    """So that it is found again whatever happens."""
+def _methods(neutron: ScriptedApi) -> list[str]:
+    return [each.method for each in neutron.seen if not each.path.endswith("/networks")]
+
+
+def test_ports_of_many_servers_cost_one_call(neutron: ScriptedApi, cloud: OpenStackCloud) -> None:
+    """The private IPv4 address counts; who has none is left out."""
+    ports = [
+        _port("p3", "s3", "198.51.100.7", network="x1"),
+        _port("p0", "s1", "198.51.100.5", network="x1"),
+        _port("p1", "s1", "fd00::5", "10.0.0.5"),
+        _port("p2", "s2", "fd00::6"),
+        _port("p4", "s1", "10.1.0.5", network="n2"),
+    ]
+    neutron.on("GET", f"{BASE}/ports", Reply(body={"ports": ports}))
+
+    found = cloud.find_ports([SERVER, ServerId("s2"), ServerId("s3"), ServerId("s4")])
+
+    assert found[SERVER] == PORT
+    assert {server: port.external for server, port in found.items()} == {"s1": False, "s3": True}
+    assert _methods(neutron) == ["GET"]
+    assert neutron.seen[-1].query["device_id"] == ["s1", "s2", "s3", "s4"]
+
+
+def test_look_at_ports_is_cut_into_urls_of_bearable_length(
+    neutron: ScriptedApi, cloud: OpenStackCloud
+) -> None:
+    """Each names its servers, and no server is named twice."""
+    neutron.on("GET", f"{BASE}/ports", Reply(body={"ports": []}))
+    servers = [ServerId(f"{n:03d}") for n in range(2 * SERVERS_MAX + 1)]
+
+    cloud.find_ports(servers)
+
+    named = [each.query["device_id"] for each in neutron.seen if each.path.endswith("/ports")]
+    assert [len(each) for each in named] == [SERVERS_MAX, SERVERS_MAX, 1]
+    assert [name for each in named for name in each] == servers
+
+
+def test_untried_server_gets_one_without_a_look(
+    neutron: ScriptedApi, cloud: OpenStackCloud
+) -> None:
+    """It names its server, so that it is found again whatever happens."""
     neutron.on("POST", FIPS, MADE)
 
-    address = cloud.add_floating_ip(SERVER)
+    given = cloud.add_floating_ip(PORT, untried=True)
 
     body = neutron.seen[-1].body["floatingip"]
-    assert address == "203.0.113.1"
+    assert given == FloatingIp(id="9", address="203.0.113.9")
     assert tags.noted(body["description"], OWNER) == SERVER
     assert (body["port_id"], body["fixed_ip_address"]) == ("p1", "10.0.0.5")
-    assert cloud.api_calls == 4
+    assert _methods(neutron) == ["POST"]
 
 
-def test_unreachable_network_is_passed_over(neutron: ScriptedApi, cloud: OpenStackCloud) -> None:
-    """Neutron knows which router leads where; we do not ask."""
-    neutron.on("POST", FIPS, Reply(status=404), MADE)
-
-    cloud.add_floating_ip(SERVER)
-
-    posts = [each.body["floatingip"] for each in neutron.seen if each.method == "POST"]
-    assert [each["floating_network_id"] for each in posts] == ["x1", "x2"]
-
-
-def test_idle_one_of_ours_is_reused_unless_another_was_faster(
-    neutron: ScriptedApi, cloud: OpenStackCloud
-) -> None:
-    """The revision number in If-Match tells."""
-    stranger = tags.Owner(installation="other", provider=OWNER.provider)
-    fips = [_fip("1", owner=stranger), _fip("2"), _fip("3"), _fip("4", port="p9")]
+def test_what_an_earlier_attempt_made_is_found(neutron: ScriptedApi, cloud: OpenStackCloud) -> None:
+    """Its reply was lost, or its maker has died."""
+    fips = [_fip("1", port="p9"), _fip("2", port="p1"), _fip("3")]
     neutron.on("GET", FIPS, Reply(body={"floatingips": fips}))
-    neutron.on("PUT", f"{FIPS}/2", Reply(status=412))
-    neutron.on("PUT", f"{FIPS}/3", Reply(body={"floatingip": {}}))
 
-    assert cloud.add_floating_ip(SERVER) == "203.0.113.3"
+    assert cloud.add_floating_ip(PORT) == FloatingIp(id="2", address="203.0.113.2")
 
-    puts = [each for each in neutron.seen if each.method == "PUT"]
-    assert [each.headers["If-Match"] for each in puts] == ["revision_number=4"] * 2
+    assert _methods(neutron) == ["GET"]
 
 
-def test_nothing_is_reused_without_revision_numbers(
-    neutron: ScriptedApi, cloud: OpenStackCloud
-) -> None:
-    """Two processes could take the same one."""
-    fip = {key: value for key, value in _fip("2").items() if key != "revision_number"}
-    neutron.on("GET", FIPS, Reply(body={"floatingips": [fip]}))
+def test_idle_one_is_never_given_to_another(neutron: ScriptedApi, cloud: OpenStackCloud) -> None:
+    """Who made it for its first server may delete it at any time, by its id."""
+    neutron.on("GET", FIPS, Reply(body={"floatingips": [_fip("3")]}))
     neutron.on("POST", FIPS, MADE)
 
-    assert cloud.add_floating_ip(SERVER) == "203.0.113.1"
+    assert cloud.add_floating_ip(PORT).id == "9"
+
+    assert _methods(neutron) == ["GET", "POST"]
+
+
+def test_unreachable_network_is_passed_over_once(
+    neutron: ScriptedApi, cloud: OpenStackCloud
+) -> None:
+    """Neutron knows which router leads where; we do not ask, but we remember."""
+    neutron.on("POST", FIPS, Reply(status=404), MADE, MADE)
+
+    cloud.add_floating_ip(PORT, untried=True)
+    cloud.add_floating_ip(PORT, untried=True)
+
+    posts = [each.body["floatingip"] for each in neutron.seen if each.method == "POST"]
+    assert [each["floating_network_id"] for each in posts] == ["x1", "x2", "x2"]
+
+
+def test_without_room_one_idle_one_of_ours_is_given_up(
+    neutron: ScriptedApi, cloud: OpenStackCloud
+) -> None:
+    """If-Match guards it: what somebody has put to use since stays."""
+    stranger = tags.Owner(installation="other", provider=OWNER.provider)
+    fips = [_fip("1", owner=stranger), _fip("2"), _fip("3"), _fip("4"), _fip("5", port="p9")]
+    neutron.on("GET", FIPS, Reply(body={"floatingips": fips}))
+    neutron.on("DELETE", f"{FIPS}/2", Reply(status=412))
+    neutron.on("DELETE", f"{FIPS}/3", Reply(status=204))
+    neutron.on("POST", FIPS, FULL, MADE)
+
+    assert cloud.add_floating_ip(PORT, untried=True).id == "9"
+
+    assert _methods(neutron) == ["POST", "GET", "DELETE", "DELETE", "POST"]
+    guards = [each.headers["If-Match"] for each in neutron.seen if each.method == "DELETE"]
+    assert guards == ["revision_number=4"] * 2
 
 
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (Reply(status=409, body={"NeutronError": {"message": "Quota exceeded"}}), NoRoomError),
-        (Reply(status=409, body={"NeutronError": {"message": "already has one"}}), TryLaterError),
+        (FULL, NoRoomError),
+        (TAKEN, TryLaterError),
         (Reply(manner=Manner.DROP), TryLaterError),
         (Reply(status=500), TryLaterError),
         (Reply(status=400), BadOrderError),
@@ -120,25 +179,37 @@ def test_refused_floating_ip(
     neutron.on("POST", FIPS, reply)
 
     with pytest.raises(expected):
-        cloud.add_floating_ip(SERVER)
+        cloud.add_floating_ip(PORT)
 
 
-@pytest.mark.parametrize(
-    ("ports", "expected"),
-    [([], TryLaterError), ([{**PORT, "network_id": "x1"}], BadOrderError)],
-    ids=["no port yet", "only external"],
-)
-def test_server_that_cannot_have_one(
-    neutron: ScriptedApi,
-    cloud: OpenStackCloud,
-    ports: list[dict[str, Any]],
-    expected: type[Exception],
+def test_server_on_external_networks_only_needs_none(cloud: OpenStackCloud) -> None:
+    """No call could change that."""
+    with pytest.raises(BadOrderError, match="only on external networks"):
+        cloud.add_floating_ip(replace(PORT, external=True), untried=True)
+
+
+def test_known_one_is_deleted_without_a_look(neutron: ScriptedApi, cloud: OpenStackCloud) -> None:
+    """No guard: it is this server's for ever. That it is gone already is no error."""
+    neutron.on("DELETE", f"{FIPS}/9", Reply(status=204), Reply(status=404))
+
+    cloud.remove_floating_ips(SERVER, known="9")
+    cloud.remove_floating_ips(SERVER, known="9")
+
+    assert _methods(neutron) == ["DELETE", "DELETE"]
+    assert [each.headers.get("If-Match") for each in neutron.seen] == [None, None]
+
+
+def test_unknown_ones_are_found_by_their_description(
+    neutron: ScriptedApi, cloud: OpenStackCloud
 ) -> None:
-    """Yet, or ever."""
-    neutron.on("GET", f"{BASE}/ports", Reply(body={"ports": ports}))
+    """Whoever made them, and whether the server is there or not."""
+    fips = [_fip("1"), {**_fip("2"), "description": tags.note(OWNER, SERVER)}]
+    neutron.on("GET", FIPS, Reply(body={"floatingips": fips}))
+    neutron.on("DELETE", f"{FIPS}/2", Reply(status=204))
 
-    with pytest.raises(expected):
-        cloud.add_floating_ip(SERVER)
+    cloud.remove_floating_ips(SERVER)
+
+    assert _methods(neutron) == ["GET", "DELETE"]
 
 
 def test_leftovers_are_down_ports_of_servers_and_our_idle_addresses(

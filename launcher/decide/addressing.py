@@ -1,0 +1,77 @@
+"""Addresses: which one to connect to, who is given a floating IP, and what takes it back.
+
+The cloud is asked for ports once for all nodes together; each floating IP then costs one call to
+make and one to delete, for its id is known here or in the launch record.
+"""
+
+from launcher.actions import Address, Delete, FindPorts, Plan
+from launcher.views import NodeView
+from launcher.world import Now, World
+from remuda.cloud.api import Port
+from remuda.model.ids import ServerId
+from remuda.model.launch import Launch, Step
+
+
+def address(view: NodeView) -> str | None:
+    """Return the address to connect to: a floating IP of ours, else what the cloud shows."""
+    if view.floating_ip is not None:
+        return view.floating_ip.address
+    server = view.server
+    if server is None:
+        return None
+    return server.public_ipv4 or server.private_ipv4 or server.public_ipv6
+
+
+def wants_ip(world: World, view: NodeView) -> bool:
+    """Whether a running machine lacks the floating IP that its pool gives.
+
+    One that the listing shows was given by the replica from which we took the node over.
+    """
+    if not _gives(world, view) or view.floating_ip is not None or view.server is None:
+        return False
+    return view.server.floating_ipv4 is None
+
+
+def give(view: NodeView, port: Port) -> Address:
+    """Return what gives a node its floating IP."""
+    return Address(node=view.id, port=port, untried=view.ip_untried)
+
+
+def find_ports(world: World, now: Now, plan: Plan) -> None:
+    """Add a look at ports if a running machine needs one; it looks for those that boot, too.
+
+    At most one is under way, and one is begun per period of listings: the machines that the next
+    listing shows running mostly had their port before.
+    """
+    cloud = world.cloud
+    if cloud.ports_busy or not world.portless:
+        return
+    views = [world.herd.views[node_id] for node_id in sorted(world.portless)]
+    if not any(_in_need(world, view, now) for view in views):
+        return
+    if now.mono_s < cloud.ports_due_s:
+        plan.look_again("cloud", "ports", cloud.ports_due_s)
+        return
+    servers = (view.server_id for view in views if _gives(world, view))
+    plan.do(FindPorts(servers=tuple(server for server in servers if server is not None)))
+
+
+def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> Delete:
+    """Return what deletes a machine together with its floating IP."""
+    known = launch.floating_ip if view.floating_ip is None else view.floating_ip.id
+    if view.released:
+        return Delete(node=view.id, server=server)
+    search = known is None and not view.ip_untried and _gives(world, view)
+    return Delete(node=view.id, server=server, floating_ip=known, search=search)
+
+
+def _in_need(world: World, view: NodeView, now: Now) -> bool:
+    assert view.launch is not None  # noqa: S101 - else it would lack no port
+    running = view.launch.step is Step.PROVING and now.mono_s >= view.retry_s
+    return running and wants_ip(world, view)
+
+
+def _gives(world: World, view: NodeView) -> bool:
+    """Whether the node's pool gives floating IPs, or is unknown by now."""
+    pool = world.policy.pools.get(view.key[0])
+    return pool is None or pool.config.floating_ips
