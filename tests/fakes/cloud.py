@@ -142,6 +142,7 @@ class FakeCloud:
         self._machines: dict[ServerId, _Machine] = {}
         self.floating: dict[str, ServerId] = {}
         self._numbers = 0
+        self._addresses = 0
 
     # What tests do to it.
 
@@ -301,8 +302,8 @@ class FakeCloud:
             return FloatingIp(id=f"fip-{address}", address=address)
 
     def _fresh_address(self) -> str:
-        number = next(n for n in range(1, 255) if f"198.19.0.{n}" not in self.floating)
-        return f"198.19.0.{number}"
+        self._addresses += 1  # none is given twice, as no id is, which is made of it here
+        return f"198.19.{self._addresses >> 8 & 255}.{self._addresses & 255}"
 
     def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
         """Take the server's addresses back."""

@@ -199,7 +199,7 @@ class Oracle:
             self.history.fail(f"I8: node {node_id} is ready, its launch is {launch}")
         elif launch.host_key is not None and launch.host_key != sky.keys[server]:
             self.history.fail(f"I8: node {node_id} has not the key that it was given")
-        if new.doc.get("interface_ip") != sky.address(server):
+        if new.doc.get("interface_ip") != sky.reached_at(server):
             self.history.fail(f"I8: node {node_id} tells a wrong address")
 
     def _buried(self, node_id: NodeId, old: Node) -> None:
@@ -319,6 +319,21 @@ class Oracle:
             self.history.fail(f"I5: {server} of {ours.node} deleted while {launch.step}")
         if self.locked_by_user(ours.node):
             self.history.fail(f"I5: {server} of {ours.node} deleted under its user's lock")
+
+    def address_given(self, sky: "Sky", server: ServerId) -> None:
+        """Judge a new floating IP: its pool gives them, and a server never has two."""
+        ours = tags.read(sky.cloud.orders[server].tags)
+        if ours is None or ours.pool not in sky.floating_pools:
+            self.history.fail(f"{server} got a floating IP that nobody wants")
+        if list(sky.cloud.floating.values()).count(server) != 1:
+            self.history.fail(f"I3: {server} has two floating IPs")
+
+    def address_taken(self, sky: "Sky", server: ServerId, *, holder: ServerId) -> None:
+        """Judge a release: only from the server that is to die, like its deletion."""
+        if holder != server:
+            self.history.fail(f"I5: {holder} lost its floating IP instead of {server}")
+        if server in sky.cloud.truth():
+            self.server_deleted(sky, server)
 
 
 def _fits(used: int, limit: int | None) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from remuda.model import tags
-from remuda.model.ids import NodeId
+from remuda.model.ids import NodeId, ServerId
 from remuda.model.node import NodeState
 from remuda.store import paths
 from tests.simulation import setting as settings
@@ -12,6 +12,7 @@ from tests.simulation import setting as settings
 if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.simulation import Simulation
+    from tests.simulation.sky import Sky
 
 
 def unrest(simulation: "Simulation") -> str | None:
@@ -59,11 +60,23 @@ def _servers(simulation: "Simulation") -> str | None:
             if found is not None and found.node not in launches:
                 return f"server {server.id} of {found.node} has leaked"
         there = set(sky.cloud.truth())
+        for address, server in sky.cloud.floating.items():
+            if server not in there:
+                return f"{address} of {server} has leaked"
+        for server in there:
+            if _lacks_address(sky, server):
+                return f"{server} has no floating IP"
         for name in launches:
             launch = simulation.oracle.launch(provider, NodeId(name))
             if launch is not None and launch.server not in there:
                 return f"the server of {name} is not there"
     return None
+
+
+def _lacks_address(sky: "Sky", server: ServerId) -> bool:
+    found = tags.read(sky.cloud.orders[server].tags)
+    wanted = found is not None and found.pool in sky.floating_pools
+    return wanted and server not in sky.cloud.floating.values()
 
 
 def _pools(simulation: "Simulation") -> str | None:

@@ -26,6 +26,7 @@ class Rates:
     Attributes:
         crash, freeze, suspend, expire, away, reload: Mean seconds between such events of one
             launcher; 0: never.
+        lost_address: Probability that a floating IP is made, but the reply is lost.
         late_create: Probability that a create call times out here and is done later there.
         sick: Probability that a machine never passes its proof.
         skew_s_max: Clocks of hosts differ from the true time by at most this.
@@ -37,6 +38,7 @@ class Rates:
     expire: float = 0.0
     away: float = 0.0
     reload: float = 0.0
+    lost_address: float = 0.0
     late_create: float = 0.0
     sick: float = 0.0
     vanish: float = 0.0
@@ -128,6 +130,7 @@ def _pool(rng: random.Random, labels: tuple[str, ...]) -> dict[str, Any]:
     return {
         "max-servers": rng.choice((3, 5, 8)),
         "max-cores": rng.choice((None, 12, 20)),
+        "floating-ips": rng.choice((False, True)),
         "labels": {
             label: {
                 "image": "debian-12",
@@ -186,6 +189,7 @@ def _rates(rng: random.Random) -> Rates:
         away=some(0.4, 5.0, 20.0),
         reload=some(0.3, 30.0),
         late_create=some(0.3, 0.1, 0.3),
+        lost_address=some(0.3, 0.1, 0.3),
         sick=some(0.4, 0.1, 0.3),
         vanish=some(0.3, 40.0),
         skew_s_max=some(0.4, 0.5, 2.0),

@@ -67,8 +67,11 @@ class Simulation:
         self.oracle.configured(self.setting.config)
         installation(self.zookeeper.connect())
         for provider, quota in self.setting.quotas.items():
-            cloud = FakeCloud(self.timetable.clock, seed=self.seed, boot_s=5.0, quota=quota)
+            cloud = FakeCloud(
+                self.timetable.clock, seed=self.seed, boot_s=5.0, quota=quota, floating_ips_max=100
+            )
             cloud.chaos = rates.cloud
+            pools = self.document["providers"][provider]["pools"]
             self.skies[provider] = self.oracle.skies[provider] = Sky(
                 provider=provider,
                 cloud=cloud,
@@ -76,6 +79,7 @@ class Simulation:
                 rng=self.random(f"sky {provider}"),
                 rates=rates,
                 oracle=self.oracle,
+                floating_pools=frozenset(n for n, doc in pools.items() if doc["floating-ips"]),
             )
             cloud.add_stranger()
 

@@ -3,10 +3,19 @@
 import contextlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from remuda.cloud.api import CloudError, Server, ServerOrder, ServerStatus, UnknownOutcomeError
+from remuda.cloud.api import (
+    CloudError,
+    FloatingIp,
+    Port,
+    Server,
+    ServerOrder,
+    ServerStatus,
+    TryLaterError,
+    UnknownOutcomeError,
+)
 from remuda.model import launch as launches
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId
@@ -26,6 +35,7 @@ class Sky:
     """One provider's cloud; all its launchers see the same.
 
     Attributes:
+        floating_pools: Pools that give each node a floating IP.
         keys: The host key that each machine really has.
         proven: Machines that passed a whole proof, and the key that they showed.
     """
@@ -36,6 +46,7 @@ class Sky:
     rng: random.Random
     rates: Rates
     oracle: "Oracle"
+    floating_pools: frozenset[str] = frozenset()
     prover: FakeProver = field(default_factory=FakeProver)
     keys: dict[ServerId, str] = field(default_factory=dict)
     proven: dict[ServerId, str] = field(default_factory=dict)
@@ -74,10 +85,15 @@ class Sky:
         number = int(server[-12:])
         return f"198.18.{number >> 8 & 255}.{number & 255}"
 
+    def reached_at(self, server: ServerId) -> str:
+        """Return the address that users are told: the floating IP, if there is one."""
+        floating = (ip for ip, holder in self.cloud.floating.items() if holder == server)
+        return next(floating, self.address(server))
+
     def at(self, address: str) -> Server | None:
         """Return the machine that answers at an address."""
         for server in self.cloud.truth().values():
-            if server.status is ServerStatus.ACTIVE and self.address(server.id) == address:
+            if server.status is ServerStatus.ACTIVE and self.reached_at(server.id) == address:
                 return server
         return None
 
@@ -119,6 +135,22 @@ class Window:
         self.sky.oracle.server_deleted(self.sky, server)
         self.sky.cloud.delete_server(server)
 
+    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+        """Give a floating IP; the caller may not hear of it."""
+        sky = self.sky
+        given = sky.cloud.add_floating_ip(port, untried=untried)
+        sky.oracle.address_given(sky, port.server)
+        if sky.rng.random() < sky.rates.lost_address:
+            raise TryLaterError("sim: the reply is lost")
+        return given
+
+    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
+        """Take one back, if it is this server's."""
+        before = dict(self.sky.cloud.floating)
+        self.sky.cloud.remove_floating_ips(server, known=known)
+        for address in before.keys() - self.sky.cloud.floating.keys():
+            self.sky.oracle.address_taken(self.sky, server, holder=before[address])
+
     def __getattr__(self, name: str) -> Callable[..., object]:
         """Pass everything else through."""
         found: Callable[..., object] = getattr(self.sky.cloud, name)
@@ -136,13 +168,15 @@ class SimProver:
         server = self.sky.at(order.login.address)
         if server is None:
             return Proof(ok=False, host_keys=(), steps=(), too_early=True)
-        proof = self.sky.prover.prove(order, stopped=stopped)
+        login = replace(order.login, address=self.sky.address(server.id))
+        proof = self.sky.prover.prove(replace(order, login=login), stopped=stopped)
         if proof.ok:
             self.sky.proven[server.id] = proof.host_keys[0]
         return proof
 
     def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
         """Look for a banner."""
-        if self.sky.at(address) is None:
+        server = self.sky.at(address)
+        if server is None:
             return "no route to host"
-        return self.sky.prover.knock(address, port, timeout_s=timeout_s)
+        return self.sky.prover.knock(self.sky.address(server.id), port, timeout_s=timeout_s)

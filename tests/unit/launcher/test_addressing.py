@@ -65,8 +65,9 @@ def test_one_look_serves_all_that_run_or_boot() -> None:
     add_node(made, 3, step=Step.BOOTING)
     running(made, 4, pool="plain")
     add_node(made, 5, step=Step.PLANNED, server=None)
-    running(made, 6).port = port(made.herd.views[made.herd.by_server[ServerId("server-6")]])
-    made.touch_node(made.herd.views[made.herd.by_server[ServerId("server-6")]])
+    known = running(made, 6)
+    known.port = port(known)
+    made.touch_node(known)
 
     (look,) = looks(made)
 
