@@ -244,6 +244,8 @@ class NetworkState:
                 f"Bad floatingip request: Network {network['id']} is not a valid external network.",
                 kind="BadRequest",
             )
+        if asked.get("port_id"):
+            self._check_free(network["id"], str(asked["port_id"]))
         _, address = self.take_address(network["id"])
         row = self.floatingips.add(
             {
@@ -267,6 +269,19 @@ class NetworkState:
         if asked.get("port_id"):
             self.associate(row, str(asked["port_id"]))
         return row
+
+    def _check_free(self, network_id: str, port_id: str) -> None:
+        """Refuse a second floating IP of one network for a port, as Neutron's database does."""
+        port = self.ports.get(port_id)
+        for row in self.floatingips.rows.values():
+            if row["port_id"] == port_id and row["floating_network_id"] == network_id:
+                raise ApiError(
+                    409,
+                    f"Cannot associate floating IP with port {port_id} using fixed IP"
+                    f" {port['fixed_ips'][0]['ip_address']}, as that fixed IP already has a"
+                    f" floating IP on external network {network_id}.",
+                    kind="FloatingIPPortAlreadyAssociated",
+                )
 
     def associate(self, floating: Row, port_id: str | None) -> None:
         """Point a floating IP at a port, or at none."""
