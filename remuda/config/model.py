@@ -254,7 +254,10 @@ class Provider(Section):
         default=None, gt=0, description="Remove ports that are down for so long; null: never."
     )
     clean_floating_ips: bool = Field(
-        default=False, description="Remove unattached floating IPs that we made."
+        default=False,
+        description=(
+            "Remove unattached floating IPs that we made; else that is done only for want of room."
+        ),
     )
     api_timeout: Duration = Field(default=60.0, gt=0, le=600, description="Of one API call.")
     pools: dict[Name, Pool] = Field(min_length=1, description="Its slices.")

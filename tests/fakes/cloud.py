@@ -23,8 +23,6 @@ from remuda.cloud.api import (
     Image,
     ImageWanted,
     Leftover,
-    LeftoverKind,
-    NoRoomError,
     Port,
     Quota,
     Server,
@@ -45,6 +43,7 @@ from tests.fakes.cloud_fates import (
     check_texts,
     create_error,
 )
+from tests.fakes.cloud_floating import FakeFloatingIps
 
 DEBIAN = Image(
     id="10000000-0000-4000-8000-000000000001",
@@ -102,7 +101,7 @@ class FakeCloud:
         next_creates: Fates of the coming create calls, in order; likewise the others.
         networks: Known networks; None: any name is right; likewise keypairs, security_groups.
         ports: Ports that were left behind; tests add to it.
-        floating: Floating IPs: address to the server that it was made for.
+        floating: Floating IPs.
     """
 
     def __init__(
@@ -119,7 +118,6 @@ class FakeCloud:
         self.boot_s = boot_s
         self.delete_s = delete_s
         self.limits = quota or Quota()
-        self.floating_ips_max = floating_ips_max
         self.images: list[Image] = [DEBIAN]
         self.flavors: list[Flavor] = [SMALL, LARGE]
         self.zones: tuple[str, ...] = ("az1", "az2")
@@ -140,9 +138,8 @@ class FakeCloud:
         self._lock = threading.RLock()
         self._failures: dict[str, deque[CloudError]] = {}
         self._machines: dict[ServerId, _Machine] = {}
-        self.floating: dict[str, ServerId] = {}
+        self.floating = FakeFloatingIps(most=floating_ips_max)
         self._numbers = 0
-        self._addresses = 0
 
     # What tests do to it.
 
@@ -289,48 +286,24 @@ class FakeCloud:
             there = self.truth()
             if port.server not in there:
                 raise BadOrderError(f"fake: HTTP 404: port {port.id} could not be found")
-            given = [ip for ip, holder in self.floating.items() if holder == port.server]
-            if given and untried:
-                raise TryLaterError("fake: HTTP 409: it already has a floating IP")
-            if not given and len(self.floating) >= self.floating_ips_max:
-                idle = [ip for ip, holder in self.floating.items() if holder not in there]
-                if not idle:
-                    raise NoRoomError("fake: no more IP addresses available on network public")
-                del self.floating[idle[0]]
-            address = given[0] if given else self._fresh_address()
-            self.floating[address] = port.server
-            return FloatingIp(id=f"fip-{address}", address=address)
-
-    def _fresh_address(self) -> str:
-        self._addresses += 1  # none is given twice, as no id is, which is made of it here
-        return f"198.19.{self._addresses >> 8 & 255}.{self._addresses & 255}"
+            return self.floating.give(port, there, untried=untried)
 
     def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
-        """Take the server's addresses back."""
+        """Take the server's address back."""
         with self._lock:
             self._begin("remove_floating_ips")
-            for ip, holder in list(self.floating.items()):
-                if holder == server if known is None else f"fip-{ip}" == known:
-                    del self.floating[ip]
+            self.floating.take(server, known)
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return planted ports and idle floating IPs."""
         self._begin("list_leftovers")
-        there = self.truth()
-        kind = LeftoverKind.FLOATING_IP
-        idle = (
-            Leftover(id=f"fip-{ip}", kind=kind, server=holder, address=ip)
-            for ip, holder in self.floating.items()
-            if holder not in there
-        )
-        return (*self.ports, *idle)
+        return (*self.ports, *self.floating.idle(self.truth()))
 
     def delete_leftover(self, leftover: Leftover) -> None:
         """Forget it."""
         self._begin("delete_leftover")
         self.ports = [each for each in self.ports if each.id != leftover.id]
-        if leftover.address is not None and self.floating.get(leftover.address) not in self.truth():
-            self.floating.pop(leftover.address, None)
+        self.floating.sweep(leftover, self.truth())
 
     def close(self) -> None:
         """Remember that it was closed."""
@@ -403,15 +376,15 @@ class FakeCloud:
         fault = machine.fault or machine.boot.fault if status is ServerStatus.ERROR else None
         tail = f"{machine.number >> 8 & 255}.{machine.number & 255}"
         has_address = status in {ServerStatus.ACTIVE, ServerStatus.STOPPED}
-        floating = [ip for ip, holder in self.floating.items() if holder == machine.id]
+        floating = self.floating.of(machine.id) if has_address else None
         return Server(
             id=machine.id,
             name=machine.order.name,
             status=status,
             tags=dict(machine.order.tags),
-            public_ipv4=(floating or [f"198.18.{tail}"])[0] if has_address else None,
+            public_ipv4=(floating or f"198.18.{tail}") if has_address else None,
             private_ipv4=f"10.0.{tail}" if has_address else None,
-            floating_ipv4=floating[0] if floating and has_address else None,
+            floating_ipv4=floating,
             az=machine.order.az or self.zones[0],
             host_id=f"host{machine.number % 3}",
             image_id=machine.order.image.id if machine.order.volume_gib is None else None,

@@ -46,7 +46,7 @@ class FakeInspector:
         self.skew_s: float | None = 0.0
         self.groups: list[SecurityGroup] = [SecurityGroup(id="g1", name="default")]
         self.keys: list[str] = ["ops"]
-        self.room: FloatingRoom | None = FloatingRoom(limit=cloud.floating_ips_max, used=0)
+        self.room: FloatingRoom | None = FloatingRoom(limit=cloud.floating.most, used=0)
         self.told: dict[Right, Permission] = {
             Right.CREATE: Permission(told=Told.YES),
             Right.DELETE: Permission(told=Told.UNTOLD),

@@ -325,7 +325,7 @@ class Oracle:
         ours = tags.read(sky.cloud.orders[server].tags)
         if ours is None or ours.pool not in sky.floating_pools:
             self.history.fail(f"{server} got a floating IP that nobody wants")
-        if list(sky.cloud.floating.values()).count(server) != 1:
+        if list(sky.cloud.floating.given.values()).count(server) != 1:
             self.history.fail(f"I3: {server} has two floating IPs")
 
     def address_taken(self, sky: "Sky", server: ServerId, *, holder: ServerId) -> None:

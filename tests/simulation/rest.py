@@ -60,7 +60,7 @@ def _servers(simulation: "Simulation") -> str | None:
             if found is not None and found.node not in launches:
                 return f"server {server.id} of {found.node} has leaked"
         there = set(sky.cloud.truth())
-        for address, server in sky.cloud.floating.items():
+        for address, server in sky.cloud.floating.given.items():
             if server not in there:
                 return f"{address} of {server} has leaked"
         for server in there:
@@ -76,7 +76,7 @@ def _servers(simulation: "Simulation") -> str | None:
 def _lacks_address(sky: "Sky", server: ServerId) -> bool:
     found = tags.read(sky.cloud.orders[server].tags)
     wanted = found is not None and found.pool in sky.floating_pools
-    return wanted and server not in sky.cloud.floating.values()
+    return wanted and sky.cloud.floating.of(server) is None
 
 
 def _pools(simulation: "Simulation") -> str | None:

@@ -87,8 +87,7 @@ class Sky:
 
     def reached_at(self, server: ServerId) -> str:
         """Return the address that users are told: the floating IP, if there is one."""
-        floating = (ip for ip, holder in self.cloud.floating.items() if holder == server)
-        return next(floating, self.address(server))
+        return self.cloud.floating.of(server) or self.address(server)
 
     def at(self, address: str) -> Server | None:
         """Return the machine that answers at an address."""
@@ -146,9 +145,9 @@ class Window:
 
     def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
         """Take one back, if it is this server's."""
-        before = dict(self.sky.cloud.floating)
+        before = dict(self.sky.cloud.floating.given)
         self.sky.cloud.remove_floating_ips(server, known=known)
-        for address in before.keys() - self.sky.cloud.floating.keys():
+        for address in before.keys() - self.sky.cloud.floating.given.keys():
             self.sky.oracle.address_taken(self.sky, server, holder=before[address])
 
     def __getattr__(self, name: str) -> Callable[..., object]:

@@ -100,9 +100,10 @@ class FakeBench(Bench):
     def full(self, resource: str = "instances") -> Iterator[bool]:
         """Lower the limit to what is used."""
         if resource == "floatingips":
-            usual, self.fake.floating_ips_max = self.fake.floating_ips_max, len(self.fake.floating)
+            floating = self.fake.floating
+            usual, floating.most = floating.most, len(floating.given)
             yield True
-            self.fake.floating_ips_max = usual
+            floating.most = usual
             return
         used = self.fake.quota()
         limits = {

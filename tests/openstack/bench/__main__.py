@@ -96,8 +96,12 @@ def judge(found: Economy) -> list[Figure]:
 
 def _own(side: Side) -> float:
     """Return the calls per node besides logins (once per process) and lists that all share."""
-    other = ("keystone ", *SHARED)
-    return sum(n for name, n in side.calls.items() if not name.startswith(other)) / side.nodes
+    own = (n for name, n in side.calls.items() if name not in SHARED and not _is_login(name))
+    return sum(own) / side.nodes
+
+
+def _is_login(name: str) -> bool:
+    return name.startswith("keystone ")
 
 
 def _shared(side: Side) -> float:
