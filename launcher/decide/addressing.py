@@ -44,16 +44,14 @@ def find_ports(world: World, now: Now, plan: Plan) -> None:
     listing shows running mostly had their port before.
     """
     cloud = world.cloud
-    if cloud.ports_busy or not world.portless:
-        return
-    views = [world.herd.views[node_id] for node_id in sorted(world.portless)]
-    if not any(_in_need(world, view, now) for view in views):
+    views = [world.herd.views[node_id] for node_id in world.portless]
+    if cloud.ports_busy or not any(_in_need(world, view, now) for view in views):
         return
     if now.mono_s < cloud.ports_due_s:
         plan.look_again("cloud", "ports", cloud.ports_due_s)
         return
     servers = (view.server_id for view in views if _gives(world, view))
-    plan.do(FindPorts(servers=tuple(server for server in servers if server is not None)))
+    plan.do(FindPorts(servers=tuple(sorted(one for one in servers if one is not None))))
 
 
 def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> Delete:

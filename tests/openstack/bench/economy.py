@@ -157,7 +157,7 @@ class Course:
             process.stop()
         self.lab.clear(CLOUD)
         self.stage.account("lab-fip")
-        pool = {"networks": ["private"], "floating_ips": True}
+        pool = {"networks": ["private"], "floating_ips": True, "max_servers": 45}
         defaults: dict[str, Any] = {"list_period": 3, "idle_list_period": 60, "rate": 10}
         self.stage.provider("beta", "lab-fip", labels=("far",), pool=pool, **defaults)
         self.stage.launcher("beta")
