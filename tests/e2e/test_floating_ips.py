@@ -17,7 +17,7 @@ _NODES = 6
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Give one provider whose pool gives floating IPs; each test starts its launcher."""
     with open_stage(tmp_path_factory, "floating") as made:
-        made.cloud("a", quota={"instances": 50, "cores": 100, "ram": 200000})
+        made.cloud("a", networks=[{"name": "private"}, {"name": "outside", "external": True}])
         made.label("small")
         pool = {"networks": ["private"], "floating_ips": True}
         made.provider("alpha", "a", pool=pool, api_timeout=3)
