@@ -145,11 +145,12 @@ class Settle:
         self._well()
         take_listing(self.world, event.number, event.result, self.owner, now_s=now.wall_s)
 
-    def _ports_found(self, event: PortsFound, now: Now) -> None:  # noqa: ARG002
+    def _ports_found(self, event: PortsFound, now: Now) -> None:
         cloud = self.world.cloud
         cloud.ports_busy = False
         cloud.ports_due_s = event.begun_s + self.world.policy.config.list_period
         if isinstance(event.result, CloudError):
+            cloud.ports_due_s = now.mono_s + FLOATING_IP_AGAIN_S
             self.log.warning("cloud.no-ports", why=str(event.result))
             return
         for server, port in event.result.items():
