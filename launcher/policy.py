@@ -59,6 +59,11 @@ class Policy:
     #: After waking up, min-ready waits so long for launchers that start at the same moment.
     settle_s: float = 1.5
 
+    @property
+    def gives_floating_ips(self) -> bool:
+        """Whether any pool gives its nodes floating IPs."""
+        return any(pool.config.floating_ips for pool in self.pools.values())
+
     def pools_for(self, labels: tuple[str, ...]) -> tuple[PoolPolicy, ...]:
         """Return the open pools that can make all of *labels*, preferred first."""
         wanted = frozenset(labels)

@@ -263,11 +263,13 @@ class Starter:
         self.crew.on_cloud(action, lambda: rescue(store, provider, now_s=clock.now_s()))
 
     def _tidy(self, action: Tidy, now: Now) -> None:
-        view, config = self.world.cloud, self.world.policy.config
+        view, policy = self.world.cloud, self.world.policy
         view.tidy_busy = True
-        store, cloud, provider = self.cloud.store, self.cloud.cloud, self.world.policy.provider
+        store, cloud, provider = self.cloud.store, self.cloud.cloud, policy.provider
         mine, buried = frozenset(self.world.herd.views), frozenset(view.buried)
         seen = view.leftovers
+        ports = policy.config.port_cleanup_interval is not None
+        floating_ips = policy.config.clean_floating_ips and policy.gives_floating_ips
         self.crew.on_cloud(
             action,
             lambda: tidy(
@@ -277,8 +279,8 @@ class Starter:
                 mine=mine,
                 buried=buried,
                 seen=seen,
-                ports=config.port_cleanup_interval is not None,
-                floating_ips=config.clean_floating_ips,
+                ports=ports,
+                floating_ips=floating_ips,
                 now_s=now.wall_s,
             ),
         )

@@ -254,9 +254,10 @@ class Provider(Section):
         default=None, gt=0, description="Remove ports that are down for so long; null: never."
     )
     clean_floating_ips: bool = Field(
-        default=False,
+        default=True,
         description=(
-            "Remove unattached floating IPs that we made; else that is done only for want of room."
+            "While a pool gives floating IPs, remove those that we made and nobody has any more, "
+            "every ten minutes; else that is done only for want of room."
         ),
     )
     api_timeout: Duration = Field(default=60.0, gt=0, le=600, description="Of one API call.")
