@@ -67,9 +67,9 @@ def test_leftovers_are_deleted_when_they_are_seen_for_the_second_time(place: Pla
     second = place.tidy(first.seen)
     third = place.tidy(second.seen)
 
-    assert (0, 0, 3) == (first.ports, first.floating_ips, kept)
-    assert (1, 1) == (second.ports, second.floating_ips)
-    assert (0, 0) == (third.ports, third.floating_ips)
+    assert (first.ports, first.floating_ips, kept) == (0, 0, 3)
+    assert (second.ports, second.floating_ips) == (1, 1)
+    assert (third.ports, third.floating_ips) == (0, 0)
     assert [f"port of {OTHERS}"] == [one.id for one in place.cloud.list_leftovers()]
 
 
@@ -122,6 +122,6 @@ def test_what_clients_left_in_zookeeper_goes_when_it_is_old(place: Place) -> Non
 
     assert young == 1  # the verdict: nobody else writes there
     assert old == 2
-    assert ["200-1"] == list(place.store.children(paths.REQUEST_LOCKS))
-    assert [LIVING] == list(place.store.children(paths.NODES))
-    assert ["200-1"] == list(place.store.children(paths.verdicts("here")))
+    assert list(place.store.children(paths.REQUEST_LOCKS)) == ["200-1"]
+    assert list(place.store.children(paths.NODES)) == [LIVING]
+    assert list(place.store.children(paths.verdicts("here"))) == ["200-1"]
