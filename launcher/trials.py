@@ -1,8 +1,9 @@
-"""Servers that ``remuda cloud check --boot`` made and, killed, could not remove."""
+"""What ``remuda cloud check --boot`` made and, killed, could not remove."""
 
 from typing import Final
 
 from remuda.cloud.api import Server
+from remuda.cloud.image_store import StoredImage
 from remuda.model import tags
 from remuda.model.ids import ProviderName
 
@@ -26,3 +27,13 @@ def is_forgotten(
     if tags.owned_node(server.tags, tags.trial_owner(provider)) is None:
         return False
     return server.created_s + launch_timeout_s + FORGOTTEN_S < now_s
+
+
+def is_forgotten_image(
+    image: StoredImage, provider: ProviderName, *, launch_timeout_s: float, now_s: float
+) -> bool:
+    """Whether an image was made by such a check; arguments as of :func:`is_forgotten`."""
+    found = tags.read_image(image.name, image.properties)
+    if found is None or found.owner != tags.trial_owner(provider):
+        return False
+    return image.created_s + launch_timeout_s + FORGOTTEN_S < now_s

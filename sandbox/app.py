@@ -28,6 +28,7 @@ def _mount(cloud: Cloud, service: Service, region: str, ops: list[Op]) -> Mount:
         authority=cloud.tokens,
         faults=cloud.faults,
         calls=cloud.calls,
+        clock=cloud.clock,
     )
     path = cloud.endpoints.path(service, region)
     # Discovery comes first: keystoneauth asks for it before it has a token.

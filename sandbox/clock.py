@@ -22,6 +22,22 @@ class SystemClock:
         return time.time()
 
 
+class SkewedClock:
+    """A clock that is wrong by as much as it is told.
+
+    Attributes:
+        offset_s: How far it is ahead.
+    """
+
+    def __init__(self, right: Clock, offset_s: float = 0.0) -> None:
+        self._right = right
+        self.offset_s = offset_s
+
+    def now_s(self) -> float:
+        """Return the wrong time."""
+        return self._right.now_s() + self.offset_s
+
+
 def iso(at_s: float) -> str:
     """Write *at_s* as Nova, Glance and Neutron do: ``2026-01-31T23:59:59Z``."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

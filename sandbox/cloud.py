@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.calls import CallCounts
-from sandbox.clock import Clock
+from sandbox.clock import Clock, SkewedClock
 from sandbox.config import Config
 from sandbox.faults import FaultPlan
 from sandbox.host import Host
@@ -24,6 +24,7 @@ class Cloud:
     """Everything there is."""
 
     config: Config
+    clock: SkewedClock
     host: Host
     endpoints: Endpoints
     accounts: Accounts
@@ -50,14 +51,15 @@ def build_cloud(config: Config, host: Host, base_url: str, clock: Clock) -> Clou
     Raises:
         NoAddressesError: If the address range is too small for all networks.
     """
+    skewed = SkewedClock(clock, config.clock_offset_s)
     endpoints = Endpoints(base_url, config.regions)
     accounts, workers = Accounts(config), Workers(config.workers)
-    tokens = Tokens(clock, config.token_lifetime_s)
+    tokens = Tokens(skewed, config.token_lifetime_s)
     forwarder = Forwarder(host.ssh_port)
     shares = share_out(host.claim.network, config.regions, config.networks)
     around = Surroundings(
         config=config,
-        clock=clock,
+        clock=skewed,
         accounts=accounts,
         endpoints=endpoints,
         machines=host.machines,
@@ -77,6 +79,7 @@ def build_cloud(config: Config, host: Host, base_url: str, clock: Clock) -> Clou
             region.stores.network.floating_changed.append(forwarder.changed)
     return Cloud(
         config=config,
+        clock=skewed,
         host=host,
         endpoints=endpoints,
         accounts=accounts,

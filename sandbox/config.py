@@ -165,6 +165,7 @@ class Config:
         ssh_user: The ordinary user in a namespace machine, besides root.
         banner: Machines of kind none accept connections and send an SSH banner.
         boot_jitter: A boot takes up to this part longer or shorter (0.2: ±20 %).
+        clock_offset_s: How far its clock is ahead of this machine's; negative: behind.
         workers: Threads that do blocking work (disks, processes, tar).
         faults: Rules in force from the start.
     """
@@ -190,6 +191,7 @@ class Config:
     seed: int = 0
     page_size_max: int = 1000
     token_lifetime_s: float = 3600.0
+    clock_offset_s: float = 0.0
     workers: int = 4
     faults: tuple[Rule, ...] = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -86,6 +87,7 @@ def _config(reader: Reader, base: Path) -> Config:
         seed=reader.whole("seed", std.seed),
         page_size_max=reader.whole("page_size_max", std.page_size_max, least=1),
         token_lifetime_s=reader.number("token_lifetime", std.token_lifetime_s, least=0.1),
+        clock_offset_s=reader.number("clock_offset", std.clock_offset_s, least=-math.inf),
         workers=reader.whole("workers", std.workers, least=1, most=64),
         faults=_rules(reader),
     )

@@ -6,6 +6,7 @@ It asks for no token: whoever reaches loopback may turn the knobs of a test benc
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections import Counter
 from dataclasses import asdict
@@ -33,7 +34,8 @@ def control_routes(cloud: Cloud) -> list[Route]:
         Route("/calls", control.calls, methods=["GET", "DELETE"]),
         Route("/calls/reset", control.calls, methods=["POST"]),
         Route("/quota", control.quota, methods=["GET", "PUT"]),
-        Route("/tokens", control.tokens, methods=["DELETE"]),
+        Route("/tokens", control.tokens, methods=["GET", "PUT", "DELETE"]),
+        Route("/clock", control.clock, methods=["GET", "PUT"]),
     ]
 
 
@@ -46,6 +48,17 @@ async def _body(request: Request) -> Any:
         return json.loads(await request.body() or b"null")
     except ValueError as exc:
         raise BadInputError([f"the body is not JSON: {exc}"]) from exc
+
+
+async def _number(request: Request, key: str, default: float, least: float) -> float:
+    """Return the one number that a body holds."""
+    problems: list[str] = []
+    reader = Reader(await _body(request), "", problems)
+    value = reader.number(key, default, least=least)
+    reader.close()
+    if problems:
+        raise BadInputError(problems)
+    return value
 
 
 class _Control:
@@ -164,10 +177,28 @@ class _Control:
             }
         )
 
-    async def tokens(self, _request: Request) -> Response:
-        """DELETE: all tokens become invalid at once."""
-        self._cloud.tokens.revoke_all()
-        return Response(status_code=204)
+    async def tokens(self, request: Request) -> Response:
+        """GET or PUT the lifetime of coming tokens; DELETE: all become invalid at once."""
+        tokens = self._cloud.tokens
+        if request.method == "DELETE":
+            tokens.revoke_all()
+            return Response(status_code=204)
+        if request.method == "PUT":
+            try:
+                tokens.lifetime_s = await _number(request, "lifetime", tokens.lifetime_s, 0.1)
+            except BadInputError as exc:
+                return _bad(exc.problems)
+        return JSONResponse({"lifetime": tokens.lifetime_s})
+
+    async def clock(self, request: Request) -> Response:
+        """GET or PUT how far the cloud's clock is ahead; tokens age by it as well."""
+        clock = self._cloud.clock
+        if request.method == "PUT":
+            try:
+                clock.offset_s = await _number(request, "offset", clock.offset_s, -math.inf)
+            except BadInputError as exc:
+                return _bad(exc.problems)
+        return JSONResponse({"offset": clock.offset_s})
 
 
 def _region_doc(region: Region) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class EffectKind(StrEnum):
     DROP = "drop"  # close the connection, nothing done
     LOSE_REPLY = "lose_reply"  # do the work, then close the connection
     QUOTA = "quota"  # refuse in Nova's words for an exceeded quota
+    CUT = "cut"  # an image's data ends in the middle
+    GARBLE = "garble"  # one byte of an image's data arrives as another
     OMIT = "omit"  # leave matching things out of a list
     BOOT_ERROR = "boot_error"  # the server ends in ERROR with a fault
     BOOT_HANG = "boot_hang"  # the server stays in BUILD
@@ -52,6 +54,8 @@ class SshMode(StrEnum):
 #: The operations (patterns) an effect belongs to; effects not named here fit every API call.
 EFFECT_OPERATIONS: Final[Mapping[EffectKind, tuple[str, ...]]] = {
     EffectKind.QUOTA: ("server.create", "floatingip.create", "port.create"),
+    EffectKind.CUT: ("image.download",),
+    EffectKind.GARBLE: ("image.download", "image.upload"),
     EffectKind.OMIT: ("*.list",),
     EffectKind.DELETE_ERROR: ("server.delete",),
     EffectKind.DELETE_HANG: ("server.delete",),

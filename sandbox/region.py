@@ -20,7 +20,9 @@ from sandbox.config import Config
 from sandbox.identity.accounts import Accounts
 from sandbox.identity.catalog import Endpoints
 from sandbox.image.api import ImageApi
+from sandbox.image.members import MemberApi
 from sandbox.image.model import ImageStore
+from sandbox.image.transfer import TransferApi
 from sandbox.machines.base import Machines
 from sandbox.network.api import NetworkApi
 from sandbox.network.groups import SecurityGroups
@@ -70,13 +72,14 @@ def build_region(name: str, around: Surroundings, networks: Mapping[str, IPv4Net
     )
     api = ServersApi(stores, ServerMaker(stores, lifecycle), lifecycle)
     actions = ServerActionsApi(stores, api, lifecycle)
-    images = ImageApi(stores.images, around.workers, around.config.page_size_max)
+    images = ImageApi(stores.images, around.config.page_size_max)
+    transfer = TransferApi(stores.images, around.workers)
     return Region(
         stores=stores,
         lifecycle=lifecycle,
         ops={
             Service.COMPUTE: [*api.ops(), *actions.ops(), *ExtrasApi(stores).ops()],
-            Service.IMAGE: images.ops(),
+            Service.IMAGE: [*images.ops(), *transfer.ops(), *MemberApi(stores.images).ops()],
             Service.NETWORK: NetworkApi(stores.network, stores.groups).ops(),
         },
     )
@@ -97,6 +100,7 @@ def _stores(name: str, around: Surroundings, networks: Mapping[str, IPv4Network]
     return Stores(
         region=name,
         root=around.endpoints.root(Service.COMPUTE, name),
+        glance=around.endpoints.root(Service.IMAGE, name),
         config=config,
         servers=ServerStore(clock),
         images=ImageStore(images, folder, clock),

@@ -76,6 +76,7 @@ async def _serve(config: Config, options: Options, listener: socket.socket, host
             build_app(cloud),
             http=HangUpProtocol,
             lifespan="off",
+            date_header=False,  # the gate tells the cloud's time
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_S,

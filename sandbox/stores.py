@@ -22,10 +22,12 @@ class Stores:
     Attributes:
         region: Its name.
         root: The URL of its Nova.
+        glance: The URL of its Glance.
     """
 
     region: str
     root: str
+    glance: str
     config: Config
     servers: ServerStore
     images: ImageStore

@@ -150,6 +150,7 @@ def _means(config: Config, provider: str) -> Iterator[Means]:
             policy=compile_policy(config, provider),
             cloud=adapter,
             inspector=adapter.inspector(),
+            images=adapter.image_store(),
             prover=ParamikoProver(),
             clock=clock,
             run=uuid.uuid4().hex[:6],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from launcher.policy import Policy
 from remuda.cloud.api import Cloud
+from remuda.cloud.image_store import ImageStore
 from remuda.cloud.inspection import Inspector
 from remuda.model import tags
 from remuda.model.ids import ProviderName
@@ -42,6 +43,7 @@ class Means:
     policy: Policy
     cloud: Cloud
     inspector: Inspector
+    images: ImageStore
     prover: Prover
     clock: Clock
     run: str

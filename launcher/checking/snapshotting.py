@@ -4,77 +4,76 @@ from typing import Final
 
 from launcher.checking.booting import PERIOD_S_MAX, STOPPED, Timed
 from launcher.checking.means import Means
-from remuda.cloud.api import CloudError, TryLaterError
-from remuda.cloud.inspection import DEAD_IMAGES, SeenImage
+from remuda.cloud.api import CloudError, GoneError, TryLaterError
+from remuda.cloud.image_store import ImageStatus, StoredImage
+from remuda.model import tags
 from remuda.model.ids import ServerId
 
 #: Large disks take their time; whoever does not want to wait presses Ctrl-C.
 SNAPSHOT_S_MAX: Final = 900.0
 DELETE_S_MAX: Final = 120.0
-#: So long after the call an image must have appeared.
-APPEAR_S_MAX: Final = 60.0
 
 
 def try_snapshot(means: Means, server: ServerId, name: str) -> Timed:
     """Make an image of a server, wait until it is active, and delete it, whatever happens."""
     begun_s = means.clock.monotonic_s()
+    ours = tags.ImageTags(owner=means.owner, image="check", build=means.run, name=name)
     why = ""
     try:
-        means.inspector.snapshot(server, name)
-        why = _outcome(means, name)
+        image_id = means.images.snapshot(server, name, tags.make_image(ours))
+        why = _outcome(means, image_id)
     except CloudError as exc:
         why = str(exc)
     finally:
-        left = _delete(means, name)
+        left = _delete(means, ours)
     seconds = means.clock.monotonic_s() - begun_s
     return Timed(
         kind="snapshot", name="snapshot", seconds=seconds, ok=not (why or left), why=why or left
     )
 
 
-def _outcome(means: Means, name: str) -> str:
+def _outcome(means: Means, image_id: str) -> str:
     """Wait for the image; return why it did not become active, or an empty string."""
     begun_s = means.clock.monotonic_s()
-    seen: SeenImage | None = None
     while True:
-        found = _named(means, name)
-        if found is not None:
-            before, seen = seen, next(iter(found), None)
-            if seen is None and before is not None:
-                return "the image vanished: the snapshot failed in the cloud"
-        if seen is not None and seen.active:
+        try:
+            seen = _seen(means, image_id)
+        except GoneError:
+            return "the image vanished: the snapshot failed in the cloud"
+        if seen is not None and seen.status is ImageStatus.ACTIVE:
             return ""
-        if seen is not None and seen.status in DEAD_IMAGES:
+        if seen is not None and seen.status is not ImageStatus.PENDING:
             return f"the image is {seen.status}"
         waited_s = means.clock.monotonic_s() - begun_s
         if means.stopped():
             return STOPPED
-        if waited_s > SNAPSHOT_S_MAX or (seen is None and waited_s > APPEAR_S_MAX):
+        if waited_s > SNAPSHOT_S_MAX:
             return f"no active image after {waited_s:.0f} s"
         means.pause(min(PERIOD_S_MAX, means.policy.config.list_period))
 
 
-def _named(means: Means, name: str) -> tuple[SeenImage, ...] | None:
-    """Return the images of that name, or None if the cloud did not answer this time."""
+def _seen(means: Means, image_id: str) -> StoredImage | None:
+    """Return the image, or None if the cloud did not answer this time."""
     try:
-        return means.inspector.images_named(name)
+        return means.images.get_image(image_id)
     except TryLaterError:
         return None
 
 
-def _delete(means: Means, name: str) -> str:
+def _delete(means: Means, ours: tags.ImageTags) -> str:
     """Delete the image until it is gone; return why not, or an empty string."""
     begun_s = means.clock.monotonic_s()
     why = ""
     while means.clock.monotonic_s() - begun_s < DELETE_S_MAX:
         try:
-            found = means.inspector.images_named(name)
+            listed = means.images.list_images()
+            found = [one for one in listed if tags.read_image(one.name, one.properties) == ours]
             if not found:
                 return ""
             for each in found:
-                means.inspector.delete_image(each.id)
+                means.images.delete_image(each.id)
             why = "the cloud still lists it"
         except CloudError as exc:
             why = str(exc)
         means.pause(min(PERIOD_S_MAX, means.policy.config.list_period))
-    return f"the image {name} could not be deleted: {why}"
+    return f"the image {ours.name} could not be deleted: {why}"

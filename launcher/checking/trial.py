@@ -10,7 +10,7 @@ from launcher.checking.rights import TAG
 from launcher.checking.snapshotting import try_snapshot
 from launcher.cloudview import Recipe
 from launcher.policy import Key
-from launcher.trials import is_forgotten
+from launcher.trials import is_forgotten, is_forgotten_image
 from remuda.cloud.api import LeftoverKind, Server
 from remuda.cloud.inspection import Right
 
@@ -142,9 +142,21 @@ def _sweep(means: Means, out: Findings, servers: Sequence[Server]) -> None:
             with out.guarded(Area.BOOT, f"server {server.name} of an earlier check"):
                 means.cloud.delete_server(server.id)
                 out.ok(Area.BOOT, f"server {server.name} of an earlier check", "deleted")
+    _sweep_images(means, out)
     if not any(one.config.floating_ips for one in means.policy.pools.values()):
         return
     with out.guarded(Area.FLOATING_IPS, "those of earlier checks"):
         for leftover in means.cloud.list_leftovers():
             if leftover.kind is LeftoverKind.FLOATING_IP:
                 means.cloud.delete_leftover(leftover)
+
+
+def _sweep_images(means: Means, out: Findings) -> None:
+    provider = means.owner.provider
+    timeout_s = means.policy.config.launch_timeout
+    with out.guarded(Area.BOOT, "images of earlier checks"):
+        for image in means.images.list_images():
+            now_s = means.clock.now_s()
+            if is_forgotten_image(image, provider, launch_timeout_s=timeout_s, now_s=now_s):
+                means.images.delete_image(image.id)
+                out.ok(Area.BOOT, f"image {image.name} of an earlier check", "deleted")

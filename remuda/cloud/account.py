@@ -34,6 +34,10 @@ CONNECTIONS_MAX: Final = 32
 #: Keystone locks accounts after a few wrong passwords; a refusal is repeated to callers from
 #: memory for this long instead of asked for again.
 REFUSAL_PAUSE_S: Final = 10.0
+#: A token is renewed so long before its end, but not before most of its life is over, so that
+#: tokens that live for seconds do not cost one per call.
+RENEW_AHEAD_S: Final = 30.0
+RENEW_AHEAD_PART: Final = 0.1
 
 #: The catalog may name a service's root; the rest of the path is always the same, so we need
 #: not ask the service (version discovery would cost a call per process and service).
@@ -118,6 +122,11 @@ class Account:
     ``invalidate`` in one thread between the lines of ``get_access`` in another ends in an
     AssertionError or a false 401), so tokens are fetched under a lock of ours and put on the
     requests by :class:`remuda.cloud.wire.Wire`.
+
+    It also compares ``expires_at`` with this machine's clock and renews two minutes ahead: a
+    cloud whose clock is behind ours, or whose tokens live for a minute, would be asked for one
+    before every call. How long a token lives is what Keystone's two times differ by, whatever
+    its clock says, and how much of that is over we measure ourselves.
     """
 
     def __init__(self, settings: AccountSettings, *, clock: Clock) -> None:
@@ -127,10 +136,14 @@ class Account:
         self._lock = threading.Lock()
         self._endpoints: dict[str, str] = {}
         self._refusal: tuple[float, UnauthorizedError] | None = None
+        self._token: Mapping[str, str] | None = None
+        self._renew_s: float | None = None  # when; None: when it is refused
         try:
             self.session: Session = self._region.get_session()
         except (sdk.ConfigException, ksa.ClientException) as exc:
             raise errors.of_exception(exc, Effect.READ, now_s=clock.now_s()) from exc
+        if isinstance(self.session.auth, BaseIdentityPlugin):
+            self.session.auth.reauthenticate = False  # by its clock and ours; see above
         for scheme in ("http://", "https://"):
             self.session.session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=CONNECTIONS_MAX))
 
@@ -163,11 +176,8 @@ class Account:
                 f"cloud {self._settings.cloud!r}: this way to authenticate names nobody"
             )
         with self._lock:
-            self._raise_recent_refusal()
-            try:
-                return plugin.get_access(self.session)
-            except ksa.ClientException as exc:
-                raise self._auth_error(exc) from exc
+            self._current()
+            return plugin.get_access(self.session)  # known by now
 
     def token(self, *, stale: Mapping[str, str] | None = None) -> Mapping[str, str]:
         """Return the headers that authenticate a call.
@@ -181,15 +191,7 @@ class Account:
             TryLaterError: Keystone cannot be reached or is busy.
         """
         with self._lock:
-            self._raise_recent_refusal()
-            try:
-                headers = self._headers()
-                if stale is not None and headers == stale:
-                    self.session.invalidate()
-                    headers = self._headers()
-            except ksa.ClientException as exc:
-                raise self._auth_error(exc) from exc
-            return headers
+            return self._current(stale)
 
     def endpoint(self, service: str) -> str:
         """Return the base URL of ``compute``, ``image`` or ``network``, without a final slash.
@@ -199,7 +201,7 @@ class Account:
         """
         with self._lock:
             if service not in self._endpoints:
-                self._raise_recent_refusal()
+                self._current()  # which brings the catalog
                 try:
                     self._endpoints[service] = self._find_endpoint(service)
                 except ksa.ClientException as exc:
@@ -211,11 +213,39 @@ class Account:
         with contextlib.suppress(OSError):
             self.session.session.close()
 
-    def _headers(self) -> Mapping[str, str]:
+    def _current(self, stale: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        self._raise_recent_refusal()
+        now_s = self._clock.monotonic_s()
+        due = self._renew_s is not None and now_s >= self._renew_s
+        if self._token is None or due or (stale is not None and self._token == stale):
+            self._token = None
+            try:
+                self._token = self._fetch(now_s)
+            except ksa.ClientException as exc:
+                raise self._auth_error(exc) from exc
+        return self._token
+
+    def _fetch(self, now_s: float) -> Mapping[str, str]:
+        """Ask for a new token; *now_s* is the monotonic time before that."""
+        self.session.invalidate()
         headers = self.session.get_auth_headers()
         if not headers:
             raise ksa.AuthorizationFailure("no way to authenticate is configured")
+        life_s = self._life_s()
+        ahead_s = min(RENEW_AHEAD_S, life_s * RENEW_AHEAD_PART)
+        self._renew_s = now_s + life_s - ahead_s if life_s > 0.0 else None
         return dict(headers)
+
+    def _life_s(self) -> float:
+        """Return for how long the new token is good; 0 if Keystone does not say."""
+        plugin = self.session.auth
+        access = plugin.auth_ref if isinstance(plugin, BaseIdentityPlugin) else None
+        try:
+            issued = access.issued if access is not None else None
+            expires = access.expires if access is not None else None
+        except (KeyError, TypeError, ValueError):  # the library does not check shapes
+            return 0.0
+        return (expires - issued).total_seconds() if expires and issued else 0.0
 
     def _find_endpoint(self, service: str) -> str:
         found: Any = self._region.get_endpoint(service) or self.session.get_endpoint(

@@ -54,6 +54,14 @@ class GoneError(CloudError):
     """What we asked about is not there (any more)."""
 
 
+class InUseError(CloudError):
+    """It cannot be deleted, for something else needs it: that goes first."""
+
+
+class DamagedError(CloudError):
+    """What arrived is not what was sent; nothing of it was kept: once more, from the beginning."""
+
+
 class ServerStatus(StrEnum):
     """Nova's many statuses, reduced to the reactions."""
 

@@ -7,9 +7,7 @@ Implementations (the openstacksdk adapter, the fake of the tests) pass the same 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
-
-from remuda.model.ids import ServerId
+from typing import Protocol
 
 
 class Service(StrEnum):
@@ -98,19 +96,6 @@ class FloatingRoom:
     used: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenImage:
-    """An image in whatever state."""
-
-    id: str
-    active: bool
-    status: str
-
-
-#: The states of an image that it does not leave by itself.
-DEAD_IMAGES: Final = frozenset({"killed", "error", "deleted", "deactivated"})
-
-
 class Inspector(Protocol):
     """Looks at one region of one account.
 
@@ -138,22 +123,3 @@ class Inspector(Protocol):
 
     def may(self, right: Right) -> Permission:
         """Say whether we have a right, without doing anything."""
-
-    def snapshot(self, server: ServerId, name: str) -> None:
-        """Ask for an image of a server; look for its name with :meth:`images_named`.
-
-        Raises:
-            BadOrderError: The cloud refuses.
-            NoRoomError: There is no room for another image.
-            UnknownOutcomeError: It may have been asked for.
-        """
-
-    def images_named(self, name: str) -> tuple[SeenImage, ...]:
-        """Return all images of that name, also unfinished ones."""
-
-    def delete_image(self, image_id: str) -> None:
-        """Delete an image; no error if it is gone already.
-
-        Raises:
-            BadOrderError: The cloud refuses.
-        """

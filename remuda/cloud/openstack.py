@@ -31,6 +31,7 @@ from remuda.cloud.cache import TtlCache
 from remuda.cloud.errors import Effect
 from remuda.cloud.floating import FloatingIps
 from remuda.cloud.networks import Networks
+from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.openstack_inspection import OpenStackInspector
 from remuda.cloud.rate import RateLimit
 from remuda.cloud.wire import Wire
@@ -58,7 +59,7 @@ class CloudSettings:
         account: Where the credentials are.
         owner: Written on floating IPs, which have no metadata.
         rate_per_s: API calls per second of this process.
-        page_size: Servers per page; None: as many as the cloud gives.
+        page_size: Servers (or images) per page; None: as many as the cloud gives.
     """
 
     account: AccountSettings
@@ -97,6 +98,12 @@ class OpenStackCloud:
     def inspector(self) -> OpenStackInspector:
         """Return what looks at the account for an operator, over the same connections."""
         return OpenStackInspector(self._wire, self._account)
+
+    def image_store(self) -> OpenStackImages:
+        """Return what makes, moves and deletes images, over the same connections."""
+        return OpenStackImages(
+            self._wire, self._account, changed=self._images.clear, page_size=self._page_size
+        )
 
     def list_servers(self) -> tuple[Server, ...]:
         """Return all servers of the account; one call per page."""

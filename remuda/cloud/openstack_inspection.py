@@ -21,13 +21,11 @@ from remuda.cloud.inspection import (
     Permission,
     Right,
     SecurityGroup,
-    SeenImage,
     SeenNetwork,
     Service,
     Told,
 )
 from remuda.cloud.wire import Wire
-from remuda.model.ids import ServerId
 
 _PINGS: Final[Mapping[Service, tuple[str, Mapping[str, str]]]] = {
     Service.COMPUTE: ("/limits", {}),
@@ -156,38 +154,6 @@ class OpenStackInspector:
     def _senseless(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
         return self._wire.call(
             "compute", method, path, effect=Effect.REPEATABLE, body=body, accept=_SENSELESS
-        )
-
-    def snapshot(self, server: ServerId, name: str) -> None:
-        """Ask for an image of a server; one call."""
-        self._wire.call(
-            "compute",
-            "POST",
-            f"/servers/{server}/action",
-            effect=Effect.CREATE,
-            body={"createImage": {"name": name, "metadata": {}}},
-        )
-
-    def images_named(self, name: str) -> tuple[SeenImage, ...]:
-        """Return images whatever their state; one paged call."""
-        docs = self._listing("image", "/images", "images", name=name)
-        return tuple(
-            SeenImage(
-                id=doc["id"],
-                active=doc.get("status") == "active",
-                status=str(doc.get("status") or ""),
-            )
-            for doc in docs
-        )
-
-    def delete_image(self, image_id: str) -> None:
-        """Delete an image; one call."""
-        self._wire.call(
-            "image",
-            "DELETE",
-            f"/images/{image_id}",
-            effect=Effect.REPEATABLE,
-            accept={_NOT_FOUND},
         )
 
     def _listing(

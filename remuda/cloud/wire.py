@@ -1,15 +1,17 @@
 """One HTTP call to a cloud, and listings that come in pages."""
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import requests
 from keystoneauth1 import exceptions as ksa
 
 from remuda.cloud import errors
-from remuda.cloud.account import Account
+from remuda.cloud.account import REFUSAL_PAUSE_S, Account
 from remuda.cloud.api import BadOrderError, TryLaterError, UnknownOutcomeError
 from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.rate import RateLimit
@@ -29,16 +31,38 @@ PAGES_MAX: Final = 1000
 #: A host that does not even accept is given up sooner than one that thinks.
 CONNECT_S_MAX: Final = 10.0
 
+#: Bytes of a stream that are handled at once.
+PIECE_BYTES: Final = 1 << 20
+
 _UNAUTHORIZED: Final = 401
 
 Params = Mapping[str, str | Sequence[str]]
+#: JSON patches are lists, all else that we send is an object.
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+class Outgoing(Protocol):
+    """A body that is read while it is sent; its length must be known beforehand."""
+
+    def __len__(self) -> int:
+        """Return how many bytes there are to send."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield all of them."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next ones; none: that was all."""
+
+    def close(self) -> None:
+        """Let go of the file."""
 
 
 class Wire:
     """Calls an account's services: rate-limited, authenticated, never repeated by itself.
 
-    Nothing is retried except once after a refused token, which surely did nothing. Bodies are
-    never logged: user data may carry private host keys.
+    Nothing is retried except once after a refused token, which surely did nothing. A service that
+    refuses a new token as well would cost a token per call, so it has to be content with what we
+    have for a while. Bodies are never logged: user data may carry private host keys.
     """
 
     def __init__(
@@ -50,6 +74,7 @@ class Wire:
         self._clock = clock
         self._lock = threading.Lock()
         self._calls = 0
+        self._stubborn: dict[str, float] = {}  # until when a service gets no new tokens
 
     @property
     def calls(self) -> int:
@@ -65,7 +90,8 @@ class Wire:
         *,
         effect: Effect,
         params: Params | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Body | None = None,
+        data: Callable[[], Outgoing] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         accept: Collection[int] = (),
@@ -79,6 +105,7 @@ class Wire:
             effect: What the call may have done when its answer is lost.
             params: The query.
             body: Sent as JSON.
+            data: Instead of *body*: opens what is sent piece by piece, once per attempt.
             headers: Besides those of authentication and version.
             timeout_s: Instead of the usual one; also bounds the wait for our rate limit.
             accept: Statuses of failure that the caller wants to see.
@@ -86,21 +113,54 @@ class Wire:
         Raises:
             CloudError: As :mod:`remuda.cloud.errors` decides.
         """
-        wait_s = self._timeout_s if timeout_s is None else timeout_s
-        # Everything that can fail before the call itself does so here, where nothing can
-        # have happened yet and no outcome is unknown.
-        url = self._account.endpoint(service) + path
-        token = self._account.token()
-        more = {**(_MICROVERSION_HEADERS if service == "compute" else {}), **(headers or {})}
-        request: dict[str, Any] = {"params": params, "json": body, "timeout_s": wait_s}
-        answer = self._send(method, url, {**token, **more}, effect, request)
-        if answer.status == _UNAUTHORIZED:
-            token = self._account.token(stale=token)
-            answer = self._send(method, url, {**token, **more}, effect, request)
+        request = _Request(
+            service=service,
+            method=method,
+            path=path,
+            effect=effect,
+            params=params,
+            body=body,
+            data=data,
+            headers=headers or {},
+            timeout_s=self._timeout_s if timeout_s is None else timeout_s,
+        )
+        answer = _read(self._response(request), effect)
         error = errors.of_answer(answer, effect, now_s=self._clock.now_s())
         if error is not None and answer.status not in accept:
             raise error
         return answer
+
+    @contextmanager
+    def stream(
+        self, service: str, path: str, *, timeout_s: float
+    ) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Get something large: the status, and the body piece by piece.
+
+        Args:
+            service: As in :meth:`call`.
+            path: As in :meth:`call`.
+            timeout_s: For which the cloud may be silent before or between pieces.
+
+        Raises:
+            CloudError: As :mod:`remuda.cloud.errors` decides; TryLaterError also between two
+                pieces, if the connection ends before the body does.
+        """
+        request = _Request(
+            service=service,
+            method="GET",
+            path=path,
+            effect=Effect.REPEATABLE,  # a refusal is about this thing, not about us
+            # Compressed on the way, it would not be what hashes and lengths speak of.
+            headers={"Accept-Encoding": "identity"},
+            timeout_s=timeout_s,
+            stream=True,
+        )
+        with closing(self._response(request)) as response:
+            if not response.ok:
+                answer = _read(response, request.effect)
+                error = errors.of_answer(answer, request.effect, now_s=self._clock.now_s())
+                raise error or TryLaterError(f"HTTP {answer.status}")
+            yield response.status_code, _pieces(response)
 
     def pages(
         self, service: str, path: str, key: str, params: Params
@@ -140,34 +200,77 @@ class Wire:
             # Nova answers 400 when the marker was deleted between two pages.
             raise TryLaterError(f"the listing changed while it was read: {exc}") from exc
 
-    def _send(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        effect: Effect,
-        request: Mapping[str, Any],
-    ) -> Answer:
-        timeout_s = float(request["timeout_s"])
-        self._limit.take(wait_s_max=timeout_s)
+    def _response(self, request: "_Request") -> requests.Response:
+        # Everything that can fail before the call itself does so here, where nothing can
+        # have happened yet and no outcome is unknown.
+        url = self._account.endpoint(request.service) + request.path
+        token = self._account.token()
+        response = self._send(url, token, request)
+        if response.status_code != _UNAUTHORIZED or self._is_stubborn(request.service):
+            return response
+        response.close()
+        response = self._send(url, self._account.token(stale=token), request)
+        if response.status_code == _UNAUTHORIZED:
+            with self._lock:
+                until_s = self._clock.monotonic_s() + REFUSAL_PAUSE_S
+                self._stubborn[request.service] = until_s
+        return response
+
+    def _is_stubborn(self, service: str) -> bool:
+        with self._lock:
+            return self._clock.monotonic_s() < self._stubborn.get(service, 0.0)
+
+    def _send(self, url: str, token: Mapping[str, str], request: "_Request") -> requests.Response:
+        self._limit.take(wait_s_max=request.timeout_s)
         with self._lock:
             self._calls += 1
+        data = request.data() if request.data is not None else None
+        # While a body is sent, the time for connecting is that for each piece of it.
+        connect_s = min(request.timeout_s, CONNECT_S_MAX) if data is None else request.timeout_s
+        version = _MICROVERSION_HEADERS if request.service == "compute" else {}
         try:
-            response = self._account.session.request(
+            return self._account.session.request(
                 url,
-                method,
-                json=request["json"],
-                params=request["params"],
-                headers=dict(headers),
+                request.method,
+                json=request.body,
+                params=request.params,
+                headers={**token, **version, **request.headers},
                 authenticated=False,
                 raise_exc=False,
                 log=False,
                 connect_retries=0,
-                timeout=(min(timeout_s, CONNECT_S_MAX), timeout_s),
+                timeout=(connect_s, request.timeout_s),
+                data=data,  # or the JSON
+                stream=request.stream,
             )
         except ksa.ClientException as exc:
-            raise errors.of_exception(exc, effect, now_s=self._clock.now_s()) from exc
-        return _read(response, effect)
+            raise errors.of_exception(exc, request.effect, now_s=self._clock.now_s()) from exc
+        finally:
+            if data is not None:
+                data.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """One call, as :meth:`Wire.call` describes it; *stream*: the body is read by the caller."""
+
+    service: str
+    method: str
+    path: str
+    effect: Effect
+    timeout_s: float
+    params: Params | None = None
+    body: Body | None = None
+    data: Callable[[], Outgoing] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    stream: bool = False
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_content(PIECE_BYTES)
+    except requests.RequestException as exc:
+        raise TryLaterError(f"the answer ended too early: {exc}") from exc
 
 
 def _read(response: requests.Response, effect: Effect) -> Answer:

@@ -1,4 +1,4 @@
-"""What we write on servers, so that a listing of the cloud says whose they are.
+"""What we write on servers and images, so that a listing of the cloud says whose they are.
 
 Nova keeps metadata as text pairs, each side at most 255 characters (schema of ``POST /servers``).
 The ``remuda_`` keys are ours. The ``nodepool_`` keys and ``groups`` are those that Nodepool 11
@@ -16,6 +16,9 @@ PROVIDER: Final = "remuda_provider"
 POOL: Final = "remuda_pool"
 LABEL: Final = "remuda_label"
 INSTALLATION: Final = "remuda_installation"
+IMAGE: Final = "remuda_image"
+BUILD: Final = "remuda_build"
+IMAGE_NAME: Final = "remuda_image_name"
 
 #: The installation of everything that ``remuda cloud check --boot`` makes: a launcher's sweep must
 #: not take such a machine away while it is tried.
@@ -49,6 +52,24 @@ class ServerTags:
     node: NodeId
     pool: PoolName
     label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageTags:
+    """What our keys say of one image in a cloud.
+
+    Attributes:
+        image: What the configuration calls it.
+        build: Which making of it.
+        name: What the cloud calls it. Snapshots inherit the properties of the image that their
+            server was booted from, so a stranger's snapshot of one of our machines carries our
+            keys, but another name.
+    """
+
+    owner: Owner
+    image: str
+    build: str
+    name: str
 
 
 def server_name(node: NodeId) -> str:
@@ -101,6 +122,33 @@ def owned_node(tags: Mapping[str, str], owner: Owner) -> NodeId | None:
     """Return the node that a server was made for, if *owner* made it."""
     found = read(tags)
     return found.node if found is not None and found.owner == owner else None
+
+
+def make_image(ours: ImageTags) -> dict[str, str]:
+    """Return the properties that mark an image as ours; the pair of :func:`read_image`."""
+    pairs = {
+        PROVIDER: ours.owner.provider,
+        INSTALLATION: ours.owner.installation,
+        IMAGE: ours.image,
+        BUILD: ours.build,
+        IMAGE_NAME: ours.name,
+    }
+    return {key: _cut(value) for key, value in pairs.items()}
+
+
+def read_image(name: str, properties: Mapping[str, str]) -> ImageTags | None:
+    """Return whose image this is; None if it is of another name, or lacks one of our keys."""
+    keys = (INSTALLATION, PROVIDER, IMAGE, BUILD, IMAGE_NAME)
+    values = [properties.get(key, "") for key in keys]
+    if not all(values) or values[-1] != _cut(name):
+        return None
+    installation, provider, image, build, _ = values
+    return ImageTags(
+        owner=Owner(installation=installation, provider=ProviderName(provider)),
+        image=image,
+        build=build,
+        name=name,
+    )
 
 
 def trial_owner(provider: ProviderName) -> Owner:

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from sandbox.compute.create import read_metadata
 from sandbox.compute.lifecycle import Lifecycle
 from sandbox.compute.model import Server
 from sandbox.compute.servers import ServersApi
@@ -28,6 +29,7 @@ class ServerActionsApi:
         self._machines = stores.machines
         self._workers = stores.workers
         self._lifecycle = lifecycle
+        self._glance = stores.glance
         self._actions = {
             "os-getConsoleOutput": self._console,
             "createImage": self._snapshot,
@@ -120,6 +122,8 @@ class ServerActionsApi:
                 f" task_state {server.task}",
             )
         doc = call.inner("createImage")
+        if not doc.get("name"):
+            raise ApiError(400, "Invalid input for field/attribute name. '' should be non-empty")
         base = self._images.images.get(server.image_id)
         properties: dict[str, Any] = dict(base.properties) if base else {}
         properties |= {
@@ -128,22 +132,24 @@ class ServerActionsApi:
             "user_id": server.user_id,
             "base_image_ref": server.image_id,
             "owner_id": server.project_id,
+            "owner_user_name": call.who.user,
+            "owner_project_name": call.who.project,
+            "boot_roles": ",".join(call.who.roles),
             "image_location": "snapshot",
-            **(doc.get("metadata") or {}),
+            **read_metadata(doc.get("metadata"), -1),
         }
         image = self._images.create(
             server.project_id,
-            name=str(doc.get("name", "")),
+            name=str(doc["name"]),
             visibility="private",
-            disk_format="raw",
-            container_format="bare",
             properties=properties,
-            min_disk=base.min_disk if base else 0,
+            min_disk=server.flavor.disk,
         )
         self._lifecycle.snapshot(server, image.id, self._snapshot_effect(call))
         if call.version >= (2, 45):
             return reply({"image_id": image.id}, 202)
-        return empty(202, {"Location": str(call.request.base_url) + f"images/{image.id}"})
+        # Nova joins Glance's address and a path of its own; seen with two slashes.
+        return empty(202, {"Location": f"{self._glance}//images/{image.id}"})
 
     @staticmethod
     def _snapshot_effect(call: Call) -> Any:

@@ -102,7 +102,7 @@ class ServerMaker:
             flavor=flavor,
             image=image,
             volumes=volumes,
-            metadata=_metadata(
+            metadata=read_metadata(
                 doc.get("metadata"), self._quotas.of(call.who.project_id).metadata_items
             ),
             key_name=str(key_name) if key_name else None,
@@ -259,7 +259,12 @@ def _hostname(name: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-.")[:63] or "server"
 
 
-def _metadata(value: object, most: int) -> dict[str, str]:
+def read_metadata(value: object, most: int) -> dict[str, str]:
+    """Return what a call gives as metadata, of which *most* items are allowed; -1: any number.
+
+    Raises:
+        ApiError: 400 or 403, in Nova's words.
+    """
     if value is None:
         return {}
     if not isinstance(value, dict):

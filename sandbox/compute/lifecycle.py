@@ -20,7 +20,7 @@ from sandbox.compute.states import ServerEvent, ServerState
 from sandbox.compute.watch import ProcessWatch
 from sandbox.config import Timing
 from sandbox.faults import BOOT, Effect, EffectKind, FaultPlan, SshMode, Subject
-from sandbox.image.model import ImageEvent, digest
+from sandbox.image.model import ImageEvent, ImageState, digest
 from sandbox.machines.base import Listen, MachineError, Order
 from sandbox.machines.bootplan import BootPlan
 from sandbox.machines.keys import STRANGER
@@ -121,7 +121,7 @@ class Lifecycle:
 
     def snapshot(self, server: Server, image_id: str, effect: Effect | None) -> None:
         """Begin to pack a server into a queued image."""
-        self._store.change(server.id, task="image_snapshot")
+        self._store.change(server.id, task="image_snapshot_pending")
         self._errands.begin(server.id, self._snapshot(server.id, image_id, effect))
 
     async def close(self) -> None:
@@ -264,7 +264,9 @@ class Lifecycle:
             _LOG.info("snapshot.failed server=%s image=%s cause=%s", server_id, image_id, exc)
             images.drop(image_id)
         except asyncio.CancelledError:  # the server is being deleted
-            images.drop(image_id)
+            # Before it has begun, Nova leaves the image queued for ever; later it cleans up.
+            if image_id in images.images and images.get(image_id).state is ImageState.SAVING:
+                images.drop(image_id)
             raise
         finally:
             server = self._store.servers.get(server_id)
@@ -280,4 +282,11 @@ class Lifecycle:
         path = self._images.path(image_id)
         await self._errands.on_machine(server_id, lambda: self._machines.snapshot(server_id, path))
         size, md5, sha512 = await self._workers.run(lambda: digest(path))
-        return {"file": str(path), "size": size, "checksum": md5, "sha512": sha512}
+        return {
+            "file": str(path),
+            "size": size,
+            "checksum": md5,
+            "sha512": sha512,
+            "disk_format": "raw",
+            "container_format": "bare",
+        }

@@ -23,11 +23,15 @@ class Token:
 
 
 class Tokens:
-    """All tokens that have not expired."""
+    """All tokens that have not expired.
+
+    Attributes:
+        lifetime_s: Of those that will be issued.
+    """
 
     def __init__(self, clock: Clock, lifetime_s: float) -> None:
         self._clock = clock
-        self._lifetime_s = lifetime_s
+        self.lifetime_s = lifetime_s
         self._tokens: dict[str, Token] = {}
 
     def issue(self, who: Who, methods: tuple[str, ...]) -> Token:
@@ -40,7 +44,7 @@ class Tokens:
             who=who,
             methods=methods,
             issued_at_s=now_s,
-            expires_at_s=now_s + self._lifetime_s,
+            expires_at_s=now_s + self.lifetime_s,
         )
         self._tokens[token.id] = token
         return token

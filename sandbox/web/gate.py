@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from email.utils import formatdate
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.calls import CallCounts
+from sandbox.clock import Clock
 from sandbox.faults import Effect, EffectKind, FaultPlan, Subject
 from sandbox.web import microversion
 from sandbox.web.call import NOBODY, Authority, Call, Op
@@ -33,6 +35,7 @@ class Gate:
     authority: Authority
     faults: FaultPlan
     calls: CallCounts
+    clock: Clock
 
     def route(self, op: Op) -> Route:
         """Return the route that leads to *op*."""
@@ -44,6 +47,7 @@ class Gate:
             answer, outcome = await self._answer(op, request)
             self.calls.answered(self.service, op.name, outcome or str(answer.status_code))
             answer.headers["X-Openstack-Request-Id"] = f"req-{uuid.uuid4()}"
+            answer.headers["Date"] = formatdate(self.clock.now_s(), usegmt=True)
             return answer
 
         return endpoint

@@ -6,6 +6,7 @@ import asyncio
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
@@ -32,3 +33,30 @@ def hang_up(request: Request) -> Response:
     if transport is not None:
         transport.close()
     return Response(status_code=500)
+
+
+class CutShort(Response):
+    """An answer whose connection ends before its body does.
+
+    Args:
+        part: What is sent of the body.
+        length: What the headers promise.
+        request: The request that is answered.
+    """
+
+    def __init__(self, part: bytes, *, length: int, request: Request) -> None:
+        super().__init__(part, headers={"Content-Length": str(length)})
+        self._request = request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send the part, close, and wait until the server has noticed."""
+        start = {
+            "type": "http.response.start",
+            "status": self.status_code,
+            "headers": self.raw_headers,
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        hang_up(self._request)
+        while (await receive())["type"] != "http.disconnect":
+            pass

@@ -8,8 +8,8 @@ change only as time passes on the clock; nothing runs in the background. Scripte
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -39,6 +39,7 @@ from tests.fakes.cloud_fates import (
     Create,
     Delete,
     Listing,
+    Machine,
     check_room,
     check_texts,
     create_error,
@@ -60,38 +61,6 @@ _OMITTED = 1 / 3
 Fate = TypeVar("Fate", bound=StrEnum)
 
 
-@dataclass(slots=True)
-class _Machine:
-    """One server as the fake remembers it."""
-
-    id: ServerId
-    number: int
-    order: ServerOrder
-    created_s: float
-    boot: Boot
-    ready_s: float
-    gone_s: float | None = None
-    deleting: bool = False
-    forced: ServerStatus | None = None
-    fault: str | None = None
-
-    def status(self, now_s: float) -> ServerStatus | None:
-        """Return the status, or None if the cloud lists it no more."""
-        if self.gone_s is not None and now_s >= self.gone_s:
-            return None
-        if self.deleting:
-            return ServerStatus.DELETING
-        if self.forced is not None:
-            return self.forced
-        if now_s < self.ready_s or self.boot.end is BootEnd.HANG:
-            return ServerStatus.BUILDING
-        return {
-            BootEnd.ERROR: ServerStatus.ERROR,
-            BootEnd.VANISH: None,
-            BootEnd.STOP: ServerStatus.STOPPED,
-        }.get(self.boot.end, ServerStatus.ACTIVE)
-
-
 class FakeCloud:
     """See :class:`remuda.cloud.api.Cloud`.
 
@@ -102,6 +71,7 @@ class FakeCloud:
         networks: Known networks; None: any name is right; likewise keypairs, security_groups.
         ports: Ports that were left behind; tests add to it.
         floating: Floating IPs.
+        more_images: What can be booted besides *images*.
     """
 
     def __init__(
@@ -119,6 +89,7 @@ class FakeCloud:
         self.delete_s = delete_s
         self.limits = quota or Quota()
         self.images: list[Image] = [DEBIAN]
+        self.more_images: Callable[[], Iterable[Image]] = tuple
         self.flavors: list[Flavor] = [SMALL, LARGE]
         self.zones: tuple[str, ...] = ("az1", "az2")
         self.networks: tuple[str, ...] | None = None
@@ -137,7 +108,7 @@ class FakeCloud:
         self._random = random.Random(f"cloud {seed}")  # noqa: S311 — reproducible, not secret
         self._lock = threading.RLock()
         self._failures: dict[str, deque[CloudError]] = {}
-        self._machines: dict[ServerId, _Machine] = {}
+        self._machines: dict[ServerId, Machine] = {}
         self.floating = FakeFloatingIps(most=floating_ips_max)
         self._numbers = 0
 
@@ -249,12 +220,12 @@ class FakeCloud:
     def find_image(self, wanted: ImageWanted) -> Image:
         """Return the newest image that matches."""
         self._begin("find_image")
-        if wanted.id is not None:
-            found = [each for each in self.images if each.id == wanted.id]
-        else:
-            found = [each for each in self.images if images.matches(each, wanted)]
+        known = (*self.images, *self.more_images())
+        found = [each for each in known if wanted.id in {None, each.id}]
+        if wanted.id is None:
+            found = [each for each in found if images.matches(each, wanted)]
         if not found:
-            near = images.near_names(wanted.name, (each.name for each in self.images))
+            near = images.near_names(wanted.name, (each.name for each in known))
             raise BadOrderError(f"fake: no image for {wanted}; {near}")
         return max(found, key=lambda each: (each.created_s, each.id))
 
@@ -335,7 +306,7 @@ class FakeCloud:
         return Boot(end=self._draw(self.chaos.boots, BootEnd.ACTIVE), seconds=self.boot_s * factor)
 
     def _check(self, order: ServerOrder) -> None:
-        if order.image.id not in {each.id for each in self.images}:
+        if order.image.id not in {each.id for each in (*self.images, *self.more_images())}:
             raise BadOrderError(f"fake: HTTP 400: image {order.image.id} could not be found")
         if order.flavor.id not in {each.id for each in self.flavors}:
             raise BadOrderError(f"fake: HTTP 400: flavor {order.flavor.id} could not be found")
@@ -355,23 +326,23 @@ class FakeCloud:
         check_room("cores", sum(each.cores for each in used), self.limits.cores_max)
         check_room("ram", sum(each.ram_mib for each in used), self.limits.ram_mib_max)
 
-    def _make(self, order: ServerOrder, boot: Boot) -> _Machine:
+    def _make(self, order: ServerOrder, boot: Boot) -> Machine:
         self._numbers += 1
         server = ServerId(f"00000000-0000-4000-8000-{self._numbers:012d}")
         now_s = self.clock.now_s()
         seconds = self.boot_s if boot.seconds is None else boot.seconds
-        machine = _Machine(server, self._numbers, order, now_s, boot, now_s + seconds)
+        machine = Machine(server, self._numbers, order, now_s, boot, now_s + seconds)
         self._machines[server] = machine
         self.orders[server] = order
         return machine
 
-    def _alive(self) -> list[_Machine]:
+    def _alive(self) -> list[Machine]:
         now_s = self.clock.now_s()
         for each in [m.id for m in self._machines.values() if m.status(now_s) is None]:
             del self._machines[each]
         return list(self._machines.values())
 
-    def _view(self, machine: _Machine, now_s: float) -> Server:
+    def _view(self, machine: Machine, now_s: float) -> Server:
         status = machine.status(now_s) or ServerStatus.UNKNOWN
         fault = machine.fault or machine.boot.fault if status is ServerStatus.ERROR else None
         tail = f"{machine.number >> 8 & 255}.{machine.number & 255}"

@@ -1,4 +1,4 @@
-"""What can be asked to go wrong in the fake cloud."""
+"""What the fake cloud remembers of a server, and what can be asked to go wrong in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,12 @@ from remuda.cloud.api import (
     CloudError,
     NoRoomError,
     ServerOrder,
+    ServerStatus,
     TryLaterError,
     UnauthorizedError,
     UnknownOutcomeError,
 )
+from remuda.model.ids import ServerId
 
 #: In Nova's schema of POST /servers: characters of user data in base64, and of metadata.
 _USER_DATA_MAX, _METADATA_MAX = 65_535, 255
@@ -84,6 +86,38 @@ class Chaos:
     deletes: Mapping[Delete, float] = field(default_factory=dict)
     listings: Mapping[Listing, float] = field(default_factory=dict)
     boot_factor_max: float = 1.0  # a boot takes between one and so many times the usual time
+
+
+@dataclass(slots=True)
+class Machine:
+    """One server as the fake remembers it."""
+
+    id: ServerId
+    number: int
+    order: ServerOrder
+    created_s: float
+    boot: Boot
+    ready_s: float
+    gone_s: float | None = None
+    deleting: bool = False
+    forced: ServerStatus | None = None
+    fault: str | None = None
+
+    def status(self, now_s: float) -> ServerStatus | None:
+        """Return the status, or None if the cloud lists it no more."""
+        if self.gone_s is not None and now_s >= self.gone_s:
+            return None
+        if self.deleting:
+            return ServerStatus.DELETING
+        if self.forced is not None:
+            return self.forced
+        if now_s < self.ready_s or self.boot.end is BootEnd.HANG:
+            return ServerStatus.BUILDING
+        return {
+            BootEnd.ERROR: ServerStatus.ERROR,
+            BootEnd.VANISH: None,
+            BootEnd.STOP: ServerStatus.STOPPED,
+        }.get(self.boot.end, ServerStatus.ACTIVE)
 
 
 def create_error(fate: Create) -> CloudError | None:

@@ -1,18 +1,15 @@
 """An inspector of the fake cloud: what it tells is set by the test."""
 
-from remuda.cloud.api import BadOrderError
 from remuda.cloud.inspection import (
     FloatingRoom,
     Identity,
     Permission,
     Right,
     SecurityGroup,
-    SeenImage,
     SeenNetwork,
     Service,
     Told,
 )
-from remuda.model.ids import ServerId
 from tests.fakes.cloud import FakeCloud
 
 ADA = Identity(
@@ -35,9 +32,6 @@ class FakeInspector:
 
     Attributes:
         skew_s: How far the cloud's clock is ahead; None: it does not tell its time.
-        snapshot_s: Until an image is active.
-        snapshot_dies: The image vanishes instead, as Nova lets it.
-        snapshots: All that were ever asked for.
     """
 
     def __init__(self, cloud: FakeCloud) -> None:
@@ -55,10 +49,6 @@ class FakeInspector:
         self.external: list[SeenNetwork] = [
             SeenNetwork(id="n-public", name="public", external=True, usable=False)
         ]
-        self.snapshot_s = 2.0
-        self.snapshot_dies = False
-        self.snapshots: list[str] = []
-        self._images: dict[str, tuple[str, float]] = {}
 
     def identity(self) -> Identity:
         """Return who the test says we are."""
@@ -95,29 +85,3 @@ class FakeInspector:
         """Return what the test says."""
         self.cloud._begin("may")
         return self.told[right]
-
-    def snapshot(self, server: ServerId, name: str) -> None:
-        """Make an image of a server that is there."""
-        self.cloud._begin("snapshot")
-        if server not in self.cloud.truth():
-            raise BadOrderError(f"fake: HTTP 404: instance {server} could not be found")
-        self.snapshots.append(name)
-        ready_s = self.cloud.clock.now_s() + self.snapshot_s
-        self._images[f"i{len(self.snapshots)}"] = (name, ready_s)
-
-    def images_named(self, name: str) -> tuple[SeenImage, ...]:
-        """Return images, unless they have died."""
-        self.cloud._begin("images_named")
-        now_s = self.cloud.clock.now_s()
-        return tuple(
-            SeenImage(
-                id=image_id, active=now_s >= ready_s, status="active" if now_s >= ready_s else "…"
-            )
-            for image_id, (its, ready_s) in self._images.items()
-            if its == name and not (self.snapshot_dies and now_s >= ready_s)
-        )
-
-    def delete_image(self, image_id: str) -> None:
-        """Forget it."""
-        self.cloud._begin("delete_image")
-        self._images.pop(image_id, None)

@@ -13,6 +13,7 @@ from remuda.config.loader import load
 from remuda.ssh.hostkeys import make_host_key
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.image_store import FakeGlance, FakeImages
 from tests.fakes.inspection import FakeInspector
 from tests.fakes.prover import FakeProver
 
@@ -34,6 +35,7 @@ class Bench:
         self.cloud = FakeCloud(self.clock)
         self.cloud.networks = ("private",)
         self.inspector = FakeInspector(self.cloud)
+        self.images = FakeImages(self.cloud, FakeGlance())
         self.prover = FakeProver()
         self.told: list[str] = []
         self.pauses = 0
@@ -75,6 +77,7 @@ class Bench:
             policy=compile_policy(load(path, environ={}), "east"),
             cloud=self.cloud,
             inspector=self.inspector,
+            images=self.images,
             prover=self.prover,
             clock=self.clock,
             run="r1",
@@ -90,9 +93,7 @@ class Bench:
     def empty(self) -> bool:
         """Whether nothing is left in the cloud."""
         self.clock.advance(60.0)
-        return not self.cloud.truth() and not any(
-            self.inspector.images_named(name) for name in self.inspector.snapshots
-        )
+        return not self.cloud.truth() and not self.images.list_images()
 
 
 @pytest.fixture

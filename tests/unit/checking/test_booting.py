@@ -13,6 +13,7 @@ from remuda.cloud.inspection import Permission, Right, Told
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName
 from tests.fakes.cloud_fates import Boot, BootEnd, Create, Delete
+from tests.fakes.image_store import Snapshot
 from tests.fakes.prover import Exit, Machine
 from tests.unit.checking.conftest import Bench
 
@@ -58,7 +59,7 @@ def test_boots_show_all_rights(bench: Bench) -> None:
     out = booted(bench)
 
     assert rights(out) == dict.fromkeys(("create", "delete", "snapshot", "tag"), State.OK)
-    assert bench.inspector.snapshots == ["remuda-check-r1-1"]
+    assert bench.images.snapshots == ["remuda-check-r1-1"]
 
 
 def test_floating_ips_are_given_and_taken_back(bench: Bench) -> None:
@@ -209,7 +210,7 @@ def test_a_crash_of_ours_removes_the_machine_too(bench: Bench) -> None:
 
 def test_a_snapshot_that_dies_is_a_warning(bench: Bench, warnings: Pick) -> None:
     """Nova lets the image vanish; only builders need it."""
-    bench.inspector.snapshot_dies = True
+    bench.images.glance.next_snapshots.append(Snapshot.FAILS)
 
     out = booted(bench)
 
@@ -231,7 +232,7 @@ def test_a_machine_on_a_volume_is_not_snapshot(bench: Bench) -> None:
 
     booted(bench)
 
-    assert bench.inspector.snapshots == []
+    assert bench.images.snapshots == []
 
 
 def test_who_may_not_create_boots_nothing(bench: Bench) -> None:
