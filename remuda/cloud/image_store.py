@@ -42,6 +42,7 @@ class StoredImage(Image):
         size_bytes: None until the data is there.
         md5: Glance's ``checksum``; hexadecimal.
         hash_algo: Of *hash_value*, as :mod:`hashlib` calls it; None in clouds before 2018.
+        disk_format: What an :class:`ImageOrder` for a copy has to say; likewise the next three.
         visibility: None if it is a word that we do not know.
         owner: Project that it belongs to.
     """
@@ -51,6 +52,10 @@ class StoredImage(Image):
     md5: str | None = None
     hash_algo: str | None = None
     hash_value: str | None = None
+    disk_format: str | None = None
+    container_format: str | None = None
+    min_disk_gib: int = 0
+    min_ram_mib: int = 0
     visibility: Visibility | None = None
     owner: str | None = None
 

@@ -250,6 +250,10 @@ def read_stored(doc: Mapping[str, Any]) -> StoredImage:
         md5=doc.get("checksum"),
         hash_algo=doc.get("os_hash_algo"),
         hash_value=doc.get("os_hash_value"),
+        disk_format=doc.get("disk_format"),
+        container_format=doc.get("container_format"),
+        min_disk_gib=int(doc.get("min_disk") or 0),
+        min_ram_mib=int(doc.get("min_ram") or 0),
         visibility=Visibility(visibility) if visibility in set(Visibility) else None,
         owner=doc.get("owner"),
     )

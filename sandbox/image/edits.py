@@ -43,7 +43,14 @@ _READ_ONLY: Final = frozenset(
         "locations",
     }
 )
-_VISIBILITIES: Final = ("public", "private", "shared", "community")
+#: What an attribute may be (glance/api/v2/images.py, and the defaults of its configuration).
+_CHOICES: Final[Mapping[str, tuple[str | None, ...]]] = {
+    "visibility": ("community", "public", "private", "shared"),
+    "disk_format": (
+        *(None, "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"),
+    ),
+    "container_format": (None, "ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"),
+}
 
 
 def split_attributes(doc: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -63,11 +70,11 @@ def split_attributes(doc: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
 
 
 def _checked(key: str, value: Any) -> Any:
-    if key == "visibility" and value not in _VISIBILITIES:
+    if key in _CHOICES and value not in _CHOICES[key]:
         raise ApiError(
             400,
             f"Provided object does not match schema 'image': {value!r} is not one"
-            f" of {list(_VISIBILITIES)}",
+            f" of {list(_CHOICES[key])}",
         )
     if key in ("min_disk", "min_ram") and not isinstance(value, int):
         raise ApiError(

@@ -16,7 +16,6 @@ from remuda.cloud.api import (
     DamagedError,
     GoneError,
     Image,
-    InUseError,
     ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
@@ -28,6 +27,7 @@ from tests.fakes.cloud import FakeCloud
 
 _PIECE = 1000
 _TAG_MAX = 255
+_DISK_FORMATS = frozenset({"raw", "qcow2", "vhd", "vmdk", "vdi", "iso"})
 
 
 class Snapshot(StrEnum):
@@ -65,14 +65,12 @@ class FakeGlance:
     Attributes:
         snapshot_s: Until an image of a server is active.
         next_snapshots: Fates of the coming ones, in order; likewise the others.
-        in_use: Ids of images that cannot be deleted.
     """
 
     def __init__(self) -> None:
         self.snapshot_s = 2.0
         self.next_snapshots: deque[Snapshot] = deque()
         self.next_transfers: deque[Transfer] = deque()
-        self.in_use: set[str] = set()
         self.kept: dict[str, _Kept] = {}
         self.members: dict[str, dict[str, bool]] = {}  # by image and project: accepted?
         self.numbers = 0
@@ -128,7 +126,7 @@ class FakeImages:
         self.snapshots.append(name)
         base = self.cloud.orders[server].image
         properties = {**base.properties, "instance_uuid": server, **tags}
-        made = self._make(name, properties, Visibility.PRIVATE)
+        made = self._make(ImageOrder(name=name, disk_format="raw", properties=properties))
         made.source = server
         made.data = f"what {server} has written".encode()
         made.vanishes = fate is Snapshot.FAILS
@@ -143,13 +141,15 @@ class FakeImages:
         self._begin("upload")
         if order.visibility is Visibility.PUBLIC:
             raise BadOrderError("fake: HTTP 403: publicize_image")
+        if order.disk_format not in _DISK_FORMATS:
+            raise BadOrderError(f"fake: HTTP 400: {order.disk_format} is not one of …")
         data = source.read_bytes()
         fate = self._transfer()
         if fate is Transfer.CUT:
             raise TryLaterError("fake: the connection ended; the image was deleted")
         if fate is Transfer.GARBLED:
             raise DamagedError(f"fake: {source} arrived as something else")
-        made = self._make(order.name, order.properties, order.visibility)
+        made = self._make(order)
         made.data, made.ready_s = data, self.cloud.clock.now_s()
         return self._seen(made.image.id).image
 
@@ -169,8 +169,6 @@ class FakeImages:
         if kept is None or not self._may_see(kept.image):
             return
         self._own(image_id)
-        if image_id in self.glance.in_use:
-            raise InUseError(f"fake: HTTP 409: image {image_id} is in use")
         del self.glance.kept[image_id]
 
     def set_visibility(self, image_id: str, visibility: Visibility) -> None:
@@ -204,16 +202,19 @@ class FakeImages:
         queue = self.glance.next_transfers
         return queue.popleft() if queue else Transfer.OK
 
-    def _make(self, name: str, properties: Mapping[str, str], visibility: Visibility) -> _Kept:
+    def _make(self, order: ImageOrder) -> _Kept:
         self.glance.numbers += 1
-        now_s = self.cloud.clock.now_s()
         image = StoredImage(
             id=f"20000000-0000-4000-8000-{self.glance.numbers:012d}",
-            name=name,
-            created_s=now_s,
-            properties=dict(properties),
+            name=order.name,
+            created_s=self.cloud.clock.now_s(),
+            properties=dict(order.properties),
             status=ImageStatus.PENDING,
-            visibility=visibility,
+            disk_format=order.disk_format,
+            container_format=order.container_format,
+            min_disk_gib=order.min_disk_gib,
+            min_ram_mib=order.min_ram_mib,
+            visibility=order.visibility,
             owner=self._project,
         )
         kept = _Kept(image=image, ready_s=None)

@@ -1,6 +1,7 @@
 """The lab's own parts that can be tried without it: rules, user data, configuration, the table."""
 
 import base64
+import io
 import json
 import string
 from email.mime.multipart import MIMEMultipart
@@ -17,6 +18,7 @@ from tests.contract.cloud import table
 from tests.openstack.lab import settings
 from tests.openstack.lab.inside.labinit import read_wishes
 from tests.openstack.lab.inside.rules import Rules, is_internal
+from tests.openstack.lab.inside.spoil import GarbledBody, cut, garbled, shifted
 from tests.openstack.lab.layout import HERE, Layout
 
 
@@ -158,3 +160,47 @@ def test_the_table_tells_passed_from_skipped_and_failed() -> None:
 
     assert outcomes == {"servers: every page is read": {"fake": "skipped", "openstack": "failed"}}
     assert "| servers: every page is read | - |  | **NO** |" in table.render(outcomes)
+
+
+def test_bodies_are_garbled_in_their_first_byte() -> None:
+    """Requests and answers, whatever pieces they come in."""
+    body = GarbledBody(io.BytesIO(b"abcabc"))
+
+    assert body.read(0) + body.read(2) + body.read() == b"`bcabc"
+    assert list(GarbledBody(io.BytesIO(b"a\nb\n"))) == [b"`\n", b"b\n"]
+    assert list(garbled([b"", b"ab", b"a"])) == [b"", b"`b", b"a"]
+
+
+def test_an_answer_is_cut_where_the_rule_says() -> None:
+    """What comes before is whole."""
+    got: list[bytes] = []
+
+    with pytest.raises(ConnectionResetError):
+        got.extend(cut([b"abc", b"def", b"ghi"], 4))
+
+    assert b"".join(got) == b"abcd"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            {"token": dict.fromkeys(("issued_at", "expires_at"), "2026-01-01T00:00:00.000000Z")},
+            {"token": dict.fromkeys(("issued_at", "expires_at"), "2026-01-02T00:00:00.000000Z")},
+        ),
+        ({"error": {"code": 401}}, {"error": {"code": 401}}),
+    ],
+    ids=["token", "refusal"],
+)
+def test_a_tokens_times_are_shifted(body: dict[str, Any], expected: dict[str, Any]) -> None:
+    """And the length is right again; a refusal has none."""
+    said: list[Any] = []
+
+    def app(_environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("201 Created", [("Content-Length", "1"), ("X-Subject-Token", "t")])
+        return [json.dumps(body).encode()]
+
+    answer = b"".join(shifted(app, {}, lambda *args: said.append(args), 86_400.0))
+
+    assert json.loads(answer) == expected
+    assert dict(said[0][1]) == {"Content-Length": str(len(answer)), "X-Subject-Token": "t"}

@@ -55,6 +55,7 @@ def test_values_are_taken_over() -> None:
     config = parse(
         {
             "machines": "none",
+            "clock_offset": -3600,
             "quota": {"instances": 3},
             "flavors": [{"name": "tiny", "ram": 64, "boot_seconds": 2}],
             "images": [{"name": "x", "properties": {"a": 1, "b": True}}],
@@ -64,6 +65,7 @@ def test_values_are_taken_over() -> None:
 
     assert MachineKind.NONE is config.machines
     assert (config.quota.instances, config.quota.cores) == (3, 20)
+    assert config.clock_offset_s == -3600.0
     assert stable_id("flavor", "tiny") == config.flavors[0].id
     assert config.flavors[0].timing.boot_s == 2.0
     assert config.images[0].properties == (("a", "1"), ("b", "true"))

@@ -11,6 +11,7 @@ import yaml
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import Cloud, ImageWanted
 from remuda.cloud.errors import Effect
+from remuda.cloud.image_store import ImageStore
 from remuda.cloud.inspection import FloatingRoom
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.model.ids import ServerId
@@ -46,6 +47,7 @@ class AccountBench(Bench):
         self._opened: list[OpenStackCloud] = []
         self.adapter = self.open()
         self.cloud: Cloud = self.adapter
+        self.images: ImageStore = self.adapter.image_store()
         self.networks = networks
         self.inside = inside
         self.image_name = self.cloud.find_image(ImageWanted(pattern=".*")).name
@@ -57,11 +59,15 @@ class AccountBench(Bench):
         )
 
     def open(
-        self, *, page_size: int | None = None, clouds_file: Path | None = None
+        self,
+        cloud: str | None = None,
+        *,
+        page_size: int | None = None,
+        clouds_file: Path | None = None,
     ) -> OpenStackCloud:
         """Open another connection, with a token of its own."""
         account = AccountSettings(
-            cloud=self._cloud_name, clouds_file=str(clouds_file or self._clouds_file)
+            cloud=cloud or self._cloud_name, clouds_file=str(clouds_file or self._clouds_file)
         )
         settings = CloudSettings(
             account=account, owner=OWNER, rate_per_s=100.0, page_size=page_size
@@ -115,6 +121,10 @@ class AccountBench(Bench):
         path = self._scratch / f"clouds-{len(self._opened)}.yaml"
         path.write_text(yaml.safe_dump(doc))
         return self.open(clouds_file=path)
+
+    def fresh(self) -> Cloud:
+        """Open another connection."""
+        return self.open()
 
     def credential(self) -> Entry | None:
         """Ask Keystone for one."""

@@ -1,8 +1,9 @@
 """What the contract suite needs of a cloud under test, whichever it is."""
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from remuda.cloud.api import Cloud, FlavorWanted, ImageWanted, Server, ServerOrder, ServerStatus
+from remuda.cloud.image_store import ImageStore, StoredImage
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
 
@@ -36,6 +38,17 @@ class Fault(StrEnum):
     DELETE_FAILS = "delete: accepted, but not done"
     SERVER_DIES = "boot: the machine ends soon after it"
     TOKEN_REVOKED = "the token is refused from now on"
+    SNAPSHOT_LOST_REPLY = "snapshot: done, but the connection is dropped"
+    SNAPSHOT_LOST_CALL = "snapshot: not done, and the connection is dropped"
+    SNAPSHOT_FAILS = "boot: the server's snapshots fail"
+    SNAPSHOT_HANGS = "boot: the server's snapshots never end"
+    IMAGES_BROKEN = "list of images: 500"
+    IMAGE_IN_USE = "delete of an image: 409, it is in use"
+    UPLOAD_LOST_REPLY = "upload: the data has come, but the connection is dropped"
+    UPLOAD_LOST_CALL = "upload: the connection is dropped"
+    UPLOAD_GARBLED = "upload: one byte arrives as another"
+    DOWNLOAD_CUT = "download: the connection ends in the middle"
+    DOWNLOAD_GARBLED = "download: one byte arrives as another"
 
 
 RETRY_AFTER_S: Final = 7.0
@@ -59,18 +72,55 @@ class Bench(ABC):
 
     Attributes:
         cloud: The adapter.
+        images: What goes with it.
         image_name: Name of an image that is there.
         networks: What orders name.
         inside: Network for servers that get a floating IP; None: no floating IPs here.
     """
 
     cloud: Cloud
+    images: ImageStore
     image_name: str
     networks: tuple[str, ...] = ()
     inside: str | None = None
 
     def __init__(self) -> None:
         self._nodes = 0
+
+    def neighbour(self) -> tuple[Cloud, ImageStore] | None:
+        """Return another project of the same cloud, or None if there is none."""
+        return None
+
+    def tokens(self) -> int | None:
+        """Return how many tokens the cloud has given us so far, or None if it has none."""
+        return None
+
+    def fresh(self) -> Cloud:
+        """Return another connection, without a token."""
+        raise NotImplementedError
+
+    @contextmanager
+    def token_life(self, seconds: int) -> Iterator[None]:  # noqa: ARG002 - for others
+        """Let tokens live for so long meanwhile, or skip the test here."""
+        pytest.skip("this cloud's tokens cannot be made to live for seconds")
+        yield
+
+    @contextmanager
+    def skew(self, seconds: float) -> Iterator[None]:  # noqa: ARG002 - for others
+        """Let the cloud's clock be ahead of ours meanwhile, or skip the test here."""
+        pytest.skip("this cloud's clock cannot be turned")
+        yield
+
+    def image_name_and_tags(self) -> tuple[str, dict[str, str]]:
+        """Return a name that nobody has used, and what marks an image of that name as ours."""
+        self._nodes += 1
+        name = f"contract-{time.time_ns()}-{self._nodes}"
+        ours = tags.ImageTags(owner=OWNER, image="contract", build=str(self._nodes), name=name)
+        return name, tags.make_image(ours)
+
+    def our_images(self) -> list[StoredImage]:
+        """Look for what we made in the listing."""
+        return [each for each in self.images.list_images() if _is_ours(each)]
 
     def order(self, **changes: object) -> ServerOrder:
         """Return an order that this cloud can fulfil, for a node of its own."""
@@ -112,6 +162,18 @@ class Bench(ABC):
             return not mine
 
         self.until(none_left, "all servers deleted")
+        self.delete_images()
+
+    def delete_images(self) -> None:
+        """Remove all images of ours and wait until the cloud agrees."""
+
+        def none_left() -> bool:
+            mine = self.our_images()
+            for each in mine:
+                self.images.delete_image(each.id)
+            return not mine
+
+        self.until(none_left, "all images deleted")
 
     def counted(self, call: Callable[[], T]) -> Counted:
         """Make a call and count what it cost."""
@@ -171,3 +233,8 @@ class Bench(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop everything."""
+
+
+def _is_ours(image: StoredImage) -> bool:
+    found = tags.read_image(image.name, image.properties)
+    return found is not None and found.owner == OWNER

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from remuda.cloud.api import (
     Cloud,
+    InUseError,
     Leftover,
     LeftoverKind,
     Quota,
@@ -13,11 +14,13 @@ from remuda.cloud.api import (
     UnauthorizedError,
     UnknownOutcomeError,
 )
+from remuda.cloud.image_store import ImageStore
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import KEYPAIR, RETRY_AFTER_S, Bench, Fault
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.cloud_fates import Boot, BootEnd, Create, Delete
+from tests.fakes.image_store import FakeGlance, FakeImages, Snapshot, Transfer
 
 T = TypeVar("T")
 
@@ -35,6 +38,11 @@ class FakeBench(Bench):
         self.fake.keypairs = (KEYPAIR,)
         self.fake.security_groups = ("default",)
         self.cloud: Cloud = self.fake
+        glance = FakeGlance()
+        self.glance = glance
+        self.images: ImageStore = FakeImages(self.fake, glance)
+        self._other = FakeCloud(self.clock, seed=1)
+        self._other_images = FakeImages(self._other, glance, project="p2")
         self.image_name = "debian-12"
         self.networks = ("public",)
         self.inside = "private"
@@ -60,8 +68,27 @@ class FakeBench(Bench):
             Fault.LIST_DROPPED: ("list_servers", later),
             Fault.LIST_THROTTLED: ("list_servers", later),
             Fault.DELETE_BROKEN: ("delete_server", later),
+            Fault.IMAGES_BROKEN: ("list_images", later),
+            Fault.IMAGE_IN_USE: ("delete_image", InUseError("fake: 409")),
         }
-        if fault in creates:
+        snapshots = {
+            Fault.SNAPSHOT_LOST_REPLY: Snapshot.LOST_REPLY,
+            Fault.SNAPSHOT_LOST_CALL: Snapshot.LOST_CALL,
+            Fault.SNAPSHOT_FAILS: Snapshot.FAILS,
+            Fault.SNAPSHOT_HANGS: Snapshot.HANGS,
+        }
+        transfers = {
+            Fault.UPLOAD_LOST_REPLY: Transfer.CUT,
+            Fault.UPLOAD_LOST_CALL: Transfer.CUT,
+            Fault.UPLOAD_GARBLED: Transfer.GARBLED,
+            Fault.DOWNLOAD_CUT: Transfer.CUT,
+            Fault.DOWNLOAD_GARBLED: Transfer.GARBLED,
+        }
+        if fault in snapshots:
+            self.glance.next_snapshots.append(snapshots[fault])
+        elif fault in transfers:
+            self.glance.next_transfers.append(transfers[fault])
+        elif fault in creates:
             self.fake.next_creates.append(creates[fault])
         elif fault in boots:
             self.fake.next_boots.append(boots[fault])
@@ -73,6 +100,10 @@ class FakeBench(Bench):
         else:
             return False
         return True
+
+    def neighbour(self) -> tuple[Cloud, ImageStore] | None:
+        """Return another project."""
+        return self._other, self._other_images
 
     def until(self, look: Callable[[], T], what: str) -> T:
         """Advance the clock second by second."""

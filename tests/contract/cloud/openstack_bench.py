@@ -5,12 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from remuda.cloud.api import Cloud
+from remuda.cloud.image_store import ImageStore
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import RETRY_AFTER_S, Fault
 from tests.openstack.lab.control import Lab
 from tests.openstack.lab.seed import IMAGE
 
 CLOUD: Final = "lab"
+OTHER: Final = "lab-other"
 _CREATE: Final = {"service": "nova", "method": "POST", "path": r"/servers[?]"}
 _LIST: Final = {"service": "nova", "method": "GET", "path": "/servers/detail"}
 _DELETE: Final = {"service": "nova", "method": "DELETE", "path": "/servers/"}
@@ -22,6 +25,19 @@ _QUOTA: Final = {
         "message": "Quota exceeded for instances: Requested 1, but already used 50 of 50 instances",
     }
 }
+#: As Glance says it when its store refuses to let go of the data (glance/api/v2/images.py).
+_IN_USE: Final = {
+    "message": "Image 0 could not be deleted because it is in use: The image cannot be deleted"
+    " because it is in use through the backend store outside of Glance.<br /><br />",
+    "code": "409 Conflict",
+    "title": "Conflict",
+}
+_SNAPSHOT: Final = {"service": "nova", "method": "POST", "path": "/action"}
+_FILE: Final = {"service": "glance", "path": "/file"}
+_TOKEN: Final = {"service": "keystone", "method": "POST", "path": "/auth/tokens"}
+#: What our clients call themselves.
+_AGENT: Final = "remuda "
+_TOKEN_CALL: Final = "POST /v3/auth/tokens"
 _RULES: Final[Mapping[Fault, Mapping[str, Any]]] = {
     Fault.CREATE_QUOTA: {**_CREATE, "status": 403, "body": _QUOTA},
     Fault.CREATE_LOST_REPLY: {**_CREATE, "drop": True, "late": True},
@@ -36,6 +52,17 @@ _RULES: Final[Mapping[Fault, Mapping[str, Any]]] = {
     Fault.DELETE_BROKEN: {**_DELETE, "status": 500},
     Fault.DELETE_FAILS: {"boot": {"delete": "fail"}},
     Fault.SERVER_DIES: {"boot": {"life": "1"}},
+    Fault.SNAPSHOT_LOST_REPLY: {**_SNAPSHOT, "drop": True, "late": True},
+    Fault.SNAPSHOT_LOST_CALL: {**_SNAPSHOT, "drop": True},
+    Fault.SNAPSHOT_FAILS: {"boot": {"snapshot": "fail"}},
+    Fault.SNAPSHOT_HANGS: {"boot": {"snapshot": "hang"}},
+    Fault.IMAGES_BROKEN: {"service": "glance", "method": "GET", "status": 500},
+    Fault.IMAGE_IN_USE: {"service": "glance", "method": "DELETE", "status": 409, "body": _IN_USE},
+    Fault.UPLOAD_LOST_REPLY: {**_FILE, "method": "PUT", "drop": True, "late": True},
+    Fault.UPLOAD_LOST_CALL: {**_FILE, "method": "PUT", "drop": True},
+    Fault.UPLOAD_GARBLED: {**_FILE, "method": "PUT", "garble": "request"},
+    Fault.DOWNLOAD_CUT: {**_FILE, "method": "GET", "cut": 100_000},
+    Fault.DOWNLOAD_GARBLED: {**_FILE, "method": "GET", "garble": "answer"},
 }
 #: A build is tried on another host; the lab has one, so the second attempt must fail as well.
 _TIMES: Final[Mapping[Fault, int]] = {Fault.BOOT_ERROR: 2}
@@ -51,6 +78,8 @@ class OpenStackBench(AccountBench):
             lab.layout.clouds_file, CLOUD, networks=("public",), inside="private", scratch=scratch
         )
         self.image_name = IMAGE
+        self._mark = lab.mark()
+        self._other = self.open(OTHER)
 
     def arm(self, fault: Fault) -> bool:
         """Write a rule that strikes once, or do the real thing."""
@@ -61,6 +90,30 @@ class OpenStackBench(AccountBench):
             return super().arm(fault)
         self._lab.rule(**_RULES[fault], times=_TIMES.get(fault, 1))
         return True
+
+    def neighbour(self) -> tuple[Cloud, ImageStore] | None:
+        """Return the project of another user."""
+        return self._other, self._other.image_store()
+
+    def tokens(self) -> int | None:
+        """Count in the notes on Keystone's calls."""
+        noted = self._lab.calls(self._mark, agent=_AGENT)
+        return sum(times for call, times in noted.items() if call.endswith(_TOKEN_CALL))
+
+    @contextmanager
+    def token_life(self, seconds: int) -> Iterator[None]:
+        """Let the operator of Keystone decide so."""
+        with self._lab.token_life(seconds):
+            yield
+
+    @contextmanager
+    def skew(self, seconds: float) -> Iterator[None]:
+        """Let Keystone tell times as it would if its clock were wrong."""
+        rule = self._lab.rule(**_TOKEN, shift=seconds)
+        try:
+            yield
+        finally:
+            self._lab.drop(rule)
 
     def delete_all(self) -> None:
         """Heal, then delete."""

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from remuda.cloud.api import Cloud
+from remuda.cloud.image_store import ImageStore
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import RETRY_AFTER_S, Fault
 from tests.support.deadline import wait_for
@@ -24,6 +26,10 @@ _CONFIG: Final[Mapping[str, Any]] = {
     "machines": "none",
     "boot_seconds": 0.2,
     "delete_seconds": 0.1,
+    "users": [
+        {"name": "demo", "password": "lab", "projects": ["demo"]},
+        {"name": "other", "password": "lab", "projects": ["other"]},
+    ],
     "availability_zones": ["az1", "az2"],
     "networks": [
         {"name": "public"},
@@ -60,6 +66,17 @@ _RULES: Final[Mapping[Fault, tuple[str, Mapping[str, object]]]] = {
     Fault.DELETE_BROKEN: ("server.delete", _http(500)),
     Fault.DELETE_FAILS: ("server.delete", {"kind": "delete_error"}),
     Fault.SERVER_DIES: ("server.boot", {"kind": "dies", "seconds": 0.2}),
+    Fault.SNAPSHOT_LOST_REPLY: ("server.action", {"kind": "lose_reply"}),
+    Fault.SNAPSHOT_LOST_CALL: ("server.action", {"kind": "drop"}),
+    Fault.SNAPSHOT_FAILS: ("server.snapshot", {"kind": "snapshot_error"}),
+    Fault.SNAPSHOT_HANGS: ("server.snapshot", {"kind": "snapshot_hang"}),
+    Fault.IMAGES_BROKEN: ("image.list", _http(500)),
+    Fault.IMAGE_IN_USE: ("image.delete", _http(409, text="could not be deleted: it is in use")),
+    Fault.UPLOAD_LOST_REPLY: ("image.upload", {"kind": "lose_reply"}),
+    Fault.UPLOAD_LOST_CALL: ("image.upload", {"kind": "drop"}),
+    Fault.UPLOAD_GARBLED: ("image.upload", {"kind": "garble"}),
+    Fault.DOWNLOAD_CUT: ("image.download", {"kind": "cut"}),
+    Fault.DOWNLOAD_GARBLED: ("image.download", {"kind": "garble"}),
 }
 
 
@@ -89,6 +106,35 @@ class SandboxBench(AccountBench):
         auth_url = yaml.safe_load(clouds_file.read_text())["clouds"]["sandbox"]["auth"]["auth_url"]
         self._control = f"http://{urlsplit(auth_url).netloc}/sandbox/v1"
         self.image_name = "debian-12"
+        self._other = self.open("sandbox-other")
+
+    def neighbour(self) -> tuple[Cloud, ImageStore] | None:
+        """Return the project of another user."""
+        return self._other, self._other.image_store()
+
+    def tokens(self) -> int | None:
+        """Ask the control endpoint."""
+        counts = self._ask("GET", "/calls")["calls"]["identity"]
+        return int(counts.get("token", {}).get("calls", 0))
+
+    @contextmanager
+    def token_life(self, seconds: int) -> Iterator[None]:
+        """Change the setting."""
+        usual = self._ask("GET", "/tokens")
+        self._ask("PUT", "/tokens", {"lifetime": seconds})
+        try:
+            yield
+        finally:
+            self._ask("PUT", "/tokens", usual)
+
+    @contextmanager
+    def skew(self, seconds: float) -> Iterator[None]:
+        """Turn its clock."""
+        self._ask("PUT", "/clock", {"offset": seconds})
+        try:
+            yield
+        finally:
+            self._ask("PUT", "/clock", {"offset": 0})
 
     def arm(self, fault: Fault) -> bool:
         """Post a rule that fires once."""
@@ -130,14 +176,15 @@ class SandboxBench(AccountBench):
         super().close()
         self._end()
 
-    def _ask(self, method: str, path: str, body: object = None) -> None:
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
         request = urllib.request.Request(  # noqa: S310 — our own loopback server
             self._control + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        urllib.request.urlopen(request, timeout=10.0).close()  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10.0) as answer:  # noqa: S310
+            return json.loads(answer.read() or b"null")
 
     def _ended(self) -> bool:
         if self._process.poll() is None:

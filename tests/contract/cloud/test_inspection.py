@@ -4,15 +4,13 @@ import time
 
 import pytest
 
-from remuda.cloud.api import BadOrderError, UnauthorizedError
+from remuda.cloud.api import UnauthorizedError
 from remuda.cloud.inspection import Inspector, Right, Service, Told
 from remuda.cloud.openstack import OpenStackCloud
-from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import Bench
 from tests.contract.cloud.fake_bench import FakeBench
 from tests.fakes.inspection import FakeInspector
 
-ABSENT = "99999999-9999-4999-8999-999999999999"
 #: All benches run on this machine or are kept by NTP.
 SKEW_S_MAX = 5.0
 
@@ -86,26 +84,6 @@ def test_room_for_floating_ips_is_told_or_unknown(inspector: Inspector) -> None:
     room = inspector.floating_room()
 
     assert room is None or (room.used >= 0 and (room.limit is None or room.limit >= 0))
-
-
-def test_snapshot_becomes_an_image_that_can_be_deleted(bench: Bench, inspector: Inspector) -> None:
-    """Found by its name; deleting it twice does no harm."""
-    server = bench.active(bench.cloud.create_server(bench.order())).id
-    name = f"remuda-contract-{server}"
-
-    assert inspector.images_named(name) == ()
-    inspector.snapshot(server, name)
-    bench.until(lambda: any(one.active for one in inspector.images_named(name)), "the image")
-    (image,) = inspector.images_named(name)
-    inspector.delete_image(image.id)
-    bench.until(lambda: not inspector.images_named(name), "the image to go")
-    inspector.delete_image(image.id)
-
-
-def test_snapshot_of_nothing_is_a_bad_order(inspector: Inspector) -> None:
-    """A human must look."""
-    with pytest.raises(BadOrderError):
-        inspector.snapshot(ServerId(ABSENT), "remuda-contract-nothing")
 
 
 def test_wrong_password_is_noticed_at_the_login(bench: Bench) -> None:

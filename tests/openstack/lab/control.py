@@ -188,6 +188,19 @@ class Lab:
                     if len(call) == _FIELDS and call[_AGENT].startswith(agent):
                         yield path.stem, call
 
+    @contextmanager
+    def token_life(self, seconds: int) -> Iterator[None]:
+        """Let new tokens live for so long, as the operator of Keystone may decide."""
+        conf = self.layout.etc / "keystone.conf"
+        usual = conf.read_text()
+        conf.write_text(re.sub(r"(?m)^expiration = .*$", f"expiration = {seconds}", usual))
+        try:
+            self.restart("keystone")
+            yield
+        finally:
+            conf.write_text(usual)
+            self.restart("keystone")
+
     def restart(self, service: str) -> None:
         """Kill a service and start it again; nova's servers die with it."""
         running.restart(self.layout, service)

@@ -218,6 +218,20 @@ def test_a_snapshot_that_dies_is_a_warning(bench: Bench, warnings: Pick) -> None
     assert bench.empty()
 
 
+def test_images_of_checks_that_were_killed_are_deleted(bench: Bench) -> None:
+    """An hour after launch-timeout, by their tags; strangers' stay."""
+    server = bench.cloud.add_stranger()
+    trial = tags.ImageTags(owner=OURS, image="check", build="r0", name="remuda-check-r0-1")
+    bench.images.snapshot(server, trial.name, tags.make_image(trial))
+    bench.clock.advance(10.0)
+    kept = bench.images.snapshot(server, "kept", tags.make_image(trial))
+    bench.clock.advance(100_000.0)
+
+    booted(bench)
+
+    assert [each.id for each in bench.images.list_images()] == [kept]
+
+
 def test_an_image_that_cannot_be_deleted_is_named(bench: Bench, warnings: Pick) -> None:
     """It costs space until somebody deletes it."""
     bench.cloud.fail("delete_image", *([UnauthorizedError("fake: 403")] * 200))

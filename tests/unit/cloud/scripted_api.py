@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
+ISSUED = "2020-01-01T00:00:00.000000Z"
 EXPIRES = "2099-01-01T00:00:00.000000Z"
 
 
@@ -32,7 +33,7 @@ class Manner(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer."""
+    """One answer; a body of bytes is given as it is, all else as JSON."""
 
     status: int = 200
     body: Any = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One call that arrived."""
+    """One call that arrived; its body is bytes if it was no JSON."""
 
     method: str
     path: str
@@ -59,6 +60,7 @@ class ScriptedApi:
         logins: How many tokens were asked for.
         login_reply: Instead of a token.
         revoked: Tokens that are refused with 401.
+        life: When tokens are issued and when they end, in Keystone's words; None: it says nothing.
     """
 
     def __init__(self) -> None:
@@ -66,6 +68,7 @@ class ScriptedApi:
         self.logins = 0
         self.login_reply: Reply | None = None
         self.revoked: set[str] = set()
+        self.life: tuple[str | None, str | None] = (ISSUED, EXPIRES)
         self.catalog_paths = {"compute": "/compute/v2.1", "image": "/image", "network": "/network"}
         self._scripts: dict[tuple[str, str], deque[Reply]] = {}
         self._lock = threading.Lock()
@@ -153,12 +156,12 @@ class ScriptedApi:
         ]
         token = {
             "methods": ["password"],
-            "expires_at": EXPIRES,
-            "issued_at": "2020-01-01T00:00:00.000000Z",
             "project": {"id": "p1", "name": "p", "domain": {"id": "default", "name": "Default"}},
             "user": {"id": "u1", "name": "u", "domain": {"id": "default", "name": "Default"}},
             "catalog": catalog,
         }
+        times = zip(("issued_at", "expires_at"), self.life, strict=True)
+        token |= {name: time for name, time in times if time is not None}
         headers = {"X-Subject-Token": f"token-{self.logins}"}
         return Reply(status=201, body={"token": token}, headers=headers)
 
@@ -178,11 +181,12 @@ class ScriptedApi:
                     path=parts.path,
                     query=parse_qs(parts.query),
                     headers=dict(self.headers),
-                    body=json.loads(raw) if raw else None,
+                    body=_parsed(raw),
                 )
                 self._give(api.answer(seen))
 
-            do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 — the base class's names
+            # The base class's names.
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
             def _give(self, reply: Reply) -> None:
                 if reply.manner is Manner.HANG:
@@ -190,8 +194,7 @@ class ScriptedApi:
                 if reply.manner in {Manner.DROP, Manner.HANG}:
                     self.close_connection = True
                     return
-                text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
-                raw = b"" if reply.status == 204 else text.encode()
+                raw = b"" if reply.status == 204 else _raw(reply.body)
                 self.send_response(reply.status)
                 for key, value in reply.headers.items():
                     self.send_header(key, value)
@@ -206,3 +209,16 @@ class ScriptedApi:
                 """Say nothing."""
 
         return Handler
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return raw
+
+
+def _raw(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()

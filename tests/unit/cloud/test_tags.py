@@ -66,3 +66,32 @@ def test_note_names_owner_and_server() -> None:
     assert tags.noted("", OWNER) is None
     assert tags.noted("remuda ci east ", OWNER) is None
     assert tags.noted("made by hand", OWNER) is None
+
+
+IMAGE = tags.ImageTags(owner=OWNER, image="debian", build="42", name="debian-42")
+
+
+def test_image_tags_are_read_as_they_were_made() -> None:
+    """The pair of functions agrees, whatever else stands there."""
+    pairs = {**tags.make_image(IMAGE), "os_distro": "debian"}
+
+    assert tags.read_image("debian-42", pairs) == IMAGE
+
+
+def test_inherited_image_tags_are_nobodys() -> None:
+    """A snapshot has the keys of the image that its server came from, and another name."""
+    pairs = tags.make_image(IMAGE)
+
+    assert tags.read_image("by-hand", pairs) is None
+    assert tags.read_image("debian-42", {**pairs, tags.BUILD: ""}) is None
+    assert tags.read_image("", {}) is None
+
+
+@given(st.text(min_size=1, max_size=400))
+def test_a_long_image_name_is_recognised_though_cut(name: str) -> None:
+    """Within the limit in bytes."""
+    ours = tags.ImageTags(owner=OWNER, image="debian", build="42", name=name)
+    pairs = tags.make_image(ours)
+
+    assert all(len(value.encode()) <= tags.VALUE_BYTES_MAX for value in pairs.values())
+    assert tags.read_image(name, pairs) == ours

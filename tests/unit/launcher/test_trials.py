@@ -3,8 +3,9 @@
 import pytest
 
 from launcher.listing import take_listing
-from launcher.trials import FORGOTTEN_S, is_forgotten
+from launcher.trials import FORGOTTEN_S, is_forgotten, is_forgotten_image
 from remuda.cloud.api import Server, ServerStatus
+from remuda.cloud.image_store import ImageStatus, StoredImage
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
 from tests.unit.launcher.worlds import NOW, world
@@ -26,7 +27,24 @@ def server(owner: tags.Owner, *, age_s: float) -> Server:
     )
 
 
-@pytest.mark.parametrize(
+def image(owner: tags.Owner, *, age_s: float, name: str = "trial") -> StoredImage:
+    """Return an image that was made as *owner*'s ``trial``."""
+    ours = tags.ImageTags(owner=owner, image="check", build="r1", name="trial")
+    return StoredImage(
+        id="i1",
+        name=name,
+        status=ImageStatus.ACTIVE,
+        properties=tags.make_image(ours),
+        created_s=NOW.wall_s - age_s,
+    )
+
+
+def forgotten_image(image: StoredImage) -> bool:
+    """Ask at the usual time."""
+    return is_forgotten_image(image, HERE, launch_timeout_s=900.0, now_s=NOW.wall_s)
+
+
+CASES = pytest.mark.parametrize(
     ("owner", "age_s", "forgotten"),
     [
         (tags.trial_owner(HERE), FORGOTTEN_S + 901.0, True),
@@ -36,6 +54,9 @@ def server(owner: tags.Owner, *, age_s: float) -> Server:
     ],
     ids=["old", "young", "another provider's", "another installation's node"],
 )
+
+
+@CASES
 def test_only_old_trials_of_this_provider_are_forgotten(
     owner: tags.Owner, *, age_s: float, forgotten: bool
 ) -> None:
@@ -43,6 +64,19 @@ def test_only_old_trials_of_this_provider_are_forgotten(
     found = is_forgotten(server(owner, age_s=age_s), HERE, launch_timeout_s=900.0, now_s=NOW.wall_s)
 
     assert found is forgotten
+
+
+@CASES
+def test_only_old_images_of_this_providers_trials_are_forgotten(
+    owner: tags.Owner, *, age_s: float, forgotten: bool
+) -> None:
+    """By the same rule."""
+    assert forgotten_image(image(owner, age_s=age_s)) is forgotten
+
+
+def test_an_image_that_inherited_our_keys_is_nobodys() -> None:
+    """Its name is another."""
+    assert not forgotten_image(image(tags.trial_owner(HERE), age_s=1e6, name="by hand"))
 
 
 def test_a_launcher_counts_forgotten_trials_as_leaks() -> None:

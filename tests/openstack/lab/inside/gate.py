@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rules import Rule, Rules, is_internal
+from spoil import GarbledBody, cut, garbled, shifted
 
 Start = Callable[..., Any]
 _INJECTED = "Injected fault"
@@ -71,7 +72,7 @@ class Gate:
     def _fail(self, rule: Rule, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         threading.Event().wait(rule.get("delay", 0))
         if not (rule.get("status") or rule.get("drop")):
-            return self._app(environ, start)
+            return self._spoil(rule, environ, start)
         if rule.get("late"):
             answer = self._app(environ, lambda *_args: lambda _data: None)
             list(answer)
@@ -84,3 +85,13 @@ class Gate:
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
         start(f"{rule['status']} {_INJECTED}", [*headers, *rule.get("headers", {}).items()])
         return [data]
+
+    def _spoil(self, rule: Rule, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        if "shift" in rule:
+            return shifted(self._app, environ, start, rule["shift"])
+        if rule.get("garble") == "request":
+            environ["wsgi.input"] = GarbledBody(environ["wsgi.input"])
+        answer = self._app(environ, start)
+        if rule.get("garble") == "answer":
+            return garbled(answer)
+        return cut(answer, rule["cut"]) if "cut" in rule else answer

@@ -11,6 +11,9 @@ Each rule of ``faults.json`` either strikes API requests:
     status   answer with this HTTP status (and "body", "headers")
     drop     true: close the connection without any answer
     late     true: let the service handle the request first, then apply status or drop
+    garble   "request" or "answer": one byte of that body arrives as another
+    cut      end the connection after so many bytes of the answer's body
+    shift    seconds: a new token's times, as a Keystone whose clock is so far ahead tells them
 
 or servers that boot:
 

@@ -1,0 +1,99 @@
+"""Tokens: few of them, whatever they live for and whatever the cloud's clock says."""
+
+import threading
+import time
+
+import pytest
+
+from remuda.cloud.api import Cloud, CloudError
+from tests.contract.cloud.bench import Bench, Fault
+
+LIFE_S = 4
+#: Long enough for two tokens to end.
+BUSY_S = 10.0
+THREADS = 3
+DAY_S = 86_400.0
+
+
+def tokens(bench: Bench) -> int:
+    """Return how many there were so far, or skip the test here."""
+    count = bench.tokens()
+    if count is None:
+        pytest.skip("this cloud does not count its tokens")
+    return count
+
+
+def keep_calling(cloud: Cloud, seconds: float) -> tuple[int, list[CloudError]]:
+    """Call without a pause, in several threads; return how often, and what failed."""
+    end_s = time.monotonic() + seconds
+    calls: list[None] = []
+    errors: list[CloudError] = []
+
+    def work() -> None:
+        while time.monotonic() < end_s:
+            try:
+                cloud.list_servers()
+                calls.append(None)
+            except CloudError as exc:
+                errors.append(exc)
+
+    threads = [threading.Thread(target=work) for _ in range(THREADS)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(seconds + 60.0)
+    return len(calls), errors
+
+
+def test_one_connection_needs_one_token(bench: Bench) -> None:
+    """For all its calls to all services."""
+    before = tokens(bench)
+    cloud = bench.fresh()
+
+    for _ in range(5):
+        cloud.list_servers()
+        cloud.list_leftovers()
+    cloud.quota()
+
+    assert tokens(bench) - before == 1
+
+
+@pytest.mark.parametrize("skew_s", [0.0, DAY_S, -DAY_S], ids=["right", "ahead", "behind"])
+def test_tokens_that_live_for_seconds_are_renewed_without_anybody_noticing(
+    bench: Bench, skew_s: float
+) -> None:
+    """Over the life of a few tokens many calls cost about as few; no call fails."""
+    with bench.token_life(LIFE_S), bench.skew(skew_s):
+        before = tokens(bench)
+        calls, errors = keep_calling(bench.fresh(), BUSY_S)
+        spent = tokens(bench) - before
+
+    assert errors == []
+    assert calls > 20
+    assert BUSY_S // LIFE_S <= spent <= BUSY_S // LIFE_S + 2
+
+
+@pytest.mark.parametrize("skew_s", [DAY_S, -DAY_S], ids=["ahead", "behind"])
+def test_a_cloud_whose_clock_is_wrong_costs_one_token(bench: Bench, skew_s: float) -> None:
+    """Though ``expires_at`` seems to be long past, or far ahead."""
+    with bench.skew(skew_s):
+        before = tokens(bench)
+        cloud = bench.fresh()
+        for _ in range(10):
+            cloud.list_servers()
+        spent = tokens(bench) - before
+
+    assert spent == 1
+
+
+def test_a_token_that_is_refused_is_renewed_once(bench: Bench) -> None:
+    """By whoever notices first; the others take the new one."""
+    bench.cloud.list_servers()
+    before = tokens(bench)
+    bench.fault(Fault.TOKEN_REVOKED)
+
+    calls, errors = keep_calling(bench.cloud, 0.5)
+
+    assert errors == []
+    assert calls > 0
+    assert tokens(bench) - before == 1

@@ -1,0 +1,157 @@
+"""Files on the way, and what is compared at their end."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from remuda.cloud.api import BadOrderError, DamagedError, TryLaterError
+from remuda.cloud.image_store import ImageStatus, StoredImage
+from remuda.cloud.transfer import OutgoingFile, receive
+
+DATA = b"0123456789"
+OTHER = b"0123456788"
+
+
+def md5(data: bytes) -> str:
+    """Return Glance's checksum."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+IMAGE = StoredImage(
+    id="i1",
+    name="a",
+    status=ImageStatus.ACTIVE,
+    size_bytes=len(DATA),
+    md5=md5(DATA),
+    hash_algo="sha512",
+    hash_value=hashlib.sha512(DATA).hexdigest(),
+)
+BARE = replace(IMAGE, size_bytes=None, md5=None, hash_algo=None, hash_value=None)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with ten bytes."""
+    path = tmp_path / "file"
+    path.write_bytes(DATA)
+    return path
+
+
+def test_a_file_is_as_long_as_when_it_was_opened(path: Path) -> None:
+    """What is written to it later is not sent."""
+    sent = OutgoingFile(path)
+    with path.open("ab") as file:
+        file.write(b"more")
+
+    assert len(sent) == len(DATA)
+    assert [sent.read(6), sent.read(6), sent.read(6)] == [b"012345", b"6789", b""]
+    sent.close()
+    sent.compare(IMAGE)
+
+
+def test_a_file_that_shrinks_is_damaged(path: Path) -> None:
+    """The cloud would wait for the rest."""
+    sent = OutgoingFile(path)
+    path.write_bytes(b"012")
+
+    assert sent.read(3) == b"012"
+    with pytest.raises(DamagedError, match="shorter"):
+        sent.read(3)
+
+
+def test_a_file_that_is_missing_cannot_be_opened(tmp_path: Path) -> None:
+    """As ever."""
+    with pytest.raises(FileNotFoundError):
+        OutgoingFile(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        IMAGE,
+        replace(BARE, size_bytes=len(DATA)),
+        replace(BARE, md5=md5(DATA)),
+        replace(IMAGE, hash_algo="blake2b", hash_value="whatever"),
+        replace(IMAGE, hash_algo="sha512", hash_value=None),
+    ],
+    ids=["all", "size", "md5", "hash that we do not know", "no hash"],
+)
+def test_what_the_cloud_says_is_compared(path: Path, image: StoredImage) -> None:
+    """As much as it says."""
+    sent = OutgoingFile(path)
+    assert b"".join(sent) == DATA
+
+    sent.compare(image)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        BARE,
+        replace(IMAGE, size_bytes=9),
+        replace(IMAGE, md5=md5(OTHER)),
+        replace(IMAGE, hash_value=hashlib.sha512(OTHER).hexdigest()),
+    ],
+    ids=["nothing", "size", "md5", "hash"],
+)
+def test_what_differs_is_damaged(path: Path, image: StoredImage) -> None:
+    """And so is what cannot be compared at all."""
+    sent = OutgoingFile(path)
+    list(sent)
+
+    with pytest.raises(DamagedError, match="i1"):
+        sent.compare(image)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        IMAGE,
+        replace(IMAGE, hash_algo="sha256", hash_value=hashlib.sha256(DATA).hexdigest(), md5="x"),
+        replace(IMAGE, hash_algo=None, hash_value=None),
+        replace(IMAGE, hash_algo="shake_128", hash_value="x"),
+        replace(IMAGE, size_bytes=None),
+    ],
+    ids=["sha512", "sha256", "md5 only", "unknown hash", "no size"],
+)
+def test_what_arrives_is_verified_by_the_best_hash(tmp_path: Path, image: StoredImage) -> None:
+    """MD5 only where there is nothing better."""
+    target = tmp_path / "target"
+
+    receive([DATA[:4], b"", DATA[4:]], image, target)
+
+    assert target.read_bytes() == DATA
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def _broken() -> Iterator[bytes]:
+    yield DATA[:4]
+    raise TryLaterError("ended")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "image", "error"),
+    [
+        ([OTHER], IMAGE, DamagedError),
+        ([DATA[:9]], IMAGE, DamagedError),
+        ([DATA, b"x"], replace(IMAGE, hash_algo=None), DamagedError),
+        ([DATA], replace(IMAGE, hash_algo=None, md5=None), BadOrderError),
+        (_broken(), IMAGE, TryLaterError),
+    ],
+    ids=["other", "short", "long", "no hash", "ended"],
+)
+def test_what_is_not_verified_leaves_no_file(
+    tmp_path: Path, pieces: Iterator[bytes], image: StoredImage, error: type[Exception]
+) -> None:
+    """What was there before stays."""
+    target = tmp_path / "target"
+    target.write_bytes(b"before")
+
+    with pytest.raises(error):
+        receive(pieces, image, target)
+
+    assert target.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [target]
