@@ -157,7 +157,7 @@ class Wire:
         )
         with closing(self._response(request)) as response:
             if not response.ok:
-                answer = _read(response, request.effect)
+                answer = self._refusal(response, request.effect)
                 error = errors.of_answer(answer, request.effect, now_s=self._clock.now_s())
                 raise error or TryLaterError(f"HTTP {answer.status}")
             yield response.status_code, _pieces(response)
@@ -199,6 +199,13 @@ class Wire:
                 raise
             # Nova answers 400 when the marker was deleted between two pages.
             raise TryLaterError(f"the listing changed while it was read: {exc}") from exc
+
+    @staticmethod
+    def _refusal(response: requests.Response, effect: Effect) -> Answer:
+        try:
+            return _read(response, effect)
+        except requests.RequestException as exc:  # its body is not read before here
+            raise TryLaterError(f"HTTP {response.status_code}, and then {exc}") from exc
 
     def _response(self, request: "_Request") -> requests.Response:
         # Everything that can fail before the call itself does so here, where nothing can

@@ -7,10 +7,11 @@ against yet another account:
     REMUDA_CONTRACT_NETWORK=network REMUDA_CONTRACT_INSIDE=network-for-floating-ips \
     pytest -m e2e tests/contract/cloud -k live
 
-Servers that an earlier run left there are deleted; nothing else is touched.
+Servers and images that an earlier run left there are deleted; nothing else is touched.
 """
 
 import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from tests.contract.cloud import table
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import Bench
 from tests.contract.cloud.fake_bench import FakeBench
+from tests.contract.cloud.image_means import SOURCE_BYTES
 from tests.contract.cloud.openstack_bench import OpenStackBench
 from tests.contract.cloud.sandbox_bench import SandboxBench
 from tests.openstack.lab.control import running_lab
@@ -86,3 +88,11 @@ def bench(shared_bench: Bench) -> Iterator[Bench]:
     """The cloud, emptied of our servers after the test."""
     yield shared_bench
     shared_bench.delete_all()
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file to upload."""
+    path = tmp_path_factory.mktemp("images") / "source.img"
+    path.write_bytes(random.Random(1).randbytes(SOURCE_BYTES))  # noqa: S311 - any bytes
+    return path

@@ -1,7 +1,6 @@
-"""Images: made of servers, carried in and out, shown to others, deleted; and what goes wrong."""
+"""Images: listed, carried in and out, shown to others, deleted; and what goes wrong."""
 
 import hashlib
-import random
 from pathlib import Path
 
 import pytest
@@ -16,65 +15,16 @@ from remuda.cloud.api import (
     InUseError,
     ServerStatus,
     TryLaterError,
-    UnknownOutcomeError,
 )
 from remuda.cloud.image_store import (
-    ImageOrder,
     ImageStatus,
     ImageStore,
-    StoredImage,
     Visibility,
 )
 from remuda.cloud.openstack import OpenStackCloud
-from remuda.model import tags
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import Bench, Fault
-
-ABSENT = "99999999-9999-4999-8999-999999999999"
-#: More than one piece on every way, and no whole number of any.
-_SIZE = 3_000_001
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file to upload."""
-    path = tmp_path_factory.mktemp("images") / "source.img"
-    path.write_bytes(random.Random(1).randbytes(_SIZE))  # noqa: S311 - any bytes
-    return path
-
-
-def ordered(bench: Bench, **changes: object) -> ImageOrder:
-    """Return an order for an image of ours."""
-    name, properties = bench.image_name_and_tags()
-    given: dict[str, object] = {"name": name, "disk_format": "raw", "properties": properties}
-    return ImageOrder(**(given | changes))  # type: ignore[arg-type]
-
-
-def running(bench: Bench, **changes: object) -> ServerId:
-    """Return a server that runs."""
-    return bench.active(bench.cloud.create_server(bench.order(**changes))).id
-
-
-def gone(bench: Bench, image_id: str) -> bool:
-    """Whether the image is neither listed nor found."""
-    if image_id in {each.id for each in bench.images.list_images()}:
-        return False
-    with pytest.raises(GoneError):
-        bench.images.get_image(image_id)
-    return True
-
-
-def ready(bench: Bench, image_id: str) -> StoredImage:
-    """Wait until an image is active."""
-
-    def look() -> StoredImage | None:
-        found = [each for each in bench.images.list_images() if each.id == image_id]
-        assert found, "the image is gone"
-        return found[0] if found[0].status is ImageStatus.ACTIVE else None
-
-    found = bench.until(look, "image active")
-    assert found is not None
-    return found
+from tests.contract.cloud.image_means import ABSENT, SOURCE_BYTES, gone, ordered, running
 
 
 def neighbour(bench: Bench) -> tuple[Cloud, ImageStore]:
@@ -83,140 +33,6 @@ def neighbour(bench: Bench) -> tuple[Cloud, ImageStore]:
     if other is None:
         pytest.skip("this cloud has one project")
     return other
-
-
-# Snapshots
-
-
-def test_snapshot_is_listed_at_once_and_boots_when_it_is_active(bench: Bench) -> None:
-    """By the tags it was made with; without waiting; with one call."""
-    server = running(bench)
-    name, ours = bench.image_name_and_tags()
-
-    counted = bench.counted(lambda: bench.images.snapshot(server, name, ours))
-    image_id = str(counted.value)
-    born = {each.id: each for each in bench.our_images()}[image_id]
-    made = ready(bench, image_id)
-    found = bench.cloud.find_image(ImageWanted(name=name))
-    second = bench.find(running(bench, image=made))
-
-    assert counted.calls == 1
-    assert born.status in {ImageStatus.PENDING, ImageStatus.ACTIVE}
-    assert ours.items() <= dict(born.properties).items()
-    assert ours.items() <= dict(made.properties).items()
-    assert (made.name, made.owner) == (name, bench.images.project())
-    assert made.visibility is Visibility.PRIVATE
-    assert made.created_s > 0
-    assert made.size_bytes is not None
-    assert made.md5
-    assert found.id == made.id
-    assert second is not None
-    assert second.image_id == made.id
-
-
-def test_snapshot_of_nothing_is_of_something_gone(bench: Bench) -> None:
-    """And makes nothing."""
-    with pytest.raises(GoneError):
-        bench.images.snapshot(ServerId(ABSENT), *bench.image_name_and_tags())
-
-    assert bench.our_images() == []
-
-
-def test_snapshot_of_a_server_that_is_not_built_yet_is_for_later(bench: Bench) -> None:
-    """Once it is, it will do."""
-    bench.fault(Fault.BOOT_HANGS)
-    server = bench.cloud.create_server(bench.order())
-
-    with pytest.raises(TryLaterError):
-        bench.images.snapshot(server, *bench.image_name_and_tags())
-
-    assert bench.our_images() == []
-
-
-def test_snapshot_of_a_broken_server_is_a_bad_order(bench: Bench) -> None:
-    """No waiting will help."""
-    bench.fault(Fault.BOOT_ERROR)
-    server = bench.cloud.create_server(bench.order())
-
-    def failed() -> bool:
-        seen = bench.find(server)
-        return seen is not None and seen.status is ServerStatus.ERROR
-
-    bench.until(failed, "server in error")
-
-    with pytest.raises(BadOrderError):
-        bench.images.snapshot(server, *bench.image_name_and_tags())
-
-
-def test_snapshot_during_another_is_for_later(bench: Bench) -> None:
-    """One at a time; a server that is deleted takes neither along as a good image."""
-    bench.fault(Fault.SNAPSHOT_HANGS)
-    server = running(bench)
-    image_id = bench.images.snapshot(server, *bench.image_name_and_tags())
-
-    with pytest.raises(TryLaterError):
-        bench.images.snapshot(server, *bench.image_name_and_tags())
-    bench.cloud.delete_server(server)
-    bench.until(lambda: bench.find(server) is None, "server gone")
-
-    left = bench.our_images()
-    assert {each.id for each in left} <= {image_id}
-    assert {each.status for each in left} <= {ImageStatus.PENDING}
-    bench.delete_images()
-
-
-def test_failed_snapshot_is_gone(bench: Bench) -> None:
-    """Nova deletes the image: nobody waits for ever, and the server runs on."""
-    bench.fault(Fault.SNAPSHOT_FAILS)
-    server = running(bench)
-    image_id = bench.images.snapshot(server, *bench.image_name_and_tags())
-
-    bench.until(lambda: gone(bench, image_id), "the image to go")
-    seen = bench.find(server)
-
-    assert seen is not None
-    assert seen.status is ServerStatus.ACTIVE
-
-
-@pytest.mark.parametrize(
-    ("fault", "images"), [(Fault.SNAPSHOT_LOST_REPLY, 1), (Fault.SNAPSHOT_LOST_CALL, 0)]
-)
-def test_lost_snapshot_is_settled_by_the_listing(bench: Bench, fault: Fault, images: int) -> None:
-    """By its tags: it is there, or it is not, and it was not tried again behind our back."""
-    server = running(bench)
-    bench.fault(fault)
-
-    with pytest.raises(UnknownOutcomeError):
-        bench.images.snapshot(server, *bench.image_name_and_tags())
-
-    assert len(bench.our_images()) == images
-
-
-def test_a_strangers_snapshot_of_our_machine_is_not_ours(bench: Bench, source: Path) -> None:
-    """It inherits our keys, but not our name: nobody will delete it for us."""
-    order = ordered(bench)
-    image = bench.images.upload(order, source)
-    server = running(bench, image=image)
-
-    theirs = bench.images.snapshot(server, f"{order.name}-by-hand", {})
-    seen = ready(bench, theirs)
-    bench.images.delete_image(theirs)
-
-    assert seen.properties[tags.IMAGE_NAME] == order.name
-    assert tags.read_image(seen.name, seen.properties) is None
-    assert tags.read_image(image.name, image.properties) is not None
-
-
-@pytest.mark.parametrize("changes", [{"k": "v" * 256}, {"k" * 256: "v"}], ids=["value", "key"])
-def test_too_long_tags_are_a_bad_order(bench: Bench, changes: dict[str, str]) -> None:
-    """Nothing is made."""
-    server = running(bench)
-    name, ours = bench.image_name_and_tags()
-
-    with pytest.raises(BadOrderError):
-        bench.images.snapshot(server, name, {**ours, **changes})
-
-    assert bench.our_images() == []
 
 
 # The listing
@@ -274,7 +90,7 @@ def test_what_was_uploaded_is_described_found_booted_and_downloaded(
     assert image.status is ImageStatus.ACTIVE
     assert listed == image == told
     assert order.properties.items() <= dict(image.properties).items()
-    assert (image.size_bytes, image.visibility) == (_SIZE, Visibility.SHARED)
+    assert (image.size_bytes, image.visibility) == (SOURCE_BYTES, Visibility.SHARED)
     assert (image.disk_format, image.container_format) == ("raw", "bare")
     assert (image.min_disk_gib, image.min_ram_mib) == (1, 64)
     assert image.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()

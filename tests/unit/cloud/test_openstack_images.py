@@ -287,6 +287,7 @@ def test_download_asks_for_bytes_as_they_are(
     ("reply", "error"),
     [
         (Reply(body=DATA, manner=Manner.HALF), TryLaterError),
+        (Reply(status=404, body=DATA, manner=Manner.HALF), TryLaterError),
         (Reply(body=DATA[:-1]), DamagedError),
         (Reply(status=204), BadOrderError),
         (refusal(403, "deactivated"), BadOrderError),
