@@ -75,13 +75,15 @@ class AccountBench(Bench):
         self._opened.append(OpenStackCloud(settings, clock=SystemClock()))
         return self._opened[-1]
 
-    def arm(self, fault: Fault) -> bool:
-        """Revoke our own token; nothing else can be asked of a cloud that works."""
-        if fault is not Fault.TOKEN_REVOKED:
-            return False
-        token = self.adapter._account.token()
-        answer = self._keystone("DELETE", "/auth/tokens", subject=token["X-Auth-Token"])
-        return bool(answer.ok)
+    def arm(self, fault: Fault) -> bool:  # noqa: ARG002 - for others
+        """Nothing can be asked of a cloud that works."""
+        return False
+
+    def revoke_token(self, cloud: Cloud) -> None:
+        """Do it as its owner."""
+        assert isinstance(cloud, OpenStackCloud)
+        token = cloud._account.token()
+        assert self._keystone("DELETE", "/auth/tokens", subject=token["X-Auth-Token"]).ok
 
     def _keystone(
         self, method: str, path: str, body: Entry | None = None, *, subject: str = ""
@@ -122,9 +124,10 @@ class AccountBench(Bench):
         path.write_text(yaml.safe_dump(doc))
         return self.open(clouds_file=path)
 
-    def fresh(self) -> Cloud:
+    def fresh(self) -> tuple[Cloud, ImageStore]:
         """Open another connection."""
-        return self.open()
+        cloud = self.open()
+        return cloud, cloud.image_store()
 
     def credential(self) -> Entry | None:
         """Ask Keystone for one."""

@@ -138,9 +138,6 @@ class SandboxBench(AccountBench):
 
     def arm(self, fault: Fault) -> bool:
         """Post a rule that fires once."""
-        if fault is Fault.TOKEN_REVOKED:
-            self._ask("DELETE", "/tokens")
-            return True
         operation, effect = _RULES[fault]
         self._ask(
             "PUT", "/faults", [{"match": {"operation": operation}, "effect": effect, "count": 1}]

@@ -14,7 +14,7 @@ from remuda.cloud.api import (
     UnauthorizedError,
 )
 from remuda.model.ids import ServerId
-from tests.contract.cloud.bench import Bench, Fault
+from tests.contract.cloud.bench import Bench
 
 
 def test_image_is_found_by_name_pattern_and_id(bench: Bench) -> None:
@@ -130,14 +130,6 @@ def test_full_quota_is_no_room(bench: Bench) -> None:
 
         with pytest.raises(NoRoomError):
             bench.cloud.create_server(order)
-
-
-def test_revoked_token_is_renewed(bench: Bench) -> None:
-    """Nobody notices."""
-    bench.cloud.list_servers()
-    bench.fault(Fault.TOKEN_REVOKED)
-
-    bench.cloud.list_servers()
 
 
 def test_wrong_password_is_unauthorized(bench: Bench) -> None:

@@ -2,11 +2,12 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
-from remuda.cloud.api import Cloud, CloudError
-from tests.contract.cloud.bench import Bench, Fault
+from remuda.cloud.api import CloudError
+from tests.contract.cloud.bench import Bench
 
 LIFE_S = 4
 #: Long enough for two tokens to end.
@@ -23,7 +24,7 @@ def tokens(bench: Bench) -> int:
     return count
 
 
-def keep_calling(cloud: Cloud, seconds: float) -> tuple[int, list[CloudError]]:
+def keep_calling(call: Callable[[], object], seconds: float) -> tuple[int, list[CloudError]]:
     """Call without a pause, in several threads; return how often, and what failed."""
     end_s = time.monotonic() + seconds
     calls: list[None] = []
@@ -32,7 +33,7 @@ def keep_calling(cloud: Cloud, seconds: float) -> tuple[int, list[CloudError]]:
     def work() -> None:
         while time.monotonic() < end_s:
             try:
-                cloud.list_servers()
+                call()
                 calls.append(None)
             except CloudError as exc:
                 errors.append(exc)
@@ -48,11 +49,12 @@ def keep_calling(cloud: Cloud, seconds: float) -> tuple[int, list[CloudError]]:
 def test_one_connection_needs_one_token(bench: Bench) -> None:
     """For all its calls to all services."""
     before = tokens(bench)
-    cloud = bench.fresh()
+    cloud, images = bench.fresh()
 
     for _ in range(5):
         cloud.list_servers()
         cloud.list_leftovers()
+        images.list_images()
     cloud.quota()
 
     assert tokens(bench) - before == 1
@@ -65,7 +67,7 @@ def test_tokens_that_live_for_seconds_are_renewed_without_anybody_noticing(
     """Over the life of a few tokens many calls cost about as few; no call fails."""
     with bench.token_life(LIFE_S), bench.skew(skew_s):
         before = tokens(bench)
-        calls, errors = keep_calling(bench.fresh(), BUSY_S)
+        calls, errors = keep_calling(bench.fresh()[0].list_servers, BUSY_S)
         spent = tokens(bench) - before
 
     assert errors == []
@@ -78,7 +80,7 @@ def test_a_cloud_whose_clock_is_wrong_costs_one_token(bench: Bench, skew_s: floa
     """Though ``expires_at`` seems to be long past, or far ahead."""
     with bench.skew(skew_s):
         before = tokens(bench)
-        cloud = bench.fresh()
+        cloud, _ = bench.fresh()
         for _ in range(10):
             cloud.list_servers()
         spent = tokens(bench) - before
@@ -88,11 +90,13 @@ def test_a_cloud_whose_clock_is_wrong_costs_one_token(bench: Bench, skew_s: floa
 
 def test_a_token_that_is_refused_is_renewed_once(bench: Bench) -> None:
     """By whoever notices first; the others take the new one."""
-    bench.cloud.list_servers()
+    cloud, images = bench.fresh()
+    cloud.list_servers()
     before = tokens(bench)
-    bench.fault(Fault.TOKEN_REVOKED)
+    bench.revoke_token(cloud)
 
-    calls, errors = keep_calling(bench.cloud, 0.5)
+    calls, errors = keep_calling(images.list_images, 0.5)
+    cloud.list_servers()
 
     assert errors == []
     assert calls > 0
