@@ -106,8 +106,10 @@ class ImageStore(Protocol):
         """Ask for an image of a server and return its id at once, without waiting for it.
 
         From then on the image is listed: pending, then active. A snapshot that fails takes its
-        image along: what is listed no more has failed. Properties of the image that the server
-        was booted from are inherited, *tags* win over them.
+        image along: what is listed no more has failed. If the server is deleted before the cloud
+        has begun, the image may stay pending for ever: whoever waits has to give up by its age.
+        Properties of the image that the server was booted from are inherited, *tags* win over
+        them.
 
         Raises:
             GoneError: There is no such server.
