@@ -1,5 +1,20 @@
-"""``python -m remuda``."""
+"""``python -m remuda``, and what the ``remuda`` script calls."""
 
-from remuda.cli.main import main
+import signal
 
-main()
+
+def run() -> None:
+    """Run the command line.
+
+    Until a command listens to Ctrl-C by itself, it ends the process without a word: importing
+    takes longer than it takes to change one's mind, and a traceback out of it helps nobody.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from remuda.cli.main import main  # noqa: PLC0415 - this is what takes long
+
+    main()
+
+
+if __name__ == "__main__":
+    run()

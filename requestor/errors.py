@@ -41,6 +41,10 @@ class RequestTimeoutError(RequestorError, TimeoutError):
         self.explanation = explanation
 
 
+class WaitInterruptedError(RequestorError):
+    """Another thread interrupted the wait; the request is as it was."""
+
+
 class RequestGoneError(RequestorError):
     """The request no longer exists: cancelled, deleted by somebody, or lost with the session."""
 

@@ -19,6 +19,7 @@ from requestor.errors import (
     RequestFailedError,
     RequestGoneError,
     RequestTimeoutError,
+    WaitInterruptedError,
 )
 from requestor.nodes import NodeSet
 from requestor.taking import take
@@ -60,6 +61,7 @@ class PendingRequest:
         self._fulfilled: Request | None = None
         self._nodes: NodeSet | None = None
         self._over = False
+        self._interrupted = False
 
     def check(self) -> bool:
         """Look once, without waiting; say whether the nodes can be accepted.
@@ -116,12 +118,15 @@ class PendingRequest:
             RequestTimeoutError: If it is not served in time, with the reasons.
             RequestFailedError: If no provider can serve it; it is deleted.
             RequestGoneError: If it no longer exists.
+            WaitInterruptedError: After :meth:`interrupt`.
             StoreAwayError: If ZooKeeper is away when the time is up.
         """
         clock = self._desk.clock
         end_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
         until_s = _first(self._deadline_s, end_s)
         while True:
+            if self._interrupted:
+                raise WaitInterruptedError(f"request {self.id}: no longer waited for")
             try:
                 if self.check():
                     return
@@ -134,6 +139,15 @@ class PendingRequest:
                 continue
             if retry_s is None or (until_s is not None and until_s <= retry_s):
                 self._time_out()
+
+    def interrupt(self) -> None:
+        """Make :meth:`wait` raise, now and ever after; never blocks, for any thread.
+
+        For a signal, say: what a handler raises in the middle of :meth:`wait` may leave a lock
+        taken for ever, so let a thread of yours call this instead.
+        """
+        self._interrupted = True
+        self._eye.poke()
 
     def explain(self) -> Explanation:
         """Return every provider's verdict, the place in the queue, and the expected time.

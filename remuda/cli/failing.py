@@ -3,7 +3,10 @@
 docs/cli.md lists the codes. A traceback is only ever our own bug.
 """
 
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -19,6 +22,20 @@ EXIT_LOST: Final = 6
 #: As a shell shows a process that was ended by SIGINT or SIGTERM.
 EXIT_INTERRUPTED: Final = 130
 EXIT_TERMINATED: Final = 143
+
+
+@contextmanager
+def _ctrl_c_interrupts() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt here, if it would just end the process."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class CommandFailedError(click.ClickException):
@@ -67,7 +84,8 @@ class PlainCommand(click.Command):
             click.exceptions.Exit: With 130 after Ctrl-C.
         """
         try:
-            return super().invoke(ctx)
+            with _ctrl_c_interrupts():
+                return super().invoke(ctx)
         except KeyboardInterrupt as ended:
             if type(ended) is not KeyboardInterrupt:
                 raise  # a subclass knows of another signal than Ctrl-C

@@ -1,8 +1,10 @@
 """Signals become events: stop, reload, and the stacks of all threads in the log.
 
 A Python signal handler runs between two instructions of the main thread, which may at that
-moment hold the very lock that the handler wants. So the handlers here do nothing: the
-interpreter writes the signal's number into a socket, and a thread of ours reads it and acts.
+moment hold the very lock that the handler wants; and what a handler raises may come out between
+the taking of a lock and the block that would release it (``threading.Condition`` is one that is
+then locked for ever). So the handlers here do nothing: the interpreter writes the signal's number
+into a socket, and a thread of ours reads it and acts.
 """
 
 import contextlib
@@ -11,7 +13,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType, TracebackType
 from typing import Final, Self
 
@@ -22,8 +24,64 @@ RELOAD: Final = signal.SIGHUP
 STACKS: Final = signal.SIGUSR2
 
 
+Handler = Callable[[int, FrameType | None], None]
+
+
 def _nobody() -> None:
     """Wake nobody."""
+
+
+def pass_by(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the wake-up socket has the number already."""
+
+
+class SignalReader:
+    """Tells a thread of its own of signals. Use as a context manager in the main thread.
+
+    Args:
+        handlers: For each signal what runs in the main thread: :func:`pass_by`, or what does
+            as little.
+        act: Called with each signal's number, in the reader's thread.
+    """
+
+    def __init__(self, handlers: Mapping[signal.Signals, Handler], act: Callable[[int], None]):
+        self._handlers = handlers
+        self._act = act
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        """Install the handlers.
+
+        Raises:
+            ValueError: If this is not the main thread of the process.
+        """
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)  # noqa: FBT003 - a full buffer must not stop the interpreter
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        reader = threading.Thread(target=self._read, args=(ours,), name="signals", daemon=True)
+        reader.start()
+        # Undone in reverse: handlers first, then the socket, whose end ends the reader.
+        self._undo.callback(ours.close)
+        self._undo.callback(reader.join)
+        self._undo.callback(theirs.close)
+        self._undo.callback(signal.set_wakeup_fd, before)
+        for number, handler in self._handlers.items():
+            self._undo.callback(signal.signal, number, signal.signal(number, handler))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put back the handlers that were there before."""
+        self._undo.close()
+
+    def _read(self, ours: socket.socket) -> None:
+        while numbers := ours.recv(64):
+            for number in numbers:
+                self._act(number)
 
 
 class Signals:
@@ -48,7 +106,8 @@ class Signals:
         self.reload = threading.Event()
         self._wake = wake
         self._log = logs.get_logger()
-        self._undo = contextlib.ExitStack()
+        handlers = {one: _pass_once if one in STOP else pass_by for one in (*STOP, RELOAD, STACKS)}
+        self._reader = SignalReader(handlers, self._act)
 
     def __enter__(self) -> Self:
         """Install the handlers.
@@ -56,19 +115,7 @@ class Signals:
         Raises:
             ValueError: If this is not the main thread of the process.
         """
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)  # noqa: FBT003 - a full buffer must not stop the interpreter
-        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        reader = threading.Thread(target=self._read, args=(ours,), name="signals", daemon=True)
-        reader.start()
-        # Undone in reverse: handlers first, then the socket, whose end ends the reader.
-        self._undo.callback(ours.close)
-        self._undo.callback(reader.join)
-        self._undo.callback(theirs.close)
-        self._undo.callback(signal.set_wakeup_fd, before)
-        for number in (*STOP, RELOAD, STACKS):
-            handler = _pass_once if number in STOP else _pass
-            self._undo.callback(signal.signal, number, signal.signal(number, handler))
+        self._reader.__enter__()
         return self
 
     def __exit__(
@@ -78,12 +125,7 @@ class Signals:
         trace: TracebackType | None,
     ) -> None:
         """Put back the handlers that were there before."""
-        self._undo.close()
-
-    def _read(self, ours: socket.socket) -> None:
-        while numbers := ours.recv(64):
-            for number in numbers:
-                self._act(number)
+        self._reader.__exit__(kind, error, trace)
 
     def _act(self, number: int) -> None:
         name = signal.Signals(number).name
@@ -107,10 +149,6 @@ def thread_stacks() -> dict[str, str]:
         f"{names.get(ident, 'foreign')}-{ident}": "".join(traceback.format_stack(frame))
         for ident, frame in sys._current_frames().items()  # noqa: SLF001 - the documented way
     }
-
-
-def _pass(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: the wake-up socket has the number already."""
 
 
 def _pass_once(number: int, _frame: FrameType | None) -> None:

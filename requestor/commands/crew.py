@@ -127,11 +127,7 @@ class Crew:
         self.outcomes: Final = tuple(Outcome(node) for node in nodes)
 
     def run(self) -> int:
-        """Run everywhere and return the exit code: the highest, 0 only if all are.
-
-        Raises:
-            KeyboardInterrupt: Passed on, after the connections were closed.
-        """
+        """Run everywhere and return the exit code: the highest, 0 only if all are."""
         with ThreadPoolExecutor(len(self._nodes), thread_name_prefix="remuda-run") as pool:
             try:
                 at_work = [pool.submit(self._work, index) for index in range(len(self._nodes))]

@@ -13,6 +13,7 @@ from remuda.model.node import NodeState
 from remuda.runtime.clock import Clock
 from remuda.store import paths
 from remuda.store.api import Store, StoreAwayError
+from requestor.commands.ending import Ending
 from requestor.nodes import NodeSet
 
 #: In ``user_data`` of a node in use: `remuda release` may mark it used, and we shall notice.
@@ -60,6 +61,7 @@ class Keeper:
         until_pid: End with this process; None: with none.
         until_input_ends: End when standard input ends, if it is a pipe or a terminal.
         keep_s: End after this; None: never.
+        ending: End when a signal asks for it.
         clock: The time.
     """
 
@@ -71,9 +73,11 @@ class Keeper:
         until_pid: int | None,
         until_input_ends: bool,
         keep_s: float | None,
+        ending: Ending,
         clock: Clock,
     ) -> None:
         self._store = store
+        self._ending = ending
         self._wakeup = wakeup
         self._clock = clock
         self._end_s = None if keep_s is None else clock.monotonic_s() + keep_s
@@ -91,8 +95,9 @@ class Keeper:
 
         Raises:
             NodesLostError: If the session is lost.
-            KeyboardInterrupt: After Ctrl-C or SIGTERM.
+            EndedError: When a signal asks us to end.
         """
+        self._ending.on_asked(self._wakeup.poke)
         poll = select.poll()
         poll.register(self._wakeup, select.POLLIN)
         if self._pid_fd is not None:
@@ -100,12 +105,14 @@ class Keeper:
         if self._until_input_ends:
             poll.register(sys.stdin, select.POLLIN)
         while not self._pid_gone:
+            self._ending.check()
             calm = self._let_go(nodes)
             nodes.check()
             if not any(node.valid for node in nodes):
                 return
             ready = {fd for fd, _ in poll.poll(self._timeout_ms(calm=calm))}
             self._wakeup.clear()
+            self._ending.check()
             if self._pid_fd in ready or (not ready and calm):
                 return
             if self._until_input_ends and sys.stdin.fileno() in ready and not _more_input():

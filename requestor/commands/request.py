@@ -17,7 +17,7 @@ from remuda.cli.views.requests import labels_text
 from remuda.insight.tree import reader
 from remuda.store.api import Store
 from requestor.client import Client
-from requestor.commands.ending import RequestorCommand
+from requestor.commands.ending import Ending, RequestorCommand, this_ending
 from requestor.commands.keeping import KEPT, Keeper, Wakeup
 from requestor.commands.options import Asking, asking_of, asking_options, labels_of_words
 from requestor.commands.waiting import accept
@@ -76,15 +76,16 @@ def request(
     of our input, or until `remuda release` has given back all of them.
     """
     options = asking_of(asking)
-    wanted = labels_of_words(labels)
+    ending, wanted = this_ending(), labels_of_words(labels)
     if (detach or until_pid or keep_s) and not wait:
         raise click.UsageError("--detach, --until-pid and --keep need --wait")
     if detach and not _in_background():
-        raise click.exceptions.Exit(_detach(len(wanted)))
+        raise click.exceptions.Exit(_detach(len(wanted), ending))
     with around.store() as store:
         read = reader(store)
         check_labels(read, wanted)
         check_provider(read, options.provider)
+        ending.hold_off()
         if not wait:
             _leave(store, around, wanted, options, as_json=as_json)
             return
@@ -95,6 +96,7 @@ def request(
             until_pid=until_pid if until_pid or detach else os.getppid(),
             until_input_ends=not detach,
             keep_s=keep_s or (_DETACHED_DEFAULT_S if detach else None),
+            ending=ending,
             clock=around.clock,
         )
         client = Client(
@@ -104,7 +106,7 @@ def request(
             clock=around.clock,
         )
         pending = client.request(wanted, **options.as_arguments())
-        with client, accept(pending, labels_text(wanted)) as nodes:
+        with client, accept(pending, labels_text(wanted), ending) as nodes:
             _print(nodes, as_json=as_json)
             keeper.keep(nodes)
 
@@ -119,6 +121,9 @@ def _leave(
     """Make a request that outlives us, and print its id."""
     with Client(store, clock=around.clock) as client:
         made = client.request(wanted, ephemeral=False, **options.as_arguments())
+        if this_ending().asked:
+            made.cancel()  # nobody reads its name any more
+            return
     if as_json:
         output.emit_line({"request": made.id, "labels": wanted})
     else:
@@ -144,8 +149,9 @@ def _close_output() -> None:
             os.dup2(nothing.fileno(), fd)
 
 
-def _detach(lines: int) -> int:
+def _detach(lines: int, ending: Ending) -> int:
     """Start ourselves in the background, pass on the lines that tell of the nodes, and leave."""
+    ending.hold_off()
     child = subprocess.Popen(
         [sys.executable, "-m", "remuda", *sys.argv[1:]],
         env={**os.environ, _BACKGROUND: "1"},
@@ -155,6 +161,7 @@ def _detach(lines: int) -> int:
     )
     with ExitStack() as undo:
         undo.callback(child.terminate)
+        ending.on_asked(child.terminate)
         told = child.stdout.read() if child.stdout else b""
         click.echo(told, nl=False)
         if told.count(b"\n") < lines:

@@ -14,7 +14,7 @@ from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight.tree import reader
 from requestor.client import Client
 from requestor.commands.crew import Crew, Job
-from requestor.commands.ending import RequestorCommand
+from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.options import Asking, asking_of, asking_options
 from requestor.commands.streams import JsonReporter, PlainReporter, Reporter
 from requestor.commands.waiting import accept
@@ -147,6 +147,7 @@ def _copy_of(copy: str | None) -> tuple[Path | None, str]:
 
 def _carry_out(around: Surroundings, order: Order, reporter: Reporter) -> int:
     """Ask, run, and give back or hold; return the exit code."""
+    ending = this_ending()
     crews: list[Crew] = []
 
     def lost(_nodes: NodeSet) -> None:
@@ -157,18 +158,21 @@ def _carry_out(around: Surroundings, order: Order, reporter: Reporter) -> int:
         read = reader(store)
         check_labels(read, [order.label])
         check_provider(read, order.asking.provider)
+        ending.hold_off()
         with Client(store, on_lost=lost, clock=around.clock) as client:
             pending = client.request({order.label: order.count}, **order.asking.as_arguments())
             started_s = around.clock.monotonic_s()
-            with accept(pending, f"{order.count} {order.label}") as nodes:
+            with accept(pending, f"{order.count} {order.label}", ending) as nodes:
                 _tell_nodes(reporter, nodes, around.clock.monotonic_s() - started_s)
                 outlets = [reporter.outlets(node, index) for index, node in enumerate(nodes)]
                 crew = Crew(
                     order.job, nodes, outlets, clock=around.clock, connect=around.open_session
                 )
                 crews.append(crew)
+                ending.on_asked(crew.stop)
                 nodes.check()
                 code = crew.run()
+                ending.check()
                 _tell_outcomes(reporter, crew, code)
                 nodes.check()
                 if code and order.hold_s is not None:

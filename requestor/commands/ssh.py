@@ -1,6 +1,7 @@
 """`remuda ssh`: the system's ssh, with the machine's own host keys."""
 
 import os
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from remuda.insight.facts import NodeFacts, facts_of, known_hosts
 from remuda.insight.tree import decode_node
 from remuda.model.ids import NodeId
 from remuda.store import paths
-from requestor.commands.ending import EXIT_SSH, RequestorCommand
+from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
 
 
 @click.command(
@@ -73,16 +74,16 @@ def ssh_arguments(
 
 
 def _run(arguments: list[str]) -> int:
+    ending = this_ending()
+    ending.hold_off()
     try:
         child = subprocess.Popen(arguments, env=dict(os.environ))
     except FileNotFoundError as error:
         raise CommandFailedError("there is no ssh on this machine", EXIT_SSH) from error
-    while True:
-        try:
-            return child.wait()
-        except KeyboardInterrupt as ended:
-            if type(ended) is not KeyboardInterrupt:
-                child.terminate()
-                raise
-            # Ctrl-C goes to ssh, too, and on to the machine: it is ssh that decides.
-            continue
+    # Ctrl-C goes to ssh, too, and on to the machine: it is ssh that decides.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        ending.on_asked(child.terminate)
+        return child.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)

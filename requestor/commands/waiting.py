@@ -9,6 +9,7 @@ from rich.status import Status
 
 from remuda.cli.output import age
 from remuda.insight.explanation import Explanation
+from requestor.commands.ending import Ending
 from requestor.errors import RequestTimeoutError
 from requestor.nodes import NodeSet
 from requestor.pending import PendingRequest
@@ -17,24 +18,28 @@ from requestor.pending import PendingRequest
 _EXPLAIN_S: Final = 2.0
 
 
-def accept(pending: PendingRequest, what: str) -> NodeSet:
+def accept(pending: PendingRequest, what: str, ending: Ending) -> NodeSet:
     """Wait for a request until its deadline and take its nodes; cancel it if that fails.
 
     Args:
         pending: The request.
         what: What it asks for, for the line on the terminal.
+        ending: Interrupts the wait.
 
     Raises:
+        EndedError: If a signal has asked us to end.
         RequestorError: See :meth:`PendingRequest.wait` and :meth:`PendingRequest.accept`.
         StoreAwayError: If ZooKeeper is away.
     """
     with ExitStack() as undo:
         undo.callback(pending.abandon)
+        ending.on_asked(pending.interrupt)
         if sys.stderr.isatty():
             _wait_visibly(pending, what)
         else:
             pending.wait()
         nodes = pending.accept()
+        ending.check()
         undo.pop_all()
     return nodes
 

@@ -15,6 +15,7 @@ from requestor.errors import (
     RequestGoneError,
     RequestorError,
     RequestTimeoutError,
+    WaitInterruptedError,
 )
 from requestor.nodes import LeaseState
 from tests.support.standin import HOST_KEY
@@ -282,3 +283,16 @@ def test_a_broken_record_is_not_taken_for_an_answer(bench: Bench) -> None:
     bench.launcher.store.ensure(paths.request(RequestId("200-0000000099")))
 
     assert bench.client.attach("200-0000000099").check() is False
+
+
+def test_a_wait_can_be_interrupted_from_elsewhere(bench: Bench) -> None:
+    """At once and for good; the request is still there."""
+    pending = bench.client.request("small")
+    interrupter = threading.Timer(0.01, pending.interrupt)
+    interrupter.start()
+
+    with pytest.raises(WaitInterruptedError):
+        pending.wait()
+    with pytest.raises(WaitInterruptedError):
+        pending.wait(10.0)
+    assert not pending.over
