@@ -24,7 +24,7 @@ class Recipe:
 
 @dataclass(slots=True, kw_only=True)
 class CloudView:
-    """The cloud as last seen; all times are monotonic seconds of this process.
+    """The cloud as last seen; times are monotonic seconds of this process unless said otherwise.
 
     Attributes:
         listing: Number of the last complete listing; 0: none yet.
@@ -38,6 +38,8 @@ class CloudView:
         buried: Servers of ours that are gone; their ports may have stayed.
         leftovers: What the last round of tidying saw; deleted if the next one still sees it.
         no_room_until_s: By pool: the cloud refused for lack of room; nothing is asked before.
+        quota_ours: What ours used (servers, cores, MiB of RAM) when the quota was asked for.
+        quota_seen_s: When that was, by the wall clock; None: never.
         boot_s: Smoothed time from intent to ready.
     """
 
@@ -59,6 +61,7 @@ class CloudView:
     zones: tuple[str, ...] = ()
     quota: Quota | None = None
     quota_ours: tuple[int, int, int] = (0, 0, 0)
+    quota_seen_s: float | None = None
     survey_failed: bool = False
     survey_busy: bool = False
     survey_due_s: float = 0.0

@@ -197,6 +197,7 @@ class Settle:
                 self.log.warning("label.broken", pool=key[0], label=key[1], why=why)
         cloud.recipes, cloud.broken = dict(event.recipes), dict(event.broken)
         cloud.quota, cloud.quota_ours = event.quota, event.ours
+        cloud.quota_seen_s = round(now.wall_s)
         self.world.agenda.supply = True
 
     def _deleted(self, event: Deleted, now: Now) -> None:

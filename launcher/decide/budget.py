@@ -7,12 +7,15 @@ the same room.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
-from launcher.cloudview import Recipe
+from launcher.cloudview import CloudView, Recipe
 from launcher.herd import Usage
 from launcher.policy import Key, Limits
 from launcher.world import Now, World
+from remuda.cloud.api import Quota
+
+_WORDS: Final = {"ram_mib": "MiB of RAM", "volume_gib": "GiB of volumes"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,19 +117,10 @@ class Budget:
         quota = self.world.cloud.quota
         if quota is None or self.world.policy.pools[key[0]].config.ignore_provider_quota:
             return None
-        ours = self.world.cloud.quota_ours
-        others = (
-            max(0, quota.instances_used - ours[0]),
-            max(0, quota.cores_used - ours[1]),
-            max(0, quota.ram_mib_used - ours[2]),
-        )
-        limits = Limits(
-            instances=_left(quota.instances_max, others[0]),
-            cores=_left(quota.cores_max, others[1]),
-            ram_mib=_left(quota.ram_mib_max, others[2]),
-        )
+        used = account_use(self.world.cloud, quota, self.total)
         pools = tuple(sorted(self.world.policy.pools))
-        return _over("the cloud's quota", self.total, self.world.cloud.recipes[key], limits, pools)
+        recipe = self.world.cloud.recipes[key]
+        return _over("the cloud's quota", used, recipe, _quota_limits(quota), pools)
 
     def _mood_shortage(self, key: Key) -> Shortage | None:
         cloud, policy = self.world.cloud, self.world.policy
@@ -153,43 +147,42 @@ class Budget:
         return None
 
     def never(self, pool: str, labels: tuple[str, ...]) -> Shortage | None:
-        """Return why *pool* could not serve *labels* even if it were empty, or None."""
+        """Return why *pool* could not serve *labels* even if all were empty, or None."""
         limits = self.world.policy.pools[pool].limits
         if limits.instances == 0 or self.world.policy.config.max_concurrency == 0:
             return Shortage(reason=f"pool {pool} is closed", final=True)
         need = Usage()
         for label in labels:
+            need.instances += 1
             recipe = self.world.cloud.recipes.get((pool, label))
             if recipe is None:
-                return None
-            short = _over(f"pool {pool}", need, recipe, limits) or self._over_quota(
-                pool, need, recipe
-            )
-            if short is not None:
-                return Shortage(
-                    reason=f"{len(labels)} nodes at once never fit: {short.reason}",
-                    numbers=short.numbers,
-                    final=True,
-                )
-            need.instances += 1
+                continue  # what is not known (yet) cannot be too much
             need.cores += recipe.flavor.cores
             need.ram_mib += recipe.flavor.ram_mib
             need.volumes += recipe.volume_gib > 0
             need.volume_gib += recipe.volume_gib
-        return None
+        return _beyond(f"pool {pool}", need, limits) or self._beyond_quota(pool, need)
 
-    def _over_quota(self, pool: str, need: Usage, recipe: Recipe) -> Shortage | None:
+    def _beyond_quota(self, pool: str, need: Usage) -> Shortage | None:
         quota = self.world.cloud.quota
         if quota is None or self.world.policy.pools[pool].config.ignore_provider_quota:
             return None
-        limits = Limits(
-            instances=quota.instances_max, cores=quota.cores_max, ram_mib=quota.ram_mib_max
-        )
-        return _over("the cloud's quota", need, recipe, limits)
+        return _beyond("the cloud's quota", need, _quota_limits(quota))
 
 
-def _left(limit: int | None, others: int) -> int | None:
-    return None if limit is None else max(0, limit - others)
+def account_use(cloud: CloudView, quota: Quota, ours: Usage) -> Usage:
+    """Return what the account uses: *ours* as it is now, others' as the last survey saw it."""
+    then = cloud.quota_ours
+    return replace(
+        ours,
+        instances=ours.instances + max(0, quota.instances_used - then[0]),
+        cores=ours.cores + max(0, quota.cores_used - then[1]),
+        ram_mib=ours.ram_mib + max(0, quota.ram_mib_used - then[2]),
+    )
+
+
+def _quota_limits(quota: Quota) -> Limits:
+    return Limits(instances=quota.instances_max, cores=quota.cores_max, ram_mib=quota.ram_mib_max)
 
 
 def _over(
@@ -205,8 +198,33 @@ def _over(
     for name, have, more, limit in wanted:
         if limit is not None and more > 0 and have + more > limit:
             return Shortage(
-                reason=f"{whose} has {have} of {limit} {name} in use, {more} more needed",
+                reason=f"{whose} has {have} of {limit} {_WORDS.get(name, name)} in use, "
+                f"{more} more needed",
                 numbers={f"{name}_used": have, f"{name}_max": limit, f"{name}_needed": more},
                 pools=pools,
+            )
+    return None
+
+
+def _beyond(whose: str, need: Usage, limits: Limits) -> Shortage | None:
+    """Return why *need* is more than *limits* ever allow, or None."""
+    wanted = (
+        ("instances", need.instances, limits.instances),
+        ("cores", need.cores, limits.cores),
+        ("ram_mib", need.ram_mib, limits.ram_mib),
+        ("volumes", need.volumes, limits.volumes),
+        ("volume_gib", need.volume_gib, limits.volume_gib),
+    )
+    for name, needed, limit in wanted:
+        if limit is not None and needed > limit:
+            what = (
+                "1 node never fits"
+                if need.instances == 1
+                else (f"{need.instances} nodes at once never fit")
+            )
+            return Shortage(
+                reason=f"{what}: {needed} {_WORDS.get(name, name)} needed, {whose} allows {limit}",
+                numbers={f"{name}_needed": needed, f"{name}_max": limit},
+                final=True,
             )
     return None

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from launcher.decide.budget import Budget
+from launcher.decide.budget import Budget, account_use
 from launcher.herd import Usage
 from launcher.policy import Key
 from launcher.world import Now, World
@@ -102,6 +102,7 @@ def our_status(world: World, now: Now) -> ProviderStatus:
         labels={label: label_status(world, budget, label) for label in labels},
         pools={name: _pool_status(world, name) for name in sorted(world.policy.pools)},
         quota=_quota(world),
+        quota_seen_s=world.cloud.quota_seen_s,
         config_error=world.config_error,
     )
 
@@ -123,8 +124,9 @@ def _quota(world: World) -> dict[str, tuple[int, int | None]]:
     quota = world.cloud.quota
     if quota is None:
         return {}
+    used = account_use(world.cloud, quota, world.herd.total())
     return {
-        "instances": (quota.instances_used, quota.instances_max),
-        "cores": (quota.cores_used, quota.cores_max),
-        "ram_mib": (quota.ram_mib_used, quota.ram_mib_max),
+        "instances": (used.instances, quota.instances_max),
+        "cores": (used.cores, quota.cores_max),
+        "ram_mib": (used.ram_mib, quota.ram_mib_max),
     }

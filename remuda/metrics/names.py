@@ -99,7 +99,7 @@ QUOTA_LIMIT: Final = Metric(
 QUOTA_USE: Final = Metric(
     name="remuda_quota_use",
     kind=Kind.GAUGE,
-    help="What the account uses in the cloud's eyes, other people's servers included.",
+    help="What the account uses: our own nodes now, other people's servers as last surveyed.",
     labels=("provider", "resource"),
     absent_is_zero=False,
 )

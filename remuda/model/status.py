@@ -54,7 +54,9 @@ class ProviderStatus:
     Attributes:
         priority: Lower is preferred.
         trouble: Why the whole provider is out of service (cloud away, unauthorised), or None.
-        quota: What the cloud says of the account, as ``resource: (used, limit or None)``.
+        quota: The account's use and limits, as ``resource: (used, limit or None)``: our own use
+            as it is, others' and the limits as the cloud last told.
+        quota_seen_s: When it last told, seconds since the epoch; None: unknown.
     """
 
     provider: str
@@ -63,6 +65,7 @@ class ProviderStatus:
     labels: Mapping[str, LabelStatus] = field(default_factory=dict)
     pools: Mapping[str, PoolStatus] = field(default_factory=dict)
     quota: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
+    quota_seen_s: float | None = None
     config_error: str | None = None
 
 
@@ -94,6 +97,7 @@ def decode_status(provider: str, raw: bytes) -> ProviderStatus:
             labels={name: LabelStatus(**one) for name, one in doc["labels"].items()},
             pools={name: PoolStatus(**one) for name, one in doc["pools"].items()},
             quota={name: (one[0], one[1]) for name, one in doc["quota"].items()},
+            quota_seen_s=doc.get("quota_seen_s"),
             config_error=doc["config_error"],
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:

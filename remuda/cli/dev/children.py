@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,7 +21,32 @@ _SLICE_S: Final = 0.05
 
 
 class ChildEndedError(Exception):
-    """A child ended although nobody told it to."""
+    """A child ended although nobody told it to.
+
+    Attributes:
+        name: Which; empty if it is not about one of them.
+    """
+
+    def __init__(self, message: str, *, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Child:
+    """A process that is watched; *process* is None if somebody else ends it and takes its code."""
+
+    pid: int
+    fd: int
+    log: Path
+    arguments: tuple[str, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+
+    def end(self) -> None:
+        """End it, if that is for us to do, and watch it no more."""
+        if self.process is not None:
+            _stop(self.process)
+        os.close(self.fd)
 
 
 class Children:
@@ -28,8 +54,8 @@ class Children:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._undo = ExitStack()
-        self._running: dict[str, tuple[subprocess.Popen[bytes], int, Path]] = {}
+        self._running: dict[str, _Child] = {}
+        self._ended: dict[str, _Child] = {}
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -42,12 +68,14 @@ class Children:
         trace: TracebackType | None,
     ) -> None:
         """End all children."""
-        self._undo.close()
+        with ExitStack() as undo:
+            for child in self._running.values():
+                undo.callback(child.end)
 
     @property
     def pids(self) -> dict[str, int]:
         """Process ids by name."""
-        return {name: process.pid for name, (process, _, _) in self._running.items()}
+        return {name: child.pid for name, child in self._running.items()}
 
     def start(self, name: str, arguments: Sequence[str], log: Path) -> None:
         """Start a Python module of ours: ``[sys.executable, "-m", *arguments]``."""
@@ -61,10 +89,22 @@ class Children:
                 start_new_session=True,  # Ctrl-C is ours to pass on, in order
                 preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one prctl call, no locks taken
             )
-        self._undo.callback(_stop, process)
-        fd = os.pidfd_open(process.pid)
-        self._undo.callback(os.close, fd)
-        self._running[name] = (process, fd, log)
+        self._running[name] = _Child(
+            pid=process.pid,
+            fd=os.pidfd_open(process.pid),
+            log=log,
+            arguments=tuple(arguments),
+            process=process,
+        )
+
+    def start_again(self, name: str) -> None:
+        """Start a child anew that has ended."""
+        ended = self._ended.pop(name)
+        self.start(name, ended.arguments, ended.log)
+
+    def watch(self, name: str, pid: int, log: Path) -> None:
+        """Watch a process of ours, too, that somebody else starts and ends."""
+        self._running[name] = _Child(pid=pid, fd=os.pidfd_open(pid), log=log)
 
     def wait_until(self, there: Callable[[], bool], what: str, timeout_s: float) -> None:
         """Wait until *there* says so, while all children live.
@@ -82,13 +122,16 @@ class Children:
         """Wait at most so long; None: until Ctrl-C.
 
         Raises:
-            ChildEndedError: If a child ends.
+            ChildEndedError: If a child ends; it is told once.
         """
-        fds = {fd: name for name, (_, fd, _) in self._running.items()}
+        fds = {child.fd: name for name, child in self._running.items()}
         for fd in select.select(list(fds), [], [], timeout_s)[0]:
-            process, _, log = self._running[fds[fd]]
+            name = fds[fd]
+            child = self._ended[name] = self._running.pop(name)
+            ending = "" if child.process is None else f" with code {child.process.wait()}"
+            child.end()
             raise ChildEndedError(
-                f"{fds[fd]} ended with code {process.wait()}: {_last_line(log)} (log: {log})"
+                f"{name} ended{ending}: {_last_line(child.log)} (log: {child.log})", name=name
             )
 
 
@@ -102,7 +145,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").split("\n")
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
     return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
 
 

@@ -22,6 +22,7 @@ from remuda.cli.dev.children import ChildEndedError, Children
 from remuda.cli.dev.keys import write_key
 from remuda.cli.dev.plan import (
     CLOUDS_MAX,
+    DevCloud,
     DevPlan,
     clouds_of,
     environment,
@@ -29,6 +30,7 @@ from remuda.cli.dev.plan import (
     remuda_document,
     sandbox_document,
 )
+from remuda.cli.dev.reviving import Reviver
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
 from remuda.insight import tree
 from remuda.runtime.clock import SystemClock
@@ -99,7 +101,8 @@ def dev(
 ) -> None:
     """Run everything on this machine: ZooKeeper, clouds with real machines, and launchers.
 
-    Runs until Ctrl-C or SIGTERM. Machines are reachable from this machine only.
+    Runs until Ctrl-C or SIGTERM; launchers that die are replaced. Machines are reachable from
+    this machine only.
     """
     with ExitStack() as undo:
         undo.enter_context(_terminable())
@@ -116,15 +119,23 @@ def dev(
         server = undo.enter_context(
             EmbeddedServer(ServerOptions(folder=place / "zookeeper", session_s_max=60.0))
         )
-        children = undo.enter_context(Children(SystemClock()))
+        clock = SystemClock()
+        children = undo.enter_context(Children(clock))
+        children.watch("zookeeper", server.pid, place / "zookeeper" / "zookeeper.log")
         try:
             _start_clouds(plan, children)
             _write(plan, server.hosts)
             if not no_launchers:
                 _start_launchers(plan, children, server.hosts)
-            facts = _facts(plan, server, children)
-            _announce(plan, facts, ready_file, as_json=as_json)
-            children.wait_ended(None)
+            facts = _note(plan, server, children, ready_file)
+            _announce(plan, facts, as_json=as_json)
+            Reviver(
+                children,
+                [] if no_launchers else [_launcher(cloud) for cloud in plan.clouds],
+                tell=lambda sentence: click.echo(f"remuda: {sentence}", err=True),
+                revived=lambda: _note(plan, server, children, ready_file),
+                clock=clock,
+            ).watch()
         except ChildEndedError as ended:
             raise CommandFailedError(str(ended), 1) from ended
 
@@ -207,11 +218,16 @@ def _write_private(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+def _launcher(cloud: DevCloud) -> str:
+    """Return the name of a launcher among the children."""
+    return f"launcher {cloud.provider}"
+
+
 def _start_launchers(plan: DevPlan, children: Children, hosts: tuple[str, ...]) -> None:
     for cloud in plan.clouds:
         arguments = ["launcher", "--provider", cloud.provider, "--config", str(plan.config_file)]
         log = plan.folder / f"launcher-{cloud.provider}.log"
-        children.start(f"launcher {cloud.provider}", arguments, log)
+        children.start(_launcher(cloud), arguments, log)
     store = ZookeeperStore.connect(StoreOptions(hosts=hosts), wait_s=_LAUNCHER_S)
     wanted = {cloud.provider for cloud in plan.clouds}
 
@@ -238,13 +254,15 @@ def _facts(plan: DevPlan, server: EmbeddedServer, children: Children) -> dict[st
         "env": str(plan.env_file),
         "environment": environment(plan),
         "providers": {cloud.provider: cloud.cloud for cloud in plan.clouds},
-        "pids": {"dev": os.getpid(), "zookeeper": server.pid, **children.pids},
+        "pids": {"dev": os.getpid(), **children.pids},
     }
 
 
-def _announce(
-    plan: DevPlan, facts: dict[str, Any], ready_file: Path | None, *, as_json: bool
-) -> None:
+def _note(
+    plan: DevPlan, server: EmbeddedServer, children: Children, ready_file: Path | None
+) -> dict[str, Any]:
+    """Write down where everything is, and return it."""
+    facts = _facts(plan, server, children)
     text = json.dumps(facts, indent=2)
     (plan.folder / _MARK).write_text(f"{text}\n")
     if ready_file is not None:
@@ -252,6 +270,10 @@ def _announce(
         new = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
         new.write_text(f"{text}\n")
         new.rename(ready_file)
+    return facts
+
+
+def _announce(plan: DevPlan, facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.emit_json(facts)
         return

@@ -86,6 +86,7 @@ def _provider_json(
         "priority": status and status.priority,
         "trouble": trouble,
         "nodes": {str(state): number for state, number in sorted(count.items())},
+        "quota_seen_s": status and status.quota_seen_s,
         "quota": None if status is None else {k: list(v) for k, v in status.quota.items()},
     }
 

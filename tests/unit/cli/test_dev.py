@@ -1,6 +1,7 @@
 """`remuda dev`: what it writes is what the others read, and it cleans up."""
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -24,11 +25,13 @@ from remuda.cli.dev.plan import (
     remuda_document,
     sandbox_document,
 )
+from remuda.cli.dev.reviving import DEATHS_WITHIN_S, Reviver
 from remuda.cli.failing import MistakeError
 from remuda.config.loader import read
 from remuda.runtime.clock import SystemClock
 from remuda.ssh.keyfile import public_line
 from sandbox.config_file import parse
+from tests.fakes.clock import ManualClock
 from tests.support.deadline import wait_for
 from tests.support.processes import Process
 from tests.support.zookeeper import missing
@@ -175,3 +178,60 @@ def test_dev_comes_up_tells_where_everything_is_and_ends(tmp_path: Path) -> None
 def test_help_shows_examples() -> None:
     """As every command of ours."""
     assert "remuda dev --dir ./try --clouds 1" in CliRunner().invoke(dev, ["--help"]).output
+
+
+def reviver(children: Children, clock: ManualClock, told: list[str]) -> Reviver:
+    """Return one that revives "mortal" only."""
+    return Reviver(
+        children, ["mortal"], tell=told.append, revived=lambda: told.append("noted"), clock=clock
+    )
+
+
+def test_a_launcher_that_dies_is_replaced(tmp_path: Path) -> None:
+    """After a moment, under a new process id."""
+    clock, told = ManualClock(), list[str]()
+    with Children(clock) as children:
+        children.start("mortal", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path / "log")
+        first = children.pids["mortal"]
+        one = reviver(children, clock, told)
+        os.kill(first, signal.SIGKILL)
+        one.turn()
+        assert "mortal" not in children.pids
+        clock.advance(1.0)
+        one.turn()
+        second = children.pids["mortal"]
+
+    assert second != first
+    assert told[0].startswith("mortal ended with code -9: it wrote nothing")
+    assert told[0].endswith("a replacement starts in 1 s")
+    assert told[1:] == [f"mortal is replaced (pid {second})", "noted"]
+
+
+def test_who_dies_all_the_time_is_given_up(tmp_path: Path) -> None:
+    """Each time after a longer wait; a death of long ago does not count."""
+    clock, told = ManualClock(), list[str]()
+    with Children(clock) as children:
+        children.start("mortal", ["remuda", "no-such-command"], tmp_path / "log")
+        one = reviver(children, clock, told)
+        one.turn()
+        clock.advance(DEATHS_WITHIN_S + 1.0)
+        one.turn()
+        for wait_s in (1.0, 2.0, 4.0, 8.0, 16.0):
+            one.turn()
+            assert told[-1].endswith(f"a replacement starts in {wait_s:g} s")
+            clock.advance(wait_s)
+            one.turn()
+        with pytest.raises(ChildEndedError, match="death number 6 within 120 s"):
+            one.turn()
+
+
+def test_the_death_of_anybody_else_is_the_end(tmp_path: Path) -> None:
+    """Also of those that somebody else ends."""
+    clock, told = ManualClock(), list[str]()
+    with Children(clock) as children, subprocess.Popen(["/bin/sleep", "600"]) as server:
+        children.watch("zookeeper", server.pid, tmp_path / "no log")
+        server.kill()
+        with pytest.raises(ChildEndedError, match="zookeeper ended: .*; nothing works without it"):
+            reviver(children, clock, told).turn()
+
+    assert told == []

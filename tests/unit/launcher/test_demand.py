@@ -2,9 +2,13 @@
 
 from collections import Counter
 
+import pytest
+
 from launcher.actions import Claim, Condemn, Decline, Grow, Intent, Normalise, Plan, Release
 from launcher.breaker import Breaker
 from launcher.world import Now
+from remuda.cloud.api import Quota
+from remuda.model.ids import RequestId
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
@@ -110,6 +114,53 @@ def test_a_request_that_never_fits_is_declined_at_once() -> None:
     assert [view.id] == [action.request for action in of_kind(plan, Decline)]
     assert "never fit" in plan.verdicts[view.id].reason
     assert plan.verdicts[view.id].numbers["instances_max"] == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "quota", "reason"),
+    [
+        ({"max-servers": 2}, {}, "3 instances needed, pool main allows 2"),
+        ({"max-cores": 5}, {}, "6 cores needed, pool main allows 5"),
+        ({"max-ram": "8GiB"}, {}, "10240 MiB of RAM needed, pool main allows 8192"),
+        ({}, {"instances_max": 2}, "3 instances needed, the cloud's quota allows 2"),
+        ({}, {"cores_max": 5}, "6 cores needed, the cloud's quota allows 5"),
+        ({}, {"ram_mib_max": 9000}, "10240 MiB of RAM needed, the cloud's quota allows 9000"),
+    ],
+)
+def test_the_reason_says_how_much_is_too_much(
+    limits: dict[str, object], quota: dict[str, int], reason: str
+) -> None:
+    """Even when the rest is in use at the moment: waiting would not help."""
+    made = world(pools={"main": limits})
+    made.cloud.quota = Quota(**quota)
+    add_node(made, 1, label="large", allocated_to=RequestId("200-0000000099"))
+    view = add_request(made, 1, "small", "small", "large")
+
+    plan = think(made)
+
+    assert [view.id] == [action.request for action in of_kind(plan, Decline)]
+    assert plan.verdicts[view.id].reason == f"3 nodes at once never fit: {reason}"
+
+
+def test_one_node_too_large_is_told_so() -> None:
+    """In the singular."""
+    made = world(pools={"main": {"max-cores": 3}})
+    view = add_request(made, 1, "large")
+
+    reason = think(made).verdicts[view.id].reason
+
+    assert reason == "1 node never fits: 4 cores needed, pool main allows 3"
+
+
+def test_the_quota_counts_what_others_use() -> None:
+    """And says the cloud's own numbers."""
+    made = world()
+    made.cloud.quota = Quota(instances_max=5, instances_used=4)
+    view = add_request(made, 1, "small", "small")
+
+    verdict = think(made).verdicts[view.id]
+
+    assert verdict.reason == "the cloud's quota has 5 of 5 instances in use, 1 more needed"
 
 
 def test_labels_that_nobody_makes_fail_and_those_of_others_are_left_to_them() -> None:

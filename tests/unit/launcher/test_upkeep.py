@@ -13,9 +13,10 @@ from launcher.actions import (
     Survey,
 )
 from launcher.decide.sweep import leaks
+from launcher.decide.standing import our_status
 from launcher.decide.upkeep import gist
 from launcher.world import Now, World
-from remuda.cloud.api import Server, ServerStatus
+from remuda.cloud.api import Quota, Server, ServerStatus
 from remuda.model.ids import ServerId
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
@@ -203,3 +204,19 @@ def test_the_verdict_goes_with_the_request() -> None:
     made.ruled[view.id] = "words"
 
     assert [Rule(request=view.id, verdict=None)] == of_kind(think(made), Rule)
+
+
+def test_the_quota_is_told_with_our_present_use() -> None:
+    """Others' use and the limits are as old as the survey, and it is told when that was."""
+    made = world()
+    made.cloud.quota = Quota(instances_max=10, cores_max=None, instances_used=4, cores_used=9)
+    made.cloud.quota_ours = (1, 4, 8192)
+    made.cloud.quota_seen_s = 9_876.0
+    add_node(made, 1)
+    add_node(made, 2)
+
+    status = our_status(made, NOW)
+
+    assert status.quota["instances"] == (2 + 3, 10)
+    assert status.quota["cores"] == (2 + 5, None)
+    assert status.quota_seen_s == 9_876.0

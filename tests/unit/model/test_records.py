@@ -307,6 +307,7 @@ def test_status_verdict_failure_and_components_survive_the_round_trip() -> None:
         labels={"a": status.LabelStatus(ready=1, boot_s=2.5)},
         pools={"m": status.PoolStatus(instances=1)},
         quota={"cores": (1, None)},
+        quota_seen_s=1.5,
     )
     verdict = status.Verdict(
         provider="p", ruling=status.Ruling.WAITING, reason="full", numbers={"n": 1}, at_s=1.0
