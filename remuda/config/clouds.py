@@ -5,7 +5,9 @@ from pathlib import Path as FilePath
 from typing import Final
 
 from remuda.config.document import NotYamlError, parse
+from remuda.config.doubts import misspelled
 from remuda.config.hostfiles import HostFiles
+from remuda.config.model import Config
 from remuda.config.names import nearest
 from remuda.config.raw import entries, mapping
 from remuda.config.sources import CONFIG_BYTES_MAX, UnreadableError
@@ -24,6 +26,8 @@ def check_clouds(data: object, host: HostFiles, environ: Mapping[str, str]) -> N
     certain to be the one it will use, so there it is a warning.
     """
     named = mapping(data).get("clouds-file")
+    if not isinstance(named, str | None) or "clouds-file" in misspelled(Config, mapping(data)):
+        return  # nobody knows which file is meant
     file = FilePath(named) if isinstance(named, str) else _found(environ)
     if file is None or not file.is_absolute():
         return

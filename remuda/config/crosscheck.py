@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from remuda.config.base import Choice, Section
 from remuda.config.document import Path
+from remuda.config.doubts import Coverage, misspelled
+from remuda.config.model import PoolLabel, Provider
 from remuda.config.names import nearest
 from remuda.config.problems import Report
 from remuda.config.raw import entries, mapping, seconds
 from remuda.config.room import check_room
-from remuda.config.shape import sections
+from remuda.config.shape import sections, shapes
 from remuda.config.use import uses_of
+
+_CONNECTIONS: Final = shapes(PoolLabel)["connection-type"].words
 
 
 def check_choices(model: type[Section], data: object, report: Report) -> None:
@@ -18,6 +23,8 @@ def check_choices(model: type[Section], data: object, report: Report) -> None:
     for found in sections(model, data):
         for choice in found.model.choices:
             present = [key for key in choice.keys if found.raw.get(key) is not None]
+            if not misspelled(found.model, found.raw).isdisjoint(choice.keys):
+                continue
             message = _wrong_choice(choice, present)
             if message:
                 report.problem(found.path, message)
@@ -25,9 +32,10 @@ def check_choices(model: type[Section], data: object, report: Report) -> None:
 
 def check_whole(data: object, report: Report) -> None:
     """Report what is wrong between sections: labels, pools, providers, times."""
-    _check_references(data, report)
+    coverage = Coverage.of(data, report)
+    _check_references(data, coverage, report)
     _check_logins(data, report)
-    check_room(data, report)
+    check_room(data, coverage, report)
     _check_same_region(data, report)
     _check_times(data, report)
     _check_repeats(data, (), report)
@@ -43,15 +51,15 @@ def _wrong_choice(choice: Choice, present: Sequence[str]) -> str:
     return ""
 
 
-def _check_references(data: object, report: Report) -> None:
-    labels = mapping(mapping(data).get("labels"))
+def _check_references(data: object, coverage: Coverage, report: Report) -> None:
     used = set()
     for use in uses_of(data):
         used.add(use.label)
-        if use.label not in labels:
-            report.problem(use.path, "no such label", nearest(use.label, labels), at_key=True)
-    for name in labels:
-        if name not in used:
+        known = coverage.labels
+        if known is not None and use.label not in known:
+            report.problem(use.path, "no such label", nearest(use.label, known), at_key=True)
+    for name in mapping(mapping(data).get("labels")):
+        if name not in used and coverage.certain(name):
             report.problem(
                 ("labels", name),
                 "no pool serves this label",
@@ -69,7 +77,9 @@ def _check_logins(data: object, report: Report) -> None:
             for key in ("setup", "checks")
             if use.entry.get(key) or mapping(labels.get(use.label)).get(key)
         ]
-        connection = use.entry.get("connection-type", "ssh")
+        connection = use.entry.get("connection-type") or "ssh"
+        if connection not in _CONNECTIONS:
+            continue
         if wanted and connection != "ssh":
             report.problem(
                 use.path,
@@ -77,13 +87,19 @@ def _check_logins(data: object, report: Report) -> None:
                 "have connection-type ssh, or a label without them",
                 at_key=True,
             )
-        elif wanted and use.provider.get("ssh-key-file") is None:
+        elif wanted and _without_key(use.provider):
             report.problem(
                 use.path,
                 f"has {' and '.join(wanted)}, but its provider has no key to log in with",
                 f"add ssh-key-file to providers.{use.path[1]}",
                 at_key=True,
             )
+
+
+def _without_key(provider: Mapping[str, object]) -> bool:
+    return provider.get("ssh-key-file") is None and "ssh-key-file" not in misspelled(
+        Provider, provider
+    )
 
 
 def _check_same_region(data: object, report: Report) -> None:

@@ -31,13 +31,21 @@ def substitute(
     changed: set[Path] = set()
     for container, key, text, path in _texts(data, ()):
         if "${" in text and path not in free:
-            container[key] = _replaced(text, path, environ, report)
+            container[key], known = _replaced(text, path, environ, report)
             changed.add(path)
+            if not known:
+                report.unread(path)
     return frozenset(changed)
 
 
-def _replaced(text: str, path: Path, environ: Mapping[str, str], report: Report) -> str:
+def _replaced(
+    text: str, path: Path, environ: Mapping[str, str], report: Report
+) -> tuple[str, bool]:
+    """Return the text with what is known filled in, and whether that is all."""
+    known = True
+
     def value(match: re.Match[str]) -> str:
+        nonlocal known
         if match.group(0) == "$${":
             return "${"
         name = match.group(1)
@@ -51,9 +59,10 @@ def _replaced(text: str, path: Path, environ: Mapping[str, str], report: Report)
                 f"the environment has no {name}",
                 f"set it, or write $${{{name}}} for a plain ${{{name}}}",
             )
+        known = False
         return match.group(0)
 
-    return _REFERENCE.sub(value, text)
+    return _REFERENCE.sub(value, text), known
 
 
 def _texts(value: object, path: Path) -> Iterator[tuple[dict[object, object], object, str, Path]]:

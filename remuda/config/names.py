@@ -11,14 +11,14 @@ _LISTED_MAX: Final = 30
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """Return a hint: the known name that *wrong* looks like, or all there are."""
     names = sorted(known)
-    meant = _meant(wrong, names)
+    meant = meant_name(wrong, names)
     return f"did you mean {meant!r}?" if meant else listed(names)
 
 
 def nearest_of(wrong: str, known: Iterable[str]) -> str:
     """Return a hint: the known name that *wrong* looks like, and all there are."""
     names = sorted(known)
-    meant = _meant(wrong, names)
+    meant = meant_name(wrong, names)
     return f"did you mean {meant!r}? {listed(names)}" if meant else listed(names)
 
 
@@ -32,8 +32,9 @@ def listed(known: Iterable[str]) -> str:
     return "known here: " + ", ".join(names[:_LISTED_MAX]) + rest
 
 
-def _meant(wrong: str, names: list[str]) -> str | None:
-    folded = {_folded(name): name for name in names}
+def meant_name(wrong: str, known: Iterable[str]) -> str | None:
+    """Return the known name that *wrong* looks like, or None."""
+    folded = {_folded(name): name for name in known}
     near = difflib.get_close_matches(_folded(wrong), folded, n=1)
     return folded[near[0]] if near else None
 

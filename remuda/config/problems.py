@@ -64,6 +64,8 @@ class Report:
     document: Document
     _problems: list[Problem] = field(default_factory=list)
     _warnings: list[Problem] = field(default_factory=list)
+    _flawed: set[Path] = field(default_factory=set)
+    _unread: set[Path] = field(default_factory=set)
 
     def problem(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
         """Note something that forbids the use of the file.
@@ -71,15 +73,26 @@ class Report:
         The place is that of *path*, or of the nearest thing above it that exists; of its key
         instead of its value if *at_key*.
         """
-        self._problems.append(self._placed(path, message, hint, at_key=at_key))
+        if not self._is_unread(path):
+            self._problems.append(self._placed(path, message, hint, at_key=at_key))
 
     def warning(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
         """Note something that is probably not meant; arguments as of ``problem``."""
-        self._warnings.append(self._placed(path, message, hint, at_key=at_key))
+        if not self._is_unread(path):
+            self._warnings.append(self._placed(path, message, hint, at_key=at_key))
 
     def flaw(self, flaw: Flaw) -> None:
         """Note what the YAML itself should not say, at the flaw's own place."""
         self._problems.append(self._made(flaw.path, flaw.place, flaw.message, flaw.hint))
+        self._flawed.add(flaw.path)
+
+    def flawed(self, path: Path) -> bool:
+        """Whether the YAML at *path* itself has a flaw: something of it was left out."""
+        return path in self._flawed
+
+    def unread(self, path: Path) -> None:
+        """Take no more complaints about *path* and below: its value is not known."""
+        self._unread.add(path)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the problems noted so far, by place, each once."""
@@ -88,6 +101,9 @@ class Report:
     def warnings(self) -> tuple[Problem, ...]:
         """Return the warnings noted so far, by place, each once."""
         return _in_order(self._warnings)
+
+    def _is_unread(self, path: Path) -> bool:
+        return any(path[:end] in self._unread for end in range(len(path) + 1))
 
     def _placed(self, path: Path, message: str, hint: str, *, at_key: bool) -> Problem:
         return self._made(path, self.document.place(path, at_key=at_key), message, hint)

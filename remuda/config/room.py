@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from remuda.config.base import switch
+from remuda.config.doubts import Coverage
 from remuda.config.model import Volume
 from remuda.config.problems import Report
 from remuda.config.raw import entries, mapping, size_mib, whole
@@ -13,7 +14,7 @@ from remuda.config.use import Use, uses_of
 _VOLUME_MIB: Final = Volume().size
 
 
-def check_room(data: object, report: Report) -> None:
+def check_room(data: object, coverage: Coverage, report: Report) -> None:
     """Report labels that no pool can make, or not as many of as min-ready asks for.
 
     A label whose pools are all closed (max-servers 0, or max-concurrency 0 of the provider) is
@@ -23,7 +24,7 @@ def check_room(data: object, report: Report) -> None:
     for use in uses_of(data):
         uses.setdefault(use.label, []).append(use)
     for name, label in entries(data, "labels"):
-        if name in uses:
+        if name in uses and coverage.certain(name):
             _check_label(name, label, uses[name], report)
 
 

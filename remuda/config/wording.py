@@ -8,8 +8,10 @@ from pydantic import ValidationError
 
 from remuda.config.base import NAME_PATTERN, Section
 from remuda.config.document import Path
+from remuda.config.doubts import misspelled
 from remuda.config.names import listed, nearest_of
 from remuda.config.problems import Report
+from remuda.config.raw import mapping
 from remuda.config.shape import Kind, Many, Shape, model_at, shape_at, shapes
 from remuda.config.units import WrongValueError, show_duration, show_size
 
@@ -54,6 +56,10 @@ def translate(
             continue
         # What was written, not what units and short forms have made of it.
         value = _at(data, path, item["input"])
+        if item["type"] == "missing" and _is_misspelled(model, data, path):
+            continue
+        if item["type"] == "too_short" and value:
+            continue  # its items are wrong, not too few, and told one by one
         wrong = _Wrong(
             model=model,
             path=path,
@@ -64,6 +70,13 @@ def translate(
         )
         message, hint = _WORDS.get(item["type"], _other)(wrong)
         report.problem(path, message, hint, at_key=item["type"] == "extra_forbidden")
+
+
+def _is_misspelled(model: type[Section], data: object, path: Path) -> bool:
+    """Whether the key at *path* is there after all, under a wrong name."""
+    section = model_at(model, path[:-1]) if len(path) > 1 else model
+    raw = mapping(_at(data, path[:-1], None))
+    return section is not None and str(path[-1]) in misspelled(section, raw)
 
 
 def _bad_name(name: str) -> tuple[str, str]:

@@ -44,7 +44,9 @@ class SignalReader:
         act: Called with each signal's number, in the reader's thread.
     """
 
-    def __init__(self, handlers: Mapping[signal.Signals, Handler], act: Callable[[int], None]):
+    def __init__(
+        self, handlers: Mapping[signal.Signals, Handler], act: Callable[[int], None]
+    ) -> None:
         self._handlers = handlers
         self._act = act
         self._undo = contextlib.ExitStack()

@@ -17,6 +17,7 @@ from requestor.commands.crew import Crew, Job
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.options import Asking, asking_of, asking_options
 from requestor.commands.streams import JsonReporter, PlainReporter, Reporter
+from requestor.commands.telling import telling_failures
 from requestor.commands.waiting import accept
 from requestor.desk import default_requestor
 from requestor.nodes import NodeSet
@@ -132,7 +133,9 @@ def run(
     reporter: Reporter = (
         JsonReporter() if as_json else PlainReporter(prefixed=count > 1, quiet=quiet)
     )
-    raise click.exceptions.Exit(_carry_out(around, order, reporter))
+    with telling_failures(reporter):
+        code = _carry_out(around, order, reporter)
+    raise click.exceptions.Exit(code)
 
 
 def _copy_of(copy: str | None) -> tuple[Path | None, str]:

@@ -39,8 +39,15 @@ def start(bench: Bench, *words: str) -> subprocess.Popen[str]:
     """Start `remuda` in a process of its own, from its own entry point."""
     entry = "from remuda.__main__ import run; run()"
     return subprocess.Popen(
-        [sys.executable, "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {entry}", *words]
-        + ["--zookeeper", bench.hosts],
+        [
+            sys.executable,
+            "-S",
+            "-c",
+            f"import sys; sys.path[:] = {sys.path!r}; {entry}",
+            *words,
+            "--zookeeper",
+            bench.hosts,
+        ],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -114,7 +121,10 @@ def test_signals_at_any_moment(bench: Bench, seed: int) -> None:
     wrong: list[str] = []
     with busy_machine(), lender(bench):
         for batch in range(0, RUNS, AT_ONCE):
-            dices = [random.Random(f"{seed}-{batch + i}") for i in range(AT_ONCE)]
+            dices = [
+                random.Random(f"{seed}-{batch + i}")  # noqa: S311 - nothing to hide
+                for i in range(AT_ONCE)
+            ]
             threads = [
                 threading.Thread(target=lambda dice=dice: wrong.append(interrupted(bench, dice)))
                 for dice in dices

@@ -231,7 +231,7 @@ def test_the_death_of_anybody_else_is_the_end(tmp_path: Path) -> None:
     with Children(clock) as children, subprocess.Popen(["/bin/sleep", "600"]) as server:
         children.watch("zookeeper", server.pid, tmp_path / "no log")
         server.kill()
-        with pytest.raises(ChildEndedError, match="zookeeper ended: .*; nothing works without it"):
+        with pytest.raises(ChildEndedError, match=r"zookeeper ended: .*; nothing works without it"):
             reviver(children, clock, told).turn()
 
     assert told == []

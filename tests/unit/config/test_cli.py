@@ -46,7 +46,7 @@ def test_a_bad_file(file: Path) -> None:
 
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr.splitlines()[1] == (
+    assert result.stderr.rstrip() == (
         "config.yaml:11:11: providers.osic.pools.main.labels.smal: no such label; "
         "did you mean 'small'?"
     )

@@ -46,7 +46,6 @@ def test_all_problems_are_reported_at_once_by_place(says: Says, good: str) -> No
     text += "  osic: {}\n"
 
     assert [line.split(" ")[0] for line in says(text)] == [
-        "2:3:",
         "3:16:",
         "4:5:",
         "5:14:",
@@ -61,10 +60,6 @@ def test_the_example_of_the_documentation(says: Says, good: str) -> None:
     text = good.replace("          small:", "          smal:")
 
     assert says(text) == [
-        (
-            "2:3: labels.small: no pool serves this label; "
-            "name it under the labels of a pool, or remove it"
-        ),
         "11:11: providers.osic.pools.main.labels.smal: no such label; did you mean 'small'?",
     ]
 

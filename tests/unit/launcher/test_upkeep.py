@@ -12,8 +12,8 @@ from launcher.actions import (
     Rule,
     Survey,
 )
-from launcher.decide.sweep import leaks
 from launcher.decide.standing import our_status
+from launcher.decide.sweep import leaks
 from launcher.decide.upkeep import gist
 from launcher.world import Now, World
 from remuda.cloud.api import Quota, Server, ServerStatus

