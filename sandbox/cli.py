@@ -18,6 +18,12 @@ from sandbox.serve import Options, run
 _PATH = click.Path(path_type=Path)
 
 
+class BadConfigError(click.ClickException):
+    """The user's mistake, as on the command line: the same exit code."""
+
+    exit_code = click.UsageError.exit_code
+
+
 @click.command(name="sandbox")
 @click.option(
     "--port",
@@ -59,7 +65,7 @@ def main(
             config = replace(config, machines=MachineKind(machines))
         run(config, Options(port=port, state=state, clouds_yaml=clouds_yaml))
     except BadInputError as exc:
-        raise click.ClickException(
+        raise BadConfigError(
             "the configuration cannot be used:\n  " + "\n  ".join(exc.problems)
         ) from exc
     except (NoAddressesError, HostUnfitError, OSError) as exc:

@@ -5,7 +5,9 @@ from typing import Final
 
 import click
 
+from remuda.cli.failing import MistakeError
 from remuda.config.loader import Reading, read
+from remuda.config.names import nearest
 from remuda.config.schema import schema as json_schema
 
 #: Exit code of a file that cannot be used; the same as for a wrong command line.
@@ -28,6 +30,9 @@ def config() -> None:
 def check(file: str, provider: str | None, *, as_json: bool) -> None:
     """Say everything that is wrong with FILE; exit 0 if it is good, 2 if not."""
     reading = read(file, provider=provider)
+    if reading.config is not None and provider not in (None, *reading.config.providers):
+        hint = nearest(str(provider), reading.config.providers)
+        raise MistakeError(f"there is no provider {provider!r} in {file}; {hint}")
     if as_json:
         click.echo(json.dumps(_document(reading), indent=2))
     else:

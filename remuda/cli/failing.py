@@ -3,6 +3,7 @@
 docs/cli.md lists the codes. A traceback is only ever our own bug.
 """
 
+import errno
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -80,7 +81,8 @@ class PlainCommand(click.Command):
         """Run the command.
 
         Raises:
-            CommandFailedError: For every error that :meth:`explain_error` knows.
+            CommandFailedError: For every error that :meth:`explain_error` knows, and for files
+                that cannot be used.
             click.exceptions.Exit: With 130 after Ctrl-C.
         """
         try:
@@ -92,6 +94,10 @@ class PlainCommand(click.Command):
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
         except self.known_errors() as error:
             raise self.explain_error(error) from error
+        except OSError as error:
+            if error.filename is None or error.errno == errno.EPIPE:
+                raise  # not about a file of the user's; click sees to the broken pipe
+            raise CommandFailedError(f"{error.filename}: {error.strerror}", 1) from error
 
     def known_errors(self) -> tuple[type[Exception], ...]:
         """Return the errors that :meth:`explain_error` knows."""

@@ -7,6 +7,7 @@ import click
 
 from remuda.cli import output
 from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.guessing import check_filters
 from remuda.cli.output import Sheet, age
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight import tree
@@ -33,8 +34,11 @@ def failures(
 ) -> None:
     """List launches that failed; with NODE, show all the evidence of one."""
     with around.store() as store:
-        levels = tree.failures(reader(store))
-    found = _chosen(levels, node=node, providers=provider, labels=label)
+        read = reader(store)
+        levels = tree.failures(read)
+        found = _chosen(levels, node=node, providers=provider, labels=label)
+        if not found:
+            check_filters(read, labels=label, providers=provider)
     if node is not None and not found:
         raise MistakeError(f"there is no evidence of a failed launch of node {node}")
     if as_json:

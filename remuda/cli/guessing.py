@@ -36,6 +36,26 @@ def check_provider(read: Reader, provider: str | None) -> None:
         raise MistakeError(f"there is no provider {provider!r}; {_nearest(provider, known)}")
 
 
+def check_filters(read: Reader, *, labels: Sequence[str], providers: Sequence[str]) -> None:
+    """Refuse words to choose by that nobody knows: to be asked when they choose nothing.
+
+    Raises:
+        MistakeError: With the nearest name.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    pools = tuple(tree.pools(read).records.values())
+    statuses = tree.statuses(read).records
+    told = {name for one in statuses.values() for name in one.labels}
+    offered = sorted({*told, *tree.offered_labels(pools)})
+    known = sorted({*statuses, *(one.provider for one in pools)})
+    for provider in providers if known else ():
+        if provider not in known:
+            raise MistakeError(f"there is no provider {provider!r}; {_nearest(provider, known)}")
+    for label in labels if offered else ():
+        if label not in offered:
+            raise MistakeError(f"no pool offers the label {label!r}; {_nearest(label, offered)}")
+
+
 def _nearest(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
     if close:

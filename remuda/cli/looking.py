@@ -7,6 +7,7 @@ import click
 
 from remuda.cli import output
 from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.guessing import check_filters
 from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.nodes import NodeFilter, nodes_sheet
@@ -64,6 +65,8 @@ def nodes(
         unknown = sorted(set(ids) - {str(one["id"]) for one in sheet.data})
         if unknown and not watch:
             raise MistakeError(f"there is no node {', '.join(unknown)}")
+        if not sheet.data and not watch:
+            check_filters(read, labels=label, providers=provider)
         return (sheet,)
 
     _look(around, view, {paths.NODES: 1}, as_json=as_json, watch=watch)

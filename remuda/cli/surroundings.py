@@ -12,6 +12,8 @@ from click.core import ParameterSource
 
 from remuda.cli.failing import MistakeError
 from remuda.config import loader
+from remuda.config.parts import host_port
+from remuda.config.units import WrongValueError
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
 from remuda.store.api import Store
@@ -37,6 +39,8 @@ _ZOOKEEPER: Final = click.option(
     help="HOST:PORT,…[/CHROOT]; wins over --config. [env: REMUDA_ZOOKEEPER]",
 )
 
+#: Where ZooKeeper listens if nobody says otherwise.
+_PORT: Final = 2181
 #: A person waits; a script can try again.
 CONNECT_S: Final = 10.0
 
@@ -110,12 +114,18 @@ def hosts_options(text: str) -> StoreOptions:
     """Return the options for ``host:port,host:port/chroot``.
 
     Raises:
-        MistakeError: If there is no host in it.
+        MistakeError: If there is no host in it, or something that is none.
     """
     listed, slash, chroot = text.partition("/")
-    hosts = tuple(host.strip() for host in listed.split(",") if host.strip())
+    named = (host.strip() for host in listed.split(",") if host.strip())
+    hosts = tuple(host if ":" in host else f"{host}:{_PORT}" for host in named)
     if not hosts:
         raise MistakeError(f"{text!r} names no ZooKeeper server; write HOST:PORT")
+    for host in hosts:
+        try:
+            host_port(host)
+        except WrongValueError as error:
+            raise MistakeError(f"ZooKeeper at {text!r}: {host!r} {error}; {error.hint}") from error
     return StoreOptions(hosts=hosts, chroot=f"/{chroot.strip('/')}" if slash and chroot else "")
 
 

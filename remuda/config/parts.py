@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -24,7 +24,12 @@ _PORT_MAX: Final = 65535
 _HOST_PORT: Final = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
-def _host_port(value: str) -> str:
+def host_port(value: str) -> str:
+    """Return *value* if it is ``host:port``.
+
+    Raises:
+        WrongValueError: If it is not.
+    """
     match = _HOST_PORT.fullmatch(value)
     if match is None or not 1 <= int(match.group(1)) <= _PORT_MAX:
         raise WrongValueError(
@@ -47,7 +52,7 @@ def _regular_expression(value: str) -> str:
 
 HostPort = Annotated[
     str,
-    AfterValidator(_host_port),
+    AfterValidator(host_port),
     WithJsonSchema({"type": "string", "pattern": f"^({_HOST_PORT.pattern})$"}),
 ]
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
@@ -66,6 +71,8 @@ class Tls(Section):
 class Zookeeper(Section):
     """Where ZooKeeper is."""
 
+    choices: ClassVar[tuple[Choice, ...]] = (Choice(("auth-file", "auth"), least=0),)
+
     hosts: tuple[HostPort, ...] = Field(
         default=("127.0.0.1:2181",), min_length=1, description="Servers, as host:port."
     )
@@ -77,7 +84,21 @@ class Zookeeper(Section):
     tls: Tls | None = Field(default=None, description="Turns on TLS with a client certificate.")
     auth_file: Annotated[str | None, HostFile(secret=True)] = Field(
         default=None,
-        description="File with name:password in its first line, for digest authentication.",
+        description="File with name:password in its first line, to authenticate with.",
+    )
+    auth: str | None = Field(
+        default=None,
+        repr=False,
+        description="The same from the environment: ${NAME}. Never write a password here.",
+    )
+    auth_scheme: Literal["digest", "sasl"] = Field(
+        default="digest",
+        description="How name and password are shown: digest (ZooKeeper's own), or sasl "
+        "(DIGEST-MD5, which does not send the password; needs the extra remuda[sasl]).",
+    )
+    creator_only: bool = Field(
+        default=False,
+        description="Close znodes that we make to all who do not authenticate as we do.",
     )
     session_timeout: Duration = Field(
         default=10.0,

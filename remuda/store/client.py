@@ -11,7 +11,7 @@ from kazoo.retry import KazooRetry
 
 from remuda.runtime.clock import Clock
 from remuda.store.connection import BatchingConnection, PollHandler, Reply, Request
-from remuda.store.options import StoreOptions
+from remuda.store.options import StoreOptions, StoreSasl
 
 _BATCH_BYTES: Final = 65536
 _CONNECTED: Final = frozenset({KeeperState.CONNECTED, KeeperState.CONNECTED_RO})
@@ -39,6 +39,7 @@ class WireClient(KazooClient):  # type: ignore[misc]
         clock: Clock,
         turn: Callable[..., None],
         on_notification: Callable[[int, str], None],
+        sasl: StoreSasl | None = None,
         **kwargs: Any,
     ) -> None:
         self._gate = threading.Lock()
@@ -49,7 +50,9 @@ class WireClient(KazooClient):  # type: ignore[misc]
         self.turn = turn
         self.on_notification = on_notification
         super().__init__(handler=PollHandler(), **kwargs)
-        self._connection = BatchingConnection(self, self._conn_retry.copy(), logger=self.logger)
+        self._connection = BatchingConnection(
+            self, self._conn_retry.copy(), logger=self.logger, sasl_options=_sasl_options(sasl)
+        )
 
     @property
     def fault(self) -> OSError | None:
@@ -97,6 +100,13 @@ class WireClient(KazooClient):  # type: ignore[misc]
         super()._session_callback(state)
 
 
+def _sasl_options(sasl: StoreSasl | None) -> dict[str, str] | None:
+    """Return what kazoo passes on to pure-sasl."""
+    if sasl is None:
+        return None
+    return {"mechanism": "DIGEST-MD5", "username": sasl.username, "password": sasl.password}
+
+
 def wire_client(
     options: StoreOptions, *, clock: Clock, **callbacks: Callable[..., None]
 ) -> WireClient:
@@ -110,6 +120,7 @@ def wire_client(
         timeout=options.session_s,
         connection_retry=KazooRetry(max_tries=-1, delay=_RETRY_S_FIRST, max_delay=_RETRY_S_MAX),
         auth_data=set(options.credentials),
+        sasl=options.sasl,
         use_ssl=tls is not None,
         certfile=str(tls.cert) if tls else None,
         keyfile=str(tls.key) if tls else None,

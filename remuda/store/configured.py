@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from remuda.config.parts import Zookeeper
-from remuda.store.options import StoreOptions, StoreTls
+from remuda.store.api import StoreRefusedError
+from remuda.store.options import StoreOptions, StoreSasl, StoreTls
 
 
 def store_options(zookeeper: Zookeeper) -> StoreOptions:
@@ -11,12 +12,11 @@ def store_options(zookeeper: Zookeeper) -> StoreOptions:
 
     Raises:
         OSError: If the file with the credential cannot be read (any more).
+        StoreRefusedError: If it holds none.
     """
     tls = zookeeper.tls
-    credentials: tuple[tuple[str, str], ...] = ()
-    if zookeeper.auth_file is not None:
-        text = Path(zookeeper.auth_file).read_text(encoding="utf-8")
-        credentials = (("digest", text.partition("\n")[0].strip()),)
+    name, password = _credential(zookeeper)
+    sasl = zookeeper.auth_scheme == "sasl"
     return StoreOptions(
         hosts=zookeeper.hosts,
         chroot=zookeeper.chroot or "",
@@ -24,5 +24,22 @@ def store_options(zookeeper: Zookeeper) -> StoreOptions:
         if tls is None
         else StoreTls(cert=Path(tls.cert), key=Path(tls.key), ca=Path(tls.ca)),
         session_s=zookeeper.session_timeout,
-        credentials=credentials,
+        credentials=(("digest", f"{name}:{password}"),) if name and not sasl else (),
+        sasl=StoreSasl(username=name, password=password) if name and sasl else None,
+        creator_only=zookeeper.creator_only,
     )
+
+
+def _credential(zookeeper: Zookeeper) -> tuple[str, str]:
+    """Return name and password; both empty if there are none."""
+    if zookeeper.auth_file is not None:
+        where = zookeeper.auth_file
+        text = Path(where).read_text(encoding="utf-8").partition("\n")[0].strip()
+    elif zookeeper.auth is not None:
+        where, text = "zookeeper.auth", zookeeper.auth
+    else:
+        return "", ""
+    name, colon, password = text.partition(":")
+    if not (name and colon and password):
+        raise StoreRefusedError(f"{where} does not hold name:password")
+    return name, password

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from kazoo.exceptions import ConnectionDropped
+from kazoo.exceptions import AuthFailedError, ConnectionDropped, SessionClosedRequireSaslError
 from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.protocol.connection import AUTH_XID, ConnectionHandler
 from kazoo.protocol.serialization import Auth
@@ -121,7 +121,11 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         """Start a connection with nothing left of the one before."""
         self._inbound.clear()
         self._at = 0
-        timeouts = super()._connect(host, hostip, port)
+        try:
+            timeouts = super()._connect(host, hostip, port)
+        except SessionClosedRequireSaslError as error:
+            # How newer servers say that the proof was wrong; kazoo knows the older ways only.
+            raise AuthFailedError("the server does not take our proof") from error
         self._heard_s = self.client.clock.monotonic_s()
         self.fault = None
         return timeouts

@@ -20,6 +20,7 @@ from remuda.store.embedded_config import (
     HOST,
     ServerOptions,
     ServerTls,
+    jaas_conf,
     log4j_properties,
     zoo_cfg,
 )
@@ -32,6 +33,7 @@ _MAIN: Final = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 # connection factory (TLS) needs: without them it silently drops every connection.
 _NETTY_JARS: Final = ("netty-all", "netty-codec", "netty-resolver", "metrics-core", "snappy-java")
 _LOG4J_JARS: Final = ("slf4j-log4j12", "log4j-1.2")
+_JAAS: Final = "java.security.auth.login.config"
 _PORT_TRIES_MAX: Final = 5
 _ASK_TIMEOUT_S: Final = 1.0
 
@@ -151,6 +153,7 @@ class EmbeddedServer:
             "-Dzookeeper.admin.enableServer=false",
             f"-Dlog4j.configuration=file:{folder / 'log4j.properties'}",
             f"-Dzookeeper.forceSync={'yes' if self._options.fsync else 'no'}",
+            *([f"-D{_JAAS}={folder / 'jaas.conf'}"] if self._options.users else []),
             "-cp",
             ":".join([str(folder), *map(str, jars)]),
             _MAIN,
@@ -165,6 +168,10 @@ class EmbeddedServer:
         )
         log4j = log4j_properties(folder / "zookeeper.log")
         (folder / "log4j.properties").write_text(log4j, encoding="utf-8")
+        if self._options.users:
+            jaas = folder / "jaas.conf"
+            jaas.touch(mode=0o600)
+            jaas.write_text(jaas_conf(self._options.users), encoding="utf-8")
         with (folder / "output.log").open("ab") as output:
             self._process = subprocess.Popen(
                 command,

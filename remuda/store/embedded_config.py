@@ -1,6 +1,7 @@
 """How the embedded ZooKeeper server is configured, as values and as its two files."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,8 @@ class ServerOptions:
         session_s_min: Shortest session a client may ask for.
         session_s_max: Longest session a client may ask for.
         heap_mib: Limit of Java's heap.
+        users: Names and passwords of those who may log in by SASL; with any, nobody else gets
+            in.
         start_s_max: How long to wait for the server to answer.
         fsync: Whether a write waits for the disk; tests and demos need not.
     """
@@ -47,6 +50,7 @@ class ServerOptions:
     folder: Path
     port: int = 0
     tls: ServerTls | None = None
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
     tick_ms: int = 500
     session_s_min: float = 1.0
     session_s_max: float = 300.0
@@ -81,7 +85,22 @@ def zoo_cfg(options: ServerOptions, *, port: int, tls_port: int) -> str:
             "ssl.trustStore.type=PEM",
             "ssl.clientAuth=need",
         ]
+    if options.users:
+        lines += [
+            "authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+            "sessionRequireClientSASLAuth=true",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def jaas_conf(users: Mapping[str, str]) -> str:
+    """Return Java's login configuration; a secret, as it holds the passwords.
+
+    Names and passwords are written in quotes and must have none.
+    """
+    lines = [f'  user_{name}="{password}"' for name, password in users.items()]
+    module = "org.apache.zookeeper.server.auth.DigestLoginModule required"
+    return "\n".join(["Server {", f"  {module}", *lines]) + ";\n};\n"
 
 
 def log4j_properties(log: Path) -> str:

@@ -23,6 +23,14 @@ class StoreTls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSasl:
+    """Who we are, for SASL with DIGEST-MD5: the password is proven, not sent."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreOptions:
     """How to reach ZooKeeper.
 
@@ -33,6 +41,7 @@ class StoreOptions:
         session_s: Session time-out that we ask for; the server may bound it.
         credentials: ``(scheme, credential)`` pairs, such as ``("digest", "name:password")``;
             never shown.
+        sasl: Authenticate by SASL before anything else; needs the package ``pure-sasl``.
         creator_only: Whether znodes that we create are closed to everybody else. Only for
             trees that no other program shares.
         answer_s_max: How long a blocking call waits for a server that keeps pinging but does
@@ -45,6 +54,7 @@ class StoreOptions:
     tls: StoreTls | None = None
     session_s: float = 10.0
     credentials: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    sasl: StoreSasl | None = None
     creator_only: bool = False
     answer_s_max: float = 60.0
     report_s: float = 5.0

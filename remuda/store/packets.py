@@ -62,6 +62,7 @@ _REASONS: Final[dict[int, tuple[type[RejectedError], str]]] = {
     -111: (NotEmptyError, "has children"),
 }
 _NO_AUTH: Final = -102
+_SASL_DEMANDED: Final = -124
 
 
 def text(value: str) -> bytes:
@@ -254,6 +255,8 @@ def rejection(code: int, path: str) -> StoreError:
     """Return the typed error of ZooKeeper's error *code* (KeeperException.Code)."""
     if code == _NO_AUTH:
         return StoreRefusedError(f"{path}: its access control list does not let us in")
+    if code == _SASL_DEMANDED:
+        return StoreRefusedError("it demands authentication by SASL (zookeeper.auth-scheme: sasl)")
     if code in _REASONS:
         kind, why = _REASONS[code]
         return kind(path, why)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Final, Self
 
 from remuda.runtime.clock import Clock, SystemClock
@@ -50,11 +51,12 @@ class ZookeeperStore(WireStore):
             clock: For tests.
 
         Raises:
-            StoreRefusedError: If ZooKeeper will not have us, or is too old, or a file of ours is
-                missing.
+            StoreRefusedError: If ZooKeeper will not have us, or is too old, or a file or package
+                of ours is missing.
             StoreAwayError: If it could not be reached within *wait_s*.
         """
         _require_files(options)
+        _require_sasl(options)
         store = cls(options, clock or SystemClock())
         try:
             store._zookeeper.start()
@@ -85,6 +87,12 @@ class ZookeeperStore(WireStore):
         except StoreAwayError:
             return False
         return True
+
+
+def _require_sasl(options: StoreOptions) -> None:
+    """Name the package that SASL needs; kazoo would try to connect for ever without."""
+    if options.sasl is not None and find_spec("puresasl") is None:
+        raise StoreRefusedError("SASL needs the package pure-sasl: pip install 'remuda[sasl]'")
 
 
 def _require_files(options: StoreOptions) -> None:

@@ -43,7 +43,7 @@ _BACKGROUND: Final = "REMUDA_IN_BACKGROUND"
 @click.option("--detach", is_flag=True, help="With --wait: keep them in the background.")
 @click.option(
     "--until-pid",
-    type=int,
+    type=click.IntRange(min=1),
     metavar="PID",
     help="Keep them as long as this process lives. [default: our parent; detached: none]",
 )

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import click
 
+from remuda.cli.failing import MistakeError
 from remuda.cli.guessing import check_labels, check_provider
 from remuda.cli.kinds import duration
 from remuda.cli.output import age
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight.tree import reader
+from remuda.ssh.errors import KeyFileError
 from requestor.client import Client
 from requestor.commands.crew import Crew, Job
 from requestor.commands.ending import RequestorCommand, this_ending
@@ -115,6 +117,7 @@ def run(
     """
     if stdin and count > 1:
         raise click.UsageError("--stdin can feed one machine only")
+    _check_key(identity)
     folder, copy_to = _copy_of(copy)
     order = Order(
         label=label,
@@ -136,6 +139,18 @@ def run(
     with telling_failures(reporter):
         code = _carry_out(around, order, reporter)
     raise click.exceptions.Exit(code)
+
+
+def _check_key(identity: str | None) -> None:
+    """Refuse a key that cannot be used before a machine is asked for."""
+    if identity is None:
+        return
+    from remuda.ssh.keyfile import load_key  # noqa: PLC0415 - slow, and not for --help
+
+    try:
+        load_key(identity)
+    except KeyFileError as error:
+        raise MistakeError(str(error)) from error
 
 
 def _copy_of(copy: str | None) -> tuple[Path | None, str]:

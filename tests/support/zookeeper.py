@@ -1,6 +1,6 @@
 """Real ZooKeeper servers for tests, on free ports of the loopback."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
@@ -25,11 +25,15 @@ def missing() -> str:
 
 @contextmanager
 def running_server(
-    folder: Path | None = None, tls: ServerTls | None = None
+    folder: Path | None = None,
+    tls: ServerTls | None = None,
+    users: Mapping[str, str] | None = None,
 ) -> Iterator[EmbeddedServer]:
     """Run a server for the length of a block; its data go with it unless *folder* is given."""
     with TemporaryDirectory(prefix="remuda-zk-") as temporary:
-        options = ServerOptions(folder=folder or Path(temporary), tls=tls, tick_ms=200)
+        options = ServerOptions(
+            folder=folder or Path(temporary), tls=tls, users=users or {}, tick_ms=200
+        )
         with EmbeddedServer(options) as server:
             yield server
 

@@ -104,6 +104,8 @@ def dev(
     Runs until Ctrl-C or SIGTERM; launchers that die are replaced. Machines are reachable from
     this machine only.
     """
+    if ready_file is not None and not ready_file.absolute().parent.is_dir():
+        raise MistakeError(f"--ready-file: there is no folder {ready_file.absolute().parent}")
     with ExitStack() as undo:
         undo.enter_context(_terminable())
         place = _folder(folder, undo)
@@ -165,7 +167,10 @@ def _folder(wanted: Path | None, undo: ExitStack) -> Path:
     if wanted is None:
         return Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="remuda-dev-")))
     place = wanted.absolute()
-    place.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MistakeError(f"--dir: cannot make {place}: {error.strerror}") from error
     mark = place / _MARK
     if any(place.iterdir()) and not mark.exists():
         raise MistakeError(f"{place} is not empty and was not made by remuda dev")

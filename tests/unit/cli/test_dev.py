@@ -235,3 +235,13 @@ def test_the_death_of_anybody_else_is_the_end(tmp_path: Path) -> None:
             reviver(children, clock, told).turn()
 
     assert told == []
+
+
+def test_folders_that_cannot_be_are_a_mistake(tmp_path: Path) -> None:
+    """Told before anything is started."""
+    with ExitStack() as undo, pytest.raises(MistakeError, match="--dir: cannot make"):
+        _folder(Path("/proc/nothing/here"), undo)
+    result = CliRunner().invoke(dev, ["--ready-file", str(tmp_path / "no" / "file")])
+
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr

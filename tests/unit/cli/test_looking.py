@@ -2,6 +2,7 @@
 
 import time
 
+import click
 import pytest
 
 from remuda.cli.deleting import delete
@@ -239,3 +240,30 @@ def test_durations_are_written_in_two_units() -> None:
         "19675d22h",
     ]
     assert (limit(3, 10), limit(3, None)) == ("3/10", "3")
+
+
+@pytest.mark.parametrize("command", [nodes, failures])
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--provider", "alhpa"), "there is no provider 'alhpa'; did you mean 'alpha'?"),
+        (("--label", "smal"), "no pool offers the label 'smal'; did you mean 'small'?"),
+    ],
+)
+def test_unknown_words_to_choose_by_are_a_mistake(
+    desk: Desk, command: click.Command, words: tuple[str, str], sentence: str
+) -> None:
+    """They would choose nothing for ever."""
+    desk.launcher.register("small")
+    result = desk.call(command, *words)
+
+    assert result.exit_code == 2
+    assert result.stderr == f"remuda: {sentence}\n"
+
+
+def test_known_words_may_choose_nothing(desk: Desk) -> None:
+    """That is an answer."""
+    desk.launcher.register("small")
+    result = desk.call(nodes, "--label", "small", "--provider", "alpha")
+
+    assert (result.exit_code, result.stdout) == (0, "no nodes\n")

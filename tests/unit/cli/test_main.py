@@ -1,5 +1,6 @@
 """The group: lazy loading, where ZooKeeper is, and errors as sentences."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from remuda.cli.failing import MistakeError
+from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.looking import nodes
 from remuda.cli.main import OWN, Commands, loaders, main
 from remuda.cli.surroundings import Surroundings, hosts_options
@@ -93,6 +94,46 @@ def test_zookeeper_away_is_code_3(error: Exception, sentence: str) -> None:
 
     assert result.exit_code == 3
     assert result.output == f"remuda: {sentence}\n"
+
+
+@pytest.mark.parametrize("hosts", ["zk1:abc", "zk1:99999", "zk1:2181,zk 2:2181", "::1"])
+def test_what_is_no_host_is_code_2(hosts: str) -> None:
+    """Before anybody tries to reach it."""
+    with pytest.raises(MistakeError, match="is not host:port; write for example"):
+        hosts_options(hosts)
+
+
+def test_the_port_may_be_left_out() -> None:
+    """It is ZooKeeper's own then."""
+    assert hosts_options("zk1,zk2:2182/ci").hosts == ("zk1:2181", "zk2:2182")
+
+
+def test_a_file_that_cannot_be_used_is_a_sentence() -> None:
+    """Whichever command trips over it."""
+
+    @click.command(cls=PlainCommand)
+    def trips() -> None:
+        Path("/proc/no such folder/file").write_text("")
+
+    result = CliRunner().invoke(trips)
+
+    assert result.exit_code == 1
+    assert result.stderr == "remuda: /proc/no such folder/file: No such file or directory\n"
+
+
+def test_ctrl_c_while_importing_has_no_traceback() -> None:
+    """It ends the process as if Python had never heard of it."""
+    code = (
+        "import os, signal, sys, types\n"
+        "import remuda.__main__ as entry\n"
+        "main = types.ModuleType('remuda.cli.main')\n"
+        "main.main = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.modules['remuda.cli.main'] = main\n"
+        "entry.run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_hosts_may_have_a_chroot() -> None:

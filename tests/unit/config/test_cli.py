@@ -92,10 +92,12 @@ def test_a_missing_file(file: Path) -> None:
 
 def test_the_keys_of_other_providers(file: Path) -> None:
     """--provider makes their absence a warning."""
-    file.write_text(file.read_text().replace("cloud: osic", "cloud: osic\n    ssh-key-file: key"))
+    text = file.read_text()
+    other = text[text.index("  osic:") :].replace("osic", "other")
+    file.write_text(text.replace("cloud: osic", "cloud: osic\n    ssh-key-file: key") + other)
 
     assert CliRunner().invoke(config, ["check", file.name]).exit_code == 2
-    assert CliRunner().invoke(config, ["check", file.name, "--provider", "x"]).exit_code == 0
+    assert CliRunner().invoke(config, ["check", file.name, "--provider", "other"]).exit_code == 0
 
 
 def test_the_schema_is_json() -> None:
@@ -104,3 +106,11 @@ def test_the_schema_is_json() -> None:
 
     assert result.exit_code == 0
     assert "labels" in json.loads(result.stdout)["properties"]
+
+
+def test_a_provider_that_is_not_there(file: Path) -> None:
+    """Nothing is good for it."""
+    result = CliRunner().invoke(config, ["check", "--provider", "osik", file.name])
+
+    assert result.exit_code == 2
+    assert "there is no provider 'osik' in config.yaml; did you mean 'osic'?" in result.stderr

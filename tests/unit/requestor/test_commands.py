@@ -99,44 +99,6 @@ def test_json_tells_everything_as_lines(desk: Desk) -> None:
     assert events[3] == {"event": "done", "code": 1}
 
 
-def test_json_tells_why_no_machine_was_to_be_had(desk: Desk) -> None:
-    """With each provider's verdict, and the code that the sentence comes with."""
-
-    def refuse(request_id: str) -> None:
-        desk.launcher.say(request_id, Ruling.DECLINED, "too large", numbers={"cores_max": 4})
-        desk.launcher.refuse(request_id)
-
-    desk.answer = refuse
-    result = desk.call(run, "small", "--json", "--", "x")
-    (event,) = [json.loads(line) for line in result.stdout.splitlines()]
-
-    assert (event["event"], event["code"], result.exit_code) == ("failed", 4, 4)
-    assert event["request"].startswith("200-")
-    (verdict,) = event["verdicts"]
-    assert verdict["reason"] == "too large"
-    assert verdict["numbers"] == {"cores_max": 4}
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "why"),
-    [
-        (("smal",), 2, "no pool offers the label 'smal'; did you mean 'small'?"),
-        (("small", "--max-wait", "0.01s"), 5, "is not served after 0 s"),
-    ],
-)
-def test_json_tells_of_any_other_failure(
-    desk: Desk, words: tuple[str, ...], code: int, why: str
-) -> None:
-    """Programs need not read sentences."""
-    desk.answer = lambda _request: None
-    result = desk.call(run, *words, "--json", "--", "x")
-    (event,) = [json.loads(line) for line in result.stdout.splitlines()]
-
-    assert (event["event"], event["code"], result.exit_code) == ("failed", code, code)
-    assert why in event["why"]
-    assert event["verdicts"] == []
-
-
 def test_a_failed_command_may_hold_its_machine(desk: Desk) -> None:
     """For so long, with the reason, and with words how to get there."""
     desk.code = 2

@@ -1,0 +1,94 @@
+"""Name and password for ZooKeeper: where they come from, and that nobody sees them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from remuda.config.loader import read
+from remuda.config.parts import Zookeeper
+from remuda.store.api import StoreRefusedError
+from remuda.store.configured import store_options
+from remuda.store.options import StoreOptions, StoreSasl
+
+TEXT = """\
+zookeeper: {{hosts: ["zk1:2181"], {0}}}
+labels:
+  small: {{}}
+providers:
+  here:
+    cloud: envvars
+    pools:
+      main:
+        labels:
+          small: {{image: debian, flavor: tiny}}
+"""
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Callable[..., list[str]]:
+    """A function that returns what is wrong with a zookeeper section."""
+
+    def says(section: str, **environ: str) -> list[str]:
+        (tmp_path / "auth").touch(mode=0o600)
+        file = tmp_path / "remuda.yaml"
+        file.write_text(TEXT.format(section))
+        return [str(one).split(": ", 1)[1] for one in read(file, environ=environ).problems]
+
+    return says
+
+
+def test_digest_from_a_file(tmp_path: Path) -> None:
+    """As ZooKeeper's own scheme takes it."""
+    file = tmp_path / "auth"
+    file.write_text("name:pass:word\nnot this\n")
+    options = store_options(Zookeeper(auth_file=str(file)))
+
+    assert options.credentials == (("digest", "name:pass:word"),)
+    assert options.sasl is None
+
+
+def test_sasl_from_the_environment() -> None:
+    """The loader has put the variable's value in place."""
+    options = store_options(Zookeeper(auth="name:word", auth_scheme="sasl", creator_only=True))
+
+    assert options.credentials == ()
+    assert options.sasl == StoreSasl(username="name", password="word")
+    assert options.creator_only
+
+
+@pytest.mark.parametrize("text", ["", "name", "name:", ":word"])
+def test_half_a_credential_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
+    """The sentence names the file, not what is in it."""
+    file = tmp_path / "auth"
+    file.write_text(text)
+
+    with pytest.raises(StoreRefusedError) as refused:
+        store_options(Zookeeper(auth_file=str(file)))
+    assert str(refused.value) == f"{file} does not hold name:password"
+
+
+def test_nobody_is_shown_a_password() -> None:
+    """Options and sections end up in logs and tracebacks."""
+    wanted = Zookeeper(auth="name:open sesame", auth_scheme="sasl")
+    digest: StoreOptions = store_options(Zookeeper(auth="name:open sesame"))
+
+    for shown in (wanted, store_options(wanted), digest):
+        assert "sesame" not in repr(shown)
+
+
+def test_a_scheme_needs_a_credential(problems: Callable[..., list[str]]) -> None:
+    """And so do access control lists; one complaint each."""
+    assert problems("auth-scheme: sasl, creator-only: true") == [
+        "zookeeper.auth-scheme: needs auth-file or auth",
+        "zookeeper.creator-only: needs auth-file or auth",
+    ]
+    assert problems("auth-scheme: sasl, auth: '${ZK}'", ZK="a:b") == []
+    assert problems("auth-scheme: sasl, auth-file: auth") == []
+
+
+def test_file_and_environment_exclude_each_other(problems: Callable[..., list[str]]) -> None:
+    """Nobody knows which holds."""
+    assert problems("auth-file: auth, auth: '${ZK}'", ZK="a:b") == [
+        "zookeeper: has auth-file and auth, which exclude each other: keep one"
+    ]
