@@ -44,7 +44,7 @@ class WireClient(KazooClient):  # type: ignore[misc]
     ) -> None:
         self._gate = threading.Lock()
         self._open = False
-        self._bell_rung = False
+        self._promised = False
         self.auth_failed = False
         self.clock = clock
         self.turn = turn
@@ -61,42 +61,47 @@ class WireClient(KazooClient):  # type: ignore[misc]
         return fault
 
     def submit(self, request: Request, reply: Reply) -> bool:
-        """Queue *request* for sending; false if the connection is away: nothing will come."""
+        """Queue *request* for sending; false if the connection is away: nothing will come.
+
+        Whoever finds that nobody has promised to look at the queue sends it, on this thread.
+        """
         with self._gate:
             if not self._open:
                 return False
             self._queue.append((request, reply))
-            ring, self._bell_rung = not self._bell_rung, True
-        if ring:
-            self._connection._write_sock.send(b"\0")  # noqa: SLF001 - kazoo's own bell
+            mine, self._promised = not self._promised, True
+        if mine:
+            self._connection.send_from_here()
         return True
 
-    def hold_bell(self) -> None:
-        """Promise to look at the queue soon: nobody needs to ring. I/O thread only."""
+    def promise(self) -> None:
+        """Promise to look at the queue soon: nobody else needs to. I/O thread only."""
         with self._gate:
-            self._bell_rung = True
+            self._promised = True
 
     def next_batch(self) -> list[tuple[Any, Any]]:
-        """Take requests up to a batch's size; if there are none, the bell works again."""
+        """Take requests up to a batch's size; if there are none, the promise is kept."""
         batch: list[tuple[Any, Any]] = []
         size = 0
         with self._gate:
-            while self._queue and size < _BATCH_BYTES:
+            while self._open and self._queue and size < _BATCH_BYTES:
                 pair = self._queue.popleft()
                 batch.append(pair)
                 size += len(getattr(pair[0], "body", b""))
             if not batch:
-                self._bell_rung = False
+                self._promised = False
         return batch
 
     def _session_callback(self, state: Any) -> None:
         """Shut the gate before kazoo fails what is pending; open it for a new connection."""
         connected = state in _CONNECTED
         self.auth_failed = self.auth_failed or state == KeeperState.AUTH_FAILED
+        if not connected:
+            self._connection.keep_to_itself()
         with self._gate:
             self._open = connected
             if connected:
-                self._bell_rung = False
+                self._promised = False
         super()._session_callback(state)
 
 

@@ -5,8 +5,13 @@ What it does per request is replaced, as it costs more than everything above it:
 I/O thread by one byte per request through a socket pair that holds some 270 of them (whoever
 asks for more *on* that thread waits for itself), creates an epoll object per read and per write,
 sends each request with a system call of its own, reads each reply with two, and hands each
-result to another thread. Here requests are sent in batches, replies are read in batches, and
-callbacks run at once on the I/O thread, one after the other, in the order of the stream.
+result to another thread. Here whoever asks also sends, without waking anybody; what is asked for
+on the I/O thread is sent in batches; replies are read in batches, and callbacks run at once on
+the I/O thread, one after the other, in the order of the stream.
+
+One thread sends at a time, and it sends whatever is queued (see ``WireClient.submit``). Only the
+I/O thread ever waits for the socket: what a full socket does not take from another thread, and
+all that goes through TLS (OpenSSL takes no reader beside a writer), is left to it.
 
 The parts of kazoo that are overridden have underscores; ``tests/contract/store`` holds them.
 """
@@ -14,6 +19,7 @@ The parts of kazoo that are overridden have underscores; ``tests/contract/store`
 import select
 import ssl
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -107,6 +113,10 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         self._inbound = bytearray()
         self._at = 0
         self._heard_s = 0.0
+        # Guards what follows, the numbering of requests, and who writes to the socket.
+        self._sending = threading.Lock()
+        self._unsent = b""
+        self._shared = False
 
     @contextmanager
     def _socket_error_handling(self) -> Iterator[None]:
@@ -121,6 +131,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         """Start a connection with nothing left of the one before."""
         self._inbound.clear()
         self._at = 0
+        self._unsent = b""
         try:
             timeouts = super()._connect(host, hostip, port)
         except SessionClosedRequireSaslError as error:
@@ -128,7 +139,15 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
             raise AuthFailedError("the server does not take our proof") from error
         self._heard_s = self.client.clock.monotonic_s()
         self.fault = None
+        with self._sending:
+            # Not before: while it authenticates, kazoo takes the next reply for its own.
+            self._shared = not isinstance(self._socket, ssl.SSLSocket)
         return timeouts
+
+    def keep_to_itself(self) -> None:
+        """Let no other thread send any more: the connection is going. I/O thread only."""
+        with self._sending:
+            self._shared = False
 
     def _read(self, length: int, timeout: float) -> bytes:
         """Return *length* bytes, reading ahead what the socket has."""
@@ -169,13 +188,39 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         # Decrypted bytes are invisible to poll(2), so they must be taken now.
         return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
+    def send_from_here(self) -> None:
+        """Send the queue without waiting, on any thread; the I/O thread does what cannot be."""
+        if self._sending.acquire(blocking=False):
+            try:
+                done = self._shared and self._send_at_once()
+            finally:
+                self._sending.release()
+            if done:
+                return
+        self._write_sock.send(b"\0")
+
+    def _send_at_once(self) -> bool:
+        """Return whether the socket took all of the queue; with the lock."""
+        try:
+            while self._unsent or self._pack_batch():
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        except OSError:
+            # Full, or broken: then the I/O thread meets the same error and ends the connection.
+            return False
+        return True
+
     def _write(self, msg: bytes | bytearray, timeout: float) -> None:
-        """Send all of *msg*; try before asking whether it is possible."""
-        view = memoryview(msg)
+        """Send all of *msg*, after what another thread could not send. I/O thread only."""
+        with self._sending:
+            self._unsent += msg
+            self._flush(timeout)
+
+    def _flush(self, timeout: float) -> None:
+        """Send what is packed; try before asking whether it is possible. With the lock."""
         with self._socket_error_handling():
-            while view:
+            while self._unsent:
                 try:
-                    view = view[self._socket.send(view) :]
+                    self._unsent = self._unsent[self._socket.send(self._unsent) :]
                 except _NOT_YET:
                     if not self.handler.select([], [self._socket], [], timeout)[1]:
                         raise self.handler.timeout_exception(
@@ -184,7 +229,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
 
     def _read_socket(self, read_timeout: float) -> Any:
         """Take every packet that has arrived, then send what the callbacks asked for."""
-        self.client.hold_bell()
+        self.client.promise()
         while True:
             response = super()._read_socket(read_timeout)
             if response is not None or not self._whole_reply_waits():
@@ -201,16 +246,21 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         if self.client.clock.monotonic_s() - self._heard_s > read_timeout:
             raise ConnectionDropped("the server has been silent for too long")
         self._read_sock.recv(_CHUNK_BYTES)
-        self.client.hold_bell()
+        self.client.promise()
         self._send_waiting(connect_timeout)
 
     def _send_waiting(self, timeout: float) -> None:
-        """Send the queue in batches until it is empty."""
-        while batch := self.client.next_batch():
-            packet = bytearray()
-            for request, reply in batch:
-                packet += self._packed(request, reply)
-            self._write(packet, timeout)
+        """Send the queue in batches until it is empty. I/O thread only."""
+        with self._sending:
+            self._flush(timeout)
+            while self._pack_batch():
+                self._flush(timeout)
+
+    def _pack_batch(self) -> bool:
+        """Pack what is queued, up to a batch, and return whether there was any; with the lock."""
+        batch = self.client.next_batch()
+        self._unsent += b"".join([self._packed(request, reply) for request, reply in batch])
+        return bool(batch)
 
     def _packed(self, request: Any, reply: Any) -> bytes:
         """Return one request as bytes, and expect its reply."""
