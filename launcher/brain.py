@@ -1,15 +1,16 @@
 """The brain: the one thread that owns the world.
 
 drain the inbox → fold changes and results into the world → decide → start the actions → wait for
-the next news or the next alarm. Nothing else waits, and nothing else changes the world.
+the next news or the next alarm. Nothing else waits, and nothing else changes the world. Ready
+nodes are handed out before anything else is thought of.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from launcher.actions import Action, Plan
-from launcher.decide.decide import decide
+from launcher.decide.decide import go_on, hand_out
 from launcher.events import Event
 from launcher.fold import Fold
 from launcher.settle import Settle
@@ -70,10 +71,25 @@ class Brain:
             return Plan()
         if self.world.awake_since_s == 0.0:
             self.world.awake_since_s = now.mono_s
-        agenda = self.world.take_agenda()
-        begun_s = self.clock.monotonic_s()
-        plan = decide(self.world, agenda, now)
-        self.metrics.observe_turn("decide", self.clock.monotonic_s() - begun_s)
+        return self._think(now)
+
+    def _think(self, now: Now) -> Plan:
+        """Make a plan in its two parts, and start each."""
+        agenda, begun_s = self.world.take_agenda(), self.clock.monotonic_s()
+        plan = hand_out(self.world, agenda, now)
+        handed_out, paused_s = len(plan.actions), self.clock.monotonic_s()
+        self._start(plan.actions, now)
+        agenda.add(self.world.take_agenda())
+        resumed_s = self.clock.monotonic_s()
+        go_on(self.world, agenda, now, plan)
+        thought_s = paused_s - begun_s + self.clock.monotonic_s() - resumed_s
+        self._heed(plan)
+        self._start(plan.actions[handed_out:], now)
+        self.metrics.observe_turn("decide", thought_s)
+        return plan
+
+    def _heed(self, plan: Plan) -> None:
+        """Take into the world what a plan says besides its actions."""
         if plan.swept and plan.brake != self.world.cloud.brake:
             self.world.cloud.brake = plan.brake
             if plan.brake is not None:
@@ -82,9 +98,6 @@ class Brain:
             self.world.alarm(alarm.kind, alarm.name, alarm.due_s)
         if plan.blocked is not None:
             self.world.blocked = plan.blocked
-        for action in plan.actions:
-            self._start(action, now)
-        return plan
 
     def wait_s(self) -> float:
         """Return how long the next turn may wait for news."""
@@ -123,6 +136,7 @@ class Brain:
         ):
             self.reregister()
 
-    def _start(self, action: Action, now: Now) -> None:
-        self.log.debug("action.start", action=type(action).__name__)
-        self.starter.start(action, now)
+    def _start(self, actions: Sequence[Action], now: Now) -> None:
+        for action in actions:
+            self.starter.start(action, now)
+            self.log.debug("action.start", action=type(action).__name__)

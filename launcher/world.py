@@ -44,6 +44,14 @@ class Agenda:
         """Whether there is nothing to judge."""
         return not (self.nodes or self.requests or self.labels or self.supply or self.everything)
 
+    def add(self, other: "Agenda") -> None:
+        """Put everything that is on another agenda on this one, too."""
+        self.nodes |= other.nodes
+        self.requests |= other.requests
+        self.labels |= other.labels
+        self.supply = self.supply or other.supply
+        self.everything = self.everything or other.everything
+
 
 @dataclass(slots=True)
 class World:

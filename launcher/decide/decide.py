@@ -1,6 +1,8 @@
 """One plan from one look at the world: the order of the judgements is the order of their claims.
 
 Ready nodes go out first, then what is missing is started, then every node takes its next step.
+Whoever is given a ready node waits for it at this very moment; nobody waits for the rest so
+closely, and so the plan is made in two parts.
 """
 
 from launcher.actions import Plan
@@ -20,10 +22,29 @@ def decide(world: World, agenda: Agenda, now: Now) -> Plan:
     Pure: *world* is only read; the same input gives the same plan. Costs grow with what is on
     the agenda, not with the number of nodes.
     """
+    plan = hand_out(world, agenda, now)
+    go_on(world, agenda, now, plan)
+    return plan
+
+
+def hand_out(world: World, agenda: Agenda, now: Now) -> Plan:
+    """Begin a plan with what somebody waits for: ready nodes for those that they cover.
+
+    The brain starts that before the rest is judged. Pure, as all of this.
+    """
     plan = Plan()
+    if world.awake:
+        lend(world, agenda, now, plan)
+    return plan
+
+
+def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
+    """Add everything else to a plan that :func:`hand_out` began.
+
+    *world* and *agenda* may show already that what it hands out is under way.
+    """
     if not world.awake:
-        return plan
-    lend(world, agenda, now, plan)
+        return
     claims(world, agenda, plan)
     if not world.growing and not world.unborn and not world.stopping:
         demand(world, agenda, now, plan)
@@ -36,4 +57,3 @@ def decide(world: World, agenda: Agenda, now: Now) -> Plan:
     tidy(world, now, plan)
     rule(world, agenda, now, plan)
     publish(world, now, plan)
-    return plan
