@@ -91,6 +91,7 @@ class PendingRequest:
         if request.state is not RequestState.FULFILLED:
             return False
         self._fulfilled = request
+        self._eye.rest()
         return True
 
     def check_calmly(self) -> bool:

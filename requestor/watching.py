@@ -4,14 +4,15 @@ import threading
 from collections.abc import Callable
 
 from remuda.runtime.clock import Clock
-from remuda.store.api import Session, Store, Stored
+from remuda.store.api import Session, Store, Stored, StoreError
 
 
 class Eye:
     """Looks at one znode and knows when to look again.
 
     Thread-safe. News come from the watch, from a reconnect (a watch may have been lost with the
-    connection), and from :meth:`poke`.
+    connection), and from :meth:`poke`. After the first look a change is read as soon as the watch
+    tells of it, on the store's thread: whoever waits is woken with the answer, not to ask for it.
 
     Attributes:
         lost: The session was lost since the eye was opened.
@@ -22,33 +23,37 @@ class Eye:
         self._path = path
         self._news = threading.Condition()
         self._dirty = True
+        self._resting = False
+        # What was read since the last look, in a tuple as there may be no znode; empty: nothing.
+        self._seen: tuple[Stored[bytes] | None, ...] = ()
         self._listeners: list[Callable[[], None]] = []
         self._unsubscribe = store.on_session(self._on_session)
         self.lost = False
 
     def close(self) -> None:
         """Stop listening; whoever waits is woken."""
+        self.rest()
         self._unsubscribe()
         self.poke()
 
+    def rest(self) -> None:
+        """Read nothing more by itself: what has been seen is all that somebody wanted to see."""
+        self._resting = True
+
     def look(self) -> Stored[bytes] | None:
-        """Read the znode and watch it from here on.
+        """Return the znode as it was read last, or read it; it is watched from there on.
 
         Raises:
             StoreAwayError: If the answer did not come in time; look again.
         """
         with self._news:
             self._dirty = False
-        return self._store.watch_once(self._path, self.poke)
+            seen, self._seen = self._seen, ()
+        return seen[0] if seen else self._store.watch_once(self._path, self._changed)
 
     def poke(self) -> None:
         """Say that it is worth to look again; never blocks."""
-        with self._news:
-            self._dirty = True
-            self._news.notify_all()
-            listeners = tuple(self._listeners)
-        for listener in listeners:
-            listener()
+        self._tell(())
 
     def on_news(self, listener: Callable[[], None]) -> None:
         """Call *listener* with all news; it must not block. Called at once if there are any."""
@@ -63,6 +68,25 @@ class Eye:
         with self._news:
             rest_s = None if until_s is None else max(0.0, until_s - clock.monotonic_s())
             return self._news.wait_for(lambda: self._dirty, timeout=rest_s)
+
+    def _changed(self) -> None:
+        if self._resting:
+            self.poke()
+        else:
+            self._store.watch_later(self._path, self._changed, self._read)
+
+    def _read(self, answer: Stored[bytes] | StoreError | None) -> None:
+        # Without an answer the next look asks itself, and says what is wrong.
+        self._tell(() if isinstance(answer, StoreError) else (answer,))
+
+    def _tell(self, seen: tuple[Stored[bytes] | None, ...]) -> None:
+        """Wake whoever waits, with what was read; what was read before is old now."""
+        with self._news:
+            self._dirty, self._seen = True, seen
+            self._news.notify_all()
+            listeners = tuple(self._listeners)
+        for listener in listeners:
+            listener()
 
     def _on_session(self, session: Session) -> None:
         if session is Session.LOST:

@@ -288,5 +288,13 @@ class Store(Protocol):
             StoreAwayError: If the answer did not come in time; *fired* may be called all the same.
         """
 
+    def watch_later(
+        self,
+        path: str,
+        fired: Callable[[], None],
+        done: Callable[[Stored[bytes] | StoreError | None], None],
+    ) -> None:
+        """Like :meth:`watch_once`, without waiting; may be called from *fired*."""
+
     def close(self) -> None:
         """End the session; its ephemeral znodes go at once."""

@@ -193,6 +193,19 @@ class WireStore:
         """See Store."""
         return _found(path, self._wire.ask(partial(self._wire.watch_once, path, fired)))
 
+    def watch_later(
+        self,
+        path: str,
+        fired: Callable[[], None],
+        done: Callable[[Stored[bytes] | StoreError | None], None],
+    ) -> None:
+        """See Store."""
+
+        def answered(answer: Node | StoreError | None) -> None:
+            done(answer if isinstance(answer, StoreError) else _found(path, answer))
+
+        self._wire.watch_once(path, fired, answered)
+
     def close(self) -> None:
         """See Store."""
         self._wire.close()
