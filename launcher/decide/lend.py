@@ -71,6 +71,9 @@ def _candidates(world: World, agenda: Agenda) -> Iterator[RequestView]:
     contested = set(agenda.labels)
     for view in touched:
         contested.update(label for label in view.request.labels if _claimed(world, label))
+    if not contested:  # most often: a request has come, and nobody waits before it
+        yield from touched
+        return
     sources = [list(world.queue.wanting(label)) for label in sorted(contested)]
     seen: set[str] = set()
     for view in heapq.merge(touched, *sources, key=_place):

@@ -12,6 +12,9 @@ from typing import Any, Final
 #: ZooKeeper refuses packets of about 1 MiB (jute.maxbuffer); no honest record comes near this.
 RECORD_BYTES_MAX: Final = 256 * 1024
 
+# Made once: json.dumps makes an encoder per call when it is asked for these separators.
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+
 
 class CorruptRecordError(ValueError):
     """Bytes in ZooKeeper are not the record they should be: set it aside, never crash on it."""
@@ -41,7 +44,7 @@ def parse(path: str, raw: bytes) -> dict[str, Any]:
 
 def dump(doc: Mapping[str, Any]) -> bytes:
     """Return *doc* as the bytes of a record; the pair of :func:`parse`."""
-    return json.dumps(doc, separators=(",", ":")).encode()
+    return _ENCODER.encode(doc).encode()
 
 
 def text_or_none(doc: Mapping[str, Any], key: str) -> str | None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from kazoo.exceptions import AuthFailedError, ConnectionDropped, SessionClosedRequireSaslError
 from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.protocol.connection import AUTH_XID, ConnectionHandler
-from kazoo.protocol.serialization import Auth
+from kazoo.protocol.serialization import Auth, ReplyHeader
 
 from remuda.store.addwatch import notification
 from remuda.store.api import StoreAwayError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from remuda.store.client import WireClient
 
 _HEADER: Final = struct.Struct("!iii")
+_REPLY_HEADER: Final = struct.Struct("!iqi")
 _LENGTH: Final = struct.Struct("!i")
 _CHUNK_BYTES: Final = 65536
 _XID_MAX: Final = 0x7FFFFFFF
@@ -148,6 +149,11 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         """Let no other thread send any more: the connection is going. I/O thread only."""
         with self._sending:
             self._shared = False
+
+    def _read_header(self, timeout: float) -> tuple[ReplyHeader, bytes, int]:
+        """Return the next packet: its header, all of it, and where its body begins."""
+        packet = self._read(*_LENGTH.unpack(self._read(_LENGTH.size, timeout)), timeout)
+        return ReplyHeader(*_REPLY_HEADER.unpack_from(packet)), packet, _REPLY_HEADER.size
 
     def _read(self, length: int, timeout: float) -> bytes:
         """Return *length* bytes, reading ahead what the socket has."""

@@ -216,11 +216,13 @@ class TreeMirror:
 
     def sent(self, ops: Sequence[Op]) -> None:
         """Note that a commit of ours is about to be sent; on any thread."""
-        self._own.sent([op for op in ops if self.covers(op.path)])
+        ours = self._ours(ops)
+        if ours:  # mostly not: a launcher has a mirror for each kind of record
+            self._own.sent(ours)
 
     def settled(self, ops: Sequence[Op], answer: tuple[Written, ...] | StoreError) -> None:
         """Tell what a commit of ours left, or look at what was held because of it."""
-        ours = [op for op in ops if self.covers(op.path)]
+        ours = self._ours(ops)
         if not ours or self._closed:
             return
         left = {} if isinstance(answer, StoreError) else _last_writes(ops, answer)
@@ -229,6 +231,10 @@ class TreeMirror:
             self._wrote(path, left[path])
         for path in self._own.settled(ours, told=told):
             self._look(path)
+
+    def _ours(self, ops: Sequence[Op]) -> list[Op]:
+        below, root = self._below, self.root
+        return [op for op in ops if op.path.startswith(below) or op.path == root]
 
     def _wrote(self, path: str, node: Node | None) -> None:
         if node is None:

@@ -32,7 +32,8 @@ class OwnWrites:
     def sent(self, ops: Sequence[Op]) -> None:
         """Note that *ops* are about to be sent; called on any thread."""
         with self._lock:
-            self._on_their_way.update(_keys(ops))
+            for key in _keys(ops):
+                self._on_their_way[key] += 1
 
     def hold(self, path: str) -> bool:
         """Hold the news of *path* if a write of ours may be its cause, and say whether."""
