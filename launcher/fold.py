@@ -149,11 +149,11 @@ class Fold:
         if len(parts) == 2:  # noqa: PLR2004 - the directory itself
             view.lock_exists = there
             if not there:
-                view.contenders.clear()
+                view.contenders = frozenset()
         elif there:
-            view.contenders.add(parts[2])
+            view.contenders |= {parts[2]}
         else:
-            view.contenders.discard(parts[2])
+            view.contenders -= {parts[2]}
         self.world.touch_node(view)
 
     def _launch(self, node_id: NodeId, change: Put | Dirty | Gone) -> None:

@@ -59,7 +59,7 @@ def _booking(view: NodeView) -> _Booking:
         ram_mib=launch.ram_mib,
         volume_gib=launch.volume_gib,
         server=view.server_id,
-        state="deleting" if view.dying else (str(node.state) if node is not None else "init"),
+        state="deleting" if view.dying else (node.state.value if node is not None else "init"),
     )
 
 

@@ -47,6 +47,8 @@ def take_listing(
         if view.server != server or view.missed:
             view.server, view.missed = server, 0
             world.touch_node(view)
+        elif view.server is not None:
+            ours[server.id] = view.server  # equal: the one that is kept anyway
     _miss(world, number, shown)
     for node_id in list(world.awaiting):
         world.agenda.nodes.add(node_id)

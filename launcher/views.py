@@ -1,6 +1,6 @@
 """What the brain remembers of a node, a request, a claim; only its thread changes it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from remuda.cloud.api import FloatingIp, Port, Server
 from remuda.metrics.results import Result
@@ -69,7 +69,7 @@ class NodeView:
     node_gone: bool = False
     stale: bool = False
     lock_exists: bool = False
-    contenders: set[str] = field(default_factory=set)
+    contenders: frozenset[str] = frozenset()
     busy: str | None = None
     dying: bool = False
     why: str | None = None

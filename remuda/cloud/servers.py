@@ -8,6 +8,7 @@ from typing import Any, Final
 from remuda.cloud import addresses
 from remuda.cloud.api import Server, ServerOrder, ServerStatus
 from remuda.model.ids import ServerId
+from remuda.model.packed import shared
 
 _S: Final = ServerStatus
 #: Nova's ``vm_states`` as the API shows them. A server that reboots, resizes or migrates runs in
@@ -49,18 +50,18 @@ def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Serve
         status = ServerStatus.DELETING
     fault = doc.get("fault")
     return Server(
-        id=ServerId(doc["id"]),
+        id=ServerId(shared(doc["id"])),
         name=doc.get("name") or "",
         status=status,
-        tags=dict(doc.get("metadata") or {}),
-        public_ipv4=chosen.public_ipv4,
-        private_ipv4=chosen.private_ipv4,
-        public_ipv6=chosen.public_ipv6,
-        floating_ipv4=chosen.floating_ipv4,
-        az=doc.get("OS-EXT-AZ:availability_zone") or None,
-        host_id=doc.get("hostId") or None,
-        image_id=(doc.get("image") or {}).get("id"),  # "" if it booted from a volume
-        flavor_id=(doc.get("flavor") or {}).get("id"),
+        tags={shared(key): shared(value) for key, value in (doc.get("metadata") or {}).items()},
+        public_ipv4=shared(chosen.public_ipv4),
+        private_ipv4=shared(chosen.private_ipv4),
+        public_ipv6=shared(chosen.public_ipv6),
+        floating_ipv4=shared(chosen.floating_ipv4),
+        az=shared(doc.get("OS-EXT-AZ:availability_zone") or None),
+        host_id=shared(doc.get("hostId") or None),
+        image_id=shared((doc.get("image") or {}).get("id")),  # "" if it booted from a volume
+        flavor_id=shared((doc.get("flavor") or {}).get("id")),
         fault=str(fault.get("message") or "") if fault else None,
         created_s=read_time(doc.get("created")),
     )

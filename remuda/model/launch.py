@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
+from remuda.model.packed import Packed
 
 SCHEMA: Final = 1
 
@@ -109,7 +110,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
     Raises:
         CorruptRecordError: If *raw* is not a launch of a schema we know.
     """
-    doc = codec.parse(node_id, raw)
+    doc = Packed(codec.parse(node_id, raw))
     try:
         if doc["schema"] != SCHEMA:
             raise codec.CorruptRecordError(f"{node_id}: schema {doc['schema']!r}, not {SCHEMA}")

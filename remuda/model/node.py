@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.packed import Packed, as_dict
 
 #: Jenkins writes a hold's expiry as epoch milliseconds where everybody else means seconds from
 #: now; no hold lasts three thousand years, so a number this big is a point in time.
@@ -118,7 +119,7 @@ class Node:
 
     def with_fields(self, **fields: Any) -> "Node":
         """Return the node with *fields* of its record set, such as ``interface_ip``."""
-        return replace(self, doc={**self.doc, **fields})
+        return replace(self, doc={**as_dict(self.doc), **fields})
 
     def with_server(self, server: str) -> "Node":
         """Return the node with the cloud's id of its machine."""
@@ -131,7 +132,7 @@ def decode(node_id: NodeId, raw: bytes) -> Node:
     Raises:
         CorruptRecordError: If it is no node at all.
     """
-    doc = codec.parse(node_id, raw)
+    doc = Packed(codec.parse(node_id, raw))
     try:
         state = NodeState(doc["state"])
     except (KeyError, ValueError) as exc:
@@ -205,7 +206,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 
 def encode(node: Node) -> bytes:
     """Return the record: every key that was read, ours renewed, the expected ones completed."""
-    doc: dict[str, Any] = {**_DEFAULTS, **node.doc}
+    doc: dict[str, Any] = {**_DEFAULTS, **as_dict(node.doc)}
     doc.update(
         state=str(node.state),
         state_time=node.state_time_s,

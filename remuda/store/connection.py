@@ -152,7 +152,8 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
 
     def _read_header(self, timeout: float) -> tuple[ReplyHeader, bytes, int]:
         """Return the next packet: its header, all of it, and where its body begins."""
-        packet = self._read(*_LENGTH.unpack(self._read(_LENGTH.size, timeout)), timeout)
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, timeout))
+        packet = self._read(length, timeout)
         return ReplyHeader(*_REPLY_HEADER.unpack_from(packet)), packet, _REPLY_HEADER.size
 
     def _read(self, length: int, timeout: float) -> bytes:

@@ -57,7 +57,7 @@ def config(limit: int) -> Config:
 
 def world(shape: Shape) -> World:
     """Return the world of launcher *east*, awake and with nothing on its agenda."""
-    made = World(policy=compile_policy(config(shape.limit), "east"), neighbours=_neighbours())
+    made = World(policy=compile_policy(config(shape.limit), "east"), neighbours=neighbours())
     made.connected = made.registered = True
     made.pool_ids = {POOL: "east-pool"}
     made.ledger_version = 1
@@ -82,7 +82,8 @@ def settle(made: World) -> None:
             made.ruled[action.request] = gist(action.verdict)
 
 
-def _neighbours() -> Neighbours:
+def neighbours() -> Neighbours:
+    """Return two providers with one launcher each; the other one has no room."""
     both = Neighbours(me=ME, provider="east")
     for provider, me in (("east", ME), ("west", ReplicaId("other"))):
         replica = Replica(id=me, hostname="host", pid=1, version="1", started_s=0.0)
@@ -123,7 +124,7 @@ def add_node(made: World, number: int, *, used: bool) -> NodeId:
         created_s=NOW.wall_s - 500.0,
     )
     if used:
-        view.contenders.add("somebody")
+        view.contenders |= {"somebody"}
     view.checked_s = NOW.mono_s
     view.server_id = view.launch.server
     made.touch_node(view)
@@ -135,7 +136,7 @@ def make_ready(made: World, number: int) -> None:
     view = list(made.herd.views.values())[number]
     assert view.node is not None
     view.node = replace(view.node, state=NodeState.READY, allocated_to=None)
-    view.contenders.clear()
+    view.contenders = frozenset()
     made.touch_node(view)
 
 

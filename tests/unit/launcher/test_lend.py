@@ -150,7 +150,7 @@ def test_what_is_locked_held_busy_or_stale_is_not_lent() -> None:
     """Only a node that is surely free goes out."""
     made = world()
     locked, busy, stale = (add_node(made, number) for number in (1, 2, 3))
-    locked.contenders.add("somebody")
+    locked.contenders |= {"somebody"}
     busy.busy = "knock"
     stale.stale = True
     for view in (locked, busy, stale):

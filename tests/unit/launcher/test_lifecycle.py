@@ -179,7 +179,12 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         Condemn,
     ),
     ("record unreadable", Step.DONE, setting(node=None), Condemn),
-    ("record unreadable, in use", Step.DONE, setting(node=None, contenders={"user"}), None),
+    (
+        "record unreadable, in use",
+        Step.DONE,
+        setting(node=None, contenders=frozenset({"user"})),
+        None,
+    ),
 ]
 
 
@@ -227,7 +232,7 @@ def test_what_users_write_decides_about_a_node_that_was_ready(
     view = add_node(made, 1, state=state, **fields)
     view.server = shown()
     if locked:
-        view.contenders.add("user")
+        view.contenders |= {"user"}
 
     action = judged(made, view)
 
@@ -341,7 +346,7 @@ def test_a_label_that_is_configured_no_more_ends_idle_and_coming_nodes() -> None
         add_node(made, 2, step=Step.BOOTING),
         add_node(made, 3, state=NodeState.IN_USE, allocated_to="200-1"),
     )
-    used.contenders.add("user")
+    used.contenders |= {"user"}
     made.touch_node(used)
     made.policy = replace(made.policy, making={})
 

@@ -1,0 +1,193 @@
+"""What a node costs a launcher's memory at ten thousand nodes.
+
+Mirrors, fold and listing are the launcher's own, fed with the bytes that ZooKeeper and a cloud
+would send for ready nodes; only the processes around it are left out, as they would take minutes
+to make so many. Measured in a process of its own, of which nothing was asked before:
+``python -m tests.bench.remembering COUNT`` prints bytes per node.
+"""
+
+import gc
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from launcher import transactions
+from launcher.fold import Fold
+from launcher.listing import take_listing
+from launcher.policy import compile_policy
+from launcher.ready import ready_node
+from launcher.views import NodeView
+from launcher.world import World
+from remuda import logs
+from remuda.cloud.api import Server
+from remuda.cloud.servers import read_server
+from remuda.model import launch as launches
+from remuda.model import node as nodes
+from remuda.model import tags
+from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
+from remuda.model.launch import Launch, Step
+from remuda.model.node import NodeEvent
+from remuda.store import paths
+from remuda.store.mirror import TreeMirror
+from remuda.store.wire import Node, Stat
+from tests.bench.figures import Figure
+from tests.bench.worlds import LABELS, ME, NOW, POOL, config, neighbours
+from tests.fakes.store import FakeZookeeper
+from tests.support.processes import ROOT
+
+NODES: Final = 10_000
+NODE_KIB_MAX: Final = 5.0
+#: What is made once, such as shared texts, is made before the measurement begins.
+_BEFORE: Final = 500
+_OWNER: Final = tags.Owner(installation="0123456789ab", provider=ProviderName("east"))
+_SOON_S: Final = 120.0
+
+
+def measure() -> Figure:
+    """Measure in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.remembering", str(NODES)]
+    done = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=_SOON_S
+    )
+    kib = float(done.stdout) / 1024
+    return Figure(
+        name=f"memory of {NODES} nodes in process",
+        bound=f"< {NODE_KIB_MAX:g} KiB each",
+        measured=f"{kib:.1f} KiB each",
+        ok=kib < NODE_KIB_MAX,
+        details={"kib_each": kib},
+    )
+
+
+class Memory:
+    """A launcher's world behind mirrors that are fed by hand."""
+
+    def __init__(self) -> None:
+        policy = compile_policy(config(NODES * 2), "east")
+        self._world = World(policy=policy, neighbours=neighbours())
+        mine: set[NodeId] = set()
+        fold = Fold(
+            world=self._world,
+            log=logs.get_logger(),
+            mine=mine,
+            read_node=lambda _node: None,
+        )
+        wire = FakeZookeeper().connect().wire
+        self._mirrors = {
+            root: TreeMirror(
+                wire,
+                root,
+                lambda change: fold.fold(change, now_s=NOW.mono_s),
+                lambda _path: True,
+                closed=lambda _mirror: None,
+            )
+            for root in (paths.NODES, paths.provider("east"))
+        }
+
+    def take_in(self, numbers: range) -> None:
+        """Let so many ready nodes be read."""
+        for number in numbers:
+            self._take_in_one(number)
+
+    def _take_in_one(self, number: int) -> None:
+        launch = _launch(number)
+        made = transactions.new_node(self._world, launch, now_s=launch.planned_s)
+        server = read_server(_server_doc(number))
+        view = NodeView(
+            id=launch.id, launch=launch, node=made.node, server=server, host_keys=(_key(number),)
+        )
+        ready = ready_node(view, self._world.policy).after(NodeEvent.PROVEN, now_s=NOW.wall_s)
+        done = replace(launch, step=Step.DONE, server=server.id)
+        self._read(paths.provider("east"), paths.launch("east", launch.id), launches.encode(done))
+        self._read(paths.NODES, paths.node(launch.id), nodes.encode(ready))
+
+    def _read(self, root: str, path: str, data: bytes) -> None:
+        zxid = len(path) + len(self._world.herd.views) + 1_000_000
+        self._mirrors[root].was_read(path, Node(data, Stat(zxid, 1, 0, 0, 0, 0)))
+
+    def list_servers(self, number: int, count: int) -> None:
+        """Take in a listing of all servers."""
+        servers: tuple[Server, ...] = tuple(_listed(count))
+        take_listing(self._world, number, servers, _OWNER, now_s=NOW.wall_s)
+
+
+def _listed(count: int) -> Iterator[Server]:
+    for number in range(count):
+        yield read_server(_server_doc(number))
+
+
+def _key(number: int) -> str:
+    return f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL0QVZbhnhGXOJwsBUHHDt8qKq2Y2ZKpCk{number:013d}"
+
+
+def _launch(number: int) -> Launch:
+    return Launch(
+        id=NodeId(f"{3_000_000_000 + number}"),
+        pool=POOL,
+        label=LABELS[number % len(LABELS)],
+        step=Step.PLANNED,
+        owner=ME,
+        planned_s=NOW.wall_s + number,
+        asked_by_s=NOW.wall_s + 80.0 + number,
+        cores=1,
+        ram_mib=2048,
+        host_key=_key(number),
+    )
+
+
+def _server_doc(number: int) -> dict[str, Any]:
+    """Return a server as it comes over the wire: nothing of it is shared with another."""
+    launch = _launch(number)
+    ours = tags.ServerTags(owner=_OWNER, node=launch.id, pool=PoolName(POOL), label=launch.label)
+    address = {"version": 4, "addr": f"10.0.{number // 250}.{number % 250}"}
+    doc = {
+        "id": ServerId(f"5d3f2a0e-6f0e-4f4e-9e59-{number:012d}"),
+        "name": f"remuda-{launch.id}",
+        "status": "ACTIVE",
+        "metadata": tags.make(ours, image="debian-12"),
+        "addresses": {"net": [address]},
+        "created": "2024-01-01T00:00:00Z",
+        "hostId": f"{number % 300:056d}",
+        "image": {"id": "c0ffee00-6f0e-4f4e-9e59-0d4c7a1f4f3a"},
+        "flavor": {"id": "1"},
+        "OS-EXT-AZ:availability_zone": "nova",
+    }
+    read: dict[str, Any] = json.loads(json.dumps(doc))
+    return read
+
+
+def _rss_bytes() -> int:
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _grown(work: Callable[[], None]) -> int:
+    before = _rss_bytes()
+    work()
+    return _rss_bytes() - before
+
+
+def main(count: int) -> None:
+    """Print the bytes per node."""
+    logging.disable(logging.INFO)
+    memory = Memory()
+    memory.take_in(range(_BEFORE))
+    memory.list_servers(1, _BEFORE)
+
+    def grow() -> None:
+        memory.take_in(range(_BEFORE, _BEFORE + count))
+        for number in (2, 3):
+            memory.list_servers(number, _BEFORE + count)
+
+    sys.stdout.write(f"{_grown(grow) / count:.0f}\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
