@@ -35,6 +35,7 @@ class Policy:
     """Everything configured that a judgement may ask for.
 
     Attributes:
+        pools: By name, preferred first.
         making: How each pool makes a label.
         labels: What the labels promise.
     """
@@ -67,8 +68,7 @@ class Policy:
     def pools_for(self, labels: tuple[str, ...]) -> tuple[PoolPolicy, ...]:
         """Return the open pools that can make all of *labels*, preferred first."""
         wanted = frozenset(labels)
-        able = (pool for pool in self.pools.values() if wanted <= pool.labels)
-        return tuple(sorted(able, key=lambda pool: (pool.priority, pool.name)))
+        return tuple(pool for pool in self.pools.values() if wanted <= pool.labels)
 
 
 def compile_policy(config: Config, provider: str) -> Policy:
@@ -78,10 +78,11 @@ def compile_policy(config: Config, provider: str) -> Policy:
         KeyError: If the configuration has no such provider.
     """
     one = config.providers[provider]
+    pools = [_pool(name, pool, one) for name, pool in one.pools.items()]
     return Policy(
         provider=provider,
         config=one,
-        pools={name: _pool(name, pool, one) for name, pool in one.pools.items()},
+        pools={pool.name: pool for pool in sorted(pools, key=lambda p: (p.priority, p.name))},
         making={
             (name, label): how
             for name, pool in one.pools.items()

@@ -45,6 +45,7 @@ class Budget:
     total: Usage = field(default_factory=Usage)
     coming: int = 0
     started: dict[Key, int] = field(default_factory=dict)
+    _nevers: dict[tuple[str, tuple[str, ...]], Shortage | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, world: World, now: Now) -> "Budget":
@@ -148,6 +149,12 @@ class Budget:
 
     def never(self, pool: str, labels: tuple[str, ...]) -> Shortage | None:
         """Return why *pool* could not serve *labels* even if all were empty, or None."""
+        known = (pool, labels)
+        if known not in self._nevers:
+            self._nevers[known] = self._never(pool, labels)
+        return self._nevers[known]
+
+    def _never(self, pool: str, labels: tuple[str, ...]) -> Shortage | None:
         limits = self.world.policy.pools[pool].limits
         if limits.instances == 0 or self.world.policy.config.max_concurrency == 0:
             return Shortage(reason=f"pool {pool} is closed", final=True)

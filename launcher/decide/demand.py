@@ -30,9 +30,8 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     if whole:
         work.blocked.clear()
     feed_claims(work, start=whole and world.neighbours.duty("demand"))
-    for view in views:
-        if view.id in agenda.requests or not work.settled(view):
-            _judge(work, view)
+    for view in work.unsettled(views, agenda.requests):
+        _judge(work, view)
     if world.neighbours.duty("demand") and (whole or work.lent):
         keep_ready(work)
     plan.blocked = work.blocked
@@ -48,6 +47,11 @@ def _begin(world: World, now: Now, plan: Plan) -> Draft:
         standing=Standing(world, now),
         lent=frozenset(action.request for action in lends),
         given=frozenset(node for action in lends for node in action.nodes),
+        emptying=frozenset(
+            pool
+            for (pool, _, state), n in world.herd.states.items()
+            if n > 0 and state == "deleting"
+        ),
         blocked=dict(world.blocked),
     )
 

@@ -1,6 +1,7 @@
 """What one pass over demand has taken so far, and the intents that it writes."""
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from launcher.actions import Intent, Plan
@@ -30,6 +31,7 @@ class Draft:
         extra, needed: Nodes that this plan starts for anybody, and that its claims need.
         short: Why claims lack nodes of a key, before the room for those was set aside.
         blocked: By pool, an old request that needs room there first.
+        emptying: Pools in which a node is being deleted already.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
     """
@@ -41,6 +43,7 @@ class Draft:
     standing: Standing
     lent: frozenset[RequestId]
     given: frozenset[NodeId]
+    emptying: frozenset[str]
     extra: Counter[Key] = field(default_factory=Counter)
     needed: Counter[Key] = field(default_factory=Counter)
     blocked: dict[str, RequestId] = field(default_factory=dict)
@@ -65,19 +68,26 @@ class Draft:
         request = view.request
         return (request.labels, request.reuse, request.provider, request.declined_by, words)
 
-    def settled(self, view: RequestView) -> bool:
-        """Whether an open request waits for sure, and everything is done about it.
+    def unsettled(
+        self, views: Iterable[RequestView], asked: Collection[RequestId]
+    ) -> Iterator[RequestView]:
+        """Yield the requests to think about: those that were *asked* for, and all in doubt.
 
-        One before it that wants the same waits, and what was written of both is still true. Most
-        of a long queue is like that, and a plan must not think of each anew.
+        No doubt is about an open request if one before it that wants the same waits, and what was
+        written of both is still true. Most of a long queue is like that, and a plan must not
+        think of each anew. What the caller finds out of one request counts for the next.
         """
-        kind = self.kind(view)
-        pools = None if kind is None else self.stuck.get(kind)
-        if pools is None or view.id in self.world.queue.claims:
-            return False
-        # An impatient one wants to hold back those behind it; the first of them does.
-        patient = self.now.mono_s - view.seen_s <= self.world.policy.patience_s
-        return patient or pools <= self.blocked.keys()
+        ruled, stuck, claims = self.world.ruled, self.stuck, self.world.queue.claims
+        patient_since_s = self.now.mono_s - self.world.policy.patience_s
+        for view in views:
+            words, one = ruled.get(view.id), view.request
+            if words is None or view.id in asked or view.id in claims:
+                yield view
+                continue
+            pools = stuck.get((one.labels, one.reuse, one.provider, one.declined_by, words))
+            # An impatient one wants to hold back those behind it; the first of them does.
+            if pools is None or (view.seen_s < patient_since_s and not pools <= self.blocked.keys()):
+                yield view
 
     def spent(self, view: RequestView, claim: ClaimView) -> bool:
         """Whether so many launches failed for a claimed request that it is given up."""

@@ -19,8 +19,17 @@ class Shelf:
     """The ready nodes, less what this plan has given away or set aside."""
 
     world: World
+    _pools: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     _taken: dict[Key, int] = field(default_factory=dict)
     _given: set[NodeId] = field(default_factory=set)
+
+    def pools_for(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of the pools that make all of *labels*, preferred first."""
+        found = self._pools.get(labels)
+        if found is None:
+            found = tuple(pool.name for pool in self.world.policy.pools_for(labels))
+            self._pools[labels] = found
+        return found
 
     def left(self, key: Key) -> int:
         """Return how many nodes of *key* nobody has a claim on yet."""
@@ -28,6 +37,8 @@ class Shelf:
 
     def covers(self, pool: str, labels: tuple[str, ...]) -> bool:
         """Whether the pool has a node for each of *labels*."""
+        if len(labels) == 1:
+            return self.left((pool, labels[0])) > 0
         return all(self.left((pool, label)) >= labels.count(label) for label in set(labels))
 
     def set_aside(self, pool: str, labels: tuple[str, ...]) -> None:
@@ -151,11 +162,11 @@ def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:
 
 def _covering_pool(world: World, request: Request, shelf: Shelf) -> str | None:
     declined = request.declined_by
-    for pool in world.policy.pools_for(request.labels):
-        if world.neighbours.declined_here(pool.name, declined):
-            continue
-        if shelf.covers(pool.name, request.labels):
-            return pool.name
+    for pool in shelf.pools_for(request.labels):
+        if shelf.covers(pool, request.labels) and not world.neighbours.declined_here(
+            pool, declined
+        ):
+            return pool
     return None
 
 

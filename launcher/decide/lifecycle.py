@@ -44,13 +44,12 @@ _NOT_RUNNING: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 
 def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add the next action of every node on the agenda, and the alarms of the others."""
-    ids = list(world.herd.views) if agenda.everything else sorted(agenda.nodes)
-    taken = _taken(plan)
-    for node_id in ids:
-        view = world.herd.views.get(node_id)
+    views, me, taken = world.herd.views, world.neighbours.me, _taken(plan)
+    for node_id in views if agenda.everything else sorted(agenda.nodes):
+        view = views.get(node_id)
         if view is None or view.launch is None or view.busy or view.stale or node_id in taken:
             continue
-        ours = _ours_to_do(world, view, view.launch)
+        ours = view.launch.owner == me or _falls_to_us(world, view, view.launch)
         if not (ours or _doubted(view)):
             continue
         if now.mono_s < view.retry_s:
@@ -73,9 +72,7 @@ def _taken(plan: Plan) -> set[NodeId]:
     return taken
 
 
-def _ours_to_do(world: World, view: NodeView, launch: Launch) -> bool:
-    if launch.owner == world.neighbours.me:
-        return True
+def _falls_to_us(world: World, view: NodeView, launch: Launch) -> bool:
     return not world.neighbours.alive(launch.owner) and world.neighbours.duty(view.id)
 
 

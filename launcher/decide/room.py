@@ -16,10 +16,7 @@ def make_room(work: Draft, view: RequestView, short: Shortage) -> None:
     """Give up one idle node of the pools that are short of room, unless one is going already."""
     if work.making_room or not work.world.neighbours.duty("demand"):
         return
-    going = any(
-        n > 0 and pool in short.pools and state == "deleting"
-        for (pool, _, state), n in work.world.herd.states.items()
-    )
+    going = not work.emptying.isdisjoint(short.pools)
     node = None if going else _most_idle(work, view, short.pools)
     if node is not None:
         work.plan.do(Condemn(node=node, cause=f"idle, to make room for {view.id}"))
