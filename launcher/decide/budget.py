@@ -64,11 +64,17 @@ class Budget:
         self.started[key] = self.started.get(key, 0) + n
         self.reserve(key, recipe, n)
 
-    def take_back(self, key: Key, recipe: Recipe) -> None:
-        """Undo one :meth:`take`."""
-        self.coming -= 1
-        self.started[key] -= 1
-        self.reserve(key, recipe, -1)
+    def take_back(self, key: Key, recipe: Recipe, n: int = 1) -> None:
+        """Undo a :meth:`take`."""
+        self.take(key, recipe, -n)
+
+    def full_after(self, key: Key, n: int) -> bool:
+        """Whether no more could be started after *n* more of *key*, whose recipe is known."""
+        recipe = self.world.cloud.recipes[key]
+        self.take(key, recipe, n)
+        full = self.shortage(key) is not None
+        self.take_back(key, recipe, n)
+        return full
 
     def reserve(self, key: Key, recipe: Recipe, n: int = 1) -> None:
         """Count the room of *n* nodes of *key* that are to be started later."""

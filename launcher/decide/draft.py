@@ -86,7 +86,9 @@ class Draft:
                 continue
             pools = stuck.get((one.labels, one.reuse, one.provider, one.declined_by, words))
             # An impatient one wants to hold back those behind it; the first of them does.
-            if pools is None or (view.seen_s < patient_since_s and not pools <= self.blocked.keys()):
+            if pools is None or (
+                view.seen_s < patient_since_s and not pools <= self.blocked.keys()
+            ):
                 yield view
 
     def spent(self, view: RequestView, claim: ClaimView) -> bool:

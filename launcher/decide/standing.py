@@ -27,7 +27,7 @@ def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
         supply = len(world.herd.free.get(key, ())) + world.herd.coming[key]
         ready += max(0, len(world.herd.free.get(key, ())) - needed)
         coming += max(0, min(world.herd.coming[key], supply - needed))
-        room += _room(world, budget, key)
+        room += _room(budget, key)
         breaker = world.cloud.breaker(key)
         failures = max(failures, breaker.failures)
         troubles.append(_trouble(world, key))
@@ -53,20 +53,13 @@ def _trouble(world: World, key: Key) -> str | None:
     return None
 
 
-def _room(world: World, budget: Budget, key: Key) -> int:
+def _room(budget: Budget, key: Key) -> int:
     """Return how many nodes of *key* may be started now, at most ROOM_MAX; found by halving."""
     if budget.shortage(key) is not None:
         return 0
-    recipe = world.cloud.recipes[key]
-
-    def is_short(n: int) -> bool:
-        trial = Budget.of(world, budget.now)
-        trial.take(key, recipe, n)
-        return trial.shortage(key) is not None
-
-    if not is_short(ROOM_MAX - 1):
+    if not budget.full_after(key, ROOM_MAX - 1):
         return ROOM_MAX
-    return bisect_left(range(ROOM_MAX), True, key=is_short)  # noqa: FBT003 - what is looked for
+    return bisect_left(range(ROOM_MAX), True, key=lambda n: budget.full_after(key, n))  # noqa: FBT003 - what is looked for
 
 
 @dataclass(slots=True)
@@ -75,14 +68,15 @@ class Standing:
 
     world: World
     now: Now
+    _budget: Budget | None = None
     _labels: dict[str, LabelStatus] = field(default_factory=dict)
 
     def of(self, labels: Iterable[str]) -> ProviderStatus:
         """Return our status with the entries of *labels*."""
         for label in labels:
             if label not in self._labels:
-                budget = Budget.of(self.world, self.now)
-                self._labels[label] = label_status(self.world, budget, label)
+                self._budget = self._budget or Budget.of(self.world, self.now)
+                self._labels[label] = label_status(self.world, self._budget, label)
         return ProviderStatus(
             provider=self.world.policy.provider,
             priority=self.world.policy.config.priority,

@@ -17,6 +17,9 @@ from tests.contract.store.conftest import DEADLINE_S, Answers, Heard, kazoo_of
 from tests.support.deadline import wait_for
 from tests.support.zookeeper import SESSION_S, connected, missing, running_server
 
+#: Of half a megabyte each: more than the socket buffers of both sides hold.
+_MANY = 40
+
 pytestmark = [pytest.mark.zk, pytest.mark.skipif(bool(missing()), reason=missing() or "-")]
 
 
@@ -99,6 +102,26 @@ def test_a_frozen_server_is_noticed_even_by_who_keeps_asking(mortal: EmbeddedSer
     wait_for(lambda: len(answers.got) == asked, DEADLINE_S, "all answers")
     assert {type(answer) for answer in answers.got} == {StoreAwayError}
     wait_for(lambda: store.session is Session.CONNECTED, DEADLINE_S, "the connection")
+    store.close()
+
+
+def test_who_asks_for_more_than_the_socket_takes_does_not_wait(mortal: EmbeddedServer) -> None:
+    """The I/O thread sends the rest, in order, once the server reads again."""
+    store = connected(mortal)
+    store.ensure("/many")
+    answers = Answers()
+    data = b"x" * 500_000
+    os.kill(mortal.pid, signal.SIGSTOP)
+    try:
+        for _ in range(_MANY):
+            store.commit_later([Create(path="/many/x-", data=data, sequence=True)], answers)
+        assert answers.got == []
+    finally:
+        os.kill(mortal.pid, signal.SIGCONT)
+
+    wait_for(lambda: len(answers.got) == _MANY, DEADLINE_S, "all answers")
+    made = [answer[0].path for answer in answers.got if isinstance(answer, tuple)]
+    assert [f"/many/x-{number:010d}" for number in range(_MANY)] == made
     store.close()
 
 

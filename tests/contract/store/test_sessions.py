@@ -2,7 +2,7 @@
 
 import pytest
 
-from remuda.store.api import Create, Delete, Session, Set, StoreAwayError
+from remuda.store.api import Create, Delete, Session, Set, StoreAwayError, Stored, StoreError
 from tests.contract.store.conftest import Answers, Rig
 
 
@@ -112,6 +112,28 @@ def test_a_watch_fires_once_at_a_change_or_an_end(rig: Rig) -> None:
     assert found is not None
     assert (found.value, nothing) == (b"1", None)
     assert sorted(fired) == ["a", "b"]
+
+
+def test_a_watch_may_be_set_again_from_where_it_fires(rig: Rig) -> None:
+    """Without waiting, so that every change is read as soon as it is told."""
+    store, other = rig.connect(), rig.connect()
+    other.commit([Create(path="/a", data=b"0")])
+    read: list[object] = []
+
+    def take(found: Stored[bytes] | StoreError | None) -> None:
+        read.append(found.value if isinstance(found, Stored) else found)
+
+    def fired() -> None:
+        store.watch_later("/a", fired, take)
+
+    store.watch_later("/a", fired, take)
+    rig.until(lambda: read == [b"0"], "the first read")
+    for version, data in enumerate((b"1", b"2")):
+        other.commit([Set(path="/a", data=data, version=version)])
+        rig.until(lambda data=data: read[-1] == data, "the change")  # type: ignore[misc]
+    other.commit([Delete(path="/a")])
+
+    rig.until(lambda: read == [b"0", b"1", b"2", None], "the end")
 
 
 def test_a_watch_fires_when_the_connection_goes(rig: Rig) -> None:

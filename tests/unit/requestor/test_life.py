@@ -86,6 +86,21 @@ def test_a_node_tells_how_to_reach_it(bench: Bench) -> None:
     assert node.valid
 
 
+def test_a_change_is_read_before_its_waiter_wakes(bench: Bench) -> None:
+    """Whoever is woken has the answer already; after that nothing is read any more."""
+    pending = bench.client.request("small")
+    pending.check()
+    bench.launcher.lend(pending.id)
+    bench.zookeeper.deliver()
+    before = bench.store.wire.requests.copy()
+
+    assert pending.check()
+    assert before == bench.store.wire.requests
+    pending.cancel()
+    bench.zookeeper.deliver()
+    assert before["watch_once"] == bench.store.wire.requests["watch_once"] == 2
+
+
 def test_waiting_ends_when_the_watch_fires(bench: Bench) -> None:
     """Nothing is read while nothing happens."""
     pending = bench.client.request("small")

@@ -1,0 +1,51 @@
+"""Packed documents: the same as what was read, in less room."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remuda.model import packed
+from remuda.model.packed import SHAPES_MAX, Packed, as_dict, shared
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(doc=st.dictionaries(st.text(), _VALUES))
+def test_nothing_of_a_document_is_lost(doc: dict[str, Any]) -> None:
+    """Keys, their order, and values of every kind."""
+    kept = Packed(doc)
+
+    assert list(doc.items()) == list(as_dict(kept).items())
+    assert list(doc.items()) == list(kept.items())
+    assert [kept.get(key) for key in doc] == list(doc.values())
+    assert "no such key" not in kept or "no such key" in doc
+
+
+def test_a_dictionary_of_it_is_its_own() -> None:
+    """Who merges something into it changes no record."""
+    kept = Packed({"a": 1})
+    mine = as_dict(kept)
+    mine["a"] = 2
+
+    assert kept["a"] == 1
+
+
+def test_equal_texts_are_kept_once() -> None:
+    """Also those in lists: a host key is in both records of a node."""
+    one, other = (bytes([number]).hex() * 8 for number in (7, 7))
+
+    assert one is not other
+    assert shared(one) is shared([other])[0]
+
+
+def test_endless_shapes_are_not_remembered() -> None:
+    """Somebody may write a new key into every record."""
+    for number in range(SHAPES_MAX + 50):
+        assert Packed({f"key-{number}": number})[f"key-{number}"] == number
+
+    assert len(packed._SHAPES) <= SHAPES_MAX
