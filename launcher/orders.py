@@ -1,7 +1,7 @@
 """From a launch and its configuration to what the cloud and the prover are told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from launcher.cloudview import Recipe
 from launcher.policy import Policy
@@ -13,7 +13,7 @@ from remuda.model.launch import Launch
 from remuda.ssh.api import Login, ProofOrder, Script
 from remuda.ssh.checks import make_checks, make_script
 from remuda.ssh.hostkeys import HostKey
-from remuda.ssh.keyfile import public_line
+from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.userdata import merge_user_data
 
 
@@ -23,10 +23,12 @@ class Orders:
 
     Attributes:
         owner: Whose servers these are, for their tags.
+        keys: Reads our key file, and again when it changes: somebody waits for each order.
     """
 
     policy: Policy
     owner: tags.Owner
+    keys: KeyRing = field(default_factory=KeyRing)
 
     def server(self, launch: Launch, recipe: Recipe, host_key: HostKey | None) -> ServerOrder:
         """Return the create call of a planned node.
@@ -67,7 +69,7 @@ class Orders:
         config = self.policy.config
         if config.ssh_key_file is None or not config.inject_key:
             return None
-        return public_line(config.ssh_key_file)
+        return self.keys.public_line(config.ssh_key_file)
 
     def _properties(self, launch: Launch) -> Mapping[str, str]:
         making = self.policy.making[launch.pool, launch.label]

@@ -30,6 +30,8 @@ ASK_WITHIN_S = 60.0
 #: More ids are drawn when fewer than this are left: enough for the largest plan.
 IDS_LOW = 250
 IDS_BLOCKS = 3
+#: Host keys that are made ahead: enough for what comes at once, most of the time.
+SPARE_KEYS = 16
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Writer:
     mine: set[NodeId]
     host_keys: dict[NodeId, HostKey] = field(default_factory=dict)
     _ids: list[NodeId] = field(default_factory=list)
+    _spare_keys: list[HostKey] = field(default_factory=list)
     _drawing: bool = False
 
     def send(
@@ -87,6 +90,12 @@ class Writer:
             return
         for one in result:
             self._ids.extend(reversed(node_ids_of_block(one.version)))
+
+    def make_keys(self) -> None:
+        """Keep host keys in stock, made while nobody waits for them."""
+        if any(making.host_keys == "inject" for making in self.world.policy.making.values()):
+            while len(self._spare_keys) < SPARE_KEYS:
+                self._spare_keys.append(make_host_key())
 
     def forget_keys(self) -> None:
         """Drop the host keys of intents that were never written, as we know by now."""
@@ -130,7 +139,8 @@ class Writer:
         making = self.world.policy.making[intent.pool, intent.label]
         public = None
         if making.host_keys == "inject":
-            key = self.host_keys[node_id] = make_host_key()
+            key = self._spare_keys.pop() if self._spare_keys else make_host_key()
+            self.host_keys[node_id] = key
             public = key.public
         launch = Launch(
             id=node_id,

@@ -70,7 +70,11 @@ def public_line(path: str) -> str:
     Raises:
         KeyFileError: See :func:`load_key`.
     """
-    key = load_key(path)
+    return line_of(load_key(path))
+
+
+def line_of(key: paramiko.PKey) -> str:
+    """Return the public half of *key*, as ``<type> <base64>``."""
     return f"{key.get_name()} {key.get_base64()}"
 
 
@@ -100,3 +104,11 @@ class KeyRing:
             key = load_key(path)
             self._keys[path] = (stamp, key)
             return key
+
+    def public_line(self, path: str) -> str:
+        """Return the public half of the key in *path*, as ``<type> <base64>``.
+
+        Raises:
+            KeyFileError: See :func:`load_key`.
+        """
+        return line_of(self.key(path))

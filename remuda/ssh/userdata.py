@@ -24,6 +24,8 @@ from remuda.ssh.hostkeys import HostKey
 #: Nova refuses longer ones (its API schema: maxLength of ``user_data``), counted after base64.
 BASE64_CHARS_MAX: Final = 65_535
 
+# The C emitter, where PyYAML has it: somebody waits for every order, and Python's takes 0.3 ms.
+_DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _CLOUD_CONFIG: Final = "#cloud-config"
 _CONFIG_TYPE: Final = "text/cloud-config"
 
@@ -119,7 +121,7 @@ def _is_mime(text: str) -> bool:
 
 
 def _dump(config: dict[str, Any]) -> str:
-    return f"{_CLOUD_CONFIG}\n" + yaml.safe_dump(config, sort_keys=False, width=4096)
+    return f"{_CLOUD_CONFIG}\n" + yaml.dump(config, Dumper=_DUMPER, sort_keys=False, width=4096)
 
 
 def _load(text: str) -> dict[str, Any]:

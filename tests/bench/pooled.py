@@ -48,7 +48,12 @@ class Pooled:
         self.stage.cloud("a", boot_seconds=0, quota=unlimited, **more)
         labels = {"small": {"host_keys": "scan", "connection_port": 22922}}
         self.stage.provider(
-            "alpha", "a", labels=labels, pool={"max_servers": 5000}, rate=1000, idle_list_period=60
+            "alpha",
+            "a",
+            labels=labels,
+            pool={"max_servers": 20_000},
+            rate=1000,
+            idle_list_period=60,
         )
         self.stage.label("small", recheck=None)
         self.launcher: Process = self.stage.launcher("alpha")
@@ -257,5 +262,5 @@ def measure(folder: Path, wanted: set[str], *, quick: bool) -> list[Figure]:
         if "idle" in wanted:
             figures += pooled.idle(30.0 if quick else 62.0)
         if "memory" in wanted:
-            figures.append(pooled.memory(0 if quick else 1000, at_start_mib))
+            figures.append(pooled.memory(1000 if quick else 9000, at_start_mib))
     return figures
