@@ -150,6 +150,9 @@ class World:
         else:
             self.portless.discard(view.id)
         if view.launch is not None:
+            if view.launch.for_request is not None:
+                # It counts as nobody's supply, so only its request can ask for it.
+                self.agenda.requests.add(view.launch.for_request)
             if (view.id in self.herd.free.get(view.key, ())) != was_free:
                 self.agenda.labels.add(view.launch.label)
                 self.agenda.supply = True

@@ -1,8 +1,11 @@
 """Lending: who gets the ready nodes."""
 
+from dataclasses import replace
+
 from launcher.actions import Claim, Knock, Lend
 from launcher.views import Refusal, RequestView
 from launcher.world import Now, World
+from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
@@ -179,6 +182,25 @@ def test_a_claim_whose_lock_went_with_our_session_is_not_lent_on() -> None:
     add_claim(made, view).contender = "/nodepool/requests-lock/x/of-an-older-session"
 
     assert lends(made) == {}
+
+
+def test_who_wants_new_machines_gets_them_as_soon_as_they_are_ready() -> None:
+    """The change of the node alone has its request judged; nothing else would, for a minute."""
+    made = world()
+    view = add_request(made, 1, reuse=False)
+    add_claim(made, view)
+    node = add_node(
+        made, 1, step=Step.PROVING, allocated_to=view.id, launch={"for_request": view.id}
+    )
+    made.take_agenda()
+    assert node.launch is not None
+    assert node.node is not None
+
+    node.launch = replace(node.launch, step=Step.DONE)
+    node.node = replace(node.node, state=NodeState.READY)
+    made.touch_node(node)
+
+    assert {view.id: (node.id,)} == lends(made, everything=False)
 
 
 def careful(*, max_check_age: float | None = 60.0) -> World:
