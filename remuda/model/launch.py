@@ -5,7 +5,7 @@ same transaction as the node's own record, and it is written before the cloud is
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -97,11 +97,17 @@ class Launch:
         return replace(self, step=step, **changes)
 
 
+_WRITTEN: Final = tuple(one.name for one in fields(Launch) if one.name != "id")
+
+
 def encode(launch: Launch) -> bytes:
     """Serialise all but the id, which is the znode's name."""
-    doc = {key: value for key, value in asdict(launch).items() if value is not None}
-    del doc["id"]
-    return codec.dump({"schema": SCHEMA, **doc})
+    doc: dict[str, Any] = {"schema": SCHEMA}
+    for name in _WRITTEN:
+        value = getattr(launch, name)
+        if value is not None:
+            doc[name] = value
+    return codec.dump(doc)
 
 
 def decode(node_id: NodeId, raw: bytes) -> Launch:
