@@ -2,9 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from remuda.runtime.clock import Clock
 from remuda.store.api import Session, Store, Stored, StoreError
+
+#: An answer that is longer on its way is asked for again.
+ANSWER_S: Final = 1.0
 
 
 class Eye:
@@ -24,6 +28,7 @@ class Eye:
         self._news = threading.Condition()
         self._dirty = True
         self._resting = False
+        self._reading = False
         # What was read since the last look, in a tuple as there may be no znode; empty: nothing.
         self._seen: tuple[Stored[bytes] | None, ...] = ()
         self._listeners: list[Callable[[], None]] = []
@@ -47,6 +52,7 @@ class Eye:
             StoreAwayError: If the answer did not come in time; look again.
         """
         with self._news:
+            self._news.wait_for(lambda: not self._reading, timeout=ANSWER_S)
             self._dirty = False
             seen, self._seen = self._seen, ()
         return seen[0] if seen else self._store.watch_once(self._path, self._changed)
@@ -72,17 +78,20 @@ class Eye:
     def _changed(self) -> None:
         if self._resting:
             self.poke()
-        else:
-            self._store.watch_later(self._path, self._changed, self._read)
+            return
+        with self._news:
+            self._reading = True
+        self._store.watch_later(self._path, self._changed, self._read)
 
     def _read(self, answer: Stored[bytes] | StoreError | None) -> None:
         # Without an answer the next look asks itself, and says what is wrong.
-        self._tell(() if isinstance(answer, StoreError) else (answer,))
+        self._tell(() if isinstance(answer, StoreError) else (answer,), answered=True)
 
-    def _tell(self, seen: tuple[Stored[bytes] | None, ...]) -> None:
+    def _tell(self, seen: tuple[Stored[bytes] | None, ...], *, answered: bool = False) -> None:
         """Wake whoever waits, with what was read; what was read before is old now."""
         with self._news:
             self._dirty, self._seen = True, seen
+            self._reading = self._reading and not answered
             self._news.notify_all()
             listeners = tuple(self._listeners)
         for listener in listeners:
