@@ -79,21 +79,34 @@ class Reply:
 
 
 class PollHandler(SequentialThreadingHandler):  # type: ignore[misc]
-    """Kazoo's threads, with poll(2) instead of an epoll object per call."""
+    """Kazoo's threads, with a poll(2) that is set up once instead of an epoll object per call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._polled: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+        self._poller = select.poll()
 
     def select(
         self, rlist: list[Any], wlist: list[Any], _xlist: list[Any], timeout: float | None = None
     ) -> tuple[list[Any], list[Any], list[Any]]:
-        """Wait until one of the sockets can be read or written; errors count as both."""
-        poller = select.poll()
-        for sock in rlist:
-            poller.register(sock, select.POLLIN)
-        for sock in wlist:
-            poller.register(sock, select.POLLOUT)
-        found = dict(poller.poll(None if timeout is None else max(0.0, timeout * 1000.0)))
+        """Wait until one of the sockets can be read or written; errors count as both.
+
+        I/O thread only.
+        """
+        wanted = (tuple(s.fileno() for s in rlist), tuple(s.fileno() for s in wlist))
+        if wanted != self._polled:
+            self._polled, self._poller = wanted, select.poll()
+            for number in wanted[0]:
+                self._poller.register(number, select.POLLIN)
+            for number in wanted[1]:
+                self._poller.register(number, select.POLLOUT)
+        found = {
+            one
+            for one, _ in self._poller.poll(None if timeout is None else max(0.0, timeout * 1000.0))
+        }
         return (
-            [sock for sock in rlist if sock.fileno() in found],
-            [sock for sock in wlist if sock.fileno() in found],
+            [sock for sock, number in zip(rlist, wanted[0], strict=True) if number in found],
+            [sock for sock, number in zip(wlist, wanted[1], strict=True) if number in found],
             [],
         )
 
