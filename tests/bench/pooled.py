@@ -51,7 +51,7 @@ class Pooled:
             "alpha",
             "a",
             labels=labels,
-            pool={"max_servers": 20_000},
+            pool={"max_servers": 5000},
             rate=1000,
             idle_list_period=60,
         )
@@ -262,5 +262,5 @@ def measure(folder: Path, wanted: set[str], *, quick: bool) -> list[Figure]:
         if "idle" in wanted:
             figures += pooled.idle(30.0 if quick else 62.0)
         if "memory" in wanted:
-            figures.append(pooled.memory(1000 if quick else 9000, at_start_mib))
+            figures.append(pooled.memory(0 if quick else 1000, at_start_mib))
     return figures
