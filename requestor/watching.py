@@ -29,6 +29,7 @@ class Eye:
         self._dirty = True
         self._resting = False
         self._reading = False
+        self._asking = 0
         # What was read since the last look, in a tuple as there may be no znode; empty: nothing.
         self._seen: tuple[Stored[bytes] | None, ...] = ()
         self._listeners: list[Callable[[], None]] = []
@@ -55,7 +56,14 @@ class Eye:
             self._news.wait_for(lambda: not self._reading, timeout=ANSWER_S)
             self._dirty = False
             seen, self._seen = self._seen, ()
-        return seen[0] if seen else self._store.watch_once(self._path, self._changed)
+            if seen:
+                return seen[0]
+            self._asking += 1
+        try:
+            return self._store.watch_once(self._path, self._changed)
+        finally:
+            with self._news:
+                self._asking -= 1
 
     def poke(self) -> None:
         """Say that it is worth to look again; never blocks."""
@@ -76,12 +84,15 @@ class Eye:
             return self._news.wait_for(lambda: self._dirty, timeout=rest_s)
 
     def _changed(self) -> None:
-        if self._resting:
-            self.poke()
-            return
         with self._news:
-            self._reading = True
-        self._store.watch_later(self._path, self._changed, self._read)
+            if self._reading:
+                return  # its answer comes after this notification, and so it tells of the change
+            # So does a look's, but when that has arrived is known only to whoever looks.
+            read = self._reading = not (self._resting or self._asking)
+        if read:
+            self._store.watch_later(self._path, self._changed, self._read)
+        else:
+            self.poke()
 
     def _read(self, answer: Stored[bytes] | StoreError | None) -> None:
         # Without an answer the next look asks itself, and says what is wrong.
