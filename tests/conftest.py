@@ -4,10 +4,13 @@ import signal
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C arrive again in the processes that tests start.
+    """Let signals arrive again in the processes that tests start.
 
-    A shell without job control starts background jobs with SIGINT ignored, and children inherit
-    that: Python then installs no handler, and neither does a shell behind sshd.
+    A shell without job control starts background jobs with SIGINT ignored, nohup those with
+    SIGHUP, and children inherit that: Python then installs no handler for SIGINT, our commands
+    leave alone what is ignored, and so does a shell behind sshd.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    for number, handler in usual.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
