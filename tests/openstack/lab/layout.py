@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,10 @@ class Layout:
         note = self.state / "ssh-port"
         if not note.exists():
             note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(str(_SSH_PORT if _is_free(_SSH_PORT) else _SSH_PORT_ELSE))
+            # Several threads ask at once while schemas are loaded: none may find it half written.
+            draft = note.with_name(f"{note.name}.{threading.get_ident()}")
+            draft.write_text(str(_SSH_PORT if _is_free(_SSH_PORT) else _SSH_PORT_ELSE))
+            draft.rename(note)
         return int(note.read_text())
 
     def complaint(self) -> str:
