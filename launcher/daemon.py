@@ -82,7 +82,7 @@ class Daemon:
             ListenError: If the status endpoint cannot listen.
             UnknownProviderError: If the configuration does not name our provider.
             KeyFileError: If our private key cannot be used.
-            StoreRefusedError: If ZooKeeper will not have us.
+            StoreRefusedError: If ZooKeeper will not have us (any more).
         """
         watcher = ConfigWatcher(self.config_path, provider=self.provider)
         config = watcher.poll()
@@ -105,7 +105,7 @@ class Daemon:
                 return
             brain = self._build(config, instruments, store, web.url)
             try:
-                self._loop(brain, watcher, signals, instruments)
+                self._loop(brain, store, watcher, signals, instruments)
             finally:
                 brain.starter.crew.stop()
                 store.close()
@@ -183,13 +183,20 @@ class Daemon:
         return brain
 
     def _loop(
-        self, brain: Brain, watcher: ConfigWatcher, signals: Signals, instruments: Instruments
+        self,
+        brain: Brain,
+        store: Store,
+        watcher: ConfigWatcher,
+        signals: Signals,
+        instruments: Instruments,
     ) -> None:
         self._reporter = Reporter(world=brain.world, metrics=instruments.metrics)
         config_due_s = self.clock.monotonic_s() + CONFIG_PERIOD_S
         while not signals.stop.is_set():
             now_s = self.clock.monotonic_s()
             brain.turn(wait_s_max=min(brain.wait_s(), max(0.0, config_due_s - now_s)))
+            if store.refusal is not None:
+                raise store.refusal
             self._ready = _readiness(brain.world)
             self._reporter.report(self.clock.monotonic_s())
             if signals.reload.is_set() or self.clock.monotonic_s() >= config_due_s:

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, overload
 
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.model.ids import NodeId, RequestId
-from remuda.store.api import Session, StoreAwayError
+from remuda.store.api import Session, StoreAwayError, StoreRefusedError
 from requestor import returning
 from requestor.desk import Desk
 from requestor.errors import NodesLostError, RequestorError
@@ -223,7 +223,7 @@ class NodeSet(Sequence[LeasedNode]):
         """Give back what is still ours; that ZooKeeper is away is only logged."""
         try:
             self.release()
-        except StoreAwayError as away:
+        except (StoreAwayError, StoreRefusedError) as away:
             # Not the caller's business: the end of the session unlocks them all the same.
             log.warning("nodes of %s not given back: %s", self.request_id, away)
 

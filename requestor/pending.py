@@ -12,7 +12,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
 from remuda.store import paths
-from remuda.store.api import Delete, MissingError, Session, StoreAwayError
+from remuda.store.api import Delete, MissingError, Session, StoreAwayError, StoreRefusedError
 from requestor.desk import RETRY_S, Desk
 from requestor.errors import (
     PromiseBrokenError,
@@ -70,11 +70,14 @@ class PendingRequest:
             RequestFailedError: If no provider can serve it; it is deleted.
             RequestGoneError: If it no longer exists.
             StoreAwayError: If ZooKeeper does not answer; look again later.
+            StoreRefusedError: If it will not have us any more.
         """
         if self._fulfilled is not None:
             return True
         if self._eye.lost and self._ephemeral:
             self._end()
+            if self._desk.store.refusal is not None:
+                raise self._desk.store.refusal
             raise RequestGoneError(f"request {self.id} went with the lost ZooKeeper session")
         stored = self._eye.look()
         if stored is None:
@@ -241,7 +244,7 @@ class PendingRequest:
             if self._nodes is not None:
                 self._nodes.release()
             self.cancel()
-        except StoreAwayError as away:
+        except (StoreAwayError, StoreRefusedError) as away:
             log.warning("request %s not cancelled: %s", self.id, away)
 
     def _fail(self) -> None:

@@ -14,11 +14,19 @@ class Sessions:
         self._stop = store.on_session(self._on_session)
 
     def wait_connected(self, timeout_s: float) -> bool:
-        """Wait until the session is connected, at most *timeout_s* seconds; say whether it is."""
+        """Wait until the session is connected, at most *timeout_s* seconds; say whether it is.
+
+        Raises:
+            StoreRefusedError: If it never will be.
+        """
         with self._changed:
-            return self._changed.wait_for(
-                lambda: self._store.session is Session.CONNECTED, timeout=max(0.0, timeout_s)
+            self._changed.wait_for(
+                lambda: self._store.session is Session.CONNECTED or self._store.refusal,
+                timeout=max(0.0, timeout_s),
             )
+        if self._store.refusal is not None:
+            raise self._store.refusal
+        return self._store.session is Session.CONNECTED
 
     def close(self) -> None:
         """Stop listening."""

@@ -200,6 +200,15 @@ class Store(Protocol):
     def session_id(self) -> int:
         """Id of the session, or 0 while there is none. Owner of our ephemeral znodes."""
 
+    @property
+    def refusal(self) -> StoreRefusedError | None:
+        """Why ZooKeeper refuses us for good, in the middle of our life, or None.
+
+        Then the session is LOST, none will follow, and every call fails with this error. Whoever
+        works on should end: a new process reads the credential anew, and while this one kept
+        trying, its session, and all that it leases, would stay.
+        """
+
     def on_session(self, listener: Callable[[Session], None]) -> Callable[[], None]:
         """Call *listener* on every change of the session's state, until the result is called."""
 

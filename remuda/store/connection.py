@@ -30,7 +30,7 @@ from kazoo.protocol.connection import AUTH_XID, ConnectionHandler
 from kazoo.protocol.serialization import Auth, ReplyHeader
 
 from remuda.store.addwatch import notification
-from remuda.store.api import StoreAwayError
+from remuda.store.api import StoreAwayError, StoreError
 
 if TYPE_CHECKING:
     from remuda.store.client import WireClient
@@ -62,7 +62,7 @@ class Reply:
     def __init__(
         self,
         answer: Callable[[int, bytes, int, int], None],
-        fail: Callable[[StoreAwayError], None],
+        fail: Callable[[StoreError], None],
         turn: Callable[..., None],
     ) -> None:
         self._answer = answer
@@ -73,9 +73,13 @@ class Reply:
         """Take the answer: ZooKeeper's error *code* or 0, the body at *at* of *raw*, its zxid."""
         self._turn(self._answer, code, raw, at, zxid)
 
+    def fail(self, error: StoreError) -> None:
+        """Take that there will be no answer."""
+        self._turn(self._fail, error)
+
     def set_exception(self, error: Exception) -> None:
         """Take what kazoo says when there will be no answer: the connection is gone."""
-        self._turn(self._fail, StoreAwayError(f"no answer from ZooKeeper: {error!r}"))
+        self.fail(StoreAwayError(f"no answer from ZooKeeper: {error!r}"))
 
 
 class PollHandler(SequentialThreadingHandler):  # type: ignore[misc]
@@ -157,6 +161,20 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
             # Not before: while it authenticates, kazoo takes the next reply for its own.
             self._shared = not isinstance(self._socket, ssl.SSLSocket)
         return timeouts
+
+    def _authenticate_with_sasl(self, host: str, timeout: float) -> None:
+        """Authenticate as kazoo does, but take a lost connection for what it is: try again.
+
+        Kazoo takes it for a refusal and gives up for ever. The servers that we can use (3.6) say
+        that they refuse before they hang up.
+        """
+        try:
+            super()._authenticate_with_sasl(host, timeout)
+        except AuthFailedError as error:
+            if not isinstance(error.__cause__, ConnectionDropped | OSError):
+                raise
+            self.fault = ConnectionResetError("the server hung up while we authenticated")
+            raise ConnectionDropped(str(self.fault)) from error
 
     def keep_to_itself(self) -> None:
         """Let no other thread send any more: the connection is going. I/O thread only."""

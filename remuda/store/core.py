@@ -16,6 +16,7 @@ from remuda.store.api import (
     Session,
     Stored,
     StoreError,
+    StoreRefusedError,
 )
 from remuda.store.mirror import TreeMirror, lineage, stored
 from remuda.store.wire import Children, Node, Wire, Written
@@ -46,6 +47,11 @@ class WireStore:
     def session_id(self) -> int:
         """See Store."""
         return self._wire.session_id
+
+    @property
+    def refusal(self) -> StoreRefusedError | None:
+        """See Store."""
+        return self._wire.refusal
 
     def on_session(self, listener: Callable[[Session], None]) -> Callable[[], None]:
         """See Store."""

@@ -52,6 +52,7 @@ _SESSIONS: Final = {
 # A path that nobody uses, to try a watch on.
 _PROBE: Final = "/remuda/.probe"
 _AWAY: Final = "the connection to ZooKeeper is away"
+_REFUSED: Final = "ZooKeeper refused our credentials (authentication failed)"
 
 
 class KazooWire:
@@ -83,6 +84,11 @@ class KazooWire:
         """See Wire."""
         return (self._client._session_id or 0) if self._session is not Session.LOST else 0  # noqa: SLF001 - kazoo shows it only while connected
 
+    @property
+    def refusal(self) -> StoreRefusedError | None:
+        """See Wire."""
+        return StoreRefusedError(_REFUSED) if self._client.auth_failed else None
+
     def listen(self, listener: Listener) -> None:
         """See Wire."""
         self._listener = listener
@@ -98,8 +104,8 @@ class KazooWire:
             StoreRefusedError: If the server does not let us in, so that waiting is no use.
         """
         connected = self._client._live.wait(timeout_s)  # noqa: SLF001 - start_async returned it
-        if self._client.auth_failed:
-            raise StoreRefusedError("ZooKeeper refused our credentials (authentication failed)")
+        if self.refusal:
+            raise self.refusal
         if connected:
             return True
         fault = self._client.fault
@@ -239,7 +245,7 @@ class KazooWire:
 
     def _send(self, request: Request, reply: Reply) -> None:
         if not self._client.submit(request, reply):
-            self._later(partial(reply.set_exception, StoreAwayError(_AWAY)))
+            self._later(partial(reply.fail, self.refusal or StoreAwayError(_AWAY)))
 
     def _commit(
         self,

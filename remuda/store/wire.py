@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple, Protocol, TypeVar
 
-from remuda.store.api import Op, Session, StoreError
+from remuda.store.api import Op, Session, StoreError, StoreRefusedError
 
 A = TypeVar("A")
 
@@ -81,7 +81,7 @@ class Wire(Protocol):
     """One session's connection. Requests may be made on any thread and never wait.
 
     Every *done* is called exactly once, with a StoreAwayError if the connection is away or goes
-    away before the reply.
+    away before the reply, or with the refusal if there is one.
     """
 
     @property
@@ -91,6 +91,10 @@ class Wire(Protocol):
     @property
     def session_id(self) -> int:
         """Id of the session, 0 while there is none."""
+
+    @property
+    def refusal(self) -> StoreRefusedError | None:
+        """Why there will never be a session again, or None. Known before the session is LOST."""
 
     def listen(self, listener: Listener) -> None:
         """Tell *listener* from now on; call once, before connecting."""

@@ -1,6 +1,8 @@
-"""A launcher and a requestor over TLS with client certificates, below a chroot."""
+"""A launcher and a requestor over TLS below a chroot, and one whose password is changed."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,10 @@ from remuda.store.embedded_config import ServerTls
 from remuda.store.options import StoreTls
 from requestor import connect
 from tests.support.certificates import Authority, Identity
-from tests.support.stage import Stage, open_stage
+from tests.support.deadline import wait_for
+from tests.support.processes import Process
+from tests.support.stage import SOON_S, Stage, open_stage
+from tests.support.zookeeper import running_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -66,3 +71,45 @@ def test_a_machine_is_lent_over_tls_below_a_chroot(
     assert doc is not None
     assert doc["state"] == "in-use"
     assert stage.children("/") == ["ci", "zookeeper"]
+
+
+def test_a_launcher_whose_password_is_changed_ends(tmp_path: Path) -> None:
+    """With one sentence: who starts it again lets it read the new one, and others take over."""
+    users = {"remuda": "corral gate"}
+    (tmp_path / "auth").write_text("remuda:corral gate\n")
+    auth = {"auth_url": "http://127.0.0.1:9/v3", "username": "u", "password": "p"}
+    clouds = {"c": {"auth": {**auth, "project_name": "p"}}}
+    (tmp_path / "clouds.yaml").write_text(json.dumps({"clouds": clouds}))
+    with running_server(users=users) as server:
+        label = {"image": "i", "flavor": "f"}
+        config = {
+            "zookeeper": {
+                "hosts": list(server.hosts),
+                "auth-file": "auth",
+                "auth-scheme": "sasl",
+                "session-timeout": 4,
+            },
+            "clouds-file": "clouds.yaml",
+            "web": {"port": 0},
+            "labels": {"small": {}},
+            "providers": {"a": {"cloud": "c", "pools": {"main": {"labels": {"small": label}}}}},
+        }
+        (tmp_path / "remuda.yaml").write_text(json.dumps(config))
+        launcher = Process.python(
+            "launcher",
+            "launcher",
+            *("--provider", "a", "--config", str(tmp_path / "remuda.yaml"), "--log-format", "json"),
+            log=tmp_path / "launcher.log",
+        )
+        try:
+            wait_for(lambda: launcher.events("launcher.started"), SOON_S, "the launcher")
+            server.kill()
+            users["remuda"] = "another gate"
+            server.start()
+            wait_for(lambda: not launcher.alive, SOON_S, "the launcher's end")
+        finally:
+            launcher.kill()
+
+    last = launcher.log.read_text().splitlines()[-1]
+    assert launcher.child.returncode == 3
+    assert last == "remuda launcher: ZooKeeper refused our credentials (authentication failed)"

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.store.api import Op, Session, StoreAwayError, StoreError
+from remuda.store.api import Op, Session, StoreAwayError, StoreError, StoreRefusedError
 from remuda.store.core import WireStore
 from remuda.store.wire import Children, Listener, Node, Written
 from tests.fakes.store_tree import Tree
@@ -96,6 +96,7 @@ class FakeWire:
         self._script: deque[str] = deque()
         self.session = Session.CONNECTED
         self.session_id = zookeeper.next_id()
+        self.refusal: StoreRefusedError | None = None
         self.requests: Counter[str] = Counter()
 
     # -- the wire ----------------------------------------------------------------------------
@@ -179,7 +180,7 @@ class FakeWire:
         self, kind: str, done: Callable[[A | StoreError], None], do: Callable[[], A]
     ) -> None:
         if self.session is not Session.CONNECTED:
-            away: StoreError = StoreAwayError("the fake connection is away")
+            away: StoreError = self.refusal or StoreAwayError("the fake connection is away")
             self._answer(done, away)
             return
         with self._zookeeper.at_work:
@@ -247,6 +248,12 @@ class FakeWire:
             self.session_id = self._zookeeper.next_id()
         self._become(Session.CONNECTED)
 
+    def refuse(self) -> None:
+        """Lose the session, and every hope of another."""
+        self.refusal = StoreRefusedError("the fake server refuses us")
+        self._drop_connection()
+        self._become(Session.LOST)
+
     def _drop_connection(self) -> None:
         stream, self._stream = self._stream, deque()
         # News is lost with the connection; who asked is told that there will be no answer.
@@ -280,6 +287,10 @@ class FakeStore(WireStore):
     def expire(self) -> None:
         """Lose the session with its ephemeral znodes, and get a new one."""
         self.wire.resume(expired=True)
+
+    def refuse(self) -> None:
+        """Lose the session for ever: the server does not take our credential any more."""
+        self.wire.refuse()
 
     def away_before_next_commit(self) -> None:
         """Make the next commit end in StoreAwayError without having happened."""

@@ -9,7 +9,7 @@ from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import Ruling
 from remuda.store import paths
-from remuda.store.api import Delete, Session, StoreAwayError
+from remuda.store.api import Delete, Session, StoreAwayError, StoreRefusedError
 from requestor.errors import (
     RequestFailedError,
     RequestGoneError,
@@ -18,6 +18,7 @@ from requestor.errors import (
     WaitInterruptedError,
 )
 from requestor.nodes import LeaseState
+from requestor.sessions import Sessions
 from tests.support.standin import HOST_KEY
 from tests.unit.requestor.conftest import Bench
 
@@ -284,6 +285,31 @@ def test_an_ephemeral_request_ends_with_the_session(bench: Bench) -> None:
 
     with pytest.raises(RequestGoneError, match="session"):
         pending.wait(WAIT_S)
+
+
+@pytest.mark.parametrize("ephemeral", [True, False])
+def test_a_refusal_ends_every_wait(bench: Bench, *, ephemeral: bool) -> None:
+    """ZooKeeper does not take our credential any more: waiting is no use."""
+    pending = bench.client.request("small", ephemeral=ephemeral)
+    pending.check()
+    bench.store.refuse()
+    bench.zookeeper.deliver()
+
+    with pytest.raises(StoreRefusedError):
+        pending.wait(WAIT_S)
+    with pytest.raises(StoreRefusedError):
+        bench.client.request("small")
+    pending.abandon()
+
+
+def test_nobody_waits_for_a_session_after_a_refusal(bench: Bench) -> None:
+    """The answer was lost with the connection, and the next attempt will not come."""
+    bench.store.suspend()
+    bench.store.refuse()
+    sessions = Sessions(bench.store)
+
+    with pytest.raises(StoreRefusedError):
+        sessions.wait_connected(3600.0)
 
 
 def test_accepting_too_early_is_a_timeout(bench: Bench) -> None:
