@@ -9,7 +9,6 @@ from remuda.config.document import Path
 from remuda.config.doubts import Coverage, misspelled
 from remuda.config.model import PoolLabel, Provider
 from remuda.config.names import nearest
-from remuda.config.parts import Zookeeper
 from remuda.config.problems import Report
 from remuda.config.raw import entries, mapping, seconds
 from remuda.config.room import check_room
@@ -36,7 +35,6 @@ def check_whole(data: object, report: Report) -> None:
     coverage = Coverage.of(data, report)
     _check_references(data, coverage, report)
     _check_logins(data, report)
-    _check_credential(data, report)
     check_room(data, coverage, report)
     _check_same_region(data, report)
     _check_times(data, report)
@@ -96,18 +94,6 @@ def _check_logins(data: object, report: Report) -> None:
                 f"add ssh-key-file to providers.{use.path[1]}",
                 at_key=True,
             )
-
-
-def _check_credential(data: object, report: Report) -> None:
-    """Report ways to authenticate without anything to authenticate with."""
-    zookeeper = mapping(mapping(data).get("zookeeper"))
-    keys = ("auth", "auth-file")
-    known = any(zookeeper.get(key) is not None for key in keys)
-    if known or not misspelled(Zookeeper, zookeeper).isdisjoint(keys):
-        return
-    for key, off in (("auth-scheme", None), ("creator-only", False)):
-        if zookeeper.get(key) not in (None, off):
-            report.problem(("zookeeper", key), "needs auth-file or auth", at_key=True)
 
 
 def _without_key(provider: Mapping[str, object]) -> bool:

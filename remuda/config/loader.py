@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from pydantic import ValidationError
 
 from remuda.config.clouds import check_clouds
+from remuda.config.credential import check_credential
 from remuda.config.crosscheck import check_choices, check_whole
 from remuda.config.document import Document, NotYamlError, parse
 from remuda.config.environment import substitute
@@ -112,6 +113,7 @@ def _understood(document: Document, host: HostFiles, environ: Mapping[str, str])
     check_choices(Config, data, report)
     host.resolve(Config, data)
     check_clouds(data, host, environ)
+    check_credential(data, host, hidden)
     check_whole(data, report)
     try:
         return Config.model_validate(data, by_alias=True, by_name=False)

@@ -38,6 +38,12 @@ def host_port(value: str) -> str:
     return value
 
 
+def name_and_password(text: str) -> tuple[str, str] | None:
+    """Return what the first line of *text* holds as ``name:password``, or None."""
+    name, _, password = text.partition("\n")[0].strip().partition(":")
+    return (name, password) if name and password else None
+
+
 def _regular_expression(value: str) -> str:
     try:
         re.compile(value)
@@ -89,7 +95,7 @@ class Zookeeper(Section):
     auth: str | None = Field(
         default=None,
         repr=False,
-        description="The same from the environment: ${NAME}. Never write a password here.",
+        description="The same from the environment: ${NAME}. A password written here is refused.",
     )
     auth_scheme: Literal["digest", "sasl"] = Field(
         default="digest",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from remuda.config.parts import Zookeeper
+from remuda.config.parts import Zookeeper, name_and_password
 from remuda.store.api import StoreRefusedError
 from remuda.store.options import StoreOptions, StoreSasl, StoreTls
 
@@ -34,12 +34,12 @@ def _credential(zookeeper: Zookeeper) -> tuple[str, str]:
     """Return name and password; both empty if there are none."""
     if zookeeper.auth_file is not None:
         where = zookeeper.auth_file
-        text = Path(where).read_text(encoding="utf-8").partition("\n")[0].strip()
+        text = Path(where).read_text(encoding="utf-8")
     elif zookeeper.auth is not None:
         where, text = "zookeeper.auth", zookeeper.auth
     else:
         return "", ""
-    name, colon, password = text.partition(":")
-    if not (name and colon and password):
+    found = name_and_password(text)
+    if found is None:
         raise StoreRefusedError(f"{where} does not hold name:password")
-    return name, password
+    return found

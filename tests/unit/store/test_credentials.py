@@ -31,6 +31,7 @@ def problems(tmp_path: Path) -> Callable[..., list[str]]:
 
     def says(section: str, **environ: str) -> list[str]:
         (tmp_path / "auth").touch(mode=0o600)
+        (tmp_path / "auth").write_text("name:word\n")
         file = tmp_path / "remuda.yaml"
         file.write_text(TEXT.format(section))
         return [str(one).split(": ", 1)[1] for one in read(file, environ=environ).problems]
@@ -92,3 +93,48 @@ def test_file_and_environment_exclude_each_other(problems: Callable[..., list[st
     assert problems("auth-file: auth, auth: '${ZK}'", ZK="a:b") == [
         "zookeeper: has auth-file and auth, which exclude each other: keep one"
     ]
+
+
+@pytest.mark.parametrize("value", ["plainpassword", "name:", ":word", ""])
+def test_what_the_environment_gives_must_be_a_credential(
+    problems: Callable[..., list[str]], value: str
+) -> None:
+    """Said by the check, not by a launcher that does not start; and never shown."""
+    assert problems("auth: '${ZK}'", ZK=value) == [
+        "zookeeper.auth: the environment does not give name:password"
+    ]
+
+
+def test_a_password_in_the_configuration_is_a_problem(problems: Callable[..., list[str]]) -> None:
+    """The file is read by many; whatever the password is, it is not shown again."""
+    said = (
+        "zookeeper.auth: a password must not stand in this file; "
+        "write ${NAME} and set it in the environment, or use auth-file"
+    )
+
+    assert problems("auth: 'name:word'") == [said]
+    assert problems("auth: plainpassword") == [said]
+    assert problems("auth: 'name:${ZK}'", ZK="word") == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"plainpassword\n", "does not hold name:password in its first line"),
+        (b"\nname:word\n", "does not hold name:password in its first line"),
+        (b"n\xff:word\n", "is not UTF-8 text (byte 1)"),
+    ],
+)
+def test_a_file_without_a_credential_is_a_problem(tmp_path: Path, raw: bytes, said: str) -> None:
+    """Where it can be read; where it cannot, that is the one complaint."""
+    secret = tmp_path / "zk-auth"
+    secret.touch(mode=0o600)
+    file = tmp_path / "remuda.yaml"
+    file.write_text(TEXT.format("auth-file: zk-auth"))
+    secret.write_bytes(raw)
+    (wrong,) = read(file, environ={}).problems
+    secret.unlink()
+    (gone,) = read(file, environ={}).problems
+
+    assert wrong.message == f"{str(secret)!r} {said}"
+    assert "does not exist" in gone.message
