@@ -41,7 +41,7 @@ class SignalReader:
     Args:
         handlers: For each signal what runs in the main thread: :func:`pass_by`, or what does
             as little.
-        act: Called with each signal's number, in the reader's thread.
+        act: Called with the number of each of these signals, in the reader's thread.
     """
 
     def __init__(
@@ -83,7 +83,9 @@ class SignalReader:
     def _read(self, ours: socket.socket) -> None:
         while numbers := ours.recv(64):
             for number in numbers:
-                self._act(number)
+                # The interpreter writes the number of every signal that anybody handles.
+                if number in self._handlers:
+                    self._act(number)
 
 
 class Signals:

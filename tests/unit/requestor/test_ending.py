@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from remuda.runtime.signals import pass_by
 from requestor.commands.ending import EndedError, Ending
 from tests.support.deadline import wait_for
 
@@ -54,6 +55,20 @@ def test_with_nothing_to_lose_a_signal_ends_at_once(
     send(number)
 
     assert left.calls.get(timeout=DEADLINE_S) == (number, "")
+    assert not ending.asked
+
+
+def test_signals_of_others_are_not_ours(ending: Ending, left: Left) -> None:
+    """A window that changes its size, which some library handles, ends no command."""
+    before = signal.signal(signal.SIGWINCH, pass_by)
+    try:
+        send(signal.SIGWINCH)
+        send(signal.SIGTERM)  # told after it, so that we need not wait for nothing
+
+        assert left.calls.get(timeout=DEADLINE_S) == (signal.SIGTERM, "")
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+    assert left.calls.empty()
     assert not ending.asked
 
 
