@@ -81,8 +81,7 @@ class PlainCommand(click.Command):
         """Run the command.
 
         Raises:
-            CommandFailedError: For every error that :meth:`explain_error` knows, and for files
-                that cannot be used.
+            CommandFailedError: For every error that :meth:`failure` knows.
             click.exceptions.Exit: With 130 after Ctrl-C.
         """
         try:
@@ -92,12 +91,23 @@ class PlainCommand(click.Command):
             if type(ended) is not KeyboardInterrupt:
                 raise  # a subclass knows of another signal than Ctrl-C
             raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
-        except self.known_errors() as error:
-            raise self.explain_error(error) from error
-        except OSError as error:
-            if error.filename is None or error.errno == errno.EPIPE:
-                raise  # not about a file of the user's; click sees to the broken pipe
-            raise CommandFailedError(f"{error.filename}: {error.strerror}", 1) from error
+        except self._ending_errors() as error:
+            failure = self.failure(error)
+            if failure is None:
+                raise
+            raise failure from error
+
+    def failure(self, error: Exception) -> CommandFailedError | None:
+        """Return how the command ends by *error*, or None if that is our bug, or click's affair."""
+        if isinstance(error, self.known_errors()):
+            return self.explain_error(error)
+        if isinstance(error, OSError) and error.filename is not None and error.errno != errno.EPIPE:
+            return CommandFailedError(f"{error.filename}: {error.strerror}", 1)
+        return None  # not about a file of the user's; click sees to the broken pipe
+
+    def _ending_errors(self) -> tuple[type[Exception], ...]:
+        """Return the errors that :meth:`failure` may know."""
+        return (*self.known_errors(), OSError)
 
     def known_errors(self) -> tuple[type[Exception], ...]:
         """Return the errors that :meth:`explain_error` knows."""

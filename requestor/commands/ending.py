@@ -44,6 +44,7 @@ _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (NodesLostError, EXIT_LOST),
     (RequestGoneError, EXIT_LOST),
     (SshError, EXIT_SSH),
+    (RequestorError, 1),
 )
 
 

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from requestor.client import Client
 from requestor.commands.ending import Ending, RequestorCommand, this_ending
 from requestor.commands.keeping import KEPT, Keeper, Wakeup
 from requestor.commands.options import Asking, asking_of, asking_options, labels_of_words
+from requestor.commands.streams import JsonReporter
+from requestor.commands.telling import is_failure, telling_failures
 from requestor.commands.waiting import accept
 from requestor.nodes import NodeSet
 
@@ -75,40 +78,37 @@ def request(
     PROVIDER, or JSON), and the machines are kept until Ctrl-C, SIGTERM, the end of our parent or
     of our input, or until `remuda release` has given back all of them.
     """
-    options = asking_of(asking)
-    ending, wanted = this_ending(), labels_of_words(labels)
-    if (detach or until_pid or keep_s) and not wait:
-        raise click.UsageError("--detach, --until-pid and --keep need --wait")
-    if detach and not _in_background():
-        raise click.exceptions.Exit(_detach(len(wanted), ending))
-    with around.store() as store:
-        read = reader(store)
-        check_labels(read, wanted)
-        check_provider(read, options.provider)
-        ending.hold_off()
-        if not wait:
-            _leave(store, around, wanted, options, as_json=as_json)
-            return
-        wakeup = Wakeup()
-        keeper = Keeper(
-            store,
-            wakeup,
+    with telling_failures(JsonReporter()) if as_json else nullcontext():
+        options = asking_of(asking)
+        wanted = labels_of_words(labels)
+        if (detach or until_pid or keep_s) and not wait:
+            raise click.UsageError("--detach, --until-pid and --keep need --wait")
+        if detach and not _in_background():
+            # Whoever goes to the background tells of its failures, and we pass that on.
+            raise click.exceptions.Exit(_detach(len(wanted), this_ending()))
+        stay = _Stay(
             until_pid=until_pid if until_pid or detach else os.getppid(),
             until_input_ends=not detach,
             keep_s=keep_s or (_DETACHED_DEFAULT_S if detach else None),
-            ending=ending,
-            clock=around.clock,
         )
-        client = Client(
-            store,
-            on_lost=lambda _nodes: wakeup.poke(),
-            use_data={KEPT: True},
-            clock=around.clock,
-        )
-        pending = client.request(wanted, **options.as_arguments())
-        with client, accept(pending, labels_text(wanted), ending) as nodes:
-            _print(nodes, as_json=as_json)
-            keeper.keep(nodes)
+        with around.store() as store:
+            read = reader(store)
+            check_labels(read, wanted)
+            check_provider(read, options.provider)
+            this_ending().hold_off()
+            if wait:
+                _take(store, around, wanted, options, stay, as_json=as_json)
+            else:
+                _leave(store, around, wanted, options, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stay:
+    """How long nodes are kept; see :class:`Keeper`."""
+
+    until_pid: int | None
+    until_input_ends: bool
+    keep_s: float | None
 
 
 def _in_background() -> bool:
@@ -128,6 +128,38 @@ def _leave(
         output.emit_line({"request": made.id, "labels": wanted})
     else:
         click.echo(made.id)
+
+
+def _take(
+    store: Store,
+    around: Surroundings,
+    wanted: list[str],
+    options: Asking,
+    stay: _Stay,
+    *,
+    as_json: bool,
+) -> None:
+    """Wait for nodes, print them, and keep them."""
+    ending, wakeup = this_ending(), Wakeup()
+    keeper = Keeper(
+        store,
+        wakeup,
+        until_pid=stay.until_pid,
+        until_input_ends=stay.until_input_ends,
+        keep_s=stay.keep_s,
+        ending=ending,
+        clock=around.clock,
+    )
+    client = Client(
+        store,
+        on_lost=lambda _nodes: wakeup.poke(),
+        use_data={KEPT: True},
+        clock=around.clock,
+    )
+    pending = client.request(wanted, **options.as_arguments())
+    with client, accept(pending, labels_text(wanted), ending) as nodes:
+        _print(nodes, as_json=as_json)
+        keeper.keep(nodes)
 
 
 def _print(nodes: NodeSet, *, as_json: bool) -> None:
@@ -164,7 +196,7 @@ def _detach(lines: int, ending: Ending) -> int:
         ending.on_asked(child.terminate)
         told = child.stdout.read() if child.stdout else b""
         click.echo(told, nl=False)
-        if told.count(b"\n") < lines:
+        if sum(not is_failure(line) for line in told.splitlines()) < lines:
             return child.wait()
         undo.pop_all()
     return 0

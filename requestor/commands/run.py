@@ -115,28 +115,23 @@ def run(
     also after Ctrl-C (exit code 130). One word after -- is a text for the machine's shell; several
     are a program and its arguments.
     """
-    if stdin and count > 1:
-        raise click.UsageError("--stdin can feed one machine only")
-    _check_key(identity)
-    folder, copy_to = _copy_of(copy)
-    order = Order(
-        label=label,
-        count=count,
-        asking=asking_of(asking),
-        job=Job(
+    reporter: Reporter = (
+        JsonReporter() if as_json else PlainReporter(prefixed=count > 1, quiet=quiet)
+    )
+    with telling_failures(reporter):
+        if stdin and count > 1:
+            raise click.UsageError("--stdin can feed one machine only")
+        _check_key(identity)
+        folder, copy_to = _copy_of(copy)
+        job = Job(
             command=command,
             copy=folder,
             copy_to=copy_to,
             key_file=identity,
             timeout_s=timeout_s,
             stdin=sys.stdin.buffer if stdin else None,
-        ),
-        hold_s=hold_s,
-    )
-    reporter: Reporter = (
-        JsonReporter() if as_json else PlainReporter(prefixed=count > 1, quiet=quiet)
-    )
-    with telling_failures(reporter):
+        )
+        order = Order(label=label, count=count, asking=asking_of(asking), job=job, hold_s=hold_s)
         code = _carry_out(around, order, reporter)
     raise click.exceptions.Exit(code)
 

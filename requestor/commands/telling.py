@@ -1,47 +1,67 @@
-"""Telling programs why `remuda run` ends with a code that is not the command's."""
+"""Telling programs why a command of ours ends with a code that is not the machine's."""
 
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, Protocol
 
 import click
 
-from remuda.cli.failing import CommandFailedError
-from remuda.store.api import StoreError
-from requestor.commands.ending import EndedError, RequestorCommand
-from requestor.commands.streams import Reporter
-from requestor.errors import RequestFailedError, RequestorError, RequestTimeoutError
+from remuda.cli.failing import PlainCommand
+from requestor.commands.ending import EndedError
+from requestor.errors import RequestFailedError, RequestTimeoutError
+
+_FAILED: Final = "failed"
+
+
+class Teller(Protocol):
+    """The part of a reporter that is needed here."""
+
+    def tell(self, event: str, sentence: str, /, **facts: Any) -> None:
+        """See :class:`requestor.commands.streams.Reporter`."""
 
 
 @contextmanager
-def telling_failures(reporter: Reporter) -> Iterator[None]:
-    """Tell of every failure that is not the command's own, and pass it on."""
+def telling_failures(teller: Teller) -> Iterator[None]:
+    """Tell of every failure that is not the machine's own, and pass it on.
+
+    Which those are, and their sentences and codes, is the command's own knowledge.
+    """
     try:
         yield
     except EndedError as ended:
         name = signal.Signals(ended.number).name
-        _tell(reporter, 128 + ended.number, f"ended by {name}")
+        _tell(teller, 128 + ended.number, f"ended by {name}")
         raise
-    except CommandFailedError as error:
-        _tell(reporter, error.exit_code, error.message)
+    except click.ClickException as error:
+        _tell(teller, error.exit_code, error.format_message())
         raise
-    except (RequestFailedError, RequestTimeoutError) as error:
-        known = error.explanation.as_json()
-        _tell(reporter, _code(error), str(error), known["request"], known["verdicts"])
+    except Exception as error:
+        command = click.get_current_context().command
+        failure = command.failure(error) if isinstance(command, PlainCommand) else None
+        if failure is not None:
+            _tell(teller, failure.exit_code, failure.message, **_verdicts(error))
         raise
-    except (RequestorError, StoreError) as error:
-        _tell(reporter, _code(error), str(error))
-        raise
+
+
+def is_failure(line: bytes) -> bool:
+    """Whether *line*, of somebody's output, tells of a failure."""
+    try:
+        doc = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(doc, dict) and doc.get("event") == _FAILED
+
+
+def _verdicts(error: Exception) -> dict[str, Any]:
+    if not isinstance(error, RequestFailedError | RequestTimeoutError):
+        return {}
+    known = error.explanation.as_json()
+    return {"request": known["request"], "verdicts": known["verdicts"]}
 
 
 def _tell(
-    reporter: Reporter, code: int, why: str, request: str | None = None, verdicts: Any = ()
+    teller: Teller, code: int, why: str, request: str | None = None, verdicts: Any = ()
 ) -> None:
-    reporter.tell("failed", "", code=code, why=why, request=request, verdicts=list(verdicts))
-
-
-def _code(error: Exception) -> int:
-    """Return the exit code that the command will have."""
-    command = click.get_current_context().command
-    return command.explain_error(error).exit_code if isinstance(command, RequestorCommand) else 1
+    teller.tell(_FAILED, "", code=code, why=why, request=request, verdicts=list(verdicts))

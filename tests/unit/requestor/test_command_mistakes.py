@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner, Result
 
 from remuda.model.status import Ruling
 from remuda.store import paths
 from requestor.commands.request import request
 from requestor.commands.run import run
+from requestor.commands.telling import is_failure
 from tests.support.commands import Desk
 
 
@@ -57,6 +61,82 @@ def test_json_tells_of_any_other_failure(
     assert (event["event"], event["code"], result.exit_code) == ("failed", code, code)
     assert why in event["why"]
     assert event["verdicts"] == []
+
+
+def failure_of(result: Result) -> dict[str, Any]:
+    """Return the only line of an output, which tells of the failure that the code is of."""
+    (event,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (event["event"], event["code"]) == ("failed", result.exit_code)
+    return dict(event)
+
+
+def test_json_tells_of_a_key_that_is_none(desk: Desk, tmp_path: Path) -> None:
+    """It is looked at before anything is asked for."""
+    key = tmp_path / "key"
+    key.write_text("no key")
+    event = failure_of(desk.call(run, "small", "--json", "--identity", str(key), "--", "x"))
+
+    assert event["code"] == 2
+    assert "private key" in event["why"]
+
+
+@pytest.mark.parametrize(
+    "words", [("--copy", "/does/not/exist"), ("--stdin", "--count", "2")], ids=["copy", "stdin"]
+)
+def test_json_tells_of_options_that_do_not_fit(desk: Desk, words: tuple[str, ...]) -> None:
+    """As far as they can be read at all."""
+    assert failure_of(desk.call(run, "small", "--json", *words, "--", "x"))["code"] == 2
+
+
+def test_json_tells_of_a_file_that_cannot_be_used(desk: Desk, tmp_path: Path) -> None:
+    """Such as one of the folder to copy, that vanished meanwhile."""
+
+    def vanish(_request: str) -> None:
+        raise FileNotFoundError(2, "No such file or directory", str(tmp_path / "gone"))
+
+    desk.answer = vanish
+    event = failure_of(desk.call(run, "small", "--json", "--copy", str(tmp_path), "--", "x"))
+
+    assert event["code"] == 1
+    assert event["why"] == f"{tmp_path}/gone: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    "words", [(run, "small", "--json", "--", "x"), (request, "small", "--wait", "--json")]
+)
+def test_json_tells_of_a_configuration_that_cannot_be_used(
+    tmp_path: Path, words: tuple[click.Command, *tuple[str, ...]]
+) -> None:
+    """With all that is wrong with it."""
+    config = tmp_path / "remuda.yaml"
+    config.write_text("labels: [")
+    command, *rest = words
+    event = failure_of(CliRunner().invoke(command, ["--config", str(config), *rest]))
+
+    assert event["code"] == 2
+    assert "the configuration cannot be used" in event["why"]
+    assert str(config) in event["why"]
+
+
+def test_json_tells_who_waits_for_machines_that_there_are_none(desk: Desk) -> None:
+    """As `remuda run` does, with the verdicts."""
+
+    def refuse(request_id: str) -> None:
+        desk.launcher.say(request_id, Ruling.DECLINED, "too large")
+        desk.launcher.refuse(request_id)
+
+    desk.answer = refuse
+    event = failure_of(desk.call(request, "small", "--wait", "--json"))
+
+    assert event["code"] == 4
+    assert [one["reason"] for one in event["verdicts"]] == ["too large"]
+
+
+def test_a_line_that_tells_of_a_failure_is_no_machine() -> None:
+    """Who starts a keeper in the background counts the machines by their lines."""
+    assert is_failure(b'{"event":"failed","code":4}')
+    assert not is_failure(b'{"request":"200-1","id":"1"}')
+    assert not is_failure(b"1 127.0.0.1 22 root small alpha")
 
 
 def test_a_key_that_is_none_is_told_before_a_machine_is_taken(desk: Desk, tmp_path: Path) -> None:
