@@ -1,14 +1,11 @@
 """What somebody may have meant by a name that does not exist."""
 
-import difflib
 from collections.abc import Sequence
 
 from remuda.cli.failing import MistakeError
+from remuda.config.names import nearest
 from remuda.insight import tree
 from remuda.insight.tree import Reader
-
-#: More names than this do not help in a sentence.
-_NAMED_MAX = 8
 
 
 def check_labels(read: Reader, labels: Sequence[str]) -> None:
@@ -21,7 +18,7 @@ def check_labels(read: Reader, labels: Sequence[str]) -> None:
     offered = tree.offered_labels(tuple(tree.pools(read).records.values()))
     for label in labels if offered else ():
         if label not in offered:
-            raise MistakeError(f"no pool offers the label {label!r}; {_nearest(label, offered)}")
+            raise MistakeError(f"no pool offers the label {label!r}; {nearest(label, offered)}")
 
 
 def check_provider(read: Reader, provider: str | None) -> None:
@@ -33,7 +30,7 @@ def check_provider(read: Reader, provider: str | None) -> None:
     """
     known = sorted({one.provider for one in tree.pools(read).records.values()})
     if provider is not None and known and provider not in known:
-        raise MistakeError(f"there is no provider {provider!r}; {_nearest(provider, known)}")
+        raise MistakeError(f"there is no provider {provider!r}; {nearest(provider, known)}")
 
 
 def check_filters(read: Reader, *, labels: Sequence[str], providers: Sequence[str]) -> None:
@@ -50,15 +47,7 @@ def check_filters(read: Reader, *, labels: Sequence[str], providers: Sequence[st
     known = sorted({*statuses, *(one.provider for one in pools)})
     for provider in providers if known else ():
         if provider not in known:
-            raise MistakeError(f"there is no provider {provider!r}; {_nearest(provider, known)}")
+            raise MistakeError(f"there is no provider {provider!r}; {nearest(provider, known)}")
     for label in labels if offered else ():
         if label not in offered:
-            raise MistakeError(f"no pool offers the label {label!r}; {_nearest(label, offered)}")
-
-
-def _nearest(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    listed = ", ".join(known[:_NAMED_MAX])
-    return f"there are {listed}{' and others' if len(known) > _NAMED_MAX else ''}"
+            raise MistakeError(f"no pool offers the label {label!r}; {nearest(label, offered)}")

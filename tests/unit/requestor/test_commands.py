@@ -123,7 +123,7 @@ def test_a_command_that_works_holds_nothing(desk: Desk) -> None:
     ("words", "sentence"),
     [
         (["smal", "--", "x"], "no pool offers the label 'smal'; did you mean 'small'?"),
-        (["zzz", "--", "x"], "no pool offers the label 'zzz'; there are big, small"),
+        (["zzz", "--", "x"], "no pool offers the label 'zzz'; known here: big, small"),
         (["small", "--provider", "alhpa", "--", "x"], "did you mean 'alpha'?"),
         (["small", "--priority", "urgent", "--", "x"], "priority 'urgent' is not one of"),
         (["small", "--timeout", "soon", "--", "x"], "'soon' is not a duration"),
