@@ -20,9 +20,8 @@ EXIT_STORE_AWAY: Final = 3
 EXIT_FAILED: Final = 4
 EXIT_TIMEOUT: Final = 5
 EXIT_LOST: Final = 6
-#: As a shell shows a process that was ended by SIGINT or SIGTERM.
+#: As a shell shows a process that was ended by SIGINT.
 EXIT_INTERRUPTED: Final = 130
-EXIT_TERMINATED: Final = 143
 
 
 @contextmanager

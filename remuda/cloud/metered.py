@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from remuda.cloud.api import (
@@ -19,7 +18,6 @@ from remuda.cloud.api import (
     Server,
     ServerOrder,
 )
-from remuda.cloud.image_store import ImageOrder, ImageStore, StoredImage, Visibility
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
 
@@ -30,10 +28,11 @@ OK: Final = "ok"
 Observe = Callable[[str, str, float], None]
 
 
-class _Meter:
-    """Reports calls."""
+class MeteredCloud:
+    """Passes every call on to *inner* and reports it; see :class:`remuda.cloud.api.Cloud`."""
 
-    def __init__(self, observe: Observe, clock: Clock) -> None:
+    def __init__(self, inner: Cloud, observe: Observe, *, clock: Clock) -> None:
+        self._inner = inner
         self._observe = observe
         self._clock = clock
 
@@ -49,14 +48,6 @@ class _Meter:
             raise
         finally:
             self._observe(operation, outcome, self._clock.monotonic_s() - start_s)
-
-
-class MeteredCloud(_Meter):
-    """Passes every call on to *inner* and reports it; see :class:`remuda.cloud.api.Cloud`."""
-
-    def __init__(self, inner: Cloud, observe: Observe, *, clock: Clock) -> None:
-        super().__init__(observe, clock)
-        self._inner = inner
 
     def list_servers(self) -> tuple[Server, ...]:
         """Return all servers."""
@@ -126,61 +117,3 @@ class MeteredCloud(_Meter):
     def close(self) -> None:
         """Drop connections; not a call of the cloud, so not reported."""
         self._inner.close()
-
-
-class MeteredImages(_Meter):
-    """The same for images; see :class:`remuda.cloud.image_store.ImageStore`."""
-
-    def __init__(self, inner: ImageStore, observe: Observe, *, clock: Clock) -> None:
-        super().__init__(observe, clock)
-        self._inner = inner
-
-    def project(self) -> str:
-        """Return the project's id."""
-        with self._timed("project"):
-            return self._inner.project()
-
-    def list_images(self) -> tuple[StoredImage, ...]:
-        """Return the account's images."""
-        with self._timed("list_images"):
-            return self._inner.list_images()
-
-    def get_image(self, image_id: str) -> StoredImage:
-        """Return one image."""
-        with self._timed("get_image"):
-            return self._inner.get_image(image_id)
-
-    def snapshot(self, server: ServerId, name: str, tags: Mapping[str, str]) -> str:
-        """Ask for an image of a server."""
-        with self._timed("snapshot"):
-            return self._inner.snapshot(server, name, tags)
-
-    def upload(self, order: ImageOrder, source: Path) -> StoredImage:
-        """Make an image of a file."""
-        with self._timed("upload"):
-            return self._inner.upload(order, source)
-
-    def download(self, image_id: str, target: Path) -> StoredImage:
-        """Write an image's data to a file."""
-        with self._timed("download"):
-            return self._inner.download(image_id, target)
-
-    def delete_image(self, image_id: str) -> None:
-        """Delete an image."""
-        with self._timed("delete_image"):
-            self._inner.delete_image(image_id)
-
-    def set_visibility(self, image_id: str, visibility: Visibility) -> None:
-        """Say who may see it."""
-        with self._timed("set_visibility"):
-            self._inner.set_visibility(image_id, visibility)
-
-    def share(self, image_id: str, project: str) -> None:
-        """Offer an image to a project."""
-        with self._timed("share"):
-            self._inner.share(image_id, project)
-
-    def accept(self, image_id: str) -> None:
-        """Take what was shared with us."""
-        with self._timed("accept"):
-            self._inner.accept(image_id)

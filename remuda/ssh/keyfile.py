@@ -64,15 +64,6 @@ def _for_paramiko(key: object) -> paramiko.PKey:
     raise ValueError(type(key).__name__)
 
 
-def public_line(path: str) -> str:
-    """Return the public half of a private key file, as ``<type> <base64>``.
-
-    Raises:
-        KeyFileError: See :func:`load_key`.
-    """
-    return line_of(load_key(path))
-
-
 def line_of(key: paramiko.PKey) -> str:
     """Return the public half of *key*, as ``<type> <base64>``."""
     return f"{key.get_name()} {key.get_base64()}"

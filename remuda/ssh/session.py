@@ -1,11 +1,10 @@
 """Commands on a machine for people and for CI: streamed, several over one connection."""
 
 import io
-import shlex
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -19,13 +18,11 @@ from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import BROKEN, Link, open_link
 from remuda.ssh.pumps import ChannelWriter, InPump, OutPump, Sink, Source
 from remuda.ssh.runner import Tail, end_processes
-from remuda.ssh.terminal import Terminal
-from remuda.ssh.wrapping import MARK, exports, in_shell, led_by, make_token, shell_line
+from remuda.ssh.wrapping import MARK, exports, led_by, make_token, shell_line
 
 #: After the exit code, so long without output means that a process left behind holds it open.
 _QUIET_S: Final = 0.5
 
-_MAKE_FILE: Final = 'umask 077; f=$(mktemp) && cat >"$f" && echo "$f"'
 _COPY_IN: Final = 'mkdir -p -- "$REMUDA_DIR" && exec tar -xpof - -C "$REMUDA_DIR"'
 
 
@@ -89,7 +86,6 @@ class Session:
         stdout: Sink | None = None,
         stderr: Sink | None = None,
         env: Mapping[str, str] | None = None,
-        terminal: Terminal | None = None,
     ) -> int:
         """Run a command and return its exit code; 128 and the number for a death by signal.
 
@@ -100,8 +96,6 @@ class Session:
             stdout: Where the output goes, unchanged and as it comes; None: thrown away.
             stderr: The same for errors.
             env: Added to the environment, through the encrypted connection.
-            terminal: Have a terminal on the machine, too, for people: see
-                :func:`remuda.ssh.terminal.raw_terminal`. Errors then come through *stdout*.
 
         Raises:
             ConnectionLostError: Whether the command ended is not known.
@@ -117,9 +111,7 @@ class Session:
                 feed=source.feed,
                 stop=source.stop,
             )
-            if terminal is None:
-                return self._execute(call)
-            return self._execute(self._behind_a_file(call), terminal)
+            return self._execute(call)
 
     def copy_tree(self, local_dir: Path, remote_dir: str) -> None:
         """Copy what is in *local_dir* into *remote_dir*, which is made; needs ``tar`` there.
@@ -152,27 +144,13 @@ class Session:
         if code:
             raise CopyFailedError(f"{remote_dir}: {said.text().strip() or f'exit code {code}'}")
 
-    def _behind_a_file(self, call: "_Call") -> "_Call":
-        """Put the environment where a terminal neither shows nor edits it: a file, read once."""
-        check_environment(tuple(call.env.items()))
-        if not call.env:
-            return call
-        name = io.BytesIO()
-        lines = f"{exports(tuple(call.env.items()))}\n".encode()
-        if self.run(_MAKE_FILE, stdin=io.BytesIO(lines), stdout=name):
-            raise CopyFailedError("no room for a temporary file on the machine")
-        file = shlex.quote(name.getvalue().decode().strip())
-        text = f". {file}; rm -f {file}; {shell_line(call.command)}"
-        return replace(call, command=["/bin/sh", "-c", text], env={})
-
-    def _execute(self, call: "_Call", terminal: Terminal | None = None) -> int:
+    def _execute(self, call: "_Call") -> int:
         """Run one command with its three streams pumped; see :meth:`run`."""
         token = make_token()
         pairs = (*call.env.items(), (MARK, token))
         check_environment(pairs)
         line = f"{exports(pairs)}\n{shell_line(call.command)}\n"
-        # A terminal would show what leads its input; the token alone is no secret.
-        header = b"" if terminal else line.encode()
+        header = line.encode()
         channel = self._link.open_channel()
 
         def lead(writer: ChannelWriter) -> None:
@@ -185,9 +163,7 @@ class Session:
             OutPump(channel.recv_stderr, call.sinks[1], "ssh-stderr"),
         )
         try:
-            if terminal is not None:
-                _show(channel, terminal)
-            self._link.start(channel, in_shell(line) if terminal else led_by(header))
+            self._link.start(channel, led_by(header))
             for pump in (fed, *outs):
                 pump.on_failure = channel.close
                 pump.start()
@@ -198,8 +174,6 @@ class Session:
             raise
         finally:
             call.stop()
-            if terminal is not None:
-                terminal.on_resize = _nothing
             with suppress(*BROKEN):
                 channel.close()
             for out in outs:
@@ -245,20 +219,6 @@ class _TailSink(Tail):
 
     def flush(self) -> None:
         pass
-
-
-def _show(channel: paramiko.Channel, terminal: Terminal) -> None:
-    """Give the command a terminal as large as ours, and keep it so."""
-
-    def resize() -> None:
-        with suppress(*BROKEN):
-            channel.resize_pty(*terminal.size())
-
-    try:
-        channel.get_pty(terminal.kind, *terminal.size())
-    except BROKEN as exc:
-        raise ConnectionLostError(f"no terminal on the machine: {exc}") from exc
-    terminal.on_resize = resize
 
 
 def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:

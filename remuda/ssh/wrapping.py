@@ -151,9 +151,6 @@ def led_by(header: bytes) -> str:
     What follows them is left for whatever the header executes: ``dd bs=1`` is the one reader that
     never takes more than it is told (POSIX), which a shell reading its program does not promise.
     """
-    return in_shell(f'eval "$(dd bs=1 count={len(header)} 2>/dev/null)"')
-
-
-def in_shell(text: str) -> str:
-    """Return the command that has *text* executed by a POSIX shell, whatever the user's own is."""
+    text = f'eval "$(dd bs=1 count={len(header)} 2>/dev/null)"'
+    # By a POSIX shell, whatever the user's own is.
     return f"exec {_SHELL} -c {shlex.quote(text)}"

@@ -1,16 +1,13 @@
 """Commands and files over a session with a real machine."""
 
-import fcntl
 import io
 import os
 import signal
-import struct
-import termios
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import pytest
 
@@ -18,7 +15,6 @@ from remuda.ssh.api import Login
 from remuda.ssh.errors import ConnectionLostError, HostKeyMismatchError
 from remuda.ssh.hostkeys import make_host_key
 from remuda.ssh.session import CopyFailedError, Session, open_session
-from remuda.ssh.terminal import raw_terminal
 from tests.contract.ssh.conftest import login_of
 from tests.support import sshd as servers
 from tests.support.deadline import wait_for
@@ -244,53 +240,6 @@ def test_a_lost_connection_is_an_error_of_its_own(tmp_path: Path) -> None:
         thread.join(20)
         with pytest.raises(ConnectionLostError):
             session.run("true")
-
-
-@pytest.fixture
-def typed() -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Return the keyboard side and the program side of a terminal of 100 by 40."""
-    master, slave = os.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    with os.fdopen(master, "r+b", buffering=0) as keys, os.fdopen(slave, "r+b", buffering=0) as end:
-        yield keys, end
-
-
-def test_a_person_has_a_terminal_on_the_machine(
-    session: Session, typed: tuple[BinaryIO, BinaryIO]
-) -> None:
-    """As large as the local one, with keys passed one by one and secrets never shown."""
-    keys, end = typed
-    ears = Ears()
-    codes: list[int] = []
-    script = 'tty -s; echo "$? $(stty size) $SECRET"; read word; echo "[$word]"; sleep 60'
-
-    def work() -> None:
-        with raw_terminal(end) as terminal:
-            code = session.run(
-                script, stdin=end, stdout=ears, env={"SECRET": "s3kr1t"}, terminal=terminal
-            )
-        codes.append(code)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    wait_for(lambda: b"\n" in ears.data, 20, "the first line")
-    keys.write(b"hello\r")
-    wait_for(lambda: b"[hello]" in ears.data, 20, "the answer")
-    keys.write(b"\x03")
-    thread.join(20)
-
-    assert ears.data.startswith(b"0 40 100 s3kr1t\r\nhello\r\n[hello]")
-    assert codes == [128 + signal.SIGINT]
-    assert termios.tcgetattr(end)[3] & termios.ECHO  # as it was before
-
-
-def test_what_is_no_terminal_stays_as_it_is(tmp_path: Path) -> None:
-    """Then there is none."""
-    file = tmp_path / "file"
-    file.touch()
-
-    with file.open("rb") as stream, raw_terminal(stream) as terminal:
-        assert terminal is None
 
 
 def test_a_stranger_is_not_talked_to(login: Login) -> None:

@@ -29,7 +29,7 @@ from remuda.cli.dev.reviving import DEATHS_WITHIN_S, Reviver
 from remuda.cli.failing import MistakeError
 from remuda.config.loader import read
 from remuda.runtime.clock import SystemClock
-from remuda.ssh.keyfile import public_line
+from remuda.ssh.keyfile import line_of, load_key
 from sandbox.config_file import parse
 from tests.fakes.clock import ManualClock
 from tests.support.deadline import wait_for
@@ -99,7 +99,7 @@ def test_the_key_is_private_and_stays(tmp_path: Path) -> None:
 
     assert path.read_text() == before
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert (tmp_path / "key.pub").read_text().startswith(public_line(str(path)))
+    assert (tmp_path / "key.pub").read_text().startswith(line_of(load_key(str(path))))
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -1,16 +1,15 @@
 """The cloud that tells how calls went."""
 
 import inspect
-from pathlib import Path
 
 import pytest
 
-from remuda.cloud.api import Cloud, GoneError, NoRoomError, Server, ServerOrder
-from remuda.cloud.image_store import ImageOrder, ImageStore, Visibility
-from remuda.cloud.metered import MeteredCloud, MeteredImages
+from remuda.cloud.api import Cloud, NoRoomError, Server, ServerOrder
+from remuda.cloud.image_store import ImageStore
+from remuda.cloud.metered import MeteredCloud
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import DEBIAN, SMALL, FakeCloud
-from tests.fakes.image_store import FakeGlance, FakeImages
+from tests.fakes.image_store import FakeImages
 
 ORDER = ServerOrder(name="a", image=DEBIAN, flavor=SMALL, tags={})
 
@@ -47,7 +46,7 @@ def test_calls_are_reported_with_outcome_and_seconds() -> None:
 
 @pytest.mark.parametrize(
     ("contract", "implementations"),
-    [(Cloud, (MeteredCloud, FakeCloud)), (ImageStore, (MeteredImages, FakeImages))],
+    [(Cloud, (MeteredCloud, FakeCloud)), (ImageStore, (FakeImages,))],
     ids=["cloud", "images"],
 )
 def test_every_call_of_the_contract_is_passed_on_and_reported(
@@ -60,44 +59,6 @@ def test_every_call_of_the_contract_is_passed_on_and_reported(
 
     for each in implementations:
         assert {name for name in methods if name not in vars(each)} == set()
-
-
-def test_images_are_reported_by_what_was_asked(tmp_path: Path) -> None:
-    """From a snapshot to a refused share."""
-    clock = ManualClock()
-    seen: list[tuple[str, str, float]] = []
-    fake = FakeCloud(clock)
-    images = MeteredImages(
-        FakeImages(fake, FakeGlance()), lambda *report: seen.append(report), clock=clock
-    )
-    server = fake.add_stranger()
-    order = ImageOrder(name="b", disk_format="raw")
-    (tmp_path / "source").write_bytes(b"data")
-
-    images.project()
-    images.snapshot(server, "a", {})
-    uploaded = images.upload(order, tmp_path / "source").id
-    images.get_image(uploaded)
-    images.download(uploaded, tmp_path / "target")
-    images.set_visibility(uploaded, Visibility.SHARED)
-    images.share(uploaded, "p2")
-    with pytest.raises(GoneError):
-        images.accept(uploaded)
-    images.delete_image(uploaded)
-    images.list_images()
-
-    assert [each[:2] for each in seen] == [
-        ("project", "ok"),
-        ("snapshot", "ok"),
-        ("upload", "ok"),
-        ("get_image", "ok"),
-        ("download", "ok"),
-        ("set_visibility", "ok"),
-        ("share", "ok"),
-        ("accept", "GoneError"),
-        ("delete_image", "ok"),
-        ("list_images", "ok"),
-    ]
 
 
 def test_crash_is_reported_too() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from remuda.ssh.errors import KeyFileError
-from remuda.ssh.keyfile import KeyRing, load_key, public_line
+from remuda.ssh.keyfile import KeyRing, line_of, load_key
 
 
 def _keygen(file: Path, *words: str) -> None:
@@ -30,7 +30,7 @@ def test_the_usual_kinds_are_read(tmp_path: Path, words: tuple[str, ...]) -> Non
 
     expected = (tmp_path / "key.pub").read_text().split()[:2]
 
-    assert public_line(str(file)).split() == expected
+    assert line_of(load_key(str(file))).split() == expected
 
 
 def test_ecdsa_keys_without_a_comment_are_read(tmp_path: Path) -> None:
