@@ -11,6 +11,10 @@ from typing import Any, Final
 
 #: More different orders of keys than this are somebody's game; they are kept one by one.
 SHAPES_MAX: Final = 1000
+#: Shapes with more keys, or longer ones, are not remembered: they would stay when their record is
+#: long gone. The records of the protocol have some forty keys of at most two dozen characters.
+SHAPE_KEYS_MAX: Final = 64
+SHAPE_KEY_CHARS_MAX: Final = 64
 #: Longer texts (comments, reasons) hardly repeat; a host key, which is in two records, is shorter.
 SHARED_CHARS_MAX: Final = 128
 
@@ -60,7 +64,11 @@ def shared(value: Any) -> Any:
 def _shape(keys: tuple[str, ...]) -> Mapping[str, int]:
     found = _SHAPES.get(keys)
     if found is None:
-        found = {sys.intern(key): place for place, key in enumerate(keys)}
-        if len(_SHAPES) < SHAPES_MAX:
+        found = {shared(key): place for place, key in enumerate(keys)}
+        if len(_SHAPES) < SHAPES_MAX and _is_modest(keys):
             _SHAPES[keys] = found
     return found
+
+
+def _is_modest(keys: tuple[str, ...]) -> bool:
+    return len(keys) <= SHAPE_KEYS_MAX and all(len(key) <= SHAPE_KEY_CHARS_MAX for key in keys)

@@ -2,11 +2,19 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from remuda.model import packed
-from remuda.model.packed import SHAPES_MAX, Packed, as_dict, shared
+from remuda.model.packed import (
+    SHAPE_KEY_CHARS_MAX,
+    SHAPE_KEYS_MAX,
+    SHAPES_MAX,
+    Packed,
+    as_dict,
+    shared,
+)
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -49,3 +57,24 @@ def test_endless_shapes_are_not_remembered() -> None:
         assert Packed({f"key-{number}": number})[f"key-{number}"] == number
 
     assert len(packed._SHAPES) <= SHAPES_MAX
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        {f"key-{number}": 1 for number in range(SHAPE_KEYS_MAX + 1)},
+        {"k" * (SHAPE_KEY_CHARS_MAX + 1): 1},
+    ],
+    ids=["many keys", "a long key"],
+)
+def test_a_huge_shape_is_not_remembered(
+    doc: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A foreign record may be nothing but keys; with the record, they go."""
+    monkeypatch.setattr(packed, "_SHAPES", {})
+    modest = dict(list(doc.items())[:SHAPE_KEYS_MAX]) if len(doc) > 1 else {"k": 1}
+
+    assert as_dict(Packed(doc)) == doc
+    assert packed._SHAPES == {}
+    assert as_dict(Packed(modest)) == modest
+    assert list(packed._SHAPES) == [tuple(modest)]
