@@ -20,20 +20,19 @@ import select
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from kazoo.exceptions import AuthFailedError, ConnectionDropped, SessionClosedRequireSaslError
 from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.protocol.connection import AUTH_XID, ConnectionHandler
 from kazoo.protocol.serialization import Auth, ReplyHeader
 
+from remuda.runtime.clock import Clock
 from remuda.store.addwatch import notification
 from remuda.store.api import StoreAwayError, StoreError
-
-if TYPE_CHECKING:
-    from remuda.store.client import WireClient
 
 _HEADER: Final = struct.Struct("!iii")
 _REPLY_HEADER: Final = struct.Struct("!iqi")
@@ -52,6 +51,32 @@ class Request(Protocol):
 
     def serialize(self) -> bytes:
         """Return the body."""
+
+
+class Client(Protocol):
+    """What the connection needs of its client, which is a kazoo client, too.
+
+    Attributes:
+        clock: Tells how long the server has been silent.
+        turn: Runs a callback, one at a time.
+        on_notification: Gets type and path of every notification.
+        last_zxid: The last transaction that we have heard of.
+    """
+
+    clock: Clock
+    turn: Callable[..., None]
+    on_notification: Callable[[int, str], None]
+    last_zxid: int
+    # Kazoo's own: what has been sent and not answered, and who watches what through kazoo.
+    _pending: deque[Any]
+    _data_watchers: Container[str]
+    _child_watchers: Container[str]
+
+    def promise(self) -> None:
+        """Promise to look at the queue soon: nobody else needs to. I/O thread only."""
+
+    def next_batch(self) -> list[tuple[Any, Any]]:
+        """Take requests up to a batch's size; if there are none, the promise is kept."""
 
 
 class Reply:
@@ -122,10 +147,10 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         fault: The last error on the socket, None after a success; tells TLS from network.
     """
 
-    client: "WireClient"
+    client: Client
     _xid: int
 
-    def __init__(self, client: "WireClient", *args: Any, **kwargs: Any) -> None:
+    def __init__(self, client: Client, *args: Any, **kwargs: Any) -> None:
         super().__init__(client, *args, **kwargs)
         self.fault: OSError | None = None
         self._inbound = bytearray()

@@ -91,16 +91,6 @@ def imports(source: Source) -> Iterator[tuple[ast.stmt, str]]:
                 yield node, f"{base}.{alias.name}"
 
 
-def runs(source: Source, statement: ast.stmt) -> bool:
-    """Return whether *statement* is executed, and not only read by type checkers."""
-    return not any(
-        isinstance(node, ast.If)
-        and ast.unparse(node.test).endswith("TYPE_CHECKING")
-        and node.body[0].lineno <= statement.lineno <= (node.body[-1].end_lineno or 0)
-        for node in ast.walk(source.tree)
-    )
-
-
 def uses(source: Source) -> Iterator[tuple[ast.expr, str]]:
     """Yield each name or attribute that was imported, as a dotted name: ``time.sleep``."""
     known: dict[str, str] = {}

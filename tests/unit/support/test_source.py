@@ -87,14 +87,6 @@ def test_what_is_undocumented_is_found_in_classes_too() -> None:
     ]
 
 
-def test_what_only_type_checkers_read_does_not_run() -> None:
-    """Two modules may name each other in annotations."""
-    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\nimport b"
-    seen = source(text)
-    run = [name for node, name in code.imports(seen) if code.runs(seen, node)]
-    assert run == ["typing.TYPE_CHECKING", "b"]
-
-
 def test_the_tests_look_at_real_code() -> None:
     """An empty list of files would pass every rule."""
     assert "remuda.metrics.names" in ours()
