@@ -10,7 +10,7 @@ docs/requestor.md has the whole story.
 """
 
 from remuda.insight.explanation import Explanation
-from remuda.store.api import StoreAwayError, StoreError
+from remuda.store.api import StoreAwayError, StoreError, StoreRefusedError
 from requestor.client import Client
 from requestor.connecting import connect
 from requestor.errors import (
@@ -40,6 +40,7 @@ __all__ = [
     "RequestorError",
     "StoreAwayError",
     "StoreError",
+    "StoreRefusedError",
     "WishError",
     "connect",
 ]
