@@ -18,7 +18,7 @@ from launcher.events import (
 from launcher.orders import Orders, flavor_wanted, image_wanted
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
-from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError, TryLaterError
+from remuda.cloud.api import BadOrderError, Cloud, CloudError, TryLaterError
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Launch
 from remuda.model.status import FailureReport, encode_failure
@@ -84,8 +84,6 @@ class CloudHands:
                 self.cloud.remove_floating_ips(action.server, known=action.floating_ip)
             released = True
             self.cloud.delete_server(action.server)
-        except GoneError:
-            return Deleted(node=action.node, error=None, released=released)
         except CloudError as exc:
             return Deleted(node=action.node, error=exc, released=released)
         return Deleted(node=action.node, error=None, released=released)

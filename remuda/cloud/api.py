@@ -313,6 +313,8 @@ class Cloud(Protocol):
     def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
         """Release the floating IPs that we gave the server; no error if there are none.
 
+        One that a check of our provider gave it counts as ours.
+
         Args:
             server: There or gone.
             known: The id of its floating IP, so that no look is needed.

@@ -14,6 +14,7 @@ from remuda.cloud.api import (
     BadOrderError,
     CloudError,
     FloatingIp,
+    GoneError,
     Leftover,
     LeftoverKind,
     NoRoomError,
@@ -70,17 +71,22 @@ class FloatingIps:
             return self._make(port)
 
     def remove(self, server: ServerId, *, known: str | None) -> None:
-        """Delete the one that is known, or all that name the server, which may be gone."""
+        """Delete the one that is known, or all that name the server, which may be gone.
+
+        Whoever deletes a server that a check of this provider has left finds its address, too.
+        """
         if known is not None:
             self._delete_one(known)
             return
-        for doc in list(self._ours()):
-            if tags.noted(doc["description"], self._owner) == server:
+        owners = {self._owner, tags.trial_owner(self._owner.provider)}
+        for doc in self._listed():
+            description = doc.get("description") or ""
+            if any(tags.noted(description, owner) == server for owner in owners):
                 self._delete_one(doc["id"])
 
     def idle(self) -> Iterator[Leftover]:
         """Yield those of ours that belong to no port."""
-        for doc in list(self._ours()):
+        for doc in self._ours():
             if doc.get("port_id") is None:
                 yield Leftover(
                     id=doc["id"],
@@ -97,11 +103,19 @@ class FloatingIps:
                 self._delete(one)
 
     def _ours(self) -> Iterator[Mapping[str, Any]]:
-        docs = self._wire.pages("network", "/floatingips", "floatingips", {"fields": _FIELDS})
+        docs = self._listed()
         return (doc for doc in docs if tags.noted(doc.get("description") or "", self._owner))
 
+    def _listed(self) -> list[Mapping[str, Any]]:
+        """Return all that there are: none in a cloud that knows no floating IPs."""
+        docs = self._wire.pages("network", "/floatingips", "floatingips", {"fields": _FIELDS})
+        try:
+            return list(docs)
+        except GoneError:  # Neutron without its L3 extension
+            return []
+
     def _at(self, port: Port) -> FloatingIp | None:
-        found = (doc for doc in list(self._ours()) if doc.get("port_id") == port.id)
+        found = (doc for doc in self._ours() if doc.get("port_id") == port.id)
         return next(map(_read, found), None)
 
     def _make(self, port: Port) -> FloatingIp:

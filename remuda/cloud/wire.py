@@ -12,7 +12,7 @@ from keystoneauth1 import exceptions as ksa
 
 from remuda.cloud import errors
 from remuda.cloud.account import REFUSAL_PAUSE_S, Account
-from remuda.cloud.api import BadOrderError, TryLaterError, UnknownOutcomeError
+from remuda.cloud.api import BadOrderError, GoneError, TryLaterError, UnknownOutcomeError
 from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.rate import RateLimit
 from remuda.runtime.clock import Clock
@@ -194,10 +194,10 @@ class Wire:
     def _page(self, service: str, path: str, query: Params, *, first: bool) -> Mapping[str, Any]:
         try:
             return self.call(service, "GET", path, effect=Effect.READ, params=query).doc
-        except BadOrderError as exc:
+        except (BadOrderError, GoneError) as exc:
             if first:
                 raise
-            # Nova answers 400 when the marker was deleted between two pages.
+            # The marker was deleted between two pages: Nova answers 400, Neutron 404.
             raise TryLaterError(f"the listing changed while it was read: {exc}") from exc
 
     @staticmethod

@@ -162,7 +162,7 @@ def note(owner: Owner, server: ServerId) -> str:
 
 
 def noted(description: str, owner: Owner) -> ServerId | None:
-    """Return the server that a floating IP was last given to, if *owner* made it."""
+    """Return the server that a floating IP was made for, for all its life, if by *owner*."""
     start = _note_start(owner)
     if not description.startswith(start) or len(description) == len(start):
         return None

@@ -212,6 +212,46 @@ def test_unknown_ones_are_found_by_their_description(
     assert _methods(neutron) == ["GET", "DELETE"]
 
 
+def test_unknown_one_of_a_check_that_was_killed_is_found_too(
+    neutron: ScriptedApi, cloud: OpenStackCloud
+) -> None:
+    """But only of our provider's: who else names the server is a stranger."""
+    checks = tags.trial_owner(OWNER.provider)
+    strangers = tags.Owner(installation="other", provider=OWNER.provider)
+    fips = [
+        {**_fip(str(n)), "description": tags.note(owner, SERVER)}
+        for n, owner in enumerate((strangers, checks))
+    ]
+    neutron.on("GET", FIPS, Reply(body={"floatingips": fips}))
+    neutron.on("DELETE", f"{FIPS}/1", Reply(status=204))
+
+    cloud.remove_floating_ips(SERVER)
+
+    assert [each.path for each in neutron.seen if each.method == "DELETE"] == [f"{FIPS}/1"]
+
+
+def test_cloud_without_floating_ips_has_none(neutron: ScriptedApi, cloud: OpenStackCloud) -> None:
+    """Neutron without its L3 extension: no server stays for that."""
+    neutron.on("GET", FIPS, Reply(status=404))
+    neutron.on("GET", f"{BASE}/ports", Reply(body={"ports": []}))
+
+    cloud.remove_floating_ips(SERVER)
+
+    assert cloud.list_leftovers() == ()
+
+
+def test_listing_whose_marker_is_gone_is_not_taken_for_an_empty_one(
+    neutron: ScriptedApi, cloud: OpenStackCloud
+) -> None:
+    """Neutron answers 404 if what the last page ended with was deleted meanwhile."""
+    links = [{"rel": "next", "href": f"{FIPS}?marker=1"}]
+    page = Reply(body={"floatingips": [_fip("1")], "floatingips_links": links})
+    neutron.on("GET", FIPS, page, Reply(status=404))
+
+    with pytest.raises(TryLaterError, match="changed"):
+        cloud.remove_floating_ips(SERVER)
+
+
 def test_leftovers_are_down_ports_of_servers_and_our_idle_addresses(
     neutron: ScriptedApi, cloud: OpenStackCloud
 ) -> None:
