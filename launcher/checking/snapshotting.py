@@ -12,6 +12,8 @@ from remuda.model.ids import ServerId
 #: Large disks take their time; whoever does not want to wait presses Ctrl-C.
 SNAPSHOT_S_MAX: Final = 900.0
 DELETE_S_MAX: Final = 120.0
+#: No such image becomes active any more; all else may.
+_FAILED: Final = frozenset({ImageStatus.DEAD, ImageStatus.DELETING})
 
 
 def try_snapshot(means: Means, server: ServerId, name: str) -> Timed:
@@ -42,7 +44,7 @@ def _outcome(means: Means, image_id: str) -> str:
             return "the image vanished: the snapshot failed in the cloud"
         if seen is not None and seen.status is ImageStatus.ACTIVE:
             return ""
-        if seen is not None and seen.status is not ImageStatus.PENDING:
+        if seen is not None and seen.status in _FAILED:
             return f"the image is {seen.status}"
         waited_s = means.clock.monotonic_s() - begun_s
         if means.stopped():

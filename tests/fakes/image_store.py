@@ -65,12 +65,14 @@ class FakeGlance:
     Attributes:
         snapshot_s: Until an image of a server is active.
         next_snapshots: Fates of the coming ones, in order; likewise the others.
+        next_statuses: What the coming looks at one image show instead of the truth, in order.
     """
 
     def __init__(self) -> None:
         self.snapshot_s = 2.0
         self.next_snapshots: deque[Snapshot] = deque()
         self.next_transfers: deque[Transfer] = deque()
+        self.next_statuses: deque[ImageStatus] = deque()
         self.kept: dict[str, _Kept] = {}
         self.members: dict[str, dict[str, bool]] = {}  # by image and project: accepted?
         self.numbers = 0
@@ -102,7 +104,8 @@ class FakeImages:
     def get_image(self, image_id: str) -> StoredImage:
         """Return one that the project may see."""
         self._begin("get_image")
-        return self._seen(image_id).image
+        seen, shown = self._seen(image_id).image, self.glance.next_statuses
+        return replace(seen, status=shown.popleft()) if shown else seen
 
     def snapshot(self, server: ServerId, name: str, tags: Mapping[str, str]) -> str:
         """Make an image of a server that runs."""

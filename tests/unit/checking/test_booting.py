@@ -9,6 +9,7 @@ from launcher.checking.findings import Findings, State
 from launcher.checking.showing import report_sheet
 from remuda.cli.output import plain
 from remuda.cloud.api import NoRoomError, TryLaterError, UnauthorizedError
+from remuda.cloud.image_store import ImageStatus
 from remuda.cloud.inspection import Permission, Right, Told
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName
@@ -215,6 +216,28 @@ def test_a_snapshot_that_dies_is_a_warning(bench: Bench, warnings: Pick) -> None
     out = booted(bench)
 
     assert "vanished" in warnings(out)["snapshot"]
+    assert bench.empty()
+
+
+@pytest.mark.parametrize(
+    ("status", "failed"),
+    [
+        (ImageStatus.UNKNOWN, False),
+        (ImageStatus.PENDING, False),
+        (ImageStatus.DEAD, True),
+        (ImageStatus.DELETING, True),
+    ],
+)
+def test_only_what_never_becomes_an_image_is_a_failed_snapshot(
+    bench: Bench,
+    warnings: Pick,
+    status: ImageStatus,
+    failed: bool,  # noqa: FBT001
+) -> None:
+    """A word that we do not know says nothing: look again."""
+    bench.images.glance.next_statuses.append(status)
+
+    assert ("snapshot" in warnings(booted(bench))) is failed
     assert bench.empty()
 
 
