@@ -125,9 +125,10 @@ class Prove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knock:
-    """See whether a waiting ready node still answers."""
+    """See whether a waiting ready node still answers; *request*: who gets it if it does."""
 
     node: NodeId
+    request: RequestId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,10 +103,15 @@ class Proved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knocked:
-    """A waiting node was looked at; *why* says what is wrong, None: all is well."""
+    """A waiting node was looked at, not before *begun_s* (monotonic).
+
+    Attributes:
+        why: What is wrong with it; None: all is well.
+    """
 
     node: NodeId
     why: str | None
+    begun_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ from remuda.cloud.api import (
 )
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
-from remuda.model.ids import NodeId
+from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.log import Log
 
 PROVE_AGAIN_S: Final = 1.0
@@ -257,7 +257,7 @@ class Settle:
         view = self._unbusy(event.node)
         if view is None:
             return
-        view.checked_s, view.missed = now.mono_s, 0
+        view.checked_s, view.missed = event.begun_s, 0
         view.suspect = event.why is not None
         if event.why is None:
             view.tries = 0
@@ -266,7 +266,14 @@ class Settle:
             view.retry_s = now.mono_s + PROVE_AGAIN_S
             if view.tries >= KNOCKS_MAX:
                 view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
+                self._hand_over_failed(view)
         self.world.touch_node(view)
+
+    def _hand_over_failed(self, view: NodeView) -> None:
+        """Another machine has to be found, perhaps made: by then older looks are too old."""
+        wanting = self.world.queue.views.get(view.wanted_by or RequestId(""))
+        if wanting is not None:
+            wanting.wanted_s = float("inf")
 
     def _autopsy_done(self, event: AutopsyDone, now: Now) -> None:  # noqa: ARG002
         view = self._unbusy(event.node)

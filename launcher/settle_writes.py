@@ -138,7 +138,7 @@ class SettleWrites:
             view.lock_exists = isinstance(action, Claim)
             if isinstance(action, Release):
                 # Others first: we have had our chance.
-                view.retry_s = now.mono_s + RELEASED_S
+                view.retry_s, view.wanted_s = now.mono_s + RELEASED_S, float("inf")
                 self.world.alarm("request", view.id, view.retry_s)
             if isinstance(action, Decline):
                 for pool in self.world.policy.pools_for(view.request.labels):

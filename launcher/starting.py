@@ -230,11 +230,17 @@ class Starter:
         assert where is not None  # noqa: S101 - decided on a known address
         self.crew.on_ssh(action, lambda: self.proving.prove(launch, orders, where))
 
-    def _knock(self, action: Knock, _now: Now) -> None:
-        view = self._hold_node(action.node, KNOCK)
+    def _knock(self, action: Knock, now: Now) -> None:
+        view, begun_s = self._hold_node(action.node, KNOCK), now.mono_s
+        view.wanted_by = action.request
+        wanting = self.world.queue.views.get(action.request or RequestId(""))
+        if wanting is not None:
+            wanting.wanted_s = min(wanting.wanted_s, begun_s)
         doc = {} if view.node is None else view.node.doc
         where, port = str(doc.get("interface_ip")), int(doc.get("connection_port") or 22)
-        self.crew.on_ssh(action, lambda: self.proving.knock(action.node, where, port))
+        self.crew.on_ssh(
+            action, lambda: self.proving.knock(action.node, where, port, begun_s=begun_s)
+        )
 
     def _autopsy(self, action: Autopsy, _now: Now) -> None:
         view = self._hold_node(action.node, "autopsy")

@@ -58,6 +58,8 @@ class NodeView:
         refused: What the cloud or the proof said against it; it is to be condemned.
         doubtful: Adopted before its server was seen: it may not exist.
         suspect: It did not answer the last knock.
+        checked_s: When the last look at it began, or it became ready (monotonic).
+        wanted_by: The request that was to have it when it was looked at last.
         failure: Set when a launch failed, until the evidence is kept.
     """
 
@@ -82,6 +84,7 @@ class NodeView:
     retry_s: float = 0.0
     tries: int = 0
     checked_s: float = 0.0
+    wanted_by: RequestId | None = None
     step_since_s: float = 0.0
     host_keys: tuple[str, ...] = ()
     port: Port | None = None
@@ -154,6 +157,7 @@ class RequestView:
 
     Attributes:
         seen_s: When this process first read it (monotonic seconds); grace times count from here.
+        wanted_s: When its nodes were first to be handed over but for a look at them (monotonic).
         lock_exists: Whether its lock directory is believed to exist (an optimistic guess that a
             rejected transaction corrects).
     """
@@ -164,6 +168,7 @@ class RequestView:
     seen_s: float
     stale: bool = False
     busy: str | None = None
+    wanted_s: float = float("inf")
     lock_exists: bool = False
     tries: int = 0
     retry_s: float = 0.0

@@ -134,18 +134,20 @@ def _hand_over(
     """Lend the nodes, unless some were last looked at too long ago: then look at those first.
 
     Meanwhile they count as supply, so that the request is claimed and nobody makes others for it.
+    Each is looked at once: a look that began since this was first wanted will do, for else the
+    first ones would be too old again when the last one has answered.
     """
-    unseen = [node for node in nodes if _unseen(world, node, now)]
+    unseen = [node for node in nodes if _unseen(world, view, node, now)]
     for node in unseen:
-        plan.do(Knock(node=node))
+        plan.do(Knock(node=node, request=view.id))
     if not unseen:
         plan.do(Lend(request=view.id, nodes=nodes))
 
 
-def _unseen(world: World, node: NodeId, now: Now) -> bool:
+def _unseen(world: World, wanting: RequestView, node: NodeId, now: Now) -> bool:
     view = world.herd.views[node]
     label = world.policy.labels.get(view.key[1])
-    if label is None or label.max_check_age is None:
+    if label is None or label.max_check_age is None or view.checked_s >= wanting.wanted_s:
         return False
     return now.mono_s - view.checked_s > label.max_check_age
 

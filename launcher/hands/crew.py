@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from launcher.actions import Action, Address, Create
+from launcher.actions import Action, Address, Create, Knock
 from launcher.events import Event, HandCrashed
 from remuda.runtime.inbox import Inbox
 
@@ -15,7 +15,9 @@ CLOUD_THREADS = 4
 CREATE_THREADS = 12
 #: Threads for SSH; one proof occupies one for its whole length.
 SSH_THREADS = 24
-THREADS = CLOUD_THREADS + CREATE_THREADS + SSH_THREADS
+#: Threads for knocks, apart: somebody may wait for one, and proofs take minutes.
+KNOCK_THREADS = 8
+THREADS = CLOUD_THREADS + CREATE_THREADS + SSH_THREADS + KNOCK_THREADS
 
 
 @dataclass(slots=True)
@@ -30,6 +32,9 @@ class Crew:
         default_factory=lambda: ThreadPoolExecutor(CREATE_THREADS, "create")
     )
     ssh: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(SSH_THREADS, "ssh"))
+    knock: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(KNOCK_THREADS, "knock")
+    )
     stopped: bool = False
 
     def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
@@ -39,7 +44,8 @@ class Crew:
 
     def on_ssh(self, action: Action, work: Callable[[], Event]) -> None:
         """Run *work* on an SSH thread."""
-        self.ssh.submit(self._run, action, work)
+        pool = self.knock if isinstance(action, Knock) else self.ssh
+        pool.submit(self._run, action, work)
 
     def _run(self, action: Action, work: Callable[[], Event]) -> None:
         if self.stopped:
@@ -53,6 +59,5 @@ class Crew:
     def stop(self) -> None:
         """Start nothing more and forget what has not begun; do not wait for what has."""
         self.stopped = True
-        self.cloud.shutdown(wait=False, cancel_futures=True)
-        self.create.shutdown(wait=False, cancel_futures=True)
-        self.ssh.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.cloud, self.create, self.ssh, self.knock):
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -22,6 +22,6 @@ class ProvingHands:
         order = orders.proof(launch, address)
         return Proved(node=launch.id, proof=self.prover.prove(order, stopped=self.stopped))
 
-    def knock(self, node: NodeId, address: str, port: int) -> Knocked:
+    def knock(self, node: NodeId, address: str, port: int, *, begun_s: float) -> Knocked:
         """See whether a waiting ready node still answers."""
-        return Knocked(node=node, why=self.prover.knock(address, port))
+        return Knocked(node=node, why=self.prover.knock(address, port), begun_s=begun_s)

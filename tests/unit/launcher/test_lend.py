@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from launcher.actions import Claim, Knock, Lend
+from launcher.events import Knocked
 from launcher.views import Refusal, RequestView
 from launcher.world import Now, World
 from remuda.model.launch import Step
@@ -21,6 +22,7 @@ from tests.unit.launcher.worlds import (
     think,
     world,
 )
+from tests.unit.launcher.works import Works
 
 
 def lends(made: World, now: Now = NOW, *, everything: bool = True) -> dict[str, tuple[str, ...]]:
@@ -293,3 +295,61 @@ def two_replicas(number: int) -> tuple[World, RequestView]:
         made.queue.forget(other)
     made.take_agenda()
     return made, view
+
+
+def two_of_them() -> tuple[World, Works, RequestView]:
+    """Return a world with a request for two machines that nobody has ever looked at."""
+    made = world(labels={"small": {"recheck": None, "max-check-age": 1}})
+    for number in (1, 2):
+        add_node(made, number)
+    view = add_request(made, 1, "small", "small", state=RequestState.PENDING)
+    add_claim(made, view)
+    return made, Works(made), view
+
+
+def at(seconds: float) -> Now:
+    """Return a later present."""
+    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
+
+
+def test_a_hand_over_of_several_machines_does_not_go_round() -> None:
+    """One look each: the first answer is too old for its label when the last one comes."""
+    made, works, view = two_of_them()
+    works.start(think(made), NOW, Knock)
+    first, second = (action.node for action, _ in works.crew.orders)
+
+    works.hear(Knocked(node=first, why=None, begun_s=NOW.mono_s), at(0.1))
+    between = think(made, at(0.1))
+    works.hear(Knocked(node=second, why=None, begun_s=NOW.mono_s), at(30.0))
+
+    assert of_kind(between, Knock, Lend) == []
+    assert {view.id: {first, second}} == {
+        request: set(nodes) for request, nodes in lends(made, at(30.0)).items()
+    }
+
+
+def test_looks_count_no_longer_when_a_machine_has_to_be_replaced() -> None:
+    """Its successor may take minutes; the other one is looked at once more then."""
+    made, works, _ = two_of_them()
+    works.start(think(made), NOW, Knock)
+    good, bad = (action.node for action, _ in works.crew.orders)
+    works.hear(Knocked(node=good, why=None, begun_s=NOW.mono_s), at(0.1))
+    for tried_s in (0.1, 1.5):
+        works.hear(Knocked(node=bad, why="silence", begun_s=NOW.mono_s), at(tried_s))
+    made.drop_node(bad)
+    add_node(made, 3).checked_s = at(60.0).mono_s
+
+    plan = think(made, at(60.0))
+
+    assert [good] == [action.node for action in of_kind(plan, Knock)]
+    assert of_kind(plan, Lend) == []
+
+
+def test_a_look_that_began_before_anybody_wanted_the_machine_is_as_old_as_it_is() -> None:
+    """Only those that were made for the hand-over count."""
+    made, _, view = two_of_them()
+    for node in made.herd.views.values():
+        node.checked_s = NOW.mono_s - 2.0
+    view.wanted_s = NOW.mono_s - 1.0
+
+    assert len(of_kind(think(made), Knock)) == 2

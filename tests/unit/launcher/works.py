@@ -1,0 +1,82 @@
+"""What starts actions and takes in their results, around a world made by hand: no thread."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from launcher.actions import Action, Plan
+from launcher.events import Event
+from launcher.hands.clouding import CloudHands
+from launcher.hands.crew import Crew
+from launcher.hands.proving import ProvingHands
+from launcher.hands.writing import Writer
+from launcher.orders import Orders
+from launcher.settle import Settle
+from launcher.settle_writes import SettleWrites
+from launcher.starting import Starter
+from launcher.world import Now, World
+from remuda.metrics.sink import NullMetrics
+from remuda.model import tags
+from remuda.model.ids import ProviderName
+from remuda.runtime.inbox import Inbox
+from tests.fakes.clock import ManualClock
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.prover import FakeProver
+from tests.fakes.store import FakeZookeeper
+
+OWNER = tags.Owner(installation="us", provider=ProviderName("here"))
+
+
+class Quiet:
+    """A log that nobody reads."""
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Leave it out."""
+
+    info = warning = error = debug
+
+
+@dataclass(slots=True)
+class Waiting(Crew):
+    """Keeps what hands are to do until a test lets them, or answers in their place."""
+
+    orders: list[tuple[Action, Callable[[], Event]]] = field(default_factory=list)
+
+    def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
+        """Keep a cloud call."""
+        self.orders.append((action, work))
+
+    on_ssh = on_cloud
+
+
+class Works:
+    """A launcher's hands and ears, around *world*."""
+
+    def __init__(self, world: World) -> None:
+        clock = ManualClock()
+        store = FakeZookeeper(clock).connect()
+        inbox: Inbox[Event] = Inbox()
+        self.cloud = FakeCloud(clock)
+        self.crew = Waiting(inbox=inbox)
+        writer = Writer(store=store, world=world, inbox=inbox, mine=set())
+        self.starter = Starter(
+            world=world,
+            writer=writer,
+            crew=self.crew,
+            cloud=CloudHands(cloud=self.cloud, store=store, clock=clock),
+            proving=ProvingHands(prover=FakeProver(), stopped=lambda: False),
+            orders=Orders(policy=world.policy, owner=OWNER),
+        )
+        log, metrics = Quiet(), NullMetrics()
+        writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
+        self._settle = Settle(world=world, writes=writes, owner=OWNER, log=log, metrics=metrics)
+
+    def start(self, plan: Plan, now: Now, *kinds: type) -> None:
+        """Start a plan's actions of some kinds."""
+        for action in plan.actions:
+            if isinstance(action, kinds):
+                self.starter.start(action, now)
+
+    def hear(self, event: Event, now: Now) -> None:
+        """Take in what a hand returned."""
+        self._settle.settle(event, now)
