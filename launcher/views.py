@@ -83,7 +83,7 @@ class NodeView:
     create_sent: bool = False
     retry_s: float = 0.0
     tries: int = 0
-    checked_s: float = 0.0
+    checked_s: float = float("-inf")
     wanted_by: RequestId | None = None
     step_since_s: float = 0.0
     host_keys: tuple[str, ...] = ()

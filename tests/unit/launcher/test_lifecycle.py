@@ -17,6 +17,7 @@ from launcher.actions import (
     Delete,
     Free,
     Knock,
+    Lend,
     MakeReady,
     Prove,
 )
@@ -292,6 +293,18 @@ def test_ready_nodes_age_and_are_looked_at_again() -> None:
     assert fresh is None
     assert isinstance(later, Knock)
     assert isinstance(judged(made, view, old_now), Condemn)
+
+
+def test_who_was_never_looked_at_is_looked_at_though_the_host_has_just_booted() -> None:
+    """Monotonic time is near zero then; an adopted node has no look that we know of."""
+    made = world(labels={"small": {"recheck": 300, "max-check-age": 300}})
+    view = add_node(made, 1)
+    booted = Now(wall_s=NOW.wall_s, mono_s=2.0)
+    rechecked = judged(made, view, booted)
+    request = add_request(made, 1, seen_s=booted.mono_s)
+
+    assert isinstance(rechecked, Knock)
+    assert [Knock(node=view.id, request=request.id)] == of_kind(think(made, booted), Knock, Lend)
 
 
 def test_alarms_are_set_for_what_becomes_due() -> None:
