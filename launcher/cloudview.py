@@ -30,6 +30,7 @@ class CloudView:
         listing: Number of the last complete listing; 0: none yet.
         listed_s: When the last listing was begun; *complete_s*: the last that did not fail.
         ports_due_s: When to look at ports again, if a node of ours needs one.
+        ports_why: Why the last look at them failed, or None.
         servers: Its servers that carry our provider's tag.
         foreign: How many servers of others it showed.
         strays: Servers of ours without a record: how many listings in a row showed them.
@@ -51,6 +52,7 @@ class CloudView:
     list_failures: int = 0
     ports_busy: bool = False
     ports_due_s: float = 0.0
+    ports_why: str | None = None
     servers: Mapping[ServerId, Server] = field(default_factory=dict)
     foreign: int = 0
     strays: dict[ServerId, int] = field(default_factory=dict)

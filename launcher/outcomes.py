@@ -3,15 +3,26 @@
 from typing import Final
 
 from launcher.breaker import DOUBLINGS_MAX
-from launcher.views import NodeView
+from launcher.views import NodeView, Refusal
 from launcher.world import Now, World
-from remuda.cloud.api import CloudError, NoRoomError, TryLaterError
+from remuda.cloud.api import (
+    BadOrderError,
+    CloudConfigError,
+    CloudError,
+    GoneError,
+    NoRoomError,
+    TryLaterError,
+    UnauthorizedError,
+)
 from remuda.metrics.results import Result
 from remuda.ssh.api import Proof, Step
 
 #: After a refusal for lack of room nothing is asked of the pool for so long, doubling.
 NO_ROOM_S: Final = 5.0
 NO_ROOM_MAX_S: Final = 300.0
+#: After a floating IP was refused the node tries again, doubling.
+ADDRESS_AGAIN_S: Final = 5.0
+ADDRESS_AGAIN_MAX_S: Final = 60.0
 
 
 def result_of(error: CloudError) -> Result:
@@ -63,13 +74,41 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
 def learn_no_room(world: World, pool: str, error: CloudError, now: Now) -> None:
     """The cloud refused for lack of room, or asked us to wait: leave the pool alone for a while."""
     cloud = world.cloud
-    times = cloud.no_room_times.get(pool, 0)
-    pause_s = min(NO_ROOM_MAX_S, NO_ROOM_S * 2.0 ** min(times, DOUBLINGS_MAX))
+    times, until_s = cloud.no_room_times.get(pool, 0), cloud.no_room_until_s.get(pool, 0.0)
+    news = times == 0 or now.mono_s >= until_s  # else what was begun before says the same once more
     if isinstance(error, TryLaterError):
         pause_s = error.retry_after_s
     else:
-        cloud.no_room_times[pool] = times + 1
-    cloud.no_room_until_s[pool] = max(cloud.no_room_until_s.get(pool, 0.0), now.mono_s + pause_s)
+        times = cloud.no_room_times[pool] = times + news
+        pause_s = min(NO_ROOM_MAX_S, NO_ROOM_S * 2.0 ** min(times - 1, DOUBLINGS_MAX))
+    cloud.no_room_until_s[pool] = max(until_s, now.mono_s + pause_s)
     cloud.no_room_why[pool] = str(error)
-    cloud.survey_due_s = min(cloud.survey_due_s, now.mono_s)
+    if news:
+        cloud.survey_due_s = min(cloud.survey_due_s, now.mono_s)
     world.alarm("supply", f"room {pool}", cloud.no_room_until_s[pool])
+
+
+def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) -> None:
+    """A machine that runs was refused its floating IP: it tries again, if that can help."""
+    view.unaddressed = Refusal(result=_word(error), cause=f"no floating IP: {error}")
+    if isinstance(error, BadOrderError):
+        # A network that leads nowhere stays so, for the next machine as well.
+        view.refused = view.unaddressed
+        return
+    if isinstance(error, NoRoomError):
+        # Whoever is begun now could not be reached either.
+        learn_no_room(world, view.key[0], error, now)
+    if isinstance(error, GoneError):
+        view.port = None  # Nova has replaced it: look again
+    pause_s = ADDRESS_AGAIN_S * 2.0 ** min(view.tries, DOUBLINGS_MAX)
+    if isinstance(error, TryLaterError):
+        pause_s = max(pause_s, error.retry_after_s)
+    view.retry_s = now.mono_s + min(ADDRESS_AGAIN_MAX_S, pause_s)
+    view.tries += 1
+
+
+def _word(error: CloudError) -> Result:
+    """Return the word for a floating IP that was refused, as in metrics."""
+    if isinstance(error, NoRoomError | BadOrderError | UnauthorizedError | CloudConfigError):
+        return result_of(error)
+    return Result.NETWORK

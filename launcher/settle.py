@@ -29,7 +29,7 @@ from launcher.events import (
     Written,
 )
 from launcher.listing import take_listing
-from launcher.outcomes import failed_step, learn_no_room, result_of
+from launcher.outcomes import failed_step, learn_no_address, learn_no_room, result_of
 from launcher.settle_writes import SettleWrites
 from launcher.views import NodeView, Refusal
 from launcher.world import Now, World
@@ -49,7 +49,7 @@ from remuda.runtime.log import Log
 PROVE_AGAIN_S: Final = 1.0
 REGISTER_AGAIN_S: Final = 0.5
 CRASH_RETRY_S: Final = 10.0
-FLOATING_IP_AGAIN_S: Final = 5.0
+PORTS_AGAIN_S: Final = 5.0
 KNOCKS_MAX: Final = 2
 #: Images, flavors and quota are looked up this often; sooner while something cannot be found.
 SURVEY_PERIOD_S: Final = 300.0
@@ -150,9 +150,10 @@ class Settle:
         cloud.ports_busy = False
         cloud.ports_due_s = event.begun_s + self.world.policy.config.list_period
         if isinstance(event.result, CloudError):
-            cloud.ports_due_s = now.mono_s + FLOATING_IP_AGAIN_S
+            cloud.ports_due_s, cloud.ports_why = now.mono_s + PORTS_AGAIN_S, str(event.result)
             self.log.warning("cloud.no-ports", why=str(event.result))
             return
+        cloud.ports_why = None
         for server, port in event.result.items():
             view = self.world.herd.views.get(self.world.herd.by_server.get(server, NodeId("")))
             if view is not None:
@@ -229,11 +230,10 @@ class Settle:
         if view is None:
             return
         if isinstance(event.result, CloudError):
-            view.retry_s = now.mono_s + FLOATING_IP_AGAIN_S
-            view.port = None  # it may have been another one's fault, or have been replaced
+            learn_no_address(self.world, view, event.result, now)
             self.log.warning("node.no-floating-ip", node=view.id, why=str(event.result))
         else:
-            view.floating_ip = event.result
+            view.floating_ip, view.unaddressed, view.tries = event.result, None, 0
         self.world.touch_node(view)
 
     def _proved(self, event: Proved, now: Now) -> None:

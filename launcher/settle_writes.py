@@ -54,9 +54,6 @@ LOCKED_RETRY_MAX_S: Final = 5.0
 RELEASED_S: Final = 2.0
 #: Rejected writes to a request that are tried again at once, before we become patient.
 TRIES_AT_ONCE: Final = 3
-#: Results that say nothing about the machine itself, so that no breaker opens for them.
-_NOT_ITS_FAULT: Final = frozenset({Result.QUOTA, Result.ORDER})
-
 #: Names of log events.
 _WORDS: Final[dict[type, str]] = {
     Claim: "request.claimed",
@@ -226,13 +223,13 @@ class SettleWrites:
         if action.result is None:
             return
         view.failure = Failure(result=action.result, cause=action.cause)
-        if action.result not in _NOT_ITS_FAULT:
+        if _says_something(view, action.result):
             charge_failure(self.world, view, action.cause, now)
         self._count_launch(view, action.result, now)
 
     def _made_ready(self, view: NodeView, now: Now) -> None:
         learn_success(self.world, view, now)
-        view.checked_s = now.mono_s
+        view.checked_s, view.tries = now.mono_s, 0
         self._count_launch(view, Result.READY, now)
         self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server_id)
 
@@ -286,6 +283,16 @@ class SettleWrites:
         if view is not None:
             view.busy = None
             self.world.touch_node(view)
+
+
+def _says_something(view: NodeView, result: Result) -> bool:
+    """Whether a failure tells that the next machine of its kind would fail, too.
+
+    Room comes and goes. An order that the cloud refused before anything was made sees to itself:
+    what it asks for is looked up again. If there was a machine, that helps nobody.
+    """
+    refused = result is Result.ORDER and view.server_id is None
+    return result is not Result.QUOTA and not refused
 
 
 def _learn_lock(claim: ClaimView, error: StoreError) -> bool:

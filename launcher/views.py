@@ -54,6 +54,7 @@ class NodeView:
         port: Where a floating IP can lead; looked up for all nodes together.
         ip_untried: We made the server, and surely nobody has asked for a floating IP for it yet.
         floating_ip: The one that we gave it; *released*: it has none any more.
+        unaddressed: Why the last attempt to give it one failed, or None.
         proof: The last attempt to prove the machine; *proven*: it passed.
         refused: What the cloud or the proof said against it; it is to be condemned.
         doubtful: Adopted before its server was seen: it may not exist.
@@ -91,6 +92,7 @@ class NodeView:
     ip_untried: bool = False
     floating_ip: FloatingIp | None = None
     released: bool = False
+    unaddressed: Refusal | None = None
     proof: Proof | None = None
     proven: bool = False
     suspect: bool = False

@@ -11,6 +11,7 @@ from launcher.orders import Orders
 from launcher.policy import Key
 from remuda.cloud.api import (
     CloudError,
+    GoneError,
     Server,
     ServerOrder,
     ServerStatus,
@@ -220,7 +221,7 @@ class Boot:
                     if port is not None:
                         return self.means.cloud.add_floating_ip(port).address
                     why = "the server has no port with a private IPv4 address yet"
-                except TryLaterError as exc:
+                except (TryLaterError, GoneError) as exc:
                     why = str(exc)
                 self._go_on(limit_s, f"no floating IP: {why}")
         raise AssertionError("the step returns or raises")

@@ -5,9 +5,10 @@ make and one to delete, for its id is known here or in the launch record.
 """
 
 from launcher.actions import Address, Delete, FindPorts, Plan
-from launcher.views import NodeView
+from launcher.views import NodeView, Refusal
 from launcher.world import Now, World
 from remuda.cloud.api import Port
+from remuda.metrics.results import Result
 from remuda.model.ids import ServerId
 from remuda.model.launch import Launch, Step
 
@@ -30,6 +31,14 @@ def wants_ip(world: World, view: NodeView) -> bool:
     if not _gives(world, view) or view.floating_ip is not None or view.server is None:
         return False
     return view.server.floating_ipv4 is None
+
+
+def unaddressed(world: World, view: NodeView) -> Refusal:
+    """Return why a machine has no floating IP although its pool gives one."""
+    if view.unaddressed is not None:
+        return view.unaddressed
+    why = world.cloud.ports_why or "the cloud shows no port of it with a private IPv4 address"
+    return Refusal(result=Result.NETWORK, cause=f"no floating IP: {why}")
 
 
 def give(view: NodeView, port: Port) -> Address:

@@ -23,7 +23,7 @@ from launcher.actions import (
     Plan,
     Prove,
 )
-from launcher.decide.addressing import address, delete, give, wants_ip
+from launcher.decide.addressing import address, delete, give, unaddressed, wants_ip
 from launcher.outcomes import failed_step
 from launcher.views import NodeView
 from launcher.world import Agenda, Now, World
@@ -167,7 +167,7 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     launch = view.launch
     assert launch is not None  # noqa: S101
     if overdue := _overdue(world, node, launch, now):
-        return _blamed(view, overdue)
+        return _blamed(world, view, overdue)
     if view.proven and view.server is not None:
         return MakeReady(node=view.id)
     if wants_ip(world, view):
@@ -198,10 +198,15 @@ def _overdue(world: World, node: Node, launch: Launch, now: Now) -> Condemn | No
     return None
 
 
-def _blamed(view: NodeView, overdue: Condemn) -> Condemn:
-    """Say what a machine that ran out of time failed last: no answer, or no one let in."""
+def _blamed(world: World, view: NodeView, overdue: Condemn) -> Condemn:
+    """Say what a machine that ran out of time failed last: no address, no answer, no login."""
+    if overdue.result is not Result.SSH:
+        return overdue
+    if wants_ip(world, view):
+        lack = unaddressed(world, view)
+        return replace(overdue, cause=f"{overdue.cause}; {lack.cause}", result=lack.result)
     proof = view.proof
-    if overdue.result is not Result.SSH or proof is None or proof.ok or proof.stopped:
+    if proof is None or proof.ok or proof.stopped:
         return overdue
     return replace(overdue, cause=f"{overdue.cause}; {proof.why}", result=failed_step(proof))
 

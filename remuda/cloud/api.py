@@ -307,7 +307,8 @@ class Cloud(Protocol):
 
         Raises:
             NoRoomError: If there is none left.
-            BadOrderError: If no external network can be reached from the port, or it is gone.
+            BadOrderError: If no external network can be reached from the port.
+            GoneError: If there is no such port (any more).
         """
 
     def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:

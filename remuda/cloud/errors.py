@@ -206,6 +206,14 @@ def message_of(answer: Answer) -> str:
     return _clip(re.sub(r"<[^>]*>|\s+", " ", answer.text) or json.dumps(dict(answer.doc)))
 
 
+def kind_of(answer: Answer) -> str:
+    """Return Neutron's name for an error, such as ``PortNotFound``; empty if it gives none."""
+    for value in answer.doc.values():
+        if isinstance(value, Mapping) and isinstance(value.get("type"), str):
+            return str(value["type"])
+    return ""
+
+
 def _clip(text: str) -> str:
     text = " ".join(_QUOTED_SECRET.sub(r"\1(withheld)", text).split())
     return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"

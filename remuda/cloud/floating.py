@@ -29,6 +29,8 @@ from remuda.model import tags
 from remuda.model.ids import ServerId
 
 _FIELDS: Final = ("id", "description", "port_id", "floating_ip_address", "revision_number")
+#: Neutron's word for a port that is not there.
+_NO_PORT: Final = "PortNotFound"
 _FAILURES, _NOT_FOUND, _CONFLICT, _CHANGED = 400, 404, 409, 412
 
 
@@ -144,13 +146,17 @@ class FloatingIps:
                 "/floatingips",
                 effect=Effect.CREATE,
                 body={"floatingip": body},
-                accept={_CONFLICT},
+                accept={_CONFLICT, _NOT_FOUND},
             )
         except UnknownOutcomeError as exc:
             # Not unknown for long: a second call finds it at the port.
             raise TryLaterError(str(exc)) from exc
+        why = errors.message_of(answer)
+        if answer.status == _NOT_FOUND:
+            # Neutron says the same of a network that cannot be reached from the port's subnet.
+            gone = errors.kind_of(answer) == _NO_PORT
+            raise GoneError(why) if gone else BadOrderError(f"HTTP {_NOT_FOUND}: {why}")
         if answer.status == _CONFLICT:
-            why = errors.message_of(answer)
             # Else the port has got one from another process meanwhile: look again.
             raise NoRoomError(why) if errors.fault_means_no_room(why) else TryLaterError(why)
         return _read(answer.doc["floatingip"])

@@ -20,6 +20,7 @@ from remuda.cloud.api import (
     Flavor,
     FlavorWanted,
     FloatingIp,
+    GoneError,
     Image,
     ImageWanted,
     Leftover,
@@ -256,7 +257,7 @@ class FakeCloud:
             self._begin("add_floating_ip")
             there = self.truth()
             if port.server not in there:
-                raise BadOrderError(f"fake: HTTP 404: port {port.id} could not be found")
+                raise GoneError(f"fake: HTTP 404: port {port.id} could not be found")
             return self.floating.give(port, there, untried=untried)
 
     def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:

@@ -8,6 +8,7 @@ import pytest
 from remuda.cloud.api import (
     BadOrderError,
     FloatingIp,
+    GoneError,
     Leftover,
     LeftoverKind,
     NoRoomError,
@@ -170,6 +171,9 @@ def test_without_room_one_idle_one_of_ours_is_given_up(
         (Reply(manner=Manner.DROP), TryLaterError),
         (Reply(status=500), TryLaterError),
         (Reply(status=400), BadOrderError),
+        (Reply(status=404, body={"NeutronError": {"type": "PortNotFound"}}), GoneError),
+        (Reply(status=404, body={"NeutronError": {"type": "ExternalGateway"}}), BadOrderError),
+        (Reply(status=404), BadOrderError),
     ],
 )
 def test_refused_floating_ip(

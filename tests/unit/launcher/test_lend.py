@@ -10,6 +10,7 @@ from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
+from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     ME,
     NOW,
@@ -22,7 +23,6 @@ from tests.unit.launcher.worlds import (
     think,
     world,
 )
-from tests.unit.launcher.works import Works
 
 
 def lends(made: World, now: Now = NOW, *, everything: bool = True) -> dict[str, tuple[str, ...]]:

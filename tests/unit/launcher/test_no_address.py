@@ -1,0 +1,199 @@
+"""Floating IPs that are refused: what is learnt, what is tried again, and who is told why."""
+
+import pytest
+
+from launcher.actions import Address, Autopsy, Claim, Condemn, Decline, FindPorts
+from launcher.events import Addressed, PortsFound, Written
+from launcher.outcomes import ADDRESS_AGAIN_MAX_S, NO_ROOM_MAX_S, learn_no_room
+from launcher.views import NodeView
+from launcher.world import Now, World
+from remuda.cloud.api import (
+    BadOrderError,
+    CloudError,
+    FloatingIp,
+    GoneError,
+    NoRoomError,
+    Port,
+    Server,
+    ServerStatus,
+    TryLaterError,
+    UnauthorizedError,
+)
+from remuda.metrics.results import Result
+from remuda.model.launch import Step
+from remuda.model.request import RequestState
+from tests.unit.launcher.works import Works
+from tests.unit.launcher.worlds import (
+    NOW,
+    add_claim,
+    add_node,
+    add_request,
+    of_kind,
+    think,
+    world,
+)
+
+FULL = NoRoomError("HTTP 409: no more addresses")
+UNREACHABLE = BadOrderError("HTTP 404: external network x is not reachable")
+PORT_GONE = GoneError("HTTP 404: port could not be found")
+
+
+def at(seconds: float) -> Now:
+    """Return a later present."""
+    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
+
+
+def waiting_node(made: World, number: int = 1) -> NodeView:
+    """Add a node that runs, has a port, and has no address yet."""
+    view = add_node(made, number, step=Step.PROVING)
+    assert view.server_id is not None
+    view.server = Server(
+        id=view.server_id, name="np", status=ServerStatus.ACTIVE, public_ipv4="10.0.0.5"
+    )
+    view.port = Port(id=f"port {number}", server=view.server_id, ipv4="10.0.0.5")
+    made.touch_node(view)
+    return view
+
+
+def stage() -> tuple[World, Works, NodeView]:
+    """Return a world whose pool gives floating IPs, and a node that waits for one."""
+    made = world(pools={"main": {"max-servers": 10, "floating-ips": True}})
+    return made, Works(made), waiting_node(made)
+
+
+def test_no_more_machines_are_begun_that_cannot_be_reached() -> None:
+    """The verdict says what the pool lacks."""
+    made, works, view = stage()
+    request = add_request(made, 1, "large")
+
+    works.hear(Addressed(node=view.id, result=FULL), at(0.0))
+    plan = think(made)
+
+    assert of_kind(plan, Claim) == []
+    assert "no more addresses" in plan.verdicts[request.id].reason
+
+
+def test_refusals_of_many_nodes_at_once_are_one_lesson() -> None:
+    """The pause doubles when it was in vain, not with the number of nodes that wait."""
+    made, works, first = stage()
+    views = [first, *(waiting_node(made, number) for number in range(2, 7))]
+    for view in views:
+        works.hear(Addressed(node=view.id, result=FULL), at(0.0))
+    once = made.cloud.no_room_until_s["main"] - NOW.mono_s
+    works.hear(Addressed(node=first.id, result=FULL), at(once))
+
+    assert made.cloud.no_room_until_s["main"] - at(once).mono_s == 2 * once
+    assert once < NO_ROOM_MAX_S / 8
+
+
+def test_what_was_refused_during_a_pause_asks_for_no_survey() -> None:
+    """One for each lesson."""
+    made, _, _ = stage()
+    due_s = made.cloud.survey_due_s
+    learn_no_room(made, "main", FULL, NOW)
+    asked_s, made.cloud.survey_due_s = made.cloud.survey_due_s, due_s
+    learn_no_room(made, "main", FULL, at(1.0))
+
+    assert (asked_s, made.cloud.survey_due_s) == (NOW.mono_s, due_s)
+
+
+@pytest.mark.parametrize(
+    ("error", "looks"), [(FULL, False), (TryLaterError("503"), False), (PORT_GONE, True)]
+)
+def test_the_node_tries_again_after_doubling_pauses(error: CloudError, *, looks: bool) -> None:
+    """Its port is looked for again only if it was replaced."""
+    made, works, view = stage()
+    now, pauses = NOW, []
+    for _ in range(8):
+        works.hear(Addressed(node=view.id, result=error), now)
+        pauses.append(view.retry_s - now.mono_s)
+        now = Now(wall_s=NOW.wall_s, mono_s=view.retry_s)
+
+    early, late = think(made, at(0.0)), think(made, now)
+
+    assert pauses[:4] == [5.0, 10.0, 20.0, 40.0]
+    assert pauses[-1] == ADDRESS_AGAIN_MAX_S
+    assert of_kind(early, Address, FindPorts) == []
+    assert [FindPorts if looks else Address] == [
+        type(action) for action in of_kind(late, Address, FindPorts)
+    ]
+
+
+def test_a_node_whose_network_leads_nowhere_is_refused_with_the_cause() -> None:
+    """Evidence names it, the breaker counts it, and the request is given up in the end."""
+    made, works, view = stage()
+    request = add_request(made, 1, state=RequestState.PENDING)
+    claim = add_claim(made, request)
+
+    works.hear(Addressed(node=view.id, result=UNREACHABLE), at(0.0))
+    (condemned,) = of_kind(think(made), Condemn)
+    works.hear(Written(action=condemned, result=()), at(0.0))
+
+    assert (condemned.result, view.dying) == (Result.ORDER, True)
+    assert "not reachable" in condemned.cause
+    assert [view.id] == [
+        one.node for one in of_kind(think(made), Autopsy) if one.result == "error.nodepool"
+    ]
+    assert made.cloud.breaker(view.key).failures == claim.failures == 1
+    claim.failures = made.policy.config.launch_attempts
+    assert ["not reachable" in one.cause for one in of_kind(think(made), Decline)] == [True]
+
+
+def test_an_order_that_made_nothing_is_not_charged() -> None:
+    """What it asks for is looked up again; meanwhile a second try would fail like the first."""
+    made, works, _ = stage()
+    view = add_node(made, 2, step=Step.PLANNED, server=None)
+
+    action = Condemn(node=view.id, cause="no such image", result=Result.ORDER)
+    works.hear(Written(action=action, result=()), at(0.0))
+
+    assert made.cloud.breaker(view.key).failures == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "result", "why"),
+    [
+        (FULL, Result.QUOTA, "no more addresses"),
+        (TryLaterError("HTTP 503"), Result.NETWORK, "HTTP 503"),
+        (UnauthorizedError("HTTP 403"), Result.ORDER, "HTTP 403"),
+        (None, Result.NETWORK, "no port"),
+    ],
+    ids=["room", "later", "rights", "no port"],
+)
+def test_a_node_that_runs_out_of_time_without_an_address_blames_that(
+    error: CloudError | None, result: Result, why: str
+) -> None:
+    """Nobody ever tried SSH."""
+    made, works, view = stage()
+    if error is not None:
+        works.hear(Addressed(node=view.id, result=error), at(0.0))
+
+    (condemned,) = of_kind(think(made, at(10_000.0)), Condemn)
+
+    assert condemned.result is result
+    assert why in condemned.cause
+    assert "too long" in condemned.cause
+
+
+def test_a_look_at_ports_that_fails_is_blamed_too() -> None:
+    """Until one succeeds."""
+    made, works, view = stage()
+    view.port = None
+    works.hear(PortsFound(result=TryLaterError("HTTP 503"), begun_s=NOW.mono_s), at(0.0))
+    (failed,) = of_kind(think(made, at(10_000.0)), Condemn)
+    works.hear(PortsFound(result={}, begun_s=NOW.mono_s), at(1.0))
+    (unseen,) = of_kind(think(made, at(10_000.0)), Condemn)
+
+    assert ("HTTP 503" in failed.cause, "HTTP 503" in unseen.cause) == (True, False)
+
+
+def test_an_address_in_the_end_ends_the_blame() -> None:
+    """What fails then is something else, and begins with all its attempts."""
+    made, works, view = stage()
+    works.hear(Addressed(node=view.id, result=FULL), at(0.0))
+    given = FloatingIp(id="fip", address="203.0.113.1")
+    works.hear(Addressed(node=view.id, result=given), at(5.0))
+
+    (condemned,) = of_kind(think(made, at(10_000.0)), Condemn)
+
+    assert (condemned.result, view.tries) == (Result.SSH, 0)
