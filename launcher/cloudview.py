@@ -31,6 +31,7 @@ class CloudView:
         listed_s: When the last listing was begun; *complete_s*: the last that did not fail.
         ports_due_s: When to look at ports again, if a node of ours needs one.
         ports_why: Why the last look at them failed, or None.
+        floating_ips_seen: Nodes of ours have, or had, floating IPs: some may be left.
         servers: Its servers that carry our provider's tag.
         foreign: How many servers of others it showed.
         strays: Servers of ours without a record: how many listings in a row showed them.
@@ -53,6 +54,7 @@ class CloudView:
     ports_busy: bool = False
     ports_due_s: float = 0.0
     ports_why: str | None = None
+    floating_ips_seen: bool = False
     servers: Mapping[ServerId, Server] = field(default_factory=dict)
     foreign: int = 0
     strays: dict[ServerId, int] = field(default_factory=dict)

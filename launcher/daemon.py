@@ -238,7 +238,7 @@ class Daemon:
 
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     """Let a launcher go on under another policy, with the cloud that goes with it."""
-    brain.world.policy = policy
+    brain.world.adopt_policy(policy)
     brain.starter.orders = Orders(policy=policy, owner=brain.starter.orders.owner)
     brain.starter.cloud.cloud = cloud
     brain.world.cloud.survey_due_s = 0.0

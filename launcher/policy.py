@@ -65,6 +65,11 @@ class Policy:
         """Whether any pool gives its nodes floating IPs."""
         return any(pool.config.floating_ips for pool in self.pools.values())
 
+    def addresses(self, pool: str) -> bool:
+        """Whether a pool gives its nodes floating IPs, or is unknown by now: it may have."""
+        known = self.pools.get(pool)
+        return known is None or known.config.floating_ips
+
     def pools_for(self, labels: tuple[str, ...]) -> tuple[PoolPolicy, ...]:
         """Return the open pools that can make all of *labels*, preferred first."""
         wanted = frozenset(labels)

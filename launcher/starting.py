@@ -275,7 +275,7 @@ class Starter:
         mine, buried = frozenset(self.world.herd.views), frozenset(view.buried)
         seen = view.leftovers
         ports = policy.config.port_cleanup_interval is not None
-        floating_ips = policy.config.clean_floating_ips and policy.gives_floating_ips
+        floating_ips = policy.config.clean_floating_ips and self.world.may_have_floating_ips()
         self.crew.on_cloud(
             action,
             lambda: tidy(

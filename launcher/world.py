@@ -69,7 +69,8 @@ class World:
             may be newer than what we know of them, so nothing is started meanwhile.
         fresh: Nodes whose intent this process wrote.
         awaiting: Nodes of ours that wait for news which only a listing brings.
-        portless: Nodes of ours on the way to ready whose server's port is not known.
+        portless: Nodes of ours on the way to ready that need a floating IP, but whose server's port
+            is not known.
         blocked: By pool, an old request that needs room there before others may have it.
         published, outlined: The status that was published last, whole and in outline.
         ruled: The verdicts that were written last.
@@ -127,6 +128,17 @@ class World:
             return self.stem in claim.contender
         return self.neighbours.alive(claim.owner)
 
+    def may_have_floating_ips(self) -> bool:
+        """Whether any of ours may be there: pools give them, or did so in this process's life."""
+        return self.policy.gives_floating_ips or self.cloud.floating_ips_seen
+
+    def adopt_policy(self, policy: Policy) -> None:
+        """Go on under another policy; what is indexed by it follows."""
+        self.cloud.floating_ips_seen = self.may_have_floating_ips()
+        self.policy = policy
+        for view in self.herd.views.values():
+            self.touch_node(view)
+
     def created_here(self, node_id: NodeId) -> bool:
         """Whether this process wrote the intent, so that it knows if the cloud was asked."""
         return node_id in self.fresh
@@ -145,10 +157,12 @@ class World:
             self.awaiting.add(view.id)
         else:
             self.awaiting.discard(view.id)
-        if _lacks_port(view, self.neighbours.me):
+        if _lacks_port(view, self.neighbours.me) and self.policy.addresses(view.key[0]):
             self.portless.add(view.id)
         else:
             self.portless.discard(view.id)
+        if not self.cloud.floating_ips_seen and _has_address(view):
+            self.cloud.floating_ips_seen = True
         if view.launch is not None:
             if view.launch.for_request is not None:
                 # It counts as nobody's supply, so only its request can ask for it.
@@ -222,3 +236,10 @@ def _lacks_port(view: NodeView, me: ReplicaId) -> bool:
         return False
     wanted = launch.step in (Step.BOOTING, Step.PROVING)
     return wanted and view.port is None and view.floating_ip is None
+
+
+def _has_address(view: NodeView) -> bool:
+    """Whether a node has a floating IP, or had one when it was ready, as far as we see."""
+    recorded = view.launch is not None and view.launch.floating_ip is not None
+    shown = view.server is not None and view.server.floating_ipv4 is not None
+    return recorded or shown or view.floating_ip is not None

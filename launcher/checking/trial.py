@@ -143,7 +143,7 @@ def _sweep(means: Means, out: Findings, servers: Sequence[Server]) -> None:
                 means.cloud.delete_server(server.id)
                 out.ok(Area.BOOT, f"server {server.name} of an earlier check", "deleted")
     _sweep_images(means, out)
-    if not any(one.config.floating_ips for one in means.policy.pools.values()):
+    if not means.policy.gives_floating_ips:
         return
     with out.guarded(Area.FLOATING_IPS, "those of earlier checks"):
         for leftover in means.cloud.list_leftovers():

@@ -28,7 +28,8 @@ def wants_ip(world: World, view: NodeView) -> bool:
 
     One that the listing shows was given by the replica from which we took the node over.
     """
-    if not _gives(world, view) or view.floating_ip is not None or view.server is None:
+    gives = world.policy.addresses(view.key[0])
+    if not gives or view.floating_ip is not None or view.server is None:
         return False
     return view.server.floating_ipv4 is None
 
@@ -59,7 +60,7 @@ def find_ports(world: World, now: Now, plan: Plan) -> None:
     if now.mono_s < cloud.ports_due_s:
         plan.look_again("cloud", "ports", cloud.ports_due_s)
         return
-    servers = (view.server_id for view in views if _gives(world, view))
+    servers = (view.server_id for view in views)
     plan.do(FindPorts(servers=tuple(sorted(one for one in servers if one is not None))))
 
 
@@ -68,7 +69,7 @@ def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> De
     known = launch.floating_ip if view.floating_ip is None else view.floating_ip.id
     if view.released:
         return Delete(node=view.id, server=server)
-    search = known is None and not view.ip_untried and _gives(world, view)
+    search = known is None and _may_have_one(world, view)
     return Delete(node=view.id, server=server, floating_ip=known, search=search)
 
 
@@ -78,7 +79,11 @@ def _in_need(world: World, view: NodeView, now: Now) -> bool:
     return running and wants_ip(world, view)
 
 
-def _gives(world: World, view: NodeView) -> bool:
-    """Whether the node's pool gives floating IPs, or is unknown by now."""
-    pool = world.policy.pools.get(view.key[0])
-    return pool is None or pool.config.floating_ips
+def _may_have_one(world: World, view: NodeView) -> bool:
+    """Whether a machine may have a floating IP of which we do not know.
+
+    If one is shown that may be ours, whatever its pool gives by now.
+    """
+    if view.server is not None and view.server.floating_ipv4 is not None:
+        return True
+    return world.policy.addresses(view.key[0]) and not view.ip_untried

@@ -39,6 +39,6 @@ def sweep(world: World, plan: Plan) -> None:
         return
     sure, plan.brake = leaks(world)
     plan.swept = True
-    search = any(pool.config.floating_ips for pool in world.policy.pools.values())
+    search = world.may_have_floating_ips()
     for server in sure:
         plan.do(DeleteLeak(server=server, cause="no record", search=search))

@@ -256,8 +256,9 @@ class Provider(Section):
     clean_floating_ips: bool = Field(
         default=True,
         description=(
-            "While a pool gives floating IPs, remove those that we made and nobody has any more, "
-            "every ten minutes; else that is done only for want of room."
+            "Remove the floating IPs that we made and nobody has any more, every ten minutes, "
+            "while a pool gives them or the launcher has seen a node with one since its start; "
+            "else that is done only for want of room."
         ),
     )
     api_timeout: Duration = Field(default=60.0, gt=0, le=600, description="Of one API call.")

@@ -1,18 +1,21 @@
 """Floating IPs: one look at ports for all, one call to give, one to take back."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from launcher.actions import Address, Delete, DeleteLeak, FindPorts, Prove
+from launcher.actions import Address, Delete, DeleteLeak, FindPorts, Prove, Tidy
 from launcher.views import NodeView
 from launcher.world import Now, World
 from remuda.cloud.api import FloatingIp, Port, Server, ServerStatus
 from remuda.model.ids import ServerId
 from remuda.model.launch import Step
-from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
+from tests.unit.launcher.works import Works
+from tests.unit.launcher.worlds import NOW, add_node, of_kind, policy, think, world
 
 GIVEN = FloatingIp(id="fip", address="203.0.113.1")
+GIVES: dict[str, dict[str, Any]] = {"main": {"max-servers": 10, "floating-ips": True}}
 
 
 def floating(**pool: Any) -> World:
@@ -198,6 +201,71 @@ def test_leaked_server_loses_its_address_too(gives: bool) -> None:  # noqa: FBT0
     made.cloud.strays = {ServerId("stray"): 2}
 
     assert [one.search for one in of_kind(think(made), DeleteLeak)] == [gives]
+
+
+@pytest.mark.parametrize("untried", [True, False])
+def test_a_shown_address_is_taken_back_whatever_the_pool_gives(untried: bool) -> None:  # noqa: FBT001
+    """The pool has stopped giving them; whose it is a look must tell."""
+    made = floating()
+    view = running(made, 1, pool="plain")
+    seen(made, view, floating_ipv4="203.0.113.1")
+    view.dying, view.ip_untried = True, untried
+    made.touch_node(view)
+
+    assert [one.search for one in of_kind(think(made), Delete)] == [True]
+
+
+def swept(made: World) -> bool:
+    """Say whether a round of tidying looks for idle floating IPs."""
+    works = Works(made)
+    works.starter.start(Tidy(), NOW)
+    (_, work) = works.crew.orders[0]
+    work()
+    return works.cloud.calls["list_leftovers"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda _made, _view: None, False),
+        (lambda made, view: seen(made, view, floating_ipv4="203.0.113.1"), True),
+        (lambda _made, view: setattr(view, "floating_ip", GIVEN), True),
+        (lambda _made, view: setattr(view, "launch", replace(view.launch, floating_ip="x")), True),
+        (lambda made, _view: made.adopt_policy(policy(pools=GIVES)), True),
+    ],
+    ids=["never", "shown", "given", "by the record", "before the reload"],
+)
+def test_idle_ones_are_swept_after_the_last_pool_stopped_giving_them(
+    change: Any,
+    expected: bool,  # noqa: FBT001
+) -> None:
+    """Also when the node is long gone; who never had any pays for no look."""
+    made = world()
+    view = running(made, 1)
+    change(made, view)
+    made.touch_node(view)
+    made.adopt_policy(policy())
+    made.drop_node(view.id)
+    made.cloud.strays = {ServerId("stray"): 2}
+
+    assert [one.search for one in of_kind(think(made), DeleteLeak)] == [expected]
+    assert swept(made) is expected
+
+
+def test_sweep_of_idle_ones_can_be_turned_off() -> None:
+    """Whatever pools give."""
+    assert swept(world(pools=GIVES))
+    assert not swept(world(pools=GIVES, **{"clean-floating-ips": False}))
+
+
+def test_index_of_nodes_without_a_port_knows_who_needs_one() -> None:
+    """Every plan goes through it: two thousand plain nodes must not be in its way."""
+    made = floating()
+    view, plain = running(made, 1), running(made, 2, pool="plain")
+    before = set(made.portless)
+    made.adopt_policy(policy(pools={"plain": GIVES["main"], "main": {"max-servers": 10}}))
+
+    assert (before, made.portless) == ({view.id}, {plain.id})
 
 
 def test_a_node_on_its_way_is_looked_after_no_longer_than_needed() -> None:
