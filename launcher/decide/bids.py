@@ -5,11 +5,12 @@ priority decides between equals, then a hash of the request, which spreads the l
 step in after a grace time that grows with their rank, so that nobody's death stops a request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from launcher.duty import weight
 from launcher.world import World
+from remuda.model.component import PoolComponent
 from remuda.model.request import Request
 from remuda.model.status import LabelStatus, ProviderStatus
 
@@ -74,25 +75,49 @@ def _tied(bid: Bid, request: Request) -> Bid:
 
 def _untied(world: World, request: Request, own: ProviderStatus) -> list[Bid]:
     found = []
-    for provider, priority in priorities(world, request).items():
+    for provider, priority in priorities(world, request, own).items():
         status = own if provider == own.provider else world.neighbours.status(provider)
         found.append(_bid(provider, priority, status, request))
     return found
 
 
-def priorities(world: World, request: Request) -> dict[str, int]:
+def priorities(world: World, request: Request, own: ProviderStatus | None = None) -> dict[str, int]:
     """Return the providers that may serve the request, each with its best pool's priority.
 
-    While the one that it is pinned to may, all others leave it alone.
+    While a pin holds, that is the one alone. Ours counts as well unless *own* says otherwise.
     """
     best: dict[str, int] = {}
-    for pool in world.neighbours.candidates(
-        frozenset(request.labels), frozenset(request.declined_by)
-    ):
-        if not pool.paused:
-            best[pool.provider] = min(pool.priority, best.get(pool.provider, pool.priority))
+    for pool in _open_pools(world, request):
+        best[pool.provider] = min(pool.priority, best.get(pool.provider, pool.priority))
+    pin = pinned_to(world, request, own)
+    return best if pin is None else {pin: best[pin]}
+
+
+def _open_pools(world: World, request: Request) -> Iterator[PoolComponent]:
+    found = world.neighbours.candidates(frozenset(request.labels), frozenset(request.declined_by))
+    return (pool for pool in found if not pool.paused)
+
+
+def pinned_to(world: World, request: Request, own: ProviderStatus | None = None) -> str | None:
+    """Return the provider that the request is left to, or None: anybody may serve it.
+
+    A pin is a preference. It holds while that provider has a registered pool that is not paused,
+    has all labels and has not declined, and could at least start: not while it says that its cloud
+    is in trouble or a label is broken, unless it has the nodes ready.
+    """
     pin = request.provider
-    return {pin: best[pin]} if pin in best else best
+    if pin is None or all(pool.provider != pin for pool in _open_pools(world, request)):
+        return None
+    ours = own is not None and pin == own.provider
+    status = own if ours else world.neighbours.status(pin)
+    if status is not None and _grade(status, _counts(request.labels)) == _TROUBLE:
+        return None
+    return pin
+
+
+def pinned_elsewhere(world: World, request: Request) -> bool:
+    """Whether the request is left to another provider."""
+    return pinned_to(world, request) not in (None, world.policy.provider)
 
 
 def _bid(provider: str, priority: int, status: ProviderStatus | None, request: Request) -> Bid:
@@ -123,17 +148,3 @@ def _counts(labels: tuple[str, ...]) -> dict[str, int]:
     for label in labels:
         counts[label] = counts.get(label, 0) + 1
     return counts
-
-
-def pinned_elsewhere(world: World, request: Request) -> bool:
-    """Whether the request prefers another provider that has not declined.
-
-    A pin is a preference: it holds only while that provider has a registered pool which has all
-    labels and has not declined.
-    """
-    if request.provider is None or request.provider == world.policy.provider:
-        return False
-    candidates = world.neighbours.candidates(
-        frozenset(request.labels), frozenset(request.declined_by)
-    )
-    return any(pool.provider == request.provider for pool in candidates)
