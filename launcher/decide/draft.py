@@ -13,10 +13,10 @@ from launcher.policy import Key
 from launcher.views import ClaimView, RequestView
 from launcher.world import Now, World
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.request import Request
 
 #: Nodes started in one plan besides new claims; the next plan goes on. Bounds one transaction.
 INTENTS_MAX = 200
-
 
 #: What a request wants, and the words that were last written of it.
 Kind = tuple[tuple[str, ...], bool, str | None, tuple[str, ...], str]
@@ -65,8 +65,7 @@ class Draft:
         words = self.world.ruled.get(view.id)
         if words is None:
             return None
-        request = view.request
-        return (request.labels, request.reuse, request.provider, request.declined_by, words)
+        return _kind(view.request, words)
 
     def unsettled(
         self, views: Iterable[RequestView], asked: Collection[RequestId]
@@ -80,11 +79,11 @@ class Draft:
         ruled, stuck, claims = self.world.ruled, self.stuck, self.world.queue.claims
         patient_since_s = self.now.mono_s - self.world.policy.patience_s
         for view in views:
-            words, one = ruled.get(view.id), view.request
+            words = ruled.get(view.id)
             if words is None or view.id in asked or view.id in claims:
                 yield view
                 continue
-            pools = stuck.get((one.labels, one.reuse, one.provider, one.declined_by, words))
+            pools = stuck.get(_kind(view.request, words))
             # An impatient one wants to hold back those behind it; the first of them does.
             if pools is None or (
                 view.seen_s < patient_since_s and not pools <= self.blocked.keys()
@@ -186,3 +185,7 @@ class Draft:
             az=zones[weight(f"{key}{number}", "az") % len(zones)] if zones else None,
             for_request=only,
         )
+
+
+def _kind(request: Request, words: str) -> Kind:
+    return (request.labels, request.reuse, request.provider, request.declined_by, words)
