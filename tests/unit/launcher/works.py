@@ -69,7 +69,7 @@ class Works:
         )
         log, metrics = Quiet(), NullMetrics()
         writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
-        self._settle = Settle(world=world, writes=writes, owner=OWNER, log=log, metrics=metrics)
+        self.settle = Settle(world=world, writes=writes, owner=OWNER, log=log, metrics=metrics)
 
     def start(self, plan: Plan, now: Now, *kinds: type) -> None:
         """Start a plan's actions of some kinds."""
@@ -79,4 +79,4 @@ class Works:
 
     def hear(self, event: Event, now: Now) -> None:
         """Take in what a hand returned."""
-        self._settle.settle(event, now)
+        self.settle.settle(event, now)
