@@ -136,6 +136,7 @@ class Faults:
             if process.dead:
                 return
             if process.frozen:
+                self.simulation.oracle.not_heard_of_everywhere()
                 self._reload_later(process)
                 return
             process.reload(settings.config_of(self.simulation.document))

@@ -115,6 +115,11 @@ class Oracle:
                 known.append((self.timetable.now_s(), pool.limits))
         self.ages = {name: label.max_ready_age is not None for name, label in config.labels.items()}
 
+    def not_heard_of_everywhere(self) -> None:
+        """A process stands still and has the configuration before the newest: it counts as new."""
+        for known in self.limits.values():
+            known[-1] = (self.timetable.now_s(), known[-1][1])
+
     # Writes.
 
     def before(self, ops: Sequence[Op]) -> _Before:
