@@ -71,13 +71,16 @@ openstack-lab: install ## Start a real OpenStack on the loopback, and say how to
 openstack-lab-stop: ## Stop it
 	@$(LAB) stop
 
-# Where the lab cannot run, the tests say why and skip; whatever they say, it is stopped again.
+# Where the lab cannot run, the tests say why and skip; where it does not start, that is said once;
+# whatever they say, it is stopped again.
 .PHONY: test-openstack
 test-openstack: install ## The contract of clouds and whole installations on a real OpenStack
 	@status=0; up=0; \
 	if $(LAB) check; then $(LAB) start && up=1 || status=$$?; fi; \
-	REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 --session-timeout=1500 -m openstack \
-	    tests/contract/cloud tests/openstack || status=$$?; \
+	if [ $$status = 0 ]; then \
+	    REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 --session-timeout=1500 -m openstack \
+	        tests/contract/cloud tests/openstack || status=$$?; \
+	fi; \
 	if [ $$up = 1 ]; then $(LAB) stop || status=$$?; fi; \
 	exit $$status
 
