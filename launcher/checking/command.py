@@ -1,7 +1,6 @@
 """``remuda cloud check``: can this provider's cloud be trusted with nodes?"""
 
 import contextlib
-import difflib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config import loader
 from remuda.config.loader import Reading
 from remuda.config.model import Config
+from remuda.config.names import meant_name
 from remuda.config.problems import ConfigInvalidError
 from remuda.model import tags
 from remuda.model.ids import ProviderName
@@ -104,8 +104,8 @@ def _read(path: Path | None, provider: str) -> Reading:
         raise ConfigInvalidError(reading.problems, reading.warnings)
     known = sorted(reading.config.providers)
     if provider not in known:
-        near = difflib.get_close_matches(provider, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        meant = meant_name(provider, known)
+        hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
         raise MistakeError(f"there is no provider {provider!r} in {path}; {hint}")
     return reading
 

@@ -93,6 +93,8 @@ class Writer:
 
     def make_keys(self) -> None:
         """Keep host keys in stock, made while nobody waits for them."""
+        if len(self._spare_keys) == SPARE_KEYS:
+            return  # every turn ends here, and mostly at once
         if any(making.host_keys == "inject" for making in self.world.policy.making.values()):
             while len(self._spare_keys) < SPARE_KEYS:
                 self._spare_keys.append(make_host_key())

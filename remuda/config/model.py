@@ -9,7 +9,6 @@ seconds; sizes are text such as ``512MiB`` or ``8GiB`` and are held as MiB. Name
 host are absolute once the loader has read them.
 """
 
-import difflib
 import string
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -29,6 +28,7 @@ from remuda.config.base import (
     Whole,
     switch,
 )
+from remuda.config.names import meant_name
 from remuda.config.parts import (
     CheckFrom,
     ClockCheck,
@@ -107,8 +107,8 @@ def _check_template(key: str, template: str) -> None:
         ) from None
     for name in fields:
         if name not in DYNAMIC_FIELDS:
-            near = difflib.get_close_matches(name, DYNAMIC_FIELDS, n=1)
-            meant = f"did you mean {{{near[0]}}}? " if near else ""
+            near = meant_name(name, DYNAMIC_FIELDS)
+            meant = f"did you mean {{{near}}}? " if near else ""
             raise WrongValueError(
                 f"has an unknown {{{name[:40]}}} in {key!r}", hint=f"{meant}known here: {known}"
             )

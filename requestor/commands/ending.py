@@ -110,8 +110,7 @@ class Ending:
         Raises:
             EndedError: If a signal has asked.
         """
-        if self.asked:
-            self.check()
+        self.check()
         self.close()
 
     def close(self) -> None:
