@@ -1,13 +1,17 @@
 """Machines of their own mounts, processes, host name and IPC, over an overlay of the host's root.
 
-They share the host's kernel and *network*: a machine has its own loopback address and its sshd
-listens only there, but it can reach all of loopback and whatever the host reaches, and two
-machines cannot both bind 0.0.0.0:PORT.  This keeps test jobs apart; it is no wall against
-people who mean harm.  RAM, processors and disk sizes are not enforced.
+The host's root is not among their mounts any more when they run (pivot_root(2)), they keep few
+capabilities, and the parts of /proc by which root commands the kernel are read-only.  They share
+the host's kernel and *network*: a machine has its own loopback address and its sshd listens only
+there, but it can reach all of loopback and whatever the host reaches, and two machines cannot
+both bind 0.0.0.0:PORT.  They can read what they see of the host (its /etc, /usr, /var, /opt).
+This keeps test jobs apart; it is no wall against people who mean harm.  RAM, processors and disk
+sizes are not enforced.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import shutil
@@ -20,29 +24,45 @@ from typing import Final
 
 from sandbox.machines.base import Listen, MachineError, Order
 from sandbox.machines.disk import HOME, make_disk, pack_disk
-from sandbox.machines.probe import propagation, sshd_path
+from sandbox.machines.probe import is_mount_root, propagation, sshd_path
 from sandbox.machines.sshd import openssh_version
 from sandbox.machines.traps import Traps
 
+_LOG = logging.getLogger(__name__)
 _UP_S: Final = 30.0
 _STOP_S: Final = 10.0
 _CONSOLE_MAX: Final = 2**20
 _TAIL: Final = 500
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#: What root in a machine may not do, as it shares kernel and loopback with everybody.
-_DROPPED: Final = (
-    "net_admin",
-    "sys_module",
-    "sys_rawio",
-    "sys_time",
-    "mknod",
-    "syslog",
-    "mac_admin",
-    "mac_override",
+#: All that root in a machine may do (capabilities(7)): what sshd, sudo, package managers and
+#: daemons need.  Left out is, above all, what leads to the host: mounts, devices, modules,
+#: file handles, and the network that it shares with everybody.
+_KEPT: Final = (
+    "audit_write",
+    "chown",
+    "dac_override",
+    "fowner",
+    "fsetid",
+    "ipc_lock",
+    "kill",
+    "lease",
+    "net_bind_service",
+    "setfcap",
+    "setgid",
+    "setpcap",
+    "setuid",
+    "sys_boot",
+    "sys_chroot",
+    "sys_nice",
+    "sys_ptrace",
+    "sys_resource",
 )
+#: Parts of /proc where root may change the host's kernel without any capability.
+_READ_ONLY: Final = "sys sysrq-trigger irq bus fs"
 
 #: PID 1 of a machine until it becomes sshd.  $1 the machine's folder, $2 its host name, $3 the
-#: delay of sshd (or never), $4 first or again, $5 sshd, $6 capabilities to drop.
+#: delay of sshd (or never), $4 first or again, $5 sshd, $6 capabilities to keep, $7 how it gets
+#: its root: pivot, or chroot where / is no mount point (pivot_root(2)), which root can leave.
 #: Standard output is a pipe that gets a line as soon as the machine stands; what else comes
 #: through it are complaints of unshare's.
 _INIT: Final = (
@@ -52,6 +72,11 @@ exec 3>&1 >>"$1/console.log" 2>&1
 root=$1/root
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$root"
 mount -t proc proc "$root/proc"
+for part in """
+    + _READ_ONLY
+    + """; do
+  [ ! -e "$root/proc/$part" ] || mount -o bind,ro "$root/proc/$part" "$root/proc/$part"
+done
 mount -t sysfs -o ro sysfs "$root/sys" || true
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
@@ -71,9 +96,17 @@ echo "[sandbox] $2 boots ($4)"
 echo "-----BEGIN SSH HOST KEY KEYS-----"
 cat "$root"/etc/ssh/ssh_host_*_key.pub 2>/dev/null || true
 echo "-----END SSH HOST KEY KEYS-----"
+enter=
+if [ "$7" = pivot ]; then
+  cd "$root"
+  pivot_root . mnt
+  umount -l /mnt
+else
+  enter="chroot $root"
+fi
 echo up >&3
 exec 3>&-
-exec setpriv --bounding-set "$6" --inh-caps=-all chroot "$root" /bin/sh -c '
+exec setpriv --bounding-set "$6" --inh-caps=-all $enter /bin/sh -c '
 cd /
 if [ "$4" = first ]; then
   /"""
@@ -114,6 +147,9 @@ class NamespaceMachines:
         self._lock = threading.Lock()
         self._version = openssh_version()
         self._propagation = propagation()
+        self._pivots = is_mount_root()
+        if not self._pivots:
+            _LOG.warning("machines.leaky cause=/ is no mount point: root in them can leave its root")
         self._sshd = sshd_path() or "/usr/sbin/sshd"
         # A file of its own keeps the process list readable.
         self._init = folder / "machine-init"
@@ -159,7 +195,8 @@ class NamespaceMachines:
             delay,
             "again" if machine.starts else "first",
             self._sshd,
-            ",".join(f"-{each}" for each in _DROPPED),
+            ",".join(("-all", *(f"+{each}" for each in _KEPT))),
+            "pivot" if self._pivots else "chroot",
         ]
         if not machine.starts:
             warnings = "".join(f"cloud-init: {each}\n" for each in order.plan.warnings)

@@ -13,7 +13,7 @@ from sandbox.machines.base import MachineError
 from sandbox.machines.kernel import leave_mount_namespace
 
 _PROBE_S: Final = 20.0
-_TOOLS: Final = ("unshare", "setpriv", "mount", "chroot", "tar", "ssh-keygen")
+_TOOLS: Final = ("unshare", "setpriv", "mount", "pivot_root", "chroot", "tar", "ssh-keygen")
 
 #: Everything a machine will need, once, in namespaces that are thrown away.  $1: an empty
 #: folder.
@@ -93,11 +93,13 @@ def propagation() -> str:
 
     In a chroot, making / private is EINVAL and unshare would give up.
     """
-    return "private" if os.path.ismount("/") and _is_mount_root() else "unchanged"
+    return "private" if is_mount_root() else "unchanged"
 
 
-def _is_mount_root() -> bool:
-    """Say whether our / is in our own mount table (proc(5), mountinfo, field 5)."""
+def is_mount_root() -> bool:
+    """Say whether our / is a mount point in our own mount table (proc(5), mountinfo, field 5)."""
+    if not os.path.ismount("/"):
+        return False
     try:
         lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -150,6 +150,44 @@ def test_machine_is_its_own(real: Sandbox, cloud: Connection, key: Key) -> None:
     assert run(login(real, address_of(server), key, "debian"), "id -un") == "debian"
 
 
+#: The classic way out of a chroot: a second one, while a file descriptor of the first root is kept.
+_WAY_OUT = """
+perl -e '
+mkdir "/tmp/inner"; opendir(my $root, "/") or die; chroot("/tmp/inner") or die "chroot: $!";
+chdir($root) or die; chdir("..") for 1 .. 64; chroot(".") or die "chroot: $!";
+open(my $mark, ">", "MARK") or die "MARK: $!"; print $mark "escaped"; close $mark; print "done";
+'
+"""
+
+
+def test_root_cannot_leave_the_machine(
+    real: Sandbox, cloud: Connection, key: Key, tmp_path: Path
+) -> None:
+    """No second chroot, no mount, no device and no knob of the kernel leads to the host."""
+    mark = tmp_path / "mark"
+    client = login(real, address_of(active(cloud)), key)
+
+    # The folder is there inside as well, so that the write itself cannot fail.
+    run(client, f"mkdir -p {tmp_path}")
+    assert run(client, _WAY_OUT.replace("MARK", str(mark))) == "done"
+    assert not mark.exists()
+    assert run(client, f"cat {mark}") == "escaped"
+    for attempt in (
+        "mount -t tmpfs none /mnt",
+        "mount -o remount,rw /proc/sys",
+        "mount -t devtmpfs none /mnt",
+        "mknod /root/disk b 254 0",
+        "umount -l /",
+        "echo '|/bin/true' >/proc/sys/kernel/core_pattern",
+        "echo h >/proc/sysrq-trigger",
+        "unshare --mount true",
+    ):
+        assert run(client, f"({attempt}) >/dev/null 2>&1 && echo done || echo refused") == "refused"
+    table = run(client, "cat /proc/self/mountinfo")
+    assert {line.split()[3] for line in table.splitlines() if line.split()[4] == "/"} == {"/"}
+    assert "overlay" in next(line for line in table.splitlines() if line.split()[4] == "/")
+
+
 def test_user_data_with_host_key(
     real: Sandbox, cloud: Connection, key: Key, tmp_path: Path
 ) -> None:
