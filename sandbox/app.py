@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 
 from sandbox.cloud import Cloud
-from sandbox.control import control_routes
+from sandbox.control import control_app
 from sandbox.web.call import Op
 from sandbox.web.errors import Service
 from sandbox.web.gate import Gate
@@ -18,7 +18,7 @@ def build_app(cloud: Cloud) -> Starlette:
     mounts: list[BaseRoute] = [_mount(cloud, Service.IDENTITY, "", cloud.identity.ops())]
     for region in cloud.regions:
         mounts += [_mount(cloud, service, region.name, ops) for service, ops in region.ops.items()]
-    return Starlette(routes=[*mounts, Mount("/sandbox/v1", routes=control_routes(cloud))])
+    return Starlette(routes=[*mounts, Mount("/sandbox/v1", app=control_app(cloud))])
 
 
 def _mount(cloud: Cloud, service: Service, region: str, ops: list[Op]) -> Mount:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sandbox.config import Config, MachineKind
+from sandbox.config import Config, MachineKind, with_secrets
 from sandbox.config_file import load
 from sandbox.host import HostUnfitError
 from sandbox.network.addresses import NoAddressesError
@@ -63,7 +63,7 @@ def main(
         config = load(config_file) if config_file else Config()
         if machines:
             config = replace(config, machines=MachineKind(machines))
-        run(config, Options(port=port, state=state, clouds_yaml=clouds_yaml))
+        run(with_secrets(config), Options(port=port, state=state, clouds_yaml=clouds_yaml))
     except BadInputError as exc:
         raise BadConfigError(
             "the configuration cannot be used:\n  " + "\n  ".join(exc.problems)

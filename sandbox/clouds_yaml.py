@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from sandbox.config import Config
 
 
-def clouds_yaml(config: Config, auth_url: str) -> str:
+def clouds_yaml(config: Config, auth_url: str, control_url: str) -> str:
     """Return a clouds.yaml.
 
-    One entry with the cloud's name for the first user, ``NAME-USER`` for each further one.
+    One entry with the cloud's name for the first user, ``NAME-USER`` for each further one. The
+    first also says where the control endpoint is and what it asks for; clients of OpenStack pay
+    no heed to such a key.
     """
-    clouds = {}
+    clouds: dict[str, dict[str, Any]] = {}
     for i, user in enumerate(config.users):
         name = config.cloud if i == 0 else f"{config.cloud}-{user.name}"
         region = (
@@ -35,6 +38,8 @@ def clouds_yaml(config: Config, auth_url: str) -> str:
             "identity_api_version": "3",
             **region,
         }
+        if i == 0:
+            clouds[name]["sandbox_control"] = {"url": control_url, "token": config.control_token}
     return yaml.safe_dump({"clouds": clouds}, sort_keys=False)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -86,11 +87,15 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserConfig:
-    """Somebody who can log in; the first project is the default one."""
+    """Somebody who can log in; the first project is the default one.
+
+    Attributes:
+        password: Empty: one is made up when the sandbox starts (:func:`with_secrets`).
+    """
 
     name: str
-    password: str
-    projects: tuple[str, ...]
+    password: str = field(default="", repr=False)
+    projects: tuple[str, ...] = ("demo",)
     roles: tuple[str, ...] = ("member", "reader")
 
 
@@ -100,7 +105,7 @@ class CredentialConfig:
 
     id: str
     name: str
-    secret: str
+    secret: str = field(repr=False)
     user: str
     project: str
 
@@ -144,13 +149,8 @@ DEFAULT_IMAGES: Final = tuple(
 )
 DEFAULT_NETWORKS: Final = (NetworkConfig(name="public", external=True),)
 DEFAULT_USERS: Final = (
-    UserConfig(name="demo", password="password", projects=("demo",)),  # noqa: S106
-    UserConfig(
-        name="admin",
-        password="password",  # noqa: S106 - in the docs for everybody to use
-        projects=("admin", "demo"),
-        roles=("admin", "member", "reader"),
-    ),
+    UserConfig(name="demo"),
+    UserConfig(name="admin", projects=("admin", "demo"), roles=("admin", "member", "reader")),
 )
 
 
@@ -168,6 +168,7 @@ class Config:
         clock_offset_s: How far its clock is ahead of this machine's; negative: behind.
         workers: Threads that do blocking work (disks, processes, tar).
         faults: Rules in force from the start.
+        control_token: What the control endpoint asks for; empty: one is made up at the start.
     """
 
     cloud: str = "sandbox"
@@ -194,8 +195,25 @@ class Config:
     clock_offset_s: float = 0.0
     workers: int = 4
     faults: tuple[Rule, ...] = ()
+    control_token: str = field(default="", repr=False)
 
     @property
     def projects(self) -> tuple[str, ...]:
         """All projects anybody may use, in the order in which they are first named."""
         return tuple(dict.fromkeys(name for user in self.users for name in user.projects))
+
+
+def with_secrets(config: Config) -> Config:
+    """Return *config* with a password for each user and a control token, made up where missing.
+
+    Everybody on the machine reaches loopback, its own test machines included: a password that
+    stands in the documentation would let them all in.
+    """
+    users = (
+        replace(user, password=user.password or secrets.token_urlsafe(16)) for user in config.users
+    )
+    return replace(
+        config,
+        users=tuple(users),
+        control_token=config.control_token or secrets.token_urlsafe(16),
+    )

@@ -90,6 +90,7 @@ def _config(reader: Reader, base: Path) -> Config:
         clock_offset_s=reader.number("clock_offset", std.clock_offset_s, least=-math.inf),
         workers=reader.whole("workers", std.workers, least=1, most=64),
         faults=_rules(reader),
+        control_token=reader.text("control_token", std.control_token),
     )
     reader.close()
     return config
@@ -123,7 +124,7 @@ def _timing(reader: Reader) -> Timing:
 def _user(reader: Reader) -> UserConfig:
     return UserConfig(
         name=reader.text("name"),
-        password=reader.text("password"),
+        password=reader.text("password", ""),
         projects=reader.texts("projects", ("demo",)),
         roles=reader.texts("roles", ("member", "reader")),
     )

@@ -1,10 +1,12 @@
 """The control endpoint, ``/sandbox/v1``: faults, state, call counts, quotas, while it runs.
 
-It asks for no token: whoever reaches loopback may turn the knobs of a test bench.
+It asks for the token of the configuration, which ``clouds.yaml`` holds as well: everybody on this
+machine reaches loopback, its test machines and any web page in a browser included.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import math
 import uuid
@@ -14,7 +16,8 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.cloud import Cloud
 from sandbox.config_file import read_quota
@@ -24,10 +27,10 @@ from sandbox.reading import BadInputError, Reader
 from sandbox.region import Region
 
 
-def control_routes(cloud: Cloud) -> list[Route]:
-    """Return the routes below ``/sandbox/v1``."""
+def control_app(cloud: Cloud) -> ASGIApp:
+    """Return what answers below ``/sandbox/v1``."""
     control = _Control(cloud)
-    return [
+    routes = [
         Route("/faults", control.faults, methods=["GET", "PUT", "POST", "DELETE"]),
         Route("/faults/{id}", control.fault, methods=["GET", "PUT", "PATCH", "DELETE"]),
         Route("/state", control.state, methods=["GET"]),
@@ -37,6 +40,22 @@ def control_routes(cloud: Cloud) -> list[Route]:
         Route("/tokens", control.tokens, methods=["GET", "PUT", "DELETE"]),
         Route("/clock", control.clock, methods=["GET", "PUT"]),
     ]
+    return _guarded(Router(routes), cloud.config.control_token)
+
+
+def _guarded(app: ASGIApp, token: str) -> ASGIApp:
+    """Return *app* behind a bearer token."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        given = Request(scope).headers.get("Authorization", "")
+        if hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            await app(scope, receive, send)
+            return
+        refusal = _bad(["the token of sandbox_control in clouds.yaml is needed"], 401)
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        await refusal(scope, receive, send)
+
+    return guarded
 
 
 def _bad(problems: tuple[str, ...] | list[str], status: int = 400) -> Response:

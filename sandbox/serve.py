@@ -103,15 +103,15 @@ def _noted(_number: int, _frame: FrameType | None) -> None:
 
 
 def _announce(config: Config, options: Options, cloud: Cloud) -> None:
-    auth_url = cloud.endpoints.auth_url
+    auth_url, control = cloud.endpoints.auth_url, f"{cloud.endpoints.base_url}/sandbox/v1"
     if options.clouds_yaml:
-        write_clouds_yaml(options.clouds_yaml, clouds_yaml(config, auth_url))
+        write_clouds_yaml(options.clouds_yaml, clouds_yaml(config, auth_url, control))
     _LOG.info(
-        "sandbox.listening cloud=%s auth_url=%s control=%s/sandbox/v1 machines=%s"
+        "sandbox.listening cloud=%s auth_url=%s control=%s machines=%s"
         " addresses=%s ssh_port=%d clouds_yaml=%s",
         config.cloud,
         auth_url,
-        cloud.endpoints.base_url,
+        control,
         cloud.host.kind,
         cloud.host.claim.network,
         cloud.host.ssh_port,

@@ -149,7 +149,7 @@ class NamespaceMachines:
         self._propagation = propagation()
         self._pivots = is_mount_root()
         if not self._pivots:
-            _LOG.warning("machines.leaky cause=/ is no mount point: root in them can leave its root")
+            _LOG.warning("machines.leaky cause=/ is no mount point: root can leave its machine")
         self._sshd = sshd_path() or "/usr/sbin/sshd"
         # A file of its own keeps the process list readable.
         self._init = folder / "machine-init"

@@ -20,6 +20,7 @@ import openstack
 import yaml
 from openstack.connection import Connection
 
+from tests.support.control import ask_control
 from tests.support.deadline import wait_for
 
 _START_S: Final = 30.0
@@ -60,11 +61,14 @@ class Sandbox:
         return self.folder / "clouds.yaml"
 
     @property
+    def entry(self) -> Any:
+        """What clouds.yaml says of its first user."""
+        return yaml.safe_load(self.clouds_yaml.read_text())["clouds"]["sandbox"]
+
+    @property
     def base_url(self) -> str:
         """Where it listens."""
-        clouds = yaml.safe_load(self.clouds_yaml.read_text())["clouds"]
-        url = str(clouds["sandbox"]["auth"]["auth_url"])
-        return url.removesuffix("/identity/v3")
+        return str(self.entry["auth"]["auth_url"]).removesuffix("/identity/v3")
 
     def leftovers(self) -> list[Path]:
         """Return what there is in its temporary folder."""
@@ -83,14 +87,8 @@ class Sandbox:
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Call the control endpoint; return what it says."""
-        request = urllib.request.Request(  # noqa: S310 - our own loopback server
-            f"{self.base_url}/sandbox/v1{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-        )
         try:
-            with urllib.request.urlopen(request, timeout=10.0) as answer:  # noqa: S310
-                return json.loads(answer.read() or b"null")
+            return ask_control(self.entry["sandbox_control"], method, path, body)
         except urllib.error.HTTPError as exc:
             return {"status": exc.code, **json.loads(exc.read())}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from keystoneauth1.exceptions import Unauthorized
@@ -11,6 +13,7 @@ from openstack.connection import Connection
 
 from tests.sandbox.running import Sandbox, running
 from tests.sandbox.servers import SOON_S, active, boot, gone, in_state
+from tests.support.control import ask_control
 from tests.support.deadline import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -204,6 +207,19 @@ def test_wrong_password(api: Sandbox) -> None:
     with pytest.raises(Unauthorized):
         wrong.session.get_token()
     wrong.close()
+
+
+def test_the_control_endpoint_asks_for_its_token(api: Sandbox) -> None:
+    """Whoever only reaches loopback, a test machine or a web page, turns no knob."""
+    control = api.entry["sandbox_control"]
+    rule = {"id": "forged", "effect": "drop"}
+
+    for token in ("", "wrong", control["token"] + "x"):
+        with pytest.raises(HTTPError) as refused:
+            ask_control({**control, "token": token}, "POST", "/faults", rule)
+        assert refused.value.code == 401
+        assert "sandbox_control" in json.loads(refused.value.read())["error"]
+    assert api.control("GET", "/faults") == {"faults": []}
 
 
 def test_application_credential(api: Sandbox, cloud: Connection) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.config import Config, MachineKind, stable_id
+from sandbox.config import Config, MachineKind, stable_id, with_secrets
 from sandbox.config_file import load, parse
 from sandbox.faults import EffectKind
 from sandbox.reading import BadInputError
@@ -22,6 +22,19 @@ def test_nothing_said_is_a_useful_cloud() -> None:
         "m1.large",
     )
     assert "debian-12" in [image.name for image in config.images]
+
+
+def test_secrets_are_made_up_unless_given() -> None:
+    """No two sandboxes have a password in common that nobody chose; none of them prints."""
+    given = parse({"users": [{"name": "me", "password": "mine"}], "control_token": "knobs"})
+    one, other = with_secrets(Config()), with_secrets(Config())
+    passwords = [user.password for config in (one, other) for user in config.users]
+
+    assert len(set(passwords)) == len(passwords) == 4
+    assert all(len(each) >= 16 for each in (*passwords, one.control_token))
+    assert one.control_token != other.control_token
+    assert with_secrets(given) == given
+    assert not [each for each in (*passwords, one.control_token) if each in repr((one, other))]
 
 
 def test_all_problems_are_told_at_once_with_their_places() -> None:

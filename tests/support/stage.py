@@ -33,6 +33,7 @@ from remuda.store import paths
 from remuda.store.embedded import EmbeddedServer
 from remuda.store.embedded_config import ServerOptions, ServerTls
 from tests.support import zookeeper
+from tests.support.control import ask_control
 from tests.support.deadline import DeadlineMissedError, wait_for
 from tests.support.processes import Process
 
@@ -84,14 +85,7 @@ class Cloud:
 
     def ask(self, method: str, path: str, body: object = None) -> Doc:
         """Call the control endpoint."""
-        request = urllib.request.Request(  # noqa: S310 - our own loopback server
-            f"{self.url}/sandbox/v1{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10.0) as answer:  # noqa: S310
-            doc: Doc = json.loads(answer.read() or b"{}")
+        doc: Doc = ask_control(self.entry["sandbox_control"], method, path, body) or {}
         return doc
 
     def fault(

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import click
+import yaml
 
 _READY_S: Final = 90.0
 _LOOK_S: Final = 0.2
@@ -150,19 +151,21 @@ class Stage:
     def break_cloud(self, provider: str) -> None:
         """Make every boot in the provider's cloud fail from now on."""
         rule = {"id": "demo", "match": {"operation": "server.boot"}, "effect": _FAIL}
+        control = self._control(provider)
         request = urllib.request.Request(  # noqa: S310 - a loopback address of ours
-            f"{self._control(provider)}/faults",
+            f"{control['url']}/faults",
             data=json.dumps(rule).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {control['token']}",
+            },
             method="POST",
         )
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310
             pass
 
-    def _control(self, provider: str) -> str:
-        folder = self.folder / "dev" / str(self.facts["providers"][provider])
-        for line in (folder / "sandbox.log").read_text().splitlines():
-            for word in line.split():
-                if word.startswith("control="):
-                    return word.removeprefix("control=")
-        raise DemoFailedError(f"the cloud of {provider} did not say where its control is")
+    def _control(self, provider: str) -> Mapping[str, str]:
+        """Return where the cloud's control endpoint is, and its token."""
+        clouds = yaml.safe_load(Path(self.facts["clouds_yaml"]).read_text())["clouds"]
+        control: Mapping[str, str] = clouds[self.facts["providers"][provider]]["sandbox_control"]
+        return control

@@ -102,10 +102,12 @@ def dev(
     """Run everything on this machine: ZooKeeper, clouds with real machines, and launchers.
 
     Runs until Ctrl-C or SIGTERM; launchers that die are replaced. Machines are reachable from
-    this machine only.
+    this machine only. As root they are real machines with a root of their own, which share this
+    one's kernel and network: run in them only what you trust.
     """
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise MistakeError(f"--ready-file: there is no folder {ready_file.absolute().parent}")
+    _warn_root()
     with ExitStack() as undo:
         undo.enter_context(_terminable())
         place = _folder(folder, undo)
@@ -276,6 +278,17 @@ def _note(
         new.write_text(f"{text}\n")
         new.rename(ready_file)
     return facts
+
+
+def _warn_root() -> None:
+    """Say what a person who tries this out as root should know beforehand."""
+    if os.geteuid() == 0:
+        click.echo(
+            "remuda: this runs as root: jobs in its machines share the kernel and the network of "
+            "this host, ZooKeeper included, and can read its /etc and /usr; "
+            "run only what you trust (docs/security.md)",
+            err=True,
+        )
 
 
 def _announce(plan: DevPlan, facts: dict[str, Any], *, as_json: bool) -> None:

@@ -1,15 +1,12 @@
 """The sandbox on the bench: a process of its own, asked for faults over its control endpoint."""
 
-import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import yaml
 
@@ -17,6 +14,7 @@ from remuda.cloud.api import Cloud
 from remuda.cloud.image_store import ImageStore
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import RETRY_AFTER_S, Fault
+from tests.support.control import ask_control
 from tests.support.deadline import wait_for
 
 _START_S: Final = 30.0
@@ -103,8 +101,8 @@ class SandboxBench(AccountBench):
         except BaseException:
             self._end()
             raise
-        auth_url = yaml.safe_load(clouds_file.read_text())["clouds"]["sandbox"]["auth"]["auth_url"]
-        self._control = f"http://{urlsplit(auth_url).netloc}/sandbox/v1"
+        entry = yaml.safe_load(clouds_file.read_text())["clouds"]["sandbox"]
+        self._control: Mapping[str, str] = entry["sandbox_control"]
         self.image_name = "debian-12"
         self._other = self.open("sandbox-other")
 
@@ -174,14 +172,7 @@ class SandboxBench(AccountBench):
         self._end()
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310 — our own loopback server
-            self._control + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10.0) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"null")
+        return ask_control(self._control, method, path, body)
 
     def _ended(self) -> bool:
         if self._process.poll() is None:
