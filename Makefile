@@ -20,7 +20,7 @@ install: $(STAMP) ## Install what is missing: system packages, .venv, this proje
 $(STAMP): requirements-test.lock pyproject.toml
 	deploy/install-system.sh
 	python3 -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-test.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
@@ -105,8 +105,17 @@ docs: install ## Write the generated documents anew
 lock: ## Take the newest allowed versions of what we build on
 	deploy/lock.sh
 
+# Its findings change without us, so it is no part of the tests; run it before a release.
+.PHONY: audit
+audit: ## Look for known vulnerabilities in what the locks name (asks a service on the Internet)
+	python3 -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check 'pip-audit>=2.7,<3'
+	@for lock in requirements.lock requirements-test.lock; do \
+	    echo "$$lock"; .venv-audit/bin/pip-audit --strict --require-hashes --disable-pip -r "$$lock"; \
+	done
+
 .PHONY: clean
 clean: ## Remove what the above made
 	@if [ -e build/openstack/state/run ]; then $(LAB) stop; fi
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,7 +3,9 @@
 import ast
 import functools
 import graphlib
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from typing import Final
 
@@ -28,6 +30,13 @@ DOORS: Final = {
     "statsd": ("remuda/metrics/",),
     "structlog": ("remuda/logs.py",),
 }
+#: Modules whose project has another name, and where the dependencies of each package are declared.
+PROJECTS: Final = {
+    "yaml": "pyyaml",
+    "prometheus_client": "prometheus-client",
+    "openstack": "openstacksdk",
+}
+EXTRAS: Final = {"sandbox": ("sandbox",)}
 #: Where judgements are made, and the values that they are made of: snapshot in, plan out.
 DECIDING: Final = (
     "launcher/decide/",
@@ -163,6 +172,32 @@ def test_the_nouns_stand_on_nothing() -> None:
         and not name.startswith("remuda.model")
     ]
     nothing(found)
+
+
+def declared(*extras: str) -> set[str]:
+    """Return the projects that pyproject.toml names, with those of *extras*."""
+    project = tomllib.loads((code.ROOT / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *(project["optional-dependencies"][one] for one in extras)]
+    return {re.split(r"[<>=!\[]", one, maxsplit=1)[0].lower() for each in lists for one in each}
+
+
+def test_dependencies_are_what_is_imported() -> None:
+    """Each library that is imported is declared, and each that is declared is imported."""
+    used: dict[str, set[str]] = {"sandbox": set(), "": set()}
+    undeclared = []
+    for source in code.product():
+        extras = EXTRAS.get(source.package, ())
+        for node, head in heads(source):
+            if head in sys.stdlib_module_names or head in MAY_IMPORT:
+                continue
+            project = PROJECTS.get(head, head).lower()
+            used["".join(extras)].add(project)
+            if project not in declared(*extras):
+                undeclared.append(source.at(node, f"imports {head}, which is not declared"))
+    nothing(undeclared)
+    nothing(sorted(declared() - used[""] - used["sandbox"]))
+    # Uvicorn parses HTTP with h11; it is named for its floor.
+    nothing(sorted(declared("sandbox") - declared() - used["sandbox"] - {"h11"}))
 
 
 def test_imports_have_no_cycles() -> None:

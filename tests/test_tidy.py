@@ -267,17 +267,6 @@ def test_no_blobs() -> None:
     nothing(found)
 
 
-def test_the_lock_names_versions_only() -> None:
-    """No hosts, hashes or local paths: where packages come from is each machine's business."""
-    lines = (code.ROOT / "requirements-test.lock").read_text().splitlines()
-    wrong = [
-        line
-        for line in lines
-        if not re.fullmatch(r"#.*|[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.+!]*", line)
-    ]
-    nothing(wrong)
-
-
 def test_decisions_are_numbered_and_complete() -> None:
     """docs/adr/NNNN-title.md, without gaps, each with why, what, and what else was thought of."""
     records = sorted(path for path in (code.ROOT / "docs/adr").glob("[0-9]*.md"))

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 import remuda
+from remuda.cli.extras import advice
 from remuda.cli.failing import CommandFailedError
 from remuda.cli.surroundings import Surroundings
 
@@ -81,7 +82,7 @@ class Commands(click.Group):
             return loader()
         except ImportError as error:
             raise CommandFailedError(
-                f"the command {cmd_name!r} cannot be loaded here: {error}", 1
+                f"the command {cmd_name!r} cannot be loaded here: {error}{advice(error.name)}", 1
             ) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

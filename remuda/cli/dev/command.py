@@ -31,6 +31,7 @@ from remuda.cli.dev.plan import (
     sandbox_document,
 )
 from remuda.cli.dev.reviving import Reviver
+from remuda.cli.extras import need
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
 from remuda.insight import tree
 from remuda.runtime.clock import SystemClock
@@ -107,6 +108,7 @@ def dev(
     """
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise MistakeError(f"--ready-file: there is no folder {ready_file.absolute().parent}")
+    need("sandbox")
     _warn_root()
     with ExitStack() as undo:
         undo.enter_context(_terminable())

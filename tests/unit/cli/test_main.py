@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from remuda.cli.extras import advice
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.looking import nodes
 from remuda.cli.main import OWN, Commands, loaders, main
@@ -181,3 +182,18 @@ def test_completion_scripts_are_printed() -> None:
         result = CliRunner().invoke(main, ["completion", shell])
         assert result.exit_code == 0
         assert "_REMUDA_COMPLETE" in result.output
+
+
+def test_a_missing_extra_is_named() -> None:
+    """A launcher's host has no sandbox; whoever asks for it is told what to install."""
+    missing = ModuleNotFoundError("No module named 'uvicorn'", name="uvicorn.config")
+
+    def load() -> click.Command:
+        raise missing
+
+    group = Commands(name="remuda", loaders=lambda: {"sandbox": load})
+    result = CliRunner().invoke(group, ["sandbox"])
+
+    assert result.exit_code == 1
+    assert "pip install 'remuda[sandbox]'" in result.output
+    assert advice("nonsense") == advice(None) == ""
