@@ -25,6 +25,8 @@ from remuda.store.locks import contender_stem
 
 #: Everything is judged again at this period, whatever happened: a missed hint costs a minute.
 RESYNC_S: Final = 60.0
+#: For so long at most does the rest of a plan wait for the answers to what was handed out.
+REST_LATER_S: Final = 0.05
 
 
 class ReRegister(Protocol):
@@ -49,6 +51,7 @@ class Brain:
     reregister: ReRegister
     lost: Callable[[], None]
     resync_s: float = field(default=0.0)
+    rest_due_s: float | None = None
 
     def now(self) -> Now:
         """Return the present."""
@@ -74,11 +77,21 @@ class Brain:
         return self._think(now)
 
     def _think(self, now: Now) -> Plan:
-        """Make a plan in its two parts, and start each."""
+        """Make a plan in its two parts, and start each.
+
+        While nodes that were handed out are on their way, the second part waits for the answers:
+        it would be made once more when they come, and until then it would take the processor from
+        those who carry them.
+        """
         agenda, begun_s = self.world.take_agenda(), self.clock.monotonic_s()
         plan = hand_out(self.world, agenda, now)
         handed_out, paused_s = len(plan.actions), self.clock.monotonic_s()
         self._start(plan.actions, now)
+        if self._rest_waits(now.mono_s):
+            self._heed(plan)
+            self.world.agenda.add(agenda)
+            self.metrics.observe_turn("decide", paused_s - begun_s)
+            return plan
         agenda.add(self.world.take_agenda())
         resumed_s = self.clock.monotonic_s()
         go_on(self.world, agenda, now, plan)
@@ -88,6 +101,16 @@ class Brain:
         self.starter.writer.make_keys()
         self.metrics.observe_turn("decide", thought_s)
         return plan
+
+    def _rest_waits(self, now_s: float) -> bool:
+        """Whether the second part of a plan is better made when the answers are there."""
+        due = self.rest_due_s is not None and now_s >= self.rest_due_s
+        if due or not self.world.lending:
+            self.rest_due_s = None
+            return False
+        if self.rest_due_s is None:
+            self.rest_due_s = now_s + REST_LATER_S
+        return True
 
     def _heed(self, plan: Plan) -> None:
         """Take into the world what a plan says besides its actions."""
@@ -102,9 +125,9 @@ class Brain:
 
     def wait_s(self) -> float:
         """Return how long the next turn may wait for news."""
-        if not self.world.agenda.empty and self.world.awake:
-            return 0.0
         due_s = [self.resync_s]
+        if not self.world.agenda.empty and self.world.awake:
+            due_s.append(0.0 if self.rest_due_s is None else self.rest_due_s)
         alarm_s = self.world.next_alarm_s()
         if alarm_s is not None:
             due_s.append(alarm_s)

@@ -79,6 +79,8 @@ class SettleWrites:
     def written(self, event: Written, now: Now) -> None:
         """Take in the outcome of one transaction."""
         action, error = event.action, event.result
+        if isinstance(action, Lend):
+            self.world.lending -= 1
         if isinstance(action, Claim | Grow):
             self._grown(event)
         if isinstance(action, Lend | Claim | Decline | Release | Normalise):

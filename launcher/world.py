@@ -64,6 +64,7 @@ class World:
         register_due_s: When to make our ephemerals once more (monotonic), after a failure.
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
+        lending: Transactions that hand nodes out and are under way.
         stem: Name, without its number, of our contenders for locks in the present session.
         unborn: Nodes of other replicas whose records are being read for the first time. The ledger
             may be newer than what we know of them, so nothing is started meanwhile.
@@ -92,6 +93,7 @@ class World:
     stopping: bool = False
     awake_since_s: float = 0.0
     growing: int = 0
+    lending: int = 0
     stem: str = field(default_factory=contender_stem)
     unborn: set[NodeId] = field(default_factory=set)
     fresh: set[NodeId] = field(default_factory=set)

@@ -6,8 +6,9 @@ import pytest
 
 import launcher.brain
 from launcher.actions import Action, Claim, Lend, Plan
-from launcher.brain import Brain
+from launcher.brain import REST_LATER_S, Brain
 from launcher.decide.decide import go_on
+from launcher.events import Written
 from launcher.fold import Fold
 from launcher.world import Agenda, Now, World
 from remuda.metrics.sink import NullMetrics
@@ -33,41 +34,35 @@ class Writer:
 
 @dataclass(slots=True)
 class Recorder:
-    """Starts nothing, but notes what it was told to, and marks what that would."""
+    """Starts nothing, but notes what it was told to, and marks what that would.
+
+    Attributes:
+        counts: What is lent counts as being on its way, until the answer comes.
+    """
 
     world: World
     writer: Writer = field(default_factory=Writer)
+    counts: bool = False
     begun: list[Action] = field(default_factory=list)
 
     def start(self, action: Action, _now: Now) -> None:
         """Note it; what is lent is busy."""
         self.begun.append(action)
         if isinstance(action, Lend):
+            self.world.lending += self.counts
             self.world.queue.views[action.request].busy = "lend"
             for node in action.nodes:
                 self.world.herd.views[node].busy = "lend"
                 self.world.touch_node(self.world.herd.views[node])
 
 
-def test_ready_nodes_are_sent_before_the_plan_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for them waits at this moment; the rest may take its time to be thought of."""
-    made = world()
-    add_node(made, 1)
-    lent, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
-    recorder, works, clock = Recorder(made), Works(made), ManualClock(NOW.wall_s - NOW.mono_s)
-    clock.advance(NOW.mono_s)
-    sent: list[Action] = []
-
-    def watched(made: World, agenda: Agenda, now: Now, plan: Plan) -> None:
-        sent.extend(recorder.begun)
-        go_on(made, agenda, now, plan)
-
-    monkeypatch.setattr(launcher.brain, "go_on", watched)
-    brain = Brain(
+def make_brain(made: World, recorder: Recorder, clock: ManualClock) -> Brain:
+    """Return a brain that starts nothing."""
+    return Brain(
         world=made,
         inbox=Inbox(),
         fold=Fold(world=made, log=Quiet(), mine=set(), read_node=lambda _node: None),
-        settle=works.settle,
+        settle=Works(made).settle,
         starter=recorder,  # type: ignore[arg-type]
         clock=clock,
         log=Quiet(),
@@ -76,9 +71,80 @@ def test_ready_nodes_are_sent_before_the_plan_goes_on(monkeypatch: pytest.Monkey
         lost=lambda: None,
     )
 
+
+def present() -> ManualClock:
+    """Return a clock that shows NOW."""
+    clock = ManualClock(NOW.wall_s - NOW.mono_s)
+    clock.advance(NOW.mono_s)
+    return clock
+
+
+def test_ready_nodes_are_sent_before_the_plan_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for them waits at this moment; the rest may take its time to be thought of."""
+    made = world()
+    add_node(made, 1)
+    lent, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
+    recorder, sent = Recorder(made), list[Action]()
+
+    def watched(made: World, agenda: Agenda, now: Now, plan: Plan) -> None:
+        sent.extend(recorder.begun)
+        go_on(made, agenda, now, plan)
+
+    monkeypatch.setattr(launcher.brain, "go_on", watched)
+    brain = make_brain(made, recorder, present())
+
     plan = brain.turn(wait_s_max=0.0)
 
     assert [lent.id] == [action.request for action in sent if isinstance(action, Lend)]
     assert len(sent) == 1
     assert recorder.begun == plan.actions
     assert [claimed.id] == [one.request for one in recorder.begun if isinstance(one, Claim)]
+
+
+def begun(recorder: Recorder) -> list[str]:
+    """Return the requests that were lent to or claimed, in order."""
+    return [one.request for one in recorder.begun if isinstance(one, Lend | Claim)]
+
+
+def test_the_rest_waits_for_the_answers_to_what_was_handed_out() -> None:
+    """It is thought of once, when they are in, and not for ever if they do not come."""
+    for answered in (True, False):
+        made = world()
+        add_node(made, 1)
+        lent, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
+        recorder, clock = Recorder(made, counts=True), present()
+        brain = make_brain(made, recorder, clock)
+
+        brain.turn(wait_s_max=0.0)
+
+        assert begun(recorder) == [lent.id]
+        assert 0 < brain.wait_s() <= REST_LATER_S
+        if answered:
+            made.queue.forget(lent.id)  # as the mirror tells before the answer
+            action = next(one for one in recorder.begun if isinstance(one, Lend))
+            brain.inbox.event(Written(action=action, result=(), nodes=(), begun_s=NOW.mono_s))
+        else:
+            clock.advance(brain.wait_s())
+        brain.turn(wait_s_max=0.0)
+        assert begun(recorder) == [lent.id, claimed.id]
+        assert made.lending == (0 if answered else 1)
+
+
+def test_the_rest_does_not_starve_while_nodes_are_handed_out_all_the_time() -> None:
+    """Each turn lends, no answer ever comes in between; the rest has its turn all the same."""
+    made = world()
+    claimed = add_request(made, 1, "large")
+    recorder, clock = Recorder(made, counts=True), present()
+    brain = make_brain(made, recorder, clock)
+    waited_s = 0.0
+    for number in range(2, 40):
+        add_node(made, number)
+        add_request(made, number, "small")
+        brain.turn(wait_s_max=0.0)
+        if claimed.id in begun(recorder):
+            break
+        clock.advance(REST_LATER_S / 8)
+        waited_s += REST_LATER_S / 8
+
+    assert claimed.id in begun(recorder)
+    assert REST_LATER_S / 2 <= waited_s <= 1.5 * REST_LATER_S
