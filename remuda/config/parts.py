@@ -70,7 +70,12 @@ class Tls(Section):
     cert: Annotated[str, HostFile()] = Field(description="Client certificate file.")
     key: Annotated[str, HostFile(secret=True)] = Field(description="Its private key file.")
     ca: Annotated[str, HostFile()] = Field(
-        description="Certificates of the authorities that sign the servers'."
+        description="Certificates of the authorities that sign the servers'; no others count."
+    )
+    check_hostname: bool = Field(
+        default=True,
+        description="The server's certificate must name the host (or IP address) that hosts names; "
+        "false: any certificate of these authorities will do, so each holder can be ZooKeeper.",
     )
 
 

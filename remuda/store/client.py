@@ -11,13 +11,15 @@ from kazoo.retry import KazooRetry
 
 from remuda.runtime.clock import Clock
 from remuda.store.connection import BatchingConnection, PollHandler, Reply, Request
-from remuda.store.options import StoreOptions, StoreSasl
+from remuda.store.options import StoreOptions, StoreSasl, StoreTls
 
 _BATCH_BYTES: Final = 65536
 _CONNECTED: Final = frozenset({KeeperState.CONNECTED, KeeperState.CONNECTED_RO})
 # Soon enough after a leader election (a few hundred ms), rare enough for a dead ensemble.
 _RETRY_S_FIRST: Final = 0.1
 _RETRY_S_MAX: Final = 2.0
+# A handshake with a server that has just started takes the better part of it.
+_CONNECT_S_MIN: Final = 1.0
 
 
 class WireClient(KazooClient):  # type: ignore[misc]
@@ -39,7 +41,9 @@ class WireClient(KazooClient):  # type: ignore[misc]
         clock: Clock,
         turn: Callable[..., None],
         on_notification: Callable[[int, str], None],
+        tls: StoreTls | None = None,
         sasl: StoreSasl | None = None,
+        connect_s: float,
         **kwargs: Any,
     ) -> None:
         self._gate = threading.Lock()
@@ -49,7 +53,8 @@ class WireClient(KazooClient):  # type: ignore[misc]
         self.clock = clock
         self.turn = turn
         self.on_notification = on_notification
-        super().__init__(handler=PollHandler(), **kwargs)
+        handler = PollHandler(tls=tls, connect_s=connect_s, clock=clock)
+        super().__init__(handler=handler, use_ssl=tls is not None, **kwargs)
         self._connection = BatchingConnection(
             self, self._conn_retry.copy(), logger=self.logger, sasl_options=_sasl_options(sasl)
         )
@@ -59,6 +64,12 @@ class WireClient(KazooClient):  # type: ignore[misc]
         """The last error on the socket, None while it works."""
         fault: OSError | None = self._connection.fault
         return fault
+
+    @property
+    def peer(self) -> str:
+        """The server that we talk to, or tried to last: ``host:port``."""
+        peer: str = self._connection.peer
+        return peer
 
     def submit(self, request: Request, reply: Reply) -> bool:
         """Queue *request* for sending; false if the connection is away: nothing will come.
@@ -119,18 +130,15 @@ def wire_client(
     quiet = logging.getLogger("remuda.store.kazoo")
     # Kazoo warns at every attempt to reconnect; we say once what we wait for.
     quiet.setLevel(logging.ERROR)
-    tls = options.tls
     return WireClient(
         hosts=",".join(options.hosts),
         timeout=options.session_s,
         connection_retry=KazooRetry(max_tries=-1, delay=_RETRY_S_FIRST, max_delay=_RETRY_S_MAX),
         auth_data=set(options.credentials),
+        tls=options.tls,
         sasl=options.sasl,
-        use_ssl=tls is not None,
-        certfile=str(tls.cert) if tls else None,
-        keyfile=str(tls.key) if tls else None,
-        ca=str(tls.ca) if tls else None,
-        check_hostname=tls.check_hostname if tls else False,
+        # One that does not answer must leave the others time before the session ends.
+        connect_s=max(_CONNECT_S_MIN, options.session_s / len(options.hosts)),
         logger=quiet,
         clock=clock,
         **callbacks,

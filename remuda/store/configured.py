@@ -22,7 +22,12 @@ def store_options(zookeeper: Zookeeper) -> StoreOptions:
         chroot=zookeeper.chroot or "",
         tls=None
         if tls is None
-        else StoreTls(cert=Path(tls.cert), key=Path(tls.key), ca=Path(tls.ca)),
+        else StoreTls(
+            cert=Path(tls.cert),
+            key=Path(tls.key),
+            ca=Path(tls.ca),
+            check_hostname=tls.check_hostname,
+        ),
         session_s=zookeeper.session_timeout,
         credentials=(("digest", f"{name}:{password}"),) if name and not sasl else (),
         sasl=StoreSasl(username=name, password=password) if name and sasl else None,

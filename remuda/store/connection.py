@@ -17,6 +17,7 @@ The parts of kazoo that are overridden have underscores; ``tests/contract/store`
 """
 
 import select
+import socket
 import ssl
 import struct
 import threading
@@ -33,11 +34,15 @@ from kazoo.protocol.serialization import Auth, ReplyHeader
 from remuda.runtime.clock import Clock
 from remuda.store.addwatch import notification
 from remuda.store.api import StoreAwayError, StoreError
+from remuda.store.options import StoreTls
+from remuda.store.tls import open_socket
 
 _HEADER: Final = struct.Struct("!iii")
 _REPLY_HEADER: Final = struct.Struct("!iqi")
 _LENGTH: Final = struct.Struct("!i")
 _CHUNK_BYTES: Final = 65536
+# The largest answer is a list of names; 64 MiB are two million of them.
+_ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 _XID_MAX: Final = 0x7FFFFFFF
 _NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -108,12 +113,28 @@ class Reply:
 
 
 class PollHandler(SequentialThreadingHandler):  # type: ignore[misc]
-    """Kazoo's threads, with a poll(2) that is set up once instead of an epoll object per call."""
+    """Kazoo's threads, with a poll(2) that is set up once instead of an epoll object per call.
 
-    def __init__(self) -> None:
+    Args:
+        tls: How a connection is secured; None: not at all.
+        connect_s: How long a server may take until a connection to it can be used.
+        clock: Tells how much of that is left.
+    """
+
+    def __init__(self, *, tls: StoreTls | None, connect_s: float, clock: Clock) -> None:
         super().__init__()
+        self._tls = tls
+        self._connect_s = connect_s
+        self._clock = clock
         self._polled: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         self._poller = select.poll()
+
+    def create_connection(
+        self, address: tuple[str, int], hostname: str | None = None, **_kazoo: Any
+    ) -> socket.socket:
+        """Connect in our way; what kazoo would do about TLS is too little. I/O thread only."""
+        host = hostname or address[0]
+        return open_socket(address, host, self._tls, timeout_s=self._connect_s, clock=self._clock)
 
     def select(
         self, rlist: list[Any], wlist: list[Any], _xlist: list[Any], timeout: float | None = None
@@ -145,6 +166,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
 
     Attributes:
         fault: The last error on the socket, None after a success; tells TLS from network.
+        peer: The server that we talk to, or tried to: ``host:port``.
     """
 
     client: Client
@@ -153,6 +175,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
     def __init__(self, client: Client, *args: Any, **kwargs: Any) -> None:
         super().__init__(client, *args, **kwargs)
         self.fault: OSError | None = None
+        self.peer = ""
         self._inbound = bytearray()
         self._at = 0
         self._heard_s = 0.0
@@ -175,6 +198,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         self._inbound.clear()
         self._at = 0
         self._unsent = b""
+        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             timeouts = super()._connect(host, hostip, port)
         except SessionClosedRequireSaslError as error:
@@ -213,9 +237,11 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         return ReplyHeader(*_REPLY_HEADER.unpack_from(packet)), packet, _REPLY_HEADER.size
 
     def _read(self, length: int, timeout: float) -> bytes:
-        """Return *length* bytes, reading ahead what the socket has."""
-        while len(self._inbound) - self._at < length:
-            self._fill(timeout)
+        """Return *length* bytes, reading ahead what the socket has; *timeout* is for all of it."""
+        if not 0 <= length <= _ANSWER_BYTES_MAX:
+            raise ConnectionDropped(f"an answer of {length} bytes")
+        if len(self._inbound) - self._at < length:
+            self._fetch(length, timeout)
         end = self._at + length
         taken = bytes(self._inbound[self._at : end])
         self._at = end
@@ -223,6 +249,12 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
             self._inbound.clear()
             self._at = 0
         return taken
+
+    def _fetch(self, length: int, timeout: float) -> None:
+        """Read until *length* bytes are there, however few come at a time."""
+        end_s = self.client.clock.monotonic_s() + timeout
+        while len(self._inbound) - self._at < length:
+            self._fill(max(0.0, end_s - self.client.clock.monotonic_s()))
 
     def _fill(self, timeout: float) -> None:
         """Read once from the socket, waiting at most *timeout* seconds."""

@@ -13,6 +13,7 @@ from kazoo.protocol.states import KazooState
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE
 
 from remuda.runtime.clock import Clock
+from remuda.store import tls
 from remuda.store.addwatch import TOO_OLD, UNIMPLEMENTED, AddWatch, RemoveWatches
 from remuda.store.api import (
     Create,
@@ -110,7 +111,7 @@ class KazooWire:
             return True
         fault = self._client.fault
         if isinstance(fault, ssl.SSLError) and not isinstance(fault, ssl.SSLEOFError):
-            raise StoreRefusedError(f"TLS with ZooKeeper at {self._options.where} failed: {fault}")
+            raise StoreRefusedError(f"TLS with {self._client.peer} failed: {tls.explain(fault)}")
         return False
 
     def prepare(self) -> None:

@@ -12,14 +12,14 @@ class StoreTls:
         cert: Our certificate.
         key: Its private key.
         ca: The authorities that sign the servers' certificates.
-        check_hostname: Whether the server's certificate must name the host we connect to.
-            Ensembles often share one certificate, so that ZooKeeper clients commonly do not ask.
+        check_hostname: Whether the server's certificate must name the host that we connect to.
+            Without, any server with a certificate of these authorities could be our ZooKeeper.
     """
 
     cert: Path
     key: Path
     ca: Path
-    check_hostname: bool = False
+    check_hostname: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

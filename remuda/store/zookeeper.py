@@ -1,6 +1,7 @@
 """The store on a real ZooKeeper: connecting, and saying what we wait for meanwhile."""
 
 import logging
+import ssl
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Final, Self
@@ -10,6 +11,7 @@ from remuda.store.api import StoreAwayError, StoreRefusedError
 from remuda.store.core import WireStore
 from remuda.store.kazoo_wire import KazooWire
 from remuda.store.options import StoreOptions
+from remuda.store.tls import client_context, explain
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +98,16 @@ def _require_sasl(options: StoreOptions) -> None:
 
 
 def _require_files(options: StoreOptions) -> None:
-    """Name a file that cannot be read; OpenSSL would not say which."""
+    """Name a file that cannot be read, or used; OpenSSL would not say which."""
     tls = options.tls
     for path in (tls.cert, tls.key, tls.ca) if tls else ():
         try:
             path.open("rb").close()
         except OSError as error:
             raise StoreRefusedError(f"cannot read {path}: {error.strerror}") from error
+    if tls is not None:
+        try:
+            client_context(tls)
+        except ssl.SSLError as error:
+            files = f"{tls.cert}, {tls.key} or {tls.ca}"
+            raise StoreRefusedError(f"TLS: {files} cannot be used: {explain(error)}") from error

@@ -1,8 +1,9 @@
 """Certificates that live as long as a test: an authority, and who it vouches for."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -38,16 +39,33 @@ class Authority:
         self.ca = folder / f"{name}-ca.pem"
         self.ca.write_bytes(self._cert.public_bytes(serialization.Encoding.PEM))
 
-    def vouch_for(self, name: str) -> Identity:
-        """Make a key and a certificate for *name* on the loopback."""
+    def vouch_for(
+        self,
+        name: str,
+        *,
+        hosts: Sequence[str] = ("localhost",),
+        addresses: Sequence[str] = ("127.0.0.1",),
+        ends: dt.timedelta = _HOUR,
+    ) -> Identity:
+        """Make a key and a certificate for *name*.
+
+        Args:
+            name: Whose; files are called so.
+            hosts: The host names that it is good for.
+            addresses: The IP addresses that it is good for.
+            ends: From now; negative: it has expired.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = x509.BasicConstraints(ca=False, path_length=None)
         cert = (
-            self._builder(subject, key, usage)
+            self._builder(subject, key, usage, ends)
             .add_extension(
                 x509.SubjectAlternativeName(
-                    [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+                    [
+                        *(x509.DNSName(host) for host in hosts),
+                        *(x509.IPAddress(ip_address(address)) for address in addresses),
+                    ]
                 ),
                 critical=False,
             )
@@ -70,7 +88,11 @@ class Authority:
         return made
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, usage: x509.BasicConstraints
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        usage: x509.BasicConstraints,
+        ends: dt.timedelta = _HOUR,
     ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
         return (
@@ -79,7 +101,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _HOUR)
-            .not_valid_after(now + _HOUR)
+            .not_valid_before(now - 2 * _HOUR)
+            .not_valid_after(now + ends)
             .add_extension(usage, critical=True)
         )

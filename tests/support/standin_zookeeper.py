@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -13,10 +14,19 @@ Serve = Callable[[int, socket.socket], None]
 
 def take(connection: socket.socket) -> bytes:
     """Return one packet, empty at the end."""
-    head = connection.recv(4, socket.MSG_WAITALL)
-    if len(head) < 4:
-        return b""
-    return connection.recv(struct.unpack("!i", head)[0], socket.MSG_WAITALL)
+    head = _exactly(connection, 4)
+    return _exactly(connection, struct.unpack("!i", head)[0]) if head else b""
+
+
+def _exactly(connection: socket.socket, length: int) -> bytes:
+    """Return *length* bytes, none at the end."""
+    found = b""
+    while len(found) < length:
+        more = connection.recv(length - len(found))
+        if not more:
+            return b""
+        found += more
+    return found
 
 
 def give(connection: socket.socket, body: bytes) -> None:
@@ -31,8 +41,13 @@ def answer(connection: socket.socket, request: bytes, code: int = 0) -> None:
 
 
 @contextmanager
-def standin_server(serve: Serve) -> Iterator[str]:
+def standin_server(serve: Serve, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Listen on a free port, greet every client and leave it to *serve*; give host:port."""
+
+    def speak(number: int, connection: socket.socket) -> None:
+        take(connection)
+        give(connection, struct.pack("!iiqi", 0, 4000, 0x17, 16) + b"\0" * 17)
+        serve(number, connection)
 
     def run(listener: socket.socket) -> None:
         number = 0
@@ -42,10 +57,11 @@ def standin_server(serve: Serve) -> Iterator[str]:
             except OSError:
                 return
             with connection, contextlib.suppress(OSError):
-                take(connection)
-                greeting = struct.pack("!iiqi", 0, 4000, 0x17, 16) + b"\0" * 17
-                give(connection, greeting)
-                serve(number, connection)
+                if tls is None:
+                    speak(number, connection)
+                else:
+                    with tls.wrap_socket(connection, server_side=True) as secured:
+                        speak(number, secured)
             number += 1
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

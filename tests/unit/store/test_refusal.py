@@ -1,6 +1,7 @@
 """A lost connection is no refusal, and a refusal is final, whenever it comes."""
 
 import socket
+import struct
 import threading
 
 import pytest
@@ -33,6 +34,53 @@ def test_a_server_that_hangs_up_during_the_proof_is_tried_again() -> None:
             ZookeeperStore.connect(options, wait_s=2.0)
 
     assert third.is_set()
+
+
+def test_a_greeting_that_dribbles_has_an_end() -> None:
+    """Each byte that comes gives no time to the next: else one server keeps us from the others."""
+    given_up = threading.Event()
+
+    def dribble(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            try:
+                connection.sendall(struct.pack("!i", 1000))
+                for _ in range(1000):
+                    given_up.wait(0.02)
+                    connection.sendall(b"\0")
+            except OSError:
+                given_up.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=dribble, args=(listener,), daemon=True)
+        thread.start()
+        options = StoreOptions(hosts=(f"127.0.0.1:{listener.getsockname()[1]}",), session_s=1.0)
+        with pytest.raises(StoreAwayError):
+            ZookeeperStore.connect(options, wait_s=2.5)
+        thread.join(DEADLINE_S)
+
+    assert given_up.is_set()
+
+
+def test_an_answer_of_no_sensible_length_ends_the_connection() -> None:
+    """Not the thread that reads."""
+    answered = threading.Event()
+
+    def serve(number: int, connection: socket.socket) -> None:
+        while request := take(connection):
+            if number == 0:
+                connection.sendall(struct.pack("!i", -5))
+                return
+            answer(connection, request)
+            answered.set()
+
+    with standin_server(serve) as server:
+        store = ZookeeperStore.connect(
+            StoreOptions(hosts=(server,), session_s=4.0), wait_s=DEADLINE_S
+        )
+        store.close()
+
+    assert answered.is_set()
 
 
 def test_a_credential_that_is_refused_later_ends_all_hope() -> None:
