@@ -131,7 +131,10 @@ class Daemon:
             if signals.stop.is_set():
                 raise StoppedError
 
-        return ZookeeperStore.connect(store_options(config.zookeeper), waiting=waiting)
+        store = ZookeeperStore.connect(store_options(config.zookeeper), waiting=waiting)
+        if changed := store.secure():
+            log.warning("store.secured", znodes=changed)
+        return store
 
     def _cloud(self, config: Config, instruments: Instruments, installation: str) -> Cloud:
         one = config.providers[self.provider]

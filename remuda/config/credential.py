@@ -48,6 +48,8 @@ def _check_presence(zookeeper: Mapping[str, object], report: Report) -> None:
     for key, off in (("auth-scheme", None), ("creator-only", False)):
         if zookeeper.get(key) not in (None, off):
             report.problem(("zookeeper", key), "needs auth-file or auth", at_key=True)
+    if zookeeper.get("acl") is not None and zookeeper.get("tls") is None:
+        report.problem(("zookeeper", "acl"), "needs auth-file, auth or tls", at_key=True)
 
 
 def _check_file(file: FilePath, host: HostFiles) -> None:

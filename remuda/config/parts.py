@@ -21,6 +21,9 @@ from remuda.config.units import WrongValueError
 SCRIPT_BYTES_MAX: Final = 256 * 1024
 
 _PORT_MAX: Final = 65535
+_IDENTITY: Final = re.compile(
+    r"sasl:[^\s:]+|x509:\S.*|world:anyone|digest:[^\s:]+:[A-Za-z0-9+/]{27}="
+)
 _HOST_PORT: Final = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
@@ -79,10 +82,43 @@ class Tls(Section):
     )
 
 
+def _identity(value: str) -> str:
+    if _IDENTITY.fullmatch(value) is None:
+        raise WrongValueError(
+            "is not an identity of ZooKeeper",
+            hint="write sasl:NAME, x509:SUBJECT, world:anyone, or digest:NAME:HASH with the 28 "
+            "characters of printf %s NAME:PASSWORD | openssl sha1 -binary | base64",
+        )
+    return value
+
+
+Identity = Annotated[
+    str,
+    AfterValidator(_identity),
+    WithJsonSchema({"type": "string", "pattern": f"^({_IDENTITY.pattern})$"}),
+]
+
+
+class Roles(Section):
+    """Who may do what in ZooKeeper; the same in the file of everybody who shares the tree."""
+
+    launchers: tuple[Identity, ...] = Field(
+        min_length=1, description="Who launchers authenticate as; they may do everything."
+    )
+    requestors: tuple[Identity, ...] = Field(
+        min_length=1,
+        description="Who asks for nodes: they may make and remove requests, write and lock nodes, "
+        "and read the rest but the evidence of failed launches.",
+    )
+
+
 class Zookeeper(Section):
     """Where ZooKeeper is."""
 
-    choices: ClassVar[tuple[Choice, ...]] = (Choice(("auth-file", "auth"), least=0),)
+    choices: ClassVar[tuple[Choice, ...]] = (
+        Choice(("auth-file", "auth"), least=0),
+        Choice(("creator-only", "acl"), least=0),
+    )
 
     hosts: tuple[HostPort, ...] = Field(
         default=("127.0.0.1:2181",), min_length=1, description="Servers, as host:port."
@@ -110,6 +146,11 @@ class Zookeeper(Section):
     creator_only: bool = Field(
         default=False,
         description="Close znodes that we make to all who do not authenticate as we do.",
+    )
+    acl: Roles | None = Field(
+        default=None,
+        description="Who may do what; null: who authenticates keeps /remuda to himself and lets "
+        "everybody read it (but the evidence of failed launches), and all else is open.",
     )
     session_timeout: Duration = Field(
         default=10.0,

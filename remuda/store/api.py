@@ -27,6 +27,13 @@ class StoreRefusedError(StoreError):
     """ZooKeeper will not have us: authentication, ACL, TLS. A human must act."""
 
 
+class NotPermittedError(StoreRefusedError):
+    """The access control list of one znode does not let us in; the others may well."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: its access control list does not let us in")
+
+
 class RejectedError(StoreError):
     """A transaction was rejected as a whole; nothing of it happened.
 
@@ -222,6 +229,8 @@ class Store(Protocol):
     def read_many(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
         """Return several znodes, in order, with pipelined requests.
 
+        One that others have made, and closed to us, counts as none.
+
         Raises:
             StoreAwayError: If an answer did not come in time.
         """
@@ -277,7 +286,8 @@ class Store(Protocol):
             root: Path of an existing or future znode; created if missing.
             sink: Gets changes, in order, one at a time, on the store's callback thread.
             wanted: Whether the data of a path is to be read. The existence of the others is
-                told all the same, as Put with stored None (once), and Gone.
+                told all the same, as Put with stored None (once), and Gone; so is that of
+                znodes which others have made, and closed to us.
         """
 
     def read_later(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from remuda.config.parts import Zookeeper, name_and_password
 from remuda.store.api import StoreRefusedError
-from remuda.store.options import StoreOptions, StoreSasl, StoreTls
+from remuda.store.options import StoreOptions, StoreRoles, StoreSasl, StoreTls
 
 
 def store_options(zookeeper: Zookeeper) -> StoreOptions:
@@ -32,6 +32,9 @@ def store_options(zookeeper: Zookeeper) -> StoreOptions:
         credentials=(("digest", f"{name}:{password}"),) if name and not sasl else (),
         sasl=StoreSasl(username=name, password=password) if name and sasl else None,
         creator_only=zookeeper.creator_only,
+        roles=None
+        if zookeeper.acl is None
+        else StoreRoles(launchers=zookeeper.acl.launchers, requestors=zookeeper.acl.requestors),
     )
 
 

@@ -12,6 +12,7 @@ from remuda.store.api import (
     Done,
     ExistsError,
     Mirror,
+    NotPermittedError,
     Op,
     Session,
     Stored,
@@ -19,6 +20,7 @@ from remuda.store.api import (
     StoreRefusedError,
 )
 from remuda.store.mirror import TreeMirror, lineage, stored
+from remuda.store.paths import shared
 from remuda.store.wire import Children, Node, Wire, Written
 
 
@@ -86,7 +88,7 @@ class WireStore:
                 self._wire.get(path, partial(answered, index))
 
         self._wire.ask(start)
-        return tuple(_found(path, answers[index]) for index, path in enumerate(paths))
+        return tuple(_open_to_us(path, answers[index]) for index, path in enumerate(paths))
 
     def children(self, path: str) -> tuple[str, ...]:
         """See Store."""
@@ -234,6 +236,13 @@ def _found(path: str, answer: Node | StoreError | None) -> Stored[bytes] | None:
     if isinstance(answer, StoreError):
         raise answer
     return None if answer is None else stored(path, answer.data, answer.stat)
+
+
+def _open_to_us(path: str, answer: Node | StoreError | None) -> Stored[bytes] | None:
+    """Return a znode, or None if there is none or somebody has closed one of his to us."""
+    if isinstance(answer, NotPermittedError) and shared(path):
+        return None
+    return _found(path, answer)
 
 
 def _done(op: Op, written: Written) -> Done:

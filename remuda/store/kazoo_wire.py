@@ -10,10 +10,10 @@ from typing import Any, Final, TypeVar
 
 from kazoo.exceptions import KazooException
 from kazoo.protocol.states import KazooState
-from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE
 
 from remuda.runtime.clock import Clock
 from remuda.store import tls
+from remuda.store.access import Access, Acl
 from remuda.store.addwatch import TOO_OLD, UNIMPLEMENTED, AddWatch, RemoveWatches
 from remuda.store.api import (
     Create,
@@ -34,10 +34,11 @@ from remuda.store.packets import (
     GetChildren,
     GetData,
     Transaction,
-    acl_vector,
+    acl_packer,
     rejection,
     transaction,
 )
+from remuda.store.securing import GetAcl, SetAcl
 from remuda.store.wire import Children, Listener, Node, Written
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class KazooWire:
         self._options = options
         self._clock = clock
         self._root = options.chroot
-        self._acl = acl_vector(CREATOR_ALL_ACL if options.creator_only else OPEN_ACL_UNSAFE)
+        self._acl = acl_packer(Access.of(options))
         self._turn_lock = threading.RLock()
         self._turn_thread = 0
         self._once: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
@@ -121,10 +122,14 @@ class KazooWire:
             StoreRefusedError: If it cannot, or does not let us in.
             StoreAwayError: If the connection went away.
         """
+
+        def outer(_path: str) -> bytes:
+            return self._acl("/")  # whatever the parts of the chroot are called
+
         for path in lineage(self._root) if self._root else ():
             # Who may not create in an outer part may still find it there.
             if isinstance(self._plainly(path, GetData(path)), MissingError):
-                made = self._plainly(path, transaction([Create(path=path)], root="", acl=self._acl))
+                made = self._plainly(path, transaction([Create(path=path)], root="", acl=outer))
                 if isinstance(made, StoreError) and not isinstance(made, ExistsError):
                     raise made
         refused = self.ask(partial(self.watch_tree, _PROBE))
@@ -192,6 +197,16 @@ class KazooWire:
             _none_if_missing(done)(found)
 
         self._send(request, self._reply(path, request.deserialize, answered, done))
+
+    def get_acl(self, path: str, done: Callable[[Acl | StoreError], None]) -> None:
+        """See remuda.store.securing.AclWire."""
+        request = GetAcl(self._full(path))
+        self._send(request, self._reply(path, request.deserialize, done, done))
+
+    def set_acl(self, path: str, acl: Acl, done: Callable[[StoreError | None], None]) -> None:
+        """See remuda.store.securing.AclWire."""
+        request = SetAcl(self._full(path), acl)
+        self._send(request, self._reply(path, request.deserialize, done, done))
 
     def ask(self, start: Callable[[Callable[[A], None]], None]) -> A:
         """See Wire."""

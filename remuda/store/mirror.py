@@ -122,7 +122,11 @@ class TreeMirror:
             log.error("store.mirror_refused root=%s cause=%s", self.root, error)
 
     def _root_known(self, era: int, node: Node | StoreError | None) -> None:
-        if era != self._era or isinstance(node, StoreError):
+        if era != self._era:
+            return
+        if isinstance(node, StoreError):
+            if isinstance(node, StoreRefusedError):
+                log.error("store.mirror_refused root=%s cause=%s", self.root, node)
             return
         if node is None:
             for path in lineage(self.root):

@@ -31,6 +31,21 @@ class StoreSasl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRoles:
+    """Who is who in ZooKeeper; each an identity of its access control lists, ``scheme:id``.
+
+    The same for everybody who shares the tree: whoever makes a znode writes all of them into it.
+
+    Attributes:
+        launchers: They may do everything.
+        requestors: They may ask for nodes and use them, see remuda.store.access.
+    """
+
+    launchers: tuple[str, ...]
+    requestors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreOptions:
     """How to reach ZooKeeper.
 
@@ -44,6 +59,8 @@ class StoreOptions:
         sasl: Authenticate by SASL before anything else; needs the package ``pure-sasl``.
         creator_only: Whether znodes that we create are closed to everybody else. Only for
             trees that no other program shares.
+        roles: Who may do what. None: with credentials, ``/remuda`` is ours to write and all else
+            is open; without, everything is.
         answer_s_max: How long a blocking call waits for a server that keeps pinging but does
             not answer; a broken connection is found earlier, by the session time-out.
         report_s: How often to say what we wait for while connecting.
@@ -56,6 +73,7 @@ class StoreOptions:
     credentials: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     sasl: StoreSasl | None = None
     creator_only: bool = False
+    roles: StoreRoles | None = None
     answer_s_max: float = 60.0
     report_s: float = 5.0
 

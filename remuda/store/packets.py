@@ -7,12 +7,12 @@ CreateRequest, SetDataRequest, ...).
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-from kazoo.security import ACL
-
+from remuda.store.access import Access, Acl
 from remuda.store.api import (
     Check,
     Create,
@@ -20,6 +20,7 @@ from remuda.store.api import (
     ExistsError,
     MissingError,
     NotEmptyError,
+    NotPermittedError,
     Op,
     RejectedError,
     Set,
@@ -62,7 +63,12 @@ _REASONS: Final[dict[int, tuple[type[RejectedError], str]]] = {
     -111: (NotEmptyError, "has children"),
 }
 _NO_AUTH: Final = -102
+_INVALID_ACL: Final = -114
 _SASL_DEMANDED: Final = -124
+_UNKNOWN_IDENTITY: Final = (
+    "the server takes none of its identities: does it know their scheme (authProvider.sasl for "
+    "sasl, for one), and are we authenticated?"
+)
 
 
 def text(value: str) -> bytes:
@@ -76,11 +82,20 @@ def buffer(value: bytes) -> bytes:
     return _INT.pack(len(value)) + value
 
 
-def acl_vector(acl: Sequence[ACL]) -> bytes:
+def acl_vector(acl: Acl) -> bytes:
     """Return the access control list that every Create carries."""
     return _INT.pack(len(acl)) + b"".join(
-        _INT.pack(entry.perms) + text(entry.id.scheme) + text(entry.id.id) for entry in acl
+        _INT.pack(entry.rights) + text(entry.scheme) + text(entry.id) for entry in acl
     )
+
+
+def acl_packer(access: Access) -> Callable[[str], bytes]:
+    """Return what :func:`transaction` asks for each Create; there are few different lists."""
+    packed = cache(acl_vector)
+    if access.fixed is not None:
+        fixed = packed(access.fixed)
+        return lambda _path: fixed
+    return lambda path: packed(access.acl(path))
 
 
 def take_text(raw: bytes, at: int) -> tuple[str, int]:
@@ -215,13 +230,13 @@ class Transaction:
         return StoreError("ZooKeeper rejected a transaction without a reason")
 
 
-def transaction(ops: Sequence[Op], *, root: str, acl: bytes) -> Transaction:
+def transaction(ops: Sequence[Op], *, root: str, acl: Callable[[str], bytes]) -> Transaction:
     """Serialise *ops*.
 
     Args:
         ops: What to do.
         root: The chroot, or an empty string.
-        acl: From :func:`acl_vector`, for every Create.
+        acl: Returns the packed access control list for each Create's path, without *root*.
 
     Raises:
         TooLargeError: If the server would drop the connection over it.
@@ -237,12 +252,12 @@ def transaction(ops: Sequence[Op], *, root: str, acl: bytes) -> Transaction:
     return Transaction(whole, tuple(ops), root)
 
 
-def _operation(op: Op, path: str, acl: bytes) -> tuple[int, bytes]:
+def _operation(op: Op, path: str, acl: Callable[[str], bytes]) -> tuple[int, bytes]:
     """Return the type and the body of one operation on the server's *path*."""
     match op:
         case Create():
             flags = (_EPHEMERAL if op.ephemeral else 0) | (_SEQUENCE if op.sequence else 0)
-            return _CREATE, text(path) + buffer(op.data) + acl + _INT.pack(flags)
+            return _CREATE, text(path) + buffer(op.data) + acl(op.path) + _INT.pack(flags)
         case Set():
             return _SET, text(path) + buffer(op.data) + _INT.pack(op.version)
         case Delete():
@@ -254,7 +269,9 @@ def _operation(op: Op, path: str, acl: bytes) -> tuple[int, bytes]:
 def rejection(code: int, path: str) -> StoreError:
     """Return the typed error of ZooKeeper's error *code* (KeeperException.Code)."""
     if code == _NO_AUTH:
-        return StoreRefusedError(f"{path}: its access control list does not let us in")
+        return NotPermittedError(path)
+    if code == _INVALID_ACL:
+        return StoreRefusedError(f"{path}: {_UNKNOWN_IDENTITY}")
     if code == _SASL_DEMANDED:
         return StoreRefusedError("it demands authentication by SASL (zookeeper.auth-scheme: sasl)")
     if code in _REASONS:

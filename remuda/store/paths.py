@@ -7,6 +7,7 @@ from typing import Final
 
 from remuda.model.ids import NodeId, RequestId
 
+NODEPOOL: Final = "/nodepool"
 REQUESTS: Final = "/nodepool/requests"
 REQUEST_LOCKS: Final = "/nodepool/requests-lock"
 NODES: Final = "/nodepool/nodes"
@@ -19,8 +20,14 @@ INSTALLATION: Final = "/remuda/installation"
 NODE_COUNTER: Final = "/remuda/node-ids"
 PROVIDERS: Final = "/remuda/providers"
 STATUSES: Final = "/remuda/statuses"
+FAILURES: Final = "/remuda/failures"
 REPLICAS: Final = "/remuda/replicas"
 LOCK_SUFFIX: Final = "lock"
+
+
+def shared(path: str) -> bool:
+    """Return whether others than launchers make znodes there."""
+    return path.startswith(f"{NODEPOOL}/")
 
 
 def request(request_id: RequestId) -> str:
@@ -95,7 +102,7 @@ def verdict(name: str, request_id: RequestId) -> str:
 
 def failures(name: str) -> str:
     """Return the parent of the evidence of failed launches; launchers do not watch it."""
-    return f"{REMUDA}/failures/{name}"
+    return f"{FAILURES}/{name}"
 
 
 def failure(name: str, node_id: NodeId) -> str:

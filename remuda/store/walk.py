@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-from remuda.store.api import StoreError
+from remuda.store.api import NotPermittedError, StoreError
+from remuda.store.paths import shared
 from remuda.store.wire import Children, Node, Wire
 
 
@@ -11,7 +12,8 @@ class TreeWalk:
     """One reading of a subtree: one request per znode, one more for a parent that is wanted.
 
     Runs on the wire's callbacks. A znode that vanishes meanwhile is left out: whoever watches
-    the tree hears of it.
+    the tree hears of it. One that others have made and closed to us exists, and no more is
+    known; but what is ours alone must be readable, or nothing would be known by its absence.
     """
 
     def __init__(
@@ -27,7 +29,7 @@ class TreeWalk:
         Args:
             wire: Where to read.
             wanted: Whether to read the data of a path.
-            found: Gets each path and its content, None if its data is not wanted.
+            found: Gets each path and its content, None if its data is not wanted, or closed.
             done: Called once, at the end, or at the first failure.
         """
         self._wire = wire
@@ -49,7 +51,9 @@ class TreeWalk:
             self._wire.children(path, partial(self._listed, path, is_news=True))
 
     def _got(self, path: str, node: Node | StoreError | None) -> None:
-        if self._usable(node) and isinstance(node, Node):
+        if self._closed(path, node):
+            self._found(path, None)
+        elif self._usable(node) and isinstance(node, Node):
             self._found(path, node)
             if node.stat.children:
                 self._outstanding += 1
@@ -57,13 +61,19 @@ class TreeWalk:
         self._answered()
 
     def _listed(self, path: str, children: Children | StoreError | None, *, is_news: bool) -> None:
-        if self._usable(children) and isinstance(children, Children):
+        if self._closed(path, children):
+            if is_news:
+                self._found(path, None)
+        elif self._usable(children) and isinstance(children, Children):
             if is_news:
                 self._found(path, None)
             stem = path if path.endswith("/") else path + "/"
             for name in children.names:
                 self._visit(stem + name)
         self._answered()
+
+    def _closed(self, path: str, answer: object) -> bool:
+        return not self._over and isinstance(answer, NotPermittedError) and shared(path)
 
     def _usable(self, answer: object) -> bool:
         """Return whether to go on; a failure ends the walk."""

@@ -7,10 +7,12 @@ from importlib.util import find_spec
 from typing import Final, Self
 
 from remuda.runtime.clock import Clock, SystemClock
+from remuda.store.access import Access, identities
 from remuda.store.api import StoreAwayError, StoreRefusedError
 from remuda.store.core import WireStore
 from remuda.store.kazoo_wire import KazooWire
 from remuda.store.options import StoreOptions
+from remuda.store.securing import secure
 from remuda.store.tls import client_context, explain
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,28 @@ class ZookeeperStore(WireStore):
             store.close()
             raise
         return store
+
+    def secure(self) -> int:
+        """Give all znodes that launchers answer for the access control list that they should have.
+
+        For launchers, at start: those of an older version, or of one without credentials, have
+        left znodes that are open. Without credentials nothing is done.
+
+        Returns:
+            How many had another list.
+
+        Raises:
+            StoreRefusedError: If that is not ours to do.
+            StoreAwayError: If the connection goes meanwhile.
+        """
+        access = Access.of(self._options)
+        ours = identities(self._options)
+        if self._options.roles is not None and ours and not access.trusts(ours):
+            names = " and ".join(":".join(one.split(":")[:2]) for one in ours)
+            raise StoreRefusedError(
+                f"we authenticate as {names}, whom zookeeper.acl.launchers does not name"
+            )
+        return secure(self._zookeeper, access)
 
     def _await_connection(self, wait_s: float | None, waiting: Callable[[str], None]) -> None:
         started_s = report_s = self._clock.monotonic_s()

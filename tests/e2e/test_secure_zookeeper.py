@@ -1,14 +1,16 @@
-"""A launcher and a requestor over TLS below a chroot, and one whose password is changed."""
+"""A launcher and a requestor, each by its role, over TLS, below a chroot; a changed password."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kazoo.exceptions import NoAuthError
+from kazoo.security import make_digest_acl_credential
 
 from remuda.store import paths
 from remuda.store.embedded_config import ServerTls
-from remuda.store.options import StoreTls
+from remuda.store.options import StoreOptions, StoreRoles, StoreTls
 from requestor import connect
 from tests.support.certificates import Authority, Identity
 from tests.support.deadline import wait_for
@@ -19,6 +21,13 @@ from tests.support.zookeeper import running_server
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
 _CHROOT = "/ci/remuda"
+_LAUNCHER, _REQUESTOR = "launcher:corral gate", "requestor:saddle"
+
+
+def digest(credential: str) -> str:
+    """Return as whom ZooKeeper knows a name with a password."""
+    name, _, password = credential.partition(":")
+    return f"digest:{make_digest_acl_credential(name, password)}"
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +46,25 @@ def identity(authority: Authority) -> Identity:
 def stage(
     tmp_path_factory: pytest.TempPathFactory, authority: Authority, identity: Identity
 ) -> Iterator[Stage]:
-    """Give one provider whose launcher knows only the TLS port and the chroot."""
+    """Give one provider whose launcher knows only the TLS port and the chroot.
+
+    An older one, without roles, has left its part of the tree open.
+    """
     tls = ServerTls(key_and_cert=authority.vouch_for("server").both, ca=authority.ca)
     with open_stage(tmp_path_factory, "secure", tls=tls) as made:
+        made.zk.add_auth("digest", _REQUESTOR)
+        made.zk.create(f"{_CHROOT}{paths.status('alpha')}", makepath=True)
+        made.zk.create(f"{_CHROOT}{paths.NODES}", makepath=True)
+        auth = made.folder / "auth"
+        auth.touch(mode=0o600)
+        auth.write_text(f"{_LAUNCHER}\n")
         made.config["zookeeper"].update(
             {
+                "auth-file": str(auth),
+                "acl": {
+                    "launchers": [digest(_LAUNCHER)],
+                    "requestors": [digest(_REQUESTOR)],
+                },
                 "hosts": list(made.server.tls_hosts),
                 "chroot": _CHROOT,
                 "tls": {
@@ -60,10 +83,17 @@ def stage(
 def test_a_machine_is_lent_over_tls_below_a_chroot(
     stage: Stage, authority: Authority, identity: Identity
 ) -> None:
-    """Everything lies below the chroot, and nothing beside it."""
+    """Everything lies below the chroot, and nothing beside it; each does what its role may."""
     tls = StoreTls(cert=identity.cert, key=identity.key, ca=authority.ca)
+    options = StoreOptions(
+        hosts=stage.server.tls_hosts,
+        chroot=_CHROOT,
+        tls=tls,
+        credentials=(("digest", _REQUESTOR),),
+        roles=StoreRoles(launchers=(digest(_LAUNCHER),), requestors=(digest(_REQUESTOR),)),
+    )
     with (
-        connect(stage.server.tls_hosts, chroot=_CHROOT, tls=tls) as client,
+        connect(options) as client,
         client.request("small", deadline_s=30) as nodes,
     ):
         doc = stage.read(f"{_CHROOT}{paths.NODES}/{nodes[0].id}")
@@ -71,6 +101,10 @@ def test_a_machine_is_lent_over_tls_below_a_chroot(
     assert doc is not None
     assert doc["state"] == "in-use"
     assert stage.children("/") == ["ci", "zookeeper"]
+    with pytest.raises(NoAuthError):
+        stage.zk.set(f"{_CHROOT}{paths.status('alpha')}", b"forged")
+    with pytest.raises(NoAuthError):
+        stage.zk.create(f"{_CHROOT}{paths.NODES}/0000000001", b"forged")
 
 
 def test_a_launcher_whose_password_is_changed_ends(tmp_path: Path) -> None:

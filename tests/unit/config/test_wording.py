@@ -119,7 +119,10 @@ TOP = [
         "zookeeper: {chroot: ci}",
         "zookeeper.chroot: 'ci' is not a path in ZooKeeper; write for example /ci",
     ),
-    ("zookeeper: {tls: 3}", "zookeeper.tls: must be a mapping, not 3; known here: ca, cert, key"),
+    (
+        "zookeeper: {tls: 3}",
+        "zookeeper.tls: must be a mapping, not 3; known here: ca, cert, check-hostname, key",
+    ),
     ("web: {port: 99999}", "web.port: 99999 is out of range; must be at most 65,535"),
     ("web: {prot: 1}", "web.prot: no such key; did you mean 'port'? known here: listen, port"),
     ("web: {Port: 1}", "web.Port: no such key; did you mean 'port'? known here: listen, port"),

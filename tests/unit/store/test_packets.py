@@ -2,29 +2,34 @@
 
 import pytest
 from kazoo.protocol import serialization as kazoo
-from kazoo.security import OPEN_ACL_UNSAFE, make_digest_acl
+from kazoo.security import OPEN_ACL_UNSAFE, make_acl, make_digest_acl
 
+from remuda.store import access
+from remuda.store.access import Access
 from remuda.store.api import (
     Check,
     Create,
     Delete,
     NotEmptyError,
+    NotPermittedError,
     RejectedError,
     Set,
     StoreError,
     StoreRefusedError,
     TooLargeError,
 )
+from remuda.store.options import StoreOptions
 from remuda.store.packets import (
     PACKET_BYTES_MAX,
     GetChildren,
     GetData,
-    acl_vector,
+    acl_packer,
     rejection,
     transaction,
 )
+from remuda.store.securing import GetAcl, SetAcl
 
-OPEN = acl_vector(OPEN_ACL_UNSAFE)
+OPEN = acl_packer(Access(fixed=access.OPEN))
 OPS = (
     Create(path="/a-", data="ä".encode(), ephemeral=True, sequence=True),
     Set(path="/b", data=b"", version=3),
@@ -55,12 +60,28 @@ def test_reads_are_what_kazoo_would_send() -> None:
 
 
 def test_access_control_is_part_of_every_create() -> None:
-    """Here: closed to all but one name."""
-    acl = [make_digest_acl("us", "secret", all=True)]
-    create = transaction([Create(path="/a")], root="", acl=acl_vector(acl))
-    expected = kazoo.Transaction([kazoo.Create("/a", b"", acl, 0)])
+    """By its path without the chroot: here, of two, one is closed to all but one name."""
+    options = StoreOptions(hosts=("zk:1",), credentials=(("digest", "us:secret"),))
+    ops = [Create(path="/remuda/failures/a"), Create(path="/nodepool")]
+    sent = transaction(ops, root="/root", acl=acl_packer(Access.of(options)))
+    closed = [make_digest_acl("us", "secret", all=True)]
+    expected = kazoo.Transaction(
+        [
+            kazoo.Create("/root/remuda/failures/a", b"", closed, 0),
+            kazoo.Create("/root/nodepool", b"", OPEN_ACL_UNSAFE, 0),
+        ]
+    )
 
-    assert create.serialize() == expected.serialize()
+    assert sent.serialize() == expected.serialize()
+
+
+def test_access_control_lists_are_asked_and_set_as_kazoo_does() -> None:
+    """For the znodes that are there already."""
+    acl = Access(launchers=("sasl:us",)).acl("/remuda")
+    kazoos = [make_acl("sasl", "us", all=True), make_acl("world", "anyone", read=True)]
+
+    assert GetAcl("/a").serialize() == kazoo.GetACL("/a").serialize()
+    assert SetAcl("/a", acl).serialize() == kazoo.SetACL("/a", kazoos, -1).serialize()
 
 
 def test_a_failure_is_named_by_the_first_real_error() -> None:
@@ -89,7 +110,13 @@ def test_a_packet_that_the_server_would_drop_is_not_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(-102, StoreRefusedError), (-108, RejectedError), (-9999, RejectedError)]
+    ("code", "kind"),
+    [
+        (-102, NotPermittedError),
+        (-114, StoreRefusedError),
+        (-108, RejectedError),
+        (-9999, RejectedError),
+    ],
 )
 def test_every_error_has_a_type(code: int, kind: type[StoreError]) -> None:
     """Unknown numbers are rejections that show the number."""
