@@ -27,7 +27,8 @@ def config() -> None:
     metavar="NAME",
     help="This host serves only this provider: keys and clouds of the others may lack here.",
 )
-def check(file: str, provider: str | None, *, as_json: bool) -> None:
+@click.option("--strict", is_flag=True, help="Take warnings, of open doors too, for problems.")
+def check(file: str, provider: str | None, *, as_json: bool, strict: bool) -> None:
     """Say everything that is wrong with FILE; exit 0 if it is good, 2 if not."""
     reading = read(file, provider=provider)
     if reading.config is not None and provider not in (None, *reading.config.providers):
@@ -37,7 +38,7 @@ def check(file: str, provider: str | None, *, as_json: bool) -> None:
         click.echo(json.dumps(_document(reading), indent=2))
     else:
         _print(file, reading)
-    if reading.config is None:
+    if reading.config is None or (strict and reading.warnings):
         raise click.exceptions.Exit(EXIT_INVALID)
 
 

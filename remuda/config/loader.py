@@ -12,6 +12,7 @@ from remuda.config.credential import check_credential
 from remuda.config.crosscheck import check_choices, check_whole
 from remuda.config.document import Document, NotYamlError, parse
 from remuda.config.environment import substitute
+from remuda.config.exposure import check_exposure
 from remuda.config.hostfiles import HostFiles
 from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError, Problem, Report
@@ -115,6 +116,7 @@ def _understood(document: Document, host: HostFiles, environ: Mapping[str, str])
     check_clouds(data, host, environ)
     check_credential(data, host, hidden)
     check_whole(data, report)
+    check_exposure(data, report)
     try:
         return Config.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:

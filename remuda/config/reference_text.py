@@ -17,8 +17,10 @@ Check a file before it is used; every problem is reported at once, with its plac
     $ remuda config check remuda.yaml
     remuda.yaml:12:7: providers.osic.pools.main.labels.smal: no such label; did you mean 'small'?
 
-Exit code 0 means good, 2 that something is wrong; warnings do not count. `--json` prints the same
-for programs. On a host that serves one provider, and has only its keys, add `--provider NAME`.
+Exit code 0 means good, 2 that something is wrong; warnings count with `--strict` only. They also
+say what is left open to others: ZooKeeper without TLS, without a credential or without `acl`, a
+status endpoint on all addresses. `--json` prints the same for programs. On a host that serves one
+provider, and has only its keys, add `--provider NAME`.
 
 A running process notices a changed file by itself, and at SIGHUP. It reads the scripts, user data
 and `clouds.yaml` that the file names at the same time. A file with problems changes nothing: the

@@ -38,6 +38,17 @@ def test_warnings_do_not_spoil_a_good_file(file: Path) -> None:
     )
 
 
+def test_strictly_warnings_count(file: Path) -> None:
+    """For whoever rolls files out; a file without them is as good as ever."""
+    assert CliRunner().invoke(config, ["check", "--strict", file.name]).exit_code == 0
+
+    file.write_text(f"web: {{listen: '::'}}\n{file.read_text()}")
+    result = CliRunner().invoke(config, ["check", "--strict", file.name])
+
+    assert result.exit_code == 2
+    assert "web.listen: is every address of this host" in result.stderr
+
+
 def test_a_bad_file(file: Path) -> None:
     """Each problem on a line of stderr, exit code 2."""
     file.write_text(file.read_text().replace("          small:", "          smal:"))

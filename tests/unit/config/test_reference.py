@@ -62,6 +62,8 @@ def examples(tmp_path: Path) -> Path:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch(mode=0o600)
     (folder / "node-key").touch(mode=0o600)
+    (folder / "zookeeper-auth").touch(mode=0o600)
+    (folder / "zookeeper-auth").write_text("remuda:corral gate\n")
     (folder / "clouds.yaml").touch(mode=0o600)
     (folder / "clouds.yaml").write_text("clouds: {north: {region_name: RegionOne}, south: }\n")
     return folder

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from remuda.config.loader import read
-from remuda.config.parts import Zookeeper
+from remuda.config.parts import Roles, Tls, Zookeeper
 from remuda.store.api import StoreRefusedError
 from remuda.store.configured import store_options
-from remuda.store.options import StoreOptions, StoreSasl
+from remuda.store.options import StoreOptions, StoreRoles, StoreSasl
 
 TEXT = """\
 zookeeper: {{hosts: ["zk1:2181"], {0}}}
@@ -86,6 +86,56 @@ def test_a_scheme_needs_a_credential(problems: Callable[..., list[str]]) -> None
     ]
     assert problems("auth-scheme: sasl, auth: '${ZK}'", ZK="a:b") == []
     assert problems("auth-scheme: sasl, auth-file: auth") == []
+
+
+ROLES = "acl: {{launchers: ['{0}'], requestors: ['sasl:zuul']}}"
+
+
+def test_roles_need_something_to_be_known_by(problems: Callable[..., list[str]]) -> None:
+    """A credential, or the certificate of TLS."""
+    roles = ROLES.format("sasl:remuda")
+
+    assert problems(roles) == ["zookeeper.acl: needs auth-file, auth or tls"]
+    assert problems(f"auth-file: auth, {roles}") == []
+    assert "exclude each other" in problems(f"auth-file: auth, creator-only: true, {roles}")[0]
+
+
+@pytest.mark.parametrize(
+    "who",
+    ["sasl:remuda", "x509:CN=remuda,O=us", "world:anyone", f"digest:a:{'x' * 27}="],
+)
+def test_identities(problems: Callable[..., list[str]], who: str) -> None:
+    """As ZooKeeper knows them."""
+    assert problems(f"auth-file: auth, {ROLES.format(who)}") == []
+
+
+@pytest.mark.parametrize("who", ["remuda", "auth:", "world:all", "digest:remuda:password", "ip:x"])
+def test_what_is_no_identity(problems: Callable[..., list[str]], who: str) -> None:
+    """A password where its hash should be, above all."""
+    (said,) = problems(f"auth-file: auth, {ROLES.format(who)}")
+
+    assert said.startswith("zookeeper.acl.launchers[0]: ")
+    assert "is not an identity of ZooKeeper" in said
+
+
+def test_roles_go_to_the_store() -> None:
+    """As they are."""
+    acl = Roles(launchers=("sasl:a",), requestors=("sasl:b", "sasl:c"))
+    options = store_options(Zookeeper(auth="name:word", auth_scheme="sasl", acl=acl))
+
+    assert options.roles == StoreRoles(launchers=("sasl:a",), requestors=("sasl:b", "sasl:c"))
+
+
+def test_a_name_unchecked_goes_to_the_store(tmp_path: Path) -> None:
+    """And only if it is said."""
+    where = {name: str(tmp_path / name) for name in ("cert", "key", "ca")}
+    checked = store_options(Zookeeper(tls=Tls(**where))).tls
+    unchecked = store_options(Zookeeper(tls=Tls(**where, check_hostname=False))).tls
+
+    assert checked is not None
+    assert checked.check_hostname
+    assert unchecked is not None
+    assert not unchecked.check_hostname
 
 
 def test_file_and_environment_exclude_each_other(problems: Callable[..., list[str]]) -> None:
