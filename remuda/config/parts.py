@@ -16,6 +16,7 @@ from remuda.config.base import (
     Whole,
 )
 from remuda.config.units import WrongValueError
+from remuda.secret import Secret
 
 #: A script travels over SSH to every node; more than this is data and belongs into the image.
 SCRIPT_BYTES_MAX: Final = 256 * 1024
@@ -82,12 +83,17 @@ class Tls(Section):
     )
 
 
+def _hidden(value: str | None) -> str | None:
+    return None if value is None else Secret(value)
+
+
 def _identity(value: str) -> str:
     if _IDENTITY.fullmatch(value) is None:
         raise WrongValueError(
             "is not an identity of ZooKeeper",
             hint="write sasl:NAME, x509:SUBJECT, world:anyone, or digest:NAME:HASH with the 28 "
             "characters of printf %s NAME:PASSWORD | openssl sha1 -binary | base64",
+            private=True,  # a password where its hash should be
         )
     return value
 
@@ -133,7 +139,7 @@ class Zookeeper(Section):
         default=None,
         description="File with name:password in its first line, to authenticate with.",
     )
-    auth: str | None = Field(
+    auth: Annotated[str | None, AfterValidator(_hidden)] = Field(
         default=None,
         repr=False,
         description="The same from the environment: ${NAME}. A password written here is refused.",

@@ -41,11 +41,13 @@ class WrongValueError(ValueError):
 
     Attributes:
         hint: What to write instead.
+        private: Whether the value may be a secret in the wrong place, and so is not shown.
     """
 
-    def __init__(self, why: str, *, hint: str) -> None:
+    def __init__(self, why: str, *, hint: str, private: bool = False) -> None:
         super().__init__(why)
         self.hint = hint
+        self.private = private
 
 
 def parse_duration(value: object) -> object:

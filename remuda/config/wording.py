@@ -152,7 +152,8 @@ def _pattern(wrong: _Wrong) -> tuple[str, str]:
 def _own_words(wrong: _Wrong) -> tuple[str, str]:
     error = wrong.context.get("error")
     hint = error.hint if isinstance(error, WrongValueError) else ""
-    subject = "" if isinstance(wrong.value, dict | list) else f"{wrong.shown} "
+    private = isinstance(error, WrongValueError) and error.private
+    subject = "" if private or isinstance(wrong.value, dict | list) else f"{wrong.shown} "
     return f"{subject}{error}", hint
 
 

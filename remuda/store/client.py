@@ -10,6 +10,7 @@ from kazoo.protocol.states import KeeperState
 from kazoo.retry import KazooRetry
 
 from remuda.runtime.clock import Clock
+from remuda.secret import Secret
 from remuda.store.connection import BatchingConnection, PollHandler, Reply, Request
 from remuda.store.options import StoreOptions, StoreSasl, StoreTls
 
@@ -120,7 +121,8 @@ def _sasl_options(sasl: StoreSasl | None) -> dict[str, str] | None:
     """Return what kazoo passes on to pure-sasl."""
     if sasl is None:
         return None
-    return {"mechanism": "DIGEST-MD5", "username": sasl.username, "password": sasl.password}
+    password = Secret(sasl.password).reveal()  # pure-sasl makes bytes of its str()
+    return {"mechanism": "DIGEST-MD5", "username": sasl.username, "password": password}
 
 
 def wire_client(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from remuda.secret import Secret
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreTls:
@@ -24,10 +26,14 @@ class StoreTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSasl:
-    """Who we are, for SASL with DIGEST-MD5: the password is proven, not sent."""
+    """Who we are, for SASL with DIGEST-MD5: the password is proven, not sent, and not shown."""
 
     username: str
     password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Hide the password from whoever takes it out, too."""
+        object.__setattr__(self, "password", Secret(self.password))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,11 @@ class StoreOptions:
     roles: StoreRoles | None = None
     answer_s_max: float = 60.0
     report_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Hide the credentials from whoever takes them out, too."""
+        hidden = tuple((scheme, Secret(credential)) for scheme, credential in self.credentials)
+        object.__setattr__(self, "credentials", hidden)
 
     @property
     def where(self) -> str:
