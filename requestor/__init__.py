@@ -15,6 +15,7 @@ from requestor.client import Client
 from requestor.connecting import connect
 from requestor.errors import (
     NodesLostError,
+    NotOursError,
     PromiseBrokenError,
     RequestFailedError,
     RequestGoneError,
@@ -32,6 +33,7 @@ __all__ = [
     "LeasedNode",
     "NodeSet",
     "NodesLostError",
+    "NotOursError",
     "PendingRequest",
     "PromiseBrokenError",
     "RequestFailedError",

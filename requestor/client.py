@@ -12,7 +12,8 @@ from remuda.runtime.clock import Clock, SystemClock
 from remuda.store import paths
 from remuda.store.api import Create, MissingError, Session, Store, StoreAwayError
 from requestor.desk import SURE_ATTEMPTS_MAX, Desk, default_requestor
-from requestor.errors import RequestorError
+from requestor.errors import NotOursError, RequestorError
+from requestor.owning import request_owner
 from requestor.pending import OnLost, PendingRequest
 from requestor.sessions import Sessions
 from requestor.wish import Labels, Wish, labels_of, priority_of, token_of
@@ -89,7 +90,7 @@ class Client:
             provider: Preferred provider.
             reuse: False: only machines made for this request.
             requestor: Instead of the client's.
-            tenant: Counted against this tenant's limits.
+            tenant: For whom; written into request and nodes, and shown. No limits depend on it.
             deadline_s: Cancelled when it is not served after this many seconds.
             ephemeral: False: it outlives our session; somebody must accept or delete it.
             data: Anything that JSON can say, for whoever looks at the request.
@@ -113,9 +114,34 @@ class Client:
         )
         return self._enlist(self._create(wish), ephemeral=ephemeral, deadline_s=deadline_s)
 
-    def attach(self, request_id: str, *, deadline_s: float | None = None) -> PendingRequest:
-        """Take up a request that was made before, by us or another process."""
-        return self._enlist(RequestId(request_id), ephemeral=False, deadline_s=deadline_s)
+    def attach(
+        self, request_id: str, *, deadline_s: float | None = None, force: bool = False
+    ) -> PendingRequest:
+        """Take up a request that was made before, by us or another process of our name.
+
+        Args:
+            request_id: Its name.
+            deadline_s: Cancelled when it is not served after this many seconds.
+            force: Even if it is somebody else's.
+
+        Raises:
+            NotOursError: If it is, and that was not meant.
+            StoreAwayError: If ZooKeeper does not answer.
+        """
+        name = RequestId(request_id)
+        if not force:
+            self._refuse_strangers(name)
+        return self._enlist(name, ephemeral=False, deadline_s=deadline_s)
+
+    def _refuse_strangers(self, request_id: RequestId) -> None:
+        stored = self._desk.store.read(paths.request(request_id))
+        try:
+            found = None if stored is None else request_record.decode(request_id, stored.value)
+        except CorruptRecordError:
+            return  # nothing can be accepted as long as it is so
+        owner = None if found is None else request_owner(found, me=self._desk.requestor)
+        if owner is not None:
+            raise NotOursError(request_id, owner, self._desk.requestor)
 
     def close(self) -> None:
         """Cancel what still waits, give back what is still held, and end an owned session.

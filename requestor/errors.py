@@ -49,6 +49,19 @@ class RequestGoneError(RequestorError):
     """The request no longer exists: cancelled, deleted by somebody, or lost with the session."""
 
 
+class NotOursError(RequestorError):
+    """The request is somebody else's: leave it, or say that you mean it (``force``).
+
+    Attributes:
+        owner: Who asked for it.
+    """
+
+    def __init__(self, request_id: RequestId, owner: str, me: str) -> None:
+        super().__init__(f"request {request_id} is of {owner}, not of {me}")
+        self.request_id = request_id
+        self.owner = owner
+
+
 class PromiseBrokenError(RequestorError):
     """A node of the fulfilled request cannot be had: gone, given away, or locked. Ask again."""
 

@@ -34,7 +34,7 @@ class Wish:
         provider: Preferred provider, or None.
         reuse: False: only machines made for this request.
         requestor: Who asks, for people and statistics.
-        tenant: Counted against this tenant's limits, or None.
+        tenant: For whom, for people and schedulers; no limits depend on it. None: nobody.
         deadline_s: Cancel when it is not served after this many seconds; None: never.
         ephemeral: The request dies with our session.
         data: Goes into ``requestor_data``, for whoever looks at the record.

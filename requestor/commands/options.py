@@ -8,6 +8,7 @@ import click
 
 from remuda.cli.failing import MistakeError
 from remuda.cli.kinds import duration
+from requestor.desk import default_requestor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,8 +47,17 @@ _ASKING: Final = (
         help="high, normal, low, or a number from 0 (first) to 999.",
     ),
     click.option("--relative-priority", default=0, type=int, help="Order within the priority."),
-    click.option("--requestor", metavar="NAME", help="Who asks. [default: USER@HOST]"),
-    click.option("--tenant", metavar="NAME", help="Counted against this tenant's limits."),
+    click.option(
+        "--requestor",
+        metavar="NAME",
+        envvar="REMUDA_REQUESTOR",
+        help="Who asks, and owns the machines. [env: REMUDA_REQUESTOR; default: USER@HOST]",
+    ),
+    click.option(
+        "--tenant",
+        metavar="NAME",
+        help="For whom; written into request and nodes, and shown. No limits depend on it.",
+    ),
     click.option("--fresh", is_flag=True, help="Only machines made for this request."),
     click.option(
         "--max-wait",
@@ -57,6 +67,24 @@ _ASKING: Final = (
         help="Give up when there is no machine after this long. [default: wait on]",
     ),
 )
+
+
+def owner_options(what: str) -> Callable[[F], F]:
+    """Add ``me``, our name, and ``force``, which does *what* to what has another owner."""
+
+    def add(command: F) -> F:
+        force = click.option("--force", is_flag=True, help=what)
+        me = click.option(
+            "--requestor",
+            "me",
+            metavar="NAME",
+            envvar="REMUDA_REQUESTOR",
+            default=default_requestor,
+            help="Who we are. [env: REMUDA_REQUESTOR; default: USER@HOST]",
+        )
+        return force(me(command))
+
+    return add
 
 
 def asking_options(command: F) -> F:

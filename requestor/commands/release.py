@@ -10,14 +10,19 @@ from remuda.cli import output
 from remuda.cli.changing import step_node, user_of
 from remuda.cli.failing import MistakeError
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.model import request as request_record
+from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Store
 from requestor.commands.ending import RequestorCommand
 from requestor.commands.keeping import KEPT
+from requestor.commands.options import owner_options
+from requestor.owning import node_owner, request_owner
 
 _REQUEST: Final = re.compile(r"^[^-]+-\d{10}$")
+_GIVEN: Final = frozenset({NodeState.IN_USE, NodeState.HOLD})
 _OVER: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
 
 
@@ -26,54 +31,79 @@ _OVER: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED}
     examples=("remuda release 3000000001", "remuda release 200-0000000042"),
 )
 @click.argument("ids", metavar="REQUEST-OR-NODE...", nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Even nodes that another process works on.")
+@owner_options("Even what is somebody else's, and nodes that another process works on.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_surroundings
-def release(*, around: Surroundings, ids: tuple[str, ...], force: bool, as_json: bool) -> None:
-    """Cancel requests, and give back nodes that are held or kept by `remuda request`."""
+def release(
+    *, around: Surroundings, ids: tuple[str, ...], me: str, force: bool, as_json: bool
+) -> None:
+    """Cancel requests of ours, and give back nodes that we hold or keep by `remuda request`."""
     done: list[dict[str, Any]] = []
     with around.store() as store:
         for name in ids:
             if _REQUEST.match(name):
-                _cancel(store, RequestId(name))
-                done.append({"request": name, "cancelled": True})
+                owner = _cancel(store, RequestId(name), me=me, force=force)
+                done.append({"request": name, "cancelled": True, "owner": owner})
             else:
                 # Whoever keeps it (`remuda request --wait`) notices and unlocks it.
                 before = step_node(
                     store,
                     NodeId(name),
                     NodeEvent.RETURNED,
-                    judge=partial(_refuse_if_not_ours, force=force),
+                    judge=partial(_refuse_if_not_ours, me=me, force=force),
                     now_s=around.clock.now_s(),
                 )
-                done.append({"node": name, "was": str(before.state)})
+                owner = node_owner(before, me=me)
+                done.append({"node": name, "was": str(before.state), "owner": owner})
     if as_json:
         output.emit_json(done)
         return
     for one in done:
+        whose = f", of {one['owner']}," if one["owner"] else ""
         if "request" in one:
-            click.echo(f"request {one['request']} is cancelled")
+            click.echo(f"request {one['request']}{whose} is cancelled")
         else:
-            click.echo(f"node {one['node']} was {one['was']} and is given back")
+            click.echo(f"node {one['node']} was {one['was']}{whose} and is given back")
 
 
-def _cancel(store: Store, request_id: RequestId) -> None:
+def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str | None:
+    """Cancel a request and return whose it was; None: ours."""
+    gone = MistakeError(f"there is no request {request_id}; it was served, cancelled, or never was")
+    stored = store.read(paths.request(request_id))
+    if stored is None:
+        raise gone
     try:
-        store.commit([Delete(path=paths.request(request_id))])
-    except MissingError as error:
+        owner = request_owner(request_record.decode(request_id, stored.value), me=me)
+    except CorruptRecordError as error:
+        owner = "somebody"
+        if not force:
+            raise MistakeError(
+                f"the record of request {request_id} is broken; --force cancels it anyway"
+            ) from error
+    if owner is not None and not force:
         raise MistakeError(
-            f"there is no request {request_id}; it was served, cancelled, or never was"
-        ) from error
+            f"request {request_id} is of {owner}, not of {me}; --force cancels it anyway"
+        )
+    try:
+        store.commit([Delete(path=stored.path)])
+    except MissingError as error:
+        raise gone from error
+    return owner
 
 
-def _refuse_if_not_ours(node: Node, *, force: bool) -> None:
+def _refuse_if_not_ours(node: Node, *, me: str, force: bool) -> None:
     if node.state in _OVER:
         raise MistakeError(f"node {node.id} is {node.state} already")
-    if node.state is NodeState.HOLD or (node.state is NodeState.IN_USE and (force or _kept(node))):
+    if node.state not in _GIVEN:
+        raise MistakeError(f"node {node.id} is {node.state}: there is nothing to give back")
+    if force:
         return
-    if node.state is NodeState.IN_USE:
+    if node.state is NodeState.IN_USE and not _kept(node):
         raise MistakeError(f"node {node.id} is in use by {user_of(node)}; --force takes it away")
-    raise MistakeError(f"node {node.id} is {node.state}: there is nothing to give back")
+    owner = node_owner(node, me=me)
+    if owner is not None:
+        how = "held for" if node.state is NodeState.HOLD else "kept by"
+        raise MistakeError(f"node {node.id} is {how} {owner}, not {me}; --force takes it away")
 
 
 def _kept(node: Node) -> bool:

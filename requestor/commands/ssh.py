@@ -15,6 +15,8 @@ from remuda.insight.tree import decode_node
 from remuda.model.ids import NodeId
 from remuda.store import paths
 from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
+from requestor.commands.options import owner_options
+from requestor.owning import node_owner
 
 
 @click.command(
@@ -30,14 +32,27 @@ from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
     type=click.Path(exists=True, dir_okay=False),
     help="Private key for the login. [env: REMUDA_IDENTITY]",
 )
+@owner_options("Even to a machine that is somebody else's.")
 @with_surroundings
-def ssh(*, around: Surroundings, node: str, command: tuple[str, ...], identity: str | None) -> None:
+def ssh(
+    *,
+    around: Surroundings,
+    node: str,
+    command: tuple[str, ...],
+    identity: str | None,
+    me: str,
+    force: bool,
+) -> None:
     """Log in to NODE, or run COMMAND there, with ssh and the host keys that we know."""
     with around.store() as store:
         stored = store.read(paths.node(NodeId(node)))
     if stored is None or not stored.value:
         raise MistakeError(f"there is no node {node}")
-    facts = facts_of(decode_node(node, stored.value))
+    record = decode_node(node, stored.value)
+    owner = node_owner(record, me=me)
+    if owner is not None and not force:
+        raise MistakeError(f"node {node} is of {owner}, not of {me}; --force logs in anyway")
+    facts = facts_of(record)
     if facts.address is None:
         raise MistakeError(f"node {node} is {facts.state} and has no address yet")
     with tempfile.TemporaryDirectory(prefix="remuda-ssh-") as folder:

@@ -11,12 +11,9 @@ from remuda.insight.explanation import explain
 from remuda.insight.facts import facts_of
 from remuda.model.ids import RequestId
 from remuda.model.node import NodeState
-from remuda.model.request import RequestState
 from remuda.model.status import Ruling
 from remuda.ssh.errors import ConnectionLostError
 from remuda.store import paths
-from requestor.commands.keeping import KEPT
-from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.commands.run import run
 from requestor.commands.ssh import ssh, ssh_arguments
@@ -264,52 +261,6 @@ def test_kept_nodes_are_given_back_after_a_time(desk: Desk) -> None:
 def test_keeping_options_need_wait(desk: Desk) -> None:
     """There is nothing to keep otherwise."""
     assert desk.call(request, "small", "--detach").exit_code == 2
-
-
-def test_release_cancels_a_request(desk: Desk) -> None:
-    """In any state."""
-    made = desk.call(request, "small").stdout.strip()
-    assert desk.launcher.read_request(made).state is RequestState.FULFILLED
-
-    assert desk.json(release, made) == [{"request": made, "cancelled": True}]
-    result = desk.call(release, made)
-    assert result.exit_code == 2
-    assert "there is no request" in result.stderr
-
-
-def test_release_gives_held_and_kept_nodes_back(desk: Desk) -> None:
-    """Nobody works on those."""
-    held = desk.launcher.ready_node(state=NodeState.HOLD)
-    kept = desk.launcher.ready_node(state=NodeState.IN_USE, user_data={"remuda": {KEPT: True}})
-
-    assert desk.call(release, held, kept).exit_code == 0
-    assert the_nodes(desk) == [NodeState.USED, NodeState.USED]
-
-
-@pytest.mark.parametrize(
-    ("state", "sentence"),
-    [
-        (NodeState.IN_USE, "is in use by somebody; --force takes it away"),
-        (NodeState.READY, "is ready: there is nothing to give back"),
-        (NodeState.USED, "is used already"),
-    ],
-)
-def test_release_refuses_other_nodes(desk: Desk, state: NodeState, sentence: str) -> None:
-    """Somebody's work is not taken away by a slip."""
-    node_id = desk.launcher.ready_node(state=state)
-    result = desk.call(release, node_id)
-
-    assert result.exit_code == 2
-    assert sentence in result.stderr
-    assert desk.launcher.read_node(node_id).state is state
-
-
-def test_release_by_force_takes_a_node_away(desk: Desk) -> None:
-    """The operator knows better."""
-    node_id = desk.launcher.ready_node(state=NodeState.IN_USE)
-
-    assert desk.call(release, "--force", node_id).exit_code == 0
-    assert desk.launcher.read_node(node_id).state is NodeState.USED
 
 
 def test_ssh_is_called_with_the_keys_of_the_machine(

@@ -11,6 +11,7 @@ from remuda.model.status import Ruling
 from remuda.store import paths
 from remuda.store.api import Delete, Session, StoreAwayError, StoreRefusedError
 from requestor.errors import (
+    NotOursError,
     RequestFailedError,
     RequestGoneError,
     RequestorError,
@@ -242,6 +243,17 @@ def test_an_attached_request_is_accepted_by_another_process(bench: Bench) -> Non
     bench.launcher.lend(made.id)
     with bench.client.attach(made.id) as nodes:
         assert len(nodes) == 1
+
+
+def test_a_strangers_request_is_not_attached_to_by_a_slip(bench: Bench) -> None:
+    """Neither accepted nor cancelled; only by who says that he means it."""
+    made = bench.client.request("small", ephemeral=False, requestor="ada@laptop")
+    with pytest.raises(NotOursError, match="is of ada@laptop, not of tester@host") as refused:
+        bench.client.attach(made.id)
+
+    assert refused.value.owner == "ada@laptop"
+    bench.client.attach(made.id, force=True).cancel()
+    assert bench.launcher.store.children(paths.REQUESTS) == ()
 
 
 def test_a_request_whose_reply_was_lost_is_found_again(bench: Bench) -> None:

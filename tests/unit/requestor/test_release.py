@@ -1,0 +1,175 @@
+"""`remuda release` and `remuda ssh`: ours at once, a stranger's only by force."""
+
+import pytest
+
+from remuda.model.ids import RequestId
+from remuda.model.node import NodeState
+from remuda.model.request import RequestState
+from remuda.store import paths
+from remuda.store.api import Create
+from requestor.commands.keeping import KEPT
+from requestor.commands.release import release
+from requestor.commands.request import request
+from requestor.commands.ssh import ssh
+from requestor.desk import default_requestor
+from tests.support.commands import Desk
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A desk whose launcher lends at once."""
+    one = Desk()
+    one.launcher.register("small", "big")
+    one.answer = one.launcher.lend
+    return one
+
+
+def the_nodes(desk: Desk) -> list[NodeState]:
+    """Return the states of all nodes, by id."""
+    names = desk.launcher.store.children(paths.NODES)
+    return [desk.launcher.read_node(name).state for name in names]
+
+
+def test_release_cancels_a_request(desk: Desk) -> None:
+    """In any state."""
+    made = desk.call(request, "small").stdout.strip()
+    assert desk.launcher.read_request(made).state is RequestState.FULFILLED
+
+    assert desk.json(release, made) == [{"request": made, "cancelled": True, "owner": None}]
+    result = desk.call(release, made)
+    assert result.exit_code == 2
+    assert "there is no request" in result.stderr
+
+
+def test_release_leaves_a_strangers_request(desk: Desk) -> None:
+    """Whose it is, is said; --force means it, and says whose it was."""
+    made = desk.call(request, "small", "--requestor", "ci@build").stdout.strip()
+    result = desk.call(release, made, "--requestor", "ada@laptop")
+
+    assert result.exit_code == 2
+    assert f"request {made} is of ci@build, not of ada@laptop; --force cancels" in result.stderr
+    assert desk.launcher.read_request(made).requestor == "ci@build"
+    forced = desk.call(release, made, "--requestor", "ada@laptop", "--force")
+    assert forced.stdout == f"request {made}, of ci@build, is cancelled\n"
+    assert desk.launcher.store.children(paths.REQUESTS) == ()
+
+
+def test_release_leaves_a_request_that_cannot_be_read(desk: Desk) -> None:
+    """Nobody knows whose it is."""
+    path = paths.request(RequestId("200-0000000007"))
+    desk.launcher.store.commit([Create(path=path, data=b"[")])
+    result = desk.call(release, "200-0000000007")
+
+    assert result.exit_code == 2
+    assert "the record of request 200-0000000007 is broken; --force cancels" in result.stderr
+    assert desk.call(release, "200-0000000007", "--force").exit_code == 0
+    assert desk.launcher.store.children(paths.REQUESTS) == ()
+
+
+def test_who_we_are_may_stand_in_the_environment(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several people's jobs on one machine, or one person's on several."""
+    monkeypatch.setenv("REMUDA_REQUESTOR", "team")
+    made = desk.call(request, "small").stdout.strip()
+
+    assert desk.launcher.read_request(made).requestor == "team"
+    assert desk.call(release, made).exit_code == 0
+
+
+KEEPING = {"remuda": {KEPT: True}}
+
+
+def test_release_gives_held_and_kept_nodes_back(desk: Desk) -> None:
+    """Nobody works on those; a node may be held for another one than who asked."""
+    me = default_requestor()
+    held = desk.launcher.ready_node(state=NodeState.HOLD, requestor=me)
+    for_us = desk.launcher.ready_node(state=NodeState.HOLD, requestor="ci", hold_job=me)
+    kept = desk.launcher.ready_node(state=NodeState.IN_USE, requestor=me, user_data=KEEPING)
+
+    assert desk.call(release, held, for_us, kept).exit_code == 0
+    assert the_nodes(desk) == [NodeState.USED] * 3
+
+
+@pytest.mark.parametrize(
+    ("state", "fields", "sentence"),
+    [
+        (NodeState.HOLD, {"requestor": "ci@build"}, "is held for ci@build, not {me}; --force"),
+        (
+            NodeState.HOLD,
+            {"requestor": "ci@build", "hold_job": "ada@laptop"},
+            "is held for ada@laptop, not {me}; --force",
+        ),
+        (NodeState.HOLD, {}, "is held for somebody, not {me}; --force"),
+        (NodeState.HOLD, {"requestor": 7, "hold_job": ""}, "is held for somebody, not {me}"),
+        (
+            NodeState.IN_USE,
+            {"requestor": "ci@build", "user_data": KEEPING},
+            "is kept by ci@build, not {me}; --force",
+        ),
+        (NodeState.IN_USE, {"user_data": KEEPING}, "is kept by somebody, not {me}; --force"),
+    ],
+)
+def test_release_leaves_a_strangers_node(
+    desk: Desk, state: NodeState, fields: dict[str, object], sentence: str
+) -> None:
+    """Whose it is, is said; --force means it, and says whose it was."""
+    node_id = desk.launcher.ready_node(state=state, **fields)
+    result = desk.call(release, node_id)
+    owner = sentence.split()[3].rstrip(",")
+
+    assert result.exit_code == 2
+    assert sentence.format(me=default_requestor()) in result.stderr
+    assert desk.launcher.read_node(node_id).state is state
+    forced = desk.call(release, node_id, "--force")
+    assert forced.stdout == f"node {node_id} was {state}, of {owner}, and is given back\n"
+    assert desk.launcher.read_node(node_id).state is NodeState.USED
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (NodeState.IN_USE, "is in use by somebody; --force takes it away"),
+        (NodeState.READY, "is ready: there is nothing to give back"),
+        (NodeState.USED, "is used already"),
+    ],
+)
+def test_release_refuses_other_nodes(desk: Desk, state: NodeState, sentence: str) -> None:
+    """Somebody's work is not taken away by a slip."""
+    node_id = desk.launcher.ready_node(state=state)
+    result = desk.call(release, node_id)
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert desk.launcher.read_node(node_id).state is state
+
+
+def test_release_by_force_takes_a_node_away(desk: Desk) -> None:
+    """The operator knows better."""
+    node_id = desk.launcher.ready_node(state=NodeState.IN_USE)
+
+    assert desk.call(release, "--force", node_id).exit_code == 0
+    assert desk.launcher.read_node(node_id).state is NodeState.USED
+
+
+@pytest.mark.parametrize(
+    ("state", "fields"),
+    [
+        (NodeState.IN_USE, {}),
+        (NodeState.HOLD, {}),
+        (NodeState.READY, {"allocated_to": "200-0000000001"}),
+    ],
+)
+def test_ssh_to_a_strangers_machine_must_be_meant(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, state: NodeState, fields: dict[str, str]
+) -> None:
+    """His work is on it; an own one, and a ready one that is nobody's, are as ever."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    theirs = desk.launcher.ready_node(state=state, requestor="ci@build", **fields)
+    nobodys = desk.launcher.ready_node(requestor="ci@build")  # he gave it back unused
+
+    refused = desk.call(ssh, theirs, "--requestor", "ada@laptop")
+    assert refused.exit_code == 2
+    assert f"node {theirs} is of ci@build, not of ada@laptop; --force logs in" in refused.stderr
+    for words in ((theirs, "--force"), (theirs, "--requestor", "ci@build"), (nobodys,)):
+        assert "there is no ssh on this machine" in desk.call(ssh, *words).stderr
