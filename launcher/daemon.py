@@ -92,6 +92,10 @@ class Daemon:
             raise ValueError("the first look at a configuration always tells something")
         if self.provider not in config.providers:
             raise UnknownProviderError(self.provider, config)
+        for warning in watcher.warnings:
+            logs.get_logger(daemon=f"launcher/{self.provider}").warning(
+                "config.warning", why=str(warning)
+            )
         key_file = config.providers[self.provider].ssh_key_file
         if key_file is not None:
             load_key(key_file)

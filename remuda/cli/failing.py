@@ -117,7 +117,7 @@ class PlainCommand(click.Command):
         if isinstance(error, ConfigInvalidError):
             return MistakeError(f"the configuration cannot be used:\n{error}")
         if isinstance(error, StoreRefusedError):
-            return CommandFailedError(f"ZooKeeper will not have us: {error}", EXIT_STORE_AWAY)
+            return CommandFailedError(f"ZooKeeper cannot be used: {error}", EXIT_STORE_AWAY)
         if isinstance(error, StoreAwayError):
             return CommandFailedError(f"ZooKeeper cannot be reached: {error}", EXIT_STORE_AWAY)
         return CommandFailedError(f"ZooKeeper rejected a change: {error}", 1)

@@ -81,7 +81,7 @@ def test_not_knowing_where_zookeeper_is_is_code_2(monkeypatch: pytest.MonkeyPatc
     ("error", "sentence"),
     [
         (StoreAwayError("no connection"), "ZooKeeper cannot be reached: no connection"),
-        (StoreRefusedError("bad password"), "ZooKeeper will not have us: bad password"),
+        (StoreRefusedError("bad password"), "ZooKeeper cannot be used: bad password"),
     ],
 )
 def test_zookeeper_away_is_code_3(error: Exception, sentence: str) -> None:

@@ -1,6 +1,7 @@
 """Whom we take for our ZooKeeper: TLS servers of the loopback that are it, and that are not."""
 
 import datetime as dt
+import json
 import socket
 import ssl
 import subprocess
@@ -10,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from remuda.cli.main import main
 from remuda.runtime.clock import SystemClock
 from remuda.store.api import StoreRefusedError
 from remuda.store.options import StoreOptions, StoreTls
@@ -112,6 +115,34 @@ def test_a_certificate_for_another_host_is_refused(
 
     assert said.startswith("the server's certificate is for another host: ")
     assert said.endswith(f"'{host}'.")
+
+
+def test_a_command_ends_with_one_sentence(theirs: Authority, tls: StoreTls, tmp_path: Path) -> None:
+    """Exit code 3; by the configuration, names are checked and no other authority counts."""
+    secret = tmp_path / "auth"
+    secret.touch(mode=0o600)
+    secret.write_text(PASSWORD)
+    file = tmp_path / "remuda.yaml"
+    label = {"small": {"image": "i", "flavor": "f"}}
+    zookeeper = {
+        "auth-file": "auth",
+        "tls": {"cert": str(tls.cert), "key": str(tls.key), "ca": str(tls.ca)},
+    }
+    with listening(speaks(theirs.vouch_for("server"))) as (port, heard):
+        config = {
+            "zookeeper": {"hosts": [f"localhost:{port}"], **zookeeper},
+            "labels": {"small": {}},
+            "providers": {"a": {"cloud": "c", "pools": {"main": {"labels": label}}}},
+        }
+        file.write_text(json.dumps(config))
+        result = CliRunner().invoke(main, ["--config", str(file), "status"])
+
+    assert result.exit_code == 3
+    assert result.stderr.splitlines()[-1] == (
+        f"remuda: ZooKeeper cannot be used: TLS with localhost:{port} failed: no authority of ours "
+        "(zookeeper.tls.ca) has signed the server's certificate"
+    )
+    assert heard == []
 
 
 def test_a_name_may_be_left_unchecked(ours: Authority, tls: StoreTls) -> None:
