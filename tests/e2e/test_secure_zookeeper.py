@@ -126,7 +126,13 @@ def test_a_launcher_whose_password_is_changed_ends(tmp_path: Path) -> None:
             "clouds-file": "clouds.yaml",
             "web": {"port": 0},
             "labels": {"small": {}},
-            "providers": {"a": {"cloud": "c", "pools": {"main": {"labels": {"small": label}}}}},
+            "providers": {
+                "a": {
+                    "cloud": "c",
+                    "boot-timeout": "20m",
+                    "pools": {"main": {"labels": {"small": label}}},
+                }
+            },
         }
         (tmp_path / "remuda.yaml").write_text(json.dumps(config))
         launcher = Process.python(
@@ -137,6 +143,7 @@ def test_a_launcher_whose_password_is_changed_ends(tmp_path: Path) -> None:
         )
         try:
             wait_for(lambda: launcher.events("launcher.started"), SOON_S, "the launcher")
+            warned = [event["why"] for event in launcher.events("config.warning")]
             server.kill()
             users["remuda"] = "another gate"
             server.start()
@@ -145,5 +152,6 @@ def test_a_launcher_whose_password_is_changed_ends(tmp_path: Path) -> None:
             launcher.kill()
 
     last = launcher.log.read_text().splitlines()[-1]
+    assert any("boot-timeout: is longer than launch-timeout" in why for why in warned)
     assert launcher.child.returncode == 3
     assert last == "remuda launcher: ZooKeeper refused our credentials (authentication failed)"

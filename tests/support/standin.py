@@ -127,9 +127,8 @@ class StandIn:
         for node_id in ids if allocate else ():
             stored = self.store.read(paths.node(node_id))
             assert stored is not None
-            one = node.decode(node_id, stored.value).after(
-                NodeEvent.ALLOCATED, now_s=NOW_S, allocated_to=wanted.id
-            )
+            free = node.decode(node_id, stored.value).with_fields(requestor=wanted.requestor)
+            one = free.after(NodeEvent.ALLOCATED, now_s=NOW_S, allocated_to=wanted.id)
             ops.append(Set(path=stored.path, data=node.encode(one), version=stored.version))
         ops.append(self._step(wanted, RequestEvent.LENT, nodes=ids))
         self.store.commit(ops)
