@@ -30,6 +30,8 @@ class Right(IntFlag):
 USE: Final = Right.READ | Right.WRITE | Right.CREATE | Right.DELETE
 ALL: Final = USE | Right.ADMIN
 NOTHING: Final = Right(0)
+_READ: Final = Right.READ
+_ASK: Final = Right.READ | Right.CREATE | Right.DELETE
 
 _ANYONE: Final = "world:anyone"
 
@@ -59,12 +61,12 @@ def requestors_right(path: str) -> Right:
         if path == paths.FAILURES or path.startswith(f"{paths.FAILURES}/"):
             return NOTHING  # consoles and scripts' output, which may hold what we do not recognise
         if path == paths.REMUDA or path.startswith(f"{paths.REMUDA}/"):
-            return Right.READ
+            return _READ
     if path == paths.REQUESTS:
-        return Right.READ | Right.CREATE | Right.DELETE
+        return _ASK
     if path.startswith((f"{paths.NODES}/", f"{paths.REQUESTS}/", paths.REQUEST_LOCKS)):
         return USE
-    return Right.READ
+    return _READ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +96,24 @@ class Access:
 
     def acl(self, path: str) -> Acl:
         """Return the list of the znode at *path*, which is without chroot."""
+        return self.acl_for(self.others_right(path))
+
+    def others_right(self, path: str) -> Right:
+        """Return what others than launchers may at *path*: all that its list depends on."""
+        if self.fixed is not None:
+            return ALL
+        if self.requestors is None and not (f"{path}/").startswith(f"{paths.REMUDA}/"):
+            return ALL
+        return requestors_right(path)
+
+    def acl_for(self, right: Right) -> Acl:
+        """Return the list where others have *right*."""
         if self.fixed is not None:
             return self.fixed
-        ours = path == paths.REMUDA or path.startswith(f"{paths.REMUDA}/")
-        if self.requestors is None and not ours:
+        if right == ALL:
             return OPEN
-        right = requestors_right(path)
         everybody = (_ANYONE,) if self.requestors is None else self.requestors
-        others = () if right is NOTHING else everybody
+        others = everybody if right else ()
         return (
             *(_entry(ALL, who) for who in self.launchers),
             *(_entry(right, who) for who in others if who not in self.launchers),

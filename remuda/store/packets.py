@@ -91,11 +91,8 @@ def acl_vector(acl: Acl) -> bytes:
 
 def acl_packer(access: Access) -> Callable[[str], bytes]:
     """Return what :func:`transaction` asks for each Create; there are few different lists."""
-    packed = cache(acl_vector)
-    if access.fixed is not None:
-        fixed = packed(access.fixed)
-        return lambda _path: fixed
-    return lambda path: packed(access.acl(path))
+    packed = cache(lambda right: acl_vector(access.acl_for(right)))
+    return lambda path: packed(access.others_right(path))
 
 
 def take_text(raw: bytes, at: int) -> tuple[str, int]:
