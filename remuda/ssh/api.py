@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
+#: Why a step failed that had no time left, or could not end in what was left.
+OUT_OF_TIME: Final = "the time for the proof is over"
+
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -163,17 +166,41 @@ class Proof:
 class Prover(Protocol):
     """Logs in and looks."""
 
-    def prove(self, order: ProofOrder, *, stopped: Callable[[], bool] = lambda: False) -> Proof:
+    def prove(
+        self,
+        order: ProofOrder,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+        deadline_s: float | None = None,
+    ) -> Proof:
         """Make one attempt; never raises for what a machine or network does.
 
         Args:
             order: What to prove.
             stopped: Polled between steps, and about once a second while a script runs: True
                 gives up at once (a running script is told to end).
+            deadline_s: The attempt has failed if it has not ended by this instant of the prover's
+                monotonic clock, whatever the machine does; None: only the limits of the single
+                steps. Ending what still runs on the machine may take a few seconds more.
 
         Raises:
             KeyFileError: Our own private key cannot be used.
         """
 
-    def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
-        """Meet only the SSH banner; return None if it is there, else what is wrong."""
+    def knock(
+        self,
+        address: str,
+        port: int,
+        *,
+        timeout_s: float = 3.0,
+        host_keys: tuple[str, ...] = (),
+    ) -> str | None:
+        """See whether a machine is still there; return None if it is, else what is wrong.
+
+        Args:
+            address: Where it is.
+            port: Of its SSH server.
+            timeout_s: For everything together.
+            host_keys: Acceptable ``<type> <base64>`` lines, one of which it must prove to have;
+                empty: its banner will do.
+        """

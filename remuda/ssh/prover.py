@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.ssh.api import Proof, ProofOrder, Script, Step, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Proof, ProofOrder, Script, Step, StepTaken
 from remuda.ssh.errors import KeyFileError, SshError
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
@@ -21,7 +21,13 @@ class ParamikoProver:
         self._clock: Clock = clock or SystemClock()
         self._ring = KeyRing()
 
-    def prove(self, order: ProofOrder, *, stopped: Callable[[], bool] = lambda: False) -> Proof:
+    def prove(
+        self,
+        order: ProofOrder,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+        deadline_s: float | None = None,
+    ) -> Proof:
         """Make one attempt; see :meth:`remuda.ssh.api.Prover.prove`.
 
         Raises:
@@ -29,17 +35,29 @@ class ParamikoProver:
         """
         if order.login_wanted and order.login.key_file is not None:
             self._ring.key(order.login.key_file)  # before anybody is bothered with a connection
-        attempt = _Attempt(order, self._clock, self._ring, stopped)
+        attempt = _Attempt(order, self._clock, self._ring, stopped, deadline_s)
         try:
             attempt.make()
         except _Failed as failed:
             return attempt.proof(ok=False, too_early=failed.too_early, stopped=failed.stopped)
         return attempt.proof(ok=True)
 
-    def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
-        """Meet only the SSH banner; return None if it is there, else what is wrong."""
+    def knock(
+        self,
+        address: str,
+        port: int,
+        *,
+        timeout_s: float = 3.0,
+        host_keys: tuple[str, ...] = (),
+    ) -> str | None:
+        """See whether a machine is there; see :meth:`remuda.ssh.api.Prover.knock`."""
+        ends_s = self._clock.monotonic_s() + timeout_s
         try:
-            dial(address, port, timeout_s=timeout_s, clock=self._clock).close()
+            wire = dial(address, port, timeout_s=timeout_s, clock=self._clock)
+            left_s = max(0.0, ends_s - self._clock.monotonic_s())
+            with Link(wire, self._clock, answer_timeout_s=left_s) as link:
+                if host_keys:
+                    link.meet(host_keys)
         except SshError as exc:
             return str(exc)
         return None
@@ -62,6 +80,7 @@ class _Attempt:
     clock: Clock
     ring: KeyRing
     stopped: Callable[[], bool]
+    deadline_s: float | None
     steps: list[StepTaken] = field(default_factory=list)
     host_keys: tuple[str, ...] = ()
 
@@ -125,6 +144,9 @@ class _Attempt:
         if self.stopped():
             self._take(step, name, begun_s, _quiet(STOPPED))
             raise _Failed(stopped=True)
+        if self.deadline_s is not None and begun_s >= self.deadline_s:
+            self._take(step, name, begun_s, _quiet(OUT_OF_TIME))
+            raise _Failed
         return begun_s
 
     def _take(self, step: Step, name: str, begun_s: float, ran: Ran) -> None:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from remuda.ssh.api import Heard, Proof, ProofOrder, Script, Step, StepTaken
+from remuda.runtime.clock import Clock
+from remuda.ssh.api import OUT_OF_TIME, Heard, Proof, ProofOrder, Script, Step, StepTaken
 from remuda.ssh.link import fingerprint
+from tests.fakes.clock import ManualClock
 
 #: What a machine presents if the order expects no key of its own.
 SCANNED: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFak"
@@ -45,8 +47,11 @@ class Machine:
 class FakeProver:
     """Implements :class:`remuda.ssh.api.Prover`; addresses not scripted are good machines."""
 
-    def __init__(self, machines: dict[str, Machine] | None = None) -> None:
-        """Know *machines* by address."""
+    def __init__(
+        self, machines: dict[str, Machine] | None = None, *, clock: Clock | None = None
+    ) -> None:
+        """Know *machines* by address; deadlines are read on *clock*, which else stands still."""
+        self._clock: Clock = clock or ManualClock()
         self._lock = threading.Lock()
         self._machines = dict(machines or {})
         self.orders: list[ProofOrder] = []
@@ -57,20 +62,39 @@ class FakeProver:
         with self._lock:
             self._machines[address] = machine
 
-    def prove(self, order: ProofOrder, *, stopped: Callable[[], bool] = lambda: False) -> Proof:
+    def prove(
+        self,
+        order: ProofOrder,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+        deadline_s: float | None = None,
+    ) -> Proof:
         """Do what was scripted for the address."""
         machine = self._meet(order)
         if machine.slow is not None and not machine.slow.wait(60):
             raise AssertionError("the test never let the slow machine go on")
-        return _Attempt(order, machine, stopped).make()
 
-    def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
-        """Find a banner unless the machine is still too early (which is not used up)."""
+        def late() -> bool:
+            return deadline_s is not None and self._clock.monotonic_s() >= deadline_s
+
+        return _Attempt(order, machine, stopped, late).make()
+
+    def knock(
+        self,
+        address: str,
+        port: int,
+        *,
+        timeout_s: float = 3.0,
+        host_keys: tuple[str, ...] = (),
+    ) -> str | None:
+        """Find the machine unless it is still too early (which is not used up)."""
         del port, timeout_s
         with self._lock:
             self.knocks.append(address)
             machine = self._machines.get(address, Machine())
-        return "Connection refused" if machine.too_early else None
+        if machine.too_early:
+            return "Connection refused"
+        return _compared(machine, host_keys)[1]
 
     def _meet(self, order: ProofOrder) -> Machine:
         """Count the attempt, and return the machine as this attempt finds it."""
@@ -88,10 +112,17 @@ class FakeProver:
 class _Attempt:
     """One proof under way."""
 
-    def __init__(self, order: ProofOrder, machine: Machine, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        order: ProofOrder,
+        machine: Machine,
+        stopped: Callable[[], bool],
+        late: Callable[[], bool],
+    ) -> None:
         self._order = order
         self._machine = machine
         self._stopped = stopped
+        self._late = late
         self._steps: list[StepTaken] = []
         self._host_keys: tuple[str, ...] = ()
 
@@ -101,6 +132,9 @@ class _Attempt:
             if self._stopped():
                 self._take(step, name, "stopped by us", Exit())
                 return self._proof(ok=False, stopped=True)
+            if self._late():
+                self._take(step, name, OUT_OF_TIME, Exit())
+                return self._proof(ok=False)
             why, exit_, too_early = act()
             self._take(step, name, why, exit_)
             if why:
@@ -123,13 +157,10 @@ class _Attempt:
         return ("Connection refused" if self._machine.too_early else ""), Exit(), True
 
     def _compare(self) -> tuple[str, Exit, bool]:
-        expected = self._order.login.host_keys
-        line = self._machine.host_key or (expected[0] if expected else SCANNED)
-        if expected and line not in expected:
-            wanted = ", ".join(fingerprint(one) for one in expected)
-            return f"the host key is {fingerprint(line)}, expected {wanted}", Exit(), False
-        self._host_keys = (line,)
-        return "", Exit(), False
+        line, why = _compared(self._machine, self._order.login.host_keys)
+        if not why:
+            self._host_keys = (line,)
+        return why or "", Exit(), False
 
     def _login(self) -> tuple[str, Exit, bool]:
         user = self._order.login.user
@@ -172,3 +203,12 @@ class _Attempt:
             too_early=too_early,
             stopped=stopped,
         )
+
+
+def _compared(machine: Machine, expected: tuple[str, ...]) -> tuple[str, str | None]:
+    """Return the host key of *machine*, and what is wrong with it."""
+    line = machine.host_key or (expected[0] if expected else SCANNED)
+    if not expected or line in expected:
+        return line, None
+    wanted = ", ".join(fingerprint(one) for one in expected)
+    return line, f"the host key is {fingerprint(line)}, expected {wanted}"

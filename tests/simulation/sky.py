@@ -162,20 +162,37 @@ class SimProver:
 
     sky: Sky
 
-    def prove(self, order: ProofOrder, *, stopped: Callable[[], bool] = lambda: False) -> Proof:
+    def prove(
+        self,
+        order: ProofOrder,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+        deadline_s: float | None = None,
+    ) -> Proof:
         """Make one attempt."""
         server = self.sky.at(order.login.address)
         if server is None:
             return Proof(ok=False, host_keys=(), steps=(), too_early=True)
         login = replace(order.login, address=self.sky.address(server.id))
-        proof = self.sky.prover.prove(replace(order, login=login), stopped=stopped)
+        proof = self.sky.prover.prove(
+            replace(order, login=login), stopped=stopped, deadline_s=deadline_s
+        )
         if proof.ok:
             self.sky.proven[server.id] = proof.host_keys[0]
         return proof
 
-    def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
-        """Look for a banner."""
+    def knock(
+        self,
+        address: str,
+        port: int,
+        *,
+        timeout_s: float = 3.0,
+        host_keys: tuple[str, ...] = (),
+    ) -> str | None:
+        """Look for the machine."""
         server = self.sky.at(address)
         if server is None:
             return "no route to host"
-        return self.sky.prover.knock(self.sky.address(server.id), port, timeout_s=timeout_s)
+        return self.sky.prover.knock(
+            self.sky.address(server.id), port, timeout_s=timeout_s, host_keys=host_keys
+        )
