@@ -1,6 +1,9 @@
 """What can go wrong on the way into a machine; the type is the reaction."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+#: Machines choose some of the words in our errors; nobody reads more than this of them.
+TEXT_MAX: Final = 400
 
 
 class SshError(Exception):
@@ -11,6 +14,10 @@ class SshError(Exception):
     """
 
     too_early: ClassVar[bool] = False
+
+    def __init__(self, why: str) -> None:
+        """Say *why*, or its beginning."""
+        super().__init__(why[:TEXT_MAX])
 
 
 class NotYetError(SshError):

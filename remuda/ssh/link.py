@@ -6,7 +6,7 @@ Both the prover and the sessions of people stand on this. Errors are classified 
 import base64
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,7 +19,7 @@ from paramiko.ssh_exception import (
 )
 
 from remuda.runtime.clock import Clock
-from remuda.ssh.api import Login
+from remuda.ssh.api import OUT_OF_TIME, Login
 from remuda.ssh.errors import (
     ConnectionLostError,
     HostKeyMismatchError,
@@ -28,7 +28,7 @@ from remuda.ssh.errors import (
     NotYetError,
 )
 from remuda.ssh.keyfile import KeyRing
-from remuda.ssh.transport import HOST_KEY_ALGORITHMS, QuietTransport
+from remuda.ssh.transport import HOST_KEY_ALGORITHMS, MisbehavesError, QuietTransport
 from remuda.ssh.wire import Wire, dial
 from remuda.ssh.wrapping import command
 
@@ -43,15 +43,29 @@ _JOIN_S: Final = 10.0
 
 
 class Link:
-    """A connection whose banner has been met; leaving the block closes it, thread and all."""
+    """A connection whose banner has been met; leaving the block closes it, thread and all.
 
-    def __init__(self, wire: Wire, clock: Clock, *, answer_timeout_s: float) -> None:
+    Each answer has its time limit, and what is left until *deadline_s* if that is less, whatever
+    comes from the machine meanwhile.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        clock: Clock,
+        *,
+        answer_timeout_s: float,
+        deadline_s: float | None = None,
+    ) -> None:
         """Take over *wire*."""
         self._wire = wire
+        self._clock = clock
         self.answer_timeout_s = answer_timeout_s
+        self.deadline_s = float("inf") if deadline_s is None else deadline_s
         self._transport = QuietTransport(wire, clock)
         # paramiko's own limits end later than the wire's, which are ours to classify.
         self._transport.auth_timeout = answer_timeout_s + _JOIN_S
+        self._transport.clear_to_send_timeout = answer_timeout_s + _JOIN_S
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -75,6 +89,11 @@ class Link:
         self._wire.close()
 
     @property
+    def misbehaviour(self) -> str:
+        """Return why we ended the connection for what the machine did, or an empty string."""
+        return self._transport.misbehaviour
+
+    @property
     def alive(self) -> bool:
         """Return False once the connection is known to be broken."""
         return self._transport.is_active()
@@ -94,11 +113,13 @@ class Link:
         with self._answer_expected():
             try:
                 self._transport.start_client()
+                key = self._transport.get_remote_server_key()
             except IncompatiblePeer as exc:
                 raise NotSshError(str(exc)) from exc
+            except MisbehavesError as exc:
+                raise NotSshError(f"{exc} in the key exchange") from exc
             except BROKEN as exc:
                 raise NotYetError(self._broken("in the key exchange", exc)) from exc
-        key = self._transport.get_remote_server_key()
         line = f"{key.get_name()} {key.get_base64()}"
         if expected and line not in {_bare(one) for one in expected}:
             wanted = ", ".join(fingerprint(one) for one in expected)
@@ -112,15 +133,22 @@ class Link:
             KeyFileError: Our key cannot be read.
             LoginRefusedError: The machine does not take it.
             NotYetError: The server went away or fell silent.
+            NotSshError: It breaks the protocol.
         """
         if login.key_file is not None:
             self._offer(login.user, ring.key(login.key_file))
-            return
-        agent = paramiko.Agent()
-        try:
-            self._offer_all(login.user, agent.get_keys()[:AGENT_KEYS_MAX])
-        finally:
-            agent.close()
+        else:
+            agent = paramiko.Agent()
+            try:
+                self._offer_all(login.user, agent.get_keys()[:AGENT_KEYS_MAX])
+            finally:
+                agent.close()
+        self._transport.forget_login()
+        self.allow(packets=float("inf"), received=float("inf"))
+
+    def allow(self, *, packets: float, received: float) -> None:
+        """Let the machine send so many packets and bytes from now on."""
+        self._transport.allow(packets=packets, received=received)
 
     def _offer_all(self, user: str, keys: tuple[paramiko.AgentKey, ...]) -> None:
         if not keys:
@@ -144,13 +172,28 @@ class Link:
                 if not self.alive:
                     raise NotYetError(self._broken("in the login", exc)) from exc
                 raise LoginRefusedError(f"our key does not open the account {user}") from exc
+            except MisbehavesError as exc:
+                raise NotSshError(f"{exc} in the login") from exc
             except BROKEN as exc:
                 raise NotYetError(self._broken("in the login", exc)) from exc
         if more:
             raise LoginRefusedError(f"{user} needs more than a key: {', '.join(more)}")
 
+    @contextmanager
+    def channel(self) -> Iterator[paramiko.Channel]:
+        """Open a channel for one command, and close it in the end.
+
+        Raises:
+            ConnectionLostError: The connection broke, or no answer came.
+        """
+        channel = self.open_channel()
+        try:
+            yield channel
+        finally:
+            self.close_channel(channel)
+
     def open_channel(self) -> paramiko.Channel:
-        """Open a channel for one command.
+        """Open a channel that the caller closes.
 
         Raises:
             ConnectionLostError: The connection broke, or no answer came.
@@ -180,12 +223,18 @@ class Link:
             ConnectionLostError: The connection broke, no answer came, or sshd refused.
         """
         self.start(channel, command(as_root=as_root))
-        try:
-            channel.settimeout(self.answer_timeout_s)
-            channel.sendall(program)
-            channel.shutdown_write()
-        except BROKEN as exc:
-            raise ConnectionLostError(self._broken("sending a script", exc)) from exc
+        with self._answer_expected():
+            try:
+                channel.settimeout(self.answer_timeout_s + _JOIN_S)
+                channel.sendall(program)
+                channel.shutdown_write()
+            except BROKEN as exc:
+                raise ConnectionLostError(self._broken("sending a script", exc)) from exc
+
+    def close_channel(self, channel: paramiko.Channel) -> None:
+        """Say that we are done with a channel; a machine that does not listen is left alone."""
+        with suppress(*BROKEN), self._answer_expected():
+            channel.close()
 
     def keep_alive(self) -> None:
         """Notice a dead peer within a minute, for connections without other deadlines."""
@@ -194,13 +243,13 @@ class Link:
     @contextmanager
     def _answer_expected(self) -> Iterator[None]:
         """Break the connection if the peer does not answer what is asked inside."""
-        self._wire.expire_in(self.answer_timeout_s)
-        try:
+        ends_s = self._clock.monotonic_s() + self.answer_timeout_s
+        with self._wire.ends_by(min(ends_s, self.deadline_s)):
             yield
-        finally:
-            self._wire.expire_in(None)
 
     def _broken(self, doing: str, exc: BaseException) -> str:
+        if self._wire.expired and self._clock.monotonic_s() >= self.deadline_s:
+            return f"{OUT_OF_TIME} ({doing})"
         if self._wire.expired:
             return f"no answer within {self.answer_timeout_s:g} s {doing}"
         if isinstance(exc, EOFError) or not str(exc):
@@ -208,15 +257,23 @@ class Link:
         return f"{exc} ({doing})"
 
 
-def open_link(login: Login, clock: Clock) -> Link:
+def open_link(login: Login, clock: Clock, *, deadline_s: float | None = None) -> Link:
     """Connect to the machine of *login* and meet its banner.
+
+    Args:
+        login: Where, and how long each answer may take.
+        clock: The time.
+        deadline_s: End of everything, on *clock*; None: only the limits of the single answers.
 
     Raises:
         NotYetError: Nothing that speaks SSH is there yet.
         NotSshError: Something else answers.
     """
-    wire = dial(login.address, login.port, timeout_s=login.connect_timeout_s, clock=clock)
-    return Link(wire, clock, answer_timeout_s=login.answer_timeout_s)
+    timeout_s = login.connect_timeout_s
+    if deadline_s is not None:
+        timeout_s = max(0.0, min(timeout_s, deadline_s - clock.monotonic_s()))
+    wire = dial(login.address, login.port, timeout_s=timeout_s, clock=clock)
+    return Link(wire, clock, answer_timeout_s=login.answer_timeout_s, deadline_s=deadline_s)
 
 
 def fingerprint(line: str) -> str:

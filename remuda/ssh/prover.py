@@ -54,8 +54,7 @@ class ParamikoProver:
         ends_s = self._clock.monotonic_s() + timeout_s
         try:
             wire = dial(address, port, timeout_s=timeout_s, clock=self._clock)
-            left_s = max(0.0, ends_s - self._clock.monotonic_s())
-            with Link(wire, self._clock, answer_timeout_s=left_s) as link:
+            with Link(wire, self._clock, answer_timeout_s=timeout_s, deadline_s=ends_s) as link:
                 if host_keys:
                     link.meet(host_keys)
         except SshError as exc:
@@ -101,7 +100,7 @@ class _Attempt:
             _Failed: One failed; it is the last that was recorded.
         """
         with self._step(Step.CONNECT):
-            link = open_link(self.order.login, self.clock)
+            link = open_link(self.order.login, self.clock, deadline_s=self.deadline_s)
         with link:
             with self._step(Step.HOST_KEY):
                 self.host_keys = (link.meet(self.order.login.host_keys),)

@@ -9,7 +9,7 @@ from typing import Final
 import paramiko
 
 from remuda.runtime.clock import Clock
-from remuda.ssh.api import Heard, Script
+from remuda.ssh.api import OUT_OF_TIME, Heard, Script
 from remuda.ssh.errors import ConnectionLostError
 from remuda.ssh.link import BROKEN, Link
 from remuda.ssh.wrapping import (
@@ -33,6 +33,13 @@ _DRAIN_S: Final = 1.0
 
 #: A script that prints more is broken: stop it rather than carry its noise for hours.
 OUTPUT_TOTAL_MAX: Final = 64 * 1024 * 1024
+
+#: The same in packets and bytes on the wire: whatever else a machine sends is worth no more.
+_PACKETS_MAX: Final = 200_000
+_RECEIVED_MAX: Final = OUTPUT_TOTAL_MAX + _PACKETS_MAX * 64
+
+#: How long the processes of a script may take to end when no time is left for the whole proof.
+ENDING_S: Final = 5.0
 
 #: Why a script ended that we were told to give up.
 STOPPED: Final = "stopped by us"
@@ -88,24 +95,27 @@ class Tail:
 def run_script(link: Link, script: Script, clock: Clock, stopped: Callable[[], bool]) -> Ran:
     """Run *script* to its end, its limit, or until *stopped*; never raises for the machine."""
     tail = Tail(script.output_bytes_max)
+    link.allow(packets=_PACKETS_MAX, received=_RECEIVED_MAX)
     started_s = clock.now_s()
     begun_s = clock.monotonic_s()
     try:
-        with link.open_channel() as channel:
+        with link.channel() as channel:
             run = _Run(link, channel, script, tail, clock, stopped)
             run.begin()
             why = run.listen()
             code = channel.exit_status
     except (ConnectionLostError, *BROKEN) as exc:
-        why = str(exc) or "the connection was closed"
-        return Ran(exit_code=None, why=why, output=tail.text(), lost=True)
+        why = link.misbehaviour or str(exc) or "the connection was closed"
+        lost = not link.misbehaviour
+        return Ran(exit_code=None, why=why, output=tail.text(), lost=lost)
     took_s = clock.monotonic_s() - begun_s
     heard = Heard(output=tail.text(), started_s=started_s, ended_s=clock.now_s())
     if why:
         return Ran(exit_code=None, why=why, output=heard.output)
     if code < 0:  # paramiko's word for a channel that ended without an exit code
-        why = "the connection was closed before it ended"
-        return Ran(exit_code=None, why=why, output=heard.output, lost=True)
+        why = link.misbehaviour or "the connection was closed before it ended"
+        lost = not link.misbehaviour
+        return Ran(exit_code=None, why=why, output=heard.output, lost=lost)
     if code in TIMED_OUT_CODES and took_s >= script.timeout_s:
         why = f"killed after {script.timeout_s:g} s"
         return Ran(exit_code=None, why=why, output=heard.output)
@@ -133,7 +143,6 @@ class _Run:
         """Collect output until the end; return why we ended it, or an empty string."""
         limit_s = self.clock.monotonic_s() + self.script.timeout_s + _GRACE_S
         drained_s: float | None = None
-        self.channel.settimeout(_SLICE_S)
         while not self._ended():
             now_s = self.clock.monotonic_s()
             if self.channel.exit_status_ready():
@@ -147,6 +156,8 @@ class _Run:
 
     def _ended(self) -> bool:
         """Take what has come; return True if output and exit code are complete."""
+        slice_s = max(0.0, min(_SLICE_S, self.link.deadline_s - self.clock.monotonic_s()))
+        self.channel.settimeout(slice_s)
         try:
             data = self.channel.recv(_CHUNK)
         except TimeoutError:
@@ -154,9 +165,11 @@ class _Run:
         if data:
             self.tail.add(data)
             return False
-        return self.channel.status_event.wait(_SLICE_S)
+        return self.channel.status_event.wait(slice_s)
 
     def _too_much(self, *, overdue: bool) -> str:
+        if self.clock.monotonic_s() >= self.link.deadline_s:
+            return OUT_OF_TIME
         if overdue:
             return f"no end after {self.script.timeout_s:g} s, and the machine did not kill it"
         if self.tail.total > OUTPUT_TOTAL_MAX:
@@ -165,6 +178,7 @@ class _Run:
 
     def _kill(self) -> None:
         """Have all its processes ended: the backstop of the limit that the machine enforces."""
+        self.link.deadline_s = max(self.link.deadline_s, self.clock.monotonic_s() + ENDING_S)
         with suppress(ConnectionLostError):  # a frozen machine: what we know already is the reason
             end_processes(self.link, self.channel, self.token, as_root=self.script.as_root)
 
@@ -182,7 +196,7 @@ def end_processes(
     Raises:
         ConnectionLostError: The connection broke.
     """
-    with link.open_channel() as second:
+    with link.channel() as second:
         link.feed(second, killer(token, signals), as_root=as_root)
         channel.status_event.wait(len(signals) + 1.0)
 

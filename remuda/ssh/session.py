@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -15,7 +16,7 @@ from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login, check_environment
 from remuda.ssh.errors import ConnectionLostError, SshError
 from remuda.ssh.keyfile import KeyRing
-from remuda.ssh.link import BROKEN, Link, open_link
+from remuda.ssh.link import Link, open_link
 from remuda.ssh.pumps import ChannelWriter, InPump, OutPump, Sink, Source
 from remuda.ssh.runner import Tail, end_processes
 from remuda.ssh.wrapping import MARK, exports, led_by, make_token, shell_line
@@ -165,7 +166,7 @@ class Session:
         try:
             self._link.start(channel, led_by(header))
             for pump in (fed, *outs):
-                pump.on_failure = channel.close
+                pump.on_failure = partial(self._link.close_channel, channel)
                 pump.start()
             channel.status_event.wait()
             _drain(outs)
@@ -174,8 +175,7 @@ class Session:
             raise
         finally:
             call.stop()
-            with suppress(*BROKEN):
-                channel.close()
+            self._link.close_channel(channel)
             for out in outs:
                 out.finish()
             fed.finish()

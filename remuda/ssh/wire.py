@@ -1,12 +1,16 @@
 """A TCP connection that has met an SSH banner, in the shape paramiko wants a socket to have.
 
 Everything that waits for the peer waits here, so that one deadline ends every kind of wait: when
-it has passed, reading fails, paramiko's thread ends, and whoever waits for an answer is woken.
+it has passed, reading and writing fail, however much comes and goes meanwhile; paramiko's thread
+ends, and whoever waits for an answer is woken.
 """
 
 import contextlib
+import itertools
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from remuda.runtime.clock import Clock
@@ -18,6 +22,12 @@ SLICE_S: Final = 1.0
 
 #: A server may send lines of text before its banner (RFC 4253 section 4.2); no more than this.
 BANNER_BYTES_MAX: Final = 8 * 1024
+
+#: Of a name with many addresses no more are tried.
+ADDRESSES_MAX: Final = 4
+
+#: A peer that takes nothing of what we send for so long is dead, deadline or not.
+STALL_S: Final = 60.0
 
 #: Read so much at once; a multiple of the largest SSH packet saves system calls.
 CHUNK: Final = 128 * 1024
@@ -42,14 +52,30 @@ class Wire:
         self._clock = clock
         self._early = early
         self._lock = threading.Lock()
-        self._expires_s: float | None = None
+        self._numbers = itertools.count()
+        self._deadlines: dict[int, float] = {}
+        self._deadline_s = float("inf")
+        self._stalled_s: float | None = None
         self._closed = False  # paramiko looks at this name
         self.heard_s = clock.monotonic_s()
         self.expired = False
 
-    def expire_in(self, seconds: float | None) -> None:
-        """Make reading fail *seconds* from now; None takes the deadline away."""
-        self._expires_s = None if seconds is None else self._clock.monotonic_s() + seconds
+    @contextmanager
+    def ends_by(self, deadline_s: float) -> Iterator[None]:
+        """Make reading and writing fail after *deadline_s*, unless this is left before.
+
+        Several threads may be inside at once, and one thread several times: the first one ends all.
+        """
+        number = next(self._numbers)
+        with self._lock:
+            self._deadlines[number] = deadline_s
+            self._deadline_s = min(self._deadlines.values())
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._deadlines[number]
+                self._deadline_s = min(self._deadlines.values(), default=float("inf"))
 
     def recv(self, size: int) -> bytes:
         """Return at most *size* bytes; empty at the end.
@@ -64,12 +90,9 @@ class Wire:
         return taken
 
     def _receive(self) -> bytes:
-        try:
-            data = self._sock.recv(CHUNK)
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        except TimeoutError:
-            self._check_deadline()
-            raise
+        self._sock.settimeout(self._slice_s())
+        data = self._sock.recv(CHUNK)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self.heard_s = self._clock.monotonic_s()
         return data
 
@@ -78,19 +101,33 @@ class Wire:
 
         Raises:
             TimeoutError: The peer takes nothing for a slice of time; call again.
-            EOFError: The deadline has passed.
+            EOFError: The deadline has passed, or the peer has taken nothing for very long.
         """
+        self._sock.settimeout(self._slice_s())
         try:
-            return self._sock.send(data)
+            sent = self._sock.send(data)
         except TimeoutError:
-            self._check_deadline()
+            now_s = self._clock.monotonic_s()
+            if self._stalled_s is None:
+                self._stalled_s = now_s
+            if now_s - self._stalled_s >= STALL_S:
+                raise EOFError("it takes nothing of what we send") from None
             raise
+        self._stalled_s = None
+        return sent
 
-    def _check_deadline(self) -> None:
-        expires_s = self._expires_s
-        if expires_s is not None and self._clock.monotonic_s() >= expires_s:
+    def _slice_s(self) -> float:
+        """Return how long to wait at most for the peer now.
+
+        Raises:
+            EOFError: The deadline has passed. Looked at before every wait, not only after vain
+                ones: a peer that sends a byte now and then would never be overdue.
+        """
+        left_s = self._deadline_s - self._clock.monotonic_s()
+        if left_s <= 0:
             self.expired = True
             raise EOFError("no answer in time")
+        return min(SLICE_S, left_s)
 
     def settimeout(self, seconds: float | None) -> None:
         """Ignore what paramiko asks (0.1 s: ten wake-ups a second); we slice time ourselves."""
@@ -123,7 +160,7 @@ def dial(address: str, port: int, *, timeout_s: float, clock: Clock) -> Wire:
     """
     deadline_s = clock.monotonic_s() + timeout_s
     try:
-        sock = socket.create_connection((address, port), timeout=timeout_s)
+        sock = _connect(address, port, deadline_s, clock)
     except TimeoutError:
         raise NotYetError(f"no TCP connection within {timeout_s:g} s") from None
     except OSError as exc:
@@ -132,11 +169,40 @@ def dial(address: str, port: int, *, timeout_s: float, clock: Clock) -> Wire:
         early = _read_banner(sock, deadline_s, clock, timeout_s)
         for level, option, value in _KEEPALIVE:
             sock.setsockopt(level, option, value)
+    except OSError as exc:
+        sock.close()
+        raise NotYetError(f"connected, then: {exc.strerror or exc}") from exc
     except BaseException:
         sock.close()
         raise
-    sock.settimeout(SLICE_S)
     return Wire(sock, clock, early)
+
+
+def _connect(address: str, port: int, deadline_s: float, clock: Clock) -> socket.socket:
+    """Connect to the first address that answers, with one deadline for all of them.
+
+    Raises:
+        OSError: None does, or there is none.
+    """
+    try:
+        places = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
+    except (ValueError, OverflowError) as exc:  # no text or number that could be one
+        raise OSError(f"there is no such address or port ({exc})") from exc
+    failed = OSError("the name has no address")
+    for family, kind, protocol, _, place in places[:ADDRESSES_MAX]:
+        left_s = deadline_s - clock.monotonic_s()
+        if left_s <= 0:
+            raise TimeoutError
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(left_s)
+            sock.connect(place)
+        except OSError as exc:
+            sock.close()
+            failed = exc
+            continue
+        return sock
+    raise failed
 
 
 def _read_banner(sock: socket.socket, deadline_s: float, clock: Clock, timeout_s: float) -> bytes:
@@ -151,8 +217,6 @@ def _read_banner(sock: socket.socket, deadline_s: float, clock: Clock, timeout_s
             more = sock.recv(BANNER_BYTES_MAX)
         except TimeoutError:
             continue
-        except OSError as exc:
-            raise NotYetError(f"connected, then: {exc.strerror}") from exc
         if not more:
             raise NotYetError("connected, and closed before the SSH banner")
         got += more
