@@ -39,7 +39,7 @@ _PACKETS_MAX: Final = 200_000
 _RECEIVED_MAX: Final = OUTPUT_TOTAL_MAX + _PACKETS_MAX * 64
 
 #: How long the processes of a script may take to end when no time is left for the whole proof.
-ENDING_S: Final = 5.0
+ENDING_S: Final = 3.0
 
 #: Why a script ended that we were told to give up.
 STOPPED: Final = "stopped by us"
@@ -178,9 +178,17 @@ class _Run:
 
     def _kill(self) -> None:
         """Have all its processes ended: the backstop of the limit that the machine enforces."""
-        self.link.deadline_s = max(self.link.deadline_s, self.clock.monotonic_s() + ENDING_S)
+        ends_s = self.clock.monotonic_s() + ENDING_S
+        hurried = self.link.deadline_s < ends_s
+        self.link.deadline_s = max(self.link.deadline_s, ends_s)
         with suppress(ConnectionLostError):  # a frozen machine: what we know already is the reason
-            end_processes(self.link, self.channel, self.token, as_root=self.script.as_root)
+            end_processes(
+                self.link,
+                self.channel,
+                self.token,
+                as_root=self.script.as_root,
+                signals=("KILL",) if hurried else ("TERM", "KILL"),
+            )
 
 
 def end_processes(

@@ -155,6 +155,13 @@ def _within_window(channel: paramiko.Channel, message: paramiko.Message, *, kind
         raise MisbehavesError("it sends more data than we have room for")
 
 
+def _expected(exc: Exception | None) -> Exception | None:
+    """Return what ended a connection as one of the kinds that callers expect."""
+    if exc is None or isinstance(exc, SSHException | EOFError | OSError):
+        return exc
+    return MisbehavesError(f"it breaks the protocol: {type(exc).__name__}")
+
+
 def _known(wanted: tuple[str, ...], offered: Any) -> tuple[str, ...]:
     return tuple(name for name in wanted if name in offered)
 
@@ -163,6 +170,7 @@ class QuietTransport(paramiko.Transport):
     """A client connection over a :class:`~remuda.ssh.wire.Wire`."""
 
     _send_message: Any  # inherited
+    saved_exception: Exception | None  # inherited
     _channel_handler_table: ClassVar[Any] = {
         **_Native._channel_handler_table,  # noqa: SLF001 - there is no public way
         MSG_CHANNEL_REQUEST: _handle_request,
@@ -204,9 +212,7 @@ class QuietTransport(paramiko.Transport):
         A malformed packet makes paramiko raise whatever Python happens to (IndexError, ValueError,
         KeyError, ...) in its own thread, and passes that on.
         """
-        exc: Exception | None = super().get_exception()
-        if not (exc is None or isinstance(exc, SSHException | EOFError | OSError)):
-            exc = MisbehavesError(f"it breaks the protocol: {type(exc).__name__}")
+        exc = _expected(super().get_exception())
         if isinstance(exc, MisbehavesError):
             self._misbehaviour = str(exc)
         return exc
@@ -214,9 +220,9 @@ class QuietTransport(paramiko.Transport):
     @property
     def misbehaviour(self) -> str:
         """Return why we ended the connection for what the peer did, or an empty string."""
-        if not self.is_active():
-            self.get_exception()
-        return self._misbehaviour
+        # Channels are told of the end before the connection counts as inactive.
+        last = _expected(self.saved_exception)
+        return str(last) if isinstance(last, MisbehavesError) else self._misbehaviour
 
     def _negotiate_keys(self, m: paramiko.Message) -> None:
         """Exchange keys, the first time or anew, unless the peer asks for it all the time."""
