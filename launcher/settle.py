@@ -9,6 +9,7 @@ from typing import Final
 
 from launcher.actions import Autopsy, DeleteLeak, FindPorts, ListServers, Rescue, Survey, Tidy
 from launcher.breaker import DOUBLINGS_MAX
+from launcher.decide.doors import known
 from launcher.events import (
     Addressed,
     AutopsyDone,
@@ -257,12 +258,12 @@ class Settle:
         view = self._unbusy(event.node)
         if view is None:
             return
-        view.checked_s, view.missed = event.begun_s, 0
+        view.checked_s = event.begun_s
         view.suspect = event.why is not None
         if event.why is None:
-            view.tries = 0
+            view.tries = view.missed = 0
         else:
-            view.tries += 1
+            view.tries += known(view)
             view.retry_s = now.mono_s + PROVE_AGAIN_S
             if view.tries >= KNOCKS_MAX:
                 view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")

@@ -37,6 +37,7 @@ from launcher.actions import (
     Tidy,
 )
 from launcher.decide.addressing import address
+from launcher.decide.doors import door
 from launcher.decide.publishing import PUBLISH_PERIOD_S
 from launcher.decide.upkeep import gist
 from launcher.hands.clouding import CloudHands
@@ -237,11 +238,8 @@ class Starter:
         wanting = self.world.queue.views.get(action.request or RequestId(""))
         if wanting is not None:
             wanting.wanted_s = min(wanting.wanted_s, begun_s)
-        doc = {} if view.node is None else view.node.doc
-        where, port = str(doc.get("interface_ip")), int(doc.get("connection_port") or 22)
-        self.crew.on_ssh(
-            action, lambda: self.proving.knock(action.node, where, port, begun_s=begun_s)
-        )
+        where = door(view, self.world.policy)
+        self.crew.on_ssh(action, lambda: self.proving.knock(action.node, where, begun_s=begun_s))
 
     def _autopsy(self, action: Autopsy, _now: Now) -> None:
         view = self._hold_node(action.node, "autopsy")

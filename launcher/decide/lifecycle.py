@@ -168,6 +168,9 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     assert launch is not None  # noqa: S101
     if overdue := _overdue(world, node, launch, now):
         return _blamed(world, view, overdue)
+    if launch.host_key is None and world.policy.making[view.key].host_keys == "inject":
+        # Whatever presents itself would be believed.
+        return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
     if view.proven and view.server is not None:
         return MakeReady(node=view.id)
     if wants_ip(world, view):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from launcher.decide.doors import Door
 from launcher.events import Knocked, Proved
 from launcher.orders import Orders
 from remuda.model.ids import NodeId
@@ -22,6 +23,9 @@ class ProvingHands:
         order = orders.proof(launch, address)
         return Proved(node=launch.id, proof=self.prover.prove(order, stopped=self.stopped))
 
-    def knock(self, node: NodeId, address: str, port: int, *, begun_s: float) -> Knocked:
-        """See whether a waiting ready node still answers."""
-        return Knocked(node=node, why=self.prover.knock(address, port), begun_s=begun_s)
+    def knock(self, node: NodeId, door: Door | None, *, begun_s: float) -> Knocked:
+        """See whether a waiting ready node still answers, and is the one that we made."""
+        if door is None:
+            return Knocked(node=node, why="nobody knows its address", begun_s=begun_s)
+        why = self.prover.knock(door.address, door.port, host_keys=door.host_keys)
+        return Knocked(node=node, why=why, begun_s=begun_s)

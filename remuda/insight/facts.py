@@ -8,6 +8,7 @@ from remuda.model.node import Node
 
 #: Nodepool's records without a port mean the usual one.
 SSH_PORT: Final = 22
+_PORT_MAX: Final = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,9 @@ def _text(value: object) -> str | None:
 def _port(*values: object) -> int:
     # Jenkins writes 22 back as 22.0, and containers have a mapping in its place.
     for value in values:
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        if 1 <= value <= _PORT_MAX:  # neither NaN nor infinity is
             return int(value)
     return SSH_PORT
 

@@ -56,6 +56,7 @@ class Wire:
         self._deadlines: dict[int, float] = {}
         self._deadline_s = float("inf")
         self._stalled_s: float | None = None
+        self._timeout_s: float | None = None
         self._closed = False  # paramiko looks at this name
         self.heard_s = clock.monotonic_s()
         self.expired = False
@@ -90,7 +91,7 @@ class Wire:
         return taken
 
     def _receive(self) -> bytes:
-        self._sock.settimeout(self._slice_s())
+        self._limit_wait()
         data = self._sock.recv(CHUNK)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self.heard_s = self._clock.monotonic_s()
@@ -103,7 +104,7 @@ class Wire:
             TimeoutError: The peer takes nothing for a slice of time; call again.
             EOFError: The deadline has passed, or the peer has taken nothing for very long.
         """
-        self._sock.settimeout(self._slice_s())
+        self._limit_wait()
         try:
             sent = self._sock.send(data)
         except TimeoutError:
@@ -116,8 +117,8 @@ class Wire:
         self._stalled_s = None
         return sent
 
-    def _slice_s(self) -> float:
-        """Return how long to wait at most for the peer now.
+    def _limit_wait(self) -> None:
+        """Let the next wait for the peer end after a slice of time, or at the deadline.
 
         Raises:
             EOFError: The deadline has passed. Looked at before every wait, not only after vain
@@ -127,7 +128,10 @@ class Wire:
         if left_s <= 0:
             self.expired = True
             raise EOFError("no answer in time")
-        return min(SLICE_S, left_s)
+        timeout_s = min(SLICE_S, left_s)
+        if timeout_s != self._timeout_s:  # a system call each time
+            self._timeout_s = timeout_s
+            self._sock.settimeout(timeout_s)
 
     def settimeout(self, seconds: float | None) -> None:
         """Ignore what paramiko asks (0.1 s: ten wake-ups a second); we slice time ourselves."""

@@ -6,6 +6,7 @@ from launcher.actions import Claim, Knock, Lend
 from launcher.events import Knocked
 from launcher.views import Refusal, RequestView
 from launcher.world import Now, World
+from remuda.cloud.api import Server, ServerStatus
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
@@ -301,7 +302,11 @@ def two_of_them() -> tuple[World, Works, RequestView]:
     """Return a world with a request for two machines that nobody has ever looked at."""
     made = world(labels={"small": {"recheck": None, "max-check-age": 1}})
     for number in (1, 2):
-        add_node(made, number)
+        node = add_node(made, number)
+        assert node.server_id is not None
+        node.server = Server(
+            id=node.server_id, name="np", status=ServerStatus.ACTIVE, public_ipv4="198.18.0.1"
+        )
     view = add_request(made, 1, "small", "small", state=RequestState.PENDING)
     add_claim(made, view)
     return made, Works(made), view

@@ -20,6 +20,7 @@ from tests.fakes.cloud import DEBIAN, LARGE, SMALL
 
 ME = ReplicaId("me")
 FLAVORS = {"small": SMALL, "large": LARGE, "odd": SMALL}
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeMadeMadeMadeMadeMadeMadeMadeMadeMadeMade"
 NOW = Now(wall_s=10_000.0, mono_s=1_000.0)
 
 
@@ -133,6 +134,7 @@ def add_node(
             "cores": flavor.cores,
             "ram_mib": flavor.ram_mib,
             "server": None if known is None else ServerId(known),
+            "host_key": HOST_KEY,
             **(launch or {}),
         }
     )

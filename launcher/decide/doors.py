@@ -1,0 +1,57 @@
+"""Where to look at a waiting ready node, and which machine has to answer there.
+
+Requestors may write a node's record. What it says of address, port and host keys is for them: a
+look that followed it would lead wherever somebody likes, and have the node condemned for it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from launcher.decide.addressing import address
+from launcher.decide.lifecycle import MISSED_LISTINGS_MAX
+from launcher.policy import Policy
+from launcher.views import NodeView
+
+#: For a node whose label is no longer configured, which is about to be condemned.
+_PORT: Final = 22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where a machine is and what it has to present; without *host_keys* a banner will do."""
+
+    address: str
+    port: int
+    host_keys: tuple[str, ...]
+
+
+def known(view: NodeView) -> bool:
+    """Whether what a look in vain found says anything of the machine.
+
+    The last resort of :func:`door` does only if the cloud does not show the server either.
+    """
+    return address(view) is not None or view.missed >= MISSED_LISTINGS_MAX
+
+
+def door(view: NodeView, policy: Policy) -> Door | None:
+    """Return where to look, or None if nobody knows.
+
+    The address is what the cloud shows, or the floating IP that we gave; the keys are the one that
+    we made, or those that we met when we proved it. The record's address is the last resort where
+    the cloud shows no such server since we started: listings may lie, and the machine has the last
+    word.
+    """
+    where = address(view)
+    if where is None and view.node is not None:
+        told = view.node.doc.get("interface_ip")
+        where = told if isinstance(told, str) else None
+    if not where:
+        return None
+    making = policy.making.get(view.key)
+    made = None if view.launch is None else view.launch.host_key
+    keys = view.host_keys if made is None else (made,)
+    if making is not None and making.host_keys == "ignore":
+        keys = ()
+    return Door(
+        address=where, port=_PORT if making is None else making.connection_port, host_keys=keys
+    )

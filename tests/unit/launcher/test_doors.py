@@ -1,0 +1,155 @@
+"""Looks at waiting machines lead where we know them to be, whatever requestors write."""
+
+from typing import Any
+
+import pytest
+
+from launcher.actions import Condemn, Knock, Prove
+from launcher.decide.doors import Door, door
+from launcher.events import Knocked
+from launcher.settle import KNOCKS_MAX
+from launcher.views import NodeView
+from launcher.world import World
+from remuda.cloud.api import FloatingIp, Server, ServerStatus
+from remuda.model.ids import ServerId
+from remuda.model.launch import Step
+from tests.fakes.prover import OTHER, FakeProver, Machine
+from tests.unit.launcher.works import Works
+from tests.unit.launcher.worlds import HOST_KEY, NOW, add_node, of_kind, think, world
+
+OURS = "198.18.0.1"
+THEIRS = "203.0.113.66"
+LABEL = {"image": "debian-12", "flavor": "small"}
+FORGED: dict[str, Any] = {
+    "interface_ip": THEIRS,
+    "public_ipv4": THEIRS,
+    "connection_port": "22/tcp",
+    "ssh_port": float("inf"),
+    "host_keys": [OTHER],
+}
+
+
+def shown(address: str | None = OURS) -> Server:
+    """Return what the cloud lists."""
+    return Server(
+        id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE, public_ipv4=address
+    )
+
+
+def waiting(
+    made: World, *, server: Server | None, launch: dict[str, Any] | None = None
+) -> NodeView:
+    """Return a ready node whose record somebody has rewritten, due for a look."""
+    view = add_node(made, 1, launch=launch, **FORGED)
+    view.server = server
+    return view
+
+
+def recheck(**label: Any) -> World:
+    """Return a world that looks at its waiting machines."""
+    return world(labels={"small": {"recheck": 30, **label}})
+
+
+def test_a_look_follows_the_cloud_and_our_own_key_not_the_record() -> None:
+    """Address of the listing, port of the configuration, the key that we made."""
+    made = recheck()
+
+    found = door(waiting(made, server=shown()), made.policy)
+
+    assert Door(address=OURS, port=22, host_keys=(HOST_KEY,)) == found
+
+
+def test_a_floating_ip_of_ours_goes_before_the_listing() -> None:
+    """It is what the machine was proven at."""
+    made = recheck()
+    view = waiting(made, server=shown())
+    view.floating_ip = FloatingIp(id="fip-1", address="192.0.2.9")
+
+    found = door(view, made.policy)
+
+    assert found is not None
+    assert found.address == "192.0.2.9"
+
+
+def test_without_a_key_of_ours_the_one_that_we_met_is_compared() -> None:
+    """As long as we remember it; the record's would not do."""
+    made = recheck()
+    view = waiting(made, server=shown(), launch={"host_key": None})
+    unknown = door(view, made.policy)
+    view.host_keys = ("ssh-ed25519 met",)
+
+    met = door(view, made.policy)
+
+    assert unknown is not None
+    assert unknown.host_keys == ()
+    assert met is not None
+    assert met.host_keys == ("ssh-ed25519 met",)
+
+
+def test_the_hand_looks_there_and_compares() -> None:
+    """Nobody is asked at the forged address, and another key is not ours."""
+    made = recheck()
+    waiting(made, server=shown())
+    works = Works(made)
+    prover = FakeProver({OURS: Machine(host_key=OTHER)})
+    works.starter.proving.prover = prover
+
+    works.start(think(made), NOW, Knock)
+    event = works.crew.orders[0][1]()
+
+    assert prover.knocks == [OURS]
+    assert isinstance(event, Knocked)
+    assert event.why is not None
+    assert "the host key is" in event.why
+
+
+@pytest.mark.parametrize(
+    ("missed", "refused"),
+    [(0, False), (1, False), (2, True)],
+    ids=["not listed yet", "missed once", "the cloud does not show it either"],
+)
+def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> None:
+    """Before the first listing its address is the only one; what is found there counts little."""
+    made = recheck()
+    view = waiting(made, server=None)
+    view.missed = missed
+    works = Works(made)
+    works.start(think(made), NOW, Knock)
+    for _ in range(KNOCKS_MAX):
+        works.hear(Knocked(node=view.id, why="silence", begun_s=NOW.mono_s), NOW)
+
+    assert view.suspect
+    assert refused is (view.refused is not None)
+
+
+@pytest.mark.parametrize("told", [None, 7, "", [THEIRS]])
+def test_a_record_without_an_address_leads_nowhere(told: object) -> None:
+    """The look fails with a sentence."""
+    made = recheck()
+    view = waiting(made, server=None)
+    assert view.node is not None
+    view.node.doc["interface_ip"] = told
+    works = Works(made)
+
+    works.start(think(made), NOW, Knock)
+    event = works.crew.orders[0][1]()
+
+    assert door(view, made.policy) is None
+    assert Knocked(node=view.id, why="nobody knows its address", begun_s=NOW.mono_s) == event
+
+
+@pytest.mark.parametrize("way", ["inject", "scan", "ignore"])
+def test_a_machine_without_the_key_that_we_injected_is_refused(way: str) -> None:
+    """Or a launch record that lost its key would have any machine believed."""
+    pools = {"main": {"labels": {"small": {**LABEL, "host-keys": way}}}}
+    made = world(pools=pools)
+    view = add_node(made, 1, step=Step.PROVING, launch={"host_key": None})
+    view.server = shown()
+    made.touch_node(view)
+
+    plan = think(made)
+
+    proven, condemned = of_kind(plan, Prove), of_kind(plan, Condemn)
+    assert (way == "inject") is (proven == [])
+    assert (way == "inject") is bool(condemned)
+    assert all("host-keys: inject" in one.cause for one in condemned)
