@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -51,10 +51,17 @@ def _connect(options: StoreOptions) -> Store:
     return ZookeeperStore.connect(options, wait_s=CONNECT_S, waiting=_tell_waiting)
 
 
-def _open_session(login: Login) -> "Session":
+class OpensSessions(Protocol):
+    """Logs in to a machine; see :func:`remuda.ssh.session.open_session`."""
+
+    def __call__(self, login: Login, *, insecure: bool = False) -> "Session":
+        """Connect, compare the host key unless *insecure* and unknown, log in."""
+
+
+def _open_session(login: Login, *, insecure: bool = False) -> "Session":
     from remuda.ssh.session import open_session  # noqa: PLC0415 - slow, and few commands need it
 
-    return open_session(login)
+    return open_session(login, insecure=insecure)
 
 
 def _tell_waiting(why: str) -> None:
@@ -75,7 +82,7 @@ class Surroundings:
     config: Path | None = None
     zookeeper: str | None = None
     connect: Callable[[StoreOptions], Store] = _connect
-    open_session: Callable[[Login], "Session"] = _open_session
+    open_session: OpensSessions = _open_session
     clock: Clock = field(default_factory=SystemClock)
 
     def options(self) -> StoreOptions:

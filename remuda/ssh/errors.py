@@ -34,6 +34,10 @@ class HostKeyMismatchError(SshError):
     """Not the machine we made, or one that made its own key: never log in, make another."""
 
 
+class HostKeyUnknownError(SshError):
+    """Nothing says which machine is the right one: any would do, so none does."""
+
+
 class LoginRefusedError(SshError):
     """Our key does not open the account; yet cloud-init may install it after sshd has started."""
 

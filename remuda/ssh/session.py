@@ -14,7 +14,7 @@ import paramiko
 
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login, check_environment
-from remuda.ssh.errors import ConnectionLostError, SshError
+from remuda.ssh.errors import ConnectionLostError, HostKeyUnknownError, SshError
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
 from remuda.ssh.pumps import ChannelWriter, InPump, OutPump, Sink, Source
@@ -187,16 +187,37 @@ class Session:
             end_processes(self._link, channel, token, signals=("INT", "TERM", "KILL"))
 
 
-def open_session(login: Login, *, clock: Clock | None = None) -> Session:
-    """Connect, compare the host key, log in.
+def require_host_keys(login: Login) -> None:
+    """Make sure that a machine can be told from others before anything is sent to it.
 
     Raises:
+        HostKeyUnknownError: No host key of it is known.
+    """
+    if not login.host_keys:
+        raise HostKeyUnknownError(
+            f"no host key of {login.address} is known: nobody can tell whose machine answers"
+        )
+
+
+def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = False) -> Session:
+    """Connect, compare the host key, log in.
+
+    Args:
+        login: How to get in; its limits hold for each answer, the session may last as long as it
+            likes.
+        clock: The time.
+        insecure: Where no host key is known, take the machine that answers for the right one.
+
+    Raises:
+        HostKeyUnknownError: No host key is known, and not *insecure*.
         NotYetError: Nothing that speaks SSH is there (yet).
         NotSshError: Something else answers.
         HostKeyMismatchError: It is not the machine of ``login.host_keys``.
         LoginRefusedError: Our key does not open the account.
         KeyFileError: Our key cannot be read.
     """
+    if not insecure:
+        require_host_keys(login)
     link = open_link(login, clock or SystemClock())
     try:
         host_key = link.meet(login.host_keys)

@@ -2,15 +2,16 @@
 
 import shlex
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Protocol
 
+from remuda.cli.surroundings import OpensSessions
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
-from remuda.ssh.errors import SshError
+from remuda.ssh.errors import HostKeyUnknownError, SshError
 from remuda.ssh.session import Session
 from requestor.commands.ending import EXIT_SSH
 from requestor.nodes import LeasedNode, NodeSet
@@ -43,6 +44,7 @@ class Job:
         key_file: Private key for the login; None asks the agent.
         timeout_s: The command is given up after this; None: never.
         stdin: Passed on to the command, or None.
+        insecure: Log in to machines whose host key nobody knows.
     """
 
     command: tuple[str, ...]
@@ -51,6 +53,7 @@ class Job:
     key_file: str | None = None
     timeout_s: float | None = None
     stdin: BinaryIO | None = None
+    insecure: bool = False
 
     def text(self) -> str:
         """Return the command for the machine's shell."""
@@ -114,7 +117,7 @@ class Crew:
         outlets: Sequence[tuple[Outlet, Outlet]],
         *,
         clock: Clock,
-        connect: Callable[[Login], Session],
+        connect: OpensSessions,
     ) -> None:
         self._job = job
         self._nodes = nodes
@@ -177,7 +180,9 @@ class Crew:
         end_s = self._clock.monotonic_s() + _CONNECT_S
         while True:
             try:
-                session = self._connect(login)
+                session = self._connect(login, insecure=self._job.insecure)
+            except HostKeyUnknownError as error:
+                raise HostKeyUnknownError(f"{error} (--insecure: log in all the same)") from error
             except SshError as error:
                 late = self._clock.monotonic_s() >= end_s
                 if not error.too_early or late or self._stopped.wait(_RETRY_S):

@@ -88,6 +88,9 @@ class Order:
     type=click.Path(exists=True, dir_okay=False),
     help="Private key for the login, else the agent's. [env: REMUDA_IDENTITY]",
 )
+@click.option(
+    "--insecure", is_flag=True, help="Log in even if no host key of the machine is known."
+)
 @click.option("--stdin", is_flag=True, help="Pass our standard input on (one machine only).")
 @click.option("--quiet", is_flag=True, help="Say nothing of our own.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/cli.md).")
@@ -103,6 +106,7 @@ def run(
     timeout_s: float | None,
     hold_s: float | None,
     identity: str | None,
+    insecure: bool,
     stdin: bool,
     quiet: bool,
     as_json: bool,
@@ -130,6 +134,7 @@ def run(
             key_file=identity,
             timeout_s=timeout_s,
             stdin=sys.stdin.buffer if stdin else None,
+            insecure=insecure,
         )
         order = Order(label=label, count=count, asking=asking_of(asking), job=job, hold_s=hold_s)
         code = _carry_out(around, order, reporter)

@@ -33,6 +33,9 @@ from requestor.owning import node_owner
     help="Private key for the login. [env: REMUDA_IDENTITY]",
 )
 @owner_options("Even to a machine that is somebody else's.")
+@click.option(
+    "--insecure", is_flag=True, help="Log in even if no host key of the machine is known."
+)
 @with_surroundings
 def ssh(
     *,
@@ -42,6 +45,7 @@ def ssh(
     identity: str | None,
     me: str,
     force: bool,
+    insecure: bool,
 ) -> None:
     """Log in to NODE, or run COMMAND there, with ssh and the host keys that we know."""
     with around.store() as store:
@@ -55,6 +59,12 @@ def ssh(
     facts = facts_of(record)
     if facts.address is None:
         raise MistakeError(f"node {node} is {facts.state} and has no address yet")
+    if not facts.host_keys and not insecure:
+        raise CommandFailedError(
+            f"no host key of node {node} is known: nobody can tell whose machine answers "
+            "(--insecure: log in all the same)",
+            EXIT_SSH,
+        )
     with tempfile.TemporaryDirectory(prefix="remuda-ssh-") as folder:
         hosts = Path(folder) / "known_hosts"
         hosts.write_text(known_hosts(facts))
@@ -73,13 +83,17 @@ def ssh_arguments(
         identity: Private key file, or None for what ssh finds by itself.
         command: What to run there; empty: a shell.
     """
-    # A machine whose keys nobody knows cannot be checked: ssh asks, as it always does.
-    strict = "yes" if facts.host_keys else "ask"
+    # Without keys: nobody gets here who did not say --insecure.
+    strict = "yes" if facts.host_keys else "no"
     arguments = [
         "ssh",
         "-o", f"UserKnownHostsFile={hosts}",
         "-o", "GlobalKnownHostsFile=/dev/null",
         "-o", f"StrictHostKeyChecking={strict}",
+        # Neither a login nor a dead machine holds anybody for ever.
+        "-o", "ConnectTimeout=15",
+        "-o", "ServerAliveInterval=15",
+        "-o", "ServerAliveCountMax=3",
         "-p", str(facts.port),
         "-l", facts.user or "root",
     ]  # fmt: skip

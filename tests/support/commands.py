@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from remuda.cli.surroundings import Surroundings
 from remuda.ssh.api import Login
+from remuda.ssh.session import require_host_keys
 from remuda.store import paths
 from remuda.store.api import Create, Done, Op
 from tests.fakes.store import FakeStore, FakeZookeeper
@@ -101,7 +102,9 @@ class Desk:
         store.commit = answering  # type: ignore[method-assign]
         return store
 
-    def _login(self, login: Login) -> FakeMachine:
+    def _login(self, login: Login, *, insecure: bool = False) -> FakeMachine:
+        if not insecure:
+            require_host_keys(login)
         machine = FakeMachine(login, self.code, self.out, self.during)
         self.machines.append(machine)
         return machine
