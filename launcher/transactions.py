@@ -8,6 +8,7 @@ succeeds only if nobody holds the lock at that instant.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from launcher.decide.doors import whereabouts
 from launcher.fold import encode_claim
 from launcher.views import ClaimView, NodeView, RequestView
 from launcher.world import World
@@ -49,7 +50,9 @@ def lend(world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: 
     for one in chosen:
         assert one.node is not None  # noqa: S101 - only complete nodes are lent
         node = one.node.after(NodeEvent.ALLOCATED, now_s=now_s, allocated_to=view.id).with_fields(
-            tenant_name=view.request.tenant, requestor=view.request.requestor
+            tenant_name=view.request.tenant,
+            requestor=view.request.requestor,
+            **whereabouts(one),
         )
         ops.append(Set(path=paths.node(one.id), data=nodes.encode(node), version=one.node_version))
     fulfilled = view.request.after(

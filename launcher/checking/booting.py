@@ -234,7 +234,9 @@ class Boot:
         last_s = begun_s
         while True:
             try:
-                proof = self.means.prover.prove(order, stopped=self.means.stopped)
+                proof = self.means.prover.prove(
+                    order, stopped=self.means.stopped, deadline_s=limit_s
+                )
             except KeyFileError as exc:
                 with self._step("login"):
                     raise FailedError(str(exc)) from exc

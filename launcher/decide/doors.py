@@ -1,7 +1,8 @@
-"""Where to look at a waiting ready node, and which machine has to answer there.
+"""Where a waiting ready node is, and which machine has to answer there.
 
 Requestors may write a node's record. What it says of address, port and host keys is for them: a
-look that followed it would lead wherever somebody likes, and have the node condemned for it.
+look that followed it would lead wherever somebody likes, and have the node condemned for it; and
+who gets the node would be led there, too, with all that a job knows.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,17 @@ def known(view: NodeView) -> bool:
     return address(view) is not None or view.missed >= MISSED_LISTINGS_MAX
 
 
+def whereabouts(view: NodeView) -> dict[str, object]:
+    """Return what we know better than the node's record says, for whoever gets the node."""
+    where, keys = address(view), _keys(view)
+    known_ones: dict[str, object] = {}
+    if where is not None:
+        known_ones["interface_ip"] = where
+    if keys:
+        known_ones["host_keys"] = list(keys)
+    return known_ones
+
+
 def door(view: NodeView, policy: Policy) -> Door | None:
     """Return where to look, or None if nobody knows.
 
@@ -48,10 +60,15 @@ def door(view: NodeView, policy: Policy) -> Door | None:
     if not where:
         return None
     making = policy.making.get(view.key)
-    made = None if view.launch is None else view.launch.host_key
-    keys = view.host_keys if made is None else (made,)
+    keys = _keys(view)
     if making is not None and making.host_keys == "ignore":
         keys = ()
     return Door(
         address=where, port=_PORT if making is None else making.connection_port, host_keys=keys
     )
+
+
+def _keys(view: NodeView) -> tuple[str, ...]:
+    """Return the key that we made, else those that we met when we proved the machine."""
+    made = None if view.launch is None else view.launch.host_key
+    return view.host_keys if made is None else (made,)

@@ -249,6 +249,39 @@ def test_nobody_gets_a_machine_that_died_unseen(stage: Stage, client: Client) ->
     assert lent != dead
 
 
+def test_who_rewrites_a_record_leads_nobody_astray(stage: Stage, client: Client) -> None:
+    """Neither the look before the hand-over nor who gets the machine, and nothing is condemned."""
+    stage.config["labels"]["guarded"]["min-ready"] = 1
+    stage.write()
+    ((name, true),) = stage.ready_nodes("guarded", 1).items()
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.settimeout(0.0)
+        forged = {
+            "interface_ip": "127.0.0.1",
+            "connection_port": "22/tcp",
+            "ssh_port": trap.getsockname()[1],
+            "host_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFo"],
+        }
+        stage.zk.set(paths.node(NodeId(name)), json.dumps({**true, **forged}).encode())
+        stage.until(
+            lambda: stage.nodes()[name]["connection_port"] == "22/tcp", "the record to be forged"
+        )
+        stage.config["labels"]["guarded"]["min-ready"] = 0
+        stage.write()
+
+        with client.request("guarded", deadline_s=40) as (node,):
+            lent, facts = node.id, node.facts
+            said = ssh(stage, {**true, "host_keys": facts.host_keys}, "echo ok")
+
+        with pytest.raises(BlockingIOError):
+            trap.accept()
+
+    assert lent == name
+    assert true["interface_ip"] == facts.address
+    assert tuple(true["host_keys"]) == facts.host_keys
+    assert said == "ok\n"
+
+
 def answers(doc: dict[str, Any]) -> bool:
     """Whether a machine's SSH port takes connections."""
     try:

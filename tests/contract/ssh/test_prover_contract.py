@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remuda.ssh.api import Login, ProofOrder, Prover, Script, Step, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Login, ProofOrder, Prover, Script, Step, StepTaken
 from remuda.ssh.hostkeys import make_host_key
 from remuda.ssh.prover import ParamikoProver
 from tests.fakes.prover import OTHER, SCANNED, Exit, FakeProver, Machine
@@ -196,6 +196,31 @@ def test_being_stopped_ends_the_proof_at_the_next_step(bench: Bench, after: int)
 
     assert (proof.ok, proof.stopped, proof.too_early) == (False, True, False)
     assert after + 1 == len(proof.steps)
+
+
+def test_a_proof_whose_time_is_over_takes_no_step(bench: Bench) -> None:
+    """The deadline is an instant of the prover's clock; nothing is known of the machine."""
+    order = ProofOrder(login=bench.good, setup=SETUP, checks=(PASSES,))
+
+    late = bench.prover.prove(order, deadline_s=float("-inf"))
+    early = bench.prover.prove(order, deadline_s=float("inf"))
+
+    assert (late.ok, late.stopped, early.ok) == (False, False, True)
+    assert _kinds(late.steps) == [Step.CONNECT]
+    assert late.why == f"connect: {OUT_OF_TIME}"
+
+
+def test_knocking_with_host_keys_tells_whose_machine_it_is(bench: Bench) -> None:
+    """One of them has to be presented, and proven."""
+    address, port = bench.good.address, bench.good.port
+    (right,) = bench.good.host_keys
+
+    several = bench.prover.knock(address, port, host_keys=(bench.wrong_key, right))
+    wrong = bench.prover.knock(address, port, host_keys=(bench.wrong_key,))
+
+    assert several is None
+    assert wrong is not None
+    assert "the host key is" in wrong
 
 
 def test_knocking_tells_if_a_banner_is_there(bench: Bench) -> None:

@@ -8,14 +8,18 @@ from launcher.actions import Condemn, Knock, Prove
 from launcher.decide.doors import Door, door
 from launcher.events import Knocked
 from launcher.settle import KNOCKS_MAX
+from launcher.transactions import lend
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import FloatingIp, Server, ServerStatus
 from remuda.model.ids import ServerId
 from remuda.model.launch import Step
+from remuda.model.node import decode
+from remuda.store import paths
+from remuda.store.api import Set
 from tests.fakes.prover import OTHER, FakeProver, Machine
 from tests.unit.launcher.works import Works
-from tests.unit.launcher.worlds import HOST_KEY, NOW, add_node, of_kind, think, world
+from tests.unit.launcher.worlds import HOST_KEY, NOW, add_node, add_request, of_kind, think, world
 
 OURS = "198.18.0.1"
 THEIRS = "203.0.113.66"
@@ -101,6 +105,24 @@ def test_the_hand_looks_there_and_compares() -> None:
     assert isinstance(event, Knocked)
     assert event.why is not None
     assert "the host key is" in event.why
+
+
+def test_who_gets_the_machine_is_told_what_we_know() -> None:
+    """Not what somebody wrote into its record meanwhile; the rest stays as it is."""
+    made = world()
+    view = waiting(made, server=shown())
+    request = add_request(made, 1)
+
+    ops = lend(made, request, [view], now_s=NOW.wall_s)
+
+    (record,) = [
+        decode(view.id, op.data)
+        for op in ops
+        if isinstance(op, Set) and op.path == paths.node(view.id)
+    ]
+    assert record.doc["interface_ip"] == OURS
+    assert record.doc["host_keys"] == [HOST_KEY]
+    assert record.doc["public_ipv4"] == THEIRS
 
 
 @pytest.mark.parametrize(
