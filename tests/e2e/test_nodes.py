@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,8 @@ def test_who_rewrites_a_record_leads_nobody_astray(stage: Stage, client: Client)
         )
         stage.config["labels"]["guarded"]["min-ready"] = 0
         stage.write()
+        old_s = true["state_time"] + 1.5  # its max-check-age and a little
+        stage.until(lambda: time.time() > old_s, "the last look at it to be too old")
 
         with client.request("guarded", deadline_s=40) as (node,):
             lent, facts = node.id, node.facts
