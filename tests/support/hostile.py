@@ -22,6 +22,7 @@ from paramiko.common import (
     MSG_EXT_INFO,
     MSG_IGNORE,
     MSG_SERVICE_ACCEPT,
+    MSG_USERAUTH_FAILURE,
     OPEN_SUCCEEDED,
 )
 
@@ -161,7 +162,12 @@ class _Server(paramiko.Transport):
 
 @contextmanager
 def hostile(
-    stage: Stage, attack: Attack, *, drips: bool = False, spoil: random.Random | None = None
+    stage: Stage,
+    attack: Attack,
+    *,
+    drips: bool = False,
+    spoil: random.Random | None = None,
+    key: paramiko.PKey | None = None,
 ) -> Iterator[int]:
     """Serve on loopback, attack at *stage*, yield the port.
 
@@ -170,9 +176,11 @@ def hostile(
         attack: Called there in the server's thread; returning goes on with the honest part.
         drips: From the first byte after the banner on send one byte at a time.
         spoil: Chooses what is changed of all that is sent after the banner.
+        key: The host key, instead of an honest one.
     """
     with _listening() as listener:
         server = _Service(listener, stage, attack, drips=drips, spoil=spoil)
+        server.key = key or server.key
         threading.Thread(target=server.serve, daemon=True).start()
         try:
             yield int(listener.getsockname()[1])
@@ -262,6 +270,28 @@ class _Service:
         server.close()
 
 
+class HugeKey(paramiko.RSAKey):
+    """An RSA host key whose numbers are absurd; it can prove nothing."""
+
+    def __init__(self, bits: int) -> None:
+        self._number = (1 << bits) - 1
+
+    def asbytes(self) -> bytes:
+        """Return the public key as it goes to the client."""
+        message = paramiko.Message()
+        message.add_string("ssh-rsa")
+        message.add_mpint(self._number - 2)
+        message.add_mpint(self._number)
+        return bytes(message.asbytes())
+
+    def sign_ssh_data(self, _data: bytes, algorithm: str | None = None) -> paramiko.Message:
+        """Return what has the form of a signature."""
+        message = paramiko.Message()
+        message.add_string(algorithm or "rsa-sha2-512")
+        message.add_string(bytes(2048))
+        return message
+
+
 # Attacks
 
 
@@ -318,6 +348,11 @@ def debugs_for_ever(peer: Peer) -> None:
 def accepts_for_ever(peer: Peer) -> None:
     """Have the client sign again and again."""
     _for_ever(peer, MSG_SERVICE_ACCEPT, b"ssh-userauth")
+
+
+def refuses_at_length(peer: Peer) -> None:
+    """Name ways to log in for pages."""
+    peer.say(MSG_USERAUTH_FAILURE, b",".join([b"magic"] * 10_000))
 
 
 def huge_packet(peer: Peer) -> None:

@@ -62,6 +62,7 @@ ATTACKS: Final = {
         attacks.many_extensions,
         ("announces 4294967295 ext",),
     ),
+    "refuses at length": (Stage.LOGIN, attacks.refuses_at_length, ("may log in by magic, magic",)),
     "an unknown message": (Stage.LOGIN, attacks.unknown_message, ("breaks the protocol",)),
     "data without a window": (
         Stage.RUNNING,
@@ -137,6 +138,17 @@ def test_a_machine_that_drips_all_it_says_is_overdue(key_file: Path) -> None:
 
     assert proof.steps[-1].step is Step.HOST_KEY
     assert OUT_OF_TIME in proof.why
+
+
+@pytest.mark.parametrize("bits", [16_384, 200_000])
+def test_a_host_key_of_absurd_size_proves_nothing(bits: int, key_file: Path) -> None:
+    """Neither its check nor its numbers take long, and it is no traceback."""
+    with hostile(Stage.RUNNING, attacks.nothing, key=attacks.HugeKey(bits)) as port:
+        proof = _prove(port, key_file, time_s=LONG_S)
+
+    assert not proof.ok
+    assert proof.steps[-1].step is Step.HOST_KEY
+    assert OUT_OF_TIME not in proof.why
 
 
 def test_the_limit_of_one_answer_is_as_absolute(key_file: Path) -> None:

@@ -1,0 +1,110 @@
+"""The wire's deadlines on a clock that a test moves: what comes and goes does not put them off."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from remuda.ssh import wire as wires
+from remuda.ssh.wire import STALL_S, Wire
+from tests.fakes.clock import ManualClock
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Return a clock that stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def ends(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Wire, socket.socket]]:
+    """Return a wire and its other end."""
+    monkeypatch.setattr(wires, "SLICE_S", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    wire = Wire(ours, clock)
+    with theirs:
+        yield wire, theirs
+    wire.close()
+
+
+def test_a_peer_that_speaks_is_overdue_all_the_same(
+    ends: tuple[Wire, socket.socket], clock: ManualClock
+) -> None:
+    """The byte that has come after the deadline is not read any more."""
+    wire, peer = ends
+    with wire.ends_by(5.0):
+        peer.sendall(b"a")
+        heard = wire.recv(1)
+        clock.advance(5.0)
+        peer.sendall(b"b")
+        with pytest.raises(EOFError, match="no answer in time"):
+            wire.recv(1)
+
+    assert heard == b"a"
+    assert wire.expired
+
+
+def test_a_peer_that_reads_is_overdue_all_the_same(
+    ends: tuple[Wire, socket.socket], clock: ManualClock
+) -> None:
+    """Sending has the same deadline."""
+    wire, _ = ends
+    with wire.ends_by(5.0):
+        assert wire.send(b"a") == 1
+        clock.advance(5.0)
+        with pytest.raises(EOFError, match="no answer in time"):
+            wire.send(b"b")
+
+
+def test_of_several_deadlines_the_first_one_holds_until_it_is_left(
+    ends: tuple[Wire, socket.socket], clock: ManualClock
+) -> None:
+    """Threads share a connection, and each has its own."""
+    wire, peer = ends
+    peer.sendall(b"abc")
+    outer, inner = wire.ends_by(10.0), wire.ends_by(20.0)
+    outer.__enter__()
+    inner.__enter__()
+    clock.advance(9.0)
+    first = wire.recv(1)
+    outer.__exit__(None, None, None)
+    clock.advance(9.0)
+    wire.send(b"x")
+    clock.advance(9.0)
+    with pytest.raises(EOFError):
+        wire.send(b"x")
+    inner.__exit__(None, None, None)
+    assert wire.send(b"x") == 1
+    assert first == b"a"
+
+
+def test_a_peer_that_takes_nothing_for_long_is_dead(
+    ends: tuple[Wire, socket.socket], clock: ManualClock
+) -> None:
+    """Without any deadline, as in a session that lasts; a single byte taken begins anew."""
+    wire, peer = ends
+
+    def fill() -> None:
+        with pytest.raises(TimeoutError):
+            for _ in range(100_000):
+                wire.send(bytes(65536))
+
+    fill()
+    clock.advance(STALL_S - 1)
+    with pytest.raises(TimeoutError):
+        wire.send(b"x")
+    peer.settimeout(0.05)
+    with pytest.raises(TimeoutError):
+        for _ in range(100_000):
+            peer.recv(65536)
+    fill()
+    clock.advance(STALL_S - 1)
+    with pytest.raises(TimeoutError):
+        wire.send(b"x")
+    clock.advance(1)
+    with pytest.raises(EOFError, match="takes nothing"):
+        wire.send(b"x")
