@@ -20,8 +20,8 @@ from remuda.ssh.api import OUT_OF_TIME, Login, Proof, ProofOrder, Script, Step
 from remuda.ssh.errors import TEXT_MAX, SshError
 from remuda.ssh.prover import ParamikoProver
 from remuda.ssh.session import open_session
-from tests.support import hostile as attacks
-from tests.support.hostile import GIVE_UP_S, Stage, hostile, raw
+from tests.support import attacks
+from tests.support.hostile import DRIP_S, GIVE_UP_S, Attack, HugeKey, Stage, hostile, raw
 from tests.support.sshd import make_key
 
 pytestmark = pytest.mark.ssh
@@ -143,7 +143,7 @@ def test_a_machine_that_drips_all_it_says_is_overdue(key_file: Path) -> None:
 @pytest.mark.parametrize("bits", [16_384, 200_000])
 def test_a_host_key_of_absurd_size_proves_nothing(bits: int, key_file: Path) -> None:
     """Neither its check nor its numbers take long, and it is no traceback."""
-    with hostile(Stage.RUNNING, attacks.nothing, key=attacks.HugeKey(bits)) as port:
+    with hostile(Stage.RUNNING, attacks.nothing, key=HugeKey(bits)) as port:
         proof = _prove(port, key_file, time_s=LONG_S)
 
     assert not proof.ok
@@ -176,7 +176,7 @@ def _says_lines(sock: socket.socket, over: threading.Event) -> None:
 
 
 def _drips_lines(sock: socket.socket, over: threading.Event) -> None:
-    while not over.wait(attacks.DRIP_S):
+    while not over.wait(DRIP_S):
         sock.sendall(b"\n")
 
 
@@ -192,7 +192,7 @@ def test_endless_lines_before_the_banner_end(key_file: Path) -> None:
 
 
 @pytest.mark.parametrize("attack", [attacks.drips, attacks.ignores_slowly, attacks.falls_silent])
-def test_a_knock_that_compares_the_host_key_ends_in_time(attack: attacks.Attack) -> None:
+def test_a_knock_that_compares_the_host_key_ends_in_time(attack: Attack) -> None:
     """Its one limit holds for the key exchange, too."""
     expected = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFak",)
     with hostile(Stage.EXCHANGE, attack) as port:
@@ -210,7 +210,7 @@ def test_opening_a_session_ends_in_time(stage: Stage, key_file: Path) -> None:
         hostile(stage, attacks.ignores_slowly) as port,
         pytest.raises(SshError, match=r"no answer within 0\.5 s"),
     ):
-        open_session(replace(login, port=port))
+        open_session(replace(login, port=port), insecure=True)
 
 
 @pytest.mark.parametrize("seed", range(30))
