@@ -241,7 +241,7 @@ class Settle:
         view = self._unbusy(event.node)
         if view is None or view.launch is None:
             return
-        view.proof = event.proof
+        view.proof = event.proof.or_earlier(view.proof)
         for step in event.proof.steps:
             self.metrics.observe_step(
                 self.world.policy.provider, *view.key, str(step.step), step.seconds

@@ -232,11 +232,12 @@ class Boot:
         begun_s = clock.monotonic_s()
         order = orders.proof(self.launch, address)
         last_s = begun_s
+        proof: Proof | None = None
         while True:
             try:
                 proof = self.means.prover.prove(
                     order, stopped=self.means.stopped, deadline_s=limit_s
-                )
+                ).or_earlier(proof)
             except KeyFileError as exc:
                 with self._step("login"):
                     raise FailedError(str(exc)) from exc

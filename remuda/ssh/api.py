@@ -148,6 +148,7 @@ class Proof:
         too_early: Not up yet: worth another attempt until the deadline. Never after a setup script
             has begun: that may not bear to run twice.
         stopped: We gave up because we were told to: this says nothing about the machine.
+        cut: The deadline ended it: an earlier attempt may have more to say about the machine.
     """
 
     ok: bool
@@ -155,6 +156,13 @@ class Proof:
     steps: tuple[StepTaken, ...] = field(default=())
     too_early: bool = False
     stopped: bool = False
+    cut: bool = False
+
+    def or_earlier(self, earlier: "Proof | None") -> "Proof":
+        """Return *earlier* if this one was cut short and came no further, else this one."""
+        if self.cut and earlier is not None and len(earlier.steps) >= len(self.steps):
+            return earlier
+        return self
 
     @property
     def why(self) -> str:

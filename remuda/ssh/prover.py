@@ -85,8 +85,10 @@ class _Attempt:
 
     def proof(self, *, ok: bool, too_early: bool = False, stopped: bool = False) -> Proof:
         """Return what came out."""
+        late = self.deadline_s is not None and self.clock.monotonic_s() >= self.deadline_s
         return Proof(
             ok=ok,
+            cut=late and not ok,
             host_keys=self.host_keys,
             steps=tuple(self.steps),
             too_early=too_early,

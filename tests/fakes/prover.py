@@ -198,6 +198,7 @@ class _Attempt:
     def _proof(self, *, ok: bool, too_early: bool = False, stopped: bool = False) -> Proof:
         return Proof(
             ok=ok,
+            cut=not ok and self._late(),
             host_keys=self._host_keys,
             steps=tuple(self._steps),
             too_early=too_early,

@@ -206,8 +206,21 @@ def test_a_proof_whose_time_is_over_takes_no_step(bench: Bench) -> None:
     early = bench.prover.prove(order, deadline_s=float("inf"))
 
     assert (late.ok, late.stopped, early.ok) == (False, False, True)
+    assert (late.cut, early.cut) == (True, False)
     assert _kinds(late.steps) == [Step.CONNECT]
     assert late.why == f"connect: {OUT_OF_TIME}"
+
+
+def test_what_an_earlier_attempt_said_outlives_one_that_was_cut_short(bench: Bench) -> None:
+    """Its reason is the machine's; but an attempt that came further says more."""
+    refused = bench.prover.prove(ProofOrder(login=bench.refusing))
+    cut = bench.prover.prove(ProofOrder(login=bench.refusing), deadline_s=float("-inf"))
+    again = bench.prover.prove(ProofOrder(login=bench.absent))
+
+    assert cut.or_earlier(refused) is refused
+    assert cut.or_earlier(None) is cut
+    assert refused.or_earlier(cut) is refused
+    assert again.or_earlier(refused) is again
 
 
 def test_knocking_with_host_keys_tells_whose_machine_it_is(bench: Bench) -> None:
