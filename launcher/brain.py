@@ -5,13 +5,14 @@ the next news or the next alarm. Nothing else waits, and nothing else changes th
 nodes are handed out before anything else is thought of.
 """
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from launcher.actions import Action, Plan
 from launcher.decide.decide import go_on, hand_out
-from launcher.events import Event
+from launcher.events import Event, HandCrashed
 from launcher.fold import Fold
 from launcher.settle import Settle
 from launcher.starting import Starter
@@ -27,6 +28,7 @@ from remuda.store.locks import contender_stem
 RESYNC_S: Final = 60.0
 #: For so long at most does the rest of a plan wait for the answers to what was handed out.
 REST_LATER_S: Final = 0.05
+TRACE_LINES_MAX: Final = 20
 
 
 class ReRegister(Protocol):
@@ -162,5 +164,9 @@ class Brain:
 
     def _start(self, actions: Sequence[Action], now: Now) -> None:
         for action in actions:
-            self.starter.start(action, now)
+            try:
+                self.starter.start(action, now)
+            except Exception:  # noqa: BLE001 - the boundary of the hand that writes, as in the crew
+                why = traceback.format_exc(limit=TRACE_LINES_MAX)
+                self.inbox.event(HandCrashed(action=action, why=why))
             self.log.debug("action.start", action=type(action).__name__)

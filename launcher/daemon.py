@@ -16,6 +16,7 @@ from launcher.orders import Orders
 from launcher.policy import Policy, compile_policy
 from launcher.registry import Registry, new_replica_id
 from launcher.reporting import Reporter
+from launcher.set_aside import SetAside
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
@@ -308,7 +309,12 @@ def assemble(
     brain = Brain(
         world=world,
         inbox=inbox,
-        fold=Fold(world=world, log=log, mine=mine, read_node=read_node),
+        fold=Fold(
+            world=world,
+            aside=SetAside(log=log, metrics=metrics),
+            mine=mine,
+            read_node=read_node,
+        ),
         settle=Settle(world=world, writes=writes, owner=owner, log=log, metrics=metrics),
         starter=starter,
         clock=clock,

@@ -1,21 +1,16 @@
 """Folding changes of ZooKeeper into the world; corrupt records are set aside with one warning."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from launcher.views import ClaimView, RequestView
+from launcher.set_aside import SetAside
+from launcher.views import ClaimView, RequestView, unreadable_claim
 from launcher.world import World
-from remuda.model import component, launch, node, request, status
-from remuda.model.codec import CorruptRecordError, dump, parse
+from remuda.model import claim, component, launch, node, request, status
+from remuda.model.codec import CorruptRecordError, UnknownSchemaError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
-from remuda.runtime.log import Log
 from remuda.store import paths
 from remuda.store.api import Change, Dirty, Gone, Put, Stored, Synced
-
-
-def encode_claim(owner: str, pool: str, contender: str) -> bytes:
-    """Return a claim record: who took the request, for which pool, under which lock."""
-    return dump({"owner": owner, "pool": pool, "contender": contender})
 
 
 @dataclass(slots=True)
@@ -23,19 +18,25 @@ class Fold:
     """Folds changes into *world*.
 
     Attributes:
+        aside: Told of records that cannot be used.
         mine: Ids of our nodes, shared with the mirror of ``/nodepool/nodes``, which reads the
             data of no other nodes. Only added to and removed from, so threads may look.
         read_node: Has a node's record read that the mirror passed over.
     """
 
     world: World
-    log: Log
+    aside: SetAside
     mine: set[NodeId]
     read_node: Callable[[NodeId], None]
-    warned: set[str] = field(default_factory=set)
 
     def fold(self, change: Change, *, now_s: float) -> None:
-        """Take in one change; *now_s* is monotonic."""
+        """Take in one change; *now_s* is monotonic.
+
+        Never raises. Codecs refuse what others may not write; if a record gets past them and meets
+        a bug of ours here, it must not end every launcher, again after each restart. So that bug
+        is reported, with its traceback, and the record counts as not read
+        (docs/adr/0011-records-of-others.md).
+        """
         if isinstance(change, Synced):
             self.world.synced.add(change.root)
             self.world.agenda.everything = True
@@ -46,20 +47,16 @@ class Fold:
         try:
             self._by_place(parent, name, change, now_s)
         except CorruptRecordError as exc:
-            self._set_aside(change.path, exc)
+            self.aside.corrupt(change.path, exc)
+        except Exception:  # noqa: BLE001 - the boundary: see above
+            self.aside.unforeseen(change.path)
+            self.world.agenda.everything = True
 
     def _look_for_nodes(self) -> None:
         """Read the records that we have not heard of: that there is none, no mirror tells."""
         for view in self.world.herd.views.values():
             if view.node_version < 0 and not view.node_gone:
                 self.read_node(view.id)
-
-    def _set_aside(self, path: str, exc: CorruptRecordError) -> None:
-        # One warning for each record and complaint: a client may rewrite it again and again.
-        text = str(exc)
-        if text not in self.warned and len(self.warned) < 10_000:  # noqa: PLR2004 - bounded memory
-            self.warned.add(text)
-            self.log.warning("record.set-aside", path=path, why=text)
 
     def _by_place(self, parent: str, name: str, change: Put | Dirty | Gone, now_s: float) -> None:
         provider = self.world.policy.provider
@@ -173,9 +170,13 @@ class Fold:
             return
         try:
             record = launch.decode(node_id, change.stored.value)
-        except CorruptRecordError:
+        except CorruptRecordError as exc:
             # A newer version's, perhaps: its machine is somebody's business, only not ours.
             self.world.herd.unreadable.add(node_id)
+            known = self.world.herd.views.get(node_id)
+            if known is not None and not isinstance(exc, UnknownSchemaError):
+                # Rubbish over what we know: our next write mends it.
+                known.launch_version = change.stored.version
             raise
         self.world.herd.unreadable.discard(node_id)
         view = self.world.herd.view(node_id)
@@ -194,21 +195,33 @@ class Fold:
         claims = self.world.queue.claims
         if isinstance(change, Dirty) or (isinstance(change, Put) and change.stored is None):
             return
-        if isinstance(change, Put) and change.stored is not None:
-            doc = parse(change.path, change.stored.value)
-            claims[request_id] = ClaimView(
-                pool=str(doc.get("pool", "")),
-                owner=str(doc.get("owner", "")),
-                contender=str(doc.get("contender", "")),
-                version=change.stored.version,
-            )
-        else:
-            claims.pop(request_id, None)
-        self.world.agenda.requests.add(request_id)
-        view = self.world.queue.views.get(request_id)
-        if view is not None:
-            self.world.touch_request(view)
-            self._balance_changed(view.request.labels)
+        try:
+            if isinstance(change, Put) and change.stored is not None:
+                self._claim_put(request_id, change.stored)
+            else:
+                claims.pop(request_id, None)
+        finally:
+            self.world.agenda.requests.add(request_id)
+            view = self.world.queue.views.get(request_id)
+            if view is not None:
+                self.world.touch_request(view)
+                self._balance_changed(view.request.labels)
+
+    def _claim_put(self, request_id: RequestId, stored: Stored[bytes]) -> None:
+        claims, version = self.world.queue.claims, stored.version
+        directory = paths.request_lock(request_id)
+        try:
+            record = claim.decode_claim(request_id, stored.value, directory=directory)
+        except CorruptRecordError:
+            known = claims.get(request_id)
+            if known is None:
+                claims[request_id] = unreadable_claim(version)
+            else:
+                known.version = version  # rubbish over what we know: our next write ends it
+            raise
+        claims[request_id] = ClaimView(
+            pool=record.pool, owner=record.owner, contender=record.contender, version=version
+        )
 
     def _balance_changed(self, labels: tuple[str, ...]) -> None:
         self.world.agenda.labels.update(labels)
@@ -222,26 +235,34 @@ class Fold:
         if grandparent == paths.REPLICAS:
             self._replica(provider, ReplicaId(name), stored)
         elif parent == paths.STATUSES:
-            if stored is None or not stored.value:
-                self.world.neighbours.statuses.pop(name, None)
-            elif name != self.world.policy.provider:
-                self.world.neighbours.statuses[name] = status.decode_status(name, stored.value)
-                self.world.agenda.supply = True
+            if name != self.world.policy.provider:
+                self._status(name, stored)
         elif parent == paths.POOL_COMPONENTS:
             self.world.agenda.everything = True
-            if stored is None:
-                self.world.neighbours.pools.pop(change.path, None)
-            else:
+            self.world.neighbours.pools.pop(change.path, None)
+            if stored is not None:
                 pool = component.decode_pool(change.path, stored.value)
                 self.world.neighbours.pools[change.path] = pool
 
+    def _status(self, provider: str, stored: Stored[bytes] | None) -> None:
+        # What cannot be read any more must not stand for what was told long ago.
+        known = self.world.neighbours.statuses.pop(provider, None)
+        if stored is not None and stored.value:
+            self.world.agenda.supply = True
+            told = status.decode_status(provider, stored.value)
+            self.world.neighbours.statuses[provider] = told
+        elif known is not None:
+            self.world.agenda.supply = True
+
     def _replica(self, provider: str, replica: ReplicaId, stored: Stored[bytes] | None) -> None:
         living = self.world.neighbours.replicas.setdefault(provider, {})
+        self.world.agenda.everything = True
         if stored is None:
             living.pop(replica, None)
             if not living and provider != self.world.policy.provider:
                 self.world.rescues.add(provider)
-        else:
-            living[replica] = component.decode_replica(replica, stored.value)
-            self.world.rescues.discard(provider)
-        self.world.agenda.everything = True
+            return
+        self.world.rescues.discard(provider)
+        # It lives as long as its znode is there, whatever that says.
+        living[replica] = component.unreadable_replica(replica)
+        living[replica] = component.decode_replica(replica, stored.value)

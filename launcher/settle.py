@@ -9,6 +9,7 @@ from typing import Final
 
 from launcher.actions import Autopsy, DeleteLeak, FindPorts, ListServers, Rescue, Survey, Tidy
 from launcher.breaker import DOUBLINGS_MAX
+from launcher.crashes import CRASH_RETRY_S, free_request
 from launcher.decide.doors import known
 from launcher.events import (
     Addressed,
@@ -49,7 +50,6 @@ from remuda.runtime.log import Log
 
 PROVE_AGAIN_S: Final = 1.0
 REGISTER_AGAIN_S: Final = 0.5
-CRASH_RETRY_S: Final = 10.0
 PORTS_AGAIN_S: Final = 5.0
 KNOCKS_MAX: Final = 2
 #: Images, flavors and quota are looked up this often; sooner while something cannot be found.
@@ -319,6 +319,7 @@ class Settle:
 
     def _hand_crashed(self, event: HandCrashed, now: Now) -> None:
         self.log.error("hand.crashed", action=type(event.action).__name__, why=event.why)
+        free_request(self.world, event.action, now)
         node_id = getattr(event.action, "node", None)
         view = None if node_id is None else self._unbusy(node_id)
         if view is not None:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from launcher.decide.doors import whereabouts
-from launcher.fold import encode_claim
 from launcher.views import ClaimView, NodeView, RequestView
 from launcher.world import World
 from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model import request as requests
+from remuda.model.claim import encode_claim
 from remuda.model.launch import Launch, StepEvent
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import RequestEvent
@@ -34,7 +34,7 @@ class NewNode:
 def _unlock(view: RequestView, claim: ClaimView | None) -> list[Op]:
     """Give up our lock on the request, or prove that nobody holds it."""
     directory = paths.request_lock(view.id)
-    if claim is None:
+    if claim is None or not claim.contender:
         return list(prove_unlocked_ops(directory, exists=view.lock_exists))
     return [Delete(path=claim.contender), Delete(path=directory)]
 

@@ -123,7 +123,7 @@ class NodeView:
             and self.launch.step in COMING_STEPS
             and not (self.dying or (self.doubtful and self.server_id is None))
             and self.node is not None
-            and self.node.state in (NodeState.INIT, NodeState.BUILDING)
+            and self.node.state is NodeState.BUILDING
         )
 
     @property
@@ -192,7 +192,7 @@ class ClaimView:
 
     Attributes:
         owner: The replica that took it.
-        contender: Its znode in the request's lock directory.
+        contender: Its znode in the request's lock directory; empty: the record cannot be read.
         contender_gone, directory_gone: What a rejected attempt to drop it has told of its lock:
             it is gone, or not ours to remove.
         failures: Launches for it that failed since then, as far as this process saw.
@@ -208,3 +208,15 @@ class ClaimView:
     failures: int = 0
     why: str = ""
     retry_s: float = 0.0
+
+
+def unreadable_claim(version: int) -> ClaimView:
+    """Return a claim whose record says nothing; its request is to be given back."""
+    return ClaimView(
+        pool="",
+        owner="",
+        contender="",
+        version=version,
+        contender_gone=True,
+        directory_gone=True,
+    )

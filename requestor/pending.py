@@ -91,7 +91,7 @@ class PendingRequest:
             return False
         if request.state is RequestState.FAILED:
             self._fail()
-        if request.state is not RequestState.FULFILLED:
+        if request.state is not RequestState.FULFILLED or request.unfit is not None:
             return False
         self._fulfilled = request
         self._eye.rest()

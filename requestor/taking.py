@@ -217,7 +217,10 @@ def _already(
     for (node_id, contender), stored in zip(contenders.items(), found, strict=True):
         if stored is None or not stored.value:
             return None
-        node = node_record.decode(node_id, stored.value)
+        try:
+            node = node_record.decode(node_id, stored.value)
+        except CorruptRecordError:
+            return None
         if node.state is not NodeState.IN_USE or node.allocated_to != request.id:
             return None
         taken.append(Taken(node=node, version=stored.version, contender=contender))

@@ -60,15 +60,42 @@ def _judge(work: Draft, view: RequestView) -> None:
     world, request = work.world, view.request
     if view.id in work.lent or view.busy or view.stale or work.now.mono_s < view.retry_s:
         return
-    if not request.complete and world.neighbours.duty(view.id):
+    if not request.complete and request.unfit is None and world.neighbours.duty(view.id):
         # Zuul's scheduler trips over foreign records that lack a key; mend it on sight.
         work.plan.do(Normalise(request=view.id))
         return
     claim = world.queue.claims.get(view.id)
-    if claim is not None:
+    if request.unfit is not None:
+        _refuse(work, view, claim, request.unfit)
+    elif claim is not None and not claim.contender:
+        if world.neighbours.duty(view.id) and not claim.busy and work.now.mono_s >= claim.retry_s:
+            work.plan.do(Release(request=view.id, cause="its claim cannot be read"))
+    elif claim is not None:
         _judge_claimed(work, view, claim)
     elif request.state is RequestState.REQUESTED:
         _judge_open(work, view)
+
+
+def _refuse(work: Draft, view: RequestView, claim: ClaimView | None, why: str) -> None:
+    """Decline a request that nobody can serve as it is written, so that its requestor hears why."""
+    if claim is not None:
+        if claim.busy or not work.world.stands(claim):
+            return
+    elif view.request.state is not RequestState.REQUESTED:
+        return  # whoever has taken it declines it
+    work.plan.verdicts[view.id] = declined(work.world, work.now, why)
+    _decline(work, view, why)
+
+
+def _decline(work: Draft, view: RequestView, reason: str) -> None:
+    """Say for all our pools that they will not serve it, if that is news."""
+    world, said = work.world, set(view.request.declined_by)
+    # Even if all of ours have declined before: whoever had not may be gone by now, and then it
+    # is this write that fails the request.
+    settled = world.neighbours.our_ids() <= said
+    nobody_left = world.neighbours.registered() <= said
+    if world.neighbours.duty(view.id) and (nobody_left or not settled):
+        work.plan.do(Decline(request=view.id, cause=reason))
 
 
 def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
@@ -183,12 +210,7 @@ def _cannot(work: Draft, view: RequestView) -> None:
     missing = sorted(set(request.labels) - world.neighbours.known_labels())
     reason = f"no pool makes {', '.join(missing)}" if missing else "no single pool can serve it"
     work.plan.verdicts[view.id] = declined(world, work.now, reason)
-    # Even if all of ours have declined before: whoever had not may be gone by now, and then it
-    # is this write that fails the request.
-    settled = world.neighbours.our_ids() <= set(request.declined_by)
-    nobody_left = world.neighbours.registered() <= set(request.declined_by)
-    if world.neighbours.duty(view.id) and (nobody_left or not settled):
-        work.plan.do(Decline(request=view.id, cause=reason))
+    _decline(work, view, reason)
 
 
 def _yields(work: Draft, view: RequestView) -> bool:

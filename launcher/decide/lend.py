@@ -64,7 +64,7 @@ def lend(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add a Lend for every request that ready nodes cover, in service order."""
     shelf = Shelf(world)
     for view in _candidates(world, agenda):
-        if view.stale or view.busy or not view.waiting:
+        if view.stale or view.busy or not view.waiting or view.request.unfit is not None:
             continue
         if now.mono_s < view.retry_s:
             plan.look_again("request", view.id, view.retry_s)

@@ -186,7 +186,7 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 
 def _overdue(world: World, node: Node, launch: Launch, now: Now) -> Condemn | None:
-    if node.state not in (NodeState.INIT, NodeState.BUILDING):
+    if node.state is not NodeState.BUILDING:
         # Only we may write a node that is being made; whoever else did does not want it made.
         return Condemn(node=node.id, cause=f"somebody set it to {node.state}")
     limit_s = world.policy.config.launch_timeout

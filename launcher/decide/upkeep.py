@@ -68,7 +68,7 @@ def claims(world: World, agenda: Agenda, plan: Plan) -> None:
             continue
         if view is None or not view.waiting or view.request.state == "requested":
             plan.do(DropClaim(request=request_id))
-        elif not world.stands(claim):
+        elif claim.contender and not world.stands(claim):
             plan.do(AdoptClaim(request=request_id))
 
 

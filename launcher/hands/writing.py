@@ -118,20 +118,24 @@ class Writer:
             ledger_version=self._ledger(),
             now_s=now.wall_s,
         )
-        self.send(action, ops, now, [one.launch.id for one in new])
+        self._send_growth(action, ops, now, new)
 
     def grow(self, action: Grow, now: Now) -> None:
         """Write intents."""
         new = self._new_nodes(action.intents, now)
         ops = transactions.grow(self.world, new, ledger_version=self._ledger())
-        self.send(action, ops, now, [one.launch.id for one in new])
+        self._send_growth(action, ops, now, new)
 
     def _ledger(self) -> int:
         # Transactions are carried out in the order they are sent, so each of a burst may name
         # the version that the one before it will leave.
-        version = self.world.ledger_version + self.world.growing
+        return self.world.ledger_version + self.world.growing
+
+    def _send_growth(
+        self, action: Action, ops: Sequence[Op], now: Now, new: Sequence[transactions.NewNode]
+    ) -> None:
         self.world.growing += 1
-        return version
+        self.send(action, ops, now, [one.launch.id for one in new])
 
     def _new_nodes(self, intents: Sequence[Intent], now: Now) -> list[transactions.NewNode]:
         return [self._new_node(intent, now) for intent in intents]

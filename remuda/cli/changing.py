@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from remuda.cli.failing import CommandFailedError, MistakeError
+from remuda.insight.facts import facts_of
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
@@ -45,7 +46,7 @@ def step_node(
         try:
             node = node_record.decode(node_id, stored.value)
         except CorruptRecordError as exc:
-            raise MistakeError(f"the record of node {node_id} is broken: {exc}") from exc
+            raise MistakeError(broken_record(node_id, exc)) from exc
         judge(node)
         after = node.after(event, now_s=now_s)
         try:
@@ -56,6 +57,11 @@ def step_node(
     raise CommandFailedError(f"node {node_id} changes all the time; try again", 1)
 
 
+def broken_record(node_id: str, exc: CorruptRecordError) -> str:
+    """Return that a node's record cannot be read, in words."""
+    return f"the record of node {node_id} is broken: {exc.why}"
+
+
 def user_of(node: Node) -> str:
     """Return who has a node, in words."""
-    return str(node.doc.get("requestor") or node.allocated_to or "somebody")
+    return facts_of(node).requestor or node.allocated_to or "somebody"

@@ -7,9 +7,10 @@ from typing import Final
 import click
 
 from remuda.cli import output
-from remuda.cli.changing import step_node, user_of
+from remuda.cli.changing import broken_record, step_node, user_of
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeEvent, NodeState, decode
 from remuda.store import paths
@@ -55,7 +56,11 @@ def _check_all(store: Store, nodes: tuple[str, ...], judge: Callable[[Node], Non
     for name, stored in zip(nodes, found, strict=True):
         if stored is None:
             raise MistakeError(f"there is no node {name}; nothing was deleted")
-        judge(decode(NodeId(name), stored.value))
+        try:
+            node = decode(NodeId(name), stored.value)
+        except CorruptRecordError as exc:
+            raise MistakeError(f"{broken_record(name, exc)}; nothing was deleted") from exc
+        judge(node)
 
 
 def _refuse_if_used(node: Node, *, force: bool) -> None:

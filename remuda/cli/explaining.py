@@ -3,7 +3,7 @@
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.output import Sheet, age
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.requests import labels_text
@@ -26,6 +26,8 @@ def explain(*, around: Surroundings, request: str, as_json: bool) -> None:
     now_s = around.clock.now_s()
     with around.store() as store:
         found = read_explanation(store, RequestId(request), now_s=now_s)
+    if found.state is None and found.broken is not None:
+        raise CommandFailedError(f"request {request}: {found.sentence}", 1)
     if found.state is None:
         raise MistakeError(f"there is no request {request}; it was served, cancelled, or never was")
     if as_json:
@@ -58,7 +60,9 @@ def _row(one: Verdict, now_s: float) -> tuple[str, ...]:
 
 def _sentences(found: Explanation) -> list[str]:
     waited = "" if found.waited_s is None else f", made {age(found.waited_s)} ago"
-    told = [f"request {found.request_id} ({labels_text(found.labels)}) is {found.state}{waited}"]
+    told = [
+        f"request {found.request_id} ({labels_text(found.labels) or '?'}) is {found.state}{waited}"
+    ]
     if found.state is RequestState.FULFILLED:
         told.append("its nodes wait for the requestor to take them")
     if found.position is not None:

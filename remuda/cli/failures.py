@@ -8,7 +8,7 @@ import click
 from remuda.cli import output
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.guessing import check_filters
-from remuda.cli.output import Sheet, age
+from remuda.cli.output import Sheet, age, broken_notes
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight import tree
 from remuda.insight.tree import Level, reader
@@ -47,7 +47,8 @@ def failures(
         for name, one in found:
             click.echo(_evidence(name, one, around.clock.now_s()))
     else:
-        output.show([_sheet(found, around.clock.now_s())])
+        broken = {name: why for level in levels.values() for name, why in level.corrupt.items()}
+        output.show([_sheet(found, around.clock.now_s(), broken)])
 
 
 def _chosen(
@@ -69,7 +70,9 @@ def _chosen(
     return sorted(found, key=lambda pair: -pair[1].at_s)
 
 
-def _sheet(found: Sequence[tuple[str, FailureReport]], now_s: float) -> Sheet:
+def _sheet(
+    found: Sequence[tuple[str, FailureReport]], now_s: float, broken: Mapping[str, str]
+) -> Sheet:
     rows = [
         (
             one.node,
@@ -86,7 +89,7 @@ def _sheet(found: Sequence[tuple[str, FailureReport]], now_s: float) -> Sheet:
         columns=("NODE", "PROVIDER", "POOL", "LABEL", "WHEN", "RESULT", "WHY"),
         rows=rows,
         data=None,
-        notes=[] if rows else ["no failed launches"],
+        notes=broken_notes(broken) or ([] if rows else ["no failed launches"]),
     )
 
 

@@ -13,6 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from remuda.model.codec import NAME_CHARS_MAX
+from remuda.model.fields import safe
+
 #: Colours of states, wherever a table has one.
 STYLES: Final[Mapping[str, str]] = {
     "ready": "green",
@@ -35,6 +38,8 @@ STYLES: Final[Mapping[str, str]] = {
     "deleting": "dim",
     "used": "dim",
 }
+#: Whoever has more broken records than this has one trouble, not so many.
+BROKEN_MAX: Final = 20
 _GAP: Final = "  "
 _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
 
@@ -56,6 +61,14 @@ class Sheet:
     data: Any
     notes: Sequence[str] = field(default=())
     title: str | None = None
+
+
+def broken_notes(corrupt: Mapping[str, str]) -> list[str]:
+    """Return sentences about records that cannot be read, by the names of their znodes."""
+    shown = list(corrupt.items())[:BROKEN_MAX]
+    notes = [f"broken record: {safe(name, NAME_CHARS_MAX)}: {why}" for name, why in shown]
+    more = len(corrupt) - len(shown)
+    return [*notes, f"and {more} more broken records"] if more else notes
 
 
 def emit_json(data: Any) -> None:

@@ -32,6 +32,7 @@ class Explanation:
         queue_length: How many requests wait, with it; None: not asked.
         eta_s: Seconds until its nodes are expected, or None if nobody knows.
         waited_s: Seconds since it was made, or None if the record does not say.
+        broken: Why its record cannot be read or served, or None.
     """
 
     request_id: RequestId
@@ -44,16 +45,24 @@ class Explanation:
     queue_length: int | None = None
     eta_s: float | None = None
     waited_s: float | None = None
+    broken: str | None = None
 
     @property
     def sentence(self) -> str:
         """Everything that matters in one sentence, without a full stop."""
+        if self.verdicts and self.state is not None:
+            return "; ".join(f"{one.provider} {_words(one)}" for one in self.verdicts)
+        if self.broken is not None:
+            return f"its record cannot be served: {self.broken}"
         if self.state is None:
             return "there is no such request"
-        if self.verdicts:
-            return "; ".join(f"{one.provider} {_words(one)}" for one in self.verdicts)
         if self.state is RequestState.FAILED:
             return "every provider declined it"
+        return self._unseen
+
+    @property
+    def _unseen(self) -> str:
+        """Why no provider has said anything of it yet."""
         if self.pools == 0:
             return "no launcher is running"
         if self.missing_labels:
@@ -70,6 +79,7 @@ class Explanation:
             "queue_length": self.queue_length,
             "eta_s": self.eta_s,
             "waited_s": self.waited_s,
+            "broken": self.broken,
             "missing_labels": list(self.missing_labels),
             "pools": self.pools,
             "verdicts": [
@@ -115,6 +125,7 @@ def compose(
     *,
     components: Mapping[str, PoolComponent],
     queue: Iterable[Request] | None = None,
+    broken: str | None = None,
     now_s: float,
 ) -> Explanation:
     """Put an explanation together from what was read. Pure.
@@ -125,11 +136,12 @@ def compose(
         verdicts: What providers say of it.
         components: The registered pools.
         queue: All requests, to tell its position; None: leave that out.
+        broken: Why its record could not be read at all, or None.
         now_s: Wall clock, seconds since the epoch.
     """
     found = tuple(sorted(verdicts, key=lambda one: (_HOPE.index(one.ruling), one.provider)))
     if request is None:
-        return Explanation(request_id=request_id, state=None, verdicts=found)
+        return Explanation(request_id=request_id, state=None, verdicts=found, broken=broken)
     offered = set(tree.offered_labels(tuple(components.values())))
     position, length = (None, None) if queue is None else position_of(request, queue)
     etas = [max(0.0, one.at_s + one.eta_s - now_s) for one in found if one.eta_s is not None]
@@ -144,6 +156,7 @@ def compose(
         queue_length=length,
         eta_s=min(etas, default=None),
         waited_s=max(0.0, now_s - request.created_s) if request.created_s else None,
+        broken=request.unfit,
     )
 
 
@@ -184,16 +197,21 @@ def explain(
     read = tree.reader(store)
     components = tree.pools(read).records
     if with_position:
-        queue = tree.requests(read).records
-        mine = queue.get(request_id)
+        level = tree.requests(read)
         return compose(
-            request_id, mine, verdicts, components=components, queue=queue.values(), now_s=now_s
+            request_id,
+            level.records.get(request_id),
+            verdicts,
+            components=components,
+            queue=level.records.values(),
+            broken=level.corrupt.get(request_id),
+            now_s=now_s,
         )
     stored = store.read(paths.request(request_id))
-    request = None
+    request, broken = None, None
     if stored is not None and stored.value:
         try:
             request = request_record.decode(request_id, stored.value)
-        except CorruptRecordError:
-            request = None
-    return compose(request_id, request, verdicts, components=components, now_s=now_s)
+        except CorruptRecordError as exc:
+            broken = exc.why
+    return compose(request_id, request, verdicts, components=components, broken=broken, now_s=now_s)

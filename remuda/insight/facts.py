@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from remuda.model.fields import KEY_CHARS_MAX, is_text, safe
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.node import Node
 
 #: Nodepool's records without a port mean the usual one.
 SSH_PORT: Final = 22
 _PORT_MAX: Final = 65535
+#: A machine has one key of each type.
+_KEYS_MAX: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ def facts_of(node: Node) -> NodeFacts:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return safe(value) if isinstance(value, str) and value else None
 
 
 def _port(*values: object) -> int:
@@ -109,7 +112,8 @@ def _port(*values: object) -> int:
 
 
 def _keys(value: object) -> tuple[str, ...]:
-    return tuple(key for key in value if isinstance(key, str)) if isinstance(value, list) else ()
+    keys = value[:_KEYS_MAX] if isinstance(value, list) else ()
+    return tuple(key for key in keys if is_text(key, KEY_CHARS_MAX))
 
 
 def known_hosts(facts: NodeFacts) -> str:

@@ -63,7 +63,7 @@ def decode_all(stored: Mapping[str, Stored[bytes]], decode: Callable[[str, bytes
         try:
             records[name] = decode(name, raw)
         except CorruptRecordError as exc:
-            corrupt[name] = str(exc)
+            corrupt[name] = exc.why
     return Level(records, corrupt)
 
 

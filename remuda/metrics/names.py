@@ -200,6 +200,18 @@ LOST_WRITES: Final = Metric(
     help="Transactions that ZooKeeper rejected because somebody else was faster.",
     labels=("provider", "what"),
 )
+RECORDS_SET_ASIDE: Final = Metric(
+    name="remuda_records_set_aside_total",
+    kind=Kind.COUNTER,
+    help="Records in ZooKeeper that could not be read, each time that somebody wrote one.",
+    labels=("kind",),
+)
+RECORD_ERRORS: Final = Metric(
+    name="remuda_record_errors_total",
+    kind=Kind.COUNTER,
+    help="Records that met an error nobody had foreseen, and were set aside: bugs to report.",
+    labels=("kind",),
+)
 SESSIONS_LOST: Final = Metric(
     name="remuda_sessions_lost_total",
     kind=Kind.COUNTER,
@@ -260,6 +272,8 @@ METRICS: Final = (
     CLOUD_CALL_SECONDS,
     LEAKED,
     LOST_WRITES,
+    RECORDS_SET_ASIDE,
+    RECORD_ERRORS,
     SESSIONS_LOST,
     STORE_CONNECTED,
     TURN_SECONDS,

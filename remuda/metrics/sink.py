@@ -181,6 +181,14 @@ class Metrics:
         """A transaction lost its race; *what* it was for: ``lend``, ``claim``, ``ready`` …."""
         self._add(names.LOST_WRITES, 1, {"provider": provider, "what": what})
 
+    def count_record_set_aside(self, kind: str) -> None:
+        """A record could not be read; *kind* is ``request``, ``node``, ``launch`` …."""
+        self._add(names.RECORDS_SET_ASIDE, 1, {"kind": kind})
+
+    def count_record_error(self, kind: str) -> None:
+        """A record met an error nobody had foreseen; see :meth:`count_record_set_aside`."""
+        self._add(names.RECORD_ERRORS, 1, {"kind": kind})
+
     def count_session_lost(self) -> None:
         """The ZooKeeper session expired."""
         self._add(names.SESSIONS_LOST, 1, {})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from remuda.model import codec
+from remuda.model.fields import LINE_CHARS_MAX, NAMES_MAX, Fields
 from remuda.model.ids import ReplicaId
 
 
@@ -58,20 +59,17 @@ def decode_pool(path: str, raw: bytes) -> PoolComponent:
     Raises:
         CorruptRecordError: If it has no id or provider.
     """
-    doc = codec.parse(path, raw)
-    pool_id, provider = doc.get("id"), doc.get("provider_name")
-    if not isinstance(pool_id, str) or not isinstance(provider, str):
-        raise codec.CorruptRecordError(f"{path}: no id or provider_name")
+    fields = Fields(path, codec.parse(path, raw))
     return PoolComponent(
-        id=pool_id,
-        hostname=codec.text_or_none(doc, "hostname") or "",
-        provider=provider,
-        pool=codec.text_or_none(doc, "name") or "",
-        labels=codec.texts(path, doc, "supported_labels"),
-        priority=int(codec.number(path, doc, "priority", 100)),
-        paused=bool(doc.get("paused")),
-        state=codec.text_or_none(doc, "state") or "running",
-        version=codec.text_or_none(doc, "version") or "",
+        id=fields.text("id", LINE_CHARS_MAX),
+        hostname=fields.sloppy_text("hostname", LINE_CHARS_MAX) or "",
+        provider=fields.text("provider_name"),
+        pool=fields.sloppy_text("name") or "",
+        labels=fields.texts("supported_labels", NAMES_MAX),
+        priority=fields.rank("priority", 100),
+        paused=bool(fields.doc.get("paused")),
+        state=fields.sloppy_text("state") or "running",
+        version=fields.sloppy_text("version") or "",
     )
 
 
@@ -111,12 +109,17 @@ def decode_replica(replica_id: ReplicaId, raw: bytes) -> Replica:
     Raises:
         CorruptRecordError: If it is none.
     """
-    doc = codec.parse(replica_id, raw)
+    fields = Fields(replica_id, codec.parse(replica_id, raw))
     return Replica(
         id=replica_id,
-        hostname=codec.text_or_none(doc, "hostname") or "?",
-        pid=int(codec.number(replica_id, doc, "pid", 0)),
-        version=codec.text_or_none(doc, "version") or "",
-        started_s=codec.number(replica_id, doc, "started_s", 0.0),
-        url=codec.text_or_none(doc, "url"),
+        hostname=fields.maybe_text("hostname", LINE_CHARS_MAX) or "?",
+        pid=fields.count("pid", 0),
+        version=fields.maybe_text("version") or "",
+        started_s=fields.number("started_s", 0.0),
+        url=fields.maybe_text("url", LINE_CHARS_MAX),
     )
+
+
+def unreadable_replica(replica_id: ReplicaId) -> Replica:
+    """Return a replica of which no more is known than that it lives: its znode is there."""
+    return Replica(id=replica_id, hostname="?", pid=0, version="", started_s=0.0)

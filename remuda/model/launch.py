@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
+from remuda.model.fields import KEY_CHARS_MAX, Fields
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
 from remuda.model.packed import Packed
 
@@ -116,28 +117,25 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
     Raises:
         CorruptRecordError: If *raw* is not a launch of a schema we know.
     """
-    doc = Packed(codec.parse(node_id, raw))
-    try:
-        if doc["schema"] != SCHEMA:
-            raise codec.CorruptRecordError(f"{node_id}: schema {doc['schema']!r}, not {SCHEMA}")
-        return Launch(
-            id=node_id,
-            pool=str(doc["pool"]),
-            label=str(doc["label"]),
-            step=Step(doc["step"]),
-            owner=ReplicaId(doc["owner"]),
-            planned_s=float(doc["planned_s"]),
-            asked_by_s=float(doc["asked_by_s"]),
-            cores=int(doc.get("cores", 0)),
-            ram_mib=int(doc.get("ram_mib", 0)),
-            volume_gib=int(doc.get("volume_gib", 0)),
-            az=doc.get("az"),
-            for_request=doc.get("for_request"),
-            server=doc.get("server"),
-            host_key=doc.get("host_key"),
-            image=doc.get("image"),
-            floating_ip=doc.get("floating_ip"),
-            why=doc.get("why"),
-        )
-    except (KeyError, TypeError, ValueError) as exc:
-        raise codec.CorruptRecordError(f"{node_id}: {exc!r}") from exc
+    fields = Fields(node_id, Packed(codec.parse(node_id, raw)))
+    fields.check_schema(SCHEMA)
+    for_request, server = fields.maybe_text("for_request"), fields.identifier("server")
+    return Launch(
+        id=node_id,
+        pool=fields.text("pool"),
+        label=fields.text("label"),
+        step=fields.word("step", Step),
+        owner=ReplicaId(fields.text("owner")),
+        planned_s=fields.number("planned_s"),
+        asked_by_s=fields.number("asked_by_s"),
+        cores=fields.count("cores", 0),
+        ram_mib=fields.count("ram_mib", 0),
+        volume_gib=fields.count("volume_gib", 0),
+        az=fields.maybe_text("az"),
+        for_request=RequestId(for_request) if for_request else None,
+        server=ServerId(server) if server else None,
+        host_key=fields.maybe_text("host_key", KEY_CHARS_MAX),
+        image=fields.maybe_text("image"),
+        floating_ip=fields.identifier("floating_ip"),
+        why=fields.prose("why"),
+    )

@@ -10,12 +10,15 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
+from remuda.model.fields import SECONDS_MAX, Fields
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.packed import Packed, as_dict
 
 #: Jenkins writes a hold's expiry as epoch milliseconds where everybody else means seconds from
 #: now; no hold lasts three thousand years, so a number this big is a point in time.
 EPOCH_MS_FLOOR: Final = 1e11
+#: A node has the labels of one kind of machine.
+LABELS_MAX: Final = 250
 
 
 class NodeState(StrEnum):
@@ -132,34 +135,32 @@ def decode(node_id: NodeId, raw: bytes) -> Node:
     Raises:
         CorruptRecordError: If it is no node at all.
     """
-    doc = Packed(codec.parse(node_id, raw))
-    try:
-        state = NodeState(doc["state"])
-    except (KeyError, ValueError) as exc:
-        raise codec.CorruptRecordError(f"{node_id}: state {doc.get('state')!r}") from exc
-    allocated_to = codec.text_or_none(doc, "allocated_to")
-    labels = doc.get("type")
+    fields = Fields(node_id, Packed(codec.parse(node_id, raw)))
+    doc = fields.doc
+    one_label = isinstance(doc.get("type"), str)
+    labels = (fields.text("type"),) if one_label else fields.texts("type", LABELS_MAX)
+    allocated_to = fields.sloppy_text("allocated_to")
     return Node(
         id=node_id,
-        state=state,
-        labels=(labels,) if isinstance(labels, str) else codec.texts(node_id, doc, "type"),
-        provider=codec.text_or_none(doc, "provider"),
-        pool=codec.text_or_none(doc, "pool"),
+        state=fields.word("state", NodeState),
+        labels=labels,
+        provider=fields.sloppy_text("provider"),
+        pool=fields.sloppy_text("pool"),
         allocated_to=RequestId(allocated_to) if allocated_to else None,
-        state_time_s=codec.number(node_id, doc, "state_time", 0.0),
-        created_s=codec.number(node_id, doc, "created_time", 0.0) or None,
+        state_time_s=fields.number("state_time", 0.0),
+        created_s=fields.number("created_time", 0.0) or None,
         hold_expiration=_hold_expiration(doc),
-        external_id=codec.text_or_none(doc, "external_id"),
+        external_id=fields.sloppy_text("external_id"),
         doc=doc,
     )
 
 
 def _hold_expiration(doc: Mapping[str, Any]) -> float | None:
-    # Nodepool reads a hold that is not a number as no limit; so do we.
+    # Nodepool reads a hold that is not a number as no limit; so do we, and what is no time at all.
     value = doc.get("hold_expiration")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if value > 0 else None
+    return float(value) if 0 < value <= SECONDS_MAX else None
 
 
 def hold_ends_s(node: Node) -> float | None:

@@ -9,7 +9,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
+from remuda.model.codec import CorruptRecordError
+from remuda.model.fields import LINE_CHARS_MAX, Fields
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.salvage import salvage
 
 
 class RequestState(StrEnum):
@@ -65,6 +68,15 @@ REQUIRED_KEYS: Final = (
 )
 
 
+#: More nodes than this nobody can be given: a request is fulfilled in one transaction, which
+#: writes all of its nodes, and ZooKeeper's packets end at 1 MiB.
+LABELS_MAX: Final = 250
+#: Launchers keep every request in memory, and so does ZooKeeper. Those of Zuul have about 1 KiB.
+REQUEST_BYTES_MAX: Final = 64 * 1024
+#: Every launcher that declines adds one entry for each of its pools.
+DECLINED_MAX: Final = 1000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request for machines: all of them or none, from one provider.
@@ -77,6 +89,8 @@ class Request:
         reuse: False: ready nodes are not good enough, make new ones.
         provider: Preferred provider, or None.
         state_time_s: Last change of state, seconds since the epoch.
+        unfit: Why nobody can serve it as it is written, or None. Of such a request no more is known
+            than its state and who has declined it; it is to be declined, for this reason.
         doc: The whole record as read, for the keys that are not ours.
     """
 
@@ -93,6 +107,7 @@ class Request:
     created_s: float | None = None
     tenant: str | None = None
     event_id: str | None = None
+    unfit: str | None = None
     doc: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -128,48 +143,77 @@ class Request:
 def decode(request_id: RequestId, raw: bytes) -> Request:
     """Read a request record, tolerant of what real clients leave out.
 
+    One that has a state, but that nobody can serve, is returned as *unfit* with the reason: its
+    requestor is to hear of it.
+
     Raises:
         CorruptRecordError: If it is no request at all.
     """
-    doc = codec.parse(request_id, raw)
     try:
-        state = RequestState(doc["state"])
-    except (KeyError, ValueError) as exc:
-        raise codec.CorruptRecordError(f"{request_id}: state {doc.get('state')!r}") from exc
+        return _read(Fields(request_id, codec.parse(request_id, raw, REQUEST_BYTES_MAX)))
+    except CorruptRecordError as exc:
+        saved = salvage(raw, whole=len(raw) <= REQUEST_BYTES_MAX)
+        if saved is None:
+            raise
+        return _unfit(Fields(request_id, saved), exc.why)
+
+
+def _read(fields: Fields) -> Request:
     return Request(
-        id=request_id,
-        state=state,
-        labels=codec.texts(request_id, doc, "node_types"),
-        nodes=tuple(NodeId(node) for node in codec.texts(request_id, doc, "nodes")),
-        declined_by=codec.texts(request_id, doc, "declined_by"),
-        reuse=doc.get("reuse") is not False,
-        requestor=codec.text_or_none(doc, "requestor"),
-        provider=codec.text_or_none(doc, "provider"),
-        relative_priority=int(codec.number(request_id, doc, "relative_priority", 0)),
-        state_time_s=codec.number(request_id, doc, "state_time", 0.0),
-        created_s=codec.number(request_id, doc, "created_time", 0.0) or None,
-        tenant=codec.text_or_none(doc, "tenant_name"),
-        event_id=codec.text_or_none(doc, "event_id"),
-        doc=doc,
+        id=RequestId(fields.name),
+        state=fields.word("state", RequestState),
+        labels=fields.texts("node_types", LABELS_MAX),
+        nodes=tuple(map(NodeId, fields.identifiers("nodes", LABELS_MAX))),
+        declined_by=fields.texts("declined_by", DECLINED_MAX, LINE_CHARS_MAX),
+        reuse=fields.doc.get("reuse") is not False,
+        requestor=fields.sloppy_text("requestor", LINE_CHARS_MAX),
+        provider=fields.sloppy_text("provider"),
+        relative_priority=fields.rank("relative_priority", 0),
+        state_time_s=fields.number("state_time", 0.0),
+        created_s=fields.number("created_time", 0.0) or None,
+        tenant=fields.sloppy_text("tenant_name", LINE_CHARS_MAX),
+        event_id=fields.sloppy_text("event_id", LINE_CHARS_MAX),
+        doc=fields.doc,
+    )
+
+
+def _unfit(fields: Fields, why: str) -> Request:
+    try:
+        declined_by = fields.texts("declined_by", DECLINED_MAX, LINE_CHARS_MAX)
+    except CorruptRecordError:
+        declined_by = ()
+    return Request(
+        id=RequestId(fields.name),
+        state=fields.word("state", RequestState),
+        labels=(),
+        declined_by=declined_by,
+        unfit=why,
+        doc=fields.doc,
     )
 
 
 def encode(request: Request) -> bytes:
     """Return the record: every key that was read, ours renewed, the required ones completed.
 
-    ``tenant_name`` is written only if it was there: Zuul overwrites its own tenant with ours.
+    ``tenant_name`` is written only if it was there: Zuul overwrites its own tenant with ours. What
+    we could not read of an unfit request is left to whoever wrote it.
     """
     doc: dict[str, Any] = dict.fromkeys(("requestor_data", "event_id"))
+    if request.unfit is not None:
+        doc = dict.fromkeys(REQUIRED_KEYS)
     doc.update(request.doc)
     doc.update(
-        node_types=list(request.labels),
         state=str(request.state),
         state_time=request.state_time_s,
         nodes=list(request.nodes),
         declined_by=list(request.declined_by),
-        reuse=request.reuse,
-        requestor=request.requestor,
-        provider=request.provider,
-        relative_priority=request.relative_priority,
     )
+    if request.unfit is None:
+        doc.update(
+            node_types=list(request.labels),
+            reuse=request.reuse,
+            requestor=request.requestor,
+            provider=request.provider,
+            relative_priority=request.relative_priority,
+        )
     return codec.dump(doc)

@@ -1,13 +1,17 @@
 """What a provider tells the others and the operator: its status, and its verdicts on requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
+from remuda.model.fields import COUNT_MAX, NAME_CHARS_MAX, Fields, safe
 
 SCHEMA: Final = 1
+#: Numbers of a verdict, and steps of a proof: a dozen of either is many.
+_NUMBERS_MAX: Final = 64
+_STEPS_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,20 +92,48 @@ def decode_status(provider: str, raw: bytes) -> ProviderStatus:
     Raises:
         CorruptRecordError: If it is none of a schema we know.
     """
-    doc = codec.parse(provider, raw)
-    try:
-        return ProviderStatus(
-            provider=provider,
-            priority=int(doc["priority"]),
-            trouble=doc["trouble"],
-            labels={name: LabelStatus(**one) for name, one in doc["labels"].items()},
-            pools={name: PoolStatus(**one) for name, one in doc["pools"].items()},
-            quota={name: (one[0], one[1]) for name, one in doc["quota"].items()},
-            quota_seen_s=doc.get("quota_seen_s"),
-            config_error=doc["config_error"],
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise codec.CorruptRecordError(f"{provider}: {exc!r}") from exc
+    fields = Fields(provider, codec.parse(provider, raw))
+    fields.check_schema(SCHEMA)
+    return ProviderStatus(
+        provider=provider,
+        priority=fields.rank("priority"),
+        trouble=fields.prose("trouble"),
+        labels={name: _label(one) for name, one in fields.parts("labels")},
+        pools={name: _pool(one) for name, one in fields.parts("pools")},
+        quota={name: _quota(fields, one) for name, one in fields.mapping("quota").items()},
+        quota_seen_s=fields.maybe_number("quota_seen_s"),
+        config_error=fields.prose("config_error"),
+    )
+
+
+def _label(fields: Fields) -> LabelStatus:
+    return LabelStatus(
+        ready=fields.count("ready", 0),
+        coming=fields.count("coming", 0),
+        room=fields.count("room", 0),
+        boot_s=fields.maybe_number("boot_s"),
+        broken=fields.prose("broken"),
+        failures=fields.count("failures", 0),
+    )
+
+
+def _pool(fields: Fields) -> PoolStatus:
+    return PoolStatus(
+        instances=fields.count("instances", 0),
+        instances_max=fields.maybe_count("instances_max"),
+        cores=fields.count("cores", 0),
+        cores_max=fields.maybe_count("cores_max"),
+        ram_mib=fields.count("ram_mib", 0),
+        ram_mib_max=fields.maybe_count("ram_mib_max"),
+    )
+
+
+def _quota(fields: Fields, value: object) -> tuple[int, int | None]:
+    if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004 - a pair
+        raise fields.refuse("quota", "pairs of use and limit")
+    one = Fields(f"{fields.name}: quota", dict(zip(("used", "limit"), value, strict=True)))
+    limit = None if value[1] is None else one.count("limit", low=-COUNT_MAX)
+    return one.count("used", low=-COUNT_MAX), limit
 
 
 class Ruling(StrEnum):
@@ -143,18 +175,28 @@ def decode_verdict(provider: str, raw: bytes) -> Verdict:
     Raises:
         CorruptRecordError: If it is none of a schema we know.
     """
-    doc = codec.parse(provider, raw)
-    try:
-        return Verdict(
-            provider=provider,
-            ruling=Ruling(doc["ruling"]),
-            reason=str(doc["reason"]),
-            numbers=dict(doc["numbers"]),
-            eta_s=doc["eta_s"],
-            at_s=float(doc["at_s"]),
-        )
-    except (KeyError, TypeError, ValueError) as exc:
-        raise codec.CorruptRecordError(f"{provider}: {exc!r}") from exc
+    fields = Fields(provider, codec.parse(provider, raw))
+    fields.check_schema(SCHEMA)
+    return Verdict(
+        provider=provider,
+        ruling=fields.word("ruling", Ruling),
+        reason=fields.prose("reason") or "",
+        numbers={
+            name: _plain(one) for name, one in fields.mapping("numbers", _NUMBERS_MAX).items()
+        },
+        eta_s=fields.maybe_number("eta_s"),
+        at_s=fields.number("at_s"),
+    )
+
+
+def _plain(value: object) -> object:
+    """Return what a verdict's number may be; of anything else, what it is."""
+    if isinstance(value, str):
+        return safe(value, NAME_CHARS_MAX)
+    if value is None or isinstance(value, bool | float):
+        return value
+    small = isinstance(value, int) and abs(value) <= COUNT_MAX
+    return value if small else codec.quote(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,10 +234,37 @@ def decode_failure(node: str, raw: bytes) -> FailureReport:
     Raises:
         CorruptRecordError: If it is none of a schema we know.
     """
-    doc = codec.parse(node, raw)
-    try:
-        doc.pop("schema")
-        doc["transcript"] = tuple(doc.get("transcript", ()))
-        return FailureReport(**doc)
-    except (KeyError, TypeError) as exc:
-        raise codec.CorruptRecordError(f"{node}: {exc!r}") from exc
+    fields = Fields(node, codec.parse(node, raw))
+    fields.check_schema(SCHEMA)
+    return FailureReport(
+        node=fields.text("node"),
+        label=fields.maybe_text("label") or "",
+        pool=fields.maybe_text("pool") or "",
+        result=fields.text("result"),
+        why=fields.prose("why") or "",
+        at_s=fields.number("at_s"),
+        server=fields.maybe_text("server"),
+        fault=fields.prose("fault"),
+        console=fields.prose("console", codec.RECORD_BYTES_MAX) or "",
+        transcript=tuple(_steps(fields)),
+    )
+
+
+def _steps(fields: Fields) -> Iterator[Mapping[str, Any]]:
+    steps = fields.doc.get("transcript")
+    if steps is None:
+        return
+    if not isinstance(steps, list) or len(steps) > _STEPS_MAX:
+        raise fields.refuse("transcript", f"a list of at most {_STEPS_MAX} steps")
+    for step in steps:
+        if not isinstance(step, Mapping):
+            raise fields.refuse("transcript", "a list of steps")
+        one = Fields(f"{fields.name}: transcript", step)
+        yield {
+            "step": one.prose("step") or "?",
+            "name": one.prose("name") or "?",
+            "seconds": one.number("seconds", 0.0),
+            "ok": step.get("ok") is True,
+            "why": one.prose("why") or "",
+            "output": one.prose("output", codec.RECORD_BYTES_MAX) or "",
+        }

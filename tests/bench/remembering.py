@@ -22,11 +22,13 @@ from launcher.fold import Fold
 from launcher.listing import take_listing
 from launcher.policy import compile_policy
 from launcher.ready import ready_node
+from launcher.set_aside import SetAside
 from launcher.views import NodeView
 from launcher.world import World
 from remuda import logs
 from remuda.cloud.api import Server
 from remuda.cloud.servers import read_server
+from remuda.metrics.sink import NullMetrics
 from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model import tags
@@ -74,7 +76,7 @@ class Memory:
         mine: set[NodeId] = set()
         fold = Fold(
             world=self._world,
-            log=logs.get_logger(),
+            aside=SetAside(log=logs.get_logger(), metrics=NullMetrics()),
             mine=mine,
             read_node=lambda _node: None,
         )

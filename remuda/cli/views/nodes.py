@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from remuda.cli.output import Sheet, age
+from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.insight.tree import Reader
@@ -41,7 +41,7 @@ def nodes_sheet(read: Reader, chosen: NodeFilter, *, now_s: float) -> Sheet:
     """
     level = tree.nodes(read)
     nodes = [node for node in level.records.values() if chosen.wants(node)]
-    notes = [f"broken record: {why}" for why in level.corrupt.values()]
+    notes = broken_notes(level.corrupt)
     if not nodes and not notes:
         notes = ["no nodes"]
     rows, data = [], []

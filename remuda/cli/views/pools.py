@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from remuda.cli.output import Sheet, age, limit
+from remuda.cli.output import Sheet, age, broken_notes, limit
 from remuda.insight import tree
 from remuda.insight.tree import Reader
 from remuda.model.component import PoolComponent
@@ -15,7 +15,8 @@ _LABELS = ("LABEL", "PROVIDER", "READY", "COMING", "ROOM", "BOOT", "TROUBLE")
 def pools_sheets(read: Reader) -> tuple[Sheet, Sheet]:
     """Return the registered pools, and how each provider stands with each label."""
     pools = tree.pools(read)
-    statuses = tree.statuses(read).records
+    told = tree.statuses(read)
+    statuses = told.records
     ordered = sorted(pools.records.values(), key=lambda one: (one.priority, one.provider, one.pool))
     rows, data = [], []
     for one in ordered:
@@ -23,7 +24,9 @@ def pools_sheets(read: Reader) -> tuple[Sheet, Sheet]:
         use = status.pools.get(one.pool) if status else None
         rows.append(_pool_row(one, use))
         data.append(_pool_json(one, use))
-    notes = [] if rows else ["no pools: no launcher is running"]
+    notes = broken_notes({**pools.corrupt, **told.corrupt})
+    if not rows and not notes:
+        notes = ["no pools: no launcher is running"]
     return (
         Sheet(columns=_POOLS, rows=rows, data=data, notes=notes),
         labels_sheet(statuses.values()),

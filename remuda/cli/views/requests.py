@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from remuda.cli.output import Sheet, age
+from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
 from remuda.insight.explanation import service_order
 from remuda.insight.tree import Reader
@@ -23,7 +23,8 @@ def requests_sheet(read: Reader, states: Collection[str], *, now_s: float) -> Sh
     level = tree.requests(read)
     wanted = [one for one in level.records.values() if not states or str(one.state) in states]
     wanted.sort(key=service_order)
-    notes = [f"broken record: {why}" for why in level.corrupt.values()]
+    notes = broken_notes({one.id: one.unfit for one in wanted if one.unfit is not None})
+    notes += broken_notes(level.corrupt)
     if not wanted and not notes:
         notes = ["no requests"]
     return Sheet(
@@ -47,6 +48,7 @@ def request_json(one: Request) -> dict[str, object]:
     return {
         "id": one.id,
         "state": str(one.state),
+        "unfit": one.unfit,
         "labels": list(one.labels),
         "nodes": list(one.nodes),
         "requestor": one.requestor,
@@ -65,7 +67,7 @@ def _row(one: Request, now_s: float) -> tuple[str, ...]:
     return (
         one.id,
         str(one.state),
-        labels_text(one.labels),
+        labels_text(one.labels) or "?",
         one.requestor or "-",
         one.provider or "any",
         one.priority if not one.relative_priority else f"{one.priority}+{one.relative_priority}",

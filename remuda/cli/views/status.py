@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from remuda.cli.output import Sheet, age, limit
+from remuda.cli.output import Sheet, age, broken_notes, limit
 from remuda.cli.views.pools import labels_sheet
 from remuda.insight import tree
 from remuda.insight.tree import Reader
@@ -22,14 +22,20 @@ def status_sheets(read: Reader, *, now_s: float) -> tuple[Sheet, ...]:
         read: Where to read.
         now_s: Wall clock, seconds since the epoch.
     """
-    statuses = tree.statuses(read).records
-    replicas = {name: len(level.records) for name, level in tree.replicas(read).items()}
-    nodes = tree.nodes(read).records
-    requests = tree.requests(read).records
+    statuses = tree.statuses(read)
+    # A launcher lives as long as its znode is there, whatever that says.
+    living = {
+        name: len(one.records) + len(one.corrupt) for name, one in tree.replicas(read).items()
+    }
+    nodes, requests = tree.nodes(read), tree.requests(read)
+    corrupt = {"status": statuses.corrupt, "node": nodes.corrupt, "request": requests.corrupt}
+    broken = {
+        f"{kind} {name}": why for kind, level in corrupt.items() for name, why in level.items()
+    }
     return (
-        _providers(statuses, replicas, nodes),
-        labels_sheet(statuses.values()),
-        _requests(requests, now_s),
+        _providers(statuses.records, living, nodes.records),
+        labels_sheet(statuses.records.values()),
+        _requests(requests.records, now_s, broken),
     )
 
 
@@ -91,7 +97,7 @@ def _provider_json(
     }
 
 
-def _requests(requests: Mapping[str, Request], now_s: float) -> Sheet:
+def _requests(requests: Mapping[str, Request], now_s: float, broken: Mapping[str, str]) -> Sheet:
     count = Counter(str(one.state) for one in requests.values())
     born = [one.created_s or one.state_time_s for one in requests.values() if one.state in _WAITING]
     oldest_s = now_s - min(born) if born else None
@@ -103,5 +109,5 @@ def _requests(requests: Mapping[str, Request], now_s: float) -> Sheet:
         columns=(),
         rows=(),
         data={"states": dict(count), "oldest_wait_s": oldest_s},
-        notes=[note],
+        notes=[note, *broken_notes(broken)],
     )

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from launcher.fold import Fold, encode_claim
+from launcher.fold import Fold
+from launcher.set_aside import SetAside
 from launcher.world import World
+from remuda.metrics.sink import NullMetrics
 from remuda.model import launch as launches
 from remuda.model import node as nodes
+from remuda.model.claim import encode_claim
 from remuda.model.component import Replica, encode_replica
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Launch, Step
@@ -20,6 +23,7 @@ from tests.unit.launcher.worlds import ME, add_node, world
 
 NODE = NodeId("3000000001")
 REQUEST = RequestId("200-0000000001")
+CONTENDER = f"{paths.request_lock(REQUEST)}/x"
 
 
 @dataclass
@@ -49,7 +53,12 @@ class Folding:
 
     def __post_init__(self) -> None:
         """Make the fold."""
-        self.fold = Fold(world=self.world, log=self.log, mine=self.mine, read_node=self.read.append)
+        self.fold = Fold(
+            world=self.world,
+            aside=SetAside(log=self.log, metrics=NullMetrics()),
+            mine=self.mine,
+            read_node=self.read.append,
+        )
 
     def put(self, path: str, data: bytes, version: int = 0) -> None:
         """Tell what a znode contains."""
@@ -96,7 +105,6 @@ def request(**fields: Any) -> bytes:
         b"null",
         b'{"state":"new"}',
         b"\xff\xfe",
-        b'{"state":"requested","node_types":7}',
     ],
 )
 def test_a_record_that_is_none_is_set_aside_with_one_warning(raw: bytes) -> None:
@@ -235,11 +243,11 @@ def test_an_unreadable_node_is_known_to_be_there() -> None:
 def test_claims_of_our_provider_are_kept() -> None:
     """Who, for which pool, under which lock."""
     folding = Folding()
-    folding.put(paths.claim("here", REQUEST), encode_claim("me", "main", "/lock/x"), 2)
+    folding.put(paths.claim("here", REQUEST), encode_claim("me", "main", CONTENDER), 2)
     claim = folding.world.queue.claims[REQUEST]
     folding.tell(Gone(path=paths.claim("here", REQUEST)))
 
-    assert (claim.owner, claim.pool, claim.contender, claim.version) == ("me", "main", "/lock/x", 2)
+    assert (claim.owner, claim.pool, claim.contender, claim.version) == ("me", "main", CONTENDER, 2)
     assert folding.world.queue.claims == {}
 
 

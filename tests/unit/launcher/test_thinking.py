@@ -10,6 +10,7 @@ from launcher.brain import REST_LATER_S, Brain
 from launcher.decide.decide import go_on
 from launcher.events import Written
 from launcher.fold import Fold
+from launcher.set_aside import SetAside
 from launcher.world import Agenda, Now, World
 from remuda.metrics.sink import NullMetrics
 from remuda.runtime.inbox import Inbox
@@ -61,7 +62,12 @@ def make_brain(made: World, recorder: Recorder, clock: ManualClock) -> Brain:
     return Brain(
         world=made,
         inbox=Inbox(),
-        fold=Fold(world=made, log=Quiet(), mine=set(), read_node=lambda _node: None),
+        fold=Fold(
+            world=made,
+            aside=SetAside(log=Quiet(), metrics=NullMetrics()),
+            mine=set(),
+            read_node=lambda _node: None,
+        ),
         settle=Works(made).settle,
         starter=recorder,  # type: ignore[arg-type]
         clock=clock,
