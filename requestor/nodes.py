@@ -132,6 +132,7 @@ class LeasedNode:
             seconds: Deleted after this; None: when the operator's limit says so.
 
         Raises:
+            WishError: If *seconds* is no time.
             NodesLostError: If it went with the session.
             RequestorError: If it is not ours any more.
             StoreAwayError: If ZooKeeper stays away.

@@ -5,10 +5,12 @@ from typing import Any, Final
 
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
+from remuda.model.fields import SECONDS_MAX
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Op, RejectedError, Set, StaleWriteError
 from requestor.desk import Desk
+from requestor.errors import WishError
 from requestor.taking import Taken
 
 #: Somebody wrote to the record in between; nobody does so often to a node in use.
@@ -39,8 +41,11 @@ def hold(desk: Desk, taken: Taken, *, reason: str, owner: str, seconds: float | 
     """Set a node held, with who, why and how long, and unlock it.
 
     Raises:
+        WishError: If that is no time.
         StoreAwayError: If ZooKeeper stays away.
     """
+    if seconds is not None and not 0 < seconds <= SECONDS_MAX:
+        raise WishError(f"a hold of {seconds:g} s is none")
     fields: dict[str, Any] = {"hold_job": owner, "comment": reason, "hold_expiration": None}
     if seconds is not None:
         fields["hold_expiration"] = max(1, round(seconds))  # whole seconds; 0 would mean never

@@ -1,11 +1,14 @@
 """What is asked for, as a value, and as the record that goes to ZooKeeper."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from remuda.model import request as request_record
+from remuda.model.codec import quote
+from remuda.model.fields import SECONDS_MAX
 from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
 from requestor.errors import WishError
@@ -19,6 +22,9 @@ NODES_MAX: Final = 200
 LABEL_PATTERN: Final = re.compile(r"[^\s/]{1,255}")
 #: Key of our own part in the opaque ``requestor_data``.
 DATA_KEY: Final = "remuda"
+#: A count of more digits is refused before anything is made of it.
+COUNT_DIGITS_MAX: Final = 6
+_SOME_TOKEN: Final = "0" * 32
 
 Labels = Mapping[str, int] | Sequence[str] | str
 
@@ -62,12 +68,31 @@ class Wish:
         if len(self.labels) > NODES_MAX:
             raise WishError(f"{len(self.labels)} nodes in one request; at most {NODES_MAX}")
         for label in self.labels:
-            if not LABEL_PATTERN.fullmatch(label):
-                raise WishError(f"{label!r} is not a label")
-        if not 0 <= self.priority <= PRIORITY_MAX:
+            if not isinstance(label, str) or not LABEL_PATTERN.fullmatch(label):
+                raise WishError(f"{quote(label)} is not a label")
+        if not _whole(self.priority) or not 0 <= self.priority <= PRIORITY_MAX:
             raise WishError(f"priority {self.priority} is not between 0 and {PRIORITY_MAX}")
+        if not _whole(self.relative_priority):
+            raise WishError(f"relative priority {self.relative_priority} is not a whole number")
+        self._check_deadline()
+        self._check_record()
+
+    def _check_deadline(self) -> None:
         if self.deadline_s is not None and self.deadline_s <= 0:
             raise WishError(f"a deadline of {self.deadline_s:g} s is over already")
+        if self.deadline_s is not None and not self.deadline_s <= SECONDS_MAX:
+            raise WishError(f"a deadline of {self.deadline_s:g} s is none; leave it out")
+
+    def _check_record(self) -> None:
+        """Refuse what launchers would refuse, by their own rules."""
+        try:
+            json.dumps(self.data, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise WishError(f"the data cannot be written as JSON: {exc}") from exc
+        raw = self.record(now_s=0.0, token=_SOME_TOKEN)
+        unfit = request_record.decode(RequestId(f"{self.priority:03d}-"), raw).unfit
+        if unfit is not None:
+            raise WishError(f"no launcher could serve this: {unfit}")
 
     def record(self, *, now_s: float, token: str) -> bytes:
         """Return the request record as it is first written.
@@ -109,8 +134,8 @@ def labels_of(wanted: Labels) -> tuple[str, ...]:
     if not isinstance(wanted, Mapping):
         return tuple(wanted)
     for label, count in wanted.items():
-        if count < 1:
-            raise WishError(f"{count} nodes of {label!r}: at least 1")
+        if not _whole(count) or not 1 <= count < 10**COUNT_DIGITS_MAX:
+            raise WishError(f"{quote(count)} nodes of {label!r}: at least 1")
     return tuple(label for label, count in wanted.items() for _ in range(count))
 
 
@@ -124,9 +149,16 @@ def priority_of(priority: int | str) -> int:
         return priority
     if priority in PRIORITIES:
         return PRIORITIES[priority]
-    if priority.isdecimal():
+    if priority.isdecimal() and len(priority) <= COUNT_DIGITS_MAX:
         return int(priority)
-    raise WishError(f"priority {priority!r} is not one of {', '.join(PRIORITIES)} nor a number")
+    raise WishError(
+        f"priority {quote(priority)} is not one of {', '.join(PRIORITIES)} nor a number"
+    )
+
+
+def _whole(number: object) -> bool:
+    """Whether it is a whole number, and no truth value, which Python takes for one."""
+    return isinstance(number, int) and not isinstance(number, bool)
 
 
 def token_of(request: Request) -> str | None:

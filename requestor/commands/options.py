@@ -9,6 +9,7 @@ import click
 from remuda.cli.failing import MistakeError
 from remuda.cli.kinds import duration
 from requestor.desk import default_requestor
+from requestor.wish import COUNT_DIGITS_MAX
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,7 +109,8 @@ def labels_of_words(words: Sequence[str]) -> list[str]:
     labels: list[str] = []
     for word in words:
         label, equals, count = word.partition("=")
-        if equals and (not count.isdecimal() or int(count) < 1):
+        number = count.isdecimal() and len(count) <= COUNT_DIGITS_MAX
+        if equals and not (number and int(count) >= 1):
             raise MistakeError(f"{word!r}: write LABEL or LABEL=COUNT")
         labels += [label] * (int(count) if equals else 1)
     return labels

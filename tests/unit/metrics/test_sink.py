@@ -97,6 +97,8 @@ def say_everything(metrics: Metrics) -> None:
     metrics.count_declined("east", "main")
     metrics.count_leaked("east", "instances", 2)
     metrics.count_lost_write("east", "lend")
+    metrics.count_record_set_aside("request")
+    metrics.count_record_error("node")
     metrics.count_session_lost()
     metrics.count_hand_crash("boot")
 

@@ -156,3 +156,31 @@ def test_a_process_id_is_a_positive_number(desk: Desk, pid: str) -> None:
     result = desk.call(request, "small", "--wait", "--until-pid", pid)
 
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("small", "--priority", "nan"),
+        ("small", "--priority", "inf"),
+        ("small", "--priority", "9" * 5000),
+        ("small", "--relative-priority", "nan"),
+        ("small", "--relative-priority", "9" * 400),
+        ("small", "--requestor", "r" * 2000),
+        ("small", "--requestor", "\udcff"),
+        ("small", "--max-wait", "nan"),
+        ("small=99999999999",),
+        (f"small={'9' * 5000}",),
+        ("small=1500",),
+    ],
+)
+def test_values_that_no_launcher_would_take_are_one_sentence(
+    desk: Desk, words: tuple[str, ...]
+) -> None:
+    """And code 2; nothing is written."""
+    result = desk.call(request, *words)
+
+    assert result.exit_code == 2, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert len(result.stderr.splitlines()[-1]) < 6000
+    assert desk.launcher.store.children(paths.REQUESTS) == ()

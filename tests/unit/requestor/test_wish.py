@@ -1,6 +1,8 @@
 """What may be asked for, and the record that comes of it."""
 
 import json
+import math
+from typing import Any
 
 import pytest
 
@@ -37,11 +39,46 @@ def test_nonsense_is_refused_with_a_sentence(wrong: dict[str, int], why: str) ->
         Wish(labels=labels_of(wrong))
 
 
-@pytest.mark.parametrize("fields", [{"priority": 1000}, {"priority": -1}, {"deadline_s": 0}])
-def test_numbers_out_of_range_are_refused(fields: dict[str, int]) -> None:
-    """The id has room for three characters of priority."""
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"priority": 1000},
+        {"priority": -1},
+        {"priority": 2.5},
+        {"priority": True},
+        {"priority": math.nan},
+        {"deadline_s": 0},
+        {"deadline_s": math.nan},
+        {"deadline_s": math.inf},
+        {"relative_priority": math.nan},
+        {"relative_priority": math.inf},
+        {"relative_priority": 10**400},
+        {"relative_priority": 0.5},
+        {"requestor": "r" * 1025},
+        {"requestor": "\ud800"},
+        {"tenant": "\ud800"},
+        {"provider": "p" * 256},
+        {"data": {"x": math.nan}},
+        {"data": {"x": object()}},
+        {"data": {"x": "x" * 65536}},
+        {"labels": ("\ud800",)},
+        {"labels": (7,)},
+    ],
+)
+def test_what_launchers_would_refuse_is_not_sent(fields: dict[str, Any]) -> None:
+    """One clear sentence instead: the id has three characters of priority, JSON has no NaN."""
+    with pytest.raises(WishError) as refused:
+        Wish(**{"labels": ("a",), **fields})
+
+    assert len(str(refused.value)) < 400
+    str(refused.value).encode()
+
+
+@pytest.mark.parametrize("count", [math.nan, math.inf, 10**12, 1.5, True, "2"])
+def test_counts_are_whole_numbers(count: Any) -> None:
+    """A large one is refused before a list is made of it."""
     with pytest.raises(WishError):
-        Wish(labels=("a",), **fields)  # type: ignore[arg-type]
+        labels_of({"a": count})
 
 
 def test_priorities_have_names() -> None:
@@ -53,6 +90,9 @@ def test_priorities_have_names() -> None:
         42,
         7,
     ]
+    for wrong in ("nan", "inf", "1e3", "9" * 5000, ""):
+        with pytest.raises(WishError, match="is not one of high, normal, low"):
+            priority_of(wrong)
     with pytest.raises(WishError, match="'urgent' is not one of high, normal, low"):
         priority_of("urgent")
 
