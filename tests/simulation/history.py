@@ -63,7 +63,7 @@ class SimLog:
         self.history.note(self.who, f"WARN {event}", **fields)
 
     def error(self, event: str, **fields: Any) -> None:
-        """Take it down; a crashed hand is a bug of ours."""
+        """Take it down; a crashed hand, and a record that met an error, are bugs of ours."""
         self.history.note(self.who, f"ERROR {event}", **fields)
-        if event == "hand.crashed":
-            self.history.fail(f"a hand crashed: {fields}")
+        if event in ("hand.crashed", "record.unforeseen"):
+            self.history.fail(f"{event}: {fields}")

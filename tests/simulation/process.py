@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 INSTRUMENTS: Final[Instruments] = build_instruments(None)
 
 
-class CrashedError(Exception):
+class CrashedError(BaseException):  # no hand may swallow it
     """The process is killed at this instruction."""
 
 

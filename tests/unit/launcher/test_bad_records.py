@@ -1,0 +1,420 @@
+"""Whatever lies in ZooKeeper, a launcher goes on: what it cannot read it sets aside."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from launcher.actions import Claim, Condemn, Decline, DropClaim, Lend, MakeReady, Release, Rule
+from launcher.decide.standing import our_status
+from launcher.events import HandCrashed, Rescued
+from launcher.fold import Fold
+from launcher.hands.rescuing import rescue
+from launcher.reporting import Reporter
+from launcher.set_aside import WARNINGS_MAX, SetAside, kind_of
+from launcher.world import Now, World
+from remuda.cloud.api import Server, ServerStatus
+from remuda.metrics.sink import Metrics, NullMetrics
+from remuda.model.ids import NodeId, RequestId, ServerId, node_ids_of_block
+from remuda.model.launch import Step
+from remuda.model.node import NodeState
+from remuda.model.status import Ruling, encode_status
+from remuda.store import paths
+from remuda.store.api import Create, Gone, Op, Put, Set, Stored
+from tests.fakes.store import FakeZookeeper
+from tests.support.badrecords import (
+    DOCS,
+    NODE,
+    PLACES,
+    PROVIDER,
+    REQUEST,
+    SEEN,
+    Bad,
+    bad_docs,
+    bad_records,
+    changed,
+    raw_of,
+)
+from tests.unit.launcher.works import Works
+from tests.unit.launcher.worlds import NOW, add_claim, add_node, add_request, of_kind, think, world
+
+LATER = (NOW, replace(NOW, wall_s=NOW.wall_s + 100, mono_s=NOW.mono_s + 100))
+FOLDED = ("request", "node", "launch", "claim", "status", "pool", "replica")
+#: Combinations that are right by themselves.
+STATES = st.sampled_from([*NodeState])
+STEPS = st.sampled_from([*Step])
+
+
+@dataclass
+class Heard:
+    """A log that keeps what is more than news."""
+
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Leave it out."""
+
+    info = debug
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.warnings.append({"event": event, **fields})
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.errors.append({"event": event, **fields})
+
+
+class Counted(NullMetrics):
+    """Counts records that were set aside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aside: list[str] = []
+        self.bugs: list[str] = []
+
+    def count_record_set_aside(self, kind: str) -> None:
+        """Count it."""
+        self.aside.append(kind)
+
+    def count_record_error(self, kind: str) -> None:
+        """Count it."""
+        self.bugs.append(kind)
+
+
+class Launcher:
+    """A launcher's thread of thought, fed by hand, whose writes are looked at but go nowhere."""
+
+    def __init__(self) -> None:
+        self.world: World = world()
+        self.works = Works(self.world)
+        self.log, self.metrics = Heard(), Counted()
+        self.fold = Fold(
+            world=self.world,
+            aside=SetAside(log=self.log, metrics=self.metrics),
+            mine=set(),
+            read_node=lambda _node: None,
+        )
+        self.works.starter.writer._ids = list(node_ids_of_block(1))
+        self.works.starter.writer.store.commit_later = self._sent  # type: ignore[method-assign]
+        self.sent: list[Op] = []
+
+    def _sent(self, ops: Sequence[Op], _done: object) -> None:
+        for op in ops:
+            op.path.encode()
+            if isinstance(op, Set | Create) and op.data.startswith(b"{"):
+                json.loads(op.data, parse_constant=pytest.fail)
+        self.sent += ops
+
+    def put(self, records: Mapping[str, bytes], version: int = 1) -> None:
+        """Tell what lies in ZooKeeper; by kind of record."""
+        for kind in FOLDED:
+            if kind in records:
+                stored = Stored(path=PLACES[kind], value=records[kind], version=version)
+                self.fold.fold(Put(path=PLACES[kind], stored=stored), now_s=NOW.mono_s)
+
+    def show_servers(self) -> None:
+        """Let the cloud show every server, and every proof pass: all steps may be taken."""
+        for view in self.world.herd.views.values():
+            view.proven, view.host_keys = True, ("ssh-ed25519 AAAA",)
+            view.server = Server(
+                id=view.server_id or ServerId("s"),
+                name="np",
+                status=ServerStatus.ACTIVE,
+                public_ipv4="198.18.0.9",
+            )
+            self.world.touch_node(view)
+
+    def turn(self, now: Now = NOW) -> list[Any]:
+        """Think of everything, begin what follows, and tell how we stand."""
+        plan = think(self.world, now)
+        for action in plan.actions:
+            self.works.starter.start(action, now)
+        encode_status(our_status(self.world, now))
+        Reporter(world=self.world, metrics=Metrics(())).report(now.mono_s)
+        return list(plan.actions)
+
+
+def right(**others: bytes) -> dict[str, bytes]:
+    """Return right records of all kinds, with some replaced."""
+    return {**{kind: raw_of(DOCS[kind]) for kind in FOLDED}, **others}
+
+
+def live_through(records: Mapping[str, bytes]) -> Launcher:
+    """Let a launcher read records, and go on for a while."""
+    one = Launcher()
+    one.put(right())
+    one.put(records, version=2)
+    one.show_servers()
+    for now in LATER:
+        one.turn(now)
+    for kind in FOLDED:
+        one.fold.fold(Gone(path=PLACES[kind]), now_s=NOW.mono_s)
+    one.turn(LATER[-1])
+
+    assert one.log.errors == []
+    assert one.metrics.bugs == []
+    return one
+
+
+@pytest.mark.parametrize("bad", [one for one in SEEN if one.kind in FOLDED], ids=str)
+def test_no_record_that_was_seen_to_end_a_launcher_does(bad: Bad) -> None:
+    """Among right ones, over right ones, and when they are gone again."""
+    live_through({bad.kind: bad.raw})
+
+
+@settings(max_examples=250, derandomize=True, deadline=None)
+@given(st.fixed_dictionaries({}, optional={kind: bad_records(kind) for kind in FOLDED}))
+def test_no_record_ends_a_launcher(records: dict[str, bytes]) -> None:
+    """Any wrong values in any records together."""
+    live_through(records)
+
+
+@settings(max_examples=250, derandomize=True, deadline=None)
+@given(STATES, STEPS, st.sampled_from(["requested", "pending", "fulfilled", "failed"]), st.data())
+def test_no_combination_of_states_ends_a_launcher(
+    state: str, step: str, wanted: str, data: st.DataObject
+) -> None:
+    """Each record is right, but together they make no sense: a node in init that is proven, say."""
+    node = changed(DOCS["node"], "state", state)
+    promised = data.draw(st.sampled_from([None, REQUEST, "200-0000000009"]))
+    owner = data.draw(st.sampled_from(["me", "dead"]))
+    live_through(
+        {
+            "node": raw_of({**node, "allocated_to": promised}),
+            "launch": raw_of({**DOCS["launch"], "step": step, "owner": owner}),
+            "request": raw_of(
+                {
+                    **DOCS["request"],
+                    "state": wanted,
+                    "reuse": data.draw(st.booleans()),
+                    "nodes": data.draw(st.sampled_from([[], [NODE]])),
+                }
+            ),
+            "claim": raw_of({**DOCS["claim"], "owner": owner}),
+        }
+    )
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(request=bad_docs("request"), claim=bad_records("claim"))
+def test_the_dead_can_be_succeeded_whatever_they_left(
+    request: dict[str, Any], claim: bytes
+) -> None:
+    """The hand that gives back what they had claimed reads for itself."""
+    store = FakeZookeeper().connect()
+    claims = paths.claim("there", REQUEST)
+    store.ensure(paths.REQUESTS, paths.claims("there"))
+    pending = raw_of({**request, "state": "pending"})
+    store.commit([Create(path=PLACES["request"], data=pending), Create(path=claims, data=claim)])
+
+    assert isinstance(rescue(store, "there", now_s=7.0), Rescued)
+
+
+def test_a_request_that_nobody_can_serve_is_declined_with_the_reason() -> None:
+    """Its requestor hears of it at once; it is no use to wait."""
+    one = Launcher()
+    bad = raw_of({**DOCS["request"], "node_types": ["small"] * 1500})
+    one.put({"request": bad})
+    actions = one.turn()
+    (decline,) = [action for action in actions if isinstance(action, Decline)]
+    (rule,) = [action for action in actions if isinstance(action, Rule)]
+    (written,) = [op for op in one.sent if op.path == PLACES["request"]]
+
+    assert decline.request == REQUEST
+    assert rule.verdict is not None
+    assert (rule.verdict.ruling, rule.verdict.reason) == (
+        Ruling.DECLINED,
+        "node_types has 1500 entries, more than 250",
+    )
+    assert isinstance(written, Set)
+    assert json.loads(written.data)["state"] == "failed"
+    assert of_kind_of(actions, Lend, Claim) == []
+
+
+def of_kind_of(actions: Iterable[object], *kinds: type) -> list[object]:
+    """Return the actions of some kinds."""
+    return [action for action in actions if isinstance(action, kinds)]
+
+
+def test_a_request_that_nobody_can_serve_is_left_to_other_programs_launchers() -> None:
+    """Ours decline once; it fails when everybody has."""
+    one = Launcher()
+    one.put({"pool": raw_of(DOCS["pool"])})
+    doc = {**DOCS["request"], "requestor": "r" * 2000}
+    one.put({"request": raw_of(doc)})
+    one.turn()
+    (written,) = [op for op in one.sent if op.path == PLACES["request"]]
+    assert isinstance(written, Set)
+    after = json.loads(written.data)
+    one.world.queue.views[REQUEST].busy = None
+    one.put({"request": written.data}, version=2)
+
+    assert (after["state"], after["declined_by"]) == ("requested", ["id-main"])
+    assert after["requestor"] == doc["requestor"]
+    assert of_kind_of(one.turn(), Decline) == []
+
+
+def test_a_claimed_request_that_becomes_unfit_is_declined_with_its_claim() -> None:
+    """The lock goes with it."""
+    one = Launcher()
+    view = add_request(one.world, 1, "small", state="pending")  # type: ignore[arg-type]
+    add_claim(one.world, view)
+    one.put({"request": raw_of({**DOCS["request"], "state": "pending", "nodes": [7]})}, version=4)
+    one.turn()
+
+    assert paths.claim(PROVIDER, REQUEST) in [op.path for op in one.sent]
+
+
+def test_bad_requests_among_good_ones_do_not_keep_those_waiting() -> None:
+    """Ready nodes go to who can have them."""
+    one = Launcher()
+    add_node(one.world, 5)
+    good = add_request(one.world, 7, "small", priority="300")
+    for number, bad in enumerate(bad for bad in SEEN if bad.kind == "request"):
+        path = paths.request(RequestId(f"100-{number:010d}"))
+        stored = Stored(path=path, value=bad.raw, version=1)
+        one.fold.fold(Put(path=path, stored=stored), now_s=NOW.mono_s)
+    for view in list(one.world.queue.views.values()):
+        if view.request.unfit is None and view.id != good.id:
+            one.world.queue.forget(view.id)  # not bad enough
+
+    assert [lend.request for lend in of_kind(think(one.world), Lend)] == [good.id]
+
+
+def test_a_node_in_init_whose_machine_is_proven_is_condemned() -> None:
+    """Nobody of ours writes that state, and no node comes from there to ready."""
+    made = world()
+    view = add_node(made, 1, step=Step.PROVING, state=NodeState.INIT)
+    view.proven = True
+    view.server = Server(id=ServerId("server-1"), name="np", status=ServerStatus.ACTIVE)
+    plan = think(made)
+
+    assert [one.node for one in of_kind(plan, Condemn)] == [view.id]
+    assert of_kind(plan, MakeReady) == []
+
+
+def test_a_status_that_turns_unreadable_does_not_stand_for_the_old_one() -> None:
+    """Nobody may count on what a provider said long ago."""
+    one = Launcher()
+    one.put(right())
+    known = dict(one.world.neighbours.statuses)
+    one.put({"status": raw_of({**DOCS["status"], "schema": 2}), "pool": b"{"})
+
+    assert list(known) == ["there"]
+    assert one.world.neighbours.statuses == {}
+    assert PLACES["pool"] not in one.world.neighbours.pools
+
+
+def test_a_launcher_lives_whatever_its_record_says() -> None:
+    """Else its nodes would be taken over while it works on them."""
+    one = Launcher()
+    one.put({"replica": raw_of({**DOCS["replica"], "pid": float("nan")})})
+
+    assert one.world.neighbours.provider_alive("there")
+    assert one.metrics.aside == ["replica"]
+
+
+def test_a_claim_that_cannot_be_read_is_given_back() -> None:
+    """Under proof that nobody holds the lock: else the request would wait for ever."""
+    one = Launcher()
+    request = raw_of({**DOCS["request"], "state": "pending"})
+    one.put({"request": request, "claim": b"rubbish"})
+    actions = one.turn()
+    names = [(type(op).__name__, op.path) for op in one.sent if "requests" in op.path]
+
+    assert [type(one) for one in of_kind_of(actions, Release, DropClaim)] == [Release]
+    assert ("Create", paths.request_lock(REQUEST)) in names
+    assert ("Delete", paths.request_lock(REQUEST)) in names
+    assert ("Set", PLACES["request"]) in names
+
+
+def test_rubbish_over_a_claim_and_a_launch_is_mended_by_the_next_write() -> None:
+    """We know what they said; only their versions are new."""
+    one = Launcher()
+    one.put(right())
+    one.put({"claim": b"rubbish", "launch": b"rubbish"}, version=9)
+    claim, view = one.world.queue.claims[REQUEST], one.world.herd.views[NODE]
+
+    assert (claim.pool, claim.version) == ("main", 9)
+    assert (view.launch is not None, view.launch_version) == (True, 9)
+
+
+def test_a_launch_of_a_newer_schema_is_not_overwritten() -> None:
+    """Another version of ours knows what it means."""
+    one = Launcher()
+    one.put(right())
+    one.put({"launch": raw_of({**DOCS["launch"], "schema": 2})}, version=9)
+
+    assert one.world.herd.views[NODE].launch_version == 1
+    assert one.world.herd.unreadable == {NODE}
+
+
+def test_warnings_are_few_and_short_however_many_records_are_bad() -> None:
+    """The metric counts all of them."""
+    one = Launcher()
+    for number in range(WARNINGS_MAX + 50):
+        path = paths.request(RequestId(f"200-{number:010d}" + "x" * 900))
+        stored = Stored(path=path, value=b'"' + b"x" * 5000 + b'"', version=1)
+        for _ in range(2):
+            one.fold.fold(Put(path=path, stored=stored), now_s=1.0)
+
+    assert len(one.log.warnings) == WARNINGS_MAX + 1
+    assert max(len(str(warning)) for warning in one.log.warnings) < 1000
+    assert len(one.metrics.aside) == 2 * (WARNINGS_MAX + 50)
+
+
+def test_an_error_that_nobody_foresaw_is_loud_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bug of ours in a decoder: told once with its traceback, counted each time."""
+
+    def buggy(_node: NodeId, _raw: bytes) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr("launcher.fold.launch.decode", buggy)
+    one = Launcher()
+    for version in range(3):
+        one.put({"launch": raw_of(DOCS["launch"])}, version)
+    one.put({"request": raw_of(DOCS["request"])})
+    (told,) = one.log.errors
+
+    assert one.metrics.bugs == ["launch"] * 3
+    assert (told["event"], told["path"]) == ("record.unforeseen", PLACES["launch"])
+    assert "ZeroDivisionError: a bug of ours" in told["why"]
+    assert "Traceback" in told["why"]
+    assert list(one.world.queue.views) == [REQUEST]
+
+
+def test_an_action_that_cannot_be_started_holds_nothing_for_ever() -> None:
+    """It is tried again later; nothing else waits for it."""
+    made = world()
+    works = Works(made)
+    view, ready = add_request(made, 1), add_node(made, 5)
+    claim = add_claim(made, view)
+    view.busy = ready.busy = "lend"
+    claim.busy = True
+    works.hear(HandCrashed(action=Lend(request=view.id, nodes=(ready.id,)), why="bug"), NOW)
+
+    assert (view.busy, ready.busy, claim.busy) == (None, None, False)
+    assert view.retry_s > NOW.mono_s
+    assert of_kind(think(made), Lend) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        *((PLACES[kind], kind) for kind in FOLDED),
+        (paths.ledger("here"), "other"),
+        ("/remuda/providers", "other"),
+        ("/x", "other"),
+    ],
+)
+def test_records_are_counted_by_kind(path: str, kind: str) -> None:
+    """A few words, whatever the path."""
+    assert kind_of(path) == kind
