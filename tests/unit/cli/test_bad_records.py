@@ -1,0 +1,163 @@
+"""Whatever lies in ZooKeeper, the commands show what they can read, and say what they cannot."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+import click
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from remuda.cli.deleting import delete
+from remuda.cli.explaining import explain
+from remuda.cli.failures import failures
+from remuda.cli.looking import nodes, pools, requests, status
+from remuda.cli.output import BROKEN_MAX
+from remuda.model import codec
+from remuda.model.ids import RequestId
+from remuda.store import paths
+from remuda.store.api import Create
+from requestor.client import Client
+from requestor.commands.release import release
+from requestor.commands.request import request
+from requestor.errors import RequestFailedError, RequestorError
+from tests.support.badrecords import DOCS, NODE, PLACES, REQUEST, SEEN, Bad, bad_records, raw_of
+from tests.support.commands import Desk
+
+#: What shows each kind of record.
+VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = {
+    "request": ((requests, ()), (status, ()), (explain, (REQUEST,))),
+    "node": ((nodes, ()), (nodes, ("--state", "ready", "--label", "small")), (status, ())),
+    "status": ((pools, ()), (status, ())),
+    "pool": ((pools, ()), (explain, (REQUEST,))),
+    "replica": ((status, ()),),
+    "verdict": ((explain, (REQUEST,)),),
+    "failure": ((failures, ()), (failures, (NODE,))),
+}
+#: A command may say that it found nothing, or nothing readable.
+CODES = frozenset({0, 1, 2})
+
+
+def desk_with(records: Mapping[str, bytes]) -> Desk:
+    """Return a desk before a ZooKeeper that holds *records*, and one right record of each kind."""
+    desk = Desk()
+    store = desk.launcher.store
+    store.ensure(*(path.rpartition("/")[0] for path in PLACES.values()))
+    for kind, raw in records.items():
+        store.commit([Create(path=PLACES[kind], data=raw)])
+    return desk
+
+
+def see_everything(records: Mapping[str, bytes]) -> None:
+    """Let every view of *records* be shown, as tables and as JSON."""
+    desk = desk_with({**{kind: raw_of(doc) for kind, doc in DOCS.items()}, **records})
+    for command, words in dict.fromkeys(view for kind in records for view in VIEWS[kind]):
+        for form in ((), ("--json",)):
+            result = desk.call(command, *words, *form)
+            told = f"{command.name} {words}: {result.exception!r}"
+            assert result.exception is None or isinstance(result.exception, SystemExit), told
+            assert result.exit_code in CODES, told
+            result.output.encode()
+            if form and result.exit_code == 0:
+                json.loads(result.stdout, parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("bad", [bad for bad in SEEN if bad.kind in VIEWS], ids=str)
+def test_no_record_that_was_seen_to_end_a_command_does(bad: Bad) -> None:
+    """Each view, as a table and as JSON."""
+    see_everything({bad.kind: bad.raw})
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(st.fixed_dictionaries({}, optional={kind: bad_records(kind) for kind in VIEWS}))
+def test_no_record_ends_a_command(records: dict[str, bytes]) -> None:
+    """Any wrong values in any records together."""
+    see_everything(records)
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(bad_records("request"), bad_records("node"), st.sampled_from(["requested", "fulfilled"]))
+def test_no_record_ends_a_requestor(wanted: bytes, node: bytes, state: str) -> None:
+    """Who waits for a request, and takes its nodes, is told what is wrong with them."""
+    desk = desk_with(
+        {
+            "request": wanted.replace(b'"requested"', f'"{state}"'.encode()),
+            "node": node.replace(b'"allocated_to": null', f'"allocated_to": "{REQUEST}"'.encode()),
+        }
+    )
+    with Client(desk.zookeeper.connect()) as client:
+        pending = client.attach(REQUEST)
+        try:
+            if pending.check():
+                pending.accept().release()
+        except RequestorError as exc:
+            str(exc).encode()
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(bad_records("node"))
+def test_no_record_ends_a_command_that_changes_it(node: bytes) -> None:
+    """Deleting and giving back."""
+    for command, words in ((release, (NODE,)), (delete, (NODE,)), (delete, ("--force", NODE))):
+        result = desk_with({"node": node}).call(command, *words)
+
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        assert result.exit_code in CODES
+
+
+def test_a_request_that_nobody_can_serve_is_named_with_the_reason() -> None:
+    """In the list, in JSON, and when somebody asks why it waits."""
+    desk = desk_with({"request": raw_of({**DOCS["request"], "requestor": "r" * 240_000})})
+    why = "the record has 240"
+    (one,) = desk.json(requests)
+    told = desk.call(explain, REQUEST)
+
+    assert f"broken record: {REQUEST}: {why}" in desk.call(requests).stdout
+    assert one["unfit"].startswith(why)
+    assert (told.exit_code, desk.json(explain, REQUEST)["broken"][: len(why)]) == (0, why)
+    assert f"its record cannot be served: {why}" in told.stdout
+
+
+def test_a_request_that_is_no_json_is_named_too() -> None:
+    """It cannot be answered, but it can be seen."""
+    desk = desk_with({"request": b"{nonsense"})
+    told = desk.call(explain, REQUEST)
+
+    assert f"broken record: {REQUEST}: Expecting property name" in desk.call(requests).stdout
+    assert told.exit_code == 1
+    assert f"remuda: request {REQUEST}: its record cannot be served: Expecting" in told.stderr
+    assert "broken record: request 200-0000000001" in desk.call(status).stdout
+
+
+def test_a_failed_request_that_is_unfit_is_told_to_who_waits_for_it() -> None:
+    """With the provider's verdict."""
+    doc = {**DOCS["request"], "state": "failed", "relative_priority": "high"}
+    verdict = {**DOCS["verdict"], "ruling": "declined", "reason": "relative_priority is 'high'"}
+    desk = desk_with({"request": raw_of(doc), "verdict": raw_of(verdict)})
+    with Client(desk.zookeeper.connect()) as client:
+        pending = client.attach(REQUEST)
+        with pytest.raises(RequestFailedError, match="declined"):
+            pending.check()
+
+
+def test_of_many_broken_records_some_are_named() -> None:
+    """And the others counted."""
+    desk = desk_with({})
+    for number in range(BROKEN_MAX + 5):
+        name = f"200-{number:010d}"
+        path = paths.request(RequestId(name))
+        desk.launcher.store.commit([Create(path=path, data=b"x" * codec.RECORD_BYTES_MAX)])
+    text = desk.call(requests).stdout
+
+    assert text.count("broken record: ") == BROKEN_MAX
+    assert "and 5 more broken records" in text
+    assert len(text) < 10_000
+
+
+def test_a_command_of_ours_still_asks_beside_broken_records() -> None:
+    """Nobody waits because of somebody else's rubbish."""
+    desk = desk_with({bad.kind: bad.raw for bad in SEEN})
+    desk.launcher.register("small")
+
+    assert desk.call(request, "small", "--priority", "high").exit_code == 0
