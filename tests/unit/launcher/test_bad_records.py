@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launcher.actions import Claim, Condemn, Decline, DropClaim, Lend, MakeReady, Release, Rule
+from launcher.actions import (
+    AdoptClaim,
+    Claim,
+    Condemn,
+    Decline,
+    DropClaim,
+    Knock,
+    Lend,
+    MakeReady,
+    Normalise,
+    Release,
+    Rule,
+)
 from launcher.decide.standing import our_status
 from launcher.events import HandCrashed, Rescued
 from launcher.fold import Fold
@@ -18,6 +30,7 @@ from launcher.reporting import Reporter
 from launcher.set_aside import WARNINGS_MAX, SetAside, kind_of
 from launcher.world import Now, World
 from remuda.cloud.api import Server, ServerStatus
+from remuda.insight.facts import SSH_PORT, port_of
 from remuda.metrics.sink import Metrics, NullMetrics
 from remuda.model.ids import NodeId, RequestId, ServerId, node_ids_of_block
 from remuda.model.launch import Step
@@ -91,7 +104,8 @@ class Launcher:
     """A launcher's thread of thought, fed by hand, whose writes are looked at but go nowhere."""
 
     def __init__(self) -> None:
-        self.world: World = world()
+        # Ready nodes are looked at as soon as they are known.
+        self.world: World = world(labels={"small": {"recheck": "5s"}})
         self.works = Works(self.world)
         self.log, self.metrics = Heard(), Counted()
         self.fold = Fold(
@@ -148,6 +162,8 @@ def right(**others: bytes) -> dict[str, bytes]:
 def live_through(records: Mapping[str, bytes]) -> Launcher:
     """Let a launcher read records, and go on for a while."""
     one = Launcher()
+    add_request(one.world, 50, "small", "small")
+    add_request(one.world, 51, "large", reuse=False)
     one.put(right())
     one.put(records, version=2)
     one.show_servers()
@@ -237,6 +253,16 @@ def test_a_request_that_nobody_can_serve_is_declined_with_the_reason() -> None:
     assert of_kind_of(actions, Lend, Claim) == []
 
 
+def test_an_unfit_request_that_lacks_keys_is_declined_not_completed() -> None:
+    """Whoever completes it would write on what cannot be read, for ever."""
+    one = Launcher()
+    one.put({"request": raw_of({"state": "requested", "node_types": [7]})})
+    actions = one.turn()
+
+    assert len(of_kind_of(actions, Decline)) == 1
+    assert of_kind_of(actions, Normalise) == []
+
+
 def of_kind_of(actions: Iterable[object], *kinds: type) -> list[object]:
     """Return the actions of some kinds."""
     return [action for action in actions if isinstance(action, kinds)]
@@ -287,6 +313,17 @@ def test_bad_requests_among_good_ones_do_not_keep_those_waiting() -> None:
     assert [lend.request for lend in of_kind(think(one.world), Lend)] == [good.id]
 
 
+def test_a_port_that_is_none_does_not_keep_a_node_from_being_looked_at() -> None:
+    """Containers have a mapping there; the usual port is tried."""
+    for port in ("22/tcp", 10**400, {}, -1, True, 70_000):
+        one = Launcher()
+        one.put({"launch": raw_of(DOCS["launch"])})
+        one.put({"node": raw_of({**DOCS["node"], "connection_port": port})})
+
+        assert len(of_kind_of(one.turn(), Knock)) == 1
+        assert port_of({"connection_port": port}) == SSH_PORT
+
+
 def test_a_node_in_init_whose_machine_is_proven_is_condemned() -> None:
     """Nobody of ours writes that state, and no node comes from there to ready."""
     made = world()
@@ -328,7 +365,7 @@ def test_a_claim_that_cannot_be_read_is_given_back() -> None:
     actions = one.turn()
     names = [(type(op).__name__, op.path) for op in one.sent if "requests" in op.path]
 
-    assert [type(one) for one in of_kind_of(actions, Release, DropClaim)] == [Release]
+    assert [type(one) for one in of_kind_of(actions, Release, DropClaim, AdoptClaim)] == [Release]
     assert ("Create", paths.request_lock(REQUEST)) in names
     assert ("Delete", paths.request_lock(REQUEST)) in names
     assert ("Set", PLACES["request"]) in names

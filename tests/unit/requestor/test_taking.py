@@ -8,7 +8,7 @@ import pytest
 from remuda.model.ids import NodeId
 from remuda.model.node import NodeState
 from remuda.store import paths
-from remuda.store.api import Delete, StoreAwayError
+from remuda.store.api import Delete, Set, StoreAwayError
 from requestor.errors import NodesLostError, PromiseBrokenError, RequestGoneError
 from requestor.nodes import LeaseState
 from requestor.pending import PendingRequest
@@ -143,6 +143,22 @@ def test_a_lost_reply_to_taking_is_settled_by_looking(bench: Bench, *, happened:
     nodes.release()
     assert bench.launcher.read_node(node_id).state is NodeState.USED
     assert bench.launcher.locks(node_id) == ()
+
+
+def test_rubbish_over_a_node_whose_taking_is_unsure_is_no_traceback(bench: Bench) -> None:
+    """Somebody writes it between our lost reply and our look."""
+    pending, (node_id,) = served(bench)
+    real = bench.store.commit
+
+    def lost(ops: object) -> object:
+        real(ops)  # type: ignore[arg-type]
+        rubbish = Set(path=paths.node(node_id), data=b"rubbish", version=-1)
+        bench.launcher.store.commit([rubbish])
+        raise StoreAwayError("the reply is lost")
+
+    bench.store.commit = lost  # type: ignore[method-assign, assignment]
+    with pytest.raises((PromiseBrokenError, RequestGoneError)):
+        pending.accept()
 
 
 @pytest.mark.parametrize("happened", [True, False])
