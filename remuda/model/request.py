@@ -75,6 +75,9 @@ LABELS_MAX: Final = 250
 REQUEST_BYTES_MAX: Final = 64 * 1024
 #: Every launcher that declines adds one entry for each of its pools.
 DECLINED_MAX: Final = 1000
+#: Our own key in a request that one of us found unfit. Who declines it first writes it again, by
+#: which a number that JSON does not have is lost; the others are to decline it all the same.
+UNFIT_KEY: Final = "remuda_unfit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +162,9 @@ def decode(request_id: RequestId, raw: bytes) -> Request:
 
 
 def _read(fields: Fields) -> Request:
+    unfit = fields.prose(UNFIT_KEY)
+    if unfit is not None:
+        raise CorruptRecordError(fields.name, unfit)
     return Request(
         id=RequestId(fields.name),
         state=fields.word("state", RequestState),
@@ -198,22 +204,21 @@ def encode(request: Request) -> bytes:
     ``tenant_name`` is written only if it was there: Zuul overwrites its own tenant with ours. What
     we could not read of an unfit request is left to whoever wrote it.
     """
-    doc: dict[str, Any] = dict.fromkeys(("requestor_data", "event_id"))
+    doc: dict[str, Any] = {
+        **dict.fromkeys(("requestor_data", "event_id")),
+        **request.doc,
+        "state": str(request.state),
+        "state_time": request.state_time_s,
+        "nodes": list(request.nodes),
+        "declined_by": list(request.declined_by),
+    }
     if request.unfit is not None:
-        doc = dict.fromkeys(REQUIRED_KEYS)
-    doc.update(request.doc)
+        return codec.dump({**dict.fromkeys(REQUIRED_KEYS), **doc, UNFIT_KEY: request.unfit})
     doc.update(
-        state=str(request.state),
-        state_time=request.state_time_s,
-        nodes=list(request.nodes),
-        declined_by=list(request.declined_by),
+        node_types=list(request.labels),
+        reuse=request.reuse,
+        requestor=request.requestor,
+        provider=request.provider,
+        relative_priority=request.relative_priority,
     )
-    if request.unfit is None:
-        doc.update(
-            node_types=list(request.labels),
-            reuse=request.reuse,
-            requestor=request.requestor,
-            provider=request.provider,
-            relative_priority=request.relative_priority,
-        )
     return codec.dump(doc)

@@ -12,8 +12,8 @@ from remuda.model import codec
 
 #: ZooKeeper takes no packet, and so no record, of more than 1 MiB.
 _BYTES_MAX: Final = 1024 * 1024
-#: Of records that are too large only shorter values are kept, and no more keys than this.
-_VALUE_BYTES_MAX: Final = 1024
+#: Of records that are too large only shorter fields are kept, and no more than this.
+_FIELD_BYTES_MAX: Final = 512
 _KEYS_MAX: Final = 64
 
 
@@ -41,7 +41,7 @@ def salvage(raw: bytes, *, whole: bool) -> dict[str, Any] | None:
 
     Args:
         raw: The record.
-        whole: Keep long values and any number of keys.
+        whole: Keep long fields, and all of them.
     """
     if len(raw) > _BYTES_MAX:
         return None
@@ -52,12 +52,13 @@ def salvage(raw: bytes, *, whole: bool) -> dict[str, Any] | None:
     if not isinstance(doc, dict):
         return None
     whole = whole and len(doc) <= codec.KEYS_MAX
-    return {
-        key: value if _fits(value, whole=whole) else None
-        for number, (key, value) in enumerate(doc.items())
-        if whole or number < _KEYS_MAX or key == "state"
-    }
+    flat = {key: None if codec.too_deep(value) else value for key, value in doc.items()}
+    if whole:
+        return flat
+    short = {key: value for key, value in flat.items() if len(key) <= _FIELD_BYTES_MAX}
+    kept = sorted(short, key=lambda key: key != "state")[:_KEYS_MAX]
+    return {key: short[key] if _is_short(short[key]) else None for key in kept}
 
 
-def _fits(value: object, *, whole: bool) -> bool:
-    return not codec.too_deep(value) and (whole or len(json.dumps(value)) <= _VALUE_BYTES_MAX)
+def _is_short(value: object) -> bool:
+    return len(json.dumps(value)) <= _FIELD_BYTES_MAX

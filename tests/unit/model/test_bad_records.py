@@ -124,6 +124,8 @@ UNFIT = [
     ({"requestor": "r" * 600_000}, "the record has 600"),
     ({"provider": "\ud800"}, "provider is '\\ud800', not a text that can be encoded"),
     ({"x": deep(500)}, "nested more than 64 times"),
+    ({"k" * 300_000: 1}, "the record has 300"),
+    ({f"{number}{'k' * 400}": "v" * 400 for number in range(250)}, "the record has 2"),
     ({f"x{number}": 1 for number in range(300)}, "313 keys, more than 256"),
 ]
 
@@ -142,6 +144,8 @@ def test_a_request_that_nobody_can_serve_says_why(wrong: dict[str, Any], why: st
     assert (doc["state"], doc["declined_by"]) == ("failed", ["a"])
     assert doc["requestor_data"] == DOCS["request"]["requestor_data"]
     assert request.decode(REQUEST, failed).state == "failed"
+    # Who reads it next is not to think that it can be served after all.
+    assert request.decode(REQUEST, failed).unfit == found.unfit
 
 
 def test_a_request_within_the_limits_is_fit() -> None:
