@@ -12,6 +12,7 @@ from launcher.daemon import Daemon, UnknownProviderError
 from remuda import logs
 from remuda.cloud.api import CloudConfigError
 from remuda.config.problems import ConfigInvalidError
+from remuda.model.codec import CorruptRecordError
 from remuda.ssh.errors import KeyFileError
 from remuda.store.api import StoreError
 from remuda.web.server import ListenError
@@ -56,6 +57,9 @@ def launcher(provider: str, config: Path, log_format: str, log_level: str) -> No
         code = EXIT_MISTAKE
     except (CloudConfigError, KeyFileError, ListenError, UnknownProviderError) as exc:
         click.echo(f"remuda launcher: {exc}", err=True)
+        code = EXIT_MISTAKE
+    except CorruptRecordError as exc:
+        click.echo(f"remuda launcher: a record in ZooKeeper cannot be used: {exc}", err=True)
         code = EXIT_MISTAKE
     except StoreError as exc:
         click.echo(f"remuda launcher: {exc}", err=True)

@@ -84,6 +84,7 @@ class Daemon:
             UnknownProviderError: If the configuration does not name our provider.
             KeyFileError: If our private key cannot be used.
             StoreRefusedError: If ZooKeeper will not have us (any more).
+            CorruptRecordError: If the id of the installation cannot be read.
         """
         watcher = ConfigWatcher(self.config_path, provider=self.provider)
         config = watcher.poll()

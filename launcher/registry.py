@@ -16,6 +16,7 @@ from remuda.model.component import (
     pool_component_id,
 )
 from remuda.model.ids import ReplicaId
+from remuda.model.installation import decode_installation
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Done, Op, Store, StoreError
 
@@ -61,6 +62,7 @@ class Registry:
 
         Raises:
             StoreError: If ZooKeeper does not let us.
+            CorruptRecordError: If what is written there is no id of an installation.
         """
         provider = policy.provider
         self.store.ensure(
@@ -85,9 +87,9 @@ class Registry:
                 found = self.store.read(paths.INSTALLATION)
                 if found is None:
                     raise
-                return found.value.decode()
+                return decode_installation(found.value)
             return name.decode()
-        return found.value.decode()
+        return decode_installation(found.value)
 
     def register(self, policy: Policy, found: Sequence[str] = ()) -> None:
         """Create our ephemerals in the present session, or replace those of an older policy.

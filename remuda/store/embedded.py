@@ -22,6 +22,7 @@ from remuda.store.embedded_config import (
     ServerTls,
     jaas_conf,
     log4j_properties,
+    memory_flags,
     zoo_cfg,
 )
 
@@ -150,6 +151,7 @@ class EmbeddedServer:
             java,
             f"-Xmx{self._options.heap_mib}m",
             "-XX:+UseSerialGC",
+            *memory_flags(),
             "-Dzookeeper.admin.enableServer=false",
             f"-Dlog4j.configuration=file:{folder / 'log4j.properties'}",
             f"-Dzookeeper.forceSync={'yes' if self._options.fsync else 'no'}",

@@ -7,6 +7,16 @@ from typing import Final
 
 HOST: Final = "127.0.0.1"
 
+#: Records that the server keeps in memory besides the tree itself. By default these are the last
+#: 500 transactions, for followers, of which it has none, and the last 400 answers: with the largest
+#: records, a quarter of a gigabyte.
+_LOG_COUNT: Final = 10
+_ANSWERS_COUNT: Final = 50
+#: Requests of more than this count as large, and so many bytes of them may wait at a time;
+#: connections with more are closed.
+_LARGE_BYTES: Final = 128 * 1024
+_LARGE_BYTES_MAX: Final = 32 * 1024 * 1024
+
 _LOG4J: Final = """\
 log4j.rootLogger=WARN, FILE
 log4j.appender.FILE=org.apache.log4j.FileAppender
@@ -40,7 +50,8 @@ class ServerOptions:
         tick_ms: ZooKeeper's unit of time; sessions are checked once per tick.
         session_s_min: Shortest session a client may ask for.
         session_s_max: Longest session a client may ask for.
-        heap_mib: Limit of Java's heap.
+        heap_mib: Limit of Java's heap. What is stored takes about its size of it, and as much again
+            while it is read and written.
         users: Names and passwords of those who may log in by SASL; with any, nobody else gets
             in.
         start_s_max: How long to wait for the server to answer.
@@ -54,7 +65,7 @@ class ServerOptions:
     tick_ms: int = 500
     session_s_min: float = 1.0
     session_s_max: float = 300.0
-    heap_mib: int = 256
+    heap_mib: int = 512
     start_s_max: float = 30.0
     fsync: bool = False
 
@@ -91,6 +102,16 @@ def zoo_cfg(options: ServerOptions, *, port: int, tls_port: int) -> str:
             "sessionRequireClientSASLAuth=true",
         ]
     return "\n".join(lines) + "\n"
+
+
+def memory_flags() -> list[str]:
+    """Return Java's flags that bound what the server keeps besides the tree."""
+    return [
+        f"-Dzookeeper.commitLogCount={_LOG_COUNT}",
+        f"-Dzookeeper.maxResponseCacheSize={_ANSWERS_COUNT}",
+        f"-Dzookeeper.largeRequestThreshold={_LARGE_BYTES}",
+        f"-Dzookeeper.largeRequestMaxBytes={_LARGE_BYTES_MAX}",
+    ]
 
 
 def jaas_conf(users: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """The brain's order: what somebody waits for is under way before the rest is thought of."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -57,8 +58,12 @@ class Recorder:
                 self.world.touch_node(self.world.herd.views[node])
 
 
-def make_brain(made: World, recorder: Recorder, clock: ManualClock) -> Brain:
+def make_brain(
+    made: World, recorder: Recorder, clock: ManualClock, log: Quiet | None = None
+) -> Brain:
     """Return a brain that starts nothing."""
+    works = Works(made)
+    works.settle.log = log or Quiet()
     return Brain(
         world=made,
         inbox=Inbox(),
@@ -68,7 +73,7 @@ def make_brain(made: World, recorder: Recorder, clock: ManualClock) -> Brain:
             mine=set(),
             read_node=lambda _node: None,
         ),
-        settle=Works(made).settle,
+        settle=works.settle,
         starter=recorder,  # type: ignore[arg-type]
         clock=clock,
         log=Quiet(),
@@ -154,3 +159,42 @@ def test_the_rest_does_not_starve_while_nodes_are_handed_out_all_the_time() -> N
 
     assert claimed.id in begun(recorder)
     assert REST_LATER_S / 2 <= waited_s <= 1.5 * REST_LATER_S
+
+
+@dataclass(slots=True)
+class Buggy(Recorder):
+    """Cannot start what is to be lent."""
+
+    def start(self, action: Action, now: Now) -> None:
+        """Fail halfway."""
+        Recorder.start(self, action, now)
+        if isinstance(action, Lend):
+            raise ZeroDivisionError("a bug of ours")
+
+
+@dataclass(slots=True)
+class Loud(Quiet):
+    """Keeps errors."""
+
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.errors.append({"event": event, **fields})
+
+
+def test_an_action_that_cannot_be_started_ends_nothing_and_is_loud() -> None:
+    """As a hand that crashes in a thread: told with its traceback, and tried again later."""
+    made, clock, log = world(), present(), Loud()
+    ready = add_node(made, 1)
+    request, other = add_request(made, 1, "small"), add_request(made, 2, "large")
+    starter = Buggy(made)
+    brain = make_brain(made, starter, clock, log)
+    brain.turn(wait_s_max=0.0)
+    brain.turn(wait_s_max=0.0)
+
+    assert other.id in [one.request for one in starter.begun if isinstance(one, Claim)]
+    assert [(one["event"], one["action"]) for one in log.errors] == [("hand.crashed", "Lend")]
+    assert "ZeroDivisionError: a bug of ours" in log.errors[0]["why"]
+    assert (request.busy, ready.busy) == (None, None)
+    assert request.retry_s > clock.monotonic_s()
