@@ -134,8 +134,8 @@ class Writer:
     def _send_growth(
         self, action: Action, ops: Sequence[Op], now: Now, new: Sequence[transactions.NewNode]
     ) -> None:
-        self.world.growing += 1
         self.send(action, ops, now, [one.launch.id for one in new])
+        self.world.growing += 1  # what could not be sent brings no answer
 
     def _new_nodes(self, intents: Sequence[Intent], now: Now) -> list[transactions.NewNode]:
         return [self._new_node(intent, now) for intent in intents]

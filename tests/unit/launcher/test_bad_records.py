@@ -443,6 +443,26 @@ def test_an_action_that_cannot_be_started_holds_nothing_for_ever() -> None:
     assert of_kind(think(made), Lend) == []
 
 
+def test_what_could_not_be_sent_is_not_waited_for() -> None:
+    """Else nothing would be started any more."""
+    one = Launcher()
+    add_node(one.world, 5)
+    add_request(one.world, 1, "small")
+    add_request(one.world, 2, "large")
+
+    def refuse(_ops: Sequence[Op], _done: object) -> None:
+        raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "a bug of ours")
+
+    one.works.starter.writer.store.commit_later = refuse  # type: ignore[method-assign]
+    plan = think(one.world)
+    for action in of_kind(plan, Lend, Claim):
+        with pytest.raises(UnicodeEncodeError):
+            one.works.starter.start(action, NOW)
+
+    assert len(of_kind(plan, Lend, Claim)) == 2
+    assert (one.world.lending, one.world.growing) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
