@@ -5,6 +5,7 @@ taking each other's machines by a slip; they keep nobody from doing so on purpos
 lets every requestor write every request and node (docs/znodes.md, "Who may do what").
 """
 
+from remuda.model.fields import LINE_CHARS_MAX, safe
 from remuda.model.node import Node, NodeState
 from remuda.model.request import Request
 
@@ -29,7 +30,7 @@ def node_owner(node: Node, *, me: str) -> str | None:
     names = [node.doc.get("requestor")]
     if node.state is NodeState.HOLD:
         names.insert(0, node.doc.get("hold_job"))
-    known = [name for name in names if isinstance(name, str) and name]
+    known = [safe(name, LINE_CHARS_MAX) for name in names if isinstance(name, str) and name]
     if me in known:
         return None
     return known[0] if known else "somebody"

@@ -12,6 +12,7 @@ from launcher.decide.addressing import address
 from launcher.decide.lifecycle import MISSED_LISTINGS_MAX
 from launcher.policy import Policy
 from launcher.views import NodeView
+from remuda.model.fields import NAME_CHARS_MAX, is_text
 
 #: For a node whose label is no longer configured, which is about to be condemned.
 _PORT: Final = 22
@@ -56,7 +57,7 @@ def door(view: NodeView, policy: Policy) -> Door | None:
     where = address(view)
     if where is None and view.node is not None:
         told = view.node.doc.get("interface_ip")
-        where = told if isinstance(told, str) else None
+        where = told if is_text(told, NAME_CHARS_MAX) else None
     if not where:
         return None
     making = policy.making.get(view.key)

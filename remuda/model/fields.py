@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from remuda.model.codec import CorruptRecordError, UnknownSchemaError, quote
 
@@ -37,7 +37,7 @@ SECONDS_MAX: Final = 1e13
 IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,254}", re.ASCII)
 
 
-def is_text(value: object, chars_max: int) -> bool:
+def is_text(value: object, chars_max: int) -> TypeGuard[str]:
     """Whether *value* is a text of at most *chars_max* characters that can be encoded."""
     return isinstance(value, str) and len(value) <= chars_max and _encodable(value)
 

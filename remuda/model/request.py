@@ -93,7 +93,7 @@ class Request:
         provider: Preferred provider, or None.
         state_time_s: Last change of state, seconds since the epoch.
         unfit: Why nobody can serve it as it is written, or None. Of such a request no more is known
-            than its state and who has declined it; it is to be declined, for this reason.
+            than its state, who asked, and who has declined it; it is to be declined for this.
         doc: The whole record as read, for the keys that are not ours.
     """
 
@@ -193,6 +193,7 @@ def _unfit(fields: Fields, why: str) -> Request:
         state=fields.word("state", RequestState),
         labels=(),
         declined_by=declined_by,
+        requestor=fields.prose("requestor", LINE_CHARS_MAX),
         unfit=why,
         doc=fields.doc,
     )

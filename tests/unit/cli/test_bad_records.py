@@ -87,7 +87,7 @@ def test_no_record_ends_a_requestor(wanted: bytes, node: bytes, state: str) -> N
         }
     )
     with Client(desk.zookeeper.connect()) as client:
-        pending = client.attach(REQUEST)
+        pending = client.attach(REQUEST, force=True)
         try:
             if pending.check():
                 pending.accept().release()
@@ -136,7 +136,7 @@ def test_a_failed_request_that_is_unfit_is_told_to_who_waits_for_it() -> None:
     verdict = {**DOCS["verdict"], "ruling": "declined", "reason": "relative_priority is 'high'"}
     desk = desk_with({"request": raw_of(doc), "verdict": raw_of(verdict)})
     with Client(desk.zookeeper.connect()) as client:
-        pending = client.attach(REQUEST)
+        pending = client.attach(REQUEST, force=True)
         with pytest.raises(RequestFailedError, match="declined"):
             pending.check()
 

@@ -21,7 +21,7 @@ from launcher.actions import (
 from launcher.events import HandCrashed
 from launcher.set_aside import WARNINGS_MAX, kind_of
 from remuda.cloud.api import Server, ServerStatus
-from remuda.insight.facts import SSH_PORT, port_of
+from remuda.insight.facts import SSH_PORT, facts_of
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
@@ -131,7 +131,9 @@ def test_a_port_that_is_none_does_not_keep_a_node_from_being_looked_at() -> None
         one.put({"node": raw_of({**DOCS["node"], "connection_port": port})})
 
         assert len(of_kind_of(one.turn(), Knock)) == 1
-        assert port_of({"connection_port": port}) == SSH_PORT
+        node = one.world.herd.views[NODE].node
+        assert node is not None
+        assert facts_of(node).port == SSH_PORT
 
 
 def test_a_node_in_init_whose_machine_is_proven_is_condemned() -> None:
