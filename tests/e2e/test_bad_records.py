@@ -66,7 +66,7 @@ def test_launchers_serve_beside_wrong_records_and_after_a_start_among_them(stage
             lambda: all(stage.read(path)["state"] == "failed" for path in refused),  # type: ignore[index]
             "every wrong request to fail",
         )
-        pending = client.attach(refused[0].rpartition("/")[2])
+        pending = client.attach(refused[0].rpartition("/")[2], force=True)
         with pytest.raises(RequestFailedError, match=r"relative_priority|NaN"):
             pending.check()
         stage.processes[0].kill()
