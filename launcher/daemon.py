@@ -300,9 +300,11 @@ def assemble(
 
         store.read_later(paths.node(node_id), done)
 
+    def traces() -> tuple[str, ...]:
+        return world.neighbours.traces(registry.pool_ids.values())
+
     def reregister(*, doubtful: bool = False) -> None:
-        found = world.neighbours.traces(registry.pool_ids.values()) if doubtful else ()
-        registry.register(world.policy, found)
+        registry.register(world.policy, traces() if doubtful else None)
         world.pool_ids = dict(registry.pool_ids)
 
     brain = Brain(
@@ -315,6 +317,7 @@ def assemble(
         log=log,
         metrics=metrics,
         reregister=reregister,
+        seen=lambda: registry.agrees(traces()),
         lost=registry.lost,
     )
     writer.refill()

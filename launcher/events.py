@@ -128,6 +128,7 @@ class Tidied:
     Attributes:
         seen: Leftovers of the cloud to be deleted if the next round still shows them.
         removed: Records removed from ZooKeeper.
+        freed: Requests given back that were pending, but claimed by nobody.
         claimants: Providers that have claims on requests, living or not.
     """
 
@@ -135,6 +136,7 @@ class Tidied:
     removed: int
     ports: int
     floating_ips: int
+    freed: int = 0
     claimants: frozenset[str] = frozenset()
 
 

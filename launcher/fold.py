@@ -225,8 +225,10 @@ class Fold:
             if stored is None or not stored.value:
                 self.world.neighbours.statuses.pop(name, None)
             elif name != self.world.policy.provider:
-                self.world.neighbours.statuses[name] = status.decode_status(name, stored.value)
-                self.world.agenda.supply = True
+                told = status.decode_status(name, stored.value)
+                if self.world.neighbours.statuses.get(name) != told:
+                    self.world.neighbours.statuses[name] = told
+                    self.world.agenda.supply = True
         elif parent == paths.POOL_COMPONENTS:
             self.world.agenda.everything = True
             if stored is None:
@@ -237,6 +239,8 @@ class Fold:
 
     def _replica(self, provider: str, replica: ReplicaId, stored: Stored[bytes] | None) -> None:
         living = self.world.neighbours.replicas.setdefault(provider, {})
+        if provider == self.world.policy.provider:
+            self.world.doubt_status()
         if stored is None:
             living.pop(replica, None)
             if not living and provider != self.world.policy.provider:

@@ -9,6 +9,7 @@ from sortedcontainers import SortedDict
 from launcher.policy import Key
 from launcher.views import ClaimView, RequestView
 from remuda.model.ids import RequestId
+from remuda.model.request import RequestState
 
 #: Place in the queue: service order, with the id to make it unique.
 Place = tuple[str, int, str, str]
@@ -101,6 +102,14 @@ class Queue:
         """Yield the waiting requests that want *label*, in service order."""
         by_label = self.by_label.get(label)
         return iter(()) if by_label is None else iter(by_label.values())
+
+    def taken_elsewhere(self) -> tuple[RequestId, ...]:
+        """Return the pending requests that our provider has not claimed."""
+        return tuple(
+            view.id
+            for view in self.waiting.values()
+            if view.request.state is RequestState.PENDING and view.id not in self.claims
+        )
 
     def position(self, view: RequestView) -> int:
         """Return its place among all waiting requests, from 1."""

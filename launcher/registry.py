@@ -3,7 +3,7 @@
 import os
 import socket
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from launcher.policy import Policy
@@ -52,6 +52,7 @@ class Registry:
     pool_ids: dict[str, str] = field(default_factory=dict)
     _components: list[str] = field(default_factory=list)
     _there: bool = False
+    _doubtful: bool = False
     _writing: bool = False
     _wanted: Policy | None = None
     _fqdn: str = field(default_factory=socket.getfqdn)
@@ -89,22 +90,27 @@ class Registry:
             return name.decode()
         return found.value.decode()
 
-    def register(self, policy: Policy, found: Sequence[str] = ()) -> None:
+    def register(self, policy: Policy, found: Sequence[str] | None = None) -> None:
         """Create our ephemerals in the present session, or replace those of an older policy.
+
+        After a failure nothing is written until a call tells what is there: a registration of
+        unknown outcome may have left ephemerals that we do not know by name.
 
         Args:
             policy: Says which pools there are. Of several calls in a row the last one counts.
-            found: Ephemerals of ours that a registration of unknown outcome has left.
+            found: All ephemerals of ours that are there; None: those that we know.
         """
         self._wanted = policy
-        if self._writing:
+        if self._writing or (self._doubtful and found is None):
             return
+        if found is not None:
+            self._components, self._there = list(found), False
         self._writing = True
         for name in policy.pools:
             self.pool_ids.setdefault(
                 name, pool_component_id(self._fqdn, policy.provider, name, uuid.uuid4().hex)
             )
-        ops: list[Op] = [Delete(path=path) for path in sorted({*self._components, *found})]
+        ops: list[Op] = [Delete(path=path) for path in sorted(self._components)]
         if not self._there:
             ops.append(self._replica_op(policy.provider))
         count = len(ops)
@@ -123,10 +129,11 @@ class Registry:
         self._writing = False
         if isinstance(result, StoreError):
             # What is there now, the mirrors tell.
-            self._components, self._there = [], False
+            self._components, self._there, self._doubtful = [], False, True
             self.registered(result)
             return
         self._components, self._there = [one.path for one in result[others:]], True
+        self._doubtful = False
         if self._wanted is not None and self._wanted is not policy:
             self.register(self._wanted)
         else:
@@ -134,7 +141,13 @@ class Registry:
 
     def lost(self) -> None:
         """Forget what went with the session."""
-        self._components, self._there = [], False
+        self._components, self._there, self._doubtful = [], False, False
+
+    def agrees(self, found: Collection[str]) -> bool:
+        """Whether our ephemerals that others see are those that we made, as far as we know."""
+        if self._writing or self._wanted is None or not self._there:
+            return True  # what is under way, or failed, is seen to already
+        return {*self._components, self._replica_path(self._wanted.provider)} == set(found)
 
     def _replica_op(self, provider: str) -> Create:
         replica = Replica(
@@ -145,8 +158,11 @@ class Registry:
             started_s=self.started_s,
             url=self.url,
         )
-        path = f"{paths.replicas(provider)}/{self.replica}"
+        path = self._replica_path(provider)
         return Create(path=path, data=encode_replica(replica), ephemeral=True)
+
+    def _replica_path(self, provider: str) -> str:
+        return f"{paths.replicas(provider)}/{self.replica}"
 
     def _component(self, policy: Policy, name: str) -> PoolComponent:
         pool = policy.pools[name]

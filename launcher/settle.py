@@ -309,10 +309,11 @@ class Settle:
             self.metrics.count_leaked(provider, "ports", event.ports)
         if event.floating_ips:
             self.metrics.count_leaked(provider, "floatingips", event.floating_ips)
-        if event.removed or event.ports or event.floating_ips:
+        if event.removed or event.freed or event.ports or event.floating_ips:
             self.log.info(
                 "launcher.tidied",
                 records=event.removed,
+                requests=event.freed,
                 ports=event.ports,
                 floating_ips=event.floating_ips,
             )

@@ -121,6 +121,8 @@ class SettleWrites:
             return
         view.busy = None
         if isinstance(event.result, StoreError):
+            if claim is not None:
+                _learn_contender(claim, event.result)
             self._request_rejected(view, event.result, now)
             self.world.touch_request(view)
             return
@@ -297,11 +299,18 @@ def _says_something(view: NodeView, result: Result) -> bool:
     return result is not Result.QUOTA and not refused
 
 
+def _learn_contender(claim: ClaimView, error: StoreError) -> bool:
+    """Note that somebody has removed our lock, if that is what an attempt to give it up tells."""
+    if isinstance(error, MissingError) and error.path == claim.contender:
+        claim.contender_gone = True
+        return True
+    return False
+
+
 def _learn_lock(claim: ClaimView, error: StoreError) -> bool:
     """Note what a rejected attempt to drop a claim tells of its lock, and say whether it did."""
     directory = claim.contender.rpartition("/")[0]
-    if isinstance(error, MissingError) and error.path == claim.contender:
-        claim.contender_gone = True
+    if _learn_contender(claim, error):
         return True
     if isinstance(error, MissingError | NotEmptyError) and error.path == directory:
         claim.directory_gone = True

@@ -272,7 +272,7 @@ class Starter:
         view.tidy_busy = True
         store, cloud, provider = self.cloud.store, self.cloud.cloud, policy.provider
         mine, buried = frozenset(self.world.herd.views), frozenset(view.buried)
-        seen = view.leftovers
+        seen, pending = view.leftovers, self.world.queue.taken_elsewhere()
         ports = policy.config.port_cleanup_interval is not None
         floating_ips = policy.config.clean_floating_ips and self.world.may_have_floating_ips()
         self.crew.on_cloud(
@@ -284,6 +284,7 @@ class Starter:
                 mine=mine,
                 buried=buried,
                 seen=seen,
+                pending=pending,
                 ports=ports,
                 floating_ips=floating_ips,
                 now_s=now.wall_s,

@@ -193,7 +193,7 @@ class ClaimView:
     Attributes:
         owner: The replica that took it.
         contender: Its znode in the request's lock directory.
-        contender_gone, directory_gone: What a rejected attempt to drop it has told of its lock:
+        contender_gone, directory_gone: What a rejected attempt to give it up has told of its lock:
             it is gone, or not ours to remove.
         failures: Launches for it that failed since then, as far as this process saw.
     """

@@ -126,6 +126,8 @@ class World:
 
     def stands(self, claim: ClaimView) -> bool:
         """Whether the lock behind a claim of our provider is held by somebody who lives."""
+        if claim.contender_gone:
+            return False  # somebody removed it, as an attempt to give it up has told
         if claim.owner == self.neighbours.me:
             return self.stem in claim.contender
         return self.neighbours.alive(claim.owner)
@@ -140,6 +142,10 @@ class World:
         self.policy = policy
         for view in self.herd.views.values():
             self.touch_node(view)
+
+    def doubt_status(self) -> None:
+        """Tell our status again: another replica may have told otherwise since we did."""
+        self.published = self.outlined = None
 
     def created_here(self, node_id: NodeId) -> bool:
         """Whether this process wrote the intent, so that it knows if the cloud was asked."""

@@ -60,14 +60,14 @@ def _judge(work: Draft, view: RequestView) -> None:
     world, request = work.world, view.request
     if view.id in work.lent or view.busy or view.stale or work.now.mono_s < view.retry_s:
         return
-    if not request.complete and world.neighbours.duty(view.id):
+    claim = world.queue.claims.get(view.id)
+    unclaimed = claim is None and request.state is RequestState.REQUESTED
+    if unclaimed and not request.complete and world.neighbours.duty(view.id):
         # Zuul's scheduler trips over foreign records that lack a key; mend it on sight.
         work.plan.do(Normalise(request=view.id))
-        return
-    claim = world.queue.claims.get(view.id)
-    if claim is not None:
+    elif claim is not None:
         _judge_claimed(work, view, claim)
-    elif request.state is RequestState.REQUESTED:
+    elif unclaimed:
         _judge_open(work, view)
 
 

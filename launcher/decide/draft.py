@@ -13,7 +13,7 @@ from launcher.policy import Key
 from launcher.views import ClaimView, RequestView
 from launcher.world import Now, World
 from remuda.model.ids import NodeId, RequestId
-from remuda.model.request import Request
+from remuda.model.request import Request, RequestState
 
 #: Nodes started in one plan besides new claims; the next plan goes on. Bounds one transaction.
 INTENTS_MAX = 200
@@ -97,9 +97,12 @@ class Draft:
 
     def blocker(self, view: RequestView, pool: str) -> RequestId | None:
         """Return the request that is to have room in *pool* before *view*, or None."""
-        blocker = self.world.queue.views.get(self.blocked.get(pool, RequestId("")))
+        queue = self.world.queue
+        blocker = queue.views.get(self.blocked.get(pool, RequestId("")))
         if blocker is None or not blocker.waiting or blocker.order >= view.order:
             return None
+        if blocker.request.state is RequestState.PENDING and blocker.id not in queue.claims:
+            return None  # another provider has taken it
         return blocker.id
 
     def lacking(self, view: RequestView, pool: str) -> Counter[str]:

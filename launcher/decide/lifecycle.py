@@ -50,13 +50,12 @@ def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         if view is None or view.launch is None or view.busy or view.stale or node_id in taken:
             continue
         ours = view.launch.owner == me or _falls_to_us(world, view, view.launch)
-        if not (ours or _doubted(view)):
+        if not (ours or _doubted(view) or _found_dead(view)):
             continue
         if now.mono_s < view.retry_s:
             plan.look_again("node", node_id, view.retry_s)
             continue
-        # Whoever lends may look at a node that another replica looks after.
-        action = _judge(world, view, view.launch, now, plan) if ours else Knock(node=view.id)
+        action = _judge(world, view, view.launch, now, plan) if ours else _anothers(view)
         if action is not None:
             plan.do(action)
 
@@ -74,6 +73,22 @@ def _taken(plan: Plan) -> set[NodeId]:
 
 def _falls_to_us(world: World, view: NodeView, launch: Launch) -> bool:
     return not world.neighbours.alive(launch.owner) and world.neighbours.duty(view.id)
+
+
+def _anothers(view: NodeView) -> Action:
+    """Whoever lends may look at a node that another replica looks after, and gives it up if dead.
+
+    Its owner knows nothing of that look, and would keep for ever what is never lent here.
+    """
+    if view.refused is not None:
+        return Condemn(node=view.id, cause=view.refused.cause)
+    return Knock(node=view.id)
+
+
+def _found_dead(view: NodeView) -> bool:
+    """Whether a waiting ready node was found dead by us."""
+    dead = view.refused is not None and not (view.dying or view.locked)
+    return dead and view.node is not None and view.node.free
 
 
 def _doubted(view: NodeView) -> bool:

@@ -68,6 +68,7 @@ def make_brain(made: World, recorder: Recorder, clock: ManualClock) -> Brain:
         log=Quiet(),
         metrics=NullMetrics(),
         reregister=lambda **_: None,
+        seen=lambda: True,
         lost=lambda: None,
     )
 
