@@ -19,7 +19,12 @@ class Lend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """One node to be made; its id is drawn when the plan is carried out."""
+    """One node to be made; its id is drawn when the plan is carried out.
+
+    Attributes:
+        for_request: Nobody else may have it.
+        on_account_of: Whose need it meets; charged if the launch fails.
+    """
 
     pool: str
     label: str
@@ -28,6 +33,7 @@ class Intent:
     volume_gib: int
     az: str | None = None
     for_request: RequestId | None = None
+    on_account_of: RequestId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

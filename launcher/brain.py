@@ -85,6 +85,7 @@ class Brain:
         """Judge everything again, and doubt what only this process remembers."""
         self.world.agenda.everything = True
         self.starter.writer.forget_keys()
+        self.world.queue.charges.keep(self.world.queue.claims)
         self.world.doubt_status()
         unseen = self.world.awake and not self.seen()
         if unseen and self._unseen:

@@ -185,25 +185,41 @@ class Fold:
         view.server_id = record.server or view.server_id
         view.dying = view.dying or record.step is launch.Step.CONDEMNED
         view.why = record.why or view.why
+        self._charge(record)
         if node_id not in self.mine:
             self.mine.add(node_id)
             self.read_node(node_id)
         self.world.touch_node(view)
 
+    def _charge(self, record: launch.Launch) -> None:
+        """Charge a failed launch to the request whose need it was made for."""
+        charged = record.on_account_of
+        if charged is None or record.failed is None:
+            return
+        if self.world.queue.charges.add(charged, record.id, record.why or record.failed):
+            self.world.agenda.requests.add(charged)
+
     def _claim(self, request_id: RequestId, change: Put | Dirty | Gone) -> None:
-        claims = self.world.queue.claims
+        claims, provider = self.world.queue.claims, self.world.policy.provider
         if isinstance(change, Dirty) or (isinstance(change, Put) and change.stored is None):
             return
         if isinstance(change, Put) and change.stored is not None:
             doc = parse(change.path, change.stored.value)
+            known = claims.get(request_id)
+            # While the mirror loads for the first time, launches may be told before claims.
+            loading = known is None and paths.provider(provider) not in self.world.synced
+            if not loading and (known is None or known.made_s != change.stored.created_s):
+                self.world.queue.charges.forget(request_id)
             claims[request_id] = ClaimView(
                 pool=str(doc.get("pool", "")),
                 owner=str(doc.get("owner", "")),
                 contender=str(doc.get("contender", "")),
                 version=change.stored.version,
+                made_s=change.stored.created_s,
             )
         else:
             claims.pop(request_id, None)
+            self.world.queue.charges.forget(request_id)
         self.world.agenda.requests.add(request_id)
         view = self.world.queue.views.get(request_id)
         if view is not None:

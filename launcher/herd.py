@@ -29,6 +29,7 @@ class _Booking:
     coming: bool = False
     making: bool = False
     dedicated: RequestId | None = None
+    account: RequestId | None = None
     allocated: RequestId | None = None
     cores: int = 0
     ram_mib: int = 0
@@ -47,12 +48,15 @@ def _booking(view: NodeView) -> _Booking:
     node = view.node
     allocated = node.allocated_to if node is not None else None
     coming = view.coming
+    free = view.lendable
+    supply = (coming and allocated is None) or view.on_hand
     return _Booking(
         key=(launch.pool, launch.label),
         counted=True,
-        free=view.lendable,
-        coming=(coming and allocated is None) or view.on_hand,
+        free=free,
+        coming=supply,
         making=coming,
+        account=launch.on_account_of if free or supply else None,
         dedicated=launch.for_request if not view.dying else None,
         allocated=allocated,
         cores=launch.cores,
@@ -61,6 +65,13 @@ def _booking(view: NodeView) -> _Booking:
         server=view.server_id,
         state="deleting" if view.dying else (node.state.value if node is not None else "init"),
     )
+
+
+def _add(counter: Counter[tuple[RequestId, str]], key: tuple[RequestId, str], sign: int) -> None:
+    """Count up or down; requests come and go, so nothing is kept of those that have none."""
+    counter[key] += sign
+    if not counter[key]:
+        del counter[key]
 
 
 @dataclass(slots=True)
@@ -73,6 +84,8 @@ class Herd:
         unreadable: Nodes whose launch record we cannot read; their machines are not touched.
         making: Number of all nodes being made.
         dedicated: Living nodes made for one request alone, by request and label.
+        on_account: Nodes that are free or coming, by the request on whose account they were
+            started, and label.
         allocated: Nodes by the request they are promised to.
         usage: Cost by pool: every node counts, from its intent to its grave.
         states: Number of nodes by (pool, label, state), for metrics.
@@ -88,6 +101,7 @@ class Herd:
     making: int = 0
     unreadable: set[NodeId] = field(default_factory=set)
     dedicated: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
+    on_account: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
     _booked: dict[NodeId, _Booking] = field(default_factory=dict)
 
     def view(self, node_id: NodeId) -> NodeView:
@@ -123,8 +137,12 @@ class Herd:
         self.making += sign * booking.making
         if booking.coming:
             self.coming[booking.key] += sign
-        if booking.dedicated:
-            self.dedicated[booking.dedicated, booking.key[1]] += sign
+        for counter, request in (
+            (self.dedicated, booking.dedicated),
+            (self.on_account, booking.account),
+        ):
+            if request:
+                _add(counter, (request, booking.key[1]), sign)
         self.states[(*booking.key, booking.state)] += sign
         if sign > 0:
             self._enlist(node_id, booking)

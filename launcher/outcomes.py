@@ -37,8 +37,21 @@ def failed_step(proof: Proof) -> Result:
     return words.get(failed, Result.SSH)
 
 
-def charge_failure(world: World, view: NodeView, why: str, now: Now) -> None:
-    """Count a failed launch against the breaker of its kind and the request that waits for it."""
+def says_something(view: NodeView, result: Result | None) -> bool:
+    """Whether a failure tells that the next machine of its kind would fail, too.
+
+    Room comes and goes. An order that the cloud refused before anything was made sees to itself:
+    what it asks for is looked up again. If there was a machine, that helps nobody.
+    """
+    refused = result is Result.ORDER and view.server_id is None
+    return result is not None and result is not Result.QUOTA and not refused
+
+
+def learn_failure(world: World, view: NodeView, why: str, now: Now) -> None:
+    """Count a failed launch against the breaker of its kind.
+
+    The request that is charged for it is found by its record (see ``launcher.charges``).
+    """
     key, policy = view.key, world.policy
     world.cloud.breakers[key] = world.cloud.breaker(key).failed(
         now_s=now.mono_s,
@@ -50,14 +63,6 @@ def charge_failure(world: World, view: NodeView, why: str, now: Now) -> None:
     until_s = world.cloud.breakers[key].open_until_s
     if now.mono_s < until_s:
         world.alarm("supply", f"breaker {key}", until_s)
-    only = None if view.launch is None else view.launch.for_request
-    for waiting in world.queue.wanting(key[1]):
-        claim = world.queue.claims.get(waiting.id)
-        if claim is not None and claim.pool == key[0] and only in (None, waiting.id):
-            claim.failures += 1
-            claim.why = why
-            world.agenda.requests.add(waiting.id)
-            break
     world.agenda.supply = True
 
 

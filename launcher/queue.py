@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sortedcontainers import SortedDict
 
+from launcher.charges import Charges
 from launcher.policy import Key
 from launcher.views import ClaimView, RequestView
 from remuda.model.ids import RequestId
@@ -41,6 +42,7 @@ class Queue:
         needed: How many nodes of a pool and label the requests that we have claimed want, except
             those that want new machines.
         claims: Our provider's claims; one may outlive its request until it is dropped.
+        charges: Launches that failed on account of requests that we have claimed.
         unread: Requests that exist, but whose record is not read yet, or cannot be.
     """
 
@@ -51,6 +53,7 @@ class Queue:
     )
     needed: Counter[Key] = field(default_factory=Counter)
     claims: dict[RequestId, ClaimView] = field(default_factory=dict)
+    charges: Charges = field(default_factory=Charges)
     unread: set[RequestId] = field(default_factory=set)
     _booked: dict[RequestId, _Booking] = field(default_factory=dict)
 

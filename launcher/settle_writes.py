@@ -28,7 +28,7 @@ from launcher.actions import (
 from launcher.decide.upkeep import gist
 from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
-from launcher.outcomes import charge_failure, learn_success
+from launcher.outcomes import learn_failure, learn_success, says_something
 from launcher.views import ClaimView, Failure, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.metrics.results import Result
@@ -227,8 +227,8 @@ class SettleWrites:
         if action.result is None:
             return
         view.failure = Failure(result=action.result, cause=action.cause)
-        if _says_something(view, action.result):
-            charge_failure(self.world, view, action.cause, now)
+        if says_something(view, action.result):
+            learn_failure(self.world, view, action.cause, now)
         self._count_launch(view, action.result, now)
 
     def _made_ready(self, view: NodeView, now: Now) -> None:
@@ -287,16 +287,6 @@ class SettleWrites:
         if view is not None:
             view.busy = None
             self.world.touch_node(view)
-
-
-def _says_something(view: NodeView, result: Result) -> bool:
-    """Whether a failure tells that the next machine of its kind would fail, too.
-
-    Room comes and goes. An order that the cloud refused before anything was made sees to itself:
-    what it asks for is looked up again. If there was a machine, that helps nobody.
-    """
-    refused = result is Result.ORDER and view.server_id is None
-    return result is not Result.QUOTA and not refused
 
 
 def _learn_contender(claim: ClaimView, error: StoreError) -> bool:

@@ -47,6 +47,7 @@ from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.orders import Orders
+from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.views import KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
@@ -192,7 +193,8 @@ class Starter:
 
     def _condemn(self, action: Condemn, now: Now) -> None:
         view = self.world.herd.views[action.node]
-        ops = transactions.condemn(self.world, view, action.cause, now_s=now.wall_s)
+        failed = str(action.result) if says_something(view, action.result) else None
+        ops = transactions.condemn(self.world, view, action.cause, failed=failed, now_s=now.wall_s)
         self._write_node(action, view, ops, now)
 
     def _bury(self, action: Bury, now: Now) -> None:

@@ -204,11 +204,14 @@ def free(view: NodeView, *, now_s: float) -> list[Op]:
     ]
 
 
-def condemn(world: World, view: NodeView, why: str, *, now_s: float) -> list[Op]:
+def condemn(
+    world: World, view: NodeView, why: str, *, failed: str | None = None, now_s: float
+) -> list[Op]:
     """Write that a node is to be deleted, under proof that nobody has locked it meanwhile."""
     assert view.launch is not None  # noqa: S101
     lock = paths.node_lock(view.id)
-    ops = advance(world, view, view.launch.after(StepEvent.CONDEMNED, why=why[:500]))
+    launch = view.launch.after(StepEvent.CONDEMNED, why=why[:500], failed=failed)
+    ops = advance(world, view, launch)
     node = view.node
     if node is None:
         return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock_exists else ops

@@ -195,7 +195,7 @@ class ClaimView:
         contender: Its znode in the request's lock directory.
         contender_gone, directory_gone: What a rejected attempt to give it up has told of its lock:
             it is gone, or not ours to remove.
-        failures: Launches for it that failed since then, as far as this process saw.
+        made_s: When it was written first, by ZooKeeper's clock: another one is another claim.
     """
 
     pool: str
@@ -205,6 +205,5 @@ class ClaimView:
     busy: bool = False
     contender_gone: bool = False
     directory_gone: bool = False
-    failures: int = 0
-    why: str = ""
     retry_s: float = 0.0
+    made_s: float = 0.0

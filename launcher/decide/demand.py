@@ -76,12 +76,13 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
     world = work.world
     if claim.busy or work.now.mono_s < claim.retry_s or not world.stands(claim):
         return
-    if work.spent(view, claim):
+    if work.spent(view):
+        failures, why = world.queue.charges.count(view.id), world.queue.charges.last(view.id)
         work.plan.verdicts[view.id] = declined(
-            world, work.now, f"{claim.failures} launches for it failed; the last: {claim.why}"
+            world, work.now, f"{failures} launches for it failed; the last: {why}"
         )
         if world.neighbours.duty("demand"):
-            work.plan.do(Decline(request=view.id, cause=claim.why))
+            work.plan.do(Decline(request=view.id, cause=why))
         return
     misplaced = _misplaced(work, view, claim)
     if misplaced is not None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from launcher.actions import Intent, Plan
 from launcher.decide.bids import Known
@@ -10,7 +10,7 @@ from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.duty import weight
 from launcher.policy import Key
-from launcher.views import ClaimView, RequestView
+from launcher.views import RequestView
 from launcher.world import Now, World
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.request import Request, RequestState
@@ -90,10 +90,10 @@ class Draft:
             ):
                 yield view
 
-    def spent(self, view: RequestView, claim: ClaimView) -> bool:
-        """Whether so many launches failed for a claimed request that it is given up."""
+    def spent(self, view: RequestView) -> bool:
+        """Whether so many launches failed on account of a claimed request that it is given up."""
         attempts = self.world.policy.config.launch_attempts * len(view.request.labels)
-        return claim.failures >= attempts
+        return self.world.queue.charges.count(view.id) >= attempts
 
     def blocker(self, view: RequestView, pool: str) -> RequestId | None:
         """Return the request that is to have room in *pool* before *view*, or None."""
@@ -137,7 +137,8 @@ class Draft:
                 short = self.budget.not_yet(key)
                 if short is None:
                     self.budget.take(key, self.world.cloud.recipes[key])
-                    intents.append(self._intent(key, len(intents), only))
+                    intent = self._intent(key, len(intents), only)
+                    intents.append(replace(intent, on_account_of=view.id))
                 else:
                     self.budget.reserve(key, self.world.cloud.recipes[key])
                     held.append(key)
@@ -187,6 +188,7 @@ class Draft:
             volume_gib=recipe.volume_gib,
             az=zones[weight(f"{key}{number}", "az") % len(zones)] if zones else None,
             for_request=only,
+            on_account_of=only,
         )
 
 

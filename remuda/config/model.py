@@ -230,7 +230,11 @@ class Provider(Section):
         default=600.0, gt=0, le=6 * 3600, description="Until the cloud calls the server active."
     )
     launch_attempts: Whole = Field(
-        default=3, ge=1, le=20, description="Failed launches for one request before declining it."
+        default=3,
+        ge=1,
+        le=20,
+        description="Failed launches on account of one request before it is declined, for each "
+        "node that it wants.",
     )
     max_concurrency: Whole = Field(
         default=20, ge=0, le=1000, description="Launches under way at once; 0: make nothing."

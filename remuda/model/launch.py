@@ -56,12 +56,16 @@ class Launch:
     Attributes:
         owner: The replica that works on it.
         for_request: Made for this request alone (``reuse: false``), or None.
+        on_account_of: The request whose need caused it and that is charged if it fails, or None:
+            it was made to have some ready. Whoever is first in service order may get the machine.
         host_key: Public host key that we gave to the machine, or None (scan).
         planned_s: Wall clock of the intent; every deadline counts from here.
         asked_by_s: Until then a create call of a dead owner may still reach the cloud.
         cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
         floating_ip: Id of the floating IP that it was given, if any; written when it is ready.
         why: Why it was condemned.
+        failed: How it failed, if it never became ready and the next of its kind might fail alike;
+            see :mod:`remuda.metrics.results` for the words.
     """
 
     id: NodeId
@@ -76,11 +80,13 @@ class Launch:
     volume_gib: int = 0
     az: str | None = None
     for_request: RequestId | None = None
+    on_account_of: RequestId | None = None
     server: ServerId | None = None
     host_key: str | None = None
     image: str | None = None
     floating_ip: str | None = None
     why: str | None = None
+    failed: str | None = None
 
     def after(self, event: StepEvent, **changes: Any) -> "Launch":
         """Return the launch one step on; the only way its step changes.
@@ -133,11 +139,13 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
             volume_gib=int(doc.get("volume_gib", 0)),
             az=doc.get("az"),
             for_request=doc.get("for_request"),
+            on_account_of=doc.get("on_account_of"),
             server=doc.get("server"),
             host_key=doc.get("host_key"),
             image=doc.get("image"),
             floating_ip=doc.get("floating_ip"),
             why=doc.get("why"),
+            failed=doc.get("failed"),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise codec.CorruptRecordError(f"{node_id}: {exc!r}") from exc

@@ -19,6 +19,7 @@ from tests.unit.launcher.worlds import (
     add_pool,
     add_provider,
     add_request,
+    charge,
     of_kind,
     think,
     world,
@@ -95,8 +96,8 @@ def test_a_request_that_failed_too_often_is_declined() -> None:
     """``launch-attempts`` per node, then others may try, or it fails."""
     made = world(**{"launch-attempts": 2})
     view = add_request(made, 1, state=RequestState.PENDING)
-    claim = add_claim(made, view)
-    claim.failures, claim.why = 2, "no luck"
+    add_claim(made, view)
+    charge(made, view, 2, why="no luck")
 
     plan = think(made)
 

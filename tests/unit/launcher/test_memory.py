@@ -158,7 +158,7 @@ def test_ephemerals_that_differ_at_two_looks_are_made_again() -> None:
         brain.turn(wait_s_max=0.0)
         looks.append(len(told))
 
-    assert ([0, 0, 0, 1, 1], [True]) == (looks, told)
+    assert (looks, told) == ([0, 0, 0, 1, 1], [True])
 
 
 class Store:
@@ -191,7 +191,7 @@ def test_a_pending_request_that_nobody_has_claimed_is_given_back(
 
     freed = free_unclaimed(made.store, [made.id], now_s=5.0)
 
-    assert (1, RequestState.REQUESTED) == (freed, made.state())
+    assert (freed, made.state()) == (1, RequestState.REQUESTED)
 
 
 def test_a_pending_request_that_somebody_works_on_is_left_alone() -> None:
@@ -202,5 +202,5 @@ def test_a_pending_request_that_somebody_works_on_is_left_alone() -> None:
 
     freed = [free_unclaimed(one.store, [one.id], now_s=5.0) for one in (locked, claimed)]
 
-    assert [0, 0] == freed
+    assert freed == [0, 0]
     assert {RequestState.PENDING} == {locked.state(), claimed.state()}

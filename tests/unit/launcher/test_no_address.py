@@ -28,6 +28,7 @@ from tests.unit.launcher.worlds import (
     add_claim,
     add_node,
     add_request,
+    charge,
     of_kind,
     think,
     world,
@@ -123,7 +124,7 @@ def test_a_node_whose_network_leads_nowhere_is_refused_with_the_cause() -> None:
     """Evidence names it, the breaker counts it, and the request is given up in the end."""
     made, works, view = stage()
     request = add_request(made, 1, state=RequestState.PENDING)
-    claim = add_claim(made, request)
+    add_claim(made, request)
 
     works.hear(Addressed(node=view.id, result=UNREACHABLE), at(0.0))
     (condemned,) = of_kind(think(made), Condemn)
@@ -134,8 +135,8 @@ def test_a_node_whose_network_leads_nowhere_is_refused_with_the_cause() -> None:
     assert [view.id] == [
         one.node for one in of_kind(think(made), Autopsy) if one.result == "error.nodepool"
     ]
-    assert made.cloud.breaker(view.key).failures == claim.failures == 1
-    claim.failures = made.policy.config.launch_attempts
+    assert made.cloud.breaker(view.key).failures == 1
+    charge(made, request, made.policy.config.launch_attempts, why=condemned.cause)
     assert ["not reachable" in one.cause for one in of_kind(think(made), Decline)] == [True]
 
 

@@ -196,6 +196,12 @@ def add_claim(made: World, view: RequestView, *, pool: str = "main", owner: str 
     return claim
 
 
+def charge(made: World, view: RequestView, count: int, *, why: str) -> None:
+    """Let launches on account of a request fail."""
+    for number in range(count):
+        made.queue.charges.add(view.id, NodeId(f"{9_000_000_000 + number}"), why)
+
+
 def think(made: World, now: Now = NOW, *, everything: bool = True) -> Plan:
     """Return the plan, of everything or of what is on the agenda."""
     agenda = made.take_agenda()
