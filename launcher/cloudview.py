@@ -39,7 +39,8 @@ class CloudView:
         trouble: Why the cloud is out of service, or None.
         buried: Servers of ours that are gone; their ports may have stayed.
         leftovers: What the last round of tidying saw; deleted if the next one still sees it.
-        no_room_until_s: By pool: the cloud refused for lack of room; nothing is asked before.
+        no_room_until_s: By pool: the cloud refused for lack of room, or did not answer; nothing is
+            asked before, and *no_room_why* says why.
         quota_ours: What ours used (servers, cores, MiB of RAM) when the quota was asked for.
         quota_seen_s: When that was, by the wall clock; None: never.
         boot_s: Smoothed time from intent to ready.

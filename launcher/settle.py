@@ -30,7 +30,13 @@ from launcher.events import (
     Written,
 )
 from launcher.listing import take_listing
-from launcher.outcomes import failed_step, learn_no_address, learn_no_room, result_of
+from launcher.outcomes import (
+    failed_step,
+    learn_no_address,
+    learn_no_answer,
+    learn_no_room,
+    result_of,
+)
 from launcher.settle_writes import SettleWrites
 from launcher.views import NodeView, Refusal
 from launcher.world import Now, World
@@ -114,6 +120,8 @@ class Settle:
             # host key, for the private half of the old one is forgotten; simpler to begin anew.
             self._give_up(view, result, now)
         elif isinstance(result, UnknownOutcomeError):
+            view.doubtful = True
+            learn_no_answer(self.world, view.key[0], result, now)
             self.log.warning("node.create-unknown", node=view.id, why=str(result))
         else:
             self._give_up(view, result, now)

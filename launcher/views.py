@@ -57,7 +57,8 @@ class NodeView:
         unaddressed: Why the last attempt to give it one failed, or None.
         proof: The last attempt to prove the machine; *proven*: it passed.
         refused: What the cloud or the proof said against it; it is to be condemned.
-        doubtful: Adopted before its server was seen: it may not exist.
+        doubtful: It may not exist: the create call had no answer, or it was adopted before its
+            server was seen. It takes up room, but is nobody's supply until a listing shows it.
         suspect: It did not answer the last knock.
         checked_s: When the last look at it began, or it became ready (monotonic).
         wanted_by: The request that was to have it when it was looked at last.

@@ -135,8 +135,7 @@ class Budget:
         if self.now.mono_s < until_s:
             wait_s = round(until_s - self.now.mono_s)
             return Shortage(
-                reason=f"the cloud refused for lack of room ({cloud.no_room_why.get(key[0])}); "
-                f"next try in {wait_s} s",
+                reason=f"{cloud.no_room_why.get(key[0])}; next try in {wait_s} s",
                 numbers={"retry_in_s": wait_s},
             )
         breaker = cloud.breaker(key)

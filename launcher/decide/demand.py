@@ -4,7 +4,7 @@ from launcher.actions import Claim, Decline, Lend, Normalise, Plan, Release
 from launcher.decide.bids import bids, pinned_elsewhere
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
-from launcher.decide.room import make_room
+from launcher.decide.room import give_way, make_room
 from launcher.decide.rulings import declined, serving, waiting, yielding
 from launcher.decide.standing import Standing
 from launcher.decide.supplying import feed_claims, keep_ready
@@ -32,6 +32,7 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     feed_claims(work, start=whole and world.neighbours.duty("demand"))
     for view in work.unsettled(views, agenda.requests):
         _judge(work, view)
+    give_way(work)
     if world.neighbours.duty("demand") and (whole or work.lent):
         keep_ready(work)
     plan.blocked = work.blocked
@@ -90,16 +91,26 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
             work.plan.do(Release(request=view.id, cause=misplaced))
         return
     short = _unfed(work, view, claim)
-    if short is not None:
-        work.plan.verdicts[view.id] = waiting(world, work.now, view, short)
-        if short.passing:
-            return
-        if world.neighbours.duty("demand") and _others_could(work, view):
-            work.plan.do(Release(request=view.id, cause=short.reason))
-        elif short.pools:
-            make_room(work, view, short)
+    if short is None:
+        work.plan.verdicts[view.id] = serving(world, work.now, view, claim)
+    else:
+        _starve(work, view, claim, short)
+
+
+def _starve(work: Draft, view: RequestView, claim: ClaimView, short: Shortage) -> None:
+    """Find what a claimed request lacks room for, or give it back."""
+    world = work.world
+    # Limits may have become lower since it was claimed.
+    short = work.budget.never(claim.pool, view.request.labels) or short
+    work.plan.verdicts[view.id] = waiting(world, work.now, view, short)
+    if short.passing:
         return
-    work.plan.verdicts[view.id] = serving(world, work.now, view, claim)
+    if short.final or _others_could(work, view):
+        if world.neighbours.duty("demand"):
+            work.plan.do(Release(request=view.id, cause=short.reason))
+    elif short.pools:
+        make_room(work, view, short)
+        work.starved.append((view, short))
 
 
 def _misplaced(work: Draft, view: RequestView, claim: ClaimView) -> str | None:

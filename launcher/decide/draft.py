@@ -32,6 +32,7 @@ class Draft:
         short: Why claims lack nodes of a key, before the room for those was set aside.
         blocked: By pool, an old request that needs room there first.
         emptying: Pools in which a node is being deleted already.
+        starved: Claimed requests that lack room, in service order, and why.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
     """
@@ -51,6 +52,7 @@ class Draft:
     intents: int = 0
     making_room: bool = False
     short: dict[Key, Shortage] = field(default_factory=dict)
+    starved: list[tuple[RequestView, Shortage]] = field(default_factory=list)
     known_bids: Known = field(default_factory=dict)
     stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
 
