@@ -72,7 +72,7 @@ class Fold:
         elif parent == paths.launches(provider):
             self._launch(NodeId(name), change)
         elif parent == paths.claims(provider):
-            self._claim(RequestId(name), change)
+            self._claim(RequestId(name), change, now_s)
         elif change.path == paths.ledger(provider):
             if isinstance(change, Put) and change.stored is not None:
                 self.world.ledger_version = change.stored.version
@@ -199,7 +199,7 @@ class Fold:
         if self.world.queue.charges.add(charged, record.id, record.why or record.failed):
             self.world.agenda.requests.add(charged)
 
-    def _claim(self, request_id: RequestId, change: Put | Dirty | Gone) -> None:
+    def _claim(self, request_id: RequestId, change: Put | Dirty | Gone, now_s: float) -> None:
         claims, provider = self.world.queue.claims, self.world.policy.provider
         if isinstance(change, Dirty) or (isinstance(change, Put) and change.stored is None):
             return
@@ -208,7 +208,8 @@ class Fold:
             known = claims.get(request_id)
             # While the mirror loads for the first time, launches may be told before claims.
             loading = known is None and paths.provider(provider) not in self.world.synced
-            if not loading and (known is None or known.made_s != change.stored.created_s):
+            same = known is not None and known.made_s == change.stored.created_s
+            if not loading and not same:
                 self.world.queue.charges.forget(request_id)
             claims[request_id] = ClaimView(
                 pool=str(doc.get("pool", "")),
@@ -216,6 +217,7 @@ class Fold:
                 contender=str(doc.get("contender", "")),
                 version=change.stored.version,
                 made_s=change.stored.created_s,
+                since_s=known.since_s if known is not None and same else now_s,
             )
         else:
             claims.pop(request_id, None)

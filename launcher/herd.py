@@ -67,13 +67,6 @@ def _booking(view: NodeView) -> _Booking:
     )
 
 
-def _add(counter: Counter[tuple[RequestId, str]], key: tuple[RequestId, str], sign: int) -> None:
-    """Count up or down; requests come and go, so nothing is kept of those that have none."""
-    counter[key] += sign
-    if not counter[key]:
-        del counter[key]
-
-
 @dataclass(slots=True)
 class Herd:
     """The nodes.
@@ -85,7 +78,7 @@ class Herd:
         making: Number of all nodes being made.
         dedicated: Living nodes made for one request alone, by request and label.
         on_account: Nodes that are free or coming, by the request on whose account they were
-            started, and label.
+            started.
         allocated: Nodes by the request they are promised to.
         usage: Cost by pool: every node counts, from its intent to its grave.
         states: Number of nodes by (pool, label, state), for metrics.
@@ -101,7 +94,7 @@ class Herd:
     making: int = 0
     unreadable: set[NodeId] = field(default_factory=set)
     dedicated: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
-    on_account: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
+    on_account: dict[RequestId, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
     _booked: dict[NodeId, _Booking] = field(default_factory=dict)
 
     def view(self, node_id: NodeId) -> NodeView:
@@ -137,12 +130,11 @@ class Herd:
         self.making += sign * booking.making
         if booking.coming:
             self.coming[booking.key] += sign
-        for counter, request in (
-            (self.dedicated, booking.dedicated),
-            (self.on_account, booking.account),
-        ):
-            if request:
-                _add(counter, (request, booking.key[1]), sign)
+        if booking.dedicated:
+            dedicated = (booking.dedicated, booking.key[1])
+            self.dedicated[dedicated] += sign
+            if not self.dedicated[dedicated]:
+                del self.dedicated[dedicated]
         self.states[(*booking.key, booking.state)] += sign
         if sign > 0:
             self._enlist(node_id, booking)
@@ -154,6 +146,8 @@ class Herd:
             self.free[booking.key][node_id] = None
         if booking.allocated:
             self.allocated[booking.allocated].add(node_id)
+        if booking.account:
+            self.on_account[booking.account].add(node_id)
         if booking.server:
             self.by_server[booking.server] = node_id
 
@@ -164,6 +158,10 @@ class Herd:
             self.allocated[booking.allocated].discard(node_id)
             if not self.allocated[booking.allocated]:
                 del self.allocated[booking.allocated]
+        if booking.account:
+            self.on_account[booking.account].discard(node_id)
+            if not self.on_account[booking.account]:
+                del self.on_account[booking.account]
         if booking.server and self.by_server.get(booking.server) == node_id:
             del self.by_server[booking.server]
 
@@ -174,6 +172,11 @@ class Herd:
         usage.ram_mib += sign * booking.ram_mib
         usage.volumes += sign * (booking.volume_gib > 0)
         usage.volume_gib += sign * booking.volume_gib
+
+    def own(self, request_id: RequestId, label: str) -> list[NodeView]:
+        """Return the nodes of *label*, free or coming, started on account of a request."""
+        nodes = (self.views[node_id] for node_id in self.on_account.get(request_id, ()))
+        return [view for view in nodes if view.key[1] == label]
 
     def total(self) -> Usage:
         """Return the cost of all pools together."""

@@ -140,6 +140,7 @@ class SettleWrites:
             if isinstance(action, Release):
                 # Others first: we have had our chance.
                 view.retry_s, view.wanted_s = now.mono_s + RELEASED_S, float("inf")
+                view.returned_s = now.mono_s
                 self.world.alarm("request", view.id, view.retry_s)
             if isinstance(action, Decline):
                 for pool in self.world.policy.pools_for(view.request.labels):
@@ -227,7 +228,9 @@ class SettleWrites:
         if action.result is None:
             return
         view.failure = Failure(result=action.result, cause=action.cause)
-        if says_something(view, action.result):
+        # That a create call had no answer was heeded when it had none; by now it is old news.
+        unanswered = view.doubtful and view.server_id is None
+        if says_something(view, action.result) and not unanswered:
             learn_failure(self.world, view, action.cause, now)
         self._count_launch(view, action.result, now)
 

@@ -163,6 +163,7 @@ class RequestView:
         wanted_s: When its nodes were first to be handed over but for a look at them (monotonic).
         lock_exists: Whether its lock directory is believed to exist (an optimistic guess that a
             rejected transaction corrects).
+        returned_s: When we gave it back last (monotonic).
     """
 
     id: RequestId
@@ -172,6 +173,7 @@ class RequestView:
     stale: bool = False
     busy: str | None = None
     wanted_s: float = float("inf")
+    returned_s: float = float("-inf")
     lock_exists: bool = False
     tries: int = 0
     retry_s: float = 0.0
@@ -197,6 +199,7 @@ class ClaimView:
         contender_gone, directory_gone: What a rejected attempt to give it up has told of its lock:
             it is gone, or not ours to remove.
         made_s: When it was written first, by ZooKeeper's clock: another one is another claim.
+        since_s: When this process first heard of it (monotonic).
     """
 
     pool: str
@@ -208,3 +211,4 @@ class ClaimView:
     directory_gone: bool = False
     retry_s: float = 0.0
     made_s: float = 0.0
+    since_s: float = 0.0

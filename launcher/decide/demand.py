@@ -4,6 +4,7 @@ from launcher.actions import Claim, Decline, Lend, Normalise, Plan, Release
 from launcher.decide.bids import bids, pinned_elsewhere
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
+from launcher.decide.overtaking import overtaken
 from launcher.decide.room import give_way, make_room
 from launcher.decide.rulings import declined, serving, waiting, yielding
 from launcher.decide.standing import Standing
@@ -117,18 +118,7 @@ def _misplaced(work: Draft, view: RequestView, claim: ClaimView) -> str | None:
     """Return why a claimed request is better given back, or None."""
     if claim.pool not in work.world.policy.pools:
         return "its pool is no longer configured"
-    return "another provider has its nodes ready" if _overtaken(work, view, claim) else None
-
-
-def _overtaken(work: Draft, view: RequestView, claim: ClaimView) -> bool:
-    """Whether ours take far longer than usual while another provider has all of them ready."""
-    world, labels = work.world, view.request.labels
-    boots = [world.cloud.boot_s.get((claim.pool, label), 0.0) for label in set(labels)]
-    usual_s = world.policy.patience_s + 3 * max(boots, default=0.0)
-    if not view.request.reuse or work.now.mono_s - view.seen_s < usual_s:
-        return False
-    found = bids(world, view.request, work.standing.of(labels), work.known_bids)
-    return any(bid.provider != world.policy.provider and bid.ready for bid in found)
+    return "another provider has its nodes ready" if overtaken(work, view, claim) else None
 
 
 def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:

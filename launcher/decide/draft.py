@@ -33,6 +33,8 @@ class Draft:
         blocked: By pool, an old request that needs room there first.
         emptying: Pools in which a node is being deleted already.
         starved: Claimed requests that lack room, in service order, and why.
+        elsewhere: Whether another provider has nodes for these labels ready.
+        passed_on: Labels of the requests that were given back of late; None: not counted yet.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
     """
@@ -54,6 +56,8 @@ class Draft:
     short: dict[Key, Shortage] = field(default_factory=dict)
     starved: list[tuple[RequestView, Shortage]] = field(default_factory=list)
     known_bids: Known = field(default_factory=dict)
+    elsewhere: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    passed_on: Counter[str] | None = None
     stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
 
     def supply(self, key: Key) -> int:

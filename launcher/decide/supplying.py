@@ -61,8 +61,8 @@ def _charged(work: Draft, key: Key, intents: tuple[Intent, ...]) -> list[Intent]
         claim = world.queue.claims.get(view.id)
         if claim is None or claim.pool != key[0] or not view.request.reuse or work.spent(view):
             continue
-        own = world.herd.on_account[view.id, key[1]]
-        for _ in range(max(0, view.request.labels.count(key[1]) - own)):
+        own = world.herd.own(view.id, key[1])
+        for _ in range(max(0, view.request.labels.count(key[1]) - len(own))):
             if not left:
                 return charged
             charged.append(replace(left.pop(0), on_account_of=view.id))

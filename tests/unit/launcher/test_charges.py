@@ -187,7 +187,7 @@ def test_what_is_more_than_the_own_needs_is_on_nobodys_account() -> None:
     plan = think(made)
 
     assert [other.id] == [one.on_account_of for one in grown(plan)]
-    assert made.herd.on_account[view.id, "small"] == 1
+    assert len(made.herd.own(view.id, "small")) == 1
 
 
 @pytest.mark.parametrize(("result", "word"), [(Result.SSH, "error.ssh"), (None, None)])

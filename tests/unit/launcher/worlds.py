@@ -183,13 +183,21 @@ def add_request(
     return view
 
 
-def add_claim(made: World, view: RequestView, *, pool: str = "main", owner: str = ME) -> ClaimView:
+def add_claim(
+    made: World,
+    view: RequestView,
+    *,
+    pool: str = "main",
+    owner: str = ME,
+    since_s: float = NOW.mono_s,
+) -> ClaimView:
     """Let our provider have claimed a request."""
     claim = ClaimView(
         pool=pool,
         owner=owner,
         contender=f"/nodepool/requests-lock/{view.id}/{made.stem}0000000000",
         version=0,
+        since_s=since_s,
     )
     made.queue.claims[view.id] = claim
     made.touch_request(view)
