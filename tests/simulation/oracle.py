@@ -22,6 +22,7 @@ from remuda.store import paths
 from remuda.store.api import Op, StoreError
 from remuda.store.wire import Written
 from tests.fakes.store import FakeZookeeper
+from tests.simulation.accounts import Accounts
 from tests.simulation.history import History
 from tests.simulation.timetable import Timetable
 
@@ -64,6 +65,11 @@ class Oracle:
     ages: dict[str, bool] = field(default_factory=dict)
     taken: dict[NodeId, RequestId] = field(default_factory=dict)
     ends: dict[RequestId, str] = field(default_factory=dict)
+    accounts: Accounts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the accounts."""
+        self.accounts = Accounts(self.history, self.request)
 
     # Reading the tree as it is.
 
@@ -108,6 +114,7 @@ class Oracle:
 
     def configured(self, config: Config) -> None:
         """Take note of the limits that are in force from now on."""
+        self.accounts.configured(config)
         for provider in config.providers:
             policy = compile_policy(config, provider)
             for pool in policy.pools.values():
@@ -233,6 +240,7 @@ class Oracle:
                 self.history.fail(f"I10: {who} lost {key!r} of request {request_id}")
         if new.state is not old.state:
             self.history.note("oracle", f"{request_id} is {new.state}", by=who)
+        self.accounts.request_changed(who, old, new)
         if new.state is RequestState.FULFILLED and old.state is not RequestState.FULFILLED:
             self._fulfilled(request_id, new)
 
@@ -258,6 +266,8 @@ class Oracle:
     def _launch_changed(
         self, provider: str, node_id: NodeId, old: Launch | None, new: Launch | None
     ) -> None:
+        if new is not None and new != old:
+            self.accounts.launch_changed(provider, old, new)
         if old is None or new is None or new.step is old.step or new.step is not Step.CONDEMNED:
             return
         node = self.node(node_id)

@@ -27,6 +27,8 @@ class Rates:
         crash, freeze, suspend, expire, away, reload: Mean seconds between such events of one
             launcher; 0: never.
         lost_address: Probability that a floating IP is made, but the reply is lost.
+        mute: Mean seconds between times at which a cloud answers no create call (503).
+        spoilt: Mean seconds between times at which none of a cloud's new machines will do.
         late_create: Probability that a create call times out here and is done later there.
         sick: Probability that a machine never passes its proof.
         skew_s_max: Clocks of hosts differ from the true time by at most this.
@@ -38,6 +40,8 @@ class Rates:
     expire: float = 0.0
     away: float = 0.0
     reload: float = 0.0
+    mute: float = 0.0
+    spoilt: float = 0.0
     lost_address: float = 0.0
     late_create: float = 0.0
     sick: float = 0.0
@@ -59,6 +63,7 @@ class Setting:
         document: The configuration, as of a file.
         replicas: Launchers per provider.
         clients: How many requestors come.
+        crowd: How many of them come at the same moment, for the same label.
         chaos_s: How long faults go on.
     """
 
@@ -68,6 +73,7 @@ class Setting:
     rates: Rates
     clients: int
     chaos_s: float
+    crowd: int = 0
 
     @property
     def config(self) -> Config:
@@ -93,6 +99,7 @@ def draw(rng: random.Random, *, calm: bool = False) -> Setting:
         rates=Rates() if calm else _rates(rng),
         clients=rng.randint(4, 16),
         chaos_s=rng.choice((60.0, 120.0, 200.0)),
+        crowd=0 if calm else rng.choice((0, 0, 5, 10)),
     )
 
 
@@ -193,6 +200,8 @@ def _rates(rng: random.Random) -> Rates:
         sick=some(0.4, 0.1, 0.3),
         vanish=some(0.3, 40.0),
         skew_s_max=some(0.4, 0.5, 2.0),
+        mute=some(0.3, 20.0, 60.0),
+        spoilt=some(0.3, 30.0, 60.0),
         cloud=chaos,
     )
 

@@ -144,10 +144,19 @@ class Simulation:
 
     def invite(self) -> None:
         """Have all requestors come at some time of the storm."""
-        for number in range(self.setting.clients):
-            client = Client(self, f"client{number}", self.random(f"client {number}"))
-            self.clients.append(client)
-            self.timetable.after(self.rng.uniform(0.0, self.setting.chaos_s * 0.8), client.submit)
+        for _ in range(self.setting.clients):
+            self.come(self.rng.uniform(0.0, self.setting.chaos_s * 0.8))
+        moment_s = self.rng.uniform(0.0, self.setting.chaos_s * 0.8)
+        for _ in range(self.setting.crowd):
+            self.come(moment_s + self.rng.uniform(0.0, 1.0), node_types=["small"])
+
+    def come(self, when_s: float, **wants: Any) -> Client:
+        """Have a requestor come; what it *wants* goes into its request's record."""
+        name = f"client{len(self.clients)}"
+        client = Client(self, name, self.random(name), wants=wants)
+        self.clients.append(client)
+        self.timetable.after(when_s, client.submit)
+        return client
 
     def machine_in_use(self, node: Node) -> None:
         """Judge whether the machine of a node in its user's hands is still there."""
@@ -228,8 +237,7 @@ class Simulation:
         for process in self.processes:
             process.store.wire._script.clear()
         for sky in self.skies.values():
-            sky.cloud.calm()
-            sky.rates = settings.calmed(self.setting.rates)
+            sky.end_storm(settings.calmed(self.setting.rates))
         self.oracle.lies = self.setting.rates.lies
 
     def settle(self) -> None:
