@@ -116,8 +116,11 @@ def _starve(work: Draft, view: RequestView, claim: ClaimView, short: Shortage) -
 
 def _misplaced(work: Draft, view: RequestView, claim: ClaimView) -> str | None:
     """Return why a claimed request is better given back, or None."""
-    if claim.pool not in work.world.policy.pools:
+    pool = work.world.policy.pools.get(claim.pool)
+    if pool is None:
         return "its pool is no longer configured"
+    if not pool.labels.issuperset(view.request.labels):
+        return "its pool makes not all of its labels any more"
     return "another provider has its nodes ready" if overtaken(work, view, claim) else None
 
 

@@ -104,6 +104,20 @@ def test_a_machine_that_its_request_will_use_stays(state: RequestState) -> None:
     assert of_kind(think(made), Condemn) == []
 
 
+@pytest.mark.parametrize(
+    ("pool", "labels"), [("closed", ("small",)), ("main", ("small", "tiny")), ("main", ("tiny",))]
+)
+def test_a_claim_that_its_pool_can_serve_no_more_is_given_back(
+    pool: str, labels: tuple[str, ...]
+) -> None:
+    """The operator took the pool away, or the label out of it: no image would ever be found."""
+    made = world()
+    view = add_request(made, 1, *labels, state=RequestState.PENDING)
+    add_claim(made, view, pool=pool)
+
+    assert released(made, NOW) == [view.id]
+
+
 def test_a_claim_that_fits_no_more_is_given_back_and_then_declined() -> None:
     """The operator made the pool smaller: it would wait for ever."""
     made = world(pools={"main": {"max-servers": 1}})
