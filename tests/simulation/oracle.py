@@ -281,7 +281,8 @@ class Oracle:
         aged = why.startswith("ready for") and self.ages.get(launch.label)
         free = node.doc.get("allocated_to") is None and not self._was_used(node)
         healthy = launch.server is not None and self.skies[provider].healthy(launch.server)
-        if free and healthy and not aged and "make room" not in why:
+        told = "make room" in why or "no longer configured" in why
+        if free and healthy and not aged and not told:
             self.history.fail(f"I9: {node.id} is well, but was condemned: {why}")
 
     # Calls to a cloud.

@@ -138,14 +138,18 @@ def _pool(rng: random.Random, labels: tuple[str, ...]) -> dict[str, Any]:
         "max-servers": rng.choice((3, 5, 8)),
         "max-cores": rng.choice((None, 12, 20)),
         "floating-ips": rng.choice((False, True)),
-        "labels": {
-            label: {
-                "image": "debian-12",
-                "flavor": FLAVORS[label],
-                "host-keys": rng.choice(("inject", "inject", "scan")),
-            }
-            for label in labels
-        },
+        "labels": _labels(rng, labels),
+    }
+
+
+def _labels(rng: random.Random, labels: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        label: {
+            "image": "debian-12",
+            "flavor": FLAVORS[label],
+            "host-keys": rng.choice(("inject", "inject", "scan")),
+        }
+        for label in labels
     }
 
 
@@ -217,7 +221,10 @@ def changed(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         pools = {
             pool: {**doc, "max-servers": rng.choice((3, 5, 8))}
             for pool, doc in provider["pools"].items()
+            if pool == "main" or rng.random() < 0.8
         }
+        if name == "beta":
+            pools["main"]["labels"] = _labels(rng, LABELS[: rng.choice((1, 2, 2, 2))])
         providers[name] = {**provider, "pools": pools}
     return {**document, "labels": labels, "providers": providers}
 
