@@ -164,6 +164,8 @@ class Brain:
         self.metrics.set_connected(connected=self.world.connected)
         # Until the mirrors have been read again we know nothing for sure.
         self.world.synced.clear()
+        # Nor which servers have no record: that begins anew, too.
+        self.world.cloud.strays.clear()
         if session is Session.LOST:
             self.metrics.count_session_lost()
             self.lost()

@@ -281,12 +281,13 @@ def assemble(
     """Wire one launcher together and start its mirrors; also used by tests with fakes."""
     provider = world.policy.provider
     owner = tags.Owner(installation=installation, provider=ProviderName(provider))
+    world.installation = installation
     writer = Writer(store=store, world=world, inbox=inbox, mine=mine)
     starter = Starter(
         world=world,
         writer=writer,
         crew=crew,
-        cloud=CloudHands(cloud=cloud, store=store, clock=clock),
+        cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
         proving=ProvingHands(prover=prover, stopped=lambda: crew.stopped),
         orders=Orders(policy=world.policy, owner=owner),
     )
@@ -336,6 +337,8 @@ def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) ->
         paths.STATUSES,
         paths.POOL_COMPONENTS,
         paths.REQUESTS,
+        paths.INSTALLATION,
+        paths.NODE_COUNTER,
     )
     world.roots = frozenset(roots)
     own_status = paths.status(world.policy.provider)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from launcher.facts import take_fact
 from launcher.views import ClaimView, RequestView
 from launcher.world import World
 from remuda.model import component, launch, node, request, status
@@ -44,6 +45,8 @@ class Fold:
             return
         parent, _, name = change.path.rpartition("/")
         try:
+            if take_fact(self.world, change):
+                return
             self._by_place(parent, name, change, now_s)
         except CorruptRecordError as exc:
             self._set_aside(change.path, exc)
@@ -182,7 +185,8 @@ class Fold:
         if view.launch is None or view.launch.step is not record.step:
             view.tries, view.retry_s = 0, 0.0
         view.launch, view.launch_version = record, change.stored.version
-        view.server_id = record.server or view.server_id
+        if not view.confirmed:
+            view.server_id = record.server or view.server_id
         view.dying = view.dying or record.step is launch.Step.CONDEMNED
         view.why = record.why or view.why
         self._charge(record)

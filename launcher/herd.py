@@ -18,6 +18,14 @@ class Usage:
     volumes: int = 0
     volume_gib: int = 0
 
+    def add(self, other: "Usage") -> None:
+        """Count what *other* costs, too."""
+        self.instances += other.instances
+        self.cores += other.cores
+        self.ram_mib += other.ram_mib
+        self.volumes += other.volumes
+        self.volume_gib += other.volume_gib
+
 
 @dataclass(frozen=True, slots=True)
 class _Booking:
@@ -62,7 +70,7 @@ def _booking(view: NodeView) -> _Booking:
         cores=launch.cores,
         ram_mib=launch.ram_mib,
         volume_gib=launch.volume_gib,
-        server=view.server_id,
+        server=view.server_id if view.confirmed else None,
         state="deleting" if view.dying else (node.state.value if node is not None else "init"),
     )
 
@@ -82,6 +90,7 @@ class Herd:
         allocated: Nodes by the request they are promised to.
         usage: Cost by pool: every node counts, from its intent to its grave.
         states: Number of nodes by (pool, label, state), for metrics.
+        by_server: Nodes by their server, if the cloud itself said whose it is.
     """
 
     views: dict[NodeId, NodeView] = field(default_factory=dict)
@@ -182,9 +191,5 @@ class Herd:
         """Return the cost of all pools together."""
         total = Usage()
         for usage in self.usage.values():
-            total.instances += usage.instances
-            total.cores += usage.cores
-            total.ram_mib += usage.ram_mib
-            total.volumes += usage.volumes
-            total.volume_gib += usage.volume_gib
+            total.add(usage)
         return total

@@ -20,6 +20,7 @@ from launcher.actions import (
     Delete,
     DeleteLeak,
     DropClaim,
+    DropPermit,
     FindPorts,
     Free,
     Grow,
@@ -49,9 +50,12 @@ from launcher.hands.writing import Writer
 from launcher.orders import Orders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
+from launcher.strays import stray_usage
 from launcher.views import KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.model.ids import NodeId, RequestId
+from remuda.store import paths
+from remuda.store.api import Delete as DeleteRecord
 from remuda.store.api import Op
 
 
@@ -91,6 +95,7 @@ class Starter:
             Delete: self._delete,
             Bury: self._bury,
             DeleteLeak: self._delete_leak,
+            DropPermit: self._drop_permit,
             ListServers: self._list,
             FindPorts: self._find_ports,
             Survey: self._survey,
@@ -219,6 +224,11 @@ class Starter:
         self._hold_node(action.node, "delete")
         self.crew.on_cloud(action, lambda: self.cloud.delete(action))
 
+    def _drop_permit(self, action: DropPermit, now: Now) -> None:
+        self.world.cloud.permit = None  # if it could not be dropped, the mirror tells
+        path = paths.sweep_permit(self.world.policy.provider)
+        self.writer.send(action, [DeleteRecord(path=path, version=action.version)], now)
+
     def _delete_leak(self, action: DeleteLeak, _now: Now) -> None:
         self.world.cloud.leaks_busy.add(action.server)
         self.crew.on_cloud(action, lambda: self.cloud.delete_leak(action))
@@ -300,11 +310,17 @@ class Starter:
 
 
 def _in_cloud(world: World) -> tuple[int, int, int]:
-    """Return instances, cores and RAM of our nodes that the cloud counts already."""
+    """Return instances, cores and RAM of ours that the cloud counts already."""
     instances = cores = ram_mib = 0
     for view in world.herd.views.values():
         if view.server_id is not None and view.launch is not None:
             instances += 1
             cores += view.launch.cores
             ram_mib += view.launch.ram_mib
+    for one in stray_usage(world).values():
+        instances, cores, ram_mib = (
+            instances + one.instances,
+            cores + one.cores,
+            ram_mib + one.ram_mib,
+        )
     return instances, cores, ram_mib

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from launcher.decide.doors import whereabouts
 from launcher.fold import encode_claim
-from launcher.views import ClaimView, NodeView, RequestView
+from launcher.views import ENDED_STATES, ClaimView, NodeView, RequestView
 from launcher.world import World
 from remuda.model import launch as launches
 from remuda.model import node as nodes
@@ -216,7 +216,7 @@ def condemn(
     if node is None:
         return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock_exists else ops
     ops = [*prove_unlocked_ops(lock, exists=view.lock_exists), *ops]
-    if node.state in (NodeState.USED, NodeState.DELETING, NodeState.DELETED):
+    if node.state in ENDED_STATES:
         # The word on the wire already says that nobody wants it; only fence it.
         ops.append(Check(path=paths.node(view.id), version=view.node_version))
         return ops

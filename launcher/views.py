@@ -12,6 +12,8 @@ from remuda.ssh.api import Proof
 
 #: Steps in which a machine is being made.
 COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
+#: What the users' record says, at the latest, in the transaction that condemns a node.
+ENDED_STATES = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
 #: What a hand may do to a free node without taking it out of the supply: to knock at its door,
 #: and to lend it to a request whose claim counts as need until the transaction is done.
 KNOCK, LEND_CLAIMED = "knock", "lend claimed"
@@ -46,9 +48,13 @@ class NodeView:
         busy: A hand works on it: nothing else may start.
         dying: The machine is to be deleted until it is gone; nobody may have it any more.
         server: What the last listing showed, or None.
-        server_id: Known since the create call answered or the listing showed our tag.
+        server_id: Known since the create call answered or the listing showed our tag, or only
+            from the launch record.
+        confirmed: The cloud itself said that *server_id* is this node's, by its answer to our
+            create call or by our tags in a listing. Else it is a hint: nothing is deleted by it.
         asked_in: Number of the last listing begun before the create or delete call was answered:
             only a later one proves that the server is gone.
+        delete_accepted: The cloud took a delete call, or said that there is no such server.
         retry_s: Do nothing more before this (monotonic seconds).
         tries: Attempts at the present step.
         port: Where a floating IP can lead; looked up for all nodes together.
@@ -79,9 +85,11 @@ class NodeView:
     why: str | None = None
     server: Server | None = None
     server_id: ServerId | None = None
+    confirmed: bool = False
     missed: int = 0
     asked_in: int = 0
     delete_sent: bool = False
+    delete_accepted: bool = False
     create_sent: bool = False
     retry_s: float = 0.0
     tries: int = 0

@@ -50,7 +50,7 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         demand(world, agenda, now, plan)
     live(world, agenda, now, plan)
     if agenda.everything or agenda.supply:
-        sweep(world, plan)
+        sweep(world, now, plan)
     rescue(world, plan)
     poll_cloud(world, now, plan)
     find_ports(world, now, plan)

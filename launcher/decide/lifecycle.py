@@ -25,7 +25,7 @@ from launcher.actions import (
 )
 from launcher.decide.addressing import address, delete, give, unaddressed, wants_ip
 from launcher.outcomes import failed_step
-from launcher.views import NodeView
+from launcher.views import ENDED_STATES, NodeView
 from launcher.world import Agenda, Now, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
@@ -145,6 +145,8 @@ def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | None:
     """Ask the cloud for a planned node; the configuration may have changed since the intent."""
+    if world.halted is not None:
+        return None
     if view.key in world.cloud.broken:
         cause = f"{view.key[1]} cannot be made: {world.cloud.broken[view.key]}"
         return Condemn(node=view.id, cause=cause, result=Result.ORDER)
@@ -293,16 +295,30 @@ def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
 
 
 def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
+    if world.halted is not None or view.locked:
+        return None
+    if view.node is not None and view.node.state not in ENDED_STATES:
+        # Whoever condemned it has not proven that nobody uses it: so we do.
+        return Condemn(node=view.id, cause=view.why or "its launch record says so")
     if view.failure is not None:
         return Autopsy(node=view.id, result=view.failure.result, cause=view.failure.cause)
     if view.server_id is None:
         return _dying_unseen(world, view, launch, now, plan)
-    if view.delete_sent and view.server is None and world.cloud.listing > view.asked_in:
-        return Bury(node=view.id, server=view.server_id)
+    return _dying_seen(world, view, launch, now, plan)
+
+
+def _dying_seen(
+    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
+) -> Action | None:
+    """Ask for its deletion until the cloud has taken that, and a later listing agrees."""
+    server = view.server_id
+    assert server is not None  # noqa: S101 - else there is nothing to ask for
+    if view.delete_accepted and view.server is None and world.cloud.listing > view.asked_in:
+        return Bury(node=view.id, server=server if view.confirmed else None)
     if view.delete_sent and now.mono_s < view.step_since_s:
         plan.look_again("node", view.id, view.step_since_s)
         return None
-    return delete(world, view, launch, view.server_id)
+    return delete(world, view, launch, server)
 
 
 def _surely_absent(world: World, view: NodeView, launch: Launch, now: Now) -> bool:

@@ -43,7 +43,7 @@ def _list_due_s(world: World) -> float:
 
 def tidy(world: World, now: Now, plan: Plan) -> None:
     """Add a round of tidying when it is due; one replica does it for all."""
-    if world.cloud.tidy_busy or not world.neighbours.duty("tidy"):
+    if world.halted is not None or world.cloud.tidy_busy or not world.neighbours.duty("tidy"):
         return
     if now.mono_s < world.cloud.tidy_due_s:
         plan.look_again("cloud", "tidy", world.cloud.tidy_due_s)

@@ -116,18 +116,19 @@ def _bury_empty(store: Store, mine: Collection[NodeId], now_s: float) -> int:
         if name not in mine and name.isdigit() and int(name) >= FIRST_NODE_NUMBER
     ]
     removed = 0
-    for node_id in _empty(store, unknown[:REMOVALS_MAX], now_s):
+    for node_id, version in _empty(store, unknown[:REMOVALS_MAX], now_s):
         lock: list[Op] = [Delete(path=paths.node_lock(node_id))]
-        node: list[Op] = [Delete(path=paths.node(node_id))]
+        # As it was read, empty: what we see of ZooKeeper may be old.
+        node: list[Op] = [Delete(path=paths.node(node_id), version=version)]
         removed += _try(store, lock + node) or _try(store, node)
     return removed
 
 
-def _empty(store: Store, node_ids: list[NodeId], now_s: float) -> Iterable[NodeId]:
+def _empty(store: Store, node_ids: list[NodeId], now_s: float) -> Iterable[tuple[NodeId, int]]:
     found = store.read_many([paths.node(node_id) for node_id in node_ids])
     for node_id, one in zip(node_ids, found, strict=True):
         if one is not None and not one.value and now_s - one.modified_s > STORE_AGE_S:
-            yield node_id
+            yield node_id, one.version
 
 
 def _try(store: Store, ops: list[Op]) -> bool:

@@ -57,6 +57,7 @@ class ProviderStatus:
         quota: The account's use and limits, as ``resource: (used, limit or None)``: our own use
             as it is, others' and the limits as the cloud last told.
         quota_seen_s: When it last told, seconds since the epoch; None: unknown.
+        sweep: Why servers without a record are not deleted (all of them), or None.
     """
 
     provider: str
@@ -67,6 +68,7 @@ class ProviderStatus:
     quota: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     quota_seen_s: float | None = None
     config_error: str | None = None
+    sweep: str | None = None
 
 
 def encode_status(status: ProviderStatus) -> bytes:
@@ -99,6 +101,7 @@ def decode_status(provider: str, raw: bytes) -> ProviderStatus:
             quota={name: (one[0], one[1]) for name, one in doc["quota"].items()},
             quota_seen_s=doc.get("quota_seen_s"),
             config_error=doc["config_error"],
+            sweep=doc.get("sweep"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise codec.CorruptRecordError(f"{provider}: {exc!r}") from exc

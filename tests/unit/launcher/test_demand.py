@@ -20,6 +20,7 @@ from tests.unit.launcher.worlds import (
     add_provider,
     add_request,
     charge,
+    doom,
     of_kind,
     think,
     world,
@@ -231,8 +232,7 @@ def test_an_idle_node_makes_room_for_a_request_that_has_none() -> None:
     add_node(made, 2)
     view = add_request(made, 1, "large")
     plan = think(made)
-    first.dying = True
-    made.touch_node(first)
+    doom(made, first)
 
     assert [first.id] == [action.node for action in of_kind(plan, Condemn)]
     assert view.id in of_kind(plan, Condemn)[0].cause

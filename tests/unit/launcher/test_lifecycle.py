@@ -116,6 +116,30 @@ def slow_boot(_made: World, view: NodeView) -> None:
     view.server = shown(ServerStatus.BUILDING)
 
 
+def as_it_was(_made: World, view: NodeView) -> None:
+    """Only the launch record says that it is condemned: somebody else has written that."""
+    assert view.node is not None
+    view.node = replace(view.node, state=NodeState.READY)
+
+
+def in_use(_made: World, view: NodeView) -> None:
+    """The same of a node that is being worked on."""
+    assert view.node is not None
+    view.node = replace(view.node, state=NodeState.IN_USE)
+    view.contenders = frozenset({"user"})
+
+
+def halted(made: World, _view: NodeView) -> None:
+    """ZooKeeper seems to be another's."""
+    made.halted = "the id has changed"
+
+
+def halted_unsent(made: World, view: NodeView) -> None:
+    """The same before anything was asked for."""
+    ours_unsent(made, view)
+    halted(made, view)
+
+
 CASES: list[tuple[str, Step, Change, type | None]] = [
     ("asked for once", Step.PLANNED, ours_unsent, Create),
     ("the call is under way", Step.PLANNED, setting(busy="create"), None),
@@ -155,13 +179,35 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         setting(delete_sent=True, asked_in=5, step_since_s=NOW.mono_s + 1),
         None,
     ),
-    ("gone", Step.CONDEMNED, setting(delete_sent=True, asked_in=4), Bury),
+    (
+        "gone",
+        Step.CONDEMNED,
+        setting(delete_sent=True, delete_accepted=True, asked_in=4),
+        Bury,
+    ),
+    ("not shown, but every call was refused", Step.CONDEMNED, setting(delete_sent=True), Delete),
+    (
+        "not shown by a listing that was begun before",
+        Step.CONDEMNED,
+        setting(delete_sent=True, delete_accepted=True, asked_in=5),
+        Delete,
+    ),
     (
         "still listed",
         Step.CONDEMNED,
-        setting(delete_sent=True, asked_in=4, server=shown(ServerStatus.DELETING)),
+        setting(delete_accepted=True, asked_in=4, server=shown(ServerStatus.DELETING)),
         Delete,
     ),
+    ("condemned by the record alone", Step.CONDEMNED, as_it_was, Condemn),
+    ("condemned by the record alone, in use", Step.CONDEMNED, in_use, None),
+    (
+        "condemned, but somebody holds it",
+        Step.CONDEMNED,
+        setting(contenders=frozenset({"user"})),
+        None,
+    ),
+    ("dying, the installation changed", Step.CONDEMNED, halted, None),
+    ("to be asked for, the installation changed", Step.PLANNED, halted_unsent, None),
     (
         "evidence first",
         Step.CONDEMNED,

@@ -29,6 +29,7 @@ from tests.unit.launcher.worlds import (
     add_node,
     add_request,
     charge,
+    doom,
     of_kind,
     think,
     world,
@@ -129,6 +130,7 @@ def test_a_node_whose_network_leads_nowhere_is_refused_with_the_cause() -> None:
     works.hear(Addressed(node=view.id, result=UNREACHABLE), at(0.0))
     (condemned,) = of_kind(think(made), Condemn)
     works.hear(Written(action=condemned, result=()), at(0.0))
+    doom(made, view)
 
     assert (condemned.result, view.dying) == (Result.ORDER, True)
     assert "not reachable" in condemned.cause

@@ -63,7 +63,7 @@ class Works:
             world=world,
             writer=writer,
             crew=self.crew,
-            cloud=CloudHands(cloud=self.cloud, store=store, clock=clock),
+            cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
             proving=ProvingHands(prover=FakeProver(), stopped=lambda: False),
             orders=Orders(policy=world.policy, owner=OWNER),
         )
