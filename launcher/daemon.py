@@ -14,7 +14,7 @@ from launcher.hands.writing import Writer
 from launcher.neighbours import Neighbours
 from launcher.orders import Orders
 from launcher.policy import Policy, compile_policy
-from launcher.registry import Registry, new_replica_id
+from launcher.registry import InstallationError, Registry, new_replica_id
 from launcher.reporting import Reporter
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
@@ -83,6 +83,7 @@ class Daemon:
             UnknownProviderError: If the configuration does not name our provider.
             KeyFileError: If our private key cannot be used.
             StoreRefusedError: If ZooKeeper will not have us (any more).
+            InstallationError: If ZooKeeper seems to be another installation's.
         """
         watcher = ConfigWatcher(self.config_path, provider=self.provider)
         config = watcher.poll()
@@ -166,7 +167,7 @@ class Daemon:
             registered=lambda error: self.inbox.event(Registered(error=error)),
             url=url,
         )
-        installation = registry.prepare(policy)
+        installation = registry.prepare(policy, config.installation)
         cloud = self._cloud(config, instruments, installation)
         world = World(
             policy=policy, neighbours=Neighbours(me=registry.replica, provider=self.provider)
@@ -224,7 +225,7 @@ class Daemon:
         if not isinstance(found, ConfigInvalidError):
             try:
                 self._apply(brain, found, instruments)
-            except (CloudConfigError, UnknownProviderError) as exc:
+            except (CloudConfigError, InstallationError, UnknownProviderError) as exc:
                 brain.log.error("config.invalid", why=str(exc))  # noqa: TRY400 - an operator's
                 brain.world.config_error = str(exc)
             else:
@@ -239,7 +240,13 @@ class Daemon:
     def _apply(self, brain: Brain, config: Config, instruments: Instruments) -> None:
         if self.provider not in config.providers:
             raise UnknownProviderError(self.provider, config)
-        cloud = self._cloud(config, instruments, brain.starter.orders.owner.installation)
+        installation = brain.world.installation
+        if config.installation not in (None, installation):
+            raise InstallationError(
+                f"this launcher began as installation {installation!r}: start it again to be"
+                f" {config.installation!r}"
+            )
+        cloud = self._cloud(config, instruments, installation)
         reconfigure(brain, compile_policy(config, self.provider), cloud)
 
 

@@ -4,10 +4,13 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from launcher.policy import Policy
 from remuda import __version__
+from remuda.model import tags
+from remuda.model.codec import CorruptRecordError
 from remuda.model.component import (
     PoolComponent,
     Replica,
@@ -16,8 +19,9 @@ from remuda.model.component import (
     pool_component_id,
 )
 from remuda.model.ids import ReplicaId
+from remuda.model.installation import decode_installation
 from remuda.store import paths
-from remuda.store.api import Create, Delete, Done, Op, Store, StoreError
+from remuda.store.api import Create, Delete, Done, ExistsError, Op, Store, StoreError
 
 #: Everything a launcher takes for granted, made at start.
 TREE = (
@@ -33,6 +37,32 @@ TREE = (
 def new_replica_id() -> ReplicaId:
     """Return an id that no launcher had before."""
     return ReplicaId(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+
+class InstallationError(Exception):
+    """ZooKeeper's id of the installation is not the one that it should be: a human must decide."""
+
+
+def _checked(raw: bytes, pinned: str | None) -> str:
+    """Return the id that ZooKeeper holds.
+
+    Raises:
+        InstallationError: If it is none, or not the one that is demanded.
+    """
+    try:
+        found = decode_installation(paths.INSTALLATION, raw)
+    except CorruptRecordError as exc:
+        raise InstallationError(
+            f"{exc}: write the id back that your servers carry in their metadata, as"
+            f" {tags.INSTALLATION}, or delete that znode to begin as a new installation"
+        ) from exc
+    if pinned is not None and found != pinned:
+        raise InstallationError(
+            f"the configuration says installation: {pinned}, but {paths.INSTALLATION} in this"
+            f" ZooKeeper is {found!r}: if this is the right ZooKeeper, write installation: {found},"
+            " else correct zookeeper: hosts; nothing was changed"
+        )
+    return found
 
 
 @dataclass(slots=True)
@@ -57,12 +87,20 @@ class Registry:
     _wanted: Policy | None = None
     _fqdn: str = field(default_factory=socket.getfqdn)
 
-    def prepare(self, policy: Policy) -> str:
+    def prepare(self, policy: Policy, pinned: str | None = None) -> str:
         """Make what must be there, and return the id of the installation.
+
+        Args:
+            policy: Says whose tree.
+            pinned: The id that the configuration demands.
 
         Raises:
             StoreError: If ZooKeeper does not let us.
+            InstallationError: If the id there is none, or another than is demanded.
         """
+        # Before anything is made: it may be another's ZooKeeper.
+        self.store.ensure(paths.REMUDA)
+        installation = self._installation(pinned)
         provider = policy.provider
         self.store.ensure(
             *TREE,
@@ -74,21 +112,16 @@ class Registry:
             paths.failures(provider),
             paths.status(provider),
         )
-        return self._installation()
+        return installation
 
-    def _installation(self) -> str:
+    def _installation(self, pinned: str | None) -> str:
         found = self.store.read(paths.INSTALLATION)
         if found is None:
-            name = uuid.uuid4().hex[:12].encode()
-            try:
-                self.store.commit([Create(path=paths.INSTALLATION, data=name)])
-            except StoreError:
-                found = self.store.read(paths.INSTALLATION)
-                if found is None:
-                    raise
-                return found.value.decode()
-            return name.decode()
-        return found.value.decode()
+            name = pinned or uuid.uuid4().hex[:12]
+            with suppress(ExistsError):  # a replica that starts at the same moment
+                self.store.commit([Create(path=paths.INSTALLATION, data=name.encode())])
+            found = self.store.read(paths.INSTALLATION)
+        return _checked(b"" if found is None else found.value, pinned)
 
     def register(self, policy: Policy, found: Sequence[str] | None = None) -> None:
         """Create our ephemerals in the present session, or replace those of an older policy.

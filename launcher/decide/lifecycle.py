@@ -298,8 +298,11 @@ def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
     if world.halted is not None or view.locked:
         return None
     if view.node is not None and view.node.state not in ENDED_STATES:
-        # Whoever condemned it has not proven that nobody uses it: so we do.
-        return Condemn(node=view.id, cause=view.why or "its launch record says so")
+        # Whoever wrote that it is condemned has not proven that nobody wants it. So we do, when
+        # nobody does; until then its users' record says what it is for.
+        if view.node.free:
+            return Condemn(node=view.id, cause="its launch record says so")
+        return _done(world, view, view.node, now, plan)
     if view.failure is not None:
         return Autopsy(node=view.id, result=view.failure.result, cause=view.failure.cause)
     if view.server_id is None:

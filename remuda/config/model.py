@@ -20,6 +20,7 @@ from remuda.config.base import (
     Choice,
     Duration,
     HostFile,
+    InstallationId,
     Metadata,
     Name,
     Number,
@@ -288,6 +289,11 @@ class Config(Section):
     """The whole file."""
 
     zookeeper: Zookeeper = Field(default_factory=Zookeeper, description="Where ZooKeeper is.")
+    installation: InstallationId | None = Field(
+        default=None,
+        description="Id that /remuda/installation must hold; a launcher refuses to start on another"
+        " ZooKeeper, whose records would make our servers look like leaks. null: not looked at.",
+    )
     clouds_file: Annotated[str | None, HostFile(secret=True)] = Field(
         default=None, description="clouds.yaml to use; else where the OpenStack client looks."
     )

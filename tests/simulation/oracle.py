@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from launcher.policy import Limits, compile_policy
+from remuda.cloud.api import Server
 from remuda.config.model import Config
 from remuda.model import launch as launches
 from remuda.model import node as nodes
@@ -219,7 +220,7 @@ class Oracle:
         if sky is None or self.lies:
             return
         for server in sky.cloud.truth().values():
-            node = tags.read(server.tags)
+            node = made_by_us(server)
             if node is not None and node.node == node_id:
                 launch = self.launch(sky.provider, node_id)
                 if launch is None or launch.server in (None, server.id):
@@ -304,7 +305,7 @@ class Oracle:
         used = [
             sky.cloud.orders[server.id].flavor
             for server in sky.cloud.truth().values()
-            if (found := tags.read(server.tags)) is not None and found.pool == pool
+            if (found := made_by_us(server)) is not None and found.pool == pool
         ]
         known = self.limits[sky.provider, pool]
         since_s = self.timetable.now_s() - RELOAD_GRACE_S
@@ -328,13 +329,11 @@ class Oracle:
             self.history.fail(f"I9: {sky.provider} deleted a stranger's server {server}")
             return
         self.history.note(sky.provider, "delete", server=server[-4:], node=ours.node)
-        launch = self.launch(sky.provider, ours.node)
-        if launch is None or launch.server not in (None, server):
-            return
-        if launch.step is not Step.CONDEMNED:
-            self.history.fail(f"I5: {server} of {ours.node} deleted while {launch.step}")
         if self.locked_by_user(ours.node):
             self.history.fail(f"I5: {server} of {ours.node} deleted under its user's lock")
+        launch = self.launch(sky.provider, ours.node)
+        if launch is not None and launch.step is not Step.CONDEMNED:
+            self.history.fail(f"I5: {server} of {ours.node} deleted while {launch.step}")
 
     def address_given(self, sky: "Sky", server: ServerId) -> None:
         """Judge a new floating IP: its pool gives them, and a server never has two."""
@@ -350,6 +349,12 @@ class Oracle:
             self.history.fail(f"I5: {holder} lost its floating IP instead of {server}")
         if server in sky.cloud.truth():
             self.server_deleted(sky, server)
+
+
+def made_by_us(server: Server) -> tags.ServerTags | None:
+    """Return what the tags of a server say, if it is this installation's."""
+    found = tags.read(server.tags)
+    return found if found is not None and found.owner.installation == INSTALLATION else None
 
 
 def _fits(used: int, limit: int | None) -> bool:

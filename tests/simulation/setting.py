@@ -56,6 +56,23 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostileRates:
+    """Mean seconds between what others do to the installation; 0: never.
+
+    Attributes:
+        forge: False launch records.
+        behind: A server of ZooKeeper that stands still, below one launcher.
+        takeover: Another installation's id in ZooKeeper.
+        blackout: Deletions that are refused while listings leave servers out.
+    """
+
+    forge: float = 0.0
+    behind: float = 0.0
+    takeover: float = 0.0
+    blackout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One installation and its weather.
 
@@ -74,6 +91,7 @@ class Setting:
     clients: int
     chaos_s: float
     crowd: int = 0
+    hostility: HostileRates = field(default_factory=HostileRates)
 
     @property
     def config(self) -> Config:
@@ -92,7 +110,7 @@ def draw(rng: random.Random, *, calm: bool = False) -> Setting:
         },
         "providers": providers,
     }
-    return Setting(
+    made = Setting(
         document=document,
         replicas={name: rng.choice((1, 2, 2)) for name in providers},
         quotas={name: _quota(rng) for name in providers},
@@ -100,6 +118,20 @@ def draw(rng: random.Random, *, calm: bool = False) -> Setting:
         clients=rng.randint(4, 16),
         chaos_s=rng.choice((60.0, 120.0, 200.0)),
         crowd=0 if calm else rng.choice((0, 0, 5, 10)),
+    )
+    # Last, so that what a seed drew before stays as it was.
+    return made if calm else replace(made, hostility=_hostility(rng))
+
+
+def _hostility(rng: random.Random) -> HostileRates:
+    def some(chance: float, value: float) -> float:
+        return value if rng.random() < chance else 0.0
+
+    return HostileRates(
+        forge=some(0.2, 15.0),
+        behind=some(0.2, 40.0),
+        takeover=some(0.1, 60.0),
+        blackout=some(0.1, 60.0),
     )
 
 

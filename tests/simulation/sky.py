@@ -155,10 +155,12 @@ class Window:
             raise TryLaterError("sim: the reply is lost")
         return given
 
-    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
+    def remove_floating_ips(
+        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+    ) -> None:
         """Take one back, if it is this server's."""
         before = dict(self.sky.cloud.floating.given)
-        self.sky.cloud.remove_floating_ips(server, known=known)
+        self.sky.cloud.remove_floating_ips(server, known=known, hint=hint)
         for address in before.keys() - self.sky.cloud.floating.given.keys():
             self.sky.oracle.address_taken(self.sky, server, holder=before[address])
 

@@ -28,6 +28,7 @@ from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
+from remuda.model.request import RequestState
 from tests.unit.launcher.worlds import (
     ME,
     NOW,
@@ -129,6 +130,19 @@ def in_use(_made: World, view: NodeView) -> None:
     view.contenders = frozenset({"user"})
 
 
+def held(_made: World, view: NodeView) -> None:
+    """The same of a node that is kept for a person."""
+    assert view.node is not None
+    view.node = replace(view.node, state=NodeState.HOLD)
+
+
+def promised(made: World, view: NodeView) -> None:
+    """The same of a node that its request has not taken yet."""
+    request = add_request(made, 1, state=RequestState.FULFILLED)
+    assert view.node is not None
+    view.node = replace(view.node, state=NodeState.READY, allocated_to=request.id)
+
+
 def halted(made: World, _view: NodeView) -> None:
     """ZooKeeper seems to be another's."""
     made.halted = "the id has changed"
@@ -200,6 +214,8 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
     ),
     ("condemned by the record alone", Step.CONDEMNED, as_it_was, Condemn),
     ("condemned by the record alone, in use", Step.CONDEMNED, in_use, None),
+    ("condemned by the record alone, held", Step.CONDEMNED, held, None),
+    ("condemned by the record alone, promised", Step.CONDEMNED, promised, None),
     (
         "condemned, but somebody holds it",
         Step.CONDEMNED,
