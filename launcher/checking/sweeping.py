@@ -201,6 +201,6 @@ def sweep(
         permit(store, provider, [server.id for server in left.servers], now_s=now_s)
     click.echo(
         f"permitted for {LIFE_S / 60:.0f} minutes: the launcher on duty deletes those of the"
-        f" {count} that have no record, once it has seen each for a minute",
+        f" {count} that have no record, once it has seen each for a while",
         err=True,
     )

@@ -13,9 +13,9 @@ from launcher.strays import Stray, made_here
 from launcher.world import Now, World
 
 SIGHTINGS_MIN: Final = 2
-#: Longer than a leader of ZooKeeper that was cut off takes to notice it, so that a fresh read
-#: surely shows the record of a server that has been seen for so long.
-LEAK_S: Final = 60.0
+#: Twice as long as a leader of ZooKeeper that was cut off takes to notice it (syncLimit, usually
+#: ten seconds), so that a fresh read shows the record of a server that has been seen for so long.
+LEAK_S: Final = 20.0
 #: The same for a machine that somebody may work on.
 USED_LEAK_S: Final = 300.0
 #: After its start a launcher sweeps nothing for so long.

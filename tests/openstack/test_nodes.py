@@ -207,6 +207,7 @@ def test_leaked_servers_are_swept_and_strangers_stay(stage: LabStage) -> None:
         for name, pairs in (("stray", ours), ("foreign", {"somebody": "else"}))
     )
 
+    stage.permit_sweep("alpha")
     stage.until(
         slowly(lambda: stray not in {one.id for one in compute.servers(details=False)}),
         "the stray server to go",
