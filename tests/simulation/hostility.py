@@ -149,9 +149,10 @@ class Hostility:
 
     # Lies that add up.
 
-    def black_out(self) -> None:
+    def black_out(self, provider: str | None = None) -> None:
         """Let a cloud refuse every deletion while its listings leave out most servers."""
-        cloud, usual = self._sky().cloud, self.simulation.setting.rates.cloud
+        sky = self._sky() if provider is None else self.simulation.skies[provider]
+        cloud, usual = sky.cloud, self.simulation.setting.rates.cloud
         cloud.chaos = replace(
             usual, deletes={Delete.REFUSED: 1.0}, listings={Listing.EMPTY: 0.6, Listing.OMITS: 0.4}
         )

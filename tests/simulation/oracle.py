@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.simulation.sky import Sky
 
 INSTALLATION: Final = "simulated"
+#: Nobody wants the machine of such a node any more.
+_UNWANTED: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
 #: A launcher may go on under an older configuration for so long.
 RELOAD_GRACE_S: Final = 30.0
 
@@ -331,6 +333,9 @@ class Oracle:
         self.history.note(sky.provider, "delete", server=server[-4:], node=ours.node)
         if self.locked_by_user(ours.node):
             self.history.fail(f"I5: {server} of {ours.node} deleted under its user's lock")
+        node = self.node(ours.node)
+        if node is not None and node.state not in _UNWANTED:
+            self.history.fail(f"I5: {server} of {ours.node} deleted while it is {node.state}")
         launch = self.launch(sky.provider, ours.node)
         if launch is not None and launch.step is not Step.CONDEMNED:
             self.history.fail(f"I5: {server} of {ours.node} deleted while {launch.step}")
