@@ -50,7 +50,7 @@ from launcher.hands.writing import Writer
 from launcher.orders import Orders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
-from launcher.strays import stray_usage
+from launcher.usage import stray_usage
 from launcher.views import KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.model.ids import NodeId, RequestId

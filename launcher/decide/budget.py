@@ -12,7 +12,7 @@ from typing import Any, Final
 from launcher.cloudview import CloudView, Recipe
 from launcher.herd import Usage
 from launcher.policy import Key, Limits
-from launcher.strays import pool_usage, total_usage
+from launcher.usage import pool_usage, total_usage
 from launcher.world import Now, World
 from remuda.cloud.api import Quota
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from launcher.decide.budget import Budget, account_use
 from launcher.herd import Usage
 from launcher.policy import Key
-from launcher.strays import pool_usage, total_usage
+from launcher.usage import pool_usage, total_usage
 from launcher.world import Now, World
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
 

@@ -9,8 +9,9 @@ An operator may permit what the brake stops (docs/adr/0013-what-may-be-deleted.m
 from typing import Final
 
 from launcher.actions import DeleteLeak, DropPermit, Plan
-from launcher.strays import Stray, made_here
+from launcher.strays import Stray
 from launcher.world import Now, World
+from remuda.model.ids import FIRST_NODE_NUMBER, NODE_ID_BLOCK, is_node_id
 
 SIGHTINGS_MIN: Final = 2
 #: Twice as long as a leader of ZooKeeper that was cut off takes to notice it (syncLimit, usually
@@ -24,6 +25,8 @@ GRACE_S: Final = 120.0
 #: rather than like leaks; where there are few nodes, there are few leaks.
 LEAKS_MAX: Final = 5
 LEAK_PART_MAX: Final = 0.2
+#: The clocks of ZooKeeper and of the cloud may differ by this.
+CLOUD_SKEW_S: Final = 60.0
 
 
 def sweep(world: World, now: Now, plan: Plan) -> None:
@@ -61,6 +64,19 @@ def leaks(world: World, now: Now) -> tuple[list[Stray], str | None]:
             f" ZooKeeper's records: they stay; {how}"
         )
     return idle, None
+
+
+def made_here(world: World, stray: Stray) -> bool:
+    """Whether this store can have known the server: else it is another installation's, perhaps.
+
+    Its number was drawn from our counter, and it is no older than the id that it carries: after
+    a restore of older data, or a change of the id, that is not so.
+    """
+    if stray.node is None:
+        return True
+    first_undrawn = FIRST_NODE_NUMBER + (world.drawn + 1) * NODE_ID_BLOCK
+    drawn = is_node_id(stray.node) and int(stray.node) < first_undrawn
+    return drawn and stray.server.created_s + CLOUD_SKEW_S >= world.installation_s
 
 
 def _servers(count: int) -> str:

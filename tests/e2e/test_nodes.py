@@ -18,6 +18,7 @@ from remuda.model.ids import NodeId, PoolName, ProviderName
 from remuda.runtime.clock import SystemClock
 from remuda.store import paths
 from requestor import Client, RequestFailedError, connect
+from tests.support.operator import permit_sweep
 from tests.support.stage import SOON_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
@@ -298,7 +299,7 @@ def test_a_leaked_server_is_deleted_and_others_are_not(stage: Stage, cloud: Open
     """Only what carries our tag and has no record; at once, if an operator permits it (I3, I9)."""
     stray = cloud.create_server(order(cloud, stage, "stray", owned=True))
     foreign = cloud.create_server(order(cloud, stage, "foreign", owned=False))
-    shown = stage.permit_sweep("alpha")
+    shown = permit_sweep(stage, "alpha")
     stage.until(
         lambda: stray not in {one.id for one in cloud.list_servers()},
         "the stray server to go",

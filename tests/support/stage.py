@@ -14,7 +14,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -281,19 +280,6 @@ class Stage:
             return urls[-1]
 
         return str(wait_for(ready, SOON_S, f"{process.name} to be at work"))
-
-    def permit_sweep(self, provider: str) -> str:
-        """Have what has no record deleted, as an operator does; return what was shown."""
-        command = (sys.executable, "-m", "remuda", "cloud", "sweep", provider, "--confirm", "--yes")
-        done = subprocess.run(
-            [*command, "--config", str(self.folder / "remuda.yaml")],
-            capture_output=True,
-            text=True,
-            timeout=2 * SOON_S,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
 
     # Looking at it
 

@@ -28,7 +28,6 @@ from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
-from remuda.model.request import RequestState
 from tests.unit.launcher.worlds import (
     ME,
     NOW,
@@ -117,43 +116,6 @@ def slow_boot(_made: World, view: NodeView) -> None:
     view.server = shown(ServerStatus.BUILDING)
 
 
-def as_it_was(_made: World, view: NodeView) -> None:
-    """Only the launch record says that it is condemned: somebody else has written that."""
-    assert view.node is not None
-    view.node = replace(view.node, state=NodeState.READY)
-
-
-def in_use(_made: World, view: NodeView) -> None:
-    """The same of a node that is being worked on."""
-    assert view.node is not None
-    view.node = replace(view.node, state=NodeState.IN_USE)
-    view.contenders = frozenset({"user"})
-
-
-def held(_made: World, view: NodeView) -> None:
-    """The same of a node that is kept for a person."""
-    assert view.node is not None
-    view.node = replace(view.node, state=NodeState.HOLD)
-
-
-def promised(made: World, view: NodeView) -> None:
-    """The same of a node that its request has not taken yet."""
-    request = add_request(made, 1, state=RequestState.FULFILLED)
-    assert view.node is not None
-    view.node = replace(view.node, state=NodeState.READY, allocated_to=request.id)
-
-
-def halted(made: World, _view: NodeView) -> None:
-    """ZooKeeper seems to be another's."""
-    made.halted = "the id has changed"
-
-
-def halted_unsent(made: World, view: NodeView) -> None:
-    """The same before anything was asked for."""
-    ours_unsent(made, view)
-    halted(made, view)
-
-
 CASES: list[tuple[str, Step, Change, type | None]] = [
     ("asked for once", Step.PLANNED, ours_unsent, Create),
     ("the call is under way", Step.PLANNED, setting(busy="create"), None),
@@ -212,18 +174,6 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         setting(delete_accepted=True, asked_in=4, server=shown(ServerStatus.DELETING)),
         Delete,
     ),
-    ("condemned by the record alone", Step.CONDEMNED, as_it_was, Condemn),
-    ("condemned by the record alone, in use", Step.CONDEMNED, in_use, None),
-    ("condemned by the record alone, held", Step.CONDEMNED, held, None),
-    ("condemned by the record alone, promised", Step.CONDEMNED, promised, None),
-    (
-        "condemned, but somebody holds it",
-        Step.CONDEMNED,
-        setting(contenders=frozenset({"user"})),
-        None,
-    ),
-    ("dying, the installation changed", Step.CONDEMNED, halted, None),
-    ("to be asked for, the installation changed", Step.PLANNED, halted_unsent, None),
     (
         "evidence first",
         Step.CONDEMNED,
