@@ -19,7 +19,12 @@ class Lend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """One node to be made; its id is drawn when the plan is carried out."""
+    """One node to be made; its id is drawn when the plan is carried out.
+
+    Attributes:
+        for_request: Nobody else may have it.
+        on_account_of: Whose need it meets; charged if the launch fails.
+    """
 
     pool: str
     label: str
@@ -28,6 +33,7 @@ class Intent:
     volume_gib: int
     az: str | None = None
     for_request: RequestId | None = None
+    on_account_of: RequestId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,19 +175,27 @@ class Delete:
     """Ask the cloud to delete a dying node's server, and its floating IP before it.
 
     Attributes:
-        floating_ip: Id of the one that we know of.
+        confirmed: The cloud said that it is this node's; else that is asked first.
+        floating_ip: Id of the one that we gave it.
+        hinted_ip: Id of the one that the launch record names.
         search: We know of none, but it may have one.
     """
 
     node: NodeId
     server: ServerId
+    confirmed: bool = False
     floating_ip: str | None = None
+    hinted_ip: str | None = None
     search: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bury:
-    """Remove the records of a node whose server the cloud no longer shows."""
+    """Remove the records of a node whose server the cloud no longer shows.
+
+    Attributes:
+        server: If it was surely this node's: what else was made for it goes later.
+    """
 
     node: NodeId
     server: ServerId | None = None
@@ -189,11 +203,24 @@ class Bury:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteLeak:
-    """Delete a server that carries our tag but has no record; *search*: its floating IP, too."""
+    """Delete a server that carries our tag but has no record, if ZooKeeper still says so.
+
+    Attributes:
+        node: Whose record would speak against it; None: a check has left it, which has none.
+        search: Its floating IP goes, too.
+    """
 
     server: ServerId
+    node: NodeId | None
     cause: str
     search: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropPermit:
+    """Remove an operator's permission to sweep: it is used up, or too old."""
+
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +292,7 @@ Action = (
     | Delete
     | Bury
     | DeleteLeak
+    | DropPermit
     | ListServers
     | FindPorts
     | Survey

@@ -40,7 +40,11 @@ class ReRegister(Protocol):
 
 @dataclass(slots=True)
 class Brain:
-    """One launcher's thread of thought."""
+    """One launcher's thread of thought.
+
+    Attributes:
+        seen: Whether our ephemerals are as we believe, as far as the mirrors tell.
+    """
 
     world: World
     inbox: Inbox[Event]
@@ -51,9 +55,11 @@ class Brain:
     log: Log
     metrics: Metrics
     reregister: ReRegister
+    seen: Callable[[], bool]
     lost: Callable[[], None]
     resync_s: float = field(default=0.0)
     rest_due_s: float | None = None
+    _unseen: bool = False
 
     def now(self) -> Now:
         """Return the present."""
@@ -66,9 +72,8 @@ class Brain:
         self._take_in(news, now)
         self.world.ring(now.mono_s)
         if now.mono_s >= self.resync_s:
-            self.world.agenda.everything = True
             self.resync_s = now.mono_s + RESYNC_S
-            self.starter.writer.forget_keys()
+            self._resync()
         if now.mono_s >= self.world.register_due_s and self.world.informed:
             self.world.register_due_s = float("inf")
             self.reregister(doubtful=True)
@@ -77,6 +82,18 @@ class Brain:
         if self.world.awake_since_s == 0.0:
             self.world.awake_since_s = now.mono_s
         return self._think(now)
+
+    def _resync(self) -> None:
+        """Judge everything again, and doubt what only this process remembers."""
+        self.world.agenda.everything = True
+        self.starter.writer.forget_keys()
+        self.world.queue.charges.keep(self.world.queue.claims)
+        self.world.doubt_status()
+        unseen = self.world.awake and not self.seen()
+        if unseen and self._unseen:
+            # Not just late: somebody removed our ephemerals, or a lost reply left some twice.
+            self.reregister(doubtful=True)
+        self._unseen = unseen
 
     def _think(self, now: Now) -> Plan:
         """Make a plan in its two parts, and start each.
@@ -149,6 +166,8 @@ class Brain:
         self.metrics.set_connected(connected=self.world.connected)
         # Until the mirrors have been read again we know nothing for sure.
         self.world.synced.clear()
+        # Nor which servers have no record: that begins anew, too.
+        self.world.cloud.strays.clear()
         if session is Session.LOST:
             self.metrics.count_session_lost()
             self.lost()

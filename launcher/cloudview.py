@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from launcher.breaker import Breaker
 from launcher.policy import Key
+from launcher.strays import Stray
 from remuda.cloud.api import Flavor, Image, Quota, Server
 from remuda.model.ids import ServerId
+from remuda.model.permit import Permit
 
 #: So many gone servers are remembered.
 BURIED_MAX = 5000
@@ -22,6 +24,15 @@ class Recipe:
     volume_gib: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permitted:
+    """An operator's permission to sweep; only listings later than *listing* tell what it is for."""
+
+    permit: Permit
+    version: int
+    listing: int
+
+
 @dataclass(slots=True, kw_only=True)
 class CloudView:
     """The cloud as last seen; times are monotonic seconds of this process unless said otherwise.
@@ -34,12 +45,15 @@ class CloudView:
         floating_ips_seen: Nodes of ours have, or had, floating IPs: some may be left.
         servers: Its servers that carry our provider's tag.
         foreign: How many servers of others it showed.
-        strays: Servers of ours without a record: how many listings in a row showed them.
+        strays: Servers of ours without a record, as the listings of this session show them.
+        brake: Why leaks are not deleted, all or some, or None.
+        permit: What an operator permits to delete all the same.
         recipes: What can be made; *broken* says why the others cannot.
         trouble: Why the cloud is out of service, or None.
         buried: Servers of ours that are gone; their ports may have stayed.
         leftovers: What the last round of tidying saw; deleted if the next one still sees it.
-        no_room_until_s: By pool: the cloud refused for lack of room; nothing is asked before.
+        no_room_until_s: By pool: the cloud refused for lack of room, or did not answer; nothing is
+            asked before, and *no_room_why* says why.
         quota_ours: What ours used (servers, cores, MiB of RAM) when the quota was asked for.
         quota_seen_s: When that was, by the wall clock; None: never.
         boot_s: Smoothed time from intent to ready.
@@ -57,9 +71,10 @@ class CloudView:
     floating_ips_seen: bool = False
     servers: Mapping[ServerId, Server] = field(default_factory=dict)
     foreign: int = 0
-    strays: dict[ServerId, int] = field(default_factory=dict)
+    strays: dict[ServerId, Stray] = field(default_factory=dict)
     leaks_busy: set[ServerId] = field(default_factory=set)
     brake: str | None = None
+    permit: Permitted | None = None
     recipes: dict[Key, Recipe] = field(default_factory=dict)
     broken: dict[Key, str] = field(default_factory=dict)
     zones: tuple[str, ...] = ()

@@ -9,10 +9,10 @@ from typing import Final
 import click
 
 from launcher.daemon import Daemon, UnknownProviderError
+from launcher.registry import InstallationError
 from remuda import logs
 from remuda.cloud.api import CloudConfigError
 from remuda.config.problems import ConfigInvalidError
-from remuda.model.codec import CorruptRecordError
 from remuda.ssh.errors import KeyFileError
 from remuda.store.api import StoreError
 from remuda.web.server import ListenError
@@ -55,11 +55,14 @@ def launcher(provider: str, config: Path, log_format: str, log_level: str) -> No
         for problem in exc.problems:
             click.echo(str(problem), err=True)
         code = EXIT_MISTAKE
-    except (CloudConfigError, KeyFileError, ListenError, UnknownProviderError) as exc:
+    except (
+        CloudConfigError,
+        InstallationError,
+        KeyFileError,
+        ListenError,
+        UnknownProviderError,
+    ) as exc:
         click.echo(f"remuda launcher: {exc}", err=True)
-        code = EXIT_MISTAKE
-    except CorruptRecordError as exc:
-        click.echo(f"remuda launcher: a record in ZooKeeper cannot be used: {exc}", err=True)
         code = EXIT_MISTAKE
     except StoreError as exc:
         click.echo(f"remuda launcher: {exc}", err=True)

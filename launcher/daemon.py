@@ -14,7 +14,7 @@ from launcher.hands.writing import Writer
 from launcher.neighbours import Neighbours
 from launcher.orders import Orders
 from launcher.policy import Policy, compile_policy
-from launcher.registry import Registry, new_replica_id
+from launcher.registry import InstallationError, Registry, new_replica_id
 from launcher.reporting import Reporter
 from launcher.set_aside import SetAside
 from launcher.settle import Settle
@@ -84,7 +84,7 @@ class Daemon:
             UnknownProviderError: If the configuration does not name our provider.
             KeyFileError: If our private key cannot be used.
             StoreRefusedError: If ZooKeeper will not have us (any more).
-            CorruptRecordError: If the id of the installation cannot be read.
+            InstallationError: If ZooKeeper seems to be another installation's.
         """
         watcher = ConfigWatcher(self.config_path, provider=self.provider)
         config = watcher.poll()
@@ -168,7 +168,7 @@ class Daemon:
             registered=lambda error: self.inbox.event(Registered(error=error)),
             url=url,
         )
-        installation = registry.prepare(policy)
+        installation = registry.prepare(policy, config.installation)
         cloud = self._cloud(config, instruments, installation)
         world = World(
             policy=policy, neighbours=Neighbours(me=registry.replica, provider=self.provider)
@@ -226,7 +226,7 @@ class Daemon:
         if not isinstance(found, ConfigInvalidError):
             try:
                 self._apply(brain, found, instruments)
-            except (CloudConfigError, UnknownProviderError) as exc:
+            except (CloudConfigError, InstallationError, UnknownProviderError) as exc:
                 brain.log.error("config.invalid", why=str(exc))  # noqa: TRY400 - an operator's
                 brain.world.config_error = str(exc)
             else:
@@ -241,7 +241,13 @@ class Daemon:
     def _apply(self, brain: Brain, config: Config, instruments: Instruments) -> None:
         if self.provider not in config.providers:
             raise UnknownProviderError(self.provider, config)
-        cloud = self._cloud(config, instruments, brain.starter.orders.owner.installation)
+        installation = brain.world.installation
+        if config.installation not in (None, installation):
+            raise InstallationError(
+                f"this launcher began as installation {installation!r}: start it again to be"
+                f" {config.installation!r}"
+            )
+        cloud = self._cloud(config, instruments, installation)
         reconfigure(brain, compile_policy(config, self.provider), cloud)
 
 
@@ -283,12 +289,13 @@ def assemble(
     """Wire one launcher together and start its mirrors; also used by tests with fakes."""
     provider = world.policy.provider
     owner = tags.Owner(installation=installation, provider=ProviderName(provider))
+    world.installation = installation
     writer = Writer(store=store, world=world, inbox=inbox, mine=mine)
     starter = Starter(
         world=world,
         writer=writer,
         crew=crew,
-        cloud=CloudHands(cloud=cloud, store=store, clock=clock),
+        cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
         proving=ProvingHands(prover=prover, stopped=lambda: crew.stopped),
         orders=Orders(policy=world.policy, owner=owner),
     )
@@ -302,9 +309,11 @@ def assemble(
 
         store.read_later(paths.node(node_id), done)
 
+    def traces() -> tuple[str, ...]:
+        return world.neighbours.traces(registry.pool_ids.values())
+
     def reregister(*, doubtful: bool = False) -> None:
-        found = world.neighbours.traces(registry.pool_ids.values()) if doubtful else ()
-        registry.register(world.policy, found)
+        registry.register(world.policy, traces() if doubtful else None)
         world.pool_ids = dict(registry.pool_ids)
 
     brain = Brain(
@@ -322,6 +331,7 @@ def assemble(
         log=log,
         metrics=metrics,
         reregister=reregister,
+        seen=lambda: registry.agrees(traces()),
         lost=registry.lost,
     )
     writer.refill()
@@ -340,6 +350,8 @@ def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) ->
         paths.STATUSES,
         paths.POOL_COMPONENTS,
         paths.REQUESTS,
+        paths.INSTALLATION,
+        paths.NODE_COUNTER,
     )
     world.roots = frozenset(roots)
     own_status = paths.status(world.policy.provider)

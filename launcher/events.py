@@ -57,11 +57,23 @@ class PortsFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
-    """The cloud answered a delete call; *released*: the server has no floating IP any more."""
+    """The cloud answered a delete call.
+
+    Attributes:
+        error: Why it was refused, or its outcome is unknown.
+        released: The server has no floating IP any more.
+        mistaken: The cloud says that it is not this node's: nothing was done to it.
+    """
 
     node: NodeId
     error: CloudError | None
     released: bool = False
+    mistaken: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the cloud took the call, or said that the server is gone."""
+        return self.error is None and not self.mistaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +82,14 @@ class LeakDeleted:
 
     server: ServerId
     error: CloudError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeakSpared:
+    """A server that seemed to be leaked was not touched: ZooKeeper, asked anew, says otherwise."""
+
+    server: ServerId
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +148,7 @@ class Tidied:
     Attributes:
         seen: Leftovers of the cloud to be deleted if the next round still shows them.
         removed: Records removed from ZooKeeper.
+        freed: Requests given back that were pending, but claimed by nobody.
         claimants: Providers that have claims on requests, living or not.
     """
 
@@ -135,6 +156,7 @@ class Tidied:
     removed: int
     ports: int
     floating_ips: int
+    freed: int = 0
     claimants: frozenset[str] = frozenset()
 
 
@@ -169,6 +191,7 @@ Event = (
     | PortsFound
     | Deleted
     | LeakDeleted
+    | LeakSpared
     | Surveyed
     | Addressed
     | Proved

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from launcher.facts import take_fact
 from launcher.set_aside import SetAside
 from launcher.views import ClaimView, RequestView, unreadable_claim
 from launcher.world import World
@@ -45,6 +46,8 @@ class Fold:
             return
         parent, _, name = change.path.rpartition("/")
         try:
+            if take_fact(self.world, change):
+                return
             self._by_place(parent, name, change, now_s)
         except CorruptRecordError as exc:
             self.aside.corrupt(change.path, exc)
@@ -69,7 +72,7 @@ class Fold:
         elif parent == paths.launches(provider):
             self._launch(NodeId(name), change)
         elif parent == paths.claims(provider):
-            self._claim(RequestId(name), change)
+            self._claim(RequestId(name), change, now_s)
         elif change.path == paths.ledger(provider):
             if isinstance(change, Put) and change.stored is not None:
                 self.world.ledger_version = change.stored.version
@@ -171,35 +174,49 @@ class Fold:
         try:
             record = launch.decode(node_id, change.stored.value)
         except CorruptRecordError as exc:
-            # A newer version's, perhaps: its machine is somebody's business, only not ours.
-            self.world.herd.unreadable.add(node_id)
-            known = self.world.herd.views.get(node_id)
-            if known is not None and not isinstance(exc, UnknownSchemaError):
-                # Rubbish over what we know: our next write mends it.
-                known.launch_version = change.stored.version
+            self._launch_unreadable(node_id, change.stored.version, exc)
             raise
         self.world.herd.unreadable.discard(node_id)
         view = self.world.herd.view(node_id)
         if view.launch is None or view.launch.step is not record.step:
             view.tries, view.retry_s = 0, 0.0
         view.launch, view.launch_version = record, change.stored.version
-        view.server_id = record.server or view.server_id
+        if not view.confirmed:
+            view.server_id = record.server or view.server_id
         view.dying = view.dying or record.step is launch.Step.CONDEMNED
         view.why = record.why or view.why
+        self._charge(record)
         if node_id not in self.mine:
             self.mine.add(node_id)
             self.read_node(node_id)
         self.world.touch_node(view)
 
-    def _claim(self, request_id: RequestId, change: Put | Dirty | Gone) -> None:
+    def _launch_unreadable(self, node_id: NodeId, version: int, exc: CorruptRecordError) -> None:
+        # A newer version's, perhaps: its machine is somebody's business, only not ours.
+        self.world.herd.unreadable.add(node_id)
+        known = self.world.herd.views.get(node_id)
+        if known is not None and not isinstance(exc, UnknownSchemaError):
+            # Rubbish over what we know: our next write mends it.
+            known.launch_version = version
+
+    def _charge(self, record: launch.Launch) -> None:
+        """Charge a failed launch to the request whose need it was made for."""
+        charged = record.on_account_of
+        if charged is None or record.failed is None:
+            return
+        if self.world.queue.charges.add(charged, record.id, record.why or record.failed):
+            self.world.agenda.requests.add(charged)
+
+    def _claim(self, request_id: RequestId, change: Put | Dirty | Gone, now_s: float) -> None:
         claims = self.world.queue.claims
         if isinstance(change, Dirty) or (isinstance(change, Put) and change.stored is None):
             return
         try:
             if isinstance(change, Put) and change.stored is not None:
-                self._claim_put(request_id, change.stored)
+                self._claim_put(request_id, change.stored, now_s)
             else:
                 claims.pop(request_id, None)
+                self.world.queue.charges.forget(request_id)
         finally:
             self.world.agenda.requests.add(request_id)
             view = self.world.queue.views.get(request_id)
@@ -207,20 +224,29 @@ class Fold:
                 self.world.touch_request(view)
                 self._balance_changed(view.request.labels)
 
-    def _claim_put(self, request_id: RequestId, stored: Stored[bytes]) -> None:
-        claims, version = self.world.queue.claims, stored.version
-        directory = paths.request_lock(request_id)
+    def _claim_put(self, request_id: RequestId, stored: Stored[bytes], now_s: float) -> None:
+        claims, root = self.world.queue.claims, paths.provider(self.world.policy.provider)
+        known, directory = claims.get(request_id), paths.request_lock(request_id)
+        # While the mirror loads for the first time, launches may be told before claims.
+        loading = known is None and root not in self.world.synced
+        same = known is not None and known.made_s == stored.created_s
+        if not loading and not same:
+            self.world.queue.charges.forget(request_id)
         try:
             record = claim.decode_claim(request_id, stored.value, directory=directory)
         except CorruptRecordError:
-            known = claims.get(request_id)
-            if known is None:
-                claims[request_id] = unreadable_claim(version)
+            if known is None or not same:
+                claims[request_id] = unreadable_claim(stored, now_s)
             else:
-                known.version = version  # rubbish over what we know: our next write ends it
+                known.version = stored.version  # rubbish over what we know: our next write ends it
             raise
         claims[request_id] = ClaimView(
-            pool=record.pool, owner=record.owner, contender=record.contender, version=version
+            pool=record.pool,
+            owner=record.owner,
+            contender=record.contender,
+            version=stored.version,
+            made_s=stored.created_s,
+            since_s=known.since_s if known is not None and same else now_s,
         )
 
     def _balance_changed(self, labels: tuple[str, ...]) -> None:
@@ -246,16 +272,19 @@ class Fold:
 
     def _status(self, provider: str, stored: Stored[bytes] | None) -> None:
         # What cannot be read any more must not stand for what was told long ago.
-        known = self.world.neighbours.statuses.pop(provider, None)
-        if stored is not None and stored.value:
-            self.world.agenda.supply = True
-            told = status.decode_status(provider, stored.value)
-            self.world.neighbours.statuses[provider] = told
-        elif known is not None:
-            self.world.agenda.supply = True
+        known, told = self.world.neighbours.statuses.pop(provider, None), None
+        try:
+            if stored is not None and stored.value:
+                told = status.decode_status(provider, stored.value)
+                self.world.neighbours.statuses[provider] = told
+        finally:
+            if told != known:
+                self.world.agenda.supply = True
 
     def _replica(self, provider: str, replica: ReplicaId, stored: Stored[bytes] | None) -> None:
         living = self.world.neighbours.replicas.setdefault(provider, {})
+        if provider == self.world.policy.provider:
+            self.world.doubt_status()
         self.world.agenda.everything = True
         if stored is None:
             living.pop(replica, None)

@@ -18,6 +18,14 @@ class Usage:
     volumes: int = 0
     volume_gib: int = 0
 
+    def add(self, other: "Usage") -> None:
+        """Count what *other* costs, too."""
+        self.instances += other.instances
+        self.cores += other.cores
+        self.ram_mib += other.ram_mib
+        self.volumes += other.volumes
+        self.volume_gib += other.volume_gib
+
 
 @dataclass(frozen=True, slots=True)
 class _Booking:
@@ -29,6 +37,7 @@ class _Booking:
     coming: bool = False
     making: bool = False
     dedicated: RequestId | None = None
+    account: RequestId | None = None
     allocated: RequestId | None = None
     cores: int = 0
     ram_mib: int = 0
@@ -47,18 +56,21 @@ def _booking(view: NodeView) -> _Booking:
     node = view.node
     allocated = node.allocated_to if node is not None else None
     coming = view.coming
+    free = view.lendable
+    supply = (coming and allocated is None) or view.on_hand
     return _Booking(
         key=(launch.pool, launch.label),
         counted=True,
-        free=view.lendable,
-        coming=(coming and allocated is None) or view.on_hand,
+        free=free,
+        coming=supply,
         making=coming,
+        account=launch.on_account_of if free or supply else None,
         dedicated=launch.for_request if not view.dying else None,
         allocated=allocated,
         cores=launch.cores,
         ram_mib=launch.ram_mib,
         volume_gib=launch.volume_gib,
-        server=view.server_id,
+        server=view.server_id if view.confirmed else None,
         state="deleting" if view.dying else (node.state.value if node is not None else "init"),
     )
 
@@ -73,9 +85,12 @@ class Herd:
         unreadable: Nodes whose launch record we cannot read; their machines are not touched.
         making: Number of all nodes being made.
         dedicated: Living nodes made for one request alone, by request and label.
+        on_account: Nodes that are free or coming, by the request on whose account they were
+            started.
         allocated: Nodes by the request they are promised to.
         usage: Cost by pool: every node counts, from its intent to its grave.
         states: Number of nodes by (pool, label, state), for metrics.
+        by_server: Nodes by their server, if the cloud itself said whose it is.
     """
 
     views: dict[NodeId, NodeView] = field(default_factory=dict)
@@ -88,6 +103,7 @@ class Herd:
     making: int = 0
     unreadable: set[NodeId] = field(default_factory=set)
     dedicated: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
+    on_account: dict[RequestId, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
     _booked: dict[NodeId, _Booking] = field(default_factory=dict)
 
     def view(self, node_id: NodeId) -> NodeView:
@@ -124,7 +140,10 @@ class Herd:
         if booking.coming:
             self.coming[booking.key] += sign
         if booking.dedicated:
-            self.dedicated[booking.dedicated, booking.key[1]] += sign
+            dedicated = (booking.dedicated, booking.key[1])
+            self.dedicated[dedicated] += sign
+            if not self.dedicated[dedicated]:
+                del self.dedicated[dedicated]
         self.states[(*booking.key, booking.state)] += sign
         if sign > 0:
             self._enlist(node_id, booking)
@@ -136,6 +155,8 @@ class Herd:
             self.free[booking.key][node_id] = None
         if booking.allocated:
             self.allocated[booking.allocated].add(node_id)
+        if booking.account:
+            self.on_account[booking.account].add(node_id)
         if booking.server:
             self.by_server[booking.server] = node_id
 
@@ -146,6 +167,10 @@ class Herd:
             self.allocated[booking.allocated].discard(node_id)
             if not self.allocated[booking.allocated]:
                 del self.allocated[booking.allocated]
+        if booking.account:
+            self.on_account[booking.account].discard(node_id)
+            if not self.on_account[booking.account]:
+                del self.on_account[booking.account]
         if booking.server and self.by_server.get(booking.server) == node_id:
             del self.by_server[booking.server]
 
@@ -157,13 +182,14 @@ class Herd:
         usage.volumes += sign * (booking.volume_gib > 0)
         usage.volume_gib += sign * booking.volume_gib
 
+    def own(self, request_id: RequestId, label: str) -> list[NodeView]:
+        """Return the nodes of *label*, free or coming, started on account of a request."""
+        nodes = (self.views[node_id] for node_id in self.on_account.get(request_id, ()))
+        return [view for view in nodes if view.key[1] == label]
+
     def total(self) -> Usage:
         """Return the cost of all pools together."""
         total = Usage()
         for usage in self.usage.values():
-            total.instances += usage.instances
-            total.cores += usage.cores
-            total.ram_mib += usage.ram_mib
-            total.volumes += usage.volumes
-            total.volume_gib += usage.volume_gib
+            total.add(usage)
         return total

@@ -1,18 +1,20 @@
 """Taking in a listing: which node has which server, what is missing, what has no record."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from launcher.strays import Stray
 from launcher.trials import is_forgotten
 from launcher.views import NodeView
-from launcher.world import World
+from launcher.world import Now, World
 from remuda.cloud.api import Server
 from remuda.model import tags
-from remuda.model.ids import ServerId
+from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
 
 
 def take_listing(
-    world: World, number: int, servers: Sequence[Server], owner: tags.Owner, *, now_s: float
+    world: World, number: int, servers: Sequence[Server], owner: tags.Owner, now: Now
 ) -> None:
     """Match the servers of one complete listing with the nodes.
 
@@ -23,47 +25,91 @@ def take_listing(
         number: Of the listing.
         servers: All that it showed.
         owner: Who we are.
-        now_s: Wall clock.
+        now: The present.
     """
-    timeout_s = world.policy.config.launch_timeout
-    cloud = world.cloud
-    ours: dict[ServerId, Server] = {}
-    strays: dict[ServerId, int] = {}
-    shown: set[str] = set()
+    taking = _Taking(world=world, owner=owner, now=now)
     for server in servers:
-        node_id = tags.owned_node(server.tags, owner)
-        if node_id is None:
-            if is_forgotten(server, owner.provider, launch_timeout_s=timeout_s, now_s=now_s):
-                strays[server.id] = cloud.strays.get(server.id, 0) + 1
-            continue
-        ours[server.id] = server
-        if node_id in world.herd.unreadable:
-            continue
-        view = world.herd.views.get(node_id)
-        if view is None or not _accept(view, server):
-            strays[server.id] = cloud.strays.get(server.id, 0) + 1
-            continue
-        shown.add(node_id)
-        if view.server != server or view.missed:
-            view.server, view.missed = server, 0
-            world.touch_node(view)
-        elif view.server is not None:
-            ours[server.id] = view.server  # equal: the one that is kept anyway
-    _miss(world, number, shown)
+        taking.take(server)
+    taking.settle_doubts()
+    _miss(world, number, taking.shown)
     for node_id in list(world.awaiting):
         world.agenda.nodes.add(node_id)
+    cloud = world.cloud
     cloud.listing = number
-    cloud.servers, cloud.strays = ours, strays
-    cloud.foreign = len(servers) - len(ours)
-    if strays:
+    cloud.servers, cloud.strays = taking.ours, taking.strays
+    cloud.foreign = len(servers) - len(taking.ours)
+    if taking.strays:
         world.agenda.supply = True
 
 
-def _accept(view: NodeView, server: Server) -> bool:
-    """Whether this is the node's server; a second one of the same node is a leak."""
-    if view.server_id is None:
-        view.server_id = server.id
-    return view.server_id == server.id
+@dataclass(slots=True, kw_only=True)
+class _Taking:
+    """One listing while it is taken in.
+
+    Attributes:
+        ours: Servers that carry our tag.
+        strays: Those of them, and of our checks, that belong to no record.
+        shown: Nodes whose server was shown.
+        doubts: Servers that carry the tags of a node whose record names another.
+    """
+
+    world: World
+    owner: tags.Owner
+    now: Now
+    ours: dict[ServerId, Server] = field(default_factory=dict)
+    strays: dict[ServerId, Stray] = field(default_factory=dict)
+    shown: set[str] = field(default_factory=set)
+    doubts: list[tuple[NodeView, Server]] = field(default_factory=list)
+
+    def take(self, server: Server) -> None:
+        """Take in one server."""
+        node_id = tags.owned_node(server.tags, self.owner)
+        if node_id is None:
+            timeout_s = self.world.policy.config.launch_timeout
+            provider, now_s = self.owner.provider, self.now.wall_s
+            if is_forgotten(server, provider, launch_timeout_s=timeout_s, now_s=now_s):
+                self._stray(server, None)
+            return
+        self.ours[server.id] = server
+        if node_id in self.world.herd.unreadable:
+            return
+        view = self.world.herd.views.get(node_id)
+        if view is None:
+            self._stray(server, node_id)
+        elif view.server_id in (None, server.id):
+            self._show(view, server)
+        else:
+            self.doubts.append((view, server))
+
+    def settle_doubts(self) -> None:
+        """Believe the cloud: a record's server that was never seen is none if another is shown.
+
+        Of two that are, the second is a leak; but no server is swept while its node has a record.
+        """
+        for view, server in self.doubts:
+            if view.confirmed:
+                self._stray(server, view.id)
+            else:
+                view.port = None
+                self._show(view, server)
+
+    def _show(self, view: NodeView, server: Server) -> None:
+        self.shown.add(view.id)
+        if view.server != server or view.missed or not view.confirmed:
+            view.server_id, view.confirmed = server.id, True
+            view.server, view.missed = server, 0
+            self.world.touch_node(view)
+        else:
+            self.ours[server.id] = view.server  # equal: the one that is kept anyway
+
+    def _stray(self, server: Server, node_id: NodeId | None) -> None:
+        known = self.world.cloud.strays.get(server.id)
+        self.strays[server.id] = Stray(
+            server=server,
+            node=node_id,
+            sightings=1 if known is None else known.sightings + 1,
+            since_s=self.now.mono_s if known is None else known.since_s,
+        )
 
 
 def _miss(world: World, number: int, shown: set[str]) -> None:

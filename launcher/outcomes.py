@@ -20,6 +20,8 @@ from remuda.ssh.api import Proof, Step
 #: After a refusal for lack of room nothing is asked of the pool for so long, doubling.
 NO_ROOM_S: Final = 5.0
 NO_ROOM_MAX_S: Final = 300.0
+#: After a create call without an answer: as long at first, but not so long at most.
+NO_ANSWER_MAX_S: Final = 30.0
 #: After a floating IP was refused the node tries again, doubling.
 ADDRESS_AGAIN_S: Final = 5.0
 ADDRESS_AGAIN_MAX_S: Final = 60.0
@@ -37,8 +39,21 @@ def failed_step(proof: Proof) -> Result:
     return words.get(failed, Result.SSH)
 
 
-def charge_failure(world: World, view: NodeView, why: str, now: Now) -> None:
-    """Count a failed launch against the breaker of its kind and the request that waits for it."""
+def says_something(view: NodeView, result: Result | None) -> bool:
+    """Whether a failure tells that the next machine of its kind would fail, too.
+
+    Room comes and goes. An order that the cloud refused before anything was made sees to itself:
+    what it asks for is looked up again. If there was a machine, that helps nobody.
+    """
+    refused = result is Result.ORDER and view.server_id is None
+    return result is not None and result is not Result.QUOTA and not refused
+
+
+def learn_failure(world: World, view: NodeView, why: str, now: Now) -> None:
+    """Count a failed launch against the breaker of its kind.
+
+    The request that is charged for it is found by its record (see ``launcher.charges``).
+    """
     key, policy = view.key, world.policy
     world.cloud.breakers[key] = world.cloud.breaker(key).failed(
         now_s=now.mono_s,
@@ -50,14 +65,6 @@ def charge_failure(world: World, view: NodeView, why: str, now: Now) -> None:
     until_s = world.cloud.breakers[key].open_until_s
     if now.mono_s < until_s:
         world.alarm("supply", f"breaker {key}", until_s)
-    only = None if view.launch is None else view.launch.for_request
-    for waiting in world.queue.wanting(key[1]):
-        claim = world.queue.claims.get(waiting.id)
-        if claim is not None and claim.pool == key[0] and only in (None, waiting.id):
-            claim.failures += 1
-            claim.why = why
-            world.agenda.requests.add(waiting.id)
-            break
     world.agenda.supply = True
 
 
@@ -74,18 +81,32 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
 def learn_no_room(world: World, pool: str, error: CloudError, now: Now) -> None:
     """The cloud refused for lack of room, or asked us to wait: leave the pool alone for a while."""
     cloud = world.cloud
+    news = _pause(world, pool, error, now, most_s=NO_ROOM_MAX_S)
+    cloud.no_room_why[pool] = f"the cloud refused for lack of room ({error})"
+    if news:
+        cloud.survey_due_s = min(cloud.survey_due_s, now.mono_s)
+
+
+def learn_no_answer(world: World, pool: str, error: CloudError, now: Now) -> None:
+    """A create call had no answer: more of them would be lost as well, and each takes up room."""
+    _pause(world, pool, error, now, most_s=NO_ANSWER_MAX_S)
+    world.cloud.no_room_why[pool] = f"the cloud did not say whether it made a server ({error})"
+    world.agenda.supply = True  # who counted on that one needs another
+
+
+def _pause(world: World, pool: str, error: CloudError, now: Now, *, most_s: float) -> bool:
+    """Ask nothing of a pool for a while, longer each time; return whether that is news."""
+    cloud = world.cloud
     times, until_s = cloud.no_room_times.get(pool, 0), cloud.no_room_until_s.get(pool, 0.0)
     news = times == 0 or now.mono_s >= until_s  # else what was begun before says the same once more
     if isinstance(error, TryLaterError):
         pause_s = error.retry_after_s
     else:
         times = cloud.no_room_times[pool] = times + news
-        pause_s = min(NO_ROOM_MAX_S, NO_ROOM_S * 2.0 ** min(times - 1, DOUBLINGS_MAX))
+        pause_s = min(most_s, NO_ROOM_S * 2.0 ** min(times - 1, DOUBLINGS_MAX))
     cloud.no_room_until_s[pool] = max(until_s, now.mono_s + pause_s)
-    cloud.no_room_why[pool] = str(error)
-    if news:
-        cloud.survey_due_s = min(cloud.survey_due_s, now.mono_s)
     world.alarm("supply", f"room {pool}", cloud.no_room_until_s[pool])
+    return news
 
 
 def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from sortedcontainers import SortedDict
 
+from launcher.charges import Charges
 from launcher.policy import Key
 from launcher.views import ClaimView, RequestView
 from remuda.model.ids import RequestId
+from remuda.model.request import RequestState
 
 #: Place in the queue: service order, with the id to make it unique.
 Place = tuple[str, int, str, str]
@@ -40,6 +42,7 @@ class Queue:
         needed: How many nodes of a pool and label the requests that we have claimed want, except
             those that want new machines.
         claims: Our provider's claims; one may outlive its request until it is dropped.
+        charges: Launches that failed on account of requests that we have claimed.
         unread: Requests that exist, but whose record is not read yet, or cannot be.
     """
 
@@ -50,6 +53,7 @@ class Queue:
     )
     needed: Counter[Key] = field(default_factory=Counter)
     claims: dict[RequestId, ClaimView] = field(default_factory=dict)
+    charges: Charges = field(default_factory=Charges)
     unread: set[RequestId] = field(default_factory=set)
     _booked: dict[RequestId, _Booking] = field(default_factory=dict)
 
@@ -101,6 +105,14 @@ class Queue:
         """Yield the waiting requests that want *label*, in service order."""
         by_label = self.by_label.get(label)
         return iter(()) if by_label is None else iter(by_label.values())
+
+    def taken_elsewhere(self) -> tuple[RequestId, ...]:
+        """Return the pending requests that our provider has not claimed."""
+        return tuple(
+            view.id
+            for view in self.waiting.values()
+            if view.request.state is RequestState.PENDING and view.id not in self.claims
+        )
 
     def position(self, view: RequestView) -> int:
         """Return its place among all waiting requests, from 1."""

@@ -21,6 +21,7 @@ from launcher.events import (
     IdsDrawn,
     Knocked,
     LeakDeleted,
+    LeakSpared,
     Listed,
     PortsFound,
     Proved,
@@ -31,7 +32,13 @@ from launcher.events import (
     Written,
 )
 from launcher.listing import take_listing
-from launcher.outcomes import failed_step, learn_no_address, learn_no_room, result_of
+from launcher.outcomes import (
+    failed_step,
+    learn_no_address,
+    learn_no_answer,
+    learn_no_room,
+    result_of,
+)
 from launcher.settle_writes import SettleWrites
 from launcher.views import NodeView, Refusal
 from launcher.world import Now, World
@@ -84,6 +91,7 @@ class Settle:
             PortsFound: self._ports_found,
             Deleted: self._deleted,
             LeakDeleted: self._leak_deleted,
+            LeakSpared: self._leak_spared,
             Surveyed: self._surveyed,
             Addressed: self._addressed,
             Proved: self._proved,
@@ -107,13 +115,15 @@ class Settle:
         view.asked_in = self.world.cloud.latest_listing()
         result = event.result
         if not isinstance(result, CloudError):
-            view.server_id = result
+            view.server_id, view.confirmed = result, True
             self.log.info("node.created", node=view.id, server=result)
         elif isinstance(result, TryLaterError):
             # Surely without effect: the same intent may be asked for again, but with a new
             # host key, for the private half of the old one is forgotten; simpler to begin anew.
             self._give_up(view, result, now)
         elif isinstance(result, UnknownOutcomeError):
+            view.doubtful = True
+            learn_no_answer(self.world, view.key[0], result, now)
             self.log.warning("node.create-unknown", node=view.id, why=str(result))
         else:
             self._give_up(view, result, now)
@@ -144,7 +154,7 @@ class Settle:
         cloud.list_failures = 0
         cloud.complete_s = event.begun_s
         self._well()
-        take_listing(self.world, event.number, event.result, self.owner, now_s=now.wall_s)
+        take_listing(self.world, event.number, event.result, self.owner, now)
 
     def _ports_found(self, event: PortsFound, now: Now) -> None:
         cloud = self.world.cloud
@@ -208,8 +218,13 @@ class Settle:
             return
         view.delete_sent = True
         view.released = view.released or event.released
-        view.asked_in = self.world.cloud.latest_listing()
-        if event.error is not None:
+        if event.accepted:
+            view.delete_accepted = True
+            view.asked_in = self.world.cloud.latest_listing()
+        elif event.mistaken and not view.confirmed:
+            self.log.warning("node.not-its-server", node=view.id, server=view.server_id)
+            view.server_id, view.released = None, False
+        else:
             self.log.warning("node.delete-failed", node=view.id, why=str(event.error))
         view.step_since_s = now.mono_s + min(
             DELETE_AGAIN_MAX_S, DELETE_AGAIN_S * 2.0 ** min(view.tries, 8)
@@ -225,6 +240,12 @@ class Settle:
         self.log.warning(
             "server.leaked", server=event.server, error=event.error and str(event.error)
         )
+
+    def _leak_spared(self, event: LeakSpared, now: Now) -> None:  # noqa: ARG002
+        # What was seen before does not count any more: it has to be seen for as long again.
+        self.world.cloud.leaks_busy.discard(event.server)
+        self.world.cloud.strays.pop(event.server, None)
+        self.log.warning("server.spared", server=event.server, why=event.why)
 
     def _addressed(self, event: Addressed, now: Now) -> None:
         view = self._unbusy(event.node)
@@ -309,10 +330,11 @@ class Settle:
             self.metrics.count_leaked(provider, "ports", event.ports)
         if event.floating_ips:
             self.metrics.count_leaked(provider, "floatingips", event.floating_ips)
-        if event.removed or event.ports or event.floating_ips:
+        if event.removed or event.freed or event.ports or event.floating_ips:
             self.log.info(
                 "launcher.tidied",
                 records=event.removed,
+                requests=event.freed,
                 ports=event.ports,
                 floating_ips=event.floating_ips,
             )

@@ -28,7 +28,7 @@ from launcher.actions import (
 from launcher.decide.upkeep import gist
 from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
-from launcher.outcomes import charge_failure, learn_success
+from launcher.outcomes import learn_failure, learn_success, says_something
 from launcher.views import ClaimView, Failure, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.metrics.results import Result
@@ -121,6 +121,8 @@ class SettleWrites:
             return
         view.busy = None
         if isinstance(event.result, StoreError):
+            if claim is not None:
+                _learn_contender(claim, event.result)
             self._request_rejected(view, event.result, now)
             self.world.touch_request(view)
             return
@@ -138,6 +140,7 @@ class SettleWrites:
             if isinstance(action, Release):
                 # Others first: we have had our chance.
                 view.retry_s, view.wanted_s = now.mono_s + RELEASED_S, float("inf")
+                view.returned_s = now.mono_s
                 self.world.alarm("request", view.id, view.retry_s)
             if isinstance(action, Decline):
                 for pool in self.world.policy.pools_for(view.request.labels):
@@ -225,8 +228,10 @@ class SettleWrites:
         if action.result is None:
             return
         view.failure = Failure(result=action.result, cause=action.cause)
-        if _says_something(view, action.result):
-            charge_failure(self.world, view, action.cause, now)
+        # That a create call had no answer was heeded when it had none; by now it is old news.
+        unanswered = view.doubtful and view.server_id is None
+        if says_something(view, action.result) and not unanswered:
+            learn_failure(self.world, view, action.cause, now)
         self._count_launch(view, action.result, now)
 
     def _made_ready(self, view: NodeView, now: Now) -> None:
@@ -287,21 +292,18 @@ class SettleWrites:
             self.world.touch_node(view)
 
 
-def _says_something(view: NodeView, result: Result) -> bool:
-    """Whether a failure tells that the next machine of its kind would fail, too.
-
-    Room comes and goes. An order that the cloud refused before anything was made sees to itself:
-    what it asks for is looked up again. If there was a machine, that helps nobody.
-    """
-    refused = result is Result.ORDER and view.server_id is None
-    return result is not Result.QUOTA and not refused
+def _learn_contender(claim: ClaimView, error: StoreError) -> bool:
+    """Note that somebody has removed our lock, if that is what an attempt to give it up tells."""
+    if isinstance(error, MissingError) and error.path == claim.contender:
+        claim.contender_gone = True
+        return True
+    return False
 
 
 def _learn_lock(claim: ClaimView, error: StoreError) -> bool:
     """Note what a rejected attempt to drop a claim tells of its lock, and say whether it did."""
     directory = claim.contender.rpartition("/")[0]
-    if isinstance(error, MissingError) and error.path == claim.contender:
-        claim.contender_gone = True
+    if _learn_contender(claim, error):
         return True
     if isinstance(error, MissingError | NotEmptyError) and error.path == directory:
         claim.directory_gone = True

@@ -20,6 +20,7 @@ from launcher.actions import (
     Delete,
     DeleteLeak,
     DropClaim,
+    DropPermit,
     FindPorts,
     Free,
     Grow,
@@ -47,10 +48,14 @@ from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.orders import Orders
+from launcher.outcomes import says_something
 from launcher.ready import ready_node
+from launcher.usage import stray_usage
 from launcher.views import KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.model.ids import NodeId, RequestId
+from remuda.store import paths
+from remuda.store.api import Delete as DeleteRecord
 from remuda.store.api import Op
 
 
@@ -90,6 +95,7 @@ class Starter:
             Delete: self._delete,
             Bury: self._bury,
             DeleteLeak: self._delete_leak,
+            DropPermit: self._drop_permit,
             ListServers: self._list,
             FindPorts: self._find_ports,
             Survey: self._survey,
@@ -192,7 +198,8 @@ class Starter:
 
     def _condemn(self, action: Condemn, now: Now) -> None:
         view = self.world.herd.views[action.node]
-        ops = transactions.condemn(self.world, view, action.cause, now_s=now.wall_s)
+        failed = str(action.result) if says_something(view, action.result) else None
+        ops = transactions.condemn(self.world, view, action.cause, failed=failed, now_s=now.wall_s)
         self._write_node(action, view, ops, now)
 
     def _bury(self, action: Bury, now: Now) -> None:
@@ -216,6 +223,11 @@ class Starter:
     def _delete(self, action: Delete, _now: Now) -> None:
         self._hold_node(action.node, "delete")
         self.crew.on_cloud(action, lambda: self.cloud.delete(action))
+
+    def _drop_permit(self, action: DropPermit, now: Now) -> None:
+        self.world.cloud.permit = None  # if it could not be dropped, the mirror tells
+        path = paths.sweep_permit(self.world.policy.provider)
+        self.writer.send(action, [DeleteRecord(path=path, version=action.version)], now)
 
     def _delete_leak(self, action: DeleteLeak, _now: Now) -> None:
         self.world.cloud.leaks_busy.add(action.server)
@@ -272,7 +284,7 @@ class Starter:
         view.tidy_busy = True
         store, cloud, provider = self.cloud.store, self.cloud.cloud, policy.provider
         mine, buried = frozenset(self.world.herd.views), frozenset(view.buried)
-        seen = view.leftovers
+        seen, pending = view.leftovers, self.world.queue.taken_elsewhere()
         ports = policy.config.port_cleanup_interval is not None
         floating_ips = policy.config.clean_floating_ips and self.world.may_have_floating_ips()
         self.crew.on_cloud(
@@ -284,6 +296,7 @@ class Starter:
                 mine=mine,
                 buried=buried,
                 seen=seen,
+                pending=pending,
                 ports=ports,
                 floating_ips=floating_ips,
                 now_s=now.wall_s,
@@ -297,11 +310,17 @@ class Starter:
 
 
 def _in_cloud(world: World) -> tuple[int, int, int]:
-    """Return instances, cores and RAM of our nodes that the cloud counts already."""
+    """Return instances, cores and RAM of ours that the cloud counts already."""
     instances = cores = ram_mib = 0
     for view in world.herd.views.values():
         if view.server_id is not None and view.launch is not None:
             instances += 1
             cores += view.launch.cores
             ram_mib += view.launch.ram_mib
+    for one in stray_usage(world).values():
+        instances, cores, ram_mib = (
+            instances + one.instances,
+            cores + one.cores,
+            ram_mib + one.ram_mib,
+        )
     return instances, cores, ram_mib

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from launcher.decide.doors import whereabouts
-from launcher.views import ClaimView, NodeView, RequestView
+from launcher.views import ENDED_STATES, ClaimView, NodeView, RequestView
 from launcher.world import World
 from remuda.model import launch as launches
 from remuda.model import node as nodes
@@ -204,16 +204,19 @@ def free(view: NodeView, *, now_s: float) -> list[Op]:
     ]
 
 
-def condemn(world: World, view: NodeView, why: str, *, now_s: float) -> list[Op]:
+def condemn(
+    world: World, view: NodeView, why: str, *, failed: str | None = None, now_s: float
+) -> list[Op]:
     """Write that a node is to be deleted, under proof that nobody has locked it meanwhile."""
     assert view.launch is not None  # noqa: S101
     lock = paths.node_lock(view.id)
-    ops = advance(world, view, view.launch.after(StepEvent.CONDEMNED, why=why[:500]))
+    launch = view.launch.after(StepEvent.CONDEMNED, why=why[:500], failed=failed)
+    ops = advance(world, view, launch)
     node = view.node
     if node is None:
         return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock_exists else ops
     ops = [*prove_unlocked_ops(lock, exists=view.lock_exists), *ops]
-    if node.state in (NodeState.USED, NodeState.DELETING, NodeState.DELETED):
+    if node.state in ENDED_STATES:
         # The word on the wire already says that nobody wants it; only fence it.
         ops.append(Check(path=paths.node(view.id), version=view.node_version))
         return ops

@@ -9,9 +9,12 @@ from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.model.request import Request, RequestState
 from remuda.ssh.api import Proof
+from remuda.store.api import Stored
 
 #: Steps in which a machine is being made.
 COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
+#: What the users' record says, at the latest, in the transaction that condemns a node.
+ENDED_STATES = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
 #: What a hand may do to a free node without taking it out of the supply: to knock at its door,
 #: and to lend it to a request whose claim counts as need until the transaction is done.
 KNOCK, LEND_CLAIMED = "knock", "lend claimed"
@@ -46,9 +49,13 @@ class NodeView:
         busy: A hand works on it: nothing else may start.
         dying: The machine is to be deleted until it is gone; nobody may have it any more.
         server: What the last listing showed, or None.
-        server_id: Known since the create call answered or the listing showed our tag.
+        server_id: Known since the create call answered or the listing showed our tag, or only
+            from the launch record.
+        confirmed: The cloud itself said that *server_id* is this node's, by its answer to our
+            create call or by our tags in a listing. Else it is a hint: nothing is deleted by it.
         asked_in: Number of the last listing begun before the create or delete call was answered:
             only a later one proves that the server is gone.
+        delete_accepted: The cloud took a delete call, or said that there is no such server.
         retry_s: Do nothing more before this (monotonic seconds).
         tries: Attempts at the present step.
         port: Where a floating IP can lead; looked up for all nodes together.
@@ -57,7 +64,8 @@ class NodeView:
         unaddressed: Why the last attempt to give it one failed, or None.
         proof: The last attempt to prove the machine; *proven*: it passed.
         refused: What the cloud or the proof said against it; it is to be condemned.
-        doubtful: Adopted before its server was seen: it may not exist.
+        doubtful: It may not exist: the create call had no answer, or it was adopted before its
+            server was seen. It takes up room, but is nobody's supply until a listing shows it.
         suspect: It did not answer the last knock.
         checked_s: When the last look at it began, or it became ready (monotonic).
         wanted_by: The request that was to have it when it was looked at last.
@@ -78,9 +86,11 @@ class NodeView:
     why: str | None = None
     server: Server | None = None
     server_id: ServerId | None = None
+    confirmed: bool = False
     missed: int = 0
     asked_in: int = 0
     delete_sent: bool = False
+    delete_accepted: bool = False
     create_sent: bool = False
     retry_s: float = 0.0
     tries: int = 0
@@ -162,6 +172,7 @@ class RequestView:
         wanted_s: When its nodes were first to be handed over but for a look at them (monotonic).
         lock_exists: Whether its lock directory is believed to exist (an optimistic guess that a
             rejected transaction corrects).
+        returned_s: When we gave it back last (monotonic).
     """
 
     id: RequestId
@@ -171,6 +182,7 @@ class RequestView:
     stale: bool = False
     busy: str | None = None
     wanted_s: float = float("inf")
+    returned_s: float = float("-inf")
     lock_exists: bool = False
     tries: int = 0
     retry_s: float = 0.0
@@ -193,9 +205,10 @@ class ClaimView:
     Attributes:
         owner: The replica that took it.
         contender: Its znode in the request's lock directory; empty: the record cannot be read.
-        contender_gone, directory_gone: What a rejected attempt to drop it has told of its lock:
+        contender_gone, directory_gone: What a rejected attempt to give it up has told of its lock:
             it is gone, or not ours to remove.
-        failures: Launches for it that failed since then, as far as this process saw.
+        made_s: When it was written first, by ZooKeeper's clock: another one is another claim.
+        since_s: When this process first heard of it (monotonic).
     """
 
     pool: str
@@ -205,18 +218,20 @@ class ClaimView:
     busy: bool = False
     contender_gone: bool = False
     directory_gone: bool = False
-    failures: int = 0
-    why: str = ""
     retry_s: float = 0.0
+    made_s: float = 0.0
+    since_s: float = 0.0
 
 
-def unreadable_claim(version: int) -> ClaimView:
+def unreadable_claim(stored: Stored[bytes], now_s: float) -> ClaimView:
     """Return a claim whose record says nothing; its request is to be given back."""
     return ClaimView(
         pool="",
         owner="",
         contender="",
-        version=version,
+        version=stored.version,
         contender_gone=True,
         directory_gone=True,
+        made_s=stored.created_s,
+        since_s=now_s,
     )

@@ -65,6 +65,10 @@ class World:
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
         lending: Transactions that hand nodes out and are under way.
+        installation: The id that our servers carry, fixed for the life of this process.
+        installation_s: When that id was written into ZooKeeper, by its clock.
+        halted: Why nothing may be made or deleted, or None.
+        drawn: How often node ids were drawn from the counter, as mirrored; -1: unknown.
         stem: Name, without its number, of our contenders for locks in the present session.
         unborn: Nodes of other replicas whose records are being read for the first time. The ledger
             may be newer than what we know of them, so nothing is started meanwhile.
@@ -91,6 +95,10 @@ class World:
     register_due_s: float = float("inf")
     pool_ids: dict[str, str] = field(default_factory=dict)
     stopping: bool = False
+    installation: str = ""
+    installation_s: float = 0.0
+    halted: str | None = None
+    drawn: int = -1
     awake_since_s: float = 0.0
     growing: int = 0
     lending: int = 0
@@ -126,6 +134,8 @@ class World:
 
     def stands(self, claim: ClaimView) -> bool:
         """Whether the lock behind a claim of our provider is held by somebody who lives."""
+        if claim.contender_gone:
+            return False  # somebody removed it, as an attempt to give it up has told
         if claim.owner == self.neighbours.me:
             return self.stem in claim.contender
         return self.neighbours.alive(claim.owner)
@@ -140,6 +150,10 @@ class World:
         self.policy = policy
         for view in self.herd.views.values():
             self.touch_node(view)
+
+    def doubt_status(self) -> None:
+        """Tell our status again: another replica may have told otherwise since we did."""
+        self.published = self.outlined = None
 
     def created_here(self, node_id: NodeId) -> bool:
         """Whether this process wrote the intent, so that it knows if the cloud was asked."""

@@ -11,20 +11,15 @@ import click
 from launcher.checking.examining import examine
 from launcher.checking.findings import Area, Findings, State
 from launcher.checking.means import Means
+from launcher.checking.opening import open_cloud, read_config
 from launcher.checking.showing import report_data, report_sheet
+from launcher.checking.sweeping import sweep
 from launcher.policy import compile_policy
 from remuda import logs
 from remuda.cli import output
-from remuda.cli.failing import EXIT_INTERRUPTED, MistakeError, PlainCommand
+from remuda.cli.failing import EXIT_INTERRUPTED, PlainCommand
 from remuda.cli.surroundings import Surroundings
-from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import CloudConfigError
-from remuda.cloud.openstack import CloudSettings, OpenStackCloud
-from remuda.config import loader
-from remuda.config.loader import Reading
 from remuda.config.model import Config
-from remuda.config.names import meant_name
-from remuda.config.problems import ConfigInvalidError
 from remuda.model import tags
 from remuda.model.ids import ProviderName
 from remuda.runtime.clock import SystemClock
@@ -32,14 +27,14 @@ from remuda.runtime.signals import Signals
 from remuda.ssh.prover import ParamikoProver
 
 EXIT_PROBLEMS: Final = 1
-#: A check makes some thirty calls; a provider that is configured slower than this would only
-#: make us measure our own rate limit.
-RATE_MIN: Final = 10.0
 
 
 @click.group()
 def cloud() -> None:
-    """Look at the clouds of the configuration, without ZooKeeper."""
+    """Look at the clouds of the configuration."""
+
+
+cloud.add_command(sweep)
 
 
 @cloud.command(
@@ -71,12 +66,12 @@ def check(
     configuration cannot be used. Without --boot nothing is made or changed.
     """
     around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
-    reading = _read(config or around.config, provider)
+    reading = read_config(config or around.config, provider)
     logs.configure("plain", "WARNING")
     out = Findings()
     for warning in reading.warnings:
         out.warning(Area.CONFIG, "configuration", str(warning), "correct the configuration")
-    assert reading.config is not None  # noqa: S101 - _read saw to it
+    assert reading.config is not None  # noqa: S101 - read_config saw to it
     head = _head(reading.config, provider, boot=boot)
     with _means(reading.config, provider) as means:
         examine(means, out, boot=boot)
@@ -88,26 +83,6 @@ def check(
     if interrupted:
         ctx.exit(EXIT_INTERRUPTED)
     ctx.exit(EXIT_PROBLEMS if out.count(State.PROBLEM) else 0)
-
-
-def _read(path: Path | None, provider: str) -> Reading:
-    """Read the configuration.
-
-    Raises:
-        MistakeError: If nobody said where it is, or it has no such provider.
-        ConfigInvalidError: With all its problems.
-    """
-    if path is None:
-        raise MistakeError("which configuration? Give --config FILE, or set REMUDA_CONFIG")
-    reading = loader.read(path, provider=provider)
-    if reading.config is None:
-        raise ConfigInvalidError(reading.problems, reading.warnings)
-    known = sorted(reading.config.providers)
-    if provider not in known:
-        meant = meant_name(provider, known)
-        hint = f"did you mean {meant}?" if meant else f"there are {', '.join(known)}"
-        raise MistakeError(f"there is no provider {provider!r} in {path}; {hint}")
-    return reading
 
 
 def _head(config: Config, provider: str, *, boot: bool) -> dict[str, object]:
@@ -128,24 +103,8 @@ def _means(config: Config, provider: str) -> Iterator[Means]:
     Raises:
         MistakeError: If clouds.yaml cannot be used.
     """
-    one, clock = config.providers[provider], SystemClock()
-    account = AccountSettings(
-        cloud=one.cloud,
-        region=one.region,
-        clouds_file=config.clouds_file,
-        api_timeout_s=one.api_timeout,
-    )
-    settings = CloudSettings(
-        account=account,
-        owner=tags.trial_owner(ProviderName(provider)),
-        rate_per_s=max(one.rate, RATE_MIN),
-    )
-    try:
-        adapter = OpenStackCloud(settings, clock=clock)
-    except CloudConfigError as exc:
-        raise MistakeError(str(exc)) from exc
-    signals = Signals()
-    with contextlib.closing(adapter):
+    signals, clock = Signals(), SystemClock()
+    with open_cloud(config, tags.trial_owner(ProviderName(provider)), clock) as adapter:
         yield Means(
             policy=compile_policy(config, provider),
             cloud=adapter,

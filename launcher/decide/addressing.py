@@ -66,11 +66,15 @@ def find_ports(world: World, now: Now, plan: Plan) -> None:
 
 def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> Delete:
     """Return what deletes a machine together with its floating IP."""
-    known = launch.floating_ip if view.floating_ip is None else view.floating_ip.id
+    sure = view.confirmed
     if view.released:
-        return Delete(node=view.id, server=server)
-    search = known is None and _may_have_one(world, view)
-    return Delete(node=view.id, server=server, floating_ip=known, search=search)
+        return Delete(node=view.id, server=server, confirmed=sure)
+    if view.floating_ip is not None:
+        known = view.floating_ip.id
+        return Delete(node=view.id, server=server, confirmed=sure, floating_ip=known)
+    hint = launch.floating_ip
+    search = hint is None and _may_have_one(world, view)
+    return Delete(node=view.id, server=server, confirmed=sure, hinted_ip=hint, search=search)
 
 
 def _in_need(world: World, view: NodeView, now: Now) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from launcher.cloudview import CloudView, Recipe
 from launcher.herd import Usage
 from launcher.policy import Key, Limits
+from launcher.usage import pool_usage, total_usage
 from launcher.world import Now, World
 from remuda.cloud.api import Quota
 
@@ -53,8 +54,8 @@ class Budget:
         return cls(
             world=world,
             now=now,
-            used={pool: replace(usage) for pool, usage in world.herd.usage.items()},
-            total=world.herd.total(),
+            used=pool_usage(world),
+            total=total_usage(world),
             coming=world.herd.making,
         )
 
@@ -106,6 +107,8 @@ class Budget:
 
     def _cloud_shortage(self, key: Key) -> Shortage | None:
         cloud = self.world.cloud
+        if self.world.halted is not None:
+            return Shortage(reason=self.world.halted)
         if cloud.trouble is not None:
             return Shortage(reason=f"the cloud is out of service: {cloud.trouble}")
         if key in cloud.broken:
@@ -135,8 +138,7 @@ class Budget:
         if self.now.mono_s < until_s:
             wait_s = round(until_s - self.now.mono_s)
             return Shortage(
-                reason=f"the cloud refused for lack of room ({cloud.no_room_why.get(key[0])}); "
-                f"next try in {wait_s} s",
+                reason=f"{cloud.no_room_why.get(key[0])}; next try in {wait_s} s",
                 numbers={"retry_in_s": wait_s},
             )
         breaker = cloud.breaker(key)

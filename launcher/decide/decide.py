@@ -45,12 +45,12 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """
     if not world.awake:
         return
-    claims(world, agenda, plan)
+    claims(world, agenda, now, plan)
     if not world.growing and not world.unborn and not world.stopping:
         demand(world, agenda, now, plan)
     live(world, agenda, now, plan)
     if agenda.everything or agenda.supply:
-        sweep(world, plan)
+        sweep(world, now, plan)
     rescue(world, plan)
     poll_cloud(world, now, plan)
     find_ports(world, now, plan)

@@ -4,7 +4,8 @@ from launcher.actions import Claim, Decline, Lend, Normalise, Plan, Release
 from launcher.decide.bids import bids, pinned_elsewhere
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
-from launcher.decide.room import make_room
+from launcher.decide.overtaking import overtaken
+from launcher.decide.room import give_way, make_room
 from launcher.decide.rulings import declined, serving, waiting, yielding
 from launcher.decide.standing import Standing
 from launcher.decide.supplying import feed_claims, keep_ready
@@ -32,6 +33,7 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     feed_claims(work, start=whole and world.neighbours.duty("demand"))
     for view in work.unsettled(views, agenda.requests):
         _judge(work, view)
+    give_way(work)
     if world.neighbours.duty("demand") and (whole or work.lent):
         keep_ready(work)
     plan.blocked = work.blocked
@@ -60,19 +62,19 @@ def _judge(work: Draft, view: RequestView) -> None:
     world, request = work.world, view.request
     if view.id in work.lent or view.busy or view.stale or work.now.mono_s < view.retry_s:
         return
-    if not request.complete and request.unfit is None and world.neighbours.duty(view.id):
-        # Zuul's scheduler trips over foreign records that lack a key; mend it on sight.
-        work.plan.do(Normalise(request=view.id))
-        return
     claim = world.queue.claims.get(view.id)
+    unclaimed = claim is None and request.state is RequestState.REQUESTED
     if request.unfit is not None:
         _refuse(work, view, claim, request.unfit)
+    elif unclaimed and not request.complete and world.neighbours.duty(view.id):
+        # Zuul's scheduler trips over foreign records that lack a key; mend it on sight.
+        work.plan.do(Normalise(request=view.id))
     elif claim is not None and not claim.contender:
         if world.neighbours.duty(view.id) and not claim.busy and work.now.mono_s >= claim.retry_s:
             work.plan.do(Release(request=view.id, cause="its claim cannot be read"))
     elif claim is not None:
         _judge_claimed(work, view, claim)
-    elif request.state is RequestState.REQUESTED:
+    elif unclaimed:
         _judge_open(work, view)
 
 
@@ -103,12 +105,13 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
     world = work.world
     if claim.busy or work.now.mono_s < claim.retry_s or not world.stands(claim):
         return
-    if work.spent(view, claim):
+    if work.spent(view):
+        failures, why = world.queue.charges.count(view.id), world.queue.charges.last(view.id)
         work.plan.verdicts[view.id] = declined(
-            world, work.now, f"{claim.failures} launches for it failed; the last: {claim.why}"
+            world, work.now, f"{failures} launches for it failed; the last: {why}"
         )
         if world.neighbours.duty("demand"):
-            work.plan.do(Decline(request=view.id, cause=claim.why))
+            work.plan.do(Decline(request=view.id, cause=why))
         return
     misplaced = _misplaced(work, view, claim)
     if misplaced is not None:
@@ -116,34 +119,36 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
             work.plan.do(Release(request=view.id, cause=misplaced))
         return
     short = _unfed(work, view, claim)
-    if short is not None:
-        work.plan.verdicts[view.id] = waiting(world, work.now, view, short)
-        if short.passing:
-            return
-        if world.neighbours.duty("demand") and _others_could(work, view):
-            work.plan.do(Release(request=view.id, cause=short.reason))
-        elif short.pools:
-            make_room(work, view, short)
+    if short is None:
+        work.plan.verdicts[view.id] = serving(world, work.now, view, claim)
+    else:
+        _starve(work, view, claim, short)
+
+
+def _starve(work: Draft, view: RequestView, claim: ClaimView, short: Shortage) -> None:
+    """Find what a claimed request lacks room for, or give it back."""
+    world = work.world
+    # Limits may have become lower since it was claimed.
+    short = work.budget.never(claim.pool, view.request.labels) or short
+    work.plan.verdicts[view.id] = waiting(world, work.now, view, short)
+    if short.passing:
         return
-    work.plan.verdicts[view.id] = serving(world, work.now, view, claim)
+    if short.final or _others_could(work, view):
+        if world.neighbours.duty("demand"):
+            work.plan.do(Release(request=view.id, cause=short.reason))
+    elif short.pools:
+        make_room(work, view, short)
+        work.starved.append((view, short))
 
 
 def _misplaced(work: Draft, view: RequestView, claim: ClaimView) -> str | None:
     """Return why a claimed request is better given back, or None."""
-    if claim.pool not in work.world.policy.pools:
+    pool = work.world.policy.pools.get(claim.pool)
+    if pool is None:
         return "its pool is no longer configured"
-    return "another provider has its nodes ready" if _overtaken(work, view, claim) else None
-
-
-def _overtaken(work: Draft, view: RequestView, claim: ClaimView) -> bool:
-    """Whether ours take far longer than usual while another provider has all of them ready."""
-    world, labels = work.world, view.request.labels
-    boots = [world.cloud.boot_s.get((claim.pool, label), 0.0) for label in set(labels)]
-    usual_s = world.policy.patience_s + 3 * max(boots, default=0.0)
-    if not view.request.reuse or work.now.mono_s - view.seen_s < usual_s:
-        return False
-    found = bids(world, view.request, work.standing.of(labels), work.known_bids)
-    return any(bid.provider != world.policy.provider and bid.ready for bid in found)
+    if not pool.labels.issuperset(view.request.labels):
+        return "its pool makes not all of its labels any more"
+    return "another provider has its nodes ready" if overtaken(work, view, claim) else None
 
 
 def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:

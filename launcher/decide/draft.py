@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from launcher.actions import Intent, Plan
 from launcher.decide.bids import Known
@@ -10,10 +10,10 @@ from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.duty import weight
 from launcher.policy import Key
-from launcher.views import ClaimView, RequestView
+from launcher.views import RequestView
 from launcher.world import Now, World
 from remuda.model.ids import NodeId, RequestId
-from remuda.model.request import Request
+from remuda.model.request import Request, RequestState
 
 #: Nodes started in one plan besides new claims; the next plan goes on. Bounds one transaction.
 INTENTS_MAX = 200
@@ -32,6 +32,9 @@ class Draft:
         short: Why claims lack nodes of a key, before the room for those was set aside.
         blocked: By pool, an old request that needs room there first.
         emptying: Pools in which a node is being deleted already.
+        starved: Claimed requests that lack room, in service order, and why.
+        elsewhere: Whether another provider has nodes for these labels ready.
+        passed_on: Labels of the requests that were given back of late; None: not counted yet.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
     """
@@ -51,7 +54,10 @@ class Draft:
     intents: int = 0
     making_room: bool = False
     short: dict[Key, Shortage] = field(default_factory=dict)
+    starved: list[tuple[RequestView, Shortage]] = field(default_factory=list)
     known_bids: Known = field(default_factory=dict)
+    elsewhere: dict[tuple[str, ...], bool] = field(default_factory=dict)
+    passed_on: Counter[str] | None = None
     stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
 
     def supply(self, key: Key) -> int:
@@ -90,16 +96,19 @@ class Draft:
             ):
                 yield view
 
-    def spent(self, view: RequestView, claim: ClaimView) -> bool:
-        """Whether so many launches failed for a claimed request that it is given up."""
+    def spent(self, view: RequestView) -> bool:
+        """Whether so many launches failed on account of a claimed request that it is given up."""
         attempts = self.world.policy.config.launch_attempts * len(view.request.labels)
-        return claim.failures >= attempts
+        return self.world.queue.charges.count(view.id) >= attempts
 
     def blocker(self, view: RequestView, pool: str) -> RequestId | None:
         """Return the request that is to have room in *pool* before *view*, or None."""
-        blocker = self.world.queue.views.get(self.blocked.get(pool, RequestId("")))
+        queue = self.world.queue
+        blocker = queue.views.get(self.blocked.get(pool, RequestId("")))
         if blocker is None or not blocker.waiting or blocker.order >= view.order:
             return None
+        if blocker.request.state is RequestState.PENDING and blocker.id not in queue.claims:
+            return None  # another provider has taken it
         return blocker.id
 
     def lacking(self, view: RequestView, pool: str) -> Counter[str]:
@@ -134,7 +143,8 @@ class Draft:
                 short = self.budget.not_yet(key)
                 if short is None:
                     self.budget.take(key, self.world.cloud.recipes[key])
-                    intents.append(self._intent(key, len(intents), only))
+                    intent = self._intent(key, len(intents), only)
+                    intents.append(replace(intent, on_account_of=view.id))
                 else:
                     self.budget.reserve(key, self.world.cloud.recipes[key])
                     held.append(key)
@@ -184,6 +194,7 @@ class Draft:
             volume_gib=recipe.volume_gib,
             az=zones[weight(f"{key}{number}", "az") % len(zones)] if zones else None,
             for_request=only,
+            on_account_of=only,
         )
 
 

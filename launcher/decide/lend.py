@@ -108,15 +108,15 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
         return
     if not request.reuse:
         nodes = _dedicated(world, request)
-        if nodes is not None and world.neighbours.duty(view.id):
+        if nodes is not None and _ours_to_lend(world, view, claim, now):
             plan.do(Lend(request=view.id, nodes=nodes))
         return
-    pool = _covering_pool(world, request, shelf)
+    pool = _covering_pool(world, request, claim, shelf)
     if pool is None:
         if claim is not None:
             shelf.set_aside(claim.pool, request.labels)
         return
-    if not world.neighbours.duty(view.id):
+    if not _ours_to_lend(world, view, claim, now):
         shelf.give(pool, request.labels)  # a replica of ours lends these
         return
     if claim is None:
@@ -126,6 +126,19 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
                 plan.look_again("request", view.id, now.mono_s + wait_s)
             return
     _hand_over(world, view, shelf.give(pool, request.labels), now, plan)
+
+
+def _ours_to_lend(world: World, view: RequestView, claim: ClaimView | None, now: Now) -> bool:
+    """Whether it is for this replica to hand its nodes over.
+
+    That is the one on duty; but if it has not done so for long (it may know the nodes otherwise,
+    or not have heard of a new configuration yet), whoever has claimed the request does as well.
+    """
+    if world.neighbours.duty(view.id):
+        return True
+    if claim is None or claim.owner != world.neighbours.me:
+        return False
+    return now.mono_s - view.seen_s > world.policy.patience_s
 
 
 def _hand_over(
@@ -162,11 +175,18 @@ def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:
     return world.stands(claim)
 
 
-def _covering_pool(world: World, request: Request, shelf: Shelf) -> str | None:
-    declined = request.declined_by
+def _covering_pool(
+    world: World, request: Request, claim: ClaimView | None, shelf: Shelf
+) -> str | None:
+    """Return a pool of ours that has all its nodes, or None.
+
+    A claim counts for more than an earlier decline: a replica that had declined, and was not seen
+    when the request was claimed, may be back, and nobody else would serve it.
+    """
+    claimed = None if claim is None else claim.pool
     for pool in shelf.pools_for(request.labels):
-        if shelf.covers(pool, request.labels) and not world.neighbours.declined_here(
-            pool, declined
+        if shelf.covers(pool, request.labels) and (
+            pool == claimed or not world.neighbours.declined_here(pool, request.declined_by)
         ):
             return pool
     return None

@@ -25,7 +25,7 @@ from launcher.actions import (
 )
 from launcher.decide.addressing import address, delete, give, unaddressed, wants_ip
 from launcher.outcomes import failed_step
-from launcher.views import NodeView
+from launcher.views import ENDED_STATES, NodeView
 from launcher.world import Agenda, Now, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
@@ -50,13 +50,12 @@ def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         if view is None or view.launch is None or view.busy or view.stale or node_id in taken:
             continue
         ours = view.launch.owner == me or _falls_to_us(world, view, view.launch)
-        if not (ours or _doubted(view)):
+        if not (ours or _doubted(view) or _found_dead(view)):
             continue
         if now.mono_s < view.retry_s:
             plan.look_again("node", node_id, view.retry_s)
             continue
-        # Whoever lends may look at a node that another replica looks after.
-        action = _judge(world, view, view.launch, now, plan) if ours else Knock(node=view.id)
+        action = _judge(world, view, view.launch, now, plan) if ours else _anothers(view)
         if action is not None:
             plan.do(action)
 
@@ -74,6 +73,22 @@ def _taken(plan: Plan) -> set[NodeId]:
 
 def _falls_to_us(world: World, view: NodeView, launch: Launch) -> bool:
     return not world.neighbours.alive(launch.owner) and world.neighbours.duty(view.id)
+
+
+def _anothers(view: NodeView) -> Action:
+    """Whoever lends may look at a node that another replica looks after, and gives it up if dead.
+
+    Its owner knows nothing of that look, and would keep for ever what is never lent here.
+    """
+    if view.refused is not None:
+        return Condemn(node=view.id, cause=view.refused.cause)
+    return Knock(node=view.id)
+
+
+def _found_dead(view: NodeView) -> bool:
+    """Whether a waiting ready node was found dead by us."""
+    dead = view.refused is not None and not (view.dying or view.locked)
+    return dead and view.node is not None and view.node.free
 
 
 def _doubted(view: NodeView) -> bool:
@@ -130,6 +145,8 @@ def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | None:
     """Ask the cloud for a planned node; the configuration may have changed since the intent."""
+    if world.halted is not None:
+        return None
     if view.key in world.cloud.broken:
         cause = f"{view.key[1]} cannot be made: {world.cloud.broken[view.key]}"
         return Condemn(node=view.id, cause=cause, result=Result.ORDER)
@@ -278,16 +295,33 @@ def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
 
 
 def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
+    if world.halted is not None or view.locked:
+        return None
+    if view.node is not None and view.node.state not in ENDED_STATES:
+        # Whoever wrote that it is condemned has not proven that nobody wants it. So we do, when
+        # nobody does; until then its users' record says what it is for.
+        if view.node.free:
+            return Condemn(node=view.id, cause="its launch record says so")
+        return _done(world, view, view.node, now, plan)
     if view.failure is not None:
         return Autopsy(node=view.id, result=view.failure.result, cause=view.failure.cause)
     if view.server_id is None:
         return _dying_unseen(world, view, launch, now, plan)
-    if view.delete_sent and view.server is None and world.cloud.listing > view.asked_in:
-        return Bury(node=view.id, server=view.server_id)
+    return _dying_seen(world, view, launch, now, plan)
+
+
+def _dying_seen(
+    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
+) -> Action | None:
+    """Ask for its deletion until the cloud has taken that, and a later listing agrees."""
+    server = view.server_id
+    assert server is not None  # noqa: S101 - else there is nothing to ask for
+    if view.delete_accepted and view.server is None and world.cloud.listing > view.asked_in:
+        return Bury(node=view.id, server=server if view.confirmed else None)
     if view.delete_sent and now.mono_s < view.step_since_s:
         plan.look_again("node", view.id, view.step_since_s)
         return None
-    return delete(world, view, launch, view.server_id)
+    return delete(world, view, launch, server)
 
 
 def _surely_absent(world: World, view: NodeView, launch: Launch, now: Now) -> bool:

@@ -4,7 +4,7 @@ Ready nodes that nobody wants would keep a pool full for ever, and the requests 
 out of it. One goes at a time, the most superfluous first; requests come before min-ready.
 """
 
-from launcher.actions import Condemn
+from launcher.actions import Condemn, Release
 from launcher.decide.budget import Shortage
 from launcher.decide.draft import Draft
 from launcher.policy import Key
@@ -17,14 +17,36 @@ def make_room(work: Draft, view: RequestView, short: Shortage) -> None:
     if work.making_room or not work.world.neighbours.duty("demand"):
         return
     going = not work.emptying.isdisjoint(short.pools)
-    node = None if going else _most_idle(work, view, short.pools)
+    node = None if going else _idle(work, view, short.pools)
     if node is not None:
         work.plan.do(Condemn(node=node, cause=f"idle, to make room for {view.id}"))
     work.making_room = going or node is not None
 
 
+def give_way(work: Draft) -> None:
+    """Give back the last of several claimed requests that keep the room from each other.
+
+    There was room for all of them when they were claimed, but a limit is lower now: each holds
+    nodes and waits for those of the others, for ever if none gave its own up.
+    """
+    if work.making_room or len(work.starved) < 2 or not work.world.neighbours.duty("demand"):  # noqa: PLR2004 - one alone waits for nobody's
+        return
+    first, short = work.starved[0]
+    if work.now.mono_s - first.seen_s <= work.world.policy.patience_s:
+        return
+    for view, other in reversed(work.starved[1:]):
+        if not set(short.pools).isdisjoint(other.pools):
+            work.plan.do(Release(request=view.id, cause=f"{first.id} needs the room first"))
+            return
+
+
+def _idle(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId | None:
+    """Return a node that nobody would miss much, or None if all are needed."""
+    return _most_idle(work, view, pools) or _left_behind(work, view, pools)
+
+
 def _most_idle(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId | None:
-    """Return the node that nobody would miss most, or None if all are needed."""
+    """Return the free node that nobody would miss most, or None if all are needed."""
     found: list[tuple[int, Key, NodeId]] = []
     for key, free in work.world.herd.free.items():
         if key[0] not in pools:
@@ -37,3 +59,20 @@ def _most_idle(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId
         if spare > 0:
             found.append(((0 if label is None else label.min_ready) - spare, key, left[0]))
     return min(found)[2] if found else None
+
+
+def _left_behind(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId | None:
+    """Return a ready node that was made for another request alone, which we gave back since."""
+    queue, herd = work.world.queue, work.world.herd
+    for request_id, nodes in herd.allocated.items():
+        other = queue.views.get(request_id)
+        if other is None or not other.waiting or other.busy or other.stale:
+            continue
+        if request_id == view.id or request_id in queue.claims or request_id in work.lent:
+            continue
+        for node_id in sorted(nodes):
+            node = herd.views[node_id]
+            ready = node.node is not None and node.node.state == "ready"
+            if ready and node.key[0] in pools and not (node.busy or node.dying or node.locked):
+                return node_id
+    return None

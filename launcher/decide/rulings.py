@@ -57,7 +57,9 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
     if late_min:
         expected = f", more than {late_min * LATE_S:.0f} s later than usual"
     eta_s = None if late_min or left_s is None else max(0.0, left_s)
-    failed = f", {claim.failures} launches failed ({claim.why})" if claim.failures else ""
+    failures = world.queue.charges.count(view.id)
+    why = world.queue.charges.last(view.id)
+    failed = f", {failures} launches failed ({why})" if failures else ""
     return Verdict(
         provider=world.policy.provider,
         ruling=Ruling.SERVING,
@@ -65,7 +67,7 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
         numbers={
             "ready": ready,
             "wanted": len(labels),
-            "failures": claim.failures,
+            "failures": failures,
             "late_min": late_min,
         },
         eta_s=eta_s,

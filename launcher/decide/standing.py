@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from launcher.decide.budget import Budget, account_use
 from launcher.herd import Usage
 from launcher.policy import Key
+from launcher.usage import pool_usage, total_usage
 from launcher.world import Now, World
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
 
@@ -80,29 +81,32 @@ class Standing:
         return ProviderStatus(
             provider=self.world.policy.provider,
             priority=self.world.policy.config.priority,
-            trouble=self.world.cloud.trouble,
+            trouble=self.world.halted or self.world.cloud.trouble,
             labels=self._labels,
         )
 
 
 def our_status(world: World, now: Now) -> ProviderStatus:
     """Return our whole status."""
-    budget = Budget.of(world, now)
+    budget, used = Budget.of(world, now), pool_usage(world)
     labels = sorted({label for pool in world.policy.pools.values() for label in pool.labels})
     return ProviderStatus(
         provider=world.policy.provider,
         priority=world.policy.config.priority,
-        trouble=world.cloud.trouble,
+        trouble=world.halted or world.cloud.trouble,
         labels={label: label_status(world, budget, label) for label in labels},
-        pools={name: _pool_status(world, name) for name in sorted(world.policy.pools)},
+        pools={
+            name: _pool_status(world, name, used.get(name, Usage()))
+            for name in sorted(world.policy.pools)
+        },
         quota=_quota(world),
         quota_seen_s=world.cloud.quota_seen_s,
         config_error=world.config_error,
+        sweep=world.cloud.brake,
     )
 
 
-def _pool_status(world: World, pool: str) -> PoolStatus:
-    used = world.herd.usage.get(pool, Usage())
+def _pool_status(world: World, pool: str, used: Usage) -> PoolStatus:
     limits = world.policy.pools[pool].limits
     return PoolStatus(
         instances=used.instances,
@@ -118,7 +122,7 @@ def _quota(world: World) -> dict[str, tuple[int, int | None]]:
     quota = world.cloud.quota
     if quota is None:
         return {}
-    used = account_use(world.cloud, quota, world.herd.total())
+    used = account_use(world.cloud, quota, total_usage(world))
     return {
         "instances": (used.instances, quota.instances_max),
         "cores": (used.cores, quota.cores_max),

@@ -1,6 +1,7 @@
 """Supply: nodes started for requests that are claimed already, and for min-ready."""
 
 from collections import Counter
+from dataclasses import replace
 
 from launcher.actions import Grow, Intent
 from launcher.decide.draft import Draft
@@ -17,7 +18,7 @@ def feed_claims(work: Draft, *, start: bool) -> None:
     intents: list[Intent] = []
     for key, n, only in _lacking(work):
         grown = work.grow(key, n, only) if start else ()
-        intents += grown
+        intents += grown if only is not None else _charged(work, key, grown)
         short = work.budget.shortage(key) if n > len(grown) else None
         if short is not None:
             work.short.setdefault(key, short)
@@ -36,7 +37,7 @@ def _lacking(work: Draft) -> list[tuple[Key, int, RequestId | None]]:
         view = world.queue.views.get(request_id)
         if view is None or not view.waiting:
             continue
-        spent = work.spent(view, claim)
+        spent = work.spent(view)
         if view.request.reuse and spent:
             # It is being declined: no machine is made for it any more.
             work.needed.subtract((claim.pool, label) for label in view.request.labels)
@@ -46,6 +47,26 @@ def _lacking(work: Draft) -> list[tuple[Key, int, RequestId | None]]:
                 alone.append(((claim.pool, label), n - have, request_id))
     shared = [(key, -work.supply(key), None) for key, n in world.queue.needed.items() if n > 0]
     return [one for one in (*sorted(shared), *alone) if one[1] > 0]
+
+
+def _charged(work: Draft, key: Key, intents: tuple[Intent, ...]) -> list[Intent]:
+    """Return what is started for claimed requests, each on account of one that lacks a machine.
+
+    That is one whose own launches, as far as they are under way or waiting, do not cover it; the
+    first in service order. If others' machines cover it meanwhile, its launch is theirs to use.
+    """
+    world, left = work.world, list(intents)
+    charged: list[Intent] = []
+    for view in world.queue.wanting(key[1]) if intents else ():
+        claim = world.queue.claims.get(view.id)
+        if claim is None or claim.pool != key[0] or not view.request.reuse or work.spent(view):
+            continue
+        own = world.herd.own(view.id, key[1])
+        for _ in range(max(0, view.request.labels.count(key[1]) - len(own))):
+            if not left:
+                return charged
+            charged.append(replace(left.pop(0), on_account_of=view.id))
+    return charged + left
 
 
 def keep_ready(work: Draft) -> None:

@@ -43,7 +43,7 @@ def _list_due_s(world: World) -> float:
 
 def tidy(world: World, now: Now, plan: Plan) -> None:
     """Add a round of tidying when it is due; one replica does it for all."""
-    if world.cloud.tidy_busy or not world.neighbours.duty("tidy"):
+    if world.halted is not None or world.cloud.tidy_busy or not world.neighbours.duty("tidy"):
         return
     if now.mono_s < world.cloud.tidy_due_s:
         plan.look_again("cloud", "tidy", world.cloud.tidy_due_s)
@@ -51,7 +51,7 @@ def tidy(world: World, now: Now, plan: Plan) -> None:
         plan.do(Tidy())
 
 
-def claims(world: World, agenda: Agenda, plan: Plan) -> None:
+def claims(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Drop claims whose request is gone or settled; take over those of dead replicas."""
     queue = world.queue
     ids = queue.claims.keys() if agenda.everything else agenda.requests & queue.claims.keys()
@@ -61,6 +61,9 @@ def claims(world: World, agenda: Agenda, plan: Plan) -> None:
         if claim.busy or request_id in queue.unread:
             continue
         if view is not None and (view.stale or view.busy):
+            continue
+        if now.mono_s < claim.retry_s:
+            plan.look_again("request", request_id, claim.retry_s)
             continue
         # A claim of ours whose lock went with our session looks alive to everybody else.
         lost = claim.owner == world.neighbours.me and not world.stands(claim)

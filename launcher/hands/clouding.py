@@ -11,6 +11,7 @@ from launcher.events import (
     Created,
     Deleted,
     LeakDeleted,
+    LeakSpared,
     Listed,
     PortsFound,
     Surveyed,
@@ -18,8 +19,9 @@ from launcher.events import (
 from launcher.orders import Orders, flavor_wanted, image_wanted
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
-from remuda.cloud.api import BadOrderError, Cloud, CloudError, TryLaterError
-from remuda.model.ids import NodeId, ServerId
+from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError, TryLaterError
+from remuda.model import tags
+from remuda.model.ids import NodeId, ServerId, is_node_id
 from remuda.model.launch import Launch
 from remuda.model.status import FailureReport, encode_failure
 from remuda.runtime.clock import Clock
@@ -42,6 +44,7 @@ class CloudHands:
     cloud: Cloud
     store: Store
     clock: Clock
+    owner: tags.Owner
 
     def create(
         self, launch: Launch, orders: Orders, recipe: Recipe, host_key: HostKey | None
@@ -77,19 +80,43 @@ class CloudHands:
             return PortsFound(result=exc, begun_s=begun_s)
 
     def delete(self, action: Delete) -> Deleted:
-        """Ask for the deletion of a dying node's server, once its floating IP is gone."""
-        released = False
-        try:
-            if action.floating_ip is not None or action.search:
-                self.cloud.remove_floating_ips(action.server, known=action.floating_ip)
-            released = True
-            self.cloud.delete_server(action.server)
-        except CloudError as exc:
-            return Deleted(node=action.node, error=exc, released=released)
-        return Deleted(node=action.node, error=None, released=released)
+        """Ask for the deletion of a dying node's server, once its floating IP is gone.
 
-    def delete_leak(self, action: DeleteLeak) -> LeakDeleted:
-        """Ask for the deletion of a server without a record."""
+        A server that only the record names is looked at first: the cloud says whose it is.
+        """
+        node, released = action.node, False
+        try:
+            whose = node if action.confirmed else self._whose(action.server)
+            if whose not in (node, None):
+                return Deleted(node=node, error=None, mistaken=True)
+            if action.floating_ip or action.hinted_ip or action.search:
+                self.cloud.remove_floating_ips(
+                    action.server, known=action.floating_ip, hint=action.hinted_ip
+                )
+            released = True
+            if whose is not None:
+                self.cloud.delete_server(action.server)
+        except CloudError as exc:
+            return Deleted(node=node, error=exc, released=released)
+        return Deleted(node=node, error=None, released=released)
+
+    def _whose(self, server: ServerId) -> str | None:
+        """Return the node of ours that the server was made for, or "" for others; None: gone."""
+        try:
+            return tags.owned_node(self.cloud.get_server(server).tags, self.owner) or ""
+        except GoneError:
+            return None
+        except BadOrderError:
+            return ""
+
+    def delete_leak(self, action: DeleteLeak) -> LeakDeleted | LeakSpared:
+        """Ask for the deletion of a server without a record, if there is none to this day.
+
+        What we have seen of ZooKeeper may be old by any length of time, so it is asked anew, after
+        the listing that showed the server and right before the call.
+        """
+        if action.node is not None and (why := self._spared(action.node)) is not None:
+            return LeakSpared(server=action.server, why=why)
         try:
             if action.search:
                 self.cloud.remove_floating_ips(action.server)
@@ -97,6 +124,25 @@ class CloudHands:
         except CloudError as exc:
             return LeakDeleted(server=action.server, error=exc)
         return LeakDeleted(server=action.server, error=None)
+
+    def _spared(self, node: NodeId) -> str | None:
+        """Return what speaks against the deletion of a node's server, or None."""
+        if not is_node_id(node):
+            return f"its tags name no node: {node[:40]!a}"
+        provider = self.owner.provider
+        try:
+            launch, record, installation = self.store.read_fresh(
+                [paths.launch(provider, node), paths.node(node), paths.INSTALLATION]
+            )
+        except StoreError as exc:
+            return f"ZooKeeper gave no fresh answer: {exc}"
+        if launch is not None:
+            return "it has a launch record"
+        if record is not None and record.value:
+            return "there is a record of its node"
+        if installation is None or installation.value != self.owner.installation.encode():
+            return "the id of the installation has changed"
+        return None
 
     def address(self, action: Address) -> Addressed:
         """Give the server a floating IP."""
@@ -130,7 +176,7 @@ class CloudHands:
         self, action: Autopsy, view: NodeView, provider: str, *, console: bool
     ) -> AutopsyDone:
         """Keep the evidence of a failed launch; what cannot be had is left out."""
-        text = self._console(view.server_id) if console else ""
+        text = self._console(view.server_id) if console and view.confirmed else ""
         launch, proof = view.launch, view.proof
         steps: tuple[Mapping[str, object], ...] = ()
         if proof is not None:

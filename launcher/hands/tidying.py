@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from launcher.events import Tidied
+from launcher.hands.rescuing import free_unclaimed
 from remuda.cloud.api import Cloud, CloudError, Leftover, LeftoverKind
 from remuda.model.ids import FIRST_NODE_NUMBER, NodeId, RequestId, ServerId
 from remuda.store import paths
@@ -27,6 +28,7 @@ def tidy(
     mine: Collection[NodeId],
     buried: Collection[ServerId],
     seen: Collection[str],
+    pending: Collection[RequestId] = (),
     ports: bool,
     floating_ips: bool,
     now_s: float,
@@ -40,6 +42,7 @@ def tidy(
         mine: Nodes with a launch record.
         buried: Servers of ours that are gone: only their ports are touched.
         seen: Ids of the leftovers that the last pass showed; only those are deleted.
+        pending: Requests that are pending and not claimed by us; some may be claimed by nobody.
         ports: Whether to remove ports.
         floating_ips: Whether to remove idle floating IPs of ours.
         now_s: Seconds since the epoch.
@@ -49,10 +52,11 @@ def tidy(
         claimants = frozenset(
             name for name in store.children(paths.PROVIDERS) if store.children(paths.claims(name))
         )
+        freed = free_unclaimed(store, pending, now_s=now_s)
         removed = _tidy_store(store, provider, mine, now_s)
     except StoreError:
         return nothing
-    stored = replace(nothing, removed=removed, claimants=claimants)
+    stored = replace(nothing, removed=removed, freed=freed, claimants=claimants)
     if not ports and not floating_ips:
         return stored
     try:
@@ -112,18 +116,19 @@ def _bury_empty(store: Store, mine: Collection[NodeId], now_s: float) -> int:
         if name not in mine and name.isdigit() and int(name) >= FIRST_NODE_NUMBER
     ]
     removed = 0
-    for node_id in _empty(store, unknown[:REMOVALS_MAX], now_s):
+    for node_id, version in _empty(store, unknown[:REMOVALS_MAX], now_s):
         lock: list[Op] = [Delete(path=paths.node_lock(node_id))]
-        node: list[Op] = [Delete(path=paths.node(node_id))]
+        # As it was read, empty: what we see of ZooKeeper may be old.
+        node: list[Op] = [Delete(path=paths.node(node_id), version=version)]
         removed += _try(store, lock + node) or _try(store, node)
     return removed
 
 
-def _empty(store: Store, node_ids: list[NodeId], now_s: float) -> Iterable[NodeId]:
+def _empty(store: Store, node_ids: list[NodeId], now_s: float) -> Iterable[tuple[NodeId, int]]:
     found = store.read_many([paths.node(node_id) for node_id in node_ids])
     for node_id, one in zip(node_ids, found, strict=True):
         if one is not None and not one.value and now_s - one.modified_s > STORE_AGE_S:
-            yield node_id
+            yield node_id, one.version
 
 
 def _try(store: Store, ops: list[Op]) -> bool:

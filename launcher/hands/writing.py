@@ -161,6 +161,7 @@ class Writer:
             volume_gib=intent.volume_gib,
             az=intent.az,
             for_request=intent.for_request,
+            on_account_of=intent.on_account_of,
             host_key=public,
         )
         self.mine.add(node_id)

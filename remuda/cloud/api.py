@@ -269,6 +269,14 @@ class Cloud(Protocol):
             UnknownOutcomeError: A server may exist (time-out, dropped connection, 5xx).
         """
 
+    def get_server(self, server: ServerId) -> Server:
+        """Return one server, for whoever knows an id but not whose it is.
+
+        Raises:
+            GoneError: If there is none.
+            BadOrderError: If that can be no server's id.
+        """
+
     def delete_server(self, server: ServerId) -> None:
         """Ask for deletion; no error if it is gone already. Repeat until the listing agrees."""
 
@@ -311,14 +319,18 @@ class Cloud(Protocol):
             GoneError: If there is no such port (any more).
         """
 
-    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
+    def remove_floating_ips(
+        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+    ) -> None:
         """Release the floating IPs that we gave the server; no error if there are none.
 
         One that a check of our provider gave it counts as ours.
 
         Args:
             server: There or gone.
-            known: The id of its floating IP, so that no look is needed.
+            known: The id of its floating IP, as the cloud told us: no look is needed.
+            hint: An id that somebody else wrote down: it is released only if the cloud says that
+                it was made for this server by us, else they are looked for.
         """
 
     def list_leftovers(self) -> tuple[Leftover, ...]:

@@ -10,7 +10,7 @@ from remuda.cloud.wire import Wire
 
 def list_flavors(wire: Wire) -> tuple[Flavor, ...]:
     """Return the flavors that this account may use, with one paged call."""
-    docs = wire.pages("compute", "/flavors/detail", "flavors", {})
+    docs = wire.pages("compute", ("flavors", "detail"), "flavors", {})
     try:
         return tuple(
             read_flavor(doc) for doc in docs if not doc.get("OS-FLV-DISABLED:disabled", False)

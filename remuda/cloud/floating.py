@@ -2,8 +2,8 @@
 
 Every one that we make names its owner and server in its description, so that it can be found
 again after a crash, and is swept by nobody but us. It belongs to that server for all its life and
-is never given to another: whoever knows its id may delete it without a look
-(docs/adr/0009-a-floating-ip-for-life.md).
+is never given to another: whoever made it may delete it without a look, and whoever has only read
+its id somewhere looks at its description first (docs/adr/0009-a-floating-ip-for-life.md).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -72,19 +72,36 @@ class FloatingIps:
                 raise
             return self._make(port)
 
-    def remove(self, server: ServerId, *, known: str | None) -> None:
+    def remove(self, server: ServerId, *, known: str | None, hint: str | None = None) -> None:
         """Delete the one that is known, or all that name the server, which may be gone.
 
         Whoever deletes a server that a check of this provider has left finds its address, too.
+        A hint saves the look at all of them, if it is right.
         """
         if known is not None:
             self._delete_one(known)
             return
-        owners = {self._owner, tags.trial_owner(self._owner.provider)}
+        if hint is not None and self._is_for(self._one(hint), server):
+            self._delete_one(hint)
+            return
         for doc in self._listed():
-            description = doc.get("description") or ""
-            if any(tags.noted(description, owner) == server for owner in owners):
+            if self._is_for(doc, server):
                 self._delete_one(doc["id"])
+
+    def _is_for(self, doc: Mapping[str, Any], server: ServerId) -> bool:
+        """Whether the cloud says that we made it for this server."""
+        owners = (self._owner, tags.trial_owner(self._owner.provider))
+        description = doc.get("description") or ""
+        return any(tags.noted(description, owner) == server for owner in owners)
+
+    def _one(self, ip_id: str) -> Mapping[str, Any]:
+        """Return a floating IP; empty if there is none, or that is no id of one."""
+        try:
+            answer = self._wire.call("network", "GET", ("floatingips", ip_id), effect=Effect.READ)
+        except (BadOrderError, GoneError):
+            return {}
+        found = answer.doc.get("floatingip")
+        return found if isinstance(found, Mapping) else {}
 
     def idle(self) -> Iterator[Leftover]:
         """Yield those of ours that belong to no port."""
@@ -110,7 +127,7 @@ class FloatingIps:
 
     def _listed(self) -> list[Mapping[str, Any]]:
         """Return all that there are: none in a cloud that knows no floating IPs."""
-        docs = self._wire.pages("network", "/floatingips", "floatingips", {"fields": _FIELDS})
+        docs = self._wire.pages("network", ("floatingips",), "floatingips", {"fields": _FIELDS})
         try:
             return list(docs)
         except GoneError:  # Neutron without its L3 extension
@@ -143,7 +160,7 @@ class FloatingIps:
             answer = self._wire.call(
                 "network",
                 "POST",
-                "/floatingips",
+                ("floatingips",),
                 effect=Effect.CREATE,
                 body={"floatingip": body},
                 accept={_CONFLICT, _NOT_FOUND},
@@ -175,7 +192,7 @@ class FloatingIps:
         return self._wire.call(
             "network",
             "DELETE",
-            f"/floatingips/{ip_id}",
+            ("floatingips", ip_id),
             effect=Effect.REPEATABLE,
             headers=headers,
             accept={_NOT_FOUND, _CHANGED},

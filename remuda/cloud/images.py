@@ -63,7 +63,7 @@ def read_image(doc: Mapping[str, Any]) -> Image:
 
 def _by_id(wire: Wire, image_id: str) -> Image:
     try:
-        answer = wire.call("image", "GET", f"/images/{image_id}", effect=Effect.READ)
+        answer = wire.call("image", "GET", ("images", image_id), effect=Effect.READ)
     except GoneError as exc:
         raise BadOrderError(f"there is no image with the id {image_id!r}") from exc
     image = _read_all([answer.doc])[0]
@@ -74,7 +74,7 @@ def _by_id(wire: Wire, image_id: str) -> Image:
 
 def _list(wire: Wire, filters: Mapping[str, str]) -> list[Image]:
     query = {"status": "active", "limit": _PAGE_SIZE, **filters}
-    return _read_all(wire.pages("image", "/images", "images", query))
+    return _read_all(wire.pages("image", ("images",), "images", query))
 
 
 def _read_all(docs: Iterable[Mapping[str, Any]]) -> list[Image]:

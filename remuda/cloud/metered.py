@@ -59,6 +59,11 @@ class MeteredCloud:
         with self._timed("create_server"):
             return self._inner.create_server(order)
 
+    def get_server(self, server: ServerId) -> Server:
+        """Return one server."""
+        with self._timed("get_server"):
+            return self._inner.get_server(server)
+
     def delete_server(self, server: ServerId) -> None:
         """Ask for deletion."""
         with self._timed("delete_server"):
@@ -99,10 +104,12 @@ class MeteredCloud:
         with self._timed("add_floating_ip"):
             return self._inner.add_floating_ip(port, untried=untried)
 
-    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
+    def remove_floating_ips(
+        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+    ) -> None:
         """Release the server's floating IPs."""
         with self._timed("remove_floating_ips"):
-            self._inner.remove_floating_ips(server, known=known)
+            self._inner.remove_floating_ips(server, known=known, hint=hint)
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return what seems to be nobody's."""

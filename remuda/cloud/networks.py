@@ -77,7 +77,7 @@ class Networks:
         return self._cache.get("all", self._load)
 
     def _load(self) -> tuple[Network, ...]:
-        docs = self._wire.pages("network", "/networks", "networks", {"fields": _FIELDS})
+        docs = self._wire.pages("network", ("networks",), "networks", {"fields": _FIELDS})
         return tuple(
             Network(
                 id=doc["id"],

@@ -108,7 +108,7 @@ class OpenStackCloud:
     def list_servers(self) -> tuple[Server, ...]:
         """Return all servers of the account; one call per page."""
         query = {} if self._page_size is None else {"limit": str(self._page_size)}
-        docs = self._wire.pages("compute", "/servers/detail", "servers", query)
+        docs = self._wire.pages("compute", ("servers", "detail"), "servers", query)
         try:
             return tuple(servers.read_server(doc, self._external) for doc in docs)
         except (KeyError, ValueError, TypeError, AttributeError) as exc:
@@ -121,7 +121,7 @@ class OpenStackCloud:
             answer = self._wire.call(
                 "compute",
                 "POST",
-                "/servers",
+                ("servers",),
                 effect=Effect.CREATE,
                 body=body,
                 timeout_s=order.timeout_s,
@@ -134,12 +134,20 @@ class OpenStackCloud:
             raise UnknownOutcomeError("the cloud accepted the order but named no server")
         return ServerId(server["id"])
 
+    def get_server(self, server: ServerId) -> Server:
+        """Return one server; one call."""
+        answer = self._wire.call("compute", "GET", ("servers", server), effect=Effect.READ)
+        try:
+            return servers.read_server(answer.doc["server"], self._external)
+        except (KeyError, ValueError, TypeError, AttributeError) as exc:
+            raise TryLaterError(f"server {server} cannot be read: {exc!r}") from exc
+
     def delete_server(self, server: ServerId) -> None:
         """Ask for deletion; one call. A server that is busy (409) is for later."""
         self._wire.call(
             "compute",
             "DELETE",
-            f"/servers/{server}",
+            ("servers", server),
             effect=Effect.REPEATABLE,
             accept={_NOT_FOUND},
         )
@@ -149,7 +157,7 @@ class OpenStackCloud:
         answer = self._wire.call(
             "compute",
             "POST",
-            f"/servers/{server}/action",
+            ("servers", server, "action"),
             effect=Effect.READ,
             body={"os-getConsoleOutput": {"length": lines_max}},
             accept=_NO_CONSOLE,
@@ -158,7 +166,7 @@ class OpenStackCloud:
 
     def quota(self) -> Quota:
         """Return limits and use; one call."""
-        answer = self._wire.call("compute", "GET", "/limits", effect=Effect.READ)
+        answer = self._wire.call("compute", "GET", ("limits",), effect=Effect.READ)
         try:
             return _read_quota(answer.doc["limits"]["absolute"])
         except (KeyError, ValueError, TypeError) as exc:
@@ -186,9 +194,11 @@ class OpenStackCloud:
         """Give a server a floating IP; one call, and a look before it unless *untried*."""
         return self._floating.add(port, untried=untried)
 
-    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
+    def remove_floating_ips(
+        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+    ) -> None:
         """Release those that we gave the server; a call for each, and a look if none is known."""
-        self._floating.remove(server, known=known)
+        self._floating.remove(server, known=known, hint=hint)
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return ports that are down and idle floating IPs; two calls."""
@@ -208,7 +218,7 @@ class OpenStackCloud:
         self._account.close()
 
     def _list_zones(self) -> tuple[str, ...]:
-        answer = self._wire.call("compute", "GET", "/os-availability-zone", effect=Effect.READ)
+        answer = self._wire.call("compute", "GET", ("os-availability-zone",), effect=Effect.READ)
         zones = answer.doc.get("availabilityZoneInfo") or ()
         return tuple(sorted(zone["zoneName"] for zone in zones if zone["zoneState"]["available"]))
 

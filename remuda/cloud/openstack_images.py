@@ -80,7 +80,7 @@ class OpenStackImages:
     def list_images(self) -> tuple[StoredImage, ...]:
         """Return the project's images; one call per page."""
         query = {"owner": self.project(), "limit": self._page_size}
-        docs = self._wire.pages("image", "/images", "images", query)
+        docs = self._wire.pages("image", ("images",), "images", query)
         try:
             return tuple(read_stored(doc) for doc in docs)
         except (KeyError, ValueError, TypeError) as exc:
@@ -88,7 +88,7 @@ class OpenStackImages:
 
     def get_image(self, image_id: str) -> StoredImage:
         """Return one image; one call."""
-        answer = self._wire.call("image", "GET", f"/images/{image_id}", effect=Effect.READ)
+        answer = self._wire.call("image", "GET", ("images", image_id), effect=Effect.READ)
         try:
             return read_stored(answer.doc)
         except (KeyError, ValueError, TypeError) as exc:
@@ -99,7 +99,7 @@ class OpenStackImages:
         answer = self._wire.call(
             "compute",
             "POST",
-            f"/servers/{server}/action",
+            ("servers", server, "action"),
             effect=Effect.CREATE,
             body={"createImage": {"name": name, "metadata": dict(tags)}},
             accept={_NOT_FOUND, _CONFLICT},
@@ -138,7 +138,7 @@ class OpenStackImages:
             "min_disk": order.min_disk_gib,
             "min_ram": order.min_ram_mib,
         }
-        answer = self._wire.call("image", "POST", "/images", effect=Effect.CREATE, body=body)
+        answer = self._wire.call("image", "POST", ("images",), effect=Effect.CREATE, body=body)
         if not isinstance(answer.doc.get("id"), str):
             raise UnknownOutcomeError("the cloud accepted the image but did not say its id")
         return str(answer.doc["id"])
@@ -153,7 +153,7 @@ class OpenStackImages:
         self._wire.call(
             "image",
             "PUT",
-            f"/images/{image_id}/file",
+            ("images", image_id, "file"),
             effect=Effect.CREATE,
             data=data,
             headers=_DATA,
@@ -178,7 +178,7 @@ class OpenStackImages:
         image = self.get_image(image_id)
         if image.status is not ImageStatus.ACTIVE:
             raise BadOrderError(f"image {image.name!r} ({image_id}) is {image.status}")
-        path = f"/images/{image_id}/file"
+        path = ("images", image_id, "file")
         with self._wire.stream("image", path, timeout_s=STALL_S) as (status, pieces):
             if status == _NO_CONTENT:
                 raise BadOrderError(f"image {image.name!r} ({image_id}) has no data")
@@ -190,7 +190,7 @@ class OpenStackImages:
         answer = self._wire.call(
             "image",
             "DELETE",
-            f"/images/{image_id}",
+            ("images", image_id),
             effect=Effect.REPEATABLE,
             accept={_NOT_FOUND, _CONFLICT},
         )
@@ -203,7 +203,7 @@ class OpenStackImages:
         self._wire.call(
             "image",
             "PATCH",
-            f"/images/{image_id}",
+            ("images", image_id),
             effect=Effect.REPEATABLE,
             headers=_PATCH,
             body=[{"op": "replace", "path": "/visibility", "value": str(visibility)}],
@@ -214,7 +214,7 @@ class OpenStackImages:
         self._wire.call(
             "image",
             "POST",
-            f"/images/{image_id}/members",
+            ("images", image_id, "members"),
             effect=Effect.REPEATABLE,
             body={"member": project},
             accept={_CONFLICT},  # offered before
@@ -225,7 +225,7 @@ class OpenStackImages:
         self._wire.call(
             "image",
             "PUT",
-            f"/images/{image_id}/members/{self.project()}",
+            ("images", image_id, "members", self.project()),
             effect=Effect.REPEATABLE,
             body={"status": "accepted"},
         )

@@ -25,12 +25,13 @@ from remuda.cloud.inspection import (
     Service,
     Told,
 )
+from remuda.cloud.paths import Path, join
 from remuda.cloud.wire import Wire
 
-_PINGS: Final[Mapping[Service, tuple[str, Mapping[str, str]]]] = {
-    Service.COMPUTE: ("/limits", {}),
-    Service.IMAGE: ("/images", {"limit": "1"}),
-    Service.NETWORK: ("/networks", {"limit": "1", "fields": "id"}),
+_PINGS: Final[Mapping[Service, tuple[Path, Mapping[str, str]]]] = {
+    Service.COMPUTE: (("limits",), {}),
+    Service.IMAGE: (("images",), {"limit": "1"}),
+    Service.NETWORK: (("networks",), {"limit": "1", "fields": "id"}),
 }
 _FORBIDDEN, _NOT_FOUND = 403, 404
 #: What Nova says to an order or a server that makes no sense, once the policy has let it pass.
@@ -79,7 +80,7 @@ class OpenStackInspector:
     def networks(self) -> tuple[SeenNetwork, ...]:
         """Return networks; one paged call."""
         project = self._account.access().project_id
-        docs = self._listing("network", "/networks", "networks", fields=_NETWORK_FIELDS)
+        docs = self._listing("network", ("networks",), "networks", fields=_NETWORK_FIELDS)
         return tuple(
             SeenNetwork(
                 id=doc["id"],
@@ -95,7 +96,7 @@ class OpenStackInspector:
         project = self._account.access().project_id or ""
         docs = self._listing(
             "network",
-            "/security-groups",
+            ("security-groups",),
             "security_groups",
             fields=("id", "name"),
             project_id=project,
@@ -104,7 +105,7 @@ class OpenStackInspector:
 
     def key_pairs(self) -> tuple[str, ...]:
         """Return names; one call, for this version of the API has no pages."""
-        answer = self._wire.call("compute", "GET", "/os-keypairs", effect=Effect.READ)
+        answer = self._wire.call("compute", "GET", ("os-keypairs",), effect=Effect.READ)
         try:
             return tuple(sorted(each["keypair"]["name"] for each in answer.doc["keypairs"]))
         except (KeyError, TypeError) as exc:
@@ -113,11 +114,13 @@ class OpenStackInspector:
     def floating_room(self) -> FloatingRoom | None:
         """Ask Neutron for the details of our quota, which not every cloud lets us see."""
         project = self._account.access().project_id
+        if not project:
+            return None
         try:
             answer = self._wire.call(
                 "network",
                 "GET",
-                f"/quotas/{project}/details.json",
+                ("quotas", project, "details.json"),
                 effect=Effect.READ,
                 accept={_FORBIDDEN, _NOT_FOUND},
             )
@@ -134,10 +137,10 @@ class OpenStackInspector:
             case Right.CREATE:
                 return self._may_create(nobody)
             case Right.DELETE:
-                answer = self._senseless("DELETE", f"/servers/{nobody}", None)
+                answer = self._senseless("DELETE", ("servers", nobody), None)
             case Right.SNAPSHOT:
                 body = {"createImage": {"name": "remuda-check", "metadata": {}}}
-                answer = self._senseless("POST", f"/servers/{nobody}/action", body)
+                answer = self._senseless("POST", ("servers", nobody, "action"), body)
         why = errors.message_of(answer)
         return Permission(told=Told.NO if answer.status == _FORBIDDEN else Told.UNTOLD, why=why)
 
@@ -145,21 +148,23 @@ class OpenStackInspector:
         body = {
             "server": {"name": "remuda-check-rights", "flavorRef": nobody, "imageRef": nobody},
         }
-        answer = self._senseless("POST", "/servers", body)
+        answer = self._senseless("POST", ("servers",), body)
         why = errors.message_of(answer)
         full = errors.fault_means_no_room(why)  # a quota is looked at by whoever may create
         refused = answer.status == _FORBIDDEN and not full
         return Permission(told=Told.NO if refused else Told.YES, why=why)
 
-    def _senseless(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+    def _senseless(self, method: str, path: Path, body: Mapping[str, Any] | None) -> Answer:
         return self._wire.call(
             "compute", method, path, effect=Effect.REPEATABLE, body=body, accept=_SENSELESS
         )
 
     def _listing(
-        self, service: str, path: str, key: str, **params: str | tuple[str, ...]
+        self, service: str, path: Path, key: str, **params: str | tuple[str, ...]
     ) -> tuple[Mapping[str, Any], ...]:
         try:
             return tuple(self._wire.pages(service, path, key, params))
         except (KeyError, TypeError) as exc:
-            raise TryLaterError(f"{service} {path}: the answer cannot be read: {exc!r}") from exc
+            raise TryLaterError(
+                f"{service} {join(path)}: the answer cannot be read: {exc!r}"
+            ) from exc

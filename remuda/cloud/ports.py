@@ -31,7 +31,7 @@ def find_ports(
     wanted = sorted(servers)
     for start in range(0, len(wanted), SERVERS_MAX):
         query = {"device_id": wanted[start : start + SERVERS_MAX], "fields": _OF_SERVER}
-        for doc in wire.pages("network", "/ports", "ports", query):
+        for doc in wire.pages("network", ("ports",), "ports", query):
             port = _read_port(doc, outside)
             known = None if port is None else found.get(port.server)
             if port is not None and (known is None or known.external > port.external):
@@ -61,7 +61,7 @@ def list_idle_ports(wire: Wire) -> Iterator[Leftover]:
     kinds can be left behind. A port without a device is somebody's, made in advance: not ours.
     """
     query = {"status": "DOWN", "fields": _FIELDS}
-    for doc in wire.pages("network", "/ports", "ports", query):
+    for doc in wire.pages("network", ("ports",), "ports", query):
         owner = doc.get("device_owner") or ""
         if doc.get("status") != "DOWN" or not doc.get("device_id"):
             continue
@@ -104,7 +104,7 @@ def _change(
     return wire.call(
         "network",
         method,
-        f"/ports/{port_id}",
+        ("ports", port_id),
         effect=Effect.REPEATABLE,
         body=body,
         headers={} if revision is None else {"If-Match": f"revision_number={revision}"},

@@ -14,6 +14,7 @@ from remuda.cloud import errors
 from remuda.cloud.account import REFUSAL_PAUSE_S, Account
 from remuda.cloud.api import BadOrderError, GoneError, TryLaterError, UnknownOutcomeError
 from remuda.cloud.errors import Answer, Effect
+from remuda.cloud.paths import Path, join
 from remuda.cloud.rate import RateLimit
 from remuda.runtime.clock import Clock
 
@@ -86,7 +87,7 @@ class Wire:
         self,
         service: str,
         method: str,
-        path: str,
+        path: Path,
         *,
         effect: Effect,
         params: Params | None = None,
@@ -101,7 +102,7 @@ class Wire:
         Args:
             service: ``compute``, ``image`` or ``network``.
             method: HTTP method.
-            path: Below the service's endpoint, with a leading slash.
+            path: Below the service's endpoint, in its parts.
             effect: What the call may have done when its answer is lost.
             params: The query.
             body: Sent as JSON.
@@ -111,12 +112,13 @@ class Wire:
             accept: Statuses of failure that the caller wants to see.
 
         Raises:
+            BadOrderError: If a part of the path is no id; nothing was sent.
             CloudError: As :mod:`remuda.cloud.errors` decides.
         """
         request = _Request(
             service=service,
             method=method,
-            path=path,
+            path=join(path),
             effect=effect,
             params=params,
             body=body,
@@ -132,7 +134,7 @@ class Wire:
 
     @contextmanager
     def stream(
-        self, service: str, path: str, *, timeout_s: float
+        self, service: str, path: Path, *, timeout_s: float
     ) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Get something large: the status, and the body piece by piece.
 
@@ -148,7 +150,7 @@ class Wire:
         request = _Request(
             service=service,
             method="GET",
-            path=path,
+            path=join(path),
             effect=Effect.REPEATABLE,  # a refusal is about this thing, not about us
             # Compressed on the way, it would not be what hashes and lengths speak of.
             headers={"Accept-Encoding": "identity"},
@@ -163,7 +165,7 @@ class Wire:
             yield response.status_code, _pieces(response)
 
     def pages(
-        self, service: str, path: str, key: str, params: Params
+        self, service: str, path: Path, key: str, params: Params
     ) -> Iterator[Mapping[str, Any]]:
         """Yield the objects of a listing, page by page, each once.
 
@@ -180,7 +182,7 @@ class Wire:
             doc = self._page(service, path, query, first=marker is None)
             items = doc.get(key)
             if not isinstance(items, list):
-                raise TryLaterError(f"{service} {path}: the answer has no list {key!r}")
+                raise TryLaterError(f"{service} {join(path)}: the answer has no list {key!r}")
             fresh = [item for item in items if item["id"] not in seen]
             seen.update(item["id"] for item in fresh)
             yield from fresh
@@ -188,10 +190,10 @@ class Wire:
             if marker is None:
                 return
             if not fresh:
-                raise TryLaterError(f"{service} {path}: the pages go round in circles")
-        raise TryLaterError(f"{service} {path}: more than {PAGES_MAX} pages")
+                raise TryLaterError(f"{service} {join(path)}: the pages go round in circles")
+        raise TryLaterError(f"{service} {join(path)}: more than {PAGES_MAX} pages")
 
-    def _page(self, service: str, path: str, query: Params, *, first: bool) -> Mapping[str, Any]:
+    def _page(self, service: str, path: Path, query: Params, *, first: bool) -> Mapping[str, Any]:
         try:
             return self.call(service, "GET", path, effect=Effect.READ, params=query).doc
         except (BadOrderError, GoneError) as exc:

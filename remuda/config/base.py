@@ -26,6 +26,7 @@ from remuda.config.units import (
     parse_duration,
     parse_size,
 )
+from remuda.model.installation import PATTERN as INSTALLATION_PATTERN
 
 #: Label, provider and pool names appear in znode names, metric names and server metadata.
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
@@ -176,4 +177,5 @@ SizeMib = Annotated[
 Whole = Annotated[int, BeforeValidator(_whole)]
 Number = Annotated[float, BeforeValidator(_plain_number)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+InstallationId = Annotated[str, Field(pattern=INSTALLATION_PATTERN)]
 Metadata = Annotated[dict[str, str], AfterValidator(_metadata)]

@@ -20,6 +20,7 @@ from remuda.config.base import (
     Choice,
     Duration,
     HostFile,
+    InstallationId,
     Metadata,
     Name,
     Number,
@@ -230,7 +231,11 @@ class Provider(Section):
         default=600.0, gt=0, le=6 * 3600, description="Until the cloud calls the server active."
     )
     launch_attempts: Whole = Field(
-        default=3, ge=1, le=20, description="Failed launches for one request before declining it."
+        default=3,
+        ge=1,
+        le=20,
+        description="Failed launches on account of one request before it is declined, for each "
+        "node that it wants.",
     )
     max_concurrency: Whole = Field(
         default=20, ge=0, le=1000, description="Launches under way at once; 0: make nothing."
@@ -284,6 +289,11 @@ class Config(Section):
     """The whole file."""
 
     zookeeper: Zookeeper = Field(default_factory=Zookeeper, description="Where ZooKeeper is.")
+    installation: InstallationId | None = Field(
+        default=None,
+        description="Id that /remuda/installation must hold; a launcher refuses to start on another"
+        " ZooKeeper, whose records would make our servers look like leaks. null: not looked at.",
+    )
     clouds_file: Annotated[str | None, HostFile(secret=True)] = Field(
         default=None, description="clouds.yaml to use; else where the OpenStack client looks."
     )

@@ -16,6 +16,12 @@ FIRST_NODE_NUMBER: Final = 3_000_000_000
 LAST_NODE_NUMBER: Final = 9_999_999_999
 #: Ids are drawn from ZooKeeper in blocks; one write to the counter serves this many nodes.
 NODE_ID_BLOCK: Final = 100
+NODE_ID_DIGITS: Final = 10
+
+
+def is_node_id(text: str) -> bool:
+    """Whether a text that somebody wrote, on a server perhaps, can be a node's id."""
+    return text.isascii() and text.isdecimal() and len(text) == NODE_ID_DIGITS
 
 
 def node_ids_of_block(block: int) -> tuple[NodeId, ...]:

@@ -57,12 +57,16 @@ class Launch:
     Attributes:
         owner: The replica that works on it.
         for_request: Made for this request alone (``reuse: false``), or None.
+        on_account_of: The request whose need caused it and that is charged if it fails, or None:
+            it was made to have some ready. Whoever is first in service order may get the machine.
         host_key: Public host key that we gave to the machine, or None (scan).
         planned_s: Wall clock of the intent; every deadline counts from here.
         asked_by_s: Until then a create call of a dead owner may still reach the cloud.
         cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
         floating_ip: Id of the floating IP that it was given, if any; written when it is ready.
         why: Why it was condemned.
+        failed: How it failed, if it never became ready and the next of its kind might fail alike;
+            see :mod:`remuda.metrics.results` for the words.
     """
 
     id: NodeId
@@ -77,11 +81,13 @@ class Launch:
     volume_gib: int = 0
     az: str | None = None
     for_request: RequestId | None = None
+    on_account_of: RequestId | None = None
     server: ServerId | None = None
     host_key: str | None = None
     image: str | None = None
     floating_ip: str | None = None
     why: str | None = None
+    failed: str | None = None
 
     def after(self, event: StepEvent, **changes: Any) -> "Launch":
         """Return the launch one step on; the only way its step changes.
@@ -120,6 +126,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
     fields = Fields(node_id, Packed(codec.parse(node_id, raw)))
     fields.check_schema(SCHEMA)
     for_request, server = fields.maybe_text("for_request"), fields.identifier("server")
+    charged = fields.maybe_text("on_account_of")
     return Launch(
         id=node_id,
         pool=fields.text("pool"),
@@ -133,9 +140,11 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         volume_gib=fields.count("volume_gib", 0),
         az=fields.maybe_text("az"),
         for_request=RequestId(for_request) if for_request else None,
+        on_account_of=RequestId(charged) if charged else None,
         server=ServerId(server) if server else None,
         host_key=fields.maybe_text("host_key", KEY_CHARS_MAX),
         image=fields.maybe_text("image"),
         floating_ip=fields.identifier("floating_ip"),
         why=fields.prose("why"),
+        failed=fields.prose("failed"),
     )

@@ -61,6 +61,7 @@ class ProviderStatus:
         quota: The account's use and limits, as ``resource: (used, limit or None)``: our own use
             as it is, others' and the limits as the cloud last told.
         quota_seen_s: When it last told, seconds since the epoch; None: unknown.
+        sweep: Why servers without a record are not deleted (all of them), or None.
     """
 
     provider: str
@@ -71,6 +72,7 @@ class ProviderStatus:
     quota: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     quota_seen_s: float | None = None
     config_error: str | None = None
+    sweep: str | None = None
 
 
 def encode_status(status: ProviderStatus) -> bytes:
@@ -103,6 +105,7 @@ def decode_status(provider: str, raw: bytes) -> ProviderStatus:
         quota={name: _quota(fields, one) for name, one in fields.mapping("quota").items()},
         quota_seen_s=fields.maybe_number("quota_seen_s"),
         config_error=fields.prose("config_error"),
+        sweep=fields.prose("sweep"),
     )
 
 

@@ -235,6 +235,17 @@ class Store(Protocol):
             StoreAwayError: If an answer did not come in time.
         """
 
+    def read_fresh(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
+        """Like :meth:`read_many`, but as new as this call: our server catches up before it answers.
+
+        Other reads, and the mirrors, show what the server knows that we are connected to. It may
+        be behind for as long as it stands still, and nothing says so. Before something is done
+        that cannot be undone because a record is *not* there, it must have been asked for by this.
+
+        Raises:
+            StoreAwayError: If an answer did not come in time: then nothing is known.
+        """
+
     def children(self, path: str) -> tuple[str, ...]:
         """Return the names of the children, sorted; empty if there is no such znode.
 

@@ -90,6 +90,16 @@ class WireStore:
         self._wire.ask(start)
         return tuple(_open_to_us(path, answers[index]) for index, path in enumerate(paths))
 
+    def read_fresh(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
+        """See Store."""
+        if not paths:
+            return ()
+        error: StoreError | None = self._wire.ask(partial(self._wire.sync, paths[0]))
+        if error is not None:
+            raise error
+        # On whichever connection: no server takes a client that has seen more than itself.
+        return self.read_many(paths)
+
     def children(self, path: str) -> tuple[str, ...]:
         """See Store."""
         answer: tuple[str, ...] | StoreError = self._wire.ask(partial(self.children_later, path))

@@ -33,6 +33,7 @@ from remuda.store.options import StoreOptions
 from remuda.store.packets import (
     GetChildren,
     GetData,
+    Sync,
     Transaction,
     acl_packer,
     rejection,
@@ -160,6 +161,11 @@ class KazooWire:
         """See Wire."""
         request = GetChildren(self._full(path))
         self._send(request, self._reply(path, request.deserialize, _none_if_missing(done), done))
+
+    def sync(self, path: str, done: Callable[[StoreError | None], None]) -> None:
+        """See Wire."""
+        request = Sync(self._full(path))
+        self._send(request, self._reply(path, request.deserialize, done, done))
 
     def commit(
         self, ops: Sequence[Op], done: Callable[[tuple[Written, ...] | StoreError], None]

@@ -155,6 +155,18 @@ class GetChildren(Packet):
         return Children(tuple(names), take_stat(raw, at))
 
 
+class Sync(Packet):
+    """sync: the leader tells our server when it has told it everything."""
+
+    __slots__ = ()
+
+    def __init__(self, path: str) -> None:
+        super().__init__(9, text(path))
+
+    def deserialize(self, _raw: bytes, _at: int, _zxid: int) -> None:
+        """Return nothing: the reply says the path again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """multi: all operations or none.

@@ -70,6 +70,11 @@ def launch(name: str, node_id: NodeId) -> str:
     return f"{launches(name)}/{node_id}"
 
 
+def sweep_permit(name: str) -> str:
+    """Return the path of an operator's permission to sweep the provider's cloud."""
+    return f"{PROVIDERS}/{name}/sweep"
+
+
 def claims(name: str) -> str:
     """Return the parent of a provider's claims on requests."""
     return f"{PROVIDERS}/{name}/claims"

@@ -105,6 +105,13 @@ class Wire(Protocol):
     def children(self, path: str, done: Callable[[Children | StoreError | None], None]) -> None:
         """List a znode's children; None if there is no such znode."""
 
+    def sync(self, path: str, done: Callable[[StoreError | None], None]) -> None:
+        """Have our server catch up with all that was committed before this call.
+
+        Replies to later requests, and all notifications of earlier changes, come after *done*
+        or before it, but none shows less than it.
+        """
+
     def commit(
         self, ops: Sequence[Op], done: Callable[[tuple[Written, ...] | StoreError], None]
     ) -> None:

@@ -116,7 +116,7 @@ class Memory:
     def list_servers(self, number: int, count: int) -> None:
         """Take in a listing of all servers."""
         servers: tuple[Server, ...] = tuple(_listed(count))
-        take_listing(self._world, number, servers, _OWNER, now_s=NOW.wall_s)
+        take_listing(self._world, number, servers, _OWNER, NOW)
 
 
 def _listed(count: int) -> Iterator[Server]:

@@ -18,7 +18,8 @@ from remuda.model.ids import NodeId, PoolName, ProviderName
 from remuda.runtime.clock import SystemClock
 from remuda.store import paths
 from requestor import Client, RequestFailedError, connect
-from tests.support.stage import Stage, open_stage
+from tests.support.operator import permit_sweep
+from tests.support.stage import SOON_S, Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -295,14 +296,21 @@ def answers(doc: dict[str, Any]) -> bool:
 
 
 def test_a_leaked_server_is_deleted_and_others_are_not(stage: Stage, cloud: OpenStackCloud) -> None:
-    """Only what carries our tag and has no record, and only when it was seen twice (I3, I9)."""
+    """Only what carries our tag and has no record; at once, if an operator permits it (I3, I9)."""
     stray = cloud.create_server(order(cloud, stage, "stray", owned=True))
     foreign = cloud.create_server(order(cloud, stage, "foreign", owned=False))
+    shown = permit_sweep(stage, "alpha")
     stage.until(
-        lambda: stray not in {one.id for one in cloud.list_servers()}, "the stray server to go"
+        lambda: stray not in {one.id for one in cloud.list_servers()},
+        "the stray server to go",
+        3 * SOON_S,
     )
+    permit = paths.sweep_permit("alpha")
+    stage.until(lambda: not stage.zk.exists(permit), "the permission to be used up")
     (launcher,) = stage.processes
 
+    assert stray in shown
+    assert foreign not in shown
     assert foreign in {one.id for one in cloud.list_servers()}
     assert [stray] == [event["server"] for event in launcher.events("server.leaked")]
     cloud.delete_server(foreign)

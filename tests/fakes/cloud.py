@@ -31,6 +31,7 @@ from remuda.cloud.api import (
     ServerStatus,
     TryLaterError,
 )
+from remuda.cloud.paths import require_id
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
 from tests.fakes.cloud_fates import (
@@ -188,6 +189,7 @@ class FakeCloud:
     def delete_server(self, server: ServerId) -> None:
         """Begin the deletion, unless told otherwise."""
         with self._lock:
+            require_id(server)
             self._begin("delete_server")
             fate = self._fate(self.next_deletes, self.chaos.deletes, Delete.OK)
             machine = self._machines.get(server)
@@ -201,6 +203,7 @@ class FakeCloud:
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return some lines that name the server."""
+        require_id(server)
         self._begin("console_log")
         if server not in self.truth():
             return ""
@@ -260,8 +263,21 @@ class FakeCloud:
                 raise GoneError(f"fake: HTTP 404: port {port.id} could not be found")
             return self.floating.give(port, there, untried=untried)
 
-    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
-        """Take the server's address back."""
+    def get_server(self, server: ServerId) -> Server:
+        """Return one server, which no listing's lie can hide."""
+        with self._lock:
+            require_id(server)
+            self._begin("get_server")
+            found = self.truth().get(server)
+            if found is None:
+                raise GoneError(f"fake: HTTP 404: server {server} could not be found")
+            return found
+
+    def remove_floating_ips(
+        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+    ) -> None:
+        """Take the server's address back; *hint* saves a look, and there is none here."""
+        del hint
         with self._lock:
             self._begin("remove_floating_ips")
             self.floating.take(server, known)

@@ -45,7 +45,7 @@ class FakeFloatingIps:
         raise NoRoomError("fake: no more IP addresses available on network public")
 
     def take(self, server: ServerId, known: str | None) -> None:
-        """Release the one that is known, or the server's."""
+        """Release the one that is known, or the server's: a hint is never more than that."""
         for ip, holder in list(self.given.items()):
             if holder == server if known is None else f"fip-{ip}" == known:
                 del self.given[ip]

@@ -94,6 +94,9 @@ class FakeWire:
         self._turn = threading.RLock()
         self._in_callback = 0
         self._script: deque[str] = deque()
+        self._behind: Tree | None = None
+        self._missed: list[tuple[int, str]] = []
+        self._dumb = False
         self.session = Session.CONNECTED
         self.session_id = zookeeper.next_id()
         self.refusal: StoreRefusedError | None = None
@@ -107,16 +110,23 @@ class FakeWire:
 
     def get(self, path: str, done: Callable[[Node | StoreError | None], None]) -> None:
         """See Wire."""
-        self._request("get", done, lambda: self._zookeeper.tree.get(path))
+        self._request("get", done, lambda: self._tree.get(path))
 
     def children(self, path: str, done: Callable[[Children | StoreError | None], None]) -> None:
         """See Wire."""
-        self._request("children", done, lambda: self._zookeeper.tree.children(path))
+        self._request("children", done, lambda: self._tree.children(path))
+
+    def sync(self, path: str, done: Callable[[StoreError | None], None]) -> None:  # noqa: ARG002
+        """See Wire."""
+        self._request("sync", done, self.catch_up)
 
     def commit(
         self, ops: Sequence[Op], done: Callable[[tuple[Written, ...] | StoreError], None]
     ) -> None:
         """See Wire."""
+        if not self._dumb:
+            # A server answers a write only when it has made all that were made before it.
+            self.catch_up()
         if self.session is Session.CONNECTED and self._script:
             when = self._script.popleft()
             if when == "after":
@@ -142,7 +152,7 @@ class FakeWire:
         """See Wire."""
 
         def look() -> Node | None:
-            node = self._zookeeper.tree.get(path)
+            node = self._tree.get(path)
             if node is not None:
                 self._once.setdefault(path, []).append(fired)
             return node
@@ -179,7 +189,7 @@ class FakeWire:
     def _request(
         self, kind: str, done: Callable[[A | StoreError], None], do: Callable[[], A]
     ) -> None:
-        if self.session is not Session.CONNECTED:
+        if self.session is not Session.CONNECTED or self._dumb:
             away: StoreError = self.refusal or StoreAwayError("the fake connection is away")
             self._answer(done, away)
             return
@@ -195,6 +205,9 @@ class FakeWire:
 
     def notify(self, event: int, path: str) -> None:
         """Put the news of a change into the stream if this session watches it."""
+        if self._behind is not None:
+            self._missed.append((event, path))
+            return
         once = self._once.pop(path, ())
         covered = any(
             path == root or path.startswith(root.rstrip("/") + "/") for root in self._roots
@@ -232,6 +245,29 @@ class FakeWire:
         """Make the next commit end in StoreAwayError, "before" or "after" doing it."""
         self._script.append(when)
 
+    def fall_behind(self, *, dumb: bool = False) -> None:
+        """Be connected to a server that hears of nothing new, until a sync or a write of ours.
+
+        Args:
+            dumb: Nor does it answer; only :meth:`catch_up` ends that, or another connection.
+        """
+        with self._zookeeper.at_work:
+            self._dumb = dumb
+            if self._behind is None:
+                self._behind = self._zookeeper.tree.copy()
+
+    def catch_up(self) -> None:
+        """Hear everything that happened meanwhile."""
+        with self._zookeeper.at_work:
+            self._behind, self._dumb = None, False
+            missed, self._missed = self._missed, []
+            for event, path in missed:
+                self.notify(event, path)
+
+    @property
+    def _tree(self) -> Tree:
+        return self._zookeeper.tree if self._behind is None else self._behind
+
     def suspend(self) -> None:
         """Lose the connection: what waits to be answered will never be."""
         if self.session is Session.CONNECTED:
@@ -261,6 +297,7 @@ class FakeWire:
         waiting, self._once = self._once, {}
         self._stream.extend((fired, fired) for group in waiting.values() for fired in group)
         self._roots = []
+        self._behind, self._missed, self._dumb = None, [], False
 
     def _become(self, session: Session) -> None:
         self.session = session
@@ -275,6 +312,14 @@ class FakeStore(WireStore):
     def __init__(self, wire: FakeWire) -> None:
         self.wire = wire
         super().__init__(wire)
+
+    def fall_behind(self, *, dumb: bool = False) -> None:
+        """Be connected to a server that stands still; *dumb*: it does not even answer."""
+        self.wire.fall_behind(dumb=dumb)
+
+    def catch_up(self) -> None:
+        """Let that server go on."""
+        self.wire.catch_up()
 
     def suspend(self) -> None:
         """Lose the connection; everything asked for is answered with StoreAwayError."""

@@ -1,7 +1,7 @@
 """The tree of the fake ZooKeeper: znodes, versions, transactions. No sessions, no callbacks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from remuda.runtime.clock import Clock
 from remuda.store.api import (
@@ -58,6 +58,14 @@ class Tree:
         self._clock = clock
         self._zxid = 0
         self._nodes = {"/": _Znode(b"", 0, 0, 0)}
+
+    def copy(self) -> "Tree":
+        """Return the tree as it is now, for a server that falls behind."""
+        other = Tree(self._clock)
+        other._nodes = {path: replace(node) for path, node in self._nodes.items()}
+        for node in other._nodes.values():
+            node.names = dict(node.names)
+        return other
 
     def get(self, path: str) -> Node | None:
         """Return a znode."""

@@ -12,6 +12,7 @@ from remuda.store import paths
 from requestor import Client, connect
 from tests.openstack.lab.control import slowly
 from tests.openstack.stages import BOOTED_S, LabStage, open_lab_stage
+from tests.support.operator import permit_sweep
 
 pytestmark = [pytest.mark.openstack, pytest.mark.timeout(300)]
 
@@ -207,6 +208,7 @@ def test_leaked_servers_are_swept_and_strangers_stay(stage: LabStage) -> None:
         for name, pairs in (("stray", ours), ("foreign", {"somebody": "else"}))
     )
 
+    permit_sweep(stage, "alpha")
     stage.until(
         slowly(lambda: stray not in {one.id for one in compute.servers(details=False)}),
         "the stray server to go",

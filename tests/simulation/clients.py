@@ -29,12 +29,14 @@ class Client:
     """One requestor with one request, and what becomes of it.
 
     Attributes:
+        wants: Fields of its request that are not left to chance.
         calm: It only does what it should: the storm is over.
     """
 
     simulation: "Simulation"
     name: str
     rng: random.Random
+    wants: dict[str, Any] = field(default_factory=dict)
     session: int = 0
     request: RequestId | None = None
     locks: dict[NodeId, str] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Client:
             "created_time": now_s,
             "reuse": rng.random() < 0.85,
             "x-foreign": rng.random(),
+            **self.wants,
         }
         if rng.random() < 0.2:
             for key in rng.sample(REQUIRED_KEYS[:5], 2):
@@ -100,6 +103,7 @@ class Client:
         )
         assert done is not None
         self.request = RequestId(done[0].path.rpartition("/")[2])
+        labels = doc["node_types"]
         self._note("submits", labels=",".join(labels), reuse=doc["reuse"], pin=doc.get("provider"))
         if self._chance(0.15):
             self._later(0.0, 40.0, self._cancel)

@@ -13,6 +13,7 @@ from tests.simulation.setting import SESSION_TIMEOUT_S
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
+    from tests.simulation.sky import Sky
 
 
 @dataclass(slots=True)
@@ -37,6 +38,8 @@ class Faults:
             (rates.away, self.away),
             (rates.reload, self.reload),
             (rates.vanish, self.vanish),
+            (rates.mute, self.mute),
+            (rates.spoilt, self.spoil),
         ):
             if mean_s:
                 self._again(mean_s, trouble)
@@ -143,9 +146,24 @@ class Faults:
 
         self.simulation.timetable.after(self.rng.uniform(0.0, 4.0), read)
 
+    def _sky(self) -> "Sky":
+        return self.simulation.skies[self.rng.choice(sorted(self.simulation.skies))]
+
+    def mute(self) -> None:
+        """Have a cloud answer no create call for some seconds: its front end is restarted."""
+        sky, seconds = self._sky(), self.rng.uniform(2.0, 10.0)
+        self.simulation.history.note(sky.provider, "answers no create call", seconds=seconds)
+        sky.mute_until_s = self.simulation.timetable.now_s() + seconds
+
+    def spoil(self) -> None:
+        """Have a cloud make machines for some time that will not do: an image is broken."""
+        sky, seconds = self._sky(), self.rng.uniform(2.0, 30.0)
+        self.simulation.history.note(sky.provider, "makes bad machines", seconds=seconds)
+        sky.spoilt_until_s = self.simulation.timetable.now_s() + seconds
+
     def vanish(self) -> None:
         """Let a hypervisor lose a machine, or stop it."""
-        sky = self.simulation.skies[self.rng.choice(sorted(self.simulation.skies))]
+        sky = self._sky()
         there = sorted(server for server in sky.keys if server in sky.cloud.truth())
         if not there:
             return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from launcher.policy import Limits, compile_policy
+from remuda.cloud.api import Server
 from remuda.config.model import Config
 from remuda.model import launch as launches
 from remuda.model import node as nodes
@@ -22,6 +23,7 @@ from remuda.store import paths
 from remuda.store.api import Op, StoreError
 from remuda.store.wire import Written
 from tests.fakes.store import FakeZookeeper
+from tests.simulation.accounts import Accounts
 from tests.simulation.history import History
 from tests.simulation.timetable import Timetable
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from tests.simulation.sky import Sky
 
 INSTALLATION: Final = "simulated"
+#: Nobody wants the machine of such a node any more.
+_UNWANTED: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
 #: A launcher may go on under an older configuration for so long.
 RELOAD_GRACE_S: Final = 30.0
 
@@ -64,6 +68,11 @@ class Oracle:
     ages: dict[str, bool] = field(default_factory=dict)
     taken: dict[NodeId, RequestId] = field(default_factory=dict)
     ends: dict[RequestId, str] = field(default_factory=dict)
+    accounts: Accounts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the accounts."""
+        self.accounts = Accounts(self.history, self.request)
 
     # Reading the tree as it is.
 
@@ -108,6 +117,7 @@ class Oracle:
 
     def configured(self, config: Config) -> None:
         """Take note of the limits that are in force from now on."""
+        self.accounts.configured(config)
         for provider in config.providers:
             policy = compile_policy(config, provider)
             for pool in policy.pools.values():
@@ -212,7 +222,7 @@ class Oracle:
         if sky is None or self.lies:
             return
         for server in sky.cloud.truth().values():
-            node = tags.read(server.tags)
+            node = made_by_us(server)
             if node is not None and node.node == node_id:
                 launch = self.launch(sky.provider, node_id)
                 if launch is None or launch.server in (None, server.id):
@@ -233,6 +243,7 @@ class Oracle:
                 self.history.fail(f"I10: {who} lost {key!r} of request {request_id}")
         if new.state is not old.state:
             self.history.note("oracle", f"{request_id} is {new.state}", by=who)
+        self.accounts.request_changed(who, old, new)
         if new.state is RequestState.FULFILLED and old.state is not RequestState.FULFILLED:
             self._fulfilled(request_id, new)
 
@@ -258,6 +269,8 @@ class Oracle:
     def _launch_changed(
         self, provider: str, node_id: NodeId, old: Launch | None, new: Launch | None
     ) -> None:
+        if new is not None and new != old:
+            self.accounts.launch_changed(provider, old, new)
         if old is None or new is None or new.step is old.step or new.step is not Step.CONDEMNED:
             return
         node = self.node(node_id)
@@ -271,7 +284,8 @@ class Oracle:
         aged = why.startswith("ready for") and self.ages.get(launch.label)
         free = node.doc.get("allocated_to") is None and not self._was_used(node)
         healthy = launch.server is not None and self.skies[provider].healthy(launch.server)
-        if free and healthy and not aged and "make room" not in why:
+        told = "make room" in why or "no longer configured" in why
+        if free and healthy and not aged and not told:
             self.history.fail(f"I9: {node.id} is well, but was condemned: {why}")
 
     # Calls to a cloud.
@@ -293,7 +307,7 @@ class Oracle:
         used = [
             sky.cloud.orders[server.id].flavor
             for server in sky.cloud.truth().values()
-            if (found := tags.read(server.tags)) is not None and found.pool == pool
+            if (found := made_by_us(server)) is not None and found.pool == pool
         ]
         known = self.limits[sky.provider, pool]
         since_s = self.timetable.now_s() - RELOAD_GRACE_S
@@ -317,13 +331,14 @@ class Oracle:
             self.history.fail(f"I9: {sky.provider} deleted a stranger's server {server}")
             return
         self.history.note(sky.provider, "delete", server=server[-4:], node=ours.node)
-        launch = self.launch(sky.provider, ours.node)
-        if launch is None or launch.server not in (None, server):
-            return
-        if launch.step is not Step.CONDEMNED:
-            self.history.fail(f"I5: {server} of {ours.node} deleted while {launch.step}")
         if self.locked_by_user(ours.node):
             self.history.fail(f"I5: {server} of {ours.node} deleted under its user's lock")
+        node = self.node(ours.node)
+        if node is not None and node.state not in _UNWANTED:
+            self.history.fail(f"I5: {server} of {ours.node} deleted while it is {node.state}")
+        launch = self.launch(sky.provider, ours.node)
+        if launch is not None and launch.step is not Step.CONDEMNED:
+            self.history.fail(f"I5: {server} of {ours.node} deleted while {launch.step}")
 
     def address_given(self, sky: "Sky", server: ServerId) -> None:
         """Judge a new floating IP: its pool gives them, and a server never has two."""
@@ -339,6 +354,12 @@ class Oracle:
             self.history.fail(f"I5: {holder} lost its floating IP instead of {server}")
         if server in sky.cloud.truth():
             self.server_deleted(sky, server)
+
+
+def made_by_us(server: Server) -> tags.ServerTags | None:
+    """Return what the tags of a server say, if it is this installation's."""
+    found = tags.read(server.tags)
+    return found if found is not None and found.owner.installation == INSTALLATION else None
 
 
 def _fits(used: int, limit: int | None) -> bool:

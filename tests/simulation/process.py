@@ -18,7 +18,8 @@ from launcher.world import Now, World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
 from remuda.metrics.factory import Instruments, build_instruments
-from remuda.model.ids import ReplicaId
+from remuda.model import tags
+from remuda.model.ids import ProviderName, ReplicaId
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
 from remuda.store.api import Create, Session
@@ -80,10 +81,15 @@ class Process:
     frozen_until_s: float = 0.0
     crash_at: int | None = None
     actions: int = 0
+    owner: tags.Owner = field(init=False)
     brain: Brain = field(init=False)
 
     def start(self, config: Config) -> None:
-        """Do what a daemon does at its start."""
+        """Do what a daemon does at its start.
+
+        Raises:
+            InstallationError: If ZooKeeper seems to be another's.
+        """
         simulation, provider = self.simulation, self.sky.provider
         clock = SkewedClock(simulation.timetable.clock, simulation.skew_of(self.name))
         policy = compile_policy(config, provider)
@@ -93,7 +99,8 @@ class Process:
             started_s=clock.now_s(),
             registered=lambda error: self.inbox.event(Registered(error=error)),
         )
-        registry.prepare(policy)
+        installation = registry.prepare(policy, INSTALLATION)
+        self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, neighbours=Neighbours(me=registry.replica, provider=provider))
         world.connected = self.store.session is Session.CONNECTED
         crew = SimCrew(inbox=self.inbox)
@@ -106,7 +113,7 @@ class Process:
             log=SimLog(simulation.history, self.name),
             instruments=INSTRUMENTS,
             cloud=cast("Cloud", Window(self.sky)),
-            installation=INSTALLATION,
+            installation=installation,
             mine=set(),
             registry=registry,
             crew=crew,

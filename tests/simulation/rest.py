@@ -3,11 +3,11 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.node import NodeState
 from remuda.store import paths
 from tests.simulation import setting as settings
+from tests.simulation.oracle import made_by_us
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -56,7 +56,7 @@ def _servers(simulation: "Simulation") -> str | None:
     for provider, sky in simulation.skies.items():
         launches = set(simulation.oracle.names(paths.launches(provider)))
         for server in sky.cloud.truth().values():
-            found = tags.read(server.tags)
+            found = made_by_us(server)
             if found is not None and found.node not in launches:
                 return f"server {server.id} of {found.node} has leaked"
         there = set(sky.cloud.truth())
@@ -74,7 +74,7 @@ def _servers(simulation: "Simulation") -> str | None:
 
 
 def _lacks_address(sky: "Sky", server: ServerId) -> bool:
-    found = tags.read(sky.cloud.orders[server].tags)
+    found = made_by_us(sky.cloud.truth()[server])
     wanted = found is not None and found.pool in sky.floating_pools
     return wanted and sky.cloud.floating.of(server) is None
 
@@ -100,7 +100,7 @@ def _has_room(simulation: "Simulation", label: str) -> bool:
             used = [
                 sky.cloud.orders[server.id].flavor.cores
                 for server in truth.values()
-                if (found := tags.read(server.tags)) is not None and found.pool == pool
+                if (found := made_by_us(server)) is not None and found.pool == pool
             ]
             most = doc["max-cores"]
             if (

@@ -27,6 +27,8 @@ class Rates:
         crash, freeze, suspend, expire, away, reload: Mean seconds between such events of one
             launcher; 0: never.
         lost_address: Probability that a floating IP is made, but the reply is lost.
+        mute: Mean seconds between times at which a cloud answers no create call (503).
+        spoilt: Mean seconds between times at which none of a cloud's new machines will do.
         late_create: Probability that a create call times out here and is done later there.
         sick: Probability that a machine never passes its proof.
         skew_s_max: Clocks of hosts differ from the true time by at most this.
@@ -38,6 +40,8 @@ class Rates:
     expire: float = 0.0
     away: float = 0.0
     reload: float = 0.0
+    mute: float = 0.0
+    spoilt: float = 0.0
     lost_address: float = 0.0
     late_create: float = 0.0
     sick: float = 0.0
@@ -52,6 +56,23 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostileRates:
+    """Mean seconds between what others do to the installation; 0: never.
+
+    Attributes:
+        forge: False launch records.
+        behind: A server of ZooKeeper that stands still, below one launcher.
+        takeover: Another installation's id in ZooKeeper.
+        blackout: Deletions that are refused while listings leave servers out.
+    """
+
+    forge: float = 0.0
+    behind: float = 0.0
+    takeover: float = 0.0
+    blackout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One installation and its weather.
 
@@ -59,6 +80,7 @@ class Setting:
         document: The configuration, as of a file.
         replicas: Launchers per provider.
         clients: How many requestors come.
+        crowd: How many of them come at the same moment, for the same label.
         chaos_s: How long faults go on.
     """
 
@@ -68,6 +90,8 @@ class Setting:
     rates: Rates
     clients: int
     chaos_s: float
+    crowd: int = 0
+    hostility: HostileRates = field(default_factory=HostileRates)
 
     @property
     def config(self) -> Config:
@@ -86,13 +110,28 @@ def draw(rng: random.Random, *, calm: bool = False) -> Setting:
         },
         "providers": providers,
     }
-    return Setting(
+    made = Setting(
         document=document,
         replicas={name: rng.choice((1, 2, 2)) for name in providers},
         quotas={name: _quota(rng) for name in providers},
         rates=Rates() if calm else _rates(rng),
         clients=rng.randint(4, 16),
         chaos_s=rng.choice((60.0, 120.0, 200.0)),
+        crowd=0 if calm else rng.choice((0, 0, 5, 10)),
+    )
+    # Last, so that what a seed drew before stays as it was.
+    return made if calm else replace(made, hostility=_hostility(rng))
+
+
+def _hostility(rng: random.Random) -> HostileRates:
+    def some(chance: float, value: float) -> float:
+        return value if rng.random() < chance else 0.0
+
+    return HostileRates(
+        forge=some(0.2, 15.0),
+        behind=some(0.2, 40.0),
+        takeover=some(0.1, 60.0),
+        blackout=some(0.1, 60.0),
     )
 
 
@@ -131,14 +170,18 @@ def _pool(rng: random.Random, labels: tuple[str, ...]) -> dict[str, Any]:
         "max-servers": rng.choice((3, 5, 8)),
         "max-cores": rng.choice((None, 12, 20)),
         "floating-ips": rng.choice((False, True)),
-        "labels": {
-            label: {
-                "image": "debian-12",
-                "flavor": FLAVORS[label],
-                "host-keys": rng.choice(("inject", "inject", "scan")),
-            }
-            for label in labels
-        },
+        "labels": _labels(rng, labels),
+    }
+
+
+def _labels(rng: random.Random, labels: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        label: {
+            "image": "debian-12",
+            "flavor": FLAVORS[label],
+            "host-keys": rng.choice(("inject", "inject", "scan")),
+        }
+        for label in labels
     }
 
 
@@ -193,6 +236,8 @@ def _rates(rng: random.Random) -> Rates:
         sick=some(0.4, 0.1, 0.3),
         vanish=some(0.3, 40.0),
         skew_s_max=some(0.4, 0.5, 2.0),
+        mute=some(0.3, 20.0, 60.0),
+        spoilt=some(0.3, 30.0, 60.0),
         cloud=chaos,
     )
 
@@ -208,7 +253,10 @@ def changed(document: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         pools = {
             pool: {**doc, "max-servers": rng.choice((3, 5, 8))}
             for pool, doc in provider["pools"].items()
+            if pool == "main" or rng.random() < 0.8
         }
+        if name == "beta":
+            pools["main"]["labels"] = _labels(rng, LABELS[: rng.choice((1, 2, 2, 2))])
         providers[name] = {**provider, "pools": pools}
     return {**document, "labels": labels, "providers": providers}
 

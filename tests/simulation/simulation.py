@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from remuda.model import tags
+from launcher.registry import InstallationError
 from remuda.model.node import Node, NodeState
 from remuda.store import paths
 from tests.fakes.cloud import FakeCloud
 from tests.simulation import setting as settings
 from tests.simulation.clients import Client
 from tests.simulation.history import History
-from tests.simulation.oracle import Oracle, SimZookeeper
+from tests.simulation.oracle import Oracle, SimZookeeper, made_by_us
 from tests.simulation.process import Process, installation
 from tests.simulation.setting import SESSION_TIMEOUT_S, Setting
 from tests.simulation.sky import Sky
@@ -21,6 +21,8 @@ from tests.simulation.timetable import Timetable
 
 #: After the storm everything must be in order within so many virtual seconds.
 CALM_S_MAX: Final = 900.0
+#: Who refused to start is started again after this.
+RESTART_S: Final = 5.0
 #: More steps than this in one run: something goes round in circles.
 STEPS_MAX: Final = 120_000
 
@@ -53,6 +55,8 @@ class Simulation:
 
     def __post_init__(self) -> None:
         """Build everything; nothing runs yet."""
+        from tests.simulation.hostility import add_neighbours  # noqa: PLC0415
+
         self.rng = self.random("schedule")
         self.history = History(timetable=self.timetable, verbose=self.verbose)
         rates = self.setting.rates
@@ -60,7 +64,7 @@ class Simulation:
             history=self.history,
             timetable=self.timetable,
             skew_s=rates.skew_s_max + 0.1,
-            lies=rates.lies,
+            lies=rates.lies or self.setting.hostility.blackout > 0,
         )
         self.zookeeper = SimZookeeper(self.timetable, self.oracle)
         self.document = self.setting.document
@@ -82,6 +86,8 @@ class Simulation:
                 floating_pools=frozenset(n for n, doc in pools.items() if doc["floating-ips"]),
             )
             cloud.add_stranger()
+            if self.setting.hostility.takeover:
+                add_neighbours(self.skies[provider])
 
     def random(self, purpose: str) -> random.Random:
         """Return a source of chance for one purpose, so that they do not disturb each other."""
@@ -111,7 +117,15 @@ class Simulation:
             rng=self.random(f"process {name}"),
         )
         self.history.note(name, "starts")
-        process.start(settings.config_of(self.document))
+        try:
+            process.start(settings.config_of(self.document))
+        except InstallationError:
+            self.history.note(name, "refuses to start")
+            process.dead = True
+            self.zookeeper._wires.remove(store.wire)
+            self.zookeeper.end_session(store.session_id)
+            self.timetable.after(RESTART_S, lambda: self.start_launcher(provider, host))
+            return process
         self.processes.append(process)
         return process
 
@@ -144,10 +158,19 @@ class Simulation:
 
     def invite(self) -> None:
         """Have all requestors come at some time of the storm."""
-        for number in range(self.setting.clients):
-            client = Client(self, f"client{number}", self.random(f"client {number}"))
-            self.clients.append(client)
-            self.timetable.after(self.rng.uniform(0.0, self.setting.chaos_s * 0.8), client.submit)
+        for _ in range(self.setting.clients):
+            self.come(self.rng.uniform(0.0, self.setting.chaos_s * 0.8))
+        moment_s = self.rng.uniform(0.0, self.setting.chaos_s * 0.8)
+        for _ in range(self.setting.crowd):
+            self.come(moment_s + self.rng.uniform(0.0, 1.0), node_types=["small"])
+
+    def come(self, when_s: float, **wants: Any) -> Client:
+        """Have a requestor come; what it *wants* goes into its request's record."""
+        name = f"client{len(self.clients)}"
+        client = Client(self, name, self.random(name), wants=wants)
+        self.clients.append(client)
+        self.timetable.after(when_s, client.submit)
+        return client
 
     def machine_in_use(self, node: Node) -> None:
         """Judge whether the machine of a node in its user's hands is still there."""
@@ -156,7 +179,7 @@ class Simulation:
             server.id
             for server in sky.cloud.truth().values()
             if server.status == "deleting"
-            and (found := tags.read(server.tags)) is not None
+            and (found := made_by_us(server)) is not None
             and found.node == node.id
         ]
         if node.external_id in deleting:
@@ -213,10 +236,12 @@ class Simulation:
             ViolationError: If something happened that must not, or the calm did not come.
         """
         from tests.simulation.faults import Faults  # noqa: PLC0415
+        from tests.simulation.hostility import Hostility  # noqa: PLC0415
 
         self.start_all()
         self.invite()
         Faults(self).begin()
+        Hostility(self).begin()
         self.run_until(self.setting.chaos_s)
         self.end_storm()
         self.settle()
@@ -228,12 +253,12 @@ class Simulation:
         for process in self.processes:
             process.store.wire._script.clear()
         for sky in self.skies.values():
-            sky.cloud.calm()
-            sky.rates = settings.calmed(self.setting.rates)
-        self.oracle.lies = self.setting.rates.lies
+            sky.end_storm(settings.calmed(self.setting.rates))
+        self.oracle.lies = self.setting.rates.lies or self.setting.hostility.blackout > 0
 
     def settle(self) -> None:
         """Wait for the calm: every promise kept, nothing left over."""
+        from tests.simulation.hostility import operate  # noqa: PLC0415
         from tests.simulation.rest import unrest  # noqa: PLC0415
 
         deadline_s = self.timetable.now_s() + CALM_S_MAX
@@ -242,6 +267,7 @@ class Simulation:
             if self.timetable.now_s() > deadline_s:
                 self.history.fail(f"no rest after {CALM_S_MAX:g} s: {why}")
             self.run_until(self.timetable.now_s() + 5.0)
+            operate(self)
             why = unrest(self)
         # And it stays so: a launcher at rest does not start anything without a reason.
         self.history.note("storm", "all is at rest", seconds=round(self.timetable.now_s()))

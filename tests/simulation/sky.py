@@ -37,6 +37,8 @@ class Sky:
     Attributes:
         floating_pools: Pools that give each node a floating IP.
         keys: The host key that each machine really has.
+        mute_until_s: Until then no create call is answered, nor done.
+        spoilt_until_s: Machines that are made until then will not do.
         proven: Machines that passed a whole proof, and the key that they showed.
     """
 
@@ -51,6 +53,13 @@ class Sky:
     keys: dict[ServerId, str] = field(default_factory=dict)
     proven: dict[ServerId, str] = field(default_factory=dict)
     sick: set[ServerId] = field(default_factory=set)
+    mute_until_s: float = 0.0
+    spoilt_until_s: float = 0.0
+
+    def end_storm(self, rates: Rates) -> None:
+        """Turn all faults off."""
+        self.cloud.calm()
+        self.rates, self.mute_until_s, self.spoilt_until_s = rates, 0.0, 0.0
 
     def made(self, server: ServerId) -> None:
         """Give a new machine its key and its character."""
@@ -63,7 +72,8 @@ class Sky:
             refuses=self.rng.choice((0, 0, 0, 1)),
             host_key=key,
         )
-        if self.rng.random() < self.rates.sick:
+        spoilt = self.timetable.now_s() < self.spoilt_until_s
+        if self.rng.random() < self.rates.sick or spoilt:
             self.sick.add(server)
             machine = self.rng.choice(
                 (
@@ -111,6 +121,8 @@ class Window:
     def create_server(self, order: ServerOrder) -> ServerId:
         """Make a server, now, or later than the caller is willing to wait."""
         sky = self.sky
+        if sky.timetable.now_s() < sky.mute_until_s:
+            raise UnknownOutcomeError("sim: 503 Service Unavailable")
         if sky.rng.random() < sky.rates.late_create:
             delay_s = sky.rng.uniform(0.0, API_TIMEOUT_S * 0.9)
             sky.timetable.after(delay_s, lambda: self._create_late(order))
@@ -143,10 +155,12 @@ class Window:
             raise TryLaterError("sim: the reply is lost")
         return given
 
-    def remove_floating_ips(self, server: ServerId, *, known: str | None = None) -> None:
+    def remove_floating_ips(
+        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+    ) -> None:
         """Take one back, if it is this server's."""
         before = dict(self.sky.cloud.floating.given)
-        self.sky.cloud.remove_floating_ips(server, known=known)
+        self.sky.cloud.remove_floating_ips(server, known=known, hint=hint)
         for address in before.keys() - self.sky.cloud.floating.given.keys():
             self.sky.oracle.address_taken(self.sky, server, holder=before[address])
 

@@ -84,6 +84,8 @@ def _provider_json(
         trouble = status.trouble or (
             f"configuration: {status.config_error}" if status.config_error else None
         )
+        if trouble is None and status.sweep is not None:
+            trouble = f"the sweep is stopped: {status.sweep}"
     if trouble is None and not launchers:
         trouble = "no launcher is running"
     return {
@@ -91,6 +93,7 @@ def _provider_json(
         "launchers": launchers,
         "priority": status and status.priority,
         "trouble": trouble,
+        "sweep": status and status.sweep,
         "nodes": {str(state): number for state, number in sorted(count.items())},
         "quota_seen_s": status and status.quota_seen_s,
         "quota": None if status is None else {k: list(v) for k, v in status.quota.items()},

@@ -52,7 +52,7 @@ class AccountBench(Bench):
         self.inside = inside
         self.image_name = self.cloud.find_image(ImageWanted(pattern=".*")).name
         self.adapter._wire.call(
-            *("compute", "POST", "/os-keypairs"),
+            *("compute", "POST", ("os-keypairs",)),
             effect=Effect.REPEATABLE,
             body={"keypair": {"name": KEYPAIR, "public_key": _PUBLIC_KEY}},
             accept={409},  # an earlier run's
@@ -148,7 +148,7 @@ class AccountBench(Bench):
         (network,) = self.adapter._networks.ids(self.networks[:1])
         port = {"network_id": network, "device_id": server, "device_owner": "compute:nova"}
         answer = self.adapter._wire.call(
-            "network", "POST", "/ports", effect=Effect.CREATE, body={"port": port}
+            "network", "POST", ("ports",), effect=Effect.CREATE, body={"port": port}
         )
         return str(answer.doc["port"]["id"])
 

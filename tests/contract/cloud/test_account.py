@@ -179,6 +179,22 @@ def test_floating_ip_costs_two_calls_besides_a_look_for_all(bench: Bench) -> Non
     assert _idle_addresses(bench) == []
 
 
+def test_an_id_of_hearsay_never_costs_another_server_its_floating_ip(bench: Bench) -> None:
+    """Only what the cloud itself says was made for the server is released."""
+    ours, other = _port(bench), _port(bench)
+    right, wrong = bench.cloud.add_floating_ip(ours), bench.cloud.add_floating_ip(other)
+
+    bench.cloud.remove_floating_ips(ours.server, hint=wrong.id)
+    bench.until(lambda: _floating(bench, ours.server) is None, "floating IP out of the listing")
+    kept = bench.cloud.add_floating_ip(other)
+    bench.cloud.remove_floating_ips(other.server, hint="../../v2.0/networks")
+    bench.until(lambda: _floating(bench, other.server) is None, "the other one, too")
+
+    assert kept == wrong
+    assert right != wrong
+    assert _idle_addresses(bench) == []
+
+
 def test_server_that_is_not_there_has_no_port(bench: Bench) -> None:
     """Nor an error: a server's port may come later."""
     nobody = ServerId("99999999-9999-4999-8999-999999999999")

@@ -8,6 +8,7 @@ from remuda.cloud.api import (
     BadOrderError,
     CloudError,
     Flavor,
+    GoneError,
     Image,
     NoRoomError,
     Server,
@@ -18,7 +19,7 @@ from remuda.cloud.api import (
 from remuda.cloud.errors import fault_means_no_room
 from remuda.model import tags
 from remuda.model.ids import ServerId
-from tests.contract.cloud.bench import OWNER, RETRY_AFTER_S, Bench, Fault
+from tests.contract.cloud.bench import KEYPAIR, OWNER, RETRY_AFTER_S, Bench, Fault
 
 ABSENT = "99999999-9999-4999-8999-999999999999"
 
@@ -68,6 +69,45 @@ def test_our_servers_are_told_from_others(bench: Bench) -> None:
     assert tags.owned_node(server.tags, OWNER) == order.name.removeprefix("np")
     assert tags.owned_node(server.tags, stranger) is None
     assert server.tags["mine"] == "yes"
+
+
+def test_one_server_is_shown_like_in_the_listing(bench: Bench) -> None:
+    """Whose it is must be known before it is deleted by an id that somebody wrote down."""
+    order = bench.order()
+    server = bench.cloud.create_server(order)
+    bench.active(server)
+
+    alone = bench.cloud.get_server(server)
+
+    assert alone == bench.find(server)
+    with pytest.raises(GoneError):
+        bench.cloud.get_server(ServerId(ABSENT))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        ".",
+        "..",
+        f"../os-keypairs/{KEYPAIR}",
+        f"%2e%2e/os-keypairs/{KEYPAIR}",
+        "a/b",
+        "a?b",
+        "a#b",
+    ],
+)
+def test_an_id_that_leads_elsewhere_is_refused(bench: Bench, wrong: str) -> None:
+    """Before anything is sent: a record's id once deleted a key pair."""
+    server = ServerId(wrong)
+    before = bench.calls()
+
+    for call in (bench.cloud.get_server, bench.cloud.delete_server, bench.cloud.console_log):
+        with pytest.raises(BadOrderError, match="no id"):
+            call(server)
+
+    assert bench.calls() == before
+    assert bench.cloud.create_server(bench.order(key_name=KEYPAIR))
 
 
 def test_create_delete_and_list_cost_one_call_each(bench: Bench) -> None:

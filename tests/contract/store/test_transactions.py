@@ -15,13 +15,15 @@ from remuda.store.api import (
     Set,
     StaleWriteError,
     Store,
+    StoreAwayError,
     TooLargeError,
 )
+from remuda.store.core import WireStore
 from tests.contract.store.conftest import Answers, Rig
 
 
 @pytest.fixture
-def store(rig: Rig) -> Store:
+def store(rig: Rig) -> WireStore:
     """Connect, with two znodes to play with."""
     store = rig.connect()
     store.commit([Create(path="/a", data=b"1"), Create(path="/a/b")])
@@ -46,6 +48,27 @@ def test_commit_tells_path_and_version_of_each_operation(store: Store) -> None:
         Done(path="/a/b", version=-1),
     )
     assert expected == done
+
+
+def test_a_fresh_read_shows_what_others_have_committed(rig: Rig, store: Store) -> None:
+    """Also that something is gone, or never was; with what a later write must name."""
+    other = rig.connect()
+    other.commit([Set(path="/a", data=b"2", version=0), Delete(path="/a/b")])
+
+    here, gone, never = store.read_fresh(["/a", "/a/b", "/nothing"])
+
+    assert here is not None
+    assert (here.value, here.version) == (b"2", 1)
+    assert (gone, never) == (None, None)
+    assert store.read_fresh([]) == ()
+
+
+def test_a_fresh_read_without_a_connection_tells_nothing(rig: Rig, store: WireStore) -> None:
+    """Not even what was known before: whoever asked does nothing then."""
+    rig.suspend(store)
+
+    with pytest.raises(StoreAwayError):
+        store.read_fresh(["/a"])
 
 
 def test_a_record_is_read_with_version_and_times(store: Store) -> None:

@@ -216,6 +216,31 @@ def test_unknown_ones_are_found_by_their_description(
     assert _methods(neutron) == ["GET", "DELETE"]
 
 
+@pytest.mark.parametrize(
+    ("reply", "deleted"),
+    [
+        (Reply(body={"floatingip": {**_fip("7"), "description": tags.note(OWNER, SERVER)}}), "7"),
+        (Reply(body={"floatingip": _fip("7")}), "2"),
+        (Reply(body={"floatingip": {"id": "7"}}), "2"),
+        (Reply(status=404), "2"),
+    ],
+    ids=["made for it", "of another server of ours", "of a stranger", "gone"],
+)
+def test_one_that_is_only_written_somewhere_is_looked_at_first(
+    neutron: ScriptedApi, cloud: OpenStackCloud, reply: Reply, deleted: str
+) -> None:
+    """Its description has the last word; where it says no, the server's own one is looked for."""
+    fips = [{**_fip("2"), "description": tags.note(OWNER, SERVER)}]
+    neutron.on("GET", FIPS, Reply(body={"floatingips": fips}))
+    neutron.on("GET", f"{FIPS}/7", reply)
+    neutron.on("DELETE", f"{FIPS}/{deleted}", Reply(status=204))
+
+    cloud.remove_floating_ips(SERVER, hint="7")
+
+    gone = [each.path for each in neutron.seen if each.method == "DELETE"]
+    assert gone == [f"{FIPS}/{deleted}"]
+
+
 def test_unknown_one_of_a_check_that_was_killed_is_found_too(
     neutron: ScriptedApi, cloud: OpenStackCloud
 ) -> None:

@@ -9,10 +9,18 @@ from launcher.actions import Address, Delete, DeleteLeak, FindPorts, Prove, Tidy
 from launcher.views import NodeView
 from launcher.world import Now, World
 from remuda.cloud.api import FloatingIp, Port, Server, ServerStatus
-from remuda.model.ids import ServerId
 from remuda.model.launch import Step
 from tests.unit.launcher.works import Works
-from tests.unit.launcher.worlds import NOW, add_node, of_kind, policy, think, world
+from tests.unit.launcher.worlds import (
+    NOW,
+    add_node,
+    add_stray,
+    doom,
+    of_kind,
+    policy,
+    think,
+    world,
+)
 
 GIVEN = FloatingIp(id="fip", address="203.0.113.1")
 GIVES: dict[str, dict[str, Any]] = {"main": {"max-servers": 10, "floating-ips": True}}
@@ -158,13 +166,22 @@ def test_plain_pool_gives_nothing() -> None:
     ("fields", "launch", "expected"),
     [
         ({"floating_ip": GIVEN}, {}, {"floating_ip": "fip"}),
-        ({}, {"floating_ip": "fip"}, {"floating_ip": "fip"}),
+        ({"floating_ip": GIVEN}, {"floating_ip": "other"}, {"floating_ip": "fip"}),
+        ({}, {"floating_ip": "fip"}, {"hinted_ip": "fip"}),
         ({"floating_ip": GIVEN, "released": True}, {}, {}),
         ({"released": True}, {}, {}),
         ({"ip_untried": True}, {}, {}),
         ({}, {}, {"search": True}),
     ],
-    ids=["given", "by the record", "released", "released, unknown", "untried", "who knows"],
+    ids=[
+        "given",
+        "whatever is written",
+        "by the record",
+        "released",
+        "released, unknown",
+        "untried",
+        "who knows",
+    ],
 )
 def test_deletion_takes_the_address_back(
     fields: dict[str, Any], launch: dict[str, Any], expected: dict[str, Any]
@@ -172,13 +189,14 @@ def test_deletion_takes_the_address_back(
     """By its id if that is known, by a look if there may be one, and only once."""
     made = floating()
     view = running(made, 1, launch=launch)
-    view.dying = True
     for name, value in fields.items():
         setattr(view, name, value)
-    made.touch_node(view)
+    doom(made, view)
 
     assert view.server_id is not None
-    assert of_kind(think(made), Delete) == [Delete(node=view.id, server=view.server_id, **expected)]
+    assert of_kind(think(made), Delete) == [
+        Delete(node=view.id, server=view.server_id, confirmed=True, **expected)
+    ]
 
 
 def test_deletion_in_a_plain_pool_costs_no_look() -> None:
@@ -186,8 +204,8 @@ def test_deletion_in_a_plain_pool_costs_no_look() -> None:
     made = floating()
     for number, given in ((1, None), (2, GIVEN)):
         view = running(made, number, pool="plain")
-        view.dying, view.floating_ip = True, given
-        made.touch_node(view)
+        view.floating_ip = given
+        doom(made, view)
 
     found = of_kind(think(made), Delete)
 
@@ -198,7 +216,7 @@ def test_deletion_in_a_plain_pool_costs_no_look() -> None:
 def test_leaked_server_loses_its_address_too(gives: bool) -> None:  # noqa: FBT001
     """If any pool gives addresses."""
     made = floating(**{"floating-ips": gives})
-    made.cloud.strays = {ServerId("stray"): 2}
+    add_stray(made, 1)
 
     assert [one.search for one in of_kind(think(made), DeleteLeak)] == [gives]
 
@@ -209,8 +227,8 @@ def test_a_shown_address_is_taken_back_whatever_the_pool_gives(untried: bool) ->
     made = floating()
     view = running(made, 1, pool="plain")
     seen(made, view, floating_ipv4="203.0.113.1")
-    view.dying, view.ip_untried = True, untried
-    made.touch_node(view)
+    view.ip_untried = untried
+    doom(made, view)
 
     assert [one.search for one in of_kind(think(made), Delete)] == [True]
 
@@ -246,7 +264,7 @@ def test_idle_ones_are_swept_after_the_last_pool_stopped_giving_them(
     made.touch_node(view)
     made.adopt_policy(policy())
     made.drop_node(view.id)
-    made.cloud.strays = {ServerId("stray"): 2}
+    add_stray(made, 1)
 
     assert [one.search for one in of_kind(think(made), DeleteLeak)] == [expected]
     assert swept(made) is expected

@@ -19,6 +19,8 @@ from tests.unit.launcher.worlds import (
     add_pool,
     add_provider,
     add_request,
+    charge,
+    doom,
     of_kind,
     think,
     world,
@@ -95,8 +97,8 @@ def test_a_request_that_failed_too_often_is_declined() -> None:
     """``launch-attempts`` per node, then others may try, or it fails."""
     made = world(**{"launch-attempts": 2})
     view = add_request(made, 1, state=RequestState.PENDING)
-    claim = add_claim(made, view)
-    claim.failures, claim.why = 2, "no luck"
+    add_claim(made, view)
+    charge(made, view, 2, why="no luck")
 
     plan = think(made)
 
@@ -230,8 +232,7 @@ def test_an_idle_node_makes_room_for_a_request_that_has_none() -> None:
     add_node(made, 2)
     view = add_request(made, 1, "large")
     plan = think(made)
-    first.dying = True
-    made.touch_node(first)
+    doom(made, first)
 
     assert [first.id] == [action.node for action in of_kind(plan, Condemn)]
     assert view.id in of_kind(plan, Condemn)[0].cause

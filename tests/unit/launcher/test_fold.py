@@ -17,6 +17,7 @@ from remuda.model.component import Replica, encode_replica
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
+from remuda.model.status import LabelStatus, ProviderStatus, encode_status
 from remuda.store import paths
 from remuda.store.api import Dirty, Gone, Put, Stored, Synced
 from tests.unit.launcher.worlds import ME, add_node, world
@@ -264,6 +265,21 @@ def test_the_last_launcher_of_another_provider_leaves_it_to_be_rescued() -> None
     folding.put(path, record)
 
     assert ({"there"}, set()) == (dead, folding.world.rescues)
+
+
+def test_a_status_that_says_the_same_again_wakes_nobody() -> None:
+    """It is told once a minute; only what is new could change a decision."""
+    folding = Folding()
+    told = []
+    for coming in (1, 1, 2):
+        folding.world.agenda.supply = False
+        status = ProviderStatus(
+            provider="there", priority=1, labels={"small": LabelStatus(coming=coming)}
+        )
+        folding.put(paths.status("there"), encode_status(status))
+        told.append(folding.world.agenda.supply)
+
+    assert told == [True, False, True]
 
 
 @pytest.mark.parametrize(

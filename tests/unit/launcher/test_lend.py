@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from launcher.actions import Claim, Knock, Lend
+from launcher.actions import Claim, Condemn, Knock, Lend
 from launcher.events import Knocked
 from launcher.views import Refusal, RequestView
 from launcher.world import Now, World
@@ -244,7 +244,7 @@ def test_a_machine_that_answers_is_lent_and_one_that_does_not_is_knocked_at_agai
 
 
 def test_a_machine_of_another_replica_is_knocked_at_by_whoever_doubts_it() -> None:
-    """Its owner does not know; but only the owner may condemn it."""
+    """Its owner does not know, and would keep for ever what is never lent here."""
     made = careful()
     add_replica(made, "here", "other")
     node = add_node(made, 1, owner="other")
@@ -255,7 +255,7 @@ def test_a_machine_of_another_replica_is_knocked_at_by_whoever_doubts_it() -> No
     made.touch_node(node)
 
     assert [node.id] == [action.node for action in doubted]
-    assert think(made).actions == []
+    assert think(made).actions == [Condemn(node=node.id, cause="no longer answers")]
 
 
 def test_by_default_nobody_waits_for_a_look() -> None:

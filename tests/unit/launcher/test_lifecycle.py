@@ -155,11 +155,23 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         setting(delete_sent=True, asked_in=5, step_since_s=NOW.mono_s + 1),
         None,
     ),
-    ("gone", Step.CONDEMNED, setting(delete_sent=True, asked_in=4), Bury),
+    (
+        "gone",
+        Step.CONDEMNED,
+        setting(delete_sent=True, delete_accepted=True, asked_in=4),
+        Bury,
+    ),
+    ("not shown, but every call was refused", Step.CONDEMNED, setting(delete_sent=True), Delete),
+    (
+        "not shown by a listing that was begun before",
+        Step.CONDEMNED,
+        setting(delete_sent=True, delete_accepted=True, asked_in=5),
+        Delete,
+    ),
     (
         "still listed",
         Step.CONDEMNED,
-        setting(delete_sent=True, asked_in=4, server=shown(ServerStatus.DELETING)),
+        setting(delete_accepted=True, asked_in=4, server=shown(ServerStatus.DELETING)),
         Delete,
     ),
     (

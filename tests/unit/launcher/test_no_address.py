@@ -28,6 +28,8 @@ from tests.unit.launcher.worlds import (
     add_claim,
     add_node,
     add_request,
+    charge,
+    doom,
     of_kind,
     think,
     world,
@@ -123,19 +125,20 @@ def test_a_node_whose_network_leads_nowhere_is_refused_with_the_cause() -> None:
     """Evidence names it, the breaker counts it, and the request is given up in the end."""
     made, works, view = stage()
     request = add_request(made, 1, state=RequestState.PENDING)
-    claim = add_claim(made, request)
+    add_claim(made, request)
 
     works.hear(Addressed(node=view.id, result=UNREACHABLE), at(0.0))
     (condemned,) = of_kind(think(made), Condemn)
     works.hear(Written(action=condemned, result=()), at(0.0))
+    doom(made, view)
 
     assert (condemned.result, view.dying) == (Result.ORDER, True)
     assert "not reachable" in condemned.cause
     assert [view.id] == [
         one.node for one in of_kind(think(made), Autopsy) if one.result == "error.nodepool"
     ]
-    assert made.cloud.breaker(view.key).failures == claim.failures == 1
-    claim.failures = made.policy.config.launch_attempts
+    assert made.cloud.breaker(view.key).failures == 1
+    charge(made, request, made.policy.config.launch_attempts, why=condemned.cause)
     assert ["not reachable" in one.cause for one in of_kind(think(made), Decline)] == [True]
 
 

@@ -31,8 +31,8 @@ def test_nobody_is_left_to_a_provider_that_leaves_them_to_us(pin: str | None) ->
     """Who is pinned to us gets no machine elsewhere, however ready; they would go to and fro."""
     made = world()
     late_s = NOW.mono_s - made.policy.patience_s - 1.0
-    slow = add_request(made, 1, state=RequestState.PENDING, provider=pin, seen_s=late_s)
-    add_claim(made, slow)
+    slow = add_request(made, 1, state=RequestState.PENDING, provider=pin)
+    add_claim(made, slow, since_s=late_s)
     add_node(made, 1, step=Step.BOOTING)
     soon = add_request(made, 2, state=RequestState.PENDING, provider=pin)
     add_claim(made, soon)

@@ -10,14 +10,13 @@ from launcher.actions import Action, Claim, Lend, Plan
 from launcher.brain import REST_LATER_S, Brain
 from launcher.decide.decide import go_on
 from launcher.events import Written
-from launcher.fold import Fold
-from launcher.set_aside import SetAside
 from launcher.world import Agenda, Now, World
 from remuda.metrics.sink import NullMetrics
 from remuda.runtime.inbox import Inbox
+from remuda.store.api import Session
 from tests.fakes.clock import ManualClock
-from tests.unit.launcher.works import Quiet, Works
-from tests.unit.launcher.worlds import NOW, add_node, add_request, world
+from tests.unit.launcher.works import Quiet, Works, quiet_fold
+from tests.unit.launcher.worlds import NOW, add_node, add_request, add_stray, world
 
 
 @dataclass(slots=True)
@@ -67,18 +66,14 @@ def make_brain(
     return Brain(
         world=made,
         inbox=Inbox(),
-        fold=Fold(
-            world=made,
-            aside=SetAside(log=Quiet(), metrics=NullMetrics()),
-            mine=set(),
-            read_node=lambda _node: None,
-        ),
+        fold=quiet_fold(made),
         settle=works.settle,
         starter=recorder,  # type: ignore[arg-type]
         clock=clock,
         log=Quiet(),
         metrics=NullMetrics(),
         reregister=lambda **_: None,
+        seen=lambda: True,
         lost=lambda: None,
     )
 
@@ -159,6 +154,19 @@ def test_the_rest_does_not_starve_while_nodes_are_handed_out_all_the_time() -> N
 
     assert claimed.id in begun(recorder)
     assert REST_LATER_S / 2 <= waited_s <= 1.5 * REST_LATER_S
+
+
+@pytest.mark.parametrize("session", [Session.SUSPENDED, Session.LOST, Session.CONNECTED])
+def test_what_was_seen_without_a_record_is_forgotten_with_the_session(session: Session) -> None:
+    """Meanwhile others may have written any number of records."""
+    made = world()
+    add_stray(made, 1)
+    brain = make_brain(made, Recorder(made), ManualClock())
+
+    brain.inbox.session(session)
+    brain.turn(wait_s_max=0.0)
+
+    assert made.cloud.strays == {}
 
 
 @dataclass(slots=True)

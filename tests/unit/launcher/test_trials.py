@@ -3,6 +3,7 @@
 import pytest
 
 from launcher.listing import take_listing
+from launcher.strays import Stray
 from launcher.trials import FORGOTTEN_S, is_forgotten, is_forgotten_image
 from remuda.cloud.api import Server, ServerStatus
 from remuda.cloud.image_store import ImageStatus, StoredImage
@@ -86,10 +87,12 @@ def test_a_launcher_counts_forgotten_trials_as_leaks() -> None:
     old = server(tags.trial_owner(HERE), age_s=1e6)
     young = server(tags.trial_owner(HERE), age_s=1.0)
 
-    take_listing(made, 6, [young], owner, now_s=NOW.wall_s)
+    take_listing(made, 6, [young], owner, NOW)
     before = dict(made.cloud.strays)
-    take_listing(made, 7, [old], owner, now_s=NOW.wall_s)
-    take_listing(made, 8, [old], owner, now_s=NOW.wall_s)
+    take_listing(made, 7, [old], owner, NOW)
+    take_listing(made, 8, [old], owner, NOW)
 
     assert before == {}
-    assert made.cloud.strays == {ServerId("s1"): 2}
+    assert made.cloud.strays == {
+        ServerId("s1"): Stray(server=old, node=None, sightings=2, since_s=NOW.mono_s)
+    }

@@ -4,7 +4,6 @@ import pytest
 
 from launcher.actions import (
     AdoptClaim,
-    DeleteLeak,
     DropClaim,
     ListServers,
     Publish,
@@ -13,11 +12,9 @@ from launcher.actions import (
     Survey,
 )
 from launcher.decide.standing import our_status
-from launcher.decide.sweep import leaks
 from launcher.decide.upkeep import gist
-from launcher.world import Now, World
-from remuda.cloud.api import Quota, Server, ServerStatus
-from remuda.model.ids import ServerId
+from launcher.world import Now
+from remuda.cloud.api import Quota
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.model.status import Ruling, Verdict
@@ -36,17 +33,6 @@ from tests.unit.launcher.worlds import (
 def later(seconds: float) -> Now:
     """Return a later present."""
     return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
-
-
-def strays(made: World, count: int, *, sightings: int = 2, servers: int = 0) -> None:
-    """Let the listing show servers of ours without a record, among others."""
-    made.cloud.strays = {ServerId(f"stray {n}"): sightings for n in range(count)}
-    made.cloud.servers = {
-        ServerId(f"server {n}"): Server(
-            id=ServerId(f"server {n}"), name="np", status=ServerStatus.ACTIVE
-        )
-        for n in range(servers or count)
-    }
 
 
 @pytest.mark.parametrize(("busy", "due_s"), [(False, 60.0), (True, 3.0)])
@@ -70,29 +56,6 @@ def test_a_listing_or_survey_under_way_is_not_begun_again() -> None:
     made.cloud.list_busy = made.cloud.survey_busy = True
 
     assert of_kind(think(made, later(1e6)), ListServers, Survey) == []
-
-
-def test_a_leak_is_deleted_at_its_second_sighting() -> None:
-    """A server may be listed before its record is known here."""
-    once, twice = world(), world()
-    strays(once, 1, sightings=1)
-    strays(twice, 1)
-
-    assert of_kind(think(once), DeleteLeak) == []
-    assert [ServerId("stray 0")] == [one.server for one in of_kind(think(twice), DeleteLeak)]
-
-
-def test_many_leaks_at_once_look_like_a_lost_store() -> None:
-    """The brake: nothing is deleted, and the reason is told."""
-    few, many, part = world(), world(), world()
-    strays(few, 5, servers=5)
-    strays(many, 6, servers=6)
-    strays(part, 6, servers=40)
-
-    assert len(of_kind(think(few), DeleteLeak)) == 5
-    assert of_kind(think(many), DeleteLeak) == []
-    assert "right ZooKeeper" in str(leaks(many)[1])
-    assert len(of_kind(think(part), DeleteLeak)) == 6
 
 
 @pytest.mark.parametrize("state", [RequestState.FULFILLED, RequestState.REQUESTED, None])

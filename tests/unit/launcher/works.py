@@ -6,11 +6,13 @@ from typing import Any
 
 from launcher.actions import Action, Plan
 from launcher.events import Event
+from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
 from launcher.hands.crew import Crew
 from launcher.hands.proving import ProvingHands
 from launcher.hands.writing import Writer
 from launcher.orders import Orders
+from launcher.set_aside import SetAside
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
@@ -63,7 +65,7 @@ class Works:
             world=world,
             writer=writer,
             crew=self.crew,
-            cloud=CloudHands(cloud=self.cloud, store=store, clock=clock),
+            cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
             proving=ProvingHands(prover=FakeProver(), stopped=lambda: False),
             orders=Orders(policy=world.policy, owner=OWNER),
         )
@@ -80,3 +82,9 @@ class Works:
     def hear(self, event: Event, now: Now) -> None:
         """Take in what a hand returned."""
         self.settle.settle(event, now)
+
+
+def quiet_fold(made: World) -> Fold:
+    """Return a fold into *made* that reads nothing and tells nobody."""
+    aside = SetAside(log=Quiet(), metrics=NullMetrics())
+    return Fold(world=made, aside=aside, mine=set(), read_node=lambda _node: None)

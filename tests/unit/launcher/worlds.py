@@ -1,5 +1,6 @@
 """Small worlds made by hand, for tests of judgements: no store, no cloud, no thread."""
 
+from dataclasses import replace
 from typing import Any
 
 from launcher.actions import Plan
@@ -7,11 +8,14 @@ from launcher.cloudview import Recipe
 from launcher.decide.decide import decide
 from launcher.neighbours import Neighbours
 from launcher.policy import Policy, compile_policy
+from launcher.strays import Stray
 from launcher.views import ClaimView, NodeView, RequestView
 from launcher.world import Agenda, Now, World
+from remuda.cloud.api import Flavor, Server, ServerStatus
 from remuda.config.model import Config
+from remuda.model import tags
 from remuda.model.component import PoolComponent, Replica
-from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
+from remuda.model.ids import NodeId, PoolName, ProviderName, ReplicaId, RequestId, ServerId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.model.request import REQUIRED_KEYS, Request, RequestState
@@ -59,7 +63,7 @@ def world(**changes: Any) -> World:
     made = World(policy=policy(**changes), neighbours=Neighbours(me=ME, provider="here"))
     made.connected = made.registered = True
     made.awake_since_s = 1.0
-    made.ledger_version = 0
+    made.ledger_version = made.drawn = 0
     made.pool_ids = {name: f"id-{name}" for name in made.policy.pools}
     add_replica(made, "here", ME)
     for name, pool in made.policy.pools.items():
@@ -138,7 +142,8 @@ def add_node(
             **(launch or {}),
         }
     )
-    usual = NodeState.READY if step is Step.DONE else NodeState.BUILDING
+    states = {Step.DONE: NodeState.READY, Step.CONDEMNED: NodeState.DELETING}
+    usual = states.get(step, NodeState.BUILDING)
     view.node = Node(
         id=node_id,
         state=state or usual,
@@ -150,9 +155,47 @@ def add_node(
         doc={"interface_ip": "198.18.0.1", **fields},
     )
     view.launch_version, view.node_version = 1, 1
-    view.server_id = view.launch.server
+    view.server_id, view.confirmed = view.launch.server, view.launch.server is not None
     made.touch_node(view)
     return view
+
+
+def doom(made: World, view: NodeView) -> None:
+    """Let a node be condemned, as both records say."""
+    assert view.node is not None
+    view.dying, view.node = True, replace(view.node, state=NodeState.DELETING)
+    made.touch_node(view)
+
+
+def add_stray(
+    made: World,
+    number: int,
+    *,
+    status: ServerStatus = ServerStatus.BUILDING,
+    seen_s: float = 600.0,
+    sightings: int = 5,
+    created_s: float = NOW.wall_s - 700.0,
+    flavor: Flavor = SMALL,
+) -> ServerId:
+    """Let listings show a server of ours without a record, for so long."""
+    node = NodeId(f"{3_000_000_000 + number:010d}")
+    server = ServerId(f"stray-{number}")
+    owner = tags.Owner(installation="us", provider=ProviderName("here"))
+    ours = tags.ServerTags(owner=owner, node=node, pool=PoolName("main"), label="small")
+    made.cloud.strays[server] = Stray(
+        server=Server(
+            id=server,
+            name=f"np{node}",
+            status=status,
+            tags=tags.make(ours),
+            created_s=created_s,
+            flavor_id=flavor.id,
+        ),
+        node=node,
+        sightings=sightings,
+        since_s=NOW.mono_s - seen_s,
+    )
+    return server
 
 
 def add_request(
@@ -183,17 +226,31 @@ def add_request(
     return view
 
 
-def add_claim(made: World, view: RequestView, *, pool: str = "main", owner: str = ME) -> ClaimView:
+def add_claim(
+    made: World,
+    view: RequestView,
+    *,
+    pool: str = "main",
+    owner: str = ME,
+    since_s: float = NOW.mono_s,
+) -> ClaimView:
     """Let our provider have claimed a request."""
     claim = ClaimView(
         pool=pool,
         owner=owner,
         contender=f"/nodepool/requests-lock/{view.id}/{made.stem}0000000000",
         version=0,
+        since_s=since_s,
     )
     made.queue.claims[view.id] = claim
     made.touch_request(view)
     return claim
+
+
+def charge(made: World, view: RequestView, count: int, *, why: str) -> None:
+    """Let launches on account of a request fail."""
+    for number in range(count):
+        made.queue.charges.add(view.id, NodeId(f"{9_000_000_000 + number}"), why)
 
 
 def think(made: World, now: Now = NOW, *, everything: bool = True) -> Plan:

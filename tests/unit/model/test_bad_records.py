@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from remuda.model import codec, fields, launch, node, request, status
 from remuda.model.codec import CorruptRecordError, UnknownSchemaError
 from remuda.model.fields import Fields
-from remuda.model.installation import decode_installation
 from remuda.model.request import Request, RequestEvent
 from tests.support.badrecords import (
     DECODERS,
@@ -193,18 +192,6 @@ def test_a_claim_names_a_place_in_its_own_lock_only() -> None:
     """Whoever drops the claim deletes it."""
     for path in ("/nodepool/nodes/3000000001", "/nodepool/requests-lock/200-0000000002/x", "x"):
         assert not readable("claim", raw_of({**DOCS["claim"], "contender": path}))
-
-
-@pytest.mark.parametrize("raw", [b"", b"\xff", b"a\nb", b"a b", b"a" * 1000, "é".encode(), b"../x"])
-def test_an_installation_that_is_no_id_is_refused(raw: bytes) -> None:
-    """It stands in the tags of every server."""
-    with pytest.raises(CorruptRecordError, match="is not an id"):
-        decode_installation(raw)
-
-
-def test_an_installation_is_read() -> None:
-    """As launchers make it."""
-    assert decode_installation(b"0123456789ab") == "0123456789ab"
 
 
 def test_what_is_no_number_is_written_as_null() -> None:

@@ -95,10 +95,12 @@ def test_a_launch_survives_the_round_trip(step: Step, when_s: float, text: str |
         volume_gib=3,
         az=text,
         for_request=None if text is None else RequestId(text),
+        on_account_of=None if text is None else RequestId(text),
         server=ServerId("7f3c:a-1") if step is Step.DONE else None,
         host_key=text,
         image=text,
         why=text,
+        failed=text,
     )
 
     assert first == launch.decode(NODE, launch.encode(first))

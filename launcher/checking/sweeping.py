@@ -1,0 +1,206 @@
+"""``remuda cloud sweep``: servers that carry our tag but have no record, and what to do with them.
+
+A launcher deletes those by itself that are surely leaks. If there are too many at once, or they
+cannot have been made from this ZooKeeper's records, it stops and waits for a person: here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from launcher.checking.opening import open_cloud, read_config
+from remuda import logs
+from remuda.cli import output
+from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
+from remuda.cli.surroundings import Surroundings
+from remuda.cloud.api import Cloud, CloudError, Server
+from remuda.model import tags
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import ProviderName, ServerId, is_node_id
+from remuda.model.installation import decode_installation
+from remuda.model.permit import LIFE_S, encode_permit, new_permit
+from remuda.model.status import decode_status
+from remuda.store import paths
+from remuda.store.api import Create, Set, Store
+
+_COLUMNS = ("SERVER", "NAME", "STATUS", "AGE", "POOL", "LABEL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What was found.
+
+    Attributes:
+        kept: Nodes of those servers that users can still see: no launcher deletes these.
+        stopped: Why the launcher leaves servers alone, or None.
+    """
+
+    servers: tuple[Server, ...]
+    kept: tuple[str, ...]
+    stopped: str | None
+
+
+def our_owner(store: Store, provider: str) -> tags.Owner:
+    """Return who we are in the cloud.
+
+    Raises:
+        MistakeError: If ZooKeeper does not say so.
+    """
+    (found,) = store.read_fresh([paths.INSTALLATION])
+    try:
+        raw = b"" if found is None else found.value
+        installation = decode_installation(paths.INSTALLATION, raw)
+    except CorruptRecordError as exc:
+        raise MistakeError(f"{exc}: has a launcher ever run on this ZooKeeper?") from exc
+    return tags.Owner(installation=installation, provider=ProviderName(provider))
+
+
+def look(store: Store, cloud: Cloud, owner: tags.Owner) -> Left:
+    """Return the servers of ours that have no record: ZooKeeper is asked after the cloud.
+
+    Raises:
+        CloudError: If the cloud does not tell.
+        StoreError: If ZooKeeper does not.
+    """
+    tagged = [
+        (server, node)
+        for server in cloud.list_servers()
+        if (node := tags.owned_node(server.tags, owner)) is not None and is_node_id(node)
+    ]
+    records = store.read_fresh([paths.launch(owner.provider, node) for _, node in tagged])
+    left = [one for one, record in zip(tagged, records, strict=True) if record is None]
+    nodes = store.read_fresh([paths.node(node) for _, node in left])
+    return Left(
+        servers=tuple(server for server, _ in left),
+        kept=tuple(
+            node
+            for (_, node), record in zip(left, nodes, strict=True)
+            if record is not None and record.value
+        ),
+        stopped=_stopped(store, owner.provider),
+    )
+
+
+def _stopped(store: Store, provider: str) -> str | None:
+    found = store.read(paths.status(provider))
+    try:
+        return None if found is None else decode_status(provider, found.value).sweep
+    except CorruptRecordError:
+        return None
+
+
+def permit(store: Store, provider: str, servers: Sequence[ServerId], *, now_s: float) -> None:
+    """Let the launcher on duty delete these, as far as they have no record when it does."""
+    path = paths.sweep_permit(provider)
+    record = encode_permit(new_permit(servers, now_s=now_s))
+    found = store.read(path)
+    if found is None:
+        store.commit([Create(path=path, data=record)])
+    else:
+        store.commit([Set(path=path, data=record, version=found.version)])
+
+
+def left_sheet(left: Left, *, now_s: float) -> output.Sheet:
+    """Return them as a table."""
+    rows, data = [], []
+    for server in left.servers:
+        doc = _server_json(server)
+        data.append(doc)
+        old = output.age(now_s - server.created_s) if server.created_s else ""
+        rows.append((server.id, server.name, str(server.status), old, doc["pool"], doc["label"]))
+    notes = [] if rows else ["every server that carries our tag has a record"]
+    if left.kept:
+        notes.append(f"{paths.NODES} still has {', '.join(left.kept)}: these servers stay")
+    if left.stopped is not None:
+        notes.append(f"the sweep is stopped: {left.stopped}")
+    elif rows:
+        notes.append("the launcher deletes them by itself, once it is sure; nothing is to be done")
+    return output.Sheet(
+        columns=_COLUMNS,
+        rows=rows,
+        data={"servers": data, "kept": left.kept, "stopped": left.stopped},
+        notes=notes,
+    )
+
+
+def _server_json(server: Server) -> dict[str, Any]:
+    return {
+        "server": server.id,
+        "name": server.name,
+        "status": str(server.status),
+        "created_s": server.created_s or None,
+        "node": server.tags.get(tags.NODE_ID),
+        "pool": server.tags.get(tags.POOL, ""),
+        "label": server.tags.get(tags.LABEL, ""),
+    }
+
+
+@click.command(
+    cls=PlainCommand,
+    examples=(
+        "remuda cloud sweep east --config /etc/remuda/remuda.yaml",
+        "remuda cloud sweep east --confirm",
+    ),
+)
+@click.argument("provider")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="REMUDA_CONFIG",
+    help="The configuration file. [env: REMUDA_CONFIG]",
+)
+@click.option("--confirm", is_flag=True, help="Have exactly these servers deleted; asks first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
+@click.pass_context
+def sweep(
+    ctx: click.Context,
+    provider: str,
+    config: Path | None,
+    *,
+    confirm: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Show the servers of PROVIDER that carry our tag but have no record in this ZooKeeper.
+
+    A launcher that finds many of them deletes none: is it the right ZooKeeper? With --confirm it
+    deletes those that are shown, as far as they have no record when it does so.
+    """
+    around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
+    path = config or around.config
+    reading = read_config(path, provider)
+    logs.configure("plain", "WARNING")
+    assert reading.config is not None  # noqa: S101 - read_config saw to it
+    found = Surroundings(
+        config=path, zookeeper=around.zookeeper, connect=around.connect, clock=around.clock
+    )
+    now_s = around.clock.now_s()
+    with found.store() as store:
+        owner = our_owner(store, provider)
+        with open_cloud(reading.config, owner, around.clock) as cloud:
+            try:
+                left = look(store, cloud, owner)
+            except CloudError as exc:
+                raise CommandFailedError(f"the cloud does not tell: {exc}", 1) from exc
+        sheet = left_sheet(left, now_s=now_s)
+        if as_json:
+            output.emit_json(sheet.data)
+        else:
+            output.show([sheet])
+        if not confirm or not left.servers:
+            return
+        count = len(left.servers)
+        if not yes:
+            click.confirm(
+                f"Delete {count} of {owner.installation!r} for good?", abort=True, err=True
+            )
+        permit(store, provider, [server.id for server in left.servers], now_s=now_s)
+    click.echo(
+        f"permitted for {LIFE_S / 60:.0f} minutes: the launcher on duty deletes those of the"
+        f" {count} that have no record, once it has seen each for a while",
+        err=True,
+    )

@@ -1,0 +1,138 @@
+"""``remuda cloud sweep``: what is shown, and what is written for the launcher."""
+
+import json
+
+import pytest
+
+from launcher.checking.sweeping import left_sheet, look, our_owner, permit
+from launcher.facts import take_fact
+from remuda.cli.failing import MistakeError
+from remuda.cli.output import plain
+from remuda.model import tags
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId, PoolName, ServerId
+from remuda.model.permit import LIFE_S, decode_permit, encode_permit, new_permit
+from remuda.model.status import ProviderStatus, encode_status
+from remuda.store import paths
+from remuda.store.api import Create, Put, Set
+from tests.fakes.clock import ManualClock
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.store import FakeStore, FakeZookeeper
+from tests.unit.launcher.works import OWNER
+from tests.unit.launcher.worlds import world
+
+STOPPED = ProviderStatus(provider="here", sweep="3 servers carry our tag")
+
+
+def tagged(cloud: FakeCloud, number: int, owner: tags.Owner = OWNER) -> ServerId:
+    """Make a server with tags."""
+    node = NodeId(f"{3_000_000_000 + number}")
+    ours = tags.ServerTags(owner=owner, node=node, pool=PoolName("main"), label="small")
+    return cloud.add_stranger(name=f"np{node}", tags=tags.make(ours))
+
+
+@pytest.fixture
+def cloud() -> FakeCloud:
+    """A cloud."""
+    return FakeCloud(ManualClock())
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    """A ZooKeeper with one node of ours, and one whose launch record is lost."""
+    made = FakeZookeeper().connect()
+    made.ensure(paths.launches("here"), paths.NODES, paths.STATUSES)
+    made.commit(
+        [
+            Create(path=paths.INSTALLATION, data=b"us"),
+            Create(path=paths.launch("here", NodeId("3000000001")), data=b"{}"),
+            Create(path=paths.node(NodeId("3000000003")), data=b"{}"),
+            Create(path=paths.node(NodeId("3000000002"))),
+            Create(path=paths.status("here"), data=encode_status(STOPPED)),
+        ]
+    )
+    return made
+
+
+def test_servers_without_a_record_are_shown(cloud: FakeCloud, store: FakeStore) -> None:
+    """None of others, none with a record; and why the launcher does not delete them."""
+    cloud.add_stranger()
+    tagged(cloud, 4, tags.Owner(installation="other", provider=OWNER.provider))
+    known, lost, kept = (tagged(cloud, number) for number in (1, 2, 3))
+
+    left = look(store, cloud, our_owner(store, "here"))
+
+    assert [one.id for one in left.servers] == [lost, kept]
+    assert known not in [one.id for one in left.servers]
+    assert left.kept == ("3000000003",)
+    text = plain(left_sheet(left, now_s=cloud.clock.now_s() + 90.0))
+    assert "np3000000002" in text
+    assert "the sweep is stopped: 3 servers carry our tag" in text
+
+
+def test_an_old_view_shows_no_twins_new_servers(cloud: FakeCloud) -> None:
+    """What an operator confirms is asked for anew, after the listing."""
+    zookeeper = FakeZookeeper()
+    store, other = zookeeper.connect(), zookeeper.connect()
+    other.ensure(paths.launches("here"), paths.NODES)
+    other.commit([Create(path=paths.INSTALLATION, data=b"us")])
+    store.fall_behind()
+    other.commit([Create(path=paths.launch("here", NodeId("3000000001")), data=b"{}")])
+    tagged(cloud, 1)
+
+    assert look(store, cloud, OWNER).servers == ()
+
+
+@pytest.mark.parametrize("raw", [None, b"", b"\xff\xfe", b"a b", b"x" * 64, b"remuda-cloud-check"])
+def test_an_installation_without_an_id_is_a_mistake(raw: bytes | None) -> None:
+    """One sentence."""
+    store = FakeZookeeper().connect()
+    store.ensure(paths.REMUDA)
+    if raw is not None:
+        store.commit([Create(path=paths.INSTALLATION, data=raw)])
+
+    with pytest.raises(MistakeError, match="no id of an installation"):
+        our_owner(store, "here")
+
+
+def test_the_launcher_reads_the_permission(store: FakeStore) -> None:
+    """Also one that replaces another; one that cannot be read permits nothing."""
+    made = world()
+    path = paths.sweep_permit("here")
+    permit(store, "here", [ServerId("a")], now_s=1.0)
+    permit(store, "here", [ServerId("b"), ServerId("c")], now_s=2.0)
+    found = store.read(path)
+    assert found is not None
+
+    take_fact(made, Put(path=path, stored=found))
+    given = made.cloud.permit
+    store.commit([Set(path=path, data=b"{}", version=-1)])
+    with pytest.raises(CorruptRecordError):
+        take_fact(made, Put(path=path, stored=store.read(path)))
+
+    assert given is not None
+    assert given.permit.servers == {"b", "c"}
+    assert (given.permit.until_s, given.version) == (2.0 + LIFE_S, 1)
+    assert made.cloud.permit is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"servers": "abc"},
+        {"servers": ["../os-keypairs/x"]},
+        {"servers": [""]},
+        {"servers": [1]},
+        {"until_s": "soon"},
+        {"until_s": float("inf")},
+        {"until_s": float("nan")},
+        {"schema": 2},
+        {"servers": ["a"] * 5001},
+    ],
+)
+def test_a_false_permission_is_none(change: dict[str, object]) -> None:
+    """Types, bounds and ids."""
+    good = json.loads(encode_permit(new_permit([ServerId("a")], now_s=1.0)))
+
+    with pytest.raises(CorruptRecordError):
+        decode_permit("/p", json.dumps({**good, **change}).encode())

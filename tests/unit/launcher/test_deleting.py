@@ -1,0 +1,63 @@
+"""What the cloud's answers to delete calls teach: taken, refused, not ours, spared."""
+
+import pytest
+
+from launcher.actions import Bury
+from launcher.events import Deleted, LeakSpared
+from remuda.cloud.api import TryLaterError
+from remuda.model.launch import Step
+from tests.unit.launcher.works import Works
+from tests.unit.launcher.worlds import NOW, add_node, add_stray, of_kind, think, world
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_records_are_buried_only_after_the_cloud_took_a_call(accepted: bool) -> None:  # noqa: FBT001
+    """However many listings leave the server out; and only by one that was begun afterwards."""
+    made = world()
+    works, view = Works(made), add_node(made, 1, step=Step.CONDEMNED)
+    error = None if accepted else TryLaterError("HTTP 503")
+
+    works.hear(Deleted(node=view.id, error=error), NOW)
+    before = of_kind(think(made), Bury)
+    made.cloud.listing += 1
+    after = of_kind(think(made), Bury)
+
+    assert before == []
+    assert after == [Bury(node=view.id, server=view.server_id)] * accepted
+
+
+def test_a_call_that_is_refused_later_changes_nothing() -> None:
+    """The cloud took one before."""
+    made = world()
+    works, view = Works(made), add_node(made, 1, step=Step.CONDEMNED)
+    works.hear(Deleted(node=view.id, error=None), NOW)
+    made.cloud.listing += 1
+
+    works.hear(Deleted(node=view.id, error=TryLaterError("HTTP 409")), NOW)
+
+    assert of_kind(think(made), Bury) == [Bury(node=view.id, server=view.server_id)]
+
+
+def test_a_server_that_is_not_the_nodes_is_forgotten() -> None:
+    """The node is buried once it is sure that it has no other; the server's ports stay."""
+    made = world()
+    works = Works(made)
+    view = add_node(made, 1, step=Step.CONDEMNED, launch={"asked_by_s": NOW.wall_s - 10.0})
+    view.confirmed = False
+
+    works.hear(Deleted(node=view.id, error=None, mistaken=True), NOW)
+    made.cloud.listing, made.cloud.complete_s = made.cloud.listing + 1, NOW.mono_s
+
+    assert (view.server_id, view.delete_accepted) == (None, False)
+    assert of_kind(think(made), Bury) == [Bury(node=view.id, server=None)]
+
+
+def test_what_was_spared_is_counted_anew() -> None:
+    """From its first sighting on."""
+    made = world()
+    works, stray = Works(made), add_stray(made, 1)
+    made.cloud.leaks_busy.add(stray)
+
+    works.hear(LeakSpared(server=stray, why="it has a launch record"), NOW)
+
+    assert (made.cloud.strays, made.cloud.leaks_busy) == ({}, set())

@@ -1,0 +1,98 @@
+"""Whose ZooKeeper is it? Told at the start, and when that changes."""
+
+import pytest
+
+from launcher.facts import take_fact
+from launcher.policy import compile_policy
+from launcher.registry import InstallationError, Registry
+from launcher.world import World
+from remuda.config.model import Config
+from remuda.model.ids import ReplicaId
+from remuda.store import paths
+from remuda.store.api import Create, Dirty, Gone, Put, Stored
+from tests.fakes.store import FakeStore, FakeZookeeper
+from tests.unit.launcher.worlds import document, policy, world
+
+
+def registry(store: FakeStore) -> Registry:
+    """Return what a launcher begins with."""
+    return Registry(
+        store=store, replica=ReplicaId("r"), started_s=0.0, registered=lambda _error: None
+    )
+
+
+def filled(raw: bytes) -> FakeStore:
+    """Return a ZooKeeper with an id."""
+    store = FakeZookeeper().connect()
+    store.ensure(paths.REMUDA)
+    store.commit([Create(path=paths.INSTALLATION, data=raw)])
+    return store
+
+
+def test_the_first_launcher_makes_the_id() -> None:
+    """The configured one, or one that nobody else has; the next one finds it."""
+    store, other = FakeZookeeper().connect(), FakeZookeeper().connect()
+
+    drawn = registry(store).prepare(policy())
+    again = registry(store).prepare(policy(), drawn)
+    chosen = registry(other).prepare(policy(), "ci.1")
+
+    assert drawn == again != chosen == "ci.1"
+    assert len(drawn) == 12
+
+
+def test_another_zookeeper_is_refused_before_anything_is_changed() -> None:
+    """It says what to do if it is the right one."""
+    store = filled(b"theirs")
+
+    with pytest.raises(InstallationError, match=r"installation: theirs, else correct zookeeper"):
+        registry(store).prepare(policy(), "ours")
+
+    assert store.children("/remuda") == ("installation",)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff", b"a/b", b"a b", b"\n", b"x" * 64])
+def test_an_id_that_is_none_is_one_sentence(raw: bytes) -> None:
+    """Not UTF-8, empty, or nothing that could stand in metadata."""
+    with pytest.raises(InstallationError, match="write the id back"):
+        registry(filled(raw)).prepare(policy())
+
+
+def test_the_configuration_may_pin_it() -> None:
+    """By a key of its own, with the same form."""
+    config = Config.model_validate({**document(), "installation": "ci.1"})
+
+    assert config.installation == "ci.1"
+    assert compile_policy(config, "here")
+    for wrong in ("", "a b", "x" * 64, "-a"):
+        with pytest.raises(ValueError, match="installation"):
+            Config.model_validate({**document(), "installation": wrong})
+
+
+def change(made: World, raw: bytes | None) -> None:
+    """Let ZooKeeper's id become another, or go."""
+    stored = None
+    if raw is not None:
+        stored = Stored(path=paths.INSTALLATION, value=raw, version=3, modified_s=77.0)
+    gone = Gone(path=paths.INSTALLATION)
+    assert take_fact(made, gone if raw is None else Put(path=paths.INSTALLATION, stored=stored))
+
+
+@pytest.mark.parametrize("raw", [b"them", b"", b"\xff", None])
+def test_a_change_under_a_running_launcher_halts_it_until_it_is_undone(raw: bytes | None) -> None:
+    """It says so, and goes on as soon as its own id is back."""
+    made = world()
+    made.installation = "us"
+    change(made, b"us")
+    assert (made.halted, made.installation_s) == (None, 77.0)
+
+    change(made, raw)
+    why = made.halted
+    take_fact(made, Dirty(path=paths.INSTALLATION))
+    still = made.halted
+    change(made, b"us")
+
+    assert why is not None
+    assert "'us'" in why
+    assert still == why
+    assert made.halted is None
