@@ -22,6 +22,7 @@ _KINDS: Final = (
     (paths.REPLICAS, "replica"),
     (paths.POOL_COMPONENTS, "pool"),
 )
+_OURS: Final = {"launches": "launch", "claims": "claim", "sweep": "permit"}
 
 
 @dataclass(slots=True)
@@ -60,5 +61,5 @@ def kind_of(path: str) -> str:
     """Return what should lie at *path*, for metrics."""
     if path.startswith(f"{paths.PROVIDERS}/"):
         place = path.removeprefix(f"{paths.PROVIDERS}/").split("/")[1:2]
-        return {"launches": "launch", "claims": "claim"}.get("".join(place), "other")
+        return _OURS.get("".join(place), "other")
     return next((kind for root, kind in _KINDS if path.startswith(f"{root}/")), "other")

@@ -42,6 +42,7 @@ def place(number: int, bad: Bad) -> str:
         "status": f"{paths.STATUSES}/other{number}",
         "pool": f"{paths.POOL_COMPONENTS}/x{number:010d}",
         "replica": f"{paths.replicas(f'other{number}')}/one",
+        "permit": f"/remuda/providers/other{number}/sweep",
         "verdict": f"{paths.verdicts(f'other{number}')}/100-0000000001",
         "failure": f"{paths.failures('alpha')}/{9_000_000_000 + number}",
     }[bad.kind]

@@ -102,9 +102,12 @@ class Oracle:
             return None
 
     def launch(self, provider: str, node_id: NodeId) -> Launch | None:
-        """Return a launch."""
+        """Return a launch, if there is one that can be read."""
         raw = self.read(paths.launch(provider, node_id))
-        return launches.decode(node_id, raw) if raw else None
+        try:
+            return launches.decode(node_id, raw) if raw else None
+        except CorruptRecordError:
+            return None
 
     def locked_by_user(self, node_id: NodeId) -> bool:
         """Whether a user's session holds the lock of a node."""

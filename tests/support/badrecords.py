@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from remuda.model import claim, component, launch, node, request, status
+from remuda.model import claim, component, launch, node, permit, request, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.store import paths
@@ -126,6 +126,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "started_s": NOW_S,
         "url": "http://127.0.0.1:1",
     },
+    "permit": {"schema": 1, "servers": ["7f3c"], "until_s": NOW_S},
     "verdict": {
         "schema": 1,
         "provider": NEIGHBOUR,
@@ -160,6 +161,7 @@ PLACES: Final[dict[str, str]] = {
     "status": paths.status(NEIGHBOUR),
     "pool": f"{paths.POOL_COMPONENTS}/there0000000001",
     "replica": f"{paths.replicas(NEIGHBOUR)}/there-1",
+    "permit": paths.sweep_permit(PROVIDER),
     "verdict": paths.verdict(NEIGHBOUR, REQUEST),
     "failure": paths.failure(NEIGHBOUR, NODE),
 }
@@ -172,6 +174,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "status": lambda raw: status.decode_status(NEIGHBOUR, raw),
     "pool": lambda raw: component.decode_pool("there0000000001", raw),
     "replica": lambda raw: component.decode_replica(ReplicaId("there-1"), raw),
+    "permit": lambda raw: permit.decode_permit(PLACES["permit"], raw),
     "verdict": lambda raw: status.decode_verdict(NEIGHBOUR, raw),
     "failure": lambda raw: status.decode_failure(NODE, raw),
 }
@@ -265,6 +268,8 @@ SEEN: Final = (
     *_each("status", "trouble config_error labels.small.broken", _NO_TEXTS),
     *_each("verdict", "at_s eta_s", _NO_NUMBERS),
     *_each("verdict", "numbers ruling reason", (None, [], 7, "\ud800", {"\ud800": "\ud800"})),
+    *_each("permit", "until_s", _NO_NUMBERS),
+    *_each("permit", "servers schema", (*_NO_TEXTS, ["../x"], [7], ["\ud800"], ["a"] * 6000)),
     *_each("pool", "priority", _NO_NUMBERS),
     *_each("pool", "provider_name id name supported_labels hostname", _NO_TEXTS),
     *_each("replica", "pid started_s", _NO_NUMBERS),
