@@ -34,8 +34,8 @@ _CHPASSWD_LINES_MAX: Final = 64
 
 #: What a name has within it if its value is a secret.
 _WORD: Final = (
-    r"(?:pass(?:word|wd|phrase|code)|(?<!by)(?<!com)pass(?![a-z])|(?<![a-z])pwd(?![a-z])|secret|token"
-    r"|api[_.-]?key|access[_.-]?key|private[_.-]?key|signing[_.-]?key|encryption[_.-]?key"
+    r"(?:pass(?:word|wd|phrase|code)|(?<!by)(?<!com)pass(?![a-z])|(?<![a-z])pwd(?![a-z])"
+    r"|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|signing[_.-]?key|encryption[_.-]?key"
     r"|credential)"
 )
 #: What stands around it in the same name, as in AWS_SECRET_ACCESS_KEY or adminPass_1.
@@ -48,10 +48,11 @@ _VALUE: Final = (
     r"|(?P<bare>[^\s\"'&<][^\s\"'&<]{0,4095}))"
 )
 _SECRET_KEYS: Final = re.compile(
-    r"(?:^|[_.-])(?:pass(?:word|wd|phrase)?|adminpass|admin_pass|secret|token|(?:private|api|access)"
-    r"[_-]?key|authorization|credentials?|user_data|cookie)(?:$|[_.-])",
+    r"(?:^|[_.-])(?:pass(?:word|wd|phrase)?|adminpass|admin_pass|secret|token"
+    r"|(?:private|api|access)[_-]?key|authorization|credentials?|user_data|cookie)(?:$|[_.-])",
     re.IGNORECASE,
 )
+_SECRET_NAME: Final = re.compile(_WORD, re.IGNORECASE)
 #: ``NAME=value``, ``name: value``, ``"name": "value"``.
 _ASSIGNED: Final = re.compile(
     rf"{_WORD}{_REST}\\{{0,4}}[\"']?[ \t]{{0,8}}(?::=|=>|[:=])[ \t]{{0,8}}{_VALUE}", re.IGNORECASE
@@ -187,6 +188,28 @@ def secrets_in(text: str) -> list[str]:
         *blocks,
         *(value for value in values if not value.startswith(("$(", "${", "`", "{", "%"))),
     ]
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether a value of this name is a secret."""
+    return _SECRET_NAME.search(name[:256]) is not None
+
+
+def secret_values(data: object) -> list[str]:
+    """Return the secrets of a document: what stands under such names, and what texts hold."""
+    found: list[str] = []
+    todo, seen = [data], set()
+    while todo:
+        one = todo.pop()
+        if isinstance(one, str):
+            found += secrets_in(one)
+        elif isinstance(one, Mapping | list | tuple) and id(one) not in seen:
+            seen.add(id(one))  # an alias of YAML may stand in itself
+            named = one.items() if isinstance(one, Mapping) else enumerate(one)
+            for key, value in named:
+                secret = isinstance(value, str) and is_secret_name(str(key))
+                (found if secret else todo).append(value)
+    return found
 
 
 def _chpasswd_list(text: str) -> list[str]:

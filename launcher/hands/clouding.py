@@ -24,6 +24,7 @@ from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId, is_node_id
 from remuda.model.launch import Launch
 from remuda.model.status import FailureReport, encode_failure
+from remuda.redaction import redact_end, redact_text
 from remuda.runtime.clock import Clock
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.hostkeys import HostKey
@@ -34,7 +35,7 @@ from remuda.store.api import Delete as DeleteRecord
 
 #: Evidence of so many failed launches is kept per provider.
 FAILURES_MAX = 100
-CONSOLE_BYTES_MAX = 32 * 1024
+CONSOLE_CHARS_MAX = 32 * 1024
 
 
 @dataclass(slots=True)
@@ -175,7 +176,11 @@ class CloudHands:
     def autopsy(
         self, action: Autopsy, view: NodeView, provider: str, *, console: bool
     ) -> AutopsyDone:
-        """Keep the evidence of a failed launch; what cannot be had is left out."""
+        """Keep the evidence of a failed launch; what cannot be had is left out.
+
+        All of it is redacted, whoever said it and whatever was redacted before: who may read the
+        records of failures need not be who may log in.
+        """
         text = self._console(view.server_id) if console and view.confirmed else ""
         launch, proof = view.launch, view.proof
         steps: tuple[Mapping[str, object], ...] = ()
@@ -183,11 +188,11 @@ class CloudHands:
             steps = tuple(
                 {
                     "step": str(one.step),
-                    "name": one.name,
+                    "name": redact_text(one.name),
                     "seconds": round(one.seconds, 3),
                     "ok": one.ok,
-                    "why": one.why,
-                    "output": one.output,
+                    "why": redact_text(one.why),
+                    "output": redact_text(one.output),
                 }
                 for one in proof.steps
             )
@@ -196,10 +201,10 @@ class CloudHands:
             label="" if launch is None else launch.label,
             pool="" if launch is None else launch.pool,
             result=action.result,
-            why=action.cause,
+            why=redact_text(action.cause),
             at_s=self.clock.now_s(),
             server=view.server_id,
-            fault=None if view.server is None else view.server.fault,
+            fault=redact_text(view.server.fault) if view.server and view.server.fault else None,
             console=text,
             transcript=steps,
         )
@@ -210,7 +215,7 @@ class CloudHands:
         if server is None:
             return ""
         try:
-            return self.cloud.console_log(server)[-CONSOLE_BYTES_MAX:]
+            return redact_end(self.cloud.console_log(server), CONSOLE_CHARS_MAX)
         except CloudError as exc:
             return f"(no console log: {exc})"
 

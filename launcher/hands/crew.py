@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from launcher.actions import Action, Address, Create, Knock
 from launcher.events import Event, HandCrashed
+from remuda.redaction import redact_text
 from remuda.runtime.inbox import Inbox
 
 #: Threads for cloud calls: the provider's rate limit, not this, bounds the load on the cloud.
@@ -53,7 +54,7 @@ class Crew:
         try:
             event = work()
         except Exception:  # noqa: BLE001 - the boundary: a bug in a hand must not end the daemon
-            event = HandCrashed(action=action, why=traceback.format_exc(limit=20))
+            event = HandCrashed(action=action, why=redact_text(traceback.format_exc(limit=20)))
         self.inbox.event(event)
 
     def stop(self) -> None:

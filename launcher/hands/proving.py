@@ -8,6 +8,7 @@ from launcher.events import Knocked, Proved
 from launcher.orders import Orders
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch
+from remuda.redaction import redact_text
 from remuda.ssh.api import Prover
 
 
@@ -28,4 +29,4 @@ class ProvingHands:
         if door is None:
             return Knocked(node=node, why="nobody knows its address", begun_s=begun_s)
         why = self.prover.knock(door.address, door.port, host_keys=door.host_keys)
-        return Knocked(node=node, why=why, begun_s=begun_s)
+        return Knocked(node=node, why=why and redact_text(why), begun_s=begun_s)

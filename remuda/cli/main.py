@@ -97,7 +97,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = visible_lines(error.message)
+            error.message = visible_lines(error.message)  # type: ignore[misc]  # click reads it
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -7,13 +7,23 @@ contract tests. All methods block and may be called from several threads.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from remuda.model.ids import ServerId
+from remuda.redaction import redact_middle, redact_text
+
+#: Longer faults are cut: they go into records.
+FAULT_CHARS_MAX: Final = 2_000
 
 
 class CloudError(Exception):
-    """Root of what a cloud call may raise; the subclass *is* the reaction."""
+    """Root of what a cloud call may raise; the subclass *is* the reaction.
+
+    What the cloud said goes into logs, verdicts and reports: it is redacted here, for all of them.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(redact_text(why))
 
 
 class CloudConfigError(CloudError):
@@ -84,7 +94,8 @@ class Server:
         floating_ipv4: The same as *public_ipv4* if that is a floating IP, else None; a cloud shows
             it some time after it was given.
         private_ipv4: An address of the inside; the same as *public_ipv4* if there is no other.
-        fault: Nova's message when status is ERROR.
+        fault: Nova's message when status is ERROR, without secrets and not longer than
+            :data:`FAULT_CHARS_MAX`.
         created_s: By the cloud's clock, seconds since the epoch.
     """
 
@@ -102,6 +113,11 @@ class Server:
     flavor_id: str | None = None
     fault: str | None = None
     created_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Cut the fault and take secrets out of it: it goes into logs and records."""
+        if self.fault:
+            object.__setattr__(self, "fault", redact_middle(self.fault, FAULT_CHARS_MAX))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

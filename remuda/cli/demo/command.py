@@ -157,6 +157,7 @@ def demo() -> None:
             _say("Cleaning up")
     except DemoFailedError as failed:
         say(f"Everything the parts said is in {stage.folder}", err=True)
-        raise CommandFailedError(f"the demo failed: {failed}", 1) from failed
+        why, _, lines = str(failed).partition("\n")
+        raise CommandFailedError(f"the demo failed: {why}", 1, lines=lines) from failed
     shutil.rmtree(stage.folder, ignore_errors=True)
     say(f"    Done in {clock.monotonic_s() - begun_s:.0f} s; nothing is left behind.")
