@@ -13,7 +13,7 @@ RATIO_MAX: Final = 9.0
 #: Small times are noise of clocks and caches; quadratic work of these sizes is far beyond.
 NOISE_S: Final = 0.02
 #: From small to large, so that what is worse than quadratic is seen before it takes for ever.
-SIZES: Final = (64, 256, 1024, 4096, 16_384, 65_536)
+SIZES: Final = (256, 1024, 4096, 16_384, 65_536)
 _TRIES: Final = 3
 
 
