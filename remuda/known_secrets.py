@@ -47,6 +47,10 @@ class KnownSecrets:
         self._uses: dict[str, int] = {}
         self._index: dict[str, tuple[tuple[int, str], ...]] = {}
 
+    def __len__(self) -> int:
+        """Return how many values are looked for."""
+        return len(self._uses)
+
     def __repr__(self) -> str:
         """Say how many there are, and no more."""
         return f"{type(self).__name__}({len(self._uses)} values)"

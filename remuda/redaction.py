@@ -81,9 +81,9 @@ _HEADER: Final = re.compile(
 _BEARER: Final = re.compile(
     r"(?<![\w-])bearer[ \t]{1,4}(?P<bare>[\w.~+/=-]{8,8192})", re.IGNORECASE
 )
-#: ``https://name:password@host``, and a token alone in the place of the name.
+#: ``https://name:password@host``, and a token alone in the place of the name; no port and path.
 _URL_LOGIN: Final = re.compile(
-    r"://(?:[^/\s:@\"']{0,128}:(?P<bare>[^/\s@\"']{1,512})|(?P<name>[^/\s:@\"']{20,512}))@"
+    r"://(?:[^/\s:@\"']{0,128}:(?!\d{1,5}/)(?P<bare>[^\s@\"']{1,512})|(?P<name>[^/\s:@\"']{20,512}))@"
 )
 #: What says by its form that it is a secret: of GitHub, GitLab, AWS, Slack, Google, npm, PyPI,
 #: Vault and others, Fernet tokens of Keystone, JSON web tokens, hashes of passwords.
