@@ -35,7 +35,8 @@ _CHPASSWD_LINES_MAX: Final = 64
 #: What a name has within it if its value is a secret.
 _WORD: Final = (
     r"(?:pass(?:word|wd|phrase|code)|(?<!by)(?<!com)pass(?![a-z])|(?<![a-z])pwd(?![a-z])"
-    r"|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|signing[_.-]?key|encryption[_.-]?key"
+    r"|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|signing[_.-]?key"
+    r"|encryption[_.-]?key"
     r"|credential)"
 )
 #: What stands around it in the same name, as in AWS_SECRET_ACCESS_KEY or adminPass_1.
@@ -83,7 +84,8 @@ _BEARER: Final = re.compile(
 )
 #: ``https://name:password@host``, and a token alone in the place of the name; no port and path.
 _URL_LOGIN: Final = re.compile(
-    r"://(?:[^/\s:@\"']{0,128}:(?!\d{1,5}/)(?P<bare>[^\s@\"']{1,512})|(?P<name>[^/\s:@\"']{20,512}))@"
+    r"://(?:[^/\s:@\"']{0,128}:(?!\d{1,5}/)(?P<bare>[^\s@\"']{1,512})"
+    r"|(?P<name>[^/\s:@\"']{20,512}))@"
 )
 #: What says by its form that it is a secret: of GitHub, GitLab, AWS, Slack, Google, npm, PyPI,
 #: Vault and others, Fernet tokens of Keystone, JSON web tokens, hashes of passwords.

@@ -10,7 +10,6 @@ import click
 import remuda
 from remuda.cli.extras import advice
 from remuda.cli.failing import CommandFailedError
-from remuda.cli.saying import guard_terminal
 from remuda.cli.surroundings import Surroundings
 from remuda.visible import visible_lines
 
@@ -93,7 +92,6 @@ class Commands(click.Group):
         Raises:
             click.ClickException: As of the command, with its words made visible.
         """
-        guard_terminal()
         try:
             return super().invoke(ctx)
         except click.ClickException as error:

@@ -8,6 +8,7 @@ status pages, and what the commands print.
 """
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -143,11 +144,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _restore_logging() -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger(logs.ROOT)
     handlers, levels = root.handlers[:], (root.level, ours.level)
+    hook = threading.excepthook
     yield
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
     logging.captureWarnings(capture=False)
+    threading.excepthook = hook
     structlog.reset_defaults()
 
 
