@@ -25,7 +25,7 @@ _BITS_MAX: Final = 8_192
 #: More text than this is cut before anything else; a record has as many bytes.
 CHARS_MAX: Final = 256 * 1024
 #: So much beyond a cut is looked at, too: a secret that the cut would halve is seen whole.
-_MARGIN: Final = 2_048
+MARGIN: Final = 2_048
 #: No private key is longer, not even with a console's words before each line.
 _KEY_CHARS_MAX: Final = 16 * 1024
 
@@ -164,7 +164,7 @@ def redact_middle(text: str, chars_max: int) -> str:
     if len(text) <= chars_max:
         return _redacted(text)
     head = chars_max // 4
-    begin = _redacted(text[: head + _MARGIN])[:head]
+    begin = _redacted(text[: head + MARGIN])[:head]
     return f"{begin} …{len(text) - chars_max} characters… {redact_end(text, chars_max - head)}"
 
 
@@ -172,7 +172,7 @@ def redact_end(text: str, chars_max: int) -> str:
     """Return the last *chars_max* characters of *text*, without secrets."""
     if len(text) <= chars_max:
         return _redacted(text)
-    return _redacted(text[-chars_max - _MARGIN :])[-chars_max:]
+    return _redacted(text[-chars_max - MARGIN :])[-chars_max:]
 
 
 def secrets_in(text: str) -> list[str]:
