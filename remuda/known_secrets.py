@@ -134,11 +134,12 @@ def _forms(values: Iterable[str]) -> tuple[str, ...]:
     """Return what is to be looked for: the pieces of *values*, as they are and as they travel."""
     found: dict[str, None] = {}
     for value in values:
-        for piece in _pieces(value):
+        pieces = tuple(_pieces(value))
+        found |= dict.fromkeys(pieces)
+        for piece in pieces if "\n" not in value else ():  # lines of keys travel as they are
             raw = piece.encode(errors="replace")
-            found |= dict.fromkeys((piece, json.dumps(piece)[1:-1], quote(raw, safe="")))
-            if "\n" not in value:  # keys are base64 themselves
-                found[base64.b64encode(raw).decode().rstrip("=")] = None
+            coded = base64.b64encode(raw).decode().rstrip("=")
+            found |= dict.fromkeys((json.dumps(piece)[1:-1], quote(raw, safe=""), coded))
         if len(found) >= VALUES_MAX:
             break
     return tuple(found)

@@ -129,14 +129,15 @@ def _name_the_library(_logger: object, _method: str, event: Event) -> Event:
 def _tame(_logger: object, _method: str, event: Event) -> Event:
     """Take out secrets and cut what is too long."""
     always = {key: event.pop(key) for key in _ALWAYS if key in event}
-    if isinstance(always.get("event"), str):
-        always["event"] = redact_middle(always["event"], FIELD_CHARS_MAX)
+    name = always.get("event")
+    if isinstance(name, str) and not _PLAIN_WORD.issuperset(name):  # not one of ours
+        always["event"] = redact_middle(name, FIELD_CHARS_MAX)
     some = dict(list(event.items())[:FIELDS_MAX])
     return {**always, **{_name(key): _bounded(key, value) for key, value in some.items()}}
 
 
 def _name(key: str) -> str:
-    return redact_middle(key, NAME_CHARS_MAX)
+    return key if key.isidentifier() else redact_middle(key, NAME_CHARS_MAX)
 
 
 def _bounded(key: str, value: object) -> object:

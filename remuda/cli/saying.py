@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 
 from remuda.redaction import redact_text
-from remuda.visible import visible_lines
+from remuda.visible import visible, visible_lines
 
 
 def say(text: str, *, err: bool = False, nl: bool = True, file: IO[Any] | None = None) -> None:
@@ -24,6 +24,15 @@ def say(text: str, *, err: bool = False, nl: bool = True, file: IO[Any] | None =
 def say_title(text: str) -> None:
     """Print a line that stands out, if this is a terminal."""
     click.secho(visible_lines(text), bold=True)
+
+
+def confirm_or_abort(question: str) -> None:
+    """Ask whether to go on.
+
+    Raises:
+        click.Abort: If the answer is no.
+    """
+    click.confirm(visible(question), abort=True, err=True)
 
 
 def say_crash() -> None:
