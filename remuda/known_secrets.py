@@ -22,7 +22,7 @@ LINE_CHARS_MIN: Final = 16
 #: Longer values are kept in pieces.
 PIECE_CHARS_MAX: Final = 512
 #: What one place may hold: more are no passwords, but somebody's data.
-VALUES_MAX: Final = 512
+VALUES_MAX: Final = 4_096
 #: How many places there may be; the configuration has fewer.
 SOURCES_MAX: Final = 2_048
 #: Of what is made all the time (tokens, host keys) so many values are remembered.

@@ -37,6 +37,8 @@ STYLES: Final[Mapping[str, str]] = {
     "deleting": "dim",
     "used": "dim",
 }
+#: No honest name or sentence is longer; a record may hold a quarter of a million characters.
+CELL_CHARS_MAX: Final = 2_000
 _GAP: Final = "  "
 _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
 
@@ -72,7 +74,7 @@ def emit_line(data: Mapping[str, Any]) -> None:
 
 
 def show(sheets: Sequence[Sheet]) -> None:
-    """Print tables: with colours on a terminal, else plain columns that are never cut."""
+    """Print tables: with colours on a terminal, else plain columns that are not cut."""
     if sys.stdout.isatty():
         console = Console()
         for sheet in sheets:
@@ -85,14 +87,20 @@ def show(sheets: Sequence[Sheet]) -> None:
 def plain(sheet: Sheet) -> str:
     """Return a table as aligned text without colours."""
     lines = [] if sheet.title is None else [visible(sheet.title)]
-    grid = [sheet.columns, *([visible(cell) for cell in row] for row in sheet.rows)]
+    grid = [sheet.columns, *([_cell(cell) for cell in row] for row in sheet.rows)]
     widths = [max(len(row[i]) for row in grid) for i in range(len(sheet.columns))]
     if sheet.rows:
         for row in grid:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             lines.append(_GAP.join(cells).rstrip())
-    lines += [visible(note) for note in sheet.notes]
+    lines += [_cell(note) for note in sheet.notes]
     return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Return what a record says as one bounded line: columns are as wide as their longest cell."""
+    shown = visible(text[:CELL_CHARS_MAX])
+    return shown if len(text) <= CELL_CHARS_MAX else f"{shown}…"
 
 
 def _rendered(sheet: Sheet) -> list[Table | Text]:
@@ -105,9 +113,9 @@ def _rendered(sheet: Sheet) -> list[Table | Text]:
         for column in sheet.columns:
             table.add_column(column, overflow="fold")
         for row in sheet.rows:
-            table.add_row(*(Text(visible(cell), style=STYLES.get(cell, "")) for cell in row))
+            table.add_row(*(Text(_cell(cell), style=STYLES.get(cell, "")) for cell in row))
         parts.append(table)
-    parts += [Text(visible(note)) for note in sheet.notes]
+    parts += [Text(_cell(note)) for note in sheet.notes]
     return parts
 
 

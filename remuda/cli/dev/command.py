@@ -286,7 +286,7 @@ def _note(
 def _warn_root() -> None:
     """Say what a person who tries this out as root should know beforehand."""
     if os.geteuid() == 0:
-        click.echo(
+        say(
             "remuda: this runs as root: jobs in its machines share the kernel and the network of "
             "this host, ZooKeeper included, and can read its /etc and /usr; "
             "run only what you trust (docs/security.md)",

@@ -231,3 +231,12 @@ def test_a_jobs_own_output_is_passed_through() -> None:
     assert steering(result.stderr) == set()
     assert "10.0.0.1\\x1b" in result.stderr
     assert "\nremuda: all is well" not in result.stderr
+
+
+def test_one_endless_text_does_not_widen_every_row() -> None:
+    """A column is padded to its longest cell: a large record among many would take gigabytes."""
+    rows = [("x" * 240_000,), *[("y",)] * 50]
+
+    text = output.plain(Sheet(columns=("A",), rows=rows, data=None, notes=["z" * 240_000]))
+
+    assert len(text) < 3 * output.CELL_CHARS_MAX
