@@ -25,7 +25,7 @@ _BITS_MAX: Final = 8_192
 #: More text than this is cut before anything else; a record has as many bytes.
 CHARS_MAX: Final = 256 * 1024
 #: So much beyond a cut is looked at, too: a secret that the cut would halve is seen whole.
-MARGIN: Final = 2_048
+MARGIN: Final = 4_096
 #: No private key is longer, not even with a console's words before each line.
 _KEY_CHARS_MAX: Final = 16 * 1024
 
