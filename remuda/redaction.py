@@ -36,8 +36,7 @@ _CHPASSWD_LINES_MAX: Final = 64
 _WORD: Final = (
     r"(?:pass(?:word|wd|phrase|code)|(?<!by)(?<!com)pass(?![a-z])|(?<![a-z])pwd(?![a-z])"
     r"|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|signing[_.-]?key"
-    r"|encryption[_.-]?key"
-    r"|credential)"
+    r"|encryption[_.-]?key)"
 )
 #: What stands around it in the same name, as in AWS_SECRET_ACCESS_KEY or adminPass_1.
 _REST: Final = r"[\w.-]{0,32}"
@@ -109,7 +108,7 @@ _ANSI: Final = re.compile(
 
 #: Each form has one of these; most texts have none, and a line is often logged in a hurry.
 _SIGNS: Final = (
-    *("pass", "pwd", "secret", "token", "key", "credential", "auth", "cookie", "bearer", "://"),
+    *("pass", "pwd", "secret", "token", "key", "auth", "cookie", "bearer", "://"),
     *("-u", "--user", "gh", "gl", "akia", "asia", "abia", "acca", "xox", "sk-", "aiza", "npm_"),
     *("pypi-", "hvs.", "hvb.", "hvr.", "dckr_", "gaaaaa", "eyj", "$"),
 )

@@ -63,6 +63,7 @@ def test_a_token_is_found_by_itself(token: str, around: str) -> None:
         "git clone ssh://git@github.com/remuda/remuda https://github.com/x/y",
         "/var/lib/remuda/tokens/list is missing",
         "the token has expired; ask for another one",
+        "has no credential: whoever reaches it may write everything",
         "key_name: infra",
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFak",
         "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
