@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from launcher.decide.doors import Door
 from launcher.hands.proving import ProvingHands
 from remuda import logs
 from remuda.cli.explaining import explain
@@ -179,7 +180,13 @@ class LoudProver(FakeProver):
     greeting = ""
     says: Callable[[], str] = staticmethod(said)
 
-    def prove(self, order: ProofOrder, *, stopped: Callable[[], bool] = lambda: False) -> Proof:
+    def prove(
+        self,
+        order: ProofOrder,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+        deadline_s: float | None = None,
+    ) -> Proof:
         """Crash, or fail, or do as ever."""
         if self.crash:
             text, self.crash = self.crash, ""
@@ -187,11 +194,19 @@ class LoudProver(FakeProver):
         if self.failing:
             exits = {self.failing: Exit(code=1, output=self.says())}
             self.script(order.login.address, Machine(exits=exits))
-        return super().prove(order, stopped=stopped)
+        return super().prove(order, stopped=stopped, deadline_s=deadline_s)
 
-    def knock(self, address: str, port: int, *, timeout_s: float = 3.0) -> str | None:
+    def knock(
+        self,
+        address: str,
+        port: int,
+        *,
+        timeout_s: float = 3.0,
+        host_keys: tuple[str, ...] = (),
+    ) -> str | None:
         """Quote what greets instead of sshd."""
-        return self.greeting or super().knock(address, port, timeout_s=timeout_s)
+        usual = super().knock(address, port, timeout_s=timeout_s, host_keys=host_keys)
+        return self.greeting or usual
 
 
 class Scene:
@@ -313,7 +328,9 @@ def test_a_knock_tells_nothing(scene: Scene) -> None:
     scene.prover.greeting = said()
     hands = ProvingHands(scene.prover, lambda: False)
 
-    told = hands.knock(NodeId("3000000001"), "198.18.0.1", 22, begun_s=0.0).why
+    told = hands.knock(
+        NodeId("3000000001"), Door(address="198.18.0.1", port=22, host_keys=()), begun_s=0.0
+    ).why
 
     assert told is not None
     assert not [one for one in scene.secrets() if one in told]
