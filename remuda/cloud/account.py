@@ -13,12 +13,13 @@ import yaml
 from keystoneauth1 import exceptions as ksa
 from keystoneauth1.access import AccessInfo
 from keystoneauth1.identity.base import BaseIdentityPlugin
-from keystoneauth1.session import Session, TCPKeepAliveAdapter
+from keystoneauth1.session import Session
 from openstack import exceptions as sdk
 from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 
 from remuda.cloud import errors
+from remuda.cloud.answers import BoundedAdapter, answer_within
 from remuda.cloud.api import (
     BadOrderError,
     CloudConfigError,
@@ -152,7 +153,7 @@ class Account:
         if isinstance(self.session.auth, BaseIdentityPlugin):
             self.session.auth.reauthenticate = False  # by its clock and ours; see above
         for scheme in ("http://", "https://"):
-            self.session.session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=CONNECTIONS_MAX))
+            self.session.session.mount(scheme, BoundedAdapter(pool_maxsize=CONNECTIONS_MAX))
 
     @property
     def external_networks(self) -> tuple[str, ...]:
@@ -235,7 +236,8 @@ class Account:
     def _fetch(self, now_s: float) -> Mapping[str, str]:
         """Ask for a new token; *now_s* is the monotonic time before that."""
         self.session.invalidate()
-        headers = self.session.get_auth_headers()
+        with answer_within(self._settings.api_timeout_s):
+            headers = self.session.get_auth_headers()
         if not headers:
             raise ksa.AuthorizationFailure("no way to authenticate is configured")
         KNOWN.note(str(value) for value in headers.values())
