@@ -19,10 +19,11 @@ class ProvingHands:
     prover: Prover
     stopped: Callable[[], bool]
 
-    def prove(self, launch: Launch, orders: Orders, address: str) -> Proved:
-        """Make one attempt to prove a machine."""
+    def prove(self, launch: Launch, orders: Orders, address: str, *, until_s: float) -> Proved:
+        """Make one attempt to prove a machine; it has to end by *until_s* (monotonic)."""
         order = orders.proof(launch, address)
-        return Proved(node=launch.id, proof=self.prover.prove(order, stopped=self.stopped))
+        proof = self.prover.prove(order, stopped=self.stopped, deadline_s=until_s)
+        return Proved(node=launch.id, proof=proof)
 
     def knock(self, node: NodeId, door: Door | None, *, begun_s: float) -> Knocked:
         """See whether a waiting ready node still answers, and is the one that we made."""

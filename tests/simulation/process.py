@@ -10,6 +10,7 @@ from launcher.brain import Brain
 from launcher.daemon import assemble, reconfigure
 from launcher.events import Event, Registered
 from launcher.hands.crew import Crew
+from launcher.lanes import LANES, Lane
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.registry import Registry
@@ -45,15 +46,11 @@ class SimCrew(Crew):
 
     process: "Process | None" = None
 
-    def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
-        """Have a cloud call made."""
+    def submit(self, action: Action, work: Callable[[], Event]) -> None:
+        """Have it done."""
         assert self.process is not None
-        self.process.order(action, work, slow_s=0.6)
-
-    def on_ssh(self, action: Action, work: Callable[[], Event]) -> None:
-        """Have SSH work done."""
-        assert self.process is not None
-        self.process.order(action, work, slow_s=2.0)
+        over_ssh = LANES[type(action)] in {Lane.PROOF, Lane.KNOCK}
+        self.process.order(action, work, slow_s=2.0 if over_ssh else 0.6)
 
     def run(self, action: Action, work: Callable[[], Event]) -> None:
         """Do the work now, and report at once."""

@@ -42,11 +42,9 @@ class Waiting(Crew):
 
     orders: list[tuple[Action, Callable[[], Event]]] = field(default_factory=list)
 
-    def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
-        """Keep a cloud call."""
+    def submit(self, action: Action, work: Callable[[], Event]) -> None:
+        """Keep it."""
         self.orders.append((action, work))
-
-    on_ssh = on_cloud
 
 
 class Works:
