@@ -65,6 +65,7 @@ class Process:
         lag_until_s: News from ZooKeeper is late until then.
         frozen_until_s: The whole process stands still until then.
         crash_at: Die right after so many more actions; None: live.
+        crew_class: Who does the work of its hands.
     """
 
     simulation: "Simulation"
@@ -77,6 +78,7 @@ class Process:
     lag_until_s: float = 0.0
     frozen_until_s: float = 0.0
     crash_at: int | None = None
+    crew_class: type[SimCrew] = SimCrew
     actions: int = 0
     owner: tags.Owner = field(init=False)
     brain: Brain = field(init=False)
@@ -100,7 +102,7 @@ class Process:
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, neighbours=Neighbours(me=registry.replica, provider=provider))
         world.connected = self.store.session is Session.CONNECTED
-        crew = SimCrew(inbox=self.inbox)
+        crew = self.crew_class(inbox=self.inbox)
         crew.process = self
         self.brain = assemble(
             world=world,
