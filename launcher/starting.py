@@ -113,20 +113,25 @@ class Starter:
     def start(self, action: Action, now: Now) -> None:
         """Start one action, or let its node wait for a place in the action's lane."""
         lane = LANES.get(type(action))
-        if lane is None or self._enter(lane, action, now):
+        if lane is None:
             self._starters[type(action)](action, now)
+        elif self._admits(lane, action, now):
+            self._starters[type(action)](action, now)
+            self._enter(lane, action, now)
 
-    def _enter(self, lane: Lane, action: Action, now: Now) -> bool:
-        lanes, most = self.world.lanes, self.world.policy.config.max_concurrency
-        node: NodeId | None = getattr(action, "node", None)
-        if not lanes.admits(lane, node, most):
-            if node is not None:  # everything else is decided anew after the next listing
-                lanes.wait(lane, node, now.mono_s)
-            return False
-        waited_s = lanes.enter(lane, node, now.mono_s)
+    def _admits(self, lane: Lane, action: Action, now: Now) -> bool:
+        lanes, node = self.world.lanes, _node_of(action)
+        if lanes.admits(lane, node, self.world.policy.config.max_concurrency):
+            return True
+        if node is not None:  # everything else is decided anew after the next listing
+            lanes.wait(lane, node, now.mono_s)
+        return False
+
+    def _enter(self, lane: Lane, action: Action, now: Now) -> None:
+        node = _node_of(action)
+        waited_s = self.world.lanes.enter(lane, node, now.mono_s)
         if node is not None:
             self.world.herd.views[node].waited_s += waited_s
-        return True
 
     # Requests
 
@@ -340,6 +345,11 @@ class Starter:
         self.world.publishing = True
         self.world.publish_due_s = now.mono_s + PUBLISH_PERIOD_S
         self.writer.publish(action, now)
+
+
+def _node_of(action: Action) -> NodeId | None:
+    node: NodeId | None = getattr(action, "node", None)
+    return node
 
 
 def _in_cloud(world: World) -> tuple[int, int, int]:

@@ -241,6 +241,7 @@ def _brain(made: World, starter: Starter, clock: ManualClock, works: Works) -> B
         log=log,
         metrics=NullMetrics(),
         reregister=lambda **_doubtful: None,
+        seen=lambda: True,
         lost=lambda: None,
     )
 
