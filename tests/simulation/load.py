@@ -84,14 +84,24 @@ class PacedCrew(SimCrew):
                 self._waiting.join(traffic, lambda a=action, w=work: self._call(a, w))
                 self._pump()
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for the rate limit."""
+        return len(list(self._waiting))
+
     def _pump(self) -> None:
         if not self._pumping and self._waiting.first() is not None:
             self._pumping = True
-            self._at.after(self._due_s - BURST_S - self._at.now_s(), self._let_one_go)
+            ahead_s = max(0.0, BURST_S - self._interval_s)
+            self._at.after(self._due_s - ahead_s - self._at.now_s(), self._let_one_go)
 
     def _let_one_go(self) -> None:
+        assert self.process is not None
+        if self.process.frozen:
+            self._at.after(self.process.frozen_until_s - self._at.now_s(), self._let_one_go)
+            return
         self._pumping = False
-        self._due_s = max(self._due_s, self._at.now_s()) + 1.0 / RATE_PER_S
+        self._due_s = max(self._due_s, self._at.now_s()) + self._interval_s
         self._waiting.serve()()
         self._pump()
 
@@ -114,6 +124,11 @@ class PacedCrew(SimCrew):
             self.inbox.event(event)
         self._busy[LANES[type(action)]] -= 1
         self._begin(LANES[type(action)])
+
+    @property
+    def _interval_s(self) -> float:
+        assert self.process is not None
+        return 1.0 / self.process.brain.world.policy.config.rate
 
     @property
     def _at(self) -> Any:
@@ -161,37 +176,49 @@ class _Plain(random.Random):
 
 @dataclass(slots=True)
 class Load:
-    """One launcher with one cloud, and *count* machines."""
+    """One cloud with *count* machines, and the launchers of it.
+
+    Attributes:
+        process: The first of them.
+    """
 
     count: int
     provider: dict[str, Any] = field(default_factory=dict)
+    replicas: int = 1
     simulation: Simulation = field(init=False)
     process: Process = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start the launcher; nothing runs yet."""
+        """Start the launchers; nothing runs yet."""
         setting = Setting(
             document=document(self.count, ready=True, **self.provider),
-            replicas={"alpha": 1},
+            replicas={"alpha": self.replicas},
             quotas={"alpha": Quota()},
             rates=Rates(),
             clients=0,
             chaos_s=0.0,
         )
-        self.simulation = simulation = Simulation(seed=1, setting=setting)
-        simulation.skies["alpha"].rng = _Plain()
+        self.simulation = Simulation(seed=1, setting=setting)
+        self.simulation.skies["alpha"].rng = _Plain()
+        self.process = self._start("alpha0")
+        for number in range(1, self.replicas):
+            self._start(f"alpha{number}")
+
+    def _start(self, name: str) -> Process:
+        simulation = self.simulation
         store = simulation.zookeeper.connect()
-        simulation.oracle.launchers[store.session_id] = "alpha0"
-        self.process = Process(
+        simulation.oracle.launchers[store.session_id] = name
+        process = Process(
             simulation=simulation,
             sky=simulation.skies["alpha"],
-            name=ReplicaId("alpha0"),
+            name=ReplicaId(name),
             store=store,
-            rng=simulation.random("process"),
+            rng=simulation.random(f"process {name}"),
             crew_class=PacedCrew,
         )
-        self.process.start(config_of(simulation.document))
-        simulation.processes.append(self.process)
+        process.start(config_of(simulation.document))
+        simulation.processes.append(process)
+        return process
 
     @property
     def crew(self) -> PacedCrew:
@@ -202,6 +229,10 @@ class Load:
     def cloud(self) -> Any:
         """The cloud."""
         return self.process.sky.cloud
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass."""
+        self.simulation.run_until(self.simulation.timetable.now_s() + seconds)
 
     def machines(self) -> int:
         """Return how many machines of ours there are."""
