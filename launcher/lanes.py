@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from launcher.actions import (
+    Action,
     Address,
     Autopsy,
     Create,
@@ -56,6 +57,9 @@ LANES: Final[Mapping[type, Lane]] = {
     Knock: Lane.KNOCK,
 }
 
+#: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
+NodeWork = Create | Delete | Address | Prove | Knock | Autopsy
+
 #: A proof is one thread for its whole length, some 100 KiB each while it runs.
 PROOFS_MIN: Final = 8
 PROOFS_MAX: Final = 96
@@ -78,6 +82,11 @@ def places(lane: Lane, max_concurrency: int) -> int:
     if lane is Lane.PROOF:
         return min(PROOFS_MAX, max(PROOFS_MIN, max_concurrency))
     return THREADS[lane]
+
+
+def node_of(action: Action) -> NodeId | None:
+    """Return the node that an action in a lane keeps busy, or None."""
+    return action.node if isinstance(action, NodeWork) else None
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ from launcher.events import (
     Tidied,
     Written,
 )
-from launcher.lanes import LANES
+from launcher.lanes import LANES, node_of
 from launcher.listing import take_listing
 from launcher.outcomes import (
     failed_step,
@@ -116,7 +116,8 @@ class Settle:
     def _finished(self, event: Finished, now: Now) -> None:
         """Give the place in the lane back; a hand that was given up has no more to say."""
         self.world.lanes.leave(LANES[type(event.action)])
-        view = self.world.herd.views.get(getattr(event.action, "node", NodeId("")))
+        node = node_of(event.action)
+        view = None if node is None else self.world.herd.views.get(node)
         if view is not None:
             if view.hand is not event.action:
                 action = type(event.action).__name__

@@ -48,7 +48,7 @@ from launcher.hands.proving import ProvingHands
 from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
-from launcher.lanes import LANES, Lane
+from launcher.lanes import LANES, Lane, NodeWork, node_of
 from launcher.orders import Orders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
@@ -60,8 +60,6 @@ from remuda.model.ids import NodeId, RequestId
 from remuda.store import paths
 from remuda.store.api import Delete as DeleteRecord
 from remuda.store.api import Op
-
-NodeWork = Create | Delete | Address | Prove | Knock | Autopsy
 
 
 @dataclass(slots=True)
@@ -120,7 +118,7 @@ class Starter:
             self._enter(lane, action, now)
 
     def _admits(self, lane: Lane, action: Action, now: Now) -> bool:
-        lanes, node = self.world.lanes, _node_of(action)
+        lanes, node = self.world.lanes, node_of(action)
         if lanes.admits(lane, node, self.world.policy.config.max_concurrency):
             return True
         if node is not None:  # everything else is decided anew after the next listing
@@ -128,7 +126,7 @@ class Starter:
         return False
 
     def _enter(self, lane: Lane, action: Action, now: Now) -> None:
-        node = _node_of(action)
+        node = node_of(action)
         waited_s = self.world.lanes.enter(lane, node, now.mono_s)
         if node is not None:
             self.world.herd.views[node].waited_s += waited_s
@@ -345,11 +343,6 @@ class Starter:
         self.world.publishing = True
         self.world.publish_due_s = now.mono_s + PUBLISH_PERIOD_S
         self.writer.publish(action, now)
-
-
-def _node_of(action: Action) -> NodeId | None:
-    node: NodeId | None = getattr(action, "node", None)
-    return node
 
 
 def _in_cloud(world: World) -> tuple[int, int, int]:

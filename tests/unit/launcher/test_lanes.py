@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Address, Condemn, Create, Delete, MakeReady, Prove
+from launcher.actions import Address, Condemn, Create, Delete, DeleteLeak, MakeReady, Prove
 from launcher.brain import Brain
 from launcher.decide.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.decide.lifecycle import DELETING_S
-from launcher.events import Created, Deleted, Finished, Proved
+from launcher.events import Created, Deleted, Finished, LeakDeleted, Proved
 from launcher.fold import Fold
 from launcher.lanes import LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, Lanes, places
 from launcher.starting import Starter
@@ -190,6 +190,19 @@ def test_a_late_word_does_not_end_a_later_hand_of_the_same_kind() -> None:
     works.hear(Finished(action=first, event=Proved(node=view.id, proof=_well())), NOW)
 
     assert (view.busy, view.hand is second, view.proven) == ("prove", True, False)
+
+
+def test_the_end_of_a_leaked_server_is_heard_though_a_node_is_busy() -> None:
+    """It is no node's hand; and its place in the lane is given back."""
+    made = world()
+    works, leak = Works(made), DeleteLeak(server=ServerId("leak"), cause="no record")
+    proving(made).busy = "prove"
+    works.starter.start(leak, NOW)
+    assert made.lanes.running[Lane.DELETE] == 1
+
+    works.hear(Finished(action=leak, event=LeakDeleted(server=leak.server, error=None)), NOW)
+
+    assert (made.lanes.running[Lane.DELETE], made.cloud.leaks_busy) == (0, set())
 
 
 @pytest.mark.parametrize("step", [Step.PLANNED, Step.BOOTING])
