@@ -206,11 +206,8 @@ def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101
-    if unwelcome := _unwelcome(world, node, launch):
-        return unwelcome
-    if launch.host_key is None and world.policy.making[view.key].host_keys == "inject":
-        # Whatever presents itself would be believed.
-        return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
+    if never := _unwelcome(world, node, launch) or _keyless(world, view, launch):
+        return never
     if view.proven and view.server is not None:
         return MakeReady(node=view.id)  # though its time be over by now
     if is_over(world, view, launch_ends_s(world, view, launch, now), now, plan):
@@ -235,6 +232,13 @@ def _unwelcome(world: World, node: Node, launch: Launch) -> Condemn | None:
     if node.allocated_to and launch.for_request and not world.request_exists(launch.for_request):
         return Condemn(node=node.id, cause="its request is gone")
     return None
+
+
+def _keyless(world: World, view: NodeView, launch: Launch) -> Condemn | None:
+    if launch.host_key is not None or world.policy.making[view.key].host_keys != "inject":
+        return None
+    # Whatever presents itself would be believed.
+    return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
 
 
 def _overdue(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Condemn | None:
