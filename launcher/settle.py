@@ -68,8 +68,6 @@ SURVEY_SOON_S: Final = 30.0
 SURVEY_FAILED_S: Final = 10.0
 LIST_FAILED_MAX_S: Final = 60.0
 DELETE_AGAIN_S: Final = 10.0
-#: What we held back ourselves is tried again after this.
-NOT_SENT_AGAIN_S: Final = 1.0
 #: What dead processes left is looked for this often, or as often as ports are to be.
 TIDY_PERIOD_S: Final = 600.0
 DELETE_AGAIN_MAX_S: Final = 300.0
@@ -120,8 +118,7 @@ class Settle:
         view = None if node is None else self.world.herd.views.get(node)
         if view is not None:
             if view.hand is not event.action:
-                action = type(event.action).__name__
-                self.log.info("hand.late", node=view.id, action=action)
+                self.log.info("hand.late", node=view.id, action=type(event.action).__name__)
                 return
             view.hand = None
         self.settle(event.event, now)
@@ -151,7 +148,6 @@ class Settle:
     def _give_up(self, view: NodeView, error: CloudError, now: Now) -> None:
         """Nothing was made: the intent is void."""
         if isinstance(error, NotSentError):
-            # We ourselves held it back: that says nothing about the cloud, nor the machine.
             view.refused, view.create_sent = Refusal(result=None, cause=str(error)), False
             return
         if isinstance(error, NoRoomError | TryLaterError):
@@ -241,7 +237,7 @@ class Settle:
             return
         view.released = view.released or event.released
         if isinstance(event.error, NotSentError):
-            view.retry_s = now.mono_s + NOT_SENT_AGAIN_S
+            view.retry_s = now.mono_s + PROVE_AGAIN_S
             self.world.touch_node(view)
             return
         view.delete_sent = True

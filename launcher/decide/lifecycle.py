@@ -12,8 +12,6 @@ from launcher.actions import (
     Action,
     Adopt,
     Advance,
-    Autopsy,
-    Bury,
     Condemn,
     Create,
     Free,
@@ -23,8 +21,9 @@ from launcher.actions import (
     Plan,
     Prove,
 )
-from launcher.decide.addressing import address, delete, give, unaddressed, wants_ip
+from launcher.decide.addressing import address, give, unaddressed, wants_ip
 from launcher.decide.deadlines import ask_ends_s, boot_ends_s, hand_ends_s, is_over, launch_ends_s
+from launcher.decide.dying import dying, surely_absent
 from launcher.outcomes import failed_step
 from launcher.views import ENDED_STATES, NodeView
 from launcher.world import Agenda, Now, World
@@ -36,10 +35,6 @@ from remuda.model.node import Node, NodeState, hold_ends_s
 
 #: A server that was listed and then is missing so often in a row has vanished.
 MISSED_LISTINGS_MAX: Final = 2
-#: So much may the clocks of two hosts differ.
-CLOCK_SKEW_S: Final = 5.0
-#: A server that is shown as being deleted is asked to go once more after this.
-DELETING_S: Final = 300.0
 #: When to look again whether image and flavor are known.
 RECIPE_AGAIN_S: Final = 0.5
 #: What hands do to a machine that is proven: it counts against its time.
@@ -157,7 +152,7 @@ def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
         return _ask_for(world, view, now, plan)
     # Whether a create call of ours, or of the replica that died, reached the cloud: only a
     # listing begun later than the last moment at which it could have can tell.
-    if _surely_absent(world, view, launch, now):
+    if surely_absent(world, view, launch, now):
         return Condemn(node=view.id, cause="the create call was lost", result=Result.UNKNOWN)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
     return None
@@ -345,57 +340,7 @@ def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
         if view.node.free:
             return Condemn(node=view.id, cause="its launch record says so")
         return _done(world, view, view.node, now, plan)
-    if view.failure is not None:
-        return Autopsy(node=view.id, result=view.failure.result, cause=view.failure.cause)
-    if view.server_id is None:
-        return _dying_unseen(world, view, launch, now, plan)
-    return _dying_seen(world, view, launch, now, plan)
-
-
-def _dying_seen(
-    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
-) -> Action | None:
-    """Ask for its deletion until the cloud has taken that, and a later listing agrees."""
-    server = view.server_id
-    assert server is not None  # noqa: S101 - else there is nothing to ask for
-    if view.delete_accepted and view.server is None and world.cloud.listing > view.asked_in:
-        return Bury(node=view.id, server=server if view.confirmed else None)
-    if not _may_delete(world, view, now, plan):
-        return None
-    return delete(world, view, launch, server)
-
-
-def _may_delete(world: World, view: NodeView, now: Now, plan: Plan) -> bool:
-    """Whether to ask for a deletion: again only if it was refused, or if that did not help.
-
-    Only a listing begun after the answer tells; and a server that is being deleted has heard us.
-    """
-    due_s = view.step_since_s
-    if view.delete_accepted:
-        if world.cloud.listing <= view.asked_in:
-            return False  # the next listing puts it on the agenda
-        if view.server is not None and view.server.status is ServerStatus.DELETING:
-            due_s += DELETING_S
-    if now.mono_s < due_s:
-        plan.look_again("node", view.id, due_s)
-    return now.mono_s >= due_s
-
-
-def _surely_absent(world: World, view: NodeView, launch: Launch, now: Now) -> bool:
-    """Whether a listing did not show the server that was begun when no call could be under way."""
-    begun_s = now.wall_s - (now.mono_s - world.cloud.complete_s)
-    return world.cloud.listing > view.asked_in and begun_s > launch.asked_by_s + CLOCK_SKEW_S
-
-
-def _dying_unseen(
-    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
-) -> Action | None:
-    """No server is known: bury at once if the cloud was never asked, else once that is sure."""
-    never_asked = world.created_here(view.id) and not view.create_sent
-    if never_asked or _surely_absent(world, view, launch, now):
-        return Bury(node=view.id)
-    plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
-    return None
+    return dying(world, view, launch, now, plan)
 
 
 _STEPS: Final[dict[Step, Callable[[World, NodeView, Node, Now, Plan], Action | None]]] = {

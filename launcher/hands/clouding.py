@@ -123,9 +123,7 @@ class CloudHands:
         except BadOrderError:
             return ""
 
-    def delete_leak(
-        self, action: DeleteLeak, fence: Fence = unfenced
-    ) -> LeakDeleted | LeakSpared:
+    def delete_leak(self, action: DeleteLeak, fence: Fence = unfenced) -> LeakDeleted | LeakSpared:
         """Ask for the deletion of a server without a record, if there is none to this day.
 
         What we have seen of ZooKeeper may be old by any length of time, so it is asked anew, after

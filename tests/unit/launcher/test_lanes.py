@@ -7,7 +7,7 @@ import pytest
 from launcher.actions import Address, Condemn, Create, Delete, DeleteLeak, MakeReady, Prove
 from launcher.brain import Brain
 from launcher.decide.deadlines import BLIND_S_MAX, HAND_GRACE_S
-from launcher.decide.lifecycle import DELETING_S
+from launcher.decide.dying import DELETING_S
 from launcher.events import Created, Deleted, Finished, LeakDeleted, Proved
 from launcher.fold import Fold
 from launcher.lanes import LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, Lanes, places
@@ -195,7 +195,7 @@ def test_a_late_word_does_not_end_a_later_hand_of_the_same_kind() -> None:
 def test_the_end_of_a_leaked_server_is_heard_though_a_node_is_busy() -> None:
     """It is no node's hand; and its place in the lane is given back."""
     made = world()
-    works, leak = Works(made), DeleteLeak(server=ServerId("leak"), cause="no record")
+    works, leak = Works(made), DeleteLeak(server=ServerId("leak"), cause="no record", node=ONE)
     proving(made).busy = "prove"
     works.starter.start(leak, NOW)
     assert made.lanes.running[Lane.DELETE] == 1
@@ -326,7 +326,7 @@ def test_an_intent_that_grew_too_old_is_never_asked_for() -> None:
 
 CALLS = {
     "create": Create(node=ONE),
-    "delete": Delete(node=ONE, server=ServerId("server-1"), floating_ip="f"),
+    "delete": Delete(node=ONE, server=ServerId("server-1"), floating_ip="f", confirmed=True),
     "address": Address(
         node=ONE, port=Port(id="p", server=ServerId("server-1"), ipv4="1"), untried=True
     ),

@@ -166,7 +166,7 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         "not shown by a listing that was begun before",
         Step.CONDEMNED,
         setting(delete_sent=True, delete_accepted=True, asked_in=5),
-        Delete,
+        None,
     ),
     (
         "still listed",
