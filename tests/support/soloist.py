@@ -34,12 +34,8 @@ _INSTRUMENTS: Final[Instruments] = build_instruments(None)
 class PromptCrew(Crew):
     """Does everything at once, on the thread of the caller."""
 
-    def on_cloud(self, action: Action, work: Any) -> None:
-        """Make a cloud call now."""
-        self._run(action, work)
-
-    def on_ssh(self, action: Action, work: Any) -> None:
-        """Log in now."""
+    def submit(self, action: Action, work: Any) -> None:
+        """Do it now."""
         self._run(action, work)
 
 
