@@ -59,6 +59,7 @@ class Brain:
     lost: Callable[[], None]
     resync_s: float = field(default=0.0)
     rest_due_s: float | None = None
+    away_s: float | None = None
     _unseen: bool = False
 
     def now(self) -> Now:
@@ -81,6 +82,7 @@ class Brain:
             return Plan()
         if self.world.awake_since_s == 0.0:
             self.world.awake_since_s = now.mono_s
+        self._come_back(now)
         return self._think(now)
 
     def _resync(self) -> None:
@@ -94,6 +96,13 @@ class Brain:
             # Not just late: somebody removed our ephemerals, or a lost reply left some twice.
             self.reregister(doubtful=True)
         self._unseen = unseen
+
+    def _come_back(self, now: Now) -> None:
+        """Count no time against machines being made in which we could do nothing for them."""
+        if self.away_s is not None:
+            for view in self.world.herd.views.values():
+                view.waited_s += (now.mono_s - self.away_s) * view.coming
+            self.away_s = None
 
     def _think(self, now: Now) -> Plan:
         """Make a plan in its two parts, and start each.
@@ -117,6 +126,7 @@ class Brain:
         thought_s = paused_s - begun_s + self.clock.monotonic_s() - resumed_s
         self._heed(plan)
         self._start(plan.actions[handed_out:], now)
+        self.world.agenda.nodes |= self.world.lanes.offer(self.world.policy.config.max_concurrency)
         self.starter.writer.make_keys()
         self.metrics.observe_turn("decide", thought_s)
         return plan
@@ -154,16 +164,18 @@ class Brain:
 
     def _take_in(self, news: "News[Event]", now: Now) -> None:
         for session in news.session:
-            self._session(session)
+            self._session(session, now)
         for change in news.changes:
             self.fold.fold(change, now_s=now.mono_s)
         for event in news.events:
             self.settle.settle(event, now)
 
-    def _session(self, session: Session) -> None:
+    def _session(self, session: Session, now: Now) -> None:
         self.log.info("session.changed", session=str(session))
         self.world.connected = session is Session.CONNECTED
         self.metrics.set_connected(connected=self.world.connected)
+        if not self.world.connected and self.away_s is None:
+            self.away_s = now.mono_s
         # Until the mirrors have been read again we know nothing for sure.
         self.world.synced.clear()
         # Nor which servers have no record: that begins anew, too.

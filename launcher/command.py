@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import click
 from launcher.daemon import Daemon, UnknownProviderError
 from launcher.registry import InstallationError
 from remuda import logs
+from remuda.cli.saying import say, say_crash
 from remuda.cloud.api import CloudConfigError
 from remuda.config.problems import ConfigInvalidError
 from remuda.ssh.errors import KeyFileError
@@ -53,7 +53,7 @@ def launcher(provider: str, config: Path, log_format: str, log_level: str) -> No
         code = 0
     except ConfigInvalidError as exc:
         for problem in exc.problems:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
         code = EXIT_MISTAKE
     except (
         CloudConfigError,
@@ -62,14 +62,14 @@ def launcher(provider: str, config: Path, log_format: str, log_level: str) -> No
         ListenError,
         UnknownProviderError,
     ) as exc:
-        click.echo(f"remuda launcher: {exc}", err=True)
+        say(f"remuda launcher: {exc}", err=True)
         code = EXIT_MISTAKE
     except StoreError as exc:
-        click.echo(f"remuda launcher: {exc}", err=True)
+        say(f"remuda launcher: {exc}", err=True)
         code = EXIT_STORE
     finally:
         if sys.exc_info()[0] is not None:
-            traceback.print_exc()
+            say_crash()
         sys.stdout.flush()
         sys.stderr.flush()
         # Threads that still wait for a cloud or a machine must not delay the end: whatever they

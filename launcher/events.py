@@ -183,8 +183,21 @@ class HandCrashed:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A thread has ended its work; *event* is what that brought, *action* the very one it did.
+
+    A hand that did not come back in time is given up; its node may be in another's hands when it
+    does come back, and then its word counts no more.
+    """
+
+    action: Action
+    event: "Event"
+
+
 Event = (
-    Written
+    Finished
+    | Written
     | IdsDrawn
     | Created
     | Listed

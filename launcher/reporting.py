@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from launcher.decide.standing import our_status
-from launcher.hands.crew import THREADS
+from launcher.lanes import Lane, places
 from launcher.world import Now, World
 from remuda.metrics.sink import Metrics
 from remuda.model.status import encode_status
@@ -41,8 +41,8 @@ class Reporter:
         self.metrics.set_provider(status)
         self.metrics.set_requests(_requests(world))
         self.metrics.set_addressable(provider, _addressable(world))
-        busy = sum(view.busy is not None for view in world.herd.views.values())
-        self.metrics.set_hands(min(busy, THREADS), THREADS)
+        most = sum(places(lane, world.policy.config.max_concurrency) for lane in Lane)
+        self.metrics.set_hands(world.lanes.running.total(), most)
         self.snapshot = {
             "replica": world.neighbours.me,
             "replicas": sorted(world.neighbours.ours()),

@@ -17,6 +17,7 @@ from launcher.events import (
     Created,
     Deleted,
     Event,
+    Finished,
     HandCrashed,
     IdsDrawn,
     Knocked,
@@ -31,6 +32,7 @@ from launcher.events import (
     Tidied,
     Written,
 )
+from launcher.lanes import LANES, node_of
 from launcher.listing import take_listing
 from launcher.outcomes import (
     failed_step,
@@ -46,6 +48,7 @@ from remuda.cloud.api import (
     BadOrderError,
     CloudError,
     NoRoomError,
+    NotSentError,
     TryLaterError,
     UnauthorizedError,
     UnknownOutcomeError,
@@ -84,6 +87,7 @@ class Settle:
     def __post_init__(self) -> None:
         """Make the table of handlers: every kind of event has one."""
         self._handlers = {
+            Finished: self._finished,
             Written: self.writes.written,
             IdsDrawn: self.writes.ids_drawn,
             Created: self._created,
@@ -106,6 +110,18 @@ class Settle:
     def settle(self, event: Event, now: Now) -> None:
         """Take in one event."""
         self._handlers[type(event)](event, now)
+
+    def _finished(self, event: Finished, now: Now) -> None:
+        """Give the place in the lane back; a hand that was given up has no more to say."""
+        self.world.lanes.leave(LANES[type(event.action)])
+        node = node_of(event.action)
+        view = None if node is None else self.world.herd.views.get(node)
+        if view is not None:
+            if view.hand is not event.action:
+                self.log.info("hand.late", node=view.id, action=type(event.action).__name__)
+                return
+            view.hand = None
+        self.settle(event.event, now)
 
     def _created(self, event: Created, now: Now) -> None:
         view = self._unbusy(event.node)
@@ -131,6 +147,9 @@ class Settle:
 
     def _give_up(self, view: NodeView, error: CloudError, now: Now) -> None:
         """Nothing was made: the intent is void."""
+        if isinstance(error, NotSentError):
+            view.refused, view.create_sent = Refusal(result=None, cause=str(error)), False
+            return
         if isinstance(error, NoRoomError | TryLaterError):
             learn_no_room(self.world, view.key[0], error, now)
         if isinstance(error, BadOrderError):
@@ -216,8 +235,12 @@ class Settle:
         view = self._unbusy(event.node)
         if view is None:
             return
-        view.delete_sent = True
         view.released = view.released or event.released
+        if isinstance(event.error, NotSentError):
+            view.retry_s = now.mono_s + PROVE_AGAIN_S
+            self.world.touch_node(view)
+            return
+        view.delete_sent = True
         if event.accepted:
             view.delete_accepted = True
             view.asked_in = self.world.cloud.latest_listing()

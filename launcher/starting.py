@@ -38,6 +38,7 @@ from launcher.actions import (
     Tidy,
 )
 from launcher.decide.addressing import address
+from launcher.decide.deadlines import ask_ends_s, launch_ends_s, mono_s
 from launcher.decide.doors import door
 from launcher.decide.publishing import PUBLISH_PERIOD_S
 from launcher.decide.upkeep import gist
@@ -47,12 +48,14 @@ from launcher.hands.proving import ProvingHands
 from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
+from launcher.lanes import LANES, Lane, NodeWork, node_of
 from launcher.orders import Orders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
 from launcher.views import KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
+from remuda.cloud.api import Fence
 from remuda.model.ids import NodeId, RequestId
 from remuda.store import paths
 from remuda.store.api import Delete as DeleteRecord
@@ -106,8 +109,27 @@ class Starter:
         }
 
     def start(self, action: Action, now: Now) -> None:
-        """Start one action."""
-        self._starters[type(action)](action, now)
+        """Start one action, or let its node wait for a place in the action's lane."""
+        lane = LANES.get(type(action))
+        if lane is None:
+            self._starters[type(action)](action, now)
+        elif self._admits(lane, action, now):
+            self._starters[type(action)](action, now)
+            self._enter(lane, action, now)
+
+    def _admits(self, lane: Lane, action: Action, now: Now) -> bool:
+        lanes, node = self.world.lanes, node_of(action)
+        if lanes.admits(lane, node, self.world.policy.config.max_concurrency):
+            return True
+        if node is not None:  # everything else is decided anew after the next listing
+            lanes.wait(lane, node, now.mono_s)
+        return False
+
+    def _enter(self, lane: Lane, action: Action, now: Now) -> None:
+        node = node_of(action)
+        waited_s = self.world.lanes.enter(lane, node, now.mono_s)
+        if node is not None:
+            self.world.herd.views[node].waited_s += waited_s
 
     # Requests
 
@@ -172,7 +194,7 @@ class Starter:
         return view
 
     def _write_node(self, action: Action, view: NodeView, ops: list[Op], now: Now) -> None:
-        view.busy = type(action).__name__
+        view.busy, view.hand = type(action).__name__, None
         self.world.herd.reindex(view)
         self.writer.send(action, ops, now)
 
@@ -210,19 +232,28 @@ class Starter:
 
     # Hands in threads
 
-    def _create(self, action: Create, _now: Now) -> None:
-        view = self._hold_node(action.node, "create")
+    def _hand_node(self, action: NodeWork, what: str) -> NodeView:
+        view = self._hold_node(action.node, what)
+        view.hand = action
+        return view
+
+    def _fence(self) -> Fence:
+        return self.cloud.fence(self.world.policy.config.api_timeout)
+
+    def _create(self, action: Create, now: Now) -> None:
+        view = self._hand_node(action, "create")
         launch = view.launch
         assert launch is not None  # noqa: S101 - decided on a known launch
         view.create_sent = view.ip_untried = True
         recipe = self.world.cloud.recipes[view.key]
         key = self.writer.host_keys.get(action.node)
-        orders = self.orders
-        self.crew.on_cloud(action, lambda: self.cloud.create(launch, orders, recipe, key))
+        orders, fence = self.orders, self.cloud.fence(ask_ends_s(self.world, launch) - now.wall_s)
+        self.crew.submit(action, lambda: self.cloud.create(launch, orders, recipe, key, fence))
 
     def _delete(self, action: Delete, _now: Now) -> None:
-        self._hold_node(action.node, "delete")
-        self.crew.on_cloud(action, lambda: self.cloud.delete(action))
+        self._hand_node(action, "delete")
+        fence = self._fence()
+        self.crew.submit(action, lambda: self.cloud.delete(action, fence))
 
     def _drop_permit(self, action: DropPermit, now: Now) -> None:
         self.world.cloud.permit = None  # if it could not be dropped, the mirror tells
@@ -231,53 +262,56 @@ class Starter:
 
     def _delete_leak(self, action: DeleteLeak, _now: Now) -> None:
         self.world.cloud.leaks_busy.add(action.server)
-        self.crew.on_cloud(action, lambda: self.cloud.delete_leak(action))
+        fence = self._fence()
+        self.crew.submit(action, lambda: self.cloud.delete_leak(action, fence))
 
     def _address(self, action: Address, _now: Now) -> None:
-        self._hold_node(action.node, "address").ip_untried = False
-        self.crew.on_cloud(action, lambda: self.cloud.address(action))
+        self._hand_node(action, "address").ip_untried = False
+        fence = self._fence()
+        self.crew.submit(action, lambda: self.cloud.address(action, fence))
 
-    def _prove(self, action: Prove, _now: Now) -> None:
-        view = self._hold_node(action.node, "prove")
+    def _prove(self, action: Prove, now: Now) -> None:
+        view = self._hand_node(action, "prove")
         launch, where, orders = view.launch, address(view), self.orders
         assert launch is not None  # noqa: S101 - decided on a known launch
         assert where is not None  # noqa: S101 - decided on a known address
-        self.crew.on_ssh(action, lambda: self.proving.prove(launch, orders, where))
+        until_s = mono_s(launch_ends_s(self.world, view, launch, now), now)
+        self.crew.submit(action, lambda: self.proving.prove(launch, orders, where, until_s=until_s))
 
     def _knock(self, action: Knock, now: Now) -> None:
-        view, begun_s = self._hold_node(action.node, KNOCK), now.mono_s
+        view, begun_s = self._hand_node(action, KNOCK), now.mono_s
         view.wanted_by = action.request
         wanting = self.world.queue.views.get(action.request or RequestId(""))
         if wanting is not None:
             wanting.wanted_s = min(wanting.wanted_s, begun_s)
         where = door(view, self.world.policy)
-        self.crew.on_ssh(action, lambda: self.proving.knock(action.node, where, begun_s=begun_s))
+        self.crew.submit(action, lambda: self.proving.knock(action.node, where, begun_s=begun_s))
 
     def _autopsy(self, action: Autopsy, _now: Now) -> None:
-        view = self._hold_node(action.node, "autopsy")
+        view = self._hand_node(action, "autopsy")
         making = self.world.policy.making.get(view.key)
         console, provider = making is None or making.console_log, self.world.policy.provider
-        self.crew.on_cloud(
+        self.crew.submit(
             action, lambda: self.cloud.autopsy(action, view, provider, console=console)
         )
 
     def _list(self, action: ListServers, _now: Now) -> None:
         self.world.cloud.list_busy = True
-        self.crew.on_cloud(action, lambda: self.cloud.list_servers(action.number))
+        self.crew.submit(action, lambda: self.cloud.list_servers(action.number))
 
     def _find_ports(self, action: FindPorts, _now: Now) -> None:
         self.world.cloud.ports_busy = True
-        self.crew.on_cloud(action, lambda: self.cloud.find_ports(action))
+        self.crew.submit(action, lambda: self.cloud.find_ports(action))
 
     def _survey(self, action: Survey, _now: Now) -> None:
         self.world.cloud.survey_busy = True
         policy, ours = self.world.policy, _in_cloud(self.world)
-        self.crew.on_cloud(action, lambda: self.cloud.survey(policy, ours))
+        self.crew.submit(action, lambda: self.cloud.survey(policy, ours))
 
     def _rescue(self, action: Rescue, _now: Now) -> None:
         self.world.rescues.discard(action.provider)
         clock, store, provider = self.cloud.clock, self.cloud.store, action.provider
-        self.crew.on_cloud(action, lambda: rescue(store, provider, now_s=clock.now_s()))
+        self.crew.submit(action, lambda: rescue(store, provider, now_s=clock.now_s()))
 
     def _tidy(self, action: Tidy, now: Now) -> None:
         view, policy = self.world.cloud, self.world.policy
@@ -285,9 +319,10 @@ class Starter:
         store, cloud, provider = self.cloud.store, self.cloud.cloud, policy.provider
         mine, buried = frozenset(self.world.herd.views), frozenset(view.buried)
         seen, pending = view.leftovers, self.world.queue.taken_elsewhere()
+        fence = self.cloud.fence(None)
         ports = policy.config.port_cleanup_interval is not None
         floating_ips = policy.config.clean_floating_ips and self.world.may_have_floating_ips()
-        self.crew.on_cloud(
+        self.crew.submit(
             action,
             lambda: tidy(
                 store,
@@ -300,6 +335,7 @@ class Starter:
                 ports=ports,
                 floating_ips=floating_ips,
                 now_s=now.wall_s,
+                fence=fence,
             ),
         )
 

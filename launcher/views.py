@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from launcher.actions import Action
 from remuda.cloud.api import FloatingIp, Port, Server
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
@@ -47,6 +48,9 @@ class NodeView:
         stale: The shared record changed and is being read again.
         lock_exists, contenders: The node's lock directory, as mirrored.
         busy: A hand works on it: nothing else may start.
+        hand: What that hand does, if it is one in a thread.
+        waited_s: How long it had to wait for us while it was made: for places in lanes, and for our
+            connection to ZooKeeper. That is not the machine's fault.
         dying: The machine is to be deleted until it is gone; nobody may have it any more.
         server: What the last listing showed, or None.
         server_id: Known since the create call answered or the listing showed our tag, or only
@@ -82,6 +86,8 @@ class NodeView:
     lock_exists: bool = False
     contenders: frozenset[str] = frozenset()
     busy: str | None = None
+    hand: Action | None = None
+    waited_s: float = 0.0
     dying: bool = False
     why: str | None = None
     server: Server | None = None

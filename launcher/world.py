@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from launcher.cloudview import CloudView
 from launcher.herd import Herd
+from launcher.lanes import Lanes
 from launcher.neighbours import Neighbours
 from launcher.policy import Policy
 from launcher.queue import Queue
@@ -86,6 +87,7 @@ class World:
     herd: Herd = field(default_factory=Herd)
     queue: Queue = field(default_factory=Queue)
     cloud: CloudView = field(default_factory=CloudView)
+    lanes: Lanes = field(default_factory=Lanes)
     agenda: Agenda = field(default_factory=Agenda)
     ledger_version: int = -1
     synced: set[str] = field(default_factory=set)

@@ -4,19 +4,23 @@
     log.info("node.ready", node="3000000001", request="200-0000000007", cause="checks passed")
 
 :func:`configure` is called once by each process. What other libraries log through the standard
-library goes the same way from WARNING on. Nothing that looks like a secret leaves the process.
+library goes the same way from WARNING on, and so does what ends a thread. Nothing that is known or
+looks to be secret leaves the process, and nothing that a terminal would obey.
 """
 
 import json
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
 from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 
-from remuda.redaction import redact
+from remuda.jsontext import to_json
+from remuda.redaction import redact, redact_middle
+from remuda.visible import visible, visible_lines
 
 Format = Literal["plain", "json"]
 Event = MutableMapping[str, Any]
@@ -28,6 +32,8 @@ FIELD_CHARS_MAX: Final = 2_000
 #: Stack traces and console logs are worth more; what matters of them stands at the end.
 LONG_FIELD_CHARS_MAX: Final = 16_000
 LONG_FIELDS: Final = frozenset({"exception", "stack", "console", "output"})
+#: A field's name is a word; what is longer is none of ours.
+NAME_CHARS_MAX: Final = 100
 #: An event with more fields than this is somebody's mistake.
 FIELDS_MAX: Final = 40
 
@@ -62,6 +68,7 @@ def configure(
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+    threading.excepthook = _thread_ended
 
 
 def get_logger(**ids: object) -> BoundLogger:
@@ -80,6 +87,13 @@ def get_logger(**ids: object) -> BoundLogger:
         wrapper_class=BoundLogger,
     )
     return logger.bind(**ids)
+
+
+def _thread_ended(args: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread: Python's own words would go to the terminal as they are."""
+    if args.exc_type is not SystemExit and args.exc_value is not None:
+        name = args.thread.name if args.thread else None
+        get_logger().error("thread.ended", thread=name, exc_info=args.exc_value)
 
 
 def _common() -> list[structlog.typing.Processor]:
@@ -115,44 +129,59 @@ def _name_the_library(_logger: object, _method: str, event: Event) -> Event:
 def _tame(_logger: object, _method: str, event: Event) -> Event:
     """Take out secrets and cut what is too long."""
     always = {key: event.pop(key) for key in _ALWAYS if key in event}
+    name = always.get("event")
+    if isinstance(name, str) and not _PLAIN_WORD.issuperset(name):  # not one of ours
+        always["event"] = redact_middle(name, FIELD_CHARS_MAX)
     some = dict(list(event.items())[:FIELDS_MAX])
-    return {**always, **{key: _bounded(key, redact(key, value)) for key, value in some.items()}}
+    return {**always, **{_name(key): _bounded(key, value) for key, value in some.items()}}
+
+
+def _name(key: str) -> str:
+    return key if key.isidentifier() else redact_middle(key, NAME_CHARS_MAX)
 
 
 def _bounded(key: str, value: object) -> object:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    text = value if isinstance(value, str) else _text(value)
     most = LONG_FIELD_CHARS_MAX if key in LONG_FIELDS else FIELD_CHARS_MAX
-    if len(text) <= most:
-        return value if isinstance(value, str | list | dict | tuple) else text
-    head = most // 4
-    return f"{text[:head]} …{len(text) - most} characters… {text[head - most :]}"
+    value = redact(key, value, chars_max=most)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    text = _text(value)
+    return value if len(text) <= most else redact_middle(text, most)
 
 
 def _text(value: object) -> str:
     if isinstance(value, list | dict | tuple):
-        return json.dumps(value, default=str, ensure_ascii=False)
+        return to_json(value)
     return str(value)
 
 
 def _as_json(_logger: object, _method: str, event: Event) -> str:
-    """Render one event as one line of JSON, the time and the event first."""
+    """Render one event as one line of JSON, the time and the event first.
+
+    In ASCII, so that a terminal that shows it is safe, and a lone surrogate ends nobody.
+    """
     first = {"t": event.pop("t", None), "level": event.pop("level", None)}
     doc = {**first, "event": event.pop("event", ""), **event}
-    return json.dumps(doc, default=str, ensure_ascii=False)
+    return to_json(doc)
 
 
 def _as_plain(_logger: object, _method: str, event: Event) -> str:
-    """Render one event for people: one line, but stack traces below it as they are."""
-    head = f"{event.pop('t', '')} {event.pop('level', ''):7} {event.pop('event', '')}"
+    """Render one event for people: one line, but stack traces below it, set in.
+
+    No line of a stranger's text begins where our lines do, so none can pass for one of ours.
+    """
+    name = visible(str(event.pop("event", "")))
+    head = f"{event.pop('t', '')} {event.pop('level', ''):7} {name}"
     below = [str(event.pop(key)) for key in ("exception", "stack") if key in event]
-    fields = [f"{key}={_quoted(value)}" for key, value in event.items() if value is not None]
-    return "\n".join([" ".join([head, *fields]), *below])
+    fields = [
+        f"{_quoted(key)}={_quoted(value)}" for key, value in event.items() if value is not None
+    ]
+    lines = (f"  {line}" for text in below for line in visible_lines(text).split("\n"))
+    return "\n".join([" ".join([head, *fields]), *lines])
 
 
 def _quoted(value: object) -> str:
     text = value if isinstance(value, str) else _text(value)
     if text and _PLAIN_WORD.issuperset(text):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return visible(json.dumps(text, ensure_ascii=False))

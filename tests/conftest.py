@@ -1,6 +1,11 @@
 """For all tests: surroundings that do not depend on who started them."""
 
 import signal
+from collections.abc import Iterator
+
+import pytest
+
+from remuda.known_secrets import KNOWN
 
 
 def pytest_configure() -> None:
@@ -14,3 +19,11 @@ def pytest_configure() -> None:
     for number, handler in usual.items():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> Iterator[None]:
+    """What one test held as a secret is a plain word in the next."""
+    KNOWN.forget()
+    yield
+    KNOWN.forget()

@@ -105,6 +105,51 @@ def test_nobody_prints() -> None:
     nothing(found)
 
 
+#: What prints; everything that is not a job's own output goes by remuda/cli/saying.py.
+PRINTING: Final = frozenset(
+    {
+        *("click.echo", "click.secho", "click.echo_via_pager", "click.prompt", "click.confirm"),
+        *("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__", "os.write", "os.writev"),
+        *("rich.print", "rich.console.Console", "rich.live.Live", "rich.status.Status"),
+        *("traceback.print_exc", "traceback.print_exception", "traceback.print_stack"),
+        *("sys.__excepthook__", "faulthandler.enable", "pprint.pprint", "rich.get_console"),
+    }
+)
+PRINTING_ALLOWED: Final = {
+    "remuda/cli/saying.py": "the one way to the terminal",
+    "remuda/cli/output.py": "tables: every cell and note is made visible",
+    "remuda/logs.py": "the stream of the logs, which are made visible",
+    "remuda/config/reference.py": "writes our own documentation",
+    "remuda/metrics/reference.py": "writes our own documentation",
+    "remuda/model/diagrams.py": "writes our own documentation",
+    "remuda/ssh/pumps.py": "wakes a pipe; passes a job's own output on",
+    "launcher/command.py": "flushes, before it leaves at once",
+    "requestor/commands/ending.py": "one sentence of ours, on the way out",
+    "requestor/commands/keeping.py": "wakes a pipe",
+    "requestor/commands/request.py": "passes on what our own child has said; flushes",
+    "requestor/commands/streams.py": "a job's own output; JSON lines",
+    "requestor/commands/waiting.py": "one line that is made visible",
+}
+
+
+def printing() -> dict[str, list[str]]:
+    """Return every use of what prints, by file."""
+    found: dict[str, list[str]] = {}
+    for source in code.product():
+        for node, name in code.uses(source) if source.package != "sandbox" else ():
+            if any(name == one or name.startswith(f"{one}.") for one in PRINTING):
+                found.setdefault(source.path, []).append(source.at(node, name))
+    return found
+
+
+def test_nothing_reaches_the_terminal_past_the_filter() -> None:
+    """Texts of records may steer it: say it with remuda.cli.saying, or show a Sheet."""
+    found = printing()
+
+    nothing([one for path, uses in found.items() if path not in PRINTING_ALLOWED for one in uses])
+    nothing(sorted(set(PRINTING_ALLOWED) - set(found)))
+
+
 def test_mocks_are_not_used() -> None:
     """Fakes that pass the contract tests; a mock only repeats what its author believed."""
     found = [

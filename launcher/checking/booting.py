@@ -21,6 +21,7 @@ from remuda.cloud.api import (
 from remuda.model import tags
 from remuda.model.ids import NodeId, ReplicaId, ServerId
 from remuda.model.launch import Launch, Step
+from remuda.redaction import redact_end
 from remuda.ssh.api import Proof, StepTaken
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.hostkeys import make_host_key
@@ -33,6 +34,7 @@ REMOVE_S_MAX: Final = 300.0
 #: A server that was listed and is missing so often in a row is lost.
 MISSED_MAX: Final = 3
 CONSOLE_LINES_MAX: Final = 60
+CONSOLE_CHARS_MAX: Final = 32 * 1024
 STOPPED: Final = "stopped by you"
 
 
@@ -262,7 +264,8 @@ class Boot:
         if self.server is None or not self.means.policy.making[self.key].console_log:
             return
         try:
-            self.console = self.means.cloud.console_log(self.server, lines_max=CONSOLE_LINES_MAX)
+            text = self.means.cloud.console_log(self.server, lines_max=CONSOLE_LINES_MAX)
+            self.console = redact_end(text, CONSOLE_CHARS_MAX)
         except CloudError as exc:
             self.console = f"(no console log: {exc})"
 

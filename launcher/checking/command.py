@@ -18,6 +18,7 @@ from launcher.policy import compile_policy
 from remuda import logs
 from remuda.cli import output
 from remuda.cli.failing import EXIT_INTERRUPTED, PlainCommand
+from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings
 from remuda.config.model import Config
 from remuda.model import tags
@@ -120,4 +121,4 @@ def _means(config: Config, provider: str) -> Iterator[Means]:
 
 
 def _tell(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)

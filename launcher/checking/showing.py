@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from launcher.checking.findings import Finding, Findings, State
 from remuda.cli.output import Sheet
+from remuda.visible import visible_lines
 
 _COLUMNS: Final = ("RESULT", "ABOUT", "WHAT", "FOUND")
 #: Of a console or a script's output so much is shown; JSON has all that was kept.
@@ -91,5 +92,5 @@ def _evidence(boot: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _tail(text: str) -> Iterator[str]:
-    for line in text.splitlines()[-_LINES_MAX:]:
+    for line in visible_lines(text.rstrip()).split("\n")[-_LINES_MAX:]:
         yield f"    {line}"

@@ -15,6 +15,7 @@ from launcher.checking.opening import open_cloud, read_config
 from remuda import logs
 from remuda.cli import output
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
+from remuda.cli.saying import confirm_or_abort, say
 from remuda.cli.surroundings import Surroundings
 from remuda.cloud.api import Cloud, CloudError, Server
 from remuda.model import tags
@@ -195,11 +196,9 @@ def sweep(
             return
         count = len(left.servers)
         if not yes:
-            click.confirm(
-                f"Delete {count} of {owner.installation!r} for good?", abort=True, err=True
-            )
+            confirm_or_abort(f"Delete {count} of {owner.installation!r} for good?")
         permit(store, provider, [server.id for server in left.servers], now_s=now_s)
-    click.echo(
+    say(
         f"permitted for {LIFE_S / 60:.0f} minutes: the launcher on duty deletes those of the"
         f" {count} that have no record, once it has seen each for a while",
         err=True,

@@ -12,8 +12,6 @@ from launcher.actions import (
     Action,
     Adopt,
     Advance,
-    Autopsy,
-    Bury,
     Condemn,
     Create,
     Free,
@@ -23,7 +21,9 @@ from launcher.actions import (
     Plan,
     Prove,
 )
-from launcher.decide.addressing import address, delete, give, unaddressed, wants_ip
+from launcher.decide.addressing import address, give, unaddressed, wants_ip
+from launcher.decide.deadlines import ask_ends_s, boot_ends_s, hand_ends_s, is_over, launch_ends_s
+from launcher.decide.dying import dying, surely_absent
 from launcher.outcomes import failed_step
 from launcher.views import ENDED_STATES, NodeView
 from launcher.world import Agenda, Now, World
@@ -35,10 +35,10 @@ from remuda.model.node import Node, NodeState, hold_ends_s
 
 #: A server that was listed and then is missing so often in a row has vanished.
 MISSED_LISTINGS_MAX: Final = 2
-#: So much may the clocks of two hosts differ.
-CLOCK_SKEW_S: Final = 5.0
 #: When to look again whether image and flavor are known.
 RECIPE_AGAIN_S: Final = 0.5
+#: What hands do to a machine that is proven: it counts against its time.
+_MAKING: Final = frozenset({"prove", "address"})
 _NOT_RUNNING: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 
 
@@ -47,7 +47,10 @@ def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     views, me, taken = world.herd.views, world.neighbours.me, _taken(plan)
     for node_id in views if agenda.everything else sorted(agenda.nodes):
         view = views.get(node_id)
-        if view is None or view.launch is None or view.busy or view.stale or node_id in taken:
+        if view is None or view.launch is None or view.stale or node_id in taken:
+            continue
+        if view.busy:
+            _give_up_hand(world, view, view.launch, now, plan)
             continue
         ours = view.launch.owner == me or _falls_to_us(world, view, view.launch)
         if not (ours or _doubted(view) or _found_dead(view)):
@@ -58,6 +61,18 @@ def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         action = _judge(world, view, view.launch, now, plan) if ours else _anothers(view)
         if action is not None:
             plan.do(action)
+
+
+def _give_up_hand(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> None:
+    """Condemn a machine at which a hand has worked for too long: it may never come back."""
+    if view.busy not in _MAKING or view.dying or launch.step is not Step.PROVING:
+        return
+    due_s = hand_ends_s(world, view, launch, now)
+    if now.mono_s < due_s:
+        plan.look_again("node", view.id, due_s)
+    else:
+        late = _late(world, launch)
+        plan.do(_blamed(world, view, replace(late, cause=f"{late.cause} ({view.busy} hangs)")))
 
 
 def _taken(plan: Plan) -> set[NodeId]:
@@ -131,13 +146,13 @@ def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     assert launch is not None  # noqa: S101 - judged only with a launch record
     if view.server_id is not None:
         return Advance(node=view.id, launch=launch.after(StepEvent.CREATED, server=view.server_id))
-    if overdue := _overdue(world, node, launch, now):
+    if overdue := _overdue(world, view, node, now, plan):
         return overdue
     if not view.create_sent and world.created_here(view.id):
         return _ask_for(world, view, now, plan)
     # Whether a create call of ours, or of the replica that died, reached the cloud: only a
     # listing begun later than the last moment at which it could have can tell.
-    if _surely_absent(world, view, launch, now):
+    if surely_absent(world, view, launch, now):
         return Condemn(node=view.id, cause="the create call was lost", result=Result.UNKNOWN)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
     return None
@@ -147,6 +162,11 @@ def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | Non
     """Ask the cloud for a planned node; the configuration may have changed since the intent."""
     if world.halted is not None:
         return None
+    launch = view.launch
+    assert launch is not None  # noqa: S101 - judged only with a launch record
+    if now.wall_s > ask_ends_s(world, launch):
+        # Somebody else may have drawn conclusions already: it is never asked for.
+        return Condemn(node=view.id, cause="it was not asked for in time")
     if view.key in world.cloud.broken:
         cause = f"{view.key[1]} cannot be made: {world.cloud.broken[view.key]}"
         return Condemn(node=view.id, cause=cause, result=Result.ORDER)
@@ -169,53 +189,70 @@ def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
         return Advance(node=view.id, launch=launch.after(StepEvent.ACTIVE))
     if view.missed >= MISSED_LISTINGS_MAX:
         return Condemn(node=view.id, cause="the cloud lost the server", result=Result.STATUS)
-    limit_s = launch.planned_s + world.policy.config.boot_timeout
-    if now.wall_s >= limit_s:
+    if is_over(world, view, boot_ends_s(world, view, launch, now), now, plan):
         return Condemn(
             node=view.id,
             cause=f"not active after {world.policy.config.boot_timeout:g} s",
             result=Result.CREATE_TIMEOUT,
         )
-    plan.look_again("node", view.id, now.mono_s + limit_s - now.wall_s)
-    return _overdue(world, node, launch, now)
+    return _overdue(world, view, node, now, plan)
 
 
 def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101
-    if overdue := _overdue(world, node, launch, now):
-        return _blamed(world, view, overdue)
-    if launch.host_key is None and world.policy.making[view.key].host_keys == "inject":
-        # Whatever presents itself would be believed.
-        return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
+    if never := _unwelcome(world, node, launch) or _keyless(world, view, launch):
+        return never
     if view.proven and view.server is not None:
-        return MakeReady(node=view.id)
+        return MakeReady(node=view.id)  # though its time be over by now
+    if is_over(world, view, launch_ends_s(world, view, launch, now), now, plan):
+        return _blamed(world, view, _late(world, launch))
     if wants_ip(world, view):
         if view.port is not None:
+            plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
             return give(view, view.port)
     elif not view.proven and address(view) is not None:
+        plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
         return Prove(node=view.id)
     # The next look at ports brings the one; or it was adopted from a replica that died, and the
     # next listing brings the address.
-    limit_s = launch.planned_s + world.policy.config.launch_timeout
-    plan.look_again("node", view.id, now.mono_s + max(0.0, limit_s - now.wall_s))
     return None
 
 
-def _overdue(world: World, node: Node, launch: Launch, now: Now) -> Condemn | None:
+def _unwelcome(world: World, node: Node, launch: Launch) -> Condemn | None:
+    """Say whether nobody wants the machine that is being made."""
     if node.state is not NodeState.BUILDING:
         # Only we may write a node that is being made; whoever else did does not want it made.
         return Condemn(node=node.id, cause=f"somebody set it to {node.state}")
-    limit_s = world.policy.config.launch_timeout
-    if now.wall_s >= launch.planned_s + limit_s:
-        return Condemn(
-            node=node.id,
-            cause=f"{launch.step} for too long: not ready after {limit_s:g} s",
-            result=Result.SSH if launch.step is Step.PROVING else Result.CREATE_TIMEOUT,
-        )
     if node.allocated_to and launch.for_request and not world.request_exists(launch.for_request):
         return Condemn(node=node.id, cause="its request is gone")
     return None
+
+
+def _keyless(world: World, view: NodeView, launch: Launch) -> Condemn | None:
+    if launch.host_key is not None or world.policy.making[view.key].host_keys != "inject":
+        return None
+    # Whatever presents itself would be believed.
+    return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
+
+
+def _overdue(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Condemn | None:
+    launch = view.launch
+    assert launch is not None  # noqa: S101 - judged only with a launch record
+    if unwelcome := _unwelcome(world, node, launch):
+        return unwelcome
+    if is_over(world, view, launch_ends_s(world, view, launch, now), now, plan):
+        return _late(world, launch)
+    return None
+
+
+def _late(world: World, launch: Launch) -> Condemn:
+    limit_s = world.policy.config.launch_timeout
+    return Condemn(
+        node=launch.id,
+        cause=f"{launch.step} for too long: not ready after {limit_s:g} s",
+        result=Result.SSH if launch.step is Step.PROVING else Result.CREATE_TIMEOUT,
+    )
 
 
 def _blamed(world: World, view: NodeView, overdue: Condemn) -> Condemn:
@@ -303,42 +340,7 @@ def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
         if view.node.free:
             return Condemn(node=view.id, cause="its launch record says so")
         return _done(world, view, view.node, now, plan)
-    if view.failure is not None:
-        return Autopsy(node=view.id, result=view.failure.result, cause=view.failure.cause)
-    if view.server_id is None:
-        return _dying_unseen(world, view, launch, now, plan)
-    return _dying_seen(world, view, launch, now, plan)
-
-
-def _dying_seen(
-    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
-) -> Action | None:
-    """Ask for its deletion until the cloud has taken that, and a later listing agrees."""
-    server = view.server_id
-    assert server is not None  # noqa: S101 - else there is nothing to ask for
-    if view.delete_accepted and view.server is None and world.cloud.listing > view.asked_in:
-        return Bury(node=view.id, server=server if view.confirmed else None)
-    if view.delete_sent and now.mono_s < view.step_since_s:
-        plan.look_again("node", view.id, view.step_since_s)
-        return None
-    return delete(world, view, launch, server)
-
-
-def _surely_absent(world: World, view: NodeView, launch: Launch, now: Now) -> bool:
-    """Whether a listing did not show the server that was begun when no call could be under way."""
-    begun_s = now.wall_s - (now.mono_s - world.cloud.complete_s)
-    return world.cloud.listing > view.asked_in and begun_s > launch.asked_by_s + CLOCK_SKEW_S
-
-
-def _dying_unseen(
-    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
-) -> Action | None:
-    """No server is known: bury at once if the cloud was never asked, else once that is sure."""
-    never_asked = world.created_here(view.id) and not view.create_sent
-    if never_asked or _surely_absent(world, view, launch, now):
-        return Bury(node=view.id)
-    plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
-    return None
+    return dying(world, view, launch, now, plan)
 
 
 _STEPS: Final[dict[Step, Callable[[World, NodeView, Node, Now, Plan], Action | None]]] = {

@@ -16,14 +16,16 @@ from launcher.events import (
     PortsFound,
     Surveyed,
 )
+from launcher.hands.fence import Deadline, SessionFence
 from launcher.orders import Orders, flavor_wanted, image_wanted
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
-from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError, TryLaterError
+from remuda.cloud.api import BadOrderError, Cloud, CloudError, Fence, GoneError, unfenced
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId, is_node_id
 from remuda.model.launch import Launch
 from remuda.model.status import FailureReport, encode_failure
+from remuda.redaction import redact_end, redact_text
 from remuda.runtime.clock import Clock
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.hostkeys import HostKey
@@ -34,7 +36,7 @@ from remuda.store.api import Delete as DeleteRecord
 
 #: Evidence of so many failed launches is kept per provider.
 FAILURES_MAX = 100
-CONSOLE_BYTES_MAX = 32 * 1024
+CONSOLE_CHARS_MAX = 32 * 1024
 
 
 @dataclass(slots=True)
@@ -46,17 +48,29 @@ class CloudHands:
     clock: Clock
     owner: tags.Owner
 
+    def fence(self, seconds: float | None) -> SessionFence:
+        """Return what holds back a call decided now: not in so many seconds, in this session."""
+        now_s, mono_s = self.clock.now_s(), self.clock.monotonic_s()
+        until = None
+        if seconds is not None:
+            until = Deadline(wall_s=now_s + seconds, mono_s=mono_s + seconds)
+        session_id = self.store.session_id
+        return SessionFence(store=self.store, clock=self.clock, session_id=session_id, until=until)
+
     def create(
-        self, launch: Launch, orders: Orders, recipe: Recipe, host_key: HostKey | None
+        self,
+        launch: Launch,
+        orders: Orders,
+        recipe: Recipe,
+        host_key: HostKey | None,
+        fence: Fence = unfenced,
     ) -> Created:
-        """Ask for the server of a planned node."""
+        """Ask for the server of a planned node, unless *fence* has closed by then."""
         begun_s = self.clock.monotonic_s()
         result: ServerId | CloudError
         try:
-            if self.clock.now_s() > launch.asked_by_s - orders.policy.config.api_timeout:
-                # This process slept: somebody else may have drawn conclusions already.
-                raise TryLaterError("the intent waited too long to be asked for", retry_after_s=0.0)
-            result = self.cloud.create_server(orders.server(launch, recipe, host_key))
+            order = orders.server(launch, recipe, host_key)
+            result = self.cloud.create_server(order, fence=fence)
         except CloudError as exc:
             result = exc
         except (UserDataError, KeyFileError) as exc:
@@ -79,7 +93,7 @@ class CloudHands:
         except CloudError as exc:
             return PortsFound(result=exc, begun_s=begun_s)
 
-    def delete(self, action: Delete) -> Deleted:
+    def delete(self, action: Delete, fence: Fence = unfenced) -> Deleted:
         """Ask for the deletion of a dying node's server, once its floating IP is gone.
 
         A server that only the record names is looked at first: the cloud says whose it is.
@@ -91,11 +105,11 @@ class CloudHands:
                 return Deleted(node=node, error=None, mistaken=True)
             if action.floating_ip or action.hinted_ip or action.search:
                 self.cloud.remove_floating_ips(
-                    action.server, known=action.floating_ip, hint=action.hinted_ip
+                    action.server, known=action.floating_ip, hint=action.hinted_ip, fence=fence
                 )
             released = True
             if whose is not None:
-                self.cloud.delete_server(action.server)
+                self.cloud.delete_server(action.server, fence=fence)
         except CloudError as exc:
             return Deleted(node=node, error=exc, released=released)
         return Deleted(node=node, error=None, released=released)
@@ -109,7 +123,7 @@ class CloudHands:
         except BadOrderError:
             return ""
 
-    def delete_leak(self, action: DeleteLeak) -> LeakDeleted | LeakSpared:
+    def delete_leak(self, action: DeleteLeak, fence: Fence = unfenced) -> LeakDeleted | LeakSpared:
         """Ask for the deletion of a server without a record, if there is none to this day.
 
         What we have seen of ZooKeeper may be old by any length of time, so it is asked anew, after
@@ -119,8 +133,8 @@ class CloudHands:
             return LeakSpared(server=action.server, why=why)
         try:
             if action.search:
-                self.cloud.remove_floating_ips(action.server)
-            self.cloud.delete_server(action.server)
+                self.cloud.remove_floating_ips(action.server, fence=fence)
+            self.cloud.delete_server(action.server, fence=fence)
         except CloudError as exc:
             return LeakDeleted(server=action.server, error=exc)
         return LeakDeleted(server=action.server, error=None)
@@ -144,10 +158,10 @@ class CloudHands:
             return "the id of the installation has changed"
         return None
 
-    def address(self, action: Address) -> Addressed:
+    def address(self, action: Address, fence: Fence = unfenced) -> Addressed:
         """Give the server a floating IP."""
         try:
-            made = self.cloud.add_floating_ip(action.port, untried=action.untried)
+            made = self.cloud.add_floating_ip(action.port, untried=action.untried, fence=fence)
         except CloudError as exc:
             return Addressed(node=action.node, result=exc)
         return Addressed(node=action.node, result=made)
@@ -175,7 +189,11 @@ class CloudHands:
     def autopsy(
         self, action: Autopsy, view: NodeView, provider: str, *, console: bool
     ) -> AutopsyDone:
-        """Keep the evidence of a failed launch; what cannot be had is left out."""
+        """Keep the evidence of a failed launch; what cannot be had is left out.
+
+        All of it is redacted, whoever said it and whatever was redacted before: who may read the
+        records of failures need not be who may log in.
+        """
         text = self._console(view.server_id) if console and view.confirmed else ""
         launch, proof = view.launch, view.proof
         steps: tuple[Mapping[str, object], ...] = ()
@@ -183,11 +201,11 @@ class CloudHands:
             steps = tuple(
                 {
                     "step": str(one.step),
-                    "name": one.name,
+                    "name": redact_text(one.name),
                     "seconds": round(one.seconds, 3),
                     "ok": one.ok,
-                    "why": one.why,
-                    "output": one.output,
+                    "why": redact_text(one.why),
+                    "output": redact_text(one.output),
                 }
                 for one in proof.steps
             )
@@ -196,10 +214,10 @@ class CloudHands:
             label="" if launch is None else launch.label,
             pool="" if launch is None else launch.pool,
             result=action.result,
-            why=action.cause,
+            why=redact_text(action.cause),
             at_s=self.clock.now_s(),
             server=view.server_id,
-            fault=None if view.server is None else view.server.fault,
+            fault=redact_text(view.server.fault) if view.server and view.server.fault else None,
             console=text,
             transcript=steps,
         )
@@ -210,7 +228,7 @@ class CloudHands:
         if server is None:
             return ""
         try:
-            return self.cloud.console_log(server)[-CONSOLE_BYTES_MAX:]
+            return redact_end(self.cloud.console_log(server), CONSOLE_CHARS_MAX)
         except CloudError as exc:
             return f"(no console log: {exc})"
 

@@ -5,47 +5,28 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from launcher.actions import Action, Address, Create, Knock
-from launcher.events import Event, HandCrashed
+from launcher.actions import Action
+from launcher.events import Event, Finished, HandCrashed
+from launcher.lanes import LANES, THREADS, Lane
+from remuda.redaction import redact_text
 from remuda.runtime.inbox import Inbox
 
-#: Threads for cloud calls: the provider's rate limit, not this, bounds the load on the cloud.
-CLOUD_THREADS = 4
-#: Threads for calls that make something, apart: slow ones must not hold up listings and deletions.
-CREATE_THREADS = 12
-#: Threads for SSH; one proof occupies one for its whole length.
-SSH_THREADS = 24
-#: Threads for knocks, apart: somebody may wait for one, and proofs take minutes.
-KNOCK_THREADS = 8
-THREADS = CLOUD_THREADS + CREATE_THREADS + SSH_THREADS + KNOCK_THREADS
+
+def _pools() -> dict[Lane, ThreadPoolExecutor]:
+    return {lane: ThreadPoolExecutor(count, str(lane)) for lane, count in THREADS.items()}
 
 
 @dataclass(slots=True)
 class Crew:
-    """Runs hands in threads."""
+    """Runs hands in threads, each in the lane of its action."""
 
     inbox: Inbox[Event]
-    cloud: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(CLOUD_THREADS, "cloud")
-    )
-    create: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(CREATE_THREADS, "create")
-    )
-    ssh: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(SSH_THREADS, "ssh"))
-    knock: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(KNOCK_THREADS, "knock")
-    )
+    pools: dict[Lane, ThreadPoolExecutor] = field(default_factory=_pools)
     stopped: bool = False
 
-    def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
-        """Run *work* on a cloud thread."""
-        pool = self.create if isinstance(action, Create | Address) else self.cloud
-        pool.submit(self._run, action, work)
-
-    def on_ssh(self, action: Action, work: Callable[[], Event]) -> None:
-        """Run *work* on an SSH thread."""
-        pool = self.knock if isinstance(action, Knock) else self.ssh
-        pool.submit(self._run, action, work)
+    def submit(self, action: Action, work: Callable[[], Event]) -> None:
+        """Have *work* done; the event that it returns comes as that of *action*."""
+        self.pools[LANES[type(action)]].submit(self._run, action, work)
 
     def _run(self, action: Action, work: Callable[[], Event]) -> None:
         if self.stopped:
@@ -53,11 +34,11 @@ class Crew:
         try:
             event = work()
         except Exception:  # noqa: BLE001 - the boundary: a bug in a hand must not end the daemon
-            event = HandCrashed(action=action, why=traceback.format_exc(limit=20))
-        self.inbox.event(event)
+            event = HandCrashed(action=action, why=redact_text(traceback.format_exc(limit=20)))
+        self.inbox.event(Finished(action=action, event=event))
 
     def stop(self) -> None:
         """Start nothing more and forget what has not begun; do not wait for what has."""
         self.stopped = True
-        for pool in (self.cloud, self.create, self.ssh, self.knock):
+        for pool in self.pools.values():
             pool.shutdown(wait=False, cancel_futures=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from launcher.events import Tidied
 from launcher.hands.rescuing import free_unclaimed
-from remuda.cloud.api import Cloud, CloudError, Leftover, LeftoverKind
+from remuda.cloud.api import Cloud, CloudError, Fence, Leftover, LeftoverKind, unfenced
 from remuda.model.ids import FIRST_NODE_NUMBER, NodeId, RequestId, ServerId
 from remuda.store import paths
 from remuda.store.api import Delete, Op, RejectedError, Store, StoreError
@@ -32,6 +32,7 @@ def tidy(
     ports: bool,
     floating_ips: bool,
     now_s: float,
+    fence: Fence = unfenced,
 ) -> Tidied:
     """Remove what is left over, and return what the cloud shows for the first time.
 
@@ -46,6 +47,7 @@ def tidy(
         ports: Whether to remove ports.
         floating_ips: Whether to remove idle floating IPs of ours.
         now_s: Seconds since the epoch.
+        fence: In front of each deletion in the cloud.
     """
     nothing = Tidied(seen=frozenset(seen), removed=0, ports=0, floating_ips=0)
     try:
@@ -68,7 +70,7 @@ def tidy(
         ]
     except CloudError:
         return stored
-    gone = [one for one in found if one.id in seen and _delete(cloud, one)]
+    gone = [one for one in found if one.id in seen and _delete(cloud, one, fence)]
     return replace(
         stored,
         seen=frozenset(one.id for one in found if one not in gone),
@@ -77,9 +79,9 @@ def tidy(
     )
 
 
-def _delete(cloud: Cloud, leftover: Leftover) -> bool:
+def _delete(cloud: Cloud, leftover: Leftover, fence: Fence) -> bool:
     try:
-        cloud.delete_leftover(leftover)
+        cloud.delete_leftover(leftover, fence=fence)
     except CloudError:
         return False
     return True

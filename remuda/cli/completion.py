@@ -5,6 +5,8 @@ from typing import Final
 import click
 from click.shell_completion import get_completion_class
 
+from remuda.cli.saying import say
+
 _VARIABLE: Final = "_REMUDA_COMPLETE"
 _SHELLS: Final = ("bash", "zsh", "fish")
 
@@ -22,4 +24,4 @@ def completion(ctx: click.Context, shell: str) -> None:
         raise click.UsageError(f"click knows no completion for {shell}")
     # click asks the installed bash for its version, which an unusual one may not tell.
     root = ctx.find_root()
-    click.echo(kind(root.command, {}, root.info_name or "remuda", _VARIABLE).source())
+    say(kind(root.command, {}, root.info_name or "remuda", _VARIABLE).source())

@@ -1,14 +1,15 @@
 """``remuda config``: is a configuration file good, and what may it say?"""
 
-import json
 from typing import Final
 
 import click
 
 from remuda.cli.failing import MistakeError
+from remuda.cli.saying import say
 from remuda.config.loader import Reading, read
 from remuda.config.names import nearest
 from remuda.config.schema import schema as json_schema
+from remuda.jsontext import to_json
 
 #: Exit code of a file that cannot be used; the same as for a wrong command line.
 EXIT_INVALID: Final = 2
@@ -35,7 +36,7 @@ def check(file: str, provider: str | None, *, as_json: bool, strict: bool) -> No
         hint = nearest(str(provider), reading.config.providers)
         raise MistakeError(f"there is no provider {provider!r} in {file}; {hint}")
     if as_json:
-        click.echo(json.dumps(_document(reading), indent=2))
+        say(to_json(_document(reading), indent=2))
     else:
         _print(file, reading)
     if reading.config is None or (strict and reading.warnings):
@@ -45,18 +46,18 @@ def check(file: str, provider: str | None, *, as_json: bool, strict: bool) -> No
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
-    click.echo(json.dumps(json_schema(), indent=2))
+    say(to_json(json_schema(), indent=2))
 
 
 def _print(file: str, reading: Reading) -> None:
     for problem in reading.problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     for warning in reading.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     if reading.config is not None:
         labels = _counted(len(reading.config.labels), "label")
         providers = _counted(len(reading.config.providers), "provider")
-        click.echo(f"{file}: good ({labels}, {providers})")
+        say(f"{file}: good ({labels}, {providers})")
 
 
 def _counted(number: int, noun: str) -> str:

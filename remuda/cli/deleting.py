@@ -9,6 +9,7 @@ import click
 from remuda.cli import output
 from remuda.cli.changing import broken_record, step_node, user_of
 from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
@@ -47,7 +48,7 @@ def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json
         output.emit_json(done)
         return
     for one in done:
-        click.echo(f"node {one['node']} was {one['was']} and will be deleted by its launcher")
+        say(f"node {one['node']} was {one['was']} and will be deleted by its launcher")
 
 
 def _check_all(store: Store, nodes: tuple[str, ...], judge: Callable[[Node], None]) -> None:

@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import click
 
+from remuda.cli.saying import say
 from remuda.config.problems import ConfigInvalidError
 from remuda.store.api import StoreAwayError, StoreError, StoreRefusedError
+from remuda.visible import visible, visible_lines
 
 EXIT_MISTAKE: Final = 2
 EXIT_STORE_AWAY: Final = 3
@@ -39,22 +41,26 @@ def _ctrl_c_interrupts() -> Iterator[None]:
 
 
 class CommandFailedError(click.ClickException):
-    """Ends the command with one sentence on standard error and an exit code."""
+    """Ends the command with one sentence on standard error and an exit code.
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
+    It stays one line, whatever a record that it quotes may hold; *lines* are ours alone.
+    """
+
+    def __init__(self, message: str, exit_code: int, *, lines: str = "") -> None:
+        one = visible(message)
+        super().__init__(f"{one}\n{visible_lines(lines)}" if lines else one)
         self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
 
     def show(self, file: Any = None) -> None:
         """Print the sentence."""
-        click.echo(f"remuda: {self.format_message()}", err=True, file=file)
+        say(f"remuda: {self.format_message()}", err=True, file=file)
 
 
 class MistakeError(CommandFailedError):
     """What the user asked for makes no sense; the message says what would."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, EXIT_MISTAKE)
+    def __init__(self, message: str, *, lines: str = "") -> None:
+        super().__init__(message, EXIT_MISTAKE, lines=lines)
 
 
 class PlainCommand(click.Command):
@@ -115,7 +121,7 @@ class PlainCommand(click.Command):
     def explain_error(self, error: Exception) -> CommandFailedError:
         """Return *error* as a sentence with an exit code."""
         if isinstance(error, ConfigInvalidError):
-            return MistakeError(f"the configuration cannot be used:\n{error}")
+            return MistakeError("the configuration cannot be used:", lines=str(error))
         if isinstance(error, StoreRefusedError):
             return CommandFailedError(f"ZooKeeper cannot be used: {error}", EXIT_STORE_AWAY)
         if isinstance(error, StoreAwayError):

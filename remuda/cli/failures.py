@@ -1,4 +1,7 @@
-"""`remuda failures`: the evidence of launches that failed."""
+"""`remuda failures`: the evidence of launches that failed.
+
+Launchers keep no secrets with it; that of an older one, or of another hand, is redacted here.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,10 +12,13 @@ from remuda.cli import output
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.guessing import check_filters
 from remuda.cli.output import Sheet, age, broken_notes
+from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight import tree
 from remuda.insight.tree import Level, reader
 from remuda.model.status import FailureReport
+from remuda.redaction import redact, redact_text
+from remuda.visible import visible, visible_lines
 
 
 @click.command(
@@ -42,10 +48,11 @@ def failures(
     if node is not None and not found:
         raise MistakeError(f"there is no evidence of a failed launch of node {node}")
     if as_json:
-        output.emit_json([{"provider": name, **asdict(one)} for name, one in found])
+        data = [{"provider": name, **asdict(one)} for name, one in found]
+        output.emit_json(redact("failures", data))
     elif node is not None:
         for name, one in found:
-            click.echo(_evidence(name, one, around.clock.now_s()))
+            say(redact_text(_evidence(name, one, around.clock.now_s())))
     else:
         broken = {name: why for level in levels.values() for name, why in level.corrupt.items()}
         output.show([_sheet(found, around.clock.now_s(), broken)])
@@ -81,7 +88,7 @@ def _sheet(
             one.label,
             f"{age(now_s - one.at_s)} ago",
             one.result,
-            one.why,
+            redact_text(one.why),
         )
         for name, one in found
     ]
@@ -94,20 +101,26 @@ def _sheet(
 
 
 def _evidence(provider: str, one: FailureReport, now_s: float) -> str:
+    ago = age(now_s - one.at_s)
     lines = [
-        f"node {one.node} ({one.label}, {provider}/{one.pool}) failed {age(now_s - one.at_s)} ago",
-        f"result: {one.result}",
-        f"why: {one.why}",
+        visible(f"node {one.node} ({one.label}, {provider}/{one.pool}) failed {ago} ago"),
+        visible(f"result: {one.result}"),
+        visible(f"why: {one.why}"),
     ]
     if one.server:
-        lines.append(f"server: {one.server}")
+        lines.append(visible(f"server: {one.server}"))
     if one.fault:
-        lines.append(f"the cloud says: {one.fault}")
+        lines.append(visible(f"the cloud says: {one.fault}"))
     for step in one.transcript:
         mark = "ok" if step.get("ok") else "FAILED"
         seconds = step.get("seconds", 0)
-        lines.append(f"step {step.get('name', '?')}: {mark} after {seconds:.1f} s")
-        lines += [f"  {line}" for line in str(step.get("output", "")).splitlines()]
+        lines.append(visible(f"step {step.get('name', '?')}: {mark} after {seconds:.1f} s"))
+        lines += _set_in(str(step.get("output", "")).rstrip()) if step.get("output") else []
     if one.console:
-        lines += ["end of the console log:", *(f"  {line}" for line in one.console.splitlines())]
+        lines += ["end of the console log:", *_set_in(one.console.rstrip())]
     return "\n".join(lines)
+
+
+def _set_in(text: str) -> list[str]:
+    """Return the lines of *text*, set in, so that none of them passes for one of ours."""
+    return [f"  {line}" for line in visible_lines(text).split("\n")]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -11,6 +11,7 @@ import remuda
 from remuda.cli.extras import advice
 from remuda.cli.failing import CommandFailedError
 from remuda.cli.surroundings import Surroundings
+from remuda.visible import visible_lines
 
 #: Other packages add commands under this entry point group, so that we need not import them.
 ENTRY_POINTS: Final = "remuda.commands"
@@ -84,6 +85,18 @@ class Commands(click.Group):
             raise CommandFailedError(
                 f"the command {cmd_name!r} cannot be loaded here: {error}{advice(error.name)}", 1
             ) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it quotes of its arguments steers no terminal.
+
+        Raises:
+            click.ClickException: As of the command, with its words made visible.
+        """
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = visible_lines(error.message)  # type: ignore[misc]  # click reads it
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each command does; those that cannot be loaded here are left out."""

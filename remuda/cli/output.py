@@ -1,20 +1,21 @@
 """What commands print: JSON with stable keys, and tables for people and for grep."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import click
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from remuda.cli.saying import say
+from remuda.jsontext import to_json
 from remuda.model.codec import NAME_CHARS_MAX
 from remuda.model.fields import safe
+from remuda.visible import visible
 
 #: Colours of states, wherever a table has one.
 STYLES: Final[Mapping[str, str]] = {
@@ -40,6 +41,8 @@ STYLES: Final[Mapping[str, str]] = {
 }
 #: Whoever has more broken records than this has one trouble, not so many.
 BROKEN_MAX: Final = 20
+#: No honest name or sentence is longer; a record may hold a quarter of a million characters.
+CELL_CHARS_MAX: Final = 2_000
 _GAP: Final = "  "
 _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
 
@@ -73,50 +76,58 @@ def broken_notes(corrupt: Mapping[str, str]) -> list[str]:
 
 def emit_json(data: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(data, indent=2, default=str))
+    say(to_json(data, indent=2))
 
 
 def emit_line(data: Mapping[str, Any]) -> None:
     """Print one JSON object on one line, at once: for streams of events."""
-    click.echo(json.dumps(data, default=str, separators=(",", ":")))
+    say(to_json(data, separators=(",", ":")))
     sys.stdout.flush()
 
 
 def show(sheets: Sequence[Sheet]) -> None:
-    """Print tables: with colours on a terminal, else plain columns that are never cut."""
+    """Print tables: with colours on a terminal, else plain columns that are not cut."""
     if sys.stdout.isatty():
         console = Console()
         for sheet in sheets:
             console.print(*_rendered(sheet), sep="\n")
         return
     for sheet in sheets:
-        click.echo(plain(sheet))
+        say(plain(sheet))
 
 
 def plain(sheet: Sheet) -> str:
     """Return a table as aligned text without colours."""
-    lines = [] if sheet.title is None else [sheet.title]
-    grid = [sheet.columns, *sheet.rows]
+    lines = [] if sheet.title is None else [visible(sheet.title)]
+    grid = [sheet.columns, *([_cell(cell) for cell in row] for row in sheet.rows)]
     widths = [max(len(row[i]) for row in grid) for i in range(len(sheet.columns))]
     if sheet.rows:
         for row in grid:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             lines.append(_GAP.join(cells).rstrip())
-    lines += sheet.notes
+    lines += [_cell(note) for note in sheet.notes]
     return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Return what a record says as one bounded line: columns are as wide as their longest cell."""
+    shown = visible(text[:CELL_CHARS_MAX])
+    return shown if len(text) <= CELL_CHARS_MAX else f"{shown}…"
 
 
 def _rendered(sheet: Sheet) -> list[Table | Text]:
     parts: list[Table | Text] = []
     if sheet.rows:
-        table = Table(box=None, pad_edge=False, header_style="bold", title=sheet.title)
+        # Text, not str: rich would read [red] and [link=…] in a str as orders.
+        title = None if sheet.title is None else Text(visible(sheet.title))
+        table = Table(box=None, pad_edge=False, header_style="bold", title=title)
         table.title_justify = "left"
         for column in sheet.columns:
             table.add_column(column, overflow="fold")
         for row in sheet.rows:
-            table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+            table.add_row(*(Text(_cell(cell), style=STYLES.get(cell, "")) for cell in row))
         parts.append(table)
-    parts += [Text(note) for note in sheet.notes]
+    parts += [Text(_cell(note)) for note in sheet.notes]
     return parts
 
 

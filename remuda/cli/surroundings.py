@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from remuda.cli.failing import MistakeError
+from remuda.cli.saying import say
 from remuda.config import loader
 from remuda.config.parts import host_port
 from remuda.config.units import WrongValueError
@@ -65,7 +66,7 @@ def _open_session(login: Login, *, insecure: bool = False) -> "Session":
 
 
 def _tell_waiting(why: str) -> None:
-    click.echo(f"remuda: {why}", err=True)
+    say(f"remuda: {why}", err=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

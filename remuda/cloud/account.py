@@ -13,12 +13,13 @@ import yaml
 from keystoneauth1 import exceptions as ksa
 from keystoneauth1.access import AccessInfo
 from keystoneauth1.identity.base import BaseIdentityPlugin
-from keystoneauth1.session import Session, TCPKeepAliveAdapter
+from keystoneauth1.session import Session
 from openstack import exceptions as sdk
 from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 
 from remuda.cloud import errors
+from remuda.cloud.answers import BoundedAdapter, answer_within
 from remuda.cloud.api import (
     BadOrderError,
     CloudConfigError,
@@ -27,7 +28,10 @@ from remuda.cloud.api import (
     UnauthorizedError,
 )
 from remuda.cloud.errors import Effect
+from remuda.known_secrets import KNOWN
+from remuda.redaction import secret_values
 from remuda.runtime.clock import Clock
+from remuda.yamlplace import place_of
 
 #: Kept connections per host; more threads than this at once open short-lived ones.
 CONNECTIONS_MAX: Final = 32
@@ -75,7 +79,7 @@ def load_region(settings: AccountSettings) -> CloudRegion:
         _check_file(Path(settings.clouds_file))
     try:
         config = _open_config(settings.clouds_file)
-        return config.get_one(
+        region = config.get_one(
             cloud=settings.cloud,
             region_name=settings.region,
             api_timeout=settings.api_timeout_s,
@@ -84,9 +88,12 @@ def load_region(settings: AccountSettings) -> CloudRegion:
         raise CloudConfigError(f"{where}: cloud {settings.cloud!r}: {exc}") from exc
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         # The SDK does not check shapes: a list where it expects a mapping ends in one of these.
+        # Its words may quote what stands there.
         raise CloudConfigError(
-            f"{where}: cloud {settings.cloud!r} is not written as it must be: {exc!r}"
-        ) from exc
+            f"{where}: cloud {settings.cloud!r} is not written as it must be ({type(exc).__name__})"
+        ) from None
+    KNOWN.hold(f"cloud {settings.cloud}", secret_values(region.config))
+    return region
 
 
 def _open_config(clouds_file: str | None) -> OpenStackConfig:
@@ -110,7 +117,8 @@ def _check_file(path: Path) -> None:
     except OSError as exc:
         raise CloudConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise CloudConfigError(f"{path}: is not YAML: {exc}") from exc
+        raise CloudConfigError(f"{path}: is not YAML, at {place_of(exc)}") from None
+    KNOWN.hold(f"file {path}", secret_values(doc))
     if not isinstance(doc, dict) or not isinstance(doc.get("clouds"), dict):
         raise CloudConfigError(f"{path}: has no mapping 'clouds'")
 
@@ -145,7 +153,7 @@ class Account:
         if isinstance(self.session.auth, BaseIdentityPlugin):
             self.session.auth.reauthenticate = False  # by its clock and ours; see above
         for scheme in ("http://", "https://"):
-            self.session.session.mount(scheme, TCPKeepAliveAdapter(pool_maxsize=CONNECTIONS_MAX))
+            self.session.session.mount(scheme, BoundedAdapter(pool_maxsize=CONNECTIONS_MAX))
 
     @property
     def external_networks(self) -> tuple[str, ...]:
@@ -228,9 +236,11 @@ class Account:
     def _fetch(self, now_s: float) -> Mapping[str, str]:
         """Ask for a new token; *now_s* is the monotonic time before that."""
         self.session.invalidate()
-        headers = self.session.get_auth_headers()
+        with answer_within(self._settings.api_timeout_s):
+            headers = self.session.get_auth_headers()
         if not headers:
             raise ksa.AuthorizationFailure("no way to authenticate is configured")
+        KNOWN.note(str(value) for value in headers.values())
         life_s = self._life_s()
         ahead_s = min(RENEW_AHEAD_S, life_s * RENEW_AHEAD_PART)
         self._renew_s = now_s + life_s - ahead_s if life_s > 0.0 else None

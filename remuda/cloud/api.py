@@ -4,16 +4,35 @@ Implementations (the openstacksdk adapter, and the in-memory fake of the tests) 
 contract tests. All methods block and may be called from several threads.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from remuda.model.ids import ServerId
+from remuda.redaction import redact_middle, redact_text
+
+#: Longer faults are cut: they go into records.
+FAULT_CHARS_MAX: Final = 2_000
+
+#: Why a call must not be sent any more, or None. What cannot be taken back is fenced: this is
+#: asked after every wait of our own, last thing before each call that changes something.
+Fence = Callable[[], str | None]
+
+
+def unfenced() -> str | None:
+    """Let everything through."""
+    return None
 
 
 class CloudError(Exception):
-    """Root of what a cloud call may raise; the subclass *is* the reaction."""
+    """Root of what a cloud call may raise; the subclass *is* the reaction.
+
+    What the cloud said goes into logs, verdicts and reports: it is redacted here, for all of them.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(redact_text(why))
 
 
 class CloudConfigError(CloudError):
@@ -32,6 +51,13 @@ class TryLaterError(CloudError):
     def __init__(self, why: str, *, retry_after_s: float = 5.0) -> None:
         super().__init__(why)
         self.retry_after_s = retry_after_s
+
+
+class NotSentError(TryLaterError):
+    """We did not send it ourselves, for it was too late or no longer ours to ask for."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not sent: {why}", retry_after_s=0.0)
 
 
 class NoRoomError(CloudError):
@@ -84,7 +110,8 @@ class Server:
         floating_ipv4: The same as *public_ipv4* if that is a floating IP, else None; a cloud shows
             it some time after it was given.
         private_ipv4: An address of the inside; the same as *public_ipv4* if there is no other.
-        fault: Nova's message when status is ERROR.
+        fault: Nova's message when status is ERROR, without secrets and not longer than
+            :data:`FAULT_CHARS_MAX`.
         created_s: By the cloud's clock, seconds since the epoch.
     """
 
@@ -102,6 +129,11 @@ class Server:
     flavor_id: str | None = None
     fault: str | None = None
     created_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Cut the fault and take secrets out of it: it goes into logs and records."""
+        if self.fault:
+            object.__setattr__(self, "fault", redact_middle(self.fault, FAULT_CHARS_MAX))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +283,7 @@ class Cloud(Protocol):
     """One region of one account.
 
     Every method may raise TryLaterError, UnauthorizedError, CloudConfigError or CloudError
-    besides what it names.
+    besides what it names; those that take a *fence* also NotSentError, if it holds a call back.
     """
 
     def list_servers(self) -> tuple[Server, ...]:
@@ -260,7 +292,7 @@ class Cloud(Protocol):
         Either the whole listing, or an error: never the part that could be read.
         """
 
-    def create_server(self, order: ServerOrder) -> ServerId:
+    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
         """Ask for a server and return its id at once, without waiting for it.
 
         Raises:
@@ -277,7 +309,7 @@ class Cloud(Protocol):
             BadOrderError: If that can be no server's id.
         """
 
-    def delete_server(self, server: ServerId) -> None:
+    def delete_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Ask for deletion; no error if it is gone already. Repeat until the listing agrees."""
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
@@ -306,12 +338,15 @@ class Cloud(Protocol):
     def find_ports(self, servers: Collection[ServerId]) -> Mapping[ServerId, Port]:
         """Return the ports of these servers, with one call for many; none for who has none yet."""
 
-    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+    def add_floating_ip(
+        self, port: Port, *, untried: bool = False, fence: Fence = unfenced
+    ) -> FloatingIp:
         """Give a server a floating IP and return it; idempotent, so repeat it when in doubt.
 
         Args:
             port: The server's.
             untried: Surely nobody has asked for it before, so that no look is needed.
+            fence: Asked before each call that gives one.
 
         Raises:
             NoRoomError: If there is none left.
@@ -320,7 +355,12 @@ class Cloud(Protocol):
         """
 
     def remove_floating_ips(
-        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+        self,
+        server: ServerId,
+        *,
+        known: str | None = None,
+        hint: str | None = None,
+        fence: Fence = unfenced,
     ) -> None:
         """Release the floating IPs that we gave the server; no error if there are none.
 
@@ -331,6 +371,7 @@ class Cloud(Protocol):
             known: The id of its floating IP, as the cloud told us: no look is needed.
             hint: An id that somebody else wrote down: it is released only if the cloud says that
                 it was made for this server by us, else they are looked for.
+            fence: Asked before each call that releases one.
         """
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
@@ -340,7 +381,7 @@ class Cloud(Protocol):
         ``Leftover.server`` was one of ours and is gone.
         """
 
-    def delete_leftover(self, leftover: Leftover) -> None:
+    def delete_leftover(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:
         """Delete it, unless it has changed since it was listed; no error if it is gone.
 
         Raises:

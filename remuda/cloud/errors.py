@@ -6,6 +6,7 @@ Sources: Nova's ``api/openstack/compute/servers.py`` and ``exception.py``, Neutr
 
 import email.utils
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from remuda.cloud.api import (
 #: What a cloud asks for beyond this is not believed: a provider must not be silenced for a day.
 RETRY_AFTER_S_MAX: Final = 3600.0
 RETRY_AFTER_S_DEFAULT: Final = 5.0
+#: A number or a date is shorter.
+_HEADER_MAX: Final = 100
 #: Faults go into records and logs; a proxy's HTML page should not.
 TEXT_MAX: Final = 500
 
@@ -41,11 +44,14 @@ _NO_ROOM: Final = re.compile(
     r"quota|over\s?limit|no valid host|insufficient (?!priv|perm|right)|not enough|out of capacity"
     r"|no more ip|no (?:more )?(?:fixed|floating) ips?\b|no available (?:ip|floating)"
     r"|maximum number of (?:ports|fixed ips|floating ips|instances)"
-    r"|limit (?:was |is |has been )?(?:exceeded|reached)|exceed\w* .{0,60}\blimit",
+    r"|limit (?:was |is |has been )?(?:exceeded|reached)|exceed\w{0,8} .{0,60}\blimit",
     re.IGNORECASE,
 )
 #: Nova's schema errors quote what was wrong, and user data may hold private host keys.
-_QUOTED_SECRET: Final = re.compile(r"(user_data\b.*?Value: ).*", re.DOTALL)
+_QUOTING: Final = ("user_data", "Value: ")
+_MARKUP: Final = re.compile(r"<[^<>]*>|\s+")
+#: A body is cut to this before it is looked at.
+_BODY_MAX: Final = 16 * TEXT_MAX
 _THROTTLED: Final = re.compile(r"rate.?limit|too many requests|throttl", re.IGNORECASE)
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
@@ -180,16 +186,16 @@ def retry_after_s(value: str | None, *, now_s: float) -> float | None:
 
     None if there is none or it cannot be read; never negative, never more than the limit.
     """
-    if not value:
+    if not value or len(value) > _HEADER_MAX:
         return None
     try:
         wait_s = float(value)
     except ValueError:
         try:
             wait_s = email.utils.parsedate_to_datetime(value).timestamp() - now_s
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
-    return min(max(wait_s, 0.0), RETRY_AFTER_S_MAX)
+    return None if math.isnan(wait_s) else min(max(wait_s, 0.0), RETRY_AFTER_S_MAX)
 
 
 def message_of(answer: Answer) -> str:
@@ -203,7 +209,8 @@ def message_of(answer: Answer) -> str:
             return _clip(value["message"])
     if isinstance(answer.doc.get("message"), str):
         return _clip(answer.doc["message"])
-    return _clip(re.sub(r"<[^>]*>|\s+", " ", answer.text) or json.dumps(dict(answer.doc)))
+    text = _MARKUP.sub(" ", answer.text[:_BODY_MAX])
+    return _clip(text or json.dumps(dict(answer.doc)))
 
 
 def kind_of(answer: Answer) -> str:
@@ -214,6 +221,13 @@ def kind_of(answer: Answer) -> str:
     return ""
 
 
+def _without_user_data(text: str) -> str:
+    what, quoted = _QUOTING
+    start = text.find(what)
+    at = -1 if start < 0 else text.find(quoted, start)
+    return text if at < 0 else f"{text[: at + len(quoted)]}(withheld)"
+
+
 def _clip(text: str) -> str:
-    text = " ".join(_QUOTED_SECRET.sub(r"\1(withheld)", text).split())
+    text = " ".join(_without_user_data(text[:_BODY_MAX]).split())
     return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"

@@ -13,6 +13,7 @@ from remuda.cloud import errors
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,
+    Fence,
     FloatingIp,
     GoneError,
     Leftover,
@@ -21,9 +22,11 @@ from remuda.cloud.api import (
     Port,
     TryLaterError,
     UnknownOutcomeError,
+    unfenced,
 )
 from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.networks import Network, Networks
+from remuda.cloud.rate import Traffic
 from remuda.cloud.wire import Wire
 from remuda.model import tags
 from remuda.model.ids import ServerId
@@ -51,7 +54,7 @@ class FloatingIps:
         #: By network: the external network that could be reached from it last.
         self._reached: dict[str, str] = {}
 
-    def add(self, port: Port, *, untried: bool) -> FloatingIp:
+    def add(self, port: Port, *, untried: bool, fence: Fence = unfenced) -> FloatingIp:
         """Return the floating IP of a port, which it gets if it has none.
 
         One call; unless *untried*, one more looks first whether it has one. Without room the first
@@ -66,27 +69,34 @@ class FloatingIps:
         if known is not None:
             return known
         try:
-            return self._make(port)
+            return self._make(port, fence)
         except NoRoomError:
-            if not any(self._delete(each).status < _FAILURES for each in self.idle()):
+            if not any(self._delete(each, fence).status < _FAILURES for each in self.idle()):
                 raise
-            return self._make(port)
+            return self._make(port, fence)
 
-    def remove(self, server: ServerId, *, known: str | None, hint: str | None = None) -> None:
+    def remove(
+        self,
+        server: ServerId,
+        *,
+        known: str | None,
+        hint: str | None = None,
+        fence: Fence = unfenced,
+    ) -> None:
         """Delete the one that is known, or all that name the server, which may be gone.
 
         Whoever deletes a server that a check of this provider has left finds its address, too.
         A hint saves the look at all of them, if it is right.
         """
         if known is not None:
-            self._delete_one(known)
+            self._delete_one(known, fence)
             return
         if hint is not None and self._is_for(self._one(hint), server):
-            self._delete_one(hint)
+            self._delete_one(hint, fence)
             return
-        for doc in self._listed():
+        for doc in self._listed(Traffic.DELETE):
             if self._is_for(doc, server):
-                self._delete_one(doc["id"])
+                self._delete_one(doc["id"], fence)
 
     def _is_for(self, doc: Mapping[str, Any], server: ServerId) -> bool:
         """Whether the cloud says that we made it for this server."""
@@ -115,29 +125,30 @@ class FloatingIps:
                     revision=doc.get("revision_number"),
                 )
 
-    def delete(self, leftover: Leftover) -> None:
+    def delete(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:
         """Delete an idle one, unless somebody has put it to use since."""
         for one in self.idle():
             if one.id == leftover.id:
-                self._delete(one)
+                self._delete(one, fence)
 
-    def _ours(self) -> Iterator[Mapping[str, Any]]:
-        docs = self._listed()
+    def _ours(self, traffic: Traffic = Traffic.OTHER) -> Iterator[Mapping[str, Any]]:
+        docs = self._listed(traffic)
         return (doc for doc in docs if tags.noted(doc.get("description") or "", self._owner))
 
-    def _listed(self) -> list[Mapping[str, Any]]:
+    def _listed(self, traffic: Traffic) -> list[Mapping[str, Any]]:
         """Return all that there are: none in a cloud that knows no floating IPs."""
-        docs = self._wire.pages("network", ("floatingips",), "floatingips", {"fields": _FIELDS})
+        query = {"fields": _FIELDS}
+        docs = self._wire.pages("network", ("floatingips",), "floatingips", query, traffic)
         try:
             return list(docs)
         except GoneError:  # Neutron without its L3 extension
             return []
 
     def _at(self, port: Port) -> FloatingIp | None:
-        found = (doc for doc in self._ours() if doc.get("port_id") == port.id)
+        found = (doc for doc in self._ours(Traffic.CREATE) if doc.get("port_id") == port.id)
         return next(map(_read, found), None)
 
-    def _make(self, port: Port) -> FloatingIp:
+    def _make(self, port: Port, fence: Fence) -> FloatingIp:
         refusal: CloudError = BadOrderError("the cloud has no external network for floating IPs")
         for network in self._candidates(port):
             body = {
@@ -147,7 +158,7 @@ class FloatingIps:
                 "description": tags.note(self._owner, port.server),
             }
             try:
-                made = self._post(body)
+                made = self._post(body, fence)
             except BadOrderError as exc:
                 refusal = exc  # "External network … is not reachable from subnet …": try the next
                 continue
@@ -155,7 +166,7 @@ class FloatingIps:
             return made
         raise refusal
 
-    def _post(self, body: Mapping[str, Any]) -> FloatingIp:
+    def _post(self, body: Mapping[str, Any], fence: Fence) -> FloatingIp:
         try:
             answer = self._wire.call(
                 "network",
@@ -164,6 +175,8 @@ class FloatingIps:
                 effect=Effect.CREATE,
                 body={"floatingip": body},
                 accept={_CONFLICT, _NOT_FOUND},
+                traffic=Traffic.CREATE,
+                fence=fence,
             )
         except UnknownOutcomeError as exc:
             # Not unknown for long: a second call finds it at the port.
@@ -183,12 +196,14 @@ class FloatingIps:
         reached = self._reached.get(port.network)
         return sorted(found, key=lambda each: (each.id != reached, each.name not in self._external))
 
-    def _delete(self, idle: Leftover) -> Answer:
+    def _delete(self, idle: Leftover, fence: Fence) -> Answer:
         """Delete an idle one; a failure if it has changed since."""
         guard = {} if idle.revision is None else {"If-Match": f"revision_number={idle.revision}"}
-        return self._delete_one(idle.id, guard)
+        return self._delete_one(idle.id, fence, guard)
 
-    def _delete_one(self, ip_id: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def _delete_one(
+        self, ip_id: str, fence: Fence, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         return self._wire.call(
             "network",
             "DELETE",
@@ -196,6 +211,8 @@ class FloatingIps:
             effect=Effect.REPEATABLE,
             headers=headers,
             accept={_NOT_FOUND, _CHANGED},
+            traffic=Traffic.DELETE,
+            fence=fence,
         )
 
 

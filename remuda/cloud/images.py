@@ -9,9 +9,12 @@ from remuda.cloud.api import BadOrderError, GoneError, Image, ImageWanted, TryLa
 from remuda.cloud.errors import Effect
 from remuda.cloud.servers import read_time
 from remuda.cloud.wire import Wire
+from remuda.config.names import COMPARED_MAX, NAME_CHARS_MAX
 
 #: Names shown when none matches.
 NEAR_MAX: Final = 5
+#: Glance takes no longer ones; patterns of operators are not compared with more.
+_IMAGE_NAME_MAX: Final = 255
 _PAGE_SIZE: Final = "500"
 
 
@@ -40,7 +43,7 @@ def matches(image: Image, wanted: ImageWanted) -> bool:
         return False
     if wanted.pattern is not None:
         try:
-            if re.fullmatch(wanted.pattern, image.name) is None:
+            if re.fullmatch(wanted.pattern, image.name[:_IMAGE_NAME_MAX]) is None:
                 return False
         except re.error as exc:
             raise BadOrderError(f"image pattern {wanted.pattern!r}: {exc}") from exc
@@ -96,10 +99,12 @@ def _nothing(wanted: ImageWanted, names: list[str]) -> str:
 
 def near_names(name: str | None, names: Iterable[str]) -> str:
     """Return the end of a sentence that names what there is, the most similar first."""
-    known = sorted(set(names))
-    close = difflib.get_close_matches(name or "", known, n=NEAR_MAX, cutoff=0.4)
+    known = sorted({one[:_IMAGE_NAME_MAX] for one in names})
+    wanted = (name or "")[:NAME_CHARS_MAX]
+    near = {one[:NAME_CHARS_MAX]: one for one in known[:COMPARED_MAX]}
+    close = difflib.get_close_matches(wanted, near, n=NEAR_MAX, cutoff=0.4)
     if close:
-        return f"near are {', '.join(close)}"
+        return f"near are {', '.join(near[one] for one in close)}"
     shown = ", ".join(known[:NEAR_MAX])
     more = f" and {len(known) - NEAR_MAX} more" if len(known) > NEAR_MAX else ""
     return f"there are {shown}{more}" if known else "there are none at all"

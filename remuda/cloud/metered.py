@@ -7,6 +7,7 @@ from typing import Final
 from remuda.cloud.api import (
     Cloud,
     CloudError,
+    Fence,
     Flavor,
     FlavorWanted,
     FloatingIp,
@@ -17,6 +18,7 @@ from remuda.cloud.api import (
     Quota,
     Server,
     ServerOrder,
+    unfenced,
 )
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
@@ -54,20 +56,20 @@ class MeteredCloud:
         with self._timed("list_servers"):
             return self._inner.list_servers()
 
-    def create_server(self, order: ServerOrder) -> ServerId:
+    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
         """Ask for a server."""
         with self._timed("create_server"):
-            return self._inner.create_server(order)
+            return self._inner.create_server(order, fence=fence)
 
     def get_server(self, server: ServerId) -> Server:
         """Return one server."""
         with self._timed("get_server"):
             return self._inner.get_server(server)
 
-    def delete_server(self, server: ServerId) -> None:
+    def delete_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Ask for deletion."""
         with self._timed("delete_server"):
-            self._inner.delete_server(server)
+            self._inner.delete_server(server, fence=fence)
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return the end of the console output."""
@@ -99,27 +101,34 @@ class MeteredCloud:
         with self._timed("find_ports"):
             return self._inner.find_ports(servers)
 
-    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+    def add_floating_ip(
+        self, port: Port, *, untried: bool = False, fence: Fence = unfenced
+    ) -> FloatingIp:
         """Give a server a floating IP."""
         with self._timed("add_floating_ip"):
-            return self._inner.add_floating_ip(port, untried=untried)
+            return self._inner.add_floating_ip(port, untried=untried, fence=fence)
 
     def remove_floating_ips(
-        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+        self,
+        server: ServerId,
+        *,
+        known: str | None = None,
+        hint: str | None = None,
+        fence: Fence = unfenced,
     ) -> None:
         """Release the server's floating IPs."""
         with self._timed("remove_floating_ips"):
-            self._inner.remove_floating_ips(server, known=known, hint=hint)
+            self._inner.remove_floating_ips(server, known=known, hint=hint, fence=fence)
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return what seems to be nobody's."""
         with self._timed("list_leftovers"):
             return self._inner.list_leftovers()
 
-    def delete_leftover(self, leftover: Leftover) -> None:
+    def delete_leftover(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:
         """Delete a leftover."""
         with self._timed("delete_leftover"):
-            self._inner.delete_leftover(leftover)
+            self._inner.delete_leftover(leftover, fence=fence)
 
     def close(self) -> None:
         """Drop connections; not a call of the cloud, so not reported."""

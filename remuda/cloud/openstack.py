@@ -13,6 +13,7 @@ from remuda.cloud import flavors, images, ports, servers
 from remuda.cloud.account import Account, AccountSettings
 from remuda.cloud.api import (
     BadOrderError,
+    Fence,
     Flavor,
     FlavorWanted,
     FloatingIp,
@@ -26,6 +27,7 @@ from remuda.cloud.api import (
     ServerOrder,
     TryLaterError,
     UnknownOutcomeError,
+    unfenced,
 )
 from remuda.cloud.cache import TtlCache
 from remuda.cloud.errors import Effect
@@ -33,7 +35,7 @@ from remuda.cloud.floating import FloatingIps
 from remuda.cloud.networks import Networks
 from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.openstack_inspection import OpenStackInspector
-from remuda.cloud.rate import RateLimit
+from remuda.cloud.rate import RateLimit, Traffic
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
 from remuda.model.tags import Owner
@@ -108,13 +110,13 @@ class OpenStackCloud:
     def list_servers(self) -> tuple[Server, ...]:
         """Return all servers of the account; one call per page."""
         query = {} if self._page_size is None else {"limit": str(self._page_size)}
-        docs = self._wire.pages("compute", ("servers", "detail"), "servers", query)
+        docs = self._wire.pages("compute", ("servers", "detail"), "servers", query, Traffic.LIST)
         try:
             return tuple(servers.read_server(doc, self._external) for doc in docs)
         except (KeyError, ValueError, TypeError, AttributeError) as exc:
             raise TryLaterError(f"the listing of servers cannot be read: {exc!r}") from exc
 
-    def create_server(self, order: ServerOrder) -> ServerId:
+    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
         """Ask for a server; one call, and one more if a network's name is not known yet."""
         body = servers.order_body(order, self._networks.ids(order.networks))
         try:
@@ -125,6 +127,8 @@ class OpenStackCloud:
                 effect=Effect.CREATE,
                 body=body,
                 timeout_s=order.timeout_s,
+                traffic=Traffic.CREATE,
+                fence=fence,
             )
         except BadOrderError:
             self._forget()  # perhaps a name now means another id
@@ -142,7 +146,7 @@ class OpenStackCloud:
         except (KeyError, ValueError, TypeError, AttributeError) as exc:
             raise TryLaterError(f"server {server} cannot be read: {exc!r}") from exc
 
-    def delete_server(self, server: ServerId) -> None:
+    def delete_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Ask for deletion; one call. A server that is busy (409) is for later."""
         self._wire.call(
             "compute",
@@ -150,6 +154,8 @@ class OpenStackCloud:
             ("servers", server),
             effect=Effect.REPEATABLE,
             accept={_NOT_FOUND},
+            traffic=Traffic.DELETE,
+            fence=fence,
         )
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
@@ -190,27 +196,34 @@ class OpenStackCloud:
         """Return the servers' ports; a call for every fifty, and one for the networks, rarely."""
         return ports.find_ports(self._wire, self._networks, servers)
 
-    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+    def add_floating_ip(
+        self, port: Port, *, untried: bool = False, fence: Fence = unfenced
+    ) -> FloatingIp:
         """Give a server a floating IP; one call, and a look before it unless *untried*."""
-        return self._floating.add(port, untried=untried)
+        return self._floating.add(port, untried=untried, fence=fence)
 
     def remove_floating_ips(
-        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+        self,
+        server: ServerId,
+        *,
+        known: str | None = None,
+        hint: str | None = None,
+        fence: Fence = unfenced,
     ) -> None:
         """Release those that we gave the server; a call for each, and a look if none is known."""
-        self._floating.remove(server, known=known, hint=hint)
+        self._floating.remove(server, known=known, hint=hint, fence=fence)
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
         """Return ports that are down and idle floating IPs; two calls."""
         return (*ports.list_idle_ports(self._wire), *self._floating.idle())
 
-    def delete_leftover(self, leftover: Leftover) -> None:
+    def delete_leftover(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:
         """Delete it unless it has changed; one to three calls."""
         match leftover.kind:
             case LeftoverKind.PORT:
-                ports.delete_port(self._wire, leftover)
+                ports.delete_port(self._wire, leftover, fence=fence)
             case LeftoverKind.FLOATING_IP:
-                self._floating.delete(leftover)
+                self._floating.delete(leftover, fence=fence)
 
     def close(self) -> None:
         """Drop connections."""

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from remuda.cloud import errors
-from remuda.cloud.api import BadOrderError, Leftover, LeftoverKind, Port
+from remuda.cloud.api import BadOrderError, Fence, Leftover, LeftoverKind, Port, unfenced
 from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.networks import Networks
+from remuda.cloud.rate import Traffic
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
 
@@ -31,7 +32,7 @@ def find_ports(
     wanted = sorted(servers)
     for start in range(0, len(wanted), SERVERS_MAX):
         query = {"device_id": wanted[start : start + SERVERS_MAX], "fields": _OF_SERVER}
-        for doc in wire.pages("network", ("ports",), "ports", query):
+        for doc in wire.pages("network", ("ports",), "ports", query, Traffic.LIST):
             port = _read_port(doc, outside)
             known = None if port is None else found.get(port.server)
             if port is not None and (known is None or known.external > port.external):
@@ -74,7 +75,7 @@ def list_idle_ports(wire: Wire) -> Iterator[Leftover]:
             )
 
 
-def delete_port(wire: Wire, leftover: Leftover) -> None:
+def delete_port(wire: Wire, leftover: Leftover, *, fence: Fence = unfenced) -> None:
     """Delete a port, unless its revision number has changed since it was listed.
 
     Neutron of 2025 and later lets a plain member delete no port that belongs to a compute
@@ -82,16 +83,16 @@ def delete_port(wire: Wire, leftover: Leftover) -> None:
     to nobody; so there it takes three calls. Died in between, the next sweep finds it again.
     """
     revision = leftover.revision
-    status = _change(wire, "DELETE", leftover.id, revision).status
+    status = _change(wire, "DELETE", leftover.id, revision, fence=fence).status
     if status != _FORBIDDEN:
         return
     body = {"port": {"device_owner": ""}}
-    answer = _change(wire, "PUT", leftover.id, revision, body)
+    answer = _change(wire, "PUT", leftover.id, revision, fence=fence, body=body)
     if answer.status == _FORBIDDEN:
         raise BadOrderError(f"port {leftover.id}: {errors.message_of(answer)}")
     if answer.status < _FAILURES:
         revision = answer.doc["port"].get("revision_number")
-        _change(wire, "DELETE", leftover.id, revision)
+        _change(wire, "DELETE", leftover.id, revision, fence=fence)
 
 
 def _change(
@@ -99,6 +100,8 @@ def _change(
     method: str,
     port_id: str,
     revision: int | None,
+    *,
+    fence: Fence,
     body: Mapping[str, Any] | None = None,
 ) -> Answer:
     return wire.call(
@@ -109,4 +112,5 @@ def _change(
         body=body,
         headers={} if revision is None else {"If-Match": f"revision_number={revision}"},
         accept={_FORBIDDEN, _NOT_FOUND, _CHANGED},
+        fence=fence,
     )

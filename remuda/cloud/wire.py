@@ -1,8 +1,9 @@
 """One HTTP call to a cloud, and listings that come in pages."""
 
+import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -12,10 +13,20 @@ from keystoneauth1 import exceptions as ksa
 
 from remuda.cloud import errors
 from remuda.cloud.account import REFUSAL_PAUSE_S, Account
-from remuda.cloud.api import BadOrderError, GoneError, TryLaterError, UnknownOutcomeError
+from remuda.cloud.answers import answer_within, body_of
+from remuda.cloud.api import (
+    BadOrderError,
+    CloudError,
+    Fence,
+    GoneError,
+    NotSentError,
+    TryLaterError,
+    UnknownOutcomeError,
+    unfenced,
+)
 from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.paths import Path, join
-from remuda.cloud.rate import RateLimit
+from remuda.cloud.rate import RateLimit, Traffic
 from remuda.runtime.clock import Clock
 
 #: The base version of Nova's API, understood by every release since 2015, asked for by name so
@@ -29,6 +40,8 @@ _MICROVERSION_HEADERS: Final[Mapping[str, str]] = {
 
 #: Bounds a listing that never ends; Nova's usual page has 1000 servers.
 PAGES_MAX: Final = 1000
+#: All pages together may take so many times what one may.
+PAGES_TIMEOUTS: Final = 5.0
 #: A host that does not even accept is given up sooner than one that thinks.
 CONNECT_S_MAX: Final = 10.0
 
@@ -96,6 +109,8 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         accept: Collection[int] = (),
+        traffic: Traffic = Traffic.OTHER,
+        fence: Fence = unfenced,
     ) -> Answer:
         """Call a service and return its answer.
 
@@ -108,8 +123,11 @@ class Wire:
             body: Sent as JSON.
             data: Instead of *body*: opens what is sent piece by piece, once per attempt.
             headers: Besides those of authentication and version.
-            timeout_s: Instead of the usual one; also bounds the wait for our rate limit.
+            timeout_s: Instead of the usual one: for the whole answer, however slowly it comes,
+                and before that for the wait for our rate limit.
             accept: Statuses of failure that the caller wants to see.
+            traffic: Whose share of our rate limit it takes.
+            fence: Asked after that wait, and before the call is repeated with a new token.
 
         Raises:
             BadOrderError: If a part of the path is no id; nothing was sent.
@@ -125,8 +143,10 @@ class Wire:
             data=data,
             headers=headers or {},
             timeout_s=self._timeout_s if timeout_s is None else timeout_s,
+            traffic=traffic,
+            fence=fence,
         )
-        answer = _read(self._response(request), effect)
+        answer = self._answer(request)
         error = errors.of_answer(answer, effect, now_s=self._clock.now_s())
         if error is not None and answer.status not in accept:
             raise error
@@ -159,13 +179,18 @@ class Wire:
         )
         with closing(self._response(request)) as response:
             if not response.ok:
-                answer = self._refusal(response, request.effect)
+                answer = self._read(response, request)
                 error = errors.of_answer(answer, request.effect, now_s=self._clock.now_s())
                 raise error or TryLaterError(f"HTTP {answer.status}")
             yield response.status_code, _pieces(response)
 
     def pages(
-        self, service: str, path: Path, key: str, params: Params
+        self,
+        service: str,
+        path: Path,
+        key: str,
+        params: Params,
+        traffic: Traffic = Traffic.OTHER,
     ) -> Iterator[Mapping[str, Any]]:
         """Yield the objects of a listing, page by page, each once.
 
@@ -177,9 +202,12 @@ class Wire:
         """
         seen: set[str] = set()
         marker: str | None = None
+        until_s = self._clock.monotonic_s() + PAGES_TIMEOUTS * self._timeout_s
         for _ in range(PAGES_MAX):
+            if self._clock.monotonic_s() > until_s:
+                raise TryLaterError(f"{service} {join(path)}: the pages come too slowly")
             query = {**params, **({"marker": marker} if marker else {})}
-            doc = self._page(service, path, query, first=marker is None)
+            doc = self._page(service, path, query, traffic, first=marker is None)
             items = doc.get(key)
             if not isinstance(items, list):
                 raise TryLaterError(f"{service} {join(path)}: the answer has no list {key!r}")
@@ -193,21 +221,31 @@ class Wire:
                 raise TryLaterError(f"{service} {join(path)}: the pages go round in circles")
         raise TryLaterError(f"{service} {join(path)}: more than {PAGES_MAX} pages")
 
-    def _page(self, service: str, path: Path, query: Params, *, first: bool) -> Mapping[str, Any]:
+    def _page(
+        self, service: str, path: Path, query: Params, traffic: Traffic, *, first: bool
+    ) -> Mapping[str, Any]:
         try:
-            return self.call(service, "GET", path, effect=Effect.READ, params=query).doc
+            return self.call(
+                service, "GET", path, effect=Effect.READ, params=query, traffic=traffic
+            ).doc
         except (BadOrderError, GoneError) as exc:
             if first:
                 raise
             # The marker was deleted between two pages: Nova answers 400, Neutron 404.
             raise TryLaterError(f"the listing changed while it was read: {exc}") from exc
 
-    @staticmethod
-    def _refusal(response: requests.Response, effect: Effect) -> Answer:
+    def _answer(self, request: "_Request") -> Answer:
+        with closing(self._response(request)) as response:
+            return self._read(response, request)
+
+    def _read(self, response: requests.Response, request: "_Request") -> Answer:
+        """Read an answer to its end."""
         try:
-            return _read(response, effect)
-        except requests.RequestException as exc:  # its body is not read before here
-            raise TryLaterError(f"HTTP {response.status_code}, and then {exc}") from exc
+            body = body_of(response)
+        except requests.RequestException as exc:
+            why = f"HTTP {response.status_code}, and then {exc}"
+            raise _unheard(why, request.effect) from exc
+        return _decode(response, body, request.effect)
 
     def _response(self, request: "_Request") -> requests.Response:
         # Everything that can fail before the call itself does so here, where nothing can
@@ -230,28 +268,33 @@ class Wire:
             return self._clock.monotonic_s() < self._stubborn.get(service, 0.0)
 
     def _send(self, url: str, token: Mapping[str, str], request: "_Request") -> requests.Response:
-        self._limit.take(wait_s_max=request.timeout_s)
+        self._limit.take(request.traffic, wait_s_max=request.timeout_s)
+        if why := request.fence():
+            raise NotSentError(why)
         with self._lock:
             self._calls += 1
         data = request.data() if request.data is not None else None
         # While a body is sent, the time for connecting is that for each piece of it.
         connect_s = min(request.timeout_s, CONNECT_S_MAX) if data is None else request.timeout_s
         version = _MICROVERSION_HEADERS if request.service == "compute" else {}
+        # What is asked for as a stream may be large: only silence ends it.
+        bound = nullcontext() if request.stream else answer_within(request.timeout_s)
         try:
-            return self._account.session.request(
-                url,
-                request.method,
-                json=request.body,
-                params=request.params,
-                headers={**token, **version, **request.headers},
-                authenticated=False,
-                raise_exc=False,
-                log=False,
-                connect_retries=0,
-                timeout=(connect_s, request.timeout_s),
-                data=data,  # or the JSON
-                stream=request.stream,
-            )
+            with bound:
+                return self._account.session.request(
+                    url,
+                    request.method,
+                    json=request.body,
+                    params=request.params,
+                    headers={**token, **version, **request.headers},
+                    authenticated=False,
+                    raise_exc=False,
+                    log=False,
+                    connect_retries=0,
+                    timeout=(connect_s, request.timeout_s),
+                    data=data,  # or the JSON
+                    stream=True,  # so that the body is read with a bound
+                )
         except ksa.ClientException as exc:
             raise errors.of_exception(exc, request.effect, now_s=self._clock.now_s()) from exc
         finally:
@@ -272,6 +315,8 @@ class _Request:
     body: Body | None = None
     data: Callable[[], Outgoing] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    traffic: Traffic = Traffic.OTHER
+    fence: Fence = unfenced
     stream: bool = False
 
 
@@ -282,17 +327,21 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
         raise TryLaterError(f"the answer ended too early: {exc}") from exc
 
 
-def _read(response: requests.Response, effect: Effect) -> Answer:
+def _unheard(why: str, effect: Effect) -> CloudError:
+    return UnknownOutcomeError(why) if effect is Effect.CREATE else TryLaterError(why)
+
+
+def _decode(response: requests.Response, body: bytes, effect: Effect) -> Answer:
     doc: Any = {}
     text = ""
-    if response.content:
+    if body:
         try:
-            doc = response.json()
-        except ValueError:
-            doc, text = {}, response.text[: 4 * errors.TEXT_MAX]
+            doc = json.loads(body)
+        except (ValueError, RecursionError):
+            doc, text = {}, body[: 4 * errors.TEXT_MAX].decode(errors="replace")
     if response.ok and (text or not isinstance(doc, dict)):
         why = f"HTTP {response.status_code}, but the body is no JSON object: {text[:80]!r}"
-        raise UnknownOutcomeError(why) if effect is Effect.CREATE else TryLaterError(why)
+        raise _unheard(why, effect)
     return Answer(
         status=response.status_code,
         headers=response.headers,

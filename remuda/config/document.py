@@ -33,6 +33,8 @@ _WORDS: Final[dict[str, Scalar]] = {
 }
 _INT: Final = re.compile(r"[-+]?[0-9]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+#: Where the parser quotes a word: it may be a password that begins with *, & or !.
+_QUOTED: Final = re.compile(r"(alias|anchor|handle|tag) (?:'[^'\n]{0,1024}'|\"[^\"\n]{0,1024}\")")
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9]")
 
 
@@ -276,4 +278,4 @@ def _translated(error: yaml.MarkedYAMLError) -> NotYamlError:
         "undefined alias": "define it above with &",
     }
     hint = next((hint for part, hint in hints.items() if part in why), "")
-    return NotYamlError(f"is not YAML: {why}", place, hint)
+    return NotYamlError("is not YAML: " + _QUOTED.sub(r"\1", why), place, hint)

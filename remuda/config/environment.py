@@ -8,6 +8,8 @@ from remuda.config.base import Section
 from remuda.config.document import Path
 from remuda.config.problems import Report
 from remuda.config.shape import sections, shapes
+from remuda.known_secrets import KNOWN
+from remuda.redaction import is_secret_name
 
 _REFERENCE: Final = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
 
@@ -52,6 +54,8 @@ def _replaced(
         if name is None:
             report.problem(path, "has a ${ without a name", "write ${NAME}, or $${ for a plain ${")
         elif name in environ:
+            if is_secret_name(name):
+                KNOWN.hold(f"environment {name}", [environ[name]])
             return environ[name]
         else:
             report.problem(

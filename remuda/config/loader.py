@@ -18,6 +18,8 @@ from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError, Problem, Report
 from remuda.config.sources import CONFIG_BYTES_MAX, Sources, UnreadableError
 from remuda.config.wording import translate
+from remuda.known_secrets import KNOWN
+from remuda.redaction import secret_values
 
 #: Keys of the top level that begin so are a place for anchors, and otherwise ignored.
 SCRATCH_PREFIX = "x-"
@@ -113,6 +115,8 @@ def _understood(document: Document, host: HostFiles, environ: Mapping[str, str])
     hidden = substitute(Config, data, environ, report)
     check_choices(Config, data, report)
     host.resolve(Config, data)
+    # User data and scripts hold passwords and tokens, and machines print what they are given.
+    KNOWN.hold(f"configuration {report.file}", secret_values(data))
     check_clouds(data, host, environ)
     check_credential(data, host, hidden)
     check_whole(data, report)

@@ -225,10 +225,17 @@ class Provider(Section):
     region: str | None = Field(default=None, description="Region, if the cloud has several.")
     priority: Whole = Field(default=100, description="Lower is preferred.")
     launch_timeout: Duration = Field(
-        default=900.0, gt=0, le=6 * 3600, description="From the intent to a proven node."
+        default=900.0,
+        gt=0,
+        le=6 * 3600,
+        description="From the intent to a proven node, without the time in which it waits for us: "
+        "for a free thread, or for our connection to ZooKeeper.",
     )
     boot_timeout: Duration = Field(
-        default=600.0, gt=0, le=6 * 3600, description="Until the cloud calls the server active."
+        default=600.0,
+        gt=0,
+        le=6 * 3600,
+        description="Until the cloud calls the server active; judged by a listing begun after it.",
     )
     launch_attempts: Whole = Field(
         default=3,
@@ -238,9 +245,17 @@ class Provider(Section):
         "node that it wants.",
     )
     max_concurrency: Whole = Field(
-        default=20, ge=0, le=1000, description="Launches under way at once; 0: make nothing."
+        default=20,
+        ge=0,
+        le=1000,
+        description="Launches under way at once, and proofs, of which 96 at most; 0: make nothing.",
     )
-    rate: Number = Field(default=10.0, gt=0, le=1000, description="API calls per second.")
+    rate: Number = Field(
+        default=10.0,
+        gt=0,
+        le=1000,
+        description="API calls per second; listings go first, and nobody has more than a share.",
+    )
     list_period: Duration = Field(
         default=3.0, ge=0.2, le=300, description="Between listings while something is under way."
     )
@@ -266,7 +281,12 @@ class Provider(Section):
             "else that is done only for want of room."
         ),
     )
-    api_timeout: Duration = Field(default=60.0, gt=0, le=600, description="Of one API call.")
+    api_timeout: Duration = Field(
+        default=60.0,
+        gt=0,
+        le=600,
+        description="Of one API call, for the whole answer; before that, for its turn at the rate.",
+    )
     pools: dict[Name, Pool] = Field(min_length=1, description="Its slices.")
 
 

@@ -15,6 +15,7 @@ from remuda.config.base import (
     SizeMib,
     Whole,
 )
+from remuda.config.patterns import repeats_repeats
 from remuda.config.units import WrongValueError
 from remuda.secret import Secret
 
@@ -25,7 +26,7 @@ _PORT_MAX: Final = 65535
 _IDENTITY: Final = re.compile(
     r"sasl:[^\s:]+|x509:\S.*|world:anyone|digest:[^\s:]+:[A-Za-z0-9+/]{27}="
 )
-_HOST_PORT: Final = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_HOST_PORT: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,255}|\[[0-9A-Fa-f:.]{1,64}\]):([0-9]{1,5})")
 
 
 def host_port(value: str) -> str:
@@ -50,13 +51,18 @@ def name_and_password(text: str) -> tuple[str, str] | None:
 
 def _regular_expression(value: str) -> str:
     try:
-        re.compile(value)
+        endless = repeats_repeats(value)
     except re.error as error:
         where = "" if error.pos is None else f" at character {error.pos + 1}"
         raise WrongValueError(
             f"is not a regular expression: {error.msg}{where}",
             hint=r"a plain dot, bracket or star is written \. \[ \*",
         ) from None
+    if endless:
+        raise WrongValueError(
+            "repeats what is repeated already, as in (a+)+: comparing a name with it may never end",
+            hint="write each * and + only once around the same text",
+        )
     return value
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
 from remuda.config.document import Document, Flaw, Path, Place
+from remuda.redaction import redact_text
 
 #: A file with more problems than this is not the file that was meant.
 PROBLEMS_MAX: Final = 500
@@ -30,6 +31,11 @@ class Problem:
     path: str = ""
     message: str
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        """Take secrets out of the words: they go into logs and into a record."""
+        object.__setattr__(self, "message", redact_text(self.message))
+        object.__setattr__(self, "hint", redact_text(self.hint))
 
     def __str__(self) -> str:
         """Write it in one line, as compilers do."""

@@ -29,7 +29,8 @@ MEBIBYTES: Final[Mapping[str, float]] = {
 DURATION_PATTERN: Final = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)?\s*$"
 SIZE_PATTERN: Final = r"^\s*\d+(\.\d+)?\s*(MiB|M|GiB|G|TiB|T)?\s*$"
 
-_QUANTITY: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", re.ASCII)
+_QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
+_SPACES: Final = " \t\n\r\f\v"
 #: Longer texts are refused unread: no quantity needs them, and float() of them is slow.
 _LENGTH_MAX: Final = 40
 #: About a million years; above it, sums of durations would lose their seconds.
@@ -108,7 +109,7 @@ def _split(value: object, wrong: WrongValueError) -> tuple[float, str]:
         return float(value), ""
     match = None
     if isinstance(value, str) and len(value) <= _LENGTH_MAX:
-        match = _QUANTITY.fullmatch(value)
+        match = _QUANTITY.fullmatch(value.strip(_SPACES))
     if match is None:
         raise wrong
     return float(match.group(1)), match.group(2)

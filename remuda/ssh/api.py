@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
+from remuda.redaction import redact_middle, redact_text
+
 #: Why a step failed that had no time left, or could not end in what was left.
 OUT_OF_TIME: Final = "the time for the proof is over"
+#: Longer words of a script or machine are cut.
+WHY_CHARS_MAX: Final = 2_000
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -108,6 +112,9 @@ class Login:
 class StepTaken:
     """One finished step: how long, how it ended, and the end of what it printed.
 
+    What a machine says may hold anything, our own keys and tokens too, and it goes into records
+    and logs: it is redacted here, for all of them.
+
     Attributes:
         exit_code: Of a script that ended by itself; None for other steps and killed scripts.
     """
@@ -119,6 +126,11 @@ class StepTaken:
     why: str = ""
     output: str = ""
     exit_code: int | None = None
+
+    def __post_init__(self) -> None:
+        """Take secrets out of what the machine said."""
+        object.__setattr__(self, "why", redact_middle(self.why, WHY_CHARS_MAX))
+        object.__setattr__(self, "output", redact_text(self.output))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

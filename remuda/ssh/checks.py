@@ -63,6 +63,9 @@ exec date +%s
 """
 
 
+_SECONDS: Final = re.compile(r"^(\d{9,12})$", re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class ClockJudge:
     """Compares the machine's clock with ours.
@@ -75,7 +78,7 @@ class ClockJudge:
 
     def __call__(self, heard: Heard) -> str:
         """Return why the clock is wrong, or an empty string."""
-        found = re.search(r"^(\d{9,12})$", heard.output, re.MULTILINE)
+        found = _SECONDS.search(heard.output)
         if found is None:
             return f"cannot tell the time of the machine: it says {heard.output.strip()[:80]!r}"
         said_s = int(found.group(1))

@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Final
 
+from remuda.redaction import MARGIN, redact_text
+
 #: Machines choose some of the words in our errors; nobody reads more than this of them.
 TEXT_MAX: Final = 400
 
@@ -16,8 +18,8 @@ class SshError(Exception):
     too_early: ClassVar[bool] = False
 
     def __init__(self, why: str) -> None:
-        """Say *why*, or its beginning."""
-        super().__init__(why[:TEXT_MAX])
+        """Say *why*, or its beginning: it goes into logs and records, so it is redacted here."""
+        super().__init__(redact_text(why[: TEXT_MAX + MARGIN])[:TEXT_MAX])
 
 
 class NotYetError(SshError):

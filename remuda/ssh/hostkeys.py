@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from remuda.known_secrets import KNOWN
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostKey:
@@ -29,5 +31,6 @@ def make_host_key() -> HostKey:
     """Return a new key pair."""
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    return HostKey(public=public.decode(), private=private.decode())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    KNOWN.note([private])  # a machine may print what it was given
+    return HostKey(public=public.decode(), private=private)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from paramiko.ssh_exception import SSHException
 
+from remuda.known_secrets import KNOWN
 from remuda.ssh.errors import KeyFileError
 
 
@@ -30,6 +31,7 @@ def load_key(path: str) -> paramiko.PKey:
     """
     try:
         data = Path(path).expanduser().read_bytes()
+        KNOWN.hold(f"key file {path}", [data.decode(errors="replace")])
         return _for_paramiko(_parse(data))
     except OSError as exc:
         raise KeyFileError(f"key file {path}: {exc.strerror or exc}") from exc

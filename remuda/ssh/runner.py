@@ -8,6 +8,7 @@ from typing import Final
 
 import paramiko
 
+from remuda.redaction import MARGIN, redact_end
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import OUT_OF_TIME, Heard, Script
 from remuda.ssh.errors import ConnectionLostError
@@ -67,7 +68,7 @@ class Ran:
 
 
 class Tail:
-    """Keeps the end of a stream of bytes."""
+    """Keeps the end of a stream of bytes, and a little more: the cut must not halve a secret."""
 
     def __init__(self, bytes_max: int) -> None:
         """Keep at most *bytes_max*."""
@@ -81,15 +82,21 @@ class Tail:
         self._parts.append(data)
         self._held += len(data)
         self.total += len(data)
-        while self._held - len(self._parts[0]) >= self._bytes_max:
+        while self._held - len(self._parts[0]) >= self._bytes_max + MARGIN:
             self._held -= len(self._parts.popleft())
 
     def text(self) -> str:
         """Return the end as text, beginning with a note if something was left out."""
-        kept = b"".join(self._parts)[-self._bytes_max :]
-        left_out = self.total - len(kept)
-        note = f"[{left_out} bytes left out]\n" if left_out else ""
-        return note + kept.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        seen = b"".join(self._parts)[-self._bytes_max - MARGIN :]
+        kept = _decoded(seen[-self._bytes_max :])
+        if self.total <= self._bytes_max:
+            return kept
+        note = f"[{self.total - self._bytes_max} bytes left out]\n"
+        return note + redact_end(_decoded(seen), len(kept))
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def run_script(link: Link, script: Script, clock: Clock, stopped: Callable[[], bool]) -> Ran:

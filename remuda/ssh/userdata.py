@@ -20,6 +20,7 @@ from typing import Any, Final
 import yaml
 
 from remuda.ssh.hostkeys import HostKey
+from remuda.yamlplace import place_of
 
 #: Nova refuses longer ones (its API schema: maxLength of ``user_data``), counted after base64.
 BASE64_CHARS_MAX: Final = 65_535
@@ -43,7 +44,10 @@ _FORMS: Final = (
 
 
 class UserDataError(ValueError):
-    """The operator's user data cannot be combined with ours; a change of configuration helps."""
+    """The operator's user data cannot be combined with ours; a change of configuration helps.
+
+    The message says where, and quotes nothing: passwords and tokens stand in user data.
+    """
 
 
 def merge_user_data(
@@ -129,7 +133,7 @@ def _load(text: str) -> dict[str, Any]:
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError as exc:
-        raise UserDataError(f"the #cloud-config is not valid YAML: {exc}") from exc
+        raise UserDataError(f"the #cloud-config is not valid YAML, at {place_of(exc)}") from None
     if config is None:
         return {}
     if not isinstance(config, dict):
@@ -158,9 +162,8 @@ def _two_parts(theirs: str, ours: dict[str, Any]) -> str:
     """Put a form that is no cloud-config beside ours."""
     kind = next((kind for start, kind in _FORMS if theirs.startswith(start)), None)
     if kind is None:
-        first = theirs.lstrip().split("\n", 1)[0][:40]
         raise UserDataError(
-            f"user data begins with {first!r}: cloud-init knows no such form "
+            "the first line of the user data is of no form that cloud-init knows "
             "(a script begins with #!, a configuration with #cloud-config)"
         )
     whole = MIMEMultipart()

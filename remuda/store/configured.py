@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from remuda.config.parts import Zookeeper, name_and_password
+from remuda.known_secrets import KNOWN
 from remuda.store.api import StoreRefusedError
 from remuda.store.options import StoreOptions, StoreRoles, StoreSasl, StoreTls
 
@@ -50,4 +51,5 @@ def _credential(zookeeper: Zookeeper) -> tuple[str, str]:
     found = name_and_password(text)
     if found is None:
         raise StoreRefusedError(f"{where} does not hold name:password")
+    KNOWN.hold("zookeeper", [found[1], ":".join(found)])
     return found

@@ -1,15 +1,16 @@
 """What the status endpoint answers: a path in, a reply out, no sockets."""
 
 import html
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from remuda import __version__
+from remuda.jsontext import to_json
 from remuda.metrics.prometheus import CONTENT_TYPE
-from remuda.redaction import redact
+from remuda.redaction import redact, redact_text
+from remuda.visible import visible
 
 _JSON: Final = "application/json"
 _HTML: Final = "text/html; charset=utf-8"
@@ -64,14 +65,14 @@ def answer(target: str, sources: Sources) -> Reply:
     path = target.partition("?")[0].rstrip("/") or "/"
     match path:
         case "/":
-            page = _INDEX.format(title=html.escape(sources.title), version=__version__)
+            page = _INDEX.format(title=html.escape(visible(sources.title)), version=__version__)
             return Reply(HTTPStatus.OK, _HTML, page.encode())
         case "/live":
             return _json(HTTPStatus.OK, {"live": True})
         case "/ready":
             verdict = sources.ready()
             status = HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE
-            return _json(status, {"ready": verdict.ok, "reason": verdict.reason})
+            return _json(status, {"ready": verdict.ok, "reason": redact_text(verdict.reason)})
         case "/metrics":
             return Reply(HTTPStatus.OK, CONTENT_TYPE, sources.metrics())
         case "/status":
@@ -81,4 +82,4 @@ def answer(target: str, sources: Sources) -> Reply:
 
 
 def _json(status: HTTPStatus, doc: object) -> Reply:
-    return Reply(status, _JSON, json.dumps(doc, default=str, indent=1).encode() + b"\n")
+    return Reply(status, _JSON, to_json(doc, indent=1).encode() + b"\n")

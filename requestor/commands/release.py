@@ -9,6 +9,7 @@ import click
 from remuda.cli import output
 from remuda.cli.changing import step_node, user_of
 from remuda.cli.failing import MistakeError
+from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
@@ -61,9 +62,9 @@ def release(
     for one in done:
         whose = f", of {one['owner']}," if one["owner"] else ""
         if "request" in one:
-            click.echo(f"request {one['request']}{whose} is cancelled")
+            say(f"request {one['request']}{whose} is cancelled")
         else:
-            click.echo(f"node {one['node']} was {one['was']}{whose} and is given back")
+            say(f"node {one['node']} was {one['was']}{whose} and is given back")
 
 
 def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str | None:

@@ -13,6 +13,7 @@ import click
 from remuda.cli import output
 from remuda.cli.guessing import check_labels, check_provider
 from remuda.cli.kinds import duration
+from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.requests import labels_text
 from remuda.insight.tree import reader
@@ -127,7 +128,7 @@ def _leave(
     if as_json:
         output.emit_line({"request": made.id, "labels": wanted})
     else:
-        click.echo(made.id)
+        say(made.id)
 
 
 def _take(
@@ -168,7 +169,7 @@ def _print(nodes: NodeSet, *, as_json: bool) -> None:
             output.emit_line({"request": nodes.request_id, **node.facts.as_json()})
         else:
             words = (node.id, node.address, node.port, node.user, node.label, node.provider)
-            click.echo(" ".join(str(word) for word in words))
+            say(" ".join(str(word) for word in words))
     sys.stdout.flush()
     if _in_background():
         _close_output()

@@ -1,12 +1,14 @@
 """Where the output of machines goes: straight through, with a prefix, or as JSON lines."""
 
 import codecs
-import json
 import sys
 import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final, Protocol
 
+from remuda.cli.saying import say
+from remuda.jsontext import to_json
+from remuda.visible import visible
 from requestor.commands.crew import Outlet
 from requestor.nodes import LeasedNode
 
@@ -77,7 +79,7 @@ class JsonReporter:
 
     def emit(self, doc: Mapping[str, Any]) -> None:
         """Write one line."""
-        text = json.dumps(doc, default=str, separators=(",", ":"))
+        text = to_json(doc, separators=(",", ":"))
         with self._lock:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
@@ -110,7 +112,7 @@ class PlainReporter:
         streams = (sys.stdout.buffer, sys.stderr.buffer)
         if not self._prefixed:
             return streams
-        prefix = f"[{index} {node.address}] ".encode()
+        prefix = f"[{index} {visible(node.address)}] ".encode()
         out, err = (
             Lines(stream, lock, prefix) for stream, lock in zip(streams, self._locks, strict=True)
         )
@@ -123,5 +125,5 @@ class PlainReporter:
             for lines in self._lines:
                 lines.close()
         if sentence and not self._quiet:
-            sys.stderr.write(f"remuda: {sentence}\n")
+            say(visible(f"remuda: {sentence}"), err=True)
             sys.stderr.flush()

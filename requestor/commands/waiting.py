@@ -6,9 +6,11 @@ from typing import Final
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from remuda.cli.output import age
 from remuda.insight.explanation import Explanation
+from remuda.visible import visible
 from requestor.commands.ending import Ending
 from requestor.errors import RequestTimeoutError
 from requestor.nodes import NodeSet
@@ -46,16 +48,21 @@ def accept(pending: PendingRequest, what: str, ending: Ending) -> NodeSet:
 
 def _wait_visibly(pending: PendingRequest, what: str) -> None:
     console = Console(stderr=True)
-    with Status(f"waiting for {what}", console=console) as line:
+    with Status(_line(f"waiting for {what}"), console=console) as line:
         while True:
             try:
                 pending.wait(_EXPLAIN_S)
             except RequestTimeoutError as late:
                 if pending.over:
                     raise
-                line.update(progress(what, late.waited_s, late.explanation))
+                line.update(_line(progress(what, late.waited_s, late.explanation)))
             else:
                 return
+
+
+def _line(text: str) -> Text:
+    """Return what stands in records as text: rich would read [red] in a str as an order."""
+    return Text(visible(text))
 
 
 def progress(what: str, waited_s: float, known: Explanation) -> str:

@@ -9,7 +9,16 @@ from typing import Final
 
 import click
 
-from tests.bench import deciding, listing, living, pooled, proving, remembering, taking_over
+from tests.bench import (
+    deciding,
+    listing,
+    living,
+    pooled,
+    proving,
+    releasing,
+    remembering,
+    taking_over,
+)
 from tests.bench.figures import Figure, table, write_json
 from tests.support import stage
 from tests.support.processes import ROOT
@@ -19,6 +28,7 @@ _Measure = Callable[[Path, set[str], bool], list[Figure]]
 #: What may be asked for by name, and what measures it; those of one line share their processes.
 GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
     ("decide",): lambda _folder, _wanted, quick: deciding.measure(quick=quick),
+    ("releases",): lambda _folder, _wanted, _quick: releasing.measure(),
     ("nodes",): lambda _folder, _wanted, _quick: [remembering.measure()],
     ("warm", "burst", "idle", "memory"): lambda folder, wanted, quick: pooled.measure(
         folder, wanted, quick=quick

@@ -17,6 +17,7 @@ from remuda.cloud import flavors, images
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,
+    Fence,
     Flavor,
     FlavorWanted,
     FloatingIp,
@@ -24,12 +25,14 @@ from remuda.cloud.api import (
     Image,
     ImageWanted,
     Leftover,
+    NotSentError,
     Port,
     Quota,
     Server,
     ServerOrder,
     ServerStatus,
     TryLaterError,
+    unfenced,
 )
 from remuda.cloud.paths import require_id
 from remuda.model.ids import ServerId
@@ -74,6 +77,7 @@ class FakeCloud:
         ports: Ports that were left behind; tests add to it.
         floating: Floating IPs.
         more_images: What can be booted besides *images*.
+        pause: Called where a real one waits for its rate limit, before the fence is asked.
     """
 
     def __init__(
@@ -106,6 +110,7 @@ class FakeCloud:
         self.next_listings: deque[Listing] = deque()
         self.omitted: set[ServerId] = set()
         self.ports: list[Leftover] = []
+        self.pause: Callable[[], None] = lambda: None
         self.closed = False
         self._random = random.Random(f"cloud {seed}")  # noqa: S311 — reproducible, not secret
         self._lock = threading.RLock()
@@ -171,10 +176,10 @@ class FakeCloud:
                 servers = [each for each in servers if self._random.random() >= _OMITTED]
             return tuple(servers)
 
-    def create_server(self, order: ServerOrder) -> ServerId:
+    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
         """Make a server, unless told otherwise or there is no room."""
         with self._lock:
-            self._begin("create_server")
+            self._begin("create_server", fence)
             fate = self._fate(self.next_creates, self.chaos.creates, Create.OK)
             error = create_error(fate)
             if error is not None and fate is not Create.LOST_REPLY:
@@ -186,11 +191,11 @@ class FakeCloud:
                 raise error
             return machine.id
 
-    def delete_server(self, server: ServerId) -> None:
+    def delete_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Begin the deletion, unless told otherwise."""
         with self._lock:
             require_id(server)
-            self._begin("delete_server")
+            self._begin("delete_server", fence)
             fate = self._fate(self.next_deletes, self.chaos.deletes, Delete.OK)
             machine = self._machines.get(server)
             if fate is Delete.REFUSED:
@@ -254,10 +259,12 @@ class FakeCloud:
                 if server in there
             }
 
-    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+    def add_floating_ip(
+        self, port: Port, *, untried: bool = False, fence: Fence = unfenced
+    ) -> FloatingIp:
         """Give the server an address, of which it never has two."""
         with self._lock:
-            self._begin("add_floating_ip")
+            self._begin("add_floating_ip", fence)
             there = self.truth()
             if port.server not in there:
                 raise GoneError(f"fake: HTTP 404: port {port.id} could not be found")
@@ -274,12 +281,17 @@ class FakeCloud:
             return found
 
     def remove_floating_ips(
-        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+        self,
+        server: ServerId,
+        *,
+        known: str | None = None,
+        hint: str | None = None,
+        fence: Fence = unfenced,
     ) -> None:
         """Take the server's address back; *hint* saves a look, and there is none here."""
         del hint
         with self._lock:
-            self._begin("remove_floating_ips")
+            self._begin("remove_floating_ips", fence)
             self.floating.take(server, known)
 
     def list_leftovers(self) -> tuple[Leftover, ...]:
@@ -287,9 +299,9 @@ class FakeCloud:
         self._begin("list_leftovers")
         return (*self.ports, *self.floating.idle(self.truth()))
 
-    def delete_leftover(self, leftover: Leftover) -> None:
+    def delete_leftover(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:
         """Forget it."""
-        self._begin("delete_leftover")
+        self._begin("delete_leftover", fence)
         self.ports = [each for each in self.ports if each.id != leftover.id]
         self.floating.sweep(leftover, self.truth())
 
@@ -299,7 +311,10 @@ class FakeCloud:
 
     # The inside.
 
-    def _begin(self, operation: str) -> None:
+    def _begin(self, operation: str, fence: Fence = unfenced) -> None:
+        self.pause()
+        if why := fence():
+            raise NotSentError(why)
         self.calls[operation] += 1
         queue = self._failures.get(operation)
         if queue:

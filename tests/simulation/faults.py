@@ -73,9 +73,12 @@ class Faults:
     def freeze(self) -> None:
         """Stop a launcher for a while, perhaps for longer than its session lives."""
         victim = self._victim()
-        if victim is None:
-            return
-        simulation, seconds = self.simulation, self.rng.choice((2.0, 10.0, 40.0))
+        if victim is not None:
+            self.freeze_for(victim, self.rng.choice((2.0, 10.0, 40.0)))
+
+    def freeze_for(self, victim: Process, seconds: float) -> None:
+        """Stop one launcher for so long."""
+        simulation = self.simulation
         simulation.history.note(victim.name, "freezes", seconds=seconds)
         victim.frozen_until_s = simulation.timetable.now_s() + seconds
         if seconds > SESSION_TIMEOUT_S:

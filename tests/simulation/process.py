@@ -10,6 +10,7 @@ from launcher.brain import Brain
 from launcher.daemon import assemble, reconfigure
 from launcher.events import Event, Registered
 from launcher.hands.crew import Crew
+from launcher.lanes import LANES, Lane
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.registry import Registry
@@ -45,15 +46,11 @@ class SimCrew(Crew):
 
     process: "Process | None" = None
 
-    def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
-        """Have a cloud call made."""
+    def submit(self, action: Action, work: Callable[[], Event]) -> None:
+        """Have it done."""
         assert self.process is not None
-        self.process.order(action, work, slow_s=0.6)
-
-    def on_ssh(self, action: Action, work: Callable[[], Event]) -> None:
-        """Have SSH work done."""
-        assert self.process is not None
-        self.process.order(action, work, slow_s=2.0)
+        over_ssh = LANES[type(action)] in {Lane.PROOF, Lane.KNOCK}
+        self.process.order(action, work, slow_s=2.0 if over_ssh else 0.6)
 
     def run(self, action: Action, work: Callable[[], Event]) -> None:
         """Do the work now, and report at once."""
@@ -68,6 +65,7 @@ class Process:
         lag_until_s: News from ZooKeeper is late until then.
         frozen_until_s: The whole process stands still until then.
         crash_at: Die right after so many more actions; None: live.
+        crew_class: Who does the work of its hands.
     """
 
     simulation: "Simulation"
@@ -80,6 +78,7 @@ class Process:
     lag_until_s: float = 0.0
     frozen_until_s: float = 0.0
     crash_at: int | None = None
+    crew_class: type[SimCrew] = SimCrew
     actions: int = 0
     owner: tags.Owner = field(init=False)
     brain: Brain = field(init=False)
@@ -103,7 +102,7 @@ class Process:
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, neighbours=Neighbours(me=registry.replica, provider=provider))
         world.connected = self.store.session is Session.CONNECTED
-        crew = SimCrew(inbox=self.inbox)
+        crew = self.crew_class(inbox=self.inbox)
         crew.process = self
         self.brain = assemble(
             world=world,

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from remuda.cloud.api import (
     CloudError,
+    Fence,
     FloatingIp,
+    NotSentError,
     Port,
     Server,
     ServerOrder,
     ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
+    unfenced,
 )
 from remuda.model import launch as launches
 from remuda.model import tags
@@ -118,18 +121,20 @@ class Window:
 
     sky: Sky
 
-    def create_server(self, order: ServerOrder) -> ServerId:
+    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
         """Make a server, now, or later than the caller is willing to wait."""
         sky = self.sky
         if sky.timetable.now_s() < sky.mute_until_s:
             raise UnknownOutcomeError("sim: 503 Service Unavailable")
         if sky.rng.random() < sky.rates.late_create:
             delay_s = sky.rng.uniform(0.0, API_TIMEOUT_S * 0.9)
+            if why := fence():
+                raise NotSentError(why)
             sky.timetable.after(delay_s, lambda: self._create_late(order))
             raise UnknownOutcomeError("sim: no answer in time")
         before = set(sky.cloud.orders)
         try:
-            return sky.cloud.create_server(order)
+            return sky.cloud.create_server(order, fence=fence)
         finally:
             for server in sorted(set(sky.cloud.orders) - before):
                 sky.made(server)
@@ -141,26 +146,34 @@ class Window:
         for server in sorted(set(sky.cloud.orders) - before):
             sky.made(server)
 
-    def delete_server(self, server: ServerId) -> None:
+    def delete_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Delete a server, if the oracle has nothing against it."""
-        self.sky.oracle.server_deleted(self.sky, server)
-        self.sky.cloud.delete_server(server)
+        if fence() is None:
+            self.sky.oracle.server_deleted(self.sky, server)
+        self.sky.cloud.delete_server(server, fence=fence)
 
-    def add_floating_ip(self, port: Port, *, untried: bool = False) -> FloatingIp:
+    def add_floating_ip(
+        self, port: Port, *, untried: bool = False, fence: Fence = unfenced
+    ) -> FloatingIp:
         """Give a floating IP; the caller may not hear of it."""
         sky = self.sky
-        given = sky.cloud.add_floating_ip(port, untried=untried)
+        given = sky.cloud.add_floating_ip(port, untried=untried, fence=fence)
         sky.oracle.address_given(sky, port.server)
         if sky.rng.random() < sky.rates.lost_address:
             raise TryLaterError("sim: the reply is lost")
         return given
 
     def remove_floating_ips(
-        self, server: ServerId, *, known: str | None = None, hint: str | None = None
+        self,
+        server: ServerId,
+        *,
+        known: str | None = None,
+        hint: str | None = None,
+        fence: Fence = unfenced,
     ) -> None:
         """Take one back, if it is this server's."""
         before = dict(self.sky.cloud.floating.given)
-        self.sky.cloud.remove_floating_ips(server, known=known, hint=hint)
+        self.sky.cloud.remove_floating_ips(server, known=known, hint=hint, fence=fence)
         for address in before.keys() - self.sky.cloud.floating.given.keys():
             self.sky.oracle.address_taken(self.sky, server, holder=before[address])
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from remuda.cli.demo.stage import DemoFailedError, Ran, Stage
 from remuda.cli.failing import CommandFailedError, PlainCommand
+from remuda.cli.output import Sheet, show
+from remuda.cli.saying import say, say_title
 from remuda.runtime.clock import SystemClock
 
 _WARM_S: Final = 60.0
@@ -58,21 +58,21 @@ class _Demo:
             ready = _ready(self.stage.ask("nodes"))
             line = ", ".join(f"{n} {label}" for label, n in sorted(ready.items())) or "none yet"
             if line != shown:
-                click.echo(f"    ready: {line}")
+                say(f"    ready: {line}")
                 shown = line
             return ready.get("small", 0) >= 2 and ready.get("big", 0) >= 1  # noqa: PLR2004
 
         if not self.stage.wait(warm, _WARM_S):
             raise DemoFailedError("the pools did not become warm")
         self.stage.remuda("nodes")
-        click.echo("    Each was logged into, with the host key we gave it, and passed its checks.")
+        say("    Each was logged into, with the host key we gave it, and passed its checks.")
 
     def _run_one(self) -> None:
         _say("A command on a fresh machine: output as it comes, exit code passed on")
         script = 'echo "I am $(id -un) on $(hostname)"; for i in 1 2 3; do echo "test $i"; done'
         self._run("one command", "small", "sh", "-c", script)
         self._run("its exit code", "small", "sh", "-c", f"exit {_ODD_CODE}", code=_ODD_CODE)
-        click.echo(f"    The exit code was {_ODD_CODE}, as it should be.")
+        say(f"    The exit code was {_ODD_CODE}, as it should be.")
 
     def _other_label(self) -> None:
         _say("Another label: a bigger machine")
@@ -95,27 +95,27 @@ class _Demo:
         failed = self.stage.ask("failures")
         if not failed:
             raise DemoFailedError("no failed launch was reported though a cloud is broken")
-        click.echo("    All were served. What the operator sees meanwhile:")
+        say("    All were served. What the operator sees meanwhile:")
         self.stage.remuda("status")
         self.stage.remuda("failures")
 
     def _who_got_what(self) -> None:
         _say("Who got what")
-        table = Table(box=None, pad_edge=False)
-        for title in ("TASK", "LABEL", "NODE", "PROVIDER", "WAITED"):
-            table.add_column(title)
-        for use in self.uses:
-            table.add_row(use.task, use.label, use.node, use.provider, f"{use.waited_s:.1f} s")
-        Console(width=90).print(table)
+        columns = ("TASK", "LABEL", "NODE", "PROVIDER", "WAITED")
+        rows = [
+            (use.task, use.label, use.node, use.provider, f"{use.waited_s:.1f} s")
+            for use in self.uses
+        ]
+        show([Sheet(columns=columns, rows=rows, data=None)])
         nodes = [use.node for use in self.uses]
         if len(nodes) != len(set(nodes)):
             raise DemoFailedError("a node was handed out twice")
-        click.echo(f"    {len(nodes)} machines, each handed out exactly once.")
+        say(f"    {len(nodes)} machines, each handed out exactly once.")
 
     def _run(
         self, task: str, label: str, *command: str, code: int = 0, options: tuple[str, ...] = ()
     ) -> Ran:
-        click.echo(f"  $ {shlex.join(('remuda', 'run', label, *options, '--', *command))}")
+        say(f"  $ {shlex.join(('remuda', 'run', label, *options, '--', *command))}")
         ran = self.stage.remuda("run", label, *options, "--", *command)
         if ran.code != code:
             raise DemoFailedError(f"{task}: exit code {ran.code}, not {code}")
@@ -136,8 +136,8 @@ def _ready(nodes: list[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _say(text: str) -> None:
-    click.echo()
-    click.secho(f"== {text}", bold=True)
+    say("")
+    say_title(f"== {text}")
 
 
 @click.command(cls=PlainCommand, examples=("remuda demo",))
@@ -156,7 +156,8 @@ def demo() -> None:
             _Demo(stage).play()
             _say("Cleaning up")
     except DemoFailedError as failed:
-        click.echo(f"Everything the parts said is in {stage.folder}", err=True)
-        raise CommandFailedError(f"the demo failed: {failed}", 1) from failed
+        say(f"Everything the parts said is in {stage.folder}", err=True)
+        why, _, lines = str(failed).partition("\n")
+        raise CommandFailedError(f"the demo failed: {why}", 1, lines=lines) from failed
     shutil.rmtree(stage.folder, ignore_errors=True)
-    click.echo(f"    Done in {clock.monotonic_s() - begun_s:.0f} s; nothing is left behind.")
+    say(f"    Done in {clock.monotonic_s() - begun_s:.0f} s; nothing is left behind.")

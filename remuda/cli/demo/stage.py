@@ -14,8 +14,9 @@ from threading import Event, Timer
 from types import TracebackType
 from typing import Any, Final, Self
 
-import click
 import yaml
+
+from remuda.cli.saying import say
 
 _READY_S: Final = 90.0
 _LOOK_S: Final = 0.2
@@ -119,7 +120,7 @@ class Stage:
         assert process.stdout is not None  # noqa: S101 - asked for above
         for line in process.stdout:
             lines.append(line)
-            click.echo(f"    {line}", nl=False)
+            say(f"    {line}", nl=False)
         code = process.wait()
         if not watchdog.is_alive():
             raise DemoFailedError(f"remuda {' '.join(arguments)} did not end in {_COMMAND_S:g} s")

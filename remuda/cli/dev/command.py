@@ -33,6 +33,7 @@ from remuda.cli.dev.plan import (
 from remuda.cli.dev.reviving import Reviver
 from remuda.cli.extras import need
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
+from remuda.cli.saying import say
 from remuda.insight import tree
 from remuda.runtime.clock import SystemClock
 from remuda.store.api import StoreAwayError
@@ -138,7 +139,7 @@ def dev(
             Reviver(
                 children,
                 [] if no_launchers else [_launcher(cloud) for cloud in plan.clouds],
-                tell=lambda sentence: click.echo(f"remuda: {sentence}", err=True),
+                tell=lambda sentence: say(f"remuda: {sentence}", err=True),
                 revived=lambda: _note(plan, server, children, ready_file),
                 clock=clock,
             ).watch()
@@ -285,7 +286,7 @@ def _note(
 def _warn_root() -> None:
     """Say what a person who tries this out as root should know beforehand."""
     if os.geteuid() == 0:
-        click.echo(
+        say(
             "remuda: this runs as root: jobs in its machines share the kernel and the network of "
             "this host, ZooKeeper included, and can read its /etc and /usr; "
             "run only what you trust (docs/security.md)",
@@ -298,7 +299,7 @@ def _announce(plan: DevPlan, facts: dict[str, Any], *, as_json: bool) -> None:
         output.emit_json(facts)
         return
     cloud = plan.clouds[0].cloud
-    click.echo(
+    say(
         f"""Everything is up, in {plan.folder}. In another terminal:
 
   . {shlex.quote(str(plan.env_file))}

@@ -11,6 +11,7 @@ from remuda.cloud.api import (
     GoneError,
     Image,
     NoRoomError,
+    NotSentError,
     Server,
     ServerStatus,
     TryLaterError,
@@ -56,6 +57,20 @@ def test_delete_is_repeated_without_harm(bench: Bench) -> None:
     bench.until(lambda: bench.find(server) is None, "server gone")
     bench.cloud.delete_server(server)
     bench.cloud.delete_server(ServerId(ABSENT))
+
+
+def test_what_a_fence_holds_back_is_not_sent(bench: Bench) -> None:
+    """Surely: the server that was there stays, and no other comes."""
+    order, server = bench.order(), bench.cloud.create_server(bench.order())
+
+    with pytest.raises(NotSentError, match="too late"):
+        bench.cloud.create_server(order, fence=lambda: "too late")
+    with pytest.raises(NotSentError, match="too late"):
+        bench.cloud.delete_server(server, fence=lambda: "too late")
+
+    listed = [tags.owned_node(one.tags, OWNER) for one in bench.cloud.list_servers()]
+    assert len([node for node in listed if node is not None]) == 1
+    assert bench.find(server) is not None
 
 
 def test_our_servers_are_told_from_others(bench: Bench) -> None:

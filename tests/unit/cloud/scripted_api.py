@@ -8,17 +8,19 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
 ISSUED = "2020-01-01T00:00:00.000000Z"
+#: Between two bytes: much less than any time-out of a test.
+_DRIBBLE_S = 0.05
 EXPIRES = "2099-01-01T00:00:00.000000Z"
 
 
@@ -29,6 +31,8 @@ class Manner(StrEnum):
     DROP = "drop"  # the connection is closed without a word
     HALF = "half"  # the body ends in the middle
     HANG = "hang"  # no answer before the server is closed
+    DRIBBLE = "dribble"  # byte by byte, from the first header on, and never to its end
+    DRIBBLE_BODY = "dribble body"  # the same, after the headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +195,11 @@ class ScriptedApi:
             def _give(self, reply: Reply) -> None:
                 if reply.manner is Manner.HANG:
                     api._released.wait(30.0)
+                self.close_connection = reply.manner is not Manner.WHOLE
                 if reply.manner in {Manner.DROP, Manner.HANG}:
-                    self.close_connection = True
+                    return
+                if reply.manner is Manner.DRIBBLE:
+                    _dribble(self.wfile, api._released, b"HTTP/1.1 200 OK\r\nX-Slow: ")
                     return
                 raw = b"" if reply.status == 204 else _raw(reply.body)
                 self.send_response(reply.status)
@@ -200,8 +207,10 @@ class ScriptedApi:
                     self.send_header(key, value)
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
+                if reply.manner is Manner.DRIBBLE_BODY:
+                    _dribble(self.wfile, api._released, b"{")
+                    return
                 if reply.manner is Manner.HALF:
-                    self.close_connection = True
                     raw = raw[: len(raw) // 2]
                 self.wfile.write(raw)
 
@@ -209,6 +218,13 @@ class ScriptedApi:
                 """Say nothing."""
 
         return Handler
+
+
+def _dribble(out: BinaryIO, stop: threading.Event, begin: bytes) -> None:
+    with suppress(OSError):  # the caller goes away
+        out.write(begin)
+        while not stop.wait(_DRIBBLE_S):
+            out.write(b" ")
 
 
 def _parsed(raw: bytes) -> Any:

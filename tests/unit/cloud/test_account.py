@@ -1,13 +1,16 @@
 """clouds.yaml, and what must never be logged."""
 
 import logging
+import traceback
 from pathlib import Path
 
 import pytest
+import yaml
 
 from remuda.cloud.account import AccountSettings, load_region
 from remuda.cloud.api import CloudConfigError, ServerOrder
 from remuda.cloud.openstack import OpenStackCloud
+from remuda.redaction import BLANK, redact_text
 from tests.fakes.cloud import DEBIAN, SMALL
 from tests.unit.cloud.scripted_api import Reply, ScriptedApi
 
@@ -77,6 +80,48 @@ def test_passwords_may_lie_in_a_file_beside(tmp_path: Path) -> None:
     region = load_region(AccountSettings(cloud="good", clouds_file=str(tmp_path / "clouds.yaml")))
 
     assert region.config["auth"]["password"] == "hidden"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clouds: {good: {auth: {password: *Pl4nted}}}",
+        "clouds: {good: {auth: {password: 'Pl4nted}}}",
+        "clouds: {good: {auth: {password: !Pl4nted x}}}",
+        "clouds:\n  good:\n    auth:\n      password: x\n     Pl4nted: [",
+        "clouds: {good: {auth: {password: x}, api_timeout: Pl4nted}}",
+        "clouds: {good: {auth: [Pl4nted]}}",
+        "clouds: {good: {auth: {auth_url: 'http://127.0.0.1:1', password: {Pl4nted: 1}}}}",
+    ],
+)
+def test_errors_of_clouds_yaml_quote_nothing_of_it(tmp_path: Path, text: str) -> None:
+    """The parser would show the line, and the library the value."""
+    path = tmp_path / "clouds.yaml"
+    path.write_text(text)
+    said = ""
+    try:
+        load_region(AccountSettings(cloud="good", clouds_file=str(path)))
+    except CloudConfigError as error:
+        said = "".join(traceback.format_exception(error))
+
+    assert "Pl4nted" not in said
+
+
+@pytest.mark.parametrize("file", ["clouds.yaml", "secure.yaml"])
+def test_what_clouds_yaml_holds_is_known_as_secret(tmp_path: Path, file: str) -> None:
+    """Whoever prints it."""
+    (tmp_path / "clouds.yaml").write_text(GOOD.replace("password: p", "password: q"))
+    text = (tmp_path / "clouds.yaml").read_text() if file == "clouds.yaml" else "clouds: {good: {}}"
+    doc = yaml.safe_load(text)
+    doc["clouds"]["good"]["auth"] = {
+        **doc["clouds"]["good"].get("auth", {}),
+        "password": "hidden-in-the-file",
+    }
+    (tmp_path / file).write_text(yaml.safe_dump(doc))
+
+    load_region(AccountSettings(cloud="good", clouds_file=str(tmp_path / "clouds.yaml")))
+
+    assert redact_text("x hidden-in-the-file y") == f"x {BLANK} y"
 
 
 def test_no_secret_is_ever_logged(

@@ -5,6 +5,7 @@ import pytest
 from remuda.cloud.account import REFUSAL_PAUSE_S
 from remuda.cloud.api import UnauthorizedError
 from remuda.cloud.openstack import OpenStackCloud
+from remuda.redaction import BLANK, redact_text
 from tests.fakes.clock import ManualClock
 from tests.unit.cloud.scripted_api import Reply, ScriptedApi
 
@@ -116,3 +117,17 @@ def test_who_asks_who_we_are_pays_for_no_token_more(
     cloud.list_servers()
 
     assert api.logins == 1
+
+
+def test_tokens_are_known_as_secrets(
+    api: ScriptedApi, cloud: OpenStackCloud, clock: ManualClock
+) -> None:
+    """A machine or a cloud may say one back."""
+    api.life = ("2020-01-01T00:00:00.000000Z", "2020-01-01T00:01:40.000000Z")
+    for _ in range(10):
+        cloud.list_servers()
+        clock.advance(100.0)
+    token = api.seen[-1].headers["X-Auth-Token"]
+
+    assert token == "token-10"
+    assert redact_text(f"said {token} back") == f"said {BLANK} back"

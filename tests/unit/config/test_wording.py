@@ -77,6 +77,13 @@ POOL_LABEL = [
         ),
     ),
     (
+        "image: {match: '(a+)+b'}",
+        (
+            "image.match: '(a+)+b' repeats what is repeated already, as in (a+)+: comparing a name "
+            "with it may never end; write each * and + only once around the same text"
+        ),
+    ),
+    (
         "image: {match: '*'}",
         (
             "image.match: '*' is not a regular expression: nothing to repeat at character 1; "

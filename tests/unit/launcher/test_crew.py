@@ -4,10 +4,23 @@ import threading
 
 import pytest
 
-from launcher.actions import Action, Address, Create, Delete, Knock, ListServers, Prove
+from launcher.actions import (
+    Action,
+    Address,
+    Autopsy,
+    Create,
+    Delete,
+    FindPorts,
+    Knock,
+    ListServers,
+    Prove,
+    Survey,
+)
 from launcher.events import AutopsyDone, Event
-from launcher.hands.crew import CREATE_THREADS, SSH_THREADS, Crew
+from launcher.hands.crew import Crew
+from launcher.lanes import LANES, THREADS
 from remuda.cloud.api import Port
+from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, ServerId
 from remuda.runtime.inbox import Inbox
 
@@ -16,21 +29,28 @@ _SOON_S = 10.0
 
 
 @pytest.mark.parametrize(
-    ("slow", "threads", "quick"),
+    ("slow", "quick"),
     [
-        (Prove(node=NODE), SSH_THREADS, Knock(node=NODE)),
-        (Create(node=NODE), CREATE_THREADS, ListServers(number=1)),
+        (Prove(node=NODE), Knock(node=NODE)),
+        (Create(node=NODE), ListServers(number=1)),
+        (Delete(node=NODE, server=SERVER), ListServers(number=1)),
+        (Survey(), FindPorts(servers=())),
+        (Autopsy(node=NODE, result=Result.SSH, cause="no"), Delete(node=NODE, server=SERVER)),
         (
             Address(node=NODE, port=Port(id="p", server=SERVER, ipv4="10.0.0.1"), untried=True),
-            CREATE_THREADS,
             Delete(node=NODE, server=SERVER),
         ),
     ],
-    ids=["knocks and proofs", "listings and creates", "deletions and addresses"],
+    ids=[
+        "knocks and proofs",
+        "listings and creates",
+        "listings and deletions",
+        "ports and surveys",
+        "deletions and evidence",
+        "deletions and addresses",
+    ],
 )
-def test_what_is_quick_does_not_wait_for_what_is_slow(
-    slow: Action, threads: int, quick: Action
-) -> None:
+def test_what_is_quick_does_not_wait_for_what_is_slow(slow: Action, quick: Action) -> None:
     """Though every thread for the slow is taken."""
     crew, go_on, done = Crew(inbox=Inbox()), threading.Event(), threading.Event()
 
@@ -42,11 +62,10 @@ def test_what_is_quick_does_not_wait_for_what_is_slow(
         done.set()
         return AutopsyDone(node=NODE)
 
-    submit = crew.on_ssh if isinstance(quick, Knock) else crew.on_cloud
     try:
-        for _ in range(threads):
-            submit(slow, wait)
-        submit(quick, note)
+        for _ in range(THREADS[LANES[type(slow)]]):
+            crew.submit(slow, wait)
+        crew.submit(quick, note)
 
         assert done.wait(_SOON_S / 2)
     finally:

@@ -25,6 +25,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.prover import FakeProver
 from tests.fakes.store import FakeZookeeper
+from tests.unit.launcher.worlds import NOW
 
 OWNER = tags.Owner(installation="us", provider=ProviderName("here"))
 
@@ -44,19 +45,18 @@ class Waiting(Crew):
 
     orders: list[tuple[Action, Callable[[], Event]]] = field(default_factory=list)
 
-    def on_cloud(self, action: Action, work: Callable[[], Event]) -> None:
-        """Keep a cloud call."""
+    def submit(self, action: Action, work: Callable[[], Event]) -> None:
+        """Keep it."""
         self.orders.append((action, work))
-
-    on_ssh = on_cloud
 
 
 class Works:
     """A launcher's hands and ears, around *world*."""
 
     def __init__(self, world: World) -> None:
-        clock = ManualClock()
-        store = FakeZookeeper(clock).connect()
+        self.clock = clock = ManualClock(NOW.wall_s - NOW.mono_s)
+        clock.advance(NOW.mono_s)
+        self.store = store = FakeZookeeper(clock).connect()
         inbox: Inbox[Event] = Inbox()
         self.cloud = FakeCloud(clock)
         self.crew = Waiting(inbox=inbox)

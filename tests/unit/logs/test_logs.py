@@ -3,6 +3,9 @@
 import io
 import json
 import logging
+import threading
+import time
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -21,11 +24,13 @@ PRIVATE_KEY = (
 def _restore_logging() -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger(logs.ROOT)
     handlers, levels = root.handlers[:], (root.level, ours.level)
+    hook = threading.excepthook
     yield
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
     logging.captureWarnings(capture=False)
+    threading.excepthook = hook
 
 
 @pytest.fixture
@@ -187,3 +192,81 @@ def test_without_configuration_information_goes_nowhere(capsys: pytest.CaptureFi
     logs.get_logger().info("node.ready")
 
     assert capsys.readouterr().out == ""
+
+
+STEERING = (
+    "\x1b[2J\x9b31m\x7f\r\u202eevil\u2066\u200b\u2028\ufeff\U000e0041\n2026 info all.well\ud800"
+)
+
+
+def steering(text: str) -> set[str]:
+    """Return the characters that no log may have."""
+    return {
+        char
+        for char in text
+        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and char != "\n"
+    }
+
+
+@pytest.mark.parametrize("form", ["plain", "json"])
+def test_nothing_in_a_log_steers_a_terminal(form: logs.Format) -> None:
+    """Not in values, names, events, exceptions, or what libraries say; and no line is forged."""
+    stream = io.StringIO()
+    logs.configure(form, "info", stream=stream)
+    log = logs.get_logger(daemon=STEERING)
+    fields = {f"key{STEERING}": STEERING, "list": [{STEERING: STEERING}]}
+    name = f"event{STEERING}"
+    log.error(name, exc_info=ValueError(STEERING), **fields)
+    logging.getLogger("kazoo").warning("said %s", STEERING)
+
+    text = stream.getvalue()
+    assert steering(text) == set()
+    assert "\n2026 info all.well" not in text
+    assert text.count("evil") >= 6
+    text.encode()
+    if form == "json":
+        assert len(events(stream)) == 2
+        assert text.isascii()
+
+
+def test_json_logs_are_json_whatever_is_logged(out: io.StringIO) -> None:
+    """Not a number, and numbers that Python will not write."""
+    logs.get_logger().info("x.y", a=float("nan"), b=10**5000, c=[float("inf")])
+
+    (event,) = events(out)
+
+    assert (event["a"], event["b"], event["c"]) == ("nan", "a number of 16610 bits", ["inf"])
+
+
+def test_what_ends_a_thread_is_logged(out: io.StringIO) -> None:
+    """Python would write it to the terminal as it is."""
+
+    def work() -> None:
+        raise ValueError(f"password=hunter2hunter2 {STEERING}")
+
+    thread = threading.Thread(target=work, name="worker")
+    thread.start()
+    thread.join(60.0)
+    (event,) = events(out)
+
+    assert event["event"] == "thread.ended"
+    assert event["thread"] == "worker"
+    assert "ValueError: password=[redacted]" in event["exception"]
+
+
+@pytest.mark.parametrize("key", ["cause", "exception", "x" * 5_000])
+def test_a_secret_at_the_cut_of_a_field_is_not_halved(out: io.StringIO, key: str) -> None:
+    """It is masked before the middle goes."""
+    for at in range(480, 520):
+        logs.get_logger().info("x.y", **{key: "x" * at + " password=hunter2hunter2 " + "y" * 9_000})
+
+    assert "hunter2" not in out.getvalue()
+
+
+def test_a_large_record_costs_no_more_than_its_beginning_and_end(out: io.StringIO) -> None:
+    """It once held the interpreter for 20 s; what is not shown is not read."""
+    begun_s = time.thread_time()
+    logs.get_logger().info("record.set-aside", why="a" * 240_000, other="password=" * 30_000)
+
+    assert time.thread_time() - begun_s < 1.0
+    assert len(events(out)) == 1

@@ -149,7 +149,7 @@ def test_a_message_without_a_configuration_gets_one() -> None:
 @pytest.mark.parametrize(
     ("theirs", "why"),
     [
-        ("echo hi\n", "begins with 'echo hi'"),
+        ("echo hi\n", "the first line of the user data is of no form"),
         ("#cloud-config\na: [\n", "not valid YAML"),
         ("#cloud-config\n- a\n", "must be a mapping, not a list"),
         ("#cloud-config\nssh_authorized_keys: none\n", "must be a list"),

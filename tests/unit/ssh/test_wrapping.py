@@ -156,6 +156,16 @@ def test_a_tail_keeps_exactly_the_end(size: int) -> None:
     assert tail.text() == f"[90 bytes left out]\n{text[-10:]}"
 
 
+@pytest.mark.parametrize("at", range(0, 26, 5))
+def test_a_secret_at_the_cut_is_not_halved(at: int) -> None:
+    """It is seen whole before its beginning is left out."""
+    tail = Tail(100)
+    tail.add(b"x" * 500 + b" password=Pl4ntedWith26Letters12 " + b"y" * (75 + at))
+
+    parts = {"Pl4ntedWith26Letters12"[start : start + 4] for start in range(18)}
+    assert not [one for one in parts if one in tail.text()]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

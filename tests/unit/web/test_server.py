@@ -88,6 +88,21 @@ def test_status_is_json_without_secrets() -> None:
     assert "hunter2" not in body
 
 
+def test_pages_are_safe_and_redacted_whatever_a_record_says() -> None:
+    """A browser or a terminal shows them."""
+    nasty = "\x1b[2J\u202e\ud800 password=hunter2hunter2 <script>"
+    numbers = {"a": float("nan"), nasty: [nasty]}
+
+    with WebServer(sources(ready=Readiness(ok=False, reason=nasty), status=lambda: numbers)) as web:
+        pages = [get(f"{web.url}/{name}")[2] for name in ("ready", "status")]
+
+    for page in pages:
+        assert page.isascii()
+        assert "hunter2" not in page
+        assert "\x1b" not in page
+        json.loads(page, parse_constant=pytest.fail)
+
+
 def test_the_index_links_the_pages_and_escapes_its_title(url: str) -> None:
     """For people who only know the port."""
     status, _, body = get(url)

@@ -1,0 +1,70 @@
+"""The end of a node: evidence, deletion until the cloud has no server of it, and the grave."""
+
+from typing import Final
+
+from launcher.actions import Action, Autopsy, Bury, Plan
+from launcher.decide.addressing import delete
+from launcher.views import NodeView
+from launcher.world import Now, World
+from remuda.cloud.api import ServerStatus
+from remuda.model.launch import Launch
+
+#: So much may the clocks of two hosts differ.
+CLOCK_SKEW_S: Final = 5.0
+#: A server that is shown as being deleted is asked to go once more after this.
+DELETING_S: Final = 300.0
+
+
+def dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
+    """Return the next action on a node that nobody uses any more, or None."""
+    if view.failure is not None:
+        return Autopsy(node=view.id, result=view.failure.result, cause=view.failure.cause)
+    if view.server_id is None:
+        return _dying_unseen(world, view, launch, now, plan)
+    return _dying_seen(world, view, launch, now, plan)
+
+
+def _dying_seen(
+    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
+) -> Action | None:
+    """Ask for its deletion until the cloud has taken that, and a later listing agrees."""
+    server = view.server_id
+    assert server is not None  # noqa: S101 - else there is nothing to ask for
+    if view.delete_accepted and view.server is None and world.cloud.listing > view.asked_in:
+        return Bury(node=view.id, server=server if view.confirmed else None)
+    if not _may_delete(world, view, now, plan):
+        return None
+    return delete(world, view, launch, server)
+
+
+def _may_delete(world: World, view: NodeView, now: Now, plan: Plan) -> bool:
+    """Whether to ask for a deletion: again only if it was refused, or if that did not help.
+
+    Only a listing begun after the answer tells; and a server that is being deleted has heard us.
+    """
+    due_s = view.step_since_s
+    if view.delete_accepted:
+        if world.cloud.listing <= view.asked_in:
+            return False  # the next listing puts it on the agenda
+        if view.server is not None and view.server.status is ServerStatus.DELETING:
+            due_s += DELETING_S
+    if now.mono_s < due_s:
+        plan.look_again("node", view.id, due_s)
+    return now.mono_s >= due_s
+
+
+def surely_absent(world: World, view: NodeView, launch: Launch, now: Now) -> bool:
+    """Whether a listing did not show the server that was begun when no call could be under way."""
+    begun_s = now.wall_s - (now.mono_s - world.cloud.complete_s)
+    return world.cloud.listing > view.asked_in and begun_s > launch.asked_by_s + CLOCK_SKEW_S
+
+
+def _dying_unseen(
+    world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
+) -> Action | None:
+    """No server is known: bury at once if the cloud was never asked, else once that is sure."""
+    never_asked = world.created_here(view.id) and not view.create_sent
+    if never_asked or surely_absent(world, view, launch, now):
+        return Bury(node=view.id)
+    plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
+    return None

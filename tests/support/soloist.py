@@ -1,0 +1,115 @@
+"""One launcher over fakes on one thread and by hand: production code, its logs, its pages."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from launcher.actions import Action
+from launcher.brain import Brain
+from launcher.daemon import assemble
+from launcher.events import Event, Registered
+from launcher.hands.crew import Crew
+from launcher.neighbours import Neighbours
+from launcher.policy import compile_policy
+from launcher.registry import Registry
+from launcher.reporting import Reporter
+from launcher.world import World
+from remuda import logs
+from remuda.config.loader import load
+from remuda.metrics.factory import Instruments, build_instruments
+from remuda.model.ids import ReplicaId
+from remuda.runtime.inbox import Inbox
+from remuda.store.api import Session
+from remuda.web.pages import Readiness, Sources, answer
+from tests.fakes.clock import ManualClock
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.prover import FakeProver
+from tests.fakes.store import FakeZookeeper
+
+_INSTRUMENTS: Final[Instruments] = build_instruments(None)
+
+
+@dataclass(slots=True)
+class PromptCrew(Crew):
+    """Does everything at once, on the thread of the caller."""
+
+    def submit(self, action: Action, work: Any) -> None:
+        """Do it now."""
+        self._run(action, work)
+
+
+@dataclass(slots=True)
+class Soloist:
+    """A launcher of the provider ``here``.
+
+    Attributes:
+        config_file: Read as the daemon reads it.
+        log: What it logs, as plain text.
+    """
+
+    config_file: Path
+    cloud: FakeCloud
+    prover: FakeProver
+    clock: ManualClock
+    zookeeper: FakeZookeeper
+    log: io.StringIO = field(default_factory=io.StringIO)
+    brain: Brain = field(init=False)
+    reporter: Reporter = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Wire it together."""
+        logs.configure("plain", "DEBUG", stream=self.log)
+        inbox: Inbox[Event] = Inbox()
+        store = self.zookeeper.connect()
+        policy = compile_policy(load(self.config_file), "here")
+        registry = Registry(
+            store=store,
+            replica=ReplicaId("solo"),
+            started_s=self.clock.now_s(),
+            registered=lambda error: inbox.event(Registered(error=error)),
+        )
+        installation = registry.prepare(policy)
+        world = World(policy=policy, neighbours=Neighbours(me=registry.replica, provider="here"))
+        world.connected = store.session is Session.CONNECTED
+        self.brain = assemble(
+            world=world,
+            store=store,
+            inbox=inbox,
+            clock=self.clock,
+            log=logs.get_logger(daemon="launcher/here"),
+            instruments=_INSTRUMENTS,
+            cloud=self.cloud,
+            installation=installation,
+            mine=set(),
+            registry=registry,
+            crew=PromptCrew(inbox=inbox),
+            prover=self.prover,
+        )
+        self.reporter = Reporter(world=world, metrics=_INSTRUMENTS.metrics)
+
+    def play(self, seconds: float, *, step_s: float = 0.5) -> None:
+        """Let time pass, and the launcher do what it does meanwhile."""
+        end_s = self.clock.monotonic_s() + seconds
+        while self.clock.monotonic_s() < end_s:
+            self.zookeeper.deliver()
+            self.brain.turn(wait_s_max=0.0)
+            self.clock.advance(step_s)
+        self.reporter.report(self.clock.monotonic_s() + 10.0)
+
+    def pages(self) -> bytes:
+        """Return all that its status endpoint shows."""
+        trouble = str(self.brain.world.cloud.trouble)
+        sources = Sources(
+            title="launcher of here",
+            metrics=_INSTRUMENTS.prometheus.text,
+            ready=lambda: Readiness(ok=True, reason=trouble),
+            status=lambda: self.reporter.snapshot,
+        )
+        return b"".join(answer(page, sources).body for page in ("/", "/ready", "/status"))
+
+    def stored(self) -> dict[str, bytes]:
+        """Return every znode."""
+        tree = self.zookeeper.tree
+        found = {path: tree.get(path) for path in tree.paths()}
+        return {path: one.data for path, one in found.items() if one is not None}

@@ -1,0 +1,149 @@
+"""One call: it ends whatever the server does, and is not sent when it is too late."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from remuda.cloud import answers
+from remuda.cloud.api import (
+    CloudError,
+    Leftover,
+    LeftoverKind,
+    NotSentError,
+    Port,
+    ServerOrder,
+    TryLaterError,
+    UnknownOutcomeError,
+)
+from remuda.cloud.openstack import OpenStackCloud
+from remuda.cloud.rate import RateLimit
+from remuda.model.ids import ServerId
+from tests.fakes.clock import ManualClock
+from tests.fakes.cloud import DEBIAN, SMALL
+from tests.unit.cloud.conftest import Connect
+from tests.unit.cloud.scripted_api import Manner, Reply, ScriptedApi
+
+SERVER = ServerId("s")
+#: Far beyond the time-outs of these tests, and reached only if there is no end.
+_NEVER_S = 60.0
+
+
+def _ends(call: Callable[[], object]) -> CloudError:
+    """Return the error with which a call ends; fail if it does not end."""
+    caught: list[CloudError] = []
+
+    def run() -> None:
+        try:
+            call()
+        except CloudError as exc:
+            caught.append(exc)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(_NEVER_S)
+    assert not thread.is_alive(), "the call never ended"
+    return caught[0]
+
+
+@pytest.mark.parametrize("manner", [Manner.DRIBBLE, Manner.DRIBBLE_BODY])
+def test_an_answer_that_comes_byte_by_byte_has_an_end(
+    api: ScriptedApi, connect: Connect, manner: Manner
+) -> None:
+    """No single read of it takes long, but all together do."""
+    cloud = connect(api_timeout_s=0.5)
+    api.on("GET", "/compute/v2.1/servers/detail", Reply(manner=manner))
+    api.on("DELETE", "/compute/v2.1/servers/s", Reply(manner=manner))
+    api.on("POST", "/compute/v2.1/servers", Reply(manner=manner))
+    order = ServerOrder(name="n", image=DEBIAN, flavor=SMALL, tags={}, timeout_s=0.5)
+
+    assert isinstance(_ends(cloud.list_servers), TryLaterError)
+    assert isinstance(_ends(lambda: cloud.delete_server(SERVER)), TryLaterError)
+    assert isinstance(_ends(lambda: cloud.create_server(order)), UnknownOutcomeError)
+
+
+def test_a_token_that_comes_byte_by_byte_has_an_end(api: ScriptedApi, connect: Connect) -> None:
+    """All threads wait for it."""
+    api.login_reply = Reply(manner=Manner.DRIBBLE)
+
+    assert isinstance(_ends(connect(api_timeout_s=0.5).list_servers), TryLaterError)
+
+
+def test_a_connection_is_used_again_with_all_its_time(api: ScriptedApi, connect: Connect) -> None:
+    """What was left to the last answer is not what the next one has."""
+    cloud = connect()
+    api.on("GET", "/compute/v2.1/servers/detail", Reply(body={"servers": []}))
+
+    assert [cloud.list_servers() for _ in range(3)] == [(), (), ()]
+
+
+def test_an_answer_without_end_is_not_kept(
+    api: ScriptedApi, cloud: OpenStackCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A launcher has a bounded memory."""
+    monkeypatch.setattr(answers, "ANSWER_BYTES_MAX", 1000)
+    api.on("GET", "/compute/v2.1/servers/detail", Reply(body={"servers": ["x" * 2000]}))
+
+    with pytest.raises(TryLaterError, match="more than"):
+        cloud.list_servers()
+
+
+def test_pages_that_come_too_slowly_are_given_up(
+    api: ScriptedApi, cloud: OpenStackCloud, clock: ManualClock
+) -> None:
+    """Each of them is in time, but there is always one more."""
+    link = {"rel": "next", "href": "http://elsewhere/?marker=m"}
+    pages = [
+        Reply(body={"servers": [{"id": str(n)}], "servers_links": [link]}) for n in range(1000)
+    ]
+    api.on("GET", "/compute/v2.1/servers/detail", *pages)
+
+    answer, shown = api.answer, []
+
+    def slow(seen: object) -> Reply:
+        clock.advance(4.0)
+        shown.append(seen)
+        return answer(seen)  # type: ignore[arg-type]
+
+    api.answer = slow  # type: ignore[method-assign, assignment]
+
+    with pytest.raises(TryLaterError, match="too slowly"):
+        list(cloud._wire.pages("compute", ("servers", "detail"), "servers", {}))
+    assert len(shown) < 20
+
+
+CHANGES: list[Callable[[OpenStackCloud, Callable[[], str | None]], object]] = [
+    lambda cloud, fence: cloud.create_server(
+        ServerOrder(name="n", image=DEBIAN, flavor=SMALL, tags={}), fence=fence
+    ),
+    lambda cloud, fence: cloud.delete_server(SERVER, fence=fence),
+    lambda cloud, fence: cloud.add_floating_ip(
+        Port(id="p", server=SERVER, ipv4="10.0.0.1"), untried=True, fence=fence
+    ),
+    lambda cloud, fence: cloud.remove_floating_ips(SERVER, known="f", fence=fence),
+    lambda cloud, fence: cloud.delete_leftover(
+        Leftover(id="p", kind=LeftoverKind.PORT), fence=fence
+    ),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_held_up_too_long_is_not_sent(
+    api: ScriptedApi,
+    cloud: OpenStackCloud,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[OpenStackCloud, Callable[[], str | None]], object],
+) -> None:
+    """The process stands still for 76 s where it waits for the rate limit, and then goes on."""
+    external = {"id": "n", "name": "ext", "router:external": True}
+    api.on("GET", "/network/v2.0/networks", Reply(body={"networks": [external]}))
+    monkeypatch.setattr(RateLimit, "take", lambda *_args, **_more: clock.advance(76.0))
+
+    def fence() -> str | None:
+        return "too late" if clock.monotonic_s() > 60.0 else None
+
+    with pytest.raises(NotSentError):
+        change(cloud, fence)
+
+    assert [seen.method for seen in api.seen if seen.method != "GET"] == []
