@@ -36,6 +36,8 @@ NASTY: Final = (
     "\x1b[2J\x1b]0;title\x07\x9b31m\x7f\x00\x08\r\u202eevil\u2066\u200b\u061c\u2028\ufeff\U000e0041"
     "[red]x[/red][link=http://evil]y[/link]:boom:\nremuda: all is well\ud800"
 )
+#: What a record may hold: one with lone surrogates is refused at the door, and its name is shown.
+LEGIBLE: Final = NASTY.removesuffix("\ud800")
 #: Enumerations and forms that a reader insists on; all other texts of a record become nasty.
 KEPT: Final = frozenset({"state", "ruling", "state_time", "kind", "schema", "step", "type"})
 TABLES: Final = (nodes, requests, pools, status, failures)
@@ -46,10 +48,10 @@ ALLOWED: Final = frozenset("\n\t")
 def spoilt(value: Any, key: str = "") -> Any:
     """Return a record with every text in it made nasty."""
     if isinstance(value, dict):
-        return {name: spoilt(one, name) for name, one in value.items()} | {NASTY: NASTY}
+        return {name: spoilt(one, name) for name, one in value.items()} | {LEGIBLE: LEGIBLE}
     if isinstance(value, list):
         return [spoilt(one, key) for one in value]
-    return f"{value}{NASTY}" if isinstance(value, str) and key not in KEPT else value
+    return f"{value}{LEGIBLE}" if isinstance(value, str) and key not in KEPT else value
 
 
 def spoil(desk: Desk, path: str) -> None:
@@ -60,7 +62,7 @@ def spoil(desk: Desk, path: str) -> None:
         assert stored is not None
         if stored.value:
             doc = json.loads(stored.value)
-            doc = {name: one for name, one in spoilt(doc).items() if name != NASTY}
+            doc = {name: one for name, one in spoilt(doc).items() if name != LEGIBLE}
             raw = json.dumps(doc).encode()
             store.commit([Set(path=stored.path, data=raw, version=stored.version)])
         spoil(desk, stored.path)
@@ -78,14 +80,17 @@ def desk() -> Desk:
     launcher.ready_node(state=NodeState.IN_USE, allocated_to="200-0000000000", requestor="bob")
     record = {"state": "requested", "state_time": 1.0, "requestor": "bob", "provider": "alpha"}
     record |= {"node_types": ["small", "odd"], "declined_by": ["x"], "nodes": ["1"], "tenant": "t"}
-    launcher.store.commit(
-        [Create(path=f"{paths.REQUESTS}/200-0000000000", data=json.dumps(record).encode())]
-    )
+    for name in ("200-0000000000", "200-0000000005"):
+        launcher.store.commit(
+            [Create(path=f"{paths.REQUESTS}/{name}", data=json.dumps(record).encode())]
+        )
     launcher.say("200-0000000000", Ruling.WAITING, "full", numbers={"cores": 1, "where": "here"})
     step = {"step": "setup", "name": "setup", "seconds": 1.0, "ok": False, "output": "a\nb"}
     launcher.failure("3000000009", server="s", fault="f", console="a\nb", transcript=(step,))
     for path in (paths.NODES, paths.REQUESTS, "/nodepool/components", "/remuda"):
         spoil(one, path)
+    refused = json.dumps({**record, "node_types": [NASTY]}).encode()
+    launcher.store.commit([Set(path=f"{paths.REQUESTS}/200-0000000005", data=refused, version=-1)])
     launcher.store.ensure(paths.verdicts("be\u202eta"), paths.failures("be\u202eta"))
     return one
 
@@ -126,7 +131,6 @@ def test_the_records_really_are_shown(desk: Desk) -> None:
 
     assert "\\x1b[2J" in shown
     assert "\\u202eevil" in shown
-    assert "\\ud800" in shown
 
 
 def test_evidence_keeps_its_lines_and_nothing_else(desk: Desk) -> None:

@@ -9,7 +9,6 @@ from launcher.brain import Brain
 from launcher.decide.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.decide.dying import DELETING_S
 from launcher.events import Created, Deleted, Finished, LeakDeleted, Proved
-from launcher.fold import Fold
 from launcher.lanes import LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, Lanes, places
 from launcher.starting import Starter
 from launcher.views import NodeView
@@ -23,7 +22,7 @@ from remuda.runtime.inbox import Inbox
 from remuda.ssh.api import Proof
 from remuda.store.api import Session
 from tests.fakes.clock import ManualClock
-from tests.unit.launcher.works import Quiet, Works
+from tests.unit.launcher.works import Quiet, Works, quiet_fold
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 
 ONE, TWO, THREE = (NodeId(f"{n:010d}") for n in (1, 2, 3))
@@ -247,7 +246,7 @@ def _brain(made: World, starter: Starter, clock: ManualClock, works: Works) -> B
     return Brain(
         world=made,
         inbox=Inbox(),
-        fold=Fold(world=made, log=log, mine=set(), read_node=lambda _node: None),
+        fold=quiet_fold(made),
         settle=works.settle,
         starter=starter,
         clock=clock,
