@@ -35,6 +35,7 @@ class BadConfigError(click.ClickException):
 @click.option("--config", "config_file", type=_PATH, help="YAML; see docs/sandbox.md.")
 @click.option("--state", type=_PATH, help="Folder for images and machines; else memory.")
 @click.option("--clouds-yaml", type=_PATH, help="Write a clouds.yaml here when listening.")
+@click.option("--journal", type=_PATH, help="Append the servers' lives to this file, as JSON.")
 @click.option(
     "--machines",
     type=click.Choice([str(kind) for kind in MachineKind]),
@@ -52,6 +53,7 @@ def main(
     config_file: Path | None,
     state: Path | None,
     clouds_yaml: Path | None,
+    journal: Path | None,
     machines: str | None,
     log_level: str,
 ) -> None:
@@ -63,7 +65,8 @@ def main(
         config = load(config_file) if config_file else Config()
         if machines:
             config = replace(config, machines=MachineKind(machines))
-        run(with_secrets(config), Options(port=port, state=state, clouds_yaml=clouds_yaml))
+        options = Options(port=port, state=state, clouds_yaml=clouds_yaml, journal=journal)
+        run(with_secrets(config), options)
     except BadInputError as exc:
         raise BadConfigError(
             "the configuration cannot be used:\n  " + "\n  ".join(exc.problems)

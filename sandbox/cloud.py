@@ -13,6 +13,7 @@ from sandbox.identity.accounts import Accounts
 from sandbox.identity.api import IdentityApi
 from sandbox.identity.catalog import Endpoints
 from sandbox.identity.tokens import Tokens
+from sandbox.journal import Journal
 from sandbox.network.addresses import share_out
 from sandbox.network.forward import Forwarder
 from sandbox.region import Region, Surroundings, build_region
@@ -35,6 +36,7 @@ class Cloud:
     calls: CallCounts
     workers: Workers
     forwarder: Forwarder
+    journal: Journal | None = None
 
     async def close(self) -> None:
         """Stop everything: no process, mount or listener is left."""
@@ -43,9 +45,13 @@ class Cloud:
         await self.forwarder.close()
         await self.workers.run(self.host.machines.close)
         self.workers.close()
+        if self.journal is not None:
+            self.journal.close()
 
 
-def build_cloud(config: Config, host: Host, base_url: str, clock: Clock) -> Cloud:
+def build_cloud(
+    config: Config, host: Host, base_url: str, clock: Clock, journal: Journal | None = None
+) -> Cloud:
     """Build the cloud that answers at *base_url*.
 
     Raises:
@@ -77,6 +83,8 @@ def build_cloud(config: Config, host: Host, base_url: str, clock: Clock) -> Clou
     for region in regions:
         if host.kind != "none":
             region.stores.network.floating_changed.append(forwarder.changed)
+        if journal is not None:
+            region.stores.servers.told.append(journal.of(region.name))
     return Cloud(
         config=config,
         clock=skewed,
@@ -90,4 +98,5 @@ def build_cloud(config: Config, host: Host, base_url: str, clock: Clock) -> Clou
         calls=CallCounts(),
         workers=workers,
         forwarder=forwarder,
+        journal=journal,
     )

@@ -18,6 +18,7 @@ from sandbox.cloud import Cloud, build_cloud
 from sandbox.clouds_yaml import clouds_yaml, write_clouds_yaml
 from sandbox.config import Config
 from sandbox.host import Host, open_host
+from sandbox.journal import Journal
 from sandbox.network.banner import BannerListener
 from sandbox.web.wire import HangUpProtocol
 
@@ -34,6 +35,7 @@ class Options:
     port: int = 0
     state: Path | None = None
     clouds_yaml: Path | None = None
+    journal: Path | None = None
 
 
 def run(config: Config, options: Options) -> None:
@@ -69,7 +71,9 @@ def _listener(port: int) -> socket.socket:
 
 async def _serve(config: Config, options: Options, listener: socket.socket, host: Host) -> None:
     base_url = f"http://{_LISTEN_ON}:{listener.getsockname()[1]}"
-    cloud = build_cloud(config, host, base_url, SystemClock())
+    # Of the right time, whatever the cloud's own clock says.
+    journal = Journal(options.journal, SystemClock()) if options.journal else None
+    cloud = build_cloud(config, host, base_url, SystemClock(), journal)
     banner = BannerListener(cloud) if config.banner and host.kind == "none" else None
     server = uvicorn.Server(
         uvicorn.Config(

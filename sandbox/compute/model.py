@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -82,12 +82,21 @@ class Server:
 
 
 class ServerStore:
-    """The servers of one region, oldest first."""
+    """The servers of one region, oldest first.
+
+    Attributes:
+        told: Called with ``made``, ``deleting`` or a new state, and the server as it is then.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.servers: dict[str, Server] = {}
         self.graves: deque[Server] = deque(maxlen=_GRAVES)
+        self.told: list[Callable[[str, Server], None]] = []
+
+    def _tell(self, event: str, server: Server) -> None:
+        for one in self.told:
+            one(event, server)
 
     def get(self, server_id: str) -> Server:
         """Return a server.
@@ -103,6 +112,7 @@ class ServerStore:
     def add(self, server: Server) -> None:
         """Add a new server."""
         self.servers[server.id] = server
+        self._tell("made", server)
 
     def change(self, server_id: str, **values: Any) -> Server | None:
         """Change a server, not its state; None if it is gone."""
@@ -111,6 +121,10 @@ class ServerStore:
             return None
         changed = replace(server, updated_s=self.clock.now_s(), **values)
         self.servers[server_id] = changed
+        if changed.task == "deleting" != server.task:
+            self._tell("deleting", changed)
+        if changed.state is not server.state:
+            self._tell(str(changed.state).lower(), changed)
         return changed
 
     def step(self, server_id: str, event: ServerEvent, **values: Any) -> Server | None:

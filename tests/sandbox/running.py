@@ -122,7 +122,11 @@ class Sandbox:
 
 @contextmanager
 def running(
-    folder: Path, config: Mapping[str, Any], *, command: tuple[str, ...] = ()
+    folder: Path,
+    config: Mapping[str, Any],
+    *,
+    command: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
 ) -> Iterator[Sandbox]:
     """Run a sandbox until the block ends.
 
@@ -130,6 +134,7 @@ def running(
         folder: An empty one for its files.
         config: As in its YAML.
         command: What to put before the command line.
+        more: What to put behind it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tmp").mkdir()
@@ -137,7 +142,7 @@ def running(
     with (folder / "log").open("wb") as log:
         options = ["--config", folder / "config.yaml", "--clouds-yaml", folder / "clouds.yaml"]
         process = subprocess.Popen(
-            [*command, sys.executable, "-m", "sandbox", *map(str, options)],
+            [*command, sys.executable, "-m", "sandbox", *map(str, options), *more],
             stdout=log,
             stderr=log,
             env={
