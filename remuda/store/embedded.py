@@ -55,8 +55,8 @@ class EmbeddedServer:
         self._options = options
         self._clock = clock or SystemClock()
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = options.port or _free_port()
-        self.tls_port = _free_port() if options.tls else 0
+        self.port = options.port or free_port()
+        self.tls_port = free_port() if options.tls else 0
 
     @property
     def folder(self) -> Path:
@@ -84,7 +84,7 @@ class EmbeddedServer:
         Raises:
             EmbeddedServerError: If Java or ZooKeeper are missing, or it does not come up.
         """
-        command = self._command()
+        command = java_command(self._options)
         for attempt in range(1, _PORT_TRIES_MAX + 1):
             self._spawn(command)
             try:
@@ -93,7 +93,7 @@ class EmbeddedServer:
                 # A free port can be taken by somebody else before Java binds it.
                 if self._options.port or attempt == _PORT_TRIES_MAX:
                     raise EmbeddedServerError(str(died)) from died
-                self.port = _free_port()
+                self.port = free_port()
             else:
                 return self
         raise AssertionError("unreachable")
@@ -119,7 +119,7 @@ class EmbeddedServer:
 
     def ask(self, word: str) -> str:
         """Return the answer to a four-letter word (ruok, mntr, srvr), empty if there is none."""
-        return _ask(self.port, word)
+        return ask_word(self.port, word)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -133,34 +133,6 @@ class EmbeddedServer:
     ) -> None:
         """Stop."""
         self.stop()
-
-    def _command(self) -> list[str]:
-        java = which("java")
-        if java is None:
-            raise EmbeddedServerError(
-                "java is missing: apt-get install default-jre-headless zookeeper"
-            )
-        names = ["zookeeper", *_LOG4J_JARS, *(_NETTY_JARS if self._options.tls else ())]
-        jars = [_JARS / f"{name}.jar" for name in names]
-        missing = [jar.name for jar in jars if not jar.exists()]
-        if missing:
-            raise EmbeddedServerError(f"{', '.join(missing)} missing: apt-get install zookeeper")
-        folder = self._options.folder
-        # A small heap and the serial collector: the machine is there for others.
-        return [
-            java,
-            f"-Xmx{self._options.heap_mib}m",
-            "-XX:+UseSerialGC",
-            *memory_flags(),
-            "-Dzookeeper.admin.enableServer=false",
-            f"-Dlog4j.configuration=file:{folder / 'log4j.properties'}",
-            f"-Dzookeeper.forceSync={'yes' if self._options.fsync else 'no'}",
-            *([f"-D{_JAAS}={folder / 'jaas.conf'}"] if self._options.users else []),
-            "-cp",
-            ":".join([str(folder), *map(str, jars)]),
-            _MAIN,
-            str(folder / "zoo.cfg"),
-        ]
 
     def _spawn(self, command: list[str]) -> None:
         folder = self._options.folder
@@ -216,18 +188,51 @@ class EmbeddedServer:
         return lines[-1].strip() if lines else "it wrote nothing"
 
 
+def java_command(options: ServerOptions) -> list[str]:
+    """Return the command that runs a server on the ``zoo.cfg`` in its folder.
+
+    Raises:
+        EmbeddedServerError: If Java or ZooKeeper are missing.
+    """
+    java = which("java")
+    if java is None:
+        raise EmbeddedServerError("java is missing: apt-get install default-jre-headless zookeeper")
+    names = ["zookeeper", *_LOG4J_JARS, *(_NETTY_JARS if options.tls else ())]
+    jars = [_JARS / f"{name}.jar" for name in names]
+    missing = [jar.name for jar in jars if not jar.exists()]
+    if missing:
+        raise EmbeddedServerError(f"{', '.join(missing)} missing: apt-get install zookeeper")
+    # A small heap and the serial collector: the machine is there for others.
+    return [
+        java,
+        f"-Xmx{options.heap_mib}m",
+        "-XX:+UseSerialGC",
+        *memory_flags(),
+        "-Dzookeeper.admin.enableServer=false",
+        f"-Dlog4j.configuration=file:{options.folder / 'log4j.properties'}",
+        f"-Dzookeeper.forceSync={'yes' if options.fsync else 'no'}",
+        *([f"-D{_JAAS}={options.folder / 'jaas.conf'}"] if options.users else []),
+        "-cp",
+        ":".join([str(options.folder), *map(str, jars)]),
+        _MAIN,
+        str(options.folder / "zoo.cfg"),
+    ]
+
+
 class _DiedError(Exception):
     """The server process ended while we waited for it."""
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port of the loopback that nobody has at the moment."""
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         port: int = sock.getsockname()[1]
         return port
 
 
-def _ask(port: int, word: str) -> str:
+def ask_word(port: int, word: str) -> str:
+    """Return a server's answer to a four-letter word, empty if there is none."""
     try:
         with socket.create_connection((HOST, port), _ASK_TIMEOUT_S) as sock:
             sock.sendall(word.encode())

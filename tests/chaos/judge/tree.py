@@ -80,6 +80,10 @@ class Tree:
         """Return whether a znode exists."""
         return self._root + path in self._data
 
+    def everything(self) -> dict[str, bytes]:
+        """Return all znodes, also those outside the root."""
+        return dict(self._data)
+
     def doc(self, path: str) -> Doc:
         """Return a record, empty if there is none or it is no record."""
         return record(self._data.get(self._root + path)) or {}

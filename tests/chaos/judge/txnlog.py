@@ -139,8 +139,11 @@ def _ops(kind: int, body: _Jute, session: int) -> Iterator[Op]:
     elif kind in (_SET, _RECONFIG):
         yield Set(body.text(), body.buffer())
     elif kind == _MULTI:
-        for _ in range(body.whole()):
-            yield from _ops(body.whole(), _Jute(body.buffer()), session)
+        parts = [(body.whole(), body.buffer()) for _ in range(body.whole())]
+        # One that failed is logged with the operations before the one that could not be done.
+        if _ERROR not in dict(parts):
+            for each, raw in parts:
+                yield from _ops(each, _Jute(raw), session)
     elif kind == _CREATE_SESSION:
         yield Open(body.whole() / 1000)
     elif kind == _CLOSE_SESSION:

@@ -65,7 +65,7 @@ def test_every_kind_of_transaction_is_read(tmp_path: Path) -> None:
         _entry(3, 15, _create("/e", b"", ephemeral=True)),
         _entry(4, 14, _multi((5, _set("/a", b"y")), (13, _set("/a", b"")[:10]), (2, _text("/e")))),
         _entry(5, -1, struct.pack(">i", -101)),
-        _entry(6, 14, _multi((-1, struct.pack(">i", 0)), (-1, struct.pack(">i", -110)))),
+        _entry(6, 14, _multi((1, made), (-1, struct.pack(">i", -110)))),
         _entry(7, 19, container),
         _entry(8, 21, container + struct.pack(">q", 9)),
         _entry(9, 20, _text("/c")),
