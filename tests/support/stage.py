@@ -12,7 +12,6 @@ Everything lies below one folder and is ended by process id.
 
 import json
 import os
-import signal
 import subprocess
 import urllib.error
 import urllib.request
@@ -22,7 +21,6 @@ from pathlib import Path
 from shutil import which
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -33,7 +31,7 @@ from remuda.store import paths
 from remuda.store.embedded import EmbeddedServer
 from remuda.store.embedded_config import ServerOptions, ServerTls
 from tests.support import zookeeper
-from tests.support.control import ask_control
+from tests.support.cloud import SOON_S, Cloud
 from tests.support.deadline import DeadlineMissedError, wait_for
 from tests.support.processes import Process
 
@@ -42,8 +40,6 @@ Doc = dict[str, Any]
 
 #: Long enough for a busy machine, short enough to wait for its end.
 SESSION_S: Final = 4.0
-#: What must happen soon, on a machine with others at work.
-SOON_S: Final = 30.0
 #: Whose presence in a launcher's log is a bug, whatever else the test says.
 _SHAMEFUL: Final = ("hand.crashed", "Traceback (most recent call last)")
 
@@ -59,71 +55,6 @@ def missing() -> str:
     return ""
 
 
-class Cloud:
-    """A sandbox process and its control endpoint."""
-
-    def __init__(self, name: str, folder: Path, options: Mapping[str, Any]) -> None:
-        self.name = name
-        self._clouds_file = folder / f"clouds-{name}.yaml"
-        config = folder / f"sandbox-{name}.yaml"
-        config.write_text(yaml.safe_dump({"cloud": f"cloud-{name}", **options}))
-        self.process = Process.python(
-            f"sandbox {name}",
-            "sandbox",
-            *("--port", "0", "--config", str(config), "--clouds-yaml", str(self._clouds_file)),
-            log=folder / f"sandbox-{name}.log",
-            last_signal=signal.SIGTERM,
-        )
-        wait_for(self._up, SOON_S, f"sandbox {name}")
-        self.entry: Doc = yaml.safe_load(self._clouds_file.read_text())["clouds"][f"cloud-{name}"]
-        self.url = "http://" + urlsplit(self.entry["auth"]["auth_url"]).netloc
-
-    def _up(self) -> bool:
-        if not self.process.alive:
-            raise AssertionError(f"{self.process.name} ended: {self.process.tail()}")
-        return self._clouds_file.exists()
-
-    def ask(self, method: str, path: str, body: object = None) -> Doc:
-        """Call the control endpoint."""
-        doc: Doc = ask_control(self.entry["sandbox_control"], method, path, body) or {}
-        return doc
-
-    def fault(
-        self,
-        operation: str,
-        kind: str,
-        *,
-        count: int | None = None,
-        rate: float = 1.0,
-        **more: Any,
-    ) -> str:
-        """Arm a fault and return its id; *more*: settings of the effect, ``match`` of the rule."""
-        match = {"operation": operation, **more.pop("match", {})}
-        rule: Doc = {"match": match, "rate": rate, "effect": {"kind": kind, **more}}
-        if count is not None:
-            rule["count"] = count
-        made: str = self.ask("POST", "/faults", rule)["faults"][0]["id"]
-        return made
-
-    def fired(self, rule: str) -> int:
-        """Say how often a fault has struck."""
-        return int(self.ask("GET", f"/faults/{rule}")["fired"])
-
-    def heal(self) -> None:
-        """Take all faults away."""
-        self.ask("DELETE", "/faults")
-
-    def servers(self) -> int:
-        """Count the servers, whatever their state."""
-        (region,) = self.ask("GET", "/state")["regions"].values()
-        return int(region["servers"])
-
-    def calls(self) -> Doc:
-        """Return how often each API call was made."""
-        calls: Doc = self.ask("GET", "/calls")["calls"]
-        return calls
-
-
 class Stage:
     """Starts things, looks at them, and ends them.
 
@@ -133,37 +64,51 @@ class Stage:
     """
 
     def __init__(
-        self, folder: Path, *, session_s: float = SESSION_S, tls: ServerTls | None = None
+        self,
+        folder: Path,
+        *,
+        session_s: float = SESSION_S,
+        tls: ServerTls | None = None,
+        hosts: tuple[str, ...] = (),
+        chroot: str = "",
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         options = ServerOptions(folder=folder / "zookeeper", tick_ms=200, tls=tls)
         self.server = EmbeddedServer(options)
+        self.hosts = hosts
+        self.chroot = chroot
         self.clouds: dict[str, Cloud] = {}
         self.processes: list[Process] = []
         self.allowed: tuple[str, ...] = ()
         self.zk: KazooClient = None
         self.key = folder / "id_ed25519"
         self.config: Doc = {
-            "zookeeper": {"hosts": [], "session-timeout": session_s},
+            "zookeeper": {"hosts": [], "session-timeout": session_s, "chroot": chroot or None},
             "clouds-file": str(folder / "clouds.yaml"),
             "labels": {},
             "providers": {},
         }
 
     def __enter__(self) -> Self:
-        """Start ZooKeeper."""
-        self.server.start()
+        """Start ZooKeeper, unless there is one already."""
+        if not self.hosts:
+            self.hosts = self.server.start().hosts
         try:
-            self.config["zookeeper"]["hosts"] = list(self.server.hosts)
-            self.zk = KazooClient(hosts=self.server.hosts[0], timeout=20.0)
-            self.zk.start(timeout=SOON_S)
+            self.config["zookeeper"]["hosts"] = list(self.hosts)
+            self.zk = self.looking(self.hosts)
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)]
             subprocess.run(command, check=True, timeout=SOON_S)
         except BaseException:
             self.close()
             raise
         return self
+
+    def looking(self, hosts: Sequence[str]) -> KazooClient:
+        """Return a client to look with, which asks *hosts*."""
+        zk = KazooClient(hosts=",".join(hosts), timeout=20.0)
+        zk.start(timeout=SOON_S)
+        return zk
 
     def __exit__(
         self,
@@ -248,9 +193,11 @@ class Stage:
         draft.rename(path)
         return path
 
-    def launcher(self, provider: str, *, wait: bool = True, level: str = "INFO") -> Process:
+    def launcher(
+        self, provider: str, *, wait: bool = True, level: str = "INFO", config: Path | None = None
+    ) -> Process:
         """Start a launcher (or another replica) and wait until it is at work."""
-        path = self.write()
+        path = config or self.write()
         number = sum(one.name.startswith(f"launcher {provider}") for one in self.processes) + 1
         process = Process.python(
             f"launcher {provider} {number}",
@@ -286,7 +233,7 @@ class Stage:
     def read(self, path: str) -> Doc | None:
         """Return a record, or None if it is not there or empty."""
         try:
-            data, _ = self.zk.get(path)
+            data, _ = self.zk.retry(self.zk.get, self.chroot + path)
         except NoNodeError:
             return None
         doc: Doc | None = json.loads(data) if data else None
@@ -295,7 +242,7 @@ class Stage:
     def children(self, path: str) -> list[str]:
         """Return the names below *path*, none if it is not there."""
         try:
-            return sorted(self.zk.get_children(path))
+            return sorted(self.zk.retry(self.zk.get_children, self.chroot + path))
         except NoNodeError:
             return []
 
