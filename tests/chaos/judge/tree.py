@@ -59,7 +59,10 @@ class Tree:
             return
         if isinstance(op, Open):
             return
-        if (op.path in self._data) == isinstance(op, Create):
+        parent, makes = op.path.rpartition("/")[0], isinstance(op, Create)
+        orphan = makes and parent != "" and parent not in self._data
+        parting = isinstance(op, Delete) and self._children[op.path]
+        if (op.path in self._data) == makes or orphan or parting:
             raise LogError(f"{txn.zxid:#x}: {op} cannot have happened: transactions are missing")
         if isinstance(op, Delete):
             self._remove(op.path)

@@ -139,17 +139,21 @@ def _ops(kind: int, body: _Jute, session: int) -> Iterator[Op]:
     elif kind in (_SET, _RECONFIG):
         yield Set(body.text(), body.buffer())
     elif kind == _MULTI:
-        parts = [(body.whole(), body.buffer()) for _ in range(body.whole())]
-        # One that failed is logged with the operations before the one that could not be done.
-        if _ERROR not in dict(parts):
-            for each, raw in parts:
-                yield from _ops(each, _Jute(raw), session)
+        yield from _parts(body, session)
     elif kind == _CREATE_SESSION:
         yield Open(body.whole() / 1000)
     elif kind == _CLOSE_SESSION:
         yield Close()
     elif kind not in (_SET_ACL, _CHECK, _ERROR):
         raise LogError(f"a transaction of an unknown type, {kind}")
+
+
+def _parts(body: _Jute, session: int) -> Iterator[Op]:
+    parts = [(body.whole(), body.buffer()) for _ in range(body.whole())]
+    # One that failed is logged with the operations before the one that could not be done.
+    if _ERROR not in dict(parts):
+        for kind, raw in parts:
+            yield from _ops(kind, _Jute(raw), session)
 
 
 def read_entry(raw: bytes) -> Txn:

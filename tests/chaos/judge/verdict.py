@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos.judge.cloud import ServerEvent, read_journal
 from tests.chaos.judge.rules import all_rules
-from tests.chaos.judge.txnlog import Txn, committed, read_server
+from tests.chaos.judge.txnlog import LogError, Txn, committed, read_server
 from tests.chaos.judge.world import Terms, World
 
 
@@ -62,6 +62,8 @@ def judge(txns: Sequence[Txn], events: Sequence[ServerEvent], terms: Terms) -> V
     world, rules, seen = World(terms), all_rules(), Counter[str]()
     breaches: list[Breach] = []
     for one in in_order(txns, events):
+        if 0 < terms.until_s < one.at_s:
+            continue
         world.now_s = one.at_s
         if isinstance(one, Txn):
             changes = world.tree.apply(one)
@@ -71,6 +73,8 @@ def judge(txns: Sequence[Txn], events: Sequence[ServerEvent], terms: Terms) -> V
             seen[f"servers {one.what}"] += 1
             if one.what == "made":
                 world.servers.apply(one)
+            elif one.server not in world.servers.living:
+                raise LogError(f"server {one.server} was never made: a journal is not whole")
             found = [(rule.name, what) for rule in rules for what in rule.told(world, one)]
             if one.what != "made":
                 world.servers.apply(one)

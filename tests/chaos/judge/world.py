@@ -24,6 +24,8 @@ class Terms:
             given up before it is proven.
         explained_after_s: A request that waited longer must have had a verdict.
         served_within_s: A request that was not served after so long is a breach; 0: no limit.
+        until_s: What came later is not looked at, seconds since the epoch; 0: look at all. A
+            cause comes before its effect, so the history up to any moment is whole.
     """
 
     root: str = ""
@@ -33,6 +35,7 @@ class Terms:
     good_boots: bool = False
     explained_after_s: float = 30.0
     served_within_s: float = 0.0
+    until_s: float = 0.0
 
     @classmethod
     def of(cls, doc: dict[str, Any]) -> "Terms":
