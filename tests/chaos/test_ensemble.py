@@ -1,26 +1,13 @@
 """The judge reads what a real ensemble wrote, through kills and freezes of its servers."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from kazoo.client import KazooClient
 
-from tests.chaos.ensemble import Ensemble, running_ensemble
+from tests.chaos.ensemble import Ensemble
 from tests.chaos.judge.tree import Tree
 from tests.chaos.judge.txnlog import committed, read_server
-from tests.support import zookeeper
 
-pytestmark = [pytest.mark.zk, pytest.mark.chaos]
-
-
-@pytest.fixture
-def ensemble(tmp_path: Path) -> Iterator[Ensemble]:
-    """Give an ensemble of its own."""
-    if why := zookeeper.missing():
-        pytest.skip(why)
-    with running_ensemble(tmp_path) as made:
-        yield made
+pytestmark = [pytest.mark.zk, pytest.mark.chaos, pytest.mark.timeout(300)]
 
 
 def _everything(zk: KazooClient, path: str) -> dict[str, bytes]:
@@ -73,6 +60,6 @@ def test_the_logs_tell_what_the_servers_hold(ensemble: Ensemble) -> None:
     zk.stop()
     zk.close()
 
-    assert len({txn.zxid >> 32 for txn in txns}) == 3
+    assert len({txn.zxid >> 32 for txn in txns}) >= 3
     assert told == held
     assert len(held) == 23
