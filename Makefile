@@ -54,8 +54,12 @@ simulation: install ## The seeded simulation, many seeds (SEEDS=1000 START=0; SE
 	    $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),300) --start $(or $(START),0))
 
 .PHONY: chaos
-chaos: install ## Kill and freeze real processes, again and again (ROUNDS=3 MINUTES=2)
-	@for round in $$(seq $(or $(ROUNDS),3)); do REMUDA_CHAOS_MINUTES=$(or $(MINUTES),2) REMUDA_SEED=$$round $(PYTEST) -m chaos; done
+chaos: install ## Kill and freeze real processes, and judge what comes of it (ROUNDS=3 MINUTES=2 SEED=1)
+	@first=$(or $(SEED),1); last=$$((first + $(or $(ROUNDS),3) - 1)); \
+	for seed in $$(seq $$first $$last); do \
+	    echo "chaos with SEED=$$seed"; \
+	    REMUDA_CHAOS_MINUTES=$(or $(MINUTES),2) REMUDA_SEED=$$seed $(PYTEST) -m chaos; \
+	done
 
 .PHONY: bench
 bench: install ## Measure against the raw chain of ZooKeeper operations

@@ -1,6 +1,7 @@
 """An installation over the ensemble, below a root of its own, that is judged when it is over."""
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,9 @@ from tests.support.deadline import DeadlineMissedError
 from tests.support.processes import Process
 from tests.support.stage import SOON_S, Stage
 
+#: How long `make chaos` lets a storm last; 0: only the short form was asked for.
+MINUTES: Final = float(os.environ.get("REMUDA_CHAOS_MINUTES", "0"))
+SEED: Final = int(os.environ.get("REMUDA_SEED", "1"))
 #: For what comes after a take-over, an election or a long outage.
 LATER_S: Final = 90.0
 
