@@ -38,6 +38,7 @@ def control_app(cloud: Cloud) -> ASGIApp:
         Route("/calls/reset", control.calls, methods=["POST"]),
         Route("/quota", control.quota, methods=["GET", "PUT"]),
         Route("/tokens", control.tokens, methods=["GET", "PUT", "DELETE"]),
+        Route("/servers/{id}/die", control.die, methods=["POST"]),
         Route("/clock", control.clock, methods=["GET", "PUT"]),
     ]
     return _guarded(Router(routes), cloud.config.control_token)
@@ -208,6 +209,15 @@ class _Control:
             except BadInputError as exc:
                 return _bad(exc.problems)
         return JSONResponse({"lifetime": tokens.lifetime_s})
+
+    async def die(self, request: Request) -> Response:
+        """POST: the server's machine ends, now."""
+        server_id = str(request.path_params["id"])
+        for region in self._cloud.regions:
+            if server_id in region.stores.servers.servers:
+                await region.lifecycle.die(server_id)
+                return Response(status_code=204)
+        return _bad([f"no server {server_id!r}"], 404)
 
     async def clock(self, request: Request) -> Response:
         """GET or PUT how far the cloud's clock is ahead; tokens age by it as well."""

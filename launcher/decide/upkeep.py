@@ -1,6 +1,9 @@
 """What has to be done for all nodes together: listing, survey, claims, verdicts."""
 
+from collections.abc import Iterator
+
 from launcher.actions import (
+    Action,
     AdoptClaim,
     Decline,
     DropClaim,
@@ -86,13 +89,13 @@ def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Write verdicts on requests that wait for more than a moment, when the words change.
 
     They are written by the replica that decides about launches, for only it knows why. A decline
-    is explained at once: it may be the one that fails the request.
+    is explained first: it may be the one that fails the request, and whoever waits for that reads
+    the reason at once.
     """
     declining = {action.request for action in plan.actions if isinstance(action, Decline)}
     for request_id, verdict in plan.verdicts.items():
         view = world.queue.views.get(request_id)
         if request_id in declining:
-            plan.do(Rule(request=request_id, verdict=verdict))
             continue
         if view is None or not world.neighbours.duty("demand"):
             continue
@@ -101,11 +104,20 @@ def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
             plan.look_again("request", request_id, due_s)
         elif world.ruled.get(request_id) != gist(verdict):
             plan.do(Rule(request=request_id, verdict=verdict))
+    plan.actions = list(_reasons_first(plan))
     ended = world.ruled.keys() if agenda.everything else agenda.requests & world.ruled.keys()
     for request_id in sorted(ended):
         view = world.queue.views.get(request_id)
         if view is None or not (view.waiting or view.request.state == "failed"):
             plan.do(Rule(request=request_id, verdict=None))
+
+
+def _reasons_first(plan: Plan) -> Iterator[Action]:
+    """Yield the actions of a plan, before each decline the reason for it."""
+    for action in plan.actions:
+        if isinstance(action, Decline) and action.request in plan.verdicts:
+            yield Rule(request=action.request, verdict=plan.verdicts[action.request])
+        yield action
 
 
 def gist(verdict: Verdict) -> str:

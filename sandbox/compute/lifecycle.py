@@ -171,9 +171,13 @@ class Lifecycle:
         dies = boot.effect(EffectKind.DIES)
         if dies:
             await asyncio.sleep(dies.seconds)
-            await self._stop_machine(server.id)
-            if self._is(server.id, ServerState.ACTIVE):
-                self._store.step(server.id, ServerEvent.STOPPED)
+            await self.die(server.id)
+
+    async def die(self, server_id: str) -> None:
+        """Let a machine that runs end, as by a failure of its host."""
+        await self._stop_machine(server_id)
+        if self._is(server_id, ServerState.ACTIVE):
+            self._store.step(server_id, ServerEvent.STOPPED)
 
     def _is(self, server_id: str, state: ServerState) -> bool:
         server = self._store.servers.get(server_id)

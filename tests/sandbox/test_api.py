@@ -222,6 +222,15 @@ def test_the_control_endpoint_asks_for_its_token(api: Sandbox) -> None:
     assert api.control("GET", "/faults") == {"faults": []}
 
 
+def test_a_machine_dies_when_it_is_told_to(api: Sandbox, cloud: Connection) -> None:
+    """SHUTOFF, as Nova finds it; who asks for one that is not there is told so."""
+    server = active(cloud)
+
+    assert api.control("POST", f"/servers/{server.id}/die") is None
+    assert cloud.compute.get_server(server.id).status == "SHUTOFF"
+    assert api.control("POST", "/servers/none/die")["status"] == 404
+
+
 def test_application_credential(api: Sandbox, cloud: Connection) -> None:
     """Made through the API, good for a login."""
     user = cloud.current_user_id

@@ -4,7 +4,17 @@ from collections import Counter
 
 import pytest
 
-from launcher.actions import Claim, Condemn, Decline, Grow, Intent, Normalise, Plan, Release
+from launcher.actions import (
+    Claim,
+    Condemn,
+    Decline,
+    Grow,
+    Intent,
+    Normalise,
+    Plan,
+    Release,
+    Rule,
+)
 from launcher.breaker import Breaker
 from launcher.world import Now
 from remuda.cloud.api import Quota
@@ -107,12 +117,13 @@ def test_a_request_that_failed_too_often_is_declined() -> None:
 
 
 def test_a_request_that_never_fits_is_declined_at_once() -> None:
-    """The verdict names the number that decided it."""
+    """The verdict names the number that decided it, and is there before the request fails."""
     made = world(pools={"main": {"max-servers": 2}})
     view = add_request(made, 1, "small", "small", "small")
 
     plan = think(made)
 
+    assert [Rule, Decline] == [type(action) for action in of_kind(plan, Rule, Decline)]
     assert [view.id] == [action.request for action in of_kind(plan, Decline)]
     assert "never fit" in plan.verdicts[view.id].reason
     assert plan.verdicts[view.id].numbers["instances_max"] == 2
