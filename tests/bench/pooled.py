@@ -17,8 +17,8 @@ from tests.support.deadline import wait_for
 from tests.support.processes import Process
 from tests.support.stage import Stage
 
-WARM_P50_TIMES: Final = 2.0
-WARM_P95_TIMES: Final = 3.0
+WARM_P50_TIMES: Final = 1.6
+WARM_P95_TIMES: Final = 2.0
 BURST_PART: Final = 1 / 3
 IDLE_CORE: Final = 0.01
 IDLE_PACKETS_PER_S: Final = 1.0
