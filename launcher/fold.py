@@ -180,6 +180,7 @@ class Fold:
         view = self.world.herd.view(node_id)
         if view.launch is None or view.launch.step is not record.step:
             view.tries, view.retry_s = 0, 0.0
+            view.ready_in = self.world.cloud.latest_listing()
         view.launch, view.launch_version = record, change.stored.version
         if not view.confirmed:
             view.server_id = record.server or view.server_id

@@ -27,7 +27,7 @@ def take_listing(
         owner: Who we are.
         now: The present.
     """
-    taking = _Taking(world=world, owner=owner, now=now)
+    taking = _Taking(world=world, number=number, owner=owner, now=now)
     for server in servers:
         taking.take(server)
     taking.settle_doubts()
@@ -54,6 +54,7 @@ class _Taking:
     """
 
     world: World
+    number: int
     owner: tags.Owner
     now: Now
     ours: dict[ServerId, Server] = field(default_factory=dict)
@@ -95,6 +96,7 @@ class _Taking:
 
     def _show(self, view: NodeView, server: Server) -> None:
         self.shown.add(view.id)
+        view.shown_in = self.number
         if view.server != server or view.missed or not view.confirmed:
             view.server_id, view.confirmed = server.id, True
             view.server, view.missed = server, 0

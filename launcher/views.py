@@ -59,6 +59,9 @@ class NodeView:
             create call or by our tags in a listing. Else it is a hint: nothing is deleted by it.
         asked_in: Number of the last listing begun before the create or delete call was answered:
             only a later one proves that the server is gone.
+        shown_in: Number of the last listing that showed the server.
+        ready_in: Number of the last one begun before we learnt of the present step: only a later
+            one surely shows where users reach a ready machine; this may not know its floating IP.
         delete_accepted: The cloud took a delete call, or said that there is no such server.
         retry_s: Do nothing more before this (monotonic seconds).
         tries: Attempts at the present step.
@@ -95,6 +98,8 @@ class NodeView:
     confirmed: bool = False
     missed: int = 0
     asked_in: int = 0
+    shown_in: int = 0
+    ready_in: int = 0
     delete_sent: bool = False
     delete_accepted: bool = False
     create_sent: bool = False

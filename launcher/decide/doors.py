@@ -32,12 +32,12 @@ def known(view: NodeView) -> bool:
 
     The last resort of :func:`door` does only if the cloud does not show the server either.
     """
-    return address(view) is not None or view.missed >= MISSED_LISTINGS_MAX
+    return _where(view) is not None or view.missed >= MISSED_LISTINGS_MAX
 
 
 def whereabouts(view: NodeView) -> dict[str, object]:
     """Return what we know better than the node's record says, for whoever gets the node."""
-    where, keys = address(view), _keys(view)
+    where, keys = _where(view), _keys(view)
     known_ones: dict[str, object] = {}
     if where is not None:
         known_ones["interface_ip"] = where
@@ -51,10 +51,10 @@ def door(view: NodeView, policy: Policy) -> Door | None:
 
     The address is what the cloud shows, or the floating IP that we gave; the keys are the one that
     we made, or those that we met when we proved it. The record's address is the last resort where
-    the cloud shows no such server since we started: listings may lie, and the machine has the last
-    word.
+    the cloud has not shown the server since we know that it is ready: listings may lie, and the
+    machine has the last word.
     """
-    where = address(view)
+    where = _where(view)
     if where is None and view.node is not None:
         told = view.node.doc.get("interface_ip")
         where = told if is_text(told, NAME_CHARS_MAX) else None
@@ -67,6 +67,17 @@ def door(view: NodeView, policy: Policy) -> Door | None:
     return Door(
         address=where, port=_PORT if making is None else making.connection_port, host_keys=keys
     )
+
+
+def _where(view: NodeView) -> str | None:
+    """Return the address at which users reach the machine, or None if we are not sure of it.
+
+    A listing begun before it became ready may show it as it was before its floating IP. That is
+    all that a replica knows which did not make it ready, until the next listing; whoever proved it
+    knows the address at which that went well.
+    """
+    sure = view.floating_ip is not None or view.proven or view.shown_in > view.ready_in
+    return address(view) if sure else None
 
 
 def _keys(view: NodeView) -> tuple[str, ...]:

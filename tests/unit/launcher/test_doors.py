@@ -1,27 +1,32 @@
 """Looks at waiting machines lead where we know them to be, whatever requestors write."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from launcher.actions import Condemn, Knock, Prove
-from launcher.decide.doors import Door, door
+from launcher.decide.doors import Door, door, whereabouts
 from launcher.events import Knocked
+from launcher.listing import take_listing
 from launcher.settle import KNOCKS_MAX
 from launcher.transactions import lend
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import FloatingIp, Server, ServerStatus
-from remuda.model.ids import ServerId
+from remuda.model import tags
+from remuda.model.ids import NodeId, PoolName, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import decode
 from remuda.store import paths
 from remuda.store.api import Set
 from tests.fakes.prover import OTHER, FakeProver, Machine
-from tests.unit.launcher.works import Works
+from tests.unit.launcher.test_fold import NODE, Folding, launch, node
+from tests.unit.launcher.works import OWNER, Works
 from tests.unit.launcher.worlds import HOST_KEY, NOW, add_node, add_request, of_kind, think, world
 
 OURS = "198.18.0.1"
+FLOATING = "192.0.2.9"
 THEIRS = "203.0.113.66"
 LABEL = {"image": "debian-12", "flavor": "small"}
 FORGED: dict[str, Any] = {
@@ -37,6 +42,13 @@ def shown(address: str | None = OURS) -> Server:
     """Return what the cloud lists."""
     return Server(
         id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE, public_ipv4=address
+    )
+
+
+def tags_of(node_id: NodeId) -> dict[str, str]:
+    """Return the tags that we give to a node's server."""
+    return tags.make(
+        tags.ServerTags(owner=OWNER, node=node_id, pool=PoolName("main"), label="small")
     )
 
 
@@ -67,12 +79,12 @@ def test_a_floating_ip_of_ours_goes_before_the_listing() -> None:
     """It is what the machine was proven at."""
     made = recheck()
     view = waiting(made, server=shown())
-    view.floating_ip = FloatingIp(id="fip-1", address="192.0.2.9")
+    view.floating_ip = FloatingIp(id="fip-1", address=FLOATING)
 
     found = door(view, made.policy)
 
     assert found is not None
-    assert found.address == "192.0.2.9"
+    assert found.address == FLOATING
 
 
 def test_without_a_key_of_ours_the_one_that_we_met_is_compared() -> None:
@@ -142,6 +154,37 @@ def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> Non
 
     assert view.suspect
     assert refused is (view.refused is not None)
+
+
+@pytest.mark.parametrize("begun", ["before", "after"])
+def test_a_listing_from_before_it_became_ready_does_not_tell_where_it_is(begun: str) -> None:
+    """Another replica gave it a floating IP after that listing, and proved it there."""
+    folding = Folding(world=recheck())
+    made, path = folding.world, paths.launch("here", NODE)
+    folding.put(path, launch(step=Step.PROVING))
+    folding.put(paths.node(NODE), node(doc={"interface_ip": FLOATING}))
+    made.cloud.list_busy = begun == "before"
+    folding.put(path, launch(step=Step.DONE))
+    take_listing(made, 6, [replace(shown(), tags=tags_of(NODE))], OWNER, NOW)
+    view, works = made.herd.views[NODE], Works(made)
+
+    found = door(view, made.policy)
+    for _ in range(KNOCKS_MAX):
+        works.hear(Knocked(node=NODE, why="silence", begun_s=NOW.mono_s), NOW)
+
+    assert found is not None
+    assert found.address == (OURS if begun == "after" else FLOATING)
+    assert ("interface_ip" in whereabouts(view)) is (begun == "after")
+    assert (view.refused is not None) is (begun == "after")
+
+
+def test_who_proved_the_machine_knows_where_it_is() -> None:
+    """No further listing is needed: that address was the right one."""
+    made = recheck()
+    view = waiting(made, server=shown())
+    view.ready_in, view.proven = made.cloud.listing + 1, True
+
+    assert whereabouts(view)["interface_ip"] == OURS
 
 
 @pytest.mark.parametrize("told", [None, 7, "", [THEIRS]])

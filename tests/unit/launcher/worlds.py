@@ -125,6 +125,7 @@ def add_node(
     """Add a node, ready unless told otherwise, with a server of its own."""
     node_id = NodeId(f"{number:010d}")
     view = made.herd.view(node_id)
+    view.ready_in = -1  # whatever a listing shows is news enough
     flavor = FLAVORS[label]
     known = ServerId(f"server-{number}") if server == "" else server
     view.launch = Launch(
