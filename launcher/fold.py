@@ -142,19 +142,23 @@ class Fold:
     def _node_lock(self, change: Put | Dirty | Gone) -> None:
         # /nodepool/nodes/<id>/lock[/<contender>]
         parts = change.path[len(paths.NODES) + 1 :].split("/")
-        view = self.world.herd.views.get(NodeId(parts[0]))
-        if view is None or parts[1] != paths.LOCK_SUFFIX:
+        if parts[1] != paths.LOCK_SUFFIX:
             return
-        there = not isinstance(change, Gone)
-        if len(parts) == 2:  # noqa: PLR2004 - the directory itself
-            view.lock_exists = there
-            if not there:
-                view.contenders = frozenset()
-        elif there:
-            view.contenders |= {parts[2]}
-        else:
-            view.contenders -= {parts[2]}
-        self.world.touch_node(view)
+        self._remember_lock(NodeId(parts[0]), *parts[2:3], there=not isinstance(change, Gone))
+        view = self.world.herd.views.get(NodeId(parts[0]))
+        if view is not None:
+            self.world.herd.learn_lock(view)
+            self.world.touch_node(view)
+
+    def _remember_lock(self, node_id: NodeId, *contender: str, there: bool) -> None:
+        """Note that a lock directory is there or gone, or one *contender* in it."""
+        locks = self.world.herd.locks
+        if there:
+            locks[node_id] = locks.get(node_id, frozenset()) | {*contender}
+        elif not contender:
+            locks.pop(node_id, None)
+        elif node_id in locks:
+            locks[node_id] -= {*contender}
 
     def _launch(self, node_id: NodeId, change: Put | Dirty | Gone) -> None:
         if isinstance(change, Dirty):

@@ -83,6 +83,8 @@ class Herd:
         free: Lendable nodes by pool and label, longest free first.
         coming: Number of nodes promised to nobody that are being made, or looked after.
         unreadable: Nodes whose launch record we cannot read; their machines are not touched.
+        locks: Contenders by node, for each lock directory that there is, of others' nodes, too: it
+            may be told before we hear that a node is ours.
         making: Number of all nodes being made.
         dedicated: Living nodes made for one request alone, by request and label.
         on_account: Nodes that are free or coming, by the request on whose account they were
@@ -100,6 +102,7 @@ class Herd:
     usage: dict[str, Usage] = field(default_factory=lambda: defaultdict(Usage))
     states: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     by_server: dict[ServerId, NodeId] = field(default_factory=dict)
+    locks: dict[NodeId, frozenset[str]] = field(default_factory=dict)
     making: int = 0
     unreadable: set[NodeId] = field(default_factory=set)
     dedicated: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
@@ -111,7 +114,13 @@ class Herd:
         view = self.views.get(node_id)
         if view is None:
             view = self.views[node_id] = NodeView(id=node_id)
+            self.learn_lock(view)
         return view
+
+    def learn_lock(self, view: NodeView) -> None:
+        """Have the view of a node say what is known of its lock."""
+        found = self.locks.get(view.id)
+        view.lock_exists, view.contenders = found is not None, found or frozenset()
 
     def reindex(self, view: NodeView) -> None:
         """Bring the indices up to date with *view*; call after every change of it."""

@@ -19,7 +19,7 @@ from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.model.status import LabelStatus, ProviderStatus, encode_status
 from remuda.store import paths
-from remuda.store.api import Dirty, Gone, Put, Stored, Synced
+from remuda.store.api import Change, Dirty, Gone, Put, Stored, Synced
 from tests.unit.launcher.worlds import ME, add_node, world
 
 NODE = NodeId("3000000001")
@@ -66,7 +66,7 @@ class Folding:
         stored = Stored(path=path, value=data, version=version)
         self.fold.fold(Put(path=path, stored=stored), now_s=1.0)
 
-    def tell(self, change: Dirty | Gone | Synced) -> None:
+    def tell(self, change: Change) -> None:
         """Tell another change."""
         self.fold.fold(change, now_s=1.0)
 
@@ -95,6 +95,39 @@ def node(**fields: Any) -> bytes:
 def request(**fields: Any) -> bytes:
     """Return a request record."""
     return json.dumps({"node_types": ["small"], "state": "requested", **fields}).encode()
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_lock_that_is_told_before_its_node_is_known_all_the_same(*, locked: bool) -> None:
+    """Mirrors load side by side; a launch may be read last, or be written again."""
+    folding, lock = Folding(), paths.node_lock(NODE)
+    for path in (lock, f"{lock}/one", f"{lock}/two"):
+        folding.tell(Put(path=path, stored=None))
+    folding.tell(Gone(path=f"{lock}/one"))
+    if not locked:
+        folding.tell(Gone(path=f"{lock}/two"))
+
+    folding.put(paths.launch("here", NODE), launch())
+
+    view = folding.world.herd.views[NODE]
+    assert view.lock_exists
+    assert view.locked is locked
+
+
+def test_a_lock_that_went_before_its_node_came_is_forgotten() -> None:
+    """With all who waited for it."""
+    folding, lock = Folding(), paths.node_lock(NODE)
+    for path in (lock, f"{lock}/one"):
+        folding.tell(Put(path=path, stored=None))
+    folding.tell(Gone(path=lock))
+    folding.tell(Gone(path=f"{lock}/one"))
+
+    folding.put(paths.launch("here", NODE), launch())
+
+    view = folding.world.herd.views[NODE]
+    assert not view.lock_exists
+    assert not view.locked
+    assert not folding.world.herd.locks
 
 
 @pytest.mark.parametrize(
