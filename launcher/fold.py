@@ -190,7 +190,7 @@ class Fold:
             view.server_id = record.server or view.server_id
         view.dying = view.dying or record.step is launch.Step.CONDEMNED
         view.why = record.why or view.why
-        self._charge(record)
+        self._charge(record, made_s=change.stored.created_s)
         if node_id not in self.mine:
             self.mine.add(node_id)
             self.read_node(node_id)
@@ -204,12 +204,15 @@ class Fold:
             # Rubbish over what we know: our next write mends it.
             known.launch_version = version
 
-    def _charge(self, record: launch.Launch) -> None:
+    def _charge(self, record: launch.Launch, *, made_s: float) -> None:
         """Charge a failed launch to the request whose need it was made for."""
         charged = record.on_account_of
         if charged is None or record.failed is None:
             return
-        if self.world.queue.charges.add(charged, record.id, record.why or record.failed):
+        held, charges = self.world.queue.claims.get(charged), self.world.queue.charges
+        if held is not None and made_s < held.made_s:
+            return
+        if charges.add(charged, record.id, record.why or record.failed, made_s=made_s):
             self.world.agenda.requests.add(charged)
 
     def _claim(self, request_id: RequestId, change: Put | Dirty | Gone, now_s: float) -> None:
@@ -230,13 +233,10 @@ class Fold:
                 self._balance_changed(view.request.labels)
 
     def _claim_put(self, request_id: RequestId, stored: Stored[bytes], now_s: float) -> None:
-        claims, root = self.world.queue.claims, paths.provider(self.world.policy.provider)
+        claims = self.world.queue.claims
         known, directory = claims.get(request_id), paths.request_lock(request_id)
-        # While the mirror loads for the first time, launches may be told before claims.
-        loading = known is None and root not in self.world.synced
         same = known is not None and known.made_s == stored.created_s
-        if not loading and not same:
-            self.world.queue.charges.forget(request_id)
+        self.world.queue.charges.begin(request_id, stored.created_s)
         try:
             record = claim.decode_claim(request_id, stored.value, directory=directory)
         except CorruptRecordError:

@@ -46,11 +46,11 @@ def tell(made: World, *changes: Put | Gone) -> None:
         fold.fold(change, now_s=NOW.mono_s)
 
 
-def failed(view: NodeView, word: str | None = "ssh") -> Put:
+def failed(view: NodeView, word: str | None = "ssh", *, made_s: float = 0.0) -> Put:
     """Return the news that a launch failed on its way."""
     assert view.launch is not None
     record = replace(view.launch, step=Step.CONDEMNED, why="no luck", failed=word)
-    return put(paths.launch("here", view.id), launches.encode(record))
+    return put(paths.launch("here", view.id), launches.encode(record), created_s=made_s)
 
 
 def claimed(made: World, number: int, *labels: str) -> RequestView:
@@ -145,7 +145,7 @@ def test_another_claim_begins_anew_and_an_adopted_one_does_not() -> None:
     )
     counts = []
     tell(made, put(path, doc, created_s=1.0))
-    charge(made, view, 2, why="no luck")
+    charge(made, view, 2, why="no luck", made_s=1.0)
     for news in (
         put(path, doc, created_s=1.0),
         put(path, doc, created_s=2.0),
@@ -156,6 +156,24 @@ def test_another_claim_begins_anew_and_an_adopted_one_does_not() -> None:
     tell(made, Gone(path=path))
 
     assert [*counts, made.queue.charges.count(view.id)] == [2, 0, 0]
+
+
+@pytest.mark.parametrize(("made_s", "count"), [(1.0, 0), (2.0, 1), (3.0, 1)])
+@pytest.mark.parametrize("order", ["launch, claim", "claim, launch", "launch, claim, launch"])
+def test_a_launch_of_an_earlier_claim_is_not_charged_again(
+    made_s: float, count: int, order: str
+) -> None:
+    """Whoever adopts it when it has failed writes its record once more, and starters read it."""
+    made = world()
+    request = add_request(made, 1, state=RequestState.PENDING)
+    news = {
+        "launch": failed(coming(made, 1, request), made_s=made_s),
+        "claim": put(paths.claim("here", request.id), dump({"owner": "a"}), created_s=2.0),
+    }
+
+    tell(made, *(news[name] for name in order.split(", ")))
+
+    assert made.queue.charges.count(request.id) == count
 
 
 def test_launches_that_are_told_before_their_claims_count() -> None:
@@ -237,7 +255,7 @@ def test_only_claimed_requests_are_kept() -> None:
     """What is charged too late, after the end, is forgotten once a minute."""
     charges = Charges()
     for name in ("200-1", "200-2"):
-        charges.add(RequestId(name), NodeId("1"), "no luck")
+        charges.add(RequestId(name), NodeId("1"), "no luck", made_s=1.0)
 
     charges.keep({RequestId("200-2")})
 

@@ -249,10 +249,13 @@ def add_claim(
     return claim
 
 
-def charge(made: World, view: RequestView, count: int, *, why: str) -> None:
+def charge(
+    made: World, view: RequestView, count: int, *, why: str, made_s: float = NOW.wall_s
+) -> None:
     """Let launches on account of a request fail."""
     for number in range(count):
-        made.queue.charges.add(view.id, NodeId(f"{9_000_000_000 + number}"), why)
+        node = NodeId(f"{9_000_000_000 + number}")
+        made.queue.charges.add(view.id, node, why, made_s=made_s)
 
 
 def think(made: World, now: Now = NOW, *, everything: bool = True) -> Plan:
