@@ -137,7 +137,7 @@ def _starve(work: Draft, view: RequestView, claim: ClaimView, short: Shortage) -
         if world.neighbours.duty("demand"):
             work.plan.do(Release(request=view.id, cause=short.reason))
     elif short.pools:
-        make_room(work, view, short)
+        make_room(work, view, claim.pool, short)
         work.starved.append((view, short))
 
 
@@ -252,15 +252,16 @@ def _lent_by_another(work: Draft, view: RequestView, pool: str) -> bool:
 
 def _take(work: Draft, view: RequestView, pools: list[str]) -> None:
     """Claim the request for the first pool that has room for what is missing."""
-    world, shorts = work.world, []
+    world = work.world
+    shorts: dict[str, Shortage] = {}
     for pool in pools:
         first = work.blocker(view, pool)
         if first is not None:
-            shorts.append(Shortage(reason=f"{first} is older and needs the room first"))
+            shorts[pool] = Shortage(reason=f"{first} is older and needs the room first")
             continue
         intents = work.missing(view, pool)
         if isinstance(intents, Shortage):
-            shorts.append(intents)
+            shorts[pool] = intents
             continue
         if not intents and _lent_by_another(work, view, pool):
             pass  # what is there is his to give, not ours to claim
@@ -269,15 +270,15 @@ def _take(work: Draft, view: RequestView, pools: list[str]) -> None:
             work.plan.do(Claim(request=view.id, pool=pool, intents=intents, cause="demand"))
         work.book(view, pool, intents)
         return
-    verdict = work.plan.verdicts[view.id] = waiting(world, work.now, view, shorts[0])
+    verdict = work.plan.verdicts[view.id] = waiting(world, work.now, view, shorts[pools[0]])
     patient = work.now.mono_s - view.seen_s <= world.policy.patience_s
-    for short in shorts:
+    for pool, short in shorts.items():
         if not short.pools:
             continue
-        make_room(work, view, short)
-        for pool in () if patient else short.pools:
+        make_room(work, view, pool, short)
+        for full in () if patient else short.pools:
             # A large request must not starve: smaller ones behind it no longer overtake.
-            work.blocked.setdefault(pool, view.id)
+            work.blocked.setdefault(full, view.id)
     kind = work.kind(view)
     if kind is not None and gist(verdict) == world.ruled.get(view.id):
-        work.stuck[kind] = frozenset(pool for short in shorts for pool in short.pools)
+        work.stuck[kind] = frozenset(pool for short in shorts.values() for pool in short.pools)

@@ -12,12 +12,12 @@ from launcher.views import RequestView
 from remuda.model.ids import NodeId
 
 
-def make_room(work: Draft, view: RequestView, short: Shortage) -> None:
-    """Give up one idle node of the pools that are short of room, unless one is going already."""
+def make_room(work: Draft, view: RequestView, pool: str, short: Shortage) -> None:
+    """Give up an idle node that keeps room from *pool*, unless one is going already."""
     if work.making_room or not work.world.neighbours.duty("demand"):
         return
     going = not work.emptying.isdisjoint(short.pools)
-    node = None if going else _idle(work, view, short.pools)
+    node = None if going else _idle(work, view, pool, short.pools)
     if node is not None:
         work.plan.do(Condemn(node=node, cause=f"idle, to make room for {view.id}"))
     work.making_room = going or node is not None
@@ -40,20 +40,24 @@ def give_way(work: Draft) -> None:
             return
 
 
-def _idle(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId | None:
-    """Return a node that nobody would miss much, or None if all are needed."""
-    return _most_idle(work, view, pools) or _left_behind(work, view, pools)
+def _idle(work: Draft, view: RequestView, pool: str, pools: tuple[str, ...]) -> NodeId | None:
+    """Return a node of *pools* that nobody would miss much, or None if all are needed."""
+    return _most_idle(work, view, pool, pools) or _left_behind(work, view, pools)
 
 
-def _most_idle(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId | None:
-    """Return the free node that nobody would miss most, or None if all are needed."""
+def _most_idle(work: Draft, view: RequestView, pool: str, pools: tuple[str, ...]) -> NodeId | None:
+    """Return the free node of *pools* that nobody would miss most, or None if all are needed.
+
+    An open request needs those of its labels in *pool*, which is to serve it. Those in other pools
+    are of no use to it, but take up room in the cloud's quota.
+    """
     found: list[tuple[int, Key, NodeId]] = []
     for key, free in work.world.herd.free.items():
         if key[0] not in pools:
             continue
         left = [node for node in free if node not in work.given]
         spare = len(left) - work.world.queue.needed[key] - work.needed[key]
-        if view.request.reuse and view.id not in work.world.queue.claims:
+        if key[0] == pool and view.request.reuse and view.id not in work.world.queue.claims:
             spare -= view.request.labels.count(key[1])
         label = work.world.policy.labels.get(key[1])
         if spare > 0:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from launcher.actions import Condemn, Decline, Release
+from launcher.actions import Claim, Condemn, Decline, Release
 from launcher.views import RequestView
 from launcher.world import Now, World
+from remuda.cloud.api import Quota
 from remuda.model.launch import Step
 from remuda.model.request import RequestEvent, RequestState
 from remuda.model.status import LabelStatus
@@ -89,6 +90,24 @@ def test_a_machine_made_for_a_request_that_was_given_back_makes_room() -> None:
     node = add_node(made, 1, allocated_to=behind.id, launch={"for_request": behind.id})
 
     assert [node.id] == [action.node for action in of_kind(think(made), Condemn)]
+
+
+@pytest.mark.parametrize(("most", "going"), [(3, ["0000000002"]), (4, [])])
+def test_an_idle_machine_of_another_pool_makes_room_in_the_quota(
+    most: int, going: list[str]
+) -> None:
+    """It has a label that the request wants, but is of no use in the pool that serves it."""
+    only = {"small": {"image": "debian-12", "flavor": "small"}}
+    made = world(pools={"main": {}, "side": {"labels": only}})
+    made.cloud.quota = Quota(instances_max=most)
+    add_request(made, 1, "small", "large", "small")
+    add_node(made, 1, label="large")
+    add_node(made, 2, pool="side")
+
+    plan = think(made)
+
+    assert going == [action.node for action in of_kind(plan, Condemn)]
+    assert (going == []) is bool(of_kind(plan, Claim))
 
 
 @pytest.mark.parametrize("state", [RequestState.FULFILLED, RequestState.PENDING])
