@@ -217,7 +217,7 @@ class Oracle:
             self.history.fail(f"I8: node {node_id} is ready, its launch is {launch}")
         elif launch.host_key is not None and launch.host_key != sky.keys[server]:
             self.history.fail(f"I8: node {node_id} has not the key that it was given")
-        if new.doc.get("interface_ip") != sky.reached_at(server):
+        if new.doc.get("interface_ip") != self._address(new):
             self.history.fail(f"I8: node {node_id} tells a wrong address")
 
     def _buried(self, node_id: NodeId, old: Node) -> None:
@@ -230,6 +230,10 @@ class Oracle:
                 launch = self.launch(sky.provider, node_id)
                 if launch is None or launch.server in (None, server.id):
                     self.history.fail(f"I3: {node_id} was buried, but {server.id} exists")
+
+    def _address(self, node: Node) -> str:
+        """Return where the user of a node reaches its machine."""
+        return self.skies[str(node.provider)].reached_at(ServerId(str(node.external_id)))
 
     def _request_changed(
         self, who: str | None, request_id: RequestId, old: Request | None, new: Request | None
@@ -262,6 +266,8 @@ class Oracle:
                 self.history.fail(f"{request_id} got {node.id} of {node.labels} for {label}")
             if self.locked_by_user(node.id):
                 self.history.fail(f"I1: {request_id} got {node.id}, which is locked")
+            if node.doc.get("interface_ip") != self._address(node):
+                self.history.fail(f"{request_id} got {node.id}, which tells a wrong address")
             if not new.reuse:
                 launch = self.launch(str(node.provider), node.id)
                 if launch is None or launch.for_request != request_id:
