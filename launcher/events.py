@@ -60,12 +60,14 @@ class Deleted:
     """The cloud answered a delete call.
 
     Attributes:
+        server: Which one was to go.
         error: Why it was refused, or its outcome is unknown.
         released: The server has no floating IP any more.
         mistaken: The cloud says that it is not this node's: nothing was done to it.
     """
 
     node: NodeId
+    server: ServerId
     error: CloudError | None
     released: bool = False
     mistaken: bool = False

@@ -186,8 +186,8 @@ class Fold:
             view.tries, view.retry_s = 0, 0.0
             view.ready_in = self.world.cloud.latest_listing()
         view.launch, view.launch_version = record, change.stored.version
-        if not view.confirmed:
-            view.server_id = record.server or view.server_id
+        if record.server is not None and not view.confirmed:
+            view.name_server(record.server)
         view.dying = view.dying or record.step is launch.Step.CONDEMNED
         view.why = record.why or view.why
         self._charge(record, made_s=change.stored.created_s)

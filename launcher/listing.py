@@ -91,15 +91,14 @@ class _Taking:
             if view.confirmed:
                 self._stray(server, view.id)
             else:
-                view.port = None
                 self._show(view, server)
 
     def _show(self, view: NodeView, server: Server) -> None:
         self.shown.add(view.id)
         view.shown_in = self.number
         if view.server != server or view.missed or not view.confirmed:
-            view.server_id, view.confirmed = server.id, True
-            view.server, view.missed = server, 0
+            view.name_server(server.id)
+            view.confirmed, view.server, view.missed = True, server, 0
             self.world.touch_node(view)
         else:
             self.ours[server.id] = view.server  # equal: the one that is kept anyway

@@ -233,8 +233,8 @@ class Settle:
 
     def _deleted(self, event: Deleted, now: Now) -> None:
         view = self._unbusy(event.node)
-        if view is None:
-            return
+        if view is None or event.server != view.server_id:
+            return  # it was taken for the node's, and another one was found to be
         view.released = view.released or event.released
         if isinstance(event.error, NotSentError):
             view.retry_s = now.mono_s + PROVE_AGAIN_S

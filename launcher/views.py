@@ -121,6 +121,12 @@ class NodeView:
     failure: Failure | None = None
     refused: Refusal | None = None
 
+    def name_server(self, server: ServerId) -> None:
+        """Take another server for the node's: what was asked of the one before is not its doing."""
+        if server != self.server_id:
+            self.server_id, self.port = server, None
+            self.released = self.delete_sent = self.delete_accepted = False
+
     @property
     def locked(self) -> bool:
         """Whether somebody holds or awaits the node's lock."""

@@ -98,21 +98,21 @@ class CloudHands:
 
         A server that only the record names is looked at first: the cloud says whose it is.
         """
-        node, released = action.node, False
+        node, server, released = action.node, action.server, False
         try:
-            whose = node if action.confirmed else self._whose(action.server)
+            whose = node if action.confirmed else self._whose(server)
             if whose not in (node, None):
-                return Deleted(node=node, error=None, mistaken=True)
+                return Deleted(node=node, server=server, error=None, mistaken=True)
             if action.floating_ip or action.hinted_ip or action.search:
                 self.cloud.remove_floating_ips(
-                    action.server, known=action.floating_ip, hint=action.hinted_ip, fence=fence
+                    server, known=action.floating_ip, hint=action.hinted_ip, fence=fence
                 )
             released = True
             if whose is not None:
-                self.cloud.delete_server(action.server, fence=fence)
+                self.cloud.delete_server(server, fence=fence)
         except CloudError as exc:
-            return Deleted(node=node, error=exc, released=released)
-        return Deleted(node=node, error=None, released=released)
+            return Deleted(node=node, server=server, error=exc, released=released)
+        return Deleted(node=node, server=server, error=None, released=released)
 
     def _whose(self, server: ServerId) -> str | None:
         """Return the node of ours that the server was made for, or "" for others; None: gone."""

@@ -2,11 +2,15 @@
 
 import pytest
 
-from launcher.actions import Bury
-from launcher.events import Deleted, LeakSpared
-from remuda.cloud.api import TryLaterError
+from launcher.actions import Bury, Delete
+from launcher.events import LeakSpared
+from launcher.listing import take_listing
+from launcher.world import Now
+from remuda.cloud.api import Server, ServerStatus, TryLaterError
+from remuda.model import tags
+from remuda.model.ids import PoolName, ServerId
 from remuda.model.launch import Step
-from tests.unit.launcher.works import Works
+from tests.unit.launcher.works import OWNER, Works, deleted
 from tests.unit.launcher.worlds import NOW, add_node, add_stray, of_kind, think, world
 
 
@@ -17,7 +21,7 @@ def test_records_are_buried_only_after_the_cloud_took_a_call(accepted: bool) -> 
     works, view = Works(made), add_node(made, 1, step=Step.CONDEMNED)
     error = None if accepted else TryLaterError("HTTP 503")
 
-    works.hear(Deleted(node=view.id, error=error), NOW)
+    works.hear(deleted(view, error), NOW)
     before = of_kind(think(made), Bury)
     made.cloud.listing += 1
     after = of_kind(think(made), Bury)
@@ -30,10 +34,10 @@ def test_a_call_that_is_refused_later_changes_nothing() -> None:
     """The cloud took one before."""
     made = world()
     works, view = Works(made), add_node(made, 1, step=Step.CONDEMNED)
-    works.hear(Deleted(node=view.id, error=None), NOW)
+    works.hear(deleted(view, None), NOW)
     made.cloud.listing += 1
 
-    works.hear(Deleted(node=view.id, error=TryLaterError("HTTP 409")), NOW)
+    works.hear(deleted(view, TryLaterError("HTTP 409")), NOW)
 
     assert of_kind(think(made), Bury) == [Bury(node=view.id, server=view.server_id)]
 
@@ -45,7 +49,7 @@ def test_a_server_that_is_not_the_nodes_is_forgotten() -> None:
     view = add_node(made, 1, step=Step.CONDEMNED, launch={"asked_by_s": NOW.wall_s - 10.0})
     view.confirmed = False
 
-    works.hear(Deleted(node=view.id, error=None, mistaken=True), NOW)
+    works.hear(deleted(view, None, mistaken=True), NOW)
     made.cloud.listing, made.cloud.complete_s = made.cloud.listing + 1, NOW.mono_s
 
     assert (view.server_id, view.delete_accepted) == (None, False)
@@ -61,3 +65,28 @@ def test_what_was_spared_is_counted_anew() -> None:
     works.hear(LeakSpared(server=stray, why="it has a launch record"), NOW)
 
     assert (made.cloud.strays, made.cloud.leaks_busy) == ({}, set())
+
+
+@pytest.mark.parametrize("answered", ["before", "after"])
+def test_what_was_asked_of_another_server_was_not_asked_of_the_nodes_own(answered: str) -> None:
+    """A record named one that is gone; then a listing shows the real one, with its floating IP."""
+    made = world()
+    works = Works(made)
+    view = add_node(made, 1, step=Step.CONDEMNED, launch={"floating_ip": "fip-1"})
+    view.confirmed = False
+    gone, real = deleted(view, None, released=True), ServerId("real")
+    shown = tags.ServerTags(owner=OWNER, node=view.id, pool=PoolName("main"), label="small")
+    server = Server(id=real, name="np1", status=ServerStatus.ACTIVE, tags=tags.make(shown))
+
+    if answered == "before":
+        works.hear(gone, NOW)
+    take_listing(made, made.cloud.listing + 1, [server], OWNER, NOW)
+    if answered == "after":
+        works.hear(gone, NOW)
+    made.cloud.listing += 1
+    (delete,) = of_kind(
+        think(made, Now(wall_s=NOW.wall_s + 400.0, mono_s=NOW.mono_s + 400.0)), Delete
+    )
+
+    assert (view.delete_accepted, view.released) == (False, False)
+    assert (delete.server, delete.hinted_ip) == (real, "fip-1")

@@ -8,7 +8,7 @@ from launcher.actions import Address, Condemn, Create, Delete, DeleteLeak, MakeR
 from launcher.brain import Brain
 from launcher.decide.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.decide.dying import DELETING_S
-from launcher.events import Created, Deleted, Finished, LeakDeleted, Proved
+from launcher.events import Created, Finished, LeakDeleted, Proved
 from launcher.lanes import LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, Lanes, places
 from launcher.starting import Starter
 from launcher.views import NodeView
@@ -22,7 +22,7 @@ from remuda.runtime.inbox import Inbox
 from remuda.ssh.api import Proof
 from remuda.store.api import Session
 from tests.fakes.clock import ManualClock
-from tests.unit.launcher.works import Quiet, Works, quiet_fold
+from tests.unit.launcher.works import Quiet, Works, deleted, quiet_fold
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 
 ONE, TWO, THREE = (NodeId(f"{n:010d}") for n in (1, 2, 3))
@@ -269,7 +269,7 @@ def test_a_deletion_is_not_repeated_before_a_listing_says_that_it_did_not_help()
     """Such as was begun after the answer; time alone says nothing."""
     made = world()
     works, view = Works(made), dying(made)
-    works.hear(Deleted(node=view.id, error=None), NOW)
+    works.hear(deleted(view, None), NOW)
 
     assert judged(made, view, later(1000.0)) is None
     made.cloud.listing += 1
@@ -284,7 +284,7 @@ def test_a_deletion_that_was_refused_is_repeated_after_a_while() -> None:
     """No listing is needed: nothing was done."""
     made = world()
     works, view = Works(made), dying(made)
-    works.hear(Deleted(node=view.id, error=TryLaterError("HTTP 409")), NOW)
+    works.hear(deleted(view, TryLaterError("HTTP 409")), NOW)
 
     assert judged(made, view, later(1.0)) is None
     assert isinstance(judged(made, view, later(20.0)), Delete)
@@ -294,7 +294,7 @@ def test_a_deletion_that_was_held_back_was_not_asked_for() -> None:
     """It is asked for again soon."""
     made = world()
     works, view = Works(made), dying(made)
-    works.hear(Deleted(node=view.id, error=NotSentError("too late")), NOW)
+    works.hear(deleted(view, NotSentError("too late")), NOW)
 
     assert not view.delete_sent
     assert isinstance(judged(made, view, later(2.0)), Delete)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from launcher.actions import Action, Plan
-from launcher.events import Event
+from launcher.events import Deleted, Event
 from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
 from launcher.hands.crew import Crew
@@ -16,7 +16,9 @@ from launcher.set_aside import SetAside
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
+from launcher.views import NodeView
 from launcher.world import Now, World
+from remuda.cloud.api import CloudError
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName
@@ -28,6 +30,15 @@ from tests.fakes.store import FakeZookeeper
 from tests.unit.launcher.worlds import NOW
 
 OWNER = tags.Owner(installation="us", provider=ProviderName("here"))
+
+
+def deleted(
+    view: NodeView, error: CloudError | None, *, mistaken: bool = False, released: bool = False
+) -> Deleted:
+    """Return the answer to a call that was to delete a node's server."""
+    server = view.server_id
+    assert server is not None
+    return Deleted(node=view.id, server=server, error=error, mistaken=mistaken, released=released)
 
 
 class Quiet:
