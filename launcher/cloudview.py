@@ -1,14 +1,14 @@
 """What we know of the cloud: the last listing, what orders resolve to, its quota, its moods."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from launcher.breaker import Breaker
 from launcher.policy import Key
 from launcher.strays import Stray
 from remuda.cloud.api import Flavor, Image, Quota, Server
-from remuda.model.ids import ServerId
+from remuda.model.ids import NodeId, ServerId
 from remuda.model.permit import Permit
 
 #: So many gone servers are remembered.
@@ -46,6 +46,8 @@ class CloudView:
         servers: Its servers that carry our provider's tag.
         foreign: How many servers of others it showed.
         strays: Servers of ours without a record, as the listings of this session show them.
+        unread: Servers of ours whose records we cannot read, with their nodes: not to be touched,
+            but they take up room.
         brake: Why leaks are not deleted, all or some, or None.
         permit: What an operator permits to delete all the same.
         recipes: What can be made; *broken* says why the others cannot.
@@ -72,6 +74,7 @@ class CloudView:
     servers: Mapping[ServerId, Server] = field(default_factory=dict)
     foreign: int = 0
     strays: dict[ServerId, Stray] = field(default_factory=dict)
+    unread: Sequence[tuple[NodeId, Server]] = ()
     leaks_busy: set[ServerId] = field(default_factory=set)
     brake: str | None = None
     permit: Permitted | None = None

@@ -36,7 +36,7 @@ def take_listing(
         world.agenda.nodes.add(node_id)
     cloud = world.cloud
     cloud.listing = number
-    cloud.servers, cloud.strays = taking.ours, taking.strays
+    cloud.servers, cloud.strays, cloud.unread = taking.ours, taking.strays, taking.unread
     cloud.foreign = len(servers) - len(taking.ours)
     if taking.strays:
         world.agenda.supply = True
@@ -49,6 +49,7 @@ class _Taking:
     Attributes:
         ours: Servers that carry our tag.
         strays: Those of them, and of our checks, that belong to no record.
+        unread: Those whose record cannot be read, with their nodes.
         shown: Nodes whose server was shown.
         doubts: Servers that carry the tags of a node whose record names another.
     """
@@ -59,6 +60,7 @@ class _Taking:
     now: Now
     ours: dict[ServerId, Server] = field(default_factory=dict)
     strays: dict[ServerId, Stray] = field(default_factory=dict)
+    unread: list[tuple[NodeId, Server]] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
     doubts: list[tuple[NodeView, Server]] = field(default_factory=list)
 
@@ -72,10 +74,10 @@ class _Taking:
                 self._stray(server, None)
             return
         self.ours[server.id] = server
-        if node_id in self.world.herd.unreadable:
-            return
         view = self.world.herd.views.get(node_id)
-        if view is None:
+        if view is None and node_id in self.world.herd.unreadable:
+            self.unread.append((node_id, server))
+        elif view is None:
             self._stray(server, node_id)
         elif view.server_id in (None, server.id):
             self._show(view, server)

@@ -1,14 +1,14 @@
 """What nodes and strays cost of the limits: a server without a record takes up room like any node.
 
-Else what is leaked would be replaced, again and again.
+Else what is leaked would be replaced, again and again. So does one whose record we cannot read.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from launcher.herd import Usage
-from launcher.strays import Stray
 from launcher.world import World
+from remuda.cloud.api import Server
 from remuda.model import tags
 
 
@@ -30,13 +30,13 @@ def total_usage(world: World) -> Usage:
 
 def stray_usage(world: World) -> Mapping[str, Usage]:
     """Return the cost of strays alone, by pool; cores and RAM as far as their flavor is known."""
-    if not world.cloud.strays:
+    if not world.cloud.strays and not world.cloud.unread:
         return {}
     usage: dict[str, Usage] = {}
     sizes = {recipe.flavor.id: recipe.flavor for recipe in world.cloud.recipes.values()}
-    for stray in _counted(world):
-        one = usage.setdefault(stray.server.tags[tags.POOL], Usage())
-        flavor = sizes.get(stray.server.flavor_id or "")
+    for server in _counted(world):
+        one = usage.setdefault(server.tags[tags.POOL], Usage())
+        flavor = sizes.get(server.flavor_id or "")
         one.instances += 1
         if flavor is not None:
             one.cores += flavor.cores
@@ -44,11 +44,12 @@ def stray_usage(world: World) -> Mapping[str, Usage]:
     return usage
 
 
-def _counted(world: World) -> Iterator[Stray]:
+def _counted(world: World) -> Iterator[Server]:
     """Yield those that are not counted as the node whose tags they carry."""
-    for stray in world.cloud.strays.values():
-        if stray.node is None:
+    strays = ((stray.node, stray.server) for stray in world.cloud.strays.values())
+    for node, server in (*strays, *world.cloud.unread):
+        if node is None:
             continue
-        view = world.herd.views.get(stray.node)
-        if view is None or view.server_id not in (None, stray.server.id):
-            yield stray
+        view = world.herd.views.get(node)
+        if view is None or view.server_id not in (None, server.id):
+            yield server

@@ -222,6 +222,32 @@ def test_strays_take_up_room_until_they_are_known_as_nodes() -> None:
     assert Budget.of(made, NOW).used["main"].instances == 2
 
 
+def test_a_server_whose_record_cannot_be_read_takes_up_room_and_stays() -> None:
+    """Until it can be read, and is a node's like any other."""
+    made, one = world(), server("0000000001", "server-1")
+    made.herd.unreadable.add(NodeId("0000000001"))
+    for number in range(6, 12):
+        take_listing(made, number, [one], OWNER, later(100.0 * number))
+    unread = (Budget.of(made, NOW).used["main"].instances, swept(made, later(1200.0)))
+    made.herd.unreadable.clear()
+    add_node(made, 1)
+
+    assert unread == (1, [])
+    assert Budget.of(made, NOW).used["main"].instances == 1
+    assert made.cloud.strays == {}
+
+
+def test_rubbish_over_the_record_of_a_node_that_we_know_hides_no_server() -> None:
+    """Its machine would be held for lost."""
+    made, one = world(), server("0000000001", "server-1")
+    view = add_node(made, 1)
+    made.herd.unreadable.add(view.id)
+
+    take_listing(made, 6, [one], OWNER, NOW)
+
+    assert (view.server, view.missed) == (one, 0)
+
+
 def test_a_record_is_not_believed_whose_server_it_is() -> None:
     """The listing decides: by our tags and the node's number."""
     made = world()
