@@ -15,6 +15,7 @@ from remuda.model.launch import Launch, Step
 from remuda.model.permit import encode_permit, new_permit
 from remuda.store import paths
 from remuda.store.api import Create, Op, Session, Set
+from remuda.store.api import Delete as Remove
 from tests.fakes.cloud_fates import Delete, Listing
 from tests.fakes.store import FakeZookeeper
 from tests.simulation.process import INSTALLATION, Process
@@ -180,7 +181,9 @@ def add_neighbours(sky: "Sky") -> Sequence[ServerId]:
 
 
 def operate(simulation: "Simulation") -> None:
-    """Do what an operator does who reads why the sweep is stopped, and looks at the servers."""
+    """Do what an operator does who reads the warnings, and looks at what they tell of."""
+    for provider in simulation.skies:
+        _remove_unreadable(simulation, provider)
     for provider, sky in simulation.skies.items():
         stopped = [process for process in simulation.processes if _stopped(process, provider)]
         if not stopped or simulation.oracle.read(paths.sweep_permit(provider)) is not None:
@@ -199,6 +202,19 @@ def operate(simulation: "Simulation") -> None:
             [Create(path=paths.sweep_permit(provider), data=permit)],
             session_id=1,
         )
+
+
+def _remove_unreadable(simulation: "Simulation", provider: str) -> None:
+    """Remove both records of nodes whose launch nobody can read; the sweep sees to the servers."""
+    oracle = simulation.oracle
+    for name in oracle.names(paths.launches(provider)):
+        node = NodeId(name)
+        if oracle.launch(provider, node) is not None or oracle.locked_by_user(node):
+            continue
+        simulation.history.note("operator", "removes records", node=node)
+        there = (paths.launch(provider, node), paths.node_lock(node), paths.node(node))
+        ops = [Remove(path=path) for path in there if oracle.read(path) is not None]
+        FakeZookeeper.commit(simulation.zookeeper, ops, session_id=1)
 
 
 def _stopped(process: Process, provider: str) -> bool:
