@@ -307,7 +307,7 @@ class Settle:
         if event.why is None:
             view.tries = view.missed = 0
         else:
-            view.tries += known(view)
+            view.tries += known(view, self.world.policy)
             view.retry_s = now.mono_s + PROVE_AGAIN_S
             if view.tries >= KNOCKS_MAX:
                 view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")

@@ -52,7 +52,7 @@ def lend(world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: 
         node = one.node.after(NodeEvent.ALLOCATED, now_s=now_s, allocated_to=view.id).with_fields(
             tenant_name=view.request.tenant,
             requestor=view.request.requestor,
-            **whereabouts(one),
+            **whereabouts(one, world.policy),
         )
         ops.append(Set(path=paths.node(one.id), data=nodes.encode(node), version=one.node_version))
     fulfilled = view.request.after(

@@ -12,6 +12,7 @@ from launcher.decide.addressing import address
 from launcher.decide.lifecycle import MISSED_LISTINGS_MAX
 from launcher.policy import Policy
 from launcher.views import NodeView
+from remuda.cloud.api import ServerStatus
 from remuda.model.fields import NAME_CHARS_MAX, is_text
 
 #: For a node whose label is no longer configured, which is about to be condemned.
@@ -27,17 +28,17 @@ class Door:
     host_keys: tuple[str, ...]
 
 
-def known(view: NodeView) -> bool:
+def known(view: NodeView, policy: Policy) -> bool:
     """Whether what a look in vain found says anything of the machine.
 
     The last resort of :func:`door` does only if the cloud does not show the server either.
     """
-    return _where(view) is not None or view.missed >= MISSED_LISTINGS_MAX
+    return _where(view, policy) is not None or view.missed >= MISSED_LISTINGS_MAX
 
 
-def whereabouts(view: NodeView) -> dict[str, object]:
+def whereabouts(view: NodeView, policy: Policy) -> dict[str, object]:
     """Return what we know better than the node's record says, for whoever gets the node."""
-    where, keys = _where(view), _keys(view)
+    where, keys = _where(view, policy), _keys(view)
     known_ones: dict[str, object] = {}
     if where is not None:
         known_ones["interface_ip"] = where
@@ -51,10 +52,10 @@ def door(view: NodeView, policy: Policy) -> Door | None:
 
     The address is what the cloud shows, or the floating IP that we gave; the keys are the one that
     we made, or those that we met when we proved it. The record's address is the last resort where
-    the cloud has not shown the server since we know that it is ready: listings may lie, and the
-    machine has the last word.
+    the cloud has not shown the server, or not since it may have its floating IP: listings may lie,
+    and the machine has the last word.
     """
-    where = _where(view)
+    where = _where(view, policy)
     if where is None and view.node is not None:
         told = view.node.doc.get("interface_ip")
         where = told if is_text(told, NAME_CHARS_MAX) else None
@@ -69,7 +70,7 @@ def door(view: NodeView, policy: Policy) -> Door | None:
     )
 
 
-def _where(view: NodeView) -> str | None:
+def _where(view: NodeView, policy: Policy) -> str | None:
     """Return the address at which users reach the machine, or None if we are not sure of it.
 
     A listing begun before it became ready may show it as it was before its floating IP. That is
@@ -77,7 +78,14 @@ def _where(view: NodeView) -> str | None:
     knows the address at which that went well.
     """
     sure = view.floating_ip is not None or view.proven or view.shown_in > view.ready_in
-    return address(view) if sure else None
+    return address(view) if sure or _keeps_address(view, policy) else None
+
+
+def _keeps_address(view: NodeView, policy: Policy) -> bool:
+    """Whether a machine that an old listing shows running has no other address by now."""
+    running = view.server is not None and view.server.status is ServerStatus.ACTIVE
+    given = view.launch is not None and view.launch.floating_ip is not None
+    return running and not given and not policy.addresses(view.key[0])
 
 
 def _keys(view: NodeView) -> tuple[str, ...]:

@@ -61,9 +61,10 @@ def waiting(
     return view
 
 
-def recheck(**label: Any) -> World:
+def recheck(*, floating_ips: bool = False, **label: Any) -> World:
     """Return a world that looks at its waiting machines."""
-    return world(labels={"small": {"recheck": 30, **label}})
+    pools = {"main": {"max-servers": 10, "floating-ips": floating_ips}}
+    return world(labels={"small": {"recheck": 30, **label}}, pools=pools)
 
 
 def test_a_look_follows_the_cloud_and_our_own_key_not_the_record() -> None:
@@ -156,15 +157,26 @@ def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> Non
     assert refused is (view.refused is not None)
 
 
-@pytest.mark.parametrize("begun", ["before", "after"])
-def test_a_listing_from_before_it_became_ready_does_not_tell_where_it_is(begun: str) -> None:
-    """Another replica gave it a floating IP after that listing, and proved it there."""
-    folding = Folding(world=recheck())
+@pytest.mark.parametrize(
+    ("begun", "floating_ips", "given", "believed"),
+    [
+        ("before", True, "fip-1", False),
+        ("before", True, None, False),
+        ("before", False, "fip-1", False),
+        ("before", False, None, True),
+        ("after", True, "fip-1", True),
+    ],
+)
+def test_a_listing_from_before_it_became_ready_may_not_tell_where_it_is(
+    begun: str, given: str | None, *, floating_ips: bool, believed: bool
+) -> None:
+    """Another replica may have given it a floating IP after that listing, and proved it there."""
+    folding = Folding(world=recheck(floating_ips=floating_ips))
     made, path = folding.world, paths.launch("here", NODE)
     folding.put(path, launch(step=Step.PROVING))
     folding.put(paths.node(NODE), node(doc={"interface_ip": FLOATING}))
     made.cloud.list_busy = begun == "before"
-    folding.put(path, launch(step=Step.DONE))
+    folding.put(path, launch(step=Step.DONE, floating_ip=given))
     take_listing(made, 6, [replace(shown(), tags=tags_of(NODE))], OWNER, NOW)
     view, works = made.herd.views[NODE], Works(made)
 
@@ -173,18 +185,18 @@ def test_a_listing_from_before_it_became_ready_does_not_tell_where_it_is(begun: 
         works.hear(Knocked(node=NODE, why="silence", begun_s=NOW.mono_s), NOW)
 
     assert found is not None
-    assert found.address == (OURS if begun == "after" else FLOATING)
-    assert ("interface_ip" in whereabouts(view)) is (begun == "after")
-    assert (view.refused is not None) is (begun == "after")
+    assert found.address == (OURS if believed else FLOATING)
+    assert ("interface_ip" in whereabouts(view, made.policy)) is believed
+    assert (view.refused is not None) is believed
 
 
 def test_who_proved_the_machine_knows_where_it_is() -> None:
     """No further listing is needed: that address was the right one."""
-    made = recheck()
+    made = recheck(floating_ips=True)
     view = waiting(made, server=shown())
     view.ready_in, view.proven = made.cloud.listing + 1, True
 
-    assert whereabouts(view)["interface_ip"] == OURS
+    assert whereabouts(view, made.policy)["interface_ip"] == OURS
 
 
 @pytest.mark.parametrize("told", [None, 7, "", [THEIRS]])
