@@ -179,7 +179,7 @@ class Brain:
         # Until the mirrors have been read again we know nothing for sure.
         self.world.synced.clear()
         # Nor which servers have no record: that begins anew, too.
-        self.world.cloud.strays.clear()
+        self.world.cloud.forget_strays()
         if session is Session.LOST:
             self.metrics.count_session_lost()
             self.lost()

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from launcher.breaker import Breaker
 from launcher.policy import Key
@@ -101,6 +101,16 @@ class CloudView:
     def latest_listing(self) -> int:
         """Return the number of the last listing that was begun; only later ones are news."""
         return self.listing + self.list_busy
+
+    def forget_strays(self, *servers: ServerId) -> None:
+        """Have *servers*, or all, seen anew for as long as any before they are touched.
+
+        Until then nobody knows whether they are there, so a permission for them stays as well.
+        """
+        for server in servers or tuple(self.strays):
+            self.strays.pop(server, None)
+        if self.permit is not None:
+            self.permit = replace(self.permit, listing=self.latest_listing())
 
     def breaker(self, key: Key) -> Breaker:
         """Return the breaker of a label in a pool."""

@@ -257,7 +257,7 @@ class Settle:
 
     def _leak_deleted(self, event: LeakDeleted, now: Now) -> None:  # noqa: ARG002
         self.world.cloud.leaks_busy.discard(event.server)
-        self.world.cloud.strays.pop(event.server, None)
+        self.world.cloud.forget_strays(event.server)
         if event.error is None:
             self.metrics.count_leaked(self.world.policy.provider, "instances", 1)
         self.log.warning(
@@ -267,7 +267,7 @@ class Settle:
     def _leak_spared(self, event: LeakSpared, now: Now) -> None:  # noqa: ARG002
         # What was seen before does not count any more: it has to be seen for as long again.
         self.world.cloud.leaks_busy.discard(event.server)
-        self.world.cloud.strays.pop(event.server, None)
+        self.world.cloud.forget_strays(event.server)
         self.log.warning("server.spared", server=event.server, why=event.why)
 
     def _addressed(self, event: Addressed, now: Now) -> None:

@@ -2,14 +2,16 @@
 
 import pytest
 
-from launcher.actions import Bury, Delete
-from launcher.events import LeakSpared
+from launcher.actions import Bury, Delete, DropPermit
+from launcher.cloudview import Permitted
+from launcher.events import LeakDeleted, LeakSpared
 from launcher.listing import take_listing
 from launcher.world import Now
 from remuda.cloud.api import Server, ServerStatus, TryLaterError
 from remuda.model import tags
 from remuda.model.ids import PoolName, ServerId
 from remuda.model.launch import Step
+from remuda.model.permit import Permit
 from tests.unit.launcher.works import OWNER, Works, deleted
 from tests.unit.launcher.worlds import NOW, add_node, add_stray, of_kind, think, world
 
@@ -90,3 +92,18 @@ def test_what_was_asked_of_another_server_was_not_asked_of_the_nodes_own(answere
 
     assert (view.delete_accepted, view.released) == (False, False)
     assert (delete.server, delete.hinted_ip) == (real, "fip-1")
+
+
+def test_a_permission_outlives_a_refused_deletion() -> None:
+    """It ends when a listing begun afterwards shows no server of it, and not before."""
+    made = world()
+    works, stray = Works(made), add_stray(made, 1)
+    permit = Permit(servers=frozenset({stray}), until_s=NOW.wall_s + 900.0)
+    made.cloud.permit = Permitted(permit=permit, version=4, listing=made.cloud.listing - 1)
+
+    works.hear(LeakDeleted(server=stray, error=TryLaterError("HTTP 503")), NOW)
+    before = of_kind(think(made), DropPermit)
+    made.cloud.listing += 1
+
+    assert before == []
+    assert of_kind(think(made), DropPermit) == [DropPermit(version=4)]

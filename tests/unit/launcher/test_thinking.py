@@ -6,17 +6,27 @@ from typing import Any
 import pytest
 
 import launcher.brain
-from launcher.actions import Action, Claim, Lend, Plan
+from launcher.actions import Action, Claim, DropPermit, Lend, Plan
 from launcher.brain import REST_LATER_S, Brain
+from launcher.cloudview import Permitted
 from launcher.decide.decide import go_on
 from launcher.events import Written
 from launcher.world import Agenda, Now, World
 from remuda.metrics.sink import NullMetrics
+from remuda.model.permit import Permit
 from remuda.runtime.inbox import Inbox
 from remuda.store.api import Session
 from tests.fakes.clock import ManualClock
 from tests.unit.launcher.works import Quiet, Works, quiet_fold
-from tests.unit.launcher.worlds import NOW, add_node, add_request, add_stray, world
+from tests.unit.launcher.worlds import (
+    NOW,
+    add_node,
+    add_request,
+    add_stray,
+    of_kind,
+    think,
+    world,
+)
 
 
 @dataclass(slots=True)
@@ -158,15 +168,17 @@ def test_the_rest_does_not_starve_while_nodes_are_handed_out_all_the_time() -> N
 
 @pytest.mark.parametrize("session", [Session.SUSPENDED, Session.LOST, Session.CONNECTED])
 def test_what_was_seen_without_a_record_is_forgotten_with_the_session(session: Session) -> None:
-    """Meanwhile others may have written any number of records."""
+    """Meanwhile others may have written any number of records. What an operator permits stays."""
     made = world()
-    add_stray(made, 1)
+    permit = Permit(servers=frozenset({add_stray(made, 1)}), until_s=NOW.wall_s + 900.0)
+    made.cloud.permit = Permitted(permit=permit, version=4, listing=made.cloud.listing - 1)
     brain = make_brain(made, Recorder(made), ManualClock())
 
     brain.inbox.session(session)
     brain.turn(wait_s_max=0.0)
 
     assert made.cloud.strays == {}
+    assert of_kind(think(made), DropPermit) == []
 
 
 @dataclass(slots=True)
