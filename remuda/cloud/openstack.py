@@ -35,6 +35,7 @@ from remuda.cloud.floating import FloatingIps
 from remuda.cloud.networks import Networks
 from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.openstack_inspection import OpenStackInspector
+from remuda.cloud.paths import is_id
 from remuda.cloud.rate import RateLimit, Traffic
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
@@ -134,9 +135,10 @@ class OpenStackCloud:
             self._forget()  # perhaps a name now means another id
             raise
         server = answer.doc.get("server")
-        if not isinstance(server, Mapping) or not isinstance(server.get("id"), str):
+        named = server.get("id") if isinstance(server, Mapping) else None
+        if not isinstance(named, str) or not is_id(named):
             raise UnknownOutcomeError("the cloud accepted the order but named no server")
-        return ServerId(server["id"])
+        return ServerId(named)
 
     def get_server(self, server: ServerId) -> Server:
         """Return one server; one call."""

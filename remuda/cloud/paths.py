@@ -5,17 +5,14 @@ thing than was meant, for HTTP libraries resolve it before they send. So a path 
 parts, and a part that is no id is refused before anything is sent, whoever calls.
 """
 
-import re
 from typing import Final
 
 from remuda.cloud.api import BadOrderError
+from remuda.model.fields import IDENTIFIER
 
 #: The parts of a path, outermost first.
 Path = tuple[str, ...]
 
-#: Ids of OpenStack are UUIDs, mostly; those of images and flavors may be chosen. Nothing in it
-#: has a meaning in a URL, so that there is nothing to encode.
-_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,254}", re.ASCII)
 _SHOWN_MAX: Final = 60
 
 
@@ -30,11 +27,20 @@ def join(path: Path) -> str:
     return "/" + "/".join(path)
 
 
+def is_id(value: str) -> bool:
+    """Whether a value can be the id of a thing in a cloud.
+
+    The same as records may hold. Nothing in it has a meaning in a path, so that there is nothing
+    to encode.
+    """
+    return IDENTIFIER.fullmatch(value) is not None
+
+
 def require_id(value: str) -> None:
     """See that a value can be the id of a thing in a cloud.
 
     Raises:
         BadOrderError: If it cannot.
     """
-    if _PART.fullmatch(value) is None:
+    if not is_id(value):
         raise BadOrderError(f"{value[:_SHOWN_MAX]!a} is no id of anything in a cloud")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from remuda.cloud import addresses
 from remuda.cloud.api import Server, ServerOrder, ServerStatus
+from remuda.model.fields import LINE_CHARS_MAX, Fields
 from remuda.model.ids import ServerId
 from remuda.model.packed import shared
 
@@ -40,28 +41,39 @@ _STATUSES: Final[Mapping[str, ServerStatus]] = {
 def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Server:
     """Return one server of ``GET /servers/detail``.
 
+    What is no text where one belongs reads as none: a single odd server, perhaps a stranger's,
+    must not hide all others.
+
     Raises:
         KeyError, ValueError, TypeError, AttributeError: If this is no server; callers treat
             the whole listing as unreadable then.
     """
+    fields = Fields("server", doc)
+    metadata, image, flavor = (
+        Fields(f"server: {key}", doc.get(key) or {}) for key in ("metadata", "image", "flavor")
+    )
+    if (server_id := fields.identifier("id")) is None:
+        raise KeyError("id")
     chosen = addresses.choose(doc.get("addresses") or {}, external)
     status = _STATUSES.get(str(doc["status"]).upper(), ServerStatus.UNKNOWN)
     if doc.get("OS-EXT-STS:task_state") == "deleting":
         status = ServerStatus.DELETING
     fault = doc.get("fault")
     return Server(
-        id=ServerId(shared(doc["id"])),
-        name=doc.get("name") or "",
+        id=ServerId(shared(server_id)),
+        name=fields.prose("name", LINE_CHARS_MAX) or "",
         status=status,
-        tags={shared(key): shared(value) for key, value in (doc.get("metadata") or {}).items()},
+        tags={
+            shared(key): shared(metadata.prose(key, LINE_CHARS_MAX) or "") for key in metadata.doc
+        },
         public_ipv4=shared(chosen.public_ipv4),
         private_ipv4=shared(chosen.private_ipv4),
         public_ipv6=shared(chosen.public_ipv6),
         floating_ipv4=shared(chosen.floating_ipv4),
-        az=shared(doc.get("OS-EXT-AZ:availability_zone") or None),
-        host_id=shared(doc.get("hostId") or None),
-        image_id=shared((doc.get("image") or {}).get("id")),  # "" if it booted from a volume
-        flavor_id=shared((doc.get("flavor") or {}).get("id")),
+        az=shared(fields.prose("OS-EXT-AZ:availability_zone", LINE_CHARS_MAX) or None),
+        host_id=shared(fields.prose("hostId", LINE_CHARS_MAX) or None),
+        image_id=shared(image.prose("id", LINE_CHARS_MAX)),  # none if it booted from a volume
+        flavor_id=shared(flavor.prose("id", LINE_CHARS_MAX)),
         fault=str(fault.get("message") or "") if fault else None,
         created_s=read_time(doc.get("created")),
     )

@@ -58,6 +58,7 @@ def test_create_is_one_call_with_a_pinned_microversion(
         (Reply(manner=Manner.HALF, status=202, body={"server": {"id": "s1"}}), UnknownOutcomeError),
         (Reply(status=202, body="<html>proxy</html>"), UnknownOutcomeError),
         (Reply(status=202, body={"server": {}}), UnknownOutcomeError),
+        (Reply(status=202, body={"server": {"id": "../x"}}), UnknownOutcomeError),
         (Reply(status=500, body="<html>oops</html>"), UnknownOutcomeError),
         (Reply(status=502), UnknownOutcomeError),
         (Reply(status=503), UnknownOutcomeError),

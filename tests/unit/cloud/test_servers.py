@@ -68,6 +68,25 @@ def test_bare_server_is_read_too() -> None:
     assert server.created_s == 0.0
 
 
+@pytest.mark.parametrize("odd", [7, ["x"], {"x": 1}, True, "x" * 100_000, "\ud800"])
+def test_what_is_no_text_hides_no_other_server(odd: Any) -> None:
+    """A stranger's, perhaps; whatever is made of it can be looked up, compared and written."""
+    doc = {**DOC, "name": odd, "hostId": odd, "OS-EXT-AZ:availability_zone": odd}
+    server = read_server(
+        {**doc, "metadata": {"a": odd}, "image": {"id": odd}, "flavor": {"id": odd}}
+    )
+
+    texts = [server.name, *server.tags.values(), server.image_id, server.flavor_id, server.az]
+    assert all(one is None or len(one.encode()) <= 1024 for one in texts)
+
+
+@pytest.mark.parametrize("odd", [7, None, "", "../os-keypairs/NAME", "a/b", ["x"]])
+def test_a_server_without_an_id_is_none(odd: Any) -> None:
+    """Ids become parts of paths and of records, which take nothing else."""
+    with pytest.raises((KeyError, ValueError)):
+        read_server({**DOC, "id": odd})
+
+
 def test_order_leaves_out_what_is_open() -> None:
     """Nova has its own defaults for it."""
     order = ServerOrder(name="np1", image=DEBIAN, flavor=SMALL, tags={"a": "b"})
