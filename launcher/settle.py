@@ -240,7 +240,6 @@ class Settle:
             view.retry_s = now.mono_s + PROVE_AGAIN_S
             self.world.touch_node(view)
             return
-        view.delete_sent = True
         if event.accepted:
             view.delete_accepted = True
             view.asked_in = self.world.cloud.latest_listing()
@@ -249,7 +248,7 @@ class Settle:
             view.server_id, view.released = None, False
         else:
             self.log.warning("node.delete-failed", node=view.id, why=str(event.error))
-        view.step_since_s = now.mono_s + min(
+        view.delete_due_s = now.mono_s + min(
             DELETE_AGAIN_MAX_S, DELETE_AGAIN_S * 2.0 ** min(view.tries, 8)
         )
         view.tries += 1

@@ -200,7 +200,6 @@ class SettleWrites:
             view.doubtful = not self.world.created_here(view.id)
             self.log.info("node.adopted", node=view.id, step=view.launch and str(view.launch.step))
         elif isinstance(action, Advance):
-            view.step_since_s = now.mono_s
             self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server_id)
         elif isinstance(action, Free):
             self.log.info("node.freed", node=view.id, cause=action.cause)

@@ -63,6 +63,7 @@ class NodeView:
         ready_in: Number of the last one begun before we learnt of the present step: only a later
             one surely shows where users reach a ready machine; this may not know its floating IP.
         delete_accepted: The cloud took a delete call, or said that there is no such server.
+        delete_due_s: Ask for it no sooner than this once more (monotonic seconds).
         retry_s: Do nothing more before this (monotonic seconds).
         tries: Attempts at the present step.
         port: Where a floating IP can lead; looked up for all nodes together.
@@ -100,14 +101,13 @@ class NodeView:
     asked_in: int = 0
     shown_in: int = 0
     ready_in: int = 0
-    delete_sent: bool = False
     delete_accepted: bool = False
     create_sent: bool = False
     retry_s: float = 0.0
     tries: int = 0
     checked_s: float = float("-inf")
     wanted_by: RequestId | None = None
-    step_since_s: float = 0.0
+    delete_due_s: float = 0.0
     host_keys: tuple[str, ...] = ()
     port: Port | None = None
     ip_untried: bool = False
@@ -125,7 +125,7 @@ class NodeView:
         """Take another server for the node's: what was asked of the one before is not its doing."""
         if server != self.server_id:
             self.server_id, self.port = server, None
-            self.released = self.delete_sent = self.delete_accepted = False
+            self.released = self.delete_accepted = False
 
     @property
     def locked(self) -> bool:
