@@ -244,6 +244,7 @@ class Store(Protocol):
 
         Raises:
             StoreAwayError: If an answer did not come in time: then nothing is known.
+            NotPermittedError: If a znode is closed to us: it is there, and no more is known.
         """
 
     def children(self, path: str) -> tuple[str, ...]:

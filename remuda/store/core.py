@@ -74,6 +74,10 @@ class WireStore:
 
     def read_many(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
         """See Store."""
+        return tuple(map(_open_to_us, paths, self._get_many(paths)))
+
+    def _get_many(self, paths: Sequence[str]) -> Sequence[Node | StoreError | None]:
+        """Return all answers; none is waited for before the next question."""
         if not paths:
             return ()
         answers: dict[int, Node | StoreError | None] = {}
@@ -88,7 +92,7 @@ class WireStore:
                 self._wire.get(path, partial(answered, index))
 
         self._wire.ask(start)
-        return tuple(_open_to_us(path, answers[index]) for index, path in enumerate(paths))
+        return [answers[index] for index in range(len(paths))]
 
     def read_fresh(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
         """See Store."""
@@ -97,8 +101,9 @@ class WireStore:
         error: StoreError | None = self._wire.ask(partial(self._wire.sync, paths[0]))
         if error is not None:
             raise error
-        # On whichever connection: no server takes a client that has seen more than itself.
-        return self.read_many(paths)
+        # On whichever connection: no server takes a client that has seen more than itself. What is
+        # closed to us is there: it must not look as if it were not.
+        return tuple(map(_found, paths, self._get_many(paths)))
 
     def children(self, path: str) -> tuple[str, ...]:
         """See Store."""

@@ -226,6 +226,8 @@ def test_a_request_that_is_closed_to_us_blinds_nobody(connect: Connect) -> None:
 
     assert Put(path=closed, stored=None) in heard.changes
     assert launcher.read_many([closed, paths.REQUESTS])[0] is None
+    with refused():  # whoever would delete something because it is not there
+        launcher.read_fresh([closed])
     assert launcher.secure() >= 0
     with refused():
         launcher.read(closed)
