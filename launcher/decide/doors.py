@@ -6,6 +6,7 @@ who gets the node would be led there, too, with all that a job knows.
 """
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
 from launcher.decide.addressing import address
@@ -13,7 +14,6 @@ from launcher.decide.lifecycle import MISSED_LISTINGS_MAX
 from launcher.policy import Policy
 from launcher.views import NodeView
 from remuda.cloud.api import ServerStatus
-from remuda.model.fields import NAME_CHARS_MAX, is_text
 
 #: For a node whose label is no longer configured, which is about to be condemned.
 _PORT: Final = 22
@@ -57,8 +57,7 @@ def door(view: NodeView, policy: Policy) -> Door | None:
     """
     where = _where(view, policy)
     if where is None and view.node is not None:
-        told = view.node.doc.get("interface_ip")
-        where = told if is_text(told, NAME_CHARS_MAX) else None
+        where = _numeric(view.node.doc.get("interface_ip"))
     if not where:
         return None
     making = policy.making.get(view.key)
@@ -86,6 +85,14 @@ def _keeps_address(view: NodeView, policy: Policy) -> bool:
     running = view.server is not None and view.server.status is ServerStatus.ACTIVE
     given = view.launch is not None and view.launch.floating_ip is not None
     return running and not given and not policy.addresses(view.key[0])
+
+
+def _numeric(told: object) -> str | None:
+    """Return an address that a record tells, but no name: resolvers know no deadline of ours."""
+    try:
+        return str(ip_address(told)) if isinstance(told, str) else None
+    except ValueError:
+        return None
 
 
 def _keys(view: NodeView) -> tuple[str, ...]:

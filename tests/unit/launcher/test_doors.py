@@ -199,7 +199,7 @@ def test_who_proved_the_machine_knows_where_it_is() -> None:
     assert whereabouts(view, made.policy)["interface_ip"] == OURS
 
 
-@pytest.mark.parametrize("told", [None, 7, "", [THEIRS]])
+@pytest.mark.parametrize("told", [None, 7, "", [THEIRS], "slow.example.org", "9" * 9999])
 def test_a_record_without_an_address_leads_nowhere(told: object) -> None:
     """The look fails with a sentence."""
     made = recheck()
