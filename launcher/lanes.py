@@ -34,6 +34,7 @@ class Lane(StrEnum):
     """A set of threads for actions of one kind."""
 
     LIST = "list"
+    EVIDENCE = "evidence"
     OTHER = "other"
     CREATE = "create"
     DELETE = "delete"
@@ -46,7 +47,7 @@ LANES: Final[Mapping[type, Lane]] = {
     ListServers: Lane.LIST,
     FindPorts: Lane.LIST,
     Survey: Lane.OTHER,
-    Autopsy: Lane.OTHER,
+    Autopsy: Lane.EVIDENCE,
     Tidy: Lane.OTHER,
     Rescue: Lane.OTHER,
     Create: Lane.CREATE,
@@ -67,6 +68,7 @@ PROOFS_MAX: Final = 96
 #: are under way at once; of the others the rate limit, not this, bounds the load on the cloud.
 THREADS: Final[Mapping[Lane, int]] = {
     Lane.LIST: 2,
+    Lane.EVIDENCE: 4,
     Lane.OTHER: 4,
     Lane.CREATE: 12,
     Lane.DELETE: 8,

@@ -31,6 +31,7 @@ _TRAFFIC: Final = {
     Lane.LIST: Traffic.LIST,
     Lane.CREATE: Traffic.CREATE,
     Lane.DELETE: Traffic.DELETE,
+    Lane.EVIDENCE: Traffic.OTHER,
     Lane.OTHER: Traffic.OTHER,
 }
 

@@ -14,6 +14,7 @@ from launcher.actions import (
     Knock,
     ListServers,
     Prove,
+    Rescue,
     Survey,
 )
 from launcher.events import AutopsyDone, Event
@@ -36,6 +37,7 @@ _SOON_S = 10.0
         (Delete(node=NODE, server=SERVER), ListServers(number=1)),
         (Survey(), FindPorts(servers=())),
         (Autopsy(node=NODE, result=Result.SSH, cause="no"), Delete(node=NODE, server=SERVER)),
+        (Autopsy(node=NODE, result=Result.SSH, cause="no"), Rescue(provider="west")),
         (
             Address(node=NODE, port=Port(id="p", server=SERVER, ipv4="10.0.0.1"), untried=True),
             Delete(node=NODE, server=SERVER),
@@ -47,6 +49,7 @@ _SOON_S = 10.0
         "listings and deletions",
         "ports and surveys",
         "deletions and evidence",
+        "requests of a dead provider and evidence",
         "deletions and addresses",
     ],
 )
