@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from remuda.metrics.sink import Metrics
-from remuda.model.codec import NAME_CHARS_MAX, CorruptRecordError
+from remuda.model.codec import ZNODE_CHARS_MAX, CorruptRecordError
 from remuda.runtime.log import Log
 from remuda.store import paths
 
@@ -37,14 +37,14 @@ class SetAside:
         """A record is not what it should be: one warning for each record and complaint."""
         self.metrics.count_record_set_aside(kind_of(path))
         if self._is_news(path, exc.why):
-            self.log.warning("record.set-aside", path=path[:NAME_CHARS_MAX], why=str(exc))
+            self.log.warning("record.set-aside", path=path[:ZNODE_CHARS_MAX], why=str(exc))
 
     def unforeseen(self, path: str) -> None:
         """A record met an error that is our own bug; call it while that is handled."""
         self.metrics.count_record_error(kind_of(path))
         trace = traceback.format_exc(limit=_TRACE_LINES_MAX)
         if self._is_news(path, trace):
-            self.log.error("record.unforeseen", path=path[:NAME_CHARS_MAX], why=trace)
+            self.log.error("record.unforeseen", path=path[:ZNODE_CHARS_MAX], why=trace)
 
     def _is_news(self, path: str, complaint: str) -> bool:
         # A client may rewrite it again and again. A hash is as good as the text, and small.

@@ -23,6 +23,12 @@ def to_json(
         return _dump(_plain(data), indent=indent, separators=separators)
 
 
+def shown_number(number: int) -> int | str:
+    """Return a whole number, or what it is if it is too large to be written."""
+    bits = number.bit_length()
+    return number if bits <= _BITS_MAX else f"a number of {bits} bits"
+
+
 def _dump(data: object, **form: Any) -> str:
     return json.dumps(data, default=str, allow_nan=False, **form)
 
@@ -30,8 +36,8 @@ def _dump(data: object, **form: Any) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, int) and value.bit_length() > _BITS_MAX:
-        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, int):
+        return shown_number(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

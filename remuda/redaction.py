@@ -15,13 +15,12 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from remuda.jsontext import shown_number
 from remuda.known_secrets import KNOWN
 
 BLANK: Final = "[redacted]"
 #: Deeper values are shown as text; honest events are flat.
 DEPTH_MAX: Final = 6
-#: Python refuses to write longer whole numbers in digits.
-_BITS_MAX: Final = 8_192
 #: More text than this is cut before anything else; a record has as many bytes.
 CHARS_MAX: Final = 256 * 1024
 #: So much beyond a cut is looked at, too: a secret that the cut would halve is seen whole.
@@ -135,10 +134,10 @@ def redact(key: str, value: object, *, depth: int = 0, chars_max: int = CHARS_MA
     """
     if _SECRET_KEYS.search(key[:256]) and value is not None and not isinstance(value, bool):
         return BLANK
-    if isinstance(value, int) and value.bit_length() > _BITS_MAX:
-        return f"a number of {value.bit_length()} bits"
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | float):
         return value
+    if isinstance(value, int):
+        return shown_number(value)
     if isinstance(value, Mapping) and depth < DEPTH_MAX:
         return {
             redact_text(str(k)): redact(str(k), v, depth=depth + 1, chars_max=chars_max)

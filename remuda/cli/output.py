@@ -13,7 +13,7 @@ from rich.text import Text
 
 from remuda.cli.saying import say
 from remuda.jsontext import to_json
-from remuda.model.codec import NAME_CHARS_MAX
+from remuda.model.codec import ZNODE_CHARS_MAX
 from remuda.model.fields import safe
 from remuda.visible import visible
 
@@ -69,7 +69,7 @@ class Sheet:
 def broken_notes(corrupt: Mapping[str, str]) -> list[str]:
     """Return sentences about records that cannot be read, by the names of their znodes."""
     shown = list(corrupt.items())[:BROKEN_MAX]
-    notes = [f"broken record: {safe(name, NAME_CHARS_MAX)}: {why}" for name, why in shown]
+    notes = [f"broken record: {safe(name, ZNODE_CHARS_MAX)}: {why}" for name, why in shown]
     more = len(corrupt) - len(shown)
     return [*notes, f"and {more} more broken records"] if more else notes
 

@@ -22,7 +22,7 @@ DEPTH_MAX: Final = 64
 #: What an error quotes of a record at the most, and of the name of its znode: errors are kept
 #: and shown.
 QUOTE_CHARS_MAX: Final = 80
-NAME_CHARS_MAX: Final = 200
+ZNODE_CHARS_MAX: Final = 200
 
 
 class CorruptRecordError(ValueError):
@@ -33,7 +33,7 @@ class CorruptRecordError(ValueError):
 
     def __init__(self, name: str, why: str) -> None:
         self.why = why
-        super().__init__(f"{name[:NAME_CHARS_MAX]}: {why}")
+        super().__init__(f"{name[:ZNODE_CHARS_MAX]}: {why}")
 
 
 class UnknownSchemaError(CorruptRecordError):
@@ -73,7 +73,7 @@ def parse(name: str, raw: bytes, bytes_max: int = RECORD_BYTES_MAX) -> dict[str,
     try:
         doc = _DECODER.decode(raw.decode())
     except (ValueError, RecursionError) as exc:
-        raise CorruptRecordError(name, str(exc)[:NAME_CHARS_MAX]) from exc
+        raise CorruptRecordError(name, str(exc)[:ZNODE_CHARS_MAX]) from exc
     if not isinstance(doc, dict):
         raise CorruptRecordError(name, f"a JSON {type(doc).__name__}, not an object")
     if len(doc) > KEYS_MAX:
