@@ -1,7 +1,8 @@
 """What results of transactions do to the world; no I/O.
 
-A rejected transaction changed nothing: the mirror brings the news, and the node or request is
-judged again. When the outcome is unknown (no connection), the mirror settles that, too.
+A rejected transaction changed nothing, and neither did one that an access control list forbids: the
+mirror brings the news, and the node or request is judged again. When the outcome is unknown (no
+connection), the mirror settles that, too.
 """
 
 from dataclasses import dataclass
@@ -41,12 +42,16 @@ from remuda.store.api import (
     ExistsError,
     MissingError,
     NotEmptyError,
+    NotPermittedError,
     RejectedError,
     StoreError,
 )
 
 #: When we do not know what happened, look again after this.
 AWAY_RETRY_S: Final = 1.0
+#: Whoever made the request has closed it to us, perhaps for ever: doubling.
+CLOSED_RETRY_S: Final = 60.0
+CLOSED_RETRY_MAX_S: Final = 300.0
 #: Somebody holds a lock: try again after this, doubling.
 LOCKED_RETRY_S: Final = 0.1
 LOCKED_RETRY_MAX_S: Final = 5.0
@@ -100,7 +105,7 @@ class SettleWrites:
     def _grown(self, event: Written) -> None:
         self.world.growing -= 1
         self.world.agenda.supply = True
-        if isinstance(event.result, RejectedError):
+        if isinstance(event.result, RejectedError | NotPermittedError):
             # If only the reply was lost, the mirror shows the records, and they are ours.
             for node_id in event.nodes:
                 self.writer.host_keys.pop(node_id, None)
@@ -170,6 +175,10 @@ class SettleWrites:
             view.lock_exists = True
         elif isinstance(error, MissingError) and error.path == lock:
             view.lock_exists = False
+        elif isinstance(error, NotPermittedError):
+            # What was to be written after it in the same burst is rejected, too.
+            pause_s = min(CLOSED_RETRY_MAX_S, CLOSED_RETRY_S * 2.0 ** min(view.tries, 10))
+            view.tries, view.retry_s = view.tries + 1, now.mono_s + pause_s
         elif not isinstance(error, RejectedError):
             view.retry_s = now.mono_s + AWAY_RETRY_S
         else:
