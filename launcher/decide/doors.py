@@ -14,6 +14,7 @@ from launcher.decide.lifecycle import MISSED_LISTINGS_MAX
 from launcher.policy import Policy
 from launcher.views import NodeView
 from remuda.cloud.api import ServerStatus
+from remuda.model.launch import Step
 
 #: For a node whose label is no longer configured, which is about to be condemned.
 _PORT: Final = 22
@@ -74,9 +75,10 @@ def _where(view: NodeView, policy: Policy) -> str | None:
 
     A listing begun before it became ready may show it as it was before its floating IP. That is
     all that a replica knows which did not make it ready, until the next listing; whoever proved it
-    knows the address at which that went well.
+    knows the address at which that went well. Of its two records either may be told first.
     """
-    sure = view.floating_ip is not None or view.proven or view.shown_in > view.ready_in
+    done = view.launch is not None and view.launch.step is Step.DONE
+    sure = view.floating_ip is not None or view.proven or (done and view.shown_in > view.ready_in)
     return address(view) if sure or _keeps_address(view, policy) else None
 
 

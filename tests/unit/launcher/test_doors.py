@@ -165,6 +165,8 @@ def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> Non
         ("before", False, "fip-1", False),
         ("before", False, None, True),
         ("after", True, "fip-1", True),
+        ("unheard", True, "fip-1", False),
+        ("unheard", False, None, True),
     ],
 )
 def test_a_listing_from_before_it_became_ready_may_not_tell_where_it_is(
@@ -176,7 +178,8 @@ def test_a_listing_from_before_it_became_ready_may_not_tell_where_it_is(
     folding.put(path, launch(step=Step.PROVING))
     folding.put(paths.node(NODE), node(doc={"interface_ip": FLOATING}))
     made.cloud.list_busy = begun == "before"
-    folding.put(path, launch(step=Step.DONE, floating_ip=given))
+    if begun != "unheard":
+        folding.put(path, launch(step=Step.DONE, floating_ip=given))
     take_listing(made, 6, [replace(shown(), tags=tags_of(NODE))], OWNER, NOW)
     view, works = made.herd.views[NODE], Works(made)
 
