@@ -49,7 +49,7 @@ def _guarded(app: ASGIApp, token: str) -> ASGIApp:
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         given = Request(scope).headers.get("Authorization", "")
-        if hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        if token and hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             await app(scope, receive, send)
             return
         refusal = _bad(["the token of sandbox_control in clouds.yaml is needed"], 401)

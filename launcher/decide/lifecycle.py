@@ -208,7 +208,7 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     if is_over(world, view, launch_ends_s(world, view, launch, now), now, plan):
         return _blamed(world, view, _late(world, launch))
     if wants_ip(world, view):
-        if view.port is not None:
+        if view.port is not None and world.halted is None:
             plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
             return give(view, view.port)
     elif not view.proven and address(view) is not None:
@@ -230,9 +230,10 @@ def _unwelcome(world: World, node: Node, launch: Launch) -> Condemn | None:
 
 
 def _keyless(world: World, view: NodeView, launch: Launch) -> Condemn | None:
-    if launch.host_key is not None or world.policy.making[view.key].host_keys != "inject":
+    making = world.policy.making.get(view.key)
+    if launch.host_key is not None or making is None or making.host_keys != "inject":
         return None
-    # Whatever presents itself would be believed.
+    # Whatever presents itself would be believed, also at looks while it waits.
     return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
 
 
@@ -289,7 +290,8 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
         if world.request_exists(node.allocated_to):
             return None
         return Free(node=view.id, cause=f"{node.allocated_to} is gone")
-    return _waiting_ready(world, view, node, now, plan)
+    assert view.launch is not None  # noqa: S101 - judged only with a launch record
+    return _keyless(world, view, view.launch) or _waiting_ready(world, view, node, now, plan)
 
 
 def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:

@@ -336,7 +336,7 @@ def _decode(response: requests.Response, body: bytes, effect: Effect) -> Answer:
     text = ""
     if body:
         try:
-            doc = json.loads(body)
+            doc = json.loads(body, parse_constant=_no_number)
         except (ValueError, RecursionError):
             doc, text = {}, body[: 4 * errors.TEXT_MAX].decode(errors="replace")
     if response.ok and (text or not isinstance(doc, dict)):
@@ -348,6 +348,11 @@ def _decode(response: requests.Response, body: bytes, effect: Effect) -> Answer:
         doc=doc if isinstance(doc, dict) else {},
         text=text,
     )
+
+
+def _no_number(word: str) -> None:
+    """Refuse what Python reads as a number and JSON does not know: NaN, Infinity."""
+    raise ValueError(f"{word} is no number")
 
 
 def _next_marker(

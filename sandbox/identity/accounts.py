@@ -81,7 +81,8 @@ class Accounts:
     def _by_password(self, asked: dict[str, Any]) -> User:
         user = self._user(asked)
         given = str(asked.get("password", ""))
-        if user is None or not hmac.compare_digest(given.encode(), user.password.encode()):
+        wanted = "" if user is None else user.password
+        if user is None or not (wanted and hmac.compare_digest(given.encode(), wanted.encode())):
             raise _refused()
         return user
 

@@ -51,7 +51,6 @@ _KEPT: Final = (
     "setgid",
     "setpcap",
     "setuid",
-    "sys_boot",
     "sys_chroot",
     "sys_nice",
     "sys_ptrace",

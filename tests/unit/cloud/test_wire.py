@@ -88,6 +88,18 @@ def test_an_answer_without_end_is_not_kept(
         cloud.list_servers()
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_numbers_that_json_does_not_know_are_refused(
+    api: ScriptedApi, cloud: OpenStackCloud, number: float
+) -> None:
+    """Python's parser takes Infinity, and every sum with it would end in an error of ours."""
+    limits = {"absolute": {"maxTotalInstances": number}}
+    api.on("GET", "/compute/v2.1/limits", Reply(body={"limits": limits}))
+
+    with pytest.raises(TryLaterError, match="no JSON"):
+        cloud.quota()
+
+
 def test_pages_that_come_too_slowly_are_given_up(
     api: ScriptedApi, cloud: OpenStackCloud, clock: ManualClock
 ) -> None:
