@@ -56,13 +56,22 @@ def _checked(raw: bytes, pinned: str | None) -> str:
             f"{exc}: write the id back that your servers carry in their metadata, as"
             f" {tags.INSTALLATION}, or delete that znode to begin as a new installation"
         ) from exc
+    check_pinned(found, pinned)
+    return found
+
+
+def check_pinned(found: str, pinned: str | None) -> None:
+    """Refuse a ZooKeeper that holds another id than the configuration demands.
+
+    Raises:
+        InstallationError: If it does.
+    """
     if pinned is not None and found != pinned:
         raise InstallationError(
             f"the configuration says installation: {pinned}, but {paths.INSTALLATION} in this"
             f" ZooKeeper is {found!r}: if this is the right ZooKeeper, write installation: {found},"
             " else correct zookeeper: hosts; nothing was changed"
         )
-    return found
 
 
 @dataclass(slots=True)

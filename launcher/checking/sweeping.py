@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from launcher.checking.opening import open_cloud, read_config
+from launcher.registry import InstallationError, check_pinned
 from remuda import logs
 from remuda.cli import output
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
@@ -44,11 +45,16 @@ class Left:
     stopped: str | None
 
 
-def our_owner(store: Store, provider: str) -> tags.Owner:
+def our_owner(store: Store, provider: str, pinned: str | None = None) -> tags.Owner:
     """Return who we are in the cloud.
 
+    Args:
+        store: Holds the id of the installation.
+        provider: Whose servers.
+        pinned: The id that the configuration demands.
+
     Raises:
-        MistakeError: If ZooKeeper does not say so.
+        MistakeError: If ZooKeeper does not say so, or holds another id than is demanded.
     """
     (found,) = store.read_fresh([paths.INSTALLATION])
     try:
@@ -56,6 +62,10 @@ def our_owner(store: Store, provider: str) -> tags.Owner:
         installation = decode_installation(paths.INSTALLATION, raw)
     except CorruptRecordError as exc:
         raise MistakeError(f"{exc}: has a launcher ever run on this ZooKeeper?") from exc
+    try:
+        check_pinned(installation, pinned)
+    except InstallationError as exc:
+        raise MistakeError(str(exc)) from exc
     return tags.Owner(installation=installation, provider=ProviderName(provider))
 
 
@@ -181,7 +191,7 @@ def sweep(
     )
     now_s = around.clock.now_s()
     with found.store() as store:
-        owner = our_owner(store, provider)
+        owner = our_owner(store, provider, reading.config.installation)
         with open_cloud(reading.config, owner, around.clock) as cloud:
             try:
                 left = look(store, cloud, owner)

@@ -95,6 +95,13 @@ def test_an_installation_without_an_id_is_a_mistake(raw: bytes | None) -> None:
         our_owner(store, "here")
 
 
+def test_another_installation_than_is_demanded_is_a_mistake(store: FakeStore) -> None:
+    """The wrong ZooKeeper says of the right one's servers that they do not exist."""
+    assert our_owner(store, "here", "us").installation == "us"
+    with pytest.raises(MistakeError, match=r"says installation: them, .* is 'us'"):
+        our_owner(store, "here", "them")
+
+
 def test_the_launcher_reads_the_permission(store: FakeStore) -> None:
     """Also one that replaces another; one that cannot be read permits nothing."""
     made = world()
