@@ -50,5 +50,9 @@ class KeyFileError(SshError):
     """Our own private key cannot be used: configuration, nothing the machine could mend."""
 
 
+class NoKeyError(SshError):
+    """There is no key to log in with: waiting for the machine makes none."""
+
+
 class ConnectionLostError(SshError):
     """The connection broke after the login: whether a command ended is not known."""

@@ -24,6 +24,7 @@ from remuda.ssh.errors import (
     ConnectionLostError,
     HostKeyMismatchError,
     LoginRefusedError,
+    NoKeyError,
     NotSshError,
     NotYetError,
 )
@@ -131,6 +132,7 @@ class Link:
 
         Raises:
             KeyFileError: Our key cannot be read.
+            NoKeyError: There is none.
             LoginRefusedError: The machine does not take it.
             NotYetError: The server went away or fell silent.
             NotSshError: It breaks the protocol.
@@ -152,7 +154,10 @@ class Link:
 
     def _offer_all(self, user: str, keys: tuple[paramiko.AgentKey, ...]) -> None:
         if not keys:
-            raise LoginRefusedError("no key file is configured, and no SSH agent holds a key")
+            raise NoKeyError(
+                "no key to log in with: no file is given (--identity, REMUDA_IDENTITY), and no SSH "
+                "agent holds a key"
+            )
         for key in keys[:-1]:
             try:
                 self._offer(user, key)

@@ -215,6 +215,7 @@ def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = F
         HostKeyMismatchError: It is not the machine of ``login.host_keys``.
         LoginRefusedError: Our key does not open the account.
         KeyFileError: Our key cannot be read.
+        NoKeyError: There is none.
     """
     if not insecure:
         require_host_keys(login)
