@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -26,7 +25,7 @@ from sandbox.config import (
 )
 from sandbox.fault_rules import read_rule
 from sandbox.faults import Rule
-from sandbox.reading import BadInputError, Reader
+from sandbox.reading import NUMBER_MAX, BadInputError, Reader
 
 T = TypeVar("T")
 
@@ -87,7 +86,7 @@ def _config(reader: Reader, base: Path) -> Config:
         seed=reader.whole("seed", std.seed),
         page_size_max=reader.whole("page_size_max", std.page_size_max, least=1),
         token_lifetime_s=reader.number("token_lifetime", std.token_lifetime_s, least=0.1),
-        clock_offset_s=reader.number("clock_offset", std.clock_offset_s, least=-math.inf),
+        clock_offset_s=reader.number("clock_offset", std.clock_offset_s, least=-NUMBER_MAX),
         workers=reader.whole("workers", std.workers, least=1, most=64),
         faults=_rules(reader),
         control_token=reader.text("control_token", std.control_token),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import math
 import uuid
 from collections import Counter
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from sandbox.cloud import Cloud
 from sandbox.config_file import read_quota
 from sandbox.fault_rules import parse_rule, rule_doc
 from sandbox.faults import Rule
-from sandbox.reading import BadInputError, Reader
+from sandbox.reading import NUMBER_MAX, BadInputError, Reader
 from sandbox.region import Region
 
 
@@ -224,7 +223,7 @@ class _Control:
         clock = self._cloud.clock
         if request.method == "PUT":
             try:
-                clock.offset_s = await _number(request, "offset", clock.offset_s, -math.inf)
+                clock.offset_s = await _number(request, "offset", clock.offset_s, -NUMBER_MAX)
             except BadInputError as exc:
                 return _bad(exc.problems)
         return JSONResponse({"offset": clock.offset_s})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
+
+#: Seconds, for most of them: 68 years, which points in time can still be reckoned with.
+NUMBER_MAX: Final = 2**31
+_TELLABLE_MAX: Final = 1e15
 
 
 class BadInputError(ValueError):
@@ -61,9 +64,9 @@ class Reader:
         return value
 
     def number(
-        self, key: str, default: float, *, least: float = 0.0, most: float = math.inf
+        self, key: str, default: float, *, least: float = 0.0, most: float = NUMBER_MAX
     ) -> float:
-        """Return a number between *least* and *most*."""
+        """Return a finite number between *least* and *most*."""
         value = self.raw(key)
         if value is None:
             return default
@@ -71,12 +74,14 @@ class Reader:
             self.wrong(key, f"must be a number, not {_kind(value)}")
             return default
         if not least <= value <= most:
-            top = "" if most == math.inf else f" and at most {most:g}"
-            self.wrong(key, f"must be at least {least:g}{top}, not {value:g}")
+            # A whole number may be too large for a float, and for the eye.
+            told = "so large a number" if abs(value) > _TELLABLE_MAX else f"{value:g}"
+            top = "" if most == NUMBER_MAX and value < least else f" and at most {most:.15g}"
+            self.wrong(key, f"must be at least {least:.15g}{top}, not {told}")
             return default
         return float(value)
 
-    def whole(self, key: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
+    def whole(self, key: str, default: int, *, least: int = 0, most: int = NUMBER_MAX) -> int:
         """Return a whole number between *least* and *most*."""
         value = self.raw(key)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):

@@ -168,6 +168,8 @@ def test_the_life_of_tokens_can_be_changed(box: Sandbox) -> None:
     assert "lifetime" in refused["error"]
     assert box.control("PUT", "/clock", {"offset": "x"})["status"] == 400
     assert box.control("PUT", "/clock", {"ofset": 1})["status"] == 400
+    for wrong in (float("inf"), float("nan"), 1e12, -(10**400)):
+        assert box.control("PUT", "/clock", {"offset": wrong})["status"] == 400
 
 
 def test_a_download_can_be_spoilt(box: Sandbox, mine: Connection, tmp_path: Path) -> None:
