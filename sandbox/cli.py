@@ -15,7 +15,8 @@ from sandbox.network.addresses import NoAddressesError
 from sandbox.reading import BadInputError
 from sandbox.serve import Options, run
 
-_PATH = click.Path(path_type=Path)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class BadConfigError(click.ClickException):
@@ -32,10 +33,10 @@ class BadConfigError(click.ClickException):
     type=click.IntRange(0, 65535),
     help="TCP port on 127.0.0.1; 0: any free one.",
 )
-@click.option("--config", "config_file", type=_PATH, help="YAML; see docs/sandbox.md.")
-@click.option("--state", type=_PATH, help="Folder for images and machines; else memory.")
-@click.option("--clouds-yaml", type=_PATH, help="Write a clouds.yaml here when listening.")
-@click.option("--journal", type=_PATH, help="Append the servers' lives to this file, as JSON.")
+@click.option("--config", "config_file", type=_FILE, help="YAML; see docs/sandbox.md.")
+@click.option("--state", type=_FOLDER, help="Folder for images and machines; else memory.")
+@click.option("--clouds-yaml", type=_FILE, help="Write a clouds.yaml here when listening.")
+@click.option("--journal", type=_FILE, help="Append the servers' lives to this file, as JSON.")
 @click.option(
     "--machines",
     type=click.Choice([str(kind) for kind in MachineKind]),

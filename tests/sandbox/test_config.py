@@ -1,9 +1,13 @@
 """Reading configurations: what is not said is usual, all that is wrong is told at once."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from sandbox.cli import main
 from sandbox.config import Config, MachineKind, stable_id, with_secrets
 from sandbox.config_file import load, parse
 from sandbox.faults import EffectKind
@@ -109,3 +113,27 @@ def test_yaml_that_is_none_is_told(tmp_path: Path) -> None:
         load(tmp_path / "c.yaml")
     with pytest.raises(BadInputError, match="cannot be read"):
         load(tmp_path / "missing.yaml")
+
+
+def test_without_its_parts_it_says_what_is_missing() -> None:
+    """They are an extra, which hosts of launchers do not have."""
+    code = (
+        "import runpy, sys; sys.modules['uvicorn'] = None;"
+        "runpy.run_module('sandbox', run_name='__main__')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert ended.returncode == 1
+    assert "uvicorn" in ended.stderr
+    assert "docs/sandbox.md" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_is_no_journal(tmp_path: Path) -> None:
+    """A mistake in what was asked for, as on any command line."""
+    ended = CliRunner().invoke(main, ["--machines", "none", "--journal", str(tmp_path)])
+
+    assert ended.exit_code == 2
+    assert "is a directory" in ended.output
