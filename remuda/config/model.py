@@ -73,6 +73,8 @@ __all__ = [
 
 #: Nova takes 65,535 bytes in base64; the rest is for the host keys and the key that we add.
 USER_DATA_BYTES_MAX: Final = 40_000
+#: Of one label; more is a slip of the finger.
+MIN_READY_MAX: Final = 10_000
 #: What dynamic-instance-properties may name.
 DYNAMIC_FIELDS: Final = ("label", "provider", "pool", "request")
 
@@ -119,7 +121,10 @@ class Label(Section):
     """What a test asks for by name."""
 
     min_ready: Whole = Field(
-        default=0, ge=0, le=10_000, description="Ready nodes held ahead of demand, over all pools."
+        default=0,
+        ge=0,
+        le=MIN_READY_MAX,
+        description="Ready nodes held ahead of demand, over all pools.",
     )
     max_ready_age: Duration | None = Field(
         default=None, gt=0, description="A ready node older than this is replaced; null: never."

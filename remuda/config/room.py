@@ -5,7 +5,7 @@ from typing import Final
 
 from remuda.config.base import switch
 from remuda.config.doubts import Coverage
-from remuda.config.model import Volume
+from remuda.config.model import MIN_READY_MAX, Volume
 from remuda.config.problems import Report
 from remuda.config.raw import entries, mapping, size_mib, whole
 from remuda.config.units import show_size
@@ -54,10 +54,10 @@ def _check_min_ready(
 ) -> None:
     wanted = whole(label, "min-ready") or 0
     limits = [whole(use.pool, "max-servers") for use in uses]
-    if None in limits:  # a pool without a limit, or with one that is wrong anyway
+    if any(limit is None or limit < 0 for limit in limits):  # none, or wrong anyway
         return
     total = sum(limit for limit in limits if limit is not None)
-    if wanted > total:
+    if total < wanted <= MIN_READY_MAX:
         report.problem(
             ("labels", name, "min-ready"),
             f"is {wanted:g}, but its pools hold at most {total:g} servers together",

@@ -66,6 +66,12 @@ MISTAKES = {
     "the key misspelled": ("ssh-key-file", "ssh-keyfile", "providers.osic.ssh-keyfile"),
     "no such connection": ("type: ssh", "type: shh", "connection-type"),
     "a bad flavor": ("flavor: {cores: 8, ram: 2GiB}", "flavor: 7", "labels.big.flavor"),
+    "a negative limit": (
+        "        max-servers: 3\n        max-c",
+        "        max-servers: -9\n        max-c",
+        "max-servers",
+    ),
+    "far too many ready": ("min-ready: 4", "min-ready: 99999999", "small.min-ready"),
     "a bad limit": ("max-cores: 8", "max-cores: many", "max-cores"),
     "a way to choose misspelled": ("{name: debian}", "{nmae: debian}", "image.nmae"),
     "an unset variable for a list": ('["zk1:2181"]', '["${NOWHERE}"]', "zookeeper.hosts[0]"),
