@@ -61,7 +61,7 @@ class HostFiles:
         mode = self.sources.probe(file)
         if mark.secret and mode & _OTHERS_READ:
             self.report.warning(
-                path, f"everybody on this host may read {str(file)!r}", f"chmod 600 {file}"
+                path, f"everybody on this host may read {str(file)!r}", f"chmod o= {file}"
             )
 
     def _text(self, path: Path, file: FilePath, mark: HostFile) -> str:

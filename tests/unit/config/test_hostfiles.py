@@ -130,7 +130,7 @@ def test_keys_are_looked_at_but_not_read(
     assert warns(text) == [
         (
             f"7:19: providers.osic.ssh-key-file: everybody on this host may read '{key}'; "
-            f"chmod 600 {key}"
+            f"chmod o= {key}"
         )
     ]
 
