@@ -53,8 +53,9 @@ def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json
 
 def _check_all(store: Store, nodes: tuple[str, ...], judge: Callable[[Node], None]) -> None:
     """Refuse the whole command if one of its nodes is unknown or must not be deleted."""
-    found = store.read_many([paths.node(NodeId(name)) for name in nodes])
-    for name, stored in zip(nodes, found, strict=True):
+    for name in nodes:
+        # One by one: of many, those that are closed to us would count as not there.
+        stored = store.read(paths.node(NodeId(name)))
         if stored is None:
             raise MistakeError(f"there is no node {name}; nothing was deleted")
         try:
