@@ -71,7 +71,7 @@ class Wish:
             if not isinstance(label, str) or not LABEL_PATTERN.fullmatch(label):
                 raise WishError(f"{quote(label)} is not a label")
         if not _whole(self.priority) or not 0 <= self.priority <= PRIORITY_MAX:
-            raise WishError(f"priority {self.priority} is not between 0 and {PRIORITY_MAX}")
+            raise WishError(f"priority {self.priority} is not a number from 0 to {PRIORITY_MAX}")
         if not _whole(self.relative_priority):
             raise WishError(f"relative priority {self.relative_priority} is not a whole number")
         self._check_deadline()
@@ -152,7 +152,8 @@ def priority_of(priority: int | str) -> int:
     if priority.isdecimal() and len(priority) <= COUNT_DIGITS_MAX:
         return int(priority)
     raise WishError(
-        f"priority {quote(priority)} is not one of {', '.join(PRIORITIES)} nor a number"
+        f"priority {quote(priority)} is neither one of {', '.join(PRIORITIES)} "
+        f"nor a number from 0 to {PRIORITY_MAX}"
     )
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from remuda.config.units import parse_duration
+from remuda.config.units import WrongValueError, parse_duration
 
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
@@ -13,8 +13,8 @@ def duration(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
     """
     try:
         seconds = parse_duration(value)
-    except ValueError as exc:
-        raise click.BadParameter(f"{value!r} {exc}") from exc
+    except WrongValueError as exc:
+        raise click.BadParameter(f"{value!r} {exc}; {exc.hint}") from exc
     if seconds is None:
         return None
     if not isinstance(seconds, float) or seconds <= 0:

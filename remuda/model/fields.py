@@ -93,7 +93,7 @@ class Fields:
             raise self.refuse(key, "a number")
         # Compared before it is converted: an integer may be too large for a float.
         if not low <= value <= high:
-            raise self.refuse(key, f"a number from {low:g} to {high:g}")
+            raise self.refuse(key, f"a number from {low:.15g} to {high:.15g}")
         return float(value)
 
     def maybe_number(

@@ -100,6 +100,16 @@ def asking_of(options: dict[str, Any]) -> Asking:
     return Asking(**{name: options.pop(name) for name in Asking.__slots__})
 
 
+def check_command(words: Sequence[str]) -> None:
+    """Refuse a command of blanks: most likely a variable that is not set.
+
+    Raises:
+        MistakeError: If words are given and say nothing; a shell would call that a success.
+    """
+    if words and not "".join(words).strip():
+        raise MistakeError("the command is empty")
+
+
 def labels_of_words(words: Sequence[str]) -> list[str]:
     """Return ``small``, ``small`` for the word ``small=2``.
 
@@ -110,7 +120,7 @@ def labels_of_words(words: Sequence[str]) -> list[str]:
     for word in words:
         label, equals, count = word.partition("=")
         number = count.isdecimal() and len(count) <= COUNT_DIGITS_MAX
-        if equals and not (number and int(count) >= 1):
+        if not label or (equals and not (number and int(count) >= 1)):
             raise MistakeError(f"{word!r}: write LABEL or LABEL=COUNT")
         labels += [label] * (int(count) if equals else 1)
     return labels

@@ -17,7 +17,7 @@ from remuda.ssh.errors import KeyFileError
 from requestor.client import Client
 from requestor.commands.crew import Crew, Job
 from requestor.commands.ending import RequestorCommand, this_ending
-from requestor.commands.options import Asking, asking_of, asking_options
+from requestor.commands.options import Asking, asking_of, asking_options, check_command
 from requestor.commands.streams import JsonReporter, PlainReporter, Reporter
 from requestor.commands.telling import telling_failures
 from requestor.commands.waiting import accept
@@ -126,6 +126,7 @@ def run(
         if stdin and count > 1:
             raise click.UsageError("--stdin can feed one machine only")
         _check_key(identity)
+        check_command(command)
         folder, copy_to = _copy_of(copy)
         job = Job(
             command=command,
@@ -157,9 +158,10 @@ def _copy_of(copy: str | None) -> tuple[Path | None, str]:
     if copy is None:
         return None, ""
     local, colon, remote = copy.rpartition(":")
-    folder = Path(local if colon else copy)
-    if not folder.is_dir():
-        raise click.UsageError(f"--copy: there is no folder {folder}")
+    name = local if colon else copy
+    if not name or not Path(name).is_dir():  # an empty one would be the folder that we are in
+        raise click.UsageError(f"--copy: there is no folder {name or repr(name)}")
+    folder = Path(name)
     return folder, remote if colon and remote else "work"
 
 

@@ -15,7 +15,7 @@ from remuda.insight.tree import decode_node
 from remuda.model.ids import NodeId
 from remuda.store import paths
 from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
-from requestor.commands.options import owner_options
+from requestor.commands.options import check_command, owner_options
 from requestor.owning import node_owner
 
 
@@ -48,6 +48,7 @@ def ssh(
     insecure: bool,
 ) -> None:
     """Log in to NODE, or run COMMAND there, with ssh and the host keys that we know."""
+    check_command(command)
     with around.store() as store:
         stored = store.read(paths.node(NodeId(node)))
     if stored is None or not stored.value:

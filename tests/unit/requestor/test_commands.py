@@ -121,8 +121,12 @@ def test_a_command_that_works_holds_nothing(desk: Desk) -> None:
         (["smal", "--", "x"], "no pool offers the label 'smal'; did you mean 'small'?"),
         (["zzz", "--", "x"], "no pool offers the label 'zzz'; known here: big, small"),
         (["small", "--provider", "alhpa", "--", "x"], "did you mean 'alpha'?"),
-        (["small", "--priority", "urgent", "--", "x"], "priority 'urgent' is not one of"),
-        (["small", "--timeout", "soon", "--", "x"], "'soon' is not a duration"),
+        (["small", "--priority", "urgent", "--", "x"], "priority 'urgent' is neither one of"),
+        (["small", "--priority", "-1", "--", "x"], "nor a number from 0 to 999"),
+        (["small", "--relative-priority", "9" * 12, "--", "x"], "from -2147483647 to 2147483647"),
+        (["small", "--timeout", "soon", "--", "x"], "'soon' is not a duration; write for example"),
+        (["small", "--", ""], "the command is empty"),
+        (["small", "--copy", "", "--", "x"], "there is no folder ''"),
         (["small", "--copy", "/does/not/exist", "--", "x"], "there is no folder"),
         (["small", "--stdin", "--count", "2", "--", "x"], "--stdin can feed one machine only"),
     ],
@@ -223,7 +227,7 @@ def test_request_leaves_a_request_that_outlives_us(desk: Desk) -> None:
     assert desk.json(request, "big")["labels"] == ["big"]
 
 
-@pytest.mark.parametrize("word", ["small=0", "small=x", "small="])
+@pytest.mark.parametrize("word", ["small=0", "small=x", "small=", "=3"])
 def test_a_bad_count_is_a_mistake(desk: Desk, word: str) -> None:
     """The sentence says how to write it."""
     result = desk.call(request, word)

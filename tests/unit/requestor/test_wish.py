@@ -91,9 +91,9 @@ def test_priorities_have_names() -> None:
         7,
     ]
     for wrong in ("nan", "inf", "1e3", "9" * 5000, ""):
-        with pytest.raises(WishError, match="is not one of high, normal, low"):
+        with pytest.raises(WishError, match="is neither one of high, normal, low"):
             priority_of(wrong)
-    with pytest.raises(WishError, match="'urgent' is not one of high, normal, low"):
+    with pytest.raises(WishError, match="'urgent' is neither one of high, normal, low"):
         priority_of("urgent")
 
 
