@@ -299,6 +299,8 @@ def _announce(plan: DevPlan, facts: dict[str, Any], *, as_json: bool) -> None:
         output.emit_json(facts)
         return
     cloud = plan.clouds[0].cloud
+    # It is another project's, and no part of what we install.
+    bare = "" if shutil.which("openstack") else "    (Debian: python3-openstackclient)"
     say(
         f"""Everything is up, in {plan.folder}. In another terminal:
 
@@ -306,7 +308,7 @@ def _announce(plan: DevPlan, facts: dict[str, Any], *, as_json: bool) -> None:
   remuda nodes --watch
   remuda run small -- hostname
   remuda status
-  openstack --os-cloud {cloud} server list
+  openstack --os-cloud {cloud} server list{bare}
 
 Ctrl-C ends it."""
     )
