@@ -27,6 +27,7 @@ from remuda.config.units import (
     parse_size,
 )
 from remuda.model.installation import PATTERN as INSTALLATION_PATTERN
+from remuda.model.tags import TRIALS
 
 #: Label, provider and pool names appear in znode names, metric names and server metadata.
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
@@ -153,6 +154,14 @@ def _metadata(values: Mapping[str, str]) -> Mapping[str, str]:
     return values
 
 
+def _installation(value: str) -> str:
+    if value == TRIALS:  # a launcher would write it into an empty ZooKeeper and never start again
+        raise WrongValueError(
+            "marks what `remuda cloud check` makes", hint="choose another id for the installation"
+        )
+    return value
+
+
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
@@ -177,5 +186,5 @@ SizeMib = Annotated[
 Whole = Annotated[int, BeforeValidator(_whole)]
 Number = Annotated[float, BeforeValidator(_plain_number)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-InstallationId = Annotated[str, Field(pattern=INSTALLATION_PATTERN)]
+InstallationId = Annotated[str, Field(pattern=INSTALLATION_PATTERN), AfterValidator(_installation)]
 Metadata = Annotated[dict[str, str], AfterValidator(_metadata)]

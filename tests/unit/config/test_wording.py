@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from remuda.config import wording
+from remuda.model import tags
 
 Says = Callable[..., list[str]]
 
@@ -210,6 +211,13 @@ def test_metadata_that_nova_would_refuse(says: Says, good: str) -> None:
     lines = says(good.replace("image: ubuntu", f"image: a\n            {properties}"))
 
     assert "has a name or value of over 255 characters, at 'a'" in lines[0]
+
+
+def test_an_installation_that_would_be_taken_for_a_check(says: Says, good: str) -> None:
+    """Else the first launcher writes it into an empty ZooKeeper, and none starts there again."""
+    lines = says(f"installation: {tags.TRIALS}\n{good}")
+
+    assert "installation: 'remuda-cloud-check' marks what `remuda cloud check` makes" in lines[0]
 
 
 def test_every_known_kind_of_error_has_words() -> None:
