@@ -4,7 +4,8 @@ A ZooKeeper on the loopback is taken for one to try things out with.
 """
 
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
+from socket import inet_aton
 from typing import Final
 
 from remuda.config.base import switch
@@ -95,7 +96,18 @@ def _loopback(host: str) -> bool:
 
 
 def _everywhere(listen: str) -> bool:
+    """Whether a socket that is bound to it hears on every address, however zero is written."""
     try:
-        return ip_address(listen.strip("[]")).is_unspecified
+        found = ip_address(listen.strip("[]"))
     except ValueError:
-        return not listen
+        return not listen or _written_zero(listen)
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (mapped or found).is_unspecified
+
+
+def _written_zero(listen: str) -> bool:
+    """Whether the C library reads it as 0.0.0.0, as it does with ``0`` and ``0x0``."""
+    try:
+        return not any(inet_aton(listen))
+    except (OSError, ValueError):
+        return False

@@ -63,7 +63,20 @@ def test_a_zookeeper_of_this_host_alone(told: Warns, host: str) -> None:
 
 @pytest.mark.parametrize(
     ("listen", "open_to_all"),
-    [("0.0.0.0", True), ("::", True), ("", True), ("127.0.0.1", False), ("10.0.0.7", False)],  # noqa: S104
+    [
+        ("0.0.0.0", True),  # noqa: S104
+        ("::", True),
+        ("", True),
+        ("0", True),
+        ("0x0", True),
+        ("000.0.0.0", True),
+        ("::ffff:0.0.0.0", True),
+        ("0:0:0:0:0:0:0:0", True),
+        ("127.0.0.1", False),
+        ("127.1", False),
+        ("10.0.0.7", False),
+        ("monitor.example.org", False),
+    ],
 )
 def test_the_status_endpoint(told: Warns, listen: str, *, open_to_all: bool) -> None:
     """It has no login: on an address of its own that is an operator's choice."""
