@@ -65,6 +65,15 @@ _LOGIN: Final = re.compile(
     r"(?<![\w-])(?:-u|-U|--user|--proxy-user)[ \t=]{0,4}[\"']?(?!\d{1,10}:\d{1,10}(?!\S))"
     r"[^\s:\"'=/]{1,128}:(?P<bare>[^\s\"']{1,512})"
 )
+#: ``mysql -pvalue``: attached, for with a blank between it is the name of a database.
+_ATTACHED: Final = re.compile(
+    r"(?<![\w-])(?:mysql|mariadb)[\w-]{0,16}(?:[ \t]{1,4}(?!-p)[^\s;|&]{1,128}){0,16}"
+    r"[ \t]{1,4}-p[\"']?(?P<bare>[^\s\"']{1,512})"
+)
+#: ``sshpass -p value``, or attached.
+_SSHPASS: Final = re.compile(
+    r"(?<![\w-])sshpass[ \t]{1,4}-p[ \t]{0,4}[\"']?(?P<bare>[^\s\"']{1,512})"
+)
 #: ``echo name:password | chpasswd``.
 _CHPASSWD: Final = re.compile(
     r"(?<![^\s\"'])[\w.-]{1,32}:(?P<bare>[^\s\"']{1,256})[\"']?[ \t]{0,8}\|[ \t]{0,8}"
@@ -109,13 +118,15 @@ _ANSI: Final = re.compile(
 _SIGNS: Final = (
     *("pass", "pwd", "secret", "token", "key", "auth", "cookie", "bearer", "://"),
     *("-u", "--user", "gh", "gl", "akia", "asia", "abia", "acca", "xox", "sk-", "aiza", "npm_"),
-    *("pypi-", "hvs.", "hvb.", "hvr.", "dckr_", "gaaaaa", "eyj", "$"),
+    *("mysql", "mariadb", "pypi-", "hvs.", "hvb.", "hvr.", "dckr_", "gaaaaa", "eyj", "$"),
 )
 _FORMS: Final = (
     _HEADER,
     _ASSIGNED,
     _OPTION,
     _LOGIN,
+    _ATTACHED,
+    _SSHPASS,
     _CHPASSWD,
     _BEARER,
     _URL_LOGIN,

@@ -57,6 +57,7 @@ FORMS: Final = (
     *("OS_PASSWORD={}", "export AWS_SECRET_ACCESS_KEY='{}'", "api_key={}", "apikey: {}"),
     *("x-api-key: {}", "X-Auth-Token: {}", "GITHUB_TOKEN={}", 'token: "{}"', "adminPass={}"),
     *("curl -u admin:{} https://x", "curl --user 'admin:{}' x", "mysql --password {}"),
+    *("mysql -h db -u root -p{} app", "mariadb-dump -p'{}' x", "sshpass -p {} ssh host"),
     *("--db-password={}", "Authorization: Bearer {}", "authorization: Basic {}", "Cookie: s={}"),
     *("https://admin:{}@cloud.example/v3", "https://x/?access_token={}&a=b", '"password": "{}"'),
     *("{{'password': '{}'}}", '{{\\"secret\\": \\"{}\\"}}', "password: |\n    {}", "password: {}"),

@@ -45,6 +45,7 @@ SEEDS: Final = (
     *("-----BEGIN ", "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "://"),
     *("password", "password=", "password='", 'password="', "password: |\n", "--password ", "pass"),
     *("token\\", "api_key", "authorization: ", "bearer ", "eyJ", "eyJa.", "$6$", "ghp_", "-u a:"),
+    *("mysql ", "mysql -x ", "sshpass -p "),
     *(
         "a@b:c://",
         "a:b|",

@@ -59,6 +59,7 @@ def test_a_token_is_found_by_itself(token: str, around: str) -> None:
         "host-key: the host key is ssh-ed25519 SHA256:abc, expected ssh-ed25519 SHA256:def",
         "bypass: on, compass: north",
         "docker run -u 1000:1000 image",
+        "mysql -p db < dump.sql; mysql -P 3306; mkdir -p/srv; ssh -p2222 host",
         "http://registry:4873/@scope/package and https://host:8080/a@b",
         "git clone ssh://git@github.com/remuda/remuda https://github.com/x/y",
         "/var/lib/remuda/tokens/list is missing",
