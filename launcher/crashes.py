@@ -2,11 +2,23 @@
 
 from typing import Final
 
-from launcher.actions import Action, Knock, Lend, Publish
+from launcher.actions import (
+    Action,
+    FindPorts,
+    Knock,
+    Lend,
+    ListServers,
+    Publish,
+    Rescue,
+    Survey,
+    Tidy,
+)
 from launcher.world import Now, World
 
 #: When what a bug of ours interrupted is tried again.
 CRASH_RETRY_S: Final = 10.0
+#: What dead processes left is looked for this often, or as often as ports are to be.
+TIDY_PERIOD_S: Final = 600.0
 
 
 def free_request(world: World, action: Action, now: Now) -> None:
@@ -29,3 +41,20 @@ def free_request(world: World, action: Action, now: Now) -> None:
         view.busy, view.retry_s = None, now.mono_s + CRASH_RETRY_S
         world.touch_request(view)
         world.alarm("request", request_id, view.retry_s)
+
+
+def free_look(world: World, action: Action, now: Now) -> None:
+    """Let a look at the cloud, or a round for dead processes, begin again after a pause."""
+    cloud, again_s = world.cloud, now.mono_s + CRASH_RETRY_S
+    if isinstance(action, ListServers):
+        cloud.list_busy, cloud.list_due_s = False, again_s
+        cloud.list_failures += 1
+    elif isinstance(action, FindPorts):
+        cloud.ports_busy, cloud.ports_due_s = False, again_s
+    elif isinstance(action, Survey):
+        cloud.survey_busy, cloud.survey_due_s = False, again_s
+    elif isinstance(action, Tidy):
+        cloud.tidy_busy, cloud.tidy_due_s = False, now.mono_s + TIDY_PERIOD_S
+    elif isinstance(action, Rescue):
+        world.rescues.add(action.provider)
+        world.alarm("cloud", "rescue", again_s)

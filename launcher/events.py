@@ -14,12 +14,19 @@ from remuda.store.api import Done, StoreError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A transaction ended; *nodes* are those it created, *begun_s* is monotonic."""
+    """A transaction ended.
+
+    Attributes:
+        nodes: Those that it created.
+        begun_s: Monotonic.
+        uprooted: It was rejected because something is gone that launchers take for granted.
+    """
 
     action: Action
     result: tuple[Done, ...] | StoreError
     nodes: tuple[NodeId, ...] = ()
     begun_s: float = 0.0
+    uprooted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

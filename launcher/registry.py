@@ -23,15 +23,23 @@ from remuda.model.installation import decode_installation
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Done, ExistsError, Op, Store, StoreError
 
-#: Everything a launcher takes for granted, made at start.
-TREE = (
-    paths.REQUESTS,
-    paths.REQUEST_LOCKS,
-    paths.NODES,
-    paths.POOL_COMPONENTS,
-    paths.NODE_COUNTER,
-    paths.STATUSES,
-)
+
+def tree(provider: str) -> tuple[str, ...]:
+    """Return everything that a launcher takes for granted, but for the counter of nodes."""
+    return (
+        paths.REQUESTS,
+        paths.REQUEST_LOCKS,
+        paths.NODES,
+        paths.POOL_COMPONENTS,
+        paths.STATUSES,
+        paths.launches(provider),
+        paths.claims(provider),
+        paths.ledger(provider),
+        paths.replicas(provider),
+        paths.verdicts(provider),
+        paths.failures(provider),
+        paths.status(provider),
+    )
 
 
 def new_replica_id() -> ReplicaId:
@@ -110,17 +118,7 @@ class Registry:
         # Before anything is made: it may be another's ZooKeeper.
         self.store.ensure(paths.REMUDA)
         installation = self._installation(pinned)
-        provider = policy.provider
-        self.store.ensure(
-            *TREE,
-            paths.launches(provider),
-            paths.claims(provider),
-            paths.ledger(provider),
-            paths.replicas(provider),
-            paths.verdicts(provider),
-            paths.failures(provider),
-            paths.status(provider),
-        )
+        self.store.ensure(*tree(policy.provider), paths.NODE_COUNTER)
         return installation
 
     def _installation(self, pinned: str | None) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from launcher.actions import Autopsy, DeleteLeak, FindPorts, ListServers, Rescue, Survey, Tidy
+from launcher.actions import Autopsy, DeleteLeak
 from launcher.breaker import DOUBLINGS_MAX
-from launcher.crashes import CRASH_RETRY_S, free_request
+from launcher.crashes import CRASH_RETRY_S, TIDY_PERIOD_S, free_look, free_request
 from launcher.decide.doors import known
 from launcher.events import (
     Addressed,
@@ -57,6 +57,7 @@ from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.log import Log
+from remuda.store.api import MissingError
 
 PROVE_AGAIN_S: Final = 1.0
 REGISTER_AGAIN_S: Final = 0.5
@@ -68,8 +69,6 @@ SURVEY_SOON_S: Final = 30.0
 SURVEY_FAILED_S: Final = 10.0
 LIST_FAILED_MAX_S: Final = 60.0
 DELETE_AGAIN_S: Final = 10.0
-#: What dead processes left is looked for this often, or as often as ports are to be.
-TIDY_PERIOD_S: Final = 600.0
 DELETE_AGAIN_MAX_S: Final = 300.0
 
 
@@ -334,6 +333,8 @@ class Settle:
         if event.error is not None:
             # Whether it happened all the same, the mirrors will have told by then.
             self.log.warning("launcher.not-registered", why=str(event.error))
+            if isinstance(event.error, MissingError):
+                self.writes.restore_tree(event.error, now)
             self.world.registered = False
             self.world.register_due_s = now.mono_s + REGISTER_AGAIN_S
             self.world.alarm("cloud", "register", self.world.register_due_s)
@@ -373,22 +374,8 @@ class Settle:
             self.world.touch_node(view)
         elif isinstance(event.action, DeleteLeak):
             self.world.cloud.leaks_busy.discard(event.action.server)
-        elif isinstance(event.action, ListServers):
-            self.world.cloud.list_busy = False
-            self.world.cloud.list_failures += 1
-            self.world.cloud.list_due_s = now.mono_s + CRASH_RETRY_S
-        elif isinstance(event.action, FindPorts):
-            self.world.cloud.ports_busy = False
-            self.world.cloud.ports_due_s = now.mono_s + CRASH_RETRY_S
-        elif isinstance(event.action, Survey):
-            self.world.cloud.survey_busy = False
-            self.world.cloud.survey_due_s = now.mono_s + CRASH_RETRY_S
-        elif isinstance(event.action, Tidy):
-            self.world.cloud.tidy_busy = False
-            self.world.cloud.tidy_due_s = now.mono_s + TIDY_PERIOD_S
-        elif isinstance(event.action, Rescue):
-            self.world.rescues.add(event.action.provider)
-            self.world.alarm("cloud", "rescue", now.mono_s + CRASH_RETRY_S)
+        else:
+            free_look(self.world, event.action, now)
         self.metrics.count_hand_crash(type(event.action).__name__)
 
     def _unbusy(self, node_id: NodeId) -> NodeView | None:

@@ -47,6 +47,8 @@ from remuda.store.api import (
     StoreError,
 )
 
+#: Parents that are removed again and again are made again so often.
+RESTORE_AGAIN_S: Final = 5.0
 #: When we do not know what happened, look again after this.
 AWAY_RETRY_S: Final = 1.0
 #: Whoever made the request has closed it to us, perhaps for ever: doubling.
@@ -80,10 +82,13 @@ class SettleWrites:
     writer: Writer
     log: Log
     metrics: Metrics
+    restore_due_s: float = 0.0
 
     def written(self, event: Written, now: Now) -> None:
         """Take in the outcome of one transaction."""
         action, error = event.action, event.result
+        if event.uprooted:
+            self.restore_tree(error, now)
         if isinstance(action, Lend):
             self.world.lending -= 1
         if isinstance(action, Claim | Grow):
@@ -101,6 +106,17 @@ class SettleWrites:
                 self.world.outlined = action.outline
         elif isinstance(action, Rule):
             self._ruled(action, event)
+
+    def restore_tree(self, error: object, now: Now) -> None:
+        """Have parents made again that somebody has removed, but not all the time.
+
+        Without them nothing is written any more, and every transaction is merely tried again.
+        """
+        if now.mono_s < self.restore_due_s or self.world.halted is not None:
+            return
+        self.restore_due_s = now.mono_s + RESTORE_AGAIN_S
+        self.log.warning("store.tree-missing", why=str(error))
+        self.writer.restore_tree()
 
     def _grown(self, event: Written) -> None:
         self.world.growing -= 1

@@ -12,6 +12,7 @@ from launcher.actions import DeleteLeak, DropPermit, Plan
 from launcher.strays import Stray
 from launcher.world import Now, World
 from remuda.model.ids import FIRST_NODE_NUMBER, NODE_ID_BLOCK, is_node_id
+from remuda.model.permit import LIFE_S
 
 SIGHTINGS_MIN: Final = 2
 #: Twice as long as a leader of ZooKeeper that was cut off takes to notice it (syncLimit, usually
@@ -112,7 +113,9 @@ def _permitted(world: World, now: Now, plan: Plan) -> list[Stray]:
         if server in given.permit.servers and stray.node not in world.herd.views
     ]
     used_up = not named and world.cloud.listing > given.listing
-    if used_up or now.wall_s >= given.permit.until_s:
+    # One that lasts longer than the command's was not written by it.
+    rest_s = given.permit.until_s - now.wall_s
+    if used_up or not 0 < rest_s <= LIFE_S + CLOUD_SKEW_S:
         plan.do(DropPermit(version=given.version))
         return []
     return [

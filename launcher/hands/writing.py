@@ -15,6 +15,7 @@ from launcher.actions import (
     Rule,
 )
 from launcher.events import Event, IdsDrawn, Written
+from launcher.registry import tree
 from launcher.views import NodeView
 from launcher.world import Now, World
 from remuda.model.ids import NODE_ID_BLOCK, NodeId, node_ids_of_block
@@ -23,7 +24,8 @@ from remuda.model.status import Verdict, encode_verdict
 from remuda.runtime.inbox import Inbox
 from remuda.ssh.hostkeys import HostKey, make_host_key
 from remuda.store import paths
-from remuda.store.api import Create, Delete, Done, Op, Set, Store, StoreError
+from remuda.store.api import Create, Delete, Done, MissingError, Op, Set, Store, StoreError
+from remuda.store.mirror import lineage
 
 #: Between the intent and its create call; a call that is not sent by then is never sent.
 ASK_WITHIN_S = 60.0
@@ -60,10 +62,31 @@ class Writer:
 
         def done(result: tuple[Done, ...] | StoreError) -> None:
             self.inbox.event(
-                Written(action=action, result=result, nodes=tuple(nodes), begun_s=now.mono_s)
+                Written(
+                    action=action,
+                    result=result,
+                    nodes=tuple(nodes),
+                    begun_s=now.mono_s,
+                    uprooted=isinstance(result, MissingError) and self._is_rooted(ops, result),
+                )
             )
 
         self.store.commit_later(ops, done)
+
+    def _is_rooted(self, ops: Sequence[Op], missing: MissingError) -> bool:
+        """Whether what is missing is something that a launcher takes for granted."""
+        if missing.path in tree(self.world.policy.provider):
+            return True
+        return any(isinstance(op, Create) and op.path == missing.path for op in ops)
+
+    def restore_tree(self) -> None:
+        """Make parents again that somebody has removed; those that are there stay as they are.
+
+        Not the counter of nodes: numbers that were drawn must not be drawn once more.
+        """
+        wanted = {step for path in tree(self.world.policy.provider) for step in lineage(path)}
+        for path in sorted(wanted):
+            self.store.commit_later([Create(path=path)], _is_there)
 
     def has_ids(self, action: Action) -> bool:
         """Whether there are ids for the nodes of *action*; if not, more are on their way."""
@@ -207,6 +230,10 @@ class Writer:
         """Return the operations that make a launch ours."""
         assert view.launch is not None  # noqa: S101 - only known launches are adopted
         return transactions.advance(self.world, view, transactions.adopted(self.world, view.launch))
+
+
+def _is_there(_result: tuple[Done, ...] | StoreError) -> None:
+    """Whatever the answer: what is still missing is noticed by the next transaction."""
 
 
 def _verdict_op(world: World, verdict: Verdict | None, action: Rule, path: str) -> Op:

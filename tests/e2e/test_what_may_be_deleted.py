@@ -105,7 +105,10 @@ def listed_again(stage: Stage) -> None:
 
 
 def test_a_false_record_deletes_nothing(stage: Stage, cloud: OpenStackCloud) -> None:
-    """Neither a stranger's server, nor a key pair, nor another node's machine: it is buried."""
+    """Neither a stranger's server, nor a key pair, nor another node's machine.
+
+    What is no record of ours at all is set aside; the others are buried.
+    """
     cloud._wire.call(
         *("compute", "POST", ("os-keypairs",)),
         effect=Effect.REPEATABLE,
@@ -116,11 +119,11 @@ def test_a_false_record_deletes_nothing(stage: Stage, cloud: OpenStackCloud) -> 
     before = there(cloud)
     machines = {str(doc["external_id"]) for doc in stage.free("small").values()}
 
+    elsewhere = (f"../os-keypairs/{KEY_PAIR}", "..")
+    unreadable = [forge(stage, number, server) for number, server in enumerate(elsewhere)]
     forged = {
         forge(stage, number, server)
-        for number, server in enumerate(
-            (stranger, neighbours, *sorted(machines), f"../os-keypairs/{KEY_PAIR}", "..", "")
-        )
+        for number, server in enumerate((stranger, neighbours, *sorted(machines)), len(elsewhere))
     }
     stage.until(
         lambda: not forged & set(stage.children(paths.launches("alpha"))),
@@ -128,6 +131,8 @@ def test_a_false_record_deletes_nothing(stage: Stage, cloud: OpenStackCloud) -> 
         2 * SOON_S,
     )
     listed_again(stage)
+    for node_id in unreadable:
+        stage.zk.delete(paths.launch("alpha", NodeId(node_id)))
 
     assert there(cloud) == before
     assert KEY_PAIR in cloud.inspector().key_pairs()
