@@ -233,7 +233,8 @@ def _keyless(world: World, view: NodeView, launch: Launch) -> Condemn | None:
     making = world.policy.making.get(view.key)
     if launch.host_key is not None or making is None or making.host_keys != "inject":
         return None
-    # Whatever presents itself would be believed, also at looks while it waits.
+    # Whatever presents itself would be believed. (Ready ones stay: they may have been made before
+    # the configuration said inject, and no change of it may end all of them at once.)
     return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
 
 
@@ -290,8 +291,7 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
         if world.request_exists(node.allocated_to):
             return None
         return Free(node=view.id, cause=f"{node.allocated_to} is gone")
-    assert view.launch is not None  # noqa: S101 - judged only with a launch record
-    return _keyless(world, view, view.launch) or _waiting_ready(world, view, node, now, plan)
+    return _waiting_ready(world, view, node, now, plan)
 
 
 def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:

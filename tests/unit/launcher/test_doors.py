@@ -233,14 +233,3 @@ def test_a_machine_without_the_key_that_we_injected_is_refused(way: str) -> None
     assert (way == "inject") is (proven == [])
     assert (way == "inject") is bool(condemned)
     assert all("host-keys: inject" in one.cause for one in condemned)
-
-
-@pytest.mark.parametrize("way", ["inject", "scan"])
-def test_a_waiting_machine_whose_record_lost_its_key_is_not_believed_either(way: str) -> None:
-    """After a restart of its launcher a look could compare nothing; nobody is to get it."""
-    made = world(pools={"main": {"labels": {"small": {**LABEL, "host-keys": way}}}})
-    view = add_node(made, 1, launch={"host_key": None})
-    view.server = shown()
-    made.touch_node(view)
-
-    assert (way == "inject") is bool(of_kind(think(made), Condemn))
