@@ -283,7 +283,8 @@ class SettleWrites:
         if claim is not None:
             claim.busy = False
             if isinstance(event.result, StoreError):
-                learnt = isinstance(action, DropClaim) and _learn_lock(claim, event.result)
+                learn = _learn_lock if isinstance(action, DropClaim) else _learn_contender
+                learnt = learn(claim, event.result)
                 claim.retry_s = now.mono_s + (0.0 if learnt else LOCKED_RETRY_S)
                 self.world.alarm("request", action.request, claim.retry_s)
         if view is not None:

@@ -158,11 +158,17 @@ def normalise(view: RequestView) -> list[Op]:
 
 
 def adopt_claim(world: World, view: RequestView, *, contender: str) -> list[Op]:
-    """Take over the lock and the claim of a replica whose session is gone."""
+    """Take over the lock and the claim of a replica whose session is gone.
+
+    The lock of a claim of our own may live, under a name of the session before: the transaction
+    was made when we had not heard of the new session yet, and was sent over it.
+    """
     held = world.queue.claims[view.id]
     directory = paths.request_lock(view.id)
     record = encode_claim(world.neighbours.me, held.pool, contender)
     relock: list[Op] = [Delete(path=directory)] if view.lock_exists else []
+    if held.owner == world.neighbours.me and not held.contender_gone:
+        relock = [Delete(path=held.contender), Delete(path=directory)]
     return [
         *relock,
         Create(path=directory),

@@ -249,6 +249,7 @@ def test_release_and_decline_give_the_request_back(bench: Bench) -> None:
 def test_a_claim_is_taken_over_only_if_its_owners_lock_is_gone(bench: Bench) -> None:
     """Its session decides."""
     view = bench.claimed(1)
+    bench.world.queue.claims[view.id].owner = "other"
     view.lock_exists = True
     contender = transactions.first_contender(paths.request_lock(view.id), "new__lock__")
     ops = transactions.adopt_claim(bench.world, view, contender=contender)
@@ -261,6 +262,25 @@ def test_a_claim_is_taken_over_only_if_its_owners_lock_is_gone(bench: Bench) -> 
 
     assert old != bench.store.session_id
     assert contender.encode() in bench.read(paths.claim("here", view.id))
+
+
+def test_a_claim_of_ours_is_locked_again_whether_its_old_lock_lives_or_not(bench: Bench) -> None:
+    """It lives where the claim was sent over a session that we had not heard of yet."""
+    for number, expires in ((1, False), (2, True)):
+        view = bench.claimed(number)
+        claim = bench.world.queue.claims[view.id]
+        contender = transactions.first_contender(paths.request_lock(view.id), "new__lock__")
+        if expires:
+            bench.store.suspend()
+            bench.store.expire()
+            with pytest.raises(MissingError) as gone:
+                bench.commit(transactions.adopt_claim(bench.world, view, contender=contender))
+            assert gone.value.path == claim.contender
+            claim.contender_gone = view.lock_exists = True  # as that teaches
+        bench.commit(transactions.adopt_claim(bench.world, view, contender=contender))
+
+        assert contender.encode() in bench.read(paths.claim("here", view.id))
+        assert bench.store.children(paths.request_lock(view.id)) == (contender.rpartition("/")[2],)
 
 
 def test_advance_is_fenced_by_the_launchs_version(bench: Bench) -> None:
