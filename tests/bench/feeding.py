@@ -56,7 +56,9 @@ class Feeder:
         )
         settings = CloudSettings(account=account, owner=self._owner, rate_per_s=1000.0)
         self._cloud = OpenStackCloud(settings, clock=clock)
-        self._hands = CloudHands(cloud=self._cloud, store=self._store, clock=clock)
+        self._hands = CloudHands(
+            cloud=self._cloud, store=self._store, clock=clock, owner=self._owner
+        )
         self._world = World(policy=self._policy, neighbours=Neighbours(me=_DEAD, provider=provider))
 
     def close(self) -> None:
