@@ -23,6 +23,7 @@ from remuda.ssh.session import open_session
 from tests.support import attacks
 from tests.support.hostile import DRIP_S, GIVE_UP_S, Attack, HugeKey, Stage, hostile, raw
 from tests.support.sshd import make_key
+from tests.support.traces import Traces
 
 pytestmark = pytest.mark.ssh
 
@@ -105,14 +106,9 @@ def _prove(port: int, key_file: Path, *, script: Script = CHECK, time_s: float =
 @contextlib.contextmanager
 def _leaving_no_thread() -> Iterator[None]:
     """Fail if a thread of a client is left; those of the servers have other names."""
-    before = {thread.ident for thread in threading.enumerate()}
+    before = Traces()
     yield
-    left = [
-        thread
-        for thread in threading.enumerate()
-        if thread.ident not in before and type(thread).__name__ == "QuietTransport"
-    ]
-    assert left == []
+    assert [trace for trace in before.threads_left() if "QuietTransport" in trace] == []
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -19,6 +19,7 @@ from tests.contract.ssh.conftest import login_of
 from tests.support import sshd as servers
 from tests.support.deadline import wait_for
 from tests.support.sshd import Behaviour, Sshd, serving
+from tests.support.traces import Traces
 
 pytestmark = pytest.mark.ssh
 
@@ -68,22 +69,17 @@ def _impatient(port: int) -> ProofOrder:
     return ProofOrder(login=login, login_wanted=False)
 
 
-def _traces() -> tuple[int, int]:
-    """Count the threads and open descriptors of this process."""
-    return threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-
-
 @pytest.mark.parametrize("kind", ODD)
 def test_odd_servers_are_classified_and_leave_no_trace(kind: str) -> None:
     """Each ends at its step, with its sentence, within its time."""
     behaviour, too_early, step, why = ODD[kind]
     prover = ParamikoProver()
     with serving(behaviour) as port:
-        before = threading.active_count()
+        before = Traces()
 
         proof = prover.prove(_impatient(port))
 
-        assert threading.active_count() == before
+        assert before.threads_left() == []
     assert (proof.ok, proof.too_early) == (False, too_early), proof.why
     assert proof.steps[-1].step == step
     assert why in proof.why
@@ -196,11 +192,11 @@ def test_a_thousand_proofs_leak_nothing(sshd: Sshd) -> None:
     with serving(Behaviour(says=BANNER, closes=True)) as port:
         odd = replace(good, login=replace(good.login, port=port))
         outcomes = [prover.prove(order).ok for order in (good, wrong, refused, odd)]
-        before = _traces()
+        before = Traces()
         for _ in range(250):
             outcomes += [prover.prove(order).ok for order in (good, wrong, refused, odd)]
 
-        assert _traces() == before
+        assert before.left() == []
     assert outcomes == [True, False, False, False] * 251
 
 
@@ -209,7 +205,7 @@ def test_whole_proofs_leak_nothing(login: Login) -> None:
     prover = ParamikoProver()
     order = ProofOrder(login=login, checks=(Script(name="x", text="true"),))
     assert prover.prove(order).ok
-    before = _traces()
+    before = Traces()
     proofs: list[Proof] = []
     threads = [
         threading.Thread(target=lambda: proofs.extend(prover.prove(order) for _ in range(10)))
@@ -221,7 +217,7 @@ def test_whole_proofs_leak_nothing(login: Login) -> None:
         thread.join(60)
 
     assert [proof.why for proof in proofs] == [""] * 40
-    assert _traces() == before
+    assert before.left() == []
 
 
 def test_a_bad_key_file_is_our_own_error(login: Login, tmp_path: Path) -> None:
