@@ -39,7 +39,8 @@ class CloudView:
 
     Attributes:
         listing: Number of the last complete listing; 0: none yet.
-        listed_s: When the last listing was begun; *complete_s*: the last that did not fail.
+        listed_s: When the last listing was begun; *complete_s*: the last that did not fail;
+            *complete_wall_s*: the same by the wall clock, as it was then.
         ports_due_s: When to look at ports again, if a node of ours needs one.
         ports_why: Why the last look at them failed, or None.
         floating_ips_seen: Nodes of ours have, or had, floating IPs: some may be left.
@@ -64,6 +65,7 @@ class CloudView:
     listing: int = 0
     listed_s: float = float("-inf")
     complete_s: float = float("-inf")
+    complete_wall_s: float = float("-inf")
     list_busy: bool = False
     list_due_s: float = 0.0
     list_failures: int = 0

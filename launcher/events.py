@@ -47,11 +47,18 @@ class Created:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """The cloud answered a listing that was begun at *begun_s* (monotonic)."""
+    """The cloud answered a listing.
+
+    Attributes:
+        begun_s: When it was begun (monotonic); *begun_wall_s*: the same by the wall clock, read
+            then, for neither can be reckoned from the other later: one stands still while the host
+            is suspended, the other is set.
+    """
 
     number: int
     result: tuple[Server, ...] | CloudError
     begun_s: float
+    begun_wall_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

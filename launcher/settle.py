@@ -170,7 +170,7 @@ class Settle:
             self._trouble(event.result)
             return
         cloud.list_failures = 0
-        cloud.complete_s = event.begun_s
+        cloud.complete_s, cloud.complete_wall_s = event.begun_s, event.begun_wall_s
         self._well()
         take_listing(self.world, event.number, event.result, self.owner, now)
 

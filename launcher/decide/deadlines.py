@@ -41,11 +41,14 @@ def mono_s(wall_s: float, now: Now) -> float:
 
 
 def is_over(world: World, view: NodeView, ends_s: float, now: Now, plan: Plan) -> bool:
-    """Whether a deadline has passed that counts; if not, it is looked at again in time."""
+    """Whether a deadline has passed that counts; if not, it is looked at again in time.
+
+    A listing tells of it that was begun later, by the wall clock, as the deadline is.
+    """
     if now.wall_s < ends_s:
         plan.look_again("node", view.id, mono_s(ends_s, now))
         return False
-    if not _needs_listing(view) or world.cloud.complete_s >= mono_s(ends_s, now):
+    if not _needs_listing(view) or world.cloud.complete_wall_s >= ends_s:
         return True
     blind_ends_s = ends_s + BLIND_S_MAX
     if now.wall_s < blind_ends_s:

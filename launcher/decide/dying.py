@@ -53,9 +53,15 @@ def _may_delete(world: World, view: NodeView, now: Now, plan: Plan) -> bool:
     return now.mono_s >= due_s
 
 
-def surely_absent(world: World, view: NodeView, launch: Launch, now: Now) -> bool:
-    """Whether a listing did not show the server that was begun when no call could be under way."""
-    begun_s = now.wall_s - (now.mono_s - world.cloud.complete_s)
+def surely_absent(world: World, view: NodeView, launch: Launch) -> bool:
+    """Whether a listing did not show the server that was begun when no call could be under way.
+
+    Both times are of wall clocks: the record's may be another host's, so there is no other to
+    compare it with, and ours is the one that was read when the listing was begun. What we would
+    reckon now from the monotonic clock is later than that by as much as this host was suspended,
+    or its clock was set forward, since.
+    """
+    begun_s = world.cloud.complete_wall_s
     return world.cloud.listing > view.asked_in and begun_s > launch.asked_by_s + CLOCK_SKEW_S
 
 
@@ -64,7 +70,7 @@ def _dying_unseen(
 ) -> Action | None:
     """No server is known: bury at once if the cloud was never asked, else once that is sure."""
     never_asked = world.created_here(view.id) and not view.create_sent
-    if never_asked or surely_absent(world, view, launch, now):
+    if never_asked or surely_absent(world, view, launch):
         return Bury(node=view.id)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
     return None

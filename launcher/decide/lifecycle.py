@@ -152,7 +152,7 @@ def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
         return _ask_for(world, view, now, plan)
     # Whether a create call of ours, or of the replica that died, reached the cloud: only a
     # listing begun later than the last moment at which it could have can tell.
-    if surely_absent(world, view, launch, now):
+    if surely_absent(world, view, launch):
         return Condemn(node=view.id, cause="the create call was lost", result=Result.UNKNOWN)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))
     return None

@@ -20,7 +20,7 @@ from launcher.hands.fence import Deadline, SessionFence
 from launcher.orders import Orders, flavor_wanted, image_wanted
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
-from remuda.cloud.api import BadOrderError, Cloud, CloudError, Fence, GoneError, unfenced
+from remuda.cloud.api import BadOrderError, Cloud, CloudError, Fence, GoneError, Server, unfenced
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId, is_node_id
 from remuda.model.launch import Launch
@@ -79,11 +79,13 @@ class CloudHands:
 
     def list_servers(self, number: int) -> Listed:
         """List all servers once for all nodes."""
-        begun_s = self.clock.monotonic_s()
+        begun_s, begun_wall_s = self.clock.monotonic_s(), self.clock.now_s()
+        result: tuple[Server, ...] | CloudError
         try:
-            return Listed(number=number, result=self.cloud.list_servers(), begun_s=begun_s)
+            result = self.cloud.list_servers()
         except CloudError as exc:
-            return Listed(number=number, result=exc, begun_s=begun_s)
+            result = exc
+        return Listed(number=number, result=result, begun_s=begun_s, begun_wall_s=begun_wall_s)
 
     def find_ports(self, action: FindPorts) -> PortsFound:
         """Look for ports once for all nodes that need one."""

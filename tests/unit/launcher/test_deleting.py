@@ -52,7 +52,7 @@ def test_a_server_that_is_not_the_nodes_is_forgotten() -> None:
     view.confirmed = False
 
     works.hear(deleted(view, None, mistaken=True), NOW)
-    made.cloud.listing, made.cloud.complete_s = made.cloud.listing + 1, NOW.mono_s
+    made.cloud.listing, made.cloud.complete_wall_s = made.cloud.listing + 1, NOW.wall_s
 
     assert (view.server_id, view.delete_accepted) == (None, False)
     assert of_kind(think(made), Bury) == [Bury(node=view.id, server=None)]

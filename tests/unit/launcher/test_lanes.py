@@ -215,10 +215,10 @@ def test_a_deadline_that_a_listing_would_tell_of_waits_for_one(step: Step) -> No
     limit_s = 590.0 if step is Step.BOOTING else 890.0
     over = later(limit_s + 1.0)
 
-    made.cloud.complete_s = NOW.mono_s + limit_s - 1.0
+    made.cloud.complete_wall_s = NOW.wall_s + limit_s - 1.0
     assert judged(made, view, over) is None
     assert isinstance(judged(made, view, later(limit_s + BLIND_S_MAX)), Condemn)
-    made.cloud.complete_s = NOW.mono_s + limit_s
+    made.cloud.complete_wall_s = NOW.wall_s + limit_s
     assert isinstance(judged(made, view, over), Condemn)
 
 
