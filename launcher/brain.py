@@ -126,7 +126,7 @@ class Brain:
         thought_s = paused_s - begun_s + self.clock.monotonic_s() - resumed_s
         self._heed(plan)
         self._start(plan.actions[handed_out:], now)
-        self.world.agenda.nodes |= self.world.lanes.offer(self.world.policy.config.max_concurrency)
+        self.world.offer_places(now)
         self.starter.writer.make_keys()
         self.metrics.observe_turn("decide", thought_s)
         return plan

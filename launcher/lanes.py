@@ -135,15 +135,19 @@ class Lanes:
         """Give a place back."""
         self.running[lane] -= 1
 
-    def offer(self, max_concurrency: int) -> set[NodeId]:
-        """Offer the free places to those that have waited longest, and return them.
+    def retract(self, now_s: float) -> dict[NodeId, float]:
+        """Take back the places that were offered and not taken, and return who waited how long.
 
-        Who did not take the place that was offered before does not want it any more.
+        Who did not take one does not want it now; it may wait again, from then on.
         """
+        left = set().union(*self.offered.values())
         for lane in WAITED_FOR:
-            for node in self.offered[lane]:
-                self.since.pop(node, None)
             self.offered[lane] = set()
+        return {node: now_s - self.since.pop(node, now_s) for node in left}
+
+    def offer(self, max_concurrency: int) -> set[NodeId]:
+        """Offer the free places to those that have waited longest, and return them."""
+        for lane in WAITED_FOR:
             free = self._free(lane, max_concurrency)
             for node in list(self.waiting[lane])[: max(0, free)]:
                 del self.waiting[lane][node]

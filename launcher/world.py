@@ -191,6 +191,18 @@ class World:
             if self.herd.coming[view.key] != was_coming:
                 self.agenda.supply = True
 
+    def offer_places(self, now: Now) -> None:
+        """Have those judged once more that may have a place in a lane now.
+
+        Who did not take the one that was offered before (its record was being read again, say)
+        has waited for us all the same, and the machine is not blamed for that.
+        """
+        for node_id, waited_s in self.lanes.retract(now.mono_s).items():
+            view = self.herd.views.get(node_id)
+            if view is not None:
+                view.waited_s += waited_s
+        self.agenda.nodes |= self.lanes.offer(self.policy.config.max_concurrency)
+
     def drop_node(self, node_id: NodeId) -> None:
         """Forget a node whose launch record is gone; its room is free again."""
         self.herd.forget(node_id)

@@ -89,12 +89,13 @@ def test_places_go_to_those_that_have_waited_longest() -> None:
 
     overtakes = lanes.admits(Lane.PROOF, THREE, 0)
     first = lanes.offer(0)
-    second = lanes.offer(0)  # the first did not take it
+    left = lanes.retract(20.0)  # the first did not take it
+    second = lanes.offer(0)
 
-    assert (overtakes, first, second) == (False, {ONE}, {TWO})
+    assert (overtakes, first, left, second) == (False, {ONE}, {ONE: 20.0}, {TWO})
     assert lanes.admits(Lane.PROOF, TWO, 0)
     assert lanes.enter(Lane.PROOF, TWO, 31.0) == 30.0
-    assert lanes.offer(0) == set()
+    assert (lanes.retract(31.0), lanes.offer(0)) == ({}, set())
     assert ONE not in lanes.since
 
 
@@ -112,10 +113,30 @@ def test_a_machine_waits_for_its_proof_in_the_world_and_that_does_not_count() ->
 
     action, _ = works.crew.orders[0]
     works.hear(Finished(action=action, event=Proved(node=views[0].id, proof=_well())), later(1e5))
-    assert made.lanes.offer(0) == {waiting.id}
+    made.offer_places(later(1e5))
+    assert made.lanes.offered[Lane.PROOF] == {waiting.id}
     works.start(think(made, later(1e5)), later(1e5), Prove)
 
     assert (waiting.busy, waiting.waited_s) == ("prove", 1e5)
+
+
+def test_a_place_that_was_not_taken_costs_a_machine_none_of_its_time() -> None:
+    """Its record was being read when it was its turn; that it had waited stays true."""
+    made = world(**{"max-concurrency": 0})
+    works = Works(made)
+    views = [proving(made, number) for number in range(1, PROOFS_MIN + 2)]
+    works.start(think(made), NOW, Prove)
+    waiting, (action, _) = views[-1], works.crew.orders[0]
+    works.hear(Finished(action=action, event=Proved(node=views[0].id, proof=_well())), later(880.0))
+    waiting.stale = True
+    for _ in range(2):  # offered, and not taken
+        made.offer_places(later(880.0))
+        works.start(think(made, later(880.0)), later(880.0), Prove)
+    waiting.stale = False
+
+    assert (waiting.waited_s, waiting.id in made.lanes.since) == (880.0, False)
+    assert isinstance(judged(made, waiting, later(900.0)), Prove)
+    assert isinstance(judged(made, waiting, later(890.0 + 880.0)), Condemn)
 
 
 def _well() -> Proof:
