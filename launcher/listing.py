@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from launcher.strays import Stray
 from launcher.trials import is_forgotten
 from launcher.views import NodeView
 from launcher.world import Now, World
-from remuda.cloud.api import Server
+from remuda.cloud.api import Server, ServerStatus
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
+
+#: From these no boot will come: nobody starts a server that does not run before it was ours.
+LIFELESS: Final = frozenset({ServerStatus.STOPPED, ServerStatus.DELETING})
 
 
 def take_listing(
@@ -104,6 +108,10 @@ class _Taking:
             self.world.touch_node(view)
         else:
             self.ours[server.id] = view.server  # equal: the one that is kept anyway
+        if server.status not in LIFELESS:
+            view.lifeless = 0
+        elif self.number > view.asked_in:
+            view.lifeless += 1
 
     def _stray(self, server: Server, node_id: NodeId | None) -> None:
         known = self.world.cloud.strays.get(server.id)

@@ -127,7 +127,7 @@ class Settle:
         self.writes.writer.host_keys.pop(event.node, None)
         if view is None:
             return
-        view.asked_in = self.world.cloud.latest_listing()
+        view.asked_in, view.lifeless = self.world.cloud.latest_listing(), 0
         result = event.result
         if not isinstance(result, CloudError):
             view.server_id, view.confirmed = result, True

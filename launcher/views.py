@@ -66,6 +66,8 @@ class NodeView:
         delete_due_s: Ask for it no sooner than this once more (monotonic seconds).
         retry_s: Do nothing more before this (monotonic seconds).
         tries: Attempts at the present step.
+        lifeless: So many listings in a row, begun after the create call was answered, showed the
+            server in a state from which no boot will come.
         port: Where a floating IP can lead; looked up for all nodes together.
         ip_untried: We made the server, and surely nobody has asked for a floating IP for it yet.
         floating_ip: The one that we gave it; *released*: it has none any more.
@@ -98,6 +100,7 @@ class NodeView:
     server_id: ServerId | None = None
     confirmed: bool = False
     missed: int = 0
+    lifeless: int = 0
     asked_in: int = 0
     shown_in: int = 0
     ready_in: int = 0
@@ -124,7 +127,7 @@ class NodeView:
     def name_server(self, server: ServerId) -> None:
         """Take another server for the node's: what was asked of the one before is not its doing."""
         if server != self.server_id:
-            self.server_id, self.port = server, None
+            self.server_id, self.port, self.lifeless = server, None, 0
             self.released = self.delete_accepted = False
 
     @property

@@ -35,6 +35,9 @@ from remuda.model.node import Node, NodeState, hold_ends_s
 
 #: A server that was listed and then is missing so often in a row has vanished.
 MISSED_LISTINGS_MAX: Final = 2
+#: A server that was shown without life so often in a row before it ran will not boot; once may be
+#: a slip of the cloud's.
+LIFELESS_LISTINGS_MAX: Final = 2
 #: When to look again whether image and flavor are known.
 RECIPE_AGAIN_S: Final = 0.5
 #: What hands do to a machine that is proven: it counts against its time.
@@ -189,6 +192,9 @@ def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
         return Advance(node=view.id, launch=launch.after(StepEvent.ACTIVE))
     if view.missed >= MISSED_LISTINGS_MAX:
         return Condemn(node=view.id, cause="the cloud lost the server", result=Result.STATUS)
+    if server is not None and view.lifeless >= LIFELESS_LISTINGS_MAX:
+        cause = f"the cloud says: {server.status}, before it was up"
+        return Condemn(node=view.id, cause=cause, result=Result.STATUS)
     if is_over(world, view, boot_ends_s(world, view, launch, now), now, plan):
         return Condemn(
             node=view.id,

@@ -130,6 +130,18 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
     ("active without address", Step.BOOTING, setting(server=shown(public_ipv4=None)), None),
     ("failed", Step.BOOTING, setting(server=shown(ServerStatus.ERROR)), Condemn),
     ("vanished", Step.BOOTING, setting(missed=2), Condemn),
+    (
+        "stopped before it ran",
+        Step.BOOTING,
+        setting(server=shown(ServerStatus.STOPPED), lifeless=2),
+        Condemn,
+    ),
+    (
+        "shown as stopped once",
+        Step.BOOTING,
+        setting(server=shown(ServerStatus.STOPPED), lifeless=1),
+        None,
+    ),
     ("missed once", Step.BOOTING, setting(missed=1), None),
     ("boots for too long", Step.BOOTING, slow_boot, Condemn),
     ("to be proven", Step.PROVING, setting(server=shown()), Prove),
