@@ -163,11 +163,17 @@ class Condemn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Autopsy:
-    """Keep the evidence of a failed launch: console log, fault, transcript."""
+    """Keep the evidence of a failed launch: console log, fault, transcript.
+
+    Attributes:
+        until_s: The console is not asked for after that (monotonic): the deletion does not wait
+            for it any longer.
+    """
 
     node: NodeId
     result: Result
     cause: str
+    until_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from launcher.actions import (
     Release,
     Rule,
 )
+from launcher.decide.deadlines import EVIDENCE_S_MAX
 from launcher.decide.upkeep import gist
 from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
@@ -251,7 +252,8 @@ class SettleWrites:
         level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
         if action.result is None:
             return
-        view.failure = Failure(result=action.result, cause=action.cause)
+        until_s = now.mono_s + EVIDENCE_S_MAX
+        view.failure = Failure(result=action.result, cause=action.cause, until_s=until_s)
         # That a create call had no answer was heeded when it had none; by now it is old news.
         unanswered = view.doubtful and view.server_id is None
         if says_something(view, action.result) and not unanswered:

@@ -53,7 +53,7 @@ from launcher.orders import Orders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
-from launcher.views import KNOCK, LEND_CLAIMED, NodeView, RequestView
+from launcher.views import AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.cloud.api import Fence
 from remuda.model.ids import NodeId, RequestId
@@ -288,7 +288,7 @@ class Starter:
         self.crew.submit(action, lambda: self.proving.knock(action.node, where, begun_s=begun_s))
 
     def _autopsy(self, action: Autopsy, _now: Now) -> None:
-        view = self._hand_node(action, "autopsy")
+        view = self._hand_node(action, AUTOPSY)
         making = self.world.policy.making.get(view.key)
         console, provider = making is None or making.console_log, self.world.policy.provider
         self.crew.submit(

@@ -20,14 +20,21 @@ ENDED_STATES = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED}
 #: and to lend it to a request whose claim counts as need until the transaction is done.
 KNOCK, LEND_CLAIMED = "knock", "lend claimed"
 ON_HAND = frozenset({KNOCK, LEND_CLAIMED})
+#: What keeps a dying node busy while its evidence is gathered.
+AUTOPSY = "autopsy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A launch that failed and whose evidence is not kept yet."""
+    """A launch that failed and whose evidence is not kept yet.
+
+    Attributes:
+        until_s: So long at most does the deletion wait for it (monotonic).
+    """
 
     result: Result
     cause: str
+    until_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

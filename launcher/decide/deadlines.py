@@ -15,6 +15,9 @@ from remuda.model.launch import Launch, Step
 BLIND_S_MAX: Final = 600.0
 #: A hand that is this much over its own deadline does not come back.
 HAND_GRACE_S: Final = 5.0
+#: So long at most does the deletion of a failed machine wait for its evidence, whatever hangs: the
+#: machine takes up room that others need, and few consoles are fetched at once.
+EVIDENCE_S_MAX: Final = 30.0
 
 
 def launch_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float:

@@ -17,8 +17,12 @@ DELETING_S: Final = 300.0
 
 def dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
     """Return the next action on a node that nobody uses any more, or None."""
-    if view.failure is not None:
-        return Autopsy(node=view.id, result=view.failure.result, cause=view.failure.cause)
+    failure = view.failure
+    if failure is not None and now.mono_s < failure.until_s:
+        plan.look_again("node", view.id, failure.until_s)
+        return Autopsy(
+            node=view.id, result=failure.result, cause=failure.cause, until_s=failure.until_s
+        )
     if view.server_id is None:
         return _dying_unseen(world, view, launch, now, plan)
     return _dying_seen(world, view, launch, now, plan)

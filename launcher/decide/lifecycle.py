@@ -25,7 +25,7 @@ from launcher.decide.addressing import address, give, unaddressed, wants_ip
 from launcher.decide.deadlines import ask_ends_s, boot_ends_s, hand_ends_s, is_over, launch_ends_s
 from launcher.decide.dying import dying, surely_absent
 from launcher.outcomes import failed_step
-from launcher.views import ENDED_STATES, NodeView
+from launcher.views import AUTOPSY, ENDED_STATES, NodeView
 from launcher.world import Agenda, Now, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
@@ -52,7 +52,7 @@ def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         view = views.get(node_id)
         if view is None or view.launch is None or view.stale or node_id in taken:
             continue
-        if view.busy:
+        if view.busy and not _evidence_is_late(view, now, plan):
             _give_up_hand(world, view, view.launch, now, plan)
             continue
         ours = view.launch.owner == me or _falls_to_us(world, view, view.launch)
@@ -64,6 +64,16 @@ def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         action = _judge(world, view, view.launch, now, plan) if ours else _anothers(view)
         if action is not None:
             plan.do(action)
+
+
+def _evidence_is_late(view: NodeView, now: Now, plan: Plan) -> bool:
+    """Whether the hand that keeps a machine's evidence has had its time: the rest goes on."""
+    if view.busy != AUTOPSY or view.failure is None:
+        return False
+    if now.mono_s < view.failure.until_s:
+        plan.look_again("node", view.id, view.failure.until_s)
+        return False
+    return True
 
 
 def _give_up_hand(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> None:

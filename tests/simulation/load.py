@@ -53,10 +53,12 @@ class PacedCrew(SimCrew):
 
     Attributes:
         hanging: So many of the next deletions are not answered before their time-out.
+        consoles_hang: No console is told before that.
         listings: When each listing was sent, and when it was taken in.
     """
 
     hanging: int = 0
+    consoles_hang: bool = False
     listings: list[tuple[float, float]] = field(default_factory=list)
     _queues: dict[Lane, deque[tuple[Action, Callable[[], Event]]]] = field(
         default_factory=lambda: {lane: deque() for lane in Lane}
@@ -110,8 +112,15 @@ class PacedCrew(SimCrew):
         sent_s, seconds = self._at.now_s(), CALL_S
         if isinstance(action, Delete) and self.hanging:
             self.hanging, seconds = self.hanging - 1, API_TIMEOUT_S
+        asked = self._consoles()
         events = self._done(action, work)
+        if self.consoles_hang and self._consoles() > asked:
+            seconds = API_TIMEOUT_S
         self._at.after(seconds, lambda: self._end(action, events, sent_s))
+
+    def _consoles(self) -> int:
+        assert self.process is not None
+        return self.process.sky.cloud.calls["console_log"]
 
     def _done(self, action: Action, work: Callable[[], Event]) -> list[Event]:
         catcher = _Catcher()

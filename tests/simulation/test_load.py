@@ -4,10 +4,12 @@ from typing import cast
 
 import pytest
 
+from launcher.decide.deadlines import EVIDENCE_S_MAX
 from remuda.cloud.api import TryLaterError
+from remuda.store import paths
 from tests.bench.releasing import CALLS_PER_NODE_MAX, COUNT, PERIODS_MAX
 from tests.simulation.faults import Faults
-from tests.simulation.load import LIST_PERIOD_S, Load, PacedCrew
+from tests.simulation.load import API_TIMEOUT_S, LIST_PERIOD_S, Load, PacedCrew
 from tests.simulation.process import Process
 
 
@@ -35,6 +37,25 @@ def test_machines_that_wait_for_their_proof_are_not_blamed_for_it() -> None:
 
     assert took_s > 120.0
     assert load.cloud.calls["create_server"] == COUNT
+
+
+def test_consoles_that_hang_hold_up_no_deletion() -> None:
+    """Twenty machines fail at once, and no console is told within the time-out of a call."""
+    count = 20
+    load = Load(count)
+    load.crew.consoles_hang = True
+    load.process.sky.spoilt_until_s = float("inf")
+    load.until(lambda: load.machines() == count, within_s=60.0)
+    failed = set(load.cloud.truth())
+    views = load.process.brain.world.herd.views
+    load.until(lambda: any(view.failure for view in views.values()), within_s=90.0)
+
+    load.until(lambda: len(failed & set(load.cloud.truth())) == 1, within_s=EVIDENCE_S_MAX + 10.0)
+    load.pass_time(API_TIMEOUT_S * 2)
+
+    kept = load.process.store.children(paths.failures("alpha"))
+    assert len(kept) >= count
+    assert load.cloud.calls["console_log"] < count
 
 
 def test_calls_that_wait_while_their_launcher_stands_still_are_not_sent_after_that() -> None:

@@ -26,6 +26,7 @@ from remuda.model.ids import NodeId, ServerId
 from remuda.runtime.inbox import Inbox
 
 NODE, SERVER = NodeId("1"), ServerId("s")
+EVIDENCE = Autopsy(node=NODE, result=Result.SSH, cause="no", until_s=1.0)
 _SOON_S = 10.0
 
 
@@ -36,8 +37,8 @@ _SOON_S = 10.0
         (Create(node=NODE), ListServers(number=1)),
         (Delete(node=NODE, server=SERVER), ListServers(number=1)),
         (Survey(), FindPorts(servers=())),
-        (Autopsy(node=NODE, result=Result.SSH, cause="no"), Delete(node=NODE, server=SERVER)),
-        (Autopsy(node=NODE, result=Result.SSH, cause="no"), Rescue(provider="west")),
+        (EVIDENCE, Delete(node=NODE, server=SERVER)),
+        (EVIDENCE, Rescue(provider="west")),
         (
             Address(node=NODE, port=Port(id="p", server=SERVER, ipv4="10.0.0.1"), untried=True),
             Delete(node=NODE, server=SERVER),

@@ -21,7 +21,7 @@ from launcher.actions import (
     MakeReady,
     Prove,
 )
-from launcher.views import Failure, NodeView, Refusal
+from launcher.views import AUTOPSY, Failure, NodeView, Refusal
 from launcher.world import Now, World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
@@ -117,6 +117,11 @@ def slow_boot(_made: World, view: NodeView) -> None:
     view.server = shown(ServerStatus.BUILDING)
 
 
+def failed(until_s: float) -> Failure:
+    """Return a failed launch whose evidence may take until then."""
+    return Failure(result=Result.SSH, cause="no", until_s=until_s)
+
+
 CASES: list[tuple[str, Step, Change, type | None]] = [
     ("asked for once", Step.PLANNED, ours_unsent, Create),
     ("the call is under way", Step.PLANNED, setting(busy="create"), None),
@@ -190,8 +195,22 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
     (
         "evidence first",
         Step.CONDEMNED,
-        setting(failure=Failure(result=Result.SSH, cause="no")),
+        setting(failure=failed(NOW.mono_s + 1)),
         Autopsy,
+    ),
+    (
+        "evidence under way",
+        Step.CONDEMNED,
+        setting(
+            failure=Failure(result=Result.SSH, cause="no", until_s=NOW.mono_s + 1), busy=AUTOPSY
+        ),
+        None,
+    ),
+    (
+        "evidence hangs",
+        Step.CONDEMNED,
+        setting(failure=failed(NOW.mono_s), busy=AUTOPSY),
+        Delete,
     ),
     ("never asked for", Step.CONDEMNED, ours_unsent, Bury),
     ("dying, call lost", Step.CONDEMNED, sent_late, Bury),
