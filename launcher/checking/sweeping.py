@@ -21,14 +21,16 @@ from remuda.cli.surroundings import Surroundings
 from remuda.cloud.api import Cloud, CloudError, Server
 from remuda.model import tags
 from remuda.model.codec import CorruptRecordError
-from remuda.model.ids import ProviderName, ServerId, is_node_id
+from remuda.model.ids import NodeId, ProviderName, ServerId, is_node_id
 from remuda.model.installation import decode_installation
 from remuda.model.permit import LIFE_S, encode_permit, new_permit
 from remuda.model.status import decode_status
 from remuda.store import paths
 from remuda.store.api import Create, Set, Store
 
-_COLUMNS = ("SERVER", "NAME", "STATUS", "AGE", "POOL", "LABEL")
+_COLUMNS = ("SERVER", "NAME", "STATUS", "AGE", "POOL", "LABEL", "STAYS BECAUSE")
+#: A node's id is far shorter; what somebody else wrote in its place need not be.
+_NODE_CHARS_MAX = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +38,16 @@ class Left:
     """What was found.
 
     Attributes:
+        servers: Those that a launcher may delete.
+        nameless: Those that carry our tag, but no id of a node: nothing says what they were made
+            for, so nobody can make sure that no record speaks for them, and no launcher deletes
+            them.
         kept: Nodes of those servers that users can still see: no launcher deletes these.
         stopped: Why the launcher leaves servers alone, or None.
     """
 
     servers: tuple[Server, ...]
+    nameless: tuple[Server, ...] = ()
     kept: tuple[str, ...]
     stopped: str | None
 
@@ -76,16 +83,14 @@ def look(store: Store, cloud: Cloud, owner: tags.Owner) -> Left:
         CloudError: If the cloud does not tell.
         StoreError: If ZooKeeper does not.
     """
-    tagged = [
-        (server, node)
-        for server in cloud.list_servers()
-        if (node := tags.owned_node(server.tags, owner)) is not None and is_node_id(node)
-    ]
+    ours = [server for server in cloud.list_servers() if tags.marked(server.tags, owner)]
+    tagged = [(server, node) for server in ours if (node := _node(server, owner)) is not None]
     records = store.read_fresh([paths.launch(owner.provider, node) for _, node in tagged])
     left = [one for one, record in zip(tagged, records, strict=True) if record is None]
     nodes = store.read_fresh([paths.node(node) for _, node in left])
     return Left(
         servers=tuple(server for server, _ in left),
+        nameless=tuple(server for server in ours if _node(server, owner) is None),
         kept=tuple(
             node
             for (_, node), record in zip(left, nodes, strict=True)
@@ -93,6 +98,18 @@ def look(store: Store, cloud: Cloud, owner: tags.Owner) -> Left:
         ),
         stopped=_stopped(store, owner.provider),
     )
+
+
+def _node(server: Server, owner: tags.Owner) -> NodeId | None:
+    node = tags.owned_node(server.tags, owner)
+    return node if node is not None and is_node_id(node) else None
+
+
+def _why_nameless(server: Server) -> str:
+    node = server.tags.get(tags.NODE_ID, "")
+    if not is_node_id(node):
+        return f"its tags name no node: {node[:_NODE_CHARS_MAX]!a}"
+    return "its tags are not complete: pool or label is missing"
 
 
 def _stopped(store: Store, provider: str) -> str | None:
@@ -118,23 +135,38 @@ def left_sheet(left: Left, *, now_s: float) -> output.Sheet:
     """Return them as a table."""
     rows, data = [], []
     for server in left.servers:
-        doc = _server_json(server)
-        data.append(doc)
-        old = output.age(now_s - server.created_s) if server.created_s else ""
-        rows.append((server.id, server.name, str(server.status), old, doc["pool"], doc["label"]))
-    notes = [] if rows else ["every server that carries our tag has a record"]
+        data.append(_server_json(server))
+        rows.append(_row(server, "", now_s=now_s))
+    notes = [] if rows or left.nameless else ["every server that carries our tag has a record"]
     if left.kept:
         notes.append(f"{paths.NODES} still has {', '.join(left.kept)}: these servers stay")
     if left.stopped is not None:
         notes.append(f"the sweep is stopped: {left.stopped}")
     elif rows:
         notes.append("the launcher deletes them by itself, once it is sure; nothing is to be done")
+    if left.nameless:
+        rows.extend(_row(one, _why_nameless(one), now_s=now_s) for one in left.nameless)
+        notes.append(
+            "no launcher deletes what stays, nor does --confirm: ask whoever changed the tags, then"
+            " delete it in the cloud (openstack server delete SERVER)"
+        )
     return output.Sheet(
         columns=_COLUMNS,
         rows=rows,
-        data={"servers": data, "kept": left.kept, "stopped": left.stopped},
+        data={
+            "servers": data,
+            "nameless": [{**_server_json(one), "why": _why_nameless(one)} for one in left.nameless],
+            "kept": left.kept,
+            "stopped": left.stopped,
+        },
         notes=notes,
     )
+
+
+def _row(server: Server, why: str, *, now_s: float) -> tuple[str, ...]:
+    old = output.age(now_s - server.created_s) if server.created_s else ""
+    doc = _server_json(server)
+    return (server.id, server.name, str(server.status), old, doc["pool"], doc["label"], why)
 
 
 def _server_json(server: Server) -> dict[str, Any]:

@@ -124,6 +124,11 @@ def owned_node(tags: Mapping[str, str], owner: Owner) -> NodeId | None:
     return found.node if found is not None and found.owner == owner else None
 
 
+def marked(tags: Mapping[str, str], owner: Owner) -> bool:
+    """Whether *owner* is named on a server, whatever else is: more than ``owned_node`` says yes."""
+    return (tags.get(INSTALLATION), tags.get(PROVIDER)) == (owner.installation, owner.provider)
+
+
 def make_image(ours: ImageTags) -> dict[str, str]:
     """Return the properties that mark an image as ours; the pair of :func:`read_image`."""
     pairs = {

@@ -143,3 +143,51 @@ def test_a_false_permission_is_none(change: dict[str, object]) -> None:
 
     with pytest.raises(CorruptRecordError):
         decode_permit("/p", json.dumps({**good, **change}).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({tags.NODE_ID: "../x"}, "its tags name no node: '../x'"),
+        ({tags.NODE_ID: "x\x1b[31m" + "y" * 200}, r"its tags name no node: 'x\x1b[31m"),
+        ({tags.NODE_ID: ""}, "its tags name no node: ''"),
+        ({tags.POOL: ""}, "its tags are not complete: pool or label is missing"),
+    ],
+)
+def test_servers_whose_node_tag_is_none_are_shown_but_not_offered(
+    cloud: FakeCloud, store: FakeStore, change: dict[str, str], why: str
+) -> None:
+    """Nobody can tell whether a record speaks for them; their owner has to be asked."""
+    ours = tags.ServerTags(
+        owner=OWNER, node=NodeId("3000000002"), pool=PoolName("main"), label="small"
+    )
+    odd = cloud.add_stranger(name="odd", tags=tags.make(ours) | change)
+    other = tags.Owner(installation="other", provider=OWNER.provider)
+    cloud.add_stranger(name="theirs", tags={tags.INSTALLATION: other.installation})
+
+    left = look(store, cloud, OWNER)
+    sheet = left_sheet(left, now_s=cloud.clock.now_s())
+
+    assert (left.servers, [one.id for one in left.nameless]) == ((), [odd])
+    (row,) = (line for line in plain(sheet).splitlines() if line.startswith(odd))
+    assert why in row
+    assert "no launcher deletes what stays" in plain(sheet)
+    assert "theirs" not in plain(sheet)
+    (shown,) = sheet.data["nameless"]
+    assert (shown["server"], sheet.data["servers"]) == (odd, [])
+    assert shown["why"].startswith(why)
+
+
+def test_only_what_may_be_deleted_is_confirmed(cloud: FakeCloud, store: FakeStore) -> None:
+    """With one of each, the permission is for one."""
+    lost = tagged(cloud, 2)
+    odd = cloud.add_stranger(
+        tags={tags.INSTALLATION: OWNER.installation, tags.PROVIDER: OWNER.provider}
+    )
+
+    left = look(store, cloud, OWNER)
+
+    assert [one.id for one in left.servers] == [lost]
+    assert [one.id for one in left.nameless] == [odd]
+    text = plain(left_sheet(left, now_s=cloud.clock.now_s()))
+    assert "every server that carries our tag has a record" not in text
