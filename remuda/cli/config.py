@@ -6,6 +6,8 @@ import click
 
 from remuda.cli.failing import MistakeError
 from remuda.cli.saying import say
+from remuda.cli.surroundings import Surroundings
+from remuda.config.contents import Contents
 from remuda.config.loader import Reading, read
 from remuda.config.names import nearest
 from remuda.config.schema import schema as json_schema
@@ -29,9 +31,14 @@ def config() -> None:
     help="This host serves only this provider: keys and clouds of the others may lack here.",
 )
 @click.option("--strict", is_flag=True, help="Take warnings, of open doors too, for problems.")
-def check(file: str, provider: str | None, *, as_json: bool, strict: bool) -> None:
+@click.pass_context
+def check(
+    ctx: click.Context, file: str, provider: str | None, *, as_json: bool, strict: bool
+) -> None:
     """Say everything that is wrong with FILE; exit 0 if it is good, 2 if not."""
-    reading = read(file, provider=provider)
+    around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
+    contents = Contents(now_s=around.clock.now_s())
+    reading = read(file, provider=provider, look_closer=contents.check)
     if reading.config is not None and provider not in (None, *reading.config.providers):
         hint = nearest(str(provider), reading.config.providers)
         raise MistakeError(f"there is no provider {provider!r} in {file}; {hint}")

@@ -1,7 +1,7 @@
 """Reads a configuration file into a value, or says everything that is wrong with it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -61,11 +61,16 @@ def load(
     return reading.config
 
 
+def _no_closer_look(_data: object, _host: HostFiles) -> None:
+    """Take files that are only looked at for what they should be."""
+
+
 def read(
     path: str | os.PathLike[str],
     *,
     provider: str | None = None,
     environ: Mapping[str, str] = os.environ,
+    look_closer: Callable[[object, HostFiles], None] = _no_closer_look,
 ) -> Reading:
     """Read *path* and all it refers to; never raises for what a file may hold.
 
@@ -74,6 +79,8 @@ def read(
         provider: The only provider this process serves: missing keys and clouds of the others
             are then warnings. None: all of them matter.
         environ: Where ``${NAME}`` comes from.
+        look_closer: Reports what is wrong in files that are only looked at otherwise, see
+            ``remuda.config.contents``.
     """
     sources = Sources()
     file = FilePath(os.path.abspath(path))  # noqa: PTH100 - resolve() would leave the link's folder
@@ -89,7 +96,7 @@ def read(
         return _failed(problem, sources)
     report = Report(name, document)
     host = HostFiles(file.parent, sources, report, provider)
-    config = _understood(document, host, environ)
+    config = _understood(document, host, environ, look_closer)
     problems = report.problems()
     return Reading(
         config=None if problems else config,
@@ -100,7 +107,12 @@ def read(
     )
 
 
-def _understood(document: Document, host: HostFiles, environ: Mapping[str, str]) -> Config | None:
+def _understood(
+    document: Document,
+    host: HostFiles,
+    environ: Mapping[str, str],
+    look_closer: Callable[[object, HostFiles], None],
+) -> Config | None:
     """Check all of *document*, reporting what is wrong; None if pydantic does not take it."""
     report = host.report
     for flaw in document.flaws:
@@ -119,6 +131,7 @@ def _understood(document: Document, host: HostFiles, environ: Mapping[str, str])
     KNOWN.hold(f"configuration {report.file}", secret_values(data))
     check_clouds(data, host, environ)
     check_credential(data, host, hidden)
+    look_closer(data, host)
     check_whole(data, report)
     check_exposure(data, report)
     try:
