@@ -28,7 +28,6 @@ from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
-from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     ME,
     NOW,
@@ -135,18 +134,6 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
     ("active without address", Step.BOOTING, setting(server=shown(public_ipv4=None)), None),
     ("failed", Step.BOOTING, setting(server=shown(ServerStatus.ERROR)), Condemn),
     ("vanished", Step.BOOTING, setting(missed=2), Condemn),
-    (
-        "stopped before it ran",
-        Step.BOOTING,
-        setting(server=shown(ServerStatus.STOPPED), lifeless=2),
-        Condemn,
-    ),
-    (
-        "shown as stopped once",
-        Step.BOOTING,
-        setting(server=shown(ServerStatus.STOPPED), lifeless=1),
-        None,
-    ),
     ("missed once", Step.BOOTING, setting(missed=1), None),
     ("boots for too long", Step.BOOTING, slow_boot, Condemn),
     ("to be proven", Step.PROVING, setting(server=shown()), Prove),
@@ -247,23 +234,6 @@ def test_a_step_in_a_situation_calls_for_one_action(
     action = judged(made, view)
 
     assert expected is (None if action is None else type(action))
-
-
-@pytest.mark.parametrize("step", [Step.PLANNED, Step.BOOTING, Step.CONDEMNED])
-def test_a_listing_of_before_the_host_was_suspended_tells_nothing_of_after(step: Step) -> None:
-    """The monotonic clock stood still meanwhile: by it, that listing is a second old."""
-    made = world(**{"boot-timeout": 300})
-    works, view = Works(made), add_node(made, 1, step=step, server=None)
-    view.create_sent = True
-    seen = works.starter.cloud.list_servers(made.cloud.listing + 1)
-    works.hear(seen, NOW)
-    woken = Now(wall_s=NOW.wall_s + 600.0, mono_s=NOW.mono_s + 1.0)
-
-    assert judged(made, view, woken) is None
-
-    works.hear(replace(seen, number=seen.number + 1, begun_wall_s=woken.wall_s), woken)
-    view.missed = 0  # that is another reason
-    assert isinstance(judged(made, view, woken), Bury if step is Step.CONDEMNED else Condemn)
 
 
 USERS: list[tuple[NodeState, bool, dict[str, Any], type | None]] = [
