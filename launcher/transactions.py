@@ -49,11 +49,12 @@ def lend(world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: 
     ops = _unlock(view, claim)
     for one in chosen:
         assert one.node is not None  # noqa: S101 - only complete nodes are lent
-        node = one.node.after(NodeEvent.ALLOCATED, now_s=now_s, allocated_to=view.id).with_fields(
-            tenant_name=view.request.tenant,
-            requestor=view.request.requestor,
+        fields = {
+            "tenant_name": view.request.tenant,
+            "requestor": view.request.requestor,
             **whereabouts(one, world.policy),
-        )
+        }
+        node = one.node.after(NodeEvent.ALLOCATED, now_s=now_s, allocated_to=view.id, fields=fields)
         ops.append(Set(path=paths.node(one.id), data=nodes.encode(node), version=one.node_version))
     fulfilled = view.request.after(
         RequestEvent.LENT, now_s=now_s, nodes=tuple(one.id for one in chosen)

@@ -111,9 +111,8 @@ def _promised(request: Request, node_id: NodeId, found: Stored[bytes] | None) ->
 
 def _in_use(desk: Desk, ready: Stored[Node]) -> Stored[Node]:
     """Return the node as we shall write it, still with the version that was read."""
-    taken = ready.value.after(NodeEvent.TAKEN, now_s=desk.clock.now_s()).with_fields(
-        user_data={"remuda": {"by": desk.requestor, "at": desk.identity, **desk.use_data}}
-    )
+    use = {"remuda": {"by": desk.requestor, "at": desk.identity, **desk.use_data}}
+    taken = ready.value.after(NodeEvent.TAKEN, now_s=desk.clock.now_s(), fields={"user_data": use})
     return Stored(path=ready.path, value=taken, version=ready.version)
 
 

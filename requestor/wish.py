@@ -24,7 +24,6 @@ LABEL_PATTERN: Final = re.compile(r"[^\s/]{1,255}")
 DATA_KEY: Final = "remuda"
 #: A count of more digits is refused before anything is made of it.
 COUNT_DIGITS_MAX: Final = 6
-_SOME_TOKEN: Final = "0" * 32
 
 Labels = Mapping[str, int] | Sequence[str] | str
 
@@ -75,7 +74,8 @@ class Wish:
         if not _whole(self.relative_priority):
             raise WishError(f"relative priority {self.relative_priority} is not a whole number")
         self._check_deadline()
-        self._check_record()
+        if self.data:
+            self._check_data()
 
     def _check_deadline(self) -> None:
         if self.deadline_s is not None and self.deadline_s <= 0:
@@ -83,24 +83,29 @@ class Wish:
         if self.deadline_s is not None and not self.deadline_s <= SECONDS_MAX:
             raise WishError(f"a deadline of {self.deadline_s:g} s is none; leave it out")
 
-    def _check_record(self) -> None:
-        """Refuse what launchers would refuse, by their own rules."""
-        try:
-            json.dumps(self.data, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as exc:
-            raise WishError(f"the data cannot be written as JSON: {exc}") from exc
-        raw = self.record(now_s=0.0, token=_SOME_TOKEN)
-        unfit = request_record.decode(RequestId(f"{self.priority:03d}-"), raw).unfit
-        if unfit is not None:
-            raise WishError(f"no launcher could serve this: {unfit}")
-
     def record(self, *, now_s: float, token: str) -> bytes:
         """Return the request record as it is first written.
 
         Args:
             now_s: Wall clock, seconds since the epoch.
             token: Tells this very request from others when a reply was lost.
+
+        Raises:
+            WishError: If launchers would refuse it, by their own rules.
         """
+        raw = self._written(now_s=now_s, token=token)
+        unfit = request_record.decode(RequestId(f"{self.priority:03d}-"), raw).unfit
+        if unfit is not None:
+            raise WishError(f"no launcher could serve this: {unfit}")
+        return raw
+
+    def _check_data(self) -> None:
+        try:
+            json.dumps(self.data, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise WishError(f"the data cannot be written as JSON: {exc}") from exc
+
+    def _written(self, *, now_s: float, token: str) -> bytes:
         doc: dict[str, Any] = {
             "requestor_data": {DATA_KEY: {"token": token, **self.data}},
             "event_id": token,

@@ -105,8 +105,15 @@ class Node:
         """Whether it is ready and promised to nobody."""
         return self.state is NodeState.READY and not self.allocated_to
 
-    def after(self, event: NodeEvent, *, now_s: float, **changes: Any) -> "Node":
-        """Return the node one step on; the only way its state changes.
+    def after(
+        self,
+        event: NodeEvent,
+        *,
+        now_s: float,
+        fields: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> "Node":
+        """Return the node one step on, with *fields* of its record set; the only way it changes.
 
         Raises:
             IllegalNodeStepError: If the table has no such edge.
@@ -118,7 +125,8 @@ class Node:
                 f"node {self.id} is {self.state!s}: no edge {event!s}"
             ) from None
         since_s = self.state_time_s if state is self.state else now_s
-        return replace(self, state=state, state_time_s=since_s, **changes)
+        doc = self.doc if fields is None else {**as_dict(self.doc), **fields}
+        return replace(self, state=state, state_time_s=since_s, doc=doc, **changes)
 
     def with_fields(self, **fields: Any) -> "Node":
         """Return the node with *fields* of its record set, such as ``interface_ip``."""

@@ -68,7 +68,7 @@ def test_nonsense_is_refused_with_a_sentence(wrong: dict[str, int], why: str) ->
 def test_what_launchers_would_refuse_is_not_sent(fields: dict[str, Any]) -> None:
     """One clear sentence instead: the id has three characters of priority, JSON has no NaN."""
     with pytest.raises(WishError) as refused:
-        Wish(**{"labels": ("a",), **fields})
+        Wish(**{"labels": ("a",), **fields}).record(now_s=0.0, token="t" * 32)
 
     assert len(str(refused.value)) < 400
     str(refused.value).encode()
