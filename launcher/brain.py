@@ -26,7 +26,8 @@ from remuda.store.locks import contender_stem
 
 #: Everything is judged again at this period, whatever happened: a missed hint costs a minute.
 RESYNC_S: Final = 60.0
-#: For so long at most does the rest of a plan wait for the answers to what was handed out.
+#: For so long at most does the rest of a plan wait after something was handed out. Mostly news
+#: come sooner, from the requestor who takes the nodes.
 REST_LATER_S: Final = 0.05
 TRACE_LINES_MAX: Final = 20
 
@@ -107,9 +108,9 @@ class Brain:
     def _think(self, now: Now) -> Plan:
         """Make a plan in its two parts, and start each.
 
-        While nodes that were handed out are on their way, the second part waits for the answers:
-        it would be made once more when they come, and until then it would take the processor from
-        those who carry them.
+        While nodes that were handed out are on their way, the second part waits for the answers,
+        which do not wake us (see Writer.send): it would be made once more when they come, and
+        until then it would take the processor from those who carry them.
         """
         agenda, begun_s = self.world.take_agenda(), self.clock.monotonic_s()
         plan = hand_out(self.world, agenda, now)
@@ -134,12 +135,11 @@ class Brain:
     def _rest_waits(self, now_s: float) -> bool:
         """Whether the second part of a plan is better made when the answers are there."""
         due = self.rest_due_s is not None and now_s >= self.rest_due_s
-        if due or not self.world.lending:
+        if not self.world.lending:
             self.rest_due_s = None
-            return False
-        if self.rest_due_s is None:
+        elif due or self.rest_due_s is None:
             self.rest_due_s = now_s + REST_LATER_S
-        return True
+        return not due and self.world.lending > 0
 
     def _heed(self, plan: Plan) -> None:
         """Take into the world what a plan says besides its actions."""
@@ -155,7 +155,7 @@ class Brain:
     def wait_s(self) -> float:
         """Return how long the next turn may wait for news."""
         due_s = [self.resync_s]
-        if not self.world.agenda.empty and self.world.awake:
+        if self.world.awake and (self.world.lending or not self.world.agenda.empty):
             due_s.append(0.0 if self.rest_due_s is None else self.rest_due_s)
         alarm_s = self.world.next_alarm_s()
         if alarm_s is not None:

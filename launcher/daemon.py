@@ -290,7 +290,7 @@ def assemble(
     provider = world.policy.provider
     owner = tags.Owner(installation=installation, provider=ProviderName(provider))
     world.installation = installation
-    writer = Writer(store=store, world=world, inbox=inbox, mine=mine)
+    writer = Writer(store=store, world=world, inbox=inbox, mine=mine, clock=clock)
     starter = Starter(
         world=world,
         writer=writer,

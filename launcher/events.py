@@ -19,6 +19,7 @@ class Written:
     Attributes:
         nodes: Those that it created.
         begun_s: Monotonic.
+        answered_s: When the answer came, monotonic; the brain may hear of it later.
         uprooted: It was rejected because something is gone that launchers take for granted.
     """
 
@@ -26,6 +27,7 @@ class Written:
     result: tuple[Done, ...] | StoreError
     nodes: tuple[NodeId, ...] = ()
     begun_s: float = 0.0
+    answered_s: float = float("inf")
     uprooted: bool = False
 
 

@@ -150,7 +150,7 @@ class SettleWrites:
             return
         view.tries = 0
         if isinstance(action, Lend):
-            self._lent(view, now)
+            self._lent(view, now, ago_s=max(0.0, now.mono_s - event.answered_s))
         else:
             self.log.info(
                 _WORDS[type(action)],
@@ -169,14 +169,16 @@ class SettleWrites:
                     self.metrics.count_declined(self.world.policy.provider, pool.name)
         self.world.touch_request(view)
 
-    def _lent(self, view: RequestView, now: Now) -> None:
+    def _lent(self, view: RequestView, now: Now, *, ago_s: float) -> None:
+        """Take in that a request was fulfilled *ago_s* seconds ago."""
         provider = self.world.policy.provider
         view.lock_exists = False
-        waited_s = now.mono_s - view.seen_s
+        at = Now(wall_s=now.wall_s - ago_s, mono_s=now.mono_s - ago_s)
+        waited_s = at.mono_s - view.seen_s
         self.metrics.observe_handout(provider, waited_s)
         submitted_s = view.request.created_s
         for label in set(view.request.labels):
-            since_s = waited_s if submitted_s is None else max(0.0, now.wall_s - submitted_s)
+            since_s = waited_s if submitted_s is None else max(0.0, at.wall_s - submitted_s)
             self.metrics.observe_request_wait(provider, label, since_s)
         self.log.info(
             "request.fulfilled",

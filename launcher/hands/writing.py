@@ -11,6 +11,7 @@ from launcher.actions import (
     DropClaim,
     Grow,
     Intent,
+    Lend,
     Publish,
     Rule,
 )
@@ -21,6 +22,7 @@ from launcher.world import Now, World
 from remuda.model.ids import NODE_ID_BLOCK, NodeId, node_ids_of_block
 from remuda.model.launch import Launch, Step
 from remuda.model.status import Verdict, encode_verdict
+from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
 from remuda.ssh.hostkeys import HostKey, make_host_key
 from remuda.store import paths
@@ -50,6 +52,7 @@ class Writer:
     world: World
     inbox: Inbox[Event]
     mine: set[NodeId]
+    clock: Clock
     host_keys: dict[NodeId, HostKey] = field(default_factory=dict)
     _ids: list[NodeId] = field(default_factory=list)
     _spare_keys: list[HostKey] = field(default_factory=list)
@@ -58,7 +61,11 @@ class Writer:
     def send(
         self, action: Action, ops: Sequence[Op], now: Now, nodes: Sequence[NodeId] = ()
     ) -> None:
-        """Commit *ops*; the event names *action* and *nodes*."""
+        """Commit *ops*; the event names *action* and *nodes*.
+
+        That nodes were handed out is no reason to wake the brain: what follows is for nobody who
+        waits, and would take the processor from those who carry the news to the requestor.
+        """
 
         def done(result: tuple[Done, ...] | StoreError) -> None:
             self.inbox.event(
@@ -67,8 +74,10 @@ class Writer:
                     result=result,
                     nodes=tuple(nodes),
                     begun_s=now.mono_s,
+                    answered_s=self.clock.monotonic_s(),
                     uprooted=isinstance(result, MissingError) and self._is_rooted(ops, result),
-                )
+                ),
+                urgent=not isinstance(action, Lend) or isinstance(result, StoreError),
             )
 
         self.store.commit_later(ops, done)

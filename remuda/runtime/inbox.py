@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from remuda.store.api import Change, Dirty, Session, Synced
+from remuda.store.api import Change, Dirty, Put, Session, Synced
 
 E = TypeVar("E")
 
@@ -54,21 +54,23 @@ class Inbox(Generic[E]):
         """Tell a change of a mirrored path.
 
         That something is being read (Dirty) is no reason to wake up: what it says follows, and
-        a turn in between would only delay it. It is there when anything else wakes the brain.
+        a turn in between would only delay it. Nor is what we wrote ourselves, as whoever wrote it
+        gets an answer. It is there when anything else wakes the brain.
         """
         key = f"={change.root}" if isinstance(change, Synced) else change.path
         with self._cond:
             # To the end of the line, so that Synced still comes after what it speaks of.
             self._changes.pop(key, None)
             self._changes[key] = change
-            if not isinstance(change, Dirty):
+            if not (isinstance(change, Dirty) or (isinstance(change, Put) and change.own)):
                 self._tell()
 
-    def event(self, event: E) -> None:
-        """Hand back what an action did."""
+    def event(self, event: E, *, urgent: bool = True) -> None:
+        """Hand back what an action did; unless that is *urgent* it is no reason to wake up."""
         with self._cond:
             self._events.append(event)
-            self._tell()
+            if urgent:
+                self._tell()
 
     def wake(self) -> None:
         """Ask for a look, with nothing to tell."""

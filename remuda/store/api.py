@@ -8,7 +8,7 @@ record that exists names the version that was read. Nothing here blocks for ever
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -148,10 +148,15 @@ class Session(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put:
-    """A znode of a mirrored tree has this content now (data None: it is not wanted, see mirror)."""
+    """A znode of a mirrored tree has this content now (data None: it is not wanted, see mirror).
+
+    Attributes:
+        own: A commit of ours wrote it; the answer to that commit follows at once.
+    """
 
     path: str
     stored: Stored[bytes] | None
+    own: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,20 +138,21 @@ class WireStore:
         """See Store."""
         if not ops:
             raise ValueError("a transaction of nothing")
-        mirrors = self._mirrors
-        for mirror in mirrors:
-            mirror.sent(ops)
-        self._wire.commit(ops, partial(self._committed, mirrors, ops, done))
+        # Mostly two: a launcher has a mirror for each kind of record.
+        concerned = [(one, ours) for one in self._mirrors if (ours := one.ours(ops))]
+        for mirror, ours in concerned:
+            mirror.sent(ours)
+        self._wire.commit(ops, partial(self._committed, concerned, ops, done))
 
     def _committed(
         self,
-        mirrors: tuple[TreeMirror, ...],
+        concerned: Sequence[tuple[TreeMirror, Sequence[Op]]],
         ops: Sequence[Op],
         done: Callable[[tuple[Done, ...] | StoreError], None],
         answer: tuple[Written, ...] | StoreError,
     ) -> None:
-        for mirror in mirrors:
-            mirror.settled(ops, answer)
+        for mirror, ours in concerned:
+            mirror.settled(ops, ours, answer)
         if isinstance(answer, StoreError):
             done(answer)
         else:

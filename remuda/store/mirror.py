@@ -131,7 +131,7 @@ class TreeMirror:
         if node is None:
             for path in lineage(self.root):
                 ops = [Create(path=path)]
-                self.sent(ops)
+                self.sent(self.ours(ops))
                 self._wire.commit(ops, partial(self._root_made, ops))
         walk = TreeWalk(
             self._wire, wanted=self._wanted, found=self._found, done=partial(self._loaded, era)
@@ -139,7 +139,7 @@ class TreeMirror:
         walk.start(self.root)
 
     def _root_made(self, ops: Sequence[Op], answer: tuple[Written, ...] | StoreError) -> None:
-        self.settled(ops, answer)
+        self.settled(ops, self.ours(ops), answer)
         if isinstance(answer, StoreError) and not isinstance(answer, ExistsError | StoreAwayError):
             log.error("store.mirror_root root=%s cause=%s", self.root, answer)
 
@@ -218,16 +218,20 @@ class TreeMirror:
 
     # -- what we know by ourselves -----------------------------------------------------------
 
-    def sent(self, ops: Sequence[Op]) -> None:
-        """Note that a commit of ours is about to be sent; on any thread."""
-        ours = self._ours(ops)
-        if ours:  # mostly not: a launcher has a mirror for each kind of record
-            self._own.sent(ours)
+    def ours(self, ops: Sequence[Op]) -> list[Op]:
+        """Return those of *ops* that concern this mirror."""
+        below, root = self._below, self.root
+        return [op for op in ops if op.path.startswith(below) or op.path == root]
 
-    def settled(self, ops: Sequence[Op], answer: tuple[Written, ...] | StoreError) -> None:
-        """Tell what a commit of ours left, or look at what was held because of it."""
-        ours = self._ours(ops)
-        if not ours or self._closed:
+    def sent(self, ours: Sequence[Op]) -> None:
+        """Note that a commit of ours is about to be sent; on any thread."""
+        self._own.sent(ours)
+
+    def settled(
+        self, ops: Sequence[Op], ours: Sequence[Op], answer: tuple[Written, ...] | StoreError
+    ) -> None:
+        """Tell what a commit of *ops* left of *ours*, or look at what was held because of it."""
+        if self._closed:
             return
         left = {} if isinstance(answer, StoreError) else _last_writes(ops, answer)
         told = [path for path in left if self.covers(path)]
@@ -236,17 +240,13 @@ class TreeMirror:
         for path in self._own.settled(ours, told=told):
             self._look(path)
 
-    def _ours(self, ops: Sequence[Op]) -> list[Op]:
-        below, root = self._below, self.root
-        return [op for op in ops if op.path.startswith(below) or op.path == root]
-
     def _wrote(self, path: str, node: Node | None) -> None:
         if node is None:
             self._gone(path)
         elif self._wanted(path):
-            self._put(path, node)
+            self._put(path, node, own=True)
         elif path not in self._known:
-            self._put(path, None)
+            self._put(path, None, own=True)
 
     def was_read(self, path: str, node: Node | None) -> None:
         """Take what somebody read on purpose, as if it had been wanted."""
@@ -259,12 +259,12 @@ class TreeMirror:
 
     # -- telling -----------------------------------------------------------------------------
 
-    def _put(self, path: str, node: Node | None) -> None:
+    def _put(self, path: str, node: Node | None, *, own: bool = False) -> None:
         self._known[path] = _UNREAD if node is None else node.stat.mzxid
         if self._confirmed is not None:
             self._confirmed.add(path)
         content = None if node is None else stored(path, node.data, node.stat)
-        self._sink(Put(path=path, stored=content))
+        self._sink(Put(path=path, stored=content, own=own))
 
     def _gone(self, path: str) -> None:
         if self._known.pop(path, None) is not None:

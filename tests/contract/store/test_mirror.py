@@ -241,6 +241,21 @@ def test_what_is_read_on_purpose_is_told_to_the_mirror(
     assert heard.changes == [Put(path="/r/a", stored=theirs.read("/r/a"))]
 
 
+def test_a_mirror_tells_our_own_writes_from_those_of_others(
+    rig: Rig, ours: WireStore, theirs: WireStore
+) -> None:
+    """An answer follows to whoever wrote; what was rejected, or is of another's, is news."""
+    heard = loaded(rig, ours)
+    heard.clear()
+
+    ours.commit([Set(path="/r/a", data=b"2", version=-1)])
+    theirs.commit([Set(path="/r/a/b", data=b"3", version=-1)])
+    rig.until(lambda: content(heard).get("/r/a/b") == b"3", "both writes")
+
+    puts = [change for change in heard.changes if isinstance(change, Put)]
+    assert [(put.path, put.own) for put in puts] == [("/r/a", True), ("/r/a/b", False)]
+
+
 def test_a_closed_mirror_is_silent(rig: Rig, ours: WireStore, theirs: WireStore) -> None:
     """And another one of the same root goes on."""
     first, second = Heard(), loaded(rig, ours)

@@ -146,6 +146,26 @@ def test_the_rest_waits_for_the_answers_to_what_was_handed_out() -> None:
         assert made.lending == (0 if answered else 1)
 
 
+def test_an_answer_that_does_not_wake_us_is_looked_for_until_it_is_there() -> None:
+    """However late it comes: what was handed out is not left marked as busy."""
+    made = world()
+    node, lent = add_node(made, 1), add_request(made, 1, "small")
+    recorder, clock = Recorder(made, counts=True), present()
+    brain = make_brain(made, recorder, clock)
+    for _ in range(4):
+        brain.turn(wait_s_max=0.0)
+        assert 0 < brain.wait_s() <= REST_LATER_S
+        clock.advance(brain.wait_s())
+
+    (action,) = recorder.begun
+    made.queue.forget(lent.id)  # as the mirror tells before the answer
+    brain.inbox.event(Written(action=action, result=()), urgent=False)
+    brain.turn(wait_s_max=0.0)
+
+    assert (made.lending, node.busy) == (0, None)
+    assert brain.wait_s() > REST_LATER_S
+
+
 def test_the_rest_does_not_starve_while_nodes_are_handed_out_all_the_time() -> None:
     """Each turn lends, no answer ever comes in between; the rest has its turn all the same."""
     made = world()

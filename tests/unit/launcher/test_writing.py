@@ -1,17 +1,23 @@
 """What the writing hand keeps for the nodes that it plans."""
 
-from launcher.actions import Claim, Grow, Intent
+import pytest
+
+from launcher.actions import Claim, Grow, Intent, Lend
 from launcher.events import Written
 from launcher.hands.writing import SPARE_KEYS, Writer
 from launcher.world import Now
 from remuda.model import launch as launches
-from remuda.model.ids import NodeId, node_ids_of_block
+from remuda.model.ids import NodeId, RequestId, node_ids_of_block
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
-from remuda.store.api import NotPermittedError
+from remuda.store.api import NotPermittedError, Set
+from tests.fakes.clock import ManualClock
 from tests.fakes.store import FakeZookeeper
 from tests.unit.launcher.works import Works
-from tests.unit.launcher.worlds import NOW, add_request, of_kind, think, world
+from tests.unit.launcher.worlds import NOW, add_node, add_request, of_kind, think, world
+
+LEND = Lend(request=RequestId("200-0000000001"), nodes=())
+GROW = Grow(intents=(), cause="a test")
 
 
 def test_every_machine_gets_a_host_key_of_its_own() -> None:
@@ -20,7 +26,7 @@ def test_every_machine_gets_a_host_key_of_its_own() -> None:
     store = FakeZookeeper().connect()
     provider = made.policy.provider
     store.ensure(paths.NODES, paths.launches(provider), paths.ledger(provider))
-    writer = Writer(store=store, world=made, inbox=Inbox(), mine=set())
+    writer = Writer(store=store, world=made, inbox=Inbox(), mine=set(), clock=ManualClock())
     writer._ids = list(node_ids_of_block(1))
     made.ledger_version = 0
     intents = (Intent(pool="main", label="small", cores=1, ram_mib=1, volume_gib=0, az=None),)
@@ -57,6 +63,59 @@ def test_a_request_that_its_maker_closed_to_us_costs_next_to_nothing() -> None:
     assert len(nodes) == 1
     assert (writer.mine, made.fresh, writer.host_keys, made.growing) == (set(), set(), {}, 0)
     assert (pauses[0], pauses[1], pauses[-1]) == (60.0, 120.0, 300.0)
+
+
+@pytest.mark.parametrize("lent", [True, False])
+def test_only_a_refusal_of_what_was_handed_out_wakes_the_brain(*, lent: bool) -> None:
+    """Nobody waits for what follows a hand-out; after a refusal the next try is to come soon."""
+    works = Works(world())
+    works.store.ensure(paths.NODES)
+    version = -1 if lent else 7
+
+    works.starter.writer.send(LEND, [Set(path=paths.NODES, data=b"", version=version)], NOW)
+    works.clock.advance(2.0)
+    while works.store.wire.has_news:
+        works.store.wire.deliver_one()
+
+    assert works.crew.inbox._news is not lent
+    (event,) = works.crew.inbox.drain(wait_s_max=0.0).events
+    assert isinstance(event, Written)
+    assert NOW.mono_s + 2.0 == event.answered_s
+
+
+def test_what_else_was_written_wakes_the_brain() -> None:
+    """Create calls follow an intent."""
+    works = Works(world())
+    works.store.ensure(paths.NODES)
+
+    works.starter.writer.send(GROW, [Set(path=paths.NODES, data=b"", version=-1)], NOW)
+    while works.store.wire.has_news:
+        works.store.wire.deliver_one()
+
+    assert works.crew.inbox._news
+
+
+def test_when_it_was_handed_out_counts_not_when_the_brain_heard_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The answer may lie in the inbox for a while; the request was served all the same."""
+    made = world()
+    works, view, node = Works(made), add_request(made, 1), add_node(made, 1)
+    observed: list[float] = []
+    monkeypatch.setattr(
+        works.metrics, "observe_handout", lambda _provider, seconds: observed.append(seconds)
+    )
+    lend = Lend(request=view.id, nodes=(node.id,))
+    made.lending = 1
+    answered_s = view.seen_s + 0.25
+
+    works.hear(
+        Written(action=lend, result=(), answered_s=answered_s),
+        Now(wall_s=NOW.wall_s + 9.0, mono_s=view.seen_s + 9.0),
+    )
+
+    assert observed == [0.25]
+    assert made.lending == 0
 
 
 def _host_key(found: object) -> str | None:

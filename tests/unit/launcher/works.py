@@ -71,7 +71,7 @@ class Works:
         inbox: Inbox[Event] = Inbox()
         self.cloud = FakeCloud(clock)
         self.crew = Waiting(inbox=inbox)
-        writer = Writer(store=store, world=world, inbox=inbox, mine=set())
+        writer = Writer(store=store, world=world, inbox=inbox, mine=set(), clock=clock)
         self.starter = Starter(
             world=world,
             writer=writer,
@@ -81,6 +81,7 @@ class Works:
             orders=Orders(policy=world.policy, owner=OWNER),
         )
         log, metrics = Quiet(), NullMetrics()
+        self.metrics = metrics
         writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
         self.settle = Settle(world=world, writes=writes, owner=OWNER, log=log, metrics=metrics)
 

@@ -1,6 +1,7 @@
 """The inbox: nothing is lost, nothing comes twice, and it is bounded by what there is."""
 
 import threading
+from dataclasses import replace
 
 from remuda.runtime.inbox import Inbox
 from remuda.store.api import Dirty, Gone, Put, Session, Stored, Synced
@@ -50,6 +51,21 @@ def test_events_keep_their_order_and_their_number() -> None:
         inbox.event(event)
 
     assert inbox.drain(wait_s_max=0).events == ("a", "b", "a")
+
+
+def test_what_we_did_ourselves_does_not_wake_the_brain_unless_it_is_urgent() -> None:
+    """It is there when anything else does, in its order; what others wrote is news."""
+    inbox: Inbox[str] = Inbox()
+    echo = replace(put("/a"), own=True)
+    inbox.change(echo)
+    inbox.event("lent", urgent=False)
+    asleep = inbox._news
+    inbox.change(put("/b"))
+    awake = inbox._news
+    news = inbox.drain(wait_s_max=0)
+
+    assert (asleep, awake) == (False, True)
+    assert ((echo, put("/b")), ("lent",)) == (news.changes, news.events)
 
 
 def test_that_something_is_being_read_does_not_wake_the_brain() -> None:
