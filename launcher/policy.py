@@ -38,6 +38,7 @@ class Policy:
         pools: By name, preferred first.
         making: How each pool makes a label.
         labels: What the labels promise.
+        pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
 
     provider: str
@@ -45,6 +46,7 @@ class Policy:
     pools: Mapping[str, PoolPolicy]
     making: Mapping[Key, PoolLabel]
     labels: Mapping[str, Label]
+    pinned: bool = False
     max_hold_age_s: float | None = None
     #: A provider that is not the first choice waits this long per rank before it steps in.
     warm_grace_s: float = 0.25
@@ -94,6 +96,7 @@ def compile_policy(config: Config, provider: str) -> Policy:
             for label, how in pool.labels.items()
         },
         labels=config.labels,
+        pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
     )
 

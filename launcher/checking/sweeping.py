@@ -13,6 +13,7 @@ import click
 
 from launcher.checking.opening import open_cloud, read_config
 from launcher.registry import InstallationError, check_pinned
+from launcher.strays import Origin
 from remuda import logs
 from remuda.cli import output
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
@@ -43,12 +44,14 @@ class Left:
             for, so nobody can make sure that no record speaks for them, and no launcher deletes
             them.
         kept: Nodes of those servers that users can still see: no launcher deletes these.
+        unknown: Servers that cannot have been made from this ZooKeeper's records.
         stopped: Why the launcher leaves servers alone, or None.
     """
 
     servers: tuple[Server, ...]
     nameless: tuple[Server, ...] = ()
     kept: tuple[str, ...]
+    unknown: tuple[ServerId, ...]
     stopped: str | None
 
 
@@ -88,6 +91,7 @@ def look(store: Store, cloud: Cloud, owner: tags.Owner) -> Left:
     records = store.read_fresh([paths.launch(owner.provider, node) for _, node in tagged])
     left = [one for one, record in zip(tagged, records, strict=True) if record is None]
     nodes = store.read_fresh([paths.node(node) for _, node in left])
+    origin = _origin(store)
     return Left(
         servers=tuple(server for server, _ in left),
         nameless=tuple(server for server in ours if _node(server, owner) is None),
@@ -96,6 +100,7 @@ def look(store: Store, cloud: Cloud, owner: tags.Owner) -> Left:
             for (_, node), record in zip(left, nodes, strict=True)
             if record is not None and record.value
         ),
+        unknown=tuple(server.id for server, node in left if not origin.made(server, node)),
         stopped=_stopped(store, owner.provider),
     )
 
@@ -112,12 +117,40 @@ def _why_nameless(server: Server) -> str:
     return "its tags are not complete: pool or label is missing"
 
 
+def _origin(store: Store) -> Origin:
+    installation, counter = store.read_fresh([paths.INSTALLATION, paths.NODE_COUNTER])
+    return Origin(
+        drawn=-1 if counter is None else counter.version,
+        installation_s=float("inf") if installation is None else installation.modified_s,
+    )
+
+
 def _stopped(store: Store, provider: str) -> str | None:
     found = store.read(paths.status(provider))
     try:
         return None if found is None else decode_status(provider, found.value).sweep
     except CorruptRecordError:
         return None
+
+
+def check_effect(left: Left, owner: tags.Owner, *, pinned: bool) -> None:
+    """Refuse a permission that a launcher would not honour for all of the servers that it names.
+
+    Args:
+        left: What is to be permitted.
+        owner: Who we are in the cloud.
+        pinned: Whether the configuration says so, too.
+
+    Raises:
+        MistakeError: If it would not; the message says what to write instead.
+    """
+    if left.unknown and not pinned:
+        raise MistakeError(
+            f"nothing was permitted: {len(left.unknown)} of these servers cannot have been made"
+            " from this ZooKeeper's records, and a launcher deletes those only if its configuration"
+            f" names the installation: if they are yours, write installation:"
+            f" {owner.installation} at the top level of the configuration, and ask again"
+        )
 
 
 def permit(store: Store, provider: str, servers: Sequence[ServerId], *, now_s: float) -> None:
@@ -236,6 +269,7 @@ def sweep(
             output.show([sheet])
         if not confirm or not left.servers:
             return
+        check_effect(left, owner, pinned=reading.config.installation is not None)
         count = len(left.servers)
         if not yes:
             confirm_or_abort(f"Delete {count} of {owner.installation!r} for good?")

@@ -9,9 +9,8 @@ An operator may permit what the brake stops (docs/adr/0013-what-may-be-deleted.m
 from typing import Final
 
 from launcher.actions import DeleteLeak, DropPermit, Plan
-from launcher.strays import Stray
+from launcher.strays import CLOUD_SKEW_S, Origin, Stray
 from launcher.world import Now, World
-from remuda.model.ids import FIRST_NODE_NUMBER, NODE_ID_BLOCK, is_node_id
 from remuda.model.permit import LIFE_S
 
 SIGHTINGS_MIN: Final = 2
@@ -26,8 +25,6 @@ GRACE_S: Final = 120.0
 #: rather than like leaks; where there are few nodes, there are few leaks.
 LEAKS_MAX: Final = 5
 LEAK_PART_MAX: Final = 0.2
-#: The clocks of ZooKeeper and of the cloud may differ by this.
-CLOUD_SKEW_S: Final = 60.0
 
 
 def sweep(world: World, now: Now, plan: Plan) -> None:
@@ -68,16 +65,9 @@ def leaks(world: World, now: Now) -> tuple[list[Stray], str | None]:
 
 
 def made_here(world: World, stray: Stray) -> bool:
-    """Whether this store can have known the server: else it is another installation's, perhaps.
-
-    Its number was drawn from our counter, and it is no older than the id that it carries: after
-    a restore of older data, or a change of the id, that is not so.
-    """
-    if stray.node is None:
-        return True
-    first_undrawn = FIRST_NODE_NUMBER + (world.drawn + 1) * NODE_ID_BLOCK
-    drawn = is_node_id(stray.node) and int(stray.node) < first_undrawn
-    return drawn and stray.server.created_s + CLOUD_SKEW_S >= world.installation_s
+    """Whether this store can have known the server: else it is another installation's, perhaps."""
+    origin = Origin(drawn=world.drawn, installation_s=world.installation_s)
+    return origin.made(stray.server, stray.node)
 
 
 def _servers(count: int) -> str:
@@ -103,14 +93,21 @@ def _seen_for(stray: Stray, seconds: float, now: Now) -> bool:
 
 
 def _permitted(world: World, now: Now, plan: Plan) -> list[Stray]:
-    """Return the strays that an operator has named; the permission ends with the last of them."""
+    """Return the strays that an operator has named; the permission ends with the last of them.
+
+    Both the permission and the id of the installation are records, and who forges them would have
+    another's servers deleted: those that this store cannot have known go only if the configuration
+    says, too, that the id is ours.
+    """
     given = world.cloud.permit
     if given is None:
         return []
     named = [
         stray
         for server, stray in world.cloud.strays.items()
-        if server in given.permit.servers and stray.node not in world.herd.views
+        if server in given.permit.servers
+        and stray.node not in world.herd.views
+        and (world.policy.pinned or made_here(world, stray))
     ]
     used_up = not named and world.cloud.listing > given.listing
     # One that lasts longer than the command's was not written by it.

@@ -18,7 +18,8 @@ from remuda.store.api import Create, Op, Session, Set
 from remuda.store.api import Delete as Remove
 from tests.fakes.cloud_fates import Delete, Listing
 from tests.fakes.store import FakeZookeeper
-from tests.simulation.process import INSTALLATION, Process
+from tests.simulation.process import Process
+from tests.simulation.setting import INSTALLATION
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -141,11 +142,12 @@ class Hostility:
     def take_over(self) -> None:
         """Write the id of another installation, as a restore does; somebody writes ours back."""
         self.simulation.history.note("enemy", "writes another id of the installation")
-        self._identify(NEIGHBOUR)
+        self.identify(NEIGHBOUR)
         seconds = self.rng.uniform(1.0, 60.0)
-        self.simulation.timetable.after(seconds, lambda: self._identify(INSTALLATION))
+        self.simulation.timetable.after(seconds, lambda: self.identify(INSTALLATION))
 
-    def _identify(self, installation: str) -> None:
+    def identify(self, installation: str) -> None:
+        """Write an id of an installation."""
         self._commit(Set(path=paths.INSTALLATION, data=installation.encode(), version=-1))
 
     # Lies that add up.
@@ -181,7 +183,10 @@ def add_neighbours(sky: "Sky") -> Sequence[ServerId]:
 
 
 def operate(simulation: "Simulation") -> None:
-    """Do what an operator does who reads the warnings, and looks at what they tell of."""
+    """Do what an operator does who reads the warnings, and looks at what they tell of.
+
+    What he permits is honoured for all servers, as the configuration pins the id.
+    """
     for provider in simulation.skies:
         _remove_unreadable(simulation, provider)
     for provider, sky in simulation.skies.items():
@@ -194,14 +199,17 @@ def operate(simulation: "Simulation") -> None:
             for server in sky.cloud.truth().values()
             if (node := tags.owned_node(server.tags, stopped[0].owner)) and node not in known
         ]
-        now_s = simulation.timetable.clock.now_s()
         simulation.history.note("operator", "permits", servers=len(leaked))
-        permit = encode_permit(new_permit(leaked, now_s=now_s))
-        FakeZookeeper.commit(
-            simulation.zookeeper,
-            [Create(path=paths.sweep_permit(provider), data=permit)],
-            session_id=1,
-        )
+        permit(simulation, provider, leaked)
+
+
+def permit(simulation: "Simulation", provider: str, servers: Sequence[ServerId]) -> None:
+    """Write a permission to sweep, if there is none."""
+    path = paths.sweep_permit(provider)
+    if simulation.oracle.read(path) is None:
+        record = encode_permit(new_permit(servers, now_s=simulation.timetable.clock.now_s()))
+        ops = [Create(path=path, data=record)]
+        FakeZookeeper.commit(simulation.zookeeper, ops, session_id=1)
 
 
 def _remove_unreadable(simulation: "Simulation", provider: str) -> None:

@@ -25,12 +25,12 @@ from remuda.store.wire import Written
 from tests.fakes.store import FakeZookeeper
 from tests.simulation.accounts import Accounts
 from tests.simulation.history import History
+from tests.simulation.setting import INSTALLATION
 from tests.simulation.timetable import Timetable
 
 if TYPE_CHECKING:
     from tests.simulation.sky import Sky
 
-INSTALLATION: Final = "simulated"
 #: Nobody wants the machine of such a node any more.
 _UNWANTED: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
 #: A launcher may go on under an older configuration for so long.

@@ -26,7 +26,7 @@ from remuda.store import paths
 from remuda.store.api import Create, Session
 from tests.fakes.store import FakeStore
 from tests.simulation.history import SimLog
-from tests.simulation.oracle import INSTALLATION
+from tests.simulation.setting import INSTALLATION
 from tests.simulation.sky import SimProver, Sky, Window
 from tests.simulation.timetable import SkewedClock
 
@@ -98,7 +98,7 @@ class Process:
             started_s=clock.now_s(),
             registered=lambda error: self.inbox.event(Registered(error=error)),
         )
-        installation = registry.prepare(policy, INSTALLATION)
+        installation = registry.prepare(policy, config.installation)
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, neighbours=Neighbours(me=registry.replica, provider=provider))
         world.connected = self.store.session is Session.CONNECTED

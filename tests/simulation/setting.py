@@ -8,6 +8,8 @@ from remuda.cloud.api import Quota
 from remuda.config.model import Config
 from tests.fakes.cloud_fates import BootEnd, Chaos, Create, Delete, Listing
 
+#: The id of every simulated installation, pinned in its configuration.
+INSTALLATION = "simulated"
 #: All labels there are; ``odd`` is made by the first provider only.
 LABELS = ("small", "large", "odd")
 FLAVORS = {"small": "small", "large": "large", "odd": "small"}
@@ -103,6 +105,7 @@ def draw(rng: random.Random, *, calm: bool = False) -> Setting:
     """Return the installation of a seed."""
     providers = {name: _provider(rng, name) for name in ("alpha", "beta")}
     document = {
+        "installation": INSTALLATION,
         "labels": {
             "small": {"min-ready": rng.choice((0, 1, 2, 3)), **_label(rng)},
             "large": {"min-ready": rng.choice((0, 0, 1)), **_label(rng)},

@@ -8,9 +8,9 @@ import pytest
 from launcher.duty import on_duty
 from remuda.model.ids import ReplicaId
 from remuda.store import paths
-from tests.simulation.hostility import Hostility
+from tests.simulation.hostility import NEIGHBOUR, Hostility, add_neighbours, permit
 from tests.simulation.process import Process
-from tests.simulation.setting import HostileRates, Rates, Setting, draw
+from tests.simulation.setting import INSTALLATION, HostileRates, Rates, Setting, draw
 from tests.simulation.simulation import Simulation, simulate
 
 
@@ -66,6 +66,30 @@ def test_refused_deletions_and_lying_lists_bury_nothing() -> None:
     assert refused
     simulation.end_storm()
     simulation.settle()
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_forged_records_and_a_restart_delete_no_servers_of_anothers(*, pinned: bool) -> None:
+    """The id of another installation, and a permission for its servers; the oracle looks on."""
+    setting = calm(clients=0)
+    labels = {name: {**doc, "min-ready": 0} for name, doc in setting.document["labels"].items()}
+    pin = {"installation": INSTALLATION if pinned else None}
+    document = {**setting.document, **pin, "labels": labels}
+    simulation = Simulation(seed=3, setting=replace(setting, document=document))
+    servers = add_neighbours(simulation.skies["alpha"])
+    launcher = simulation.start_launcher("alpha", "alpha0")
+    simulation.run_until(100.0)
+    hostility = Hostility(simulation)
+
+    hostility.identify(NEIGHBOUR)
+    simulation.crash(launcher, restart_s=1.0)
+    for second in range(0, 400, 20):
+        simulation.timetable.after(second, lambda: permit(simulation, "alpha", servers))
+    simulation.run_until(500.0)
+
+    there = simulation.skies["alpha"].cloud.truth()
+    assert set(servers) <= set(there)
+    assert any("refuses to start" in line for line in simulation.history.lines) is pinned
 
 
 @pytest.mark.parametrize("kind", ["forge", "behind", "takeover", "blackout"])

@@ -1,16 +1,18 @@
 """``remuda cloud sweep``: what is shown, and what is written for the launcher."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from launcher.checking.sweeping import left_sheet, look, our_owner, permit
+from launcher.checking.sweeping import check_effect, left_sheet, look, our_owner, permit
 from launcher.facts import take_fact
+from launcher.strays import CLOUD_SKEW_S
 from remuda.cli.failing import MistakeError
 from remuda.cli.output import plain
 from remuda.model import tags
 from remuda.model.codec import CorruptRecordError
-from remuda.model.ids import NodeId, PoolName, ServerId
+from remuda.model.ids import NODE_ID_BLOCK, NodeId, PoolName, ServerId
 from remuda.model.permit import LIFE_S, decode_permit, encode_permit, new_permit
 from remuda.model.status import ProviderStatus, encode_status
 from remuda.store import paths
@@ -38,9 +40,9 @@ def cloud() -> FakeCloud:
 
 
 @pytest.fixture
-def store() -> FakeStore:
+def store(cloud: FakeCloud) -> FakeStore:
     """A ZooKeeper with one node of ours, and one whose launch record is lost."""
-    made = FakeZookeeper().connect()
+    made = FakeZookeeper(cloud.clock).connect()
     made.ensure(paths.launches("here"), paths.NODES, paths.STATUSES)
     made.commit(
         [
@@ -81,6 +83,37 @@ def test_an_old_view_shows_no_twins_new_servers(cloud: FakeCloud) -> None:
     tagged(cloud, 1)
 
     assert look(store, cloud, OWNER).servers == ()
+
+
+def test_a_permission_without_effect_is_a_mistake(cloud: FakeCloud, store: FakeStore) -> None:
+    """Of servers that this store cannot have known: a launcher wants the id pinned as well."""
+    store.ensure(paths.NODE_COUNTER)
+    tagged(cloud, 2)
+    undrawn = tagged(cloud, NODE_ID_BLOCK + 1)
+
+    known = look(store, cloud, OWNER)
+    check_effect(replace(known, unknown=()), OWNER, pinned=False)
+    with pytest.raises(MistakeError, match="write installation: us at the top level") as refused:
+        check_effect(known, OWNER, pinned=False)
+    check_effect(known, OWNER, pinned=True)
+
+    assert known.unknown == (undrawn,)
+    assert refused.value.exit_code == 2
+
+
+def test_servers_older_than_the_id_that_they_carry_are_not_from_here() -> None:
+    """As after a change of the id; whether a number was drawn says nothing then."""
+    clock = ManualClock()
+    cloud, store = FakeCloud(clock), FakeZookeeper(clock).connect()
+    tagged(cloud, 1)
+    clock.advance(CLOUD_SKEW_S + 1.0)
+    store.ensure(paths.launches("here"), paths.NODES, paths.NODE_COUNTER)
+    store.commit([Create(path=paths.INSTALLATION, data=b"us")])
+    tagged(cloud, 2)
+
+    left = look(store, cloud, our_owner(store, "here"))
+
+    assert left.unknown == (left.servers[0].id,)
 
 
 @pytest.mark.parametrize("raw", [None, b"", b"\xff\xfe", b"a b", b"x" * 64, b"remuda-cloud-check"])

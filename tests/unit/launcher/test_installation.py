@@ -63,7 +63,8 @@ def test_the_configuration_may_pin_it() -> None:
     config = Config.model_validate({**document(), "installation": "ci.1"})
 
     assert config.installation == "ci.1"
-    assert compile_policy(config, "here")
+    assert compile_policy(config, "here").pinned
+    assert not policy().pinned
     for wrong in ("", "a b", "x" * 64, "-a"):
         with pytest.raises(ValueError, match="installation"):
             Config.model_validate({**document(), "installation": wrong})

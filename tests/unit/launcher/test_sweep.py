@@ -177,6 +177,30 @@ def test_an_operator_may_permit_what_the_brake_stops() -> None:
     assert swept(made) == strays[:2]
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_permission_for_what_this_store_cannot_have_known_wants_the_id_pinned(
+    *, pinned: bool
+) -> None:
+    """Else two forged records, the id and the permission, would have another's servers deleted."""
+    made = world()
+    made.policy = replace(made.policy, pinned=pinned)
+    ours = add_stray(made, 1)
+    others = [add_stray(made, 2, created_s=NOW.wall_s - 900.0), add_stray(made, 1001)]
+    made.installation_s = NOW.wall_s - 800.0
+
+    permit(made, ours, *others)
+
+    assert set(swept(made)) == {ours, *(others if pinned else ())}
+
+
+def test_a_permission_without_effect_is_removed() -> None:
+    """It would lie there until the servers are gone, for whoever pins the id meanwhile."""
+    made = world()
+    permit(made, add_stray(made, 1001))
+
+    assert of_kind(think(made), DropPermit) == [DropPermit(version=4)]
+
+
 def test_a_permission_ends_with_what_it_was_for() -> None:
     """Or with its time; it is removed once, and permits nothing afterwards."""
     made = world()
