@@ -8,6 +8,7 @@ succeeds only if nobody holds the lock at that instant.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from launcher.decide.addressing import address
 from launcher.decide.doors import whereabouts
 from launcher.views import ENDED_STATES, ClaimView, NodeView, RequestView
 from launcher.world import World
@@ -195,9 +196,12 @@ def ready(world: World, view: NodeView, node: Node, *, now_s: float) -> list[Op]
     assert view.launch is not None  # noqa: S101 - only known launches become ready
     proven = node.after(NodeEvent.PROVEN, now_s=now_s)
     given = None if view.floating_ip is None else view.floating_ip.id
+    where = address(view)
     return [
         Set(path=paths.node(view.id), data=nodes.encode(proven), version=view.node_version),
-        *advance(world, view, view.launch.after(StepEvent.PROVEN, floating_ip=given)),
+        *advance(
+            world, view, view.launch.after(StepEvent.PROVEN, floating_ip=given, address=where)
+        ),
     ]
 
 

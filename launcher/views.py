@@ -187,6 +187,7 @@ class NodeView:
             and not (self.stale or self.dying or self.busy or self.contenders)
             and self.refused is None
             and not self.suspect
+            and not self.launch.keyless
         )
 
 

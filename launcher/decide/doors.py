@@ -39,7 +39,7 @@ def known(view: NodeView, policy: Policy) -> bool:
 
 def whereabouts(view: NodeView, policy: Policy) -> dict[str, object]:
     """Return what we know better than the node's record says, for whoever gets the node."""
-    where, keys = _where(view, policy), _keys(view)
+    where, keys = _where(view, policy) or _proven_at(view), _keys(view)
     known_ones: dict[str, object] = {}
     if where is not None:
         known_ones["interface_ip"] = where
@@ -52,11 +52,12 @@ def door(view: NodeView, policy: Policy) -> Door | None:
     """Return where to look, or None if nobody knows.
 
     The address is what the cloud shows, or the floating IP that we gave; the keys are the one that
-    we made, or those that we met when we proved it. The record's address is the last resort where
-    the cloud has not shown the server, or not since it may have its floating IP: listings may lie,
-    and the machine has the last word.
+    we made, or those that we met when we proved it. Where the cloud has not shown the server, or
+    not since it may have its floating IP, it is the address at which a launcher has proven it: only
+    launchers write that, if ZooKeeper is closed. The users' record is the last resort, of nodes
+    whose launch record is older than this: listings may lie, and the machine has the last word.
     """
-    where = _where(view, policy)
+    where = _where(view, policy) or _proven_at(view)
     if where is None and view.node is not None:
         where = _numeric(view.node.doc.get("interface_ip"))
     if not where:
@@ -80,6 +81,11 @@ def _where(view: NodeView, policy: Policy) -> str | None:
     done = view.launch is not None and view.launch.step is Step.DONE
     sure = view.floating_ip is not None or view.proven or (done and view.shown_in > view.ready_in)
     return address(view) if sure or _keeps_address(view, policy) else None
+
+
+def _proven_at(view: NodeView) -> str | None:
+    """Return where the machine was proven, as the launcher wrote that did: a record, no proof."""
+    return None if view.launch is None else _numeric(view.launch.address)
 
 
 def _keeps_address(view: NodeView, policy: Policy) -> bool:

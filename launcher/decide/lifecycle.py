@@ -30,7 +30,7 @@ from launcher.world import Agenda, Now, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId
-from remuda.model.launch import Launch, Step, StepEvent
+from remuda.model.launch import INJECT, Launch, Step, StepEvent
 from remuda.model.node import Node, NodeState, hold_ends_s
 
 #: A server that was listed and then is missing so often in a row has vanished.
@@ -246,11 +246,22 @@ def _unwelcome(world: World, node: Node, launch: Launch) -> Condemn | None:
 
 
 def _keyless(world: World, view: NodeView, launch: Launch) -> Condemn | None:
+    """Refuse a machine in the making if no key is known of it that the configuration demands.
+
+    Ready ones that were made before it did stay: no change of it may end all of them at once.
+    """
     making = world.policy.making.get(view.key)
-    if launch.host_key is not None or making is None or making.host_keys != "inject":
-        return None
-    # Whatever presents itself would be believed. (Ready ones stay: they may have been made before
-    # the configuration said inject, and no change of it may end all of them at once.)
+    if launch.host_key is not None or making is None or making.host_keys != INJECT:
+        return _lost_key(view, launch)
+    return _unknown_key(view)
+
+
+def _lost_key(view: NodeView, launch: Launch) -> Condemn | None:
+    return _unknown_key(view) if launch.keyless else None
+
+
+def _unknown_key(view: NodeView) -> Condemn:
+    # Whatever presents itself would be believed, also at looks while it waits.
     return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
 
 
@@ -307,7 +318,8 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
         if world.request_exists(node.allocated_to):
             return None
         return Free(node=view.id, cause=f"{node.allocated_to} is gone")
-    return _waiting_ready(world, view, node, now, plan)
+    assert view.launch is not None  # noqa: S101 - judged only with a launch record
+    return _lost_key(view, view.launch) or _waiting_ready(world, view, node, now, plan)
 
 
 def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:

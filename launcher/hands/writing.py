@@ -20,7 +20,7 @@ from launcher.registry import tree
 from launcher.views import NodeView
 from launcher.world import Now, World
 from remuda.model.ids import NODE_ID_BLOCK, NodeId, node_ids_of_block
-from remuda.model.launch import Launch, Step
+from remuda.model.launch import INJECT, Launch, Step
 from remuda.model.status import Verdict, encode_verdict
 from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
@@ -127,7 +127,7 @@ class Writer:
         """Keep host keys in stock, made while nobody waits for them."""
         if len(self._spare_keys) == SPARE_KEYS:
             return  # every turn ends here, and mostly at once
-        if any(making.host_keys == "inject" for making in self.world.policy.making.values()):
+        if any(making.host_keys == INJECT for making in self.world.policy.making.values()):
             while len(self._spare_keys) < SPARE_KEYS:
                 self._spare_keys.append(make_host_key())
 
@@ -176,7 +176,7 @@ class Writer:
         node_id = self._ids.pop()
         making = self.world.policy.making[intent.pool, intent.label]
         public = None
-        if making.host_keys == "inject":
+        if making.host_keys == INJECT:
             key = self._spare_keys.pop() if self._spare_keys else make_host_key()
             self.host_keys[node_id] = key
             public = key.public
@@ -194,6 +194,7 @@ class Writer:
             az=intent.az,
             for_request=intent.for_request,
             on_account_of=intent.on_account_of,
+            host_keys=making.host_keys,
             host_key=public,
         )
         self.mine.add(node_id)

@@ -15,6 +15,8 @@ from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
 from remuda.model.packed import Packed
 
 SCHEMA: Final = 1
+#: The configuration's word for machines that get their host key from us.
+INJECT: Final = "inject"
 
 
 class Step(StrEnum):
@@ -59,11 +61,15 @@ class Launch:
         for_request: Made for this request alone (``reuse: false``), or None.
         on_account_of: The request whose need caused it and that is charged if it fails, or None:
             it was made to have some ready. Whoever is first in service order may get the machine.
+        host_keys: How its host key is known, in the configuration's words of when it was made
+            (inject, scan, ignore); None: the record is older than this field.
         host_key: Public host key that we gave to the machine, or None (scan).
         planned_s: Wall clock of the intent; every deadline counts from here.
         asked_by_s: Until then a create call of a dead owner may still reach the cloud.
         cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
         floating_ip: Id of the floating IP that it was given, if any; written when it is ready.
+        address: Where it was proven, and its users reach it; written when it is ready. None: it is
+            not, or the record is older than this field.
         why: Why it was condemned.
         failed: How it failed, if it never became ready and the next of its kind might fail alike;
             see :mod:`remuda.metrics.results` for the words.
@@ -83,11 +89,21 @@ class Launch:
     for_request: RequestId | None = None
     on_account_of: RequestId | None = None
     server: ServerId | None = None
+    host_keys: str | None = None
     host_key: str | None = None
     image: str | None = None
     floating_ip: str | None = None
+    address: str | None = None
     why: str | None = None
     failed: str | None = None
+
+    @property
+    def keyless(self) -> bool:
+        """Whether we gave the machine a host key that its record has lost: any would be believed.
+
+        The configuration of today does not tell: it may have said otherwise when it was made.
+        """
+        return self.host_key is None and self.host_keys == INJECT
 
     def after(self, event: StepEvent, **changes: Any) -> "Launch":
         """Return the launch one step on; the only way its step changes.
@@ -142,9 +158,11 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         for_request=RequestId(for_request) if for_request else None,
         on_account_of=RequestId(charged) if charged else None,
         server=ServerId(server) if server else None,
+        host_keys=fields.maybe_text("host_keys"),
         host_key=fields.maybe_text("host_key", KEY_CHARS_MAX),
         image=fields.maybe_text("image"),
         floating_ip=fields.identifier("floating_ip"),
+        address=fields.maybe_text("address"),
         why=fields.prose("why"),
         failed=fields.prose("failed"),
     )

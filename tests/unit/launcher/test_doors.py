@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Condemn, Knock, Prove
-from launcher.decide.doors import Door, door, whereabouts
+from launcher.actions import Condemn, Knock, Lend, Prove
+from launcher.decide.doors import Door, door, known, whereabouts
 from launcher.events import Knocked
 from launcher.listing import take_listing
 from launcher.settle import KNOCKS_MAX
-from launcher.transactions import lend
+from launcher.transactions import lend, ready
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import FloatingIp, Server, ServerStatus
+from remuda.model import launch as launches
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ServerId
 from remuda.model.launch import Step
@@ -233,3 +234,86 @@ def test_a_machine_without_the_key_that_we_injected_is_refused(way: str) -> None
     assert (way == "inject") is (proven == [])
     assert (way == "inject") is bool(condemned)
     assert all("host-keys: inject" in one.cause for one in condemned)
+
+
+@pytest.mark.parametrize("way", ["inject", "scan", "ignore"])
+@pytest.mark.parametrize("made_by", ["inject", "scan", "ignore", None])
+def test_a_waiting_machine_whose_record_lost_its_key_is_not_believed_either(
+    way: str, made_by: str | None
+) -> None:
+    """Its looks could compare nothing: nobody gets it. What the configuration says now counts not.
+
+    Those that were made by scanning stay when it begins to inject, and so do those of records that
+    do not say how.
+    """
+    made = world(pools={"main": {"labels": {"small": {**LABEL, "host-keys": way}}}})
+    view = add_node(made, 1, launch={"host_key": None, "host_keys": made_by})
+    view.server = shown()
+    made.touch_node(view)
+    add_request(made, 1, "small")
+
+    plan = think(made)
+
+    assert (made_by == "inject") is bool(of_kind(plan, Condemn))
+    assert (made_by != "inject") is bool(of_kind(plan, Lend))
+
+
+@pytest.mark.parametrize("way", ["scan", "inject"])
+def test_a_machine_in_the_making_whose_record_lost_its_key_is_refused_whatever_holds_now(
+    way: str,
+) -> None:
+    """The configuration may have changed since; it was made with a key of ours."""
+    made = world(pools={"main": {"labels": {"small": {**LABEL, "host-keys": way}}}})
+    lost = {"host_key": None, "host_keys": "inject"}
+    view = add_node(made, 1, step=Step.PROVING, launch=lost)
+    view.server = shown()
+    made.touch_node(view)
+
+    assert of_kind(think(made), Condemn)
+
+
+def test_who_did_not_prove_a_machine_believes_the_launch_record_before_the_users() -> None:
+    """Requestors write the latter. The cloud's word goes before both, and condemns alone."""
+    made = recheck()
+    taken = waiting(made, server=None, launch={"host_key": None, "address": FLOATING})
+
+    found, told = door(taken, made.policy), whereabouts(taken, made.policy)
+    alone = known(taken, made.policy)
+    taken.server = shown()
+    later = door(taken, made.policy)
+
+    assert found is not None
+    assert later is not None
+    assert (found.address, told["interface_ip"], later.address) == (FLOATING, FLOATING, OURS)
+    assert not alone
+    assert known(taken, made.policy)
+
+
+@pytest.mark.parametrize("address", [None, "slow.example.org", "", "198.18.0.1 x"])
+def test_a_launch_record_without_an_address_is_one_of_before(address: str | None) -> None:
+    """Or no address at all: the users' record is the last resort then, as it was."""
+    made = recheck()
+    view = waiting(made, server=None, launch={"address": address})
+
+    found = door(view, made.policy)
+
+    assert found is not None
+    assert found.address == THEIRS
+    assert "interface_ip" not in whereabouts(view, made.policy)
+
+
+@pytest.mark.parametrize("floating", [None, FloatingIp(id="fip-1", address=FLOATING)])
+def test_who_proves_a_machine_writes_where_into_the_launch_record(
+    floating: FloatingIp | None,
+) -> None:
+    """In the transaction that makes it ready."""
+    made = world()
+    view = add_node(made, 1, step=Step.PROVING)
+    view.server, view.floating_ip = shown(), floating
+    assert view.node is not None
+
+    ops = ready(made, view, view.node, now_s=NOW.wall_s)
+
+    (record,) = [op for op in ops if isinstance(op, Set) and "launches" in op.path]
+    written = launches.decode(view.id, record.data)
+    assert written.address == (OURS if floating is None else FLOATING)

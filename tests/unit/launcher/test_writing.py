@@ -43,6 +43,23 @@ def test_every_machine_gets_a_host_key_of_its_own() -> None:
     assert written == {node: key.public for node, key in writer.host_keys.items()}
 
 
+@pytest.mark.parametrize("way", ["inject", "scan", "ignore"])
+def test_an_intent_says_how_the_machine_gets_its_host_key(way: str) -> None:
+    """What the configuration says later tells nothing of machines that are there already."""
+    labels = {"small": {"image": "debian-12", "flavor": "small", "host-keys": way}}
+    made = world(pools={"main": {"labels": labels}})
+    works = Works(made)
+    writer = works.starter.writer
+    writer._ids = list(node_ids_of_block(1))
+    intents = (Intent(pool="main", label="small", cores=1, ram_mib=1, volume_gib=0, az=None),)
+
+    new = writer._new_nodes(intents, NOW)[0].launch
+
+    assert new.host_keys == way
+    assert (new.host_key is not None) is (way == "inject")
+    assert not new.keyless
+
+
 def test_a_request_that_its_maker_closed_to_us_costs_next_to_nothing() -> None:
     """The claim is refused whatever we do: nothing is kept for it, and it is seldom tried again."""
     made = world()

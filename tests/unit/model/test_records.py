@@ -97,8 +97,10 @@ def test_a_launch_survives_the_round_trip(step: Step, when_s: float, text: str |
         for_request=None if text is None else RequestId(text),
         on_account_of=None if text is None else RequestId(text),
         server=ServerId("7f3c:a-1") if step is Step.DONE else None,
+        host_keys=text,
         host_key=text,
         image=text,
+        address=text,
         why=text,
         failed=text,
     )
