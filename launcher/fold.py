@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from launcher.facts import take_fact
 from launcher.set_aside import SetAside
-from launcher.views import ClaimView, RequestView, unreadable_claim
+from launcher.views import ENDED_STATES, ClaimView, RequestView, unreadable_claim
 from launcher.world import World
 from remuda.model import claim, component, launch, node, request, status
 from remuda.model.codec import CorruptRecordError, UnknownSchemaError
@@ -42,10 +42,14 @@ class Fold:
             self.world.synced.add(change.root)
             self.world.agenda.everything = True
             if change.root == paths.NODES:
-                self._look_for_nodes()
+                self.look_for_nodes()
             return
         parent, _, name = change.path.rpartition("/")
         try:
+            if isinstance(change, Put) and change.closed:
+                self.aside.closed(change.path)
+                self._closed(parent, name)
+                return
             if take_fact(self.world, change):
                 return
             self._by_place(parent, name, change, now_s)
@@ -55,11 +59,33 @@ class Fold:
             self.aside.unforeseen(change.path)
             self.world.agenda.everything = True
 
-    def _look_for_nodes(self) -> None:
-        """Read the records that we have not heard of: that there is none, no mirror tells."""
+    def look_for_nodes(self) -> None:
+        """Read the records that we have not heard of: that there is none, no mirror tells.
+
+        Nor does it tell that one is open to us again: access control lists wake nobody.
+        """
         for view in self.world.herd.views.values():
-            if view.node_version < 0 and not view.node_gone:
+            if view.unread:
                 self.read_node(view.id)
+
+    def _closed(self, parent: str, name: str) -> None:
+        """Know no more of a record than that it is there: nothing is done to it, nor waited for."""
+        if parent == paths.REQUESTS:
+            self._request_unread(RequestId(name))
+            self.world.agenda.supply = True
+            return
+        view = self.world.herd.views.get(NodeId(name)) if parent == paths.NODES else None
+        if view is None:
+            return
+        view.stale = False
+        # What was condemned, with proof that nobody wants it, stays so.
+        if not (view.dying and view.node is not None and view.node.state in ENDED_STATES):
+            view.node, view.node_version, view.node_gone = None, -1, False
+        self.world.touch_node(view)
+
+    def _request_unread(self, request_id: RequestId) -> None:
+        self.world.queue.forget(request_id)
+        self.world.queue.unread.add(request_id)
 
     def _by_place(self, parent: str, name: str, change: Put | Dirty | Gone, now_s: float) -> None:
         provider = self.world.policy.provider
@@ -103,8 +129,7 @@ class Fold:
         try:
             record = request.decode(request_id, change.stored.value)
         except CorruptRecordError:
-            queue.forget(request_id)
-            queue.unread.add(request_id)
+            self._request_unread(request_id)
             raise
         queue.unread.discard(request_id)
         if view is None:

@@ -39,6 +39,13 @@ class SetAside:
         if self._is_news(path, exc.why):
             self.log.warning("record.set-aside", path=path[:ZNODE_CHARS_MAX], why=str(exc))
 
+    def closed(self, path: str) -> None:
+        """A record's access control list does not let us in: one warning for each record."""
+        self.metrics.count_record_set_aside(kind_of(path))
+        why = "its access control list does not let us in: it is left alone until that is mended"
+        if self._is_news(path, why):
+            self.log.warning("record.set-aside", path=path[:ZNODE_CHARS_MAX], why=why)
+
     def unforeseen(self, path: str) -> None:
         """A record met an error that is our own bug; call it while that is handled."""
         self.metrics.count_record_error(kind_of(path))

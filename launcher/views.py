@@ -143,6 +143,11 @@ class NodeView:
         return bool(self.contenders)
 
     @property
+    def unread(self) -> bool:
+        """Whether we know nothing of the users' record, not even that there is none."""
+        return self.node_version < 0 and not self.node_gone
+
+    @property
     def complete(self) -> bool:
         """Whether both records are known."""
         return self.launch is not None and self.node is not None

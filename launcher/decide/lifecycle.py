@@ -138,9 +138,8 @@ def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -
 
 def _without_node(world: World, view: NodeView) -> Action | None:
     """The users' record is gone or unreadable: can anybody use the machine any more?"""
-    unread = view.node_version < 0 and not view.node_gone
     just_made = world.growing > 0 and world.created_here(view.id)
-    if view.locked or unread or just_made:
+    if view.locked or view.unread or just_made:
         return None
     return Condemn(node=view.id, cause="its node record is gone")
 
@@ -362,8 +361,8 @@ def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
 
 
 def _dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
-    if world.halted is not None or view.locked:
-        return None
+    if world.halted is not None or view.locked or view.unread:
+        return None  # of a record that we have not read, or may not, nobody knows who wants it
     if view.node is not None and view.node.state not in ENDED_STATES:
         # Whoever wrote that it is condemned has not proven that nobody wants it. So we do, when
         # nobody does; until then its users' record says what it is for.

@@ -152,11 +152,13 @@ class Put:
 
     Attributes:
         own: A commit of ours wrote it; the answer to that commit follows at once.
+        closed: Its access control list does not let us in: it is there, and no more is known of it.
     """
 
     path: str
     stored: Stored[bytes] | None
     own: bool = field(default=False, compare=False)
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from remuda.store.api import (
     Dirty,
     ExistsError,
     Gone,
+    NotPermittedError,
     Op,
     Put,
     Session,
@@ -143,8 +144,11 @@ class TreeMirror:
         if isinstance(answer, StoreError) and not isinstance(answer, ExistsError | StoreAwayError):
             log.error("store.mirror_root root=%s cause=%s", self.root, answer)
 
-    def _found(self, path: str, node: Node | None) -> None:
+    def _found(self, path: str, node: Node | StoreError | None) -> None:
         if self._confirmed is None:
+            return
+        if isinstance(node, StoreError):
+            self._closed_to_us(path)
             return
         known = self._known.get(path)
         if known is None or (node is not None and known != node.stat.mzxid):
@@ -203,10 +207,13 @@ class TreeMirror:
         if era != self._era:
             return
         changed_again = self._reading.pop(path)
-        if isinstance(node, StoreError):
+        if isinstance(node, NotPermittedError):
+            # It will answer the same the next time; who waits for it would wait for ever.
+            self._closed_to_us(path)
+        elif isinstance(node, StoreError):
             log.debug("store.mirror_unread path=%s cause=%s", path, node)
             return
-        if node is None:
+        elif node is None:
             self._gone(path)
         else:
             self._put(path, node)
@@ -265,6 +272,12 @@ class TreeMirror:
             self._confirmed.add(path)
         content = None if node is None else stored(path, node.data, node.stat)
         self._sink(Put(path=path, stored=content, own=own))
+
+    def _closed_to_us(self, path: str) -> None:
+        self._known[path] = _UNREAD
+        if self._confirmed is not None:
+            self._confirmed.add(path)
+        self._sink(Put(path=path, stored=None, closed=True))
 
     def _gone(self, path: str) -> None:
         if self._known.pop(path, None) is not None:

@@ -29,7 +29,8 @@ class TreeWalk:
         Args:
             wire: Where to read.
             wanted: Whether to read the data of a path.
-            found: Gets each path and its content, None if its data is not wanted, or closed.
+            found: Gets each path and its content, None if its data is not wanted, or the error if it
+                is closed to us.
             done: Called once, at the end, or at the first failure.
         """
         self._wire = wire
@@ -52,7 +53,7 @@ class TreeWalk:
 
     def _got(self, path: str, node: Node | StoreError | None) -> None:
         if self._closed(path, node):
-            self._found(path, None)
+            self._found(path, node)
         elif self._usable(node) and isinstance(node, Node):
             self._found(path, node)
             if node.stat.children:

@@ -15,6 +15,8 @@ from remuda.store.api import (
     Change,
     Create,
     Delete,
+    Dirty,
+    Gone,
     NotPermittedError,
     Put,
     Set,
@@ -224,13 +226,49 @@ def test_a_request_that_is_closed_to_us_blinds_nobody(connect: Connect) -> None:
     launcher.mirror(paths.REQUESTS, heard)
     wait_for(lambda: Synced(root=paths.REQUESTS) in heard.changes, DEADLINE_S, "the load")
 
-    assert Put(path=closed, stored=None) in heard.changes
+    assert Put(path=closed, stored=None, closed=True) in heard.changes
     assert launcher.read_many([closed, paths.REQUESTS])[0] is None
     with refused():  # whoever would delete something because it is not there
         launcher.read_fresh([closed])
     assert launcher.secure() >= 0
     with refused():
         launcher.read(closed)
+
+
+def test_a_record_that_is_closed_to_us_in_its_life_is_told_and_not_waited_for(
+    connect: Connect,
+) -> None:
+    """A Dirty without an end would have it never looked at again, and it is not gone."""
+    launcher, mallory = connect(LAUNCHER), connect(STRANGER)
+    node = f"{paths.NODES}/3000000001"
+    launcher.ensure(paths.NODES)
+    mallory.commit([Create(path=node, data=b"{}")])
+    kazoo, where, heard = kazoo_of(mallory), mallory._wire._full(node), Heard()
+
+    def close_on_news(change: Change) -> None:
+        heard(change)
+        if change == Dirty(path=node):  # it is closed between the news of it and the read
+            kazoo.set_acls(where, [make_digest_acl("mallory", "spur", all=True)])
+
+    launcher.mirror(paths.NODES, close_on_news)
+    wait_for(lambda: Synced(root=paths.NODES) in heard.changes, DEADLINE_S, "the load")
+    kazoo.set(where, b'{"state": "used"}')
+    closed = Put(path=node, stored=None, closed=True)
+
+    wait_for(lambda: heard.changes[-1] == closed, DEADLINE_S, "word of it")
+    answers: list[object] = []
+    launcher.read_later(node, answers.append)
+    wait_for(lambda: bool(answers), DEADLINE_S, "an answer")
+    kazoo.set_acls(where, OPEN_ACL_UNSAFE)
+    launcher.read_later(node, answers.append)
+    wait_for(lambda: len(answers) == 2, DEADLINE_S, "another one")
+
+    assert isinstance(answers[0], NotPermittedError)
+    assert Gone(path=node) not in heard.changes
+    last = heard.changes[-1]
+    assert isinstance(last, Put)
+    assert last.stored is not None
+    assert last.stored.value == b'{"state": "used"}'
 
 
 def test_a_record_of_our_own_that_is_closed_to_us_does(connect: Connect) -> None:

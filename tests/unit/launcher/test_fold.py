@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from launcher.actions import Condemn, Delete
 from launcher.fold import Fold
 from launcher.set_aside import SetAside
 from launcher.world import World
@@ -14,13 +15,13 @@ from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model.claim import encode_claim
 from remuda.model.component import Replica, encode_replica
-from remuda.model.ids import NodeId, ReplicaId, RequestId
+from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.model.status import LabelStatus, ProviderStatus, encode_status
 from remuda.store import paths
 from remuda.store.api import Change, Dirty, Gone, Put, Stored, Synced
-from tests.unit.launcher.worlds import ME, add_node, world
+from tests.unit.launcher.worlds import ME, add_node, of_kind, think, world
 
 NODE = NodeId("3000000001")
 REQUEST = RequestId("200-0000000001")
@@ -330,4 +331,52 @@ def test_foreign_rubbish_never_stops_the_fold(path: str) -> None:
     folding.put(paths.launch("here", NODE), launch())
     folding.put(path, b"rubbish")
 
+    assert len(folding.log.warnings) == 1
+
+
+def test_a_node_that_is_closed_to_us_is_neither_waited_for_nor_gone() -> None:
+    """Said once; kept without a judgement until it can be read, and its machine with it."""
+    folding = Folding()
+    folding.put(paths.launch("here", NODE), launch())
+    folding.put(paths.node(NODE), node(state=NodeState.USED))
+    folding.tell(Dirty(path=paths.node(NODE)))
+    for _ in range(2):
+        folding.tell(Put(path=paths.node(NODE), stored=None, closed=True))
+    view, read = folding.world.herd.views[NODE], list(folding.read)
+
+    closed = (view.stale, view.node, view.unread, of_kind(think(folding.world), Condemn, Delete))
+    folding.fold.look_for_nodes()
+    looked = folding.read[len(read) :]
+    folding.put(paths.node(NODE), node(state=NodeState.USED))
+
+    assert closed == (False, None, True, [])
+    assert [one["event"] for one in folding.log.warnings] == ["record.set-aside"]
+    assert "access control list" in folding.log.warnings[0]["why"]
+    assert looked == [NODE]
+    assert of_kind(think(folding.world), Condemn)
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_condemned_node_that_is_closed_to_us_goes_only_if_nobody_wanted_it(
+    *, proven: bool
+) -> None:
+    """A launch record that says so is no proof; what the users' record said when we read it is."""
+    folding = Folding()
+    state = NodeState.DELETING if proven else NodeState.IN_USE
+    folding.put(paths.launch("here", NODE), launch(step=Step.CONDEMNED, server=ServerId("s")))
+    folding.put(paths.node(NODE), node(state=state))
+    folding.tell(Put(path=paths.node(NODE), stored=None, closed=True))
+
+    assert bool(of_kind(think(folding.world), Delete)) is proven
+
+
+def test_a_request_that_is_closed_to_us_is_forgotten_but_not_gone() -> None:
+    """Others are served; what is claimed or promised of it stays as it is."""
+    folding = Folding()
+    folding.put(paths.request(REQUEST), request())
+    folding.tell(Dirty(path=paths.request(REQUEST)))
+    folding.tell(Put(path=paths.request(REQUEST), stored=None, closed=True))
+
+    assert REQUEST not in folding.world.queue.views
+    assert folding.world.request_exists(REQUEST)
     assert len(folding.log.warnings) == 1
