@@ -10,9 +10,11 @@ from launcher.actions import (
     ListServers,
     Publish,
     Rescue,
+    Rule,
     Survey,
     Tidy,
 )
+from launcher.decide.upkeep import gist
 from launcher.world import Now, World
 
 #: When what a bug of ours interrupted is tried again.
@@ -22,7 +24,14 @@ TIDY_PERIOD_S: Final = 600.0
 
 
 def free_request(world: World, action: Action, now: Now) -> None:
-    """Free the request, the claim and the nodes that *action* wrote to, if it wrote to any."""
+    """Free the request, the claim and the nodes that *action* wrote to, if it wrote to any.
+
+    A verdict holds nothing: what another action does with its request goes on. It counts as
+    written, or it would crash again and again; the next one, in other words, is tried.
+    """
+    if isinstance(action, Rule):
+        _drop_verdict(world, action)
+        return
     if isinstance(action, Publish):
         world.publishing = False
     request_id = getattr(action, "request", None)
@@ -41,6 +50,13 @@ def free_request(world: World, action: Action, now: Now) -> None:
         view.busy, view.retry_s = None, now.mono_s + CRASH_RETRY_S
         world.touch_request(view)
         world.alarm("request", request_id, view.retry_s)
+
+
+def _drop_verdict(world: World, action: Rule) -> None:
+    if action.verdict is None:
+        world.ruled.pop(action.request, None)
+    else:
+        world.ruled[action.request] = gist(action.verdict)
 
 
 def free_look(world: World, action: Action, now: Now) -> None:

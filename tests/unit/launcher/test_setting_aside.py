@@ -20,6 +20,7 @@ from launcher.actions import (
 )
 from launcher.events import HandCrashed
 from launcher.set_aside import WARNINGS_MAX, kind_of
+from launcher.world import Now
 from remuda.cloud.api import Server, ServerStatus
 from remuda.insight.facts import SSH_PORT, facts_of
 from remuda.model.ids import NodeId, RequestId, ServerId
@@ -253,6 +254,27 @@ def test_an_action_that_cannot_be_started_holds_nothing_for_ever() -> None:
     assert (view.busy, ready.busy, claim.busy) == (None, None, False)
     assert view.retry_s > NOW.mono_s
     assert of_kind(think(made), Lend) == []
+
+
+def test_a_verdict_that_cannot_be_written_is_given_up_and_disturbs_nothing() -> None:
+    """The same words are not tried again and again; what else befalls the request goes on."""
+    made = world(pools={"main": {"max-servers": 1}})
+    works = Works(made)
+    add_node(made, 1, allocated_to="200-0000000009")
+    view = add_request(made, 1)
+    after = Now(wall_s=NOW.wall_s + 1.0, mono_s=NOW.mono_s + 1.0)
+    (written,) = of_kind(think(made, after), Rule)
+    view.busy, retry_s = "claim", view.retry_s
+
+    works.hear(HandCrashed(action=written, why="bug"), NOW)
+    undisturbed = (view.busy, view.retry_s)
+    view.busy = None
+    again = of_kind(think(made, after), Rule)
+    works.hear(HandCrashed(action=Rule(request=view.id, verdict=None), why="bug"), NOW)
+
+    assert undisturbed == ("claim", retry_s)
+    assert again == []
+    assert view.id not in made.ruled
 
 
 def test_what_could_not_be_sent_is_not_waited_for() -> None:
