@@ -1,36 +1,26 @@
 """Trouble: what befalls launchers, their sessions and their machines during the storm."""
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
 
 from remuda.cloud.api import ServerStatus
-from remuda.store.api import Session
 from tests.simulation import setting as settings
 from tests.simulation.process import Process
 from tests.simulation.setting import SESSION_TIMEOUT_S
-
-if TYPE_CHECKING:
-    from tests.simulation.simulation import Simulation
-    from tests.simulation.sky import Sky
+from tests.simulation.trouble import Trouble
 
 
 @dataclass(slots=True)
-class Faults:
-    """Makes trouble until the storm is over."""
+class Faults(Trouble):
+    """The usual: what breaks by itself."""
 
-    simulation: "Simulation"
-    rng: random.Random = field(init=False)
+    purpose: ClassVar[str] = "faults"
 
-    def __post_init__(self) -> None:
-        """Take an own source of chance."""
-        self.rng = self.simulation.random("faults")
-
-    def begin(self) -> None:
-        """Plan the first trouble of each kind."""
+    def kinds(self) -> Iterable[tuple[float, Callable[[], None]]]:
+        """See Trouble."""
         rates = self.simulation.setting.rates
-        for mean_s, trouble in (
+        return (
             (rates.crash, self.crash),
             (rates.freeze, self.freeze),
             (rates.suspend, self.suspend),
@@ -40,29 +30,11 @@ class Faults:
             (rates.vanish, self.vanish),
             (rates.mute, self.mute),
             (rates.spoilt, self.spoil),
-        ):
-            if mean_s:
-                self._again(mean_s, trouble)
-
-    def _again(self, mean_s: float, trouble: Callable[[], None]) -> None:
-        def strike() -> None:
-            if not self.simulation.calm:
-                trouble()
-                self._again(mean_s, trouble)
-
-        self.simulation.timetable.after(self.rng.expovariate(1.0 / mean_s), strike)
-
-    def _victim(self) -> Process | None:
-        there = [
-            process
-            for process in self.simulation.processes
-            if not process.frozen and process.store.session is Session.CONNECTED
-        ]
-        return self.rng.choice(there) if there else None
+        )
 
     def crash(self) -> None:
         """Kill a launcher, now or after one of its next actions."""
-        victim = self._victim()
+        victim = self._launcher()
         if victim is None:
             return
         if self.rng.random() < 0.5:
@@ -72,7 +44,7 @@ class Faults:
 
     def freeze(self) -> None:
         """Stop a launcher for a while, perhaps for longer than its session lives."""
-        victim = self._victim()
+        victim = self._launcher()
         if victim is not None:
             self.freeze_for(victim, self.rng.choice((2.0, 10.0, 40.0)))
 
@@ -91,7 +63,7 @@ class Faults:
 
     def suspend(self) -> None:
         """Take the connection away for a moment."""
-        victim = self._victim()
+        victim = self._launcher()
         if victim is None:
             return
         self.simulation.history.note(victim.name, "loses its connection")
@@ -102,7 +74,7 @@ class Faults:
 
     def expire(self) -> None:
         """End a session."""
-        victim = self._victim()
+        victim = self._launcher()
         if victim is None:
             return
         self.simulation.history.note(victim.name, "loses its session")
@@ -123,7 +95,7 @@ class Faults:
 
     def away(self) -> None:
         """Lose one reply of ZooKeeper, or one request."""
-        victim = self._victim()
+        victim = self._launcher()
         if victim is not None:
             victim.store.wire.script(self.rng.choice(("before", "after")))
 
@@ -148,9 +120,6 @@ class Faults:
             process.reload(settings.config_of(self.simulation.document))
 
         self.simulation.timetable.after(self.rng.uniform(0.0, 4.0), read)
-
-    def _sky(self) -> "Sky":
-        return self.simulation.skies[self.rng.choice(sorted(self.simulation.skies))]
 
     def mute(self) -> None:
         """Have a cloud answer no create call for some seconds: its front end is restarted."""

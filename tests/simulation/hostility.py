@@ -3,10 +3,9 @@
 Apart from the usual faults (tests/simulation/faults.py), with a source of chance of its own.
 """
 
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from remuda.model import launch as launches
 from remuda.model import tags
@@ -14,12 +13,13 @@ from remuda.model.ids import NodeId, PoolName, ProviderName, ReplicaId, ServerId
 from remuda.model.launch import Launch, Step
 from remuda.model.permit import encode_permit, new_permit
 from remuda.store import paths
-from remuda.store.api import Create, Op, Session, Set
+from remuda.store.api import Create, Op, Set
 from remuda.store.api import Delete as Remove
 from tests.fakes.cloud_fates import Delete, Listing
 from tests.fakes.store import FakeZookeeper
 from tests.simulation.process import Process
 from tests.simulation.setting import INSTALLATION
+from tests.simulation.trouble import Trouble
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -32,39 +32,21 @@ FALSE_FIRST: Final = 3_900_000_000
 
 
 @dataclass(slots=True)
-class Hostility:
-    """Makes trouble until the storm is over."""
+class Hostility(Trouble):
+    """What others do, apart from the usual faults."""
 
-    simulation: "Simulation"
-    rng: random.Random = field(init=False)
+    purpose: ClassVar[str] = "hostility"
     made: int = 0
 
-    def __post_init__(self) -> None:
-        """Take an own source of chance, and let the clouds be shared."""
-        self.rng = self.simulation.random("hostility")
-
-    def begin(self) -> None:
-        """Plan the first trouble of each kind."""
+    def kinds(self) -> Iterable[tuple[float, Callable[[], None]]]:
+        """See Trouble."""
         rates = self.simulation.setting.hostility
-        for mean_s, trouble in (
+        return (
             (rates.forge, self.forge),
             (rates.behind, self.fall_behind),
             (rates.takeover, self.take_over),
             (rates.blackout, self.black_out),
-        ):
-            if mean_s:
-                self._again(mean_s, trouble)
-
-    def _again(self, mean_s: float, trouble: Callable[[], None]) -> None:
-        def strike() -> None:
-            if not self.simulation.calm:
-                trouble()
-                self._again(mean_s, trouble)
-
-        self.simulation.timetable.after(self.rng.expovariate(1.0 / mean_s), strike)
-
-    def _sky(self) -> "Sky":
-        return self.simulation.skies[self.rng.choice(sorted(self.simulation.skies))]
+        )
 
     def _commit(self, *ops: Op) -> None:
         # The oracle judges what launchers and users write; this is neither's.
@@ -124,14 +106,10 @@ class Hostility:
 
     def fall_behind(self) -> None:
         """Let the server of ZooKeeper stand still that one launcher is connected to."""
-        there = [
-            process
-            for process in self.simulation.processes
-            if not process.frozen and process.store.session is Session.CONNECTED
-        ]
-        if not there:
+        victim = self._launcher()
+        if victim is None:
             return
-        victim, seconds = self.rng.choice(there), self.rng.choice((3.0, 8.0, 100.0, 400.0))
+        seconds = self.rng.choice((3.0, 8.0, 100.0, 400.0))
         dumb = seconds < 5.0 and self.rng.random() < 0.5
         self.simulation.history.note(victim.name, "falls behind", seconds=seconds, dumb=dumb)
         victim.store.fall_behind(dumb=dumb)
