@@ -40,6 +40,7 @@ from remuda.model.launch import Step
 from remuda.runtime.log import Log
 from remuda.store import paths
 from remuda.store.api import (
+    NOTHING_WRITTEN,
     ExistsError,
     MissingError,
     NotEmptyError,
@@ -122,7 +123,7 @@ class SettleWrites:
     def _grown(self, event: Written) -> None:
         self.world.growing -= 1
         self.world.agenda.supply = True
-        if isinstance(event.result, RejectedError | NotPermittedError):
+        if isinstance(event.result, NOTHING_WRITTEN):
             # If only the reply was lost, the mirror shows the records, and they are ours.
             for node_id in event.nodes:
                 self.writer.host_keys.pop(node_id, None)

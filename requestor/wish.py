@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from remuda.model import request as request_record
 from remuda.model.codec import quote
-from remuda.model.fields import SECONDS_MAX
+from remuda.model.fields import LABELS_MAX, SECONDS_MAX
 from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
 from requestor.errors import WishError
@@ -16,8 +16,6 @@ from requestor.errors import WishError
 #: Names for the three priorities that Zuul uses; lower is served first.
 PRIORITIES: Final[Mapping[str, int]] = {"high": 100, "normal": 200, "low": 300}
 PRIORITY_MAX: Final = 999
-#: One transaction takes all nodes of a request, and ZooKeeper's packets end at 1 MiB.
-NODES_MAX: Final = 200
 #: Other launchers may have labels of other shapes than ours; a blank or a slash is in none.
 LABEL_PATTERN: Final = re.compile(r"[^\s/]{1,255}")
 #: Key of our own part in the opaque ``requestor_data``.
@@ -64,8 +62,8 @@ class Wish:
         """
         if not self.labels:
             raise WishError("a request needs at least one label")
-        if len(self.labels) > NODES_MAX:
-            raise WishError(f"{len(self.labels)} nodes in one request; at most {NODES_MAX}")
+        if len(self.labels) > LABELS_MAX:
+            raise WishError(f"{len(self.labels)} nodes in one request; at most {LABELS_MAX}")
         for label in self.labels:
             if not isinstance(label, str) or not LABEL_PATTERN.fullmatch(label):
                 raise WishError(f"{quote(label)} is not a label")

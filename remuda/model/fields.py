@@ -25,6 +25,9 @@ PROSE_CHARS_MAX: Final = 4096
 KEY_CHARS_MAX: Final = 8192
 #: Labels of an installation, pools of a provider.
 NAMES_MAX: Final = 10_000
+#: Nodes of a request, so the labels that it names: it is fulfilled, and they are taken, in one
+#: transaction that writes all of them, and ZooKeeper's packets end at 1 MiB. A node has fewer.
+LABELS_MAX: Final = 250
 #: Largest count: exact in a float as well. Nothing that is counted here comes near it.
 COUNT_MAX: Final = 2**53
 #: Priorities; what other programs keep in a signed integer.

@@ -10,15 +10,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
-from remuda.model.fields import SECONDS_MAX, Fields
+from remuda.model.fields import LABELS_MAX, SECONDS_MAX, Fields
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.packed import Packed, as_dict
 
 #: Jenkins writes a hold's expiry as epoch milliseconds where everybody else means seconds from
 #: now; no hold lasts three thousand years, so a number this big is a point in time.
 EPOCH_MS_FLOOR: Final = 1e11
-#: A node has the labels of one kind of machine.
-LABELS_MAX: Final = 250
 
 
 class NodeState(StrEnum):

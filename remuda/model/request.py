@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.codec import CorruptRecordError
-from remuda.model.fields import LINE_CHARS_MAX, Fields
+from remuda.model.fields import LABELS_MAX, LINE_CHARS_MAX, Fields
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.salvage import salvage
 
@@ -68,9 +68,6 @@ REQUIRED_KEYS: Final = (
 )
 
 
-#: More nodes than this nobody can be given: a request is fulfilled in one transaction, which
-#: writes all of its nodes, and ZooKeeper's packets end at 1 MiB.
-LABELS_MAX: Final = 250
 #: Launchers keep every request in memory, and so does ZooKeeper. Those of Zuul have about 1 KiB.
 REQUEST_BYTES_MAX: Final = 64 * 1024
 #: Every launcher that declines adds one entry for each of its pools.

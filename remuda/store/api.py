@@ -10,7 +10,7 @@ record that exists names the version that was read. Nothing here blocks for ever
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -64,6 +64,11 @@ class NotEmptyError(RejectedError):
 
 class TooLargeError(RejectedError):
     """A record or a transaction is larger than ZooKeeper takes (about 1 MiB); nothing was sent."""
+
+
+#: What a transaction is answered with of which surely nothing happened: what was reserved for it
+#: is free again. After any other error it may have been carried out.
+NOTHING_WRITTEN: Final = (RejectedError, NotPermittedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ class TreeWalk:
         wire: Wire,
         *,
         wanted: Callable[[str], bool],
-        found: Callable[[str, Node | None], None],
+        found: Callable[[str, Node | StoreError | None], None],
         done: Callable[[StoreError | None], None],
     ) -> None:
         """Prepare to read.
@@ -29,8 +29,8 @@ class TreeWalk:
         Args:
             wire: Where to read.
             wanted: Whether to read the data of a path.
-            found: Gets each path and its content, None if its data is not wanted, or the error if it
-                is closed to us.
+            found: Gets each path and its content: None if its data is not wanted, the error if
+                it is closed to us.
             done: Called once, at the end, or at the first failure.
         """
         self._wire = wire

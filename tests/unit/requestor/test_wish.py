@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from remuda.model import request as request_record
+from remuda.model.fields import LABELS_MAX
 from remuda.model.ids import RequestId
 from requestor.errors import WishError
 from requestor.wish import Wish, labels_of, priority_of, token_of
@@ -30,7 +31,7 @@ def test_a_sequence_and_a_word_are_taken_as_they_are() -> None:
         ({"a": 0}, "0 nodes of 'a'"),
         (["a b"], "'a b' is not a label"),
         (["a/b"], "'a/b' is not a label"),
-        (["a"] * 201, "201 nodes"),
+        (["a"] * (LABELS_MAX + 1), "251 nodes in one request; at most 250"),
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(wrong: dict[str, int], why: str) -> None:
