@@ -59,11 +59,13 @@ class HostFile:
         fills: Key of the same section that gets the file's text; None if it is not read.
         bytes_max: Largest file that is read, bytes.
         secret: Others than its owner should not be able to read it.
+        tree: A folder with all below it is as good.
     """
 
     fills: str | None = None
     bytes_max: int = 0
     secret: bool = False
+    tree: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from remuda.config.document import Path
 from remuda.config.problems import Report
 from remuda.config.shape import Found, Shape, sections, shapes
 from remuda.config.sources import Sources, UnreadableError, located
+from remuda.config.trees import survey
 
 #: Mode bits that let others than the owner's group read a file.
 _OTHERS_READ: Final = 0o004
+#: Sections whose files only builders use.
+_OF_BUILDERS: Final = (("images",), ("image-defaults",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class HostFiles:
 
     Attributes:
         folder: Relative names start here: the configuration's own folder.
-        provider: The only provider this process serves, None: all. What another one lacks is
-            only warned of: its keys may well lie on another host.
+        provider: The only provider this process serves, None: all. What another one lacks, or a
+            builder, is only warned of: its keys may well lie on another host.
     """
 
     folder: FilePath
@@ -41,14 +44,20 @@ class HostFiles:
     def complain(self, path: Path) -> Callable[..., None]:
         """Return how to report something that *path* lacks on this host."""
         foreign = path[:1] == ("providers",) and self.provider not in (None, *path[1:2])
-        return self.report.warning if foreign else self.report.problem
+        return self.report.warning if foreign or self._is_builders(path) else self.report.problem
+
+    def _is_builders(self, path: Path) -> bool:
+        """Whether what *path* names need not be on this host: only builders make images."""
+        return self.provider is not None and path[:1] in _OF_BUILDERS
 
     def _resolve_one(self, found: Found, shape: Shape, mark: HostFile, value: str) -> None:
         path = (*found.path, shape.key)
         try:
             file = located(value, self.folder)
             found.raw[shape.key] = str(file)
-            if mark.fills is None:
+            if mark.tree:
+                self._survey(path, file)
+            elif mark.fills is None:
                 self._look_at(path, file, mark)
             else:
                 text = self._text(path, file, mark)
@@ -63,6 +72,10 @@ class HostFiles:
             self.report.warning(
                 path, f"everybody on this host may read {str(file)!r}", f"chmod o= {file}"
             )
+
+    def _survey(self, path: Path, top: FilePath) -> None:
+        if not self._is_builders(path):  # a large one would be looked at for nothing
+            self.sources.note(top, lambda: survey(top))
 
     def _text(self, path: Path, file: FilePath, mark: HostFile) -> str:
         text = self.sources.read(file, bytes_max=mark.bytes_max)

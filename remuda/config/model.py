@@ -36,12 +36,14 @@ from remuda.config.parts import (
     DiskCheck,
     DnsCheck,
     FlavorFrom,
+    FlavorNamed,
     ImageFrom,
     NetworkCheck,
     ScriptFrom,
     Tls,
     Volume,
     Zookeeper,
+    named,
 )
 from remuda.config.units import WrongValueError
 
@@ -77,10 +79,6 @@ USER_DATA_BYTES_MAX: Final = 40_000
 MIN_READY_MAX: Final = 10_000
 #: What dynamic-instance-properties may name.
 DYNAMIC_FIELDS: Final = ("label", "provider", "pool", "request")
-
-
-def _named(value: object) -> object:
-    return {"name": value} if isinstance(value, str) else value
 
 
 def _plain_volume(value: object) -> object:
@@ -149,12 +147,10 @@ class PoolLabel(Section):
 
     choices: ClassVar[tuple[Choice, ...]] = (Choice(("user-data", "user-data-file"), least=0),)
 
-    image: Annotated[ImageFrom, BeforeValidator(_named, json_schema_input_type=str | ImageFrom)] = (
+    image: Annotated[ImageFrom, BeforeValidator(named, json_schema_input_type=str | ImageFrom)] = (
         Field(description="Image name, or a mapping that says how to find it.")
     )
-    flavor: Annotated[
-        FlavorFrom, BeforeValidator(_named, json_schema_input_type=str | FlavorFrom)
-    ] = Field(description="Flavor name, or a mapping with minimums.")
+    flavor: FlavorNamed = Field(description="Flavor name, or a mapping with minimums.")
     username: str = Field(default="root", description="Login user of the image.")
     connection_type: Literal["ssh", "winrm", "network_cli"] = Field(
         default="ssh", description="How users connect; we prove nodes over ssh only."

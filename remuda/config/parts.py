@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from remuda.config.base import (
     AsWritten,
@@ -64,6 +64,11 @@ def _regular_expression(value: str) -> str:
             hint="write each * and + only once around the same text",
         )
     return value
+
+
+def named(value: object) -> object:
+    """Return the section that the name *value* is short for; other values as they are."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 HostPort = Annotated[
@@ -172,7 +177,7 @@ class Zookeeper(Section):
     )
 
 
-class ScriptFrom(Section):
+class ScriptText(Section):
     """A script from a file or written in place.
 
     The loader puts the file's text into ``inline``, so that a value carries its script whichever
@@ -187,8 +192,6 @@ class ScriptFrom(Section):
     inline: Annotated[str | None, AsWritten()] = Field(
         default=None, description="The script itself."
     )
-    timeout: Duration = Field(default=300.0, gt=0, le=6 * 3600, description="Killed after this.")
-    as_root: bool = Field(default=False, description="Run with sudo unless logged in as root.")
 
     @property
     def text(self) -> str:
@@ -205,6 +208,13 @@ class ScriptFrom(Section):
     def sha256(self) -> str:
         """Hash of the text, in hexadecimal; raises what ``text`` raises."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class ScriptFrom(ScriptText):
+    """A script from a file or written in place."""
+
+    timeout: Duration = Field(default=300.0, gt=0, le=6 * 3600, description="Killed after this.")
+    as_root: bool = Field(default=False, description="Run with sudo unless logged in as root.")
 
 
 class DiskCheck(Section):
@@ -278,6 +288,10 @@ class FlavorFrom(Section):
     ram: SizeMib = Field(default=0, ge=0, description="At least this much memory.")
     cores: Whole = Field(default=0, ge=0, description="At least so many cores.")
     disk: SizeMib = Field(default=0, ge=0, description="At least this much disk.")
+
+
+#: How a flavor is written: its name, or the section.
+FlavorNamed = Annotated[FlavorFrom, BeforeValidator(named, json_schema_input_type=str | FlavorFrom)]
 
 
 class Volume(Section):

@@ -82,14 +82,21 @@ def _too_small(use: Use) -> str:
     return _no_volume(use, where)
 
 
-def _no_volume(use: Use, where: str) -> str:
-    volume = use.entry.get("boot-from-volume")
+def volume_mib(entry: Mapping[str, object]) -> int | None:
+    """Return the size of the volume that a label of a pool boots from, MiB; None: from none."""
+    volume = entry.get("boot-from-volume")
     if volume is None or switch(volume) is False:
+        return None
+    size = size_mib(mapping(volume), "size")
+    return _VOLUME_MIB if size is None else size
+
+
+def _no_volume(use: Use, where: str) -> str:
+    needed, size_max = volume_mib(use.entry), size_mib(use.pool, "max-volume-size")
+    if needed is None:
         return ""
     if whole(use.pool, "max-volumes") == 0:
         return f"it boots from a volume, {where} has max-volumes 0"
-    size, size_max = size_mib(mapping(volume), "size"), size_mib(use.pool, "max-volume-size")
-    needed = _VOLUME_MIB if size is None else size
     if size_max is not None and needed > size_max:
         return f"it needs a volume of {show_size(needed)}, {where} allows {show_size(size_max)}"
     return ""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +64,19 @@ class Sources:
         self._seen[str(path)] = f"mode {mode:o}"
         return mode
 
+    def note(self, path: Path, look: Callable[[], object]) -> None:
+        """Remember what *look* finds at *path*: a value whose ``repr`` changes when it does.
+
+        Raises:
+            UnreadableError: If *look* does.
+        """
+        try:
+            found = repr(look())
+        except UnreadableError as error:
+            self._seen[str(path)] = str(error)
+            raise
+        self._seen[str(path)] = hashlib.sha256(found.encode(errors="surrogateescape")).hexdigest()
+
 
 def located(text: str, folder: Path) -> Path:
     """Return the absolute path of *text*, which may begin with ``~`` or be relative to *folder*.
@@ -81,7 +95,7 @@ def _mode(path: Path) -> int:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        raise UnreadableError(_why(error)) from None
+        raise UnreadableError(reason(error)) from None
     if not stat.S_ISREG(mode):
         raise UnreadableError("is not a file")
     if not os.access(path, os.R_OK):
@@ -96,13 +110,14 @@ def _bytes(path: Path, bytes_max: int) -> bytes:
         with path.open("rb") as file:
             raw = file.read(bytes_max + 1)
     except (OSError, ValueError) as error:
-        raise UnreadableError(_why(error)) from None
+        raise UnreadableError(reason(error)) from None
     if len(raw) > bytes_max:
         raise UnreadableError(f"is larger than the allowed {bytes_max:,} bytes")
     return raw
 
 
-def _why(error: OSError | ValueError) -> str:
+def reason(error: OSError | ValueError | RuntimeError) -> str:
+    """Say why a file cannot be used, in words that follow its name."""
     match error:
         case FileNotFoundError() | NotADirectoryError():
             return "does not exist"
@@ -112,5 +127,7 @@ def _why(error: OSError | ValueError) -> str:
             return "may not be read by this user"
         case OSError():
             return f"cannot be read: {error.strerror}"
+        case RuntimeError():  # of pathlib
+            return "is a link that leads to itself"
         case _:  # a NUL in the name
             return "is not a file name"
