@@ -1,0 +1,341 @@
+"""How images are made: recipes, what all of them share, and when each is made anew.
+
+A recipe names what an image starts from and the steps that a build machine goes through.
+``remuda.config.recipes`` joins it with ``image-defaults:``.
+"""
+
+import re
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from remuda.config.base import AsWritten, Choice, Duration, HostFile, Name, Section, Whole
+from remuda.config.cron import parse_cron, parse_zone
+from remuda.config.parts import CheckFrom, FlavorNamed, ImageFrom, ScriptText, named
+from remuda.config.units import WrongValueError
+from remuda.ssh.api import check_environment
+
+#: One step; longer ones are better cut into several, of which the log shows the times.
+STEP_S_MAX: Final = 24 * 3600
+#: Of one command, in bytes about; longer ones are scripts.
+COMMAND_CHARS_MAX: Final = 16 * 1024
+#: What we tell steps ourselves.
+OUR_PREFIX: Final = "REMUDA_"
+
+_PACKAGE: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9+._:~=*/@^-]{0,199}", re.ASCII)
+_MODE: Final = re.compile(r"0?[0-7]{3}")
+_OWNER: Final = re.compile(r"[A-Za-z_0-9][A-Za-z0-9_.-]{0,63}(:[A-Za-z_0-9][A-Za-z0-9_.-]{0,63})?")
+
+
+def is_variable(name: str) -> bool:
+    """Whether *name* is one that an environment variable can have."""
+    try:
+        check_environment(((name, ""),))
+    except ValueError:
+        return False
+    return True
+
+
+def _variables(values: dict[str, str]) -> dict[str, str]:
+    for name, value in values.items():
+        _check_variable(name)
+        if "\0" in value:
+            raise WrongValueError(f"has a NUL in {name}", hint="no variable can hold one")
+    return values
+
+
+def _check_variable(name: str) -> None:
+    if not is_variable(name):
+        raise WrongValueError(
+            f"has {name[:40]!r}, which no environment variable can be called",
+            hint="use letters, digits and '_', no digit first",
+        )
+    if name.startswith(OUR_PREFIX):
+        raise WrongValueError(
+            f"has {name[:40]!r}, but names that begin with {OUR_PREFIX} are ours",
+            hint="choose another name",
+        )
+
+
+def _secrets(values: dict[str, "SecretFrom"]) -> dict[str, "SecretFrom"]:
+    for name in values:
+        _check_variable(name)
+    return values
+
+
+def _reference(value: object) -> object:
+    if value is not None and not isinstance(value, dict):
+        raise WrongValueError(
+            "is not where to find a secret; its value must not stand in this file",
+            hint="write {environment: NAME} or {file: FILE}, of the host of the builder",
+            private=True,
+        )
+    return value
+
+
+def _variable_name(value: str) -> str:
+    if not is_variable(value):
+        raise WrongValueError(
+            "must be the name of an environment variable, not the secret itself",
+            hint="write for example PYPI_TOKEN",
+            private=True,
+        )
+    return value
+
+
+def _package(value: str) -> str:
+    if _PACKAGE.fullmatch(value) is None:
+        raise WrongValueError(
+            "is not the name of a package",
+            hint="write for example git, libc6:i386 or '@development-tools'",
+        )
+    return value
+
+
+def _target(value: str) -> str:
+    plain = value.isprintable() and ".." not in value.split("/")
+    if not value.startswith("/") or not plain:
+        raise WrongValueError(
+            "is not an absolute path", hint="write for example /opt/mirrors, without .."
+        )
+    return value
+
+
+def _mode(value: str) -> str:
+    if _MODE.fullmatch(value) is None:
+        raise WrongValueError("is not a file mode", hint='write for example "0644" or "0755"')
+    return value
+
+
+def _owner(value: str) -> str:
+    if _OWNER.fullmatch(value) is None:
+        raise WrongValueError("is not an owner", hint="write USER or USER:GROUP")
+    return value
+
+
+class BaseFrom(ImageFrom):
+    """What an image starts from: an image of the cloud, or another one of ours."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (
+        Choice(("id", "name", "match", "image")),
+        Choice(("id", "properties"), least=0),
+        Choice(("image", "properties"), least=0),
+    )
+
+    image: Name | None = Field(
+        default=None, description="Another image below images:, whose current build is taken."
+    )
+
+
+class StepScript(ScriptText):
+    """A script that a step runs."""
+
+    arguments: tuple[str, ...] = Field(default=(), description="Given to the script, in order.")
+    environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
+        default_factory=dict, description="Variables of this script, before those of the recipe."
+    )
+
+
+class StepCopy(Section):
+    """A file, or a folder with all below it, from the builder's host."""
+
+    source: Annotated[str, HostFile(tree=True)] = Field(
+        alias="from",
+        description="File or folder, relative to the configuration. Links within it must stay "
+        "within it.",
+    )
+    to: Annotated[str, AfterValidator(_target)] = Field(
+        description="Absolute path on the machine, of the file or of the folder; what is there "
+        "already stays, unless something of the same name comes."
+    )
+    mode: Annotated[str, AfterValidator(_mode)] | None = Field(
+        default=None,
+        description="Mode of each file, in quotes; folders get x beside r. null: as here.",
+    )
+    owner: Annotated[str, AfterValidator(_owner)] | None = Field(
+        default=None, description="USER or USER:GROUP; null: who logs in, or root with as-root."
+    )
+
+
+class Step(Section):
+    """One step of a build; they run in order, each once the one before has succeeded."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (Choice(("script", "copy", "packages", "command")),)
+
+    name: str | None = Field(
+        default=None, min_length=1, max_length=80, description="For messages; else the kind."
+    )
+    script: StepScript | None = Field(default=None, description="Runs a script.")
+    copied: StepCopy | None = Field(
+        default=None, alias="copy", description="Copies a file or folder to the machine."
+    )
+    packages: tuple[Annotated[str, AfterValidator(_package)], ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Installs packages, as root, with the distribution's own tool.",
+    )
+    command: Annotated[str | None, AsWritten()] = Field(
+        default=None,
+        min_length=1,
+        max_length=COMMAND_CHARS_MAX,
+        description="Runs a command line of /bin/sh.",
+    )
+    timeout: Duration = Field(
+        gt=0, le=STEP_S_MAX, description="Time limit of each attempt; it is killed after this."
+    )
+    retries: Whole = Field(
+        default=0, ge=0, le=10, description="Further attempts if it fails; it must bear them."
+    )
+    as_root: bool = Field(default=False, description="Run with sudo unless logged in as root.")
+    secrets: tuple[str, ...] = Field(
+        default=(),
+        description="Those of the recipe's secrets that a script or command gets, as environment "
+        "variables of these names.",
+    )
+
+
+class SecretFrom(Section):
+    """Where a secret is found, on the builder's host; its value never stands in this file."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (Choice(("environment", "file")),)
+
+    environment: Annotated[str, AfterValidator(_variable_name)] | None = Field(
+        default=None, description="Name of an environment variable of the builder."
+    )
+    file: Annotated[str | None, HostFile(secret=True)] = Field(
+        default=None, description="File, relative to the configuration; a last newline is cut off."
+    )
+
+
+class ScheduleFrom(Section):
+    """When an image is made anew."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (Choice(("cron", "max-age")),)
+
+    cron: Annotated[str, AfterValidator(parse_cron)] | None = Field(
+        default=None,
+        description="Minute, hour, day of month, month, day of week, as cron has them; missed "
+        "times are made up for by one build.",
+    )
+    max_age: Duration | None = Field(
+        default=None, ge=60, description="So long after the last build began, at most."
+    )
+    time_zone: Annotated[str, AfterValidator(parse_zone)] = Field(
+        default="UTC", description="Of cron, e.g. Europe/Berlin."
+    )
+    jitter: Duration = Field(
+        default=900.0,
+        ge=0,
+        le=24 * 3600,
+        description="Each image begins by its own share of this after cron, or before max-age "
+        "(half of it at most), so that not all do at once.",
+    )
+
+
+class RolloutWindow(Section):
+    """When builds may become current; outside of it they wait."""
+
+    opens: Annotated[str, AfterValidator(parse_cron)] = Field(
+        description="Cron expression of its beginnings."
+    )
+    lasts: Duration = Field(ge=60, le=7 * 86400, description="From each beginning.")
+    time_zone: Annotated[str, AfterValidator(parse_zone)] = Field(
+        default="UTC", description="Of opens, e.g. Europe/Berlin."
+    )
+
+
+SecretOf = Annotated[SecretFrom, BeforeValidator(_reference)]
+BaseNamed = Annotated[BaseFrom, BeforeValidator(named, json_schema_input_type=str | BaseFrom)]
+
+
+class ProviderRecipe(Section):
+    """What is different in one provider; nothing behind its name: nothing is."""
+
+    base: BaseNamed | None = Field(default=None, description="Instead of the recipe's.")
+    flavor: FlavorNamed | None = Field(default=None, description="Instead of the recipe's.")
+    username: str | None = Field(default=None, description="Instead of the recipe's.")
+    pool: Name | None = Field(
+        default=None, description="Where build machines are made; null: any pool with room."
+    )
+    copy_from: Name | None = Field(
+        default=None,
+        description="Provider whose build is copied, instead of a build in this one.",
+    )
+
+
+class ImageDefaults(Section):
+    """What holds for all images, unless a recipe says otherwise.
+
+    `steps`, `checks-before` and `checks` come before those of a recipe; `environment` and
+    `secrets` are joined with its own, name by name; all else a recipe replaces, null included.
+    Of `providers` a recipe's own list counts; what a recipe says of one of them goes before what
+    it says for all, and both before what is said here, of that provider or for all.
+    """
+
+    base: BaseNamed | None = Field(
+        default=None,
+        description="Image name, or a mapping that says how to find it; needed here, in the "
+        "recipe, or for each provider.",
+    )
+    providers: dict[Name, ProviderRecipe] | None = Field(
+        default=None,
+        min_length=1,
+        description="Where it is made; null: where its parent is, else in all.",
+    )
+    flavor: FlavorNamed | None = Field(
+        default=None,
+        description="Of build machines; its disk is the least that nodes need. Needed as base is.",
+    )
+    username: str = Field(
+        default="root", min_length=1, description="Login user, with sudo for steps as-root."
+    )
+    connection_port: Whole = Field(default=22, ge=1, le=65535, description="Port of the login.")
+    host_keys: Literal["inject", "scan"] = Field(
+        default="inject", description="Of build machines; as for the labels of pools."
+    )
+    config_drive: bool | None = Field(default=None, description="Ask for a configuration drive.")
+    environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
+        default_factory=dict,
+        description="Variables of all scripts and commands, e.g. http_proxy; joined with those of "
+        "image-defaults.",
+    )
+    steps: tuple[Step, ...] = Field(
+        default=(), description="In order; first those of image-defaults."
+    )
+    checks_before: tuple[CheckFrom, ...] = Field(
+        default=(),
+        description="On the build machine, before its snapshot; also those of image-defaults.",
+    )
+    checks: tuple[CheckFrom, ...] = Field(
+        default=(),
+        description="On a machine that booted from the snapshot, in each provider; also those of "
+        "image-defaults.",
+    )
+    schedule: ScheduleFrom | None = Field(
+        default=None, description="When it is made anew; null: when somebody asks for it."
+    )
+    rollout_window: RolloutWindow | None = Field(
+        default=None, description="When builds may become current; null: at any time."
+    )
+    keep: Whole = Field(
+        default=2,
+        ge=2,
+        le=100,
+        description="Good builds that are kept in each provider: the current one and those before.",
+    )
+    freshness: Duration | None = Field(
+        default=None, gt=0, description="Alarm when the current build is older; null: never."
+    )
+    paused: bool = Field(default=False, description="Make none, however old the current one is.")
+    secrets: Annotated[dict[str, SecretOf], AfterValidator(_secrets)] = Field(
+        default_factory=dict,
+        description="Name in steps, and where to find it; joined with those of image-defaults.",
+    )
+
+
+class RecipeFrom(ImageDefaults):
+    """How one image is made; what it leaves out is as in `image-defaults`."""
+
+    default_steps: bool = Field(
+        default=True, description="false: without the steps of image-defaults, only its own."
+    )
