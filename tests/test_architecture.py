@@ -48,6 +48,7 @@ DECIDING: Final = (
             *("neighbours", "policy", "queue", "views", "world"),
         )
     ),
+    *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
     "remuda/insight/explanation.py",
     "remuda/insight/facts.py",
     "remuda/insight/tree.py",

@@ -1,0 +1,96 @@
+"""What an image is made from, as one hash: equal hashes, equal inputs. Pure.
+
+In it are the base, and all steps in order with the contents of their scripts and files; the
+variables and which secrets (not where they are found, nor their values); both kinds of checks, as
+a build that never passed them is not of this recipe. Not in it is what changes when and where an
+image is made, and how long that may take: schedule, providers, flavor, limits, retries, names of
+steps.
+"""
+
+import hashlib
+import json
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from remuda.config.images import Step, StepCopy
+from remuda.config.parts import CheckFrom
+from remuda.config.recipes import ImageRecipe
+from remuda.config.trees import Entry
+
+#: Changes with what is hashed below: images of before then count as made from something else.
+_SCHEMA: Final = 1
+
+#: What stands at each name of a file or folder that a step copies.
+Trees = Mapping[str, Sequence[Entry]]
+
+
+def copied_paths(recipe: ImageRecipe) -> tuple[str, ...]:
+    """Return the files and folders that steps of *recipe* copy, each once, sorted."""
+    return tuple(sorted({step.copied.source for step in recipe.steps if step.copied is not None}))
+
+
+def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
+    """Return the hash of what *provider* makes the image from, 64 hexadecimal digits.
+
+    *trees* say what each of ``copied_paths`` holds, as read by ``remuda.config.trees.read``.
+
+    Raises:
+        KeyError: The image is not for *provider*, or one of the trees is not there.
+        ValueError: A script was never read.
+    """
+    making = recipe.makings[provider]
+    used = {name for step in recipe.steps for name in step.secrets}
+    document = {
+        "schema": _SCHEMA,
+        "base": making.base.model_dump(exclude_defaults=True),
+        "username": making.username,
+        "environment": dict(recipe.environment),
+        "steps": [_step(step, trees) for step in recipe.steps],
+        "secrets": sorted(used),
+        "checks-before": [_check(check) for check in recipe.checks_before],
+        "checks": [_check(check) for check in recipe.checks],
+    }
+    # Keys with their defaults are left out above, so that a new key changes no hash.
+    # ASCII: names of files may hold bytes that are no text.
+    text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _step(step: Step, trees: Trees) -> dict[str, Any]:
+    doc: dict[str, Any] = {"as-root": step.as_root, "secrets": sorted(step.secrets)}
+    if step.script is not None:
+        doc["script"] = step.script.sha256
+        doc["arguments"] = list(step.script.arguments)
+        doc["environment"] = dict(step.script.environment)
+    elif step.copied is not None:
+        doc["copy"] = _copy(step.copied, trees)
+    elif step.packages is not None:
+        doc["packages"] = list(step.packages)
+    else:
+        doc["command"] = step.command
+    return doc
+
+
+def _copy(copied: StepCopy, trees: Trees) -> dict[str, Any]:
+    return {
+        "to": copied.to,
+        "mode": copied.mode,
+        "owner": copied.owner,
+        "tree": list(_tree(copied, sorted(trees[copied.source]))),
+    }
+
+
+def _tree(copied: StepCopy, entries: Sequence[Entry]) -> Iterator[list[Any]]:
+    for entry in entries:
+        # Where the step sets the mode, that of a checkout here, which depends on its user, is lost.
+        permissions = 0 if copied.mode else stat.S_IMODE(entry.mode) & 0o777
+        yield [entry.path, stat.S_IFMT(entry.mode), permissions, entry.content]
+
+
+def _check(check: CheckFrom) -> dict[str, Any]:
+    doc = check.model_dump(exclude={"name", "timeout", "script"}, exclude_defaults=True)
+    if check.script is not None:
+        doc["script"] = check.script.sha256
+        doc["as-root"] = check.script.as_root
+    return doc

@@ -1,0 +1,232 @@
+"""Recipes joined with what holds for all images: what a builder works by.
+
+Who said a thing first has it: the recipe for one provider, the recipe for all, the defaults for
+that provider, the defaults for all. The checks of a file ask the same of its mappings as written
+(``remuda.config.imagecheck``), so the rules take mappings from the file's keys.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from remuda.config.base import Section
+from remuda.config.document import Path
+from remuda.config.images import (
+    BaseFrom,
+    ImageDefaults,
+    ProviderRecipe,
+    RecipeFrom,
+    RolloutWindow,
+    ScheduleFrom,
+    SecretFrom,
+    Step,
+)
+from remuda.config.parts import CheckFrom, FlavorFrom
+from remuda.config.raw import mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """How one provider comes to an image.
+
+    Attributes:
+        pool: Where build machines are made; None: any pool with room.
+        copy_from: Provider whose build is copied; None: it is built here.
+    """
+
+    base: BaseFrom
+    flavor: FlavorFrom
+    username: str
+    pool: str | None = None
+    copy_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRecipe:
+    """All that is said of one image.
+
+    Attributes:
+        makings: By provider; at least one.
+        steps: In order, those of the defaults first; so are both kinds of checks.
+        freshness_s: Older than this the current build is an alarm; None: never.
+        secrets: Where the builder finds them, by the name that steps know.
+    """
+
+    name: str
+    makings: Mapping[str, Making]
+    connection_port: int = 22
+    host_keys: Literal["inject", "scan"] = "inject"
+    config_drive: bool | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    checks_before: tuple[CheckFrom, ...] = ()
+    checks: tuple[CheckFrom, ...] = ()
+    schedule: ScheduleFrom | None = None
+    rollout_window: RolloutWindow | None = None
+    keep: int = 2
+    freshness_s: float | None = None
+    paused: bool = False
+    secrets: Mapping[str, SecretFrom] = field(default_factory=dict)
+
+
+def recipes(
+    images: Mapping[str, RecipeFrom], defaults: ImageDefaults, providers: Iterable[str]
+) -> Mapping[str, ImageRecipe]:
+    """Return all recipes of a configuration that has no problems, by name.
+
+    *providers* are the names of all there are.
+    """
+    written = Written(
+        images={name: said_by(image) for name, image in images.items()},
+        defaults=said_by(defaults),
+        known=tuple(providers),
+    )
+    return {
+        name: _joined(
+            name,
+            image,
+            defaults,
+            {one: _making(written, name, one) for one in written.chosen(name)},
+        )
+        for name, image in images.items()
+    }
+
+
+def said_by(section: Section) -> Mapping[str, object]:
+    """Return what the file says in *section*, by the file's keys; sections below likewise."""
+    fields = type(section).model_fields
+    return {
+        fields[name].alias or name: _plain(getattr(section, name))
+        for name in section.model_fields_set
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Recipes and defaults as mappings by the file's keys; the values may be anything.
+
+    Attributes:
+        known: The names of all providers there are.
+    """
+
+    images: Mapping[str, Mapping[str, object]]
+    defaults: Mapping[str, object]
+    known: tuple[str, ...]
+
+    @classmethod
+    def of(cls, data: object) -> "Written":
+        """Return what *data*, a whole file, says; what is no mapping is left out."""
+        top = mapping(data)
+        images = mapping(top.get("images")).items()
+        return cls(
+            images={
+                name: mapping(image) for name, image in images if isinstance(image, dict | None)
+            },
+            defaults=mapping(top.get("image-defaults")),
+            known=tuple(mapping(top.get("providers"))),
+        )
+
+    def chosen(self, name: str) -> tuple[str, ...]:
+        """Return the providers that the image *name* is for, of those that are known.
+
+        Where nobody lists them, it is for those of its parent, if that is one of these images.
+        """
+        return tuple(one for one in self._listed(name) if one in self.known)
+
+    def certain(self, name: str) -> bool:
+        """Whether all that is listed for *name* is known: else it may mean any provider."""
+        return set(self._listed(name)) <= set(self.known)
+
+    def _listed(self, name: str) -> tuple[str, ...]:
+        seen: set[str] = set()
+        while name not in seen:  # a circle of parents is complained of elsewhere
+            seen.add(name)
+            image = self.images.get(name, {})
+            listed = mapping(self._layer("providers", image).get("providers"))
+            if listed:
+                return tuple(listed)
+            parent = parent_of(self._layer("base", image).get("base"))
+            if parent not in self.images:
+                break
+            name = parent
+        return self.known
+
+    def said(self, key: str, name: str, provider: str) -> tuple[Path, object] | None:
+        """Return what counts at *key* for an image in a provider, with its place; None: nothing.
+
+        A key with null behind it counts as well.
+        """
+        image = self.images.get(name, {})
+        for top, layer in ((("images", name), image), (("image-defaults",), self.defaults)):
+            here = mapping(mapping(layer.get("providers")).get(provider))
+            for path, section in (((*top, "providers", provider), here), (top, layer)):
+                if key in section:
+                    return (*path, key), section[key]
+        return None
+
+    def value(self, key: str, name: str, provider: str) -> object:
+        """Return what ``said`` does, without its place; None also for null."""
+        found = self.said(key, name, provider)
+        return None if found is None else found[1]
+
+    def parent(self, name: str, provider: str) -> tuple[str, Path]:
+        """Return the image that *name* starts from there, and where that is said; empty: none."""
+        found = self.said("base", name, provider)
+        return ("", ()) if found is None else (parent_of(found[1]), found[0])
+
+    def _layer(self, key: str, image: Mapping[str, object]) -> Mapping[str, object]:
+        return image if key in image else self.defaults
+
+
+def parent_of(base: object) -> str:
+    """Return the image of ours that *base*, as written or as a value, names; empty: none."""
+    name = base.image if isinstance(base, BaseFrom) else mapping(base).get("image")
+    return name if isinstance(name, str) else ""
+
+
+def _making(written: Written, name: str, provider: str) -> Making:
+    base, flavor = (written.value(key, name, provider) for key in ("base", "flavor"))
+    username = written.value("username", name, provider)
+    pool, copy_from = (written.value(key, name, provider) for key in ("pool", "copy-from"))
+    if isinstance(base, BaseFrom) and isinstance(flavor, FlavorFrom):
+        return Making(
+            base=base,
+            flavor=flavor,
+            username=ImageDefaults().username if username is None else str(username),
+            pool=None if pool is None else str(pool),
+            copy_from=None if copy_from is None else str(copy_from),
+        )
+    raise ValueError(f"no base or flavor for {provider}: just the loader makes sure of them")
+
+
+def _joined(
+    name: str, image: RecipeFrom, defaults: ImageDefaults, makings: Mapping[str, Making]
+) -> ImageRecipe:
+    def one(key: str) -> Any:
+        return getattr(image if key in image.model_fields_set else defaults, key)
+
+    return ImageRecipe(
+        name=name,
+        makings=makings,
+        connection_port=one("connection_port"),
+        host_keys=one("host_keys"),
+        config_drive=one("config_drive"),
+        environment={**defaults.environment, **image.environment},
+        steps=(*(defaults.steps if image.default_steps else ()), *image.steps),
+        checks_before=(*defaults.checks_before, *image.checks_before),
+        checks=(*defaults.checks, *image.checks),
+        schedule=one("schedule"),
+        rollout_window=one("rollout_window"),
+        keep=one("keep"),
+        freshness_s=one("freshness"),
+        paused=one("paused"),
+        secrets={**defaults.secrets, **image.secrets},
+    )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Section):
+        return said_by(value) if isinstance(value, ProviderRecipe) else value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
