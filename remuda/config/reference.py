@@ -32,13 +32,13 @@ class _Chapter:
         return f"`{self.paths[0]}`" if self.paths[0] else "The whole file"
 
 
-def reference() -> str:
-    """Return the text of ``docs/configuration.md``.
+def reference(model: type[Config] = Config) -> str:
+    """Return the text of ``docs/configuration.md``; another *model* than it shows is for tests.
 
     Raises:
         OSError: If the examples of the source tree are not there.
     """
-    chapters = _chapters()
+    chapters = _chapters(model)
     parts = [
         INTRO,
         "\n## Examples\n\nTo begin with:\n",
@@ -54,10 +54,10 @@ def reference() -> str:
     return "".join(parts)
 
 
-def _chapters() -> Mapping[type[Section], _Chapter]:
+def _chapters(top: type[Config]) -> Mapping[type[Section], _Chapter]:
     """Return the sections outermost first, each once, with all paths that lead to it."""
     paths: dict[type[Section], list[str]] = {}
-    stack: list[tuple[type[Section], str]] = [(Config, "")]
+    stack: list[tuple[type[Section], str]] = [(top, "")]
     while stack:
         model, path = stack.pop()
         first = model not in paths
@@ -117,7 +117,7 @@ def _one(shape: Shape, chapters: Mapping[type[Section], _Chapter], plural: str) 
     if shape.kind is Kind.WORD:
         return " or ".join(f"`{word}`" for word in shape.words)
     if shape.host_file is not None:
-        return "file"
+        return "file or folder" if shape.host_file.tree else "file"
     return f"{shape.kind}{_range(shape)}"
 
 

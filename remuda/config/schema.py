@@ -16,12 +16,12 @@ _ABOUT: Final = (
 )
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of the whole file; keys as written in the file."""
-    made = Config.model_json_schema(by_alias=True, mode="validation")
+def schema(top: type[Config] = Config) -> dict[str, Any]:
+    """Return the JSON Schema of the whole file; another *top* than commands show is for tests."""
+    made = top.model_json_schema(by_alias=True, mode="validation")
     definitions = made["$defs"]
-    for model in models(Config):
-        target = made if model is Config else definitions[model.__name__]
+    for model in models(top):
+        target = made if model is top else definitions[model.__name__]
         _refine(target, model)
     return {
         "$schema": _DIALECT,

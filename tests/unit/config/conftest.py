@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from remuda.config.ahead import ConfigWithImages
 from remuda.config.loader import Reading, read
+from remuda.config.model import Config
+from tests.support.recipes import LABELS, Says
 
 #: The least that is a configuration; tests change it by replacing text.
 GOOD = """\
@@ -47,12 +50,15 @@ def reads(tmp_path: Path) -> Reads:
     """A function that writes a text to config.yaml and reads it in an environment of its own."""
 
     def reader(
-        text: str, environ: Mapping[str, str] | None = None, provider: str | None = None
+        text: str,
+        environ: Mapping[str, str] | None = None,
+        provider: str | None = None,
+        model: type[Config] = Config,
     ) -> Reading:
         (tmp_path / "node-key").touch(mode=0o600)
         path = tmp_path / "config.yaml"
         path.write_text(text)
-        return read(path, environ=environ or {}, provider=provider)
+        return read(path, environ=environ or {}, provider=provider, model=model)
 
     return reader
 
@@ -75,6 +81,30 @@ def warns(reads: Reads) -> Callable[..., list[str]]:
         return [_short(str(warning)) for warning in reads(text, **how).warnings]
 
     return warner
+
+
+@pytest.fixture
+def told(reads: Callable[..., Reading], tmp_path: Path) -> Says:
+    """A function that returns the problems of LABELS with more lines behind it, without places."""
+
+    def teller(more: str = "", text: str = LABELS) -> list[str]:
+        reading = reads(text + more, model=ConfigWithImages)
+        lines = [str(problem).split(":", 3)[3].strip() for problem in reading.problems]
+        return [line.replace(str(tmp_path), "HERE") for line in lines]
+
+    return teller
+
+
+@pytest.fixture
+def warned(reads: Callable[..., Reading]) -> Says:
+    """The same for warnings, without their hints; there must be no problems."""
+
+    def teller(more: str = "", text: str = LABELS) -> list[str]:
+        reading = reads(text + more, model=ConfigWithImages)
+        assert reading.problems == ()
+        return [f"{warning.path}: {warning.message}" for warning in reading.warnings]
+
+    return teller
 
 
 def _short(line: str) -> str:

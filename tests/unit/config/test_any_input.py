@@ -10,13 +10,42 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from remuda.config.ahead import ConfigWithImages
 from remuda.config.loader import Reading, read
 from remuda.config.model import Config
+from remuda.config.recipes import recipes
 from remuda.config.schema import models
 from remuda.config.shape import Many, shapes
 
 KEYS = sorted({shape.key for model in models(Config) for shape in shapes(model).values()})
 WORDS = ["8h", "2GiB", "8x", "a:1", "${X}", "$${", "ssh", "/", ".", "~", "*", "{", "{label}", "\0"]
+
+#: Two recipes and all that they may share.
+IMAGES = """
+labels: {small: }
+providers:
+  north:
+    cloud: north
+    pools: {main: {labels: {small: {image: {built: small}, flavor: {disk: 1GiB}}}}}
+image-defaults:
+  base: noble
+  flavor: {disk: 4GiB}
+  providers: {north: {pool: main, copy-from: null}}
+  steps: [{command: a, timeout: 1m, secrets: [A]}]
+  secrets: {A: {environment: B}}
+images:
+  small:
+    base: {image: big}
+    steps:
+      - {script: {inline: a, environment: {B: c}, arguments: [d]}, timeout: 1m}
+      - {copy: {from: config.yaml, to: /a, mode: "0644"}, timeout: 1m}
+    schedule: {cron: 0 3 * * *, time-zone: UTC}
+    freshness: 2d
+  big:
+    steps: [{packages: [git], timeout: 1m}]
+    rollout-window: {opens: 0 3 * * *, lasts: 1h}
+    schedule: {max-age: 1d}
+"""
 
 scalars = (
     st.none()
@@ -61,10 +90,10 @@ def full() -> str:
     return (Path(__file__).parents[3] / "docs" / "examples" / "full.yaml").read_text()
 
 
-def _read(folder: Path, content: bytes) -> Reading:
+def _read(folder: Path, content: bytes, model: type[Config] = Config) -> Reading:
     path = folder / "config.yaml"
     path.write_bytes(content)
-    return read(path, environ={"X": "x", "HOME": str(folder)})
+    return read(path, environ={"X": "x", "HOME": str(folder)}, model=model)
 
 
 def _is_an_answer(reading: Reading) -> bool:
@@ -98,6 +127,37 @@ def test_nearly_right_values_get_an_answer(folder: Path, value: object) -> None:
     text = yaml.safe_dump(value, allow_unicode=True)
 
     assert _is_an_answer(_read(folder, text.encode(errors="replace")))
+
+
+@quick
+@given(shaped(ConfigWithImages))
+def test_nearly_right_images_get_an_answer(folder: Path, value: object) -> None:
+    """So do recipes; where nobody makes images yet, as well."""
+    text = yaml.safe_dump(value, allow_unicode=True).encode(errors="replace")
+    reading = _read(folder, text, ConfigWithImages)
+
+    assert _is_an_answer(reading)
+    if isinstance(reading.config, ConfigWithImages):
+        config = reading.config
+        assert recipes(config.images, config.image_defaults, config.providers).keys() == set(
+            config.images
+        )
+    assert _is_an_answer(_read(folder, text))
+
+
+@quick
+@given(st.data())
+def test_a_good_recipe_with_some_wrong_values_gets_an_answer(
+    folder: Path, data: st.DataObject
+) -> None:
+    """The checks between recipes have something to read."""
+    value = yaml.safe_load(IMAGES)
+    for _ in range(data.draw(st.integers(1, 3))):
+        container, key = data.draw(st.sampled_from(list(_places(value))))
+        container[key] = data.draw(anything)
+    text = yaml.safe_dump(value).encode(errors="replace")
+
+    assert _is_an_answer(_read(folder, text, ConfigWithImages))
 
 
 @quick
