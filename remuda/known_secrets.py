@@ -57,7 +57,7 @@ class KnownSecrets:
 
     def hold(self, source: str, values: Iterable[str]) -> None:
         """Mask *values*, instead of those that *source* has named before."""
-        fresh = _forms(values)
+        fresh = forms(values)
         with self._lock:
             if source not in self._held and len(self._held) >= SOURCES_MAX:
                 self._drop(self._held.pop(next(iter(self._held))))
@@ -68,7 +68,7 @@ class KnownSecrets:
 
     def note(self, values: Iterable[str]) -> None:
         """Mask *values* that are made and used up all the time; old ones are forgotten."""
-        fresh = _forms(values)
+        fresh = forms(values)
         with self._lock:
             self._passing.extend(fresh)
             self._add(fresh)
@@ -130,7 +130,7 @@ def _middle(value: str) -> tuple[int, str]:
     return offset, value[offset : offset + CHARS_MIN]
 
 
-def _forms(values: Iterable[str]) -> tuple[str, ...]:
+def forms(values: Iterable[str]) -> tuple[str, ...]:
     """Return what is to be looked for: the pieces of *values*, as they are and as they travel."""
     found: dict[str, None] = {}
     for value in values:

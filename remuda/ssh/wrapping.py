@@ -126,7 +126,8 @@ def killer(token: str, signals: Sequence[str]) -> bytes:
 
 def exports(environment: tuple[tuple[str, str], ...]) -> str:
     """Return shell lines that export *environment*; its names were checked before."""
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment)
+    # Joined: a Secret that needs no quoting would come back as it is, and hide in the line.
+    return "\n".join(f"export {name}={shlex.quote(''.join(value))}" for name, value in environment)
 
 
 def interpreter(text: str) -> tuple[str, ...]:

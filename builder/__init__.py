@@ -1,0 +1,1 @@
+"""Makes images: builds them on machines, proves them, and swaps them in."""

@@ -1,0 +1,33 @@
+# The phases over a machine's last connection: made quiet, asserted, and written to its disk, in
+# one program, because after it nobody logs in or becomes root again.
+
+phase_quiet() {
+    start quiet
+    mode=quiet
+    # shellcheck disable=SC2086 # words
+    rules $quiet_kinds >/dev/null
+    says end quiet 0
+}
+
+phase_assert() {
+    start assert
+    mode=assert
+    # shellcheck disable=SC2086 # words
+    lines=$(rules $quiet_kinds secret)
+    judged assert "$lines"
+}
+
+# Free blocks are given back where the disk takes them, which makes the snapshot small; zeros
+# written by hand would make it grow.
+phase_trim() {
+    ! has fstrim || fstrim -a >/dev/null 2>&1
+    sync
+}
+
+phase_clone() {
+    start clone
+    mode=assert
+    # shellcheck disable=SC2086 # words
+    lines=$(rules $clone_kinds secret)
+    judged clone "$lines"
+}

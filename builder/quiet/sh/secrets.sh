@@ -1,0 +1,71 @@
+# Exact values of secrets in files. They come in the environment of this one shell, which came
+# through the connection's standard input: no argument and no file ever holds them. Findings name
+# the file.
+
+# search_places: the root, and whatever else lies on a disk: /boot, and on SUSE most of /var and
+# /home, are mounts of their own and go into the snapshot all the same.
+search_places() {
+    echo /
+    awk '$1 ~ "^/dev/" && $1 !~ "^/dev/loop" && $2 != "/" &&
+        $3 ~ "^(ext[234]|xfs|btrfs|f2fs|vfat)$" { print $2 }' /proc/mounts 2>/dev/null |
+        while IFS= read -r place; do printf '%b\n' "$place"; done
+}
+
+# Runs once for many files, below find. A tool that fails on one of them (a line longer than the
+# memory) would hide the others: then each is looked at alone, and what cannot be is said.
+# shellcheck disable=SC2016 # the shell below expands it, not this one
+search_files='
+tab=$(printf "\t")
+look() {
+    if [ "$REMUDA_GREP" = whole ]; then
+        printf "%s\n" "$REMUDA_PATTERNS" | grep -F -q -s -f - -- "$1"
+    else # this grep stops at a NUL
+        tr "\000" "\n" <"$1" | {
+            exec 4<&0
+            printf "%s\n" "$REMUDA_PATTERNS" | grep -F -q -f - /dev/fd/4
+        }
+    fi
+}
+if [ "$REMUDA_GREP" = whole ]; then
+    found=$(printf "%s\n" "$REMUDA_PATTERNS" | grep -F -l -s -f - -- "$@")
+    case $? in
+    0) printf "%s\n" "$found" | sed "s|^|secret$tab|"; exit ;;
+    1) exit ;;
+    esac
+fi
+for file; do
+    [ -f "$file" ] || continue
+    look "$file"
+    case $? in
+    0) printf "secret\t%s\n" "$file" ;;
+    1) ;;
+    *) [ ! -f "$file" ] || printf "unsearched\t%s\n" "$file" ;;
+    esac
+done
+exit 0
+'
+
+# search: look through all places, within one time limit.
+search() (
+    REMUDA_PATTERNS=$needles
+    REMUDA_GREP=lines
+    if printf 'a\000needle\n' | grep -F -q needle; then REMUDA_GREP=whole; fi
+    export REMUDA_PATTERNS REMUDA_GREP
+    set -f
+    IFS='
+'
+    # shellcheck disable=SC2046 # a word is a line
+    set -- $(search_places | sort -u) -xdev \( -path /proc -o -path /sys -o -path /dev \) -prune \
+        -o -type f -size +0 -exec sh -c "$search_files" sh {} +
+    if has timeout; then set -- timeout "$search_limit" find "$@"; else set -- find "$@"; fi
+    "$@"
+    case $? in
+    124 | 137 | 143) printf 'unsearched\t/\n' ;;
+    esac
+)
+
+rule_secret() {
+    making && return 0
+    [ -n "$needles" ] || return 0
+    search | head -n "$some" | while IFS='	' read -r kind file; do residue "$file"; done
+}

@@ -1,0 +1,44 @@
+"""Machines to make quiet."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from builder.quiet.scripts import quiet_script
+from tests.contract.builder.plantings import TRACES
+from tests.support import quietable
+from tests.support.quietable import Machine, Tools
+
+
+@pytest.fixture(scope="session")
+def _quiet_ones(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Tools], Machine]:
+    """Return machines that were made quiet once."""
+    if why := quietable.why_not():
+        pytest.skip(why)
+    made: dict[Tools, Machine] = {}
+
+    def quiet_one(tools: Tools) -> Machine:
+        if tools not in made:
+            machine = quietable.make(tmp_path_factory.mktemp("quiet") / "machine", tools)
+            assert machine.verdict(quiet_script(TRACES)) == ""
+            made[tools] = machine
+        return made[tools]
+
+    return quiet_one
+
+
+@pytest.fixture
+def machine(_quiet_ones: Callable[[Tools], Machine], tmp_path: Path) -> Iterator[Machine]:
+    """Return a machine of its own for each test, which has been made quiet."""
+    yield _quiet_ones(Tools.DEBIAN).copied(tmp_path / "machine")
+
+
+@pytest.fixture(params=list(Tools))
+def any_machine(
+    _quiet_ones: Callable[[Tools], Machine], tmp_path: Path, request: pytest.FixtureRequest
+) -> Machine:
+    """Return such a machine with each kind of tools."""
+    if request.param is Tools.BUSYBOX and not quietable.has_busybox():
+        pytest.skip("needs the Debian package busybox-static")
+    return _quiet_ones(request.param).copied(tmp_path / "machine")
