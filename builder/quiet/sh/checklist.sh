@@ -4,10 +4,10 @@
 
 # finish_packages: what a step left half configured is completed; nothing is asked.
 finish_packages() {
-    if has dpkg; then
+    if has_dpkg; then
         DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a >/dev/null
     fi
-    if has rpm && ! has dpkg; then rm -f /var/lib/rpm/__db.*; fi
+    has_dpkg || rm -f /var/lib/rpm/__db.*
 }
 
 rule_packages() {
@@ -17,15 +17,17 @@ rule_packages() {
     fi
     lock=$(package_lock)
     [ -z "$lock" ] || residue "$lock"
-    if has dpkg && [ -n "$(dpkg --audit 2>&1)" ]; then residue /var/lib/dpkg/status; fi
-    if ! has dpkg; then gone '/var/lib/rpm/__db.*'; fi
+    if has_dpkg; then
+        [ -z "$(unfinished_packages)" ] || residue /var/lib/dpkg/status
+    else
+        gone '/var/lib/rpm/__db.*'
+    fi
 }
 
 # An image that trusts its own cache takes every clone for the build machine. Somebody wanted that,
 # so that it is refused and not mended.
 rule_manual_cache_clean() {
     making && return
-    gone /var/lib/cloud/instance/manual-clean
     without '^[[:space:]]*manual_cache_clean:[[:space:]]*(true|True|yes|on)' \
         /etc/cloud/cloud.cfg '/etc/cloud/cloud.cfg.d/*.cfg'
 }
@@ -145,7 +147,7 @@ rule_storage_ids() {
     gone /etc/lvm/devices/system.devices /etc/nvme/hostid /etc/nvme/hostnqn /etc/multipath/wwids
     file=/etc/iscsi/initiatorname.iscsi
     if making && [ -f "$file" ]; then
-        if has dpkg; then echo GenerateName=yes >"$file"; else rm -f "$file"; fi
+        if has_dpkg; then echo GenerateName=yes >"$file"; else rm -f "$file"; fi
     fi
     without '^InitiatorName=' /etc/iscsi/initiatorname.iscsi
 }

@@ -52,10 +52,10 @@ rule_disk_not_grown() {
 # The package tool works, without asking the network.
 rule_package_tool() {
     if has apt-get; then
-        [ -z "$(dpkg --audit 2>&1)" ] || residue dpkg
+        [ -z "$(unfinished_packages)" ] || residue dpkg
         apt-get -qq check >/dev/null 2>&1 || residue apt-get
     fi
-    if has rpm && ! has dpkg; then rpm -q --quiet rpm || residue rpm; fi
+    if has rpm && ! has_dpkg; then rpm -q --quiet rpm || residue rpm; fi
     if has dnf; then dnf -q -C repolist >/dev/null 2>&1 || residue dnf; fi
     if has zypper; then
         zypper -q -n --no-refresh search -i zypper >/dev/null 2>&1 || residue zypper

@@ -190,6 +190,17 @@ rules() {
     done
 }
 
+# By its database's own tool: busybox has a dpkg too.
+has_dpkg() { has dpkg-query; }
+
+# unfinished_packages: what dpkg has begun and not ended. Its own audit says more, that packages of
+# others came without check sums for example, which hinders nobody.
+unfinished_packages() {
+    # shellcheck disable=SC2016 # dpkg-query expands it
+    dpkg-query -W -f '${db:Status-Status} ${db:Status-Eflag} ${Package}\n' 2>/dev/null |
+        awk '$1 ~ /^(half|unpacked|triggers)/ || $2 == "reinstreq" { print $3 }'
+}
+
 # fail CLASS FILE: a phase cannot go on; the builder reacts to the class.
 fail() {
     says failed "$1" "$(written "$2")"

@@ -27,7 +27,7 @@ class Planting:
 
     kind: Kind
     file: str
-    how: str = 'mkdir -p "${f%/*}"; echo residue >"$f"'
+    how: str = 'mkdir -p "${f%/*}/"; echo residue >"$f"'
     covers: str | None = None
 
     def shell(self) -> str:
@@ -42,13 +42,13 @@ def plain(kind: Kind, *files: str) -> tuple[Planting, ...]:
 
 def line(kind: Kind, file: str, text: str) -> Planting:
     """Return a planting of one line beside others."""
-    return Planting(kind, file, f"mkdir -p \"${{f%/*}}\"; printf 'a=1\\n%s\\n' '{text}' >>\"$f\"")
+    return Planting(kind, file, f"mkdir -p \"${{f%/*}}/\"; printf 'a=1\\n%s\\n' '{text}' >>\"$f\"")
 
 
 def large(file: str) -> Planting:
     """Return a planting of a log that is longer than a few lines."""
     return Planting(
-        Kind.LOGS, file, 'mkdir -p "${f%/*}"; head -c 20000 /dev/zero | tr "\\000" x >"$f"'
+        Kind.LOGS, file, 'mkdir -p "${f%/*}/"; head -c 20000 /dev/zero | tr "\\000" x >"$f"'
     )
 
 
@@ -61,7 +61,6 @@ PLANTINGS: Final = (
         "Architecture: all\\nVersion: 1\\nDescription: half\\n\\n' >$f; "
         "printf '/.\\n' >/var/lib/dpkg/info/half.list",
     ),
-    *plain(K.MANUAL_CACHE_CLEAN, "/var/lib/cloud/instance/manual-clean"),
     line(K.MANUAL_CACHE_CLEAN, "/etc/cloud/cloud.cfg", "manual_cache_clean: true"),
     line(K.MANUAL_CACHE_CLEAN, "/etc/cloud/cloud.cfg.d/9.cfg", "  manual_cache_clean:  True"),
     *plain(

@@ -8,7 +8,7 @@ from builder.quiet.kinds import CHECKLIST, Item, Kind
 from builder.quiet.scripts import assert_script, quiet_script, read_quiet
 from remuda.ssh.api import Script
 from tests.contract.builder import plantings
-from tests.contract.builder.plantings import TRACES
+from tests.contract.builder.plantings import OTHER_KEY, TRACES
 from tests.support.quietable import Machine, Tools
 
 pytestmark = pytest.mark.ssh
@@ -50,15 +50,30 @@ def test_residue_is_found_by_its_own_rule_and_no_other(machine: Machine, item: I
 
 
 @pytest.mark.parametrize("item", PLANTED, ids=lambda item: item.kind)
-def test_quieting_removes_the_residue(any_machine: Machine, item: Item) -> None:
-    """All of it, or none if it is refused only; with whatever tools the machine has."""
-    if item.kind is Kind.PACKAGES and any_machine.tools is Tools.BUSYBOX:
-        pytest.skip("it has no packages")
-    planted = plant(any_machine, item)
+def test_quieting_removes_the_residue(machine: Machine, item: Item) -> None:
+    """All of it, or none if it is refused only."""
+    planted = plant(machine, item)
 
-    left = found(any_machine, quiet_script(TRACES))
+    assert found(machine, quiet_script(TRACES)) == (set() if item.mended else planted)
 
-    assert left == ({one for one in planted if "cloud.cfg" in one[1]} if not item.mended else set())
+
+def test_quieting_removes_everything_at_once(any_machine: Machine) -> None:
+    """With whatever tools the machine has; what is no residue stays."""
+    without = Kind.PACKAGES if any_machine.tools is Tools.BUSYBOX else None
+    planted, refused = set(), set()
+    for item in PLANTED:
+        if item.kind is not without:
+            planted |= plant(any_machine, item)
+        if not item.mended:
+            refused |= plant(any_machine, item)
+
+    assert found(any_machine, assert_script(TRACES)) == planted
+    assert found(any_machine, quiet_script(TRACES)) == refused
+    for path in ("var/cache/precious.deb", "root/.cache/precious"):
+        assert (any_machine.root / path).exists()
+    assert (any_machine.root / "home/ci/.ssh/authorized_keys2").read_text() == f"{OTHER_KEY}\n"
+    hosts = "127.0.0.1 localhost\n# of the site\n10.0.0.9 mirror mirror.site # ours\na=1\n"
+    assert (any_machine.root / "etc/hosts").read_text() == hosts
 
 
 def test_each_file_of_the_checklist_is_planted() -> None:
