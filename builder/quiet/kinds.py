@@ -56,6 +56,10 @@ class Kind(StrEnum):
     SAME_SEED = "same-seed"
 
 
+#: Longer names are cut where people read them.
+_SHOWN_CHARS_MAX: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Residue:
     """One thing that must not be there.
@@ -71,7 +75,7 @@ class Residue:
 
     def __str__(self) -> str:
         """Say it for people, in one line."""
-        return f"{self.kind} in {visible(self.file)}"
+        return f"{self.kind} in {visible(self.file[:_SHOWN_CHARS_MAX])}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

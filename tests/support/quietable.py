@@ -53,7 +53,12 @@ echo "$*" >>/run/systemctl-calls
 case $* in
 *is-active*) [ -e /run/seed-active ] ;;
 *--failed*) cat /run/failed-units 2>/dev/null ;;
-'stop systemd-random-seed.service') rm -f /run/seed-active ;;
+'stop systemd-random-seed.service')
+    [ -e /run/seed-active ] || exit 0
+    rm /run/seed-active
+    mkdir -p /var/lib/systemd
+    echo chance >/var/lib/systemd/random-seed
+    ;;
 esac
 """
 _DMESG: Final = """\
@@ -203,4 +208,3 @@ def _stand_in(usr: Path, tools: Tools) -> None:
     systemd.touch()
     (usr / "bin").mkdir()
     (usr / "bin/sh").symlink_to("bash" if tools is Tools.BASH else "dash")
-

@@ -2,7 +2,6 @@
 
 # User data of other instances than this one: of the machine that the image was made on.
 rule_user_data() {
-    [ -d /var/lib/cloud/instances ] || return 0
     id=$(head -n 1 /var/lib/cloud/data/instance-id 2>/dev/null)
     for folder in /var/lib/cloud/instances/*/ /var/lib/cloud/seed/*/; do
         [ -d "$folder" ] || continue
@@ -17,7 +16,8 @@ rule_journal_recovery() {
     {
         dmesg 2>/dev/null
         ! has journalctl || journalctl -b -q -o cat -u 'systemd-fsck*' 2>/dev/null
-    } | grep -Ei 'EXT4-fs.*(recovery complete|recovering journal)|: recovering journal|XFS .*Starting recovery|BTRFS.*(log.replay|replay.*log)' |
+    } | grep -Ei -e 'EXT4-fs.*recovery complete' -e ': recovering journal' \
+        -e 'XFS .*starting recovery' -e 'BTRFS.*log.replay' |
         sed 's/^\[[^]]*\] *//' | residues
 }
 
@@ -49,13 +49,16 @@ rule_disk_not_grown() {
     if [ "$left" -gt 131072 ] && [ "$left" -gt $((whole / 20)) ]; then residue "/dev/$disk"; fi
 }
 
+has_rpms() { [ -e /usr/lib/sysimage/rpm ] || [ -e /var/lib/rpm/Packages ] ||
+    [ -e /var/lib/rpm/rpmdb.sqlite ]; }
+
 # The package tool works, without asking the network.
 rule_package_tool() {
     if has apt-get; then
         [ -z "$(unfinished_packages)" ] || residue dpkg
         apt-get -qq check >/dev/null 2>&1 || residue apt-get
     fi
-    if has rpm && ! has_dpkg; then rpm -q --quiet rpm || residue rpm; fi
+    if has rpm && has_rpms; then rpm -q --quiet rpm || residue rpm; fi
     if has dnf; then dnf -q -C repolist >/dev/null 2>&1 || residue dnf; fi
     if has zypper; then
         zypper -q -n --no-refresh search -i zypper >/dev/null 2>&1 || residue zypper

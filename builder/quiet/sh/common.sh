@@ -186,7 +186,7 @@ package_lock() {
 rules() {
     for kind in "$@"; do
         "rule_$(printf %s "$kind" | tr - _)"
-        says applied "$kind" -
+        [ $? = 127 ] || says applied "$kind" -
     done
 }
 

@@ -18,7 +18,9 @@ digest() { sha256sum 2>/dev/null | cut -c 1-64; }
 digest_of() { [ ! -s "$1" ] || digest <"$1"; }
 
 # listed: the lines of the standard input as the inside of a JSON list.
-listed() { sort -u | head -n 64 | sed -n 's/^\([0-9a-f]\{64\}\)$/"\1"/p' | tr '\n' , | sed 's/,$//'; }
+listed() {
+    sort -u | head -n 64 | sed -n 's/^\([0-9a-f]\{64\}\)$/"\1"/p' | tr '\n' , | sed 's/,$//'
+}
 
 # A kernel of its own, or one that is shared with a host, whose boot id says nothing.
 has_kernel() { [ "$(cat /proc/2/comm 2>/dev/null)" = kthreadd ]; }

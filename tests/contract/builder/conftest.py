@@ -1,6 +1,6 @@
 """Machines to make quiet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,9 +29,9 @@ def _quiet_ones(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Tools], M
 
 
 @pytest.fixture
-def machine(_quiet_ones: Callable[[Tools], Machine], tmp_path: Path) -> Iterator[Machine]:
+def machine(_quiet_ones: Callable[[Tools], Machine], tmp_path: Path) -> Machine:
     """Return a machine of its own for each test, which has been made quiet."""
-    yield _quiet_ones(Tools.DEBIAN).copied(tmp_path / "machine")
+    return _quiet_ones(Tools.DEBIAN).copied(tmp_path / "machine")
 
 
 @pytest.fixture(params=list(Tools))

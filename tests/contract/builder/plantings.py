@@ -10,7 +10,9 @@ from tests.support.quietable import NAME
 
 LOGIN_BLOB: Final = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 LOGIN_KEY: Final = f"ssh-ed25519 {LOGIN_BLOB} build"
-OTHER_KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINotOursNotOursNotOursNotOursNotOursNotO them"
+OTHER_KEY: Final = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINotOursNotOursNotOursNotOursNotOursNotO them"
+)
 BUILD_ONLY: Final = "/etc/apt/apt.conf.d/99 proxy of the build"
 TRACES: Final = Traces(login_keys=(LOGIN_KEY,), build_only=(BUILD_ONLY,))
 
@@ -151,7 +153,7 @@ PLANTINGS: Final = (
         "/etc/subuid-",
         "/etc/subgid-",
     ),
-    *plain(K.TEMPORARY_FILES, "/tmp/pip-build/setup.py", "/var/tmp/.hidden"),
+    *plain(K.TEMPORARY_FILES, "/tmp/pip-build/setup.py", "/var/tmp/.hidden"),  # noqa: S108
     *plain(K.JOURNAL, "/var/log/journal/0123456789abcdef/system.journal"),
     *plain(
         K.LOGS,
@@ -202,7 +204,7 @@ ELSEWHERE: Final = {
     "/var/lib/dpkg/lock": "test_a_package_tool_at_work_is_a_residue",
     "/var/lib/rpm/__db.*": "test_left_over_databases_of_rpm_go",
     "/proc/mounts": "test_disks_of_others_are_unmounted",
-    "/var/tmp/abrt": "below /var/tmp, which is planted",
+    "/var/tmp/abrt": "below /var/tmp, which is planted",  # noqa: S108
 }
 
 
@@ -217,8 +219,7 @@ def uncovered() -> list[str]:
         f"{item.kind}: {pattern}"
         for item in CHECKLIST
         for pattern in item.files
-        if pattern not in ELSEWHERE
-        and not any(_covers(one, pattern) for one in of(item.kind))
+        if pattern not in ELSEWHERE and not any(_covers(one, pattern) for one in of(item.kind))
     ]
 
 

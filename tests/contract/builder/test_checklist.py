@@ -87,11 +87,12 @@ def test_each_file_of_the_checklist_is_planted() -> None:
 
 
 #: Somebody who holds a lock as dpkg does, until the machine ends.
-_HOLD = """
-python3 -c 'import fcntl, signal
+HOLD = """
+python3 -c 'import fcntl, os, signal
 file = open("/var/lib/dpkg/lock", "w")
 fcntl.lockf(file, fcntl.LOCK_EX)
-open("/run/held", "w")
+with open("/run/held.new", "w") as mark: mark.write(str(os.getpid()))
+os.rename("/run/held.new", "/run/held")
 signal.pause()' &
 until [ -e /run/held ]; do :; done
 """
@@ -99,7 +100,7 @@ until [ -e /run/held ]; do :; done
 
 def test_a_package_tool_at_work_is_a_residue(machine: Machine) -> None:
     """Its lock is held by a process that has the file open."""
-    assert found(machine, assert_script(TRACES), _HOLD) == {(Kind.PACKAGES, "/var/lib/dpkg/lock")}
+    assert found(machine, assert_script(TRACES), HOLD) == {(Kind.PACKAGES, "/var/lib/dpkg/lock")}
     assert found(machine, assert_script(TRACES)) == set()
 
 

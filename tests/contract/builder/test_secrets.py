@@ -40,19 +40,12 @@ def test_a_secret_is_found_in_every_form(any_machine: Machine) -> None:
         write(any_machine, "/opt/app/state.db", b"\0\1\2" * 9 + SECRET.encode() + b"\0"),
         *(write(any_machine, f"/opt/coded-{at}", one) for at, one in enumerate(coded)),
         write(any_machine, "/etc/url", b"https://me:correct%2Fhorse%2Bbattery%20staple@host/"),
-        write(any_machine, "/opt/two words\nand a line", SECRET.encode()),
     }
+    write(any_machine, "/opt/two words\nand a line", SECRET.encode())
+    planted.add(Residue(Kind.SECRET, "/opt/two words?and a line"))
     write(any_machine, "/opt/innocent", b"correct horse battery staple")
-    odd = Residue(Kind.SECRET, "/opt/two words\nand a line")
 
-    found = residues(any_machine, replace(TRACES, secrets=(SECRET,)))
-
-    # A line break in a name makes two findings of it, neither of which is lost.
-    assert found - {Residue(Kind.SECRET, "/opt/two words"), Residue(Kind.SECRET, "and a line")} in (
-        planted - {odd},
-        planted,
-    )
-    assert len(found) > len(planted - {odd})
+    assert residues(any_machine, replace(TRACES, secrets=(SECRET,))) == planted
 
 
 def test_private_keys_are_told_from_each_other(machine: Machine) -> None:
