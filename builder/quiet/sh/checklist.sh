@@ -220,17 +220,16 @@ rule_journal() {
     cleared /var/log/journal
 }
 
-# Rotated ones go; of the others a few lines are there again at once, our own session's too.
+# rotated [ACTION...]: older parts of logs.
+rotated() {
+    find /var/log/ -xdev -type f \( -name '*.gz' -o -name '*.xz' -o -name '*.bz2' -o -name '*.zst' \
+        -o -name '*.[0-9]' -o -name '*.[0-9][0-9]' -o -name '*.old' -o -name '*-[0-9]*[0-9]' \) \
+        ! -path '/var/log/journal/*' "$@"
+}
+
+# Of those that stay a few lines are there again at once, our own session's too.
 rule_logs() {
-    if making; then
-        find /var/log/ -xdev -type f \( -name '*.gz' -o -name '*.xz' -o -name '*.bz2' \
-            -o -name '*.zst' -o -name '*.[0-9]' -o -name '*.old' -o -name '*-[0-9]*[0-9]' \) \
-            ! -path '/var/log/journal/*' -exec rm -f -- {} +
-    else
-        find /var/log/ -xdev -type f \( -name '*.gz' -o -name '*.xz' -o -name '*.bz2' \
-            -o -name '*.zst' -o -name '*.[0-9]' -o -name '*.old' -o -name '*-[0-9]*[0-9]' \) \
-            ! -path '/var/log/journal/*' | residues
-    fi
+    if making; then rotated -exec rm -f -- {} +; else rotated | residues; fi
     small 16384 /var/log ! -path '/var/log/journal/*'
 }
 

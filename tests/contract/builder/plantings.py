@@ -158,6 +158,7 @@ PLANTINGS: Final = (
     *plain(
         K.LOGS,
         "/var/log/syslog.1",
+        "/var/log/syslog.10",
         "/var/log/apt/term.log.2.gz",
         "/var/log/messages-20260101",
         "/var/log/dmesg.old",
