@@ -41,6 +41,7 @@ class FailureClass(StrEnum):
     CLOUD_INIT = "cloud-init-unfinished"  # retry on another machine: it hangs
     LOCK = "lock-held"  # a package tool does not end: retry
     NOT_ROOT = "not-root"  # the login user has no sudo: the configuration is wrong
+    OTHER_MACHINE = "other-machine"  # its files are not those of the machine that was met
     TOOL_MISSING = "tool-missing"  # the base image is too small
 
 

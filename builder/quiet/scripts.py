@@ -41,6 +41,8 @@ class Traces:
     """What a build may have left on a machine, besides what every machine has.
 
     Attributes:
+        host_keys: Public lines, one of which the connection was proven with: only a machine that
+            has it in /etc/ssh is touched, never one whose files a container or test shares.
         login_keys: Public lines by which the build logs in; they must open nothing.
         secrets: Values of the steps, and private host keys that were injected.
         build_only: Absolute paths that only the build needs.
@@ -48,6 +50,7 @@ class Traces:
         search_limit_s: How long all files may be searched for secrets.
     """
 
+    host_keys: tuple[str, ...]
     login_keys: tuple[str, ...]
     secrets: tuple[str, ...] = field(default=(), repr=False)
     build_only: tuple[str, ...] = ()
@@ -133,9 +136,15 @@ def read_identity(output: str) -> Report:
 def read_quiet(output: str, kept: Iterable[Kind] = ()) -> Report:
     """Return the assertion's report of :func:`quiet_script` and :func:`assert_script`.
 
+    If the quieting itself gave up there is no other report, and its own is returned.
+
     Raises:
         BadReportError: There is no whole one.
     """
+    if f"remuda\tbegin\t{Phase.QUIET}\t" in output:
+        quieted = read_report(output, Phase.QUIET)
+        if quieted.failure is not None:
+            return quieted
     return read_report(output, Phase.ASSERT, (*quiet_kinds(kept), Kind.SECRET))
 
 
@@ -205,6 +214,7 @@ def _environment(traces: Traces) -> tuple[tuple[str, str], ...]:
     return (
         ("REMUDA_QUIET_KINDS", " ".join(quiet_kinds(traces.kept))),
         ("REMUDA_CLONE_KINDS", " ".join(CLONE_KINDS)),
+        ("REMUDA_HOST_KEYS", "\n".join(_blob(line) for line in traces.host_keys)),
         ("REMUDA_LOGIN_KEYS", "\n".join(_blob(line) for line in traces.login_keys)),
         ("REMUDA_BUILD_ONLY", "\n".join(traces.build_only)),
         ("REMUDA_SEARCH_LIMIT", str(round(traces.search_limit_s))),

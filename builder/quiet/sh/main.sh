@@ -2,6 +2,7 @@
 # Secrets leave it at once: other people's programs are about to run.
 needles=${REMUDA_NEEDLES-}
 login_keys=${REMUDA_LOGIN_KEYS-}
+host_keys=${REMUDA_HOST_KEYS-}
 build_only=${REMUDA_BUILD_ONLY-}
 quiet_kinds=${REMUDA_QUIET_KINDS-}
 clone_kinds=${REMUDA_CLONE_KINDS-}

@@ -6,7 +6,7 @@ from typing import Final
 
 from builder.quiet.kinds import CHECKLIST, Kind
 from builder.quiet.scripts import Traces
-from tests.support.quietable import NAME
+from tests.support.quietable import HOST_KEY, NAME
 
 LOGIN_BLOB: Final = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 LOGIN_KEY: Final = f"ssh-ed25519 {LOGIN_BLOB} build"
@@ -14,7 +14,7 @@ OTHER_KEY: Final = (
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINotOursNotOursNotOursNotOursNotOursNotO them"
 )
 BUILD_ONLY: Final = "/etc/apt/apt.conf.d/99 proxy of the build"
-TRACES: Final = Traces(login_keys=(LOGIN_KEY,), build_only=(BUILD_ONLY,))
+TRACES: Final = Traces(host_keys=(HOST_KEY,), login_keys=(LOGIN_KEY,), build_only=(BUILD_ONLY,))
 
 
 @dataclass(frozen=True)

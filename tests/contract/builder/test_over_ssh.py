@@ -107,8 +107,8 @@ def run(link: Link, script: Script) -> Ran:
 
 def test_a_quiet_machine_becomes_clones_of_their_own(bench: Bench) -> None:
     """All over one connection, of a user with sudo; after it the build's key opens nothing."""
-    traces = Traces(login_keys=(bench.build_key,))
     login = bench.boot("maker", "debian-12", "build")
+    traces = Traces(host_keys=login.host_keys, login_keys=(bench.build_key,))
     with open_link(login, SystemClock()) as link:
         link.meet(login.host_keys)
         link.login(login, KeyRing())

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from builder.quiet.reports import BadReportError
+from builder.quiet.reports import BadReportError, Failure, FailureClass
 from builder.quiet.scripts import assert_script, quiet_script, read_quiet
 from tests.contract.builder import plantings
 from tests.contract.builder.plantings import TRACES
@@ -184,6 +184,19 @@ def test_a_rule_that_is_missing_proves_nothing(machine: Machine) -> None:
     assert code == 0
     with pytest.raises(BadReportError, match="dhcp"):
         read_quiet(output)
+
+
+@pytest.mark.parametrize("keys", [(), (plantings.OTHER_KEY,)])
+def test_another_machine_is_not_touched(machine: Machine, keys: tuple[str, ...]) -> None:
+    """Whose files do not hold the key that the connection was proven with."""
+    machine.sh("echo old >/etc/hostname; echo old >/tmp/old")
+
+    code, output = machine.run(quiet_script(replace(TRACES, host_keys=keys)))
+
+    assert code == 4
+    assert read_quiet(output).failure == Failure(FailureClass.OTHER_MACHINE, "build-7")
+    assert (machine.root / "etc/hostname").exists()
+    assert (machine.root / "tmp/old").exists()
 
 
 def test_a_file_that_cannot_be_removed_is_refused(machine: Machine) -> None:

@@ -53,7 +53,7 @@ def test_other_words_stand_between() -> None:
     """Tools complain where they like; other phases report before and after."""
     noise = ["rm: cannot remove", *lines(("begin", "quiet", "-"), ("end", "quiet", "0"))]
 
-    assert read_quiet(text([*noise, *whole(), "bye", *noise])).ok
+    assert read_quiet(text([*noise, *whole(), "bye"])).ok
 
 
 @pytest.mark.parametrize("left_out", range(len(whole(("dhcp", "/x")))))
@@ -104,6 +104,15 @@ def test_gigabytes_are_not_looked_at() -> None:
         read_quiet("x" * REPORT_CHARS_MAX + text(whole()))
 
     assert len(str(caught.value)) < 200
+
+
+def test_quieting_that_gave_up_is_no_clean_machine() -> None:
+    """It is the report, and an assertion that follows is none."""
+    gave_up = lines(("begin", "quiet", "-"), ("failed", "other-machine", "me"))
+
+    assert read_quiet(text(gave_up)).failure == Failure(FailureClass.OTHER_MACHINE, "me")
+    with pytest.raises(BadReportError):  # nothing comes after it
+        read_quiet(text([*gave_up, *whole()]))
 
 
 def test_a_phase_that_gave_up_says_why() -> None:

@@ -127,7 +127,7 @@ def test_parts_are_short(path: Path) -> None:
 
 def test_secrets_are_in_no_text() -> None:
     """They go into the environment alone, and no value shows them."""
-    traces = Traces(login_keys=(KEY,), secrets=(SECRET,))
+    traces = Traces(host_keys=(KEY,), login_keys=(KEY,), secrets=(SECRET,))
     for script in (quiet_script(traces), assert_script(traces), clone_script(Identity(), traces)):
         assert SECRET not in script.text
         assert SECRET not in repr(script)
@@ -137,7 +137,7 @@ def test_secrets_are_in_no_text() -> None:
 
 def test_all_want_root_and_have_limits() -> None:
     """Each wait on a machine ends."""
-    traces = Traces(login_keys=(KEY,), search_limit_s=50)
+    traces = Traces(host_keys=(KEY,), login_keys=(KEY,), search_limit_s=50)
     scripts = (prepare_script(), identity_script(), quiet_script(traces))
 
     assert all(script.as_root and script.judge and script.text == text() for script in scripts)
@@ -148,11 +148,13 @@ def test_all_want_root_and_have_limits() -> None:
 def test_what_is_no_public_key_is_refused(line: str) -> None:
     """An empty pattern would meet every line of every file."""
     with pytest.raises(ValueError, match="not the line of a public key"):
-        quiet_script(Traces(login_keys=(line,)))
+        quiet_script(Traces(host_keys=(line,), login_keys=(KEY,)))
+    with pytest.raises(ValueError, match="not the line of a public key"):
+        quiet_script(Traces(host_keys=(KEY,), login_keys=(line,)))
 
 
 @pytest.mark.parametrize("path", ["", "etc/a", "/", "/a\nb", "/a/../b", "/a\0"])
 def test_what_is_no_path_is_refused(path: str) -> None:
     """Quieting removes it."""
     with pytest.raises(ValueError, match="not the absolute path"):
-        quiet_script(Traces(login_keys=(KEY,), build_only=(path,)))
+        quiet_script(Traces(host_keys=(KEY,), login_keys=(KEY,), build_only=(path,)))
