@@ -14,6 +14,7 @@ need() { # need PACKAGE TEST...: add PACKAGE unless TEST succeeds
 
 has_command() { command -v "$1" || [ -x "/usr/sbin/$1" ]; }
 has_python() { python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; }
+has_busybox() { busybox sh -c 'busybox --list' | grep -x find; }
 has_venv() { python3 -c 'import ensurepip, venv'; }
 
 need python3 has_python
@@ -25,6 +26,9 @@ need openssh-server has_command sshd
 need openssh-client has_command ssh-keygen
 # One of the tools by which a check of the network may run; its test is skipped without it.
 need netcat-openbsd has_command nc
+# The program that makes a build machine quiet is tried with every shell that it may meet.
+need busybox-static has_busybox
+need shellcheck has_command shellcheck
 
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0

@@ -4,6 +4,8 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+import pytest
+
 from tests.simulation.history import ViolationError
 from tests.simulation.setting import Rates, Setting, draw
 from tests.simulation.simulation import Simulation
@@ -32,6 +34,8 @@ def crashed_after(count: int) -> Simulation:
     return simulation
 
 
+# Some fifty histories in one test: its limit only ends what hangs.
+@pytest.mark.timeout(600)
 def test_a_launcher_may_die_after_any_action() -> None:
     """Whatever was done last, the next launcher finds it, goes on, and leaves nothing over."""
     for count in range(1, ACTIONS_MAX):
