@@ -13,7 +13,7 @@ from remuda.model.ids import ServerId
 SNAPSHOT_S_MAX: Final = 900.0
 DELETE_S_MAX: Final = 120.0
 #: No such image becomes active any more; all else may.
-_FAILED: Final = frozenset({ImageStatus.DEAD, ImageStatus.DELETING})
+_FAILED: Final = frozenset({ImageStatus.DEACTIVATED, ImageStatus.DEAD, ImageStatus.DELETING})
 
 
 def try_snapshot(means: Means, server: ServerId, name: str) -> Timed:

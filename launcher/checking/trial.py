@@ -11,8 +11,9 @@ from launcher.checking.snapshotting import try_snapshot
 from launcher.cloudview import Recipe
 from launcher.policy import Key
 from launcher.trials import is_forgotten, is_forgotten_image
-from remuda.cloud.api import LeftoverKind, Server
+from remuda.cloud.api import Server
 from remuda.cloud.inspection import Right
+from remuda.cloud.leftovers import LeftoverKind
 
 _ADVICE: Final[Mapping[str, str]] = {
     "create": "correct what the cloud complains of; nothing was made",

@@ -9,7 +9,8 @@ from typing import Final
 
 from launcher.events import Tidied
 from launcher.hands.rescuing import free_unclaimed
-from remuda.cloud.api import Cloud, CloudError, Fence, Leftover, LeftoverKind, unfenced
+from remuda.cloud.api import Cloud, CloudError, Fence, unfenced
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.model.ids import FIRST_NODE_NUMBER, NodeId, RequestId, ServerId
 from remuda.store import paths
 from remuda.store.api import Delete, Op, RejectedError, Store, StoreError

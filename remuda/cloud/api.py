@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
+from remuda.cloud.leftovers import Leftover
 from remuda.model.ids import ServerId
 from remuda.redaction import redact_middle, redact_text
 
@@ -113,6 +114,8 @@ class Server:
         fault: Nova's message when status is ERROR, without secrets and not longer than
             :data:`FAULT_CHARS_MAX`.
         created_s: By the cloud's clock, seconds since the epoch.
+        vm_state: Nova's own word for what *status* reduces, e.g. ``stopped``.
+        task: What Nova does with it just now (``powering-off``, ``image_uploading`` …), or None.
     """
 
     id: ServerId
@@ -129,6 +132,8 @@ class Server:
     flavor_id: str | None = None
     fault: str | None = None
     created_s: float = 0.0
+    vm_state: str | None = None
+    task: str | None = None
 
     def __post_init__(self) -> None:
         """Cut the fault and take secrets out of it: it goes into logs and records."""
@@ -232,29 +237,6 @@ class ServerOrder:
     timeout_s: float = 60.0
 
 
-class LeftoverKind(StrEnum):
-    """What a cloud keeps although no server needs it."""
-
-    PORT = "port"
-    FLOATING_IP = "floating ip"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
-    """A thing that seems to be nobody's: look twice before deleting it.
-
-    Attributes:
-        server: The server it was made for; who still has a server of that id must keep it.
-        revision: Counts the thing's changes, if the cloud does; lets a deletion fail safely.
-    """
-
-    id: str
-    kind: LeftoverKind
-    server: ServerId | None = None
-    address: str | None = None
-    revision: int | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
     """Where a server's private IPv4 address is: a floating IP can lead there.
@@ -312,6 +294,18 @@ class Cloud(Protocol):
     def delete_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Ask for deletion; no error if it is gone already. Repeat until the listing agrees."""
 
+    def stop_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
+        """Ask for a clean shutdown, done once the server is STOPPED and has no task.
+
+        No error if it is stopped, or just stopping. For some time (60 s in Nova, or the image's
+        ``os_shutdown_timeout``) the machine may end by itself; then it loses power, untold.
+
+        Raises:
+            GoneError: There is no such server.
+            TryLaterError: It is busy, e.g. being snapshotted, or not built yet.
+            BadOrderError: It cannot be stopped: it is locked, broken, suspended …
+        """
+
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return the end of the console output; empty if the cloud, or the server, has none."""
 
@@ -320,6 +314,8 @@ class Cloud(Protocol):
 
     def find_image(self, wanted: ImageWanted) -> Image:
         """Return the image; of several that match, the newest.
+
+        What is hidden, or has the tags of a build, even inherited, is found by its id only.
 
         Raises:
             BadOrderError: If none matches; the message names near ones.

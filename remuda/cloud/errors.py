@@ -47,6 +47,10 @@ _NO_ROOM: Final = re.compile(
     r"|limit (?:was |is |has been )?(?:exceeded|reached)|exceed\w{0,8} .{0,60}\blimit",
     re.IGNORECASE,
 )
+_NO_STATE_FOR_IT: Final = re.compile(
+    r"in vm_state (?!building)|in an invalid state for|is locked", re.IGNORECASE
+)
+_QUIESCE: Final = re.compile("quiesc", re.IGNORECASE)
 #: Nova's schema errors quote what was wrong, and user data may hold private host keys.
 _QUOTING: Final = ("user_data", "Value: ")
 _MARKUP: Final = re.compile(r"<[^<>]*>|\s+")
@@ -106,6 +110,18 @@ def of_answer(answer: Answer, effect: Effect, *, now_s: float) -> CloudError | N
     if answer.status >= _SERVER_ERROR or answer.status == _TIMEOUT:
         return UnknownOutcomeError(why) if effect is Effect.CREATE else _later(why, asked_s)
     return _refused(answer.status, why, effect)
+
+
+def of_busy_server(why: str) -> CloudError:
+    """Return what Nova's 409 to an action on a server means, by its words.
+
+    "… while it is in vm_state error": no waiting helps, unless it is building; likewise "Failed to
+    quiesce instance", for the guest agent that it calls does not answer, and a locked server.
+    While the server is in any task_state, it does.
+    """
+    if _QUIESCE.search(why):
+        return BadOrderError(f"{why} (its guest agent does not answer: stop the server first)")
+    return BadOrderError(why) if _NO_STATE_FOR_IT.search(why) else TryLaterError(why)
 
 
 def _is_throttled(answer: Answer, effect: Effect, *, asked_s: float | None) -> bool:

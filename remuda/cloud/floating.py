@@ -16,8 +16,6 @@ from remuda.cloud.api import (
     Fence,
     FloatingIp,
     GoneError,
-    Leftover,
-    LeftoverKind,
     NoRoomError,
     Port,
     TryLaterError,
@@ -25,6 +23,7 @@ from remuda.cloud.api import (
     unfenced,
 )
 from remuda.cloud.errors import Answer, Effect
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.cloud.networks import Network, Networks
 from remuda.cloud.rate import Traffic
 from remuda.cloud.wire import Wire

@@ -5,7 +5,7 @@ launchers find images, builders make them. Implementations (the openstacksdk ada
 the tests) pass the same contract tests. All methods block and may be called from several threads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,8 @@ class ImageStatus(StrEnum):
 
     PENDING = "pending"  # its data is on the way, or will never come: wait, within a limit
     ACTIVE = "active"
-    DEAD = "dead"  # killed, deactivated …: nothing boots from it; it may be deleted
+    DEACTIVATED = "deactivated"  # nothing boots from it until it is reactivated
+    DEAD = "dead"  # killed …: nothing will ever boot from it; it may be deleted
     DELETING = "deleting"
     UNKNOWN = "unknown"  # a word that we do not know: change nothing, look again
 
@@ -34,6 +35,15 @@ class Visibility(StrEnum):
     PUBLIC = "public"  # everybody; operators only, in most clouds
 
 
+class Membership(StrEnum):
+    """What a project made of an image that was shared with it."""
+
+    PENDING = "pending"  # it finds the image by its id only
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"  # a word that we do not know
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredImage(Image):
     """An image as the account's listing shows it; servers boot from it once it is active.
@@ -45,6 +55,13 @@ class StoredImage(Image):
         disk_format: What an :class:`ImageOrder` for a copy has to say; likewise the next three.
         visibility: None if it is a word that we do not know.
         owner: Project that it belongs to.
+        hidden: In no listing of anybody's but those that ask for hidden ones; found and booted by
+            its id.
+        protected: Cannot be deleted before that is taken back.
+        virtual_bytes: Of the disk that a server gets; None if the cloud does not know.
+        updated_s: Of its last change by whomever; by the cloud's clock, seconds since the epoch.
+        volume_backed: It has no data of its own and points to volume snapshots, which its
+            deletion leaves behind: a snapshot of a server that boots from a volume.
     """
 
     status: ImageStatus
@@ -58,6 +75,67 @@ class StoredImage(Image):
     min_ram_mib: int = 0
     visibility: Visibility | None = None
     owner: str | None = None
+    hidden: bool = False
+    protected: bool = False
+    virtual_bytes: int | None = None
+    updated_s: float = 0.0
+    volume_backed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A download, as it lies in its file.
+
+    Attributes:
+        image: As the cloud described it before.
+        size_bytes: Of the file.
+        sha512: Of the file, computed by us while it arrived; hexadecimal.
+        verified_by: Which hash of the cloud's own it was compared with, as :mod:`hashlib` calls
+            it; None: the cloud has none (Ceph's snapshots), so that *sha512* is all there is.
+    """
+
+    image: StoredImage
+    size_bytes: int
+    sha512: str
+    verified_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageEdit:
+    """What is to become different of an image; None, and what is not named, stays as it is.
+
+    Attributes:
+        name: What nobody else may change meanwhile: while Nova uploads a snapshot it writes back
+            the name that it has read, so rename active images only.
+        hidden: Possible from the first moment on, while a snapshot is still pending.
+        min_disk_gib: Not below what the image needs: Nova believes it.
+        properties: To set; text of at most 255 bytes.
+        removed: Properties that are to go; no error for those that are not there.
+    """
+
+    name: str | None = None
+    hidden: bool | None = None
+    protected: bool | None = None
+    visibility: Visibility | None = None
+    min_disk_gib: int | None = None
+    min_ram_mib: int | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    removed: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageUsage:
+    """How many images the account has and may have, in the cloud's eyes; None: no limit.
+
+    Size is counted when data has come, not while it comes: the last upload may go beyond it.
+    """
+
+    images_used: int = 0
+    images_max: int | None = None
+    mib_used: int = 0
+    mib_max: int | None = None
+    uploads_used: int = 0
+    uploads_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +146,8 @@ class ImageOrder:
         properties: Ours (``remuda.model.tags``) and those that Nova heeds (``hw_…``, ``os_…``);
             text of at most 255 bytes.
         min_ram_mib: Flavors with less are refused by Nova; likewise *min_disk_gib*.
+        hidden: From the beginning.
+        sha512: What the file must have, in hexadecimal; None: whatever it is.
     """
 
     name: str
@@ -77,6 +157,8 @@ class ImageOrder:
     visibility: Visibility = Visibility.PRIVATE
     min_disk_gib: int = 0
     min_ram_mib: int = 0
+    hidden: bool = False
+    sha512: str | None = None
 
 
 class ImageStore(Protocol):
@@ -90,9 +172,11 @@ class ImageStore(Protocol):
         """Return the id of the account's project: what others share images with."""
 
     def list_images(self) -> tuple[StoredImage, ...]:
-        """Return all images that belong to the account, whatever their state; one paged call.
+        """Return all images that belong to the account, hidden or not, whatever their state.
 
-        Either the whole listing, or an error: never the part that could be read.
+        Two paged calls. An image that is hidden meanwhile is in it; one that stops being hidden
+        may be missing: nothing of ours does. Either the whole listing, or an error: never the
+        part that could be read.
         """
 
     def get_image(self, image_id: str) -> StoredImage:
@@ -115,7 +199,8 @@ class ImageStore(Protocol):
             GoneError: There is no such server.
             TryLaterError: The server is busy, e.g. with another snapshot, or not built yet.
             NoRoomError: There is no room for another image.
-            BadOrderError: The cloud refuses; surely nothing was made.
+            BadOrderError: The cloud refuses; surely nothing was made. Among the reasons: the
+                server's guest agent does not answer, so that it has to be stopped first.
             UnknownOutcomeError: An image may come: look for the tags in the listing.
         """
 
@@ -129,21 +214,22 @@ class ImageStore(Protocol):
             OSError: The file cannot be read.
             NoRoomError: There is no room for it.
             BadOrderError: The cloud refuses the order, e.g. the visibility.
-            DamagedError: The cloud did not get what we sent, or the file changed.
+            DamagedError: The cloud did not get what we sent, the file changed, or it is not what
+                the order says.
             UnknownOutcomeError: An image may be left: look for the properties in the listing.
         """
 
-    def download(self, image_id: str, target: Path) -> StoredImage:
+    def download(self, image_id: str, target: Path) -> Received:
         """Write an image's data to a file, piece by piece, verified by the cloud's own hash.
 
+        Where the cloud has none, the size is all that is compared: see ``Received.verified_by``.
         The file is there with all its bytes or not at all; until then they are in a file beside
         it, whose name ends in ``.part``, of which a process that dies leaves a part.
 
         Raises:
             OSError: The file cannot be written.
             GoneError: There is no such image.
-            BadOrderError: It has no data that we may have (pending, deactivated), or the cloud
-                has no hash of it.
+            BadOrderError: It has no data that we may have (pending, deactivated, volume-backed).
             DamagedError: The data is not what its hash says.
         """
 
@@ -154,6 +240,39 @@ class ImageStore(Protocol):
             InUseError: Something in the cloud still needs it.
             BadOrderError: We may not: it is protected, or somebody else's.
         """
+
+    def edit_image(self, image_id: str, edit: ImageEdit) -> StoredImage:
+        """Change an image, all of it or nothing, and return it as it is afterwards.
+
+        Glance has no compare-and-set: of two who change the same at once the last one wins. So
+        the image is read again afterwards, and what was asked for is true of it then, or
+        TryLaterError says that somebody else has undone it. Idempotent.
+
+        Raises:
+            GoneError: There is no such image.
+            BadOrderError: We may not: it is somebody else's, a property is guarded, or there are
+                too many of them.
+            TryLaterError: Also: somebody else changed it meanwhile.
+        """
+
+    def deactivate(self, image_id: str) -> None:
+        """Let nothing boot from it and nobody download it, until further notice; idempotent.
+
+        Raises:
+            GoneError: There is no such image.
+            BadOrderError: We may not, or it is not active.
+        """
+
+    def reactivate(self, image_id: str) -> None:
+        """Take :meth:`deactivate` back; idempotent.
+
+        Raises:
+            GoneError: There is no such image.
+            BadOrderError: We may not, or it was never active.
+        """
+
+    def usage(self) -> ImageUsage | None:
+        """Return how much room there is for images, or None if the cloud does not tell."""
 
     def set_visibility(self, image_id: str, visibility: Visibility) -> None:
         """Say who may see and boot it; idempotent.
@@ -169,6 +288,23 @@ class ImageStore(Protocol):
         Raises:
             GoneError: There is no such image.
             BadOrderError: It is not ours, or of another visibility.
+        """
+
+    def unshare(self, image_id: str, project: str) -> None:
+        """Take the offer back; no error if there is none, or no such image.
+
+        Servers of the other project that run go on.
+
+        Raises:
+            BadOrderError: It is not ours.
+        """
+
+    def members(self, image_id: str) -> Mapping[str, Membership]:
+        """Return the projects that an image is shared with; of others' images, ours at most.
+
+        Raises:
+            GoneError: There is no such image.
+            BadOrderError: It is of another visibility than *shared*.
         """
 
     def accept(self, image_id: str) -> None:

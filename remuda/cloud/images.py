@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from remuda.cloud.api import BadOrderError, GoneError, Image, ImageWanted, TryLaterError
@@ -10,6 +10,7 @@ from remuda.cloud.errors import Effect
 from remuda.cloud.servers import read_time
 from remuda.cloud.wire import Wire
 from remuda.config.names import COMPARED_MAX, NAME_CHARS_MAX
+from remuda.model import tags
 
 #: Names shown when none matches.
 NEAR_MAX: Final = 5
@@ -21,6 +22,8 @@ _PAGE_SIZE: Final = "500"
 def find_image(wire: Wire, wanted: ImageWanted) -> Image:
     """Return the newest active image that matches, with one call (one per page for patterns).
 
+    Glance leaves out hidden images by itself.
+
     Raises:
         BadOrderError: If none does; the message names near ones, which costs another call.
     """
@@ -28,9 +31,26 @@ def find_image(wire: Wire, wanted: ImageWanted) -> Image:
         return _by_id(wire, wanted.id)
     named = {"name": wanted.name} if wanted.name is not None else {}
     found = [image for image in _list(wire, named) if matches(image, wanted)]
-    if found:
-        return max(found, key=lambda image: (image.created_s, image.id))
-    raise BadOrderError(_nothing(wanted, [image.name for image in _list(wire, {})]))
+    if proven := [image for image in found if not is_of_build(image)]:
+        return max(proven, key=lambda image: (image.created_s, image.id))
+    names = [image.name for image in _list(wire, {}) if not is_of_build(image)]
+    raise BadOrderError(_nothing(wanted, names) + left_out(found))
+
+
+def is_of_build(image: Image) -> bool:
+    """Whether an image is found by its id only, for it came of a build."""
+    return tags.descends_from_build(image.properties)
+
+
+def left_out(found: Collection[Image]) -> str:
+    """Return the end of a sentence about images that match and are not for finding."""
+    if not found:
+        return ""
+    newest = max(found, key=lambda image: (image.created_s, image.id))
+    return (
+        f". What matches came of a build of images, and is found by its id only: {newest.id};"
+        f" if it was made by hand, take its property {tags.BUILD} away"
+    )
 
 
 def matches(image: Image, wanted: ImageWanted) -> bool:

@@ -13,13 +13,13 @@ from remuda.cloud.api import (
     FloatingIp,
     Image,
     ImageWanted,
-    Leftover,
     Port,
     Quota,
     Server,
     ServerOrder,
     unfenced,
 )
+from remuda.cloud.leftovers import Leftover
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
 
@@ -70,6 +70,11 @@ class MeteredCloud:
         """Ask for deletion."""
         with self._timed("delete_server"):
             self._inner.delete_server(server, fence=fence)
+
+    def stop_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
+        """Ask for a clean shutdown."""
+        with self._timed("stop_server"):
+            self._inner.stop_server(server, fence=fence)
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return the end of the console output."""

@@ -5,11 +5,12 @@ flavors, networks and ports behind every call and connects to servers to choose 
 a create is one call, a delete is one call, and a listing is one call per page.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from remuda.cloud import flavors, images, ports, servers
+from remuda.cloud import errors, flavors, images, ports, servers
 from remuda.cloud.account import Account, AccountSettings
 from remuda.cloud.api import (
     BadOrderError,
@@ -19,8 +20,6 @@ from remuda.cloud.api import (
     FloatingIp,
     Image,
     ImageWanted,
-    Leftover,
-    LeftoverKind,
     Port,
     Quota,
     Server,
@@ -32,6 +31,7 @@ from remuda.cloud.api import (
 from remuda.cloud.cache import TtlCache
 from remuda.cloud.errors import Effect
 from remuda.cloud.floating import FloatingIps
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.cloud.networks import Networks
 from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.openstack_inspection import OpenStackInspector
@@ -49,7 +49,9 @@ FLAVOR_TTL_S: Final = 300.0
 
 #: No console: not built yet (409), no such thing in this cloud (400, 404, 405, 501).
 _NO_CONSOLE: Final = frozenset({400, 404, 405, 409, 501})
-_NOT_FOUND: Final = 404
+_NOT_FOUND, _CONFLICT = 404, 409
+#: Nova's words for a server that needs no stop, for it is stopped or stopping.
+_STOPPED: Final = re.compile(r"in (?:vm_state stopped|task_state powering-off)\b")
 
 _ImageKey = tuple[str | None, str | None, str | None, frozenset[tuple[str, str]]]
 
@@ -159,6 +161,25 @@ class OpenStackCloud:
             traffic=Traffic.DELETE,
             fence=fence,
         )
+
+    def stop_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
+        """Ask for a clean shutdown; one call."""
+        answer = self._wire.call(
+            "compute",
+            "POST",
+            ("servers", server, "action"),
+            effect=Effect.REPEATABLE,
+            body={"os-stop": None},
+            accept={_CONFLICT, _NOT_FOUND},
+            fence=fence,
+        )
+        if answer.status == _NOT_FOUND:
+            # Also Nova's answer for a server that no host has been chosen for yet.
+            self.get_server(server)
+            raise TryLaterError(errors.message_of(answer))
+        why = errors.message_of(answer) if answer.status == _CONFLICT else ""
+        if why and not _STOPPED.search(why):
+            raise errors.of_busy_server(why)
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return the end of the console output; one call."""

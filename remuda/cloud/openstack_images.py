@@ -6,12 +6,11 @@ Nova begins, the image stays queued. Glance tells who may not do something by 40
 images which one may not see are 404.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from remuda.cloud import errors
+from remuda.cloud import errors, image_edits, image_members
 from remuda.cloud.account import Account
 from remuda.cloud.api import (
     BadOrderError,
@@ -23,8 +22,17 @@ from remuda.cloud.api import (
     UnknownOutcomeError,
 )
 from remuda.cloud.errors import Effect
-from remuda.cloud.image_store import ImageOrder, ImageStatus, StoredImage, Visibility
-from remuda.cloud.images import read_image
+from remuda.cloud.image_store import (
+    ImageEdit,
+    ImageOrder,
+    ImageStatus,
+    ImageUsage,
+    Membership,
+    Received,
+    StoredImage,
+    Visibility,
+)
+from remuda.cloud.stored_images import read_stored, read_usage
 from remuda.cloud.transfer import OutgoingFile, receive
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
@@ -32,19 +40,9 @@ from remuda.model.ids import ServerId
 #: For so long Glance may be silent in the middle of a transfer, or while it flushes what it got.
 STALL_S: Final = 300.0
 
-_NO_CONTENT, _NOT_FOUND, _CONFLICT = 204, 404, 409
+_NO_CONTENT, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 204, 403, 404, 409
 _PAGE_SIZE: Final = "500"
-_PATCH: Final = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
 _DATA: Final = {"Content-Type": "application/octet-stream"}
-#: "Cannot 'createImage' instance … while it is in vm_state error": no waiting helps. While it is
-#: building, or in any task_state, it does.
-_NO_STATE_FOR_IT: Final = re.compile(r"in vm_state (?!building)")
-_STATUSES: Final[Mapping[str, ImageStatus]] = {
-    **dict.fromkeys(("queued", "saving", "uploading", "importing"), ImageStatus.PENDING),
-    "active": ImageStatus.ACTIVE,
-    **dict.fromkeys(("killed", "deactivated", "error"), ImageStatus.DEAD),
-    **dict.fromkeys(("deleted", "pending_delete"), ImageStatus.DELETING),
-}
 
 
 class OpenStackImages:
@@ -78,21 +76,23 @@ class OpenStackImages:
         return str(project)
 
     def list_images(self) -> tuple[StoredImage, ...]:
-        """Return the project's images; one call per page."""
-        query = {"owner": self.project(), "limit": self._page_size}
+        """Return the project's images; one call per page, and those that are hidden once more."""
+        # Those that are hidden last: we hide images and never show them again, so that one whose
+        # state changes between the two listings is in both, and not in none.
+        shown, hidden = self._listing({}), self._listing({"os_hidden": "true"})
+        return tuple({each.id: each for each in (*shown, *hidden)}.values())
+
+    def _listing(self, filters: Mapping[str, str]) -> list[StoredImage]:
+        query = {"owner": self.project(), "limit": self._page_size, **filters}
         docs = self._wire.pages("image", ("images",), "images", query)
         try:
-            return tuple(read_stored(doc) for doc in docs)
+            return [read_stored(doc) for doc in docs]
         except (KeyError, ValueError, TypeError) as exc:
             raise TryLaterError(f"the listing of images cannot be read: {exc!r}") from exc
 
     def get_image(self, image_id: str) -> StoredImage:
         """Return one image; one call."""
-        answer = self._wire.call("image", "GET", ("images", image_id), effect=Effect.READ)
-        try:
-            return read_stored(answer.doc)
-        except (KeyError, ValueError, TypeError) as exc:
-            raise TryLaterError(f"image {image_id} cannot be read: {exc!r}") from exc
+        return image_edits.get_image(self._wire, image_id)
 
     def snapshot(self, server: ServerId, name: str, tags: Mapping[str, str]) -> str:
         """Ask for an image of a server; one call."""
@@ -108,7 +108,7 @@ class OpenStackImages:
         if answer.status == _NOT_FOUND:
             raise GoneError(why)
         if answer.status == _CONFLICT:
-            raise BadOrderError(why) if _NO_STATE_FOR_IT.search(why) else TryLaterError(why)
+            raise errors.of_busy_server(why)
         # Nova names the image in its body from 2.45 on; we speak an older version.
         image_id = answer.headers.get("Location", "").rpartition("/")[2]
         if not image_id:
@@ -122,6 +122,7 @@ class OpenStackImages:
             sent = self._send(image_id, source)
             image = self.get_image(image_id)
             sent.compare(image)
+            sent.require(order.sha512)
         except (CloudError, OSError) as exc:
             self._undo(image_id, order.name, exc)
             raise
@@ -137,6 +138,8 @@ class OpenStackImages:
             "visibility": order.visibility,
             "min_disk": order.min_disk_gib,
             "min_ram": order.min_ram_mib,
+            # Clouds before 2018 would take it for a property.
+            **({"os_hidden": True} if order.hidden else {}),
         }
         answer = self._wire.call("image", "POST", ("images",), effect=Effect.CREATE, body=body)
         if not isinstance(answer.doc.get("id"), str):
@@ -173,17 +176,18 @@ class OpenStackImages:
         if isinstance(why, UnknownOutcomeError):
             raise TryLaterError(f"{why}; the image was deleted") from why
 
-    def download(self, image_id: str, target: Path) -> StoredImage:
+    def download(self, image_id: str, target: Path) -> Received:
         """Write an image's data to a file; two calls."""
         image = self.get_image(image_id)
         if image.status is not ImageStatus.ACTIVE:
             raise BadOrderError(f"image {image.name!r} ({image_id}) is {image.status}")
+        if image.volume_backed:
+            raise BadOrderError(f"image {image.name!r} ({image_id}) is volume-backed: no data")
         path = ("images", image_id, "file")
         with self._wire.stream("image", path, timeout_s=STALL_S) as (status, pieces):
             if status == _NO_CONTENT:
                 raise BadOrderError(f"image {image.name!r} ({image_id}) has no data")
-            receive(pieces, image, target)
-        return image
+            return receive(pieces, image, target)
 
     def delete_image(self, image_id: str) -> None:
         """Delete an image; one call."""
@@ -198,62 +202,56 @@ class OpenStackImages:
         if answer.status == _CONFLICT:
             raise InUseError(errors.message_of(answer))
 
-    def set_visibility(self, image_id: str, visibility: Visibility) -> None:
-        """Say who may see it; one call."""
-        self._wire.call(
+    def edit_image(self, image_id: str, edit: ImageEdit) -> StoredImage:
+        """Change an image; two calls, or three if something is to be removed."""
+        try:
+            return image_edits.edit_image(self._wire, image_id, edit)
+        finally:
+            self._changed()
+
+    def deactivate(self, image_id: str) -> None:
+        """Let nothing boot from it; one call."""
+        image_edits.set_active(self._wire, image_id, active=False)
+        self._changed()
+
+    def reactivate(self, image_id: str) -> None:
+        """Let it be booted again; one call."""
+        image_edits.set_active(self._wire, image_id, active=True)
+        self._changed()
+
+    def usage(self) -> ImageUsage | None:
+        """Return use and limits; one call."""
+        answer = self._wire.call(
             "image",
-            "PATCH",
-            ("images", image_id),
-            effect=Effect.REPEATABLE,
-            headers=_PATCH,
-            body=[{"op": "replace", "path": "/visibility", "value": str(visibility)}],
+            "GET",
+            ("info", "usage"),
+            effect=Effect.READ,
+            accept={_FORBIDDEN, _NOT_FOUND},  # a cloud before 2021 has no such thing
         )
+        if answer.status in {_FORBIDDEN, _NOT_FOUND}:
+            return None
+        try:
+            return read_usage(answer.doc)
+        except ValueError as exc:
+            raise TryLaterError(f"the usage of images cannot be read: {exc}") from exc
+
+    def set_visibility(self, image_id: str, visibility: Visibility) -> None:
+        """Say who may see it; two calls."""
+        self.edit_image(image_id, ImageEdit(visibility=visibility))
 
     def share(self, image_id: str, project: str) -> None:
         """Offer it to a project; one call."""
-        self._wire.call(
-            "image",
-            "POST",
-            ("images", image_id, "members"),
-            effect=Effect.REPEATABLE,
-            body={"member": project},
-            accept={_CONFLICT},  # offered before
-        )
+        image_members.add(self._wire, image_id, project)
+
+    def unshare(self, image_id: str, project: str) -> None:
+        """Take the offer back; one call."""
+        image_members.remove(self._wire, image_id, project)
+
+    def members(self, image_id: str) -> Mapping[str, Membership]:
+        """Return whom it is shared with; one call."""
+        return image_members.listed(self._wire, image_id)
 
     def accept(self, image_id: str) -> None:
         """Take what was shared with us; one call."""
-        self._wire.call(
-            "image",
-            "PUT",
-            ("images", image_id, "members", self.project()),
-            effect=Effect.REPEATABLE,
-            body={"status": "accepted"},
-        )
+        image_members.accept(self._wire, image_id, self.project())
         self._changed()
-
-
-def read_stored(doc: Mapping[str, Any]) -> StoredImage:
-    """Return one image as Glance v2 writes it.
-
-    Raises:
-        KeyError, ValueError, TypeError: If this is no image.
-    """
-    image = read_image(doc)
-    size, visibility = doc.get("size"), doc.get("visibility")
-    return StoredImage(
-        id=image.id,
-        name=image.name,
-        created_s=image.created_s,
-        properties=image.properties,
-        status=_STATUSES.get(str(doc["status"]), ImageStatus.UNKNOWN),
-        size_bytes=None if size is None else int(size),
-        md5=doc.get("checksum"),
-        hash_algo=doc.get("os_hash_algo"),
-        hash_value=doc.get("os_hash_value"),
-        disk_format=doc.get("disk_format"),
-        container_format=doc.get("container_format"),
-        min_disk_gib=int(doc.get("min_disk") or 0),
-        min_ram_mib=int(doc.get("min_ram") or 0),
-        visibility=Visibility(visibility) if visibility in set(Visibility) else None,
-        owner=doc.get("owner"),
-    )

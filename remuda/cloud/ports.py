@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from remuda.cloud import errors
-from remuda.cloud.api import BadOrderError, Fence, Leftover, LeftoverKind, Port, unfenced
+from remuda.cloud.api import BadOrderError, Fence, Port, unfenced
 from remuda.cloud.errors import Answer, Effect
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.cloud.networks import Networks
 from remuda.cloud.rate import Traffic
 from remuda.cloud.wire import Wire

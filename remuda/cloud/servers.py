@@ -76,6 +76,8 @@ def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Serve
         flavor_id=shared(flavor.prose("id", LINE_CHARS_MAX)),
         fault=str(fault.get("message") or "") if fault else None,
         created_s=read_time(doc.get("created")),
+        vm_state=shared(fields.prose("OS-EXT-STS:vm_state", LINE_CHARS_MAX) or None),
+        task=shared(fields.prose("OS-EXT-STS:task_state", LINE_CHARS_MAX) or None),
     )
 
 

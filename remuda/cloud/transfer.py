@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from remuda.cloud.api import BadOrderError, DamagedError
-from remuda.cloud.image_store import StoredImage
+from remuda.cloud.api import DamagedError
+from remuda.cloud.image_store import Received, StoredImage
 from remuda.cloud.wire import PIECE_BYTES
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: Glance's ``checksum`` is MD5, its ``os_hash_value`` is SHA-512 unless an operator changed that.
 MD5: Final = "md5"
 _ON_THE_WAY: Final = (MD5, "sha512")
+#: What we compute of every download, whatever the cloud has: MD5 alone verifies nothing.
+_OURS: Final = "sha512"
 #: What we can verify by; the others have no length of their own.
 _KNOWN: Final = frozenset(
     name for name in hashlib.algorithms_guaranteed if not name.startswith("shake")
@@ -84,36 +86,50 @@ class OutgoingFile:
                     f"{self._path} has the {what} {sent}, image {image.id} has {stored}"
                 )
 
+    def require(self, sha512: str | None) -> None:
+        """Compare what was sent with what it should have been.
 
-def receive(pieces: Iterable[bytes], image: StoredImage, target: Path) -> None:
+        Raises:
+            DamagedError: They differ.
+        """
+        sent = self._hashes[_OURS].hexdigest()
+        if sha512 is not None and sha512.lower() != sent:
+            raise DamagedError(f"{self._path} has the {_OURS} {sent}, it should have {sha512}")
+
+
+def receive(pieces: Iterable[bytes], image: StoredImage, target: Path) -> Received:
     """Write what arrives of *image* to a file, which is there when all is verified, or not at all.
 
     Raises:
-        BadOrderError: There is no hash to verify it by.
         DamagedError: It is not what the hash, or the size, says.
         OSError: The file cannot be written.
     """
     algo, expected = _hash_of(image)
+    hashes = {name: _new(name) for name in {_OURS, algo or _OURS}}
     part = target.with_name(f"{target.name}.part")
     try:
-        actual, size = _write(pieces, part, algo)
+        size = _write(pieces, part, hashes.values())
         _check(image, "size", size, image.size_bytes)
-        _check(image, algo, actual, expected)
+        if algo is not None:
+            _check(image, algo, hashes[algo].hexdigest(), expected)
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    sha512 = hashes[_OURS].hexdigest()
+    return Received(image=image, size_bytes=size, sha512=sha512, verified_by=algo)
 
 
-def _write(pieces: Iterable[bytes], path: Path, algo: str) -> tuple[str, int]:
-    """Return hash and number of what was written."""
-    hashed, size = _new(algo), 0
+def _write(pieces: Iterable[bytes], path: Path, hashes: "Collection[_Hash]") -> int:
+    """Return how many bytes were written and hashed."""
+    size = 0
     with path.open("wb") as file:
         for piece in pieces:
             file.write(piece)
-            hashed.update(piece)
+            for each in hashes:
+                each.update(piece)
             size += len(piece)
-    return hashed.hexdigest(), size
+    return size
 
 
 def _check(image: StoredImage, what: str, came: object, told: object) -> None:
@@ -121,13 +137,16 @@ def _check(image: StoredImage, what: str, came: object, told: object) -> None:
         raise DamagedError(f"image {image.id} came with the {what} {came}, it has {told}")
 
 
-def _hash_of(image: StoredImage) -> tuple[str, str]:
-    """Return the best hash that we can compute, too."""
+def _hash_of(image: StoredImage) -> tuple[str | None, str | None]:
+    """Return the best hash that we can compute, too; none where the cloud has none.
+
+    A snapshot on Ceph has none, or gets it long after it has become active.
+    """
     if image.hash_value and image.hash_algo is not None and image.hash_algo in _KNOWN:
         return image.hash_algo, image.hash_value
     if image.md5:
         return MD5, image.md5
-    raise BadOrderError(f"the cloud has no hash of image {image.id}: it cannot be verified")
+    return None, None
 
 
 def _new(name: str) -> "_Hash":

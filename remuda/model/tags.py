@@ -19,6 +19,7 @@ INSTALLATION: Final = "remuda_installation"
 IMAGE: Final = "remuda_image"
 BUILD: Final = "remuda_build"
 IMAGE_NAME: Final = "remuda_image_name"
+COPY_OF: Final = "remuda_copy_of"
 
 #: The installation of everything that ``remuda cloud check --boot`` makes: a launcher's sweep must
 #: not take such a machine away while it is tried.
@@ -30,6 +31,8 @@ VALUE_BYTES_MAX: Final = 255
 #: Short, because Windows allows only fifteen characters for a host name.
 _NAME_PREFIX: Final = "np"
 _NOTE_PREFIX: Final = "remuda"
+#: Written out: what a new image does not say of itself, it inherits.
+_NO_COPY: Final = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +67,16 @@ class ImageTags:
         name: What the cloud calls it. Snapshots inherit the properties of the image that their
             server was booted from, so a stranger's snapshot of one of our machines carries our
             keys, but another name.
+        copy_of: Id of the image that it was copied from, which may be another cloud's; None: it
+            was made of a machine. A copy has tags of its own, with its own provider: those that
+            came along with its source's properties say nothing of it.
     """
 
     owner: Owner
     image: str
     build: str
     name: str
+    copy_of: str | None = None
 
 
 def server_name(node: NodeId) -> str:
@@ -137,6 +144,7 @@ def make_image(ours: ImageTags) -> dict[str, str]:
         IMAGE: ours.image,
         BUILD: ours.build,
         IMAGE_NAME: ours.name,
+        COPY_OF: ours.copy_of or _NO_COPY,
     }
     return {key: _cut(value) for key, value in pairs.items()}
 
@@ -153,7 +161,18 @@ def read_image(name: str, properties: Mapping[str, str]) -> ImageTags | None:
         image=image,
         build=build,
         name=name,
+        copy_of=None if (source := properties.get(COPY_OF, _NO_COPY)) == _NO_COPY else source,
     )
+
+
+def descends_from_build(properties: Mapping[str, str]) -> bool:
+    """Whether an image carries the tags of a build, as its own or inherited.
+
+    Nobody may find such an image by a name, a pattern or a property: it is a candidate that is
+    not proven, an image that was retired, or what somebody made of a machine by hand. Launchers
+    know the images of builds by their ids.
+    """
+    return all(properties.get(key) for key in (INSTALLATION, IMAGE, BUILD))
 
 
 def trial_owner(provider: ProviderName) -> Owner:

@@ -24,7 +24,6 @@ from remuda.cloud.api import (
     GoneError,
     Image,
     ImageWanted,
-    Leftover,
     NotSentError,
     Port,
     Quota,
@@ -34,6 +33,8 @@ from remuda.cloud.api import (
     TryLaterError,
     unfenced,
 )
+from remuda.cloud.image_store import StoredImage
+from remuda.cloud.leftovers import Leftover
 from remuda.cloud.paths import require_id
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
@@ -44,12 +45,13 @@ from tests.fakes.cloud_fates import (
     Create,
     Delete,
     Listing,
-    Machine,
+    check_disk,
     check_room,
     check_texts,
     create_error,
 )
 from tests.fakes.cloud_floating import FakeFloatingIps
+from tests.fakes.cloud_machines import Machine, needs_stop, view
 
 DEBIAN = Image(
     id="10000000-0000-4000-8000-000000000001",
@@ -77,6 +79,9 @@ class FakeCloud:
         ports: Ports that were left behind; tests add to it.
         floating: Floating IPs.
         more_images: What can be booted besides *images*.
+        task_of: What is being done with a server for the sake of an image, if anything.
+        server_gone: Called when a server is gone.
+        stop_s: Seconds that a shutdown takes.
         pause: Called where a real one waits for its rate limit, before the fence is asked.
     """
 
@@ -95,7 +100,10 @@ class FakeCloud:
         self.delete_s = delete_s
         self.limits = quota or Quota()
         self.images: list[Image] = [DEBIAN]
-        self.more_images: Callable[[], Iterable[Image]] = tuple
+        self.more_images: Callable[[], Iterable[StoredImage]] = tuple
+        self.task_of: Callable[[ServerId], str | None] = lambda _: None
+        self.server_gone: Callable[[ServerId], None] = lambda _: None
+        self.stop_s = 1.0
         self.flavors: list[Flavor] = [SMALL, LARGE]
         self.zones: tuple[str, ...] = ("az1", "az2")
         self.networks: tuple[str, ...] | None = None
@@ -157,7 +165,7 @@ class FakeCloud:
     def next_change_s(self) -> float | None:
         """Return when the next server changes by itself; None if none will."""
         now_s = self.clock.now_s()
-        times = [t for m in self._machines.values() for t in (m.ready_s, m.gone_s) if t is not None]
+        times = [t for m in self._machines.values() for t in m.changes_s()]
         return min((each for each in times if each > now_s), default=None)
 
     # The contract.
@@ -206,6 +214,14 @@ class FakeCloud:
             factor = _SLOW_DELETE_FACTOR if fate is Delete.SLOW else 1
             machine.gone_s = self.clock.now_s() + self.delete_s * factor
 
+    def stop_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
+        """Begin a shutdown."""
+        with self._lock:
+            require_id(server)
+            self._begin("stop_server", fence)
+            if needs_stop(self.truth().get(server)):
+                self._machines[server].stopped_s = self.clock.now_s() + self.stop_s
+
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return some lines that name the server."""
         require_id(server)
@@ -232,7 +248,10 @@ class FakeCloud:
         known = (*self.images, *self.more_images())
         found = [each for each in known if wanted.id in {None, each.id}]
         if wanted.id is None:
+            hidden = {each.id for each in self.more_images() if each.hidden}
             found = [each for each in found if images.matches(each, wanted)]
+            found = [each for each in found if each.id not in hidden]
+            found = [each for each in found if not images.is_of_build(each)]
         if not found:
             near = images.near_names(wanted.name, (each.name for each in known))
             raise BadOrderError(f"fake: no image for {wanted}; {near}")
@@ -353,6 +372,7 @@ class FakeCloud:
                 if each not in (known or ()):
                     raise BadOrderError(f"fake: there is no {kind} {each!r}")
         check_texts(order)
+        check_disk(order, self.more_images())
         used = [each.order.flavor for each in self._alive()] + [order.flavor]
         check_room("instances", len(used), self.limits.instances_max)
         check_room("cores", sum(each.cores for each in used), self.limits.cores_max)
@@ -372,26 +392,9 @@ class FakeCloud:
         now_s = self.clock.now_s()
         for each in [m.id for m in self._machines.values() if m.status(now_s) is None]:
             del self._machines[each]
+            self.server_gone(each)
         return list(self._machines.values())
 
     def _view(self, machine: Machine, now_s: float) -> Server:
-        status = machine.status(now_s) or ServerStatus.UNKNOWN
-        fault = machine.fault or machine.boot.fault if status is ServerStatus.ERROR else None
-        tail = f"{machine.number >> 8 & 255}.{machine.number & 255}"
-        has_address = status in {ServerStatus.ACTIVE, ServerStatus.STOPPED}
-        floating = self.floating.of(machine.id) if has_address else None
-        return Server(
-            id=machine.id,
-            name=machine.order.name,
-            status=status,
-            tags=dict(machine.order.tags),
-            public_ipv4=(floating or f"198.18.{tail}") if has_address else None,
-            private_ipv4=f"10.0.{tail}" if has_address else None,
-            floating_ipv4=floating,
-            az=machine.order.az or self.zones[0],
-            host_id=f"host{machine.number % 3}",
-            image_id=machine.order.image.id if machine.order.volume_gib is None else None,
-            flavor_id=machine.order.flavor.id,
-            fault=fault,
-            created_s=machine.created_s,
-        )
+        floating, task = self.floating.of(machine.id), self.task_of(machine.id)
+        return view(machine, now_s, zone=self.zones[0], floating=floating, task=task)

@@ -1,6 +1,6 @@
 """What the fake cloud remembers of a server, and what can be asked to go wrong in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -9,12 +9,11 @@ from remuda.cloud.api import (
     CloudError,
     NoRoomError,
     ServerOrder,
-    ServerStatus,
     TryLaterError,
     UnauthorizedError,
     UnknownOutcomeError,
 )
-from remuda.model.ids import ServerId
+from remuda.cloud.image_store import StoredImage
 
 #: In Nova's schema of POST /servers: characters of user data in base64, and of metadata.
 _USER_DATA_MAX, _METADATA_MAX = 65_535, 255
@@ -88,38 +87,6 @@ class Chaos:
     boot_factor_max: float = 1.0  # a boot takes between one and so many times the usual time
 
 
-@dataclass(slots=True)
-class Machine:
-    """One server as the fake remembers it."""
-
-    id: ServerId
-    number: int
-    order: ServerOrder
-    created_s: float
-    boot: Boot
-    ready_s: float
-    gone_s: float | None = None
-    deleting: bool = False
-    forced: ServerStatus | None = None
-    fault: str | None = None
-
-    def status(self, now_s: float) -> ServerStatus | None:
-        """Return the status, or None if the cloud lists it no more."""
-        if self.gone_s is not None and now_s >= self.gone_s:
-            return None
-        if self.deleting:
-            return ServerStatus.DELETING
-        if self.forced is not None:
-            return self.forced
-        if now_s < self.ready_s or self.boot.end is BootEnd.HANG:
-            return ServerStatus.BUILDING
-        return {
-            BootEnd.ERROR: ServerStatus.ERROR,
-            BootEnd.VANISH: None,
-            BootEnd.STOP: ServerStatus.STOPPED,
-        }.get(self.boot.end, ServerStatus.ACTIVE)
-
-
 def create_error(fate: Create) -> CloudError | None:
     """Return what a create call of that fate raises."""
     errors: Mapping[Create, CloudError] = {
@@ -141,6 +108,17 @@ def check_room(resource: str, needed: int, limit: int | None) -> None:
     """
     if limit is not None and needed > limit:
         raise NoRoomError(f"fake: HTTP 403: Quota exceeded for {resource}: {needed} of {limit}")
+
+
+def check_disk(order: ServerOrder, images: Iterable[StoredImage]) -> None:
+    """Refuse a flavor whose disk is smaller than the image wants.
+
+    Raises:
+        BadOrderError: If it is.
+    """
+    for each in images:
+        if each.id == order.image.id and each.min_disk_gib > order.flavor.disk_gib:
+            raise BadOrderError("fake: HTTP 400: Flavor's disk is too small for requested image")
 
 
 def check_texts(order: ServerOrder) -> None:

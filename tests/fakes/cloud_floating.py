@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from remuda.cloud.api import FloatingIp, Leftover, LeftoverKind, NoRoomError, Port, TryLaterError
+from remuda.cloud.api import FloatingIp, NoRoomError, Port, TryLaterError
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.model.ids import ServerId
 
 

@@ -5,77 +5,39 @@ booted there. Images change only as time passes on the clock.
 """
 
 import hashlib
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 
 from remuda.cloud.api import (
     BadOrderError,
     DamagedError,
     GoneError,
-    Image,
+    NoRoomError,
     ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
 )
-from remuda.cloud.image_store import ImageOrder, ImageStatus, StoredImage, Visibility
+from remuda.cloud.image_store import (
+    ImageEdit,
+    ImageOrder,
+    ImageStatus,
+    ImageUsage,
+    Membership,
+    Received,
+    StoredImage,
+    Visibility,
+)
 from remuda.cloud.transfer import receive
 from remuda.model.ids import ServerId
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.glance import FakeGlance, Kept, Snapshot, Transfer
 
 _PIECE = 1000
 _TAG_MAX = 255
+#: Glance's ``image_property_quota``.
+_PROPERTIES_MAX = 128
 _DISK_FORMATS = frozenset({"raw", "qcow2", "vhd", "vmdk", "vdi", "iso"})
-
-
-class Snapshot(StrEnum):
-    """What becomes of one snapshot."""
-
-    OK = "ok"
-    FAILS = "fails"  # the image vanishes, as Nova lets it
-    HANGS = "hangs"  # it stays pending
-    LOST_REPLY = "lost reply"  # it is made; the caller gets UnknownOutcomeError
-    LOST_CALL = "lost call"  # nothing is made; the caller gets UnknownOutcomeError as well
-
-
-class Transfer(StrEnum):
-    """What becomes of one upload or download."""
-
-    OK = "ok"
-    CUT = "cut"  # the connection ends in the middle
-    GARBLED = "garbled"  # one byte arrives as another
-
-
-@dataclass(slots=True)
-class _Kept:
-    """One image as the service remembers it."""
-
-    image: StoredImage
-    ready_s: float | None  # when it is active; None: never
-    data: bytes = b""
-    source: ServerId | None = None  # busy until then
-    vanishes: bool = False
-
-
-class FakeGlance:
-    """What all projects share.
-
-    Attributes:
-        snapshot_s: Until an image of a server is active.
-        next_snapshots: Fates of the coming ones, in order; likewise the others.
-        next_statuses: What the coming looks at one image show instead of the truth, in order.
-    """
-
-    def __init__(self) -> None:
-        self.snapshot_s = 2.0
-        self.next_snapshots: deque[Snapshot] = deque()
-        self.next_transfers: deque[Transfer] = deque()
-        self.next_statuses: deque[ImageStatus] = deque()
-        self.kept: dict[str, _Kept] = {}
-        self.members: dict[str, dict[str, bool]] = {}  # by image and project: accepted?
-        self.numbers = 0
 
 
 class FakeImages:
@@ -91,6 +53,8 @@ class FakeImages:
         self.snapshots: list[str] = []
         self._project = project
         cloud.more_images = self._bootable
+        cloud.task_of = self._task
+        cloud.server_gone = self._server_gone
 
     def project(self) -> str:
         """Return its id."""
@@ -99,7 +63,7 @@ class FakeImages:
     def list_images(self) -> tuple[StoredImage, ...]:
         """Return the project's own."""
         self._begin("list_images")
-        return tuple(each.image for each in self._all() if each.image.owner == self._project)
+        return tuple(self._mine())
 
     def get_image(self, image_id: str) -> StoredImage:
         """Return one that the project may see."""
@@ -113,10 +77,7 @@ class FakeImages:
         seen = self.cloud.truth().get(server)
         if seen is None:
             raise GoneError(f"fake: HTTP 404: instance {server} could not be found")
-        if seen.status is ServerStatus.BUILDING or any(
-            each.source == server and each.image.status is ImageStatus.PENDING
-            for each in self._all()
-        ):
+        if seen.status is ServerStatus.BUILDING or seen.task is not None:
             raise TryLaterError(f"fake: HTTP 409: instance {server} is busy", retry_after_s=1.0)
         if seen.status not in {ServerStatus.ACTIVE, ServerStatus.STOPPED}:
             raise BadOrderError(f"fake: HTTP 409: instance {server} is {seen.status}")
@@ -127,12 +88,14 @@ class FakeImages:
         if fate is Snapshot.LOST_CALL:
             raise UnknownOutcomeError("fake: the call is lost")
         self.snapshots.append(name)
-        base = self.cloud.orders[server].image
-        properties = {**base.properties, "instance_uuid": server, **tags}
-        made = self._make(ImageOrder(name=name, disk_format="raw", properties=properties))
-        made.source = server
+        source = self.cloud.orders[server]
+        properties = {**source.image.properties, "instance_uuid": server, **tags}
+        disk_gib = source.flavor.disk_gib
+        made = self._make(
+            ImageOrder(name=name, disk_format="raw", properties=properties, min_disk_gib=disk_gib)
+        )
+        made.source, made.name, made.fate = server, name, fate
         made.data = f"what {server} has written".encode()
-        made.vanishes = fate is Snapshot.FAILS
         if fate is not Snapshot.HANGS:
             made.ready_s = self.cloud.clock.now_s() + self.glance.snapshot_s
         if fate is Snapshot.LOST_REPLY:
@@ -152,18 +115,19 @@ class FakeImages:
             raise TryLaterError("fake: the connection ended; the image was deleted")
         if fate is Transfer.GARBLED:
             raise DamagedError(f"fake: {source} arrived as something else")
+        if order.sha512 not in {None, hashlib.sha512(data).hexdigest()}:
+            raise DamagedError(f"fake: {source} should have been something else")
         made = self._make(order)
         made.data, made.ready_s = data, self.cloud.clock.now_s()
         return self._seen(made.image.id).image
 
-    def download(self, image_id: str, target: Path) -> StoredImage:
+    def download(self, image_id: str, target: Path) -> Received:
         """Write what is kept, or what is left of it on the way."""
         self._begin("download")
         kept = self._seen(image_id)
         if kept.image.status is not ImageStatus.ACTIVE:
             raise BadOrderError(f"fake: image {image_id} is {kept.image.status}")
-        receive(_sent(kept.data, self._transfer()), kept.image, target)
-        return kept.image
+        return receive(_sent(kept.data, self._transfer()), kept.image, target)
 
     def delete_image(self, image_id: str) -> None:
         """Forget it."""
@@ -171,16 +135,81 @@ class FakeImages:
         kept = self.glance.kept.get(image_id)
         if kept is None or not self._may_see(kept.image):
             return
-        self._own(image_id)
+        if self._own(image_id).image.protected:
+            raise BadOrderError(f"fake: HTTP 403: image {image_id} is protected")
         del self.glance.kept[image_id]
+
+    def edit_image(self, image_id: str, edit: ImageEdit) -> StoredImage:
+        """Change it; Nova has the last word on the name of what it uploads."""
+        self._begin("edit_image")
+        kept = self._own(image_id)
+        if edit.visibility is Visibility.PUBLIC:
+            raise BadOrderError("fake: HTTP 403: publicize_image")
+        if any(each is not None and each < 0 for each in (edit.min_disk_gib, edit.min_ram_mib)):
+            raise BadOrderError("fake: HTTP 400: less than the minimum of 0")
+        old = {k: v for k, v in kept.image.properties.items() if k not in edit.removed}
+        properties = {**old, **edit.properties}
+        if any(len(key) > _TAG_MAX for key in properties):
+            raise BadOrderError("fake: HTTP 400: the name of a property is too long")
+        if len(properties) > _PROPERTIES_MAX:
+            raise BadOrderError("fake: HTTP 413: too many image properties")
+        fields = ("name", "hidden", "protected", "visibility", "min_disk_gib", "min_ram_mib")
+        asked = {name: getattr(edit, name) for name in fields}
+        changes = {name: value for name, value in asked.items() if value is not None}
+        now_s = self.cloud.clock.now_s()
+        self.glance.edit(kept, now_s, properties=properties, **changes)
+        return kept.image
+
+    def deactivate(self, image_id: str) -> None:
+        """Let nothing boot from it."""
+        self._begin("deactivate")
+        self._switch(image_id, ImageStatus.DEACTIVATED)
+
+    def reactivate(self, image_id: str) -> None:
+        """Let it be booted again."""
+        self._begin("reactivate")
+        self._switch(image_id, ImageStatus.ACTIVE)
+
+    def _switch(self, image_id: str, status: ImageStatus) -> None:
+        kept = self._own(image_id)
+        if kept.image.status not in {ImageStatus.ACTIVE, ImageStatus.DEACTIVATED}:
+            raise BadOrderError(f"fake: HTTP 403: not allowed in status {kept.image.status}")
+        self.glance.edit(kept, self.cloud.clock.now_s(), status=status)
+
+    def usage(self) -> ImageUsage | None:
+        """Count them."""
+        self._begin("usage")
+        if self.glance.images_max is None:
+            return None
+        mine = self._mine()
+        size = sum(each.size_bytes or 0 for each in mine)
+        return ImageUsage(
+            images_used=len(mine), images_max=self.glance.images_max, mib_used=size >> 20
+        )
 
     def set_visibility(self, image_id: str, visibility: Visibility) -> None:
         """Say who may see it."""
-        self._begin("set_visibility")
-        kept = self._own(image_id)
-        if visibility is Visibility.PUBLIC:
-            raise BadOrderError("fake: HTTP 403: publicize_image")
-        kept.image = replace(kept.image, visibility=visibility)
+        self.edit_image(image_id, ImageEdit(visibility=visibility))
+
+    def unshare(self, image_id: str, project: str) -> None:
+        """Take the offer back."""
+        self._begin("unshare")
+        kept = self.glance.kept.get(image_id)
+        if kept is not None and self._may_see(kept.image):
+            self._own(image_id)
+            self.glance.members.get(image_id, {}).pop(project, None)
+
+    def members(self, image_id: str) -> Mapping[str, Membership]:
+        """Return them; to others only what is theirs."""
+        self._begin("members")
+        image = self._seen(image_id).image
+        if image.visibility is not Visibility.SHARED:
+            raise BadOrderError("fake: HTTP 403: only shared images have members")
+        return {
+            project: Membership.ACCEPTED if accepted else Membership.PENDING
+            for project, accepted in self.glance.members.get(image_id, {}).items()
+            if self._project in {image.owner, project}
+        }
 
     def share(self, image_id: str, project: str) -> None:
         """Offer it."""
@@ -205,54 +234,38 @@ class FakeImages:
         queue = self.glance.next_transfers
         return queue.popleft() if queue else Transfer.OK
 
-    def _make(self, order: ImageOrder) -> _Kept:
-        self.glance.numbers += 1
-        image = StoredImage(
-            id=f"20000000-0000-4000-8000-{self.glance.numbers:012d}",
-            name=order.name,
-            created_s=self.cloud.clock.now_s(),
-            properties=dict(order.properties),
-            status=ImageStatus.PENDING,
-            disk_format=order.disk_format,
-            container_format=order.container_format,
-            min_disk_gib=order.min_disk_gib,
-            min_ram_mib=order.min_ram_mib,
-            visibility=order.visibility,
-            owner=self._project,
-        )
-        kept = _Kept(image=image, ready_s=None)
-        self.glance.kept[image.id] = kept
-        return kept
+    def _make(self, order: ImageOrder) -> Kept:
+        most = self.glance.images_max
+        if most is not None and len(self._mine()) >= most:
+            raise NoRoomError("fake: HTTP 413: project is over limit for image_count_total")
+        if len(order.properties) > _PROPERTIES_MAX:
+            raise BadOrderError("fake: HTTP 413: too many image properties")
+        return self.glance.make(order, self._project, self.cloud.clock.now_s())
 
-    def _all(self) -> list[_Kept]:
-        """Let happen what is due, and return what there is."""
-        now_s = self.cloud.clock.now_s()
-        for each in list(self.glance.kept.values()):
-            due = each.ready_s is not None and now_s >= each.ready_s
-            if due and each.image.status is ImageStatus.PENDING:
-                if each.vanishes:
-                    del self.glance.kept[each.image.id]
-                    continue
-                each.image = replace(
-                    each.image,
-                    status=ImageStatus.ACTIVE,
-                    size_bytes=len(each.data),
-                    md5=hashlib.md5(each.data, usedforsecurity=False).hexdigest(),
-                    hash_algo="sha512",
-                    hash_value=hashlib.sha512(each.data).hexdigest(),
-                )
-        return list(self.glance.kept.values())
+    def _all(self) -> list[Kept]:
+        return self.glance.all(self.cloud.clock.now_s())
 
-    def _bootable(self) -> Iterable[Image]:
+    def _mine(self) -> list[StoredImage]:
+        return [each.image for each in self._all() if each.image.owner == self._project]
+
+    def _task(self, server: ServerId) -> str | None:
+        """Return what Nova is doing with a server for the sake of an image."""
+        for each in self._all():
+            if each.source == server and each.image.status is ImageStatus.PENDING:
+                return "image_uploading"
+        return None
+
+    def _server_gone(self, server: ServerId) -> None:
+        """Take along what goes with a server."""
+        for each in self._all():
+            if each.source == server and each.fate is Snapshot.VANISHES:
+                del self.glance.kept[each.image.id]
+
+    def _bootable(self) -> Iterable[StoredImage]:
         for each in self._all():
             mine = each.image.owner == self._project
             if each.image.status is ImageStatus.ACTIVE and (mine or self._accepted(each.image)):
-                yield Image(
-                    id=each.image.id,
-                    name=each.image.name,
-                    created_s=each.image.created_s,
-                    properties=each.image.properties,
-                )
+                yield each.image
 
     def _accepted(self, image: StoredImage) -> bool:
         shared = image.visibility is Visibility.SHARED
@@ -265,13 +278,13 @@ class FakeImages:
         )
         return image.owner == self._project or open_to_all or offered
 
-    def _seen(self, image_id: str) -> _Kept:
+    def _seen(self, image_id: str) -> Kept:
         for each in self._all():
             if each.image.id == image_id and self._may_see(each.image):
                 return each
         raise GoneError(f"fake: HTTP 404: no image found with ID {image_id}")
 
-    def _own(self, image_id: str) -> _Kept:
+    def _own(self, image_id: str) -> Kept:
         kept = self._seen(image_id)
         if kept.image.owner != self._project:
             raise BadOrderError("fake: HTTP 403: you are not authorized")

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from remuda.cloud.api import Cloud, FlavorWanted, ImageWanted, Server, ServerOrder, ServerStatus
-from remuda.cloud.image_store import ImageStore, StoredImage
+from remuda.cloud.image_store import ImageEdit, ImageStore, StoredImage
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
 
@@ -50,6 +50,8 @@ class Fault(StrEnum):
     DOWNLOAD_GARBLED = "download: one byte arrives as another"
 
 
+#: Images of ours begin so.
+NAMES: Final = "contract-"
 RETRY_AFTER_S: Final = 7.0
 #: The one keypair that is there.
 KEYPAIR: Final = "contract-suite"
@@ -120,12 +122,12 @@ class Bench(ABC):
     def image_name_and_tags(self) -> tuple[str, dict[str, str]]:
         """Return a name that nobody has used, and what marks an image of that name as ours."""
         self._nodes += 1
-        name = f"contract-{time.time_ns()}-{self._nodes}"
+        name = f"{NAMES}{time.time_ns()}-{self._nodes}"
         ours = tags.ImageTags(owner=OWNER, image="contract", build=str(self._nodes), name=name)
         return name, tags.make_image(ours)
 
     def our_images(self) -> list[StoredImage]:
-        """Look for what we made in the listing."""
+        """Look for what we made in the listing, tagged or only named as ours."""
         return [each for each in self.images.list_images() if _is_ours(each)]
 
     def order(self, **changes: object) -> ServerOrder:
@@ -176,6 +178,8 @@ class Bench(ABC):
         def none_left() -> bool:
             mine = self.our_images()
             for each in mine:
+                if each.protected:
+                    self.images.edit_image(each.id, ImageEdit(protected=False))
                 self.images.delete_image(each.id)
             return not mine
 
@@ -242,5 +246,4 @@ class Bench(ABC):
 
 
 def _is_ours(image: StoredImage) -> bool:
-    found = tags.read_image(image.name, image.properties)
-    return found is not None and found.owner == OWNER
+    return image.name.startswith(NAMES)

@@ -7,20 +7,20 @@ from typing import TypeVar
 from remuda.cloud.api import (
     Cloud,
     InUseError,
-    Leftover,
-    LeftoverKind,
     Quota,
     TryLaterError,
     UnauthorizedError,
     UnknownOutcomeError,
 )
 from remuda.cloud.image_store import ImageStore
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import KEYPAIR, RETRY_AFTER_S, Bench, Fault
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.cloud_fates import Boot, BootEnd, Create, Delete
-from tests.fakes.image_store import FakeGlance, FakeImages, Snapshot, Transfer
+from tests.fakes.glance import FakeGlance, Snapshot, Transfer
+from tests.fakes.image_store import FakeImages
 
 T = TypeVar("T")
 

@@ -7,12 +7,12 @@ from remuda.cloud.api import (
     FlavorWanted,
     FloatingIp,
     ImageWanted,
-    LeftoverKind,
     NoRoomError,
     Port,
     TryLaterError,
     UnauthorizedError,
 )
+from remuda.cloud.leftovers import LeftoverKind
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import Bench
 

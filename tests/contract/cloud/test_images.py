@@ -83,12 +83,14 @@ def test_what_was_uploaded_is_described_found_booted_and_downloaded(
 
     image = bench.images.upload(order, source)
     listed = {each.id: each for each in bench.our_images()}[image.id]
-    found = bench.cloud.find_image(ImageWanted(name=order.name, properties=order.properties))
+    found = bench.cloud.find_image(ImageWanted(id=image.id))
     server = bench.find(running(bench, image=found))
     told = bench.images.download(image.id, tmp_path / "target.img")
 
     assert image.status is ImageStatus.ACTIVE
-    assert listed == image == told
+    assert listed == image == told.image
+    assert (told.size_bytes, told.sha512) == (SOURCE_BYTES, hashlib.sha512(data).hexdigest())
+    assert told.verified_by == image.hash_algo
     assert order.properties.items() <= dict(image.properties).items()
     assert (image.size_bytes, image.visibility) == (SOURCE_BYTES, Visibility.SHARED)
     assert (image.disk_format, image.container_format) == ("raw", "bare")
@@ -185,7 +187,7 @@ def test_download_of_what_has_no_data_is_refused(bench: Bench, tmp_path: Path) -
 
 def test_delete_of_an_image_is_repeated_without_harm(bench: Bench, source: Path) -> None:
     """When it is gone, and if it never was; nobody finds it any more."""
-    image = bench.images.upload(ordered(bench), source)
+    image = bench.images.upload(ordered(bench, properties={}), source)
     bench.cloud.find_image(ImageWanted(name=image.name))
 
     bench.images.delete_image(image.id)
@@ -244,7 +246,7 @@ def test_shared_image_is_found_and_booted_by_the_other_project(
 ) -> None:
     """Once it has accepted; before, only who knows the id sees it."""
     cloud, images = neighbour(bench)
-    wanted = ordered(bench, visibility=Visibility.SHARED)
+    wanted = ordered(bench, visibility=Visibility.SHARED, properties={})
     image = bench.images.upload(wanted, source)
 
     with pytest.raises(GoneError):

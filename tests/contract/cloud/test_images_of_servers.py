@@ -28,7 +28,7 @@ def test_snapshot_is_listed_at_once_and_boots_when_it_is_active(bench: Bench) ->
     image_id = str(counted.value)
     born = {each.id: each for each in bench.our_images()}[image_id]
     made = ready(bench, image_id)
-    found = bench.cloud.find_image(ImageWanted(name=name))
+    found = bench.cloud.find_image(ImageWanted(id=image_id))
     second = bench.find(running(bench, image=made))
 
     assert counted.calls == 1

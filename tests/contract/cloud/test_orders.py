@@ -2,7 +2,8 @@
 
 import pytest
 
-from remuda.cloud.api import BadOrderError, LeftoverKind, NoRoomError, Server, ServerStatus
+from remuda.cloud.api import BadOrderError, NoRoomError, Server, ServerStatus
+from remuda.cloud.leftovers import LeftoverKind
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import KEYPAIR, Bench, Fault
 

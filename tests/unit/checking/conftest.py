@@ -13,7 +13,8 @@ from remuda.config.loader import load
 from remuda.ssh.hostkeys import make_host_key
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.image_store import FakeGlance, FakeImages
+from tests.fakes.glance import FakeGlance
+from tests.fakes.image_store import FakeImages
 from tests.fakes.inspection import FakeInspector
 from tests.fakes.prover import FakeProver
 

@@ -14,7 +14,7 @@ from remuda.cloud.inspection import Permission, Right, Told
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName
 from tests.fakes.cloud_fates import Boot, BootEnd, Create, Delete
-from tests.fakes.image_store import Snapshot
+from tests.fakes.glance import Snapshot
 from tests.fakes.prover import Exit, Machine
 from tests.unit.checking.conftest import Bench
 

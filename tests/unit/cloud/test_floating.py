@@ -9,12 +9,11 @@ from remuda.cloud.api import (
     BadOrderError,
     FloatingIp,
     GoneError,
-    Leftover,
-    LeftoverKind,
     NoRoomError,
     Port,
     TryLaterError,
 )
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.cloud.openstack import OpenStackCloud
 from remuda.cloud.ports import SERVERS_MAX
 from remuda.model import tags

@@ -87,7 +87,8 @@ def test_image_is_read_whole(api: ScriptedApi, images: OpenStackImages) -> None:
     ("word", "status"),
     [
         *((word, ImageStatus.PENDING) for word in ("queued", "saving", "uploading", "importing")),
-        *((word, ImageStatus.DEAD) for word in ("killed", "deactivated")),
+        *((word, ImageStatus.DEAD) for word in ("killed", "error")),
+        ("deactivated", ImageStatus.DEACTIVATED),
         *((word, ImageStatus.DELETING) for word in ("deleted", "pending_delete")),
         ("levitating", ImageStatus.UNKNOWN),
     ],
@@ -144,6 +145,8 @@ def test_snapshot_is_named_by_where_it_will_be(api: ScriptedApi, images: OpenSta
         (refusal(409, "Cannot … while it is in task_state image_uploading"), TryLaterError),
         (refusal(409, "Cannot … while it is in vm_state building"), TryLaterError),
         (refusal(409, "Cannot … while it is in vm_state error"), BadOrderError),
+        (refusal(409, "Failed to quiesce instance: agent is not there"), BadOrderError),
+        (refusal(409, "Instance s1 is locked"), BadOrderError),
         (refusal(403, "Image quota exceeded"), NoRoomError),
         (refusal(403, "Policy doesn't allow createImage"), BadOrderError),
         (refusal(429), TryLaterError),
@@ -360,6 +363,7 @@ def test_visibility_and_members_are_asked_for_in_glances_words(
 ) -> None:
     """A JSON patch; a member who is there already is no error."""
     api.on("PATCH", ONE, Reply(body=DOC))
+    api.on("GET", ONE, Reply(body={**DOC, "visibility": "shared"}))
     api.on("POST", MEMBERS, Reply(body={}), refusal(409, "duplicated"))
     api.on("PUT", f"{MEMBERS}/p1", Reply(body={}))
 
@@ -368,7 +372,7 @@ def test_visibility_and_members_are_asked_for_in_glances_words(
     images.share("i1", "p2")
     images.accept("i1")
 
-    patch, offer, _, accepted = api.seen
+    patch, _, offer, _, accepted = api.seen
     assert patch.body == [{"op": "replace", "path": "/visibility", "value": "shared"}]
     assert patch.headers["Content-Type"] == "application/openstack-images-v2.1-json-patch"
     assert (offer.body, accepted.body) == ({"member": "p2"}, {"status": "accepted"})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remuda.cloud.api import BadOrderError, DamagedError, TryLaterError
+from remuda.cloud.api import DamagedError, TryLaterError
 from remuda.cloud.image_store import ImageStatus, StoredImage
 from remuda.cloud.transfer import OutgoingFile, receive
 
@@ -107,24 +107,34 @@ def test_what_differs_is_damaged(path: Path, image: StoredImage) -> None:
 
 
 @pytest.mark.parametrize(
-    "image",
+    ("image", "by"),
     [
-        IMAGE,
-        replace(IMAGE, hash_algo="sha256", hash_value=hashlib.sha256(DATA).hexdigest(), md5="x"),
-        replace(IMAGE, hash_algo=None, hash_value=None),
-        replace(IMAGE, hash_algo="shake_128", hash_value="x"),
-        replace(IMAGE, size_bytes=None),
+        (IMAGE, "sha512"),
+        (
+            replace(
+                IMAGE, hash_algo="sha256", hash_value=hashlib.sha256(DATA).hexdigest(), md5="x"
+            ),
+            "sha256",
+        ),
+        (replace(IMAGE, hash_algo=None, hash_value=None), "md5"),
+        (replace(IMAGE, hash_algo="shake_128", hash_value="x"), "md5"),
+        (replace(IMAGE, size_bytes=None), "sha512"),
+        (replace(BARE, size_bytes=len(DATA)), None),
     ],
-    ids=["sha512", "sha256", "md5 only", "unknown hash", "no size"],
+    ids=["sha512", "sha256", "md5 only", "unknown hash", "no size", "no hash"],
 )
-def test_what_arrives_is_verified_by_the_best_hash(tmp_path: Path, image: StoredImage) -> None:
-    """MD5 only where there is nothing better."""
+def test_what_arrives_is_verified_by_the_best_hash(
+    tmp_path: Path, image: StoredImage, by: str | None
+) -> None:
+    """MD5 only where there is nothing better; we always say ourselves what came."""
     target = tmp_path / "target"
 
-    receive([DATA[:4], b"", DATA[4:]], image, target)
+    got = receive([DATA[:4], b"", DATA[4:]], image, target)
 
     assert target.read_bytes() == DATA
     assert list(tmp_path.iterdir()) == [target]
+    assert (got.size_bytes, got.sha512) == (len(DATA), hashlib.sha512(DATA).hexdigest())
+    assert got.verified_by == by
 
 
 def _broken() -> Iterator[bytes]:
@@ -138,10 +148,9 @@ def _broken() -> Iterator[bytes]:
         ([OTHER], IMAGE, DamagedError),
         ([DATA[:9]], IMAGE, DamagedError),
         ([DATA, b"x"], replace(IMAGE, hash_algo=None), DamagedError),
-        ([DATA], replace(IMAGE, hash_algo=None, md5=None), BadOrderError),
         (_broken(), IMAGE, TryLaterError),
     ],
-    ids=["other", "short", "long", "no hash", "ended"],
+    ids=["other", "short", "long", "ended"],
 )
 def test_what_is_not_verified_leaves_no_file(
     tmp_path: Path, pieces: Iterator[bytes], image: StoredImage, error: type[Exception]

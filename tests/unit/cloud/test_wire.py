@@ -8,14 +8,13 @@ import pytest
 from remuda.cloud import answers
 from remuda.cloud.api import (
     CloudError,
-    Leftover,
-    LeftoverKind,
     NotSentError,
     Port,
     ServerOrder,
     TryLaterError,
     UnknownOutcomeError,
 )
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.cloud.openstack import OpenStackCloud
 from remuda.cloud.rate import RateLimit
 from remuda.model.ids import ServerId

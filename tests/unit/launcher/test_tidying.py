@@ -6,7 +6,8 @@ import pytest
 
 from launcher.events import Tidied
 from launcher.hands.tidying import STORE_AGE_S, tidy
-from remuda.cloud.api import Leftover, LeftoverKind, TryLaterError
+from remuda.cloud.api import TryLaterError
+from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.model.ids import NodeId, ServerId
 from remuda.store import paths
 from remuda.store.api import Create
