@@ -127,6 +127,8 @@ class Quota:
     floatingip: int = 50
     security_group: int = 10
     security_group_rule: int = 100
+    images: int = 100
+    images_mib: int = -1
 
 
 DEFAULT_FLAVORS: Final = (
@@ -166,6 +168,7 @@ class Config:
         banner: Machines of kind none accept connections and send an SSH banner.
         boot_jitter: A boot takes up to this part longer or shorter (0.2: ±20 %).
         clock_offset_s: How far its clock is ahead of this machine's; negative: behind.
+        shutdown_s: How long a machine may take to end by itself when it is stopped.
         workers: Threads that do blocking work (disks, processes, tar).
         faults: Rules in force from the start.
         control_token: What the control endpoint asks for; empty: one is made up at the start.
@@ -189,6 +192,7 @@ class Config:
     boot_jitter: float = 0.1
     delete_s: float = 0.1
     snapshot_s: float = 0.2
+    shutdown_s: float = 60.0
     seed: int = 0
     page_size_max: int = 1000
     token_lifetime_s: float = 3600.0

@@ -83,6 +83,7 @@ def _config(reader: Reader, base: Path) -> Config:
         boot_jitter=reader.number("boot_jitter", std.boot_jitter, most=1.0),
         delete_s=reader.number("delete_seconds", std.delete_s),
         snapshot_s=reader.number("snapshot_seconds", std.snapshot_s),
+        shutdown_s=reader.number("shutdown_seconds", std.shutdown_s),
         seed=reader.whole("seed", std.seed),
         page_size_max=reader.whole("page_size_max", std.page_size_max, least=1),
         token_lifetime_s=reader.number("token_lifetime", std.token_lifetime_s, least=0.1),

@@ -39,6 +39,11 @@ class EffectKind(StrEnum):
     DELETE_HANG = "delete_hang"  # the delete is accepted and not done for long
     SNAPSHOT_ERROR = "snapshot_error"  # the image of a snapshot disappears, as Nova does it
     SNAPSHOT_HANG = "snapshot_hang"  # the snapshot stays in saving
+    SNAPSHOT_QUIESCE = "snapshot_quiesce"  # refused: the guest agent does not answer
+    SNAPSHOT_VANISH = "snapshot_vanish"  # the image becomes active, and is gone after that
+    SNAPSHOT_UNHASHED = "snapshot_unhashed"  # the image has no hash, as on Ceph
+    SNAPSHOT_UNBOOTABLE = "snapshot_unbootable"  # nothing that boots from the image comes up
+    DIRTY_STOP = "dirty_stop"  # a shutdown takes its whole limit, then power is cut
 
 
 class SshMode(StrEnum):
@@ -53,14 +58,13 @@ class SshMode(StrEnum):
 
 #: The operations (patterns) an effect belongs to; effects not named here fit every API call.
 EFFECT_OPERATIONS: Final[Mapping[EffectKind, tuple[str, ...]]] = {
-    EffectKind.QUOTA: ("server.create", "floatingip.create", "port.create"),
+    EffectKind.QUOTA: ("server.create", "floatingip.create", "port.create", "image.create"),
     EffectKind.CUT: ("image.download",),
     EffectKind.GARBLE: ("image.download", "image.upload"),
     EffectKind.OMIT: ("*.list",),
     EffectKind.DELETE_ERROR: ("server.delete",),
     EffectKind.DELETE_HANG: ("server.delete",),
-    EffectKind.SNAPSHOT_ERROR: ("server.snapshot",),
-    EffectKind.SNAPSHOT_HANG: ("server.snapshot",),
+    EffectKind.DIRTY_STOP: ("server.stop",),
     **dict.fromkeys(
         (
             EffectKind.BOOT_ERROR,
@@ -73,6 +77,17 @@ EFFECT_OPERATIONS: Final[Mapping[EffectKind, tuple[str, ...]]] = {
             EffectKind.DIES,
         ),
         ("server.boot",),
+    ),
+    **dict.fromkeys(
+        (
+            EffectKind.SNAPSHOT_ERROR,
+            EffectKind.SNAPSHOT_HANG,
+            EffectKind.SNAPSHOT_QUIESCE,
+            EffectKind.SNAPSHOT_VANISH,
+            EffectKind.SNAPSHOT_UNHASHED,
+            EffectKind.SNAPSHOT_UNBOOTABLE,
+        ),
+        ("server.snapshot",),
     ),
 }
 

@@ -22,6 +22,7 @@ from sandbox.identity.catalog import Endpoints
 from sandbox.image.api import ImageApi
 from sandbox.image.members import MemberApi
 from sandbox.image.model import ImageStore
+from sandbox.image.room import ImageRoom
 from sandbox.image.transfer import TransferApi
 from sandbox.machines.base import Machines
 from sandbox.network.api import NetworkApi
@@ -72,8 +73,9 @@ def build_region(name: str, around: Surroundings, networks: Mapping[str, IPv4Net
     )
     api = ServersApi(stores, ServerMaker(stores, lifecycle), lifecycle)
     actions = ServerActionsApi(stores, api, lifecycle)
-    images = ImageApi(stores.images, around.config.page_size_max)
-    transfer = TransferApi(stores.images, around.workers)
+    room = ImageRoom(stores.images, stores.quotas)
+    images = ImageApi(stores.images, room, around.config.page_size_max)
+    transfer = TransferApi(stores.images, room, around.workers)
     return Region(
         stores=stores,
         lifecycle=lifecycle,

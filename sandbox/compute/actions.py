@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -11,12 +12,18 @@ from sandbox.compute.lifecycle import Lifecycle
 from sandbox.compute.model import Server
 from sandbox.compute.servers import ServersApi
 from sandbox.compute.states import SERVER_TABLE, VM_STATES, ServerEvent, ServerState
-from sandbox.faults import EffectKind, FaultPlan, Subject
+from sandbox.faults import EFFECT_OPERATIONS, Effect, EffectKind, FaultPlan, Subject
+from sandbox.image.room import ImageRoom
 from sandbox.stores import Stores
 from sandbox.web.call import Call, Op, empty, reply
 from sandbox.web.errors import ApiError
 
 _S = ServerState
+_SNAPSHOT_EFFECTS: Final = frozenset(
+    kind for kind, where in EFFECT_OPERATIONS.items() if "server.snapshot" in where
+)
+#: What Nova says when the guest agent that an image promises does not answer.
+_NO_QUIESCE: Final = "Failed to quiesce instance: Guest agent is not responding"
 
 
 class ServerActionsApi:
@@ -26,6 +33,7 @@ class ServerActionsApi:
         self._servers = servers
         self._store = stores.servers
         self._images = stores.images
+        self._room = ImageRoom(stores.images, stores.quotas)
         self._machines = stores.machines
         self._workers = stores.workers
         self._lifecycle = lifecycle
@@ -116,11 +124,10 @@ class ServerActionsApi:
         if server.state not in (_S.ACTIVE, _S.SHUTOFF):
             raise _conflict("createImage", server)
         if server.task is not None:
-            raise ApiError(
-                409,
-                f"Cannot 'createImage' instance {server.id} while it is in"
-                f" task_state {server.task}",
-            )
+            raise _conflict("createImage", server)
+        effect = self._effect(call, "server.snapshot", _SNAPSHOT_EFFECTS)
+        if effect and effect.kind is EffectKind.SNAPSHOT_QUIESCE:
+            raise ApiError(409, effect.text or _NO_QUIESCE)
         doc = call.inner("createImage")
         if not doc.get("name"):
             raise ApiError(400, "Invalid input for field/attribute name. '' should be non-empty")
@@ -138,6 +145,11 @@ class ServerActionsApi:
             "image_location": "snapshot",
             **read_metadata(doc.get("metadata"), -1),
         }
+        try:
+            self._room.check_count(server.project_id)
+        except ApiError as exc:
+            # Nova does not know what to do with Glance's 413 (nova/image/glance.py).
+            raise ApiError(500, "Unexpected API Error.") from exc
         image = self._images.create(
             server.project_id,
             name=str(doc["name"]),
@@ -145,20 +157,20 @@ class ServerActionsApi:
             properties=properties,
             min_disk=server.flavor.disk,
         )
-        self._lifecycle.snapshot(server, image.id, self._snapshot_effect(call))
+        self._lifecycle.snapshot(server, image.id, effect)
         if call.version >= (2, 45):
             return reply({"image_id": image.id}, 202)
         # Nova joins Glance's address and a path of its own; seen with two slashes.
         return empty(202, {"Location": f"{self._glance}//images/{image.id}"})
 
     @staticmethod
-    def _snapshot_effect(call: Call) -> Any:
-        """Ask the plan for the operation ``server.snapshot``, which the route cannot know."""
+    def _effect(call: Call, operation: str, kinds: Collection[EffectKind]) -> Effect | None:
+        """Ask the plan for an operation that the route cannot know."""
         subject = call.subject
         plan: FaultPlan = call.faults
         effects = plan.take(
             Subject(
-                operation="server.snapshot",
+                operation=operation,
                 service=subject.service,
                 region=subject.region,
                 project=subject.project,
@@ -168,14 +180,7 @@ class ServerActionsApi:
                 metadata=subject.metadata,
             )
         )
-        return next(
-            (
-                each
-                for each in effects
-                if each.kind in (EffectKind.SNAPSHOT_ERROR, EffectKind.SNAPSHOT_HANG)
-            ),
-            None,
-        )
+        return next((each for each in effects if each.kind in kinds), None)
 
     async def _reboot(self, call: Call, server: Server) -> Response:
         hard = call.inner("reboot").get("type") == "HARD"
@@ -185,16 +190,19 @@ class ServerActionsApi:
         self._lifecycle.reboot(server, hard=hard)
         return empty(202)
 
-    async def _stop(self, _call: Call, server: Server) -> Response:
-        if server.state is not _S.ACTIVE or server.task is not None:
+    async def _stop(self, call: Call, server: Server) -> Response:
+        _check_lock(call, server)
+        if server.state not in (_S.ACTIVE, _S.ERROR) or server.task is not None:
             raise _conflict("stop", server)
-        self._lifecycle.power(server, on=False)
+        if server.launched_s is None:
+            raise ApiError(409, f"Instance {server.id} is in an invalid state for 'stop'")
+        self._lifecycle.stop(server, self._effect(call, "server.stop", (EffectKind.DIRTY_STOP,)))
         return empty(202)
 
     async def _start(self, _call: Call, server: Server) -> Response:
         if server.state is not _S.SHUTOFF or server.task is not None:
             raise _conflict("start", server)
-        self._lifecycle.power(server, on=True)
+        self._lifecycle.start(server)
         return empty(202)
 
     async def _force_delete(self, _call: Call, server: Server) -> Response:
@@ -239,7 +247,15 @@ class ServerActionsApi:
 
 
 def _conflict(action: str, server: Server) -> ApiError:
-    return ApiError(
-        409,
-        f"Cannot '{action}' instance {server.id} while it is in vm_state {VM_STATES[server.state]}",
-    )
+    """Return Nova's refusal: for the state, or where that would do for the task."""
+    fits = server.state in (_S.ACTIVE, _S.SHUTOFF) if action == "createImage" else False
+    fits = fits or server.state is (_S.SHUTOFF if action == "start" else _S.ACTIVE)
+    why = f"vm_state {VM_STATES[server.state]}"
+    if fits and server.task is not None:
+        why = f"task_state {server.task}"
+    return ApiError(409, f"Cannot '{action}' instance {server.id} while it is in {why}")
+
+
+def _check_lock(call: Call, server: Server) -> None:
+    if server.locked and not call.who.is_admin:
+        raise ApiError(409, f"Instance {server.id} is locked")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,12 +24,13 @@ from sandbox.image.model import ImageEvent, ImageState, digest
 from sandbox.machines.base import Listen, MachineError, Order
 from sandbox.machines.bootplan import BootPlan
 from sandbox.machines.keys import STRANGER
+from sandbox.machines.packing import is_spoiled, spoil
 from sandbox.stores import Stores
 
 _LOG = logging.getLogger(__name__)
 _FOREVER_S: Final = 10.0**8
 _NO_HOST: Final = "No valid host was found. There are not enough hosts available."
-_LISTEN: Final = {
+_LISTEN: Final[Mapping[SshMode | None, Listen]] = {
     SshMode.REFUSE: Listen.NOTHING,
     SshMode.BLACKHOLE: Listen.BLACKHOLE,
     SshMode.MUTE: Listen.MUTE,
@@ -94,6 +95,7 @@ class Lifecycle:
         self._draws = draws
         self._errands = Errands(stores.workers)
         self._watch = ProcessWatch()
+        self._doomed: dict[str, list[str]] = {}  # images that go with a server
         self.gone: list[Callable[[Server], None]] = []
 
     # ---------------------------------------------------------------- errands
@@ -108,10 +110,15 @@ class Lifecycle:
         self._store.change(server.id, task="deleting")
         self._errands.begin(server.id, self._delete(server.id, effect))
 
-    def power(self, server: Server, *, on: bool) -> None:
-        """Begin to stop or start a server."""
-        self._store.change(server.id, task="powering-on" if on else "powering-off")
-        self._errands.begin(server.id, self._power(server.id, on=on))
+    def start(self, server: Server) -> None:
+        """Begin to start a server that is stopped."""
+        self._store.change(server.id, task="powering-on")
+        self._errands.begin(server.id, self._start(server.id))
+
+    def stop(self, server: Server, effect: Effect | None) -> None:
+        """Begin to shut a server down."""
+        self._store.change(server.id, task="powering-off")
+        self._errands.begin(server.id, self._stop(server, effect))
 
     def reboot(self, server: Server, *, hard: bool) -> None:
         """Begin to reboot."""
@@ -200,13 +207,17 @@ class Lifecycle:
             plan = plan.with_keys((STRANGER,))
         if boot.effect(EffectKind.WRONG_HOST_KEY):
             plan = replace(plan, host_keys=(), keep_host_keys=False)
+        image = Path(boot.image_file) if boot.image_file else None
+        spoiled = image is not None and await self._workers.run(lambda: is_spoiled(image))
+        if spoiled:  # the kernel panics: ACTIVE, and nothing ever happens
+            plan = replace(plan, scripts=(), files=())
         unreachable = boot.ssh_mode in (SshMode.NO_ROUTE, SshMode.NO_ADDRESS)
         order = Order(
             id=server.id,
             plan=plan,
-            image=Path(boot.image_file) if boot.image_file else None,
+            image=image,
             address="" if unreachable else server.address,
-            listen=_LISTEN[boot.ssh_mode] if boot.ssh_mode else Listen.SSHD,
+            listen=Listen.NOTHING if spoiled else _LISTEN.get(boot.ssh_mode, Listen.SSHD),
             ssh_delay_s=longest(
                 boot.image_timing.ssh_s, server.flavor.timing.ssh_s, self._config.timing.ssh_s
             ),
@@ -235,21 +246,48 @@ class Lifecycle:
         for nic in server.nics:
             if nic.own_port:
                 self._network.drop_port(nic.port_id)
+        for image_id in self._doomed.pop(server_id, ()):
+            self._images.drop(image_id)
         for told in self.gone:
             told(server)
         self._errands.forget(server_id)
 
-    async def _power(self, server_id: str, *, on: bool) -> None:
+    async def _start(self, server_id: str) -> None:
         try:
-            await (self._start_machine if on else self._stop_machine)(server_id)
+            await self._start_machine(server_id)
         except MachineError as exc:
             self._fail(server_id, str(exc))
             return
-        self._store.step(server_id, ServerEvent.STARTED if on else ServerEvent.STOPPED, task=None)
+        self._store.step(server_id, ServerEvent.STARTED, task=None)
+
+    async def _stop(self, server: Server, effect: Effect | None) -> None:
+        """Let the machine end by itself; after the limit it loses its power, and is marked."""
+        limit_s = self._shutdown_s(server)
+        try:
+            if effect:
+                await asyncio.sleep(effect.seconds or limit_s)
+                await self._stop_machine(server.id)
+            if effect or not await self._shut_down(server.id, limit_s):
+                await self._errands.on_machine(server.id, lambda: self._machines.mark(server.id))
+        except MachineError as exc:
+            self._fail(server.id, str(exc))
+            return
+        self._store.step(server.id, ServerEvent.STOPPED, task=None)
+
+    async def _shut_down(self, server_id: str, limit_s: float) -> bool:
+        self._watch.drop(server_id)
+        job = lambda: self._machines.shut_down(server_id, limit_s)  # noqa: E731
+        return bool(await self._errands.on_machine(server_id, job))
+
+    def _shutdown_s(self, server: Server) -> float:
+        """Return Nova's ``shutdown_timeout``, or what the image says instead."""
+        image = self._images.images.get(server.image_id)
+        own = str(image.properties.get("os_shutdown_timeout", "")) if image else ""
+        return float(own) if own.isdecimal() else self._config.shutdown_s
 
     async def _reboot(self, server_id: str) -> None:
         await self._stop_machine(server_id)
-        await self._power(server_id, on=True)
+        await self._start(server_id)
 
     async def _snapshot(self, server_id: str, image_id: str, effect: Effect | None) -> None:
         images = self._images
@@ -257,11 +295,14 @@ class Lifecycle:
             await asyncio.sleep(self._config.snapshot_s)
             if image_id not in images.images:  # deleted before it began
                 return
-            images.step(image_id, ImageEvent.UPLOAD_STARTED)
+            # Nova reads the name now and writes it back with the data (nova/image/glance.py).
+            name = images.step(image_id, ImageEvent.UPLOAD_STARTED).name
             self._store.change(server_id, task="image_uploading")
             data = await self._packed(server_id, image_id, effect)
             if image_id in images.images:
-                images.step(image_id, ImageEvent.UPLOADED, **data)
+                images.step(image_id, ImageEvent.UPLOADED, name=name, **data)
+            if effect and effect.kind is EffectKind.SNAPSHOT_VANISH:
+                self._vanish(server_id, image_id, effect.seconds)
         except MachineError as exc:
             # Nova deletes the image of a snapshot that failed (compute/utils.py,
             # snapshot_instance's cleanup); the client waits in vain.
@@ -277,6 +318,19 @@ class Lifecycle:
             if server is not None and server.task != "deleting":
                 self._store.change(server_id, task=None)
 
+    def _vanish(self, server_id: str, image_id: str, seconds: float) -> None:
+        """Let an image go some time after it has become active, or with its server."""
+        if not seconds:
+            self._doomed.setdefault(server_id, []).append(image_id)
+            return
+
+        async def later() -> None:
+            await asyncio.sleep(seconds)
+            self._images.drop(image_id)
+
+        # Not an errand of the server's: it must not end with it.
+        self._errands.begin(image_id, later())
+
     async def _packed(self, server_id: str, image_id: str, effect: Effect | None) -> dict[str, Any]:
         """Pack a server; return the attributes of its image."""
         if effect and effect.kind is EffectKind.SNAPSHOT_HANG:
@@ -285,12 +339,15 @@ class Lifecycle:
             raise MachineError(effect.text or "injected fault: the snapshot failed")
         path = self._images.path(image_id)
         await self._errands.on_machine(server_id, lambda: self._machines.snapshot(server_id, path))
+        if effect and effect.kind is EffectKind.SNAPSHOT_UNBOOTABLE:
+            await self._workers.run(lambda: spoil(path))
         size, md5, sha512 = await self._workers.run(lambda: digest(path))
+        hashed = not (effect and effect.kind is EffectKind.SNAPSHOT_UNHASHED)
         return {
             "file": str(path),
             "size": size,
-            "checksum": md5,
-            "sha512": sha512,
+            "checksum": md5 if hashed else None,
+            "sha512": sha512 if hashed else None,
             "disk_format": "raw",
             "container_format": "bare",
         }

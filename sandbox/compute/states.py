@@ -60,7 +60,13 @@ SERVER_TABLE: Final[Mapping[ServerState, Mapping[ServerEvent, ServerState]]] = {
     _S.REBOOT: {_E.STARTED: _S.ACTIVE, **_UP},
     _S.HARD_REBOOT: {_E.STARTED: _S.ACTIVE, **_UP},
     # A failed delete leaves ERROR; deleting again works, and so does a hard reboot.
-    _S.ERROR: {_E.FAILED: _S.ERROR, _E.DELETED: _S.DELETED, _E.HARD_REBOOT: _S.HARD_REBOOT},
+    # One that ran before can be stopped.
+    _S.ERROR: {
+        _E.FAILED: _S.ERROR,
+        _E.DELETED: _S.DELETED,
+        _E.HARD_REBOOT: _S.HARD_REBOOT,
+        _E.STOPPED: _S.SHUTOFF,
+    },
     _S.DELETED: {},
 }
 

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from sandbox.faults import EffectKind
 from sandbox.image.access import Access, check_visibility, described
-from sandbox.image.edits import apply_edits, split_attributes
-from sandbox.image.model import Image, ImageEvent, ImageStore, image_doc
+from sandbox.image.edits import PATCH_TYPES, apply_edits, split_attributes
+from sandbox.image.model import IMAGE_TABLE, Image, ImageEvent, ImageStore, image_doc
+from sandbox.image.room import ImageRoom, over_quota
 from sandbox.web.call import Call, Op, empty, reply
 from sandbox.web.errors import ApiError
 from sandbox.web.paging import cut, next_query, order, read_limit, same
@@ -36,8 +38,9 @@ _NOT_FILTERS: Final = frozenset(
 class ImageApi:
     """The operations of Glance in one region."""
 
-    def __init__(self, store: ImageStore, page_size_max: int) -> None:
+    def __init__(self, store: ImageStore, room: ImageRoom, page_size_max: int) -> None:
         self._store = store
+        self._room = room
         self._access = Access(store)
         self._page_size_max = page_size_max
 
@@ -66,6 +69,7 @@ class ImageApi:
             ),
             Op(name="image.tag", method="PUT", path=one + "/tags/{tag}", handler=self._tag),
             Op(name="image.untag", method="DELETE", path=one + "/tags/{tag}", handler=self._untag),
+            Op(name="image.usage", method="GET", path="/info/usage", handler=self._usage),
             Op(
                 name="schema.get",
                 method="GET",
@@ -128,6 +132,10 @@ class ImageApi:
             raise ApiError(400, "The image must be a JSON object")
         values, properties = split_attributes(call.body)
         check_visibility(call, values.get("visibility"))
+        effect = call.effect(EffectKind.QUOTA)
+        if effect:
+            raise over_quota(call.who.project_id, "image_count_total", 0, 1)
+        self._room.check_count(call.who.project_id)
         image = self._store.create(
             call.who.project_id,
             properties=properties,
@@ -140,6 +148,8 @@ class ImageApi:
         return reply(image_doc(self._access.seen(call)))
 
     async def _update(self, call: Call) -> Response:
+        if call.request.headers.get("Content-Type") not in PATCH_TYPES:
+            raise ApiError(415, "The request media type is not supported by this server.")
         changes = apply_edits(self._access.own(call, "modify_image"), call.body)
         check_visibility(call, changes.get("visibility"))
         return reply(image_doc(self._store.change(call.param("id"), **changes)))
@@ -152,12 +162,19 @@ class ImageApi:
         return empty()
 
     async def _deactivate(self, call: Call) -> Response:
-        self._store.step(self._access.own(call, "deactivate").id, ImageEvent.DEACTIVATED)
-        return empty()
+        return self._switch(self._access.own(call, "deactivate"), ImageEvent.DEACTIVATED)
 
     async def _reactivate(self, call: Call) -> Response:
-        self._store.step(self._access.own(call, "reactivate").id, ImageEvent.REACTIVATED)
+        return self._switch(self._access.own(call, "reactivate"), ImageEvent.REACTIVATED)
+
+    def _switch(self, image: Image, event: ImageEvent) -> Response:
+        if event not in IMAGE_TABLE[image.state]:
+            raise ApiError(403, f"Not allowed to change image in status '{image.state}'")
+        self._store.step(image.id, event)
         return empty()
+
+    async def _usage(self, call: Call) -> Response:
+        return reply({"usage": self._room.usage(call.who.project_id)})
 
     async def _tag(self, call: Call) -> Response:
         image = self._access.own(call, "modify_image")

@@ -12,6 +12,11 @@ from typing import Any, Final
 from sandbox.image.model import Image
 from sandbox.web.errors import ApiError
 
+#: Media types of a JSON patch; the older one is not spoken here.
+PATCH_TYPES: Final = ("application/openstack-images-v2.1-json-patch",)
+#: Glance's ``image_property_quota``.
+_PROPERTIES_MAX: Final = 128
+_FLAGS: Final = frozenset({"protected", "os_hidden"})
 #: Glance's attribute → ours; what is missing on both sides here is a property.
 _ATTRIBUTES: Final[Mapping[str, str]] = {
     "name": "name",
@@ -66,7 +71,28 @@ def split_attributes(doc: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, 
             values[_ATTRIBUTES[key]] = _checked(key, value)
         elif key not in _READ_ONLY:
             properties[key] = value
+    _check_count(properties)
     return values, properties
+
+
+def _key(pointer: str) -> str:
+    """Return what a JSON pointer names (RFC 6901)."""
+    return pointer[1:].replace("~1", "/").replace("~0", "~")
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ApiError(400, f"Provided object does not match schema 'image': {key} is no string")
+    return value
+
+
+def _check_count(properties: Mapping[str, Any]) -> None:
+    if len(properties) > _PROPERTIES_MAX:
+        raise ApiError(
+            413,
+            "The limit has been exceeded on the number of allowed image properties."
+            f" Attempted: {len(properties)}, Maximum: {_PROPERTIES_MAX}",
+        )
 
 
 def _checked(key: str, value: Any) -> Any:
@@ -76,6 +102,10 @@ def _checked(key: str, value: Any) -> Any:
             f"Provided object does not match schema 'image': {value!r} is not one"
             f" of {list(_CHOICES[key])}",
         )
+    if key in _FLAGS and not isinstance(value, bool):
+        raise ApiError(400, f"Provided object does not match schema 'image': {key} is no boolean")
+    if key in ("min_disk", "min_ram") and isinstance(value, int) and value < 0:
+        raise ApiError(400, f"Invalid value '{value}' for parameter '{key}': negative")
     if key in ("min_disk", "min_ram") and not isinstance(value, int):
         raise ApiError(
             400, f"Provided object does not match schema 'image': {key} must be an integer"
@@ -87,14 +117,16 @@ def apply_edits(image: Image, edits: Any) -> dict[str, Any]:
     """Return the attributes of *image* that a JSON patch changes.
 
     Raises:
-        ApiError: 400, 403 or 409, as Glance.
+        ApiError: 400, 403, 409 or 413, as Glance.
     """
     if not isinstance(edits, list):
         raise ApiError(400, "Request body must be a JSON array of operation objects.")
     values: dict[str, Any] = {}
     properties = dict(image.properties)
     for edit in edits:
-        action, key = edit.get("op"), str(edit.get("path", "")).lstrip("/").replace("~1", "/")
+        action, key = edit.get("op"), _key(str(edit.get("path", "")))
+        if action not in ("add", "replace", "remove"):
+            raise ApiError(400, f"Invalid operation: `{action}`. It must be add, replace, remove.")
         if key in _READ_ONLY:
             raise ApiError(403, f"Attribute '{key}' is read-only.")
         if action in ("add", "replace"):
@@ -103,14 +135,12 @@ def apply_edits(image: Image, edits: Any) -> dict[str, Any]:
             elif action == "replace" and key not in properties:
                 raise ApiError(409, f"Property {key} does not exist.")
             else:
-                properties[key] = edit.get("value")
+                properties[key] = _text(key, edit.get("value"))
         elif action == "remove" and key in properties:
             del properties[key]
+        elif key in _ATTRIBUTES:
+            raise ApiError(403, f"Property {key} may not be removed.")
         else:
-            raise ApiError(
-                409,
-                f"Property {key} does not exist."
-                if action == "remove"
-                else f"Operations must be add, replace or remove, not {action!r}.",
-            )
+            raise ApiError(409, f"Property {key} does not exist.")
+    _check_count(properties)
     return {**values, "properties": properties}

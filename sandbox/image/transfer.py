@@ -10,7 +10,9 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 
 from sandbox.faults import EffectKind
 from sandbox.image.access import Access
+from sandbox.image.inspection import HEAD_BYTES, mismatch
 from sandbox.image.model import Image, ImageEvent, ImageState, ImageStore, digest
+from sandbox.image.room import ImageRoom
 from sandbox.web.call import Call, Op, empty
 from sandbox.web.errors import ApiError
 from sandbox.web.wire import CutShort
@@ -23,8 +25,9 @@ _TYPE = "application/octet-stream"
 class TransferApi:
     """Uploads and downloads."""
 
-    def __init__(self, store: ImageStore, workers: Workers) -> None:
+    def __init__(self, store: ImageStore, room: ImageRoom, workers: Workers) -> None:
         self._store = store
+        self._room = room
         self._access = Access(store)
         self._workers = workers
 
@@ -52,6 +55,7 @@ class TransferApi:
                 400,
                 "Properties disk_format, container_format must be set prior to saving data.",
             )
+        self._room.check_size(image.project_id)
         self._store.step(image.id, ImageEvent.UPLOAD_STARTED)
         path = self._store.path(image.id)
         try:
@@ -61,6 +65,11 @@ class TransferApi:
             if image.id in self._store.images:
                 self._store.step(image.id, ImageEvent.UPLOAD_FAILED)
             return empty(400)  # nobody will read it
+        why = await self._workers.run(lambda: mismatch(image.disk_format or "", _head(path)))
+        if why:
+            path.unlink(missing_ok=True)
+            self._store.step(image.id, ImageEvent.UPLOAD_FAILED)
+            raise ApiError(415, why)
         size, md5, sha512 = await self._workers.run(lambda: digest(path))
         if image.id not in self._store.images:
             path.unlink(missing_ok=True)
@@ -94,6 +103,11 @@ async def _save(call: Call, path: Path) -> None:
         async for piece in call.request.stream():
             file.write(_flipped(piece) if garble and piece else piece)
             garble = garble and not piece
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def _half(path: Path) -> bytes:

@@ -63,6 +63,23 @@ class Machines(Protocol):
     def stop(self, machine_id: str) -> None:
         """End it at once, with everything that runs in it; the disk stays."""
 
+    def shut_down(self, machine_id: str, limit_s: float) -> bool:
+        """Let it end by itself, then end it; the disk stays.
+
+        Returns:
+            Whether all that ran in it had ended within the limit.
+
+        Raises:
+            MachineError: If there is no such machine.
+        """
+
+    def mark(self, machine_id: str) -> None:
+        """Leave on its disk what says that it lost its power while it ran.
+
+        Raises:
+            MachineError: If there is no such machine.
+        """
+
     def destroy(self, machine_id: str) -> None:
         """End it and remove its disk; one that is unknown is no error."""
 

@@ -13,6 +13,8 @@ from sandbox.machines.accounts import write_accounts
 from sandbox.machines.base import MachineError, Order
 from sandbox.machines.bootplan import BootPlan, HostKey
 from sandbox.machines.keys import generate
+from sandbox.machines.packing import pad
+from sandbox.machines.shutdown import MARK
 from sandbox.machines.sshd import sshd_config
 
 #: Of the host's root a machine sees these; the rest is hidden or empty.
@@ -89,6 +91,12 @@ def pack_disk(upper: Path, target: Path) -> None:
         # 1: "file changed as we read it", which is what a snapshot of a live machine is.
         most=1,
     )
+    pad(target)
+
+
+def write_mark(upper: Path) -> None:
+    """Leave the mark of a machine that lost its power while it ran."""
+    _put(upper, f"var/log/{MARK}", "power was cut\n")
 
 
 def _tar(command: list[str], what: str, *, most: int = 0) -> None:

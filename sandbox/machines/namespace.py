@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.machines.base import Listen, MachineError, Order
-from sandbox.machines.disk import HOME, make_disk, pack_disk
+from sandbox.machines.disk import HOME, make_disk, pack_disk, write_mark
 from sandbox.machines.probe import is_mount_root, propagation, sshd_path
+from sandbox.machines.shutdown import MARK, RECOVERY, children, end_gently
 from sandbox.machines.sshd import openssh_version
 from sandbox.machines.traps import Traps
 
@@ -92,6 +93,11 @@ ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
 hostname "$2"
 echo "[sandbox] $2 boots ($4)"
+[ ! -e "$root/var/log/"""
+    + MARK
+    + """" ] || echo '"""
+    + RECOVERY
+    + """'
 echo "-----BEGIN SSH HOST KEY KEYS-----"
 cat "$root"/etc/ssh/ssh_host_*_key.pub 2>/dev/null || true
 echo "-----END SSH HOST KEY KEYS-----"
@@ -235,6 +241,21 @@ class NamespaceMachines:
         if machine is not None:
             self._end(machine)
 
+    def shut_down(self, machine_id: str, limit_s: float) -> bool:
+        """See :class:`sandbox.machines.base.Machines`."""
+        machine = self._machine(machine_id)
+        if machine.process is None:
+            return True
+        pid = machine.process.pid
+        # unshare, and the PID 1 that it made: with it all would be killed.
+        clean = end_gently(pid, children(pid), limit_s)
+        self.stop(machine_id)
+        return clean
+
+    def mark(self, machine_id: str) -> None:
+        """See :class:`sandbox.machines.base.Machines`."""
+        write_mark(self._machine(machine_id).folder / "upper")
+
     @staticmethod
     def _end(machine: _Machine) -> None:
         process, machine.process = machine.process, None
@@ -242,13 +263,13 @@ class NamespaceMachines:
             return
         # The machine's PID 1 first: unshare reports its end only when the whole PID namespace
         # is empty (pid_namespaces(7)), and then addresses and files are free again.
-        for child in _children(process.pid):
+        for child in children(process.pid):
             try:
                 os.kill(child, signal.SIGKILL)
             except ProcessLookupError:
                 continue
         try:
-            process.wait(_STOP_S if process.poll() is None and _children(process.pid) else 0.1)
+            process.wait(_STOP_S if process.poll() is None and children(process.pid) else 0.1)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(_STOP_S)
@@ -279,7 +300,7 @@ class NamespaceMachines:
         machines = list(self._machines.values())
         for machine in machines:  # all at once, then wait: a hundred must not take a minute
             if machine.process is not None:
-                for child in _children(machine.process.pid):
+                for child in children(machine.process.pid):
                     os.kill(child, signal.SIGKILL)
         for machine in machines:
             self.destroy(machine.order.id)
@@ -290,11 +311,3 @@ class NamespaceMachines:
         if machine is None:
             raise MachineError(f"no machine {machine_id}")
         return machine
-
-
-def _children(pid: int) -> list[int]:
-    """Return the children of a process (proc(5), /proc/pid/task/tid/children)."""
-    try:
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []

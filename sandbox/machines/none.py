@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from sandbox.machines.base import MachineError, Order
+from sandbox.machines.packing import write_noise
+from sandbox.machines.shutdown import RECOVERY
 
 
 class NoMachines:
-    """Keeps a line of console per machine and nothing else; a snapshot is an empty file."""
+    """Keeps a line of console per machine and nothing else; a snapshot is noise."""
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
+        self._unclean: set[str] = set()
 
     def create(self, order: Order) -> None:
         """Remember the order."""
@@ -26,20 +29,33 @@ class NoMachines:
     def stop(self, machine_id: str) -> None:
         """Nothing to end."""
 
+    def shut_down(self, machine_id: str, limit_s: float) -> bool:
+        """Nothing to end."""
+        del machine_id, limit_s
+        return True
+
+    def mark(self, machine_id: str) -> None:
+        """Remember it for the console."""
+        self._unclean.add(machine_id)
+
     def destroy(self, machine_id: str) -> None:
         """Forget it."""
         self._orders.pop(machine_id, None)
+        self._unclean.discard(machine_id)
 
     def snapshot(self, machine_id: str, target: Path) -> None:
-        """Write an empty file."""
+        """Write what its disk may hold."""
         if machine_id not in self._orders:
             raise MachineError(f"no machine {machine_id}")
-        target.write_bytes(b"")
+        write_noise(target, machine_id)
 
     def console(self, machine_id: str) -> str:
         """Return one line."""
         order = self._orders.get(machine_id)
-        return f"[boot] {order.plan.hostname} {order.address} (no real machine)\n" if order else ""
+        if order is None:
+            return ""
+        line = f"[boot] {order.plan.hostname} {order.address} (no real machine)\n"
+        return line + (f"{RECOVERY}\n" if machine_id in self._unclean else "")
 
     def close(self) -> None:
         """Forget all."""

@@ -20,7 +20,9 @@ from typing import Final
 from sandbox.machines import guardian
 from sandbox.machines.base import Listen, MachineError, Order
 from sandbox.machines.keys import generate
+from sandbox.machines.packing import pad
 from sandbox.machines.probe import sshd_path
+from sandbox.machines.shutdown import MARK, RECOVERY, children, end_gently
 from sandbox.machines.sshd import openssh_version, sshd_config
 from sandbox.machines.traps import Traps
 
@@ -38,6 +40,7 @@ _INIT: Final = """#!/bin/sh
 export HOME={home} TMPDIR={tmp}
 cd "$HOME"
 echo "[sandbox] {name} boots"
+[ ! -e "$HOME/.{mark}" ] || echo "{recovery}"
 if [ "$1" = first ]; then ( {scripts}
   echo "Cloud-init finished" ) & fi
 [ "$2" = never ] && exec sleep infinity
@@ -107,6 +110,8 @@ class PlainMachines:
             "folder": folder,
             "sshd": self._sshd,
             "name": plan.hostname,
+            "mark": MARK,
+            "recovery": RECOVERY,
             "scripts": "; ".join(map(str, scripts)) or ":",
         }
         _put(folder / "shell", _SHELL.format(**words), 0o700)
@@ -163,6 +168,21 @@ class PlainMachines:
         if machine is not None:
             self._end(machine)
 
+    def shut_down(self, machine_id: str, limit_s: float) -> bool:
+        """See :class:`sandbox.machines.base.Machines`."""
+        machine = self._machine(machine_id)
+        if machine.process is None:
+            return True
+        pid = machine.process.pid
+        # The guardian, and the command that it ends with; its other children are orphans.
+        clean = end_gently(pid, children(pid)[:1], limit_s)
+        self.stop(machine_id)
+        return clean
+
+    def mark(self, machine_id: str) -> None:
+        """See :class:`sandbox.machines.base.Machines`."""
+        _put(self._machine(machine_id).folder / f"home/.{MARK}", "power was cut\n", 0o644)
+
     @staticmethod
     def _end(machine: _Machine) -> None:
         process, machine.process = machine.process, None
@@ -188,6 +208,7 @@ class PlainMachines:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             new = Path(folder) / "tar"
             _run(["tar", "-cf", str(new), "-C", str(home), "."], most=1)
+            pad(new)
             new.rename(target)
 
     def console(self, machine_id: str) -> str:

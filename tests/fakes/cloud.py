@@ -249,11 +249,12 @@ class FakeCloud:
         found = [each for each in known if wanted.id in {None, each.id}]
         if wanted.id is None:
             hidden = {each.id for each in self.more_images() if each.hidden}
-            found = [each for each in found if images.matches(each, wanted)]
-            found = [each for each in found if each.id not in hidden]
-            found = [each for each in found if not images.is_of_build(each)]
+            matching = [each for each in found if images.matches(each, wanted)]
+            matching = [each for each in matching if each.id not in hidden]
+            found = [each for each in matching if not images.is_of_build(each)]
         if not found:
             near = images.near_names(wanted.name, (each.name for each in known))
+            near += images.left_out(matching if wanted.id is None else ())
             raise BadOrderError(f"fake: no image for {wanted}; {near}")
         return max(found, key=lambda each: (each.created_s, each.id))
 

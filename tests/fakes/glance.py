@@ -14,6 +14,7 @@ class Snapshot(StrEnum):
 
     OK = "ok"
     FAILS = "fails"  # the image vanishes, as Nova lets it
+    QUIESCE = "quiesce"  # refused: the guest agent does not answer
     VANISHES = "vanishes"  # it becomes active, and vanishes when its server goes
     UNHASHED = "unhashed"  # it becomes active, and the cloud has no hash of it
     HANGS = "hangs"  # it stays pending

@@ -87,6 +87,8 @@ class FakeImages:
         fate = queue.popleft() if queue else Snapshot.OK
         if fate is Snapshot.LOST_CALL:
             raise UnknownOutcomeError("fake: the call is lost")
+        if fate is Snapshot.QUIESCE:
+            raise BadOrderError("fake: HTTP 409: Failed to quiesce instance")
         self.snapshots.append(name)
         source = self.cloud.orders[server]
         properties = {**source.image.properties, "instance_uuid": server, **tags}
@@ -110,6 +112,8 @@ class FakeImages:
         if order.disk_format not in _DISK_FORMATS:
             raise BadOrderError(f"fake: HTTP 400: {order.disk_format} is not one of …")
         data = source.read_bytes()
+        if order.disk_format != "raw":  # it looks at what comes; nobody has sent another
+            raise BadOrderError("fake: HTTP 415: not the declared format")
         fate = self._transfer()
         if fate is Transfer.CUT:
             raise TryLaterError("fake: the connection ended; the image was deleted")

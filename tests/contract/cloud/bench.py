@@ -41,6 +41,9 @@ class Fault(StrEnum):
     SNAPSHOT_LOST_CALL = "snapshot: not done, and the connection is dropped"
     SNAPSHOT_FAILS = "boot: the server's snapshots fail"
     SNAPSHOT_HANGS = "boot: the server's snapshots never end"
+    SNAPSHOT_QUIESCE = "snapshot: 409, the guest agent does not answer"
+    SNAPSHOT_VANISHES = "snapshot: the image is gone when its server is"
+    SNAPSHOT_UNHASHED = "snapshot: the image has no hash"
     IMAGES_BROKEN = "list of images: 500"
     IMAGE_IN_USE = "delete of an image: 409, it is in use"
     UPLOAD_LOST_REPLY = "upload: the data has come, but the connection is dropped"
@@ -237,7 +240,7 @@ class Bench(ABC):
         """Leave no room for another server meanwhile; gives False if that is not possible.
 
         Args:
-            resource: ``instances``, ``cores``, ``ram`` or ``floatingips``.
+            resource: ``instances``, ``cores``, ``ram``, ``floatingips`` or ``images``.
         """
 
     @abstractmethod

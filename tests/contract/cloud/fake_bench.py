@@ -76,6 +76,9 @@ class FakeBench(Bench):
             Fault.SNAPSHOT_LOST_CALL: Snapshot.LOST_CALL,
             Fault.SNAPSHOT_FAILS: Snapshot.FAILS,
             Fault.SNAPSHOT_HANGS: Snapshot.HANGS,
+            Fault.SNAPSHOT_QUIESCE: Snapshot.QUIESCE,
+            Fault.SNAPSHOT_VANISHES: Snapshot.VANISHES,
+            Fault.SNAPSHOT_UNHASHED: Snapshot.UNHASHED,
         }
         transfers = {
             Fault.UPLOAD_LOST_REPLY: Transfer.CUT,
@@ -135,6 +138,11 @@ class FakeBench(Bench):
             usual, floating.most = floating.most, len(floating.given)
             yield True
             floating.most = usual
+            return
+        if resource == "images":
+            self.glance.images_max = len(self.images.list_images())
+            yield True
+            self.glance.images_max = None
             return
         used = self.fake.quota()
         limits = {

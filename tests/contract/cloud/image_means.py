@@ -4,8 +4,8 @@ from typing import Final
 
 import pytest
 
-from remuda.cloud.api import GoneError
-from remuda.cloud.image_store import ImageOrder, ImageStatus, StoredImage
+from remuda.cloud.api import Cloud, GoneError
+from remuda.cloud.image_store import ImageOrder, ImageStatus, ImageStore, StoredImage
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import Bench
 
@@ -46,3 +46,11 @@ def ready(bench: Bench, image_id: str) -> StoredImage:
     found = bench.until(look, "image active")
     assert found is not None
     return found
+
+
+def neighbour(bench: Bench) -> tuple[Cloud, ImageStore]:
+    """Return another project, or skip the test here."""
+    other = bench.neighbour()
+    if other is None:
+        pytest.skip("this cloud has one project")
+    return other

@@ -68,6 +68,9 @@ _RULES: Final[Mapping[Fault, tuple[str, Mapping[str, object]]]] = {
     Fault.SNAPSHOT_LOST_CALL: ("server.action", {"kind": "drop"}),
     Fault.SNAPSHOT_FAILS: ("server.snapshot", {"kind": "snapshot_error"}),
     Fault.SNAPSHOT_HANGS: ("server.snapshot", {"kind": "snapshot_hang"}),
+    Fault.SNAPSHOT_QUIESCE: ("server.snapshot", {"kind": "snapshot_quiesce"}),
+    Fault.SNAPSHOT_VANISHES: ("server.snapshot", {"kind": "snapshot_vanish"}),
+    Fault.SNAPSHOT_UNHASHED: ("server.snapshot", {"kind": "snapshot_unhashed"}),
     Fault.IMAGES_BROKEN: ("image.list", _http(500)),
     Fault.IMAGE_IN_USE: ("image.delete", _http(409, text="could not be deleted: it is in use")),
     Fault.UPLOAD_LOST_REPLY: ("image.upload", {"kind": "lose_reply"}),
@@ -152,6 +155,15 @@ class SandboxBench(AccountBench):
                 yield True
             finally:
                 self._ask("PUT", "/quota", {"floatingip": room.limit})
+            return
+        if resource == "images":
+            usage = self.images.usage()
+            assert usage is not None
+            self._ask("PUT", "/quota", {"images": usage.images_used})
+            try:
+                yield True
+            finally:
+                self._ask("PUT", "/quota", {"images": usage.images_max})
             return
         now = self.cloud.quota()
         used = {

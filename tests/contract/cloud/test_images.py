@@ -18,34 +18,24 @@ from remuda.cloud.api import (
 )
 from remuda.cloud.image_store import (
     ImageStatus,
-    ImageStore,
     Visibility,
 )
 from remuda.cloud.openstack import OpenStackCloud
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import Bench, Fault
-from tests.contract.cloud.image_means import ABSENT, SOURCE_BYTES, gone, ordered, running
-
-
-def neighbour(bench: Bench) -> tuple[Cloud, ImageStore]:
-    """Return another project, or skip the test here."""
-    other = bench.neighbour()
-    if other is None:
-        pytest.skip("this cloud has one project")
-    return other
-
+from tests.contract.cloud.image_means import ABSENT, SOURCE_BYTES, gone, neighbour, ordered, running
 
 # The listing
 
 
-def test_images_are_listed_with_one_call(bench: Bench, source: Path) -> None:
-    """However many there are; only the account's own."""
+def test_images_are_listed_with_two_calls(bench: Bench, source: Path) -> None:
+    """However many there are, for those that are hidden need one more; the account's own only."""
     made = {bench.images.upload(ordered(bench), source).id for _ in range(3)}
 
     counted = bench.counted(bench.images.list_images)
     listed = bench.images.list_images()
 
-    assert counted.calls == 1
+    assert counted.calls <= 2
     assert made <= {each.id for each in listed}
     assert {each.owner for each in listed} == {bench.images.project()}
 
