@@ -24,6 +24,7 @@ from remuda.cloud.api import (
     Quota,
     Server,
     ServerOrder,
+    ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
     unfenced,
@@ -50,6 +51,8 @@ FLAVOR_TTL_S: Final = 300.0
 #: No console: not built yet (409), no such thing in this cloud (400, 404, 405, 501).
 _NO_CONSOLE: Final = frozenset({400, 404, 405, 409, 501})
 _NOT_FOUND, _CONFLICT = 404, 409
+#: Nova's words for a server that no host was chosen for, besides 404.
+_HOMELESS: Final = re.compile(r"is not ready\b")
 #: Nova's words for a server that needs no stop, for it is stopped or stopping.
 _STOPPED: Final = re.compile(r"in (?:vm_state stopped|task_state powering-off)\b")
 
@@ -173,12 +176,14 @@ class OpenStackCloud:
             accept={_CONFLICT, _NOT_FOUND},
             fence=fence,
         )
-        if answer.status == _NOT_FOUND:
-            # Also Nova's answer for a server that no host has been chosen for yet.
-            self.get_server(server)
-            raise TryLaterError(errors.message_of(answer))
-        why = errors.message_of(answer) if answer.status == _CONFLICT else ""
-        if why and not _STOPPED.search(why):
+        if answer.status not in {_NOT_FOUND, _CONFLICT}:
+            return
+        why = errors.message_of(answer)
+        if answer.status == _NOT_FOUND or _HOMELESS.search(why):
+            # It has no host: not yet, or, being broken, for ever; if it exists at all.
+            broken = self.get_server(server).status is ServerStatus.ERROR
+            raise BadOrderError(why) if broken else TryLaterError(why)
+        if not _STOPPED.search(why):
             raise errors.of_busy_server(why)
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:

@@ -192,10 +192,10 @@ class ServerActionsApi:
 
     async def _stop(self, call: Call, server: Server) -> Response:
         _check_lock(call, server)
+        if server.state is _S.ERROR and server.launched_s is None:  # it has no host
+            raise ApiError(409, f"Instance {server.id} is not ready")
         if server.state not in (_S.ACTIVE, _S.ERROR) or server.task is not None:
             raise _conflict("stop", server)
-        if server.launched_s is None:
-            raise ApiError(409, f"Instance {server.id} is in an invalid state for 'stop'")
         self._lifecycle.stop(server, self._effect(call, "server.stop", (EffectKind.DIRTY_STOP,)))
         return empty(202)
 

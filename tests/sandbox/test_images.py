@@ -175,7 +175,9 @@ def test_the_life_of_tokens_can_be_changed(box: Sandbox) -> None:
 def test_a_download_can_be_spoilt(box: Sandbox, mine: Connection, tmp_path: Path) -> None:
     """Cut in the middle, or of the right length with one byte changed."""
     (tmp_path / "data").write_bytes(b"x" * 1000)
-    image = mine.create_image("spoilt", filename=str(tmp_path / "data"), wait=True)
+    image = mine.create_image(
+        "spoilt", filename=str(tmp_path / "data"), disk_format="raw", wait=True
+    )
     box.fault("garble", match={"operation": "image.download"}, count=1)
 
     data = mine.image.get(f"/images/{image.id}/file").content

@@ -59,6 +59,26 @@ def test_statuses_are_reduced_to_reactions(
     assert read_server({**DOC, "status": status, "OS-EXT-STS:task_state": task}).status is expected
 
 
+@pytest.mark.parametrize(
+    ("state", "task", "expected"),
+    [
+        ("stopped", None, ("stopped", None)),
+        ("active", "image_uploading", ("active", "image_uploading")),
+        (None, "", (None, None)),
+        (7, ["x"], (None, None)),
+    ],
+)
+def test_what_nova_does_with_a_server_is_told(
+    state: object, task: object, expected: tuple[str | None, str | None]
+) -> None:
+    """In its own words; what is no word is none."""
+    doc = {**DOC, "OS-EXT-STS:vm_state": state, "OS-EXT-STS:task_state": task}
+
+    server = read_server(doc)
+
+    assert (server.vm_state, server.task) == expected
+
+
 def test_bare_server_is_read_too() -> None:
     """Young servers lack most fields; one from a volume has no image."""
     server = read_server({"id": "s1", "status": "BUILD", "image": "", "fault": None})

@@ -95,3 +95,31 @@ def test_a_long_image_name_is_recognised_though_cut(name: str) -> None:
 
     assert all(len(value.encode()) <= tags.VALUE_BYTES_MAX for value in pairs.values())
     assert tags.read_image(name, pairs) == ours
+
+
+def test_a_copy_has_tags_of_its_own() -> None:
+    """What came along with the source's properties says nothing of it."""
+    west = tags.Owner(installation="ci", provider=ProviderName("west"))
+    copy = tags.ImageTags(owner=west, image="debian", build="42", name="debian-42", copy_of="i1")
+    inherited = tags.make_image(IMAGE)
+
+    assert tags.read_image("debian-42", {**inherited, **tags.make_image(copy)}) == copy
+    assert tags.read_image("debian-42", {**tags.make_image(copy), **inherited}) == IMAGE
+
+
+def test_an_image_made_before_there_were_copies_is_still_read() -> None:
+    """It is none."""
+    old = {key: value for key, value in tags.make_image(IMAGE).items() if key != tags.COPY_OF}
+
+    assert tags.read_image("debian-42", old) == IMAGE
+
+
+def test_what_descends_from_a_build_is_known_by_its_tags() -> None:
+    """Whatever it is called; a machine's own tags, or some of ours, do not make a build."""
+    pairs = tags.make_image(IMAGE)
+
+    assert tags.descends_from_build(pairs)
+    assert tags.descends_from_build({**pairs, tags.IMAGE_NAME: "another"})
+    assert not tags.descends_from_build({**pairs, tags.BUILD: ""})
+    assert not tags.descends_from_build(tags.make(OURS))
+    assert not tags.descends_from_build({})

@@ -1,0 +1,60 @@
+"""What is taken away from images of ours, and what stays."""
+
+import pytest
+
+from remuda.cloud.image_store import ImageStatus, StoredImage
+from remuda.cloud.inherited import inherited
+
+
+def image(*, volume_backed: bool = False, **properties: str) -> StoredImage:
+    """Return an image with these properties, and with Glance's own fields beside them."""
+    own = {"id": "i1", "name": "a", "status": "active", "self": "/v2/images/i1", "owner": "p1"}
+    return StoredImage(
+        id="i1",
+        name="a",
+        status=ImageStatus.ACTIVE,
+        properties={**own, **properties},
+        volume_backed=volume_backed,
+    )
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "owner_specified.openstack.md5",
+        "remuda_build",
+        "instance_uuid",
+        "base_image_ref",
+        "site_lock",
+        "img_signature",
+        "hw",
+    ],
+)
+def test_what_came_from_the_base_goes(key: str) -> None:
+    """Ids of others, locks of sites, tags of other builds."""
+    assert inherited(image(**{key: "x"}), ours=()) == (key,)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "hw_disk_bus",
+        "os_distro",
+        "os_hash_value",
+        "trait:HW_CPU_X86_AVX",
+        "vmware_ostype",
+        "architecture",
+        "kernel_id",
+        "remuda_build",
+    ],
+)
+def test_what_nova_heeds_and_what_is_ours_stays(key: str) -> None:
+    """Else it would boot otherwise than the machine that it was made of."""
+    assert inherited(image(**{key: "x"}), ours=["remuda_build"]) == ()
+
+
+def test_a_volume_backed_image_is_left_alone() -> None:
+    """Its properties are all that it is."""
+    lone = image(volume_backed=True, block_device_mapping="[{}]", junk="x")
+
+    assert inherited(lone, ours=()) == ()
