@@ -49,8 +49,17 @@ def children(pid: int) -> list[int]:
 
 def _below(root: int) -> Iterator[int]:
     for child in children(root):
-        yield child
-        yield from _below(child)
+        if not _has_ended(child):
+            yield child
+            yield from _below(child)
+
+
+def _has_ended(pid: int) -> bool:
+    """Say whether a process only waits for its parent to notice (proc(5), stat: the state)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def _all_end(pids: Iterable[int], until_s: float) -> bool:
