@@ -246,16 +246,15 @@ class FakeCloud:
         """Return the newest image that matches."""
         self._begin("find_image")
         known = (*self.images, *self.more_images())
-        found = [each for each in known if wanted.id in {None, each.id}]
+        found = matching = [each for each in known if wanted.id == each.id]
         if wanted.id is None:
             hidden = {each.id for each in self.more_images() if each.hidden}
-            matching = [each for each in found if images.matches(each, wanted)]
-            matching = [each for each in matching if each.id not in hidden]
+            shown = [each for each in known if each.id not in hidden]
+            matching = [each for each in shown if images.matches(each, wanted)]
             found = [each for each in matching if not images.is_of_build(each)]
         if not found:
             near = images.near_names(wanted.name, (each.name for each in known))
-            near += images.left_out(matching if wanted.id is None else ())
-            raise BadOrderError(f"fake: no image for {wanted}; {near}")
+            raise BadOrderError(f"fake: no image for {wanted}; {near}{images.left_out(matching)}")
         return max(found, key=lambda each: (each.created_s, each.id))
 
     def find_flavor(self, wanted: FlavorWanted) -> Flavor:

@@ -8,7 +8,6 @@ from remuda.cloud.api import (
     BadOrderError,
     CloudConfigError,
     CloudError,
-    GoneError,
     NoRoomError,
     ServerOrder,
     ServerStatus,
@@ -259,77 +258,6 @@ def test_delete_that_fails_is_for_later(
 
     with pytest.raises(TryLaterError):
         cloud.delete_server(ServerId("s1"))
-
-
-def conflict(words: str) -> Reply:
-    """Return Nova's 409."""
-    return Reply(status=409, body={"conflictingRequest": {"code": 409, "message": words}})
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Reply(status=202, body=""),
-        conflict("Cannot 'stop' instance s1 while it is in vm_state stopped"),
-        conflict("Cannot 'stop' instance s1 while it is in task_state powering-off"),
-    ],
-    ids=["accepted", "stopped", "stopping"],
-)
-def test_stop_is_one_call_and_stopped_is_fine(
-    api: ScriptedApi, cloud: OpenStackCloud, reply: Reply
-) -> None:
-    """It may be asked for until the listing agrees."""
-    api.on("POST", f"{SERVERS}/s1/action", reply)
-
-    cloud.stop_server(ServerId("s1"))
-
-    assert [seen.body for seen in api.seen] == [{"os-stop": None}]
-
-
-@pytest.mark.parametrize(
-    ("reply", "error"),
-    [
-        (conflict("Cannot 'stop' … while it is in task_state image_uploading"), TryLaterError),
-        (conflict("Cannot 'stop' … while it is in vm_state building"), TryLaterError),
-        (conflict("Cannot 'stop' … while it is in vm_state stopped_for_good"), BadOrderError),
-        (conflict("Cannot 'stop' … while it is in vm_state suspended"), BadOrderError),
-        (conflict("Instance s1 is in an invalid state for 'stop'"), BadOrderError),
-        (conflict("Instance s1 is locked"), BadOrderError),
-        (conflict("something else"), TryLaterError),
-        (Reply(status=500), TryLaterError),
-        (Reply(status=403), BadOrderError),
-    ],
-)
-def test_stop_that_is_refused(
-    api: ScriptedApi, cloud: OpenStackCloud, reply: Reply, error: type[CloudError]
-) -> None:
-    """What no waiting helps is an order that cannot be."""
-    api.on("POST", f"{SERVERS}/s1/action", reply)
-
-    with pytest.raises(error):
-        cloud.stop_server(ServerId("s1"))
-
-
-@pytest.mark.parametrize(
-    "reply", [Reply(status=404), conflict("Instance s1 is not ready")], ids=["404", "409"]
-)
-def test_stop_of_a_server_without_a_host(
-    api: ScriptedApi, cloud: OpenStackCloud, reply: Reply
-) -> None:
-    """It has none yet, or is broken and gets none, or is not there: a look tells."""
-    api.on("POST", f"{SERVERS}/s1/action", reply)
-    young, broken = (
-        Reply(body={"server": {"id": "s1", "name": "a", "status": status}})
-        for status in ("BUILD", "ERROR")
-    )
-    api.on("GET", f"{SERVERS}/s1", young, broken, Reply(status=404))
-
-    with pytest.raises(TryLaterError):
-        cloud.stop_server(ServerId("s1"))
-    with pytest.raises(BadOrderError):
-        cloud.stop_server(ServerId("s1"))
-    with pytest.raises(GoneError):
-        cloud.stop_server(ServerId("s1"))
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 501])
