@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from remuda.cloud.api import BadOrderError, ImageWanted
-from remuda.cloud.image_store import ImageEdit
+from remuda.cloud.image_store import ImageEdit, StoredImage
 from tests.contract.cloud.bench import Bench
 from tests.contract.cloud.image_means import ordered, ready, running
 
@@ -27,12 +27,17 @@ def test_a_candidate_is_never_found_but_by_its_id(bench: Bench, source: Path) ->
     plain = ordered(bench)
     mark = plain.name
     proven = bench.images.upload(ordered(bench, name=plain.name, properties={MARK: mark}), source)
-    candidate = bench.images.upload(
-        ordered(bench, name=plain.name, properties={**plain.properties, MARK: mark}), source
-    )
+    candidates = ordered(bench, name=plain.name, properties={**plain.properties, MARK: mark})
+
+    def newer() -> StoredImage | None:
+        made = bench.images.upload(candidates, source)
+        return made if made.created_s > proven.created_s else None
+
+    candidate = bench.until(newer, "a candidate that is surely newer")
 
     found = [bench.cloud.find_image(each).id for each in wanted_ways(plain.name, mark)]
 
+    assert candidate is not None
     assert set(found) == {proven.id}
     assert bench.cloud.find_image(ImageWanted(id=candidate.id)).id == candidate.id
 
