@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from remuda.model.build import BUILD_TABLE
 from remuda.model.launch import STEP_TABLE
 from remuda.model.node import NODE_TABLE
 from remuda.model.request import REQUEST_TABLE
+from remuda.model.upload import UPLOAD_TABLE
 
 _HEAD: Final = """\
 # States
@@ -39,6 +41,22 @@ _LAUNCH: Final = """
 
 `/remuda/providers/<provider>/launches/…`, how far we are with a machine; the table is
 `STEP_TABLE` in `remuda/model/launch.py`.
+"""
+
+_BUILD: Final = """
+## Builds
+
+`/remuda/images/<image>/builds/…`, one making of an image; the table is `BUILD_TABLE` in
+`remuda/model/build.py`. The znode goes when no upload of the build is left, and no cloud shows
+anything of it.
+"""
+
+_UPLOAD: Final = """
+## Uploads
+
+`/remuda/images/<image>/builds/<number>/uploads/…`, a build in one place; the table is
+`UPLOAD_TABLE` in `remuda/model/upload.py`. The snapshot itself is born *stored*, in the transaction
+that ends its build. The znode goes when two listings of the cloud no longer show the image.
 """
 
 S = TypeVar("S", bound=StrEnum)
@@ -76,6 +94,8 @@ def render() -> str:
             *(_REQUEST, _drawn(mermaid(REQUEST_TABLE))),
             *(_NODE, _drawn(mermaid(NODE_TABLE))),
             *(_LAUNCH, _drawn(mermaid(STEP_TABLE))),
+            *(_BUILD, _drawn(mermaid(BUILD_TABLE))),
+            *(_UPLOAD, _drawn(mermaid(UPLOAD_TABLE))),
         )
     )
 

@@ -217,3 +217,24 @@ class Fields:
             if not isinstance(one, Mapping):
                 raise CorruptRecordError(self.name, f"{key} holds {quote(one)}, not an object")
             yield name, Fields(f"{self.name}: {key} {name}", one)
+
+    def part(self, key: str) -> "Fields | None":
+        """Return an object as fields in their turn, or None if there is none."""
+        value = self.doc.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise self.refuse(key, "an object")
+        return Fields(f"{self.name}: {key}", value)
+
+    def listed(self, key: str, count_max: int) -> "Iterator[Fields]":
+        """Yield the objects in a list, as fields in their turn; absent or null reads as empty."""
+        value = self.doc.get(key)
+        if value is None:
+            return
+        if not isinstance(value, list) or len(value) > count_max:
+            raise self.refuse(key, f"a list of at most {count_max} objects")
+        for one in value:
+            if not isinstance(one, Mapping):
+                raise self.refuse(key, "a list of objects")
+            yield Fields(f"{self.name}: {key}", one)

@@ -67,6 +67,8 @@ class Launch:
         planned_s: Wall clock of the intent; every deadline counts from here.
         asked_by_s: Until then a create call of a dead owner may still reach the cloud.
         cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
+        image_build, image_place: The upload that it boots, if it boots an image of ours: build as
+            ``<image>/<number>``. While the record is there, the upload is not deleted.
         floating_ip: Id of the floating IP that it was given, if any; written when it is ready.
         address: Where it was proven, and its users reach it; written when it is ready. None: it is
             not, or the record is older than this field.
@@ -92,6 +94,8 @@ class Launch:
     host_keys: str | None = None
     host_key: str | None = None
     image: str | None = None
+    image_build: str | None = None
+    image_place: str | None = None
     floating_ip: str | None = None
     address: str | None = None
     why: str | None = None
@@ -161,6 +165,8 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         host_keys=fields.maybe_text("host_keys"),
         host_key=fields.maybe_text("host_key", KEY_CHARS_MAX),
         image=fields.maybe_text("image"),
+        image_build=fields.maybe_text("image_build"),
+        image_place=fields.maybe_text("image_place"),
         floating_ip=fields.identifier("floating_ip"),
         address=fields.maybe_text("address"),
         why=fields.prose("why"),

@@ -254,20 +254,12 @@ def decode_failure(node: str, raw: bytes) -> FailureReport:
 
 
 def _steps(fields: Fields) -> Iterator[Mapping[str, Any]]:
-    steps = fields.doc.get("transcript")
-    if steps is None:
-        return
-    if not isinstance(steps, list) or len(steps) > _STEPS_MAX:
-        raise fields.refuse("transcript", f"a list of at most {_STEPS_MAX} steps")
-    for step in steps:
-        if not isinstance(step, Mapping):
-            raise fields.refuse("transcript", "a list of steps")
-        one = Fields(f"{fields.name}: transcript", step)
+    for one in fields.listed("transcript", _STEPS_MAX):
         yield {
             "step": one.prose("step") or "?",
             "name": one.prose("name") or "?",
             "seconds": one.number("seconds", 0.0),
-            "ok": step.get("ok") is True,
+            "ok": one.doc.get("ok") is True,
             "why": one.prose("why") or "",
             "output": one.prose("output", codec.RECORD_BYTES_MAX) or "",
         }

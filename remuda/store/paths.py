@@ -5,7 +5,8 @@
 
 from typing import Final
 
-from remuda.model.ids import NodeId, RequestId
+from remuda.model.ids import NodeId, ReplicaId, RequestId
+from remuda.model.image import BuildId, UploadId, znode_name
 
 NODEPOOL: Final = "/nodepool"
 REQUESTS: Final = "/nodepool/requests"
@@ -22,6 +23,8 @@ PROVIDERS: Final = "/remuda/providers"
 STATUSES: Final = "/remuda/statuses"
 FAILURES: Final = "/remuda/failures"
 REPLICAS: Final = "/remuda/replicas"
+IMAGES: Final = "/remuda/images"
+BUILDERS: Final = "/remuda/builders"
 LOCK_SUFFIX: Final = "lock"
 
 
@@ -113,3 +116,43 @@ def failures(name: str) -> str:
 def failure(name: str, node_id: NodeId) -> str:
     """Return the path of the evidence of one failed launch."""
     return f"{failures(name)}/{node_id}"
+
+
+def image(name: str) -> str:
+    """Return the path of an image's own record; its version guards the numbers of builds."""
+    return f"{IMAGES}/{name}"
+
+
+def builds(name: str) -> str:
+    """Return the parent of an image's builds."""
+    return f"{image(name)}/builds"
+
+
+def build(build_id: BuildId) -> str:
+    """Return the path of one build."""
+    return f"{builds(build_id.image)}/{znode_name(build_id.number)}"
+
+
+def uploads(build_id: BuildId) -> str:
+    """Return the parent of a build's uploads; who removes it has proven that there is none."""
+    return f"{build(build_id)}/uploads"
+
+
+def upload(upload_id: UploadId) -> str:
+    """Return the path of one upload."""
+    return f"{uploads(upload_id.build)}/{upload_id.place}"
+
+
+def pointers(name: str) -> str:
+    """Return the parent of an image's pointers."""
+    return f"{image(name)}/pointers"
+
+
+def pointer(name: str, provider: str) -> str:
+    """Return the path of what one provider's launches of an image boot."""
+    return f"{pointers(name)}/{provider}"
+
+
+def builder(replica: ReplicaId) -> str:
+    """Return the ephemeral znode of one builder process."""
+    return f"{BUILDERS}/{replica}"

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from remuda.model import codec, fields, launch, node, request, status
@@ -63,7 +63,7 @@ def test_what_was_seen_to_end_a_process_is_read_or_refused(bad: Bad) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_wrong_values_are_read_or_refused(kind: str, data: st.DataObject) -> None:
     """Numbers without end, texts that no code has, depth, wrong types, in any combination."""

@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
+from remuda.model.build import BUILD_TABLE, BuildState
 from remuda.model.diagrams import mermaid, render
 from remuda.model.launch import STEP_TABLE, Step
 from remuda.model.node import NODE_TABLE, NodeState
 from remuda.model.request import REQUEST_TABLE, RequestState
+from remuda.model.upload import UPLOAD_TABLE, UploadState
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -21,8 +23,10 @@ def test_every_state_has_a_row_and_is_drawn() -> None:
     assert set(REQUEST_TABLE) == set(RequestState)
     assert set(NODE_TABLE) == set(NodeState)
     assert set(STEP_TABLE) == set(Step)
+    assert set(BUILD_TABLE) == set(BuildState)
+    assert set(UPLOAD_TABLE) == set(UploadState)
     document = render()
-    for state in (*RequestState, *NodeState, *Step):
+    for state in (*RequestState, *NodeState, *Step, *BuildState, *UploadState):
         assert re.search(rf"^  {str(state).replace('-', '_')}\b", document, re.MULTILINE)
 
 

@@ -9,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remuda.model import codec, component, ids, launch, node, request, status
+from remuda.model.build import (
+    BUILD_TABLE,
+    Build,
+    BuildEvent,
+    BuildState,
+    IllegalBuildStepError,
+    Why,
+)
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
+from remuda.model.image import BuildId, UploadId
 from remuda.model.launch import STEP_TABLE, IllegalLaunchStepError, Launch, Step, StepEvent
 from remuda.model.node import NODE_TABLE, IllegalNodeStepError, Node, NodeEvent, NodeState
 from remuda.model.request import (
@@ -21,9 +30,17 @@ from remuda.model.request import (
     RequestEvent,
     RequestState,
 )
+from remuda.model.upload import (
+    UPLOAD_TABLE,
+    IllegalUploadStepError,
+    Upload,
+    UploadEvent,
+    UploadState,
+)
 
 REQUEST = RequestId("200-0000000007")
 NODE = NodeId("3000000001")
+BUILD = BuildId("debian", 12)
 TEXT = st.text(max_size=20)
 SECONDS = st.floats(0, 1e10, allow_nan=False)
 FOREIGN = st.dictionaries(
@@ -101,6 +118,8 @@ def test_a_launch_survives_the_round_trip(step: Step, when_s: float, text: str |
         host_key=text,
         image=text,
         address=text,
+        image_build=text,
+        image_place=text,
         why=text,
         failed=text,
     )
@@ -239,6 +258,8 @@ TABLES: list[tuple[Any, Any, Any, Any]] = [
     (REQUEST_TABLE, RequestState, RequestEvent, IllegalRequestStepError),
     (NODE_TABLE, NodeState, NodeEvent, IllegalNodeStepError),
     (STEP_TABLE, Step, StepEvent, IllegalLaunchStepError),
+    (BUILD_TABLE, BuildState, BuildEvent, IllegalBuildStepError),
+    (UPLOAD_TABLE, UploadState, UploadEvent, IllegalUploadStepError),
 ]
 
 
@@ -248,6 +269,10 @@ def record_in(state: StrEnum) -> Any:
         return Request(id=REQUEST, state=state, labels=("a",))
     if isinstance(state, NodeState):
         return Node(id=NODE, state=state)
+    if isinstance(state, BuildState):
+        return Build(id=BUILD, state=state, why=Why.AGE, requested_s=1.0, since_s=1.0)
+    if isinstance(state, UploadState):
+        return Upload(id=UploadId(BUILD, "0" * 12), state=state, since_s=1.0)
     assert isinstance(state, Step)
     return Launch(
         id=NODE,

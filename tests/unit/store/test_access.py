@@ -3,7 +3,8 @@
 import pytest
 from kazoo.security import make_digest_acl_credential
 
-from remuda.model.ids import NodeId, RequestId
+from remuda.model.ids import NodeId, ReplicaId, RequestId
+from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
 from remuda.store.access import (
     ALL,
@@ -20,6 +21,7 @@ from remuda.store.access import (
 from remuda.store.options import StoreOptions, StoreRoles, StoreSasl
 
 NODE, REQUEST = NodeId("3000000001"), RequestId("200-0000000001")
+BUILD = BuildId("debian", 12)
 LAUNCHER, ZUUL = "sasl:remuda", "sasl:zuul"
 ROLES = StoreRoles(launchers=(LAUNCHER,), requestors=(ZUUL,))
 
@@ -47,6 +49,13 @@ TABLE = {
     paths.replicas("a"): R,
     paths.status("a"): R,
     paths.verdict("a", REQUEST): R,
+    paths.IMAGES: R,
+    paths.image("debian"): R,
+    paths.build(BUILD): R,
+    paths.upload(UploadId(BUILD, "0" * 12)): R,
+    paths.pointer("debian", "a"): R,
+    paths.BUILDERS: R,
+    paths.builder(ReplicaId("b-1")): R,
     paths.FAILURES: NOTHING,
     paths.failures("a"): NOTHING,
     paths.failure("a", NODE): NOTHING,

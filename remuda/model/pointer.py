@@ -1,0 +1,193 @@
+"""A pointer: which build of an image one provider boots, in ``…/<image>/pointers/<provider>``.
+
+It is one znode, so that it moves at once: it never names nothing after it has named something.
+What may be written into it says :mod:`remuda.images.moves`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from remuda.model import codec
+from remuda.model.fields import LINE_CHARS_MAX, PROSE_CHARS_MAX, Fields, safe
+from remuda.model.image import BUILD_NUMBER_MAX, Word, read_place, word_doc, word_in
+
+SCHEMA: Final = 1
+#: Moves that are kept, the last ones.
+MOVES_MAX: Final = 20
+#: Builds that were withdrawn in one provider; the oldest are forgotten when they are gone.
+WITHDRAWN_MAX: Final = 100
+
+
+class MoveWhy(StrEnum):
+    """What kind of move it was."""
+
+    FIRST = "first usable"
+    ADVANCE = "newer usable"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    PIN = "pin"
+    UNPIN = "unpin"
+    REVOKE = "revoke"
+    RESTORE = "restore"
+    PLACE = "place changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """That launches boot one build, whatever becomes current.
+
+    Attributes:
+        until_s: When it ends by itself, seconds since the epoch; None: never.
+    """
+
+    number: int
+    word: Word
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One move of a pointer: what launches were given before it, and after."""
+
+    kind: MoveWhy
+    before: int | None
+    after: int | None
+    word: Word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """Which builds of an image one provider boots.
+
+    Attributes:
+        place: Where the builds lie that it names.
+        current: What launches boot unless one is pinned.
+        previous: What a rollback goes to.
+        canary: What a part of the launches is to try; nothing writes it yet.
+        withdrawn: Builds that are not to be booted in this provider, whatever others say, and why.
+        generation: Counts the moves.
+    """
+
+    image: str
+    provider: str
+    place: str
+    current: int
+    previous: int | None = None
+    canary: int | None = None
+    pinned: Pin | None = None
+    withdrawn: Mapping[int, Word] = field(default_factory=dict)
+    generation: int = 0
+    moves: tuple[Move, ...] = ()
+
+    def named(self) -> Iterator[tuple[str, int]]:
+        """Yield what it refers to, by what."""
+        yield "current", self.current
+        if self.previous is not None:
+            yield "previous", self.previous
+        if self.canary is not None:
+            yield "canary", self.canary
+        if self.pinned is not None:
+            yield "pinned", self.pinned.number
+
+    def pin_at(self, now_s: float) -> Pin | None:
+        """Return the pin that holds now, or None; one that is over stays until it is removed."""
+        pin = self.pinned
+        if pin is None or (pin.until_s is not None and now_s >= pin.until_s):
+            return None
+        return pin
+
+    def chosen(self, now_s: float) -> int:
+        """Return what launches are to boot now, even if it is withdrawn."""
+        pin = self.pin_at(now_s)
+        return self.current if pin is None else pin.number
+
+    def served(self, now_s: float) -> int | None:
+        """Return what launches boot now; None: they wait, for it was revoked by force."""
+        number = self.chosen(now_s)
+        return None if number in self.withdrawn else number
+
+
+def encode_pointer(pointer: Pointer) -> bytes:
+    """Serialise all but image and provider, which are in the znode's path."""
+    pin = pointer.pinned
+    doc: dict[str, Any] = {
+        "schema": SCHEMA,
+        "place": pointer.place,
+        "current": pointer.current,
+        "previous": pointer.previous,
+        "canary": pointer.canary,
+        "pinned": None
+        if pin is None
+        else {**(word_doc(pin.word) or {}), "build": pin.number, "until_s": pin.until_s},
+        "withdrawn": {str(number): word_doc(word) for number, word in pointer.withdrawn.items()},
+        "generation": pointer.generation,
+        "moves": [_move_doc(one) for one in pointer.moves[-MOVES_MAX:]],
+    }
+    return codec.dump(doc)
+
+
+def _move_doc(move: Move) -> dict[str, Any]:
+    return {
+        "kind": move.kind,
+        "from": move.before,
+        "to": move.after,
+        "who": safe(move.word.who, LINE_CHARS_MAX),
+        "why": safe(move.word.why, PROSE_CHARS_MAX),
+        "at_s": move.word.at_s,
+    }
+
+
+def decode_pointer(image: str, provider: str, raw: bytes) -> Pointer:
+    """Rebuild a pointer; the pair of :func:`encode_pointer`.
+
+    Raises:
+        CorruptRecordError: If *raw* is none of a schema we know.
+    """
+    fields = Fields(f"{image} in {provider}", codec.parse(f"{image} in {provider}", raw))
+    fields.check_schema(SCHEMA)
+    return Pointer(
+        image=image,
+        provider=provider,
+        place=read_place(fields, "place"),
+        current=fields.count("current", low=1, high=BUILD_NUMBER_MAX),
+        previous=_maybe_number(fields, "previous"),
+        canary=_maybe_number(fields, "canary"),
+        pinned=_pin(fields.part("pinned")),
+        withdrawn=dict(_withdrawn(fields)),
+        generation=fields.count("generation", 0),
+        moves=tuple(_move(one) for one in fields.listed("moves", MOVES_MAX)),
+    )
+
+
+def _maybe_number(fields: Fields, key: str) -> int | None:
+    if fields.doc.get(key) is None:
+        return None
+    return fields.count(key, low=1, high=BUILD_NUMBER_MAX)
+
+
+def _pin(part: Fields | None) -> Pin | None:
+    if part is None:
+        return None
+    return Pin(
+        number=part.count("build", low=1, high=BUILD_NUMBER_MAX),
+        word=word_in(part),
+        until_s=part.maybe_number("until_s"),
+    )
+
+
+def _withdrawn(fields: Fields) -> Iterator[tuple[int, Word]]:
+    for name, part in fields.parts("withdrawn", WITHDRAWN_MAX):
+        if not (name.isascii() and name.isdecimal()) or not 0 < int(name[:9]) <= BUILD_NUMBER_MAX:
+            raise fields.refuse("withdrawn", "words by the numbers of builds")
+        yield int(name[:9]), word_in(part)
+
+
+def _move(part: Fields) -> Move:
+    return Move(
+        kind=part.word("kind", MoveWhy),
+        before=_maybe_number(part, "from"),
+        after=_maybe_number(part, "to"),
+        word=word_in(part),
+    )
