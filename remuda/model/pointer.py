@@ -11,7 +11,14 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.fields import LINE_CHARS_MAX, PROSE_CHARS_MAX, Fields, safe
-from remuda.model.image import BUILD_NUMBER_MAX, Word, read_place, word_doc, word_in
+from remuda.model.image import (
+    BUILD_NUMBER_MAX,
+    BuildId,
+    Word,
+    read_place,
+    word_doc,
+    word_in,
+)
 
 SCHEMA: Final = 1
 #: Moves that are kept, the last ones.
@@ -80,6 +87,10 @@ class Pointer:
     withdrawn: Mapping[int, Word] = field(default_factory=dict)
     generation: int = 0
     moves: tuple[Move, ...] = ()
+
+    def build(self, number: int) -> BuildId:
+        """Return the id of a build of its image."""
+        return BuildId(self.image, number)
 
     def named(self) -> Iterator[tuple[str, int]]:
         """Yield what it refers to, by what."""

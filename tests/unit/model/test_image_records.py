@@ -12,7 +12,7 @@ from remuda.model.codec import CorruptRecordError, UnknownSchemaError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word, parse_build, place_of
 from remuda.model.pointer import Move, MoveWhy, Pin, Pointer
-from remuda.model.upload import TrialResult, Method, Trial, Upload, UploadState
+from remuda.model.upload import Method, Trial, TrialResult, Upload, UploadState
 
 BUILD = BuildId("debian-12", 41)
 HERE, THERE = "0123456789ab", "ba9876543210"

@@ -1,0 +1,1 @@
+"""Judgements over the records of images that builders, launchers and the command share."""

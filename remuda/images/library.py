@@ -1,0 +1,147 @@
+"""Everything that is on record about images, as it was read at one time."""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from remuda.images.moves import Shelf
+from remuda.images.references import Holders
+from remuda.images.writes import Seen
+from remuda.model import launch as launches
+from remuda.model.build import Build, decode_build
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId
+from remuda.model.image import (
+    IMAGE_NAME,
+    PLACE,
+    BuildId,
+    ImageRecord,
+    UploadId,
+    decode_image,
+    number_of,
+)
+from remuda.model.launch import Launch
+from remuda.model.pointer import Pointer, decode_pointer
+from remuda.model.upload import Upload, decode_upload
+from remuda.store import paths
+from remuda.store.api import Store, Stored
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """The records of all images, with the versions that writes must name.
+
+    Attributes:
+        pointers: By image and provider.
+        launches: Of all providers, each with its provider.
+        unreadable: Paths of what could not be read.
+    """
+
+    images: Mapping[str, Stored[ImageRecord]] = field(default_factory=dict)
+    builds: Mapping[BuildId, Stored[Build]] = field(default_factory=dict)
+    uploads: Mapping[UploadId, Stored[Upload]] = field(default_factory=dict)
+    pointers: Mapping[tuple[str, str], Stored[Pointer]] = field(default_factory=dict)
+    launches: tuple[tuple[str, Launch], ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    def holders(self) -> Holders:
+        """Return what may refer to uploads."""
+        return Holders(
+            launches=self.launches,
+            pointers=tuple(one.value for one in self.pointers.values()),
+            builds=tuple(one.value for one in self.builds.values()),
+            uploads=tuple(one.value for one in self.uploads.values()),
+            unreadable=self.unreadable,
+        )
+
+    def shelf(self, image: str, provider: str, place: str) -> Shelf:
+        """Return one image in one provider, whose images lie in *place*."""
+        pointer = self.pointers.get((image, provider))
+        return Shelf(
+            image=image,
+            provider=provider,
+            place=place,
+            pointer=None if pointer is None else pointer.value,
+            builds={one.number: b.value for one, b in self.builds.items() if one.image == image},
+            uploads={
+                one.build.number: upload.value
+                for one, upload in self.uploads.items()
+                if one.build.image == image and one.place == place
+            },
+        )
+
+    def seen(self, upload_id: UploadId) -> Seen:
+        """Return an upload with its build.
+
+        Raises:
+            KeyError: If one of them is not on record.
+        """
+        return Seen(upload=self.uploads[upload_id], build=self.builds[upload_id.build])
+
+
+def read(store: Store) -> Library:
+    """Read everything anew: what was written before this call is in it.
+
+    It waits for the store, several times for each image.
+
+    Raises:
+        StoreAwayError: If an answer did not come: then nothing is known.
+        NotPermittedError: If ZooKeeper does not let us in.
+    """
+    # Our server catches up with this; whatever is asked of it afterwards is at least as new.
+    store.read_fresh([paths.IMAGES])
+    odd: list[str] = []
+    names = [name for name in store.children(paths.IMAGES) if IMAGE_NAME.fullmatch(name)]
+    build_ids = [
+        BuildId(name, number)
+        for name in names
+        for number in map(number_of, store.children(paths.builds(name)))
+        if number is not None
+    ]
+    upload_ids = [
+        UploadId(build_id, place)
+        for build_id in build_ids
+        for place in store.children(paths.uploads(build_id))
+        if PLACE.fullmatch(place)
+    ]
+    pairs = [(name, one) for name in names for one in store.children(paths.pointers(name))]
+    return Library(
+        images=_records(store, {n: paths.image(n) for n in names}, decode_image, odd),
+        builds=_records(store, {one: paths.build(one) for one in build_ids}, decode_build, odd),
+        uploads=_records(store, {one: paths.upload(one) for one in upload_ids}, decode_upload, odd),
+        pointers=_records(
+            store,
+            {pair: paths.pointer(*pair) for pair in pairs},
+            lambda pair, raw: decode_pointer(*pair, raw),
+            odd,
+        ),
+        launches=_launches(store, odd),
+        unreadable=tuple(odd),
+    )
+
+
+def _launches(store: Store, odd: list[str]) -> tuple[tuple[str, Launch], ...]:
+    where = {
+        (provider, NodeId(node)): paths.launch(provider, NodeId(node))
+        for provider in store.children(paths.PROVIDERS)
+        for node in store.children(paths.launches(provider))
+    }
+    found = _records(store, where, lambda key, raw: launches.decode(key[1], raw), odd)
+    return tuple((provider, stored.value) for (provider, _), stored in found.items())
+
+
+def _records(
+    store: Store, where: Mapping[K, str], decode: Callable[[K, bytes], T], odd: list[str]
+) -> dict[K, Stored[T]]:
+    """Return the records that are there; what cannot be read is named in *odd*."""
+    found: dict[K, Stored[T]] = {}
+    for (key, path), raw in zip(where.items(), store.read_many([*where.values()]), strict=True):
+        try:
+            if raw is not None:
+                found[key] = Stored(path=path, value=decode(key, raw.value), version=raw.version)
+        except CorruptRecordError:
+            odd.append(path)
+    return found

@@ -1,0 +1,446 @@
+"""Who refers to an upload, over any history: never deleted while referred to, nothing for ever.
+
+Launchers, movers, makers of children and copies, and two who retire and delete, all look at the
+records at one time and write at another, over connections that may stand still, and may die in
+between. ZooKeeper's part is played by the in-memory one.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from remuda.images import library, moves, references, writes
+from remuda.images.library import Library
+from remuda.images.moves import MoveRefusedError
+from remuda.images.references import Holders, ReferenceKind
+from remuda.images.writes import NotBootableError
+from remuda.model import launch as launches
+from remuda.model.build import Build, BuildEvent, BuildState, Why, encode_build
+from remuda.model.ids import NodeId, ReplicaId
+from remuda.model.image import BuildId, ImageRecord, UploadId, Word, encode_image
+from remuda.model.launch import Launch, Step
+from remuda.model.pointer import Pin, Pointer
+from remuda.model.upload import (
+    Trial,
+    TrialResult,
+    Upload,
+    UploadEvent,
+    UploadState,
+    encode_upload,
+)
+from remuda.store import paths
+from remuda.store.api import Create, Delete, Op, RejectedError, Set, Stored
+from tests.fakes.store import FakeStore, FakeZookeeper
+
+PLACES: Final = {"pa": "a" * 12, "pb": "b" * 12}
+IMAGE, CHILD = "debian", "child"
+#: Actors, each with a connection of its own.
+ACTORS: Final = ("launcher", "mover", "maker", "retirer", "deleter")
+PASSED: Final = {name: Trial(result=TrialResult.PASSED) for name in PLACES}
+WORD: Final = Word(who="ada", why="x", at_s=1.0)
+
+
+def launch(node: str, upload_id: UploadId) -> Launch:
+    """Return an intent to boot an upload."""
+    return Launch(
+        id=NodeId(node),
+        pool="main",
+        label="small",
+        step=Step.PLANNED,
+        owner=ReplicaId("me"),
+        planned_s=1.0,
+        asked_by_s=1.0,
+        image_build=str(upload_id.build),
+        image_place=upload_id.place,
+    )
+
+
+def upload(number: int, provider: str = "pa", **more: object) -> Upload:
+    """Return a usable upload."""
+    first = Upload(
+        id=UploadId(BuildId(IMAGE, number), PLACES[provider]),
+        state=UploadState.USABLE,
+        since_s=1.0,
+        trials=PASSED,
+    )
+    return replace(first, **more)  # type: ignore[arg-type]
+
+
+def child(number: int, upload_id: UploadId, state: BuildState = BuildState.BUILDING) -> Build:
+    """Return a build of another image that starts from an upload."""
+    return Build(
+        id=BuildId(CHILD, number),
+        state=state,
+        why=Why.AGE,
+        requested_s=1.0,
+        since_s=1.0,
+        parent=upload_id.build,
+        place=upload_id.place,
+    )
+
+
+ONE: Final = upload(1)
+POINTER: Final = Pointer(image=IMAGE, provider="pa", place=PLACES["pa"], current=2)
+
+
+@pytest.mark.parametrize(
+    ("holders", "kinds"),
+    [
+        (Holders(), []),
+        (Holders(launches=(("pb", launch("3000000001", ONE.id)),)), ["launch"]),
+        (Holders(pointers=(POINTER,)), []),
+        (Holders(pointers=(replace(POINTER, current=1),)), ["current"]),
+        (Holders(pointers=(replace(POINTER, previous=1, canary=1),)), ["previous", "canary"]),
+        (Holders(pointers=(replace(POINTER, place=PLACES["pb"], previous=1),)), []),
+        (Holders(pointers=(replace(POINTER, pinned=Pin(number=1, word=WORD)),)), ["pinned"]),
+        (
+            Holders(pointers=(replace(POINTER, pinned=Pin(number=1, word=WORD, until_s=0.0)),)),
+            ["pinned"],
+        ),
+        (Holders(builds=(child(1, ONE.id),)), ["child"]),
+        (Holders(builds=(child(1, ONE.id, BuildState.BUILT),)), []),
+        (Holders(uploads=(ONE,)), []),
+        (Holders(uploads=(replace(ONE, trying="pa"),)), ["trial"]),
+        (
+            Holders(
+                uploads=(upload(1, "pb", state=UploadState.MAKING, source=PLACES["pa"]),),
+            ),
+            ["copy"],
+        ),
+        (Holders(uploads=(ONE, upload(1, "pb", state=UploadState.PENDING))), ["copy"]),
+        (Holders(uploads=(ONE, upload(2, "pb", state=UploadState.PENDING))), []),
+    ],
+)
+def test_what_refers(holders: Holders, kinds: list[str]) -> None:
+    """Each kind, and what looks like it and does not."""
+    found = references.index(holders).get(ONE.id, ())
+
+    assert [str(one.kind) for one in found] == kinds
+    assert (references.why_kept(ONE.id, holders) is None) == (kinds == [])
+
+
+def test_every_kind_has_a_name_for_people() -> None:
+    """It becomes what a waiting deletion is explained with."""
+    holders = Holders(launches=(("pb", launch("3000000001", ONE.id)),), pointers=(POINTER,))
+    both = replace(holders, builds=(child(1, ONE.id),))
+
+    assert references.why_kept(ONE.id, holders) == "node 3000000001 of pb refers to it"
+    assert (references.why_kept(ONE.id, both) or "").endswith("refers to it, and 1 more")
+    assert {str(kind) for kind in ReferenceKind} >= {"launch", "current", "child", "copy"}
+
+
+def test_what_cannot_be_read_may_refer_to_anything() -> None:
+    """A record of a newer version, one that is closed to us, one that somebody has broken."""
+    odd = replace(launch("3000000001", ONE.id), image_build="../x")
+
+    assert "cannot be read" in (references.why_kept(ONE.id, Holders(unreadable=("/x",))) or "")
+    assert "3000000001" in (references.why_kept(ONE.id, Holders(launches=(("pa", odd),))) or "")
+
+
+def test_nothing_new_refers_to_what_is_not_whole() -> None:
+    """Candidates boot what is stored, others what is usable."""
+    stored = Stored(path="/x", value=upload(1, state=UploadState.STORED), version=3)
+    gone = Stored(path="/x", value=upload(1, state=UploadState.RETIRING), version=3)
+
+    assert writes.bind(stored, candidate=True).version == 3
+    for seen, candidate in ((stored, False), (gone, True), (gone, False)):
+        with pytest.raises(NotBootableError):
+            writes.bind(seen, candidate=candidate)
+
+
+def test_a_record_that_cannot_be_read_is_named() -> None:
+    """And what lies below it is read all the same."""
+    store = FakeZookeeper().connect()
+    store.ensure(paths.image("a"), paths.uploads(BuildId("a", 1)), paths.launches("pa"))
+    store.commit([Create(path=paths.launch("pa", NodeId("3000000001")), data=b"{")])
+    found = library.read(store)
+
+    assert set(found.unreadable) == {
+        paths.image("a"),
+        paths.build(BuildId("a", 1)),
+        paths.launch("pa", NodeId("3000000001")),
+    }
+
+
+class History(RuleBasedStateMachine):
+    """Any history; each plan is made from one look and written later, or never."""
+
+    def __init__(self) -> None:
+        """Begin with an image and its child, without builds."""
+        super().__init__()
+        self.zookeeper = FakeZookeeper()
+        self.god = self.zookeeper.connect()
+        self.stores: dict[str, FakeStore] = {one: self.zookeeper.connect() for one in ACTORS}
+        self.looks: dict[str, Library] = {one: Library() for one in ACTORS}
+        self.plans: list[list[Op]] = []
+        self.numbers = dict.fromkeys((IMAGE, CHILD), 0)
+        self.nodes = 0
+        for image in self.numbers:
+            self.god.ensure(paths.builds(image), paths.pointers(image))
+            path = paths.image(image)
+            self.god.commit([Set(path=path, data=encode_image(ImageRecord(name=image)), version=0)])
+        self.god.ensure(*map(paths.launches, PLACES))
+
+    # -- what happens by itself --------------------------------------------------------------
+
+    @rule(copied=st.booleans())
+    def build(self, copied: bool) -> None:  # noqa: FBT001
+        """Let a build be finished: proven in one place, to be copied to the other perhaps."""
+        self.numbers[IMAGE] += 1
+        number = self.numbers[IMAGE]
+        build = Build(
+            id=BuildId(IMAGE, number),
+            state=BuildState.BUILT,
+            why=Why.AGE,
+            requested_s=1.0,
+            since_s=1.0,
+        )
+        ops: list[Op] = [
+            Create(path=paths.build(build.id), data=encode_build(build)),
+            Create(path=paths.uploads(build.id)),
+            _create(upload(number)),
+        ]
+        if copied:
+            ops.append(_create(upload(number, "pb", state=UploadState.PENDING, trials={})))
+        self.god.commit(ops)
+
+    @rule(actor=st.sampled_from(ACTORS), parts=st.sampled_from(["all", "uploads", "pointers"]))
+    def look(self, actor: str, parts: str) -> None:
+        """Let somebody hear of all that has changed, or of a part of it only."""
+        now = library.read(self.god)
+        before = self.looks[actor]
+        self.looks[actor] = {
+            "all": now,
+            "uploads": replace(before, uploads=now.uploads, builds=now.builds),
+            "pointers": replace(before, pointers=now.pointers),
+        }[parts]
+
+    @rule(actor=st.sampled_from(ACTORS))
+    def fall_behind(self, actor: str) -> None:
+        """Let somebody's server stand still."""
+        self.stores[actor].fall_behind()
+
+    @rule(data=st.data())
+    @precondition(lambda self: self.plans)
+    def write(self, data: st.DataObject) -> None:
+        """Let one plan be written, however old it is."""
+        which = data.draw(st.integers(0, len(self.plans) - 1))
+        self.commit(self.plans.pop(which))
+
+    @rule()
+    @precondition(lambda self: self.plans)
+    def crash(self) -> None:
+        """Let somebody die with a plan."""
+        self.plans.pop()
+
+    # -- what refers -------------------------------------------------------------------------
+
+    @rule(data=st.data(), candidate=st.booleans())
+    def plan_launch(self, data: st.DataObject, candidate: bool) -> None:  # noqa: FBT001
+        """Let a launcher bind any upload that it believes in."""
+        seen = self.pick(data, "launcher")
+        if seen is None:
+            return
+        self.nodes += 1
+        provider = next(one for one, place in PLACES.items() if place == seen.value.id.place)
+        one = launch(f"{3_000_000_000 + self.nodes}", seen.value.id)
+        path = paths.launch(provider, one.id)
+        self.plan(
+            lambda: [
+                writes.bind(seen, candidate=candidate),
+                Create(path=path, data=launches.encode(one)),
+            ]
+        )
+
+    @rule(data=st.data())
+    def end_launch(self, data: st.DataObject) -> None:
+        """Let a node be gone."""
+        some = _launches(self.god)
+        if some:
+            self.god.commit([Delete(path=data.draw(st.sampled_from(some)))])
+
+    @rule(
+        provider=st.sampled_from(sorted(PLACES)),
+        verb=st.sampled_from(["advance", "promote", "rollback", "pin", "unpin"]),
+        number=st.integers(1, 5),
+    )
+    def plan_move(self, provider: str, verb: str, number: int) -> None:
+        """Let somebody move a pointer, by what they believe."""
+        seen = self.looks["mover"]
+        shelf = seen.shelf(IMAGE, provider, PLACES[provider])
+        verbs: dict[str, Callable[[], Pointer | None]] = {
+            "advance": lambda: moves.advance(shelf, now_s=2.0),
+            "promote": lambda: moves.promote(shelf, number, WORD),
+            "rollback": lambda: moves.rollback(shelf, WORD),
+            "pin": lambda: moves.pin(shelf, number, WORD),
+            "unpin": lambda: moves.unpin(shelf, WORD),
+        }
+        try:
+            after = verbs[verb]()
+        except MoveRefusedError:
+            return
+        if after is not None:
+            before = seen.pointers.get((IMAGE, provider))
+            some = {one: seen.seen(one) for one in seen.uploads}
+            self.plan(lambda: writes.move(before, after, some))
+
+    @rule(data=st.data())
+    def plan_child(self, data: st.DataObject) -> None:
+        """Let a build of another image begin from an upload."""
+        seen = self.pick(data, "maker")
+        if seen is None:
+            return
+        self.numbers[CHILD] += 1
+        one = child(self.numbers[CHILD], seen.value.id)
+        both = self.looks["maker"].seen(seen.value.id)
+        create = Create(path=paths.build(one.id), data=encode_build(one))
+        self.plan(lambda: [create, *writes.touch(both)])
+
+    @rule(data=st.data())
+    def end_child(self, data: st.DataObject) -> None:
+        """Let it fail."""
+        some = [
+            one
+            for one in library.read(self.god).builds.values()
+            if one.value.id.image == CHILD and one.value.state is BuildState.BUILDING
+        ]
+        if some:
+            one = data.draw(st.sampled_from(some))
+            after = one.value.after(BuildEvent.FAILED, now_s=3.0)
+            self.god.commit([Set(path=one.path, data=encode_build(after), version=one.version)])
+
+    @rule(data=st.data())
+    def plan_copy(self, data: st.DataObject) -> None:
+        """Let a pending upload be begun, from an upload that is believed in."""
+        look = self.looks["maker"]
+        some = [one for one in look.uploads.values() if one.value.state is UploadState.PENDING]
+        if not some:
+            return
+        one = data.draw(st.sampled_from(some))
+        source = UploadId(one.value.id.build, PLACES["pa"])
+        if source in look.uploads:
+            after = one.value.after(UploadEvent.TAKEN, now_s=3.0, source=source.place)
+            self.plan(lambda: [_set(one, after), *writes.touch(look.seen(source))])
+
+    @rule(data=st.data(), works=st.booleans())
+    def end_copy(self, data: st.DataObject, works: bool) -> None:  # noqa: FBT001
+        """Let a copy be whole, or broken."""
+        some = self.in_state(UploadState.MAKING)
+        if some:
+            one = data.draw(st.sampled_from(some))
+            stored = one.value.after(UploadEvent.STORED, now_s=3.0, source=None)
+            proven = stored.after(UploadEvent.TRIED, now_s=3.0).after(
+                UploadEvent.PROVEN, now_s=3.0, trials=PASSED
+            )
+            broken = one.value.after(UploadEvent.GIVEN_UP, now_s=3.0)
+            self.god.commit([_set(one, proven if works else broken)])
+
+    # -- what retires and deletes ------------------------------------------------------------
+
+    @rule(data=st.data())
+    def plan_retirement(self, data: st.DataObject) -> None:
+        """Let one that is believed usable retire, if a look begun after that shows no reference."""
+        one = self.pick(data, "retirer")
+        if one is None or one.value.state is not UploadState.USABLE:
+            return
+        fresh = library.read(self.stores["retirer"])
+        if references.why_kept(one.value.id, fresh.holders()) is None:
+            self.plan(lambda: [_set(one, one.value.after(UploadEvent.RETIRED, now_s=4.0))])
+
+    @rule(data=st.data())
+    def plan_deletion(self, data: st.DataObject) -> None:
+        """Let one that is believed retiring be deleted, on the same condition."""
+        one = self.pick(data, "deleter")
+        if one is None or one.value.state is not UploadState.RETIRING:
+            return
+        fresh = library.read(self.stores["deleter"])
+        if references.why_kept(one.value.id, fresh.holders()) is None:
+            self.plan(lambda: [_set(one, one.value.after(UploadEvent.UNREFERENCED, now_s=5.0))])
+
+    # -- helpers -----------------------------------------------------------------------------
+
+    def pick(self, data: st.DataObject, actor: str) -> Stored[Upload] | None:
+        """Return an upload that somebody believes in."""
+        some = self.looks[actor].uploads
+        return some[data.draw(st.sampled_from(sorted(some)))] if some else None
+
+    def in_state(self, state: UploadState) -> list[Stored[Upload]]:
+        """Return the uploads that are in a state."""
+        some = library.read(self.god).uploads.values()
+        return [one for one in some if one.value.state is state]
+
+    def plan(self, make: Callable[[], list[Op]]) -> None:
+        """Keep what is to be written."""
+        try:
+            self.plans.append(make())
+        except NotBootableError:
+            return
+
+    def commit(self, ops: list[Op]) -> None:
+        """Write, unless the world has gone on."""
+        try:
+            self.god.commit(ops)
+        except RejectedError:
+            return
+
+    @invariant()
+    def nothing_is_deleted_that_is_referred_to(self) -> None:
+        """From the very moment in which it may be deleted on; and pointers name what is whole."""
+        now = library.read(self.god)
+        found = references.index(now.holders())
+        for one in now.uploads.values():
+            if one.value.state is UploadState.DELETING:
+                assert one.value.id not in found
+        for pointer in now.pointers.values():
+            for upload_id in writes.named(pointer.value):
+                assert now.uploads[upload_id].value.state is UploadState.USABLE
+
+    def teardown(self) -> None:
+        """When all that refers has ended, everything else goes: nothing is kept for ever."""
+        self.plans.clear()
+        for path in _launches(self.god):
+            self.god.commit([Delete(path=path)])
+        for build in library.read(self.god).builds.values():
+            if build.value.state is BuildState.BUILDING:
+                ended = build.value.after(BuildEvent.FAILED, now_s=9.0)
+                self.commit([Set(path=build.path, data=encode_build(ended), version=-1)])
+        for state, event in (
+            (UploadState.MAKING, UploadEvent.GIVEN_UP),
+            (UploadState.PENDING, UploadEvent.GIVEN_UP),
+            (UploadState.FAILED, UploadEvent.RETIRED),
+            (UploadState.USABLE, UploadEvent.RETIRED),
+            (UploadState.RETIRING, UploadEvent.UNREFERENCED),
+        ):
+            for one in self.in_state(state):
+                held = references.why_kept(one.value.id, library.read(self.god).holders())
+                if held is None:
+                    self.commit([_set(one, one.value.after(event, now_s=9.0))])
+        last = library.read(self.god)
+        named = {one for p in last.pointers.values() for one in writes.named(p.value)}
+        for one in last.uploads.values():
+            assert (one.value.state is not UploadState.DELETING) == (one.value.id in named)
+
+
+def _create(one: Upload) -> Create:
+    return Create(path=paths.upload(one.id), data=encode_upload(one))
+
+
+def _set(before: Stored[Upload], after: Upload) -> Set:
+    return Set(path=before.path, data=encode_upload(after), version=before.version)
+
+
+def _launches(store: FakeStore) -> list[str]:
+    return [
+        paths.launch(provider, NodeId(node))
+        for provider in PLACES
+        for node in store.children(paths.launches(provider))
+    ]
+
+
+History.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestHistory = History.TestCase
