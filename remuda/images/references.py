@@ -130,7 +130,8 @@ def _of_upload(upload: Upload, uploads: Iterable[Upload]) -> Iterator[tuple[Uplo
         by = f"the candidate in {upload.trying}"
         yield upload.id, Reference(ReferenceKind.TRIAL, by)
     copy = Reference(ReferenceKind.COPY, f"the copy to {upload.id.place}")
-    if upload.state is UploadState.MAKING and upload.source is not None:
+    if upload.source is not None and upload.state is not UploadState.PENDING:
+        # What is shared has no bytes of its own, and keeps its source for all its life.
         yield UploadId(upload.id.build, upload.source), copy
     elif upload.state is UploadState.PENDING:
         # Which of them will be its source is not known yet.

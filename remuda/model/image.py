@@ -172,13 +172,16 @@ class ImageRecord:
 
     Attributes:
         last_build: Number of the last build, 0 if there was none; it only grows.
-        wanted: Somebody's command to build it; goes when a build begins.
+        wanted: Somebody's last command to build it.
+        wanted_above: Number of the last build when it was given: a group of providers whose last
+            build is not above that is to have another.
         paused: Somebody's command neither to build it nor to move its pointers.
     """
 
     name: str
     last_build: int = 0
     wanted: Word | None = None
+    wanted_above: int = 0
     paused: Word | None = None
 
 
@@ -189,6 +192,7 @@ def encode_image(image: ImageRecord) -> bytes:
             "schema": SCHEMA,
             "last_build": image.last_build,
             "wanted": word_doc(image.wanted),
+            "wanted_above": image.wanted_above,
             "paused": word_doc(image.paused),
         }
     )
@@ -207,5 +211,6 @@ def decode_image(name: str, raw: bytes) -> ImageRecord:
         name=name,
         last_build=fields.count("last_build", 0, high=BUILD_NUMBER_MAX),
         wanted=read_word(fields, "wanted"),
+        wanted_above=fields.count("wanted_above", 0, high=BUILD_NUMBER_MAX),
         paused=read_word(fields, "paused"),
     )

@@ -115,7 +115,8 @@ class Upload:
     Attributes:
         since_s: When it came into its state, seconds since the epoch.
         attempt: How often making it went wrong, without blame on a cloud.
-        source: The place that it is shared or carried from; it refers to that upload meanwhile.
+        source: The place that it is carried from, while it is, or shared from, for ever; so long
+            it refers to that upload.
         owner: The builder that makes or tries it; in other states None.
         asked_by_s: Until then a call of a dead owner may still reach the cloud.
         retry_s: Not to be begun, or deleted, again before.

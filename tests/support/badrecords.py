@@ -174,6 +174,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "schema": 1,
         "last_build": 12,
         "wanted": {"who": "ada", "why": "now", "at_s": NOW_S},
+        "wanted_above": 11,
         "paused": {"who": "ada", "why": "no", "at_s": NOW_S},
     },
     "build": {
@@ -382,7 +383,7 @@ SEEN: Final = (
     *_each("failure", "console fault why result node transcript.name transcript.output", _NO_TEXTS),
     *_each("failure", "transcript", (None, 7, "x", [None], [7], [{}] * 2000)),
     *_each("claim", "owner pool contender", (*_NO_TEXTS, "", "/nodepool/nodes/3000000002")),
-    *_each("image", "last_build wanted.at_s", (*_NO_NUMBERS, -1, 10**6)),
+    *_each("image", "last_build wanted_above wanted.at_s", (*_NO_NUMBERS, -1, 10**6)),
     *_each("image", "wanted paused", (7, "x", [], {}, {"who": 7})),
     *_each("build", "requested_s since_s attempt asked_by_s retry_s started_s", _NO_NUMBERS),
     *_each("build", "owner request node provider cloud_name snapshot", _NO_TEXTS),

@@ -1,0 +1,55 @@
+"""The whole judgement: what to do now, why the rest waits, and when to look again."""
+
+from builder.decide import due, keeping, making, placing, pointing
+from builder.decide.actions import BuilderPlan, RaiseAlarm
+from builder.decide.policy import ImagePolicy
+from builder.decide.world import BuilderWorld, ProviderFacts
+from remuda.model.image import BuildId
+
+
+def decide(world: BuilderWorld) -> BuilderPlan:
+    """Return the plan for a moment. Pure: the same world, the same plan."""
+    plan = BuilderPlan()
+    due.begin(world, plan)
+    for build in world.builds():
+        making.step(world, build, plan)
+        placing.spread(world, build, plan)
+    for upload in world.uploads():
+        placing.step(world, upload, plan)
+    for policy in world.policies.values():
+        for name in policy.providers:
+            facts = world.providers.get(name)
+            if facts is not None:
+                pointing.step(world, policy, facts, plan)
+                _freshness(world, policy, facts, plan)
+        _failures(world, policy, plan)
+    keeping.step(world, plan)
+    return plan
+
+
+def _freshness(
+    world: BuilderWorld, policy: ImagePolicy, facts: ProviderFacts, plan: BuilderPlan
+) -> None:
+    """Say when what launches boot is old; a build that hangs does not say so itself."""
+    pointer = world.library.pointers.get((policy.image, facts.name))
+    if policy.fresh_s_max is None or pointer is None:
+        return
+    number = pointer.value.chosen(world.now_s)
+    build = world.build(BuildId(policy.image, number))
+    if build is None:
+        return
+    old_s = build.requested_s + policy.fresh_s_max
+    if world.now_s < old_s:
+        plan.wake(old_s)
+    else:
+        text = f"build {number}, which {facts.name} boots, is older than its limit"
+        plan.do(RaiseAlarm(image=policy.image, text=text))
+
+
+def _failures(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> None:
+    for group in policy.groups:
+        mine = [one for one in world.builds(policy.image) if one.group == group]
+        failed = due.streak(world, mine)
+        if failed >= policy.failures_alarm:
+            text = f"{failed} builds in a row for {', '.join(group)} came to nothing"
+            plan.do(RaiseAlarm(image=policy.image, text=text))

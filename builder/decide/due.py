@@ -1,0 +1,133 @@
+"""Which builds are due, and why."""
+
+from collections.abc import Iterator
+
+from builder.decide.actions import BeginBuild, BuilderPlan
+from builder.decide.policy import ImagePolicy
+from builder.decide.world import BuilderWorld
+from remuda.model.build import UNDER_WAY, Build, BuildState, Why
+from remuda.model.image import BUILD_NUMBER_MAX, BuildId, ImageRecord
+from remuda.model.upload import UploadState
+
+#: Builds that came to nothing, and count against their recipe.
+_VAIN = frozenset({UploadState.REJECTED, UploadState.FAILED})
+#: States of a build that never was.
+_NOTHING = frozenset({BuildState.FAILED, BuildState.SUPERSEDED})
+
+
+def begin(world: BuilderWorld, plan: BuilderPlan) -> None:
+    """Add a build for each group that is due one; one new number of an image at a time."""
+    for image, policy in sorted(world.policies.items()):
+        stored = world.library.images.get(image)
+        if stored is None:
+            plan.wait(image, "it is not on record yet")
+            continue
+        if stored.value.paused is not None:
+            plan.wait(image, f"paused by {stored.value.paused.who}: {stored.value.paused.why}")
+            continue
+        for group in policy.groups:
+            why = _why(world, policy, stored.value, group, plan)
+            if why is None:
+                continue
+            number = stored.value.last_build + 1
+            if number > BUILD_NUMBER_MAX:
+                plan.wait(image, "its numbers are used up")
+            elif not world.mine(f"image {image}"):
+                plan.wait(image, "another builder begins it")
+            else:
+                plan.do(
+                    BeginBuild(
+                        id=BuildId(image, number),
+                        group=group,
+                        why=why,
+                        fingerprint=policy.fingerprint,
+                    )
+                )
+            break
+
+
+def _why(
+    world: BuilderWorld,
+    policy: ImagePolicy,
+    image: ImageRecord,
+    group: tuple[str, ...],
+    plan: BuilderPlan,
+) -> Why | None:
+    """Return why a build is to begin now, or None; then the plan says what is waited for."""
+    name = f"{policy.image} for {', '.join(group)}"
+    mine = [one for one in world.builds(policy.image) if set(one.group) & set(group)]
+    if any(one.state in UNDER_WAY for one in mine):
+        plan.wait(name, "a build of it is under way")
+        return None
+    last = mine[-1] if mine else None
+    if image.wanted is not None and (last is None or last.id.number <= image.wanted_above):
+        return Why.COMMAND
+    if last is None or last.fingerprint != policy.fingerprint:
+        return Why.RECIPE_CHANGED
+    why = _occasion(world, policy, mine, name, plan)
+    failed = streak(world, mine)
+    if why is None or not failed:
+        return why
+    wait_s = min(policy.backoff_s * 2 ** (failed - 1), policy.backoff_s_max)
+    # A clock that has gone back must not make this wait for ever.
+    ends_s = min(last.since_s, world.now_s) + wait_s
+    if world.now_s < ends_s:
+        plan.wait(name, f"{failed} builds in a row came to nothing", ends_s)
+        return None
+    return why
+
+
+def _occasion(
+    world: BuilderWorld, policy: ImagePolicy, mine: list[Build], name: str, plan: BuilderPlan
+) -> Why | None:
+    """Return on what occasion a build is due, if it is."""
+    last = mine[-1]
+    if last.state in _NOTHING and last.unwanted is None:
+        return last.why  # what it was wanted for is not there yet
+    if policy.follow_base and _base_changed(world, policy, last):
+        return Why.BASE_CHANGED
+    begun_s = min(last.requested_s, world.now_s)
+    due_s = policy.next_due_s(begun_s)
+    old_s = None if policy.age_s_max is None else begun_s + policy.age_s_max
+    if due_s is not None and due_s <= world.now_s:
+        return Why.SCHEDULE
+    if old_s is not None and old_s <= world.now_s:
+        return Why.AGE
+    if vain(world, last):
+        return last.why
+    times = [one for one in (due_s, old_s) if one is not None]
+    plan.wait(name, "it is not due", min(times, default=None))
+    return None
+
+
+def _base_changed(world: BuilderWorld, policy: ImagePolicy, last: Build) -> bool:
+    if policy.parent is not None:
+        pointer = world.library.pointers.get((policy.parent, last.provider or ""))
+        served = None if pointer is None else pointer.value.served(world.now_s)
+        return served is not None and last.parent != BuildId(policy.parent, served)
+    base = world.bases.get((policy.image, last.provider or ""))
+    return base is not None and last.base is not None and base.id != last.base.id
+
+
+def vain(world: BuilderWorld, build: Build) -> bool:
+    """Whether a finished build came to nothing, and not by somebody's command."""
+    if build.revoked is not None or build.unwanted is not None:
+        return False
+    if build.state is BuildState.FAILED:
+        return True
+    uploads = list(world.uploads(build.id))
+    return bool(uploads) and all(one.state in _VAIN for one in uploads)
+
+
+def streak(world: BuilderWorld, builds: list[Build]) -> int:
+    """Return how many of the last builds in a row came to nothing."""
+    return sum(1 for _ in _streak(world, builds))
+
+
+def _streak(world: BuilderWorld, builds: list[Build]) -> Iterator[Build]:
+    for build in reversed(builds):
+        if build.state is BuildState.SUPERSEDED:
+            continue
+        if not vain(world, build):
+            return
+        yield build

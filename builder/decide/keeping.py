@@ -1,0 +1,210 @@
+"""What retires, what is deleted, and which records go."""
+
+from collections import defaultdict
+from typing import Final
+
+from builder.decide.actions import (
+    BuilderPlan,
+    CondemnUpload,
+    EraseImage,
+    ForgetBuild,
+    ForgetUpload,
+    RetireBuild,
+    RetireUpload,
+    SweepImage,
+)
+from builder.decide.placing import unwanted
+from builder.decide.world import BuilderWorld, ListedImage
+from remuda.images.references import ReferenceKind, References, index, why_kept
+from remuda.model.build import Build, BuildState
+from remuda.model.image import UploadId
+from remuda.model.upload import ENDED, Method, Upload, UploadState
+
+#: Evidence of an image whose recipe is gone is kept as long.
+_EVIDENCE_S: Final = 7 * 86400.0
+_GRACE_S: Final = 300.0
+
+
+def step(world: BuilderWorld, plan: BuilderPlan) -> None:
+    """Add what retires and goes; a builder on duty does it for all."""
+    references = index(world.library.holders())
+    kept = _kept(world)
+    for upload in world.uploads():
+        if not world.mine(str(upload.id)):
+            if upload.state in ENDED:
+                plan.wait(upload.id, "another builder sees to it")
+        elif str(upload.id) not in world.busy:
+            _upload(world, upload, references, kept, plan)
+    for build in world.builds():
+        if str(build.id) not in world.busy and world.mine(str(build.id)):
+            _build(world, build, plan)
+    _sweep(world, plan)
+
+
+def _kept(world: BuilderWorld) -> set[UploadId]:
+    """Return the newest proven uploads of each image in each place."""
+    proven: defaultdict[tuple[str, str], list[UploadId]] = defaultdict(list)
+    for upload in world.uploads():
+        build = world.build(upload.id.build)
+        if upload.state is UploadState.USABLE and build is not None and unwanted(build) is None:
+            proven[upload.id.build.image, upload.id.place].append(upload.id)
+    kept: set[UploadId] = set()
+    for (image, _), some in proven.items():
+        policy = world.policies.get(image)
+        # Of an image without a recipe, all: an error in the configuration removes nothing.
+        kept.update(some if policy is None else sorted(some)[-max(policy.keep, 1) :])
+    return kept
+
+
+def _upload(
+    world: BuilderWorld,
+    upload: Upload,
+    references: References,
+    kept: set[UploadId],
+    plan: BuilderPlan,
+) -> None:
+    if not world.at(upload.id.place):
+        plan.wait(upload.id, "no provider of the configuration lies there: it is kept")
+        return
+    match upload.state:
+        case UploadState.USABLE:
+            _usable(world, upload, references, kept, plan)
+        case UploadState.REJECTED | UploadState.FAILED:
+            _ended(world, upload, plan)
+        case UploadState.RETIRING:
+            _retiring(world, upload, plan)
+        case UploadState.DELETING:
+            _deleting(world, upload, plan)
+        case _:
+            pass
+
+
+def _usable(
+    world: BuilderWorld,
+    upload: Upload,
+    references: References,
+    kept: set[UploadId],
+    plan: BuilderPlan,
+) -> None:
+    """Retire what is beyond what is kept; launches do not hinder that, but the deletion."""
+    build = world.build(upload.id.build)
+    if upload.id in kept or build is None:
+        return
+    some = references.get(upload.id, ())
+    holding = [one for one in some if one.kind is not ReferenceKind.LAUNCH]
+    because = unwanted(build) or "newer builds are kept"
+    if holding:
+        plan.wait(upload.id, f"{because}, but {holding[0].by} refers to it")
+    else:
+        plan.do(RetireUpload(id=upload.id, because=because))
+
+
+def _ended(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
+    build = world.build(upload.id.build)
+    ends_s = upload.since_s + _evidence_s(world, upload.id.build.image)
+    if build is not None and unwanted(build) is not None:
+        plan.do(RetireUpload(id=upload.id, because=unwanted(build) or ""))
+    elif world.now_s < ends_s:
+        plan.wait(upload.id, f"{upload.state}: its evidence is kept", ends_s)
+    else:
+        plan.do(RetireUpload(id=upload.id, because="its evidence is old"))
+
+
+def _evidence_s(world: BuilderWorld, image: str) -> float:
+    policy = world.policies.get(image)
+    return _EVIDENCE_S if policy is None else policy.evidence_s
+
+
+def _retiring(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
+    policy = world.policies.get(upload.id.build.image)
+    ends_s = upload.since_s + (_GRACE_S if policy is None else policy.grace_s)
+    held = why_kept(upload.id, world.library.holders())
+    if held is not None:
+        plan.wait(upload.id, held)
+    elif world.now_s < ends_s:
+        plan.wait(upload.id, "it has only begun to retire", ends_s)
+    else:
+        plan.do(CondemnUpload(id=upload.id))
+
+
+def _deleting(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
+    listing = world.listing(upload.id.place)
+
+    def shows(one: ListedImage) -> bool:
+        return one.id == upload.cloud_image
+
+    troubles = [one.trouble for one in world.at(upload.id.place)]
+    if upload.cloud_image is None or listing.without(upload.since_s, shows):
+        # What was left of one that never became whole is swept by its tags.
+        plan.do(ForgetUpload(id=upload.id))
+    elif all(troubles):
+        plan.wait(upload.id, str(troubles[0]))
+    elif world.now_s < upload.retry_s:
+        plan.wait(upload.id, "the cloud does not let it go yet", upload.retry_s)
+    elif upload.cloud_image in listing.images or listing.begun_s <= upload.since_s:
+        plan.do(EraseImage(id=upload.id, cloud_image=upload.cloud_image))
+    else:
+        plan.wait(upload.id, "two listings have to show that it is gone")
+
+
+def _build(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
+    if any(True for _ in world.uploads(build.id)):
+        return
+    ended_s = build.since_s + _evidence_s(world, build.id.image)
+    match build.state:
+        case BuildState.BUILT:
+            plan.do(RetireBuild(id=build.id))
+        case BuildState.FAILED | BuildState.SUPERSEDED:
+            if build.unwanted is not None or world.now_s >= ended_s:
+                plan.do(RetireBuild(id=build.id))
+            else:
+                plan.wait(build.id, f"{build.state}: its evidence is kept", ended_s)
+        case BuildState.RETIRING:
+            listing = world.listing(build.place)
+            if build.place is None or listing.without(
+                build.since_s, lambda one: one.build == build.id
+            ):
+                plan.do(ForgetBuild(id=build.id))
+            else:
+                plan.wait(build.id, "two listings have to show that nothing is left of it")
+        case _:
+            pass
+
+
+def _sweep(world: BuilderWorld, plan: BuilderPlan) -> None:
+    """Delete what carries our tags, is in two listings, and is not what a record expects."""
+    for place, listing in sorted(world.listings.items()):
+        for image_id, one in sorted(listing.images.items()):
+            if image_id not in listing.images_before or not world.mine(f"{place} {image_id}"):
+                continue
+            if f"{place} {image_id}" in world.busy:
+                continue
+            if not expected(world, place, one, listed_s=listing.before_s):
+                plan.do(SweepImage(place=place, cloud_image=image_id))
+
+
+def expected(world: BuilderWorld, place: str, image: ListedImage, *, listed_s: float) -> bool:
+    """Whether a record knows an image, or may not yet: who works on it has the last word.
+
+    Args:
+        world: Read anew, before anything is deleted.
+        place: Where the image is.
+        image: Which.
+        listed_s: When the first of the two listings that show it was begun.
+    """
+    upload = world.upload(UploadId(image.build, place))
+    if upload is not None:
+        if upload.cloud_image == image.id or upload.state is UploadState.MAKING:
+            return True
+        if max(upload.asked_by_s, upload.since_s) >= listed_s:
+            return True
+    # Shared images are shown where they are members, too.
+    for other in world.uploads(image.build):
+        if other.cloud_image == image.id and other.method is not Method.SHARE:
+            return True
+    build = world.build(image.build)
+    if build is None or build.place != place:
+        return False
+    if build.state is BuildState.SNAPSHOTTING and image.name == build.cloud_name:
+        return True
+    return max(build.asked_by_s, build.since_s) >= listed_s

@@ -1,0 +1,160 @@
+"""The next step of each build."""
+
+from typing import Final
+
+from builder.decide.actions import (
+    BuilderPlan,
+    KeepSnapshot,
+    LoseBuild,
+    Make,
+    Supersede,
+    TakeBuild,
+)
+from builder.decide.policy import ImagePolicy
+from builder.decide.world import BuilderWorld, ProviderFacts
+from remuda.model.build import Blame, Build, BuildState, Mishap
+from remuda.model.image import BuildId, UploadId
+from remuda.model.upload import UploadState
+
+#: The same for an image whose recipe is gone.
+_SNAPSHOT_S_MAX: Final = 7200.0
+
+
+def step(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
+    """Add what is to be done for a build that is under way, or say why it waits."""
+    if str(build.id) in world.busy:
+        plan.wait(build.id, f"being worked on: {build.state}")
+        return
+    match build.state:
+        case BuildState.REQUESTED:
+            _requested(world, build, plan)
+        case BuildState.BUILDING:
+            _building(world, build, plan)
+        case BuildState.SNAPSHOTTING:
+            _snapshotting(world, build, plan)
+        case _:
+            pass
+
+
+def _requested(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
+    policy = world.policies.get(build.id.image)
+    stored = world.library.images.get(build.id.image)
+    if not world.mine(str(build.id)):
+        plan.wait(build.id, "another builder takes it")
+    elif build.unwanted is not None:
+        plan.do(Supersede(id=build.id, because=f"{build.unwanted.who} deleted it"))
+    elif policy is None:
+        plan.wait(build.id, "its recipe is not in the configuration")
+    elif build.fingerprint != policy.fingerprint:
+        plan.do(Supersede(id=build.id, because="the recipe has changed"))
+    elif build.group not in policy.groups:
+        plan.do(Supersede(id=build.id, because="the providers of the recipe have changed"))
+    elif stored is not None and stored.value.paused is not None:
+        plan.wait(build.id, f"paused by {stored.value.paused.who}: {stored.value.paused.why}")
+    elif world.now_s < build.retry_s:
+        plan.wait(build.id, _said(build) or "it is tried again later", build.retry_s)
+    else:
+        _take(world, policy, build, plan)
+
+
+def _said(build: Build) -> str | None:
+    return None if build.mishap is None else f"{build.mishap.step}: {build.mishap.message}"
+
+
+def _take(world: BuilderWorld, policy: ImagePolicy, build: Build, plan: BuilderPlan) -> None:
+    """Begin it in the first provider of its group that can make it now."""
+    reasons = []
+    for name in build.group:
+        facts = world.providers.get(name)
+        if facts is None:
+            reasons.append(f"{name} is not in the configuration")
+            continue
+        parent, why_not = _parent(world, policy, facts)
+        why_not = facts.trouble or facts.full or why_not
+        if why_not is None:
+            plan.do(
+                TakeBuild(
+                    id=build.id,
+                    provider=name,
+                    place=facts.place,
+                    parent=parent,
+                    base=None if parent else world.bases.get((build.id.image, name)),
+                )
+            )
+            return
+        reasons.append(f"{name}: {why_not}")
+    plan.wait(build.id, "; ".join(reasons) or "no provider is to have it")
+
+
+def _parent(
+    world: BuilderWorld, policy: ImagePolicy, facts: ProviderFacts
+) -> tuple[UploadId | None, str | None]:
+    """Return the upload that a build starts from there, or why there is none."""
+    if policy.parent is None:
+        if (policy.image, facts.name) in world.bases:
+            return None, None
+        return None, "its base is not there"
+    pointer = world.library.pointers.get((policy.parent, facts.name))
+    number = None if pointer is None else pointer.value.served(world.now_s)
+    if pointer is None or number is None or pointer.value.place != facts.place:
+        return None, f"{policy.parent}, which it starts from, has no usable build"
+    upload_id = UploadId(BuildId(policy.parent, number), facts.place)
+    upload, build = world.upload(upload_id), world.build(upload_id.build)
+    if upload is None or build is None or upload.state is not UploadState.USABLE:
+        return None, f"{upload_id.build}, which it starts from, is not usable"
+    if build.revoked is not None:
+        return None, f"{upload_id.build}, which it starts from, is revoked"
+    return upload_id, None
+
+
+def _building(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
+    if build.owner == world.me:
+        plan.do(Make(id=build.id))
+    elif world.dead(build.owner) and world.mine(str(build.id)):
+        plan.do(_lost(world, build, "its builder died"))
+    else:
+        plan.wait(build.id, f"{build.owner} makes it")
+
+
+def _snapshotting(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
+    """Find out what became of a snapshot whose builder died, or whose hand did."""
+    ours = build.owner == world.me or (world.dead(build.owner) and world.mine(str(build.id)))
+    listing = world.listing(build.place)
+    found = listing.named(build.cloud_name)
+    steady = listing.steady(build.cloud_name)
+    # Our own hand may have only begun; it names its deadline, as every owner does.
+    asked_s = max(build.since_s, build.asked_by_s)
+    if not ours:
+        plan.wait(build.id, f"{build.owner} makes it")
+    elif world.now_s < asked_s:
+        plan.wait(build.id, "the cloud may still be asked for its snapshot", asked_s)
+    elif steady is not None:
+        plan.do(KeepSnapshot(id=build.id, snapshot=steady.id, also=other_places(world, build)))
+    elif found is not None and world.now_s < build.since_s + _snapshot_s_max(world, build):
+        ends_s = build.since_s + _snapshot_s_max(world, build)
+        plan.wait(build.id, "its snapshot is not finished", ends_s)
+    elif found is None and not listing.without(asked_s, lambda one: one.name == build.cloud_name):
+        plan.wait(build.id, "two listings have to tell whether there is a snapshot of it")
+    else:
+        plan.do(_lost(world, build, "its builder died, and left no whole snapshot"))
+
+
+def _snapshot_s_max(world: BuilderWorld, build: Build) -> float:
+    policy = world.policies.get(build.id.image)
+    return _SNAPSHOT_S_MAX if policy is None else policy.snapshot_s_max
+
+
+def _lost(world: BuilderWorld, build: Build, message: str) -> LoseBuild:
+    policy = world.policies.get(build.id.image)
+    attempts_max = 1 if policy is None else policy.attempts_max
+    return LoseBuild(
+        id=build.id,
+        mishap=Mishap(step=str(build.state), blame=Blame.BUILDER, message=message),
+        last=build.attempt + 1 >= attempts_max,
+    )
+
+
+def other_places(world: BuilderWorld, build: Build) -> tuple[str, ...]:
+    """Return where else a build is wanted: of its group, each place once."""
+    places = {world.providers[name].place for name in build.group if name in world.providers}
+    return tuple(sorted(places - {build.place}))

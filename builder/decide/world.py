@@ -1,0 +1,135 @@
+"""What a builder knows: the snapshot that is judged."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from builder.decide.policy import ImagePolicy
+from remuda.images.library import Library
+from remuda.model.build import Base, Build
+from remuda.model.ids import ReplicaId
+from remuda.model.image import BuildId, UploadId
+from remuda.model.upload import Upload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFacts:
+    """A provider of the configuration.
+
+    Attributes:
+        place: Where its images lie; see :func:`remuda.model.image.place_of`.
+        realm: Whoever has the same can share images by membership.
+        trouble: Why nothing is begun there (cloud away, breaker open), or None.
+        full: Why there is no room for another image, or None.
+    """
+
+    name: str
+    place: str
+    realm: str = ""
+    trouble: str | None = None
+    full: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedImage:
+    """An image in a cloud that carries our tags, and whose name is the one in them."""
+
+    id: str
+    name: str
+    build: BuildId
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageListing:
+    """The last two complete listings of a place, hidden images too.
+
+    Attributes:
+        begun_s, before_s: When the last, and the one before it, were begun (wall clock).
+    """
+
+    begun_s: float = -1.0
+    before_s: float = -1.0
+    images: Mapping[str, ListedImage] = field(default_factory=dict)
+    images_before: Mapping[str, ListedImage] = field(default_factory=dict)
+
+    def named(self, name: str | None) -> ListedImage | None:
+        """Return the image of this name in the last listing, or None."""
+        return next((one for one in self.images.values() if one.name == name), None)
+
+    def steady(self, name: str | None) -> ListedImage | None:
+        """Return the image of this name if both listings show it active."""
+        one = self.named(name)
+        before = None if one is None else self.images_before.get(one.id)
+        return one if one and before and one.active and before.active else None
+
+    def without(self, since_s: float, shows: Callable[[ListedImage], bool]) -> bool:
+        """Whether both listings were begun after *since_s* and neither shows such an image."""
+        both = (*self.images.values(), *self.images_before.values())
+        return self.before_s > since_s and not any(map(shows, both))
+
+
+NOT_LISTED = ImageListing()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderWorld:
+    """One moment, as a builder knows it; any part of it may be old.
+
+    Attributes:
+        now_s: Wall clock, seconds since the epoch.
+        me, builders: Who asks, and who is alive, this one included.
+        mine: Whether a thing that nobody has taken is ours to take; see ADR 0002.
+        policies: The recipes of the configuration, by image.
+        listings: By place.
+        bases: What each image's base is now, by image and provider.
+        busy: Names of what a hand of ours is at work on.
+    """
+
+    now_s: float
+    me: ReplicaId
+    builders: frozenset[ReplicaId]
+    mine: Callable[[str], bool]
+    library: Library
+    policies: Mapping[str, ImagePolicy] = field(default_factory=dict)
+    providers: Mapping[str, ProviderFacts] = field(default_factory=dict)
+    listings: Mapping[str, ImageListing] = field(default_factory=dict)
+    bases: Mapping[tuple[str, str], Base] = field(default_factory=dict)
+    busy: frozenset[str] = frozenset()
+
+    def builds(self, image: str | None = None) -> Iterator[Build]:
+        """Yield the builds of an image, or all, oldest first."""
+        for build_id in sorted(self.library.builds):
+            if image in {None, build_id.image}:
+                yield self.library.builds[build_id].value
+
+    def uploads(self, build_id: BuildId | None = None) -> Iterator[Upload]:
+        """Yield the uploads of a build, or all."""
+        for upload_id in sorted(self.library.uploads):
+            if build_id in {None, upload_id.build}:
+                yield self.library.uploads[upload_id].value
+
+    def build(self, build_id: BuildId) -> Build | None:
+        """Return a build."""
+        stored = self.library.builds.get(build_id)
+        return None if stored is None else stored.value
+
+    def upload(self, upload_id: UploadId) -> Upload | None:
+        """Return an upload."""
+        stored = self.library.uploads.get(upload_id)
+        return None if stored is None else stored.value
+
+    def known(self) -> set[UploadId]:
+        """Return the uploads whose builds are on record, too."""
+        return {one for one in self.library.uploads if one.build in self.library.builds}
+
+    def listing(self, place: str | None) -> ImageListing:
+        """Return the listings of a place; of one that was never listed, two that tell nothing."""
+        return self.listings.get(place or "", NOT_LISTED)
+
+    def at(self, place: str) -> tuple[ProviderFacts, ...]:
+        """Return the providers whose images lie there."""
+        return tuple(one for _, one in sorted(self.providers.items()) if one.place == place)
+
+    def dead(self, owner: ReplicaId | None) -> bool:
+        """Whether whoever works on something is no more."""
+        return owner is None or owner not in self.builders

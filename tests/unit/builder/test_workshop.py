@@ -1,0 +1,68 @@
+"""Builders that crash, look at old records and meet faults: what holds always, and in the end."""
+
+import pytest
+
+from remuda.images import references, writes
+from remuda.model.build import UNDER_WAY, BuildState
+from remuda.model.upload import UploadState
+from tests.unit.builder.workshop import EVIDENCE_S, Workshop, names
+
+STORM_TICKS = 250
+CALM_TICKS_MAX = 600
+RESTING = {UploadState.USABLE}
+
+
+def explained(run: Workshop) -> None:
+    """Fail if something waits, and no builder says why or does something about it."""
+    said = names([run.plans[me] for me in run.living if me in run.plans])
+    for build in run.known.builds.values():
+        if build.value.state in UNDER_WAY:
+            assert str(build.value.id) in said
+    for upload in run.known.uploads.values():
+        if upload.value.state not in RESTING:
+            assert str(upload.value.id) in said
+
+
+def at_rest(run: Workshop) -> bool:
+    """Whether nothing is left to do but to keep what is kept."""
+    return (
+        not run.running
+        and not run.known.launches
+        and all(one.value.state is BuildState.BUILT for one in run.known.builds.values())
+        and all(one.value.state is UploadState.USABLE for one in run.known.uploads.values())
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_builders_keep_the_invariants_and_come_to_rest(seed: int) -> None:
+    """The workshop checks every write; here is what must be true when all faults have ended."""
+    run = Workshop(seed)
+    for _ in range(STORM_TICKS):
+        run.tick()
+    run.calm, run.troubles = True, {}
+    ends_s = run.now_s + 2 * EVIDENCE_S
+    for tick in range(CALM_TICKS_MAX):
+        run.tick()
+        if run.now_s > ends_s and at_rest(run):
+            break
+        if tick % 8 == 0:
+            explained_soon(run)
+
+    assert at_rest(run), [(one.value.id, one.value.state) for one in run.known.builds.values()]
+    recorded = {one.value.cloud_image for one in run.known.uploads.values()}
+    assert recorded | {"strange"} == set(run.images), "8: nothing is left behind"
+    found = references.index(run.known.holders())
+    for (image, provider), pointer in run.known.pointers.items():
+        assert pointer.value.served(run.now_s) is not None, (image, provider)
+        for one in writes.named(pointer.value):
+            assert one in found
+    assert {provider for _, provider in run.known.pointers} == {"pa", "pa2", "pb"}
+
+
+def explained_soon(run: Workshop) -> None:
+    """Ask every builder for its plan on what is known now, and compare."""
+    from builder.decide.decide import decide  # noqa: PLC0415
+
+    for me in run.living:
+        run.plans[me] = decide(run.world(me, run.known))
+    explained(run)
