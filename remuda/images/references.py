@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from remuda.model.build import UNDER_WAY, Build
 from remuda.model.image import UploadId, parse_upload
@@ -55,6 +56,9 @@ class Holders:
     uploads: tuple[Upload, ...] = ()
     unreadable: tuple[str, ...] = ()
 
+
+#: They have no use for a source, or not yet.
+_SOURCELESS: Final = frozenset({UploadState.PENDING, UploadState.FAILED})
 
 References = Mapping[UploadId, tuple[Reference, ...]]
 
@@ -130,7 +134,7 @@ def _of_upload(upload: Upload, uploads: Iterable[Upload]) -> Iterator[tuple[Uplo
         by = f"the candidate in {upload.trying}"
         yield upload.id, Reference(ReferenceKind.TRIAL, by)
     copy = Reference(ReferenceKind.COPY, f"the copy to {upload.id.place}")
-    if upload.source is not None and upload.state is not UploadState.PENDING:
+    if upload.source is not None and upload.state not in _SOURCELESS:
         # What is shared has no bytes of its own, and keeps its source for all its life.
         yield UploadId(upload.id.build, upload.source), copy
     elif upload.state is UploadState.PENDING:

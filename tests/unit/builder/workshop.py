@@ -28,7 +28,7 @@ from builder.decide.decide import decide
 from builder.decide.policy import ImagePolicy
 from builder.decide.results import Quieted, WholeImage
 from builder.decide.world import BuilderWorld, ImageListing, ListedImage, ProviderFacts
-from remuda.images import library, moves, references, revoking, writes
+from remuda.images import moves, references, revoking, writes
 from remuda.images.library import Library
 from remuda.images.moves import MoveRefusedError
 from remuda.images.references import ReferenceKind
@@ -42,6 +42,7 @@ from remuda.model.upload import Method, Upload, UploadState
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Op, RejectedError, Set
 from tests.fakes.store import FakeZookeeper
+from tests.support.imagerecords import ImageRecords
 
 PLACES: Final = {"pa": "a" * 12, "pa2": "a" * 12, "pb": "b" * 12}
 SESSION_S: Final = 30.0
@@ -81,7 +82,8 @@ class Workshop:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
         self.now_s, self.calm, self.count = 1000.0, False, 0
-        self.store = FakeZookeeper().connect()
+        self.zookeeper = FakeZookeeper()
+        self.store = self.zookeeper.connect()
         self.images: dict[str, CloudImage] = {
             "strange": CloudImage("debian.1", PLACES["pa"], None, 0.0)
         }
@@ -105,7 +107,8 @@ class Workshop:
             data = encode_image(ImageRecord(name=image))
             self.store.commit([Set(path=paths.image(image), data=data, version=0)])
         self.store.ensure(*map(paths.launches, PLACES))
-        self.known: Library = self.look()
+        self.records = ImageRecords(self.zookeeper)
+        self.known = self.records.library
 
     def policy(
         self, image: str, groups: tuple[tuple[str, ...], ...], parent: str | None = None
@@ -128,12 +131,6 @@ class Workshop:
 
     # -- records -----------------------------------------------------------------------------
 
-    def look(self) -> Library:
-        """Return what is on record now, and remember it for those who are behind."""
-        self.known = library.read(self.store)
-        self.views = [*self.views[-8:], self.known]
-        return self.known
-
     def commit(self, ops: list[Op]) -> bool:
         """Write, and check what must hold of every write; False: the world has gone on."""
         before = self.known
@@ -141,7 +138,9 @@ class Workshop:
             self.store.commit(ops)
         except RejectedError:
             return False
-        self.check(before, self.look())
+        self.known = self.records.written(ops)
+        self.views = [*self.views[-8:], self.known]
+        self.check(before, self.known)
         return True
 
     def check(self, before: Library, after: Library) -> None:
@@ -218,7 +217,7 @@ class Workshop:
     def turn(self, me: ReplicaId) -> None:
         """Let a builder look, at something old perhaps, and do what it decides."""
         old = not self.calm and self.rng.random() < 0.3
-        world = self.world(me, self.rng.choice(self.views) if old else self.known)
+        world = self.world(me, self.rng.choice(self.views or [self.known]) if old else self.known)
         plan = self.plans[me] = decide(world)
         for action in plan.actions:
             if me in self.living:

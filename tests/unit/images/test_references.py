@@ -36,6 +36,7 @@ from remuda.model.upload import (
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Op, RejectedError, Set, Stored
 from tests.fakes.store import FakeStore, FakeZookeeper
+from tests.support.imagerecords import ImageRecords
 
 PLACES: Final = {"pa": "a" * 12, "pb": "b" * 12}
 IMAGE, CHILD = "debian", "child"
@@ -185,11 +186,18 @@ class History(RuleBasedStateMachine):
             path = paths.image(image)
             self.god.commit([Set(path=path, data=encode_image(ImageRecord(name=image)), version=0)])
         self.god.ensure(*map(paths.launches, PLACES))
+        self.records = ImageRecords(self.zookeeper)
+        for _ in range(3):
+            self.finish(copied=True)
 
     # -- what happens by itself --------------------------------------------------------------
 
-    @rule(copied=st.booleans())
-    def build(self, copied: bool) -> None:  # noqa: FBT001
+    @rule()
+    def build(self) -> None:
+        """Let another build be finished."""
+        self.finish(copied=False)
+
+    def finish(self, *, copied: bool) -> None:
         """Let a build be finished: proven in one place, to be copied to the other perhaps."""
         self.numbers[IMAGE] += 1
         number = self.numbers[IMAGE]
@@ -207,12 +215,12 @@ class History(RuleBasedStateMachine):
         ]
         if copied:
             ops.append(_create(upload(number, "pb", state=UploadState.PENDING, trials={})))
-        self.god.commit(ops)
+        self.commit(ops)
 
     @rule(actor=st.sampled_from(ACTORS), parts=st.sampled_from(["all", "uploads", "pointers"]))
     def look(self, actor: str, parts: str) -> None:
         """Let somebody hear of all that has changed, or of a part of it only."""
-        now = library.read(self.god)
+        now = self.records.library
         before = self.looks[actor]
         self.looks[actor] = {
             "all": now,
@@ -262,7 +270,7 @@ class History(RuleBasedStateMachine):
         """Let a node be gone."""
         some = _launches(self.god)
         if some:
-            self.god.commit([Delete(path=data.draw(st.sampled_from(some)))])
+            self.commit([Delete(path=data.draw(st.sampled_from(some)))])
 
     @rule(
         provider=st.sampled_from(sorted(PLACES)),
@@ -306,13 +314,13 @@ class History(RuleBasedStateMachine):
         """Let it fail."""
         some = [
             one
-            for one in library.read(self.god).builds.values()
+            for one in self.records.library.builds.values()
             if one.value.id.image == CHILD and one.value.state is BuildState.BUILDING
         ]
         if some:
             one = data.draw(st.sampled_from(some))
             after = one.value.after(BuildEvent.FAILED, now_s=3.0)
-            self.god.commit([Set(path=one.path, data=encode_build(after), version=one.version)])
+            self.commit([Set(path=one.path, data=encode_build(after), version=one.version)])
 
     @rule(data=st.data())
     def plan_copy(self, data: st.DataObject) -> None:
@@ -337,8 +345,34 @@ class History(RuleBasedStateMachine):
             proven = stored.after(UploadEvent.TRIED, now_s=3.0).after(
                 UploadEvent.PROVEN, now_s=3.0, trials=PASSED
             )
-            broken = one.value.after(UploadEvent.GIVEN_UP, now_s=3.0)
-            self.god.commit([_set(one, proven if works else broken)])
+            broken = one.value.after(UploadEvent.GIVEN_UP, now_s=3.0, source=None)
+            self.commit([_set(one, proven if works else broken)])
+
+    @rule(
+        data=st.data(),
+        first=st.booleans(),
+        verb=st.sampled_from(["pin", "rollback", "child", "copy", "launch"]),
+        provider=st.sampled_from(sorted(PLACES)),
+    )
+    def race(self, data: st.DataObject, first: bool, verb: str, provider: str) -> None:  # noqa: FBT001
+        """Let one who refers and one who retires look at the same moment, and write in turn."""
+        self.plans.clear()
+        for actor in ACTORS:
+            self.look(actor, "all")
+        chosen = data.draw(st.integers(1, self.numbers[IMAGE]))
+        refer: dict[str, Callable[[], None]] = {
+            "pin": lambda: self.plan_move(provider, "pin", chosen),
+            "rollback": lambda: self.plan_move(provider, "rollback", chosen),
+            "child": lambda: self.plan_child(data),
+            "copy": lambda: self.plan_copy(data),
+            "launch": lambda: self.plan_launch(data, candidate=False),
+        }
+        steps = [refer[verb], lambda: self.plan_retirement(data)]
+        for step in steps if first else reversed(steps):
+            step()
+        while self.plans:
+            self.write(data)
+            self.nothing_is_deleted_that_is_referred_to()
 
     # -- what retires and deletes ------------------------------------------------------------
 
@@ -371,7 +405,7 @@ class History(RuleBasedStateMachine):
 
     def in_state(self, state: UploadState) -> list[Stored[Upload]]:
         """Return the uploads that are in a state."""
-        some = library.read(self.god).uploads.values()
+        some = self.records.library.uploads.values()
         return [one for one in some if one.value.state is state]
 
     def plan(self, make: Callable[[], list[Op]]) -> None:
@@ -387,11 +421,12 @@ class History(RuleBasedStateMachine):
             self.god.commit(ops)
         except RejectedError:
             return
+        self.records.written(ops)
 
     @invariant()
     def nothing_is_deleted_that_is_referred_to(self) -> None:
         """From the very moment in which it may be deleted on; and pointers name what is whole."""
-        now = library.read(self.god)
+        now = self.records.library
         found = references.index(now.holders())
         for one in now.uploads.values():
             if one.value.state is UploadState.DELETING:
@@ -404,8 +439,8 @@ class History(RuleBasedStateMachine):
         """When all that refers has ended, everything else goes: nothing is kept for ever."""
         self.plans.clear()
         for path in _launches(self.god):
-            self.god.commit([Delete(path=path)])
-        for build in library.read(self.god).builds.values():
+            self.commit([Delete(path=path)])
+        for build in self.records.library.builds.values():
             if build.value.state is BuildState.BUILDING:
                 ended = build.value.after(BuildEvent.FAILED, now_s=9.0)
                 self.commit([Set(path=build.path, data=encode_build(ended), version=-1)])
@@ -417,10 +452,10 @@ class History(RuleBasedStateMachine):
             (UploadState.RETIRING, UploadEvent.UNREFERENCED),
         ):
             for one in self.in_state(state):
-                held = references.why_kept(one.value.id, library.read(self.god).holders())
+                held = references.why_kept(one.value.id, self.records.library.holders())
                 if held is None:
-                    self.commit([_set(one, one.value.after(event, now_s=9.0))])
-        last = library.read(self.god)
+                    self.commit([_set(one, one.value.after(event, now_s=9.0, source=None))])
+        last = self.records.library
         named = {one for p in last.pointers.values() for one in writes.named(p.value)}
         for one in last.uploads.values():
             assert (one.value.state is not UploadState.DELETING) == (one.value.id in named)
@@ -442,5 +477,5 @@ def _launches(store: FakeStore) -> list[str]:
     ]
 
 
-History.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+History.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 TestHistory = History.TestCase

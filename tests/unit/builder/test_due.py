@@ -1,0 +1,180 @@
+"""Which builds are due and why, and why the others wait."""
+
+from dataclasses import replace
+
+import pytest
+
+from builder.decide.actions import BeginBuild, BuilderPlan, RaiseAlarm, Supersede, TakeBuild
+from builder.decide.decide import decide
+from builder.decide.policy import ImagePolicy
+from builder.decide.world import BuilderWorld, ProviderFacts
+from remuda.images.library import Library
+from remuda.model.build import Base, Build, BuildState, Why
+from remuda.model.ids import ReplicaId
+from remuda.model.image import BuildId, ImageRecord, UploadId, Word
+from remuda.model.pointer import Pointer
+from remuda.model.upload import Upload, UploadState
+from remuda.store.api import Stored
+
+ME = ReplicaId("me")
+HERE = "0" * 12
+POLICY = ImagePolicy(image="a", fingerprint="f", groups=(("p",),), backoff_s=60.0)
+WORD = Word(who="ada", why="y", at_s=1.0)
+
+
+def build(number: int, state: BuildState = BuildState.BUILT, **more: object) -> Build:
+    """Return a build that was begun at a hundred seconds."""
+    first = Build(
+        id=BuildId("a", number),
+        state=state,
+        why=Why.SCHEDULE,
+        requested_s=100.0,
+        since_s=100.0,
+        fingerprint="f",
+        group=("p",),
+        provider="p",
+        place=HERE,
+        base=Base(id="old"),
+    )
+    return replace(first, **more)  # type: ignore[arg-type]
+
+
+def world(*builds: Build, policy: ImagePolicy = POLICY, **more: object) -> BuilderWorld:
+    """Return what is known at a thousand seconds; what is built has an upload on trial."""
+    image = ImageRecord(name="a", last_build=len(builds))
+    uploads = {
+        UploadId(one.id, HERE): UploadState.VALIDATING
+        for one in builds
+        if one.state is BuildState.BUILT
+    }
+    library = Library(
+        images={"a": Stored(path="/a", value=image, version=1)},
+        builds={one.id: Stored(path="/b", value=one, version=1) for one in builds},
+        uploads={
+            one: Stored(
+                path="/u",
+                value=Upload(id=one, state=state, since_s=1.0, owner=ME, trying="p"),
+                version=1,
+            )
+            for one, state in uploads.items()
+        },
+    )
+    first = BuilderWorld(
+        now_s=1000.0,
+        me=ME,
+        builders=frozenset({ME}),
+        mine=lambda _thing: True,
+        library=library,
+        policies={"a": policy},
+        providers={"p": ProviderFacts(name="p", place=HERE)},
+        bases={("a", "p"): Base(id="old")},
+        busy=frozenset(map(str, uploads)),
+    )
+    return replace(first, **more)  # type: ignore[arg-type]
+
+
+def recorded(one: BuilderWorld, **more: object) -> BuilderWorld:
+    """Return the world with something in the image's own record."""
+    stored = one.library.images["a"]
+    changed = replace(stored, value=replace(stored.value, **more))  # type: ignore[arg-type]
+    return replace(one, library=replace(one.library, images={"a": changed}))
+
+
+def why(plan: BuilderPlan) -> Why | None:
+    """Return why a build is begun, if one is."""
+    return next((one.why for one in plan.actions if isinstance(one, BeginBuild)), None)
+
+
+OCCASIONS = [
+    (world(), Why.RECIPE_CHANGED),
+    (world(build(1)), None),
+    (world(build(1, fingerprint="g")), Why.RECIPE_CHANGED),
+    (world(build(1), policy=replace(POLICY, age_s_max=900.0)), Why.AGE),
+    (world(build(1), policy=replace(POLICY, age_s_max=901.0)), None),
+    (world(build(1), policy=replace(POLICY, next_due_s=lambda s: s + 900.0)), Why.SCHEDULE),
+    (world(build(1), policy=replace(POLICY, next_due_s=lambda s: s + 901.0)), None),
+    (world(build(1), bases={("a", "p"): Base(id="new")}), Why.BASE_CHANGED),
+    (world(build(1), bases={}), None),
+    (world(build(1, requested_s=9e9), policy=replace(POLICY, age_s_max=1.0)), None),
+    (recorded(world(build(1)), wanted=WORD, wanted_above=1), Why.COMMAND),
+    (recorded(world(build(1)), wanted=WORD, wanted_above=0), None),
+    (recorded(world(), paused=WORD), None),
+    (world(build(1, BuildState.REQUESTED), policy=replace(POLICY, age_s_max=1.0)), None),
+    (world(build(1, BuildState.FAILED)), Why.SCHEDULE),
+    (world(build(1, BuildState.FAILED, since_s=950.0)), None),
+    (world(build(1, BuildState.SUPERSEDED)), Why.SCHEDULE),
+    (world(build(1, BuildState.SUPERSEDED, unwanted=WORD)), None),
+]
+
+
+@pytest.mark.parametrize(("known", "expected"), OCCASIONS)
+def test_what_makes_a_build_due(known: BuilderWorld, expected: Why | None) -> None:
+    """Each occasion, and one second before it."""
+    plan = decide(known)
+
+    assert why(plan) == expected
+    assert expected is not None or any("a" in name for name in plan.waits)
+
+
+def test_failing_builds_back_off_and_alarm() -> None:
+    """The wait doubles; a good one ends it, and a change of the recipe is tried at once."""
+    failed = [build(number, BuildState.FAILED, since_s=990.0) for number in (1, 2, 3)]
+    plan = decide(world(*failed))
+
+    assert plan.waits["a for p"] == "3 builds in a row came to nothing"
+    assert plan.wake_at_s == 990.0 + 240.0
+    assert [one.text for one in plan.actions if isinstance(one, RaiseAlarm)] == [
+        "3 builds in a row for p came to nothing"
+    ]
+    changed = world(*failed, policy=replace(POLICY, fingerprint="g"))
+    assert why(decide(changed)) is Why.RECIPE_CHANGED
+
+
+def test_a_night_that_was_slept_through_is_one_build() -> None:
+    """Clocks that jump start no storm."""
+    late = world(build(1), policy=replace(POLICY, next_due_s=lambda s: s + 1.0))
+    plan = decide(replace(late, now_s=1e9))
+
+    assert len([one for one in plan.actions if isinstance(one, BeginBuild)]) == 1
+
+
+def test_a_requested_build_is_taken_or_says_why_not() -> None:
+    """In the first provider of its group that can."""
+    policy = replace(POLICY, groups=(("p", "q"),))
+    one = build(1, BuildState.REQUESTED, group=("p", "q"), provider=None, place=None)
+    both = {
+        "p": ProviderFacts(name="p", place=HERE, trouble="the cloud is away"),
+        "q": ProviderFacts(name="q", place="1" * 12),
+    }
+    bases = {("a", "p"): Base(id="x"), ("a", "q"): Base(id="x")}
+    taken = decide(world(one, policy=policy, providers=both, bases=bases))
+    full = {**both, "q": replace(both["q"], full="20 of 20 images")}
+    waits = decide(world(one, policy=policy, providers=full, bases=bases))
+
+    assert [a.provider for a in taken.actions if isinstance(a, TakeBuild)] == ["q"]
+    assert waits.waits["a/1"] == "p: the cloud is away; q: 20 of 20 images"
+
+
+def test_a_requested_build_of_an_old_recipe_is_superseded() -> None:
+    """Nobody has begun it."""
+    old = build(1, BuildState.REQUESTED, fingerprint="old")
+
+    assert [type(one) for one in decide(world(old)).actions] == [Supersede]
+
+
+def test_there_is_an_alarm_about_what_is_served_not_about_builds() -> None:
+    """A build that hangs says nothing; the age of current does."""
+    pointer = Pointer(image="a", provider="p", place=HERE, current=1)
+    policy = replace(POLICY, fresh_s_max=900.0)
+    first = world(build(1), policy=policy)
+    pointers = {("a", "p"): Stored(path="/p", value=pointer, version=1)}
+    known = replace(first, library=replace(first.library, pointers=pointers))
+
+    assert any(
+        "older than its limit" in one.text
+        for one in decide(known).actions
+        if isinstance(one, RaiseAlarm)
+    )
+    early = decide(replace(known, now_s=999.0))
+    assert not any(isinstance(one, RaiseAlarm) for one in early.actions)
+    assert early.wake_at_s == 1000.0
