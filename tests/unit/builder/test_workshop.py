@@ -33,12 +33,15 @@ def at_rest(run: Workshop) -> bool:
     )
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 30))]
+)
 def test_builders_keep_the_invariants_and_come_to_rest(seed: int) -> None:
     """The workshop checks every write; here is what must be true when all faults have ended."""
     run = Workshop(seed)
     for _ in range(STORM_TICKS):
         run.tick()
+    assert len(run.known.builds) > 3, "else it proves little"
     run.calm, run.troubles = True, {}
     ends_s = run.now_s + 2 * EVIDENCE_S
     for tick in range(CALM_TICKS_MAX):

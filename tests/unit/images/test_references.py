@@ -187,8 +187,11 @@ class History(RuleBasedStateMachine):
             self.god.commit([Set(path=path, data=encode_image(ImageRecord(name=image)), version=0)])
         self.god.ensure(*map(paths.launches, PLACES))
         self.records = ImageRecords(self.zookeeper)
-        for _ in range(3):
-            self.finish(copied=True)
+        for copied in (False, False, True):
+            self.finish(copied=copied)
+        self.looks["mover"] = self.records.library
+        self.plan_move("pa", "advance", 1)
+        self.commit(self.plans.pop())
 
     # -- what happens by itself --------------------------------------------------------------
 
@@ -352,22 +355,25 @@ class History(RuleBasedStateMachine):
         data=st.data(),
         first=st.booleans(),
         verb=st.sampled_from(["pin", "rollback", "child", "copy", "launch"]),
-        provider=st.sampled_from(sorted(PLACES)),
     )
-    def race(self, data: st.DataObject, first: bool, verb: str, provider: str) -> None:  # noqa: FBT001
+    def race(self, data: st.DataObject, first: bool, verb: str) -> None:  # noqa: FBT001
         """Let one who refers and one who retires look at the same moment, and write in turn."""
         self.plans.clear()
         for actor in ACTORS:
             self.look(actor, "all")
-        chosen = data.draw(st.integers(1, self.numbers[IMAGE]))
+        usable = self.in_state(UploadState.USABLE)
+        if not usable:
+            return
+        one = data.draw(st.sampled_from(usable))
+        provider = next(name for name, place in PLACES.items() if place == one.value.id.place)
         refer: dict[str, Callable[[], None]] = {
-            "pin": lambda: self.plan_move(provider, "pin", chosen),
-            "rollback": lambda: self.plan_move(provider, "rollback", chosen),
+            "pin": lambda: self.plan_move(provider, "pin", one.value.id.build.number),
+            "rollback": lambda: self.plan_move(provider, "rollback", 1),
             "child": lambda: self.plan_child(data),
             "copy": lambda: self.plan_copy(data),
             "launch": lambda: self.plan_launch(data, candidate=False),
         }
-        steps = [refer[verb], lambda: self.plan_retirement(data)]
+        steps = [refer[verb], lambda: self.retire(one)]
         for step in steps if first else reversed(steps):
             step()
         while self.plans:
@@ -380,8 +386,11 @@ class History(RuleBasedStateMachine):
     def plan_retirement(self, data: st.DataObject) -> None:
         """Let one that is believed usable retire, if a look begun after that shows no reference."""
         one = self.pick(data, "retirer")
-        if one is None or one.value.state is not UploadState.USABLE:
-            return
+        if one is not None and one.value.state is UploadState.USABLE:
+            self.retire(one)
+
+    def retire(self, one: Stored[Upload]) -> None:
+        """Plan it for an upload that was read before."""
         fresh = library.read(self.stores["retirer"])
         if references.why_kept(one.value.id, fresh.holders()) is None:
             self.plan(lambda: [_set(one, one.value.after(UploadEvent.RETIRED, now_s=4.0))])
