@@ -12,30 +12,24 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from remuda.model import (
-    build,
     claim,
     component,
-    image,
     launch,
     node,
     permit,
-    pointer,
     request,
     status,
-    upload,
 )
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
-from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
+from tests.support import badimages
 
 PROVIDER: Final = "here"
 NEIGHBOUR: Final = "there"
 NODE: Final = NodeId("3000000001")
 REQUEST: Final = RequestId("200-0000000001")
 NOW_S: Final = 10_000.0
-BUILD: Final = BuildId("debian", 12)
-UPLOAD: Final = UploadId(BUILD, "0123456789ab")
 
 DIGITS: Final = "9" * 400
 #: Stand for what json.dumps does not write, and are replaced in its text.
@@ -170,80 +164,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
             {"step": "login", "name": "login", "seconds": 0.5, "ok": False, "output": "x"}
         ],
     },
-    "image": {
-        "schema": 1,
-        "last_build": 12,
-        "wanted": {"who": "ada", "why": "now", "at_s": NOW_S},
-        "wanted_above": 11,
-        "paused": {"who": "ada", "why": "no", "at_s": NOW_S},
-    },
-    "build": {
-        "schema": 1,
-        "state": "building",
-        "why": "schedule",
-        "requested_s": NOW_S,
-        "since_s": NOW_S,
-        "fingerprint": "f00d",
-        "group": [PROVIDER, NEIGHBOUR],
-        "provider": PROVIDER,
-        "place": "0123456789ab",
-        "owner": "me",
-        "attempt": 1,
-        "asked_by_s": NOW_S,
-        "retry_s": NOW_S,
-        "parent": "base/3",
-        "base": {"id": "7f3c", "name": "Debian 12", "hash": "sha512:00"},
-        "request": REQUEST,
-        "node": NODE,
-        "cloud_name": "remuda.debian.12",
-        "snapshot": "7f3d",
-        "inventory": "cafe",
-        "identity": {"machine-id": "beef"},
-        "started_s": NOW_S,
-        "ended_s": None,
-        "failure": {"step": "packages", "blame": "recipe", "message": "mirror down"},
-        "revoked": {"who": "ada", "why": "CVE", "at_s": NOW_S, "inherited": "base/3"},
-        "unwanted": {"who": "ada", "why": "old", "at_s": NOW_S},
-    },
-    "upload": {
-        "schema": 1,
-        "state": "usable",
-        "since_s": NOW_S,
-        "method": "carry",
-        "attempt": 1,
-        "source": "ba9876543210",
-        "owner": None,
-        "asked_by_s": NOW_S,
-        "retry_s": 0.0,
-        "cloud_image": "7f3d",
-        "trying": NEIGHBOUR,
-        "size_bytes": 2**31,
-        "sha256": "00ff",
-        "os_hash": "sha512:00",
-        "min_disk_gib": 10,
-        "verdicts": {
-            PROVIDER: {
-                "verdict": "passed",
-                "failures": 1,
-                "hosts": ["compute-7"],
-                "why": "no login",
-                "at_s": NOW_S,
-                "retry_s": 0.0,
-            }
-        },
-        "failure": {"step": "carry", "blame": "cloud", "message": "reset"},
-    },
-    "pointer": {
-        "schema": 1,
-        "place": "0123456789ab",
-        "current": 12,
-        "previous": 11,
-        "canary": None,
-        "pinned": {"build": 11, "who": "ada", "why": "x", "at_s": NOW_S, "until_s": NOW_S},
-        "withdrawn": {"10": {"who": "ada", "why": "bad", "at_s": NOW_S}},
-        "generation": 7,
-        "moves": [{"kind": "promote", "from": 11, "to": 12, "who": "a", "why": "b", "at_s": NOW_S}],
-    },
+    **badimages.DOCS,
 }
 
 PLACES: Final[dict[str, str]] = {
@@ -257,10 +178,7 @@ PLACES: Final[dict[str, str]] = {
     "permit": paths.sweep_permit(PROVIDER),
     "verdict": paths.verdict(NEIGHBOUR, REQUEST),
     "failure": paths.failure(NEIGHBOUR, NODE),
-    "image": paths.image(BUILD.image),
-    "build": paths.build(BUILD),
-    "upload": paths.upload(UPLOAD),
-    "pointer": paths.pointer(BUILD.image, PROVIDER),
+    **badimages.PLACES,
 }
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
@@ -274,10 +192,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "permit": lambda raw: permit.decode_permit(PLACES["permit"], raw),
     "verdict": lambda raw: status.decode_verdict(NEIGHBOUR, raw),
     "failure": lambda raw: status.decode_failure(NODE, raw),
-    "image": lambda raw: image.decode_image(BUILD.image, raw),
-    "build": lambda raw: build.decode_build(BUILD, raw),
-    "upload": lambda raw: upload.decode_upload(UPLOAD, raw),
-    "pointer": lambda raw: pointer.decode_pointer(BUILD.image, PROVIDER, raw),
+    **badimages.DECODERS,
 }
 
 
@@ -383,20 +298,7 @@ SEEN: Final = (
     *_each("failure", "console fault why result node transcript.name transcript.output", _NO_TEXTS),
     *_each("failure", "transcript", (None, 7, "x", [None], [7], [{}] * 2000)),
     *_each("claim", "owner pool contender", (*_NO_TEXTS, "", "/nodepool/nodes/3000000002")),
-    *_each("image", "last_build wanted_above wanted.at_s", (*_NO_NUMBERS, -1, 10**6)),
-    *_each("image", "wanted paused", (7, "x", [], {}, {"who": 7})),
-    *_each("build", "requested_s since_s attempt asked_by_s retry_s started_s", _NO_NUMBERS),
-    *_each("build", "owner request node provider cloud_name snapshot", _NO_TEXTS),
-    *_each("build", "parent", (*_NO_TEXTS, "x", "x/0", "../1", "a/b/1", "x/1234567")),
-    *_each("build", "group base identity failure revoked", (7, "x", [7], {"id": "../x"})),
-    *_each("upload", "since_s attempt size_bytes min_disk_gib", _NO_NUMBERS),
-    *_each("upload", "source cloud_image owner trying", (*_NO_TEXTS, "../x", "0123456789AB")),
-    *_each("upload", "verdicts verdicts.here failure method", (7, "x", [7], {"x": 7})),
-    *_each("upload", "verdicts.here.verdict verdicts.here.hosts", (7, "x", [7], None)),
-    *_each("pointer", "current previous canary pinned.build", (*_NO_NUMBERS, 0, -1, 10**6)),
-    *_each("pointer", "withdrawn", (7, [], {"x": {}}, {"0": {}}, {"9" * 5000: {}}, {"1": 7})),
-    *_each("pointer", "moves", (7, "x", [7], [{}] * 50, [{"kind": "x"}])),
-    *_each("pointer", "place", (*_NO_TEXTS, "..", "0123456789abc")),
+    *(one for args in badimages.SEEN for one in _each(*args)),
     *(
         Bad(kind, "foreign", value)
         for kind in DOCS

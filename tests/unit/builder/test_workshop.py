@@ -5,7 +5,8 @@ import pytest
 from remuda.images import references, writes
 from remuda.model.build import UNDER_WAY, BuildState
 from remuda.model.upload import UploadState
-from tests.unit.builder.workshop import EVIDENCE_S, Workshop, names
+from tests.unit.builder.setting import EVIDENCE_S, names
+from tests.unit.builder.workshop import Workshop
 
 STORM_TICKS = 250
 CALM_TICKS_MAX = 600

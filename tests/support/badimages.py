@@ -1,0 +1,126 @@
+"""Right records of images, and what is wrong in bad ones; see tests.support.badrecords."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from remuda.model import build, image, pointer, upload
+from remuda.model.image import BuildId, UploadId
+from remuda.store import paths
+
+PROVIDER: Final = "here"
+NEIGHBOUR: Final = "there"
+NOW_S: Final = 10_000.0
+BUILD: Final = BuildId("debian", 12)
+UPLOAD: Final = UploadId(BUILD, "0123456789ab")
+
+DOCS: Final[dict[str, dict[str, Any]]] = {
+    "image": {
+        "schema": 1,
+        "last_build": 12,
+        "wanted": {"who": "ada", "why": "now", "at_s": NOW_S},
+        "wanted_above": 11,
+        "paused": {"who": "ada", "why": "no", "at_s": NOW_S},
+    },
+    "build": {
+        "schema": 1,
+        "state": "building",
+        "why": "schedule",
+        "requested_s": NOW_S,
+        "since_s": NOW_S,
+        "fingerprint": "f00d",
+        "group": [PROVIDER, NEIGHBOUR],
+        "provider": PROVIDER,
+        "place": "0123456789ab",
+        "owner": "me",
+        "attempt": 1,
+        "asked_by_s": NOW_S,
+        "retry_s": NOW_S,
+        "parent": "base/3",
+        "base": {"id": "7f3c", "name": "Debian 12", "hash": "sha512:00"},
+        "request": "200-0000000001",
+        "node": "3000000001",
+        "cloud_name": "remuda.debian.12",
+        "snapshot": "7f3d",
+        "inventory": "cafe",
+        "identity": {"machine-id": "beef"},
+        "started_s": NOW_S,
+        "ended_s": None,
+        "failure": {"step": "packages", "blame": "recipe", "message": "mirror down"},
+        "revoked": {"who": "ada", "why": "CVE", "at_s": NOW_S, "inherited": "base/3"},
+        "unwanted": {"who": "ada", "why": "old", "at_s": NOW_S},
+    },
+    "upload": {
+        "schema": 1,
+        "state": "usable",
+        "since_s": NOW_S,
+        "method": "carry",
+        "attempt": 1,
+        "source": "ba9876543210",
+        "owner": None,
+        "asked_by_s": NOW_S,
+        "retry_s": 0.0,
+        "cloud_image": "7f3d",
+        "trying": NEIGHBOUR,
+        "size_bytes": 2**31,
+        "sha256": "00ff",
+        "os_hash": "sha512:00",
+        "min_disk_gib": 10,
+        "verdicts": {
+            PROVIDER: {
+                "verdict": "passed",
+                "failures": 1,
+                "hosts": ["compute-7"],
+                "why": "no login",
+                "at_s": NOW_S,
+                "retry_s": 0.0,
+            }
+        },
+        "failure": {"step": "carry", "blame": "cloud", "message": "reset"},
+    },
+    "pointer": {
+        "schema": 1,
+        "place": "0123456789ab",
+        "current": 12,
+        "previous": 11,
+        "canary": None,
+        "pinned": {"build": 11, "who": "ada", "why": "x", "at_s": NOW_S, "until_s": NOW_S},
+        "withdrawn": {"10": {"who": "ada", "why": "bad", "at_s": NOW_S}},
+        "generation": 7,
+        "moves": [{"kind": "promote", "from": 11, "to": 12, "who": "a", "why": "b", "at_s": NOW_S}],
+    },
+}
+
+PLACES: Final[dict[str, str]] = {
+    "image": paths.image(BUILD.image),
+    "build": paths.build(BUILD),
+    "upload": paths.upload(UPLOAD),
+    "pointer": paths.pointer(BUILD.image, PROVIDER),
+}
+
+DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
+    "image": lambda raw: image.decode_image(BUILD.image, raw),
+    "build": lambda raw: build.decode_build(BUILD, raw),
+    "upload": lambda raw: upload.decode_upload(UPLOAD, raw),
+    "pointer": lambda raw: pointer.decode_pointer(BUILD.image, PROVIDER, raw),
+}
+
+NO_NUMBERS: Final = (float("nan"), float("inf"), int("9" * 400), "22/tcp", True, [], {})
+NO_TEXTS: Final = (7, None, [], {}, "\ud800", "x" * 100_000)
+
+#: Kind, fields, and values that they must not have.
+SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
+    ("image", "last_build wanted_above wanted.at_s", (*NO_NUMBERS, -1, 10**6)),
+    ("image", "wanted paused", (7, "x", [], {}, {"who": 7})),
+    ("build", "requested_s since_s attempt asked_by_s retry_s started_s", NO_NUMBERS),
+    ("build", "owner request node provider cloud_name snapshot", NO_TEXTS),
+    ("build", "parent", (*NO_TEXTS, "x", "x/0", "../1", "a/b/1", "x/1234567")),
+    ("build", "group base identity failure revoked", (7, "x", [7], {"id": "../x"})),
+    ("upload", "since_s attempt size_bytes min_disk_gib", NO_NUMBERS),
+    ("upload", "source cloud_image owner trying", (*NO_TEXTS, "../x", "0123456789AB")),
+    ("upload", "verdicts verdicts.here failure method", (7, "x", [7], {"x": 7})),
+    ("upload", "verdicts.here.verdict verdicts.here.hosts", (7, "x", [7], None)),
+    ("pointer", "current previous canary pinned.build", (*NO_NUMBERS, 0, -1, 10**6)),
+    ("pointer", "withdrawn", (7, [], {"x": {}}, {"0": {}}, {"9" * 5000: {}}, {"1": 7})),
+    ("pointer", "moves", (7, "x", [7], [{}] * 50, [{"kind": "x"}])),
+    ("pointer", "place", (*NO_TEXTS, "..", "0123456789abc")),
+)

@@ -1,0 +1,90 @@
+"""Everybody else: launches that come and go, and people who give commands."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from remuda.images import moves, revoking, writes
+from remuda.images.moves import MoveRefusedError
+from remuda.images.writes import NotBootableError
+from remuda.model.build import encode_build
+from remuda.model.image import BuildId, UploadId, Word, encode_image
+from remuda.store import paths
+from remuda.store.api import Delete, Op, Set
+from tests.unit.builder.setting import PLACES, Setting, split
+
+
+class People(Setting):
+    """What goes on around builders."""
+
+    def use(self) -> None:
+        """Let launches come and go; each finds its image in the cloud."""
+        for (image, provider), stored in sorted(self.known.pointers.items()):
+            number = stored.value.served(self.now_s)
+            if number is not None and self.rng.random() < 0.3:
+                self.launch(UploadId(BuildId(image, number), stored.value.place), provider)
+        for provider, one in list(self.known.launches):
+            upload_id = UploadId(BuildId(*split(one.image_build or "")), one.image_place or "")
+            upload = self.known.uploads[upload_id].value
+            assert upload.cloud_image in self.images, "5: what is booted is there"
+            candidates = [run.name for run in self.running]
+            if str(upload_id) not in candidates and self.rng.random() < 0.3:
+                self.commit([Delete(path=paths.launch(provider, one.id))])
+
+    def command(self) -> None:
+        """Let somebody give a command."""
+        word = Word(who="ada", why="y", at_s=self.now_s)
+        provider = self.rng.choice(sorted(PLACES))
+        image = self.rng.choice(sorted(self.policies))
+        shelf = self.known.shelf(image, provider, PLACES[provider])
+        number = self.rng.randint(1, 12)
+        verbs: list[Callable[[], Any]] = [
+            lambda: moves.rollback(shelf, word),
+            lambda: moves.promote(shelf, None, word),
+            lambda: moves.pin(shelf, number, word, until_s=self.now_s + 500),
+            lambda: moves.unpin(shelf, word),
+        ]
+        verb = self.rng.randrange(len(verbs) + 3)
+        try:
+            if verb < len(verbs):
+                after = verbs[verb]()
+                seen = {one: self.known.seen(one) for one in writes.named(after)}
+                self.commit(writes.move(self.known.pointers.get((image, provider)), after, seen))
+            elif verb == len(verbs):
+                self.revoke(BuildId(image, number), word)
+            elif verb == len(verbs) + 1:
+                self.wanted(image, word)
+            else:
+                self.unwanted(BuildId(image, number), word)
+        except (MoveRefusedError, NotBootableError):
+            return
+
+    def revoke(self, build_id: BuildId, word: Word) -> None:
+        """Let somebody revoke a build, or give it back."""
+        builds = {one: stored.value for one, stored in self.known.builds.items()}
+        shelves = [self.known.shelf(*key, PLACES[key[1]]) for key in sorted(self.known.pointers)]
+        back = build_id in builds and builds[build_id].revoked is not None
+        after = (revoking.restore if back else revoking.revoke)(builds, shelves, build_id, word)
+        ops: list[Op] = []
+        for one in after.builds:
+            stored = self.known.builds[one.id]
+            ops.append(Set(path=stored.path, data=encode_build(one), version=stored.version))
+        for pointer in after.pointers:
+            before = self.known.pointers[pointer.image, pointer.provider]
+            new = writes.named(pointer) - writes.named(before.value)
+            ops += writes.move(before, pointer, {one: self.known.seen(one) for one in new})
+        if len({op.path for op in ops}) == len(ops):  # else somebody revokes again
+            self.commit(ops)
+
+    def wanted(self, image: str, word: Word) -> None:
+        """Let somebody want a build."""
+        stored = self.known.images[image]
+        after = replace(stored.value, wanted=word, wanted_above=stored.value.last_build)
+        self.commit([Set(path=stored.path, data=encode_image(after), version=stored.version)])
+
+    def unwanted(self, build_id: BuildId, word: Word) -> None:
+        """Let somebody delete a build."""
+        stored = self.known.builds.get(build_id)
+        if stored is not None:
+            after = replace(stored.value, unwanted=word)
+            self.commit([Set(path=stored.path, data=encode_build(after), version=stored.version)])
