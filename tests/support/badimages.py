@@ -11,7 +11,9 @@ PROVIDER: Final = "here"
 NEIGHBOUR: Final = "there"
 NOW_S: Final = 10_000.0
 BUILD: Final = BuildId("debian", 12)
-UPLOAD: Final = UploadId(BUILD, "0123456789ab")
+UPLOAD: Final = UploadId(BuildId("debian", 13), "0123456789ab")
+#: Each record has a path that is not above another's: tests make them one by one.
+IMAGE: Final = "ubuntu"
 
 DOCS: Final[dict[str, dict[str, Any]]] = {
     "image": {
@@ -91,14 +93,14 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
 }
 
 PLACES: Final[dict[str, str]] = {
-    "image": paths.image(BUILD.image),
+    "image": paths.image(IMAGE),
     "build": paths.build(BUILD),
     "upload": paths.upload(UPLOAD),
     "pointer": paths.pointer(BUILD.image, PROVIDER),
 }
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
-    "image": lambda raw: image.decode_image(BUILD.image, raw),
+    "image": lambda raw: image.decode_image(IMAGE, raw),
     "build": lambda raw: build.decode_build(BUILD, raw),
     "upload": lambda raw: upload.decode_upload(UPLOAD, raw),
     "pointer": lambda raw: pointer.decode_pointer(BUILD.image, PROVIDER, raw),
