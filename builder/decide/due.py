@@ -22,8 +22,9 @@ def begin(world: BuilderWorld, plan: BuilderPlan) -> None:
         if stored is None:
             plan.wait(image, "it is not on record yet")
             continue
-        if stored.value.paused is not None:
-            plan.wait(image, f"paused by {stored.value.paused.who}: {stored.value.paused.why}")
+        paused = world.paused(image)
+        if paused is not None:
+            plan.wait(image, paused)
             continue
         for group in policy.groups:
             why = _why(world, policy, stored.value, group, plan)

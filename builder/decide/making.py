@@ -38,7 +38,7 @@ def step(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
 
 def _requested(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
     policy = world.policies.get(build.id.image)
-    stored = world.library.images.get(build.id.image)
+    paused = world.paused(build.id.image)
     if not world.mine(str(build.id)):
         plan.wait(build.id, "another builder takes it")
     elif build.unwanted is not None:
@@ -49,8 +49,8 @@ def _requested(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
         plan.do(Supersede(id=build.id, because="the recipe has changed"))
     elif build.group not in policy.groups:
         plan.do(Supersede(id=build.id, because="the providers of the recipe have changed"))
-    elif stored is not None and stored.value.paused is not None:
-        plan.wait(build.id, f"paused by {stored.value.paused.who}: {stored.value.paused.why}")
+    elif paused is not None:
+        plan.wait(build.id, paused)
     elif world.now_s < build.retry_s:
         plan.wait(build.id, _said(build) or "it is tried again later", build.retry_s)
     else:

@@ -54,10 +54,10 @@ def _on(
         return None
     if shelf.pointer is None or shelf.pointer.place != shelf.place:
         return after  # there is nothing that it could make worse
-    stored = world.library.images.get(policy.image)
+    paused = world.paused(policy.image)
     open_s = policy.window_s(world.now_s)
-    if stored is not None and stored.value.paused is not None:
-        plan.wait(name, f"paused by {stored.value.paused.who}: {stored.value.paused.why}")
+    if paused is not None:
+        plan.wait(name, paused)
     elif not policy.auto:
         plan.wait(name, f"build {after.current} waits for somebody to promote it")
     elif open_s > world.now_s:

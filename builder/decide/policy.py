@@ -29,6 +29,7 @@ class ImagePolicy:
         age_s_max: It is built when the last one is so old.
         fresh_s_max: There is an alarm when what launches boot is so old.
         keep: Proven builds that are kept in each place, the newest.
+        paused: Whether it is neither built nor swapped in for now.
         auto: Whether a newer proven build becomes current without a word.
         attempts_max: How often a build, or a copy, may be lost by us.
         tries_max: How often a candidate has to fail in a provider to be rejected there.
@@ -50,6 +51,7 @@ class ImagePolicy:
     age_s_max: float | None = None
     fresh_s_max: float | None = None
     keep: int = 2
+    paused: bool = False
     auto: bool = True
     attempts_max: int = 3
     tries_max: int = 2

@@ -130,6 +130,13 @@ class BuilderWorld:
         """Return the providers whose images lie there."""
         return tuple(one for _, one in sorted(self.providers.items()) if one.place == place)
 
+    def paused(self, image: str) -> str | None:
+        """Return by whom an image is paused, or None if it is not."""
+        policy, stored = self.policies.get(image), self.library.images.get(image)
+        if stored is not None and stored.value.paused is not None:
+            return f"paused by {stored.value.paused.who}: {stored.value.paused.why}"
+        return "paused in the configuration" if policy is not None and policy.paused else None
+
     def dead(self, owner: ReplicaId | None) -> bool:
         """Whether whoever works on something is no more."""
         return owner is None or owner not in self.builders

@@ -99,6 +99,7 @@ OCCASIONS = [
     (recorded(world(build(1)), wanted=WORD, wanted_above=1), Why.COMMAND),
     (recorded(world(build(1)), wanted=WORD, wanted_above=0), None),
     (recorded(world(), paused=WORD), None),
+    (world(policy=replace(POLICY, paused=True)), None),
     (world(build(1, BuildState.REQUESTED), policy=replace(POLICY, age_s_max=1.0)), None),
     (world(build(1, BuildState.FAILED)), Why.SCHEDULE),
     (world(build(1, BuildState.FAILED, since_s=950.0)), None),
