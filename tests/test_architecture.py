@@ -49,6 +49,8 @@ DECIDING: Final = (
         )
     ),
     *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
+    *(f"remuda/images/{noun}.py" for noun in ("moves", "references", "revoking", "writes")),
+    "builder/transactions.py",
     "remuda/insight/explanation.py",
     "remuda/insight/facts.py",
     "remuda/insight/tree.py",

@@ -1,6 +1,6 @@
 """Who refers to an upload: found in the records that refer, for there is no other account of it.
 
-The rule that makes this safe (docs/adr/0020): the upload's version is known *before* what may
+The rule that makes this safe (docs/adr/0018): the upload's version is known *before* what may
 refer is read, and the write that retires or deletes it names that version. Whoever makes a
 reference proves the upload's state in the same transaction (:mod:`remuda.images.writes`), so that
 it is seen by the reading, or fails, or makes the write fail.
