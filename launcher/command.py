@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from launcher.daemon import Daemon, UnknownProviderError
-from launcher.registry import InstallationError
 from remuda import logs
 from remuda.cli.saying import say, say_crash
 from remuda.cloud.api import CloudConfigError
 from remuda.config.problems import ConfigInvalidError
+from remuda.membership.installation import InstallationError
 from remuda.ssh.errors import KeyFileError
 from remuda.store.api import StoreError
 from remuda.web.server import ListenError

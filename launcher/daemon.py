@@ -1,5 +1,6 @@
 """One launcher process: wiring, registration, reload, and a clean, quick end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from launcher.hands.writing import Writer
 from launcher.neighbours import Neighbours
 from launcher.orders import Orders
 from launcher.policy import Policy, compile_policy
-from launcher.registry import InstallationError, Registry, new_replica_id
+from launcher.registry import Registry, prepare
 from launcher.reporting import Reporter
 from launcher.set_aside import SetAside
 from launcher.settle import Settle
@@ -29,6 +30,8 @@ from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError
 from remuda.config.watch import ConfigWatcher
+from remuda.membership.installation import InstallationError
+from remuda.membership.registration import Member, Registration, new_replica_id
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName
@@ -161,18 +164,10 @@ class Daemon:
     def _build(self, config: Config, instruments: Instruments, store: Store, url: str) -> Brain:
         log = logs.get_logger(daemon=f"launcher/{self.provider}")
         policy = compile_policy(config, self.provider)
-        registry = Registry(
-            store=store,
-            replica=new_replica_id(),
-            started_s=self.clock.now_s(),
-            registered=lambda error: self.inbox.event(Registered(error=error)),
-            url=url,
-        )
-        installation = registry.prepare(policy, config.installation)
+        installation = prepare(store, self.provider, config.installation)
+        me = Member(id=new_replica_id(), started_s=self.clock.now_s(), url=url)
         cloud = self._cloud(config, instruments, installation)
-        world = World(
-            policy=policy, neighbours=Neighbours(me=registry.replica, provider=self.provider)
-        )
+        world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=self.provider))
         world.connected = store.session is Session.CONNECTED
         brain = assemble(
             world=world,
@@ -184,11 +179,11 @@ class Daemon:
             cloud=cloud,
             installation=installation,
             mine=self._mine,
-            registry=registry,
+            me=me,
             crew=Crew(inbox=self.inbox),
             prover=ParamikoProver(),
         )
-        log.info("launcher.started", replica=registry.replica, url=url)
+        log.info("launcher.started", replica=me.id, url=url)
         return brain
 
     def _loop(
@@ -282,7 +277,7 @@ def assemble(
     cloud: Cloud,
     installation: str,
     mine: set[NodeId],
-    registry: Registry,
+    me: Member,
     crew: Crew,
     prover: Prover,
 ) -> Brain:
@@ -302,12 +297,10 @@ def assemble(
     metrics = instruments.metrics
     writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
 
-    def read_node(node_id: NodeId) -> None:
-        def done(found: Stored[bytes] | StoreError | None) -> None:
-            if found is None:  # a mirror tells only what it has seen before
-                inbox.change(Gone(path=paths.node(node_id)))
-
-        store.read_later(paths.node(node_id), done)
+    registration = Registration(
+        store=store, registered=lambda error: inbox.event(Registered(error=error))
+    )
+    registry = Registry(member=me, registration=registration)
 
     def traces() -> tuple[str, ...]:
         return world.neighbours.traces(registry.pool_ids.values())
@@ -323,7 +316,7 @@ def assemble(
             world=world,
             aside=SetAside(log=log, metrics=metrics),
             mine=mine,
-            read_node=read_node,
+            read_node=_node_reader(store, inbox),
         ),
         settle=Settle(world=world, writes=writes, owner=owner, log=log, metrics=metrics),
         starter=starter,
@@ -331,13 +324,24 @@ def assemble(
         log=log,
         metrics=metrics,
         reregister=reregister,
-        seen=lambda: registry.agrees(traces()),
-        lost=registry.lost,
+        seen=lambda: registration.agrees(traces()),
+        lost=registration.lost,
     )
     writer.refill()
     watch(store, inbox, world, mine)
     reregister()
     return brain
+
+
+def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
+    def read_node(node_id: NodeId) -> None:
+        def done(found: Stored[bytes] | StoreError | None) -> None:
+            if found is None:  # a mirror tells only what it has seen before
+                inbox.change(Gone(path=paths.node(node_id)))
+
+        store.read_later(paths.node(node_id), done)
+
+    return read_node
 
 
 def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) -> None:

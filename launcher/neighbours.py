@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from launcher.duty import on_duty
+from remuda.membership.duty import on_duty
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.ids import ReplicaId
 from remuda.model.status import ProviderStatus

@@ -44,13 +44,14 @@ DECIDING: Final = (
     *(
         f"launcher/{noun}.py"
         for noun in (
-            *("actions", "breaker", "cloudview", "duty", "events", "fold", "herd", "listing"),
+            *("actions", "breaker", "cloudview", "events", "fold", "herd", "listing"),
             *("neighbours", "policy", "queue", "views", "world"),
         )
     ),
     *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
     *(f"remuda/images/{noun}.py" for noun in ("moves", "references", "revoking", "writes")),
     "builder/transactions.py",
+    "remuda/membership/duty.py",
     "remuda/insight/explanation.py",
     "remuda/insight/facts.py",
     "remuda/insight/tree.py",

@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from launcher.checking.opening import open_cloud, read_config
-from launcher.registry import InstallationError, check_pinned
 from launcher.strays import Origin
 from remuda import logs
 from remuda.cli import output
@@ -20,6 +19,7 @@ from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.saying import confirm_or_abort, say
 from remuda.cli.surroundings import Surroundings
 from remuda.cloud.api import Cloud, CloudError, Server
+from remuda.membership.installation import InstallationError, check_pinned
 from remuda.model import tags
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ProviderName, ServerId, is_node_id

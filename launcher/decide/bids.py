@@ -8,8 +8,8 @@ step in after a grace time that grows with their rank, so that nobody's death st
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from launcher.duty import weight
 from launcher.world import World
+from remuda.membership.duty import weight
 from remuda.model.component import PoolComponent
 from remuda.model.request import Request
 from remuda.model.status import LabelStatus, ProviderStatus

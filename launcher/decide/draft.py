@@ -8,10 +8,10 @@ from launcher.actions import Intent, Plan
 from launcher.decide.bids import Known
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
-from launcher.duty import weight
 from launcher.policy import Key
 from launcher.views import RequestView
 from launcher.world import Now, World
+from remuda.membership.duty import weight
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.request import Request, RequestState
 

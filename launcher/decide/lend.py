@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from launcher.actions import Knock, Lend, Plan
 from launcher.decide.bids import pinned_elsewhere, priorities
-from launcher.duty import weight
 from launcher.policy import Key
 from launcher.views import ClaimView, RequestView
 from launcher.world import Agenda, Now, World
+from remuda.membership.duty import weight
 from remuda.model.ids import NodeId
 from remuda.model.request import Request, RequestState
 

@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from launcher.duty import on_duty
+from remuda.membership.duty import on_duty
 from remuda.model.ids import ReplicaId
 from tests.chaos.ensemble import Member
 from tests.chaos.stage import LATER_S, ChaosStage

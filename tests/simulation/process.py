@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from launcher.actions import Action
 from launcher.brain import Brain
 from launcher.daemon import assemble, reconfigure
-from launcher.events import Event, Registered
+from launcher.events import Event
 from launcher.hands.crew import Crew
 from launcher.lanes import LANES, Lane
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
-from launcher.registry import Registry
+from launcher.registry import prepare
 from launcher.starting import Starter
 from launcher.world import Now, World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
+from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
@@ -92,15 +93,10 @@ class Process:
         simulation, provider = self.simulation, self.sky.provider
         clock = SkewedClock(simulation.timetable.clock, simulation.skew_of(self.name))
         policy = compile_policy(config, provider)
-        registry = Registry(
-            store=self.store,
-            replica=ReplicaId(self.name),
-            started_s=clock.now_s(),
-            registered=lambda error: self.inbox.event(Registered(error=error)),
-        )
-        installation = registry.prepare(policy, config.installation)
+        installation = prepare(self.store, provider, config.installation)
+        me = Member(id=ReplicaId(self.name), started_s=clock.now_s())
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
-        world = World(policy=policy, neighbours=Neighbours(me=registry.replica, provider=provider))
+        world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=provider))
         world.connected = self.store.session is Session.CONNECTED
         crew = self.crew_class(inbox=self.inbox)
         crew.process = self
@@ -114,7 +110,7 @@ class Process:
             cloud=cast("Cloud", Window(self.sky)),
             installation=installation,
             mine=set(),
-            registry=registry,
+            me=me,
             crew=crew,
             prover=SimProver(self.sky),
         )

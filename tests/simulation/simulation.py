@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from launcher.registry import InstallationError
+from remuda.membership.installation import InstallationError
 from remuda.model.node import Node, NodeState
 from remuda.store import paths
 from tests.fakes.cloud import FakeCloud

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from launcher.duty import on_duty
+from remuda.membership.duty import on_duty
 from remuda.model.ids import ReplicaId
 from remuda.store import paths
 from tests.simulation.hostility import NEIGHBOUR, Hostility, add_neighbours, permit

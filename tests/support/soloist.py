@@ -8,15 +8,16 @@ from typing import Any, Final
 from launcher.actions import Action
 from launcher.brain import Brain
 from launcher.daemon import assemble
-from launcher.events import Event, Registered
+from launcher.events import Event
 from launcher.hands.crew import Crew
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
-from launcher.registry import Registry
+from launcher.registry import prepare
 from launcher.reporting import Reporter
 from launcher.world import World
 from remuda import logs
 from remuda.config.loader import load
+from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
 from remuda.runtime.inbox import Inbox
@@ -63,14 +64,9 @@ class Soloist:
         inbox: Inbox[Event] = Inbox()
         store = self.zookeeper.connect()
         policy = compile_policy(load(self.config_file), "here")
-        registry = Registry(
-            store=store,
-            replica=ReplicaId("solo"),
-            started_s=self.clock.now_s(),
-            registered=lambda error: inbox.event(Registered(error=error)),
-        )
-        installation = registry.prepare(policy)
-        world = World(policy=policy, neighbours=Neighbours(me=registry.replica, provider="here"))
+        installation = prepare(store, "here")
+        me = Member(id=ReplicaId("solo"), started_s=self.clock.now_s())
+        world = World(policy=policy, neighbours=Neighbours(me=me.id, provider="here"))
         world.connected = store.session is Session.CONNECTED
         self.brain = assemble(
             world=world,
@@ -82,7 +78,7 @@ class Soloist:
             cloud=self.cloud,
             installation=installation,
             mine=set(),
-            registry=registry,
+            me=me,
             crew=PromptCrew(inbox=inbox),
             prover=self.prover,
         )

@@ -4,21 +4,14 @@ import pytest
 
 from launcher.facts import take_fact
 from launcher.policy import compile_policy
-from launcher.registry import InstallationError, Registry
+from launcher.registry import prepare
 from launcher.world import World
 from remuda.config.model import Config
-from remuda.model.ids import ReplicaId
+from remuda.membership.installation import InstallationError
 from remuda.store import paths
 from remuda.store.api import Create, Dirty, Gone, Put, Stored
 from tests.fakes.store import FakeStore, FakeZookeeper
-from tests.unit.launcher.worlds import document, policy, world
-
-
-def registry(store: FakeStore) -> Registry:
-    """Return what a launcher begins with."""
-    return Registry(
-        store=store, replica=ReplicaId("r"), started_s=0.0, registered=lambda _error: None
-    )
+from tests.unit.launcher.worlds import document, world
 
 
 def filled(raw: bytes) -> FakeStore:
@@ -29,33 +22,17 @@ def filled(raw: bytes) -> FakeStore:
     return store
 
 
-def test_the_first_launcher_makes_the_id() -> None:
-    """The configured one, or one that nobody else has; the next one finds it."""
-    store, other = FakeZookeeper().connect(), FakeZookeeper().connect()
-
-    drawn = registry(store).prepare(policy())
-    again = registry(store).prepare(policy(), drawn)
-    chosen = registry(other).prepare(policy(), "ci.1")
-
-    assert drawn == again != chosen == "ci.1"
-    assert len(drawn) == 12
-
-
-def test_another_zookeeper_is_refused_before_anything_is_changed() -> None:
-    """It says what to do if it is the right one."""
+def test_another_zookeeper_is_refused_before_the_tree_of_a_launcher_is_made() -> None:
+    """Whoever wrote that id owns what lies there."""
     store = filled(b"theirs")
 
-    with pytest.raises(InstallationError, match=r"installation: theirs, else correct zookeeper"):
-        registry(store).prepare(policy(), "ours")
+    with pytest.raises(InstallationError):
+        prepare(store, "here", "ours")
+    refused = store.children("/remuda")
+    prepare(store, "here", "theirs")
 
-    assert store.children("/remuda") == ("installation",)
-
-
-@pytest.mark.parametrize("raw", [b"", b"\xff", b"a/b", b"a b", b"\n", b"x" * 64])
-def test_an_id_that_is_none_is_one_sentence(raw: bytes) -> None:
-    """Not UTF-8, empty, or nothing that could stand in metadata."""
-    with pytest.raises(InstallationError, match="write the id back"):
-        registry(filled(raw)).prepare(policy())
+    assert refused == ("installation",)
+    assert set(store.children("/remuda")) > {"providers", "statuses"}
 
 
 def test_the_configuration_may_pin_it() -> None:

@@ -1,6 +1,4 @@
-"""Small pure values: shares, breakers, bids, duty."""
-
-from collections import Counter
+"""Small pure values: shares, breakers, bids."""
 
 import pytest
 from hypothesis import given
@@ -10,8 +8,6 @@ from launcher.breaker import Breaker
 from launcher.decide.bids import bids, pinned_elsewhere
 from launcher.decide.shares import Partner, shares
 from launcher.decide.standing import our_status
-from launcher.duty import on_duty
-from remuda.model.ids import ReplicaId
 from remuda.model.status import LabelStatus
 from tests.unit.launcher.worlds import NOW, add_pool, add_provider, add_request, world
 
@@ -124,29 +120,3 @@ def test_one_pool_in_trouble_does_not_break_the_label() -> None:
     assert (one.broken, one.room) == (None, 5)
     assert both.broken is not None
     assert both.room == 0
-
-
-LIVING = st.sets(st.sampled_from([ReplicaId(name) for name in "abcdefgh"]), min_size=1)
-
-
-@given(st.text(), LIVING)
-def test_exactly_one_is_on_duty_and_little_moves_when_one_leaves(
-    thing: str, living: set[ReplicaId]
-) -> None:
-    """Everybody computes the same; what others had stays where it is."""
-    chosen = on_duty(thing, living)
-    leaving = min(living)
-    rest = living - {leaving}
-
-    assert chosen == on_duty(thing, sorted(living, reverse=True))
-    assert chosen in living
-    assert not rest or chosen == leaving or chosen == on_duty(thing, rest)
-
-
-def test_duty_is_spread() -> None:
-    """No replica gets much more than its part."""
-    living = [ReplicaId(f"replica {n}") for n in range(4)]
-    counts = Counter(on_duty(f"thing {n}", living) for n in range(1000))
-
-    assert all(150 < n < 350 for n in counts.values())
-    assert on_duty("thing", []) is None

@@ -1,4 +1,4 @@
-"""Who is on duty: which living replica of a provider takes what nobody has taken.
+"""Who is on duty: which living replica takes what nobody has taken.
 
 Replicas have no leader. Each computes the same answer from the list of the living; should two
 lists differ for a moment, compare-and-set lets only one of the two act.
