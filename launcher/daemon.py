@@ -1,10 +1,10 @@
-"""One launcher process: wiring, registration, reload, and a clean, quick end."""
+"""One launcher process: its role in the frame of every process, and its wiring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from launcher.actions import Plan
 from launcher.brain import Brain
 from launcher.events import Event, Registered
 from launcher.fold import Fold
@@ -22,38 +22,29 @@ from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
 from launcher.world import World
-from remuda import logs
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import Cloud, CloudConfigError
+from remuda.cloud.api import Cloud
 from remuda.cloud.metered import MeteredCloud
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.model import Config
-from remuda.config.problems import ConfigInvalidError
-from remuda.config.watch import ConfigWatcher
 from remuda.membership.installation import InstallationError
 from remuda.membership.registration import Member, Registration, new_replica_id
-from remuda.metrics.factory import Instruments, build_instruments
+from remuda.metrics.factory import Instruments
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
-from remuda.runtime.signals import Signals
+from remuda.runtime.process import Beginning, CannotRunError
 from remuda.ssh.api import Prover
 from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver
 from remuda.store import paths
 from remuda.store.api import Gone, Session, Store, Stored, StoreError
-from remuda.store.configured import store_options
-from remuda.store.zookeeper import ZookeeperStore
-from remuda.web.pages import Readiness, Sources
-from remuda.web.server import WebServer
-
-#: The configuration's files are looked at this often.
-CONFIG_PERIOD_S: Final = 2.0
+from remuda.web.pages import Readiness
 
 
-class UnknownProviderError(Exception):
+class UnknownProviderError(CannotRunError):
     """The configuration has no such provider."""
 
     def __init__(self, provider: str, config: Config) -> None:
@@ -61,89 +52,77 @@ class UnknownProviderError(Exception):
         super().__init__(f"there is no provider {provider!r} in the configuration; it has {known}")
 
 
-class StoppedError(Exception):
-    """We were told to stop before we had really begun."""
-
-
 @dataclass(slots=True)
-class Daemon:
-    """A launcher of one provider."""
+class LauncherRole:
+    """What a launcher of one provider needs before it has ZooKeeper."""
 
-    config_path: Path
     provider: str
     clock: Clock = field(default_factory=SystemClock)
     inbox: Inbox[Event] = field(default_factory=Inbox)
-    _mine: set[NodeId] = field(default_factory=set)
-    _ready: Readiness = field(default_factory=lambda: Readiness(ok=False, reason="starting"))
-    _reporter: Reporter | None = None
+    kind: str = "launcher"
 
-    def run(self) -> None:
-        """Work until SIGTERM or SIGINT.
+    @property
+    def name(self) -> str:
+        """Which launcher this is, in logs."""
+        return f"launcher/{self.provider}"
+
+    @property
+    def title(self) -> str:
+        """Which launcher this is, for people."""
+        return f"launcher of {self.provider}"
+
+    def wake(self) -> None:
+        """Have the brain look."""
+        self.inbox.wake()
+
+    def check(self, config: Config, instruments: Instruments) -> None:
+        """Complain early of the provider's name, our private key, and clouds.yaml.
 
         Raises:
-            ConfigInvalidError: If the configuration cannot be used at start.
-            CloudConfigError: If clouds.yaml cannot.
-            ListenError: If the status endpoint cannot listen.
             UnknownProviderError: If the configuration does not name our provider.
             KeyFileError: If our private key cannot be used.
-            StoreRefusedError: If ZooKeeper will not have us (any more).
-            InstallationError: If ZooKeeper seems to be another installation's.
+            CloudConfigError: If clouds.yaml cannot.
         """
-        watcher = ConfigWatcher(self.config_path, provider=self.provider)
-        config = watcher.poll()
-        if isinstance(config, ConfigInvalidError):
-            raise config
-        if config is None:
-            raise ValueError("the first look at a configuration always tells something")
         if self.provider not in config.providers:
             raise UnknownProviderError(self.provider, config)
-        for warning in watcher.warnings:
-            logs.get_logger(daemon=f"launcher/{self.provider}").warning(
-                "config.warning", why=str(warning)
-            )
         key_file = config.providers[self.provider].ssh_key_file
         if key_file is not None:
             load_key(key_file)
-        instruments = build_instruments(config.statsd)
-        with Signals(wake=self.inbox.wake) as signals, self._web(config, instruments) as web:
-            cloud = self._cloud(config, instruments, "")  # complains of clouds.yaml early
-            cloud.close()
-            try:
-                store = self._connect(config, signals)
-            except StoppedError:
-                return
-            brain = self._build(config, instruments, store, web.url)
-            try:
-                self._loop(brain, store, watcher, signals, instruments)
-            finally:
-                brain.starter.crew.stop()
-                store.close()
+        self._cloud(config, instruments, "").close()
 
-    def _web(self, config: Config, instruments: Instruments) -> WebServer:
-        sources = Sources(
-            title=f"launcher of {self.provider}",
-            metrics=instruments.prometheus.text,
-            ready=lambda: self._ready,
-            status=self._status,
+    def begin(self, beginning: Beginning) -> "LauncherWorker":
+        """Wire a launcher together.
+
+        Raises:
+            StoreError: If ZooKeeper does not let us.
+            InstallationError: If ZooKeeper seems to be another installation's.
+        """
+        config, store, instruments = beginning.config, beginning.store, beginning.instruments
+        policy = compile_policy(config, self.provider)
+        installation = prepare(store, self.provider, config.installation)
+        me = Member(id=new_replica_id(), started_s=self.clock.now_s(), url=beginning.url)
+        world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=self.provider))
+        world.connected = store.session is Session.CONNECTED
+        brain = assemble(
+            world=world,
+            store=store,
+            inbox=self.inbox,
+            clock=self.clock,
+            log=beginning.log,
+            instruments=instruments,
+            cloud=self._cloud(config, instruments, installation),
+            installation=installation,
+            mine=set(),
+            me=me,
+            crew=Crew(inbox=self.inbox),
+            prover=ParamikoProver(),
         )
-        return WebServer(sources, listen=config.web.listen, port=config.web.port)
-
-    def _status(self) -> dict[str, Any]:
-        return {} if self._reporter is None else dict(self._reporter.snapshot)
-
-    def _connect(self, config: Config, signals: Signals) -> Store:
-        log = logs.get_logger(daemon=f"launcher/{self.provider}")
-
-        def waiting(why: str) -> None:
-            self._ready = Readiness(ok=False, reason=why)
-            log.warning("store.waiting", why=why)
-            if signals.stop.is_set():
-                raise StoppedError
-
-        store = ZookeeperStore.connect(store_options(config.zookeeper), waiting=waiting)
-        if changed := store.secure():
-            log.warning("store.secured", znodes=changed)
-        return store
+        beginning.log.info("launcher.started", replica=me.id, url=beginning.url)
+        return LauncherWorker(
+            brain=brain,
+            reporter=Reporter(world=world, metrics=instruments.metrics),
+            cloud=lambda config: self._cloud(config, instruments, installation),
+        )
 
     def _cloud(self, config: Config, instruments: Instruments, installation: str) -> Cloud:
         one = config.providers[self.provider]
@@ -161,89 +140,67 @@ class Daemon:
 
         return MeteredCloud(OpenStackCloud(settings, clock=self.clock), observe, clock=self.clock)
 
-    def _build(self, config: Config, instruments: Instruments, store: Store, url: str) -> Brain:
-        log = logs.get_logger(daemon=f"launcher/{self.provider}")
-        policy = compile_policy(config, self.provider)
-        installation = prepare(store, self.provider, config.installation)
-        me = Member(id=new_replica_id(), started_s=self.clock.now_s(), url=url)
-        cloud = self._cloud(config, instruments, installation)
-        world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=self.provider))
-        world.connected = store.session is Session.CONNECTED
-        brain = assemble(
-            world=world,
-            store=store,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=log,
-            instruments=instruments,
-            cloud=cloud,
-            installation=installation,
-            mine=self._mine,
-            me=me,
-            crew=Crew(inbox=self.inbox),
-            prover=ParamikoProver(),
-        )
-        log.info("launcher.started", replica=me.id, url=url)
-        return brain
 
-    def _loop(
-        self,
-        brain: Brain,
-        store: Store,
-        watcher: ConfigWatcher,
-        signals: Signals,
-        instruments: Instruments,
-    ) -> None:
-        self._reporter = Reporter(world=brain.world, metrics=instruments.metrics)
-        config_due_s = self.clock.monotonic_s() + CONFIG_PERIOD_S
-        while not signals.stop.is_set():
-            now_s = self.clock.monotonic_s()
-            brain.turn(wait_s_max=min(brain.wait_s(), max(0.0, config_due_s - now_s)))
-            if store.refusal is not None:
-                raise store.refusal
-            self._ready = _readiness(brain.world)
-            self._reporter.report(self.clock.monotonic_s())
-            if signals.reload.is_set() or self.clock.monotonic_s() >= config_due_s:
-                forced = signals.reload.is_set()
-                signals.reload.clear()
-                config_due_s = self.clock.monotonic_s() + CONFIG_PERIOD_S
-                self._reload(brain, watcher, instruments, forced=forced)
-        brain.world.stopping = True
-        brain.log.info("launcher.stopped")
+@dataclass(slots=True)
+class LauncherWorker:
+    """A launcher at work.
 
-    def _reload(
-        self, brain: Brain, watcher: ConfigWatcher, instruments: Instruments, *, forced: bool
-    ) -> None:
-        """Take in a changed configuration; a bad one changes nothing and is reported."""
-        found = watcher.poll(force=forced)
-        if found is None:
-            return
-        if not isinstance(found, ConfigInvalidError):
-            try:
-                self._apply(brain, found, instruments)
-            except (CloudConfigError, InstallationError, UnknownProviderError) as exc:
-                brain.log.error("config.invalid", why=str(exc))  # noqa: TRY400 - an operator's
-                brain.world.config_error = str(exc)
-            else:
-                brain.world.config_error = None
-                brain.log.info("config.reloaded")
-        else:
-            for problem in found.problems:
-                brain.log.error("config.invalid", why=str(problem))
-            brain.world.config_error = str(found.problems[0])
-        brain.world.agenda.everything = True
+    Attributes:
+        cloud: Makes the cloud that a configuration describes.
+    """
 
-    def _apply(self, brain: Brain, config: Config, instruments: Instruments) -> None:
-        if self.provider not in config.providers:
-            raise UnknownProviderError(self.provider, config)
-        installation = brain.world.installation
+    brain: Brain
+    reporter: Reporter
+    cloud: Callable[[Config], Cloud]
+
+    def turn(self, *, wait_s_max: float) -> Plan:
+        """Let the brain take one turn."""
+        return self.brain.turn(wait_s_max=wait_s_max)
+
+    def wait_s(self) -> float:
+        """Return how long the next turn may wait for news."""
+        return self.brain.wait_s()
+
+    def readiness(self) -> Readiness:
+        """Return whether nodes can be made and handed out."""
+        return _readiness(self.brain.world)
+
+    def report(self) -> None:
+        """Renew gauges and the status page."""
+        self.reporter.report(self.brain.clock.monotonic_s())
+
+    def status(self) -> Mapping[str, Any]:
+        """Return what the status page shows."""
+        return dict(self.reporter.snapshot)
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on under another configuration.
+
+        Raises:
+            UnknownProviderError: If it does not name our provider.
+            InstallationError: If it names another installation.
+            CloudConfigError: If its clouds.yaml cannot be used.
+        """
+        world = self.brain.world
+        provider, installation = world.policy.provider, world.installation
+        if provider not in config.providers:
+            raise UnknownProviderError(provider, config)
         if config.installation not in (None, installation):
             raise InstallationError(
                 f"this launcher began as installation {installation!r}: start it again to be"
                 f" {config.installation!r}"
             )
-        cloud = self._cloud(config, instruments, installation)
-        reconfigure(brain, compile_policy(config, self.provider), cloud)
+        cloud = self.cloud(config)
+        reconfigure(self.brain, compile_policy(config, provider), cloud)
+
+    def note_config(self, error: str | None) -> None:
+        """Show what is wrong with the configuration, and judge everything again."""
+        self.brain.world.config_error = error
+        self.brain.world.agenda.everything = True
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.brain.starter.crew.stop()
 
 
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:

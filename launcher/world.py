@@ -96,7 +96,6 @@ class World:
     registered: bool = False
     register_due_s: float = float("inf")
     pool_ids: dict[str, str] = field(default_factory=dict)
-    stopping: bool = False
     installation: str = ""
     installation_s: float = 0.0
     halted: str | None = None

@@ -117,13 +117,13 @@ PRINTING: Final = frozenset(
 )
 PRINTING_ALLOWED: Final = {
     "remuda/cli/saying.py": "the one way to the terminal",
+    "remuda/cli/serving.py": "flushes, before it leaves at once",
     "remuda/cli/output.py": "tables: every cell and note is made visible",
     "remuda/logs.py": "the stream of the logs, which are made visible",
     "remuda/config/reference.py": "writes our own documentation",
     "remuda/metrics/reference.py": "writes our own documentation",
     "remuda/model/diagrams.py": "writes our own documentation",
     "remuda/ssh/pumps.py": "wakes a pipe; passes a job's own output on",
-    "launcher/command.py": "flushes, before it leaves at once",
     "requestor/commands/ending.py": "one sentence of ours, on the way out",
     "requestor/commands/keeping.py": "wakes a pipe",
     "requestor/commands/request.py": "passes on what our own child has said; flushes",

@@ -46,7 +46,7 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     if not world.awake:
         return
     claims(world, agenda, now, plan)
-    if not world.growing and not world.unborn and not world.stopping:
+    if not world.growing and not world.unborn:
         demand(world, agenda, now, plan)
     live(world, agenda, now, plan)
     if agenda.everything or agenda.supply:

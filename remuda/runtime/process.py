@@ -1,0 +1,252 @@
+"""A process from its start to its end: configuration, status endpoint, ZooKeeper, turns, reload.
+
+What it is for is its role's; everything that every daemon of ours does alike is here
+(docs/adr/0019-one-frame-for-every-process.md).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from remuda import logs
+from remuda.cloud.api import CloudConfigError
+from remuda.config.model import Config
+from remuda.config.problems import ConfigInvalidError
+from remuda.config.watch import ConfigWatcher
+from remuda.membership.installation import InstallationError
+from remuda.metrics.factory import Instruments, build_instruments
+from remuda.runtime.clock import Clock, SystemClock
+from remuda.runtime.log import Log
+from remuda.runtime.signals import Signals
+from remuda.ssh.errors import KeyFileError
+from remuda.store.api import Store
+from remuda.store.configured import store_options
+from remuda.store.zookeeper import ZookeeperStore
+from remuda.web.pages import Readiness, Sources
+from remuda.web.server import ListenError, WebServer
+
+#: The configuration's files are looked at this often.
+CONFIG_PERIOD_S: Final = 2.0
+
+
+class CannotRunError(Exception):
+    """This process cannot begin, or go on, as it is configured; one sentence for an operator."""
+
+
+#: What an operator has to correct; the text of each says what.
+MISTAKES: Final = (
+    CannotRunError,
+    CloudConfigError,
+    InstallationError,
+    KeyFileError,
+    ListenError,
+)
+
+
+class Worker(Protocol):
+    """What a process does once it has ZooKeeper; called in its main thread, but for *status*."""
+
+    def turn(self, *, wait_s_max: float) -> object:
+        """Wait for news, at most so long, and do what follows."""
+
+    def wait_s(self) -> float:
+        """Return how long the next turn may wait for news."""
+
+    def readiness(self) -> Readiness:
+        """Return whether it can do its work."""
+
+    def report(self) -> None:
+        """Renew metrics, and what *status* returns, if it is time."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Return what the status page shows; called in other threads."""
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on under another configuration.
+
+        Raises:
+            One of MISTAKES: If that cannot be; nothing was changed.
+        """
+
+    def note_config(self, error: str | None) -> None:
+        """Hear what is wrong with the configuration; None: it was just taken in."""
+
+    def stop(self) -> None:
+        """Begin nothing more; do not wait for what has begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What a worker begins with; *url* is its own status endpoint's."""
+
+    config: Config
+    store: Store
+    instruments: Instruments
+    log: Log
+    url: str
+
+
+class Role(Protocol):
+    """Which process this is.
+
+    Attributes:
+        kind: In one word, such as ``launcher``: the noun of its events in logs.
+        name: Of this very one, such as ``launcher/east``: in each line of its logs.
+        title: For people: ``launcher of east``.
+        provider: Whose part of the configuration must be complete; None: nobody's.
+    """
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102 - see above
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see above
+
+    @property
+    def title(self) -> str: ...  # noqa: D102 - see above
+
+    @property
+    def provider(self) -> str | None: ...  # noqa: D102 - see above
+
+    def wake(self) -> None:
+        """End the wait of a worker's turn; called in other threads."""
+
+    def check(self, config: Config, instruments: Instruments) -> None:
+        """Complain early of what cannot work.
+
+        Raises:
+            One of MISTAKES: If there is such a thing.
+        """
+
+    def begin(self, beginning: Beginning) -> Worker:
+        """Take up the work.
+
+        Raises:
+            StoreError: If ZooKeeper does not let us.
+            One of MISTAKES: If an operator has to correct something first.
+        """
+
+
+class StoppedError(Exception):
+    """We were told to stop before we had really begun."""
+
+
+class Connect(Protocol):
+    """Connects to ZooKeeper as configured, and waits for it."""
+
+    def __call__(self, config: Config, waiting: Callable[[str], None], log: Log) -> Store:
+        """Return the store; *waiting* is told now and then why it takes so long, and may raise."""
+
+
+def connect_zookeeper(config: Config, waiting: Callable[[str], None], log: Log) -> Store:
+    """Connect to the real ZooKeeper, and have our part of it closed to others, if so configured."""
+    store = ZookeeperStore.connect(store_options(config.zookeeper), waiting=waiting)
+    if changed := store.secure():
+        log.warning("store.secured", znodes=changed)
+    return store
+
+
+@dataclass(slots=True)
+class Process:
+    """One daemon of ours, in the main thread."""
+
+    config_path: Path
+    role: Role
+    clock: Clock = field(default_factory=SystemClock)
+    connect: Connect = connect_zookeeper
+    _ready: Readiness = field(default_factory=lambda: Readiness(ok=False, reason="starting"))
+    _worker: Worker | None = None
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT.
+
+        Raises:
+            ConfigInvalidError: If the configuration cannot be used at start.
+            StoreRefusedError: If ZooKeeper will not have us (any more).
+            One of MISTAKES: If an operator has to correct something first.
+        """
+        log: Log = logs.get_logger(daemon=self.role.name)
+        watcher = ConfigWatcher(self.config_path, provider=self.role.provider)
+        config = watcher.poll()
+        if isinstance(config, ConfigInvalidError):
+            raise config
+        if config is None:
+            raise ValueError("the first look at a configuration always tells something")
+        instruments = build_instruments(config.statsd)
+        self.role.check(config, instruments)
+        for warning in watcher.warnings:
+            log.warning("config.warning", why=str(warning))
+        with Signals(wake=self.role.wake) as signals, self._web(config, instruments) as web:
+            try:
+                store = self._connect(config, signals, log)
+            except StoppedError:
+                return
+            try:
+                self._worker = self.role.begin(
+                    Beginning(
+                        config=config, store=store, instruments=instruments, log=log, url=web.url
+                    )
+                )
+                try:
+                    self._work(self._worker, store, watcher, signals, log)
+                finally:
+                    self._worker.stop()
+            finally:
+                store.close()
+
+    def _web(self, config: Config, instruments: Instruments) -> WebServer:
+        sources = Sources(
+            title=self.role.title,
+            metrics=instruments.prometheus.text,
+            ready=lambda: self._ready,
+            status=lambda: {} if self._worker is None else self._worker.status(),
+        )
+        return WebServer(sources, listen=config.web.listen, port=config.web.port)
+
+    def _connect(self, config: Config, signals: Signals, log: Log) -> Store:
+        def waiting(why: str) -> None:
+            self._ready = Readiness(ok=False, reason=why)
+            log.warning("store.waiting", why=why)
+            if signals.stop.is_set():
+                raise StoppedError
+
+        return self.connect(config, waiting, log)
+
+    def _work(
+        self, worker: Worker, store: Store, watcher: ConfigWatcher, signals: Signals, log: Log
+    ) -> None:
+        config_due_s = self.clock.monotonic_s() + CONFIG_PERIOD_S
+        while not signals.stop.is_set():
+            until_config_s = max(0.0, config_due_s - self.clock.monotonic_s())
+            worker.turn(wait_s_max=min(worker.wait_s(), until_config_s))
+            if store.refusal is not None:
+                raise store.refusal
+            self._ready = worker.readiness()
+            worker.report()
+            if signals.reload.is_set() or self.clock.monotonic_s() >= config_due_s:
+                forced = signals.reload.is_set()
+                signals.reload.clear()
+                config_due_s = self.clock.monotonic_s() + CONFIG_PERIOD_S
+                _reload(worker, watcher.poll(force=forced), log)
+        stopped = f"{self.role.kind}.stopped"
+        log.info(stopped)
+
+
+def _reload(worker: Worker, found: Config | ConfigInvalidError | None, log: Log) -> None:
+    """Take in a changed configuration; a bad one changes nothing and is reported."""
+    if found is None:
+        return
+    if isinstance(found, ConfigInvalidError):
+        for problem in found.problems:
+            log.error("config.invalid", why=str(problem))
+        worker.note_config(str(found.problems[0]))
+        return
+    try:
+        worker.reconfigure(found)
+    except MISTAKES as exc:
+        log.error("config.invalid", why=str(exc))  # noqa: TRY400 - an operator's
+        worker.note_config(str(exc))
+    else:
+        worker.note_config(None)
+        log.info("config.reloaded")
