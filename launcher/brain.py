@@ -1,42 +1,31 @@
 """The brain: the one thread that owns the world.
 
-drain the inbox → fold changes and results into the world → decide → start the actions → wait for
-the next news or the next alarm. Nothing else waits, and nothing else changes the world. Ready
-nodes are handed out before anything else is thought of.
+It takes turns as every process of ours does (:mod:`remuda.runtime.loop`): changes and results are
+folded into the world, the judgements decide, the actions are started. Ready nodes are handed out
+before anything else is thought of.
 """
 
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from launcher.actions import Action, Plan
 from launcher.decide.decide import go_on, hand_out
-from launcher.events import Event, HandCrashed
+from launcher.events import Event
 from launcher.fold import Fold
 from launcher.settle import Settle
 from launcher.starting import Starter
 from launcher.world import Now, World
 from remuda.metrics.sink import Metrics
 from remuda.runtime.clock import Clock
-from remuda.runtime.inbox import Inbox, News
+from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
-from remuda.store.api import Session
-from remuda.store.locks import contender_stem
+from remuda.runtime.loop import Loop, Register, start_all
+from remuda.store.api import Change, Session
 
-#: Everything is judged again at this period, whatever happened: a missed hint costs a minute.
-RESYNC_S: Final = 60.0
 #: For so long at most does the rest of a plan wait after something was handed out. Mostly news
 #: come sooner, from the requestor who takes the nodes.
 REST_LATER_S: Final = 0.05
-TRACE_LINES_MAX: Final = 20
-
-
-class ReRegister(Protocol):
-    """Makes our ephemerals: they are gone with the session, or the policy has changed."""
-
-    def __call__(self, *, doubtful: bool = False) -> None:
-        """Start it; *doubtful*: some may be there, as the mirrors tell."""
 
 
 @dataclass(slots=True)
@@ -45,6 +34,7 @@ class Brain:
 
     Attributes:
         seen: Whether our ephemerals are as we believe, as far as the mirrors tell.
+        plan: What was decided in the last turn.
     """
 
     world: World
@@ -55,49 +45,77 @@ class Brain:
     clock: Clock
     log: Log
     metrics: Metrics
-    reregister: ReRegister
+    reregister: Register
     seen: Callable[[], bool]
     lost: Callable[[], None]
-    resync_s: float = field(default=0.0)
     rest_due_s: float | None = None
     away_s: float | None = None
-    _unseen: bool = False
+    plan: Plan = field(default_factory=Plan)
+    loop: Loop[Event] = field(init=False)
 
-    def now(self) -> Now:
-        """Return the present."""
-        return Now(wall_s=self.clock.now_s(), mono_s=self.clock.monotonic_s())
+    def __post_init__(self) -> None:
+        """Make the loop, whose mind we are."""
+        self.loop = Loop(
+            mind=self,
+            attendance=self.world.attendance,
+            alarms=self.world.alarms,
+            inbox=self.inbox,
+            clock=self.clock,
+            log=self.log,
+            metrics=self.metrics,
+            register=self.reregister,
+            seen=self.seen,
+            lost=self.lost,
+        )
 
     def turn(self, *, wait_s_max: float | None = None) -> Plan:
         """Wait for news, think once, start what follows, and return the plan."""
-        news = self.inbox.drain(wait_s_max=wait_s_max)
-        now = self.now()
-        self._take_in(news, now)
-        self.world.ring(now.mono_s)
-        if now.mono_s >= self.resync_s:
-            self.resync_s = now.mono_s + RESYNC_S
-            self._resync()
-        if now.mono_s >= self.world.register_due_s and self.world.informed:
-            self.world.register_due_s = float("inf")
-            self.reregister(doubtful=True)
-        if not self.world.awake:
-            return Plan()
-        if self.world.awake_since_s == 0.0:
-            self.world.awake_since_s = now.mono_s
-        self._come_back(now)
-        return self._think(now)
+        self.plan = Plan()
+        self.loop.turn(wait_s_max=wait_s_max)
+        return self.plan
 
-    def _resync(self) -> None:
+    def wait_s(self) -> float:
+        """Return how long the next turn may wait for news."""
+        return self.loop.wait_s()
+
+    def session_changed(self, session: Session, now: Now) -> None:
+        """Begin anew to see which servers have no record, and note since when we are away."""
+        if session is not Session.CONNECTED and self.away_s is None:
+            self.away_s = now.mono_s
+        self.world.cloud.forget_strays()
+
+    def take_change(self, change: Change, now: Now) -> None:
+        """Fold a change into the world."""
+        self.fold.fold(change, now_s=now.mono_s)
+
+    def take_event(self, event: Event, now: Now) -> None:
+        """Take in what an action did."""
+        self.settle.settle(event, now)
+
+    def ring(self, kind: str, name: str) -> None:
+        """Put on the agenda whose alarm has come."""
+        self.world.ring(kind, name)
+
+    def resync(self) -> None:
         """Judge everything again, and doubt what only this process remembers."""
         self.world.agenda.everything = True
         self.fold.look_for_nodes()
         self.starter.writer.forget_keys()
         self.world.queue.charges.keep(self.world.queue.claims)
         self.world.doubt_status()
-        unseen = self.world.awake and not self.seen()
-        if unseen and self._unseen:
-            # Not just late: somebody removed our ephemerals, or a lost reply left some twice.
-            self.reregister(doubtful=True)
-        self._unseen = unseen
+
+    def due_s(self) -> float:
+        """Return when there is something to judge though nothing comes."""
+        if self.world.agenda.empty and not self.world.lending:
+            return float("inf")
+        return 0.0 if self.rest_due_s is None else self.rest_due_s
+
+    def think(self, now: Now) -> None:
+        """Judge what is on the agenda."""
+        if self.world.awake_since_s == 0.0:
+            self.world.awake_since_s = now.mono_s
+        self._come_back(now)
+        self.plan = self._think(now)
 
     def _come_back(self, now: Now) -> None:
         """Count no time against machines being made in which we could do nothing for them."""
@@ -149,56 +167,9 @@ class Brain:
             if plan.brake is not None:
                 self.log.warning("sweep.stopped", why=plan.brake)
         for alarm in plan.alarms:
-            self.world.alarm(alarm.kind, alarm.name, alarm.due_s)
+            self.world.alarms.set(alarm.kind, alarm.name, alarm.due_s)
         if plan.blocked is not None:
             self.world.blocked = plan.blocked
 
-    def wait_s(self) -> float:
-        """Return how long the next turn may wait for news."""
-        due_s = [self.resync_s]
-        if self.world.awake and (self.world.lending or not self.world.agenda.empty):
-            due_s.append(0.0 if self.rest_due_s is None else self.rest_due_s)
-        alarm_s = self.world.next_alarm_s()
-        if alarm_s is not None:
-            due_s.append(alarm_s)
-        return max(0.0, min(due_s) - self.clock.monotonic_s())
-
-    def _take_in(self, news: "News[Event]", now: Now) -> None:
-        for session in news.session:
-            self._session(session, now)
-        for change in news.changes:
-            self.fold.fold(change, now_s=now.mono_s)
-        for event in news.events:
-            self.settle.settle(event, now)
-
-    def _session(self, session: Session, now: Now) -> None:
-        self.log.info("session.changed", session=str(session))
-        self.world.connected = session is Session.CONNECTED
-        self.metrics.set_connected(connected=self.world.connected)
-        if not self.world.connected and self.away_s is None:
-            self.away_s = now.mono_s
-        # Until the mirrors have been read again we know nothing for sure.
-        self.world.synced.clear()
-        # Nor which servers have no record: that begins anew, too.
-        self.world.cloud.forget_strays()
-        if session is Session.LOST:
-            self.metrics.count_session_lost()
-            self.lost()
-            self.world.stem = contender_stem()
-            self.world.registered = False
-            self.world.register_due_s = float("inf")
-        elif (
-            session is Session.CONNECTED
-            and not self.world.registered
-            and self.world.register_due_s == float("inf")
-        ):
-            self.reregister()
-
     def _start(self, actions: Sequence[Action], now: Now) -> None:
-        for action in actions:
-            try:
-                self.starter.start(action, now)
-            except Exception:  # noqa: BLE001 - the boundary of the hand that writes, as in the crew
-                why = traceback.format_exc(limit=TRACE_LINES_MAX)
-                self.inbox.event(HandCrashed(action=action, why=why))
-            self.log.debug("action.start", action=type(action).__name__)
+        start_all(actions, lambda action: self.starter.start(action, now), self.inbox, self.log)

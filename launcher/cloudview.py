@@ -4,12 +4,15 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from launcher.actions import Action
 from launcher.breaker import Breaker
+from launcher.lanes import LISTING
 from launcher.policy import Key
 from launcher.strays import Stray
 from remuda.cloud.api import Flavor, Image, Quota, Server
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.permit import Permit
+from remuda.runtime.work import Busy
 
 #: So many gone servers are remembered.
 BURIED_MAX = 5000
@@ -38,6 +41,7 @@ class CloudView:
     """The cloud as last seen; times are monotonic seconds of this process unless said otherwise.
 
     Attributes:
+        busy: What is being worked on (the world's).
         listing: Number of the last complete listing; 0: none yet.
         listed_s: When the last listing was begun; *complete_s*: the last that did not fail;
             *complete_wall_s*: the same by the wall clock, as it was then.
@@ -62,14 +66,13 @@ class CloudView:
         boot_s: Smoothed time from intent to ready.
     """
 
+    busy: Busy[Action]
     listing: int = 0
     listed_s: float = float("-inf")
     complete_s: float = float("-inf")
     complete_wall_s: float = float("-inf")
-    list_busy: bool = False
     list_due_s: float = 0.0
     list_failures: int = 0
-    ports_busy: bool = False
     ports_due_s: float = 0.0
     ports_why: str | None = None
     floating_ips_seen: bool = False
@@ -77,7 +80,6 @@ class CloudView:
     foreign: int = 0
     strays: dict[ServerId, Stray] = field(default_factory=dict)
     unread: Sequence[tuple[NodeId, Server]] = ()
-    leaks_busy: set[ServerId] = field(default_factory=set)
     brake: str | None = None
     permit: Permitted | None = None
     recipes: dict[Key, Recipe] = field(default_factory=dict)
@@ -87,12 +89,10 @@ class CloudView:
     quota_ours: tuple[int, int, int] = (0, 0, 0)
     quota_seen_s: float | None = None
     survey_failed: bool = False
-    survey_busy: bool = False
     survey_due_s: float = 0.0
     trouble: str | None = None
     buried: deque[ServerId] = field(default_factory=lambda: deque(maxlen=BURIED_MAX))
     leftovers: frozenset[str] = frozenset()
-    tidy_busy: bool = False
     tidy_due_s: float = 0.0
     no_room_until_s: dict[str, float] = field(default_factory=dict)
     no_room_times: dict[str, int] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class CloudView:
 
     def latest_listing(self) -> int:
         """Return the number of the last listing that was begun; only later ones are news."""
-        return self.listing + self.list_busy
+        return self.listing + (LISTING in self.busy)
 
     def forget_strays(self, *servers: ServerId) -> None:
         """Have *servers*, or all, seen anew for as long as any before they are touched.

@@ -8,7 +8,6 @@ from launcher.actions import (
     Knock,
     Lend,
     ListServers,
-    Publish,
     Rescue,
     Rule,
     Survey,
@@ -32,8 +31,6 @@ def free_request(world: World, action: Action, now: Now) -> None:
     if isinstance(action, Rule):
         _drop_verdict(world, action)
         return
-    if isinstance(action, Publish):
-        world.publishing = False
     request_id = getattr(action, "request", None)
     if request_id is None or isinstance(action, Knock):
         return
@@ -49,7 +46,7 @@ def free_request(world: World, action: Action, now: Now) -> None:
     if view is not None:
         view.busy, view.retry_s = None, now.mono_s + CRASH_RETRY_S
         world.touch_request(view)
-        world.alarm("request", request_id, view.retry_s)
+        world.alarms.set("request", request_id, view.retry_s)
 
 
 def _drop_verdict(world: World, action: Rule) -> None:
@@ -63,14 +60,14 @@ def free_look(world: World, action: Action, now: Now) -> None:
     """Let a look at the cloud, or a round for dead processes, begin again after a pause."""
     cloud, again_s = world.cloud, now.mono_s + CRASH_RETRY_S
     if isinstance(action, ListServers):
-        cloud.list_busy, cloud.list_due_s = False, again_s
+        cloud.list_due_s = again_s
         cloud.list_failures += 1
     elif isinstance(action, FindPorts):
-        cloud.ports_busy, cloud.ports_due_s = False, again_s
+        cloud.ports_due_s = again_s
     elif isinstance(action, Survey):
-        cloud.survey_busy, cloud.survey_due_s = False, again_s
+        cloud.survey_due_s = again_s
     elif isinstance(action, Tidy):
-        cloud.tidy_busy, cloud.tidy_due_s = False, now.mono_s + TIDY_PERIOD_S
+        cloud.tidy_due_s = now.mono_s + TIDY_PERIOD_S
     elif isinstance(action, Rescue):
         world.rescues.add(action.provider)
-        world.alarm("cloud", "rescue", again_s)
+        world.alarms.set("cloud", "rescue", again_s)

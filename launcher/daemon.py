@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from launcher.actions import Plan
+from launcher.actions import Action, Plan
 from launcher.brain import Brain
 from launcher.events import Event, Registered
 from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
-from launcher.hands.crew import Crew
 from launcher.hands.proving import ProvingHands
 from launcher.hands.writing import Writer
+from launcher.lanes import KINDS, THREADS, Lane
 from launcher.neighbours import Neighbours
 from launcher.orders import Orders
 from launcher.policy import Policy, compile_policy
@@ -33,6 +33,7 @@ from remuda.metrics.factory import Instruments
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName
 from remuda.runtime.clock import Clock, SystemClock
+from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
 from remuda.runtime.process import Beginning, CannotRunError
@@ -102,7 +103,7 @@ class LauncherRole:
         installation = prepare(store, self.provider, config.installation)
         me = Member(id=new_replica_id(), started_s=self.clock.now_s(), url=beginning.url)
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=self.provider))
-        world.connected = store.session is Session.CONNECTED
+        world.attendance.connected = store.session is Session.CONNECTED
         brain = assemble(
             world=world,
             store=store,
@@ -114,7 +115,7 @@ class LauncherRole:
             installation=installation,
             mine=set(),
             me=me,
-            crew=Crew(inbox=self.inbox),
+            crew=Crew(self.inbox, KINDS, THREADS),
             prover=ParamikoProver(),
         )
         beginning.log.info("launcher.started", replica=me.id, url=beginning.url)
@@ -214,7 +215,7 @@ def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
 
 
 def _readiness(world: World) -> Readiness:
-    if not world.connected:
+    if not world.attendance.connected:
         return Readiness(ok=False, reason="no connection to ZooKeeper")
     if not world.awake:
         return Readiness(ok=False, reason="reading what is in ZooKeeper")
@@ -235,7 +236,7 @@ def assemble(
     installation: str,
     mine: set[NodeId],
     me: Member,
-    crew: Crew,
+    crew: Crew[Action, Event, Lane],
     prover: Prover,
 ) -> Brain:
     """Wire one launcher together and start its mirrors; also used by tests with fakes."""
@@ -314,7 +315,7 @@ def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) ->
         paths.INSTALLATION,
         paths.NODE_COUNTER,
     )
-    world.roots = frozenset(roots)
+    world.attendance.roots = frozenset(roots)
     own_status = paths.status(world.policy.provider)
     start = len(paths.NODES) + 1
 

@@ -8,6 +8,7 @@ from launcher.cloudview import Recipe
 from launcher.policy import Key, Policy
 from remuda.cloud.api import CloudError, FloatingIp, Port, Quota, Server
 from remuda.model.ids import NodeId, ServerId
+from remuda.runtime.work import Finished, HandCrashed
 from remuda.ssh.api import Proof
 from remuda.store.api import Done, StoreError
 
@@ -193,28 +194,8 @@ class Rescued:
     again: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandCrashed:
-    """A bug of ours in a hand; the action is forgotten and tried again later."""
-
-    action: Action
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """A thread has ended its work; *event* is what that brought, *action* the very one it did.
-
-    A hand that did not come back in time is given up; its node may be in another's hands when it
-    does come back, and then its word counts no more.
-    """
-
-    action: Action
-    event: "Event"
-
-
 Event = (
-    Finished
+    Finished[Action, "Event"]
     | Written
     | IdsDrawn
     | Created
@@ -231,5 +212,5 @@ Event = (
     | Rescued
     | Registered
     | Tidied
-    | HandCrashed
+    | HandCrashed[Action]
 )

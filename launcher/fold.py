@@ -39,7 +39,7 @@ class Fold:
         (docs/adr/0011-records-of-others.md).
         """
         if isinstance(change, Synced):
-            self.world.synced.add(change.root)
+            self.world.attendance.synced.add(change.root)
             self.world.agenda.everything = True
             if change.root == paths.NODES:
                 self.look_for_nodes()

@@ -1,16 +1,8 @@
-"""Lanes: what is done in threads, by whom, and how much of it at once.
+"""What a launcher does in threads: the lane of each kind of action, and what it keeps busy."""
 
-Each kind of action has one lane, and each lane its own threads, so that what takes long, or hangs,
-holds up nothing of another kind. What has to wait for a place in its lane waits here, where it is
-still judged, and not in a queue of threads, where it would only grow old
-(docs/adr/0014-lanes-and-fences.md).
-"""
-
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from launcher.actions import (
     Action,
@@ -23,11 +15,14 @@ from launcher.actions import (
     Knock,
     ListServers,
     Prove,
+    Publish,
     Rescue,
     Survey,
     Tidy,
 )
-from remuda.model.ids import NodeId
+from remuda.model.ids import NodeId, ServerId
+from remuda.runtime.lanes import Lanes
+from remuda.runtime.work import WorkKind
 
 
 class Lane(StrEnum):
@@ -42,20 +37,48 @@ class Lane(StrEnum):
     KNOCK = "knock"
 
 
+#: What is done once at a time, whatever for.
+LISTING: Final = "listing"
+PORTS: Final = "ports"
+SURVEY: Final = "survey"
+TIDYING: Final = "tidying"
+STATUS: Final = "status"
+
+
+def machine(node: NodeId) -> tuple[str, str]:
+    """Return what a hand in a thread keeps busy when it works on a node of ours."""
+    return "machine", node
+
+
+def leak(server: ServerId) -> tuple[str, str]:
+    """Return what the deletion of a leaked server keeps busy."""
+    return "leak", server
+
+
+def _machine(action: Any) -> tuple[str, str]:
+    return machine(action.node)
+
+
+#: Every kind of action that a thread does, or that is done once at a time. What the other
+#: transactions keep busy, the views of requests, claims and nodes say.
+KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
+    ListServers: WorkKind(Lane.LIST, lambda _: LISTING),
+    FindPorts: WorkKind(Lane.LIST, lambda _: PORTS),
+    Survey: WorkKind(Lane.OTHER, lambda _: SURVEY),
+    Tidy: WorkKind(Lane.OTHER, lambda _: TIDYING),
+    Rescue: WorkKind(Lane.OTHER, lambda action: ("rescue", action.provider)),
+    Autopsy: WorkKind(Lane.EVIDENCE, _machine),
+    Create: WorkKind(Lane.CREATE, _machine),
+    Address: WorkKind(Lane.CREATE, _machine),
+    Delete: WorkKind(Lane.DELETE, _machine),
+    DeleteLeak: WorkKind(Lane.DELETE, lambda action: leak(action.server)),
+    Prove: WorkKind(Lane.PROOF, _machine),
+    Knock: WorkKind(Lane.KNOCK, _machine),
+    Publish: WorkKind(None, lambda _: STATUS),
+}
 #: The lane of every action that is not a transaction.
 LANES: Final[Mapping[type, Lane]] = {
-    ListServers: Lane.LIST,
-    FindPorts: Lane.LIST,
-    Survey: Lane.OTHER,
-    Autopsy: Lane.EVIDENCE,
-    Tidy: Lane.OTHER,
-    Rescue: Lane.OTHER,
-    Create: Lane.CREATE,
-    Address: Lane.CREATE,
-    Delete: Lane.DELETE,
-    DeleteLeak: Lane.DELETE,
-    Prove: Lane.PROOF,
-    Knock: Lane.KNOCK,
+    kind: work.lane for kind, work in KINDS.items() if work.lane is not None
 }
 
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
@@ -91,68 +114,6 @@ def node_of(action: Action) -> NodeId | None:
     return action.node if isinstance(action, NodeWork) else None
 
 
-@dataclass(slots=True)
-class Lanes:
-    """How full the lanes are, and which nodes wait for a place, the longest first.
-
-    Attributes:
-        running: Actions under way.
-        waiting: Nodes that wait, by lane.
-        offered: Nodes that may take a free place in the next turn: they are judged once more.
-        since: Since when (monotonic) each of both kinds has waited.
-    """
-
-    running: Counter[Lane] = field(default_factory=Counter)
-    waiting: dict[Lane, dict[NodeId, None]] = field(
-        default_factory=lambda: {lane: {} for lane in WAITED_FOR}
-    )
-    offered: dict[Lane, set[NodeId]] = field(
-        default_factory=lambda: {lane: set() for lane in WAITED_FOR}
-    )
-    since: dict[NodeId, float] = field(default_factory=dict)
-
-    def admits(self, lane: Lane, node: NodeId | None, max_concurrency: int) -> bool:
-        """Whether an action may be started now: nobody overtakes those that wait."""
-        if lane not in WAITED_FOR or node in self.offered[lane]:
-            return True
-        return not self.waiting[lane] and self._free(lane, max_concurrency) > 0
-
-    def wait(self, lane: Lane, node: NodeId, now_s: float) -> None:
-        """Let a node wait for a place; it keeps the one in the queue that it has."""
-        self.waiting[lane][node] = None
-        self.since.setdefault(node, now_s)
-
-    def enter(self, lane: Lane, node: NodeId | None, now_s: float) -> float:
-        """Take a place, and return how many seconds the node has waited for it."""
-        self.running[lane] += 1
-        if node is None or lane not in WAITED_FOR:
-            return 0.0
-        self.offered[lane].discard(node)
-        self.waiting[lane].pop(node, None)
-        return now_s - self.since.pop(node, now_s)
-
-    def leave(self, lane: Lane) -> None:
-        """Give a place back."""
-        self.running[lane] -= 1
-
-    def retract(self, now_s: float) -> dict[NodeId, float]:
-        """Take back the places that were offered and not taken, and return who waited how long.
-
-        Who did not take one does not want it now; it may wait again, from then on.
-        """
-        left = set().union(*self.offered.values())
-        for lane in WAITED_FOR:
-            self.offered[lane] = set()
-        return {node: now_s - self.since.pop(node, now_s) for node in left}
-
-    def offer(self, max_concurrency: int) -> set[NodeId]:
-        """Offer the free places to those that have waited longest, and return them."""
-        for lane in WAITED_FOR:
-            free = self._free(lane, max_concurrency)
-            for node in list(self.waiting[lane])[: max(0, free)]:
-                del self.waiting[lane][node]
-                self.offered[lane].add(node)
-        return set().union(*self.offered.values())
-
-    def _free(self, lane: Lane, max_concurrency: int) -> int:
-        return places(lane, max_concurrency) - self.running[lane] - len(self.offered[lane])
+def new_lanes() -> Lanes[Lane, NodeId]:
+    """Return lanes that nobody is in."""
+    return Lanes(WAITED_FOR)

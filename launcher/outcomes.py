@@ -64,7 +64,7 @@ def learn_failure(world: World, view: NodeView, why: str, now: Now) -> None:
     )
     until_s = world.cloud.breakers[key].open_until_s
     if now.mono_s < until_s:
-        world.alarm("supply", f"breaker {key}", until_s)
+        world.alarms.set("supply", f"breaker {key}", until_s)
     world.agenda.supply = True
 
 
@@ -105,7 +105,7 @@ def _pause(world: World, pool: str, error: CloudError, now: Now, *, most_s: floa
         times = cloud.no_room_times[pool] = times + news
         pause_s = min(most_s, NO_ROOM_S * 2.0 ** min(times - 1, DOUBLINGS_MAX))
     cloud.no_room_until_s[pool] = max(until_s, now.mono_s + pause_s)
-    world.alarm("supply", f"room {pool}", cloud.no_room_until_s[pool])
+    world.alarms.set("supply", f"room {pool}", cloud.no_room_until_s[pool])
     return news
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from launcher.actions import Autopsy, DeleteLeak
+from launcher.actions import Action, Autopsy
 from launcher.breaker import DOUBLINGS_MAX
 from launcher.crashes import CRASH_RETRY_S, TIDY_PERIOD_S, free_look, free_request
 from launcher.decide.doors import known
@@ -17,8 +17,6 @@ from launcher.events import (
     Created,
     Deleted,
     Event,
-    Finished,
-    HandCrashed,
     IdsDrawn,
     Knocked,
     LeakDeleted,
@@ -32,7 +30,7 @@ from launcher.events import (
     Tidied,
     Written,
 )
-from launcher.lanes import LANES, node_of
+from launcher.lanes import KINDS, LANES, node_of
 from launcher.listing import take_listing
 from launcher.outcomes import (
     failed_step,
@@ -57,10 +55,10 @@ from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.log import Log
+from remuda.runtime.work import Finished, HandCrashed
 from remuda.store.api import MissingError
 
 PROVE_AGAIN_S: Final = 1.0
-REGISTER_AGAIN_S: Final = 0.5
 PORTS_AGAIN_S: Final = 5.0
 KNOCKS_MAX: Final = 2
 #: Images, flavors and quota are looked up this often; sooner while something cannot be found.
@@ -110,16 +108,14 @@ class Settle:
         """Take in one event."""
         self._handlers[type(event)](event, now)
 
-    def _finished(self, event: Finished, now: Now) -> None:
+    def _finished(self, event: Finished[Action, Event], now: Now) -> None:
         """Give the place in the lane back; a hand that was given up has no more to say."""
-        self.world.lanes.leave(LANES[type(event.action)])
-        node = node_of(event.action)
-        view = None if node is None else self.world.herd.views.get(node)
-        if view is not None:
-            if view.hand is not event.action:
-                self.log.info("hand.late", node=view.id, action=type(event.action).__name__)
-                return
-            view.hand = None
+        kind, node = type(event.action), node_of(event.action)
+        self.world.lanes.leave(LANES[kind])
+        awaited = self.world.busy.leave(KINDS[kind].subject(event.action), event.action)
+        if not awaited and node is not None and node in self.world.herd.views:
+            self.log.info("hand.late", node=node, action=kind.__name__)
+            return
         self.settle(event.event, now)
 
     def _created(self, event: Created, now: Now) -> None:
@@ -160,7 +156,6 @@ class Settle:
 
     def _listed(self, event: Listed, now: Now) -> None:
         cloud = self.world.cloud
-        cloud.list_busy = False
         cloud.listed_s = event.begun_s
         if isinstance(event.result, CloudError):
             cloud.list_failures += 1
@@ -176,7 +171,6 @@ class Settle:
 
     def _ports_found(self, event: PortsFound, now: Now) -> None:
         cloud = self.world.cloud
-        cloud.ports_busy = False
         cloud.ports_due_s = event.begun_s + self.world.policy.config.list_period
         if isinstance(event.result, CloudError):
             cloud.ports_due_s, cloud.ports_why = now.mono_s + PORTS_AGAIN_S, str(event.result)
@@ -208,7 +202,6 @@ class Settle:
 
     def _surveyed(self, event: Surveyed, now: Now) -> None:
         cloud = self.world.cloud
-        cloud.survey_busy = False
         if event.policy is not None and event.policy is not self.world.policy:
             # The configuration has changed meanwhile: these are answers to old questions.
             cloud.survey_due_s = now.mono_s
@@ -254,7 +247,6 @@ class Settle:
         self.world.touch_node(view)
 
     def _leak_deleted(self, event: LeakDeleted, now: Now) -> None:  # noqa: ARG002
-        self.world.cloud.leaks_busy.discard(event.server)
         self.world.cloud.forget_strays(event.server)
         if event.error is None:
             self.metrics.count_leaked(self.world.policy.provider, "instances", 1)
@@ -264,7 +256,6 @@ class Settle:
 
     def _leak_spared(self, event: LeakSpared, now: Now) -> None:  # noqa: ARG002
         # What was seen before does not count any more: it has to be seen for as long again.
-        self.world.cloud.leaks_busy.discard(event.server)
         self.world.cloud.forget_strays(event.server)
         self.log.warning("server.spared", server=event.server, why=event.why)
 
@@ -327,7 +318,7 @@ class Settle:
     def _rescued(self, event: Rescued, now: Now) -> None:
         if event.again:
             self.world.rescues.add(event.provider)
-            self.world.alarm("cloud", "rescue", now.mono_s + PROVE_AGAIN_S)
+            self.world.alarms.set("cloud", "rescue", now.mono_s + PROVE_AGAIN_S)
 
     def _registered(self, event: Registered, now: Now) -> None:
         if event.error is not None:
@@ -335,16 +326,13 @@ class Settle:
             self.log.warning("launcher.not-registered", why=str(event.error))
             if isinstance(event.error, MissingError):
                 self.writes.restore_tree(event.error, now)
-            self.world.registered = False
-            self.world.register_due_s = now.mono_s + REGISTER_AGAIN_S
-            self.world.alarm("cloud", "register", self.world.register_due_s)
+            self.world.attendance.register_failed(now.mono_s)
             return
-        self.world.registered, self.world.register_due_s = True, float("inf")
+        self.world.attendance.was_registered()
         self.world.agenda.everything = True
 
     def _tidied(self, event: Tidied, now: Now) -> None:
         cloud, provider = self.world.cloud, self.world.policy.provider
-        cloud.tidy_busy = False
         interval_s = self.world.policy.config.port_cleanup_interval
         cloud.tidy_due_s = now.mono_s + min(TIDY_PERIOD_S, interval_s or TIDY_PERIOD_S)
         cloud.leftovers = event.seen
@@ -362,7 +350,7 @@ class Settle:
                 floating_ips=event.floating_ips,
             )
 
-    def _hand_crashed(self, event: HandCrashed, now: Now) -> None:
+    def _hand_crashed(self, event: HandCrashed[Action], now: Now) -> None:
         self.log.error("hand.crashed", action=type(event.action).__name__, why=event.why)
         free_request(self.world, event.action, now)
         node_id = getattr(event.action, "node", None)
@@ -372,8 +360,6 @@ class Settle:
             # Evidence is best effort: no machine stays for want of it.
             view.failure = None if isinstance(event.action, Autopsy) else view.failure
             self.world.touch_node(view)
-        elif isinstance(event.action, DeleteLeak):
-            self.world.cloud.leaks_busy.discard(event.action.server)
         else:
             free_look(self.world, event.action, now)
         self.metrics.count_hand_crash(type(event.action).__name__)

@@ -30,6 +30,7 @@ from launcher.decide.deadlines import EVIDENCE_S_MAX
 from launcher.decide.upkeep import gist
 from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
+from launcher.lanes import STATUS
 from launcher.outcomes import learn_failure, learn_success, says_something
 from launcher.views import ClaimView, Failure, NodeView, RequestView
 from launcher.world import Now, World
@@ -102,7 +103,7 @@ class SettleWrites:
         elif isinstance(action, AdoptClaim | DropClaim):
             self._claim_written(action, event, now)
         elif isinstance(action, Publish):
-            self.world.publishing = False
+            self.world.busy.leave(STATUS, action)
             if not isinstance(error, StoreError):
                 self.world.published = action.status
                 self.world.outlined = action.outline
@@ -164,7 +165,7 @@ class SettleWrites:
                 # Others first: we have had our chance.
                 view.retry_s, view.wanted_s = now.mono_s + RELEASED_S, float("inf")
                 view.returned_s = now.mono_s
-                self.world.alarm("request", view.id, view.retry_s)
+                self.world.alarms.set("request", view.id, view.retry_s)
             if isinstance(action, Decline):
                 for pool in self.world.policy.pools_for(view.request.labels):
                     self.metrics.count_declined(self.world.policy.provider, pool.name)
@@ -291,7 +292,7 @@ class SettleWrites:
                 learn = _learn_lock if isinstance(action, DropClaim) else _learn_contender
                 learnt = learn(claim, event.result)
                 claim.retry_s = now.mono_s + (0.0 if learnt else LOCKED_RETRY_S)
-                self.world.alarm("request", action.request, claim.retry_s)
+                self.world.alarms.set("request", action.request, claim.retry_s)
         if view is not None:
             view.busy = None
             if isinstance(event.result, StoreError):

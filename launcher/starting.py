@@ -42,13 +42,13 @@ from launcher.decide.deadlines import ask_ends_s, launch_ends_s, mono_s
 from launcher.decide.doors import door
 from launcher.decide.publishing import PUBLISH_PERIOD_S
 from launcher.decide.upkeep import gist
+from launcher.events import Event
 from launcher.hands.clouding import CloudHands
-from launcher.hands.crew import Crew
 from launcher.hands.proving import ProvingHands
 from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
-from launcher.lanes import LANES, Lane, NodeWork, node_of
+from launcher.lanes import KINDS, Lane, machine, node_of, places
 from launcher.orders import Orders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
@@ -57,6 +57,7 @@ from launcher.views import AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.cloud.api import Fence
 from remuda.model.ids import NodeId, RequestId
+from remuda.runtime.crew import Crew
 from remuda.store import paths
 from remuda.store.api import Delete as DeleteRecord
 from remuda.store.api import Op
@@ -68,7 +69,7 @@ class Starter:
 
     world: World
     writer: Writer
-    crew: Crew
+    crew: Crew[Action, Event, Lane]
     cloud: CloudHands
     proving: ProvingHands
     orders: Orders
@@ -110,16 +111,18 @@ class Starter:
 
     def start(self, action: Action, now: Now) -> None:
         """Start one action, or let its node wait for a place in the action's lane."""
-        lane = LANES.get(type(action))
-        if lane is None:
+        kind = KINDS.get(type(action))
+        if kind is None:
             self._starters[type(action)](action, now)
-        elif self._admits(lane, action, now):
+        elif kind.lane is None or self._admits(kind.lane, action, now):
             self._starters[type(action)](action, now)
-            self._enter(lane, action, now)
+            self.world.busy.enter(kind.subject(action), action)
+            if kind.lane is not None:
+                self._enter(kind.lane, action, now)
 
     def _admits(self, lane: Lane, action: Action, now: Now) -> bool:
         lanes, node = self.world.lanes, node_of(action)
-        if lanes.admits(lane, node, self.world.policy.config.max_concurrency):
+        if lanes.admits(lane, node, places(lane, self.world.policy.config.max_concurrency)):
             return True
         if node is not None:  # everything else is decided anew after the next listing
             lanes.wait(lane, node, now.mono_s)
@@ -194,7 +197,8 @@ class Starter:
         return view
 
     def _write_node(self, action: Action, view: NodeView, ops: list[Op], now: Now) -> None:
-        view.busy, view.hand = type(action).__name__, None
+        view.busy = type(action).__name__
+        self.world.busy.give_up(machine(view.id))  # a hand that hangs, if there is one
         self.world.herd.reindex(view)
         self.writer.send(action, ops, now)
 
@@ -232,16 +236,11 @@ class Starter:
 
     # Hands in threads
 
-    def _hand_node(self, action: NodeWork, what: str) -> NodeView:
-        view = self._hold_node(action.node, what)
-        view.hand = action
-        return view
-
     def _fence(self) -> Fence:
         return self.cloud.fence(self.world.policy.config.api_timeout)
 
     def _create(self, action: Create, now: Now) -> None:
-        view = self._hand_node(action, "create")
+        view = self._hold_node(action.node, "create")
         launch = view.launch
         assert launch is not None  # noqa: S101 - decided on a known launch
         view.create_sent = view.ip_untried = True
@@ -251,7 +250,7 @@ class Starter:
         self.crew.submit(action, lambda: self.cloud.create(launch, orders, recipe, key, fence))
 
     def _delete(self, action: Delete, _now: Now) -> None:
-        self._hand_node(action, "delete")
+        self._hold_node(action.node, "delete")
         fence = self._fence()
         self.crew.submit(action, lambda: self.cloud.delete(action, fence))
 
@@ -261,17 +260,16 @@ class Starter:
         self.writer.send(action, [DeleteRecord(path=path, version=action.version)], now)
 
     def _delete_leak(self, action: DeleteLeak, _now: Now) -> None:
-        self.world.cloud.leaks_busy.add(action.server)
         fence = self._fence()
         self.crew.submit(action, lambda: self.cloud.delete_leak(action, fence))
 
     def _address(self, action: Address, _now: Now) -> None:
-        self._hand_node(action, "address").ip_untried = False
+        self._hold_node(action.node, "address").ip_untried = False
         fence = self._fence()
         self.crew.submit(action, lambda: self.cloud.address(action, fence))
 
     def _prove(self, action: Prove, now: Now) -> None:
-        view = self._hand_node(action, "prove")
+        view = self._hold_node(action.node, "prove")
         launch, where, orders = view.launch, address(view), self.orders
         assert launch is not None  # noqa: S101 - decided on a known launch
         assert where is not None  # noqa: S101 - decided on a known address
@@ -279,7 +277,7 @@ class Starter:
         self.crew.submit(action, lambda: self.proving.prove(launch, orders, where, until_s=until_s))
 
     def _knock(self, action: Knock, now: Now) -> None:
-        view, begun_s = self._hand_node(action, KNOCK), now.mono_s
+        view, begun_s = self._hold_node(action.node, KNOCK), now.mono_s
         view.wanted_by = action.request
         wanting = self.world.queue.views.get(action.request or RequestId(""))
         if wanting is not None:
@@ -288,7 +286,7 @@ class Starter:
         self.crew.submit(action, lambda: self.proving.knock(action.node, where, begun_s=begun_s))
 
     def _autopsy(self, action: Autopsy, _now: Now) -> None:
-        view = self._hand_node(action, AUTOPSY)
+        view = self._hold_node(action.node, AUTOPSY)
         making = self.world.policy.making.get(view.key)
         console, provider = making is None or making.console_log, self.world.policy.provider
         self.crew.submit(
@@ -296,15 +294,12 @@ class Starter:
         )
 
     def _list(self, action: ListServers, _now: Now) -> None:
-        self.world.cloud.list_busy = True
         self.crew.submit(action, lambda: self.cloud.list_servers(action.number))
 
     def _find_ports(self, action: FindPorts, _now: Now) -> None:
-        self.world.cloud.ports_busy = True
         self.crew.submit(action, lambda: self.cloud.find_ports(action))
 
     def _survey(self, action: Survey, _now: Now) -> None:
-        self.world.cloud.survey_busy = True
         policy, ours = self.world.policy, _in_cloud(self.world)
         self.crew.submit(action, lambda: self.cloud.survey(policy, ours))
 
@@ -315,7 +310,6 @@ class Starter:
 
     def _tidy(self, action: Tidy, now: Now) -> None:
         view, policy = self.world.cloud, self.world.policy
-        view.tidy_busy = True
         store, cloud, provider = self.cloud.store, self.cloud.cloud, policy.provider
         mine, buried = frozenset(self.world.herd.views), frozenset(view.buried)
         seen, pending = view.leftovers, self.world.queue.taken_elsewhere()
@@ -340,7 +334,6 @@ class Starter:
         )
 
     def _publish(self, action: Publish, now: Now) -> None:
-        self.world.publishing = True
         self.world.publish_due_s = now.mono_s + PUBLISH_PERIOD_S
         self.writer.publish(action, now)
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from launcher.actions import Action
 from remuda.cloud.api import FloatingIp, Port, Server
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
@@ -55,7 +54,6 @@ class NodeView:
         stale: The shared record changed and is being read again.
         lock_exists, contenders: The node's lock directory, as mirrored.
         busy: A hand works on it: nothing else may start.
-        hand: What that hand does, if it is one in a thread.
         waited_s: How long it had to wait for us while it was made: for places in lanes, and for our
             connection to ZooKeeper. That is not the machine's fault.
         dying: The machine is to be deleted until it is gone; nobody may have it any more.
@@ -99,7 +97,6 @@ class NodeView:
     lock_exists: bool = False
     contenders: frozenset[str] = frozenset()
     busy: str | None = None
-    hand: Action | None = None
     waited_s: float = 0.0
     dying: bool = False
     why: str | None = None

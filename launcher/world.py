@@ -1,26 +1,24 @@
 """Everything one launcher knows, owned by its brain's thread; judgements only read it."""
 
-import heapq
 from dataclasses import dataclass, field
 
+from launcher.actions import Action
 from launcher.cloudview import CloudView
 from launcher.herd import Herd
-from launcher.lanes import Lanes
+from launcher.lanes import Lane, machine, new_lanes, places
 from launcher.neighbours import Neighbours
 from launcher.policy import Policy
 from launcher.queue import Queue
 from launcher.views import ClaimView, NodeView, RequestView
+from remuda.membership.attendance import Attendance
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
-from remuda.store.locks import contender_stem
+from remuda.runtime.alarms import Alarms
+from remuda.runtime.lanes import Lanes
+from remuda.runtime.now import Now
+from remuda.runtime.work import Busy
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Now:
-    """The present, in both kinds of time (seconds)."""
-
-    wall_s: float
-    mono_s: float
+__all__ = ["Agenda", "Now", "World"]
 
 
 @dataclass(slots=True)
@@ -59,10 +57,8 @@ class World:
     """One launcher's knowledge.
 
     Attributes:
+        busy: What is being worked on, but for what transactions hold: views say that.
         ledger_version: Version of the znode that guards the limits, as mirrored; -1: unknown.
-        synced: Roots whose mirrors are complete; nothing is decided before all are.
-        connected: Whether the session is good; nothing new is started otherwise.
-        register_due_s: When to make our ephemerals once more (monotonic), after a failure.
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
         lending: Transactions that hand nodes out and are under way.
@@ -70,7 +66,6 @@ class World:
         installation_s: When that id was written into ZooKeeper, by its clock.
         halted: Why nothing may be made or deleted, or None.
         drawn: How often node ids were drawn from the counter, as mirrored; -1: unknown.
-        stem: Name, without its number, of our contenders for locks in the present session.
         unborn: Nodes of other replicas whose records are being read for the first time. The ledger
             may be newer than what we know of them, so nothing is started meanwhile.
         fresh: Nodes whose intent this process wrote.
@@ -86,15 +81,13 @@ class World:
     neighbours: Neighbours
     herd: Herd = field(default_factory=Herd)
     queue: Queue = field(default_factory=Queue)
-    cloud: CloudView = field(default_factory=CloudView)
-    lanes: Lanes = field(default_factory=Lanes)
+    attendance: Attendance = field(default_factory=Attendance)
+    alarms: Alarms = field(default_factory=Alarms)
+    busy: Busy[Action] = field(default_factory=Busy)
+    cloud: CloudView = field(init=False)
+    lanes: Lanes[Lane, NodeId] = field(default_factory=new_lanes)
     agenda: Agenda = field(default_factory=Agenda)
     ledger_version: int = -1
-    synced: set[str] = field(default_factory=set)
-    roots: frozenset[str] = frozenset()
-    connected: bool = False
-    registered: bool = False
-    register_due_s: float = float("inf")
     pool_ids: dict[str, str] = field(default_factory=dict)
     installation: str = ""
     installation_s: float = 0.0
@@ -103,7 +96,6 @@ class World:
     awake_since_s: float = 0.0
     growing: int = 0
     lending: int = 0
-    stem: str = field(default_factory=contender_stem)
     unborn: set[NodeId] = field(default_factory=set)
     fresh: set[NodeId] = field(default_factory=set)
     awaiting: set[NodeId] = field(default_factory=set)
@@ -113,21 +105,22 @@ class World:
     published: bytes | None = None
     outlined: str | None = None
     publish_due_s: float = 0.0
-    publishing: bool = False
     ruled: dict[RequestId, str] = field(default_factory=dict)
     rescues: set[str] = field(default_factory=set)
-    _timers: list[tuple[float, str, str]] = field(default_factory=list)
-    _set: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Know nothing of the cloud."""
+        self.cloud = CloudView(busy=self.busy)
 
     @property
     def awake(self) -> bool:
-        """Whether decisions may be made: session good, mirrors complete, ourselves registered."""
-        return self.registered and self.informed
+        """Whether decisions may be made."""
+        return self.attendance.awake
 
     @property
-    def informed(self) -> bool:
-        """Whether the session is good and the mirrors are complete."""
-        return self.connected and self.roots <= self.synced
+    def stem(self) -> str:
+        """Name, without its number, of our contenders for locks in the present session."""
+        return self.attendance.stem
 
     def request_exists(self, request_id: RequestId) -> bool:
         """Whether the request's znode is there, read or not, as far as the mirror tells."""
@@ -200,7 +193,8 @@ class World:
             view = self.herd.views.get(node_id)
             if view is not None:
                 view.waited_s += waited_s
-        self.agenda.nodes |= self.lanes.offer(self.policy.config.max_concurrency)
+        concurrency = self.policy.config.max_concurrency
+        self.agenda.nodes |= self.lanes.offer(lambda lane: places(lane, concurrency))
 
     def drop_node(self, node_id: NodeId) -> None:
         """Forget a node whose launch record is gone; its room is free again."""
@@ -208,6 +202,7 @@ class World:
         self.awaiting.discard(node_id)
         self.portless.discard(node_id)
         self.fresh.discard(node_id)
+        self.busy.give_up(machine(node_id))
         self.agenda.nodes.discard(node_id)
         self.agenda.supply = True
 
@@ -216,33 +211,14 @@ class World:
         self.queue.reindex(view)
         self.agenda.requests.add(view.id)
 
-    def alarm(self, kind: str, name: str, due_s: float) -> None:
-        """Have *name* judged again at *due_s* (monotonic); an earlier alarm stays."""
-        known = self._set.get((kind, name))
-        if known is not None and known <= due_s:
-            return
-        self._set[kind, name] = due_s
-        heapq.heappush(self._timers, (due_s, kind, name))
-
-    def ring(self, now_s: float) -> None:
-        """Put everything whose alarm has come on the agenda."""
-        while self._timers and self._timers[0][0] <= now_s:
-            due_s, kind, name = heapq.heappop(self._timers)
-            if self._set.get((kind, name)) != due_s:
-                continue
-            del self._set[kind, name]
-            if kind == "node":
-                self.agenda.nodes.add(NodeId(name))
-            elif kind == "request":
-                self.agenda.requests.add(RequestId(name))
-            else:
-                self.agenda.supply = True
-
-    def next_alarm_s(self) -> float | None:
-        """Return when the next alarm is due, or None."""
-        while self._timers and self._set.get(self._timers[0][1:]) != self._timers[0][0]:
-            heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+    def ring(self, kind: str, name: str) -> None:
+        """Put on the agenda whose alarm has come."""
+        if kind == "node":
+            self.agenda.nodes.add(NodeId(name))
+        elif kind == "request":
+            self.agenda.requests.add(RequestId(name))
+        else:
+            self.agenda.supply = True
 
     def take_agenda(self) -> Agenda:
         """Return what is to be judged, and begin a new agenda."""

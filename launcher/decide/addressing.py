@@ -5,6 +5,7 @@ make and one to delete, for its id is known here or in the launch record.
 """
 
 from launcher.actions import Address, Delete, FindPorts, Plan
+from launcher.lanes import PORTS
 from launcher.views import NodeView, Refusal
 from launcher.world import Now, World
 from remuda.cloud.api import Port
@@ -55,7 +56,7 @@ def find_ports(world: World, now: Now, plan: Plan) -> None:
     """
     cloud = world.cloud
     views = [world.herd.views[node_id] for node_id in world.portless]
-    if cloud.ports_busy or not any(_in_need(world, view, now) for view in views):
+    if PORTS in world.busy or not any(_in_need(world, view, now) for view in views):
         return
     if now.mono_s < cloud.ports_due_s:
         plan.look_again("cloud", "ports", cloud.ports_due_s)

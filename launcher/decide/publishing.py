@@ -7,6 +7,7 @@ it: what is told at once is rough where exact numbers make no difference to anyb
 from launcher.actions import Lend, Plan, Publish
 from launcher.decide.bids import BOOT_CLASS_S
 from launcher.decide.standing import our_status
+from launcher.lanes import STATUS
 from launcher.world import Now, World
 from remuda.model.status import LabelStatus, ProviderStatus, encode_status
 
@@ -23,7 +24,7 @@ def publish(world: World, now: Now, plan: Plan) -> None:
 
     Whoever starts launches speaks: breakers and refusals are known to that process only.
     """
-    if world.publishing or not world.neighbours.duty("demand"):
+    if STATUS in world.busy or not world.neighbours.duty("demand"):
         return
     if now.mono_s < world.publish_due_s:
         plan.look_again("cloud", "publish", world.publish_due_s)

@@ -9,6 +9,7 @@ An operator may permit what the brake stops (docs/adr/0013-what-may-be-deleted.m
 from typing import Final
 
 from launcher.actions import DeleteLeak, DropPermit, Plan
+from launcher.lanes import leak
 from launcher.strays import CLOUD_SKEW_S, Origin, Stray
 from launcher.world import Now, World
 from remuda.model.permit import LIFE_S
@@ -55,7 +56,7 @@ def leaks(world: World, now: Now) -> tuple[list[Stray], str | None]:
             f"{_servers(len(ours))} our tag but no record here, more than {bound} at once:"
             f" is this the right ZooKeeper? Nothing is deleted; {how}"
         )
-    idle = [stray for stray in ours if stray.server.id not in world.cloud.leaks_busy]
+    idle = [stray for stray in ours if leak(stray.server.id) not in world.busy]
     if len(ours) < len(sure):
         return idle, (
             f"{_servers(len(sure) - len(ours))} our tag, but cannot have been made from this"
@@ -118,5 +119,5 @@ def _permitted(world: World, now: Now, plan: Plan) -> list[Stray]:
     return [
         stray
         for stray in named
-        if _seen_for(stray, LEAK_S, now) and stray.server.id not in world.cloud.leaks_busy
+        if _seen_for(stray, LEAK_S, now) and leak(stray.server.id) not in world.busy
     ]

@@ -14,6 +14,7 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
+from launcher.lanes import LISTING, SURVEY, TIDYING
 from launcher.world import Agenda, Now, World
 from remuda.model.status import Verdict
 
@@ -21,13 +22,13 @@ from remuda.model.status import Verdict
 def poll_cloud(world: World, now: Now, plan: Plan) -> None:
     """Add the listing and the survey when they are due, and their alarms."""
     cloud = world.cloud
-    if not cloud.list_busy:
+    if LISTING not in world.busy:
         due_s = _list_due_s(world)
         if now.mono_s >= due_s:
             plan.do(ListServers(number=cloud.listing + 1))
         else:
             plan.look_again("cloud", "list", due_s)
-    if not cloud.survey_busy:
+    if SURVEY not in world.busy:
         if now.mono_s >= cloud.survey_due_s:
             plan.do(Survey())
         else:
@@ -46,7 +47,7 @@ def _list_due_s(world: World) -> float:
 
 def tidy(world: World, now: Now, plan: Plan) -> None:
     """Add a round of tidying when it is due; one replica does it for all."""
-    if world.halted is not None or world.cloud.tidy_busy or not world.neighbours.duty("tidy"):
+    if world.halted is not None or TIDYING in world.busy or not world.neighbours.duty("tidy"):
         return
     if now.mono_s < world.cloud.tidy_due_s:
         plan.look_again("cloud", "tidy", world.cloud.tidy_due_s)

@@ -88,26 +88,23 @@ class Beginning:
 
 
 class Role(Protocol):
-    """Which process this is.
-
-    Attributes:
-        kind: In one word, such as ``launcher``: the noun of its events in logs.
-        name: Of this very one, such as ``launcher/east``: in each line of its logs.
-        title: For people: ``launcher of east``.
-        provider: Whose part of the configuration must be complete; None: nobody's.
-    """
+    """Which process this is."""
 
     @property
-    def kind(self) -> str: ...  # noqa: D102 - see above
+    def kind(self) -> str:
+        """In one word, such as ``launcher``: the noun of its events in logs."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102 - see above
+    def name(self) -> str:
+        """Of this very one, such as ``launcher/east``: in each line of its logs."""
 
     @property
-    def title(self) -> str: ...  # noqa: D102 - see above
+    def title(self) -> str:
+        """For people, such as ``launcher of east``."""
 
     @property
-    def provider(self) -> str | None: ...  # noqa: D102 - see above
+    def provider(self) -> str | None:
+        """Whose part of the configuration must be complete; None: nobody's."""
 
     def wake(self) -> None:
         """End the wait of a worker's turn; called in other threads."""

@@ -58,7 +58,7 @@ def config(limit: int) -> Config:
 def world(shape: Shape) -> World:
     """Return the world of launcher *east*, awake and with nothing on its agenda."""
     made = World(policy=compile_policy(config(shape.limit), "east"), neighbours=neighbours())
-    made.connected = made.registered = True
+    made.attendance.connected = made.attendance.registered = True
     made.pool_ids = {POOL: "east-pool"}
     made.ledger_version = 1
     made.awake_since_s = NOW.mono_s - 100.0

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from launcher.actions import Action, Delete, ListServers
 from launcher.events import Event
-from launcher.lanes import LANES, THREADS, Lane
+from launcher.lanes import KINDS, LANES, THREADS, Lane
 from remuda.cloud.api import Quota
 from remuda.cloud.rate import BURST_S, FairQueue, Traffic
 from remuda.model.ids import ReplicaId
@@ -124,7 +124,7 @@ class PacedCrew(SimCrew):
 
     def _done(self, action: Action, work: Callable[[], Event]) -> list[Event]:
         catcher = _Catcher()
-        SimCrew(inbox=cast("Inbox[Event]", catcher)).run(action, work)
+        SimCrew(cast("Inbox[Event]", catcher), KINDS, THREADS).run(action, work)
         return catcher.answers
 
     def _end(self, action: Action, events: list[Event], sent_s: float = 0.0) -> None:

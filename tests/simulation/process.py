@@ -9,8 +9,7 @@ from launcher.actions import Action
 from launcher.brain import Brain
 from launcher.daemon import assemble, reconfigure
 from launcher.events import Event
-from launcher.hands.crew import Crew
-from launcher.lanes import LANES, Lane
+from launcher.lanes import KINDS, LANES, THREADS, Lane
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.registry import prepare
@@ -22,6 +21,7 @@ from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
+from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
 from remuda.store.api import Create, Session
@@ -42,7 +42,7 @@ class CrashedError(BaseException):  # no hand may swallow it
 
 
 @dataclass(slots=True)
-class SimCrew(Crew):
+class SimCrew(Crew[Action, Event, Lane]):
     """Does the work of hands at times of the simulator's choice, in no thread."""
 
     process: "Process | None" = None
@@ -97,8 +97,8 @@ class Process:
         me = Member(id=ReplicaId(self.name), started_s=clock.now_s())
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=provider))
-        world.connected = self.store.session is Session.CONNECTED
-        crew = self.crew_class(inbox=self.inbox)
+        world.attendance.connected = self.store.session is Session.CONNECTED
+        crew = self.crew_class(self.inbox, KINDS, THREADS)
         crew.process = self
         self.brain = assemble(
             world=world,
@@ -198,7 +198,8 @@ class Process:
             return
         answers: list[Event] = []
         crew = cast("SimCrew", self.brain.starter.crew)
-        catcher = SimCrew(inbox=cast("Inbox[Event]", _Catcher(answers)), stopped=crew.stopped)
+        inbox = cast("Inbox[Event]", _Catcher(answers))
+        catcher = SimCrew(inbox, KINDS, THREADS, stopped=crew.stopped)
         catcher.run(action, work)
         timetable.after(self.rng.uniform(0.0, 0.3), lambda: self._report(answers))
 

@@ -154,7 +154,7 @@ def _launcher(process: "Process") -> str | None:
         ("requests", world.queue.views),
         ("claims", world.queue.claims),
         ("host keys", writer.host_keys),
-        ("leaks", world.cloud.leaks_busy),
+        ("leaks", [one for one in world.busy if isinstance(one, tuple)]),
         ("promises", world.herd.allocated),
     ):
         if kept:

@@ -170,7 +170,7 @@ def test_a_lost_reply_and_a_reload_leave_no_pool_registered_twice() -> None:
     process.reload(simulation.setting.config)
     # It hears that the reply is lost, but reads what is there only after it registers again.
     process.lag_until_s = simulation.timetable.now_s() + 2.0
-    while process.brain.world.registered:
+    while process.brain.world.attendance.registered:
         assert process.store.wire.deliver_one()
         process.think()
 

@@ -9,7 +9,7 @@ from launcher.actions import Action
 from launcher.brain import Brain
 from launcher.daemon import assemble
 from launcher.events import Event
-from launcher.hands.crew import Crew
+from launcher.lanes import KINDS, THREADS, Lane
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.registry import prepare
@@ -20,6 +20,7 @@ from remuda.config.loader import load
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
+from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 from remuda.store.api import Session
 from remuda.web.pages import Readiness, Sources, answer
@@ -32,7 +33,7 @@ _INSTRUMENTS: Final[Instruments] = build_instruments(None)
 
 
 @dataclass(slots=True)
-class PromptCrew(Crew):
+class PromptCrew(Crew[Action, Event, Lane]):
     """Does everything at once, on the thread of the caller."""
 
     def submit(self, action: Action, work: Any) -> None:
@@ -67,7 +68,7 @@ class Soloist:
         installation = prepare(store, "here")
         me = Member(id=ReplicaId("solo"), started_s=self.clock.now_s())
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider="here"))
-        world.connected = store.session is Session.CONNECTED
+        world.attendance.connected = store.session is Session.CONNECTED
         self.brain = assemble(
             world=world,
             store=store,
@@ -79,7 +80,7 @@ class Soloist:
             installation=installation,
             mine=set(),
             me=me,
-            crew=PromptCrew(inbox=inbox),
+            crew=PromptCrew(inbox, KINDS, THREADS),
             prover=self.prover,
         )
         self.reporter = Reporter(world=world, metrics=_INSTRUMENTS.metrics)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from launcher.actions import Address, Delete, DeleteLeak, FindPorts, Prove, Tidy
+from launcher.lanes import PORTS
 from launcher.views import NodeView
 from launcher.world import Now, World
 from remuda.cloud.api import FloatingIp, Port, Server, ServerStatus
@@ -92,7 +93,7 @@ def test_one_look_serves_all_that_run_or_boot() -> None:
         lambda _made, view: setattr(view, "floating_ip", GIVEN),
         lambda _made, view: setattr(view, "server", None),
         lambda _made, view: setattr(view, "retry_s", NOW.mono_s + 1.0),
-        lambda made, _view: setattr(made.cloud, "ports_busy", True),
+        lambda made, _view: made.busy.enter(PORTS, FindPorts(servers=())),
         lambda made, _view: setattr(made.cloud, "ports_due_s", NOW.mono_s + 1.0),
     ],
     ids=["shown", "given", "not seen yet", "refused just now", "under way", "just looked"],

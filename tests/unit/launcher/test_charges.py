@@ -41,7 +41,7 @@ def put(path: str, data: bytes, *, created_s: float = 0.0) -> Put:
 def tell(made: World, *changes: Put | Gone) -> None:
     """Fold changes into a world."""
     fold = quiet_fold(made)
-    made.synced.add(paths.provider("here"))
+    made.attendance.synced.add(paths.provider("here"))
     for change in changes:
         fold.fold(change, now_s=NOW.mono_s)
 

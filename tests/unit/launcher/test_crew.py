@@ -18,11 +18,11 @@ from launcher.actions import (
     Survey,
 )
 from launcher.events import AutopsyDone, Event
-from launcher.hands.crew import Crew
-from launcher.lanes import LANES, THREADS
+from launcher.lanes import KINDS, LANES, THREADS, Lane
 from remuda.cloud.api import Port
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, ServerId
+from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 
 NODE, SERVER = NodeId("1"), ServerId("s")
@@ -56,7 +56,9 @@ _SOON_S = 10.0
 )
 def test_what_is_quick_does_not_wait_for_what_is_slow(slow: Action, quick: Action) -> None:
     """Though every thread for the slow is taken."""
-    crew, go_on, done = Crew(inbox=Inbox()), threading.Event(), threading.Event()
+    inbox: Inbox[Event] = Inbox()
+    crew: Crew[Action, Event, Lane] = Crew(inbox, KINDS, THREADS)
+    go_on, done = threading.Event(), threading.Event()
 
     def wait() -> Event:
         go_on.wait(_SOON_S)

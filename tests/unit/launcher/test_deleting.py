@@ -2,9 +2,10 @@
 
 import pytest
 
-from launcher.actions import Bury, Delete, DropPermit
+from launcher.actions import Bury, Delete, DeleteLeak, DropPermit
 from launcher.cloudview import Permitted
-from launcher.events import LeakDeleted, LeakSpared
+from launcher.events import Finished, LeakDeleted, LeakSpared
+from launcher.lanes import leak
 from launcher.listing import take_listing
 from launcher.world import Now
 from remuda.cloud.api import Server, ServerStatus, TryLaterError
@@ -62,11 +63,15 @@ def test_what_was_spared_is_counted_anew() -> None:
     """From its first sighting on."""
     made = world()
     works, stray = Works(made), add_stray(made, 1)
-    made.cloud.leaks_busy.add(stray)
+    action = DeleteLeak(server=stray, node=None, cause="no record")
+    works.starter.start(action, NOW)
+    begun = list(made.busy)
 
-    works.hear(LeakSpared(server=stray, why="it has a launch record"), NOW)
+    spared = LeakSpared(server=stray, why="it has a launch record")
+    works.hear(Finished(action=action, event=spared), NOW)
 
-    assert (made.cloud.strays, made.cloud.leaks_busy) == ({}, set())
+    assert begun == [leak(stray)]
+    assert (made.cloud.strays, list(made.busy)) == ({}, [])
 
 
 @pytest.mark.parametrize("answered", ["before", "after"])

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Condemn, Knock, Lend, Prove
+from launcher.actions import Condemn, Knock, Lend, ListServers, Prove
 from launcher.decide.doors import Door, door, known, whereabouts
 from launcher.events import Knocked
+from launcher.lanes import LISTING
 from launcher.listing import take_listing
 from launcher.settle import KNOCKS_MAX
 from launcher.transactions import lend, ready
@@ -178,7 +179,8 @@ def test_a_listing_from_before_it_became_ready_may_not_tell_where_it_is(
     made, path = folding.world, paths.launch("here", NODE)
     folding.put(path, launch(step=Step.PROVING))
     folding.put(paths.node(NODE), node(doc={"interface_ip": FLOATING}))
-    made.cloud.list_busy = begun == "before"
+    if begun == "before":
+        made.busy.enter(LISTING, ListServers(number=0))
     if begun != "unheard":
         folding.put(path, launch(step=Step.DONE, floating_ip=given))
     take_listing(made, 6, [replace(shown(), tags=tags_of(NODE))], OWNER, NOW)

@@ -11,7 +11,7 @@ from remuda.membership.installation import InstallationError
 from remuda.store import paths
 from remuda.store.api import Create, Dirty, Gone, Put, Stored
 from tests.fakes.store import FakeStore, FakeZookeeper
-from tests.unit.launcher.worlds import document, world
+from tests.unit.launcher.worlds import document, policy, world
 
 
 def filled(raw: bytes) -> FakeStore:

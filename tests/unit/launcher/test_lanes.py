@@ -9,7 +9,7 @@ from launcher.brain import Brain
 from launcher.decide.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.decide.dying import DELETING_S
 from launcher.events import Created, Finished, LeakDeleted, Proved
-from launcher.lanes import LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, Lanes, places
+from launcher.lanes import KINDS, LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, machine, places
 from launcher.starting import Starter
 from launcher.views import NodeView
 from launcher.world import Now, World
@@ -25,7 +25,7 @@ from tests.fakes.clock import ManualClock
 from tests.unit.launcher.works import Quiet, Works, deleted, quiet_fold
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 
-ONE, TWO, THREE = (NodeId(f"{n:010d}") for n in (1, 2, 3))
+ONE = NodeId(f"{1:010d}")
 NODE_ACTIONS = (Address, Condemn, Create, Delete, MakeReady, Prove)
 
 
@@ -66,6 +66,7 @@ def test_every_action_is_a_transaction_or_has_a_lane() -> None:
     }
 
     assert set(works.starter._starters) - sent == set(LANES)
+    assert {kind for kind, work in KINDS.items() if work.lane is None} <= sent
     assert set(THREADS) == set(Lane)
 
 
@@ -75,28 +76,6 @@ def test_proofs_have_as_many_places_as_launches_may_be_under_way(
 ) -> None:
     """Up to a bound, and never none: machines that are there already are still proven."""
     assert places(Lane.PROOF, concurrency) == proofs
-
-
-def test_places_go_to_those_that_have_waited_longest() -> None:
-    """Nobody overtakes, and who does not want the place any more makes way."""
-    lanes = Lanes()
-    for number in range(PROOFS_MIN):
-        lanes.enter(Lane.PROOF, NodeId(f"busy{number}"), 0.0)
-    for seconds, node in enumerate((ONE, TWO, THREE)):
-        assert not lanes.admits(Lane.PROOF, node, 0)
-        lanes.wait(Lane.PROOF, node, float(seconds))
-    lanes.leave(Lane.PROOF)
-
-    overtakes = lanes.admits(Lane.PROOF, THREE, 0)
-    first = lanes.offer(0)
-    left = lanes.retract(20.0)  # the first did not take it
-    second = lanes.offer(0)
-
-    assert (overtakes, first, left, second) == (False, {ONE}, {ONE: 20.0}, {TWO})
-    assert lanes.admits(Lane.PROOF, TWO, 0)
-    assert lanes.enter(Lane.PROOF, TWO, 31.0) == 30.0
-    assert (lanes.retract(31.0), lanes.offer(0)) == ({}, set())
-    assert ONE not in lanes.since
 
 
 def test_a_machine_waits_for_its_proof_in_the_world_and_that_does_not_count() -> None:
@@ -201,7 +180,8 @@ def test_a_late_word_does_not_end_a_later_hand_of_the_same_kind() -> None:
     view = proving(made)
     works.start(think(made), NOW, Prove)
     ((first, _),) = works.crew.orders
-    view.busy = view.hand = None
+    view.busy = None
+    made.busy.give_up(machine(view.id))
     made.touch_node(view)
     works.start(think(made), NOW, Prove)
     second, _ = works.crew.orders[1]
@@ -209,7 +189,8 @@ def test_a_late_word_does_not_end_a_later_hand_of_the_same_kind() -> None:
 
     works.hear(Finished(action=first, event=Proved(node=view.id, proof=_well())), NOW)
 
-    assert (view.busy, view.hand is second, view.proven) == ("prove", True, False)
+    assert (view.busy, view.proven) == ("prove", False)
+    assert made.busy.leave(machine(view.id), second)
 
 
 def test_the_end_of_a_leaked_server_is_heard_though_a_node_is_busy() -> None:
@@ -222,7 +203,7 @@ def test_the_end_of_a_leaked_server_is_heard_though_a_node_is_busy() -> None:
 
     works.hear(Finished(action=leak, event=LeakDeleted(server=leak.server, error=None)), NOW)
 
-    assert (made.lanes.running[Lane.DELETE], made.cloud.leaks_busy) == (0, set())
+    assert (made.lanes.running[Lane.DELETE], list(made.busy)) == (0, [])
 
 
 @pytest.mark.parametrize("step", [Step.PLANNED, Step.BOOTING])
@@ -251,7 +232,7 @@ def test_time_without_zookeeper_does_not_count_against_machines_being_made() -> 
     view, ready = proving(made, 1), add_node(made, 2)
     view.busy = "prove"
     brain = _brain(made, works.starter, clock, works)
-    brain.resync_s = 1e9
+    brain.loop.resync_s = 1e9
 
     brain.inbox.session(Session.SUSPENDED)
     brain.turn(wait_s_max=0.0)

@@ -3,7 +3,7 @@
 import pytest
 
 from launcher.actions import AdoptClaim, Claim, Lend, Normalise, Plan, Publish
-from launcher.brain import RESYNC_S, Brain
+from launcher.brain import Brain
 from launcher.events import Written
 from launcher.hands.rescuing import free_unclaimed
 from launcher.world import Now
@@ -12,6 +12,7 @@ from remuda.model import request as requests
 from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.loop import RESYNC_S
 from remuda.store import paths
 from remuda.store.api import Create, MissingError
 from tests.fakes.clock import ManualClock

@@ -10,9 +10,11 @@ from launcher.actions import (
     Rescue,
     Rule,
     Survey,
+    Tidy,
 )
 from launcher.decide.standing import our_status
 from launcher.decide.upkeep import gist
+from launcher.lanes import LISTING, STATUS, SURVEY
 from launcher.world import Now
 from remuda.cloud.api import Quota
 from remuda.model.launch import Step
@@ -53,7 +55,8 @@ def test_the_listing_is_frequent_only_while_a_node_waits_for_it(
 def test_a_listing_or_survey_under_way_is_not_begun_again() -> None:
     """One at a time."""
     made = world()
-    made.cloud.list_busy = made.cloud.survey_busy = True
+    for subject in (LISTING, SURVEY):
+        made.busy.enter(subject, Tidy())
 
     assert of_kind(think(made, later(1e6)), ListServers, Survey) == []
 
@@ -106,7 +109,7 @@ def test_our_own_claims_of_an_older_session_are_taken_over_whoever_is_on_duty() 
     for number in range(8):
         view = add_request(made, number, state=RequestState.PENDING)
         add_claim(made, view)
-    made.stem = "another session"
+    made.attendance.stem = "another session"
 
     assert len(of_kind(think(made), AdoptClaim)) == 8
 
@@ -125,9 +128,9 @@ def test_the_status_is_told_when_it_is_due_and_changed() -> None:
     made = world()
     made.publish_due_s = NOW.mono_s
     (publish,) = of_kind(think(made), Publish)
-    made.publishing = True
+    made.busy.enter(STATUS, Tidy())
     on_its_way = of_kind(think(made), Publish)
-    made.publishing = False
+    made.busy.give_up(STATUS)
     made.published, made.outlined = publish.status, publish.outline
     unchanged = of_kind(think(made, later(1e4)), Publish)
 

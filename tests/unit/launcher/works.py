@@ -8,9 +8,9 @@ from launcher.actions import Action, Plan
 from launcher.events import Deleted, Event
 from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
-from launcher.hands.crew import Crew
 from launcher.hands.proving import ProvingHands
 from launcher.hands.writing import Writer
+from launcher.lanes import KINDS, THREADS, Lane
 from launcher.orders import Orders
 from launcher.set_aside import SetAside
 from launcher.settle import Settle
@@ -22,6 +22,7 @@ from remuda.cloud.api import CloudError
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName
+from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
@@ -51,7 +52,7 @@ class Quiet:
 
 
 @dataclass(slots=True)
-class Waiting(Crew):
+class Waiting(Crew[Action, Event, Lane]):
     """Keeps what hands are to do until a test lets them, or answers in their place."""
 
     orders: list[tuple[Action, Callable[[], Event]]] = field(default_factory=list)
@@ -70,7 +71,7 @@ class Works:
         self.store = store = FakeZookeeper(clock).connect()
         inbox: Inbox[Event] = Inbox()
         self.cloud = FakeCloud(clock)
-        self.crew = Waiting(inbox=inbox)
+        self.crew = Waiting(inbox, KINDS, THREADS)
         writer = Writer(store=store, world=world, inbox=inbox, mine=set(), clock=clock)
         self.starter = Starter(
             world=world,

@@ -61,7 +61,7 @@ def policy(**changes: Any) -> Policy:
 def world(**changes: Any) -> World:
     """Return a world that is awake, knows its cloud, and has one replica: us."""
     made = World(policy=policy(**changes), neighbours=Neighbours(me=ME, provider="here"))
-    made.connected = made.registered = True
+    made.attendance.connected = made.attendance.registered = True
     made.awake_since_s = 1.0
     made.ledger_version = made.drawn = 0
     made.pool_ids = {name: f"id-{name}" for name in made.policy.pools}

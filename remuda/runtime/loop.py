@@ -1,0 +1,145 @@
+"""The turn: drain the inbox, take in what it had, judge, wait for the next news or alarm.
+
+Nothing else waits. One thread takes turns, and only it changes what its user knows.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from remuda.membership.attendance import Attendance
+from remuda.metrics.sink import Metrics
+from remuda.runtime.alarms import Alarms
+from remuda.runtime.clock import Clock
+from remuda.runtime.crew import crashed
+from remuda.runtime.inbox import Inbox
+from remuda.runtime.log import Log
+from remuda.runtime.now import Now
+from remuda.store.api import Change, Session
+
+E = TypeVar("E")
+A = TypeVar("A")
+E_contra = TypeVar("E_contra", contravariant=True)
+
+#: Everything is judged again at this period, whatever happened: a missed hint costs a minute.
+RESYNC_S: Final = 60.0
+
+
+class Mind(Protocol[E_contra]):
+    """What a process knows and judges; nothing of it may wait."""
+
+    def session_changed(self, session: Session, now: Now) -> None:
+        """Forget what does not outlive a change of the session."""
+
+    def take_change(self, change: Change, now: Now) -> None:
+        """Take in a change of ZooKeeper; complete mirrors belong into the attendance."""
+
+    def take_event(self, event: E_contra, now: Now) -> None:
+        """Take in what an action did."""
+
+    def ring(self, kind: str, name: str) -> None:
+        """Put something whose alarm has come on the agenda."""
+
+    def resync(self) -> None:
+        """Put everything on the agenda, and doubt what only this process remembers."""
+
+    def think(self, now: Now) -> None:
+        """Judge what is on the agenda, and start what follows."""
+
+    def due_s(self) -> float:
+        """Return when it wants to think though nothing comes: 0.0: at once; infinity: never."""
+
+
+class Register(Protocol):
+    """Makes our ephemerals: they are gone with the session, or others are wanted."""
+
+    def __call__(self, *, doubtful: bool = False) -> None:
+        """Start it; *doubtful*: some may be there, as the mirrors tell."""
+
+
+@dataclass(slots=True)
+class Loop(Generic[E]):
+    """One process's thread of thought.
+
+    Attributes:
+        seen: Whether our ephemerals are as we believe, as far as the mirrors tell.
+        lost: Called when the session is, with its ephemerals.
+        resync_s: When everything is judged again (monotonic).
+    """
+
+    mind: Mind[E]
+    attendance: Attendance
+    alarms: Alarms
+    inbox: Inbox[E]
+    clock: Clock
+    log: Log
+    metrics: Metrics
+    register: Register
+    seen: Callable[[], bool]
+    lost: Callable[[], None]
+    resync_s: float = 0.0
+    _unseen: bool = False
+
+    def turn(self, *, wait_s_max: float | None = None) -> None:
+        """Wait for news, take them in, and think once, if decisions may be made."""
+        news = self.inbox.drain(wait_s_max=wait_s_max)
+        now = Now(wall_s=self.clock.now_s(), mono_s=self.clock.monotonic_s())
+        for session in news.session:
+            self._session(session, now)
+        for change in news.changes:
+            self.mind.take_change(change, now)
+        for event in news.events:
+            self.mind.take_event(event, now)
+        for kind, name in self.alarms.ring(now.mono_s):
+            self.mind.ring(kind, name)
+        if now.mono_s >= self.resync_s:
+            self.resync_s = now.mono_s + RESYNC_S
+            self._resync()
+        if self.attendance.register_is_due(now.mono_s):
+            self.register(doubtful=True)
+        if self.attendance.awake:
+            self.mind.think(now)
+
+    def _session(self, session: Session, now: Now) -> None:
+        self.log.info("session.changed", session=str(session))
+        attendance = self.attendance
+        attendance.connected = session is Session.CONNECTED
+        self.metrics.set_connected(connected=attendance.connected)
+        # Until the mirrors have been read again we know nothing for sure.
+        attendance.synced.clear()
+        self.mind.session_changed(session, now)
+        if session is Session.LOST:
+            self.metrics.count_session_lost()
+            self.lost()
+            attendance.lost()
+        elif session is Session.CONNECTED and attendance.unseen:
+            self.register()
+
+    def _resync(self) -> None:
+        self.mind.resync()
+        unseen = self.attendance.awake and not self.seen()
+        if unseen and self._unseen:
+            # Not just late: somebody removed our ephemerals, or a lost reply left some twice.
+            self.register(doubtful=True)
+        self._unseen = unseen
+
+    def wait_s(self) -> float:
+        """Return how long the next turn may wait for news."""
+        due_s = [self.resync_s, self.alarms.next_s()]
+        if self.attendance.informed:
+            due_s.append(self.attendance.register_due_s)
+        if self.attendance.awake:
+            due_s.append(self.mind.due_s())
+        return max(0.0, min(due_s) - self.clock.monotonic_s())
+
+
+def start_all(
+    actions: Iterable[A], start: Callable[[A], None], inbox: Inbox[Any], log: Log
+) -> None:
+    """Start actions; one that a bug of ours stops ends nothing, and *inbox* hears of it."""
+    for action in actions:
+        try:
+            start(action)
+        except Exception:  # noqa: BLE001 - the boundary of the hand that writes, as in the crew
+            inbox.event(crashed(action))
+        log.debug("action.start", action=type(action).__name__)

@@ -1,0 +1,78 @@
+"""Work for hands: what an action occupies while it is under way, and how it ends."""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+A = TypeVar("A")
+E = TypeVar("E")
+L = TypeVar("L", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkKind(Generic[L]):
+    """What actions of one kind occupy.
+
+    Attributes:
+        lane: The threads that do it; None: it is a transaction, which waits for nobody.
+        subject: What it keeps busy: nothing else of that kind is begun meanwhile; None: nothing.
+    """
+
+    lane: L | None
+    subject: Callable[[Any], Hashable | None]
+
+
+@dataclass(slots=True)
+class Busy(Generic[A]):
+    """What is being worked on, and by which action.
+
+    A subject is entered when its action starts, and left when that very action (by identity: two
+    may be equal) has ended. Whoever takes over from a hand that hangs enters it anew; the late
+    word of the hand that was given up frees nothing then.
+    """
+
+    _by: dict[Hashable, A] = field(default_factory=dict)
+
+    def __contains__(self, subject: Hashable) -> bool:
+        """Whether something is done to *subject*."""
+        return subject in self._by
+
+    def __iter__(self) -> Iterator[Hashable]:
+        """Return all that is worked on."""
+        return iter(self._by)
+
+    def enter(self, subject: Hashable, action: A) -> None:
+        """Note that *action* has begun."""
+        self._by[subject] = action
+
+    def leave(self, subject: Hashable, action: A) -> bool:
+        """Note that *action* has ended, and say whether it was not given up before."""
+        if self._by.get(subject) is not action:
+            return False
+        del self._by[subject]
+        return True
+
+    def give_up(self, subject: Hashable) -> None:
+        """Wait no more for what is done to *subject*."""
+        self._by.pop(subject, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandCrashed(Generic[A]):
+    """A bug of ours in a hand; the action is forgotten and tried again later."""
+
+    action: A
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Generic[A, E]):
+    """A thread has ended its work; *event* is what that brought, *action* the very one it did.
+
+    A hand that did not come back in time is given up; its subject may be in another's hands when
+    it does come back, and then its word counts no more.
+    """
+
+    action: A
+    event: E
