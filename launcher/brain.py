@@ -1,6 +1,6 @@
 """The brain: the one thread that owns the world.
 
-It takes turns as every process of ours does (:mod:`remuda.runtime.loop`): changes and results are
+It takes turns as every process of ours does (:mod:`remuda.frame.loop`): changes and results are
 folded into the world, the judgements decide, the actions are started. Ready nodes are handed out
 before anything else is thought of.
 """
@@ -16,11 +16,11 @@ from launcher.fold import Fold
 from launcher.settle import Settle
 from launcher.starting import Starter
 from launcher.world import Now, World
+from remuda.frame.loop import Loop, Register, start_all
 from remuda.metrics.sink import Metrics
 from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
-from remuda.runtime.loop import Loop, Register, start_all
 from remuda.store.api import Change, Session
 
 #: For so long at most does the rest of a plan wait after something was handed out. Mostly news

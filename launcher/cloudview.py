@@ -10,9 +10,9 @@ from launcher.lanes import LISTING
 from launcher.policy import Key
 from launcher.strays import Stray
 from remuda.cloud.api import Flavor, Image, Quota, Server
+from remuda.frame.work import Busy
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.permit import Permit
-from remuda.runtime.work import Busy
 
 #: So many gone servers are remembered.
 BURIED_MAX = 5000

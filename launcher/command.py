@@ -6,7 +6,7 @@ import click
 
 from launcher.daemon import LauncherRole
 from remuda.cli.serving import process_options, serve
-from remuda.runtime.process import Process
+from remuda.frame.process import Process
 
 
 @click.command(epilog="Example: remuda launcher --provider east --config /etc/remuda/remuda.yaml")

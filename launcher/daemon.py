@@ -27,16 +27,16 @@ from remuda.cloud.api import Cloud
 from remuda.cloud.metered import MeteredCloud
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.model import Config
+from remuda.frame.crew import Crew
+from remuda.frame.process import Beginning, CannotRunError
 from remuda.membership.installation import InstallationError
 from remuda.membership.registration import Member, Registration, new_replica_id
 from remuda.metrics.factory import Instruments
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
-from remuda.runtime.process import Beginning, CannotRunError
 from remuda.ssh.api import Prover
 from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver

@@ -7,8 +7,8 @@ from launcher.actions import Action
 from launcher.cloudview import Recipe
 from launcher.policy import Key, Policy
 from remuda.cloud.api import CloudError, FloatingIp, Port, Quota, Server
+from remuda.frame.work import Finished, HandCrashed
 from remuda.model.ids import NodeId, ServerId
-from remuda.runtime.work import Finished, HandCrashed
 from remuda.ssh.api import Proof
 from remuda.store.api import Done, StoreError
 

@@ -20,9 +20,9 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
+from remuda.frame.lanes import Lanes
+from remuda.frame.work import WorkKind
 from remuda.model.ids import NodeId, ServerId
-from remuda.runtime.lanes import Lanes
-from remuda.runtime.work import WorkKind
 
 
 class Lane(StrEnum):

@@ -51,11 +51,11 @@ from remuda.cloud.api import (
     UnauthorizedError,
     UnknownOutcomeError,
 )
+from remuda.frame.work import Finished, HandCrashed
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.log import Log
-from remuda.runtime.work import Finished, HandCrashed
 from remuda.store.api import MissingError
 
 PROVE_AGAIN_S: Final = 1.0

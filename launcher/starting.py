@@ -56,8 +56,8 @@ from launcher.usage import stray_usage
 from launcher.views import AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.cloud.api import Fence
+from remuda.frame.crew import Crew
 from remuda.model.ids import NodeId, RequestId
-from remuda.runtime.crew import Crew
 from remuda.store import paths
 from remuda.store.api import Delete as DeleteRecord
 from remuda.store.api import Op

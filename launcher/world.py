@@ -10,13 +10,13 @@ from launcher.neighbours import Neighbours
 from launcher.policy import Policy
 from launcher.queue import Queue
 from launcher.views import ClaimView, NodeView, RequestView
+from remuda.frame.alarms import Alarms
+from remuda.frame.lanes import Lanes
+from remuda.frame.work import Busy
 from remuda.membership.attendance import Attendance
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
-from remuda.runtime.alarms import Alarms
-from remuda.runtime.lanes import Lanes
 from remuda.runtime.now import Now
-from remuda.runtime.work import Busy
 
 __all__ = ["Agenda", "Now", "World"]
 

@@ -32,8 +32,8 @@ RANDOM_ALLOWED: Final = frozenset({"random.Random", "random.SystemRandom", "rand
 
 #: The places that may catch everything, with the reason; everything else names its errors.
 BROAD_EXCEPT_ALLOWED: Final = {
-    "remuda/runtime/crew.py": "the hand boundary: a bug in one action must not end the daemon",
-    "remuda/runtime/loop.py": "the same for what the brain's thread starts itself",
+    "remuda/frame/crew.py": "the hand boundary: a bug in one action must not end the daemon",
+    "remuda/frame/loop.py": "the same for what the brain's thread starts itself",
     "launcher/fold.py": "a record that meets a bug is set aside, loudly (docs/adr/0011)",
     "remuda/web/server.py": "the page boundary: a bug in one page must not end the endpoint",
     "remuda/store/kazoo_wire.py": "kazoo's I/O thread: a bug in a callback must not end it",

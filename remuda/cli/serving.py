@@ -12,7 +12,7 @@ from remuda import logs
 from remuda.cli.failing import EXIT_MISTAKE, EXIT_STORE_AWAY
 from remuda.cli.saying import say, say_crash
 from remuda.config.problems import ConfigInvalidError
-from remuda.runtime.process import MISTAKES
+from remuda.frame.process import MISTAKES
 from remuda.store.api import StoreError
 
 F = TypeVar("F", bound=Callable[..., Any])

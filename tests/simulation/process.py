@@ -17,11 +17,11 @@ from launcher.starting import Starter
 from launcher.world import Now, World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
+from remuda.frame.crew import Crew
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
-from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
 from remuda.store.api import Create, Session

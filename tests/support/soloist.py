@@ -17,10 +17,10 @@ from launcher.reporting import Reporter
 from launcher.world import World
 from remuda import logs
 from remuda.config.loader import load
+from remuda.frame.crew import Crew
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
-from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 from remuda.store.api import Session
 from remuda.web.pages import Readiness, Sources, answer

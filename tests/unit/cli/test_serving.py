@@ -7,7 +7,7 @@ import pytest
 
 from remuda.cli.serving import serve
 from remuda.config.problems import ConfigInvalidError, Problem
-from remuda.runtime.process import CannotRunError
+from remuda.frame.process import CannotRunError
 from remuda.store.api import StoreAwayError, StoreRefusedError
 
 

@@ -20,9 +20,9 @@ from launcher.actions import (
 from launcher.events import AutopsyDone, Event
 from launcher.lanes import KINDS, LANES, THREADS, Lane
 from remuda.cloud.api import Port
+from remuda.frame.crew import Crew
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, ServerId
-from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 
 NODE, SERVER = NodeId("1"), ServerId("s")

@@ -4,7 +4,7 @@ import pytest
 
 from launcher.actions import Bury, Delete, DeleteLeak, DropPermit
 from launcher.cloudview import Permitted
-from launcher.events import Finished, LeakDeleted, LeakSpared
+from launcher.events import Finished, HandCrashed, LeakDeleted, LeakSpared
 from launcher.lanes import leak
 from launcher.listing import take_listing
 from launcher.world import Now
@@ -72,6 +72,18 @@ def test_what_was_spared_is_counted_anew() -> None:
 
     assert begun == [leak(stray)]
     assert (made.cloud.strays, list(made.busy)) == ({}, [])
+
+
+def test_a_bug_while_a_leak_is_deleted_frees_it_even_if_its_node_is_known() -> None:
+    """Or it would count as being deleted for ever."""
+    made = world()
+    works, view, stray = Works(made), add_node(made, 1), add_stray(made, 2)
+    action = DeleteLeak(server=stray, node=view.id, cause="no record")
+    works.starter.start(action, NOW)
+
+    works.hear(Finished(action=action, event=HandCrashed(action=action, why="a bug")), NOW)
+
+    assert leak(stray) not in made.busy
 
 
 @pytest.mark.parametrize("answered", ["before", "after"])

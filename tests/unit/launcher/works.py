@@ -19,10 +19,10 @@ from launcher.starting import Starter
 from launcher.views import NodeView
 from launcher.world import Now, World
 from remuda.cloud.api import CloudError
+from remuda.frame.crew import Crew
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName
-from remuda.runtime.crew import Crew
 from remuda.runtime.inbox import Inbox
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud

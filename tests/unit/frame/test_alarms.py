@@ -1,6 +1,6 @@
 """Alarms: each rings once, at the earliest time that was asked for."""
 
-from remuda.runtime.alarms import Alarms
+from remuda.frame.alarms import Alarms
 
 
 def test_an_alarm_rings_once_when_its_time_has_come() -> None:

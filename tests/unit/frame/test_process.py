@@ -12,9 +12,9 @@ import pytest
 
 from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError
+from remuda.frame.process import Beginning, CannotRunError, Process, StoppedError
 from remuda.metrics.factory import Instruments
 from remuda.runtime.log import Log
-from remuda.runtime.process import Beginning, CannotRunError, Process, StoppedError
 from remuda.store.api import Store, StoreRefusedError
 from remuda.web.pages import Readiness
 from tests.fakes.clock import ManualClock

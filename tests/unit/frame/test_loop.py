@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from remuda.frame.alarms import Alarms
+from remuda.frame.loop import RESYNC_S, Loop, start_all
+from remuda.frame.work import HandCrashed
 from remuda.membership.attendance import REGISTER_AGAIN_S, Attendance
 from remuda.metrics.sink import NullMetrics
-from remuda.runtime.alarms import Alarms
 from remuda.runtime.inbox import Inbox
-from remuda.runtime.loop import RESYNC_S, Loop, start_all
 from remuda.runtime.now import Now
-from remuda.runtime.work import HandCrashed
 from remuda.store.api import Change, Gone, Session, Synced
 from tests.fakes.clock import ManualClock
 from tests.unit.launcher.works import Quiet

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 import pytest
 
-from remuda.runtime.crew import Crew
+from remuda.frame.crew import Crew
+from remuda.frame.work import Finished, HandCrashed, WorkKind
 from remuda.runtime.inbox import Inbox
-from remuda.runtime.work import Finished, HandCrashed, WorkKind
 
 DEADLINE_S = 10.0
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from remuda.runtime.lanes import Lanes
+from remuda.frame.lanes import Lanes
 
 
 class Lane(StrEnum):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from remuda.runtime.work import Busy
+from remuda.frame.work import Busy
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from remuda.frame.alarms import Alarms
+from remuda.frame.crew import crashed
 from remuda.membership.attendance import Attendance
 from remuda.metrics.sink import Metrics
-from remuda.runtime.alarms import Alarms
 from remuda.runtime.clock import Clock
-from remuda.runtime.crew import crashed
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 
+from remuda.frame.work import Finished, HandCrashed, WorkKind
 from remuda.redaction import redact_text
 from remuda.runtime.inbox import Inbox
-from remuda.runtime.work import Finished, HandCrashed, WorkKind
 
 A = TypeVar("A")
 E = TypeVar("E")
