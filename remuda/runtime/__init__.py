@@ -1,1 +1,1 @@
-"""What every daemon is made of: clock, inbox, hands, signals."""
+"""What all else stands on: clocks, the inbox, signals, how to log."""

@@ -2,8 +2,9 @@
 
 import pytest
 
-from launcher.actions import Condemn
+from launcher.actions import Condemn, ListServers
 from launcher.events import Created, Listed
+from launcher.lanes import LISTING
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
@@ -77,9 +78,10 @@ def test_listings_of_before_the_answer_do_not_count() -> None:
     sky = Sky(Step.PLANNED)
     sky.view.busy = "create"
     sky.show(DEAD, DEAD)
-    sky.world.cloud.list_busy = True
+    sky.world.busy.enter(LISTING, ListServers(number=sky.world.cloud.listing + 1))
     made = Created(node=sky.view.id, result=ServerId("server-1"), seconds=1.0)
     sky.works.hear(made, NOW)
+    sky.world.busy.give_up(LISTING)
 
     sky.show(DEAD)
     assert sky.view.lifeless == 0
