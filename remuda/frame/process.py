@@ -1,7 +1,7 @@
 """A process from its start to its end: configuration, status endpoint, ZooKeeper, turns, reload.
 
 What it is for is its role's; everything that every daemon of ours does alike is here
-(docs/adr/0019-one-frame-for-every-process.md).
+(docs/adr/0020-one-frame-for-every-process.md).
 """
 
 from collections.abc import Callable, Mapping
