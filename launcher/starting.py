@@ -53,7 +53,7 @@ from launcher.orders import Orders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
-from launcher.views import AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView
+from launcher.views import ADOPT, AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
@@ -196,8 +196,10 @@ class Starter:
         self.world.herd.reindex(view)
         return view
 
-    def _write_node(self, action: Action, view: NodeView, ops: list[Op], now: Now) -> None:
-        view.busy = type(action).__name__
+    def _write_node(
+        self, action: Action, view: NodeView, ops: list[Op], now: Now, what: str | None = None
+    ) -> None:
+        view.busy = what or type(action).__name__
         self.world.busy.give_up(machine(view.id))  # a hand that hangs, if there is one
         self.world.herd.reindex(view)
         self.writer.send(action, ops, now)
@@ -205,7 +207,7 @@ class Starter:
     def _adopt(self, action: Adopt, now: Now) -> None:
         view = self.world.herd.views[action.node]
         view.ip_untried = False  # by us; what its owner did meanwhile we cannot know
-        self._write_node(action, view, list(self.writer.adopt(view)), now)
+        self._write_node(action, view, list(self.writer.adopt(view)), now, ADOPT)
 
     def _advance(self, action: Advance, now: Now) -> None:
         view = self.world.herd.views[action.node]

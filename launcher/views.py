@@ -15,10 +15,11 @@ from remuda.store.api import Stored
 COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
 #: What the users' record says, at the latest, in the transaction that condemns a node.
 ENDED_STATES = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
-#: What a hand may do to a free node without taking it out of the supply: to knock at its door,
-#: and to lend it to a request whose claim counts as need until the transaction is done.
-KNOCK, LEND_CLAIMED = "knock", "lend claimed"
-ON_HAND = frozenset({KNOCK, LEND_CLAIMED})
+#: What a hand may do to a free node without taking it out of the supply: to knock at its door, to
+#: take it over from a dead owner, and to lend it to a request whose claim counts as need until the
+#: transaction is done.
+KNOCK, LEND_CLAIMED, ADOPT = "knock", "lend claimed", "adopt"
+ON_HAND = frozenset({KNOCK, LEND_CLAIMED, ADOPT})
 #: What keeps a dying node busy while its evidence is gathered.
 AUTOPSY = "autopsy"
 
@@ -169,7 +170,8 @@ class NodeView:
     def on_hand(self) -> bool:
         """Whether it is free and ready, though not to be lent at this very moment.
 
-        It counts as supply, or every look at a waiting machine could have another one made.
+        It counts as supply, or every look at a waiting machine, and every launcher that takes over
+        from another, could have more made.
         """
         return (
             self.node is not None
