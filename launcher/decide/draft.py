@@ -9,7 +9,7 @@ from launcher.decide.bids import Known
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.policy import Key
-from launcher.views import RequestView
+from launcher.views import NodeView, RequestView
 from launcher.world import Now, World
 from remuda.membership.duty import weight
 from remuda.model.ids import NodeId, RequestId
@@ -37,6 +37,7 @@ class Draft:
         passed_on: Labels of the requests that were given back of late; None: not counted yet.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
+        left_behind: Ready nodes made for requests that we gave back; None: not looked for yet.
     """
 
     world: World
@@ -59,6 +60,7 @@ class Draft:
     elsewhere: dict[tuple[str, ...], bool] = field(default_factory=dict)
     passed_on: Counter[str] | None = None
     stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
+    left_behind: tuple[tuple[RequestId, NodeView], ...] | None = None
 
     def supply(self, key: Key) -> int:
         """Return the nodes of *key* that are there or coming, less what claims need of them."""

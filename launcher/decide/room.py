@@ -4,12 +4,14 @@ Ready nodes that nobody wants would keep a pool full for ever, and the requests 
 out of it. One goes at a time, the most superfluous first; requests come before min-ready.
 """
 
+from collections.abc import Iterator
+
 from launcher.actions import Condemn, Release
 from launcher.decide.budget import Shortage
 from launcher.decide.draft import Draft
 from launcher.policy import Key
-from launcher.views import RequestView
-from remuda.model.ids import NodeId
+from launcher.views import NodeView, RequestView
+from remuda.model.ids import NodeId, RequestId
 
 
 def make_room(work: Draft, view: RequestView, pool: str, short: Shortage) -> None:
@@ -67,16 +69,27 @@ def _most_idle(work: Draft, view: RequestView, pool: str, pools: tuple[str, ...]
 
 def _left_behind(work: Draft, view: RequestView, pools: tuple[str, ...]) -> NodeId | None:
     """Return a ready node that was made for another request alone, which we gave back since."""
-    queue, herd = work.world.queue, work.world.herd
-    for request_id, nodes in herd.allocated.items():
-        other = queue.views.get(request_id)
-        if other is None or not other.waiting or other.busy or other.stale:
-            continue
-        if request_id == view.id or request_id in queue.claims or request_id in work.lent:
-            continue
-        for node_id in sorted(nodes):
-            node = herd.views[node_id]
-            ready = node.node is not None and node.node.state == "ready"
-            if ready and node.key[0] in pools and not (node.busy or node.dying or node.locked):
-                return node_id
+    if work.left_behind is None:
+        work.left_behind = tuple(_all_left_behind(work))
+    for request_id, node in work.left_behind:
+        if request_id != view.id and node.key[0] in pools:
+            return node.id
     return None
+
+
+def _all_left_behind(work: Draft) -> Iterator[tuple[RequestId, NodeView]]:
+    """Yield the ready nodes that wait for somebody else to serve their request, by request.
+
+    Most nodes in use belong to requests that are gone: those are not looked at one by one.
+    """
+    queue, herd = work.world.queue, work.world.herd
+    for request_id in sorted(herd.allocated.keys() & queue.views.keys()):
+        other = queue.views[request_id]
+        if not other.waiting or other.busy or other.stale:
+            continue
+        if request_id in queue.claims or request_id in work.lent:
+            continue
+        for node in (herd.views[node_id] for node_id in sorted(herd.allocated[request_id])):
+            ready = node.node is not None and node.node.state == "ready"
+            if ready and not (node.busy or node.dying or node.locked):
+                yield request_id, node
