@@ -24,7 +24,7 @@ def test_nodes_of_a_request_that_was_given_back_make_room() -> None:
 def test_they_are_looked_for_once_in_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many requests wait for room: the search was ten million steps for a thousand."""
     looks = []
-    found = room._all_left_behind  # noqa: SLF001 - what it costs is the point
+    found = room._all_left_behind
 
     def counted(work: Draft) -> object:
         looks.append(work)
