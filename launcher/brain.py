@@ -158,7 +158,7 @@ class Brain:
             self.rest_due_s = None
         elif due or self.rest_due_s is None:
             self.rest_due_s = now_s + REST_LATER_S
-        return not due and self.world.lending > 0
+        return not due and bool(self.world.lending)
 
     def _heed(self, plan: Plan) -> None:
         """Take into the world what a plan says besides its actions."""

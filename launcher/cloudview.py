@@ -43,8 +43,8 @@ class CloudView:
     Attributes:
         busy: What is being worked on (the world's).
         listing: Number of the last complete listing; 0: none yet.
-        listed_s: When the last listing was begun; *complete_s*: the last that did not fail;
-            *complete_wall_s*: the same by the wall clock, as it was then.
+        listed_s: When the last listing was begun.
+        complete_wall_s: When the last that did not fail was begun, by the wall clock.
         ports_due_s: When to look at ports again, if a node of ours needs one.
         ports_why: Why the last look at them failed, or None.
         floating_ips_seen: Nodes of ours have, or had, floating IPs: some may be left.
@@ -69,7 +69,6 @@ class CloudView:
     busy: Busy[Action]
     listing: int = 0
     listed_s: float = float("-inf")
-    complete_s: float = float("-inf")
     complete_wall_s: float = float("-inf")
     list_due_s: float = 0.0
     list_failures: int = 0

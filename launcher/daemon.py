@@ -86,9 +86,7 @@ class LauncherRole:
         """
         if self.provider not in config.providers:
             raise UnknownProviderError(self.provider, config)
-        key_file = config.providers[self.provider].ssh_key_file
-        if key_file is not None:
-            load_key(key_file)
+        _check_key(config, self.provider)
         self._cloud(config, instruments, "").close()
 
     def begin(self, beginning: Beginning) -> "LauncherWorker":
@@ -180,6 +178,7 @@ class LauncherWorker:
         Raises:
             UnknownProviderError: If it does not name our provider.
             InstallationError: If it names another installation.
+            KeyFileError: If it names a private key that cannot be used.
             CloudConfigError: If its clouds.yaml cannot be used.
         """
         world = self.brain.world
@@ -191,6 +190,7 @@ class LauncherWorker:
                 f"this launcher began as installation {installation!r}: start it again to be"
                 f" {config.installation!r}"
             )
+        _check_key(config, provider)
         cloud = self.cloud(config)
         reconfigure(self.brain, compile_policy(config, provider), cloud)
 
@@ -202,6 +202,12 @@ class LauncherWorker:
     def stop(self) -> None:
         """Begin nothing more."""
         self.brain.starter.crew.stop()
+
+
+def _check_key(config: Config, provider: str) -> None:
+    key_file = config.providers[provider].ssh_key_file
+    if key_file is not None:
+        load_key(key_file)
 
 
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:

@@ -74,6 +74,11 @@ class Fold:
             self._request_unread(RequestId(name))
             self.world.agenda.supply = True
             return
+        if parent == paths.launches(self.world.policy.provider):
+            # Its machine is somebody's business, and what is known of it stays.
+            self._born(NodeId(name))
+            self.world.herd.unreadable.add(NodeId(name))
+            return
         view = self.world.herd.views.get(NodeId(name)) if parent == paths.NODES else None
         if view is None:
             return
@@ -190,9 +195,7 @@ class Fold:
             if node_id not in self.world.herd.views:
                 self.world.unborn.add(node_id)
             return
-        if node_id in self.world.unborn:
-            self.world.unborn.discard(node_id)
-            self.world.agenda.supply = True
+        self._born(node_id)
         if isinstance(change, Gone):
             self.mine.discard(node_id)
             self.world.herd.unreadable.discard(node_id)
@@ -220,6 +223,12 @@ class Fold:
             self.mine.add(node_id)
             self.read_node(node_id)
         self.world.touch_node(view)
+
+    def _born(self, node_id: NodeId) -> None:
+        """Wait no longer for the launch record of another replica: growth is held up by that."""
+        if node_id in self.world.unborn:
+            self.world.unborn.discard(node_id)
+            self.world.agenda.supply = True
 
     def _launch_unreadable(self, node_id: NodeId, version: int, exc: CorruptRecordError) -> None:
         # A newer version's, perhaps: its machine is somebody's business, only not ours.

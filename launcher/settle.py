@@ -113,7 +113,11 @@ class Settle:
         kind, node = type(event.action), node_of(event.action)
         self.world.lanes.leave(LANES[kind])
         awaited = self.world.busy.leave(KINDS[kind].subject(event.action), event.action)
-        if not awaited and node is not None and node in self.world.herd.views:
+        late = not awaited and node is not None and node in self.world.herd.views
+        if late and isinstance(event.event, HandCrashed):
+            self._tell_crash(event.event)
+            return
+        if late:
             self.log.info("hand.late", node=node, action=kind.__name__)
             return
         self.settle(event.event, now)
@@ -165,7 +169,7 @@ class Settle:
             self._trouble(event.result)
             return
         cloud.list_failures = 0
-        cloud.complete_s, cloud.complete_wall_s = event.begun_s, event.begun_wall_s
+        cloud.complete_wall_s = event.begun_wall_s
         self._well()
         take_listing(self.world, event.number, event.result, self.owner, now)
 
@@ -350,8 +354,13 @@ class Settle:
                 floating_ips=event.floating_ips,
             )
 
+    def _tell_crash(self, event: HandCrashed[Action]) -> None:
+        name = type(event.action).__name__
+        self.log.error("hand.crashed", action=name, why=event.why)
+        self.metrics.count_hand_crash(name)
+
     def _hand_crashed(self, event: HandCrashed[Action], now: Now) -> None:
-        self.log.error("hand.crashed", action=type(event.action).__name__, why=event.why)
+        self._tell_crash(event)
         free_request(self.world, event.action, now)
         node_id = getattr(event.action, "node", None)
         view = None if node_id is None else self._unbusy(node_id)
@@ -362,7 +371,6 @@ class Settle:
             self.world.touch_node(view)
         else:
             free_look(self.world, event.action, now)
-        self.metrics.count_hand_crash(type(event.action).__name__)
 
     def _unbusy(self, node_id: NodeId) -> NodeView | None:
         view = self.world.herd.views.get(node_id)

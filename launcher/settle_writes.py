@@ -93,7 +93,7 @@ class SettleWrites:
         if event.uprooted:
             self.restore_tree(error, now)
         if isinstance(action, Lend):
-            self.world.lending -= 1
+            self._lent(action, event, now)
         if isinstance(action, Claim | Grow):
             self._grown(event)
         if isinstance(action, Lend | Claim | Decline | Release | Normalise):
@@ -152,7 +152,7 @@ class SettleWrites:
             return
         view.tries = 0
         if isinstance(action, Lend):
-            self._lent(view, now, ago_s=max(0.0, now.mono_s - event.answered_s))
+            view.lock_exists = False
         else:
             self.log.info(
                 _WORDS[type(action)],
@@ -171,10 +171,12 @@ class SettleWrites:
                     self.metrics.count_declined(self.world.policy.provider, pool.name)
         self.world.touch_request(view)
 
-    def _lent(self, view: RequestView, now: Now, *, ago_s: float) -> None:
-        """Take in that a request was fulfilled *ago_s* seconds ago."""
-        provider = self.world.policy.provider
-        view.lock_exists = False
+    def _lent(self, action: Lend, event: Written, now: Now) -> None:
+        """Tell when a request was fulfilled; it may have ended since."""
+        view = self.world.lending.pop(action.request, None)
+        if view is None or isinstance(event.result, StoreError):
+            return
+        provider, ago_s = self.world.policy.provider, max(0.0, now.mono_s - event.answered_s)
         at = Now(wall_s=now.wall_s - ago_s, mono_s=now.mono_s - ago_s)
         waited_s = at.mono_s - view.seen_s
         self.metrics.observe_handout(provider, waited_s)
@@ -185,7 +187,7 @@ class SettleWrites:
         self.log.info(
             "request.fulfilled",
             request=view.id,
-            nodes=",".join(view.request.nodes),
+            nodes=",".join(action.nodes),
             seconds=round(waited_s, 4),
         )
 
@@ -198,8 +200,8 @@ class SettleWrites:
             view.lock_exists = False
         elif isinstance(error, NotPermittedError):
             # What was to be written after it in the same burst is rejected, too.
-            pause_s = min(CLOSED_RETRY_MAX_S, CLOSED_RETRY_S * 2.0 ** min(view.tries, 10))
-            view.tries, view.retry_s = view.tries + 1, now.mono_s + pause_s
+            view.retry_s = now.mono_s + _pause_s(view, error)
+            view.tries += 1
         elif not isinstance(error, RejectedError):
             view.retry_s = now.mono_s + AWAY_RETRY_S
         else:
@@ -243,11 +245,8 @@ class SettleWrites:
         elif isinstance(error, MissingError) and error.path == lock:
             view.lock_exists = False
         else:
+            view.retry_s = now.mono_s + _pause_s(view, error)
             view.tries += 1
-            pause_s = min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0 ** min(view.tries, 10))
-            view.retry_s = now.mono_s + (
-                pause_s if isinstance(error, RejectedError) else AWAY_RETRY_S
-            )
 
     def _condemned(self, view: NodeView, action: Condemn, now: Now) -> None:
         view.dying, view.why, view.tries, view.retry_s = True, action.cause, 0, 0.0
@@ -329,6 +328,15 @@ def _learn_contender(claim: ClaimView, error: StoreError) -> bool:
         claim.contender_gone = True
         return True
     return False
+
+
+def _pause_s(view: NodeView | RequestView, error: StoreError) -> float:
+    """Return for how long to leave a record alone after a write that did not happen."""
+    if isinstance(error, NotPermittedError):
+        return min(CLOSED_RETRY_MAX_S, CLOSED_RETRY_S * 2.0 ** min(view.tries, 10))
+    if isinstance(error, RejectedError):
+        return min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0 ** min(view.tries + 1, 10))
+    return AWAY_RETRY_S
 
 
 def _learn_lock(claim: ClaimView, error: StoreError) -> bool:

@@ -150,7 +150,7 @@ class Starter:
         chosen = [self._hold_node(node_id, what) for node_id in action.nodes]
         ops = transactions.lend(self.world, view, chosen, now_s=now.wall_s)
         self.writer.send(action, ops, now)
-        self.world.lending += 1  # what could not be sent brings no answer
+        self.world.lending[view.id] = view  # what could not be sent brings no answer
 
     def _claim(self, action: Claim, now: Now) -> None:
         if self.writer.has_ids(action):

@@ -61,7 +61,8 @@ class World:
         ledger_version: Version of the znode that guards the limits, as mirrored; -1: unknown.
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
-        lending: Transactions that hand nodes out and are under way.
+        lending: Requests whose transaction that hands nodes out is under way; they may be gone when
+            its answer is taken in.
         installation: The id that our servers carry, fixed for the life of this process.
         installation_s: When that id was written into ZooKeeper, by its clock.
         halted: Why nothing may be made or deleted, or None.
@@ -95,7 +96,7 @@ class World:
     drawn: int = -1
     awake_since_s: float = 0.0
     growing: int = 0
-    lending: int = 0
+    lending: dict[RequestId, RequestView] = field(default_factory=dict)
     unborn: set[NodeId] = field(default_factory=set)
     fresh: set[NodeId] = field(default_factory=set)
     awaiting: set[NodeId] = field(default_factory=set)

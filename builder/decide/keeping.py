@@ -15,7 +15,7 @@ from builder.decide.actions import (
 )
 from builder.decide.placing import unwanted
 from builder.decide.world import BuilderWorld, ListedImage
-from remuda.images.references import ReferenceKind, References, index, why_kept
+from remuda.images.references import ReferenceKind, References, index, unknown, why_kept
 from remuda.model.build import Build, BuildState
 from remuda.model.image import UploadId
 from remuda.model.upload import ENDED, Method, Upload, UploadState
@@ -93,7 +93,10 @@ def _usable(
     some = references.get(upload.id, ())
     holding = [one for one in some if one.kind is not ReferenceKind.LAUNCH]
     because = unwanted(build) or "newer builds are kept"
-    if holding:
+    odd = unknown(world.library.holders())
+    if odd:
+        plan.wait(upload.id, f"{because}, but nobody can tell what {odd[0]} refers to")
+    elif holding:
         plan.wait(upload.id, f"{because}, but {holding[0].by} refers to it")
     else:
         plan.do(RetireUpload(id=upload.id, because=because))
@@ -173,6 +176,9 @@ def _build(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
 
 def _sweep(world: BuilderWorld, plan: BuilderPlan) -> None:
     """Delete what carries our tags, is in two listings, and is not what a record expects."""
+    if world.library.unreadable:
+        plan.wait("images without a record", f"{world.library.unreadable[0]} cannot be read")
+        return
     for place, listing in sorted(world.listings.items()):
         for image_id, one in sorted(listing.images.items()):
             if image_id not in listing.images_before or not world.mine(f"{place} {image_id}"):
@@ -192,6 +198,12 @@ def expected(world: BuilderWorld, place: str, image: ListedImage, *, listed_s: f
         image: Which.
         listed_s: When the first of the two listings that show it was begun.
     """
+    if world.library.unreadable:
+        return True  # what cannot be read may expect anything
+    return _stored_in(world, place, image, listed_s) or _being_made(world, place, image, listed_s)
+
+
+def _stored_in(world: BuilderWorld, place: str, image: ListedImage, listed_s: float) -> bool:
     upload = world.upload(UploadId(image.build, place))
     if upload is not None:
         if upload.cloud_image == image.id or upload.state is UploadState.MAKING:
@@ -199,9 +211,13 @@ def expected(world: BuilderWorld, place: str, image: ListedImage, *, listed_s: f
         if max(upload.asked_by_s, upload.since_s) >= listed_s:
             return True
     # Shared images are shown where they are members, too.
-    for other in world.uploads(image.build):
-        if other.cloud_image == image.id and other.method is not Method.SHARE:
-            return True
+    return any(
+        other.cloud_image == image.id and other.method is not Method.SHARE
+        for other in world.uploads(image.build)
+    )
+
+
+def _being_made(world: BuilderWorld, place: str, image: ListedImage, listed_s: float) -> bool:
     build = world.build(image.build)
     if build is None or build.place != place:
         return False

@@ -15,7 +15,7 @@ from remuda.cloud.image_store import ImageEdit, StoredImage
 from remuda.cloud.stored_images import read_stored
 from remuda.cloud.wire import Wire
 
-_CONFLICT, _TOO_LARGE = 409, 413
+_TOO_LARGE = 413
 #: Of the column in Glance's database.
 _KEY_CHARS_MAX: Final = 255
 _PATCH: Final = {"Content-Type": "application/openstack-images-v2.1-json-patch"}

@@ -66,7 +66,7 @@ class LiveTrees:
             match change:
                 case Put(path=path, stored=Stored() as stored):
                     self._held[path] = stored
-                case Gone(path=path):
+                case Gone(path=path) | Put(path=path, closed=True):
                     self._held.pop(path, None)
                 case Synced(root=root):
                     self._unsynced.discard(root)

@@ -120,6 +120,7 @@ class Registration:
 
     def agrees(self, found: Collection[str]) -> bool:
         """Whether our ephemerals that others see are those that we made, as far as we know."""
-        if self._writing or self._wanted is None or not self._there:
+        if self._writing or self._wanted is None or self._doubtful:
             return True  # what is under way, or failed, is seen to already
-        return {*self._offers, self._wanted.replica.path} == set(found)
+        # After a lost session nothing is there, whatever an answer from before it says.
+        return self._there and {*self._offers, self._wanted.replica.path} == set(found)

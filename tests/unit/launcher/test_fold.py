@@ -334,6 +334,22 @@ def test_foreign_rubbish_never_stops_the_fold(path: str) -> None:
     assert len(folding.log.warnings) == 1
 
 
+def test_a_launch_record_that_is_closed_to_us_holds_up_no_growth() -> None:
+    """It is told as being read first, and no more ever comes of it."""
+    folding = Folding()
+    path = paths.launch("here", NODE)
+    folding.tell(Dirty(path=path))
+    assert folding.world.unborn == {NODE}
+
+    folding.tell(Put(path=path, stored=None, closed=True))
+
+    assert folding.world.unborn == set()
+    assert folding.world.herd.unreadable == {NODE}
+    assert folding.world.agenda.supply
+    folding.tell(Gone(path=path))
+    assert folding.world.herd.unreadable == set()
+
+
 def test_a_node_that_is_closed_to_us_is_neither_waited_for_nor_gone() -> None:
     """Said once; kept without a judgement until it can be read, and its machine with it."""
     folding = Folding()

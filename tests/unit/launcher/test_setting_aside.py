@@ -294,7 +294,7 @@ def test_what_could_not_be_sent_is_not_waited_for() -> None:
             one.works.starter.start(action, NOW)
 
     assert len(of_kind(plan, Lend, Claim)) == 2
-    assert (one.world.lending, one.world.growing) == (0, 0)
+    assert (one.world.lending, one.world.growing) == ({}, 0)
 
 
 @pytest.mark.parametrize(

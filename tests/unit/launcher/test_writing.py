@@ -112,7 +112,9 @@ def test_what_else_was_written_wakes_the_brain() -> None:
     assert works.crew.inbox._news
 
 
+@pytest.mark.parametrize("gone", [False, True])
 def test_when_it_was_handed_out_counts_not_when_the_brain_heard_of_it(
+    gone: bool,  # noqa: FBT001 - a parameter of the test
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The answer may lie in the inbox for a while; the request was served all the same."""
@@ -123,7 +125,9 @@ def test_when_it_was_handed_out_counts_not_when_the_brain_heard_of_it(
         works.metrics, "observe_handout", lambda _provider, seconds: observed.append(seconds)
     )
     lend = Lend(request=view.id, nodes=(node.id,))
-    made.lending = 1
+    made.lending[view.id] = view
+    if gone:
+        made.queue.forget(view.id)  # its user was quick; the mirror tells before the answer
     answered_s = view.seen_s + 0.25
 
     works.hear(
@@ -132,7 +136,7 @@ def test_when_it_was_handed_out_counts_not_when_the_brain_heard_of_it(
     )
 
     assert observed == [0.25]
-    assert made.lending == 0
+    assert not made.lending
 
 
 def _host_key(found: object) -> str | None:

@@ -73,7 +73,7 @@ def world(**changes: Any) -> World:
     made.cloud.survey_due_s = made.publish_due_s = NOW.mono_s + 1e6
     made.cloud.tidy_due_s = NOW.mono_s + 1e6
     made.cloud.listed_s, made.cloud.listing = NOW.mono_s, 5
-    made.cloud.complete_s, made.cloud.complete_wall_s = NOW.mono_s, NOW.wall_s
+    made.cloud.complete_wall_s = NOW.wall_s
     return made
 
 

@@ -118,3 +118,13 @@ def test_with_the_session_everything_is_made_anew() -> None:
 
     assert made.offered() == [b"b"]
     assert len(made.there()) == 2
+
+
+def test_after_a_lost_session_nothing_is_there_whatever_an_old_answer_says() -> None:
+    """Else nobody would see us, and no resync would mend it."""
+    made = Place()
+    made.register("a")
+
+    made.registration.lost()
+
+    assert not made.registration.agrees(())
