@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from remuda.model.ids import RequestId
+from remuda.model.image import BuildId, UploadId
 from remuda.model.request import decode
 from remuda.store import paths
 from requestor import Client, RequestFailedError, connect
@@ -34,6 +35,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def place(number: int, bad: Bad) -> str:
     """Return where to write a record so that launchers or commands read it."""
+    build = BuildId(f"other{number}", 1)
     return {
         "request": f"{paths.REQUESTS}/100-{number:010d}",
         "node": f"{paths.NODES}/{number:010d}",
@@ -45,6 +47,10 @@ def place(number: int, bad: Bad) -> str:
         "permit": f"/remuda/providers/other{number}/sweep",
         "verdict": f"{paths.verdicts(f'other{number}')}/100-0000000001",
         "failure": f"{paths.failures('alpha')}/{9_000_000_000 + number}",
+        "image": paths.image(build.image),
+        "build": paths.build(build),
+        "upload": paths.upload(UploadId(build, "0" * 12)),
+        "pointer": paths.pointer(build.image, "alpha"),
     }[bad.kind]
 
 
