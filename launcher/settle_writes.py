@@ -203,14 +203,13 @@ class SettleWrites:
             view.retry_s = now.mono_s + _pause_s(view, error)
             view.tries += 1
         elif not isinstance(error, RejectedError):
-            view.retry_s = now.mono_s + AWAY_RETRY_S
+            view.retry_s = now.mono_s + _pause_s(view, error)
         else:
             # Somebody holds the request's lock, for a moment only (Zuul revising its priority);
             # or somebody else wrote, and the mirror will tell: then the next try may come soon.
+            if isinstance(error, NotEmptyError) or view.tries >= TRIES_AT_ONCE:
+                view.retry_s = now.mono_s + _pause_s(view, error)
             view.tries += 1
-            if isinstance(error, NotEmptyError) or view.tries > TRIES_AT_ONCE:
-                pause_s = min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0 ** min(view.tries, 10))
-                view.retry_s = now.mono_s + pause_s
         self.world.agenda.labels.update(view.request.labels)
 
     def _node_written(self, action: NodeAction, event: Written, now: Now) -> None:
