@@ -8,6 +8,7 @@ from typing import Any, Self
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import RequestId
+from remuda.model.imageask import ImageAsk
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.store import paths
 from remuda.store.api import Create, MissingError, Session, Store, StoreAwayError
@@ -80,6 +81,7 @@ class Client:
         deadline_s: float | None = None,
         ephemeral: bool = True,
         data: dict[str, Any] | None = None,
+        image: ImageAsk | None = None,
     ) -> PendingRequest:
         """Ask for nodes: all of them or none, from one provider.
 
@@ -94,6 +96,7 @@ class Client:
             deadline_s: Cancelled when it is not served after this many seconds.
             ephemeral: False: it outlives our session; somebody must accept or delete it.
             data: Anything that JSON can say, for whoever looks at the request.
+            image: What a builder asks of its machine.
 
         Raises:
             WishError: If it makes no sense.
@@ -111,6 +114,7 @@ class Client:
             deadline_s=deadline_s,
             ephemeral=ephemeral,
             data=data or {},
+            image=image,
         )
         return self._enlist(self._create(wish), ephemeral=ephemeral, deadline_s=deadline_s)
 

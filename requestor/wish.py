@@ -10,6 +10,7 @@ from remuda.model import request as request_record
 from remuda.model.codec import quote
 from remuda.model.fields import LABELS_MAX, SECONDS_MAX
 from remuda.model.ids import RequestId
+from remuda.model.imageask import ImageAsk, labelled_image
 from remuda.model.request import Request, RequestState
 from requestor.errors import WishError
 
@@ -41,6 +42,7 @@ class Wish:
         deadline_s: Cancel when it is not served after this many seconds; None: never.
         ephemeral: The request dies with our session.
         data: Goes into ``requestor_data``, for whoever looks at the record.
+        image: What a builder asks of its machine; only it has labels with a slash.
     """
 
     labels: tuple[str, ...]
@@ -53,6 +55,7 @@ class Wish:
     deadline_s: float | None = None
     ephemeral: bool = True
     data: Mapping[str, Any] = field(default_factory=dict)
+    image: ImageAsk | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no launcher could serve.
@@ -65,7 +68,7 @@ class Wish:
         if len(self.labels) > LABELS_MAX:
             raise WishError(f"{len(self.labels)} nodes in one request; at most {LABELS_MAX}")
         for label in self.labels:
-            if not isinstance(label, str) or not LABEL_PATTERN.fullmatch(label):
+            if not self._is_label(label):
                 raise WishError(f"{quote(label)} is not a label")
         if not _whole(self.priority) or not 0 <= self.priority <= PRIORITY_MAX:
             raise WishError(f"priority {self.priority} is not a number from 0 to {PRIORITY_MAX}")
@@ -74,6 +77,13 @@ class Wish:
         self._check_deadline()
         if self.data:
             self._check_data()
+
+    def _is_label(self, label: object) -> bool:
+        if not isinstance(label, str):
+            return False
+        if self.image is not None and labelled_image(label) is not None:
+            return True
+        return LABEL_PATTERN.fullmatch(label) is not None
 
     def _check_deadline(self) -> None:
         if self.deadline_s is not None and self.deadline_s <= 0:
@@ -121,6 +131,7 @@ class Wish:
                 provider=self.provider,
                 relative_priority=self.relative_priority,
                 state_time_s=now_s,
+                image=self.image,
                 doc=doc,
             )
         )

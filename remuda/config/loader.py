@@ -7,7 +7,6 @@ from pathlib import Path as FilePath
 
 from pydantic import ValidationError
 
-from remuda.config.ahead import refuse_images
 from remuda.config.clouds import check_clouds
 from remuda.config.credential import check_credential
 from remuda.config.crosscheck import check_choices, check_whole
@@ -73,7 +72,6 @@ def read(
     provider: str | None = None,
     environ: Mapping[str, str] = os.environ,
     look_closer: Callable[[object, HostFiles], None] = _no_closer_look,
-    model: type[Config] = Config,
 ) -> Reading:
     """Read *path* and all it refers to; never raises for what a file may hold.
 
@@ -84,7 +82,6 @@ def read(
         environ: Where ``${NAME}`` comes from.
         look_closer: Reports what is wrong in files that are only looked at otherwise, see
             ``remuda.config.contents``.
-        model: What the file is read as; another one than the default is for tests only.
     """
     sources = Sources()
     file = FilePath(os.path.abspath(path))  # noqa: PTH100 - resolve() would leave the link's folder
@@ -100,7 +97,7 @@ def read(
         return _failed(problem, sources)
     report = Report(name, document)
     host = HostFiles(file.parent, sources, report, provider)
-    config = _understood(document, host, environ, look_closer, model)
+    config = _understood(document, host, environ, look_closer)
     problems = report.problems()
     return Reading(
         config=None if problems else config,
@@ -116,7 +113,6 @@ def _understood(
     host: HostFiles,
     environ: Mapping[str, str],
     look_closer: Callable[[object, HostFiles], None],
-    model: type[Config],
 ) -> Config | None:
     """Check all of *document*, reporting what is wrong; None if pydantic does not take it."""
     report = host.report
@@ -129,10 +125,9 @@ def _understood(
         report.problem((), "this file is not a mapping", "it needs at least labels: and providers:")
         return None
     data = {k: v for k, v in document.data.items() if not k.startswith(SCRATCH_PREFIX)}
-    refuse_images(model, data, report)
-    hidden = substitute(model, data, environ, report)
-    check_choices(model, data, report)
-    host.resolve(model, data)
+    hidden = substitute(Config, data, environ, report)
+    check_choices(Config, data, report)
+    host.resolve(Config, data)
     # User data and scripts hold passwords and tokens, and machines print what they are given.
     KNOWN.hold(f"configuration {report.file}", secret_values(data))
     check_clouds(data, host, environ)
@@ -142,9 +137,9 @@ def _understood(
     check_images(data, report)
     check_exposure(data, report)
     try:
-        return model.model_validate(data, by_alias=True, by_name=False)
+        return Config.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
-        translate(error, model, data, report, hidden)
+        translate(error, Config, data, report, hidden)
     return None
 
 

@@ -29,6 +29,7 @@ from remuda.config.base import (
     Whole,
     switch,
 )
+from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.names import meant_name
 from remuda.config.parts import (
     CheckFrom,
@@ -39,6 +40,7 @@ from remuda.config.parts import (
     FlavorNamed,
     ImageFrom,
     NetworkCheck,
+    NodeImageFrom,
     ScriptFrom,
     Tls,
     Volume,
@@ -60,6 +62,7 @@ __all__ = [
     "Label",
     "Name",
     "NetworkCheck",
+    "NodeImageFrom",
     "Pool",
     "PoolLabel",
     "Provider",
@@ -147,9 +150,9 @@ class PoolLabel(Section):
 
     choices: ClassVar[tuple[Choice, ...]] = (Choice(("user-data", "user-data-file"), least=0),)
 
-    image: Annotated[ImageFrom, BeforeValidator(named, json_schema_input_type=str | ImageFrom)] = (
-        Field(description="Image name, or a mapping that says how to find it.")
-    )
+    image: Annotated[
+        NodeImageFrom, BeforeValidator(named, json_schema_input_type=str | NodeImageFrom)
+    ] = Field(description="Image name, or a mapping that says how to find it.")
     flavor: FlavorNamed = Field(description="Flavor name, or a mapping with minimums.")
     username: str = Field(default="root", description="Login user of the image.")
     connection_type: Literal["ssh", "winrm", "network_cli"] = Field(
@@ -323,3 +326,9 @@ class Config(Section):
     max_hold_age: Duration | None = Field(default=None, gt=0, description="Upper bound of a hold.")
     web: Web = Field(default_factory=Web, description="Status endpoint of launchers.")
     statsd: Statsd | None = Field(default=None, description="Send statsd packets, too.")
+    image_defaults: ImageDefaults = Field(
+        default_factory=ImageDefaults, description="What holds for all images."
+    )
+    images: dict[Name, RecipeFrom] = Field(
+        default_factory=dict, description="What builders make, for labels to name as built."
+    )

@@ -11,6 +11,7 @@ from remuda.config.base import (
     Choice,
     Duration,
     HostFile,
+    Name,
     Section,
     SizeMib,
     Whole,
@@ -274,6 +275,20 @@ class ImageFrom(Section):
     )
     properties: dict[str, str] = Field(
         default_factory=dict, description="Beside name or match: properties that must be equal."
+    )
+
+
+class NodeImageFrom(ImageFrom):
+    """Which image: one of id, name, the newest that matches, or one of ours."""
+
+    choices: ClassVar[tuple[Choice, ...]] = (
+        Choice(("id", "name", "match", "built")),
+        Choice(("id", "properties"), least=0),
+        Choice(("built", "properties"), least=0),
+    )
+
+    built: Name | None = Field(
+        default=None, description="One of images:; its current build in this provider."
     )
 
 

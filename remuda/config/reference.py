@@ -32,13 +32,13 @@ class _Chapter:
         return f"`{self.paths[0]}`" if self.paths[0] else "The whole file"
 
 
-def reference(model: type[Config] = Config) -> str:
-    """Return the text of ``docs/configuration.md``; another *model* than it shows is for tests.
+def reference() -> str:
+    """Return the text of ``docs/configuration.md``.
 
     Raises:
         OSError: If the examples of the source tree are not there.
     """
-    chapters = _chapters(model)
+    chapters = _chapters(Config)
     parts = [
         INTRO,
         "\n## Examples\n\nTo begin with:\n",

@@ -12,6 +12,7 @@ from remuda.model import codec
 from remuda.model.codec import CorruptRecordError
 from remuda.model.fields import LABELS_MAX, LINE_CHARS_MAX, Fields
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.imageask import IMAGE_KEY, ImageAsk, ask_doc, read_ask
 from remuda.model.salvage import salvage
 
 
@@ -89,6 +90,7 @@ class Request:
         reuse: False: ready nodes are not good enough, make new ones.
         provider: Preferred provider, or None.
         state_time_s: Last change of state, seconds since the epoch.
+        image: What a builder asks of the machine; None: it is no builder's.
         unfit: Why nobody can serve it as it is written, or None. Of such a request no more is known
             than its state, who asked, and who has declined it; it is to be declined for this.
         doc: The whole record as read, for the keys that are not ours.
@@ -107,6 +109,7 @@ class Request:
     created_s: float | None = None
     tenant: str | None = None
     event_id: str | None = None
+    image: ImageAsk | None = None
     unfit: str | None = None
     doc: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -176,6 +179,7 @@ def _read(fields: Fields) -> Request:
         created_s=fields.number("created_time", 0.0) or None,
         tenant=fields.sloppy_text("tenant_name", LINE_CHARS_MAX),
         event_id=fields.sloppy_text("event_id", LINE_CHARS_MAX),
+        image=read_ask(fields),
         doc=fields.doc,
     )
 
@@ -219,4 +223,6 @@ def encode(request: Request) -> bytes:
         provider=request.provider,
         relative_priority=request.relative_priority,
     )
+    if request.image is not None:
+        doc[IMAGE_KEY] = ask_doc(request.image)
     return codec.dump(doc)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from remuda.config.ahead import ConfigWithImages
 from remuda.config.loader import Reading, read
 from remuda.config.model import Config
 from tests.support.recipes import LABELS, Says
@@ -53,12 +52,11 @@ def reads(tmp_path: Path) -> Reads:
         text: str,
         environ: Mapping[str, str] | None = None,
         provider: str | None = None,
-        model: type[Config] = Config,
     ) -> Reading:
         (tmp_path / "node-key").touch(mode=0o600)
         path = tmp_path / "config.yaml"
         path.write_text(text)
-        return read(path, environ=environ or {}, provider=provider, model=model)
+        return read(path, environ=environ or {}, provider=provider)
 
     return reader
 
@@ -88,7 +86,7 @@ def told(reads: Callable[..., Reading], tmp_path: Path) -> Says:
     """A function that returns the problems of LABELS with more lines behind it, without places."""
 
     def teller(more: str = "", text: str = LABELS) -> list[str]:
-        reading = reads(text + more, model=ConfigWithImages)
+        reading = reads(text + more)
         lines = [str(problem).split(":", 3)[3].strip() for problem in reading.problems]
         return [line.replace(str(tmp_path), "HERE") for line in lines]
 
@@ -100,7 +98,7 @@ def warned(reads: Callable[..., Reading]) -> Says:
     """The same for warnings, without their hints; there must be no problems."""
 
     def teller(more: str = "", text: str = LABELS) -> list[str]:
-        reading = reads(text + more, model=ConfigWithImages)
+        reading = reads(text + more)
         assert reading.problems == ()
         return [f"{warning.path}: {warning.message}" for warning in reading.warnings]
 

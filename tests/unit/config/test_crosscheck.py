@@ -112,8 +112,8 @@ def test_more_ready_nodes_than_the_pools_can_hold(says: Lines, good: str) -> Non
 @pytest.mark.parametrize(
     ("image", "complaint"),
     [
-        ("{}", "image: needs exactly one of id, name, match"),
-        ("{properties: {a: b}}", "image: needs exactly one of id, name, match"),
+        ("{}", "image: needs exactly one of id, name, match, built"),
+        ("{properties: {a: b}}", "image: needs exactly one of id, name, match, built"),
         ("{id: a, name: b}", "image: has id and name, which exclude each other: keep one"),
         (
             "{id: a, properties: {a: b}}",

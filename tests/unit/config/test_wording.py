@@ -94,7 +94,7 @@ POOL_LABEL = [
     ("image: {name: ''}", "image.name: is empty; at least one item is needed"),
     (
         "image: 3",
-        "image: must be text or a mapping, not 3; known here: id, match, name, properties",
+        "image: must be text or a mapping, not 3; known here: built, id, match, name, properties",
     ),
     (
         "boot-from-volume: 3",
