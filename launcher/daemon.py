@@ -320,6 +320,7 @@ def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) ->
         paths.REQUESTS,
         paths.INSTALLATION,
         paths.NODE_COUNTER,
+        paths.IMAGES,
     )
     world.attendance.roots = frozenset(roots)
     own_status = paths.status(world.policy.provider)

@@ -161,6 +161,10 @@ class _Label:
         self.out.problem(Area.LABEL, self._subject(what), text, advice)
 
     def _image(self) -> None:
+        if self.making.image.built is not None:
+            text = f"{self.making.image.built} is an image of ours: builders see to it"
+            self.out.untested(Area.LABEL, self._subject("image"), text)
+            return
         try:
             image = self.means.cloud.find_image(image_wanted(self.making.image))
         except BadOrderError as exc:

@@ -38,7 +38,7 @@ def boot_labels(
     facts: list[dict[str, Any]] = []
     for number, (label, key) in enumerate(_chosen(means, recipes), 1):
         if key is None:
-            text = "not booted: it has no image, no flavor, or no open pool"
+            text = "not booted: its image is one of ours, or it has no image, flavor or open pool"
             out.untested(Area.BOOT, label, text, "correct that first")
         elif means.stopped():
             out.untested(Area.BOOT, label, STOPPED)
@@ -81,7 +81,7 @@ def _boot(boot: Boot, out: Findings, shown: dict[str, str]) -> dict[str, Any]:
         "why": "" if failed is None else f"{failed.name}: {failed.why}",
         "seconds": round(boot.seconds, 3),
         "server": boot.server,
-        "image": boot.recipe.image.name,
+        "image": None if boot.recipe.image is None else boot.recipe.image.name,
         "steps": [one.as_data() for one in (*boot.steps, snapshot, removed) if one is not None],
         "fault": boot.seen.fault if boot.seen is not None else None,
         "console": boot.console,
