@@ -290,6 +290,7 @@ def assemble(
         reregister=reregister,
         seen=lambda: registration.agrees(traces()),
         lost=registration.lost,
+        reread=store.reread,
     )
     writer.refill()
     watch(store, inbox, world, mine)
