@@ -14,7 +14,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
-from sandbox.config import Config, MachineKind
+from sandbox.config import Config, MachineKind, System
 from sandbox.machines import probe
 from sandbox.machines.base import MachineError, Machines
 from sandbox.machines.kernel import mount_tmpfs
@@ -75,7 +75,7 @@ def open_host(config: Config, state: Path | None) -> Host:
         machines: Machines
         match kind:
             case MachineKind.NAMESPACE:
-                machines = NamespaceMachines(folder / "machines", port)
+                machines = _namespaces(folder / "machines", port, config.system)
             case MachineKind.PLAIN:
                 machines = PlainMachines(folder / "machines", port)
             case _:
@@ -88,6 +88,13 @@ def open_host(config: Config, state: Path | None) -> Host:
             image_folder=images,
             undo=undo.pop_all(),
         )
+
+
+def _namespaces(folder: Path, port: int, system: System) -> NamespaceMachines:
+    try:
+        return NamespaceMachines(folder, port, minimal=system is System.MINIMAL)
+    except MachineError as exc:
+        raise HostUnfitError(f"machines of system {system} do not work here: {exc}") from exc
 
 
 def choose_kind(wanted: MachineKind) -> MachineKind:
