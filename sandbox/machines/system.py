@@ -11,7 +11,7 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ _UNREAD: Final = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/
 _OPAQUE: Final = ("/usr/local", "/var/cache", "/opt")
 _MADE: Final = (
     *("/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"),
-    "/var/cache/apt/archives/partial",
+    *("/var/cache/apt/archives/partial", "/var/cache/debconf", "/var/cache/ldconfig"),
 )
 _CHOSEN: Final = "/etc/alternatives/"
 _INFO: Final = "/var/lib/dpkg/info"
@@ -160,7 +160,7 @@ def _bare(word: str) -> str:
     return re.split(r"[\s(:\[]", word.strip(), maxsplit=1)[0]
 
 
-def _closure(packages: Iterable[_Package]) -> list[str]:
+def _closure(packages: Sequence[_Package]) -> set[str]:
     """Return the names of what is needed or wanted, and of what that needs in turn; pure."""
     by_name: dict[str, _Package] = {}
     for package in packages:
@@ -169,31 +169,30 @@ def _closure(packages: Iterable[_Package]) -> list[str]:
     by_name |= {_bare(package.name): package for package in packages}
     left = [package for package in packages if package.needed]
     left += [by_name[name] for name in _WANTED if name in by_name]
-    found: dict[str, None] = {}
+    found: set[str] = set()
     while left:
         package = left.pop()
         if package.name in found:
             continue
-        found[package.name] = None
+        found.add(package.name)
         for choices in package.needs:
             left += [by_name[name] for name in choices if name in by_name][:1]
-    return sorted(found)
+    return found
 
 
 # ---------------------------------------------------------------- the layer
 
 
-def _hide_rest(layer: Path, names: list[str]) -> None:
+def _hide_rest(layer: Path, names: set[str]) -> None:
     kept = set(_real(_files_of(names)))
     kept |= {path for folder in ("/usr/bin", "/usr/sbin") for path in _alternatives(folder)}
     folders = {str(parent) for path in kept | _WHOLE for parent in Path(path).parents}
-    infos = {*names, *(_bare(name) for name in names)}
     for top in _SORTED:
         for path in _others(top, kept, folders):
             _whiteout(layer, path)
     _make_folders(layer, layer / _INFO[1:])
-    for entry in os.scandir(_INFO):
-        if entry.name.rpartition(".")[0] not in infos | {"form"}:
+    for entry in os.scandir(_INFO):  # libc6:amd64.list, or bash.list; and "format"
+        if "." in entry.name and entry.name.rpartition(".")[0] not in names:
             _whiteout(layer, entry.path)
     _write_status(layer, {_bare(name) for name in names})
     for name in _OPAQUE:
@@ -203,11 +202,11 @@ def _hide_rest(layer: Path, names: list[str]) -> None:
         _make_folders(layer, layer / name[1:])
 
 
-def _files_of(names: list[str]) -> Iterator[str]:
+def _files_of(names: set[str]) -> Iterator[str]:
     for line in _dpkg("-L", *names).splitlines():
         # Of diverted files it says in words where they are.
         path = line if line.startswith("/") else line.rpartition(": ")[2]
-        if path.startswith("/") and not path.startswith(_UNREAD):
+        if path.startswith("/") and not f"{path}/".startswith(_UNREAD):
             yield path
 
 
@@ -262,12 +261,12 @@ def _make_folders(layer: Path, folder: Path) -> None:
 def _write_status(layer: Path, names: set[str]) -> None:
     """Write what dpkg knows: those packages, and no others."""
     text = Path(_STATUS).read_text(encoding="utf-8", errors="surrogateescape")
-    own = [each for each in text.split("\n\n") if _headers(each).get("Package") in names]
+    own = [each for each in text.split("\n\n") if _package_of(each) in names]
     path = layer / _STATUS[1:]
     path.write_text("".join(f"{each.strip()}\n\n" for each in own), errors="surrogateescape")
     path.chmod(0o644)
 
 
-def _headers(paragraph: str) -> Mapping[str, str]:
+def _package_of(paragraph: str) -> str:
     first = paragraph.strip().partition("\n")[0]
-    return {"Package": first.removeprefix("Package: ")} if first.startswith("Package: ") else {}
+    return first.removeprefix("Package: ")
