@@ -26,6 +26,7 @@ class MachineKind(StrEnum):
 class System(StrEnum):
     """What namespace machines see of this machine."""
 
+    AUTO = "auto"  # minimal where there is a dpkg, else host
     HOST = "host"  # all of it
     MINIMAL = "minimal"  # what a minimal Debian has; quick to search
 

@@ -21,6 +21,7 @@ from sandbox.machines.kernel import mount_tmpfs
 from sandbox.machines.namespace import NamespaceMachines
 from sandbox.machines.none import NoMachines
 from sandbox.machines.plain import PlainMachines
+from sandbox.machines.system import why_no_minimal
 from sandbox.network.addresses import RangeClaim
 
 _LOG = logging.getLogger(__name__)
@@ -91,8 +92,14 @@ def open_host(config: Config, state: Path | None) -> Host:
 
 
 def _namespaces(folder: Path, port: int, system: System) -> NamespaceMachines:
+    minimal = system is System.MINIMAL
+    if system is System.AUTO:
+        why = why_no_minimal()
+        minimal = not why
+        if why:
+            _LOG.warning("machines.large cause=%s: they see all of this machine", why)
     try:
-        return NamespaceMachines(folder, port, minimal=system is System.MINIMAL)
+        return NamespaceMachines(folder, port, minimal=minimal)
     except MachineError as exc:
         raise HostUnfitError(f"machines of system {system} do not work here: {exc}") from exc
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.machines.base import MachineError
+from sandbox.machines.probe import sshd_path
 
 #: Besides what Debian cannot be without: what tests, checks and steps of images use.
 _WANTED: Final = (
@@ -70,6 +71,13 @@ class _Package:
     needed: bool
     needs: tuple[tuple[str, ...], ...]
     provides: tuple[str, ...]
+
+
+def why_no_minimal() -> str:
+    """Say why a minimal system cannot be told from the rest here; empty if it can."""
+    if shutil.which("dpkg-query") is None:
+        return "not installed: dpkg"
+    return "" if (sshd_path() or "").startswith(("/usr/sbin/", "/sbin/")) else "sshd is no package"
 
 
 def make_layer(layer: Path, *, minimal: bool) -> None:
