@@ -39,6 +39,7 @@ pytestmark = [
 CONFIG: Final[dict[str, Any]] = {
     "machines": "namespace",
     "system": "minimal",
+    "snapshot_seconds": 0.3,  # so that images are hidden while they are queued
     "regions": ["north", "south"],
     "users": [
         {"name": "demo", "projects": ["demo"]},
