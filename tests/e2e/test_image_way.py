@@ -60,6 +60,15 @@ rm -r /opt/pkg
 head -c 8000000 /dev/urandom >/opt/data
 echo 10.0.0.9 mirror >>/etc/hosts
 """
+#: Holds a lock as dpkg does, until the machine ends.
+HOLD: Final = """
+setsid python3 -c 'import fcntl, signal
+file = open("/var/lib/dpkg/lock", "w")
+fcntl.lockf(file, fcntl.LOCK_EX)
+open("/run/held", "w").close()
+signal.pause()' >/dev/null 2>&1 </dev/null &
+until [ -e /run/held ]; do sleep 0.1; done
+"""
 #: Who a machine is, where the program that asks does not look.
 WHO: Final = (
     "cat /etc/hostname /proc/sys/kernel/random/boot_id; cat /var/lib/cloud/data/instance-id"
@@ -199,6 +208,24 @@ def test_what_is_left_on_a_quiet_machine_is_refused(site: Site) -> None:
         (one.kind, one.file) for one in planted
     }
     assert {one.kind for one in again.residues} == refused
+
+
+def test_a_machine_at_work_is_waited_for(site: Site) -> None:
+    """Its user data, and a package tool that holds its lock; the limit says which it was."""
+    machine = site.boot(
+        theirs="#cloud-config\nruncmd: ['until [ -e /run/go ]; do sleep 0.1; done']\n"
+    )
+
+    with machine.link() as link:
+        early = run(link, prepare_script(cloud_init_limit_s=1))
+        shell(link, ": >/run/go")
+        ready = run(link, prepare_script())
+        shell(link, HOLD)
+        locked = run(link, prepare_script(lock_limit_s=1))
+
+    assert "cloud-init-unfinished (/run/cloud-init/result.json)" in early.why
+    assert ready.why == ""
+    assert "lock-held (/var/lib/dpkg/lock)" in locked.why
 
 
 def test_a_secret_that_a_step_left_is_refused(site: Site) -> None:
