@@ -154,7 +154,7 @@ class Wire:
 
     @contextmanager
     def stream(
-        self, service: str, path: Path, *, timeout_s: float
+        self, service: str, path: Path, *, timeout_s: float, first: int = 0
     ) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Get something large: the status, and the body piece by piece.
 
@@ -162,6 +162,7 @@ class Wire:
             service: As in :meth:`call`.
             path: As in :meth:`call`.
             timeout_s: For which the cloud may be silent before or between pieces.
+            first: The byte to begin with; a status other than 206 says that it was not heeded.
 
         Raises:
             CloudError: As :mod:`remuda.cloud.errors` decides; TryLaterError also between two
@@ -173,7 +174,10 @@ class Wire:
             path=join(path),
             effect=Effect.REPEATABLE,  # a refusal is about this thing, not about us
             # Compressed on the way, it would not be what hashes and lengths speak of.
-            headers={"Accept-Encoding": "identity"},
+            headers={
+                "Accept-Encoding": "identity",
+                **({"Range": f"bytes={first}-"} if first else {}),
+            },
             timeout_s=timeout_s,
             stream=True,
         )
