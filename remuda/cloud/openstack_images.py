@@ -36,7 +36,7 @@ from remuda.cloud.image_store import (
     Visibility,
 )
 from remuda.cloud.stored_images import read_stored, read_usage
-from remuda.cloud.transfer import IncomingFile, OutgoingFile
+from remuda.cloud.transfer import IncomingFile, OutgoingFile, transfer_s_max
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
 
@@ -224,7 +224,10 @@ class OpenStackImages:
 
     def _receive(self, image: StoredImage, incoming: IncomingFile, *, first: int) -> None:
         path = ("images", image.id, "file")
-        with self._wire.stream("image", path, timeout_s=STALL_S, first=first) as (status, pieces):
+        within_s = transfer_s_max(image.size_bytes or 0)
+        with self._wire.stream(
+            "image", path, timeout_s=STALL_S, within_s=within_s, first=first
+        ) as (status, pieces):
             if status == _NO_CONTENT:
                 raise BadOrderError(f"image {image.name!r} ({image.id}) has no data")
             incoming.take(pieces, start=first if status == _PARTIAL else 0)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Zeros of this length are a hole in the file: disks are mostly empty.
 _BLOCK_BYTES: Final = 64 * 1024
 _ZEROS: Final = bytes(_BLOCK_BYTES)
+#: A transfer that is slower than this is given up, but none within the first hour.
+_SLOWEST_BYTES_S: Final = 512 * 1024
+_TRANSFER_S: Final = 3600.0
 #: Whoever else has an account on this host may not read images.
 _MODE: Final = 0o600
 #: Glance's ``checksum`` is MD5, its ``os_hash_value`` is SHA-512 unless an operator changed that.
@@ -28,6 +31,11 @@ _OURS: Final = "sha512"
 _KNOWN: Final = frozenset(
     name for name in hashlib.algorithms_guaranteed if not name.startswith("shake")
 )
+
+
+def transfer_s_max(size_bytes: int) -> float:
+    """Return how long a transfer may take, however steadily it goes on."""
+    return _TRANSFER_S + size_bytes / _SLOWEST_BYTES_S
 
 
 class OutgoingFile:
