@@ -35,6 +35,7 @@ class Setting:
     clouds: dict[str, FakeCloud] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
     images: dict[str, FakeImages] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the clouds and the store."""
@@ -44,6 +45,7 @@ class Setting:
         for name, glance in (("pa", self.one), ("pb", self.one), ("pc", self.two)):
             self.clouds[name] = FakeCloud(self.clock)
             self.images[name] = FakeImages(self.clouds[name], glance, project=f"project-{name}")
+            self.places[name] = self.images[name].location().place
             self.sites[name] = Site(provider=name, images=self.images[name])
         self.store.ensure(paths.uploads(BUILD), paths.pointers(BUILD.image), paths.PROVIDERS)
         self.store.commit([Create(path=paths.INSTALLATION, data=INSTALLATION.encode())])
@@ -52,7 +54,7 @@ class Setting:
 
     def place(self, name: str) -> str:
         """Return where a provider's images lie."""
-        return self.images[name].location().place
+        return self.places[name]
 
     def id(self, name: str) -> UploadId:
         """Return the upload of the build in a provider's place."""
