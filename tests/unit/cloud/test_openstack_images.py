@@ -312,61 +312,6 @@ def test_broken_download_leaves_nothing(
     assert list(tmp_path.glob("target*")) == []
 
 
-@pytest.mark.parametrize(
-    "replies",
-    [
-        [Reply(status=206, body=DATA[1000:])],
-        [Reply(body=DATA)],
-        [refusal(400, "the store does not support random access"), Reply(body=DATA)],
-        [refusal(416), Reply(body=DATA)],
-    ],
-    ids=["partial", "whole", "refused", "out of range"],
-)
-def test_download_goes_on_whatever_the_cloud_makes_of_it(
-    api: ScriptedApi, images: OpenStackImages, tmp_path: Path, replies: list[Reply]
-) -> None:
-    """Some stores cannot begin in the middle, and proxies may drop the header."""
-    (tmp_path / "target.part").write_bytes(DATA[:1000])
-    api.on("GET", ONE, Reply(body=DOC))
-    api.on("GET", FILE, *replies)
-
-    images.download("i1", tmp_path / "target", resume=True)
-
-    asked = [each.headers.get("Range") for each in api.seen if each.path == FILE]
-    assert (tmp_path / "target").read_bytes() == DATA
-    assert asked == ["bytes=1000-", None][: len(replies)]
-    assert list(tmp_path.glob("target*")) == [tmp_path / "target"]
-
-
-def test_download_that_is_not_there_any_more_does_not_begin_anew(
-    api: ScriptedApi, images: OpenStackImages, tmp_path: Path
-) -> None:
-    """What came stays for whoever asks again."""
-    (tmp_path / "target.part").write_bytes(DATA[:1000])
-    api.on("GET", ONE, Reply(body=DOC))
-    api.on("GET", FILE, refusal(404))
-
-    with pytest.raises(GoneError):
-        images.download("i1", tmp_path / "target", resume=True)
-
-    assert [each.path for each in api.seen] == [ONE, FILE]
-
-
-def test_download_without_a_hash_never_goes_on(
-    api: ScriptedApi, images: OpenStackImages, tmp_path: Path
-) -> None:
-    """Nothing would tell that the part is sound."""
-    (tmp_path / "target.part").write_bytes(b"x" * 1000)
-    bare = dict.fromkeys(("checksum", "os_hash_algo", "os_hash_value"))
-    api.on("GET", ONE, Reply(body=DOC | bare))
-    api.on("GET", FILE, Reply(body=DATA))
-
-    images.download("i1", tmp_path / "target", resume=True)
-
-    assert api.seen[-1].headers.get("Range") is None
-    assert (tmp_path / "target").read_bytes() == DATA
-
-
 def test_download_with_a_refused_token_is_begun_again(
     api: ScriptedApi, images: OpenStackImages, tmp_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """Records in a ZooKeeper of the tests, and images in three places of two clouds of the tests."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -128,15 +127,3 @@ def listing(*images: StoredImage, build: BuildId = BUILD, before_s: float = 500.
         one.id: ListedImage(id=one.id, name=one.name, build=build, active=True) for one in images
     }
     return ImageListing(begun_s=before_s + 60.0, before_s=before_s, images=seen, images_before=seen)
-
-
-def raised(count: int, act: Callable[[], None]) -> Callable[[], None]:
-    """Return what does *act* the *count*-th time that it is called, and else nothing."""
-    left = [count]
-
-    def maybe() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            act()
-
-    return maybe

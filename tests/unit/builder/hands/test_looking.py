@@ -1,6 +1,5 @@
 """What is seen of a cloud, and what is ours of it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +15,6 @@ from tests.fakes.cloud import DEBIAN
 from tests.unit.builder.hands.clouds import BUILD, INSTALLATION, Setting
 
 MIB = 1 << 20
-
-
-@pytest.fixture
-def setting(tmp_path: Path) -> Setting:
-    """Records and clouds."""
-    return Setting(tmp_path)
 
 
 def hand(setting: Setting) -> LookingHand:

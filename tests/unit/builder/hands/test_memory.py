@@ -14,7 +14,7 @@ from remuda.cloud.transfer import IncomingFile, OutgoingFile
 from remuda.cloud.wire import PIECE_BYTES
 from remuda.model.upload import Method, UploadState
 from tests.unit.builder.hands.clouds import Setting
-from tests.unit.builder.hands.test_copying import Copy
+from tests.unit.builder.hands.copies import Copy
 
 GIB = 1 << 30
 MEMORY_BYTES_MAX = 64 << 20

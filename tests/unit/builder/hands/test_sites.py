@@ -1,18 +1,11 @@
 """What ends a transfer, and what does not."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from builder.hands.sites import FENCE_S, call_fence, transfer_fence
 from tests.unit.builder.hands.clouds import Setting
-
-
-@pytest.fixture
-def setting(tmp_path: Path) -> Setting:
-    """Records and clouds."""
-    return Setting(tmp_path)
 
 
 def _nothing(_: Setting) -> None:
