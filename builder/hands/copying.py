@@ -15,7 +15,7 @@ from builder.decide import results
 from builder.decide.policy import ImagePolicy
 from builder.decide.results import WholeImage
 from builder.events import CopyEnded
-from builder.hands.carrying import Luggage, check_made, luggage_order
+from builder.hands.carrying import Luggage, check_made, free_bytes, luggage_order
 from builder.hands.looking import hash_of
 from builder.hands.sites import (
     ARRIVAL_S,
@@ -43,6 +43,7 @@ class CopyOrder:
         upload: What is to be made, as it was judged: ours, and being made.
         source: What it is made from; it refers to that.
         here, there: Providers of the two places.
+        stopped: Whether no transfer is to go on, for we end, or are known to be taken over.
     """
 
     upload: Stored[Upload]
@@ -50,6 +51,7 @@ class CopyOrder:
     here: Site
     there: Site
     policy: ImagePolicy | None = None
+    stopped: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,6 @@ class CopyingHand:
         installation: Whose images are ours.
         folder: Where files are kept on the way; made if it is not there, for its owner only.
         new_token: Makes names that nobody has used.
-        stopped: Whether the builder ends, so that no transfer is to go on.
         free: How many bytes there are left for files in a folder.
     """
 
@@ -69,8 +70,7 @@ class CopyingHand:
     installation: str
     folder: Path
     new_token: Callable[[], str]
-    stopped: Callable[[], bool]
-    free: Callable[[Path], int]
+    free: Callable[[Path], int] = free_bytes
 
     def copy(self, order: CopyOrder) -> CopyEnded:
         """Make the image, or leave nothing of it, and write what came of it."""
@@ -206,7 +206,7 @@ class _Copying:
     def _going(self, image: StoredImage) -> Fence:
         hand = self.hand
         return transfer_fence(
-            hand.store, hand.clock, hand.stopped, transfer_s_max(image.size_bytes or 0)
+            hand.store, hand.clock, self.order.stopped, transfer_s_max(image.size_bytes or 0)
         )
 
     # The record.

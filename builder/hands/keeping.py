@@ -17,9 +17,9 @@ from builder.decide.actions import (
     RetireUpload,
     SweepImage,
 )
-from builder.decide.world import BuilderWorld, ImageListing
+from builder.decide.world import BuilderWorld, ListedImage
 from builder.events import Kept
-from builder.hands.sites import Site, build_of, call_fence, named
+from builder.hands.sites import Site, Sites, build_of, call_fence, named
 from remuda.cloud.api import BadOrderError, CloudError, GoneError, InUseError
 from remuda.cloud.image_store import ImageStatus, StoredImage
 from remuda.images import library, references
@@ -59,11 +59,13 @@ class KeepingHand:
 
     Attributes:
         installation: Whose images are ours.
+        sites: Where images lie.
     """
 
     store: Store
     clock: Clock
     installation: str
+    sites: Sites
 
     def retire(self, action: RetireUpload) -> Kept:
         """Let nothing new refer to an upload, if nothing but launches does."""
@@ -74,29 +76,29 @@ class KeepingHand:
         states = frozenset({UploadState.RETIRING})
         return self._spared_or(action, lambda: self._end(action.id, states, references.why_kept))
 
-    def erase(self, action: EraseImage, here: Site, there: Site | None) -> Kept:
+    def erase(self, action: EraseImage, provider: str) -> Kept:
         """Delete the image of a condemned upload; one that is shared, its membership.
 
         Args:
             action: Which.
-            here: A provider of the upload's place.
-            there: One of the place that it is shared from, if it is, and there is one.
+            provider: One of the upload's place.
         """
-        return self._spared_or(action, lambda: self._erase(action, here, there))
+        return self._spared_or(action, lambda: self._erase(action, self.sites.of(provider)))
 
     def sweep(
-        self, action: SweepImage, here: Site, listing: ImageListing, providers: Collection[str]
+        self, action: SweepImage, image: ListedImage, provider: str, *, listed_s: float
     ) -> Kept:
         """Delete an image of ours that two listings show and no record knows.
 
         Args:
             action: Which.
-            here: A provider of its place.
-            listing: The two listings of that place.
-            providers: The names of all providers that have the place: what another one made is
-                an orphan, and kept.
+            image: As the last listing of its place shows it.
+            provider: One of its place.
+            listed_s: When the first of the two listings was begun, wall clock.
         """
-        return self._spared_or(action, lambda: self._sweep(action, here, listing, providers))
+        return self._spared_or(
+            action, lambda: self._sweep(action, image, self.sites.of(provider), listed_s)
+        )
 
     def _spared_or(self, action: BuilderAction, work: Callable[[], None]) -> Kept:
         try:
@@ -143,7 +145,7 @@ class KeepingHand:
 
     # Images.
 
-    def _erase(self, action: EraseImage, here: Site, there: Site | None) -> None:
+    def _erase(self, action: EraseImage, here: Site) -> None:
         stored = self._upload(action.id)
         upload = stored.value
         if upload.state is not UploadState.DELETING or upload.cloud_image != action.cloud_image:
@@ -156,7 +158,7 @@ class KeepingHand:
                 return
             self._check_marks(image, action.id.build)
             if upload.method is Method.SHARE:
-                self._leave(image, upload, here, there)
+                self._leave(image, upload, here)
             else:
                 self._delete(here, image)
         except (InUseError, BadOrderError) as exc:
@@ -170,25 +172,26 @@ class KeepingHand:
         retry_s = self.clock.now_s() + wait_s
         self._write(stored, replace(stored.value, retry_s=retry_s, mishap=mishap))
 
-    def _sweep(
-        self, action: SweepImage, here: Site, listing: ImageListing, providers: Collection[str]
-    ) -> None:
-        one = listing.images.get(action.cloud_image)
-        if one is None or action.cloud_image not in listing.images_before:
-            raise _SparedError("two listings have to show it")
+    def _sweep(self, action: SweepImage, one: ListedImage, here: Site, listed_s: float) -> None:
+        if one.id != action.cloud_image:
+            raise _SparedError(f"it was listed as {one.id}")
         # After the listings: whoever made it since then has a record of it.
         known = self._world(library.read(self.store))
-        if keeping.expected(known, action.place, one, listed_s=listing.before_s):
+        if keeping.expected(known, action.place, one, listed_s=listed_s):
             raise _SparedError(f"a record of {one.build} may know it")
         self._check_installation(self.store.read_fresh([paths.INSTALLATION])[0])
         image = self._image(here, action.place, action.cloud_image)
         if image is None:
             return
         self._check_marks(image, one.build)
+        # A project may be two places, if somebody calls its region otherwise: each has its own.
         maker = image.properties.get(tags.PROVIDER)
-        if image.name != one.name or maker not in providers:
+        if image.name != one.name or maker not in self._providers(action.place):
             raise _SparedError(f"it is {image.name!r} of {maker}, which does not lie here")
         self._delete(here, image)
+
+    def _providers(self, place: str) -> set[str]:
+        return {one.provider for one in self.sites.at(place)}
 
     def _world(self, known: Library) -> BuilderWorld:
         return BuilderWorld(
@@ -219,14 +222,16 @@ class KeepingHand:
             raise _SparedError(f"image {image.id} belongs to another project")
         here.images.delete_image(image.id, fence=call_fence(self.store, self.clock))
 
-    def _leave(self, image: StoredImage, upload: Upload, here: Site, there: Site | None) -> None:
+    def _leave(self, image: StoredImage, upload: Upload, here: Site) -> None:
         """End a membership; the bytes are the source's, and stay."""
-        if there is None or there.elsewhere(upload.source or ""):
-            raise _SparedError("no provider of the configuration has the place it is shared from")
         project = here.images.project()
-        if image.owner != there.images.project() or image.owner == project:
-            raise _SparedError(f"image {image.id} is not shared from {there.provider}")
-        there.images.unshare(image.id, project, fence=call_fence(self.store, self.clock))
+        sources = self.sites.at(upload.source or "")
+        if not sources:
+            raise _SparedError("no provider that can be asked has the place it is shared from")
+        there = sources[0].images
+        if image.owner != there.project() or image.owner == project:
+            raise _SparedError(f"image {image.id} is not shared from {sources[0].provider}")
+        there.unshare(image.id, project, fence=call_fence(self.store, self.clock))
 
 
 def _why_in_use(upload_id: UploadId, holders: references.Holders) -> str | None:

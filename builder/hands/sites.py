@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from remuda.cloud.api import CloudError, Fence, Image
+from remuda.cloud.api import CloudConfigError, CloudError, Fence, Image
 from remuda.cloud.image_store import ImageStore
 from remuda.frame.fence import Deadline, SessionFence
 from remuda.model import tags
@@ -37,6 +37,40 @@ class Site:
         if self.images.location().place == place:
             return None
         return f"the images of {self.provider} lie in another place now"
+
+    def lies_in(self, place: str) -> bool:
+        """Whether that is its place for sure."""
+        try:
+            return self.elsewhere(place) is None
+        except CloudError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """The providers of the present configuration.
+
+    Attributes:
+        known: Their images, by provider.
+    """
+
+    known: Callable[[], Mapping[str, ImageStore]]
+
+    def of(self, provider: str) -> Site:
+        """Return a provider.
+
+        Raises:
+            CloudConfigError: There is none of this name any more.
+        """
+        images = self.known().get(provider)
+        if images is None:
+            raise CloudConfigError(f"{provider} is not in the configuration any more")
+        return Site(provider=provider, images=images)
+
+    def at(self, place: str) -> tuple[Site, ...]:
+        """Return the providers of a place; those whose cloud cannot tell are in none."""
+        sites = [Site(provider=name, images=one) for name, one in sorted(self.known().items())]
+        return tuple(one for one in sites if one.lies_in(place))
 
 
 def named(site: Site, exc: CloudError) -> str:
@@ -89,7 +123,7 @@ def transfer_fence(
 
     def why() -> str | None:
         if stopped():
-            return "the builder ends"
+            return "we are told to end"
         if until.passed(clock):
             return "it takes too long"
         away = store.session is not Session.CONNECTED

@@ -9,11 +9,10 @@ import pytest
 
 from builder.decide.actions import EraseImage
 from builder.events import Kept
-from builder.hands.carrying import free_bytes
 from builder.hands.copying import CopyingHand, CopyOrder
 from builder.hands.keeping import KeepingHand
 from builder.hands.looking import LookingHand
-from builder.hands.sites import Site, image_tags
+from builder.hands.sites import Site, Sites, image_tags
 from remuda.cloud.api import GoneError
 from remuda.cloud.image_store import Membership, StoredImage, Visibility
 from remuda.model.build import Build, BuildState, Why, encode_build
@@ -85,8 +84,6 @@ class Two:
             installation=OWNER.installation,
             folder=self.folder,
             new_token=lambda: uuid.uuid4().hex[:8],
-            stopped=lambda: False,
-            free=free_bytes,
         )
         order = CopyOrder(upload=upload, source=source, here=self.here, there=self.there)
         return hand.copy(order).why
@@ -101,9 +98,10 @@ class Two:
             source=upload.source,
             cloud_image=upload.cloud_image,
         )
-        hand = KeepingHand(self.store, CLOCK, OWNER.installation)
+        known = {one.provider: one.images for one in (self.here, self.there)}
+        hand = KeepingHand(self.store, CLOCK, OWNER.installation, Sites(lambda: known))
         action = EraseImage(id=upload.id, cloud_image=upload.cloud_image)
-        return hand.erase(action, self.here, self.there)
+        return hand.erase(action, self.here.provider)
 
 
 @pytest.fixture

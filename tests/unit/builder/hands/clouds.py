@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from builder.decide.world import ImageListing, ListedImage
 from builder.hands.sites import Site, image_tags
 from remuda.cloud.image_store import ImageOrder, StoredImage
 from remuda.model.build import Build, BuildState, Why, encode_build
@@ -119,11 +118,3 @@ class Setting:
     def there(self, name: str) -> set[str]:
         """Return the images that a provider's project has."""
         return {one.id for one in self.images[name].list_images()}
-
-
-def listing(*images: StoredImage, build: BuildId = BUILD, before_s: float = 500.0) -> ImageListing:
-    """Return two listings that show the images."""
-    seen = {
-        one.id: ListedImage(id=one.id, name=one.name, build=build, active=True) for one in images
-    }
-    return ImageListing(begun_s=before_s + 60.0, before_s=before_s, images=seen, images_before=seen)

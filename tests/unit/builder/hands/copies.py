@@ -49,7 +49,6 @@ class Copy:
             installation=INSTALLATION,
             folder=self.folder,
             new_token=lambda: self.tokens.pop(0),
-            stopped=lambda: self.stopped,
             free=lambda _folder: self.free,
         )
 
@@ -62,6 +61,7 @@ class Copy:
             here=setting.sites[self.target],
             there=setting.sites["pa"],
             policy=POLICY,
+            stopped=lambda: self.stopped,
         )
 
     def take(self, **more: Any) -> Stored[Upload]:

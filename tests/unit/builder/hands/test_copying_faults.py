@@ -289,5 +289,5 @@ def test_builder_that_ends_lets_go_at_once(make: Make) -> None:
     copy = make()
     copy.stopped = True
 
-    assert "the builder ends" in (copy.run().why or "")
+    assert "told to end" in (copy.run().why or "")
     assert (copy.now().state, copy.now().attempt) == (UploadState.PENDING, 0)

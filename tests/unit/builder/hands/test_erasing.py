@@ -112,17 +112,19 @@ def test_shared_image_ends_as_a_membership(setting: Setting) -> None:
     """The bytes are the source's."""
     image_id = shared(setting)
 
-    assert erase(setting, image_id, "pb", "pa").why is None
+    assert erase(setting, image_id, "pb").why is None
     assert setting.images["pa"].members(image_id) == {}
     assert setting.there("pa") == {image_id}
 
 
-@pytest.mark.parametrize("there", [None, "pc", "pb"])
-def test_shared_image_needs_the_project_that_shares_it(setting: Setting, there: str | None) -> None:
+@pytest.mark.parametrize("known", [("pb",), ("pb", "pc")])
+def test_shared_image_needs_the_project_that_shares_it(
+    setting: Setting, known: tuple[str, ...]
+) -> None:
     """Nobody else can end it; nothing is deleted instead."""
     image_id = shared(setting)
 
-    assert erase(setting, image_id, "pb", there).why is not None
+    assert erase(setting, image_id, "pb", *known).why is not None
     assert setting.there("pa") == {image_id}
     assert len(setting.images["pa"].members(image_id)) == 1
 
@@ -132,5 +134,13 @@ def test_record_that_does_not_say_how_deletes_nothing_of_another_project(setting
     image_id = shared(setting)
     setting.upload("pb", state=S.DELETING, method=Method.CARRY, cloud_image=image_id)
 
-    assert "another project" in (erase(setting, image_id, "pb", "pa").why or "")
+    assert "another project" in (erase(setting, image_id, "pb").why or "")
+    assert setting.there("pa") == {image_id}
+
+
+def test_provider_that_is_not_there_any_more_deletes_nothing(setting: Setting) -> None:
+    """The configuration has lost it since it was decided."""
+    image_id = condemned(setting)
+
+    assert "pa is not in the configuration" in (erase(setting, image_id, "pa", "pc").why or "")
     assert setting.there("pa") == {image_id}

@@ -67,7 +67,7 @@ def test_transfer_ends_with_the_builder(setting: Setting) -> None:
     """At once."""
     fence = transfer_fence(setting.store, setting.clock, lambda: True, 100.0)
 
-    assert fence() == "the builder ends"
+    assert fence() == "we are told to end"
 
 
 def test_call_waits_for_a_minute_at_most(setting: Setting) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from builder.decide.actions import EraseImage, SweepImage
 from remuda.cloud.image_store import ImageEdit
 from remuda.model import tags
 from remuda.model.image import BuildId
 from remuda.model.upload import Method, UploadState
 from remuda.store import paths
-from tests.unit.builder.hands.clouds import Setting, listing
-from tests.unit.builder.hands.ends import erase, hand, sweep
+from tests.unit.builder.hands.clouds import Setting
+from tests.unit.builder.hands.ends import erase, sweep
 
 S = UploadState
 
@@ -64,7 +63,7 @@ def test_image_of_another_build_than_listed_is_not_swept(setting: Setting) -> No
     """An id is used once only; but who believes that."""
     image = setting.image("pa")
 
-    kept = sweep(setting, image, seen=listing(image, build=BuildId("debian", 6)))
+    kept = sweep(setting, image, BuildId("debian", 6))
 
     assert kept.why is not None
     assert setting.there("pa") == {image.id}
@@ -95,9 +94,7 @@ MEANWHILE: dict[str, Callable[[Setting], None]] = {
 def test_deletion_is_fenced(setting: Setting, way: str, trouble: str) -> None:
     """Last thing before it is sent."""
     image = setting.image("pa")
-    cloud, here = setting.clouds["pa"], setting.sites["pa"]
-    erasing = EraseImage(id=setting.id("pa"), cloud_image=image.id)
-    sweeping = SweepImage(place=setting.place("pa"), cloud_image=image.id)
+    cloud = setting.clouds["pa"]
     if way == "erase":
         setting.upload("pa", state=S.DELETING, cloud_image=image.id, method=Method.NATIVE)
     before = cloud.calls["get_image"]
@@ -109,10 +106,7 @@ def test_deletion_is_fenced(setting: Setting, way: str, trouble: str) -> None:
     if trouble in MEANWHILE:
         cloud.pause = paused
     BEFORE.get(trouble, lambda _: None)(setting)
-    if way == "erase":
-        kept = hand(setting).erase(erasing, here, None)
-    else:
-        kept = hand(setting).sweep(sweeping, here, listing(image), ("pa",))
+    kept = erase(setting, image.id) if way == "erase" else sweep(setting, image)
 
     assert kept.why is not None
     assert image.id in setting.one.kept

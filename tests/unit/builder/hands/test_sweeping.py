@@ -1,15 +1,19 @@
 """Which images go though no record names them, and which do not."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from builder.decide.actions import SweepImage
+from builder.decide.world import ListedImage
+from remuda.cloud.api import TryLaterError
+from remuda.cloud.image_store import ImageEdit
+from remuda.model import tags
 from remuda.model.build import BuildState
 from remuda.model.upload import Method, UploadState
 from remuda.store import paths
-from tests.unit.builder.hands.clouds import ME, Setting, listing
-from tests.unit.builder.hands.ends import sweep
+from tests.unit.builder.hands.clouds import BUILD, ME, Setting
+from tests.unit.builder.hands.ends import hand, sweep
 
 S = UploadState
 
@@ -69,19 +73,33 @@ def test_nothing_is_swept_while_a_record_cannot_be_read(setting: Setting) -> Non
     assert setting.there("pa") == {image.id}
 
 
-def test_one_listing_is_not_enough(setting: Setting) -> None:
-    """Nor none."""
-    image = setting.image("pa")
-    once = replace(listing(image), images_before={})
+def test_image_that_was_listed_by_another_id_is_not_swept(setting: Setting) -> None:
+    """Order and listing have to be of the same."""
+    image, other = setting.image("pa"), setting.image("pa", "ours-2")
+    listed = ListedImage(id=other.id, name=other.name, build=BUILD, active=True)
+    action = SweepImage(place=setting.place("pa"), cloud_image=image.id)
 
-    assert sweep(setting, image, seen=once).why is not None
-    assert sweep(setting, image, seen=replace(once, images={})).why is not None
+    assert hand(setting).sweep(action, listed, "pa", listed_s=500.0).why is not None
+    assert setting.there("pa") == {image.id, other.id}
+
+
+@pytest.mark.parametrize("maker", ["pz", "pb", "pc"])
+def test_image_of_a_provider_that_does_not_lie_here_is_an_orphan(
+    setting: Setting, maker: str
+) -> None:
+    """It left the configuration, or calls its region otherwise: another place, same project."""
+    image = setting.image("pa")
+    tagged = ImageEdit(properties={tags.PROVIDER: maker})
+    setting.images["pa"].edit_image(image.id, tagged)
+
+    assert "does not lie here" in (sweep(setting, image).why or "")
     assert setting.there("pa") == {image.id}
 
 
-def test_image_of_a_provider_that_is_not_there_is_an_orphan(setting: Setting) -> None:
-    """It left the configuration, or calls its region otherwise: another place, same project."""
+def test_provider_that_cannot_say_where_it_lies_sweeps_nothing(setting: Setting) -> None:
+    """Its cloud is away."""
     image = setting.image("pa")
+    setting.clouds["pa"].fail("location", TryLaterError("fake: 503"))
 
-    assert "does not lie here" in (sweep(setting, image, providers=("pz",)).why or "")
+    assert sweep(setting, image).why is not None
     assert setting.there("pa") == {image.id}
