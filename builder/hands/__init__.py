@@ -1,1 +1,1 @@
-"""What builders do to the world: each hand does one action, and says what came of it."""
+"""What a builder does outside of its records: machines, images, clouds; each returns an event."""

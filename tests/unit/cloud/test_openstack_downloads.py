@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from remuda.cloud.api import GoneError
+from remuda.cloud.api import GoneError, TryLaterError
 from remuda.cloud.openstack import OpenStackCloud
 from remuda.cloud.openstack_images import OpenStackImages
-from tests.unit.cloud.scripted_api import Reply, ScriptedApi
+from tests.unit.cloud.scripted_api import Manner, Reply, ScriptedApi
 from tests.unit.cloud.test_openstack_images import DATA, DOC, FILE, ONE, refusal
 
 
@@ -70,3 +70,17 @@ def test_download_without_a_hash_never_goes_on(
 
     assert api.seen[-1].headers.get("Range") is None
     assert (tmp_path / "target").read_bytes() == DATA
+
+
+def test_download_that_trickles_ends(
+    api: ScriptedApi, images: OpenStackImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cloud that is never silent, and never done, keeps nobody for ever."""
+    monkeypatch.setattr("remuda.cloud.openstack_images.transfer_s_max", lambda _size: 0.3)
+    api.on("GET", ONE, Reply(body=DOC))
+    api.on("GET", FILE, Reply(body=DATA, manner=Manner.DRIBBLE_BODY))
+
+    with pytest.raises(TryLaterError):
+        images.download("i1", tmp_path / "target")
+
+    assert list(tmp_path.glob("target*")) == []
