@@ -18,6 +18,7 @@ from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import SshError
 from remuda.ssh.session import Session, open_session
+from remuda.store.api import Session as SessionState
 from remuda.store.api import Store, StoreAwayError
 from remuda.visible import visible
 from requestor.client import Client
@@ -131,7 +132,12 @@ class Machines:
                     same = self.store.session_id == session_id
                     whose = Blame.CLOUD if same else Blame.BUILDER
                     raise blame.fail("machine", whose, str(exc)) from exc
-                yield self._accept(pending, wanted, str(key.file), key.public)
+                machine = self._accept(pending, wanted, str(key.file), key.public)
+                try:
+                    yield machine
+                except (blame.MishapError, SshError) as exc:
+                    self._raise_if_lost(session_id, exc)
+                    raise
             finally:
                 pending.abandon()
 
@@ -150,6 +156,13 @@ class Machines:
                 if not exc.too_early or self._clock.monotonic_s() >= ends_s:
                     raise
             patience.pause(_LOGIN_AGAIN_S)
+
+    def _raise_if_lost(self, session_id: int, exc: Exception) -> None:
+        """Take the blame for what broke while our session was gone: launchers delete it then."""
+        same = self.store.session_id == session_id
+        if not same or self.store.session is not SessionState.CONNECTED:
+            message = f"the session with ZooKeeper was lost ({exc})"
+            raise blame.fail("machine", Blame.BUILDER, message) from exc
 
     def _ask(self, wanted: MachineWanted, login_key: str) -> PendingRequest:
         return self._client.request(
