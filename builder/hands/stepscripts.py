@@ -106,8 +106,9 @@ for folder; do
     chmod "${was% *}" "$to/$folder"
 done
 '
-export move
-find . -type d -exec sh -c "$fill" sh "$to" {} +
+export move fill
+# By way of the environment: find would replace its braces in the text, too.
+find . -type d -exec sh -c 'eval "$fill"' sh "$to" {} +
 left=$(find . ! -type d | head -n 1)
 if [ -n "$left" ]; then echo "$to/${left#./} could not be put in its place"; exit 1; fi
 find . -depth -type d -exec sh -c "$finish" sh "$to" {} +
