@@ -100,10 +100,12 @@ class MakingHand:
         patience = Patience(self.clock, stopped, self.wait)
         record = hold_build(self.machines.store, patience, order.build)
         work = _Making(hand=self, order=order, record=record, patience=patience, log=log)
+        ok: bool | None = None
         try:
             why = work.make()
+            ok = why is None
         finally:
-            log.close()
+            log.close(ok=ok)
         return MakingEnded(id=order.build.value.id, why=why)
 
 

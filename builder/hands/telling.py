@@ -15,8 +15,12 @@ class ProgressLog(Protocol):
     def write(self, data: bytes) -> None:
         """Add what was printed."""
 
-    def close(self) -> None:
-        """Pass on what is left; nothing more is written."""
+    def close(self, *, ok: bool | None = None) -> None:
+        """Pass on what is left; nothing more is written.
+
+        Args:
+            ok: Whether the last step was done, if that is known.
+        """
 
 
 class NoLog:
@@ -28,7 +32,7 @@ class NoLog:
     def write(self, data: bytes) -> None:
         """Forget it."""
 
-    def close(self) -> None:
+    def close(self, *, ok: bool | None = None) -> None:
         """Do nothing."""
 
 

@@ -40,7 +40,7 @@ _HOSTS_TRIED_MAX: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialOrder:
+class ProvingOrder:
     """One trial.
 
     Attributes:
@@ -81,7 +81,7 @@ class ValidatingHand:
     wait: Callable[[float], object] | None = None
 
     def validate(
-        self, order: TrialOrder, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+        self, order: ProvingOrder, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
     ) -> TrialEnded:
         """Try it; return when the record says what was found, or is not ours any more.
 
@@ -93,10 +93,12 @@ class ValidatingHand:
         patience = Patience(self.clock, stopped, self.wait)
         record = hold_upload(self.machines.store, patience, order.upload)
         work = _Trying(hand=self, order=order, record=record, patience=patience, log=log)
+        ok: bool | None = None
         try:
             why = work.judge()
+            ok = why is None
         finally:
-            log.close()
+            log.close(ok=ok)
         return TrialEnded(id=order.upload.value.id, provider=order.provider, why=why)
 
 
@@ -109,7 +111,7 @@ class _Trying:
     """
 
     hand: ValidatingHand
-    order: TrialOrder
+    order: ProvingOrder
     record: HeldRecord[Upload]
     patience: Patience
     log: ProgressLog

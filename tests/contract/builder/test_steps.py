@@ -76,7 +76,7 @@ class Log:
         self.text = (self.text + data.decode())[-10_000:]
         self.heard.set()
 
-    def close(self) -> None:
+    def close(self, *, ok: bool | None = None) -> None:
         """Do nothing."""
 
 

@@ -77,6 +77,7 @@ class Log:
         self.steps: list[str] = []
         self.text = ""
         self.closed = False
+        self.ok: bool | None = None
 
     def step(self, name: str) -> None:
         """Note it."""
@@ -86,9 +87,9 @@ class Log:
         """Note it."""
         self.text += data.decode()
 
-    def close(self) -> None:
+    def close(self, *, ok: bool | None = None) -> None:
         """Note it."""
-        self.closed = True
+        self.closed, self.ok = True, ok
 
 
 @dataclass

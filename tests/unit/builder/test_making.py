@@ -73,6 +73,7 @@ def make(bench: Bench, *, environ: dict[str, str] | None = None, **changes: Any)
     )
     ended = hand.make(order, bench.log, lambda: bench.stop)
     assert bench.log.closed
+    assert bench.log.ok is (ended.why is None)
     return ended
 
 
