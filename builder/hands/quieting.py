@@ -50,8 +50,13 @@ class Quieting:
     def prepare(self) -> None:
         """Wait until nobody else is at work on it."""
         ran = self._run("prepare", prepare_script(), tell=True)
-        if ran.why:
-            raise self._failed("prepare", ran, read_prepare_failure(ran.output))
+        if not ran.why:
+            return
+        failure = read_prepare_failure(ran.output)
+        if failure is None and ran.exit_code is not None:
+            # Not even begun: who logs in may not become root.
+            raise blame.fail("prepare", Blame.RECIPE, ran.why)
+        raise self._failed("prepare", ran, failure)
 
     def check(self, checks: tuple[Script, ...]) -> None:
         """Run the recipe's checks of a build machine."""
