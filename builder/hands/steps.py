@@ -28,8 +28,8 @@ _AGAIN_S: Final = 5.0
 _AGAIN_S_MAX: Final = 60.0
 #: To put a file in its place there is at least so much time, however long the copy took.
 _PLACE_S_MIN: Final = 10.0
-#: Not below ``/tmp``, which may lie in memory.
-_CAME: Final = "/var/tmp/remuda-copy-"  # noqa: S108 - with 128 bits of chance behind it
+#: Where copies come in: not below ``/tmp``, which may lie in memory.
+_CAME: Final = "/var/tmp"  # noqa: S108 - in a folder whose name nobody guesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +96,17 @@ def script_of(step: Step, context: StepContext) -> Script | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRunner:
-    """Takes steps on one machine."""
+    """Takes steps on one machine.
+
+    Attributes:
+        came: Folder of the machine, in which copies lie until they are put in their place.
+    """
 
     session: Session
     context: StepContext
     patience: Patience
     log: ProgressLog
+    came: str = _CAME
 
     def run_all(self) -> None:
         """Take them all.
@@ -157,7 +162,7 @@ class StepRunner:
         source = Path(copied.source)
         entries = trees.survey(source)
         say(self.log, f"{len(entries)} entries, {sum(one.size for one in entries)} bytes")
-        came = _CAME + secrets.token_hex(16)
+        came = f"{self.came}/remuda-copy-{secrets.token_hex(16)}"
         clock = self.patience.clock
         ends_s = clock.monotonic_s() + step.timeout
         try:
