@@ -8,7 +8,7 @@ from typing import Final
 
 from builder.hands import blame
 from builder.hands.patience import Patience, StoppedError
-from builder.hands.stepscripts import PACKAGES, PLACE
+from builder.hands.stepscripts import PACKAGES, PLACE, REMOVE
 from builder.hands.telling import ProgressLog, say
 from remuda.config import trees
 from remuda.config.images import Step, StepCopy
@@ -167,10 +167,9 @@ class StepRunner:
         ends_s = clock.monotonic_s() + step.timeout
         try:
             self._send(source, came, step.timeout)
-        except CutShortError as exc:
+        except (CutShortError, CopyFailedError) as exc:
             self.patience.check()
-            return str(exc)
-        except CopyFailedError as exc:
+            self._script(Script(name=name_of(step), text=REMOVE, arguments=(came,)))
             return str(exc)
         placing = Script(
             name=name_of(step),

@@ -65,7 +65,7 @@ def _step_server(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterat
 @pytest.fixture
 def bench(_step_server: Sshd, home: Path, tmp_path: Path) -> Iterator[stepbench.Bench]:
     """Return one connection to it for each test; copies leave nothing behind."""
-    for name in ("apt-calls", "apt-fails"):
+    for name in ("apt-calls", "apt-fails", "tar-hangs", "tar-began"):
         (home / name).unlink(missing_ok=True)
     one = stepbench.Bench(_step_server, tmp_path)
     with one.session:

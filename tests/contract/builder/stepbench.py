@@ -36,6 +36,12 @@ echo $((left - 1)) >"$HOME_OF_TEST/apt-fails"
 echo 'E: the mirror is away' >&2
 exit 100
 """
+#: Takes nothing of what is sent if a file says so.
+_TAR: Final = """\
+#!/bin/sh
+if [ -e "$HOME_OF_TEST/tar-hangs" ]; then touch "$HOME_OF_TEST/tar-began"; exec sleep 300; fi
+exec /usr/bin/tar "$@"
+"""
 _SUDO: Final = """\
 #!/bin/sh
 [ "$1" = -n ] || exit 9
@@ -128,7 +134,7 @@ def serving(folder: Path, home: Path) -> Iterator[Sshd]:
     """Run a machine whose user is not root, but has a sudo; and that has an apt-get."""
     tools = folder / "bin"
     tools.mkdir()
-    for name, text in {"apt-get": _APT, "sudo": _SUDO, "id": _ID}.items():
+    for name, text in {"apt-get": _APT, "tar": _TAR, "sudo": _SUDO, "id": _ID}.items():
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
     path = f"{tools}:/usr/sbin:/usr/bin:/bin HOME_OF_TEST={home}"

@@ -1,13 +1,17 @@
 """Files and folders that steps put on a machine, over real connections."""
 
 import os
+import shutil
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
+from builder.hands.patience import StoppedError
 from remuda.model.build import Blame
-from tests.contract.builder.stepbench import Bench
+from tests.contract.builder.stepbench import SOON_S, Bench
+from tests.support.deadline import wait_for
 
 pytestmark = pytest.mark.ssh
 
@@ -134,3 +138,41 @@ def test_what_cannot_be_read_here_another_builder_may_have(bench: Bench) -> None
 
     assert gone[0] is out[0] is Blame.BUILDER
     assert "points outside" in out[1]
+
+
+def test_a_copy_that_hangs_ends_with_its_step(bench: Bench, home: Path) -> None:
+    """What came of it is removed, and it may be tried again."""
+    (home / "tar-hangs").touch()
+    top = _tree(bench.folder)
+    step = {"copy": {"from": str(top), "to": str(bench.folder / "to")}, "timeout": "1s"}
+
+    whose, why = bench.fails(step)
+
+    assert (whose, why) == (Blame.RECIPE, "no end after 1 s")
+    (home / "tar-hangs").unlink()
+    bench.run({**step, "timeout": "30s"})
+    assert (bench.folder / "to/bin/tool").exists()
+
+
+def test_a_stopped_hand_ends_a_copy(bench: Bench, home: Path) -> None:
+    """Long before its limit."""
+    (home / "tar-hangs").touch()
+    top = _tree(bench.folder)
+    step = {"copy": {"from": str(top), "to": str(bench.folder / "to")}, "timeout": "1h"}
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            bench.run(step)
+        except StoppedError as exc:
+            ended.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_for((home / "tar-began").exists, SOON_S, "the copy")
+    bench.stop.set()
+    thread.join(SOON_S)
+
+    assert len(ended) == 1
+    for left in bench.came.iterdir():  # the machine is given back as it is
+        shutil.rmtree(left)
