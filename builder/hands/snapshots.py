@@ -52,7 +52,7 @@ class Snapshots:
     """Makes one snapshot of one server.
 
     Everything may raise MishapError, CloudError, OverdueError (both the cloud's fault), and
-    StoppedError.
+    HandStoppedError.
 
     Attributes:
         check: Raises if the machine is not ours any more; asked before each look.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.patience import Patience, StoppedError
+from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.stepscripts import PACKAGES, PLACE, REMOVE
 from builder.hands.telling import ProgressLog, say
 from remuda.config import trees
@@ -113,7 +113,7 @@ class StepRunner:
 
         Raises:
             MishapError: One has failed, and so has every retry that it has.
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         for step in self.context.recipe.steps:
             self.run(step)
@@ -138,7 +138,7 @@ class StepRunner:
 
         Raises:
             MishapError: No other attempt would help.
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         script = script_of(step, self.context)
         if script is not None:
@@ -153,7 +153,7 @@ class StepRunner:
     def _script(self, script: Script) -> str:
         ran = self.session.run_script(script, stopped=self.patience.stopped, hear=self.log.write)
         if ran.why == STOPPED:
-            raise StoppedError
+            raise HandStoppedError
         if ran.lost or ran.why == OUT_OF_TIME:
             raise blame.fail(script.name, Blame.MACHINE, ran.why)
         return ran.why

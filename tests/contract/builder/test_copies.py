@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.patience import StoppedError
+from builder.hands.patience import HandStoppedError
 from remuda.model.build import Blame
 from tests.contract.builder.stepbench import SOON_S, Bench
 from tests.support.deadline import wait_for
@@ -164,7 +164,7 @@ def test_a_stopped_hand_ends_a_copy(bench: Bench, home: Path) -> None:
     def run() -> None:
         try:
             bench.run(step)
-        except StoppedError as exc:
+        except HandStoppedError as exc:
             ended.append(exc)
 
     thread = threading.Thread(target=run)

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from builder.hands.blame import MishapError
-from builder.hands.patience import StoppedError
+from builder.hands.patience import HandStoppedError
 from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame
 from remuda.secret import Secret
@@ -110,7 +110,7 @@ def test_a_stopped_hand_ends_the_step(bench: Bench) -> None:
     def run() -> None:
         try:
             bench.run({"command": f"echo $$ >{file}; echo up; sleep 300", "timeout": "10m"})
-        except StoppedError as exc:
+        except HandStoppedError as exc:
             ended.append(exc)
 
     thread = threading.Thread(target=run)
