@@ -91,13 +91,23 @@ def lost(
     return build.after(
         BuildEvent.LOST,
         now_s=now_s,
-        retry_s=now_s + (0.0 if policy is None else policy.backoff_s),
+        retry_s=now_s + _patience_s(policy, now_s - build.requested_s),
         parent=None,
         base=None,
         request=None,
         node=None,
         **changes,
     )
+
+
+def _patience_s(policy: ImagePolicy | None, tried_s: float) -> float:
+    """Return how long to leave alone what a cloud has spoiled: the longer, the longer it does.
+
+    A fault of the cloud's never becomes the image's verdict, so nothing else ends it.
+    """
+    if policy is None:
+        return 0.0
+    return min(policy.backoff_s_max, max(policy.backoff_s, tried_s / 2))
 
 
 def copied(upload: Upload, result: WholeImage, *, now_s: float) -> Upload:

@@ -21,6 +21,7 @@ from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.quieting import Quieting
 from builder.hands.records import HeldRecord, TakenOverError, hold_build
 from builder.hands.secrets import SecretError, read_secrets
+from builder.hands.sites import call_fence
 from builder.hands.snapshots import ASK_S, Snapshots
 from builder.hands.steps import StepContext, StepRunner
 from builder.hands.telling import ProgressLog, say
@@ -291,6 +292,7 @@ class _Making:
             patience=self.patience,
             log=self.log,
             check=machine.check,
+            fence=lambda: call_fence(self.hand.machines.store, self.hand.clock),
         )
         self._begin("stop")
         snapshots.stop()

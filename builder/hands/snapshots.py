@@ -11,11 +11,13 @@ from builder.hands.patience import Patience
 from builder.hands.telling import ProgressLog, say
 from remuda.cloud.api import (
     Cloud,
+    Fence,
     GoneError,
     Server,
     ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
+    unfenced,
 )
 from remuda.cloud.image_store import ImageEdit, ImageStatus, ImageStore, StoredImage
 from remuda.cloud.inherited import inherited
@@ -56,6 +58,7 @@ class Snapshots:
 
     Attributes:
         check: Raises if the machine is not ours any more; asked before each look.
+        fence: Returns what holds back a call that is decided now.
     """
 
     cloud: Cloud
@@ -64,6 +67,7 @@ class Snapshots:
     patience: Patience
     log: ProgressLog
     check: Callable[[], None]
+    fence: Callable[[], Fence] = lambda: unfenced
 
     def stop(self) -> None:
         """Have the machine shut down, and make sure that it ended by itself."""
@@ -97,7 +101,9 @@ class Snapshots:
         while clock.now_s() <= last_s:
             self.check()
             try:
-                return self.images.snapshot(self.server, ours.name, tags.make_image(ours))
+                return self.images.snapshot(
+                    self.server, ours.name, tags.make_image(ours), fence=self.fence()
+                )
             except UnknownOutcomeError as exc:
                 say(self.log, f"the cloud's answer was lost: {visible(str(exc))}")
                 return self._find(ours, asked_by_s)
