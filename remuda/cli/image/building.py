@@ -26,6 +26,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId, ImageRecord
 from remuda.store import paths
 from remuda.store.api import Store, StoreAwayError
+from remuda.visible import visible
 
 EXIT_REFUSED: Final = 1
 #: Levels below an image's own record: builds, number, uploads, place.
@@ -118,7 +119,7 @@ def _teller(*, as_json: bool) -> Tell:
         if as_json:
             output.emit_line(event)
         else:
-            say(sentence)
+            say(visible(sentence))
 
     return tell
 

@@ -38,6 +38,7 @@ from remuda.images.writes import NotBootableError
 from remuda.model.image import BuildId, Word
 from remuda.model.pointer import Pointer
 from remuda.store.api import Op, Store
+from remuda.visible import visible
 
 EXIT_REFUSED: Final = 1
 _PROVIDER: Final = click.option(
@@ -343,6 +344,6 @@ def show_boots(
         output.show([sheet])
     refused = [one for one in outcomes if one.refused is not None]
     for one in refused:
-        say(f"remuda: {one.provider}: {one.refused}", err=True)
+        say(visible(f"remuda: {one.provider}: {one.refused}"), err=True)
     if refused:
         raise click.exceptions.Exit(EXIT_REFUSED)
