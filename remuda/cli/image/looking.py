@@ -34,8 +34,7 @@ from remuda.store.api import Store
 def list_images(*, around: Surroundings, as_json: bool) -> None:
     """List which build each image is at in each provider, and what comes next."""
     with around.store() as store:
-        names = store.children(paths.IMAGES)
-        seen = Catalogue(library.read(store, only=names))
+        seen = Catalogue(library.read(store, launched=False))
         builders = len(store.children(paths.BUILDERS))
     sheet = images_sheet(seen, builders=builders, now_s=around.clock.now_s())
     if as_json:
