@@ -50,6 +50,8 @@ DECIDING: Final = (
     ),
     *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
     *(f"remuda/images/{noun}.py" for noun in ("moves", "references", "revoking", "writes")),
+    *(f"remuda/images/{noun}.py" for noun in ("catalogue", "standing")),
+    "builder/logpages.py",
     "builder/transactions.py",
     "remuda/membership/duty.py",
     "remuda/insight/explanation.py",

@@ -43,6 +43,8 @@ class Shelf:
         if build.revoked is not None:
             word = build.revoked.word
             return f"{name} was revoked by {word.who}: {word.why}"
+        if build.unwanted is not None:
+            return f"{name} was deleted by {build.unwanted.who}: {build.unwanted.why}"
         withdrawn = self.pointer.withdrawn.get(number) if self.pointer else None
         if withdrawn is not None:
             return f"{name} was withdrawn in {self.provider} by {withdrawn.who}: {withdrawn.why}"

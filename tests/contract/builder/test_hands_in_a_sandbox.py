@@ -113,7 +113,7 @@ class Bench:
             wanted = ImageWanted(id=self.upload().value.cloud_image)
         host_key = make_host_key()
         data = merge_user_data(
-            None, host_key=host_key, authorized_key=request.image.login_key, username=_USER
+            None, host_key=host_key, authorized_keys=[request.image.login_key or ""], username=_USER
         )
         data = merge_user_data(data, authorized_key=self.public, username=_USER)
         order = ServerOrder(

@@ -94,9 +94,10 @@ def test_the_record_is_written_before_the_snapshot_is_asked_for(bench: Bench) ->
     seen = []
     snapshot = bench.images.snapshot
 
-    def watched(server: Any, name: str, marks: Any) -> str:
+    def watched(server: Any, name: str, marks: Any, *, fence: Any) -> str:
         seen.append((bench.build().value, name, str(bench.cloud.truth()[server].status)))
-        return snapshot(server, name, marks)
+        assert fence() is None
+        return snapshot(server, name, marks, fence=fence)
 
     bench.images.snapshot = watched  # type: ignore[method-assign]
     make(bench)
