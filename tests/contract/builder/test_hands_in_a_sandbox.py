@@ -115,7 +115,7 @@ class Bench:
         data = merge_user_data(
             None, host_key=host_key, authorized_keys=[request.image.login_key or ""], username=_USER
         )
-        data = merge_user_data(data, authorized_key=self.public, username=_USER)
+        data = merge_user_data(data, authorized_keys=[self.public], username=_USER)
         order = ServerOrder(
             name=f"np{len(self.servers)}",
             image=self.cloud.find_image(wanted),
