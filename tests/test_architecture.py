@@ -50,7 +50,7 @@ DECIDING: Final = (
     ),
     *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
     *(f"remuda/images/{noun}.py" for noun in ("moves", "references", "revoking", "writes")),
-    "builder/transactions.py",
+    *(f"builder/{noun}.py" for noun in ("events", "fold", "known", "records", "transactions")),
     "remuda/membership/duty.py",
     "remuda/insight/explanation.py",
     "remuda/insight/facts.py",
@@ -111,7 +111,7 @@ def edges(source: Source) -> set[str]:
 
 
 def test_packages_import_only_the_core() -> None:
-    """All of ours meet in ZooKeeper only, but builders ask as a client does; the sandbox knows none."""
+    """All of ours meet in ZooKeeper only; builders ask as clients do; the sandbox knows none."""
     found = [
         source.at(node, f"{source.package} imports {head}")
         for source in code.product()

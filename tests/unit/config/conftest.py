@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from remuda.config.loader import Reading, read
-from remuda.config.model import Config
 from tests.support.recipes import LABELS, Says
 
 #: The least that is a configuration; tests change it by replacing text.
