@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from builder.assembly import Outside, assemble
 from builder.clouds import Clouds, ProviderCloud
-from builder.daemon import BuilderWorker, assemble
 from builder.decide.actions import CondemnUpload, RetireUpload
 from builder.errands import Action, HandEvent, ListPlace, Look, News
 from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
@@ -21,6 +21,7 @@ from builder.hands_api import (
 from builder.known import Known
 from builder.lanes import KINDS, PLACES, Lane
 from builder.wiring import Means
+from builder.worker import BuilderWorker
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.work import Finished
@@ -193,7 +194,7 @@ class Bench:
         self.log = Quiet()
         self.held: tuple[type, ...] = ()
         self.turns = 0
-        self.worker: BuilderWorker = assemble(
+        outside = Outside(
             config=first,
             store=self.store,
             inbox=self.inbox,
@@ -207,6 +208,7 @@ class Bench:
             wire=self._wire,
             work_dir=Path("/nowhere"),
         )
+        self.worker: BuilderWorker = assemble(outside)
 
     def _wire(self, means: Means) -> Hands:
         del means
