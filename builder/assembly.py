@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from builder.clouds import Clouds
 from builder.errands import Action, HandEvent, News, RecipesRead, Registered
@@ -20,7 +19,7 @@ from builder.starting import Starter
 from builder.treecache import TreeCache
 from builder.wiring import Means, Wire
 from builder.worker import BuilderWorker, Current, providers_of
-from builder.writing import Writer
+from builder.writing import ROOTS, TREE, Writer
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.set_aside import SetAside
@@ -32,11 +31,6 @@ from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
 from remuda.store import paths
 from remuda.store.api import Session, Store
-
-#: What it mirrors.
-ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
-#: What a builder takes for granted, besides what each image has.
-TREE: Final = (*ROOTS, paths.REQUESTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

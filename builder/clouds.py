@@ -30,10 +30,10 @@ MakeCloud = Callable[[Config, str], ProviderCloud]
 
 
 class NoSuchProviderError(LookupError):
-    """The configuration has lost a provider that a hand was to work in."""
+    """No configuration of this process ever named a provider that a hand was to work in."""
 
     def __init__(self, provider: str) -> None:
-        super().__init__(f"{provider} is not in the configuration any more")
+        super().__init__(f"{provider} is not in the configuration")
 
 
 @dataclass(slots=True)
@@ -48,20 +48,20 @@ class Clouds:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def adopt(self, config: Config, providers: tuple[str, ...]) -> None:
-        """Have the clouds of these providers.
+        """Have the clouds of these providers; hands may still be at work in those of before.
 
         Raises:
             CloudConfigError: If clouds.yaml cannot be used; then nothing has changed.
         """
         made = {name: self.make(config, name) for name in providers}
         with self._lock:
-            self._clouds = made
+            self._clouds = {**self._clouds, **made}
 
     def of(self, provider: str) -> ProviderCloud:
         """Return a provider's cloud.
 
         Raises:
-            NoSuchProviderError: If there is none any more.
+            NoSuchProviderError: If there never was one.
         """
         with self._lock:
             found = self._clouds.get(provider)

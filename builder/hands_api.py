@@ -6,7 +6,6 @@ the work over: then it cleans up and returns. *stop* is set when that is known s
 the process ends: whoever waits looks at it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
@@ -169,9 +168,6 @@ class BuildLogs(Protocol):
         Raises:
             StoreError: If that could not be done.
         """
-
-    def keep(self, builds: Sequence[BuildId]) -> None:
-        """Hear which builds are on record, now and then, so that what is left of others can go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,10 @@ from remuda.runtime.log import Log
 from remuda.runtime.now import Now
 from remuda.store.api import Change, Session
 
+#: A judgement takes this part of the time at most: while records change all the time, it waits
+#: for more of them, but not longer than people do.
+_SHARE: Final = 0.25
+_GAP_S_MAX: Final = 5.0
 #: What is due by the wall clock is looked at again this much later at the least: it and the other
 #: clock do not agree to the last digit.
 _AGAIN_S: Final = 0.05
@@ -33,7 +37,8 @@ class Mind:
 
     Attributes:
         seen: Whether our ephemeral is as we believe, as far as the mirrors tell.
-        judge_due_s: When there is something to judge though nothing comes (monotonic).
+        judge_due_s: When there is something to judge though nothing comes (monotonic);
+            *judge_from_s*: not before.
     """
 
     known: Known
@@ -50,6 +55,7 @@ class Mind:
     seen: Callable[[], bool]
     lost: Callable[[], None]
     judge_due_s: float = 0.0
+    judge_from_s: float = 0.0
     loop: Loop[News] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,14 +108,15 @@ class Mind:
     def due_s(self) -> float:
         """Return when it wants to think though nothing comes."""
         if self.known.dirty:
-            return 0.0
+            return self.judge_from_s
         return min(self.judge_due_s, self.rounds.next_s(), self.reporter.words_due_s())
 
     def think(self, now: Now) -> None:
         """Look around if it is time, and judge if there is a reason."""
         self.starter.orders.watch()
         world = self.known.world(now.wall_s)
-        if self.known.dirty or now.mono_s >= self.judge_due_s:
+        due = self.known.dirty or now.mono_s >= self.judge_due_s
+        if due and now.mono_s >= self.judge_from_s:
             self._judge(world, now)
         self._start(world, self.rounds.due(now.mono_s), now)
         words = self.reporter.words(now.mono_s)
@@ -120,7 +127,10 @@ class Mind:
         self.known.dirty = False
         begun_s = self.clock.monotonic_s()
         plan = self.known.plan = decide(world)
-        self.metrics.observe_turn("decide", self.clock.monotonic_s() - begun_s)
+        ended_s = self.clock.monotonic_s()
+        self.metrics.observe_turn("decide", ended_s - begun_s)
+        gap_s = min((ended_s - begun_s) * (1 / _SHARE - 1), _GAP_S_MAX)
+        self.judge_from_s = ended_s + gap_s
         self.starter.wake_s = float("inf")
         acts: list[Action] = [one for one in plan.actions if not isinstance(one, RaiseAlarm)]
         self._start(world, [*self.rounds.missing(), *acts], now)

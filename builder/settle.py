@@ -23,7 +23,7 @@ from remuda.frame.work import Finished, HandCrashed
 from remuda.metrics.sink import Metrics
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
-from remuda.store.api import NOTHING_WRITTEN, StoreError
+from remuda.store.api import NOTHING_WRITTEN, MissingError, StoreError
 
 #: Whatever these bring back, the record says what came of them; they are not begun again at once.
 _JUDGED_BY_RECORD = (*(Make, Copy, Validate, RetireUpload, CondemnUpload, EraseImage, SweepImage),)
@@ -134,12 +134,19 @@ class Settle:
             self.metrics.count_lost_write("", what)
         self.log.info("record.not-written", action=what, subject=str(action.id), why=str(error))
         self.starter.pauses.end(key_of(action), now.mono_s, str(error))
+        self._uprooted(error)
         self.known.dirty = True
+
+    def _uprooted(self, error: StoreError) -> None:
+        """Make again what a builder takes for granted, if somebody may have removed it."""
+        if isinstance(error, MissingError):
+            self.starter.writer.restore_tree()
 
     def _registered(self, news: Registered, now: Now) -> None:
         self.published(None)
         if news.error is not None:
             self.log.warning("builder.not-registered", why=str(news.error))
+            self._uprooted(news.error)
             self.known.attendance.register_failed(now.mono_s)
             return
         self.known.attendance.was_registered()

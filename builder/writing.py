@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from builder.decide.actions import BuilderAction
 from builder.errands import MakeImage, News, Publish, Sent
@@ -12,6 +13,12 @@ from remuda.model.image import ImageRecord, encode_image
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
 from remuda.store.api import Create, Done, Op, Set, Store, StoreError
+from remuda.store.mirror import lineage
+
+#: What a builder mirrors.
+ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
+#: What it takes for granted, besides what each image has.
+TREE: Final = (*ROOTS, paths.REQUESTS)
 
 
 @dataclass(slots=True)
@@ -29,6 +36,11 @@ class Writer:
 
         self.store.commit_later(ops, done)
 
+    def restore_tree(self) -> None:
+        """Make parents again that somebody has removed; those that are there stay as they are."""
+        for path in sorted({step for one in TREE for step in lineage(one)}):
+            self.store.commit_later([Create(path=path)], _whatever)
+
     def run(self, errand: MakeImage | Publish, ops: Sequence[Op]) -> None:
         """Commit what an errand writes."""
 
@@ -36,6 +48,10 @@ class Writer:
             self.inbox.event(Sent(errand=errand, result=result))
 
         self.store.commit_later(ops, done)
+
+
+def _whatever(_result: tuple[Done, ...] | StoreError) -> None:
+    """Mostly it is there; what is still missing is noticed by the next transaction."""
 
 
 def image_znodes(records: Records, name: str) -> list[Op]:
