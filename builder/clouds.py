@@ -57,14 +57,18 @@ class Clouds:
         with self._lock:
             self._clouds = {**self._clouds, **made}
 
+    def known(self) -> Mapping[str, ProviderCloud]:
+        """Return the clouds of the present configuration, and of those before, by provider."""
+        with self._lock:
+            return self._clouds
+
     def of(self, provider: str) -> ProviderCloud:
         """Return a provider's cloud.
 
         Raises:
             NoSuchProviderError: If there never was one.
         """
-        with self._lock:
-            found = self._clouds.get(provider)
+        found = self.known().get(provider)
         if found is None:
             raise NoSuchProviderError(provider)
         return found

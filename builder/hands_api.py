@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from builder.decide.actions import CondemnUpload, EraseImage, RetireUpload
+from builder.decide.actions import CondemnUpload, EraseImage, RetireUpload, SweepImage
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import ListedImage
 from builder.errands import ListPlace, Look
@@ -106,7 +106,7 @@ class SweepOrder:
         provider: By which it is deleted.
     """
 
-    place: str
+    action: SweepImage
     image: ListedImage
     listed_s: float
     provider: str

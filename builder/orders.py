@@ -122,9 +122,7 @@ class Orders:
         image = listing.images.get(action.cloud_image)
         if provider is None or image is None:
             return None
-        return SweepOrder(
-            place=action.place, image=image, listed_s=listing.before_s, provider=provider
-        )
+        return SweepOrder(action=action, image=image, listed_s=listing.before_s, provider=provider)
 
     def watch(self) -> None:
         """Tell hands to stop whose work somebody else has taken over, or nobody wants."""
