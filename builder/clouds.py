@@ -30,10 +30,10 @@ MakeCloud = Callable[[Config, str], ProviderCloud]
 
 
 class NoSuchProviderError(LookupError):
-    """No configuration of this process ever named a provider that a hand was to work in."""
+    """The configuration has lost a provider that a hand was to work in."""
 
     def __init__(self, provider: str) -> None:
-        super().__init__(f"{provider} is not in the configuration")
+        super().__init__(f"{provider} is not in the configuration any more")
 
 
 @dataclass(slots=True)
@@ -55,10 +55,10 @@ class Clouds:
         """
         made = {name: self.make(config, name) for name in providers}
         with self._lock:
-            self._clouds = {**self._clouds, **made}
+            self._clouds = made
 
     def known(self) -> Mapping[str, ProviderCloud]:
-        """Return the clouds of the present configuration, and of those before, by provider."""
+        """Return all of them, by provider."""
         with self._lock:
             return self._clouds
 
@@ -66,7 +66,7 @@ class Clouds:
         """Return a provider's cloud.
 
         Raises:
-            NoSuchProviderError: If there never was one.
+            NoSuchProviderError: If there is none any more.
         """
         found = self.known().get(provider)
         if found is None:
