@@ -222,6 +222,7 @@ class CloudHands:
             fault=redact_text(view.server.fault) if view.server and view.server.fault else None,
             console=text,
             transcript=steps,
+            request=None if launch is None else launch.for_request or launch.on_account_of,
         )
         self._keep(provider, view.id, encode_failure(report))
         return AutopsyDone(node=view.id)
