@@ -51,6 +51,8 @@ DECIDING: Final = (
     *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
     *(f"remuda/images/{noun}.py" for noun in ("moves", "references", "revoking", "writes")),
     *(f"builder/{noun}.py" for noun in ("events", "fold", "known", "records", "transactions")),
+    *(f"remuda/images/{noun}.py" for noun in ("catalogue", "standing")),
+    "builder/logpages.py",
     "remuda/membership/duty.py",
     "remuda/insight/explanation.py",
     "remuda/insight/facts.py",

@@ -120,6 +120,7 @@ PRINTING_ALLOWED: Final = {
     "remuda/cli/saying.py": "the one way to the terminal",
     "remuda/cli/serving.py": "flushes, before it leaves at once",
     "remuda/cli/output.py": "tables: every cell and note is made visible",
+    "remuda/cli/image/logs.py": "flushes; a build's output as it came, never to a terminal",
     "remuda/logs.py": "the stream of the logs, which are made visible",
     "remuda/config/reference.py": "writes our own documentation",
     "remuda/metrics/reference.py": "writes our own documentation",
