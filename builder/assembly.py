@@ -56,7 +56,6 @@ def assemble(outside: Outside) -> BuilderWorker:
 
     Raises:
         StoreError: If ZooKeeper does not let us.
-        CannotRunError: If there are no hands.
         CloudConfigError: If clouds.yaml cannot be used.
     """
     store, config = outside.store, Current(outside.config)
@@ -85,7 +84,6 @@ def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) 
         log=outside.log,
         installation=outside.installation,
         config=config,
-        stopped=lambda: outside.crew.stopped,
         work_dir=outside.work_dir,
     )
     return Starter(

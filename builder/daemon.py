@@ -75,7 +75,6 @@ class BuilderRole:
         Raises:
             StoreError: If ZooKeeper does not let us.
             InstallationError: If ZooKeeper seems to be another installation's.
-            CannotRunError: If there are no hands.
         """
         config, store, log = beginning.config, beginning.store, beginning.log
         installation = find_installation(store, config.installation)
