@@ -138,6 +138,7 @@ def _mind(outside: Outside, known: Known, starter: Starter, config: Current) -> 
         register=register,
         seen=lambda: registration.agrees(traces()),
         lost=registration.lost,
+        reread=outside.store.reread,
     )
 
 

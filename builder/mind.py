@@ -37,6 +37,7 @@ class Mind:
 
     Attributes:
         seen: Whether our ephemeral is as we believe, as far as the mirrors tell.
+        reread: Has the mirrors read again what they could not read.
         judge_due_s: When there is something to judge though nothing comes (monotonic);
             *judge_from_s*: not before.
     """
@@ -54,6 +55,7 @@ class Mind:
     register: Register
     seen: Callable[[], bool]
     lost: Callable[[], None]
+    reread: Callable[[], None]
     judge_due_s: float = 0.0
     judge_from_s: float = 0.0
     loop: Loop[News] = field(init=False)
@@ -71,6 +73,7 @@ class Mind:
             register=self.register,
             seen=self.seen,
             lost=self.lost,
+            reread=self.reread,
         )
 
     def turn(self, *, wait_s_max: float | None = None) -> None:

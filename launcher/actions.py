@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from remuda.cloud.api import Port
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.image import UploadId
 from remuda.model.launch import Launch
 from remuda.model.status import Verdict
 
@@ -24,6 +25,7 @@ class Intent:
     Attributes:
         for_request: Nobody else may have it.
         on_account_of: Whose need it meets; charged if the launch fails.
+        upload: The image of ours that it boots, or None.
     """
 
     pool: str
@@ -34,6 +36,7 @@ class Intent:
     az: str | None = None
     for_request: RequestId | None = None
     on_account_of: RequestId | None = None
+    upload: UploadId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

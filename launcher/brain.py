@@ -34,6 +34,7 @@ class Brain:
 
     Attributes:
         seen: Whether our ephemerals are as we believe, as far as the mirrors tell.
+        reread: Has the mirrors read again what they could not read.
         plan: What was decided in the last turn.
     """
 
@@ -48,6 +49,7 @@ class Brain:
     reregister: Register
     seen: Callable[[], bool]
     lost: Callable[[], None]
+    reread: Callable[[], None]
     rest_due_s: float | None = None
     away_s: float | None = None
     plan: Plan = field(default_factory=Plan)
@@ -66,6 +68,7 @@ class Brain:
             register=self.reregister,
             seen=self.seen,
             lost=self.lost,
+            reread=self.reread,
         )
 
     def turn(self, *, wait_s_max: float | None = None) -> Plan:

@@ -20,9 +20,13 @@ BURIED_MAX = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A label of a pool, looked up in the cloud."""
+    """A label of a pool, looked up in the cloud.
 
-    image: Image
+    Attributes:
+        image: None: it is one of ours, and each launch is bound to a build of it.
+    """
+
+    image: Image | None
     flavor: Flavor
     volume_gib: int = 0
 

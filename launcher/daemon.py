@@ -290,6 +290,7 @@ def assemble(
         reregister=reregister,
         seen=lambda: registration.agrees(traces()),
         lost=registration.lost,
+        reread=store.reread,
     )
     writer.refill()
     watch(store, inbox, world, mine)
@@ -320,6 +321,7 @@ def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) ->
         paths.REQUESTS,
         paths.INSTALLATION,
         paths.NODE_COUNTER,
+        paths.IMAGES,
     )
     world.attendance.roots = frozenset(roots)
     own_status = paths.status(world.policy.provider)

@@ -108,8 +108,26 @@ class Fold:
             if isinstance(change, Put) and change.stored is not None:
                 self.world.ledger_version = change.stored.version
                 self.world.agenda.supply = True
+        elif change.path.startswith(paths.IMAGES):
+            self._image(change)
         else:
             self._neighbour(parent, name, change)
+
+    def _image(self, change: Put | Dirty | Gone) -> None:
+        """Take in what became of an image; machines that boot it are judged again."""
+        try:
+            image = self.world.images.take(change)
+        except CorruptRecordError:
+            self.world.agenda.everything = True
+            raise
+        if image is None:
+            return
+        self.world.agenda.supply = True
+        begins = f"{image}/"
+        for view in self.world.herd.views.values():
+            build = None if view.launch is None else view.launch.image_build
+            if build is not None and build.startswith(begins):
+                self.world.touch_node(view)
 
     def _request(self, request_id: RequestId, change: Put | Dirty | Gone, now_s: float) -> None:
         queue = self.world.queue

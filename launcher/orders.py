@@ -9,6 +9,7 @@ from remuda.cloud.api import FlavorWanted, ImageWanted, ServerOrder
 from remuda.config.model import FlavorFrom, ImageFrom
 from remuda.model import tags
 from remuda.model.ids import PoolName
+from remuda.model.imageask import labelled_image
 from remuda.model.launch import Launch
 from remuda.ssh.api import Login, ProofOrder, Script
 from remuda.ssh.checks import make_checks, make_script
@@ -30,34 +31,57 @@ class Orders:
     owner: tags.Owner
     keys: KeyRing = field(default_factory=KeyRing)
 
-    def server(self, launch: Launch, recipe: Recipe, host_key: HostKey | None) -> ServerOrder:
+    def server(
+        self,
+        launch: Launch,
+        recipe: Recipe,
+        host_key: HostKey | None,
+        login_key: str | None = None,
+    ) -> ServerOrder:
         """Return the create call of a planned node.
+
+        Args:
+            launch: The planned node.
+            recipe: Its label, looked up, with what it boots.
+            host_key: What it is to show as its own, or None.
+            login_key: Public line of a key that opens it beside ours, or None.
 
         Raises:
             UserDataError: If the operator's user data and ours cannot be joined.
             KeyFileError: If our key file is not one.
         """
+        image = recipe.image
+        assert image is not None  # noqa: S101 - a launch is bound to a build before this
         pool = self.policy.pools[launch.pool].config
         making = self.policy.making[launch.pool, launch.label]
         ours = tags.ServerTags(
-            owner=self.owner, node=launch.id, pool=PoolName(launch.pool), label=launch.label
+            owner=self.owner,
+            node=launch.id,
+            pool=PoolName(launch.pool),
+            label=launch.label,
+            build=launch.image_build,
         )
+        # A key pair of the cloud's would be left in what is made of such a machine.
+        for_builder = labelled_image(launch.label) is not None
+        pair = None if for_builder else making.key_name or pool.key_name
         return ServerOrder(
             name=tags.server_name(launch.id),
-            image=recipe.image,
+            image=image,
             flavor=recipe.flavor,
-            tags=tags.make(ours, image=recipe.image.name, extra=self._properties(launch)),
+            tags=tags.make(
+                ours, image=making.image.built or image.name, extra=self._properties(launch)
+            ),
             networks=pool.networks if making.networks is None else making.networks,
             security_groups=(
                 pool.security_groups if making.security_groups is None else making.security_groups
             ),
             az=launch.az,
-            key_name=making.key_name or pool.key_name,
+            key_name=pair,
             config_drive=making.config_drive,
             user_data=merge_user_data(
                 making.user_data,
                 host_key=host_key,
-                authorized_key=self._our_key(),
+                authorized_keys=self._keys(login_key, always=for_builder),
                 username=making.username,
             )
             or None,
@@ -65,11 +89,12 @@ class Orders:
             timeout_s=self.policy.config.api_timeout,
         )
 
-    def _our_key(self) -> str | None:
+    def _keys(self, login_key: str | None, *, always: bool) -> tuple[str, ...]:
         config = self.policy.config
-        if config.ssh_key_file is None or not config.inject_key:
-            return None
-        return self.keys.public_line(config.ssh_key_file)
+        more = () if login_key is None else (login_key,)
+        if config.ssh_key_file is None or not (config.inject_key or always):
+            return more
+        return (self.keys.public_line(config.ssh_key_file), *more)
 
     def _properties(self, launch: Launch) -> Mapping[str, str]:
         making = self.policy.making[launch.pool, launch.label]

@@ -1,9 +1,14 @@
 """The configuration of one provider, compiled to what the judgements need."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
-from remuda.config.model import Config, Label, Pool, PoolLabel, Provider
+from remuda.config.images import BaseFrom
+from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
+from remuda.config.recipes import ImageRecipe, Making, recipes
+from remuda.model.imageask import ImageUse, image_label
 
 Key = tuple[str, str]
 
@@ -37,6 +42,8 @@ class Policy:
     Attributes:
         pools: By name, preferred first.
         making: How each pool makes a label.
+        built: The image of ours that it boots, by pool and label, if it is one.
+        kept: How many builds of each image of ours are kept here.
         labels: What the labels promise.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
@@ -46,6 +53,8 @@ class Policy:
     pools: Mapping[str, PoolPolicy]
     making: Mapping[Key, PoolLabel]
     labels: Mapping[str, Label]
+    built: Mapping[Key, str] = field(default_factory=dict)
+    kept: Mapping[str, int] = field(default_factory=dict)
     pinned: bool = False
     max_hold_age_s: float | None = None
     #: A provider that is not the first choice waits this long per rank before it steps in.
@@ -72,6 +81,18 @@ class Policy:
         known = self.pools.get(pool)
         return known is None or known.config.floating_ips
 
+    def share_an_image(self, labels: tuple[str, ...]) -> bool:
+        """Whether two nodes of *labels* boot the same image of ours, in any pool."""
+        if len(labels) == 1 or not self.built:
+            return False
+        return any(
+            n > 1
+            for pool in self.pools
+            for n in Counter(
+                self.built[pool, label] for label in labels if (pool, label) in self.built
+            ).values()
+        )
+
     def pools_for(self, labels: tuple[str, ...]) -> tuple[PoolPolicy, ...]:
         """Return the open pools that can make all of *labels*, preferred first."""
         wanted = frozenset(labels)
@@ -85,23 +106,74 @@ def compile_policy(config: Config, provider: str) -> Policy:
         KeyError: If the configuration has no such provider.
     """
     one = config.providers[provider]
-    pools = [_pool(name, pool, one) for name, pool in one.pools.items()]
+    ours = [
+        recipe
+        for recipe in recipes(config.images, config.image_defaults, config.providers).values()
+        if provider in recipe.makings
+    ]
+    making = {
+        (name, label): how for name, pool in one.pools.items() for label, how in pool.labels.items()
+    }
+    making |= {key: how for recipe in ours for key, how in _for_builders(recipe, provider, one)}
+    pools = [
+        _pool(name, pool, one, frozenset(label for where, label in making if where == name))
+        for name, pool in one.pools.items()
+    ]
     return Policy(
         provider=provider,
         config=one,
         pools={pool.name: pool for pool in sorted(pools, key=lambda p: (p.priority, p.name))},
-        making={
-            (name, label): how
-            for name, pool in one.pools.items()
-            for label, how in pool.labels.items()
-        },
-        labels=config.labels,
+        making=making,
+        labels={**config.labels, **dict.fromkeys(_labels_for_builders(ours), _NO_PROMISE)},
+        built={key: how.image.built for key, how in making.items() if how.image.built is not None},
+        kept={recipe.name: recipe.keep for recipe in ours},
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
     )
 
 
-def _pool(name: str, pool: Pool, provider: Provider) -> PoolPolicy:
+#: Builders prove what they ask for themselves; that somebody can log in is all that they want.
+_NO_PROMISE: Final = Label()
+
+
+def _labels_for_builders(ours: list[ImageRecipe]) -> Iterator[str]:
+    for recipe in ours:
+        for use in ImageUse:
+            yield image_label(recipe.name, use)
+
+
+def _for_builders(
+    recipe: ImageRecipe, provider: str, config: Provider
+) -> Iterator[tuple[Key, PoolLabel]]:
+    """Yield how each pool makes the machines that builders ask for; nobody else hears of them."""
+    making = recipe.makings[provider]
+    for pool in config.pools:
+        if making.pool in (None, pool):
+            make, prove = (image_label(recipe.name, use) for use in ImageUse)
+            if making.copy_from is None:
+                yield (pool, make), _machine(recipe, making, _start(making.base))
+            yield (pool, prove), _machine(recipe, making, NodeImageFrom(built=recipe.name))
+
+
+def _start(base: BaseFrom) -> NodeImageFrom:
+    """Return what a build machine boots: an image of the cloud, or another one of ours."""
+    if base.image is not None:
+        return NodeImageFrom(built=base.image)
+    return NodeImageFrom(id=base.id, name=base.name, match=base.match, properties=base.properties)
+
+
+def _machine(recipe: ImageRecipe, making: Making, image: NodeImageFrom) -> PoolLabel:
+    return PoolLabel(
+        image=image,
+        flavor=making.flavor,
+        username=making.username,
+        connection_port=recipe.connection_port,
+        host_keys=recipe.host_keys,
+        config_drive=recipe.config_drive,
+    )
+
+
+def _pool(name: str, pool: Pool, provider: Provider, labels: frozenset[str]) -> PoolPolicy:
     return PoolPolicy(
         name=name,
         priority=provider.priority if pool.priority is None else pool.priority,
@@ -112,6 +184,6 @@ def _pool(name: str, pool: Pool, provider: Provider) -> PoolPolicy:
             volumes=pool.max_volumes,
             volume_gib=None if pool.max_volume_size is None else pool.max_volume_size // 1024,
         ),
-        labels=frozenset(pool.labels),
+        labels=labels,
         config=pool,
     )

@@ -24,11 +24,11 @@ class _Booking:
 
 
 def _booking(view: RequestView, claim: ClaimView | None) -> _Booking:
-    # Who wants new machines waits for those made for it alone (Herd.dedicated).
+    # Who wants machines of its own waits for those made for it alone (Herd.dedicated).
     return _Booking(
         place=(*view.order, view.id) if view.waiting else None,
         labels=view.request.labels,
-        claim_pool=claim.pool if claim is not None and view.request.reuse else None,
+        claim_pool=claim.pool if claim is not None and not view.alone else None,
     )
 
 

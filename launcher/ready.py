@@ -23,6 +23,6 @@ def ready_node(view: NodeView, policy: Policy) -> Node:
         az=server.az or launch.az,
         host_id=server.host_id,
         hostname=server.name,
-        image_id=making.image.name or server.image_id,
+        image_id=launch.image_build or making.image.name or server.image_id,
         host_keys=list(view.host_keys),
     ).with_server(server.id)

@@ -10,6 +10,7 @@ from remuda import __version__
 from remuda.membership.installation import find_installation
 from remuda.membership.registration import Member, Presence, Registration
 from remuda.model.component import PoolComponent, encode_pool, pool_component_id
+from remuda.model.imageask import labelled_image
 from remuda.store import paths
 from remuda.store.api import Create, Store
 
@@ -29,6 +30,7 @@ def tree(provider: str) -> tuple[str, ...]:
         paths.verdicts(provider),
         paths.failures(provider),
         paths.status(provider),
+        paths.IMAGES,
     )
 
 
@@ -81,7 +83,7 @@ class Registry:
             hostname=socket.gethostname(),
             provider=policy.provider,
             pool=name,
-            labels=tuple(sorted(pool.labels)),
+            labels=tuple(sorted(one for one in pool.labels if labelled_image(one) is None)),
             priority=pool.priority,
             version=__version__,
         )

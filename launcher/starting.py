@@ -1,7 +1,7 @@
 """Starting actions: mark what is busy, then give the work to the right hand."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from launcher import transactions
@@ -37,9 +37,12 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
+from launcher.cloudview import Recipe
 from launcher.decide.addressing import address
+from launcher.decide.binding import asked
 from launcher.decide.deadlines import ask_ends_s, launch_ends_s, mono_s
 from launcher.decide.doors import door
+from launcher.decide.outdated import unbootable
 from launcher.decide.publishing import PUBLISH_PERIOD_S
 from launcher.decide.upkeep import gist
 from launcher.events import Event
@@ -48,6 +51,7 @@ from launcher.hands.proving import ProvingHands
 from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
+from launcher.images import upload_of
 from launcher.lanes import KINDS, Lane, machine, node_of, places
 from launcher.orders import Orders
 from launcher.outcomes import says_something
@@ -58,6 +62,7 @@ from launcher.world import Now, World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.launch import Launch
 from remuda.store import paths
 from remuda.store.api import Delete as DeleteRecord
 from remuda.store.api import Op
@@ -246,10 +251,31 @@ class Starter:
         launch = view.launch
         assert launch is not None  # noqa: S101 - decided on a known launch
         view.create_sent = view.ip_untried = True
-        recipe = self.world.cloud.recipes[view.key]
-        key = self.writer.host_keys.get(action.node)
-        orders, fence = self.orders, self.cloud.fence(ask_ends_s(self.world, launch) - now.wall_s)
-        self.crew.submit(action, lambda: self.cloud.create(launch, orders, recipe, key, fence))
+        recipe = self._recipe(view, launch)
+        key, login_key = self.writer.host_keys.get(action.node), self._login_key(launch)
+        orders, world = self.orders, self.world
+        fence = replace(
+            self.cloud.fence(ask_ends_s(world, launch) - now.wall_s),
+            besides=lambda: unbootable(world, launch),
+        )
+        self.crew.submit(
+            action,
+            lambda: self.cloud.create(
+                launch, orders, recipe, key, login_key=login_key, fence=fence
+            ),
+        )
+
+    def _recipe(self, view: NodeView, launch: Launch) -> Recipe:
+        upload_id, recipe = upload_of(launch), self.world.cloud.recipes[view.key]
+        if upload_id is None:
+            return recipe
+        return replace(recipe, image=self.world.images.image(upload_id))
+
+    def _login_key(self, launch: Launch) -> str | None:
+        """Return the key that a builder's request names for its machine."""
+        view = self.world.queue.views.get(launch.for_request or RequestId(""))
+        ask = None if view is None else asked(view, launch.label)
+        return None if ask is None else ask.login_key
 
     def _delete(self, action: Delete, _now: Now) -> None:
         self._hold_node(action.node, "delete")

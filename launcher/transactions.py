@@ -10,12 +10,16 @@ from dataclasses import dataclass, replace
 
 from launcher.decide.addressing import address
 from launcher.decide.doors import whereabouts
+from launcher.images import upload_of
 from launcher.views import ENDED_STATES, ClaimView, NodeView, RequestView
 from launcher.world import World
+from remuda.images import writes
 from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model import request as requests
 from remuda.model.claim import encode_claim
+from remuda.model.image import UploadId
+from remuda.model.imageask import ImageUse, labelled_image
 from remuda.model.launch import Launch, StepEvent
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import RequestEvent
@@ -83,7 +87,22 @@ def grow(world: World, new: Sequence[NewNode], *, ledger_version: int) -> list[O
         ops.append(
             Create(path=paths.launch(provider, one.node.id), data=launches.encode(one.launch))
         )
+    ops += _bind(world, new)
     return [*ops, Set(path=paths.ledger(provider), data=b"", version=ledger_version)]
+
+
+def _bind(world: World, new: Sequence[NewNode]) -> list[Op]:
+    """Prove that what new machines are to boot is still booted (docs/adr/0018)."""
+    wanted: dict[UploadId, bool] = {}
+    for one in new:
+        upload_id, meant = upload_of(one.launch), labelled_image(one.launch.label)
+        if upload_id is not None:
+            wanted[upload_id] = meant is not None and meant[1] is ImageUse.PROVE
+    images = world.images
+    return [
+        writes.bind(images.uploads[one], candidate=candidate)
+        for one, candidate in sorted(wanted.items())
+    ]
 
 
 def claim(

@@ -202,6 +202,7 @@ class RequestView:
     Attributes:
         seen_s: When this process first read it (monotonic seconds); grace times count from here.
         wanted_s: When its nodes were first to be handed over but for a look at them (monotonic).
+        alone: It gets only machines that were made for it, or that fit together by chance.
         lock_exists: Whether its lock directory is believed to exist (an optimistic guess that a
             rejected transaction corrects).
         returned_s: When we gave it back last (monotonic).
@@ -211,6 +212,7 @@ class RequestView:
     request: Request
     version: int
     seen_s: float
+    alone: bool = False
     stale: bool = False
     busy: str | None = None
     wanted_s: float = float("inf")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from launcher.actions import Action
 from launcher.cloudview import CloudView
 from launcher.herd import Herd
+from launcher.images import Images
 from launcher.lanes import Lane, machine, new_lanes, places
 from launcher.neighbours import Neighbours
 from launcher.policy import Policy
@@ -108,10 +109,12 @@ class World:
     publish_due_s: float = 0.0
     ruled: dict[RequestId, str] = field(default_factory=dict)
     rescues: set[str] = field(default_factory=set)
+    images: Images = field(init=False)
 
     def __post_init__(self) -> None:
-        """Know nothing of the cloud."""
+        """Know nothing of the cloud, nor of images."""
         self.cloud = CloudView(busy=self.busy)
+        self.images = Images(self.policy.provider)
 
     @property
     def awake(self) -> bool:
@@ -145,6 +148,8 @@ class World:
         self.policy = policy
         for view in self.herd.views.values():
             self.touch_node(view)
+        for wanting in self.queue.views.values():
+            self.touch_request(wanting)
 
     def doubt_status(self) -> None:
         """Tell our status again: another replica may have told otherwise since we did."""
@@ -209,6 +214,7 @@ class World:
 
     def touch_request(self, view: RequestView) -> None:
         """Note a change of a request."""
+        view.alone = not view.request.reuse or self.policy.share_an_image(view.request.labels)
         self.queue.reindex(view)
         self.agenda.requests.add(view.id)
 

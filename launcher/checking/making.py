@@ -119,7 +119,8 @@ class _Label:
         self._groups()
         self._key_pair()
         self._zones()
-        if self.image is None or self.flavor is None:
+        looked_up = self.image is not None or self.making.image.built is not None
+        if self.flavor is None or not looked_up:
             return None
         volume = self.making.boot_from_volume
         return Recipe(
@@ -161,6 +162,10 @@ class _Label:
         self.out.problem(Area.LABEL, self._subject(what), text, advice)
 
     def _image(self) -> None:
+        if self.making.image.built is not None:
+            text = f"{self.making.image.built} is an image of ours: builders see to it"
+            self.out.untested(Area.LABEL, self._subject("image"), text)
+            return
         try:
             image = self.means.cloud.find_image(image_wanted(self.making.image))
         except BadOrderError as exc:

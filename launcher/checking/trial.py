@@ -38,7 +38,7 @@ def boot_labels(
     facts: list[dict[str, Any]] = []
     for number, (label, key) in enumerate(_chosen(means, recipes), 1):
         if key is None:
-            text = "not booted: it has no image, no flavor, or no open pool"
+            text = "not booted: its image is one of ours, or it has no image, flavor or open pool"
             out.untested(Area.BOOT, label, text, "correct that first")
         elif means.stopped():
             out.untested(Area.BOOT, label, STOPPED)
@@ -56,9 +56,14 @@ def _chosen(means: Means, recipes: Mapping[Key, Recipe]) -> Iterator[tuple[str, 
         able = (
             (pool.name, label)
             for pool in policy.pools_for((label,))
-            if pool.limits.instances != 0 and (pool.name, label) in recipes
+            if pool.limits.instances != 0 and _is_there(recipes.get((pool.name, label)))
         )
         yield label, next(able, None)
+
+
+def _is_there(recipe: Recipe | None) -> bool:
+    """Whether a label can be booted now: the builds of our own images only ZooKeeper knows."""
+    return recipe is not None and recipe.image is not None
 
 
 def _boot(boot: Boot, out: Findings, shown: dict[str, str]) -> dict[str, Any]:
@@ -81,7 +86,7 @@ def _boot(boot: Boot, out: Findings, shown: dict[str, str]) -> dict[str, Any]:
         "why": "" if failed is None else f"{failed.name}: {failed.why}",
         "seconds": round(boot.seconds, 3),
         "server": boot.server,
-        "image": boot.recipe.image.name,
+        "image": None if boot.recipe.image is None else boot.recipe.image.name,
         "steps": [one.as_data() for one in (*boot.steps, snapshot, removed) if one is not None],
         "fault": boot.seen.fault if boot.seen is not None else None,
         "console": boot.console,

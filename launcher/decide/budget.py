@@ -15,6 +15,7 @@ from launcher.policy import Key, Limits
 from launcher.usage import pool_usage, total_usage
 from launcher.world import Now, World
 from remuda.cloud.api import Quota
+from remuda.model.imageask import labelled_image
 
 _WORDS: Final = {"ram_mib": "MiB of RAM", "volume_gib": "GiB of volumes"}
 
@@ -115,7 +116,11 @@ class Budget:
             return Shortage(reason=f"{key[1]} cannot be made: {cloud.broken[key]}")
         if key not in cloud.recipes:
             return Shortage(reason="image and flavor are being looked up", passing=True)
-        return None
+        image = self.world.policy.built.get(key)
+        if image is None or labelled_image(key[1]) is not None:
+            return None
+        why = self.world.images.why_none(image, self.now.wall_s)
+        return None if why is None else Shortage(reason=why)
 
     def _pool_shortage(self, key: Key) -> Shortage | None:
         recipe = self.world.cloud.recipes[key]

@@ -2,6 +2,7 @@
 
 from launcher.actions import Claim, Decline, Lend, Normalise, Plan, Release
 from launcher.decide.bids import bids, pinned_elsewhere
+from launcher.decide.binding import bind
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
 from launcher.decide.overtaking import overtaken
@@ -155,7 +156,7 @@ def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
     """Return why a claimed request cannot get all its nodes at present, or None."""
     for label in sorted(set(view.request.labels)):
         key = (claim.pool, label)
-        if view.request.reuse:
+        if not view.alone:
             lacking = work.supply(key) < 0
         else:
             wanted = view.request.labels.count(label)
@@ -186,7 +187,7 @@ def _judge_open(work: Draft, view: RequestView) -> None:
     if not pools:
         _cannot(work, view)
         return
-    nevers = [work.budget.never(pool, request.labels) for pool in pools]
+    nevers = [_never(work, view, pool) for pool in pools]
     if all(nevers):
         short = next(short for short in nevers if short is not None)
         reason = short.reason
@@ -198,6 +199,15 @@ def _judge_open(work: Draft, view: RequestView) -> None:
         return
     able = [pool for pool, never in zip(pools, nevers, strict=True) if never is None]
     _take(work, view, able)
+
+
+def _never(work: Draft, view: RequestView, pool: str) -> Shortage | None:
+    """Return why a pool of ours cannot serve an open request, now or ever, or None."""
+    never = work.budget.never(pool, view.request.labels)
+    if never is not None or view.request.image is None:
+        return never
+    bound = (bind(work.world, work.now, (pool, one), view) for one in view.request.labels)
+    return next((one for one in bound if isinstance(one, Shortage) and one.final), None)
 
 
 def _cannot(work: Draft, view: RequestView) -> None:

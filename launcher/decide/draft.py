@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from launcher.actions import Intent, Plan
 from launcher.decide.bids import Known
+from launcher.decide.binding import bind
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.policy import Key
@@ -13,6 +14,8 @@ from launcher.views import NodeView, RequestView
 from launcher.world import Now, World
 from remuda.membership.duty import weight
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.image import UploadId
+from remuda.model.imageask import ImageUse
 from remuda.model.request import Request, RequestState
 
 #: Nodes started in one plan besides new claims; the next plan goes on. Bounds one transaction.
@@ -101,6 +104,8 @@ class Draft:
     def spent(self, view: RequestView) -> bool:
         """Whether so many launches failed on account of a claimed request that it is given up."""
         attempts = self.world.policy.config.launch_attempts * len(view.request.labels)
+        if view.request.image is not None and view.request.image.use is ImageUse.PROVE:
+            attempts = 1  # each is a try of its own, which its builder judges
         return self.world.queue.charges.count(view.id) >= attempts
 
     def blocker(self, view: RequestView, pool: str) -> RequestId | None:
@@ -117,7 +122,7 @@ class Draft:
         """Return what a new claim of *pool* lacks: labels of nodes neither there nor coming."""
         lacking: Counter[str] = Counter()
         for label, n in Counter(view.request.labels).items():
-            if view.request.reuse:
+            if not view.alone:
                 have = max(0, self.supply((pool, label)))
             else:
                 # From an earlier claim, perhaps.
@@ -134,9 +139,13 @@ class Draft:
         intents: list[Intent] = []
         held: list[Key] = []
         later: Shortage | None = None
-        only = None if view.request.reuse else view.id
+        only = view if view.alone else None
         for label, n in sorted(self.lacking(view, pool).items()):
             key = (pool, label)
+            upload = bind(self.world, self.now, key, only) if n else None
+            if isinstance(upload, Shortage):
+                self._give_back(intents, held)
+                return upload
             for _ in range(n):
                 short = self.budget.no_room(key)
                 if short is not None:
@@ -145,7 +154,7 @@ class Draft:
                 short = self.budget.not_yet(key)
                 if short is None:
                     self.budget.take(key, self.world.cloud.recipes[key])
-                    intent = self._intent(key, len(intents), only)
+                    intent = self._intent(key, len(intents), only, upload)
                     intents.append(replace(intent, on_account_of=view.id))
                 else:
                     self.budget.reserve(key, self.world.cloud.recipes[key])
@@ -165,15 +174,19 @@ class Draft:
 
     def book(self, view: RequestView, pool: str, intents: tuple[Intent, ...]) -> None:
         """Count a new claim and its intents."""
-        if not view.request.reuse:
+        if view.alone:
             return
         for intent in intents:
             self.extra[pool, intent.label] += 1
         for label in view.request.labels:
             self.needed[pool, label] += 1
 
-    def grow(self, key: Key, n: int, only: RequestId | None = None) -> tuple[Intent, ...]:
-        """Return up to *n* intents of *key*, as far as there is room."""
+    def grow(self, key: Key, n: int, only: RequestView | None = None) -> tuple[Intent, ...]:
+        """Return up to *n* intents of *key*, as far as there is room, and something to boot."""
+        upload = bind(self.world, self.now, key, only) if n > 0 else None
+        if isinstance(upload, Shortage):
+            self.short.setdefault(key, upload)
+            return ()
         intents = []
         for salt in range(n):
             if self.budget.shortage(key) is not None or self.intents >= INTENTS_MAX:
@@ -181,10 +194,12 @@ class Draft:
             self.budget.take(key, self.world.cloud.recipes[key])
             self.intents += 1
             self.extra[key] += only is None
-            intents.append(self._intent(key, salt, only))
+            intents.append(self._intent(key, salt, only, upload))
         return tuple(intents)
 
-    def _intent(self, key: Key, salt: int, only: RequestId | None = None) -> Intent:
+    def _intent(
+        self, key: Key, salt: int, only: RequestView | None, upload: UploadId | None
+    ) -> Intent:
         recipe = self.world.cloud.recipes[key]
         zones = self.world.policy.pools[key[0]].config.availability_zones
         number = self.world.herd.usage[key[0]].instances + self.intents + salt
@@ -195,8 +210,9 @@ class Draft:
             ram_mib=recipe.flavor.ram_mib,
             volume_gib=recipe.volume_gib,
             az=zones[weight(f"{key}{number}", "az") % len(zones)] if zones else None,
-            for_request=only,
-            on_account_of=only,
+            for_request=None if only is None else only.id,
+            on_account_of=None if only is None else only.id,
+            upload=upload,
         )
 
 

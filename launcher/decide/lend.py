@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from launcher.actions import Knock, Lend, Plan
 from launcher.decide.bids import pinned_elsewhere, priorities
+from launcher.decide.binding import choose
 from launcher.policy import Key
 from launcher.views import ClaimView, RequestView
 from launcher.world import Agenda, Now, World
@@ -35,11 +36,20 @@ class Shelf:
         """Return how many nodes of *key* nobody has a claim on yet."""
         return len(self.world.herd.free.get(key, ())) - self._taken.get(key, 0)
 
-    def covers(self, pool: str, labels: tuple[str, ...]) -> bool:
-        """Whether the pool has a node for each of *labels*."""
+    def covers(self, pool: str, labels: tuple[str, ...], *, matching: bool = False) -> bool:
+        """Whether the pool has a node for each of *labels*; *matching*: with one build of each."""
         if len(labels) == 1:
             return self.left((pool, labels[0])) > 0
-        return all(self.left((pool, label)) >= labels.count(label) for label in set(labels))
+        enough = all(self.left((pool, label)) >= labels.count(label) for label in set(labels))
+        return enough and (not matching or self._matching(pool, labels) is not None)
+
+    def _matching(self, pool: str, labels: tuple[str, ...]) -> tuple[NodeId, ...] | None:
+        free = self.world.herd.free
+        ready = {
+            label: [node for node in free.get((pool, label), ()) if node not in self._given]
+            for label in set(labels)
+        }
+        return choose(self.world, labels, ready)
 
     def set_aside(self, pool: str, labels: tuple[str, ...]) -> None:
         """Keep what is there for a request that waits for the rest of its nodes."""
@@ -47,13 +57,20 @@ class Shelf:
             if self.left((pool, label)) > 0:
                 self._taken[pool, label] = self._taken.get((pool, label), 0) + 1
 
-    def give(self, pool: str, labels: tuple[str, ...]) -> tuple[NodeId, ...]:
-        """Return the nodes for *labels*, in that order, longest ready first."""
+    def give(
+        self, pool: str, labels: tuple[str, ...], *, matching: bool = False
+    ) -> tuple[NodeId, ...]:
+        """Return the nodes for *labels*, which it covers, in that order, longest ready first."""
+        chosen = self._matching(pool, labels) if matching else None
         nodes = []
-        for label in labels:
+        for at, label in enumerate(labels):
             key = (pool, label)
             free = self.world.herd.free[key]
-            node = next(node for node in free if node not in self._given)
+            node = (
+                next(node for node in free if node not in self._given)
+                if chosen is None
+                else chosen[at]
+            )
             self._given.add(node)
             self._taken[key] = self._taken.get(key, 0) + 1
             nodes.append(node)
@@ -106,18 +123,15 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
     claim = world.queue.claims.get(view.id)
     if not _may_end(world, request, claim):
         return
-    if not request.reuse:
-        nodes = _dedicated(world, request)
-        if nodes is not None and _ours_to_lend(world, view, claim, now):
-            plan.do(Lend(request=view.id, nodes=nodes))
+    if view.alone and (_lend_its_own(world, view, claim, now, plan) or not request.reuse):
         return
-    pool = _covering_pool(world, request, claim, shelf)
+    pool = _covering_pool(world, view, claim, shelf)
     if pool is None:
-        if claim is not None:
+        if claim is not None and not view.alone:
             shelf.set_aside(claim.pool, request.labels)
         return
     if not _ours_to_lend(world, view, claim, now):
-        shelf.give(pool, request.labels)  # a replica of ours lends these
+        shelf.give(pool, request.labels, matching=view.alone)  # a replica of ours lends these
         return
     if claim is None:
         wait_s = _courtesy_s(world, request) - (now.mono_s - view.seen_s)
@@ -125,7 +139,18 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
             if wait_s != float("inf"):
                 plan.look_again("request", view.id, now.mono_s + wait_s)
             return
-    _hand_over(world, view, shelf.give(pool, request.labels), now, plan)
+    nodes = shelf.give(pool, request.labels, matching=view.alone)
+    _hand_over(world, view, nodes, now, plan)
+
+
+def _lend_its_own(
+    world: World, view: RequestView, claim: ClaimView | None, now: Now, plan: Plan
+) -> bool:
+    """Lend the nodes that were made for a request alone; return whether all are ready."""
+    nodes = _dedicated(world, view.request)
+    if nodes is not None and _ours_to_lend(world, view, claim, now):
+        plan.do(Lend(request=view.id, nodes=nodes))
+    return nodes is not None
 
 
 def _ours_to_lend(world: World, view: RequestView, claim: ClaimView | None, now: Now) -> bool:
@@ -176,16 +201,16 @@ def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:
 
 
 def _covering_pool(
-    world: World, request: Request, claim: ClaimView | None, shelf: Shelf
+    world: World, view: RequestView, claim: ClaimView | None, shelf: Shelf
 ) -> str | None:
     """Return a pool of ours that has all its nodes, or None.
 
     A claim counts for more than an earlier decline: a replica that had declined, and was not seen
     when the request was claimed, may be back, and nobody else would serve it.
     """
-    claimed = None if claim is None else claim.pool
+    claimed, request = None if claim is None else claim.pool, view.request
     for pool in shelf.pools_for(request.labels):
-        if shelf.covers(pool, request.labels) and (
+        if shelf.covers(pool, request.labels, matching=view.alone) and (
             pool == claimed or not world.neighbours.declined_here(pool, request.declined_by)
         ):
             return pool
@@ -222,9 +247,4 @@ def _dedicated(world: World, request: Request) -> tuple[NodeId, ...] | None:
             continue
         if view.node.state == "ready" and not view.locked and not view.stale:
             ready.setdefault(view.launch.label, []).append(node_id)
-    chosen = []
-    for label in request.labels:
-        if not ready.get(label):
-            return None
-        chosen.append(ready[label].pop(0))
-    return tuple(chosen)
+    return choose(world, request.labels, ready)

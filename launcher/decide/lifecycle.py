@@ -24,6 +24,7 @@ from launcher.actions import (
 from launcher.decide.addressing import address, give, unaddressed, wants_ip
 from launcher.decide.deadlines import ask_ends_s, boot_ends_s, hand_ends_s, is_over, launch_ends_s
 from launcher.decide.dying import dying, surely_absent
+from launcher.decide.outdated import not_handed_out, outdated, unbootable
 from launcher.outcomes import failed_step
 from launcher.views import AUTOPSY, ENDED_STATES, NodeView
 from launcher.world import Agenda, Now, World
@@ -186,6 +187,8 @@ def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | Non
         # Image and flavor are being looked up again, as after every reload.
         plan.look_again("node", view.id, now.mono_s + RECIPE_AGAIN_S)
         return None
+    if why := unbootable(world, launch):
+        return Condemn(node=view.id, cause=why)
     return Create(node=view.id)
 
 
@@ -241,7 +244,7 @@ def _unwelcome(world: World, node: Node, launch: Launch) -> Condemn | None:
         return Condemn(node=node.id, cause=f"somebody set it to {node.state}")
     if node.allocated_to and launch.for_request and not world.request_exists(launch.for_request):
         return Condemn(node=node.id, cause="its request is gone")
-    return None
+    return outdated(world, world.herd.views[node.id], launch)
 
 
 def _keyless(world: World, view: NodeView, launch: Launch) -> Condemn | None:
@@ -315,10 +318,11 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
         return None
     if node.allocated_to is not None:
         if world.request_exists(node.allocated_to):
-            return None
+            return not_handed_out(world, view, node.allocated_to)
         return Free(node=view.id, cause=f"{node.allocated_to} is gone")
     assert view.launch is not None  # noqa: S101 - judged only with a launch record
-    return _lost_key(view, view.launch) or _waiting_ready(world, view, node, now, plan)
+    spoiled = _lost_key(view, view.launch) or outdated(world, view, view.launch)
+    return spoiled or _waiting_ready(world, view, node, now, plan)
 
 
 def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:

@@ -15,14 +15,43 @@ from remuda.model.ids import NodeId, RequestId
 
 
 def make_room(work: Draft, view: RequestView, pool: str, short: Shortage) -> None:
-    """Give up an idle node that keeps room from *pool*, unless one is going already."""
+    """Give up an idle node that keeps room from *pool*, unless one is going already.
+
+    Builders take what room is left, and nobody's for it; a machine of theirs goes first.
+    """
     if work.making_room or not work.world.neighbours.duty("demand"):
         return
+    if view.request.image is not None:
+        return
     going = not work.emptying.isdisjoint(short.pools)
+    if not going and _take_from_a_builder(work, view, short.pools):
+        work.making_room = True
+        return
     node = None if going else _idle(work, view, pool, short.pools)
     if node is not None:
         work.plan.do(Condemn(node=node, cause=f"idle, to make room for {view.id}"))
     work.making_room = going or node is not None
+
+
+def _take_from_a_builder(work: Draft, view: RequestView, pools: tuple[str, ...]) -> bool:
+    """Give up a machine that is being made for a builder, with the claim on its request.
+
+    The request stays: it is in line again, behind everybody else's.
+    """
+    queue, herd = work.world.queue, work.world.herd
+    for request_id, claim in queue.claims.items():
+        other = queue.views.get(request_id)
+        if other is None or other.request.image is None or not other.waiting:
+            continue
+        if claim.busy or other.busy or other.stale or other.order < view.order:
+            continue
+        for node in (herd.views[one] for one in sorted(herd.allocated.get(request_id, ()))):
+            if node.coming and not node.busy and node.key[0] in pools:
+                cause = f"{view.id} needs the room"
+                work.plan.do(Condemn(node=node.id, cause=cause))
+                work.plan.do(Release(request=request_id, cause=cause))
+                return True
+    return False
 
 
 def give_way(work: Draft) -> None:
@@ -59,7 +88,7 @@ def _most_idle(work: Draft, view: RequestView, pool: str, pools: tuple[str, ...]
             continue
         left = [node for node in free if node not in work.given]
         spare = len(left) - work.world.queue.needed[key] - work.needed[key]
-        if key[0] == pool and view.request.reuse and view.id not in work.world.queue.claims:
+        if key[0] == pool and not view.alone and view.id not in work.world.queue.claims:
             spare -= view.request.labels.count(key[1])
         label = work.world.policy.labels.get(key[1])
         if spare > 0:

@@ -9,6 +9,7 @@ from launcher.herd import Usage
 from launcher.policy import Key
 from launcher.usage import pool_usage, total_usage
 from launcher.world import Now, World
+from remuda.model.imageask import labelled_image
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
 
 #: More room than this makes no difference to anybody's choice.
@@ -89,7 +90,11 @@ class Standing:
 def our_status(world: World, now: Now) -> ProviderStatus:
     """Return our whole status."""
     budget, used = Budget.of(world, now), pool_usage(world)
-    labels = sorted({label for pool in world.policy.pools.values() for label in pool.labels})
+    labels = sorted(
+        label
+        for label in {one for pool in world.policy.pools.values() for one in pool.labels}
+        if labelled_image(label) is None
+    )
     return ProviderStatus(
         provider=world.policy.provider,
         priority=world.policy.config.priority,

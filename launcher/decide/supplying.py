@@ -7,7 +7,7 @@ from launcher.actions import Grow, Intent
 from launcher.decide.draft import Draft
 from launcher.decide.shares import Partner, shares
 from launcher.policy import Key
-from remuda.model.ids import RequestId
+from launcher.views import RequestView
 
 
 def feed_claims(work: Draft, *, start: bool) -> None:
@@ -29,22 +29,22 @@ def feed_claims(work: Draft, *, start: bool) -> None:
         work.plan.do(Grow(intents=tuple(intents), cause="claimed requests"))
 
 
-def _lacking(work: Draft) -> list[tuple[Key, int, RequestId | None]]:
+def _lacking(work: Draft) -> list[tuple[Key, int, RequestView | None]]:
     """Return what claims lack: of which key, how many, and for whom alone."""
     world = work.world
-    alone: list[tuple[Key, int, RequestId | None]] = []
+    alone: list[tuple[Key, int, RequestView | None]] = []
     for request_id, claim in world.queue.claims.items():
         view = world.queue.views.get(request_id)
         if view is None or not view.waiting:
             continue
         spent = work.spent(view)
-        if view.request.reuse and spent:
+        if not view.alone and spent:
             # It is being declined: no machine is made for it any more.
             work.needed.subtract((claim.pool, label) for label in view.request.labels)
-        elif not view.request.reuse and not spent:
+        elif view.alone and not spent:
             for label, n in sorted(Counter(view.request.labels).items()):
                 have = world.herd.dedicated[request_id, label]
-                alone.append(((claim.pool, label), n - have, request_id))
+                alone.append(((claim.pool, label), n - have, view))
     shared = [(key, -work.supply(key), None) for key, n in world.queue.needed.items() if n > 0]
     return [one for one in (*sorted(shared), *alone) if one[1] > 0]
 
@@ -59,7 +59,7 @@ def _charged(work: Draft, key: Key, intents: tuple[Intent, ...]) -> list[Intent]
     charged: list[Intent] = []
     for view in world.queue.wanting(key[1]) if intents else ():
         claim = world.queue.claims.get(view.id)
-        if claim is None or claim.pool != key[0] or not view.request.reuse or work.spent(view):
+        if claim is None or claim.pool != key[0] or view.alone or work.spent(view):
             continue
         own = world.herd.own(view.id, key[1])
         for _ in range(max(0, view.request.labels.count(key[1]) - len(own))):

@@ -63,13 +63,18 @@ class CloudHands:
         orders: Orders,
         recipe: Recipe,
         host_key: HostKey | None,
+        *,
+        login_key: str | None = None,
         fence: Fence = unfenced,
     ) -> Created:
-        """Ask for the server of a planned node, unless *fence* has closed by then."""
+        """Ask for the server of a planned node, unless *fence* has closed by then.
+
+        The other arguments are those of :meth:`launcher.orders.Orders.server`.
+        """
         begun_s = self.clock.monotonic_s()
         result: ServerId | CloudError
         try:
-            order = orders.server(launch, recipe, host_key)
+            order = orders.server(launch, recipe, host_key, login_key)
             result = self.cloud.create_server(order, fence=fence)
         except CloudError as exc:
             result = exc
@@ -177,7 +182,9 @@ class CloudHands:
                 try:
                     volume = making.boot_from_volume
                     recipes[key] = Recipe(
-                        image=self.cloud.find_image(image_wanted(making.image)),
+                        image=None
+                        if making.image.built is not None
+                        else self.cloud.find_image(image_wanted(making.image)),
                         flavor=self.cloud.find_flavor(flavor_wanted(making.flavor)),
                         volume_gib=0 if volume is None else -(-volume.size // 1024),
                     )

@@ -196,6 +196,8 @@ class Writer:
             on_account_of=intent.on_account_of,
             host_keys=making.host_keys,
             host_key=public,
+            image_build=None if intent.upload is None else str(intent.upload.build),
+            image_place=None if intent.upload is None else intent.upload.place,
         )
         self.mine.add(node_id)
         self.world.fresh.add(node_id)

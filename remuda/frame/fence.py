@@ -5,6 +5,7 @@ or its whole host, may stand still in any of them. Whoever was to be served by t
 drawn conclusions by then.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from remuda.runtime.clock import Clock
@@ -29,12 +30,14 @@ class SessionFence:
 
     Attributes:
         until: Nothing passes after that; None: no such end.
+        besides: Says what else speaks against it by now, or None; asked in the thread of the call.
     """
 
     store: Store
     clock: Clock
     session_id: int
     until: Deadline | None = None
+    besides: Callable[[], str | None] | None = None
 
     def __call__(self) -> str | None:
         """Return why a call must not be sent any more, or None (``remuda.cloud.api.Fence``)."""
@@ -44,4 +47,4 @@ class SessionFence:
             return "there is no connection to ZooKeeper"
         if self.store.session_id != self.session_id:
             return "the session with ZooKeeper in which it was decided is over"
-        return None
+        return None if self.besides is None else self.besides()

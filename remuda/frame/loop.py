@@ -64,6 +64,7 @@ class Loop(Generic[E]):
     Attributes:
         seen: Whether our ephemerals are as we believe, as far as the mirrors tell.
         lost: Called when the session is, with its ephemerals.
+        reread: Has the mirrors read again what they could not read; see ``Store.reread``.
         resync_s: When everything is judged again (monotonic).
     """
 
@@ -77,6 +78,7 @@ class Loop(Generic[E]):
     register: Register
     seen: Callable[[], bool]
     lost: Callable[[], None]
+    reread: Callable[[], None]
     resync_s: float = 0.0
     _unseen: bool = False
 
@@ -116,6 +118,7 @@ class Loop(Generic[E]):
             self.register()
 
     def _resync(self) -> None:
+        self.reread()
         self.mind.resync()
         unseen = self.attendance.awake and not self.seen()
         if unseen and self._unseen:

@@ -19,6 +19,8 @@ INSTALLATION: Final = "remuda_installation"
 IMAGE: Final = "remuda_image"
 BUILD: Final = "remuda_build"
 IMAGE_NAME: Final = "remuda_image_name"
+#: On servers: the build that they boot. Not the keys of images: a snapshot is no build of ours.
+BOOTED: Final = "remuda_booted_build"
 COPY_OF: Final = "remuda_copy_of"
 
 #: The installation of everything that ``remuda cloud check --boot`` makes: a launcher's sweep must
@@ -49,12 +51,17 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTags:
-    """What our keys say of one server."""
+    """What our keys say of one server.
+
+    Attributes:
+        build: Which build of an image of ours it boots; None: it boots another image.
+    """
 
     owner: Owner
     node: NodeId
     pool: PoolName
     label: str
+    build: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +115,8 @@ def make(
         LABEL: ours.label,
         INSTALLATION: ours.owner.installation,
     }
+    if ours.build is not None:
+        pairs[BOOTED] = ours.build
     return {key: _cut(value) for key, value in pairs.items()}
 
 
@@ -122,6 +131,7 @@ def read(tags: Mapping[str, str]) -> ServerTags | None:
         node=NodeId(node),
         pool=PoolName(pool),
         label=label,
+        build=tags.get(BOOTED),
     )
 
 

@@ -11,6 +11,7 @@ Facts from the cloud-init documentation ("User data formats", "SSH" module):
   the authorized keys of all.
 """
 
+from collections.abc import Sequence
 from email import message_from_string
 from email.message import Message
 from email.mime.multipart import MIMEMultipart
@@ -54,7 +55,7 @@ def merge_user_data(
     theirs: str | None,
     *,
     host_key: HostKey | None = None,
-    authorized_key: str | None = None,
+    authorized_keys: Sequence[str] = (),
     username: str = "root",
 ) -> str:
     """Return user data that does what *theirs* says and also what we need.
@@ -63,13 +64,13 @@ def merge_user_data(
         theirs: A script, cloud-config, MIME multipart message, another form of cloud-init, or
             nothing.
         host_key: Becomes the only host key.
-        authorized_key: Our public key line, which may then log in.
+        authorized_keys: Public key lines of ours, which may then log in.
         username: Who logs in; root is let in only if the user data says so.
 
     Raises:
         UserDataError: *theirs* is of no known form, no valid YAML, or the result is too long.
     """
-    ours = _ours(host_key, authorized_key, username)
+    ours = _ours(host_key, authorized_keys, username)
     theirs = (theirs or "").lstrip("\ufeff")
     if not ours:
         merged = theirs
@@ -100,7 +101,9 @@ def check_size(text: str) -> None:
         )
 
 
-def _ours(host_key: HostKey | None, authorized_key: str | None, username: str) -> dict[str, Any]:
+def _ours(
+    host_key: HostKey | None, authorized_keys: Sequence[str], username: str
+) -> dict[str, Any]:
     ours: dict[str, Any] = {}
     if host_key is not None:
         ours["ssh_deletekeys"] = True
@@ -108,8 +111,8 @@ def _ours(host_key: HostKey | None, authorized_key: str | None, username: str) -
             "ed25519_private": host_key.private,
             "ed25519_public": host_key.public,
         }
-    if authorized_key is not None:
-        ours["ssh_authorized_keys"] = [authorized_key]
+    if authorized_keys:
+        ours["ssh_authorized_keys"] = [*authorized_keys]
         if username == "root":
             ours["disable_root"] = False
     return ours

@@ -314,6 +314,12 @@ class Store(Protocol):
                 znodes which others have made, and closed to us.
         """
 
+    def reread(self) -> None:
+        """Have the mirrors read again what they could not read while there was a connection.
+
+        To be called now and then: nothing else tells that there are answers again.
+        """
+
     def read_later(
         self, path: str, done: Callable[[Stored[bytes] | StoreError | None], None]
     ) -> None:

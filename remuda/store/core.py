@@ -187,6 +187,11 @@ class WireStore:
         self._wire.between(begin)
         return mirror
 
+    def reread(self) -> None:
+        """See Store."""
+        for mirror in self._mirrors:
+            mirror.reread()
+
     def _forget(self, mirror: TreeMirror) -> None:
         self._mirrors = tuple(other for other in self._mirrors if other is not mirror)
         # Two mirrors of one root share the session's one watch on it.

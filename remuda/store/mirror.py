@@ -82,6 +82,9 @@ class TreeMirror:
         self._own = OwnWrites()
         # Paths with a read outstanding, and whether they changed again meanwhile.
         self._reading: dict[str, bool] = {}
+        # What could not be read, though the connection stayed; and whether the whole load failed.
+        self._failed: set[str] = set()
+        self._broken = False
         # What the present reload has confirmed; None when none is under way.
         self._confirmed: set[str] | None = None
         # Which connection a read belongs to: an answer for an older one is void.
@@ -106,21 +109,43 @@ class TreeMirror:
 
     def session_changed(self, session: Session) -> None:
         """Load when there is a connection; what an older connection owed us will not come."""
-        self._era += 1
-        self._reading.clear()
-        self._confirmed = None
+        self._forget()
         if session is Session.CONNECTED:
             self._load()
+
+    def _forget(self) -> None:
+        self._era += 1
+        self._reading.clear()
+        self._failed.clear()
+        self._confirmed, self._broken = None, False
+
+    def reread(self) -> None:
+        """Read again what could not be read, although there was a connection all the time.
+
+        Nothing else would: neither a change nor a new connection need ever come.
+        """
+        self._wire.between(self._reread)
+
+    def _reread(self) -> None:
+        if self._closed:
+            return
+        if self._broken:
+            self._forget()
+            self._load()
+        for path in sorted(self._failed - self._reading.keys()):
+            self._read(path)
 
     def _load(self) -> None:
         era = self._era
         self._confirmed = set()
-        self._wire.watch_tree(self.root, self._watching)
+        self._wire.watch_tree(self.root, partial(self._watching, era))
         self._wire.get(self.root, partial(self._root_known, era))
 
-    def _watching(self, error: StoreError | None) -> None:
+    def _watching(self, era: int, error: StoreError | None) -> None:
         if isinstance(error, StoreRefusedError):
             log.error("store.mirror_refused root=%s cause=%s", self.root, error)
+        elif error is not None and era == self._era:
+            self._broken = True
 
     def _root_known(self, era: int, node: Node | StoreError | None) -> None:
         if era != self._era:
@@ -128,6 +153,7 @@ class TreeMirror:
         if isinstance(node, StoreError):
             if isinstance(node, StoreRefusedError):
                 log.error("store.mirror_refused root=%s cause=%s", self.root, node)
+            self._broken = True
             return
         if node is None:
             for path in lineage(self.root):
@@ -159,8 +185,9 @@ class TreeMirror:
     def _loaded(self, era: int, error: StoreError | None) -> None:
         if era != self._era or self._confirmed is None:
             return
-        if isinstance(error, StoreAwayError):
-            return  # the next connection loads anew
+        if isinstance(error, StoreAwayError) or self._broken:
+            self._broken = True
+            return  # the next connection loads anew, or somebody has it read again
         if error is not None:
             log.error("store.mirror_incomplete root=%s cause=%s", self.root, error)
             return
@@ -201,6 +228,7 @@ class TreeMirror:
 
     def _read(self, path: str) -> None:
         self._reading[path] = False
+        self._failed.discard(path)
         self._wire.get(path, partial(self._was_read, self._era, path))
 
     def _was_read(self, era: int, path: str, node: Node | StoreError | None) -> None:
@@ -212,6 +240,7 @@ class TreeMirror:
             self._closed_to_us(path)
         elif isinstance(node, StoreError):
             log.debug("store.mirror_unread path=%s cause=%s", path, node)
+            self._failed.add(path)
             return
         elif node is None:
             self._gone(path)
@@ -222,6 +251,8 @@ class TreeMirror:
             if node is not None:
                 self._sink(Dirty(path=path))
             self._read(path)
+        if self._failed:
+            self._reread()  # there are answers again
 
     # -- what we know by ourselves -----------------------------------------------------------
 
@@ -280,6 +311,7 @@ class TreeMirror:
         self._sink(Put(path=path, stored=None, closed=True))
 
     def _gone(self, path: str) -> None:
+        self._failed.discard(path)
         if self._known.pop(path, None) is not None:
             self._sink(Gone(path=path))
 

@@ -97,7 +97,7 @@ def test_our_own_user_data_is_obeyed() -> None:
     """The host key that a launcher makes, and the key that it logs in with."""
     key = make_host_key()
     script = "#!/bin/sh\necho theirs\n"
-    text = merge_user_data(script, host_key=key, authorized_key="ssh-ed25519 AAAA us")
+    text = merge_user_data(script, host_key=key, authorized_keys=["ssh-ed25519 AAAA us"])
 
     wishes = read_wishes(base64.b64encode(text.encode()).decode())
 

@@ -18,6 +18,9 @@ CORES = {"small": 1, "large": 4}
 BOOT_TIMEOUT_S = 60.0
 LAUNCH_TIMEOUT_S = 120.0
 API_TIMEOUT_S = 10.0
+#: What a server that is gone has left goes in the second round that sees it: while a run waits for
+#: rest, two must have come.
+TIDY_S = 300.0
 SESSION_TIMEOUT_S = 6.0
 
 
@@ -162,6 +165,7 @@ def _provider(rng: random.Random, name: str) -> dict[str, Any]:
         "max-concurrency": rng.choice((2, 5, 20)),
         "list-period": 2,
         "idle-list-period": 30,
+        "port-cleanup-interval": TIDY_S,
         "ssh-key-file": "/nowhere/key",
         "inject-key": False,
         "pools": pools,

@@ -55,7 +55,7 @@ class Bench:
         """Boot a machine that lets *key* in; return how to get in, once its sshd is there."""
         host_key: HostKey = make_host_key()
         public = getattr(self, f"{key}_key")
-        data = merge_user_data(None, host_key=host_key, authorized_key=public, username=_USER)
+        data = merge_user_data(None, host_key=host_key, authorized_keys=[public], username=_USER)
         server: Any = self.cloud.compute.create_server(
             name=name,
             image_id=self.cloud.image.find_image(image).id,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remuda.config.loader import load, read
-from remuda.config.model import ImageFrom, Volume
+from remuda.config.model import NodeImageFrom, Volume
 from remuda.config.problems import ConfigInvalidError
 from remuda.config.sources import CONFIG_BYTES_MAX
 
@@ -26,7 +26,7 @@ def test_a_good_file_becomes_a_value(reads: Callable, good: str) -> None:
     assert not reading.problems
     assert not reading.warnings
     made = reading.config.providers["osic"].pools["main"].labels["small"]
-    assert made.image == ImageFrom(name="ubuntu")
+    assert made.image == NodeImageFrom(name="ubuntu")
     assert made.flavor.ram == 8192
     assert made.boot_from_volume == Volume(size=51200)
     assert reading.config.labels["small"].max_ready_age == 28800

@@ -88,6 +88,7 @@ class Scene:
             ),
             seen=lambda: self.seen,
             lost=lambda: self.registered.append("lost"),
+            reread=lambda: self.mind.told.append("reread"),
         )
 
     def turn(self) -> list[str]:
@@ -113,7 +114,15 @@ def test_news_are_taken_in_before_anything_is_judged() -> None:
     told = scene.turn()
 
     assert told == [
-        *("session connected", "change /a/b", "event done", "alarm node 1", "resync", "think")
+        *(
+            "session connected",
+            "change /a/b",
+            "event done",
+            "alarm node 1",
+            "reread",
+            "resync",
+            "think",
+        )
     ]
 
 
@@ -172,7 +181,7 @@ def test_ephemerals_that_differ_at_two_looks_are_made_again() -> None:
     scene.clock.advance(RESYNC_S)
     scene.turn()
 
-    assert first == [["resync", "think"]]
+    assert first == [["reread", "resync", "think"]]
     assert scene.registered == ["doubtful"]
 
 

@@ -257,6 +257,7 @@ def _brain(made: World, starter: Starter, clock: ManualClock, works: Works) -> B
         reregister=lambda **_doubtful: None,
         seen=lambda: True,
         lost=lambda: None,
+        reread=lambda: None,
     )
 
 

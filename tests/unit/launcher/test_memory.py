@@ -151,6 +151,7 @@ def test_ephemerals_that_differ_at_two_looks_are_made_again() -> None:
         reregister=lambda *, doubtful=False: told.append(doubtful),
         seen=lambda: next(answers),
         lost=lambda: None,
+        reread=lambda: None,
     )
     looks = []
     for _ in range(5):

@@ -87,6 +87,7 @@ def make_brain(
         reregister=lambda **_: None,
         seen=lambda: True,
         lost=lambda: None,
+        reread=lambda: None,
     )
 
 

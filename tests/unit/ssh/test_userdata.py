@@ -15,7 +15,7 @@ OUR_KEY = "ssh-ed25519 AAAAours"
 
 
 def _merge(theirs: str | None, username: str = "debian") -> str:
-    return merge_user_data(theirs, host_key=KEY, authorized_key=OUR_KEY, username=username)
+    return merge_user_data(theirs, host_key=KEY, authorized_keys=[OUR_KEY], username=username)
 
 
 def _config(text: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from remuda.store.api import Change, Create, Put, Set, StoreAwayError
+from remuda.store.api import Change, Create, Put, Set, StoreAwayError, Synced
 from tests.fakes.store import FakeStore, FakeZookeeper
 
 
@@ -70,3 +70,57 @@ def test_one_that_does_not_answer_tells_nothing(zookeeper: FakeZookeeper) -> Non
     store.catch_up()
 
     assert store.read_fresh(["/a"])[0] is not None
+
+
+def test_what_had_no_answer_is_read_again_with_the_next_answer_or_when_asked(
+    zookeeper: FakeZookeeper,
+) -> None:
+    """The connection stays all the time, so that nothing else would bring it."""
+    store, other = zookeeper.connect(), zookeeper.connect()
+    seen = told(zookeeper, store)
+    other.commit([Set(path="/a", data=b"new", version=-1)])
+    store.fall_behind(dumb=True)
+    zookeeper.deliver()  # the news is heard, and the read that follows has no answer
+    store.catch_up()
+    zookeeper.deliver()
+    assert seen == [b"old"]
+
+    store.reread()
+    zookeeper.deliver()
+    assert seen == [b"old", b"new"]
+    store.reread()
+    zookeeper.deliver()
+    assert seen == [b"old", b"new"]
+
+
+def test_a_mirror_that_could_not_be_loaded_is_loaded_when_asked(zookeeper: FakeZookeeper) -> None:
+    """With its watch; before, it tells nobody that it is complete."""
+    store, other = zookeeper.connect(), zookeeper.connect()
+    changes: list[Change] = []
+    store.fall_behind(dumb=True)
+    store.mirror("/a", changes.append)
+    zookeeper.deliver()
+    store.catch_up()
+    zookeeper.deliver()
+    assert changes == []
+
+    store.reread()
+    zookeeper.deliver()
+    assert [type(one) for one in changes] == [Put, Synced]
+    other.commit([Set(path="/a", data=b"new", version=-1)])
+    zookeeper.deliver()
+    assert isinstance(changes[-1], Put)
+
+
+def test_a_load_whose_watch_had_no_answer_is_not_complete(zookeeper: FakeZookeeper) -> None:
+    """It would be blind from then on."""
+    store = zookeeper.connect()
+    changes: list[Change] = []
+    store.fall_behind(dumb=True)
+    store.mirror("/a", changes.append)
+    store.catch_up()  # the answer to the watch is lost, the rest comes
+    zookeeper.deliver()
+    store.reread()
+    zookeeper.deliver()
+
+    assert sum(isinstance(one, Synced) for one in changes) == 1

@@ -1,0 +1,153 @@
+"""The images of ours that this provider may boot: pointers, uploads and builds, as mirrored."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final
+
+from remuda.cloud.api import Image
+from remuda.model.build import Build, decode_build
+from remuda.model.image import BuildId, UploadId, number_of, parse_upload
+from remuda.model.launch import Launch
+from remuda.model.pointer import Pointer, decode_pointer
+from remuda.model.upload import WHOLE, Upload, UploadState, decode_upload
+from remuda.store import paths
+from remuda.store.api import Dirty, Gone, Put, Stored
+
+_PATH: Final = re.compile(
+    re.escape(paths.IMAGES)
+    + r"/(?P<image>[^/]+)"
+    + r"/(?:pointers/(?P<provider>[^/]+)|builds/(?P<number>[^/]+)(?:/uploads/(?P<place>[^/]+))?)"
+)
+
+
+@dataclass(slots=True)
+class Images:
+    """What is on record of images, as far as a launcher of one provider needs it.
+
+    A record that cannot be read is as good as none: nothing new boots from it.
+
+    Attributes:
+        pointers: Of this provider, by image.
+        uploads: In all places: which one is ours, the pointers and requests say.
+    """
+
+    provider: str
+    pointers: dict[str, Pointer] = field(default_factory=dict)
+    builds: dict[BuildId, Build] = field(default_factory=dict)
+    uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
+
+    def take(self, change: Put | Dirty | Gone) -> str | None:
+        """Take in a change below the images' root; return the image that it may concern, if any.
+
+        Raises:
+            CorruptRecordError: If the record cannot be read: it counts as gone.
+        """
+        found = _PATH.fullmatch(change.path)
+        if found is None or isinstance(change, Dirty):
+            return None
+        image, provider = found["image"], found["provider"]
+        stored = change.stored if isinstance(change, Put) else None
+        if provider is not None:
+            return self._pointer(image, stored) if provider == self.provider else None
+        number = number_of(found["number"])
+        if number is None:
+            return None
+        build_id = BuildId(image, number)
+        if found["place"] is None:
+            self.builds.pop(build_id, None)
+            if stored is not None:
+                self.builds[build_id] = decode_build(build_id, stored.value)
+        else:
+            self._upload(UploadId(build_id, found["place"]), stored)
+        return image
+
+    def _pointer(self, image: str, stored: Stored[bytes] | None) -> str:
+        self.pointers.pop(image, None)
+        if stored is not None:
+            self.pointers[image] = decode_pointer(image, self.provider, stored.value)
+        return image
+
+    def _upload(self, upload_id: UploadId, stored: Stored[bytes] | None) -> None:
+        self.uploads.pop(upload_id, None)
+        if stored is not None:
+            upload = decode_upload(upload_id, stored.value)
+            self.uploads[upload_id] = Stored(path=stored.path, value=upload, version=stored.version)
+
+    def served(self, image: str, now_s: float) -> UploadId | None:
+        """Return what launches of an image are to boot now, or None."""
+        pointer = self.pointers.get(image)
+        number = None if pointer is None else pointer.served(now_s)
+        if pointer is None or number is None:
+            return None
+        upload_id = UploadId(pointer.build(number), pointer.place)
+        return upload_id if self.why_not(upload_id) is None else None
+
+    def why_none(self, image: str, now_s: float) -> str | None:
+        """Return why launches of an image have nothing to boot, or None."""
+        pointer = self.pointers.get(image)
+        if pointer is None:
+            return f"image {image} has no usable build here yet"
+        number = pointer.served(now_s)
+        if number is None:
+            word = pointer.withdrawn[pointer.chosen(now_s)]
+            return f"every usable build of image {image} was revoked, by {word.who}: {word.why}"
+        return self.why_not(UploadId(pointer.build(number), pointer.place))
+
+    def why_not(self, upload_id: UploadId, *, candidate: bool = False) -> str | None:
+        """Return why nothing new may boot from an upload, or None.
+
+        Args:
+            upload_id: Which.
+            candidate: It is booted to be proven.
+        """
+        stored, why = self.uploads.get(upload_id), self._spoiled(upload_id.build)
+        if why is not None:
+            return why
+        if stored is None or stored.value.cloud_image is None:
+            return f"build {upload_id.build} is not on record here"
+        state = stored.value.state
+        if state is UploadState.USABLE or (candidate and state in WHOLE):
+            return None
+        return f"build {upload_id.build} is {state} here"
+
+    def spoiled(self, launch: Launch) -> str | None:
+        """Return why a machine that nobody uses yet is not to be handed out, or None.
+
+        That its build has a successor is no reason; that it was revoked, or withdrawn here, is.
+        """
+        upload_id = upload_of(launch)
+        return None if upload_id is None else self._spoiled(upload_id.build)
+
+    def _spoiled(self, build_id: BuildId) -> str | None:
+        build = self.builds.get(build_id)
+        if build is not None and build.revoked is not None:
+            word = build.revoked.word
+            return f"build {build_id} was revoked by {word.who}: {word.why}"
+        pointer = self.pointers.get(build_id.image)
+        word_here = None if pointer is None else pointer.withdrawn.get(build_id.number)
+        if word_here is not None:
+            return f"build {build_id} was withdrawn here by {word_here.who}: {word_here.why}"
+        return None
+
+    def image(self, upload_id: UploadId) -> Image:
+        """Return what the cloud is told to boot.
+
+        Raises:
+            KeyError: If it is not on record.
+        """
+        upload = self.uploads[upload_id].value
+        return Image(id=upload.cloud_image or "", name=str(upload_id.build))
+
+    def seen(self, uploads: Collection[UploadId]) -> list[Stored[Upload]]:
+        """Return uploads as they were read, for the transaction that refers to them.
+
+        Raises:
+            KeyError: If one of them is not on record any more.
+        """
+        return [self.uploads[one] for one in sorted(uploads)]
+
+
+def upload_of(launch: Launch) -> UploadId | None:
+    """Return the upload that a machine boots, if it boots an image of ours."""
+    return parse_upload(launch.image_build, launch.image_place)
