@@ -111,7 +111,7 @@ def edges(source: Source) -> set[str]:
 
 
 def test_packages_import_only_the_core() -> None:
-    """All of ours meet in ZooKeeper only; builders ask as clients do; the sandbox knows none."""
+    """Ours meet in ZooKeeper, but a builder asks as a client does; the sandbox knows nobody."""
     found = [
         source.at(node, f"{source.package} imports {head}")
         for source in code.product()
