@@ -80,6 +80,7 @@ def compile_policy(recipe: ImageRecipe, read: ReadTree) -> ImagePolicy:
         image=name,
         fingerprint=_fingerprint(recipe, groups, read),
         groups=groups,
+        copies=frozenset(one for group in groups for one in group[1:]),
         parent=_parent(recipe),
         next_due_s=never if schedule is None or schedule.cron is None else _due(schedule, name),
         window_s=always if window is None else _opens(window),

@@ -392,3 +392,13 @@ def test_a_provider_that_does_not_answer_is_logged_once_and_asked_again() -> Non
     bench.pass_s(30.0, step_s=5.0)
     assert bench.known.providers()["p"].trouble is None
     assert bench.log.count("provider.back") == 1
+
+
+def test_nothing_is_made_where_a_recipe_only_copies() -> None:
+    """Its base there may be another, or none; launchers would not make it either."""
+    bench = ready(a={"providers": {"p": {}, "q": {"copy-from": "p"}}})
+    bench.status("p", "the cloud is away")
+    bench.go()
+
+    assert bench.build("a", 1).state is BuildState.REQUESTED
+    assert bench.known.plan.waits["a/1"] == "p: the cloud is away"

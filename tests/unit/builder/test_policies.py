@@ -36,6 +36,8 @@ def test_who_copies_shares_the_making_of_whom_it_copies() -> None:
     )
 
     assert made.policies["a"].groups == (("p", "q"),)
+    assert made.policies["a"].copies == {"q"}
+    assert made.policies["b"].copies == set()
     assert sorted(made.policies["b"].groups) == [("p",), ("q",)]
     assert made.providers == ("p", "q")
 
