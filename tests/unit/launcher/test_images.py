@@ -385,3 +385,15 @@ def test_labels_for_builders_are_announced_to_nobody() -> None:
     found = store.read(f"{paths.POOL_COMPONENTS}/{name}")
     assert found is not None
     assert decode_pool("pool", found.value).labels == ("large", "small")
+
+
+@pytest.mark.parametrize("pin", ["here", "there"])
+def test_a_builders_machine_is_made_where_it_was_asked_for_and_nowhere_else(pin: str) -> None:
+    """What it is to boot lies there; and who is away makes it later."""
+    made = imaged()
+    ask = ImageAsk(use=ImageUse.MAKE)
+    label = image_label("noble", ImageUse.MAKE)
+    add_request(made, 1, label, priority="900", reuse=False, provider=pin, image=ask)
+
+    assert bool(of_kind(think(made), Claim)) is (pin == "here")
+    assert of_kind(think(made), Decline) == []
