@@ -12,12 +12,14 @@ from launcher.decide.standing import our_status
 from launcher.fold import Fold
 from launcher.images import upload_of
 from launcher.orders import Orders
+from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.registry import Registry, tree
 from launcher.transactions import NewNode
 from remuda.cloud.api import Image, Server, ServerStatus
 from remuda.frame.set_aside import SetAside
 from remuda.membership.registration import Member, Registration
+from remuda.metrics.results import Result
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.component import decode_pool
@@ -397,3 +399,13 @@ def test_a_builders_machine_is_made_where_it_was_asked_for_and_nowhere_else(pin:
 
     assert bool(of_kind(think(made), Claim)) is (pin == "here")
     assert of_kind(think(made), Decline) == []
+
+
+def test_a_build_that_the_cloud_has_lost_is_charged_to_who_asks_for_it() -> None:
+    """Nothing is looked up again that a record names: else it was launched again for ever."""
+    made = imaged()
+    view = add_node(made, 1, step=Step.PLANNED, launch=booted(1))
+    other = add_node(made, 2, step=Step.PLANNED)
+
+    assert says_something(view, Result.ORDER)
+    assert not says_something(other, Result.ORDER)
