@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from builder.hands.patience import OverdueError, StoppedError
+from builder.hands.patience import HandStoppedError, OverdueError
 from remuda.cloud.api import CloudError
 from remuda.metrics.results import Result
 from remuda.model.build import Blame, Mishap
@@ -28,7 +28,7 @@ ENDINGS: Final = (
     RequestorError,
     OSError,
     OverdueError,
-    StoppedError,
+    HandStoppedError,
 )
 
 

@@ -114,7 +114,7 @@ class Machines:
 
         Raises:
             MishapError: There is none to be had; it says whose failure that was.
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
             StoreError: ZooKeeper stays away, or will not have us.
             OSError: The key cannot be written.
         """
@@ -146,7 +146,7 @@ class Machines:
 
         Raises:
             SshError: It cannot be done.
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         ends_s = self._clock.monotonic_s() + LOGIN_S
         while True:

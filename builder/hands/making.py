@@ -17,7 +17,7 @@ from builder.decide.results import Quieted, WholeImage
 from builder.events import MakingEnded
 from builder.hands import blame
 from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
-from builder.hands.patience import Patience, StoppedError
+from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.quieting import Quieting
 from builder.hands.records import HeldRecord, TakenOverError, hold_build
 from builder.hands.secrets import SecretError, read_secrets
@@ -139,7 +139,7 @@ class _Making:
         except SecretError as exc:
             return self._ended(blame.mishap(self.phase, exc.blame, str(exc)))
         except blame.ENDINGS as exc:
-            if isinstance(exc, StoppedError) and self._asked():
+            if isinstance(exc, HandStoppedError) and self._asked():
                 return str(exc)  # there may be a snapshot all the same: whoever comes next looks
             return self._ended(blame.of_error(self.phase, exc))
         return None
@@ -157,7 +157,7 @@ class _Making:
                     build, mishap, self.order.policy, now_s=self.hand.clock.now_s()
                 )
             )
-        except (TakenOverError, StoreError, StoppedError) as exc:
+        except (TakenOverError, StoreError, HandStoppedError) as exc:
             return f"{why}; not written: {exc}"
         if self.snapshot is not None:
             self._delete(self.snapshot)

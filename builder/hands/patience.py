@@ -12,7 +12,7 @@ T = TypeVar("T")
 SLICE_S: Final = 0.5
 
 
-class StoppedError(Exception):
+class HandStoppedError(Exception):
     """Nobody wants the result any more: clean up and return."""
 
     def __init__(self) -> None:
@@ -46,16 +46,16 @@ class Patience:
         """Do nothing unless the hand has to stop.
 
         Raises:
-            StoppedError: It has.
+            HandStoppedError: It has.
         """
         if self.stopped():
-            raise StoppedError
+            raise HandStoppedError
 
     def nap(self, seconds: float) -> None:
         """Wait for a moment, or until woken.
 
         Raises:
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         self.check()
         self._wait(max(0.0, min(seconds, SLICE_S)))
@@ -65,7 +65,7 @@ class Patience:
         """Wait for all of it.
 
         Raises:
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         ends_s = self.clock.monotonic_s() + seconds
         while (left_s := ends_s - self.clock.monotonic_s()) > 0:
@@ -84,7 +84,7 @@ class Patience:
 
         Raises:
             OverdueError: *look* found nothing in time.
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         while True:
             found = look()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.patience import Patience, StoppedError
+from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.stepscripts import HOST_KEYS
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.identity import flat_identity
@@ -40,7 +40,7 @@ _OF_THE_RECIPE: Final = frozenset({FailureClass.NOT_ROOT, FailureClass.TOOL_MISS
 class Quieting:
     """Works on one machine, over one connection.
 
-    Everything raises MishapError if it fails, and StoppedError if the hand has to stop.
+    Everything raises MishapError if it fails, and HandStoppedError if the hand has to stop.
     """
 
     session: Session
@@ -50,8 +50,13 @@ class Quieting:
     def prepare(self) -> None:
         """Wait until nobody else is at work on it."""
         ran = self._run("prepare", prepare_script(), tell=True)
-        if ran.why:
-            raise self._failed("prepare", ran, read_prepare_failure(ran.output))
+        if not ran.why:
+            return
+        failure = read_prepare_failure(ran.output)
+        if failure is None and ran.exit_code is not None:
+            # Not even begun: who logs in may not become root.
+            raise blame.fail("prepare", Blame.RECIPE, ran.why)
+        raise self._failed("prepare", ran, failure)
 
     def check(self, checks: tuple[Script, ...]) -> None:
         """Run the recipe's checks of a build machine."""
@@ -118,14 +123,14 @@ class Quieting:
 
         Raises:
             MishapError: The connection broke.
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         self.patience.check()
         ran = self.session.run_script(script, stopped=self.patience.stopped)
         if tell:
             self.log.write(ran.output.encode(errors="replace"))
         if ran.why == STOPPED:
-            raise StoppedError
+            raise HandStoppedError
         if ran.lost:
             raise blame.fail(step, Blame.MACHINE, ran.why)
         return ran

@@ -69,7 +69,7 @@ class HeldRecord(Generic[T]):
         Raises:
             TakenOverError: It is somebody else's now.
             StoreAwayError: ZooKeeper stays away: nothing is known.
-            StoppedError: The hand had to stop while ZooKeeper was away.
+            HandStoppedError: The hand had to stop while ZooKeeper was away.
         """
 
         def ops(stored: Stored[T]) -> list[Op]:

@@ -33,9 +33,11 @@ STOP_S_MAX: Final = 300.0
 STOP_EVERY_S: Final = 1.0
 #: So long the cloud may be asked for the snapshot, again and again while the server is busy.
 ASK_S: Final = 120.0
-#: Between two looks at a snapshot: at first, and at most.
+#: Between two looks at a snapshot, at least and at most; else a share of what it took so far, so
+#: that looking late costs little of the whole.
 LOOK_S: Final = 1.0
 LOOK_S_MAX: Final = 10.0
+_LOOK_SHARE: Final = 0.03
 #: A call that is to be sent again waits so long at most.
 _AGAIN_S_MAX: Final = 30.0
 #: For each call on an image that is there.
@@ -50,7 +52,7 @@ class Snapshots:
     """Makes one snapshot of one server.
 
     Everything may raise MishapError, CloudError, OverdueError (both the cloud's fault), and
-    StoppedError.
+    HandStoppedError.
 
     Attributes:
         check: Raises if the machine is not ours any more; asked before each look.
@@ -131,14 +133,14 @@ class Snapshots:
     def finish(self, image_id: str, *, limit_s: float) -> WholeImage:
         """Wait until it is whole, take off what it inherited, and return it."""
         clock = self.patience.clock
-        ends_s = clock.monotonic_s() + limit_s
+        begun_s = clock.monotonic_s()
+        ends_s = begun_s + limit_s
         overdue = f"the snapshot is not finished after {limit_s:g} s"
-        wait_s = LOOK_S
         while (image := self._whole(image_id)) is None:
-            if clock.monotonic_s() >= ends_s:
+            now_s = clock.monotonic_s()
+            if now_s >= ends_s:
                 raise blame.fail(_STEP, Blame.CLOUD, overdue)
-            self.patience.pause(wait_s)
-            wait_s = min(LOOK_S_MAX, wait_s * 1.5)
+            self.patience.pause(min(LOOK_S_MAX, max(LOOK_S, (now_s - begun_s) * _LOOK_SHARE)))
         self.patience.until(self._idle, ends_s=ends_s, every_s=LOOK_S, overdue=overdue)
         if image.volume_backed or not image.size_bytes:
             message = "the machine boots from a volume, or its snapshot has no data"

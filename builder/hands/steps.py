@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.patience import Patience, StoppedError
-from builder.hands.stepscripts import PACKAGES, PLACE
+from builder.hands.patience import HandStoppedError, Patience
+from builder.hands.stepscripts import PACKAGES, PLACE, REMOVE
 from builder.hands.telling import ProgressLog, say
 from remuda.config import trees
 from remuda.config.images import Step, StepCopy
@@ -28,8 +28,8 @@ _AGAIN_S: Final = 5.0
 _AGAIN_S_MAX: Final = 60.0
 #: To put a file in its place there is at least so much time, however long the copy took.
 _PLACE_S_MIN: Final = 10.0
-#: Not below ``/tmp``, which may lie in memory.
-_CAME: Final = "/var/tmp/remuda-copy-"  # noqa: S108 - with 128 bits of chance behind it
+#: Where copies come in: not below ``/tmp``, which may lie in memory.
+_CAME: Final = "/var/tmp"  # noqa: S108 - in a folder whose name nobody guesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,19 +96,24 @@ def script_of(step: Step, context: StepContext) -> Script | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRunner:
-    """Takes steps on one machine."""
+    """Takes steps on one machine.
+
+    Attributes:
+        came: Folder of the machine, in which copies lie until they are put in their place.
+    """
 
     session: Session
     context: StepContext
     patience: Patience
     log: ProgressLog
+    came: str = _CAME
 
     def run_all(self) -> None:
         """Take them all.
 
         Raises:
             MishapError: One has failed, and so has every retry that it has.
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         for step in self.context.recipe.steps:
             self.run(step)
@@ -133,7 +138,7 @@ class StepRunner:
 
         Raises:
             MishapError: No other attempt would help.
-            StoppedError: The hand has to stop.
+            HandStoppedError: The hand has to stop.
         """
         script = script_of(step, self.context)
         if script is not None:
@@ -148,7 +153,7 @@ class StepRunner:
     def _script(self, script: Script) -> str:
         ran = self.session.run_script(script, stopped=self.patience.stopped, hear=self.log.write)
         if ran.why == STOPPED:
-            raise StoppedError
+            raise HandStoppedError
         if ran.lost or ran.why == OUT_OF_TIME:
             raise blame.fail(script.name, Blame.MACHINE, ran.why)
         return ran.why
@@ -157,15 +162,14 @@ class StepRunner:
         source = Path(copied.source)
         entries = trees.survey(source)
         say(self.log, f"{len(entries)} entries, {sum(one.size for one in entries)} bytes")
-        came = _CAME + secrets.token_hex(16)
+        came = f"{self.came}/remuda-copy-{secrets.token_hex(16)}"
         clock = self.patience.clock
         ends_s = clock.monotonic_s() + step.timeout
         try:
             self._send(source, came, step.timeout)
-        except CutShortError as exc:
+        except (CutShortError, CopyFailedError) as exc:
             self.patience.check()
-            return str(exc)
-        except CopyFailedError as exc:
+            self._script(Script(name=name_of(step), text=REMOVE, arguments=(came,)))
             return str(exc)
         placing = Script(
             name=name_of(step),

@@ -115,6 +115,12 @@ find . -depth -type d -exec sh -c "$finish" sh "$to" {} +
 labelled -f "$came/names"
 """
 
+#: Removes what a copy that broke has left: there may be another attempt, as large.
+REMOVE: Final = """\
+#!/bin/sh
+rm -rf -- "$1"
+"""
+
 #: Prints the private host keys of the machine, which nobody may find in its image.
 HOST_KEYS: Final = """\
 #!/bin/sh

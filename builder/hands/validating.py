@@ -10,7 +10,7 @@ from builder.decide.policy import ImagePolicy
 from builder.events import TrialEnded
 from builder.hands import blame
 from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
-from builder.hands.patience import Patience, StoppedError
+from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.records import HeldRecord, TakenOverError, hold_upload
 from builder.hands.secrets import SecretError, read_secrets
 from builder.hands.telling import ProgressLog, say
@@ -128,7 +128,7 @@ class _Trying:
         except SecretError as exc:
             mishap = blame.mishap(self.phase, Blame.BUILDER, str(exc))
         except blame.ENDINGS as exc:
-            if isinstance(exc, StoppedError):
+            if isinstance(exc, HandStoppedError):
                 return self._write(results.untried, str(exc))
             mishap = blame.of_error(self.phase, exc)
         why = None if mishap is None else f"{mishap.step}: {mishap.message}"
@@ -146,7 +146,7 @@ class _Trying:
     def _write(self, change: Callable[..., Upload], why: str | None) -> str | None:
         try:
             self.record.write(lambda upload: change(upload, now_s=self.hand.clock.now_s()))
-        except (TakenOverError, StoreError, StoppedError) as exc:
+        except (TakenOverError, StoreError, HandStoppedError) as exc:
             say(self.log, f"not written: {exc}")
             return f"{why or 'passed'}; not written: {exc}"
         return why

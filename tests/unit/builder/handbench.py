@@ -59,9 +59,9 @@ def report(phase: str, *lines: str, kinds: tuple[str, ...] = (), end: int = 0) -
     return "".join(f"remuda\t{row}\n" for row in (*rows, f"end\t{phase}\t{end}"))
 
 
-def ran(why: str = "", output: str = "", *, lost: bool = False) -> Ran:
-    """Return how a script ended."""
-    return Ran(exit_code=None if why else 0, why=why, output=output, lost=lost)
+def ran(why: str = "", output: str = "", *, lost: bool = False, code: int | None = None) -> Ran:
+    """Return how a script ended; without *code* one that failed was killed."""
+    return Ran(exit_code=code if why else 0, why=why, output=output, lost=lost)
 
 
 GOOD: Final = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builder.hands.loginkeys import short_lived_key
-from builder.hands.patience import OverdueError, Patience, StoppedError
+from builder.hands.patience import HandStoppedError, OverdueError, Patience
 from builder.hands.records import AWAY_S, TakenOverError, hold_build
 from builder.quiet.identity import (
     FLAT_DIGESTS_MAX,
@@ -102,7 +102,7 @@ def test_a_wait_ends_in_time_or_when_the_hand_is_stopped() -> None:
     assert clock.monotonic_s() == 10.0
 
     stopping = Patience(clock, lambda: clock.monotonic_s() >= 12.0, clock.advance)
-    with pytest.raises(StoppedError):
+    with pytest.raises(HandStoppedError):
         stopping.pause(100.0)
     assert clock.monotonic_s() == 12.0
 

@@ -73,10 +73,9 @@ def image(bench: Bench) -> str:
 
 def validate(bench: Bench, prover: FakeProver, **changes: Any) -> TrialEnded:
     """Put an upload on record, unless there is one, and try it."""
-    found = bench.others.read(PATH)
     order = ProvingOrder(
         **{
-            "upload": bench.upload() if found else bench.put_upload(image(bench)),
+            "upload": bench.upload() if bench.others.read(PATH) else bench.put_upload(image(bench)),
             "build": bench.build().value,
             "provider": PROVIDER,
             "recipe": bench.recipe,
