@@ -258,9 +258,9 @@ class _Copying:
 
     def _lost(self) -> str:
         """Clean up after somebody took over; what is shared may be theirs by now, and stays."""
-        self.offered = False
         left: str | None = None
         with contextlib.suppress(StoreError, CorruptRecordError):
+            # Only what was carried is our own.
             if self.made is not None and not self._recorded(self.made):
                 left = self._clean()
         return f"it was taken over; {left}" if left else "it was taken over"

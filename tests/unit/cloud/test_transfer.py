@@ -249,3 +249,19 @@ def test_larger_images_have_more_time() -> None:
 def _ending(data: bytes) -> Iterator[bytes]:
     yield data
     raise TryLaterError("ended")
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_hole_does_not_show_what_was_there_before(tmp_path: Path, *, resume: bool) -> None:
+    """Neither that of a part which is not gone on with."""
+    zeros = bytes(1 << 20)
+    image = replace(
+        IMAGE, size_bytes=len(zeros), hash_value=hashlib.sha512(zeros).hexdigest(), md5=None
+    )
+    (tmp_path / "target.part").write_bytes(b"x" * 100_000)
+    incoming = IncomingFile(image, tmp_path / "target", resume=resume)
+
+    incoming.take([zeros], start=0)
+    incoming.finish()
+
+    assert (tmp_path / "target").read_bytes() == zeros

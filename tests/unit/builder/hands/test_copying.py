@@ -7,8 +7,9 @@ import pytest
 
 from builder.events import CopyEnded
 from builder.hands.sites import ARRIVAL_S, FENCE_S
-from remuda.cloud.image_store import ImageEdit, Membership, Visibility
+from remuda.cloud.image_store import ImageEdit, ImageStatus, Membership, StoredImage, Visibility
 from remuda.model import tags
+from remuda.model.build import Blame
 from remuda.model.upload import Method, UploadState
 from tests.unit.builder.hands.clouds import DATA, INSTALLATION
 from tests.unit.builder.hands.copies import BOTH, Make
@@ -162,3 +163,63 @@ def test_provider_that_has_moved_is_not_written_to(make: Make, method: Method) -
     assert "another place" in (ended.why or "")
     assert copy.setting.stored(upload.value.id).value.state is UploadState.PENDING
     assert (copy.made(), copy.members()) == ([], {})
+
+
+@BOTH
+def test_source_of_another_project_is_not_copied(make: Make, method: Method) -> None:
+    """Though it can be seen, and carries our tags: whoever shows it may have made them up."""
+    copy = make(method)
+    kept = copy.setting.one.kept[copy.image.id]
+    copy.setting.one.edit(kept, 0.0, owner="somebody", visibility=Visibility.COMMUNITY)
+
+    assert "another project" in (copy.run().why or "")
+    assert copy.setting.clouds["pa"].calls["download"] == 0
+    assert copy.setting.clouds["pa"].calls["edit_image"] == 0
+
+
+@BOTH
+def test_source_that_is_not_active_is_waited_for(make: Make, method: Method) -> None:
+    """Somebody has switched it off for a while."""
+    copy = make(method)
+    copy.setting.images["pa"].deactivate(copy.image.id)
+
+    ended = copy.run()
+    now = copy.now()
+
+    assert "deactivated" in (ended.why or "")
+    assert now.mishap is not None
+    assert (now.state, now.attempt, now.mishap.blame) == (UploadState.PENDING, 0, Blame.CLOUD)
+    assert (copy.made(), copy.members()) == ([], {})
+
+
+_OTHERWISE: dict[str, tuple[dict[str, Any], Blame]] = {
+    "shown": ({"hidden": False}, Blame.RECIPE),
+    "open": ({"visibility": Visibility.COMMUNITY}, Blame.RECIPE),
+    "format": ({"disk_format": "qcow2"}, Blame.RECIPE),
+    "name": ({"name": "other"}, Blame.RECIPE),
+    "tags": ({"properties": {}}, Blame.RECIPE),
+    "disk": ({"min_disk_gib": 0}, Blame.RECIPE),
+    "pending": ({"status": ImageStatus.PENDING}, Blame.CLOUD),
+}
+
+
+@pytest.mark.parametrize(("change", "blame"), _OTHERWISE.values(), ids=_OTHERWISE)
+def test_copy_that_the_cloud_makes_otherwise_is_deleted(
+    make: Make, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], blame: Blame
+) -> None:
+    """Others would find it, or launches could not boot it."""
+    copy = make(Method.CARRY)
+    upload = copy.setting.images["pc"].upload
+
+    def otherwise(*args: Any, **more: Any) -> StoredImage:
+        made = upload(*args, **more)
+        copy.setting.two.edit(copy.setting.two.kept[made.id], 0.0, **change)
+        return copy.setting.two.kept[made.id].image
+
+    monkeypatch.setattr(copy.setting.images["pc"], "upload", otherwise)
+
+    assert copy.run().why is not None
+    now = copy.now()
+    assert now.mishap is not None
+    assert now.mishap.blame is blame
+    assert copy.made() == []

@@ -61,6 +61,8 @@ def test_taken_over_at_any_call_it_leaves_the_record_and_no_image(
         assert raw is not None
         assert raw.value == data[0], at
         assert copy.made() == [], at
+        # What is shared may be theirs by now.
+        assert copy.setting.clouds["pa"].calls["unshare"] == 0, at
 
 
 @BOTH

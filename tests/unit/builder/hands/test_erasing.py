@@ -144,3 +144,23 @@ def test_provider_that_is_not_there_any_more_deletes_nothing(setting: Setting) -
 
     assert "pa is not in the configuration" in (erase(setting, image_id, "pa", "pc").why or "")
     assert setting.there("pa") == {image_id}
+
+
+def test_record_that_takes_an_image_for_shared_ends_nobody_elses_membership(
+    setting: Setting,
+) -> None:
+    """The image is the project's own: it is neither deleted nor taken away from others."""
+    shared(setting)
+    own = setting.image("pb", "ours-2", visibility=Visibility.SHARED)
+    setting.images["pb"].share(own.id, setting.images["pa"].project())
+    setting.upload(
+        "pb",
+        state=S.DELETING,
+        method=Method.SHARE,
+        source=setting.place("pa"),
+        cloud_image=own.id,
+    )
+
+    assert "not shared from pa" in (erase(setting, own.id, "pb").why or "")
+    assert setting.there("pb") == {own.id}
+    assert setting.clouds["pa"].calls["unshare"] == 0

@@ -103,3 +103,13 @@ def test_provider_that_cannot_say_where_it_lies_sweeps_nothing(setting: Setting)
 
     assert sweep(setting, image).why is not None
     assert setting.there("pa") == {image.id}
+
+
+def test_image_that_has_another_name_than_listed_is_not_swept(setting: Setting) -> None:
+    """Though it is ours still: the record that knows it may know it by that."""
+    image = setting.image("pa")
+    renamed = ImageEdit(name="ours-2", properties={tags.IMAGE_NAME: "ours-2"})
+    setting.images["pa"].edit_image(image.id, renamed)
+
+    assert "ours-2" in (sweep(setting, image).why or "")
+    assert setting.there("pa") == {image.id}
