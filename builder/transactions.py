@@ -230,6 +230,7 @@ def _retire_build(world: BuilderWorld, action: RetireBuild) -> list[Op]:
 
 
 def _forget_build(world: BuilderWorld, action: ForgetBuild) -> list[Op]:
+    """The hand erases its log before (:func:`remuda.images.buildlog.erase_log`)."""
     stored = world.library.builds[action.id]
     return [Delete(path=stored.path, version=stored.version)]
 

@@ -82,14 +82,15 @@ class Library:
         return Seen(upload=self.uploads[upload_id], build=self.builds[upload_id.build])
 
 
-def read(store: Store, *, only: Collection[str] | None = None) -> Library:
+def read(store: Store, *, only: Collection[str] | None = None, launched: bool = True) -> Library:
     """Read everything anew: what was written before this call is in it.
 
     It waits for the store, several times for each image.
 
     Args:
         store: Where it is.
-        only: These images, and no launches: to move their pointers nobody has to know the rest.
+        only: These images; None: all. To move pointers nobody has to know those of others.
+        launched: Read the launches, too: only who asks what is in use has to know them.
 
     Raises:
         StoreAwayError: If an answer did not come: then nothing is known.
@@ -123,7 +124,7 @@ def read(store: Store, *, only: Collection[str] | None = None) -> Library:
             lambda pair, raw: decode_pointer(*pair, raw),
             odd,
         ),
-        launches=_launches(store, odd) if only is None else (),
+        launches=_launches(store, odd) if launched else (),
         unreadable=tuple(odd),
     )
 

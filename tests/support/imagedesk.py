@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
+from builder.log import BuildLog
 from remuda.model import launch as launches
-from remuda.model.build import Build, BuildState, Why, encode_build
+from remuda.model.build import Blame, Build, BuildState, Mishap, Why, encode_build
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word, decode_image, encode_image
 from remuda.model.launch import Launch, Step
@@ -13,11 +14,13 @@ from remuda.model.pointer import Pointer, decode_pointer, encode_pointer
 from remuda.model.upload import Trial, TrialResult, Upload, UploadState, encode_upload
 from remuda.store import paths
 from remuda.store.api import Create, Op, Set
+from tests.fakes.clock import ManualClock
 from tests.support.commands import Desk
 
 PLACES: Final = {"alpha": "a" * 12, "beta": "b" * 12}
 NOW_S: Final = 1_700_000_000.0
 ADA: Final = Word(who="ada@host", why="it is bad", at_s=NOW_S)
+FAILED: Final = Mishap(step="packages", blame=Blame.RECIPE, message="mirror down")
 PASSED: Final = Trial(result=TrialResult.PASSED, at_s=NOW_S)
 
 
@@ -126,3 +129,15 @@ class ImageDesk(Desk):
         stored = self.store.read(paths.image(image))
         assert stored is not None
         return decode_image(image, stored.value)
+
+
+def write_log(desk: ImageDesk, build_id: BuildId, text: bytes, *, close: bool = True) -> BuildLog:
+    """Write a log of two steps."""
+    one = BuildLog(desk.zookeeper.connect(), build_id, writer="me", clock=ManualClock())
+    one.step("files")
+    one.step("packages")
+    one.write(text)
+    if close:
+        one.close(ok=False)
+        assert one.settle(10)
+    return one

@@ -209,7 +209,7 @@ def _wait(
 def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> None:
     """Read an image anew, and say what is new of it; a store that is away is looked at again."""
     try:
-        seen = Catalogue(library.read(store, only=[one.image]))
+        seen = Catalogue(library.read(store, only=[one.image], launched=False))
         for number, build in seen.builds.get(one.image, {}).items():
             if number > one.above:
                 one.expected |= set(build.group)

@@ -93,7 +93,7 @@ def _find(
 ) -> Build:
     """Return the build that is meant: the newest one if none is named."""
     name, number = image
-    seen = Catalogue(library.read(store, only=[name]))
+    seen = Catalogue(library.read(store, only=[name], launched=False))
     builds = seen.builds.get(name, {})
     if fallback is not None:
         return builds.get(fallback.id.number, fallback)

@@ -1,6 +1,7 @@
 """`remuda image list` and `show`: images, their builds, and where these are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -15,7 +16,7 @@ from remuda.cli.image.asking import (
 from remuda.cli.image.completing import complete_builds
 from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
-from remuda.cli.views.boots import boots_sheet
+from remuda.cli.views.boots import boots_sheet, standing_json
 from remuda.cli.views.build import build_sheets
 from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, unreadable_notes
 from remuda.images import library
@@ -34,8 +35,7 @@ from remuda.store.api import Store
 def list_images(*, around: Surroundings, as_json: bool) -> None:
     """List which build each image is at in each provider, and what comes next."""
     with around.store() as store:
-        names = store.children(paths.IMAGES)
-        seen = Catalogue(library.read(store, only=names))
+        seen = Catalogue(library.read(store, launched=False))
         builders = len(store.children(paths.BUILDERS))
     sheet = images_sheet(seen, builders=builders, now_s=around.clock.now_s())
     if as_json:
@@ -78,7 +78,8 @@ def show(*, around: Surroundings, image: tuple[str, int | None], as_json: bool) 
 
 
 def _image_sheets(seen: Catalogue, name: str, now_s: float) -> Sequence[Sheet]:
-    boots = boots_sheet(standings(seen, name, now_s=now_s), now_s=now_s)
+    found = standings(seen, name, now_s=now_s)
+    boots = boots_sheet(found, now_s=now_s)
     record = seen.library.images.get(name)
     notes = list(boots.notes)
     if record is not None and record.value.paused is not None:
@@ -87,15 +88,9 @@ def _image_sheets(seen: Catalogue, name: str, now_s: float) -> Sequence[Sheet]:
         wanted, above = record.value.wanted, record.value.wanted_above
         notes.append(f"{wanted.who} wanted a build above {above}: {wanted.why}")
     return (
-        Sheet(columns=boots.columns, rows=boots.rows, data=boots.data, notes=notes),
+        replace(boots, data=[standing_json(one) for one in found], notes=notes),
         builds_sheet(seen, name, now_s=now_s),
-        _with_notes(moves_sheet(seen, name, now_s=now_s), unreadable_notes(seen)),
-    )
-
-
-def _with_notes(sheet: Sheet, notes: Sequence[str]) -> Sheet:
-    return Sheet(
-        columns=sheet.columns, rows=sheet.rows, data=sheet.data, notes=notes, title=sheet.title
+        replace(moves_sheet(seen, name, now_s=now_s), notes=unreadable_notes(seen)),
     )
 
 

@@ -261,7 +261,7 @@ def _targets(
         MistakeError: If there is no such image, build or provider.
         MoveRefusedError: If there is nothing that could be moved.
     """
-    seen = Catalogue(library.read(store, only=[ask.image]))
+    seen = Catalogue(library.read(store, only=[ask.image], launched=False))
     require_image(seen, store, around, ask.image)
     require_provider(seen, ask.image, provider)
     if ask.number is not None:
@@ -336,7 +336,9 @@ def show_boots(
     now_s = around.clock.now_s()
     found = []
     for image in images:
-        found += standings(Catalogue(library.read(store, only=[image])), image, now_s=now_s)
+        found += standings(
+            Catalogue(library.read(store, only=[image], launched=False)), image, now_s=now_s
+        )
     sheet = boots_sheet(found, outcomes, now_s=now_s)
     if as_json:
         output.emit_json(sheet.data)

@@ -122,12 +122,15 @@ def _change(
 
     with around.store() as store:
         require_image(
-            Catalogue(library.read(store, only=[build_id.image])), store, around, build_id.image
+            Catalogue(library.read(store, only=[build_id.image], launched=False)),
+            store,
+            around,
+            build_id.image,
         )
         Writer(store, around.clock).carry_out(
             operations, only=None, happened=happened, what=f"build {build_id}"
         )
-        after = Catalogue(library.read(store))
+        after = Catalogue(library.read(store, launched=False))
     before, changes = last[0]
     _show(
         before,

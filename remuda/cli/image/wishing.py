@@ -137,7 +137,7 @@ def require_there(store: Store, around: Surroundings, image: str) -> Catalogue:
     Raises:
         CommandFailedError: If nothing is, with the nearest name.
     """
-    seen = Catalogue(library.read(store, only=[image]))
+    seen = Catalogue(library.read(store, only=[image], launched=False))
     require_image(seen, store, around, image)
     return seen
 

@@ -94,7 +94,7 @@ class Writer:
         pause = threading.Event()
         while True:
             try:
-                return library.read(self.store, only=only)
+                return library.read(self.store, only=only, launched=False)
             except StoreAwayError as error:
                 if unsure_since_s is None:
                     raise

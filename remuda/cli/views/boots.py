@@ -98,5 +98,13 @@ def _row(one: Standing, told: Outcome | None, now_s: float) -> tuple[str, ...]:
         number_text(None if pointer is None else pointer.current),
         number_text(None if pointer is None else pointer.previous),
         pinned_text(one, now_s),
-        waits_text(one, now_s),
+        _about(one) + waits_text(one, now_s),
     )
+
+
+def _about(one: Standing) -> str:
+    """Return which build it is that waits, where no column says it."""
+    current = 0 if one.pointer is None else one.pointer.current
+    if one.waits is None or one.newest is None or one.newest.id.number <= current:
+        return ""
+    return "" if one.pointer is not None and one.boots is None else f"{one.newest.id.number}: "

@@ -6,17 +6,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from builder.log import BuildLog
 from remuda.cli.image.logs import log
 from remuda.cli.image.looking import list_images, show
 from remuda.cli.main import main
-from remuda.model.build import Base, Blame, BuildState, Mishap, Revocation, Why
+from remuda.model.build import Base, BuildState, Revocation, Why
 from remuda.model.image import BuildId, UploadId, Word
 from remuda.model.pointer import Pin
 from remuda.model.upload import Trial, TrialResult, UploadState
 from remuda.store import paths
-from tests.fakes.clock import ManualClock
-from tests.support.imagedesk import ADA, NOW_S, PLACES, ImageDesk
+from tests.support.imagedesk import ADA, FAILED, NOW_S, PLACES, ImageDesk, write_log
 
 NASTY = "bad\x1b[2J\u202eevil\nremuda: all is well"
 
@@ -28,18 +26,6 @@ def desk() -> ImageDesk:
     desk.shelf(1, 2, 3)
     desk.builder()
     return desk
-
-
-def write_log(desk: ImageDesk, build_id: BuildId, text: bytes, *, close: bool = True) -> BuildLog:
-    """Write a log of two steps."""
-    one = BuildLog(desk.zookeeper.connect(), build_id, writer="me", clock=ManualClock())
-    one.step("files")
-    one.step("packages")
-    one.write(text)
-    if close:
-        one.close(ok=False)
-        assert one.settle(10)
-    return one
 
 
 def test_the_list_has_each_image_in_each_provider(desk: ImageDesk) -> None:
@@ -62,9 +48,6 @@ def test_the_list_has_each_image_in_each_provider(desk: ImageDesk) -> None:
         None,
     )
     assert one["built_s"] == NOW_S + 3
-
-
-FAILED = Mishap(step="packages", blame=Blame.RECIPE, message="mirror down")
 
 
 @pytest.mark.parametrize(
@@ -264,82 +247,6 @@ def test_a_command_is_told_with_whose_it_was(desk: ImageDesk) -> None:
     assert "command of bob: toolchain" in desk.call(show, "debian/4").stdout
 
 
-# -- logs ------------------------------------------------------------------------------------
-
-
-def test_the_log_of_the_newest_build_is_printed_set_in(desk: ImageDesk) -> None:
-    """No line of it passes for one of ours."""
-    build_id = desk.build(4, providers=[], state=BuildState.FAILED, mishap=FAILED)
-    write_log(desk, build_id, b"remuda: all is well\n\x1b[2Jsteers\nlast")
-    result = desk.call(log, "debian")
-
-    assert result.exit_code == 0
-    assert result.stdout == (
-        "== files, 0s ==\n== packages, 0s, FAILED ==\n  remuda: all is well\n"
-        "  steers\n  last\nbuild debian/4 is failed: packages: mirror down\n"
-    )
-
-
-def test_a_log_as_json_is_a_line_for_each_event(desk: ImageDesk) -> None:
-    """For programs."""
-    write_log(desk, BuildId("debian", 3), b"text\x07\n")
-    result = desk.call(log, "debian/3", "--json")
-    events = [json.loads(line) for line in result.stdout.splitlines()]
-
-    assert [one["event"] for one in events] == ["step", "step", "output", "end"]
-    assert events[2]["text"] == "text\x07\n"
-    assert events[3] == {"event": "end", "build": "debian/3", "state": "built", "failure": None}
-
-
-def test_a_raw_log_is_the_output_alone(desk: ImageDesk) -> None:
-    """As it came, for a file."""
-    write_log(desk, BuildId("debian", 3), b"bell\x07 and\rmore\xff\n")
-
-    assert desk.call(log, "debian/3", "--raw").stdout_bytes == "bell\x07 and\rmore\ufffd\n".encode()
-    assert desk.call(log, "debian/3", "--raw", "--json").exit_code == 2
-
-
-def test_a_log_with_a_gap_says_so(desk: ImageDesk) -> None:
-    """And how much is missing."""
-    write_log(desk, BuildId("debian", 3), b"0123456789abcde\n" * 30_000)
-
-    assert "bytes are not kept \u2026\n" in desk.call(log, "debian/3").stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "sentence"),
-    [
-        (("debian/2",), 1, "build debian/2 has no log"),
-        (("debian/4",), 1, "build debian/4 was not begun yet"),
-        (("debian/9",), 2, "there is no build debian/9; on record: 1, 2, 3, 4"),
-        (("debain",), 2, "did you mean 'debian'?"),
-        (("empty",), 1, "no build of empty was begun yet"),
-        (("debian/1",), 1, "the log of build debian/1 is broken: "),
-    ],
-)
-def test_where_there_is_no_log_it_says_why(
-    desk: ImageDesk, words: tuple[str, ...], code: int, sentence: str
-) -> None:
-    """In one sentence."""
-    desk.build(4, providers=[], state=BuildState.REQUESTED)
-    desk.image("empty")
-    desk.store.ensure(paths.image_logs("debian"))
-    desk.put(paths.image_log(BuildId("debian", 1)), b"nonsense")
-    result = desk.call(log, *words)
-
-    assert result.exit_code == code
-    assert sentence in result.stderr
-
-
-def test_a_finished_log_is_followed_to_its_end_at_once(desk: ImageDesk) -> None:
-    """As with tail."""
-    write_log(desk, BuildId("debian", 3), b"text\n")
-    result = desk.call(log, "debian", "--follow")
-
-    assert result.exit_code == 0
-    assert result.stdout.endswith("  text\nbuild debian/3 is built\n")
-
-
 # -- what is configured ----------------------------------------------------------------------
 
 CONFIG = """
@@ -381,3 +288,21 @@ def test_the_group_stands_in_the_help() -> None:
         assert f"  {name} " in result.output
         assert CliRunner().invoke(main, ["image", name, "--help"]).exit_code == 0
     assert CliRunner().invoke(main, ["image", "nonsense"]).exit_code == 2
+
+
+def test_every_key_of_the_documents_is_documented(desk: ImageDesk) -> None:
+    """Scripts rely on them."""
+    written = (Path(__file__).parents[3] / "docs/cli.md").read_text()
+    build_id = desk.build(4, unwanted=ADA, mishap=FAILED, base=Base(id="7f3d"))
+    write_log(desk, build_id, b"text")
+    desk.pointer(4, provider="alpha", pinned=Pin(number=2, word=ADA), withdrawn={3: ADA})
+    found: set[str] = set()
+    todo = [desk.json(list_images), desk.json(show, "debian"), desk.json(show, "debian/4")]
+    todo += [json.loads(one) for one in desk.call(log, "debian/4", "--json").stdout.splitlines()]
+    while todo:
+        one = todo.pop()
+        todo += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        found |= one.keys() if isinstance(one, dict) else set()
+    named = {*PLACES.values(), "blame", "message", "id", "hash", "step"}
+
+    assert {one for one in found - named if f"{one}" not in written} == set()
