@@ -113,7 +113,7 @@ def edges(source: Source) -> set[str]:
 
 
 def test_packages_import_only_the_core() -> None:
-    """Ours meet in ZooKeeper, but a builder asks as a client does; the sandbox knows nobody."""
+    """Ours meet in ZooKeeper, though a builder asks as a client; the sandbox knows nobody."""
     found = [
         source.at(node, f"{source.package} imports {head}")
         for source in code.product()
