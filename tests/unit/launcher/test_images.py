@@ -12,14 +12,12 @@ from launcher.decide.standing import our_status
 from launcher.fold import Fold
 from launcher.images import upload_of
 from launcher.orders import Orders
-from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.registry import Registry, tree
 from launcher.transactions import NewNode
 from remuda.cloud.api import Image, Server, ServerStatus
 from remuda.frame.set_aside import SetAside
 from remuda.membership.registration import Member, Registration
-from remuda.metrics.results import Result
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.component import decode_pool
@@ -387,26 +385,3 @@ def test_labels_for_builders_are_announced_to_nobody() -> None:
     found = store.read(f"{paths.POOL_COMPONENTS}/{name}")
     assert found is not None
     assert decode_pool("pool", found.value).labels == ("large", "small")
-
-
-@pytest.mark.parametrize("pin", ["here", "there"])
-def test_a_builders_machine_is_made_where_it_was_asked_for_and_nowhere_else(pin: str) -> None:
-    """What it is to boot lies there; and who is away makes it later."""
-    made = imaged()
-    ask = ImageAsk(use=ImageUse.MAKE)
-    label = image_label("noble", ImageUse.MAKE)
-    add_request(made, 1, label, priority="900", reuse=False, provider=pin, image=ask)
-
-    assert bool(of_kind(think(made), Claim)) is (pin == "here")
-    assert of_kind(think(made), Decline) == []
-
-
-def test_a_build_that_the_cloud_has_lost_is_charged_to_who_asks_for_it() -> None:
-    """Nothing is looked up again that a record names: else it was launched again for ever."""
-    made = imaged()
-    view = add_node(made, 1, step=Step.PLANNED, launch=booted(1))
-    other = add_node(made, 2, step=Step.PLANNED)
-    view.server_id = other.server_id = None
-
-    assert says_something(view, Result.ORDER)
-    assert not says_something(other, Result.ORDER)
