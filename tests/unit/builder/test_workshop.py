@@ -25,10 +25,9 @@ def explained(run: Workshop) -> None:
 
 
 def at_rest(run: Workshop) -> bool:
-    """Whether nothing is left to do but to keep what is kept."""
+    """Whether nothing is left to do but to keep what is kept; users come and go all the time."""
     return (
         not run.running
-        and not run.known.launches
         and all(one.value.state is BuildState.BUILT for one in run.known.builds.values())
         and all(one.value.state is UploadState.USABLE for one in run.known.uploads.values())
     )
