@@ -37,6 +37,8 @@ from tests.simulation.trouble import Trouble
 from tests.simulation.weeder import Weeder
 
 ME: Final = ReplicaId("librarian")
+#: So many looks are at what was read of late.
+OLD: Final = 0.5
 #: It tries again so often, after the storm, to leave every image in order.
 AGAIN_S: Final = 1.0
 _REFUSALS: Final = (MoveRefusedError, NotBootableError, RejectedError, StoreAwayError, KeyError)
@@ -130,10 +132,10 @@ class Librarian(Trouble):
         return fresh
 
     def look(self) -> Library:
-        """Return what is on record, or what was a while ago."""
-        fresh = self.fresh()
-        old = not self.simulation.calm and self.rng.random() < 0.3
-        return self.rng.choice(self.views) if old else fresh
+        """Return what is on record, or what was a while ago: good enough for a choice."""
+        if not self.simulation.calm and self.views and self.rng.random() < OLD:
+            return self.rng.choice(self.views)
+        return self.fresh()
 
     def note(self, event: str, what: object = None) -> None:
         """Take down what was done."""
