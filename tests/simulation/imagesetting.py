@@ -1,11 +1,15 @@
 """Which labels of a simulated installation boot images of ours, and how often those change."""
 
 import random
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from remuda.model.image import place_of
+from tests.support.sshd import make_key
 
 #: So many of all seeds have images of ours.
 SHARE: Final = 0.3
@@ -102,10 +106,25 @@ def applied(document: dict[str, Any], images: Images | None) -> dict[str, Any]:
             }
             for pool, doc in provider["pools"].items()
         }
-        providers[name] = {**provider, "pools": pools}
+        # What builders get has our key beside theirs, in any case.
+        providers[name] = {**provider, "pools": pools, "ssh-key-file": _key_file()}
     recipes = {name: {"base": BASES[name], "flavor": {"name": "small"}} for name in images.names}
     return {**document, "images": recipes, "providers": providers}
 
 
 def _booting(making: dict[str, Any], image: str | None) -> dict[str, Any]:
     return making if image is None else {**making, "image": {"built": image}}
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder that is there until the process ends."""
+    return tempfile.TemporaryDirectory()
+
+
+@cache
+def _key_file() -> str:
+    """Return a file with a private key."""
+    path = Path(_folder().name, "key")
+    make_key(path)
+    return str(path)

@@ -52,6 +52,7 @@ class Oracle(Records):
     Attributes:
         limits: By provider and pool, the limits of late, newest last.
         taken: Nodes that a user has locked at least once, and for which request.
+        forgotten: Nodes whose records an operator has removed: nobody counts their servers.
         images: What holds of images of ours, if there are any.
     """
 
@@ -64,6 +65,7 @@ class Oracle(Records):
     ages: dict[str, bool] = field(default_factory=dict)
     taken: dict[NodeId, RequestId] = field(default_factory=dict)
     ends: dict[RequestId, str] = field(default_factory=dict)
+    forgotten: set[NodeId] = field(default_factory=set)
     images: ImageRules | None = None
     accounts: Accounts = field(init=False)
 
@@ -275,7 +277,8 @@ class Oracle(Records):
         used = [
             sky.cloud.orders[server.id].flavor
             for server in sky.cloud.truth().values()
-            if (found := made_by_us(server)) is not None and found.pool == pool
+            if (found := made_by_us(server)) is not None
+            if found.pool == pool and found.node not in self.forgotten
         ]
         known = self.limits[sky.provider, pool]
         since_s = self.timetable.now_s() - RELOAD_GRACE_S
