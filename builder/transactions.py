@@ -42,7 +42,7 @@ from remuda.model.upload import (
     encode_upload,
 )
 from remuda.store import paths
-from remuda.store.api import Create, Delete, Op, Set
+from remuda.store.api import Create, Delete, Op, Set, Stored
 
 
 def set_build(world: BuilderWorld, after: Build) -> Set:
@@ -58,15 +58,18 @@ def set_upload(world: BuilderWorld, after: Upload) -> Set:
 
 
 def finish(
-    world: BuilderWorld, build_id: BuildId, image: results.WholeImage, also: tuple[str, ...]
+    stored: Stored[Build], image: results.WholeImage, also: tuple[str, ...], *, now_s: float
 ) -> list[Op]:
-    """Return what ends a build: its snapshot is stored, and wanted in other places."""
-    build = _build(world, build_id)
-    after = results.kept(build, image.cloud_image, now_s=world.now_s)
+    """Return what ends a build: its snapshot is stored, and wanted in other places.
+
+    The first operation is the write of the build.
+    """
+    build = stored.value
+    after = results.kept(build, image.cloud_image, now_s=now_s)
     native = Upload(
-        id=UploadId(build_id, build.place or ""),
+        id=UploadId(build.id, build.place or ""),
         state=UploadState.STORED,
-        since_s=world.now_s,
+        since_s=now_s,
         method=Method.NATIVE,
         cloud_image=image.cloud_image,
         size_bytes=image.size_bytes,
@@ -74,8 +77,9 @@ def finish(
         os_hash=image.os_hash,
         min_disk_gib=image.min_disk_gib,
     )
-    others = [_pending(world, UploadId(build_id, place)) for place in also]
-    return [set_build(world, after), *map(_create, (native, *others))]
+    others = [_pending(UploadId(build.id, place), now_s) for place in also]
+    write = Set(path=stored.path, data=encode_build(after), version=stored.version)
+    return [write, *map(_create, (native, *others))]
 
 
 def write(world: BuilderWorld, action: BuilderAction) -> list[Op]:
@@ -101,8 +105,8 @@ def _create(upload: Upload) -> Create:
     return Create(path=paths.upload(upload.id), data=encode_upload(upload))
 
 
-def _pending(world: BuilderWorld, upload_id: UploadId) -> Upload:
-    return Upload(id=upload_id, state=UploadState.PENDING, since_s=world.now_s)
+def _pending(upload_id: UploadId, now_s: float) -> Upload:
+    return Upload(id=upload_id, state=UploadState.PENDING, since_s=now_s)
 
 
 def _begin_build(world: BuilderWorld, action: BeginBuild) -> list[Op]:
@@ -158,14 +162,14 @@ def _lose_build(world: BuilderWorld, action: LoseBuild) -> list[Op]:
 
 def _keep_snapshot(world: BuilderWorld, action: KeepSnapshot) -> list[Op]:
     image = results.WholeImage(cloud_image=action.snapshot)
-    return finish(world, action.id, image, action.also)
+    return finish(world.library.builds[action.id], image, action.also, now_s=world.now_s)
 
 
 def _begin_upload(world: BuilderWorld, action: BeginUpload) -> list[Op]:
     whole = [one for one in world.uploads(action.id.build) if one.state in WHOLE]
     if not whole:
         raise NotBootableError(next(world.uploads(action.id.build)))
-    create = _create(_pending(world, action.id))
+    create = _create(_pending(action.id, world.now_s))
     return [create, *writes.touch(world.library.seen(whole[0].id))]
 
 
@@ -226,6 +230,7 @@ def _retire_build(world: BuilderWorld, action: RetireBuild) -> list[Op]:
 
 
 def _forget_build(world: BuilderWorld, action: ForgetBuild) -> list[Op]:
+    """The hand erases its log before (:func:`remuda.images.buildlog.erase_log`)."""
     stored = world.library.builds[action.id]
     return [Delete(path=stored.path, version=stored.version)]
 

@@ -17,7 +17,6 @@ from launcher.orders import Orders
 from launcher.policy import Policy, compile_policy
 from launcher.registry import Registry, prepare
 from launcher.reporting import Reporter
-from launcher.set_aside import SetAside
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
@@ -29,6 +28,7 @@ from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.process import Beginning, CannotRunError
+from remuda.frame.set_aside import SetAside
 from remuda.membership.installation import InstallationError
 from remuda.membership.registration import Member, Registration, new_replica_id
 from remuda.metrics.factory import Instruments

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from launcher.facts import take_fact
-from launcher.set_aside import SetAside
 from launcher.views import ENDED_STATES, ClaimView, RequestView, unreadable_claim
 from launcher.world import World
+from remuda.frame.set_aside import SetAside
 from remuda.model import claim, component, launch, node, request, status
 from remuda.model.codec import CorruptRecordError, UnknownSchemaError
 from remuda.model.ids import NodeId, ReplicaId, RequestId

@@ -43,9 +43,11 @@ def says_something(view: NodeView, result: Result | None) -> bool:
     """Whether a failure tells that the next machine of its kind would fail, too.
 
     Room comes and goes. An order that the cloud refused before anything was made sees to itself:
-    what it asks for is looked up again. If there was a machine, that helps nobody.
+    what it asks for is looked up again. If there was a machine, or it was to boot a build of ours,
+    which the record names, that helps nobody.
     """
-    refused = result is Result.ORDER and view.server_id is None
+    named = view.launch is not None and view.launch.image_build is not None
+    refused = result is Result.ORDER and view.server_id is None and not named
     return result is not None and result is not Result.QUOTA and not refused
 
 

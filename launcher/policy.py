@@ -43,6 +43,7 @@ class Policy:
         pools: By name, preferred first.
         making: How each pool makes a label.
         built: The image of ours that it boots, by pool and label, if it is one.
+        kept: How many builds of each image of ours are kept here.
         labels: What the labels promise.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
@@ -53,6 +54,7 @@ class Policy:
     making: Mapping[Key, PoolLabel]
     labels: Mapping[str, Label]
     built: Mapping[Key, str] = field(default_factory=dict)
+    kept: Mapping[str, int] = field(default_factory=dict)
     pinned: bool = False
     max_hold_age_s: float | None = None
     #: A provider that is not the first choice waits this long per rank before it steps in.
@@ -124,6 +126,7 @@ def compile_policy(config: Config, provider: str) -> Policy:
         making=making,
         labels={**config.labels, **dict.fromkeys(_labels_for_builders(ours), _NO_PROMISE)},
         built={key: how.image.built for key, how in making.items() if how.image.built is not None},
+        kept={recipe.name: recipe.keep for recipe in ours},
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
     )

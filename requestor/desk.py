@@ -1,6 +1,5 @@
 """What every request of one client shares: the store, the time, who we are, and how to be sure."""
 
-import getpass
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from remuda.runtime.clock import Clock
+from remuda.runtime.whoami import user_at_host
 from remuda.store.api import Done, Op, Store, StoreAwayError
 from requestor.holdings import Holdings
 from requestor.sessions import Sessions
@@ -63,8 +63,4 @@ class Desk:
 
 def default_requestor() -> str:
     """Return ``user@host``, for who does not say who they are."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container without an entry for this user
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return user_at_host()

@@ -14,9 +14,9 @@ from sandbox.config import Config
 def clouds_yaml(config: Config, auth_url: str, control_url: str) -> str:
     """Return a clouds.yaml.
 
-    One entry with the cloud's name for the first user, ``NAME-USER`` for each further one. The
-    first also says where the control endpoint is and what it asks for; clients of OpenStack pay
-    no heed to such a key.
+    One entry with the cloud's name for the first user, ``NAME-USER`` for each further one. Each
+    also says where the control endpoint is and what it asks for; clients of OpenStack pay no heed
+    to such a key.
     """
     clouds: dict[str, dict[str, Any]] = {}
     for i, user in enumerate(config.users):
@@ -37,9 +37,8 @@ def clouds_yaml(config: Config, auth_url: str, control_url: str) -> str:
             },
             "identity_api_version": "3",
             **region,
+            "sandbox_control": {"url": control_url, "token": config.control_token},
         }
-        if i == 0:
-            clouds[name]["sandbox_control"] = {"url": control_url, "token": config.control_token}
     return yaml.safe_dump({"clouds": clouds}, sort_keys=False)
 
 

@@ -23,6 +23,14 @@ class MachineKind(StrEnum):
     NONE = "none"  # nothing, or a banner
 
 
+class System(StrEnum):
+    """What namespace machines see of this machine."""
+
+    AUTO = "auto"  # minimal where there is a dpkg, else host
+    HOST = "host"  # all of it
+    MINIMAL = "minimal"  # what a minimal Debian has; quick to search
+
+
 def stable_id(*names: str) -> str:
     """Return the UUID that always belongs to *names*."""
     return str(uuid.uuid5(_NAMES, "/".join(names)))
@@ -184,6 +192,7 @@ class Config:
     zones: tuple[str, ...] = ("nova",)
     quota: Quota = field(default_factory=Quota)
     machines: MachineKind = MachineKind.AUTO
+    system: System = System.HOST
     address_range: str = "auto"
     ssh_port: int = 0
     ssh_user: str = "debian"

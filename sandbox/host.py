@@ -14,13 +14,14 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
-from sandbox.config import Config, MachineKind
+from sandbox.config import Config, MachineKind, System
 from sandbox.machines import probe
 from sandbox.machines.base import MachineError, Machines
 from sandbox.machines.kernel import mount_tmpfs
 from sandbox.machines.namespace import NamespaceMachines
 from sandbox.machines.none import NoMachines
 from sandbox.machines.plain import PlainMachines
+from sandbox.machines.system import why_no_minimal
 from sandbox.network.addresses import RangeClaim
 
 _LOG = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ def open_host(config: Config, state: Path | None) -> Host:
         machines: Machines
         match kind:
             case MachineKind.NAMESPACE:
-                machines = NamespaceMachines(folder / "machines", port)
+                machines = _namespaces(folder / "machines", port, config.system)
             case MachineKind.PLAIN:
                 machines = PlainMachines(folder / "machines", port)
             case _:
@@ -88,6 +89,19 @@ def open_host(config: Config, state: Path | None) -> Host:
             image_folder=images,
             undo=undo.pop_all(),
         )
+
+
+def _namespaces(folder: Path, port: int, system: System) -> NamespaceMachines:
+    minimal = system is System.MINIMAL
+    if system is System.AUTO:
+        why = why_no_minimal()
+        minimal = not why
+        if why:
+            _LOG.warning("machines.large cause=%s: they see all of this machine", why)
+    try:
+        return NamespaceMachines(folder, port, minimal=minimal)
+    except MachineError as exc:
+        raise HostUnfitError(f"machines of system {system} do not work here: {exc}") from exc
 
 
 def choose_kind(wanted: MachineKind) -> MachineKind:

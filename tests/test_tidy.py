@@ -35,6 +35,7 @@ BROAD_EXCEPT_ALLOWED: Final = {
     "remuda/frame/crew.py": "the hand boundary: a bug in one action must not end the daemon",
     "remuda/frame/loop.py": "the same for what the brain's thread starts itself",
     "launcher/fold.py": "a record that meets a bug is set aside, loudly (docs/adr/0011)",
+    "builder/fold.py": "the same for records of images",
     "remuda/web/server.py": "the page boundary: a bug in one page must not end the endpoint",
     "remuda/store/kazoo_wire.py": "kazoo's I/O thread: a bug in a callback must not end it",
 }
@@ -119,6 +120,7 @@ PRINTING_ALLOWED: Final = {
     "remuda/cli/saying.py": "the one way to the terminal",
     "remuda/cli/serving.py": "flushes, before it leaves at once",
     "remuda/cli/output.py": "tables: every cell and note is made visible",
+    "remuda/cli/image/logs.py": "flushes; a build's output as it came, never to a terminal",
     "remuda/logs.py": "the stream of the logs, which are made visible",
     "remuda/config/reference.py": "writes our own documentation",
     "remuda/metrics/reference.py": "writes our own documentation",

@@ -1,6 +1,7 @@
 """What retires, what is deleted, and which records go."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Final
 
 from builder.decide.actions import (
@@ -15,7 +16,7 @@ from builder.decide.actions import (
 )
 from builder.decide.placing import unwanted
 from builder.decide.world import BuilderWorld, ListedImage
-from remuda.images.references import ReferenceKind, References, index, unknown, why_kept
+from remuda.images.references import ReferenceKind, References, index, unknown, why_held
 from remuda.model.build import Build, BuildState
 from remuda.model.image import UploadId
 from remuda.model.upload import ENDED, Method, Upload, UploadState
@@ -25,16 +26,30 @@ _EVIDENCE_S: Final = 7 * 86400.0
 _GRACE_S: Final = 300.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What keeps uploads, found once for all of them.
+
+    Attributes:
+        odd: What refers to we do not know what.
+        kept: The newest proven ones.
+    """
+
+    references: References
+    odd: tuple[str, ...]
+    kept: set[UploadId]
+
+
 def step(world: BuilderWorld, plan: BuilderPlan) -> None:
     """Add what retires and goes; a builder on duty does it for all."""
-    references = index(world.library.holders())
-    kept = _kept(world)
+    holders = world.library.holders()
+    held = _Held(references=index(holders), odd=unknown(holders), kept=_kept(world))
     for upload in world.uploads():
         if not world.mine(str(upload.id)):
             if upload.state in ENDED:
                 plan.wait(upload.id, "another builder sees to it")
         elif str(upload.id) not in world.busy:
-            _upload(world, upload, references, kept, plan)
+            _upload(world, upload, held, plan)
     for build in world.builds():
         if str(build.id) not in world.busy and world.mine(str(build.id)):
             _build(world, build, plan)
@@ -56,46 +71,33 @@ def _kept(world: BuilderWorld) -> set[UploadId]:
     return kept
 
 
-def _upload(
-    world: BuilderWorld,
-    upload: Upload,
-    references: References,
-    kept: set[UploadId],
-    plan: BuilderPlan,
-) -> None:
+def _upload(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan) -> None:
     if not world.at(upload.id.place):
         plan.wait(upload.id, "no provider of the configuration lies there: it is kept")
         return
     match upload.state:
         case UploadState.USABLE:
-            _usable(world, upload, references, kept, plan)
+            _usable(world, upload, held, plan)
         case UploadState.REJECTED | UploadState.FAILED:
             _ended(world, upload, plan)
         case UploadState.RETIRING:
-            _retiring(world, upload, plan)
+            _retiring(world, upload, held, plan)
         case UploadState.DELETING:
             _deleting(world, upload, plan)
         case _:
             pass
 
 
-def _usable(
-    world: BuilderWorld,
-    upload: Upload,
-    references: References,
-    kept: set[UploadId],
-    plan: BuilderPlan,
-) -> None:
+def _usable(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan) -> None:
     """Retire what is beyond what is kept; launches do not hinder that, but the deletion."""
     build = world.build(upload.id.build)
-    if upload.id in kept or build is None:
+    if upload.id in held.kept or build is None:
         return
-    some = references.get(upload.id, ())
+    some = held.references.get(upload.id, ())
     holding = [one for one in some if one.kind is not ReferenceKind.LAUNCH]
     because = unwanted(build) or "newer builds are kept"
-    odd = unknown(world.library.holders())
-    if odd:
-        plan.wait(upload.id, f"{because}, but nobody can tell what {odd[0]} refers to")
+    if held.odd:
+        plan.wait(upload.id, f"{because}, but nobody can tell what {held.odd[0]} refers to")
     elif holding:
         plan.wait(upload.id, f"{because}, but {holding[0].by} refers to it")
     else:
@@ -118,12 +120,12 @@ def _evidence_s(world: BuilderWorld, image: str) -> float:
     return _EVIDENCE_S if policy is None else policy.evidence_s
 
 
-def _retiring(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
+def _retiring(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan) -> None:
     policy = world.policies.get(upload.id.build.image)
     ends_s = upload.since_s + (_GRACE_S if policy is None else policy.grace_s)
-    held = why_kept(upload.id, world.library.holders())
-    if held is not None:
-        plan.wait(upload.id, held)
+    why = why_held(upload.id, held.references, held.odd)
+    if why is not None:
+        plan.wait(upload.id, why)
     elif world.now_s < ends_s:
         plan.wait(upload.id, "it has only begun to retire", ends_s)
     else:

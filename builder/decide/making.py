@@ -66,8 +66,10 @@ def _take(world: BuilderWorld, policy: ImagePolicy, build: Build, plan: BuilderP
     reasons = []
     for name in build.group:
         facts = world.providers.get(name)
+        if name in policy.copies:
+            continue
         if facts is None:
-            reasons.append(f"{name} is not in the configuration")
+            reasons.append(f"{name}: nobody knows yet where its images lie")
             continue
         parent, why_not = _parent(world, policy, facts)
         why_not = facts.trouble or facts.full or why_not

@@ -11,7 +11,7 @@ from remuda.model.pointer import Pointer
 
 def step(world: BuilderWorld, policy: ImagePolicy, facts: ProviderFacts, plan: BuilderPlan) -> None:
     """Add the next move of one pointer, or say why it waits."""
-    shelf = world.library.shelf(policy.image, facts.name, facts.place)
+    shelf = world.shelf(policy.image, facts)
     name = f"pointer of {policy.image} in {facts.name}"
     if not world.mine(name) or name in world.busy:
         return

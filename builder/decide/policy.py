@@ -22,6 +22,7 @@ class ImagePolicy:
         fingerprint: Hash of the recipe with its files.
         groups: Providers that share a making, in the order in which they may make it. A group of
             several is built once and copied; for a build of its own, each provider is a group.
+        copies: Those that only copy: nothing is made there, whatever becomes of the others.
         parent: The image that it starts from, or None: a base of the cloud's.
         follow_base: Whether another base, or parent, is a reason to build.
         next_due_s: When it is due by its schedule, after a given time; None: never. Pure.
@@ -44,6 +45,7 @@ class ImagePolicy:
     image: str
     fingerprint: str
     groups: tuple[tuple[str, ...], ...]
+    copies: frozenset[str] = frozenset()
     parent: str | None = None
     follow_base: bool = True
     next_due_s: Callable[[float], float | None] = never

@@ -23,6 +23,8 @@ from remuda.model.upload import (
 _NOT_THE_IMAGE: Final = frozenset({Blame.CLOUD, Blame.BUILDER})
 #: So many failures on one host are believed after all: there may be no other.
 _SAME_HOST_MAX: Final = 3
+#: What a cloud spoils again and again is left alone at most so many times as long as at first.
+_PATIENCE_MAX: Final = 4
 #: Hosts that are remembered.
 _HOSTS_MAX: Final = 16
 
@@ -91,13 +93,23 @@ def lost(
     return build.after(
         BuildEvent.LOST,
         now_s=now_s,
-        retry_s=now_s + (0.0 if policy is None else policy.backoff_s),
+        retry_s=now_s + _patience_s(policy, now_s - build.requested_s),
         parent=None,
         base=None,
         request=None,
         node=None,
         **changes,
     )
+
+
+def _patience_s(policy: ImagePolicy | None, tried_s: float) -> float:
+    """Return how long to leave alone what a cloud has spoiled: the longer, the longer it does.
+
+    A fault of the cloud's never becomes the image's verdict, so nothing else ends it.
+    """
+    if policy is None:
+        return 0.0
+    return max(policy.backoff_s, min(_PATIENCE_MAX * policy.backoff_s, tried_s / 2))
 
 
 def copied(upload: Upload, result: WholeImage, *, now_s: float) -> Upload:

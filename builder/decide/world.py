@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from builder.decide.policy import ImagePolicy
 from remuda.images.library import Library
+from remuda.images.moves import Shelf
 from remuda.model.build import Base, Build
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, UploadId
@@ -71,6 +73,14 @@ class ImageListing:
 NOT_LISTED = ImageListing()
 
 
+@dataclass(slots=True)
+class _Index:
+    """The records in order, made when they are first asked for: each image is asked for often."""
+
+    builds: dict[str, list[Build]] | None = None
+    uploads: dict[BuildId, list[Upload]] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuilderWorld:
     """One moment, as a builder knows it; any part of it may be old.
@@ -95,18 +105,43 @@ class BuilderWorld:
     listings: Mapping[str, ImageListing] = field(default_factory=dict)
     bases: Mapping[tuple[str, str], Base] = field(default_factory=dict)
     busy: frozenset[str] = frozenset()
+    _index: _Index = field(default_factory=_Index, init=False, repr=False, compare=False)
 
     def builds(self, image: str | None = None) -> Iterator[Build]:
         """Yield the builds of an image, or all, oldest first."""
-        for build_id in sorted(self.library.builds):
-            if image in {None, build_id.image}:
-                yield self.library.builds[build_id].value
+        if self._index.builds is None:
+            self._index.builds = {}
+            for build_id in sorted(self.library.builds):
+                some = self._index.builds.setdefault(build_id.image, [])
+                some.append(self.library.builds[build_id].value)
+        if image is None:
+            return chain.from_iterable(self._index.builds.values())
+        return iter(self._index.builds.get(image, ()))
 
     def uploads(self, build_id: BuildId | None = None) -> Iterator[Upload]:
         """Yield the uploads of a build, or all."""
-        for upload_id in sorted(self.library.uploads):
-            if build_id in {None, upload_id.build}:
-                yield self.library.uploads[upload_id].value
+        if self._index.uploads is None:
+            self._index.uploads = {}
+            for upload_id in sorted(self.library.uploads):
+                some = self._index.uploads.setdefault(upload_id.build, [])
+                some.append(self.library.uploads[upload_id].value)
+        if build_id is None:
+            return chain.from_iterable(self._index.uploads.values())
+        return iter(self._index.uploads.get(build_id, ()))
+
+    def shelf(self, image: str, facts: ProviderFacts) -> Shelf:
+        """Return one image in one provider."""
+        pointer = self.library.pointers.get((image, facts.name))
+        builds = {one.id.number: one for one in self.builds(image)}
+        uploads = (one for build in builds.values() for one in self.uploads(build.id))
+        return Shelf(
+            image=image,
+            provider=facts.name,
+            place=facts.place,
+            pointer=None if pointer is None else pointer.value,
+            builds=builds,
+            uploads={one.id.build.number: one for one in uploads if one.id.place == facts.place},
+        )
 
     def build(self, build_id: BuildId) -> Build | None:
         """Return a build."""

@@ -1,13 +1,17 @@
-"""What tells one machine from another: recorded on a build machine, compared with its clones."""
+"""What tells one machine from another: recorded on a build machine, compared with its clones.
+
+In the record of a build it is a mapping of short texts (:func:`flat_identity`), with the line of
+the key that opened the machine.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from builder.quiet.kinds import Kind, Residue
 from remuda.model.codec import CorruptRecordError
-from remuda.model.fields import Fields
+from remuda.model.fields import NAME_CHARS_MAX, Fields
 
 #: Honest machines have four host keys, and a lease per interface.
 DIGESTS_MAX: Final = 64
@@ -16,6 +20,11 @@ _NAMELESS: Final = frozenset({"", "localhost", "localhost.localdomain", "none"})
 #: What systemd writes where no id is yet.
 _NO_IDS: Final = frozenset({"", "uninitialized"})
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+#: Of each of the two lists so many fit into the record of a build.
+FLAT_DIGESTS_MAX: Final = 24
+_LOGIN_KEY: Final = "login_key"
+_WORDS: Final = ("machine_id", "boot_id", "hostname", "instance_id", "seed")
+_LISTS: Final = ("host_keys", "dhcp_ids")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:@+-]*", re.ASCII)
 
 
@@ -71,6 +80,39 @@ def encode_identity(identity: Identity) -> dict[str, Any]:
         "host_keys": list(identity.host_keys),
         "dhcp_ids": list(identity.dhcp_ids),
     }
+
+
+def flat_identity(identity: Identity, login_key: str) -> Mapping[str, str]:
+    """Return *identity* for the record of a build, with the public line of the key of its builder.
+
+    Raises:
+        ValueError: It is more than a record takes, and more than an honest machine has.
+    """
+    flat = {name: getattr(identity, name) for name in _WORDS}
+    for name in _LISTS:
+        values = getattr(identity, name)
+        if len(values) > FLAT_DIGESTS_MAX:
+            raise ValueError(f"{len(values)} {name}, more than {FLAT_DIGESTS_MAX}")
+        flat |= {f"{name}.{at}": value for at, value in enumerate(values)}
+    flat[_LOGIN_KEY] = login_key
+    long = [name for name, value in flat.items() if len(value) > NAME_CHARS_MAX]
+    if long:
+        raise ValueError(f"{long[0]} has more than {NAME_CHARS_MAX} characters")
+    return {name: value for name, value in flat.items() if value}
+
+
+def read_flat_identity(flat: Mapping[str, str]) -> tuple[Identity, str]:
+    """Return the machine, and the public line of the key that opened it.
+
+    Raises:
+        CorruptRecordError: Nobody wrote this by :func:`flat_identity`.
+    """
+    doc: dict[str, Any] = {name: flat[name] for name in _WORDS if name in flat}
+    for name in _LISTS:
+        doc[name] = [value for key, value in flat.items() if key.startswith(f"{name}.")]
+    if _LOGIN_KEY not in flat:
+        raise CorruptRecordError("identity", "it has no login key")
+    return decode_identity(doc), flat[_LOGIN_KEY]
 
 
 def same_identity(build: Identity, clone: Identity) -> list[Residue]:

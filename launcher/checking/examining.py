@@ -3,6 +3,7 @@
 from launcher.checking.account import check_latencies, check_login, check_servers, check_time
 from launcher.checking.findings import Area, Findings
 from launcher.checking.floating import check_floating_ips
+from launcher.checking.imageroom import check_images
 from launcher.checking.making import check_labels, read_catalogue
 from launcher.checking.means import Means
 from launcher.checking.rights import Shown, ask_rights, judge_rights
@@ -31,6 +32,7 @@ def examine(means: Means, out: Findings, *, boot: bool) -> None:
     recipes = check_labels(means, out, catalogue)
     check_floating_ips(means, out, catalogue)
     check_quota(means, out, recipes, servers)
+    check_images(means, out, recipes)
     shown: Shown = {}
     if boot and Right.CREATE in told and told[Right.CREATE].told is Told.NO:
         out.untested(Area.BOOT, "boot", "we may not create servers", "get that right first")

@@ -119,7 +119,8 @@ class _Label:
         self._groups()
         self._key_pair()
         self._zones()
-        if self.image is None or self.flavor is None:
+        looked_up = self.image is not None or self.making.image.built is not None
+        if self.flavor is None or not looked_up:
             return None
         volume = self.making.boot_from_volume
         return Recipe(

@@ -56,9 +56,14 @@ def _chosen(means: Means, recipes: Mapping[Key, Recipe]) -> Iterator[tuple[str, 
         able = (
             (pool.name, label)
             for pool in policy.pools_for((label,))
-            if pool.limits.instances != 0 and (pool.name, label) in recipes
+            if pool.limits.instances != 0 and _is_there(recipes.get((pool.name, label)))
         )
         yield label, next(able, None)
+
+
+def _is_there(recipe: Recipe | None) -> bool:
+    """Whether a label can be booted now: the builds of our own images only ZooKeeper knows."""
+    return recipe is not None and recipe.image is not None
 
 
 def _boot(boot: Boot, out: Findings, shown: dict[str, str]) -> dict[str, Any]:

@@ -90,7 +90,9 @@ def priorities(world: World, request: Request, own: ProviderStatus | None = None
     for pool in _open_pools(world, request):
         best[pool.provider] = min(pool.priority, best.get(pool.provider, pool.priority))
     pin = pinned_to(world, request, own)
-    return best if pin is None else {pin: best[pin]}
+    if pin is None:
+        return best
+    return {pin: best[pin]} if pin in best else {}
 
 
 def _open_pools(world: World, request: Request) -> Iterator[PoolComponent]:
@@ -104,8 +106,13 @@ def pinned_to(world: World, request: Request, own: ProviderStatus | None = None)
     A pin is a preference. It holds while that provider has a registered pool that is not paused,
     has all labels and has not declined, and could at least start: not while it says that its cloud
     is in trouble or a label is broken, unless it has the nodes ready.
+
+    A builder's is an order: what its machine is for lies there and nowhere else, and pools tell
+    nobody that they make such machines.
     """
     pin = request.provider
+    if pin is not None and request.image is not None:
+        return pin
     if pin is None or all(pool.provider != pin for pool in _open_pools(world, request)):
         return None
     ours = own is not None and pin == own.provider

@@ -16,19 +16,11 @@ from launcher.events import (
     PortsFound,
     Surveyed,
 )
-from launcher.hands.fence import Deadline, SessionFence
 from launcher.orders import Orders, flavor_wanted, image_wanted
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
-from remuda.cloud.api import (
-    BadOrderError,
-    Cloud,
-    CloudError,
-    Fence,
-    GoneError,
-    Server,
-    unfenced,
-)
+from remuda.cloud.api import BadOrderError, Cloud, CloudError, Fence, GoneError, Server, unfenced
+from remuda.frame.fence import Deadline, SessionFence
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId, is_node_id
 from remuda.model.launch import Launch
@@ -237,6 +229,7 @@ class CloudHands:
             fault=redact_text(view.server.fault) if view.server and view.server.fault else None,
             console=text,
             transcript=steps,
+            request=None if launch is None else launch.for_request or launch.on_account_of,
         )
         self._keep(provider, view.id, encode_failure(report))
         return AutopsyDone(node=view.id)

@@ -25,6 +25,7 @@ OWN: Final[Mapping[str, str]] = {
     "dev": "remuda.cli.dev.command:dev",
     "explain": "remuda.cli.explaining:explain",
     "failures": "remuda.cli.failures:failures",
+    "image": "remuda.cli.image.command:image",
     "nodes": "remuda.cli.looking:nodes",
     "pools": "remuda.cli.looking:pools",
     "requests": "remuda.cli.looking:requests",
@@ -46,9 +47,14 @@ def _own(place: str) -> Loader:
     return lambda: _load(place)
 
 
+def own_loaders(places: Mapping[str, str]) -> dict[str, Loader]:
+    """Return how to load the commands that are at ``module:object``, by name."""
+    return {name: _own(place) for name, place in places.items()}
+
+
 def loaders() -> dict[str, Loader]:
     """Return how to load each command, ours and those of installed packages."""
-    found: dict[str, Loader] = {name: _own(place) for name, place in OWN.items()}
+    found = own_loaders(OWN)
     for entry in metadata.entry_points(group=ENTRY_POINTS):
         found.setdefault(entry.name, _own(entry.value))
     return found

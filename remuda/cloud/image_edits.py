@@ -9,7 +9,7 @@ To remove what is not there is 409, as is a race between two writers (glance/api
 from typing import Any, Final
 
 from remuda.cloud import errors
-from remuda.cloud.api import BadOrderError, TryLaterError
+from remuda.cloud.api import BadOrderError, Fence, TryLaterError, unfenced
 from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.image_store import ImageEdit, StoredImage
 from remuda.cloud.stored_images import read_stored
@@ -30,14 +30,14 @@ def get_image(wire: Wire, image_id: str) -> StoredImage:
         raise TryLaterError(f"image {image_id} cannot be read: {exc!r}") from exc
 
 
-def edit_image(wire: Wire, image_id: str, edit: ImageEdit) -> StoredImage:
+def edit_image(wire: Wire, image_id: str, edit: ImageEdit, fence: Fence = unfenced) -> StoredImage:
     """Change an image; two calls, and one before them if something is to be removed."""
     _check(edit)
     present = get_image(wire, image_id).properties if edit.removed else {}
     gone = [key for key in edit.removed if key in present and key not in edit.properties]
     operations = [*_set(edit), *({"op": "remove", "path": _path(key)} for key in gone)]
     if operations:
-        _patch(wire, image_id, operations)
+        _patch(wire, image_id, operations, fence)
     after = get_image(wire, image_id)
     if wrong := _not_so(after, edit):
         raise TryLaterError(f"image {image_id}: somebody else changed {', '.join(wrong)} meanwhile")
@@ -81,7 +81,7 @@ def _path(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
-def _patch(wire: Wire, image_id: str, operations: list[dict[str, Any]]) -> Answer:
+def _patch(wire: Wire, image_id: str, operations: list[dict[str, Any]], fence: Fence) -> Answer:
     answer = wire.call(
         "image",
         "PATCH",
@@ -90,6 +90,7 @@ def _patch(wire: Wire, image_id: str, operations: list[dict[str, Any]]) -> Answe
         headers=_PATCH,
         body=operations,
         accept={_TOO_LARGE},
+        fence=fence,
     )
     if answer.status == _TOO_LARGE:  # not throttling, as elsewhere: too many properties
         raise BadOrderError(f"HTTP {answer.status}: {errors.message_of(answer)}")

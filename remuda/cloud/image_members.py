@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from remuda.cloud.api import TryLaterError
+from remuda.cloud.api import Fence, TryLaterError
 from remuda.cloud.errors import Effect
 from remuda.cloud.image_store import Membership
 from remuda.cloud.wire import Wire
@@ -13,7 +13,7 @@ _NOT_FOUND, _CONFLICT = 404, 409
 _MEMBERS: Final = "members"
 
 
-def add(wire: Wire, image_id: str, project: str) -> None:
+def add(wire: Wire, image_id: str, project: str, fence: Fence) -> None:
     """Offer an image to a project; one call."""
     wire.call(
         "image",
@@ -22,10 +22,11 @@ def add(wire: Wire, image_id: str, project: str) -> None:
         effect=Effect.REPEATABLE,
         body={"member": project},
         accept={_CONFLICT},  # offered before
+        fence=fence,
     )
 
 
-def remove(wire: Wire, image_id: str, project: str) -> None:
+def remove(wire: Wire, image_id: str, project: str, fence: Fence) -> None:
     """Take the offer back; one call."""
     wire.call(
         "image",
@@ -33,10 +34,11 @@ def remove(wire: Wire, image_id: str, project: str) -> None:
         ("images", image_id, _MEMBERS, project),
         effect=Effect.REPEATABLE,
         accept={_NOT_FOUND},
+        fence=fence,
     )
 
 
-def accept(wire: Wire, image_id: str, project: str) -> None:
+def accept(wire: Wire, image_id: str, project: str, fence: Fence) -> None:
     """Take, as that project, what is offered; one call."""
     wire.call(
         "image",
@@ -44,6 +46,7 @@ def accept(wire: Wire, image_id: str, project: str) -> None:
         ("images", image_id, _MEMBERS, project),
         effect=Effect.REPEATABLE,
         body={"status": "accepted"},
+        fence=fence,
     )
 
 

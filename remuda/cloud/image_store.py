@@ -11,8 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from remuda.cloud.api import Image
+from remuda.cloud.api import Fence, Image, unfenced
 from remuda.model.ids import ServerId
+from remuda.model.image import place_of, realm_of
 
 
 class ImageStatus(StrEnum):
@@ -161,15 +162,43 @@ class ImageOrder:
     sha512: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLocation:
+    """Where the images of an account lie.
+
+    Attributes:
+        project: Its id.
+        region: Its name; may be empty.
+        endpoint: The image service's URL.
+    """
+
+    project: str
+    region: str
+    endpoint: str
+
+    @property
+    def place(self) -> str:
+        """Accounts for which it is equal have the same images."""
+        return place_of(project=self.project, region=self.region, endpoint=self.endpoint)
+
+    @property
+    def realm(self) -> str:
+        """Accounts for which it is equal can share images by membership."""
+        return realm_of(region=self.region, endpoint=self.endpoint)
+
+
 class ImageStore(Protocol):
     """The images of one region of one account.
 
     Every method may raise TryLaterError, UnauthorizedError, CloudConfigError or CloudError
-    besides what it names.
+    besides what it names; those that take a *fence* also NotSentError, if it holds a call back.
     """
 
     def project(self) -> str:
         """Return the id of the account's project: what others share images with."""
+
+    def location(self) -> ImageLocation:
+        """Return where the images lie."""
 
     def list_images(self) -> tuple[StoredImage, ...]:
         """Return all images that belong to the account, hidden or not, whatever their state.
@@ -186,7 +215,9 @@ class ImageStore(Protocol):
             GoneError: There is none (any more).
         """
 
-    def snapshot(self, server: ServerId, name: str, tags: Mapping[str, str]) -> str:
+    def snapshot(
+        self, server: ServerId, name: str, tags: Mapping[str, str], *, fence: Fence = unfenced
+    ) -> str:
         """Ask for an image of a server and return its id at once, without waiting for it.
 
         From then on the image is listed: pending, then active. A snapshot that fails takes its
@@ -204,13 +235,27 @@ class ImageStore(Protocol):
             UnknownOutcomeError: An image may come: look for the tags in the listing.
         """
 
-    def upload(self, order: ImageOrder, source: Path) -> StoredImage:
+    def upload(
+        self,
+        order: ImageOrder,
+        source: Path,
+        *,
+        fence: Fence = unfenced,
+        going: Fence = unfenced,
+    ) -> StoredImage:
         """Make an image of a file, piece by piece, and compare what the cloud says it got.
 
         What fails leaves nothing behind, except with UnknownOutcomeError, which says what may
         be left. Of a process that dies meanwhile a pending image is left.
 
+        Args:
+            order: What it is to be.
+            source: The file.
+            fence: Asked before the image is made.
+            going: Asked before each piece: why the transfer is not to go on, or None.
+
         Raises:
+            TryLaterError: Also: the transfer was not to go on.
             OSError: The file cannot be read.
             NoRoomError: There is no room for it.
             BadOrderError: The cloud refuses the order, e.g. the visibility.
@@ -219,21 +264,32 @@ class ImageStore(Protocol):
             UnknownOutcomeError: An image may be left: look for the properties in the listing.
         """
 
-    def download(self, image_id: str, target: Path) -> Received:
+    def download(
+        self, image_id: str, target: Path, *, resume: bool = False, going: Fence = unfenced
+    ) -> Received:
         """Write an image's data to a file, piece by piece, verified by the cloud's own hash.
 
         Where the cloud has none, the size is all that is compared: see ``Received.verified_by``.
         The file is there with all its bytes or not at all; until then they are in a file beside
-        it, whose name ends in ``.part``, of which a process that dies leaves a part.
+        it, whose name ends in ``.part``, of which a process that dies leaves a part. Only its
+        owner can read either of them.
+
+        Args:
+            image_id: Which.
+            target: The file.
+            resume: What breaks leaves its part, and the next download goes on with that; not
+                where the cloud has no hash, for nothing would tell that the part is sound.
+            going: Asked before each piece: why the transfer is not to go on, or None.
 
         Raises:
             OSError: The file cannot be written.
+            TryLaterError: Also: the transfer was not to go on.
             GoneError: There is no such image.
             BadOrderError: It has no data that we may have (pending, deactivated, volume-backed).
             DamagedError: The data is not what its hash says.
         """
 
-    def delete_image(self, image_id: str) -> None:
+    def delete_image(self, image_id: str, *, fence: Fence = unfenced) -> None:
         """Delete an image; no error if it is gone already.
 
         Raises:
@@ -241,7 +297,7 @@ class ImageStore(Protocol):
             BadOrderError: We may not: it is protected, or somebody else's.
         """
 
-    def edit_image(self, image_id: str, edit: ImageEdit) -> StoredImage:
+    def edit_image(self, image_id: str, edit: ImageEdit, *, fence: Fence = unfenced) -> StoredImage:
         """Change an image, all of it or nothing, and return it as it is afterwards.
 
         Glance has no compare-and-set: of two who change the same at once the last one wins. So
@@ -274,7 +330,9 @@ class ImageStore(Protocol):
     def usage(self) -> ImageUsage | None:
         """Return how much room there is for images, or None if the cloud does not tell."""
 
-    def set_visibility(self, image_id: str, visibility: Visibility) -> None:
+    def set_visibility(
+        self, image_id: str, visibility: Visibility, *, fence: Fence = unfenced
+    ) -> None:
         """Say who may see and boot it; idempotent.
 
         Raises:
@@ -282,7 +340,7 @@ class ImageStore(Protocol):
             BadOrderError: The account may not do that.
         """
 
-    def share(self, image_id: str, project: str) -> None:
+    def share(self, image_id: str, project: str, *, fence: Fence = unfenced) -> None:
         """Offer an image of ours whose visibility is *shared* to a project; idempotent.
 
         Raises:
@@ -290,7 +348,7 @@ class ImageStore(Protocol):
             BadOrderError: It is not ours, or of another visibility.
         """
 
-    def unshare(self, image_id: str, project: str) -> None:
+    def unshare(self, image_id: str, project: str, *, fence: Fence = unfenced) -> None:
         """Take the offer back; no error if there is none, or no such image.
 
         Servers of the other project that run go on.
@@ -307,7 +365,7 @@ class ImageStore(Protocol):
             BadOrderError: It is of another visibility than *shared*.
         """
 
-    def accept(self, image_id: str) -> None:
+    def accept(self, image_id: str, *, fence: Fence = unfenced) -> None:
         """Take an image that another project has shared with ours; idempotent.
 
         From then on it is found by its name, as our own are.

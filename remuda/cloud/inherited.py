@@ -6,7 +6,7 @@ made of), locks of a site, tags of other builds (nova/compute/utils.py). What No
 boots a server stays.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from remuda.cloud.image_store import StoredImage
@@ -24,6 +24,13 @@ _KEYS: Final = frozenset(
         "vm_mode",
     }
 )
+#: Of these, those that mean nothing in another cloud, or that only Glance may write.
+_STAY: Final = frozenset({"kernel_id", "ramdisk_id", "os_hidden"})
+_STAY_PREFIXES: Final = ("os_glance", "os_hash_")
+#: Limit of Glance.
+_VALUE_BYTES_MAX: Final = 255
+#: More than anybody sets; Glance's own limit for all of them is 128.
+_CARRIED_MAX: Final = 64
 #: Of the fields that are text, those which Glance itself answers for.
 _OWN_FIELDS: Final = frozenset(
     {
@@ -62,3 +69,16 @@ def inherited(image: StoredImage, ours: Collection[str]) -> tuple[str, ...]:
     return tuple(
         sorted(key for key in image.properties if key not in kept and not key.startswith(_PREFIXES))
     )
+
+
+def carried(image: StoredImage) -> Mapping[str, str]:
+    """Return the properties that a copy in another cloud gets: what Nova heeds at a boot."""
+    some = {
+        key: value
+        for key, value in image.properties.items()
+        if (key in _KEYS or key.startswith(_PREFIXES))
+        and key not in _STAY
+        and not key.startswith(_STAY_PREFIXES)
+        and len(value.encode()) <= _VALUE_BYTES_MAX
+    }
+    return dict(sorted(some.items())[:_CARRIED_MAX])

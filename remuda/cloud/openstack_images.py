@@ -16,14 +16,17 @@ from remuda.cloud.api import (
     BadOrderError,
     CloudConfigError,
     CloudError,
+    Fence,
     GoneError,
     InUseError,
     TryLaterError,
     UnknownOutcomeError,
+    unfenced,
 )
 from remuda.cloud.errors import Effect
 from remuda.cloud.image_store import (
     ImageEdit,
+    ImageLocation,
     ImageOrder,
     ImageStatus,
     ImageUsage,
@@ -33,14 +36,14 @@ from remuda.cloud.image_store import (
     Visibility,
 )
 from remuda.cloud.stored_images import read_stored, read_usage
-from remuda.cloud.transfer import OutgoingFile, receive
+from remuda.cloud.transfer import IncomingFile, OutgoingFile, transfer_s_max
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
 
 #: For so long Glance may be silent in the middle of a transfer, or while it flushes what it got.
 STALL_S: Final = 300.0
 
-_NO_CONTENT, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 204, 403, 404, 409
+_NO_CONTENT, _PARTIAL, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 204, 206, 403, 404, 409
 _PAGE_SIZE: Final = "500"
 _DATA: Final = {"Content-Type": "application/octet-stream"}
 
@@ -75,6 +78,14 @@ class OpenStackImages:
             raise CloudConfigError("the account names no project, so it has no images")
         return str(project)
 
+    def location(self) -> ImageLocation:
+        """Return where the images lie; no call once there is a token."""
+        return ImageLocation(
+            project=self.project(),
+            region=self._account.region or "",
+            endpoint=self._account.endpoint("image"),
+        )
+
     def list_images(self) -> tuple[StoredImage, ...]:
         """Return the project's images; one call per page, and those that are hidden once more."""
         # Those that are hidden last: we hide images and never show them again, so that one whose
@@ -94,7 +105,9 @@ class OpenStackImages:
         """Return one image; one call."""
         return image_edits.get_image(self._wire, image_id)
 
-    def snapshot(self, server: ServerId, name: str, tags: Mapping[str, str]) -> str:
+    def snapshot(
+        self, server: ServerId, name: str, tags: Mapping[str, str], *, fence: Fence = unfenced
+    ) -> str:
         """Ask for an image of a server; one call."""
         answer = self._wire.call(
             "compute",
@@ -103,6 +116,7 @@ class OpenStackImages:
             effect=Effect.CREATE,
             body={"createImage": {"name": name, "metadata": dict(tags)}},
             accept={_NOT_FOUND, _CONFLICT},
+            fence=fence,
         )
         why = errors.message_of(answer)
         if answer.status == _NOT_FOUND:
@@ -115,11 +129,18 @@ class OpenStackImages:
             raise UnknownOutcomeError("the cloud accepted the snapshot but named no image")
         return image_id
 
-    def upload(self, order: ImageOrder, source: Path) -> StoredImage:
+    def upload(
+        self,
+        order: ImageOrder,
+        source: Path,
+        *,
+        fence: Fence = unfenced,
+        going: Fence = unfenced,
+    ) -> StoredImage:
         """Make an image of a file; three calls."""
-        image_id = self._record(order)
+        image_id = self._record(order, fence)
         try:
-            sent = self._send(image_id, source)
+            sent = self._send(image_id, source, going)
             image = self.get_image(image_id)
             sent.compare(image)
             sent.require(order.sha512)
@@ -129,7 +150,7 @@ class OpenStackImages:
         self._changed()
         return image
 
-    def _record(self, order: ImageOrder) -> str:
+    def _record(self, order: ImageOrder, fence: Fence) -> str:
         body = {
             **order.properties,
             "name": order.name,
@@ -141,16 +162,18 @@ class OpenStackImages:
             # Clouds before 2018 would take it for a property.
             **({"os_hidden": True} if order.hidden else {}),
         }
-        answer = self._wire.call("image", "POST", ("images",), effect=Effect.CREATE, body=body)
+        answer = self._wire.call(
+            "image", "POST", ("images",), effect=Effect.CREATE, body=body, fence=fence
+        )
         if not isinstance(answer.doc.get("id"), str):
             raise UnknownOutcomeError("the cloud accepted the image but did not say its id")
         return str(answer.doc["id"])
 
-    def _send(self, image_id: str, source: Path) -> OutgoingFile:
+    def _send(self, image_id: str, source: Path, going: Fence) -> OutgoingFile:
         opened: list[OutgoingFile] = []
 
         def data() -> OutgoingFile:
-            opened.append(OutgoingFile(source))
+            opened.append(OutgoingFile(source, going=going))
             return opened[-1]
 
         self._wire.call(
@@ -176,20 +199,40 @@ class OpenStackImages:
         if isinstance(why, UnknownOutcomeError):
             raise TryLaterError(f"{why}; the image was deleted") from why
 
-    def download(self, image_id: str, target: Path) -> Received:
-        """Write an image's data to a file; two calls."""
+    def download(
+        self, image_id: str, target: Path, *, resume: bool = False, going: Fence = unfenced
+    ) -> Received:
+        """Write an image's data to a file; two calls, or one if all of it had come before."""
         image = self.get_image(image_id)
         if image.status is not ImageStatus.ACTIVE:
             raise BadOrderError(f"image {image.name!r} ({image_id}) is {image.status}")
         if image.volume_backed:
             raise BadOrderError(f"image {image.name!r} ({image_id}) is volume-backed: no data")
-        path = ("images", image_id, "file")
-        with self._wire.stream("image", path, timeout_s=STALL_S) as (status, pieces):
-            if status == _NO_CONTENT:
-                raise BadOrderError(f"image {image.name!r} ({image_id}) has no data")
-            return receive(pieces, image, target)
+        incoming = IncomingFile(image, target, resume=resume, going=going)
+        if not incoming.whole:
+            self._fetch(image, incoming)
+        return incoming.finish()
 
-    def delete_image(self, image_id: str) -> None:
+    def _fetch(self, image: StoredImage, incoming: IncomingFile) -> None:
+        try:
+            self._receive(image, incoming, first=incoming.size)
+        except BadOrderError:
+            if not incoming.size:
+                raise
+            # Some stores behind Glance cannot begin in the middle: then from the beginning.
+            self._receive(image, incoming, first=0)
+
+    def _receive(self, image: StoredImage, incoming: IncomingFile, *, first: int) -> None:
+        path = ("images", image.id, "file")
+        within_s = transfer_s_max(image.size_bytes or 0)
+        with self._wire.stream(
+            "image", path, timeout_s=STALL_S, within_s=within_s, first=first
+        ) as (status, pieces):
+            if status == _NO_CONTENT:
+                raise BadOrderError(f"image {image.name!r} ({image.id}) has no data")
+            incoming.take(pieces, start=first if status == _PARTIAL else 0)
+
+    def delete_image(self, image_id: str, *, fence: Fence = unfenced) -> None:
         """Delete an image; one call."""
         answer = self._wire.call(
             "image",
@@ -197,15 +240,16 @@ class OpenStackImages:
             ("images", image_id),
             effect=Effect.REPEATABLE,
             accept={_NOT_FOUND, _CONFLICT},
+            fence=fence,
         )
         self._changed()
         if answer.status == _CONFLICT:
             raise InUseError(errors.message_of(answer))
 
-    def edit_image(self, image_id: str, edit: ImageEdit) -> StoredImage:
+    def edit_image(self, image_id: str, edit: ImageEdit, *, fence: Fence = unfenced) -> StoredImage:
         """Change an image; two calls, or three if something is to be removed."""
         try:
-            return image_edits.edit_image(self._wire, image_id, edit)
+            return image_edits.edit_image(self._wire, image_id, edit, fence)
         finally:
             self._changed()
 
@@ -235,23 +279,25 @@ class OpenStackImages:
         except ValueError as exc:
             raise TryLaterError(f"the usage of images cannot be read: {exc}") from exc
 
-    def set_visibility(self, image_id: str, visibility: Visibility) -> None:
+    def set_visibility(
+        self, image_id: str, visibility: Visibility, *, fence: Fence = unfenced
+    ) -> None:
         """Say who may see it; two calls."""
-        self.edit_image(image_id, ImageEdit(visibility=visibility))
+        self.edit_image(image_id, ImageEdit(visibility=visibility), fence=fence)
 
-    def share(self, image_id: str, project: str) -> None:
+    def share(self, image_id: str, project: str, *, fence: Fence = unfenced) -> None:
         """Offer it to a project; one call."""
-        image_members.add(self._wire, image_id, project)
+        image_members.add(self._wire, image_id, project, fence)
 
-    def unshare(self, image_id: str, project: str) -> None:
+    def unshare(self, image_id: str, project: str, *, fence: Fence = unfenced) -> None:
         """Take the offer back; one call."""
-        image_members.remove(self._wire, image_id, project)
+        image_members.remove(self._wire, image_id, project, fence)
 
     def members(self, image_id: str) -> Mapping[str, Membership]:
         """Return whom it is shared with; one call."""
         return image_members.listed(self._wire, image_id)
 
-    def accept(self, image_id: str) -> None:
+    def accept(self, image_id: str, *, fence: Fence = unfenced) -> None:
         """Take what was shared with us; one call."""
-        image_members.accept(self._wire, image_id, self.project())
+        image_members.accept(self._wire, image_id, self.project(), fence)
         self._changed()

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -154,7 +154,13 @@ class Wire:
 
     @contextmanager
     def stream(
-        self, service: str, path: Path, *, timeout_s: float
+        self,
+        service: str,
+        path: Path,
+        *,
+        timeout_s: float,
+        within_s: float,
+        first: int = 0,
     ) -> Iterator[tuple[int, Iterator[bytes]]]:
         """Get something large: the status, and the body piece by piece.
 
@@ -162,6 +168,8 @@ class Wire:
             service: As in :meth:`call`.
             path: As in :meth:`call`.
             timeout_s: For which the cloud may be silent before or between pieces.
+            within_s: When all of it must have come, however steadily it comes.
+            first: The byte to begin with; a status other than 206 says that it was not heeded.
 
         Raises:
             CloudError: As :mod:`remuda.cloud.errors` decides; TryLaterError also between two
@@ -173,8 +181,12 @@ class Wire:
             path=join(path),
             effect=Effect.REPEATABLE,  # a refusal is about this thing, not about us
             # Compressed on the way, it would not be what hashes and lengths speak of.
-            headers={"Accept-Encoding": "identity"},
+            headers={
+                "Accept-Encoding": "identity",
+                **({"Range": f"bytes={first}-"} if first else {}),
+            },
             timeout_s=timeout_s,
+            within_s=within_s,
             stream=True,
         )
         with closing(self._response(request)) as response:
@@ -277,10 +289,9 @@ class Wire:
         # While a body is sent, the time for connecting is that for each piece of it.
         connect_s = min(request.timeout_s, CONNECT_S_MAX) if data is None else request.timeout_s
         version = _MICROVERSION_HEADERS if request.service == "compute" else {}
-        # What is asked for as a stream may be large: only silence ends it.
-        bound = nullcontext() if request.stream else answer_within(request.timeout_s)
+        within_s = request.timeout_s if request.within_s is None else request.within_s
         try:
-            with bound:
+            with answer_within(within_s):
                 return self._account.session.request(
                     url,
                     request.method,
@@ -304,13 +315,17 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """One call, as :meth:`Wire.call` describes it; *stream*: the body is read by the caller."""
+    """One call, as :meth:`Wire.call` describes it; *stream*: the body is read by the caller.
+
+    The whole answer has *within_s*; None: as long as its silence may last.
+    """
 
     service: str
     method: str
     path: str
     effect: Effect
     timeout_s: float
+    within_s: float | None = None
     params: Params | None = None
     body: Body | None = None
     data: Callable[[], Outgoing] | None = None

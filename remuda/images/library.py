@@ -1,6 +1,6 @@
 """Everything that is on record about images, as it was read at one time."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -82,10 +82,15 @@ class Library:
         return Seen(upload=self.uploads[upload_id], build=self.builds[upload_id.build])
 
 
-def read(store: Store) -> Library:
+def read(store: Store, *, only: Collection[str] | None = None, launched: bool = True) -> Library:
     """Read everything anew: what was written before this call is in it.
 
     It waits for the store, several times for each image.
+
+    Args:
+        store: Where it is.
+        only: These images; None: all. To move pointers nobody has to know those of others.
+        launched: Read the launches, too: only who asks what is in use has to know them.
 
     Raises:
         StoreAwayError: If an answer did not come: then nothing is known.
@@ -94,7 +99,8 @@ def read(store: Store) -> Library:
     # Our server catches up with this; whatever is asked of it afterwards is at least as new.
     store.read_fresh([paths.IMAGES])
     odd: list[str] = []
-    names = [name for name in store.children(paths.IMAGES) if IMAGE_NAME.fullmatch(name)]
+    listed = store.children(paths.IMAGES) if only is None else sorted(only)
+    names = [name for name in listed if IMAGE_NAME.fullmatch(name)]
     build_ids = [
         BuildId(name, number)
         for name in names
@@ -118,7 +124,7 @@ def read(store: Store) -> Library:
             lambda pair, raw: decode_pointer(*pair, raw),
             odd,
         ),
-        launches=_launches(store, odd),
+        launches=_launches(store, odd) if launched else (),
         unreadable=tuple(odd),
     )
 

@@ -40,17 +40,24 @@ class Shelf:
         upload, build = self.uploads.get(number), self.builds.get(number)
         if upload is None or build is None:
             return f"{name} is not in {self.provider}"
-        if build.revoked is not None:
-            word = build.revoked.word
-            return f"{name} was revoked by {word.who}: {word.why}"
-        withdrawn = self.pointer.withdrawn.get(number) if self.pointer else None
-        if withdrawn is not None:
-            return f"{name} was withdrawn in {self.provider} by {withdrawn.who}: {withdrawn.why}"
+        taken_back = self._taken_back(number, build)
+        if taken_back is not None:
+            verb, word = taken_back
+            return f"{name} was {verb} by {word.who}: {word.why}"
         if upload.state is not UploadState.USABLE:
             return f"{name} is {upload.state} in {self.provider}, not usable"
         if not upload.passed(self.provider):
             return f"{name} has not passed its checks in {self.provider}"
         return None
+
+    def _taken_back(self, number: int, build: Build) -> tuple[str, Word] | None:
+        """Return what somebody did to a build so that it is not booted any more, or None."""
+        if build.revoked is not None:
+            return "revoked", build.revoked.word
+        if build.unwanted is not None:
+            return "deleted", build.unwanted
+        withdrawn = self.pointer.withdrawn.get(number) if self.pointer else None
+        return None if withdrawn is None else (f"withdrawn in {self.provider}", withdrawn)
 
     def newest(self, *, below: int | None = None) -> int | None:
         """Return the newest build that may be pointed at, older than *below* if that is given."""

@@ -88,10 +88,14 @@ def why_kept(upload_id: UploadId, holders: Holders) -> str | None:
         upload_id: Which; it was retiring before anything of *holders* was read.
         holders: All records, read from ZooKeeper itself, not from a mirror.
     """
-    odd = unknown(holders)
+    return why_held(upload_id, index(holders), unknown(holders))
+
+
+def why_held(upload_id: UploadId, references: References, odd: tuple[str, ...]) -> str | None:
+    """Return the same, for whoever asks of many: of :func:`index` and :func:`unknown`."""
     if odd:
         return f"{odd[0]} cannot be read, and may refer to it"
-    some = index(holders).get(upload_id, ())
+    some = references.get(upload_id, ())
     if not some:
         return None
     more = f", and {len(some) - 1} more" if some[1:] else ""

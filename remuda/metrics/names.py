@@ -61,6 +61,8 @@ _CALL_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _LAUNCH_S: Final = (1, 2, 5, 10, 20, 30, 60, 90, 120, 180, 300, 450, 600, 900, 1800, 3600)
 #: Requests: milliseconds from a warm pool, hours in a full cloud.
 _WAIT_S: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 14400)
+#: Builds: minutes for a few packages, hours for mirrors.
+_BUILD_S: Final = (60, 120, 300, 600, 900, 1200, 1800, 2700, 3600, 5400, 7200, 14400, 28800)
 
 NODES: Final = Metric(
     name="remuda_nodes",
@@ -245,6 +247,48 @@ HAND_CRASHES: Final = Metric(
     help="Actions that ended with an error nobody had foreseen: bugs to report.",
     labels=("action",),
 )
+IMAGE_BUILDS: Final = Metric(
+    name="remuda_image_builds_total",
+    kind=Kind.COUNTER,
+    help="Builds that ended, each counted by the builder that wrote it: built, superseded, "
+    "failed.<blame>, or lost.<blame> where it begins anew.",
+    labels=("image", "provider", "result"),
+    statsd=(StatsdName(template="image.{image}.{provider}.{result}"),),
+)
+IMAGE_BUILD_SECONDS: Final = Metric(
+    name="remuda_image_build_seconds",
+    kind=Kind.HISTOGRAM,
+    help="From the moment a builder took a build to its end.",
+    labels=("image", "provider", "result"),
+    buckets=_BUILD_S,
+    statsd=(StatsdName(template="image.{image}.{provider}.seconds.{result}"),),
+)
+IMAGE_AGE: Final = Metric(
+    name="remuda_image_age",
+    kind=Kind.GAUGE,
+    help="Seconds since the build that a provider boots was asked for; every builder says it.",
+    labels=("image", "provider"),
+    absent_is_zero=False,
+)
+IMAGE_GENERATION: Final = Metric(
+    name="remuda_image_pointer_generation",
+    kind=Kind.GAUGE,
+    help="Moves of what a provider boots of an image; every builder says it.",
+    labels=("image", "provider"),
+    absent_is_zero=False,
+)
+IMAGE_UPLOADS: Final = Metric(
+    name="remuda_image_uploads",
+    kind=Kind.GAUGE,
+    help="Builds in places, by state; every builder says it.",
+    labels=("image", "state"),
+)
+IMAGE_ALARMS: Final = Metric(
+    name="remuda_image_alarms",
+    kind=Kind.GAUGE,
+    help="What people should see to, of an image: too old, no recipe, builds that come to nothing.",
+    labels=("image",),
+)
 BUILD_INFO: Final = Metric(
     name="remuda_build_info",
     kind=Kind.GAUGE,
@@ -280,5 +324,11 @@ METRICS: Final = (
     HANDS_BUSY,
     HANDS,
     HAND_CRASHES,
+    IMAGE_BUILDS,
+    IMAGE_BUILD_SECONDS,
+    IMAGE_AGE,
+    IMAGE_GENERATION,
+    IMAGE_UPLOADS,
+    IMAGE_ALARMS,
     BUILD_INFO,
 )

@@ -13,6 +13,7 @@ from remuda.metrics.names import Metric
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import PoolStatus, ProviderStatus
+from remuda.model.upload import UploadState
 
 #: Values of a metric's labels and hints, by name.
 Labels = Mapping[str, str]
@@ -196,6 +197,39 @@ class Metrics:
     def count_hand_crash(self, action: str) -> None:
         """An action ended with an error nobody had foreseen."""
         self._add(names.HAND_CRASHES, 1, {"action": action})
+
+    def observe_image_build(
+        self, image: str, provider: str, result: str, seconds: float | None
+    ) -> None:
+        """A build ended, or begins anew; *seconds* since it was taken, if it ever was."""
+        labels = {"image": image, "provider": provider, "result": result}
+        self._add(names.IMAGE_BUILDS, 1, labels)
+        if seconds is not None:
+            self._observe(names.IMAGE_BUILD_SECONDS, seconds, labels)
+
+    def set_images(
+        self,
+        *,
+        ages_s: Family,
+        generations: Family,
+        uploads: Family,
+        alarms: Mapping[str, int],
+    ) -> None:
+        """Replace all that is said of images.
+
+        Args:
+            ages_s: Of what is booted, by image and provider.
+            generations: Of pointers, by image and provider.
+            uploads: Counts by image and state; states left out are zero.
+            alarms: How many, by image.
+        """
+        self._replace(names.IMAGE_AGE, ages_s)
+        self._replace(names.IMAGE_GENERATION, generations)
+        zeros: dict[tuple[str, ...], float] = {
+            (image, state): 0.0 for image, _ in uploads for state in UploadState
+        }
+        self._replace(names.IMAGE_UPLOADS, {**zeros, **uploads})
+        self._replace(names.IMAGE_ALARMS, {(image,): n for image, n in alarms.items()})
 
     def _add(self, metric: Metric, amount: float, labels: Labels) -> None:
         for backend in self._backends:

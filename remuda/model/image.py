@@ -89,6 +89,16 @@ def place_of(*, project: str, region: str, endpoint: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def realm_of(*, region: str, endpoint: str) -> str:
+    """Return within what images can be shared, as 12 hexadecimal digits: the same for all projects.
+
+    Args:
+        region: As in :func:`place_of`, likewise *endpoint*.
+        endpoint: The image service's URL.
+    """
+    return hashlib.sha256(f"{region}\0{endpoint}".encode()).hexdigest()[:12]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
     """That somebody wants something: a person's command, and why.

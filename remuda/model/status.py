@@ -212,6 +212,7 @@ class FailureReport:
         fault: The cloud's own words, or None.
         console: End of the console log.
         transcript: The steps of the proof with what they printed.
+        request: The request that it was made for, or that was charged for it; None: none.
     """
 
     node: str
@@ -224,6 +225,7 @@ class FailureReport:
     fault: str | None = None
     console: str = ""
     transcript: tuple[Mapping[str, Any], ...] = ()
+    request: str | None = None
 
 
 def encode_failure(report: FailureReport) -> bytes:
@@ -250,6 +252,7 @@ def decode_failure(node: str, raw: bytes) -> FailureReport:
         fault=fields.prose("fault"),
         console=fields.prose("console", codec.RECORD_BYTES_MAX) or "",
         transcript=tuple(_steps(fields)),
+        request=fields.maybe_text("request"),
     )
 
 

@@ -64,6 +64,7 @@ class Script:
     Attributes:
         name: For people: ``setup``, or the check's name.
         text: The script itself; its first line says which interpreter, else ``/bin/sh``.
+        arguments: Given to it, in order; everybody on the machine can see them.
         timeout_s: Its process group is killed after this, on the machine and from here.
         output_bytes_max: Of what it prints only the end is kept.
         as_root: Run with ``sudo -n`` unless the login user is root.
@@ -73,6 +74,7 @@ class Script:
 
     name: str
     text: str
+    arguments: tuple[str, ...] = ()
     timeout_s: float = 60.0
     output_bytes_max: int = 16 * 1024
     as_root: bool = False
@@ -82,7 +84,7 @@ class Script:
     def __post_init__(self) -> None:
         """Refuse what no shell could run."""
         check_environment(self.environment)
-        if "\0" in self.text:
+        if "\0" in self.text or any("\0" in one for one in self.arguments):
             raise ValueError(f"script {self.name!r} holds a NUL: it is not text")
         if self.timeout_s <= 0:
             raise ValueError(f"script {self.name!r}: a limit of {self.timeout_s} s")

@@ -54,5 +54,9 @@ class NoKeyError(SshError):
     """There is no key to log in with: waiting for the machine makes none."""
 
 
+class CutShortError(SshError):
+    """What was under way was ended by us: it took too long, or nobody wants it any more."""
+
+
 class ConnectionLostError(SshError):
     """The connection broke after the login: whether a command ended is not known."""

@@ -99,15 +99,33 @@ def _decoded(data: bytes) -> str:
     return data.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def run_script(link: Link, script: Script, clock: Clock, stopped: Callable[[], bool]) -> Ran:
-    """Run *script* to its end, its limit, or until *stopped*; never raises for the machine."""
+def run_script(
+    link: Link,
+    script: Script,
+    clock: Clock,
+    stopped: Callable[[], bool],
+    hear: Callable[[bytes], object] | None = None,
+) -> Ran:
+    """Run *script* to its end, its limit, or until *stopped*; never raises for the machine.
+
+    Args:
+        link: Logged in.
+        script: What to run.
+        clock: The time.
+        stopped: Asked about twice a second.
+        hear: Takes all output as it comes, and must not raise; then there may be any amount of
+            it. None: whoever prints more than :data:`OUTPUT_TOTAL_MAX` is ended.
+    """
     tail = Tail(script.output_bytes_max)
-    link.allow(packets=_PACKETS_MAX, received=_RECEIVED_MAX)
+    if hear is None:
+        link.allow(packets=_PACKETS_MAX, received=_RECEIVED_MAX)
+    else:
+        link.allow(packets=float("inf"), received=float("inf"))
     started_s = clock.now_s()
     begun_s = clock.monotonic_s()
     try:
         with link.channel() as channel:
-            run = _Run(link, channel, script, tail, clock, stopped)
+            run = _Run(link, channel, script, tail, clock, stopped, hear)
             run.begin()
             why = run.listen()
             code = channel.exit_status
@@ -139,6 +157,7 @@ class _Run:
     tail: Tail
     clock: Clock
     stopped: Callable[[], bool]
+    hear: Callable[[bytes], object] | None = None
     token: str = field(default_factory=make_token)
 
     def begin(self) -> None:
@@ -171,6 +190,8 @@ class _Run:
             return False
         if data:
             self.tail.add(data)
+            if self.hear is not None:
+                self.hear(data)
             return False
         return self.channel.status_event.wait(slice_s)
 
@@ -179,7 +200,7 @@ class _Run:
             return OUT_OF_TIME
         if overdue:
             return f"no end after {self.script.timeout_s:g} s, and the machine did not kill it"
-        if self.tail.total > OUTPUT_TOTAL_MAX:
+        if self.hear is None and self.tail.total > OUTPUT_TOTAL_MAX:
             return f"it printed more than {OUTPUT_TOTAL_MAX >> 20} MiB"
         return STOPPED if self.stopped() else ""
 

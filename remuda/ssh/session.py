@@ -1,4 +1,4 @@
-"""Commands on a machine for people and for CI: streamed, several over one connection."""
+"""Commands on a machine for people, CI and builders: streamed, several over one connection."""
 
 import io
 import tarfile
@@ -13,13 +13,21 @@ from typing import BinaryIO, Final, Self
 import paramiko
 
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.ssh.api import Login, check_environment
-from remuda.ssh.errors import ConnectionLostError, HostKeyUnknownError, SshError
+from remuda.ssh.api import Login, Script, check_environment
+from remuda.ssh.errors import (
+    ConnectionLostError,
+    CutShortError,
+    HostKeyUnknownError,
+    SshError,
+)
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
 from remuda.ssh.pumps import ChannelWriter, InPump, OutPump, Sink, Source
-from remuda.ssh.runner import Tail, end_processes
+from remuda.ssh.runner import STOPPED, Ran, Tail, end_processes, run_script
 from remuda.ssh.wrapping import MARK, exports, led_by, make_token, shell_line
+
+#: How often a copy under way looks at its limit and at *stopped*.
+_SLICE_S: Final = 0.5
 
 #: After the exit code, so long without output means that a process left behind holds it open.
 _QUIET_S: Final = 0.5
@@ -35,6 +43,10 @@ def _nothing() -> None:
     pass
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     """One command to run.
@@ -42,6 +54,8 @@ class _Call:
     Attributes:
         feed: Writes its standard input, in a thread of its own.
         stop: Makes *feed* return soon.
+        limit_s: It is ended after this; None: never.
+        stopped: Asked now and then if there is a limit: it is ended, too.
     """
 
     command: Sequence[str] | str
@@ -49,6 +63,8 @@ class _Call:
     sinks: tuple[Sink | None, Sink | None]
     feed: Callable[[ChannelWriter], None]
     stop: Callable[[], None] = _nothing
+    limit_s: float | None = None
+    stopped: Callable[[], bool] = _never
 
 
 class Session:
@@ -57,9 +73,10 @@ class Session:
     Commands may be run one after another, or at once from several threads.
     """
 
-    def __init__(self, link: Link, host_key: str) -> None:
+    def __init__(self, link: Link, host_key: str, clock: Clock | None = None) -> None:
         """Take over a logged-in *link*; see :func:`open_session`."""
         self._link = link
+        self._clock: Clock = clock or SystemClock()
         self.host_key = host_key
 
     def __enter__(self) -> Self:
@@ -114,7 +131,30 @@ class Session:
             )
             return self._execute(call)
 
-    def copy_tree(self, local_dir: Path, remote_dir: str) -> None:
+    def run_script(
+        self,
+        script: Script,
+        *,
+        stopped: Callable[[], bool] = _never,
+        hear: Callable[[bytes], object] | None = None,
+    ) -> Ran:
+        """Run a script as provers do; see :func:`remuda.ssh.runner.run_script`.
+
+        One at a time: what the machine may send meanwhile is counted for all of the connection.
+        """
+        try:
+            return run_script(self._link, script, self._clock, stopped, hear)
+        finally:
+            self._link.allow(packets=float("inf"), received=float("inf"))
+
+    def copy_tree(
+        self,
+        local_dir: Path,
+        remote_dir: str,
+        *,
+        limit_s: float | None = None,
+        stopped: Callable[[], bool] = _never,
+    ) -> None:
         """Copy what is in *local_dir* into *remote_dir*, which is made; needs ``tar`` there.
 
         Modes, times, symbolic and hard links are kept, owners are not: all belongs to the user
@@ -123,25 +163,63 @@ class Session:
         Args:
             local_dir: An existing directory.
             remote_dir: Absolute, or relative to the user's home.
+            limit_s: For all of it; None: as long as it takes.
+            stopped: Asked about twice a second if there is a limit: True ends it.
 
         Raises:
             CopyFailedError: The machine did not take it; the message has its words.
+            CutShortError: It took too long, or was stopped; a part may be there.
             ConnectionLostError: The connection broke.
             OSError: A local file could not be read.
         """
+        if not local_dir.is_dir():
+            raise NotADirectoryError(f"{local_dir} is not a directory")
+        self._copy(local_dir, ".", remote_dir, limit_s, stopped)
 
+    def copy_file(
+        self,
+        local_file: Path,
+        remote_dir: str,
+        name: str,
+        *,
+        limit_s: float | None = None,
+        stopped: Callable[[], bool] = _never,
+    ) -> None:
+        """Copy one file into *remote_dir*, as *name*; see :meth:`copy_tree`.
+
+        Raises:
+            CopyFailedError: The machine did not take it; the message has its words.
+            CutShortError: It took too long, or was stopped; a part may be there.
+            ConnectionLostError: The connection broke.
+            OSError: The file could not be read.
+        """
+        self._copy(local_file.resolve(strict=True), name, remote_dir, limit_s, stopped)
+
+    def _copy(
+        self,
+        local: Path,
+        name: str,
+        remote_dir: str,
+        limit_s: float | None,
+        stopped: Callable[[], bool],
+    ) -> None:
         def feed(writer: ChannelWriter) -> None:
             buffered = io.BufferedWriter(writer, 256 * 1024)
             # GNU format: the one that busybox, BSD and old GNU tar all read, long names included.
             with tarfile.open(fileobj=buffered, mode="w|", format=tarfile.GNU_FORMAT) as tar:
-                tar.add(local_dir, arcname=".", filter=_without_owner)
+                tar.add(local, arcname=name, filter=_without_owner)
             buffered.flush()
 
-        if not local_dir.is_dir():
-            raise NotADirectoryError(f"{local_dir} is not a directory")
         said = _TailSink()
-        env = {"REMUDA_DIR": remote_dir}
-        code = self._execute(_Call(command=_COPY_IN, env=env, sinks=(said, said), feed=feed))
+        call = _Call(
+            command=_COPY_IN,
+            env={"REMUDA_DIR": remote_dir},
+            sinks=(said, said),
+            feed=feed,
+            limit_s=limit_s,
+            stopped=stopped,
+        )
+        code = self._execute(call)
         if code:
             raise CopyFailedError(f"{remote_dir}: {said.text().strip() or f'exit code {code}'}")
 
@@ -168,7 +246,7 @@ class Session:
             for pump in (fed, *outs):
                 pump.on_failure = partial(self._link.close_channel, channel)
                 pump.start()
-            channel.status_event.wait()
+            self._await_end(channel, token, call)
             _drain(outs)
         except KeyboardInterrupt:
             self._interrupt(channel, token)
@@ -180,6 +258,25 @@ class Session:
                 out.finish()
             fed.finish()
         return _outcome(channel, (fed, *outs))
+
+    def _await_end(self, channel: paramiko.Channel, token: str, call: "_Call") -> None:
+        """Wait until a command has ended.
+
+        Raises:
+            CutShortError: It was ended by us.
+        """
+        if call.limit_s is None:
+            channel.status_event.wait()
+            return
+        ends_s = self._clock.monotonic_s() + call.limit_s
+        while not channel.status_event.wait(_SLICE_S):
+            why = STOPPED if call.stopped() else ""
+            if self._clock.monotonic_s() >= ends_s:
+                why = f"no end after {call.limit_s:g} s"
+            if why:
+                with suppress(ConnectionLostError):
+                    end_processes(self._link, channel, token)
+                raise CutShortError(why)
 
     def _interrupt(self, channel: paramiko.Channel, token: str) -> None:
         """Pass Ctrl-C on to the command, and insist if it takes long."""
@@ -219,7 +316,8 @@ def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = F
     """
     if not insecure:
         require_host_keys(login)
-    link = open_link(login, clock or SystemClock())
+    clock = clock or SystemClock()
+    link = open_link(login, clock)
     try:
         host_key = link.meet(login.host_keys)
         link.login(login, KeyRing())
@@ -227,7 +325,7 @@ def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = F
         link.close()
         raise
     link.keep_alive()
-    return Session(link, host_key)
+    return Session(link, host_key, clock)
 
 
 class _TailSink(Tail):

@@ -63,7 +63,7 @@ fi
 trap 'rm -rf "$d"' EXIT
 trap 'kill -TERM "$p" 2>/dev/null; wait "$p"; exit 143' HUP INT TERM
 umask 022
-set -- {interpreter} "$d/script"
+set -- {interpreter} "$d/script" {arguments}
 if timeout -k {kill_after} {limit} true 2>/dev/null; then
 set -- timeout -k {kill_after} {limit} "$@"
 fi
@@ -103,6 +103,7 @@ def program(script: Script, token: str) -> bytes:
         text=text,
         exports=exports((*script.environment, (MARK, token))),
         interpreter=shlex.join(interpreter(script.text)),
+        arguments=shlex.join(script.arguments),
         kill_after=KILL_AFTER_S,
         limit=math.ceil(script.timeout_s),
         cannot=CANNOT_CODE,

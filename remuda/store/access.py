@@ -51,6 +51,10 @@ OPEN: Final[Acl] = (Entry(int(ALL), "world", "anyone"),)
 CREATORS: Final[Acl] = (Entry(int(ALL), "auth", ""),)
 
 
+#: Consoles and scripts' output, which may hold secrets that we do not recognise.
+_UNTOLD: Final = (paths.FAILURES, paths.IMAGE_LOGS)
+
+
 def requestors_right(path: str) -> Right:
     """Return what a requestor may do with the znode at *path*: the one table of rights.
 
@@ -58,8 +62,8 @@ def requestors_right(path: str) -> Right:
     write the state and make the locks below, but make and remove none.
     """
     if path.startswith(paths.REMUDA):
-        if path == paths.FAILURES or path.startswith(f"{paths.FAILURES}/"):
-            return NOTHING  # consoles and scripts' output, which may hold what we do not recognise
+        if any(path == one or path.startswith(f"{one}/") for one in _UNTOLD):
+            return NOTHING
         if path == paths.REMUDA or path.startswith(f"{paths.REMUDA}/"):
             return _READ
     if path == paths.REQUESTS:

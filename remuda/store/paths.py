@@ -24,6 +24,7 @@ STATUSES: Final = "/remuda/statuses"
 FAILURES: Final = "/remuda/failures"
 REPLICAS: Final = "/remuda/replicas"
 IMAGES: Final = "/remuda/images"
+IMAGE_LOGS: Final = "/remuda/image-logs"
 BUILDERS: Final = "/remuda/builders"
 LOCK_SUFFIX: Final = "lock"
 
@@ -151,6 +152,21 @@ def pointers(name: str) -> str:
 def pointer(name: str, provider: str) -> str:
     """Return the path of what one provider's launches of an image boot."""
     return f"{pointers(name)}/{provider}"
+
+
+def image_logs(name: str) -> str:
+    """Return the parent of the logs of an image's builds; builders do not watch it."""
+    return f"{IMAGE_LOGS}/{name}"
+
+
+def image_log(build_id: BuildId) -> str:
+    """Return the path of a build's progress; the parts of its log lie below."""
+    return f"{image_logs(build_id.image)}/{znode_name(build_id.number)}"
+
+
+def image_log_part(build_id: BuildId, index: int) -> str:
+    """Return the path of one part of a build's log."""
+    return f"{image_log(build_id)}/{index:08d}"
 
 
 def builder(replica: ReplicaId) -> str:

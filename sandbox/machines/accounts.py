@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from sandbox.machines.bootplan import User
+from sandbox.machines.upper import put, text_of
 
 #: Ordinary people's ids (login.defs(5)); the host's own are not shown in a machine.
 _PEOPLE: Final = range(1000, 60000)
 
 
 def write_accounts(upper: Path, users: tuple[User, ...]) -> None:
-    """Make sure that *users* exist and only their keys let them in.
+    """Make sure that *users* exist and that their keys let them in, beside those of the image.
 
     Args:
         users: Root among them.
@@ -30,24 +32,21 @@ def write_accounts(upper: Path, users: tuple[User, ...]) -> None:
         # "*": no password opens it, yet sshd does not hold it for locked, as it does with "!".
         shadow = [line for line in shadow if not line.startswith(f"{user.name}:")]
         shadow.append(f"{user.name}:*:19000:0:99999:7:::")
-    _put(upper / "etc/passwd", passwd, 0o644)
-    _put(upper / "etc/group", group, 0o644)
-    _put(upper / "etc/shadow", shadow, 0o640)
+    sudoers = [user.name for user in users if user.sudo and user.name != "root"]
+    put(upper, "etc/passwd", _joined(passwd))
+    put(upper, "etc/group", _joined(_with_members(group, sudoers)))
+    put(upper, "etc/shadow", _joined(shadow), 0o640)
     for user in users:
         _write_home(upper, user, passwd)
-        if user.sudo and user.name != "root":
-            _put(
-                upper / f"etc/sudoers.d/90-{user.name.replace('.', '-')}",
-                [f"{user.name} ALL=(ALL) NOPASSWD:ALL"],
-                0o440,
-            )
+    rights = [f"{name} ALL=(ALL) NOPASSWD:ALL" for name in sudoers]
+    put(upper, "etc/sudoers.d/90-cloud-init-users", _joined(rights), 0o440)
 
 
 def _lines(upper: Path, name: str) -> list[str]:
     """Return the lines of an account file: the image's, else the host's without its people."""
-    own = upper / name
-    if own.exists():
-        return own.read_text(encoding="utf-8").splitlines()
+    own = text_of(upper, name)
+    if own is not None:
+        return own.splitlines()
     host = (Path("/") / name).read_text(encoding="utf-8").splitlines()
     people = {
         line.split(":")[0]
@@ -67,20 +66,31 @@ def _free_id(passwd: list[str]) -> int:
     return next(number for number in _PEOPLE if number not in taken)
 
 
+def _with_members(group: list[str], names: list[str]) -> list[str]:
+    """Return the lines of a group file with *names* in the group of those who may become root."""
+    changed = []
+    for line in group:
+        name, *rest, members = line.split(":")
+        if name == "sudo":
+            whole = dict.fromkeys([*filter(None, members.split(",")), *names])
+            changed.append(":".join((name, *rest, ",".join(whole))))
+        else:
+            changed.append(line)
+    return changed
+
+
 def _write_home(upper: Path, user: User, passwd: list[str]) -> None:
     entry = next(line for line in passwd if line.startswith(f"{user.name}:")).split(":")
-    uid, gid, home = int(entry[2]), int(entry[3]), upper / entry[5].lstrip("/")
-    (home / ".ssh").mkdir(parents=True, exist_ok=True)
-    keys = home / ".ssh/authorized_keys"
-    _put(keys, list(user.keys), 0o600)
-    for path, mode in ((home, 0o700 if user.name == "root" else 0o755), (home / ".ssh", 0o700)):
-        path.chmod(mode)
-        os.chown(path, uid, gid)
-    os.chown(keys, uid, gid)
+    uid, gid, home = int(entry[2]), int(entry[3]), entry[5].lstrip("/")
+    file = f"{home}/.ssh/authorized_keys"
+    keys = [*(text_of(upper, file) or "").splitlines(), *user.keys]
+    path = put(upper, file, _joined(dict.fromkeys(keys)), 0o600)
+    folder = path.parent
+    folder.parent.chmod(0o700 if user.name == "root" else 0o755)
+    folder.chmod(0o700)
+    for each in (folder.parent, folder, path):
+        os.chown(each, uid, gid)
 
 
-def _put(path: Path, lines: list[str], mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    path.chmod(mode)
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -13,7 +13,7 @@ import email
 import gzip
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import yaml
@@ -59,6 +59,7 @@ class BootPlan:
         keep_host_keys: An image's own host keys stay (``ssh_deletekeys: false``).
         scripts: Run as root one after the other, while sshd is already up.
         warnings: What in the user data could not be understood; printed on the console.
+        user_data: As it came; cloud-init keeps it on the disk.
     """
 
     hostname: str
@@ -68,6 +69,7 @@ class BootPlan:
     files: tuple[File, ...] = ()
     scripts: tuple[bytes, ...] = ()
     warnings: tuple[str, ...] = ()
+    user_data: bytes = field(default=b"", repr=False)
 
     def with_keys(self, keys: tuple[str, ...]) -> BootPlan:
         """Return the plan with *keys* as the only ones for everybody."""
@@ -84,7 +86,7 @@ def plan_boot(user_data: bytes, *, hostname: str, user: str, keys: tuple[str, ..
         keys: Let in root and the ordinary user.
     """
     users = tuple(User(name=name, keys=keys) for name in dict.fromkeys(("root", user)))
-    plan = BootPlan(hostname=hostname, users=users)
+    plan = BootPlan(hostname=hostname, users=users, user_data=user_data)
     for part in _parts(user_data):
         if part.startswith(b"#!"):
             plan = replace(plan, scripts=(*plan.scripts, part))

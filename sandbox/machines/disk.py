@@ -12,10 +12,12 @@ from typing import Final
 from sandbox.machines.accounts import write_accounts
 from sandbox.machines.base import MachineError, Order
 from sandbox.machines.bootplan import BootPlan, HostKey
+from sandbox.machines.firstboot import write_identity
 from sandbox.machines.keys import generate
 from sandbox.machines.packing import pad
 from sandbox.machines.shutdown import MARK
 from sandbox.machines.sshd import sshd_config
+from sandbox.machines.upper import make_folder, place, put
 
 #: Of the host's root a machine sees these; the rest is hidden or empty.
 _VISIBLE: Final = frozenset(
@@ -34,6 +36,8 @@ _EMPTY: Final = {
     "media": 0o755,
     "var/tmp": 0o1777,
     "var/log": 0o755,
+    "var/lib/cloud": 0o755,
+    "var/lib/dhcp": 0o755,
 }
 _TAR: Final = (
     "tar",
@@ -58,9 +62,9 @@ def make_disk(upper: Path, order: Order, *, port: int, version: tuple[int, int])
         if order.image is not None and order.image.stat().st_size:
             _tar([*_TAR, "-xpf", str(order.image), "-C", str(upper)], "the image is no tar")
         _hide_host(upper)
-        _write_identity(upper, order)
+        write_identity(upper, order)
         kinds = _write_host_keys(upper, order.plan)
-        _put(
+        put(
             upper,
             "etc/ssh/sandbox_sshd_config",
             sshd_config(
@@ -96,7 +100,7 @@ def pack_disk(upper: Path, target: Path) -> None:
 
 def write_mark(upper: Path) -> None:
     """Leave the mark of a machine that lost its power while it ran."""
-    _put(upper, f"var/log/{MARK}", "power was cut\n")
+    put(upper, f"var/log/{MARK}", "power was cut\n")
 
 
 def _tar(command: list[str], what: str, *, most: int = 0) -> None:
@@ -121,33 +125,20 @@ def _hide_host(upper: Path) -> None:
         if not os.path.lexists(upper / name):
             os.mknod(upper / name, stat.S_IFCHR, 0)
     for name, mode in _EMPTY.items():
-        path = upper / name
-        new = not os.path.lexists(path)
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(mode)
-        if new:
+        path = place(upper, name)
+        if make_folder(path):
             os.setxattr(path, "trusted.overlay.opaque", b"y")
-
-
-def _write_identity(upper: Path, order: Order) -> None:
-    name = order.plan.hostname
-    _put(upper, "etc/hostname", f"{name}\n")
-    _put(upper, "etc/hosts", f"127.0.0.1 localhost\n{order.address or '127.0.1.1'} {name}\n")
-    _put(upper, "etc/machine-id", order.id.replace("-", "") + "\n")
-    resolv = Path("/etc/resolv.conf")
-    if resolv.is_symlink() and resolv.exists():  # often into /run, which a machine has its own of
-        _put(upper, "etc/resolv.conf", resolv.read_text(encoding="utf-8"))
+        path.chmod(mode)
 
 
 def _write_host_keys(upper: Path, plan: BootPlan) -> list[str]:
     """Write the host keys and return their kinds: the injected ones, the image's, or a new one."""
-    folder = upper / "etc/ssh"
+    folder = place(upper, "etc/ssh/any").parent
     there = [
         path.name.split("_")[2] for path in sorted(folder.glob("ssh_host_*_key")) if path.is_file()
     ]
     if not plan.host_keys and plan.keep_host_keys and there:
         return there
-    folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("ssh_host_*"):
         path.unlink()
     for path in Path("/etc/ssh").glob("ssh_host_*"):  # the host's own are none of its business
@@ -159,9 +150,9 @@ def _write_host_keys(upper: Path, plan: BootPlan) -> list[str]:
 
 
 def _write_host_key(upper: Path, key: HostKey) -> None:
-    _put(upper, f"etc/ssh/ssh_host_{key.kind}_key", key.private, 0o600)
+    put(upper, f"etc/ssh/ssh_host_{key.kind}_key", key.private, 0o600)
     if key.public:
-        _put(upper, f"etc/ssh/ssh_host_{key.kind}_key.pub", key.public)
+        put(upper, f"etc/ssh/ssh_host_{key.kind}_key.pub", key.public)
 
 
 def _write_jobs(upper: Path, plan: BootPlan) -> None:
@@ -173,28 +164,20 @@ def _write_jobs(upper: Path, plan: BootPlan) -> None:
     shutil.rmtree(upper / HOME, ignore_errors=True)
     lines = ["#!/bin/sh"]
     for i, file in enumerate(plan.files):
-        _put(upper, f"{HOME}/file-{i}", file.content, 0o600)
+        put(upper, f"{HOME}/file-{i}", file.content, 0o600)
         path, sign = _quoted(file.path), ">>" if file.append else ">"
         lines += [
             f'mkdir -p "$(dirname {path})"',
             f"cat /{HOME}/file-{i} {sign} {path}",
             f"chmod {file.mode:o} {path}",
         ]
-    _put(upper, f"{HOME}/files", "\n".join((*lines, "")), 0o700)
+    put(upper, f"{HOME}/files", "\n".join((*lines, "")), 0o700)
     lines = ["#!/bin/sh", "cd /"]
     for i, script in enumerate(plan.scripts):
-        _put(upper, f"{HOME}/script-{i}", script, 0o700)
+        put(upper, f"{HOME}/script-{i}", script, 0o700)
         lines.append(f'/{HOME}/script-{i} || echo "cloud-init: script {i} failed: $?"')
-    _put(upper, f"{HOME}/scripts", "\n".join((*lines, "")), 0o700)
+    put(upper, f"{HOME}/scripts", "\n".join((*lines, "")), 0o700)
 
 
 def _quoted(path: str) -> str:
     return "'" + path.replace("'", "'\\''") + "'"
-
-
-def _put(upper: Path, name: str, content: str | bytes, mode: int = 0o644) -> None:
-    path = upper / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    path.chmod(mode)

@@ -27,6 +27,7 @@ from sandbox.machines.disk import HOME, make_disk, pack_disk, write_mark
 from sandbox.machines.probe import is_mount_root, propagation, sshd_path
 from sandbox.machines.shutdown import MARK, RECOVERY, children, end_gently
 from sandbox.machines.sshd import openssh_version
+from sandbox.machines.system import make_layer
 from sandbox.machines.traps import Traps
 
 _LOG = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ _READ_ONLY: Final = "sys sysrq-trigger irq bus fs"
 
 #: PID 1 of a machine until it becomes sshd.  $1 the machine's folder, $2 its host name, $3 the
 #: delay of sshd (or never), $4 first or again, $5 sshd, $6 capabilities to keep, $7 how it gets
-#: its root: pivot, or chroot where / is no mount point (pivot_root(2)), which root can leave.
+#: its root: pivot, or chroot where / is no mount point (pivot_root(2)), which root can leave,
+#: $8 the layer between its own and the host's root.
 #: Standard output is a pipe that gets a line as soon as the machine stands; what else comes
 #: through it are complaints of unshare's.
 _INIT: Final = (
@@ -70,17 +72,19 @@ _INIT: Final = (
 set -e
 exec 3>&1 >>"$1/console.log" 2>&1
 root=$1/root
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$root"
+mount -t overlay overlay -o "lowerdir=$8:/,upperdir=$1/upper,workdir=$1/work" "$root"
 mount -t proc proc "$root/proc"
 for part in """
     + _READ_ONLY
     + """; do
   [ ! -e "$root/proc/$part" ] || mount -o bind,ro "$root/proc/$part" "$root/proc/$part"
 done
+cat /proc/sys/kernel/random/uuid >"$1/boot-id"
+mount --bind "$1/boot-id" "$root/proc/sys/kernel/random/boot_id"
 mount -t sysfs -o ro sysfs "$root/sys" || true
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
-mkdir "$root/dev/pts" "$root/dev/shm" "$root/run/sshd" "$root/run/lock"
+mkdir "$root/dev/pts" "$root/dev/shm" "$root/run/sshd" "$root/run/lock" "$root/run/cloud-init"
 for n in null zero full random urandom tty; do
   : >"$root/dev/$n"; mount --bind "/dev/$n" "$root/dev/$n"
 done
@@ -113,6 +117,10 @@ echo up >&3
 exec 3>&-
 exec setpriv --bounding-set "$6" --inh-caps=-all $enter /bin/sh -c '
 cd /
+finish() {
+  echo done >/var/lib/cloud/instance/boot-finished
+  echo "{\\"v1\\": {\\"errors\\": []}}" >/run/cloud-init/result.json
+} 2>/dev/null
 if [ "$4" = first ]; then
   /"""
     + HOME
@@ -120,7 +128,10 @@ if [ "$4" = first ]; then
   ( /"""
     + HOME
     + """/scripts 2>&1 | tee /var/log/cloud-init-output.log
+    finish
     echo "Cloud-init finished" ) &
+else
+  finish
 fi
 [ "$3" = 0 ] || { [ "$3" = never ] && exec sleep infinity; sleep "$3"; }
 echo "$2 login:"
@@ -142,9 +153,17 @@ class NamespaceMachines:
 
     Their disks are below *folder*, which overlayfs must accept as an upper directory: a tmpfs
     of our own.
+
+    Args:
+        folder: An empty one.
+        port: Where they listen.
+        minimal: They see a minimal system instead of all of the host's.
+
+    Raises:
+        MachineError: If that cannot be made here.
     """
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *, minimal: bool = False) -> None:
         self._folder = folder
         self._port = port
         self._traps = Traps(port)
@@ -156,6 +175,9 @@ class NamespaceMachines:
         if not self._pivots:
             _LOG.warning("machines.leaky cause=/ is no mount point: root can leave its machine")
         self._sshd = sshd_path() or "/usr/sbin/sshd"
+        self._system = folder / "system"
+        self._system.mkdir(mode=0o755)
+        make_layer(self._system, minimal=minimal)
         # A file of its own keeps the process list readable.
         self._init = folder / "machine-init"
         self._init.write_text(_INIT, encoding="utf-8")
@@ -202,6 +224,7 @@ class NamespaceMachines:
             self._sshd,
             ",".join(("-all", *(f"+{each}" for each in _KEPT))),
             "pivot" if self._pivots else "chroot",
+            str(self._system),
         ]
         if not machine.starts:
             warnings = "".join(f"cloud-init: {each}\n" for each in order.plan.warnings)

@@ -22,12 +22,12 @@ from launcher.fold import Fold
 from launcher.listing import take_listing
 from launcher.policy import compile_policy
 from launcher.ready import ready_node
-from launcher.set_aside import SetAside
 from launcher.views import NodeView
 from launcher.world import World
 from remuda import logs
 from remuda.cloud.api import Server
 from remuda.cloud.servers import read_server
+from remuda.frame.set_aside import SetAside
 from remuda.metrics.sink import NullMetrics
 from remuda.model import launch as launches
 from remuda.model import node as nodes

@@ -56,9 +56,16 @@ class FakeGlance:
         next_snapshots: Fates of the coming ones, in order; likewise the others.
         next_statuses: What the coming looks at one image show instead of the truth, in order.
         images_max: Of each project; None: no limit, and the cloud tells no use.
+        mib_max: Likewise, of all images of a project.
+        region, endpoint: Where it is.
+        begins_anywhere: Whether a download may begin in the middle.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, region: str = "RegionOne") -> None:
+        self.region = region
+        self.endpoint = f"http://glance.{region}.fake/v2"
+        self.begins_anywhere = True
+        self.mib_max: int | None = None
         self.snapshot_s = 2.0
         self.next_snapshots: deque[Snapshot] = deque()
         self.next_transfers: deque[Transfer] = deque()

@@ -12,14 +12,17 @@ from pathlib import Path
 from remuda.cloud.api import (
     BadOrderError,
     DamagedError,
+    Fence,
     GoneError,
     NoRoomError,
     ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
+    unfenced,
 )
 from remuda.cloud.image_store import (
     ImageEdit,
+    ImageLocation,
     ImageOrder,
     ImageStatus,
     ImageUsage,
@@ -28,7 +31,7 @@ from remuda.cloud.image_store import (
     StoredImage,
     Visibility,
 )
-from remuda.cloud.transfer import receive
+from remuda.cloud.transfer import IncomingFile, OutgoingFile
 from remuda.model.ids import ServerId
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.glance import FakeGlance, Kept, Snapshot, Transfer
@@ -60,6 +63,13 @@ class FakeImages:
         """Return its id."""
         return self._project
 
+    def location(self) -> ImageLocation:
+        """Return where the service is."""
+        self._begin("location")
+        return ImageLocation(
+            project=self._project, region=self.glance.region, endpoint=self.glance.endpoint
+        )
+
     def list_images(self) -> tuple[StoredImage, ...]:
         """Return the project's own."""
         self._begin("list_images")
@@ -71,9 +81,11 @@ class FakeImages:
         seen, shown = self._seen(image_id).image, self.glance.next_statuses
         return replace(seen, status=shown.popleft()) if shown else seen
 
-    def snapshot(self, server: ServerId, name: str, tags: Mapping[str, str]) -> str:
+    def snapshot(
+        self, server: ServerId, name: str, tags: Mapping[str, str], *, fence: Fence = unfenced
+    ) -> str:
         """Make an image of a server that runs."""
-        self._begin("snapshot")
+        self._begin("snapshot", fence)
         seen = self.cloud.truth().get(server)
         if seen is None:
             raise GoneError(f"fake: HTTP 404: instance {server} could not be found")
@@ -104,14 +116,21 @@ class FakeImages:
             raise UnknownOutcomeError("fake: the reply is lost")
         return made.image.id
 
-    def upload(self, order: ImageOrder, source: Path) -> StoredImage:
+    def upload(
+        self,
+        order: ImageOrder,
+        source: Path,
+        *,
+        fence: Fence = unfenced,
+        going: Fence = unfenced,
+    ) -> StoredImage:
         """Keep the file's bytes, unless they are to be lost."""
-        self._begin("upload")
+        self._begin("upload", fence)
         if order.visibility is Visibility.PUBLIC:
             raise BadOrderError("fake: HTTP 403: publicize_image")
         if order.disk_format not in _DISK_FORMATS:
             raise BadOrderError(f"fake: HTTP 400: {order.disk_format} is not one of …")
-        data = source.read_bytes()
+        data = b"".join(OutgoingFile(source, going=going))
         if order.disk_format != "raw":  # it looks at what comes; nobody has sent another
             raise BadOrderError("fake: HTTP 415: not the declared format")
         fate = self._transfer()
@@ -125,17 +144,23 @@ class FakeImages:
         made.data, made.ready_s = data, self.cloud.clock.now_s()
         return self._seen(made.image.id).image
 
-    def download(self, image_id: str, target: Path) -> Received:
+    def download(
+        self, image_id: str, target: Path, *, resume: bool = False, going: Fence = unfenced
+    ) -> Received:
         """Write what is kept, or what is left of it on the way."""
         self._begin("download")
         kept = self._seen(image_id)
         if kept.image.status is not ImageStatus.ACTIVE:
             raise BadOrderError(f"fake: image {image_id} is {kept.image.status}")
-        return receive(_sent(kept.data, self._transfer()), kept.image, target)
+        incoming = IncomingFile(kept.image, target, resume=resume, going=going)
+        if not incoming.whole:
+            start = incoming.size if self.glance.begins_anywhere else 0
+            incoming.take(_sent(kept.data[start:], self._transfer()), start=start)
+        return incoming.finish()
 
-    def delete_image(self, image_id: str) -> None:
+    def delete_image(self, image_id: str, *, fence: Fence = unfenced) -> None:
         """Forget it."""
-        self._begin("delete_image")
+        self._begin("delete_image", fence)
         kept = self.glance.kept.get(image_id)
         if kept is None or not self._may_see(kept.image):
             return
@@ -143,9 +168,9 @@ class FakeImages:
             raise BadOrderError(f"fake: HTTP 403: image {image_id} is protected")
         del self.glance.kept[image_id]
 
-    def edit_image(self, image_id: str, edit: ImageEdit) -> StoredImage:
+    def edit_image(self, image_id: str, edit: ImageEdit, *, fence: Fence = unfenced) -> StoredImage:
         """Change it; Nova has the last word on the name of what it uploads."""
-        self._begin("edit_image")
+        self._begin("edit_image", fence)
         kept = self._own(image_id)
         if edit.visibility is Visibility.PUBLIC:
             raise BadOrderError("fake: HTTP 403: publicize_image")
@@ -183,21 +208,26 @@ class FakeImages:
     def usage(self) -> ImageUsage | None:
         """Count them."""
         self._begin("usage")
-        if self.glance.images_max is None:
+        if self.glance.images_max is None and self.glance.mib_max is None:
             return None
         mine = self._mine()
         size = sum(each.size_bytes or 0 for each in mine)
         return ImageUsage(
-            images_used=len(mine), images_max=self.glance.images_max, mib_used=size >> 20
+            images_used=len(mine),
+            images_max=self.glance.images_max,
+            mib_used=size >> 20,
+            mib_max=self.glance.mib_max,
         )
 
-    def set_visibility(self, image_id: str, visibility: Visibility) -> None:
+    def set_visibility(
+        self, image_id: str, visibility: Visibility, *, fence: Fence = unfenced
+    ) -> None:
         """Say who may see it."""
-        self.edit_image(image_id, ImageEdit(visibility=visibility))
+        self.edit_image(image_id, ImageEdit(visibility=visibility), fence=fence)
 
-    def unshare(self, image_id: str, project: str) -> None:
+    def unshare(self, image_id: str, project: str, *, fence: Fence = unfenced) -> None:
         """Take the offer back."""
-        self._begin("unshare")
+        self._begin("unshare", fence)
         kept = self.glance.kept.get(image_id)
         if kept is not None and self._may_see(kept.image):
             self._own(image_id)
@@ -215,24 +245,24 @@ class FakeImages:
             if self._project in {image.owner, project}
         }
 
-    def share(self, image_id: str, project: str) -> None:
+    def share(self, image_id: str, project: str, *, fence: Fence = unfenced) -> None:
         """Offer it."""
-        self._begin("share")
+        self._begin("share", fence)
         if self._own(image_id).image.visibility is not Visibility.SHARED:
             raise BadOrderError("fake: HTTP 403: only shared images have members")
         self.glance.members.setdefault(image_id, {}).setdefault(project, False)
 
-    def accept(self, image_id: str) -> None:
+    def accept(self, image_id: str, *, fence: Fence = unfenced) -> None:
         """Take it."""
-        self._begin("accept")
+        self._begin("accept", fence)
         if self._project not in self.glance.members.get(image_id, {}):
             raise GoneError(f"fake: HTTP 404: image {image_id} not found")
         self.glance.members[image_id][self._project] = True
 
     # The inside.
 
-    def _begin(self, operation: str) -> None:
-        self.cloud._begin(operation)
+    def _begin(self, operation: str, fence: Fence = unfenced) -> None:
+        self.cloud._begin(operation, fence)
 
     def _transfer(self) -> Transfer:
         queue = self.glance.next_transfers

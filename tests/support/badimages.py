@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from remuda.images import buildlog
 from remuda.model import build, image, pointer, upload
 from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
@@ -90,6 +91,20 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "generation": 7,
         "moves": [{"kind": "promote", "from": 11, "to": 12, "who": "a", "why": "b", "at_s": NOW_S}],
     },
+    "image log": {
+        "schema": 1,
+        "writer": "me-1",
+        "step": "packages",
+        "since_s": NOW_S,
+        "steps": [
+            {"name": "files", "at": 0, "since_s": NOW_S - 5, "seconds": 5.0, "ok": True},
+            {"name": "packages", "at": 9, "since_s": NOW_S, "seconds": None, "ok": None},
+        ],
+        "steps_dropped": 0,
+        "bytes": 12,
+        "bytes_dropped": 0,
+        "ended_s": NOW_S,
+    },
 }
 
 PLACES: Final[dict[str, str]] = {
@@ -97,6 +112,7 @@ PLACES: Final[dict[str, str]] = {
     "build": paths.build(BUILD),
     "upload": paths.upload(UPLOAD),
     "pointer": paths.pointer(BUILD.image, PROVIDER),
+    "image log": paths.image_log(BUILD),
 }
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
@@ -104,6 +120,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "build": lambda raw: build.decode_build(BUILD, raw),
     "upload": lambda raw: upload.decode_upload(UPLOAD, raw),
     "pointer": lambda raw: pointer.decode_pointer(BUILD.image, PROVIDER, raw),
+    "image log": lambda raw: buildlog.decode_progress(BUILD, raw),
 }
 
 NO_NUMBERS: Final = (float("nan"), float("inf"), int("9" * 400), "22/tcp", True, [], {})
@@ -124,5 +141,8 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("pointer", "current previous canary pinned.build", (*NO_NUMBERS, 0, -1, 10**6)),
     ("pointer", "withdrawn", (7, [], {"x": {}}, {"0": {}}, {"9" * 5000: {}}, {"1": 7})),
     ("pointer", "moves", (7, "x", [7], [{}] * 50, [{"kind": "x"}])),
+    ("image log", "bytes bytes_dropped steps_dropped ended_s", (*NO_NUMBERS, -1)),
+    ("image log", "steps.at steps.since_s steps.seconds steps.ok", (*NO_NUMBERS, -1, "x")),
+    ("image log", "writer steps.name steps step", (*NO_TEXTS, [7], [{}] * 500)),
     ("pointer", "place", (*NO_TEXTS, "..", "0123456789abc")),
 )

@@ -35,7 +35,9 @@ class Cloud:
             last_signal=signal.SIGTERM,
         )
         wait_for(self._up, SOON_S, f"sandbox {name}")
-        self.entry: Doc = yaml.safe_load(self._clouds_file.read_text())["clouds"][f"cloud-{name}"]
+        #: Of its users, by name in clouds.yaml: ``cloud-NAME``, then ``cloud-NAME-USER``.
+        self.entries: Doc = yaml.safe_load(self._clouds_file.read_text())["clouds"]
+        self.entry: Doc = self.entries[f"cloud-{name}"]
         self.url = "http://" + urlsplit(self.entry["auth"]["auth_url"]).netloc
 
     def _up(self) -> bool:

@@ -144,10 +144,14 @@ class Stage:
     # Building it
 
     def cloud(self, name: str, **options: Any) -> Cloud:
-        """Start a sandbox."""
+        """Start a sandbox; with ``users`` and ``regions`` providers may share it or be apart.
+
+        For images it wants ``system="minimal"``: all files are searched for secrets.
+        """
         usual = {"machines": "namespace", "boot_seconds": 0.2, "delete_seconds": 0.05}
         made = self.clouds[name] = Cloud(name, self.folder, {**usual, **options})
-        doc = {"clouds": {f"cloud-{one.name}": one.entry for one in self.clouds.values()}}
+        entries = [one.entries for one in self.clouds.values()]
+        doc = {"clouds": {name: entry for one in entries for name, entry in one.items()}}
         clouds_file = self.folder / "clouds.yaml"
         clouds_file.write_text(yaml.safe_dump(doc))
         clouds_file.chmod(0o600)
@@ -166,7 +170,10 @@ class Stage:
         pool: Doc | None = None,
         **settings: Any,
     ) -> None:
-        """Configure a provider with one pool, ``main``; its labels need not be known yet."""
+        """Configure a provider with one pool, ``main``; its labels need not be known yet.
+
+        *cloud* may be ``CLOUD-USER``, for the project of another user than its first one.
+        """
         usual = {
             "cloud": f"cloud-{cloud}",
             "ssh-key-file": str(self.key),

@@ -73,6 +73,7 @@ class StandIn:
         state: NodeState = NodeState.READY,
         allocated_to: str | None = None,
         node_id: str | None = None,
+        server: str = "server-1",
         **fields: Any,
     ) -> NodeId:
         """Write the record of a machine."""
@@ -94,7 +95,7 @@ class StandIn:
             allocated_to=RequestId(allocated_to) if allocated_to else None,
             state_time_s=NOW_S,
             created_s=NOW_S - 100,
-            external_id="server-1",
+            external_id=server,
             doc=facts,
         )
         self.store.commit([Create(path=paths.node(made), data=node.encode(one))])

@@ -24,6 +24,7 @@ from remuda.cli.dev.plan import (
     CLOUDS_MAX,
     DevCloud,
     DevPlan,
+    Places,
     clouds_of,
     environment,
     merged_clouds,
@@ -67,7 +68,14 @@ _LAUNCHER_S: Final = 60.0
     default=2,
     show_default=True,
     type=click.IntRange(1, CLOUDS_MAX),
-    help="How many clouds, each with a launcher.",
+    help="How many providers, each with a launcher and, unless --places says otherwise, a cloud.",
+)
+@click.option(
+    "--places",
+    default=Places.APART.value,
+    show_default=True,
+    type=click.Choice([one.value for one in Places]),
+    help="A cloud for each provider; or one cloud, and for each a region, a project, or neither.",
 )
 @click.option(
     "--boot",
@@ -84,6 +92,13 @@ _LAUNCHER_S: Final = 60.0
     type=click.Choice(["auto", "namespace", "plain", "none"]),
     help="The sandbox's kind of machines.",
 )
+@click.option(
+    "--system",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "host", "minimal"]),
+    help="What machines see of this one: all, or what a minimal Debian has.",
+)
 @click.option("--no-launchers", is_flag=True, help="Only ZooKeeper and the clouds.")
 @click.option(
     "--ready-file",
@@ -95,8 +110,10 @@ def dev(
     *,
     folder: Path | None,
     clouds: int,
+    places: str,
     boot_s: float,
     machines: str,
+    system: str,
     no_launchers: bool,
     ready_file: Path | None,
     as_json: bool,
@@ -117,8 +134,9 @@ def dev(
         port = _ssh_port()
         plan = DevPlan(
             folder=place,
-            clouds=clouds_of(place, clouds),
+            clouds=clouds_of(place, clouds, Places(places)),
             machines=machines,
+            system=system,
             boot_s=boot_s,
             user=pwd.getpwuid(os.getuid()).pw_name,
             ssh_port=port,
@@ -199,7 +217,7 @@ def _ssh_port() -> int:
 
 
 def _start_clouds(plan: DevPlan, children: Children) -> None:
-    for cloud in plan.clouds:
+    for cloud in plan.sandboxes:
         cloud.folder.mkdir(exist_ok=True)
         cloud.clouds_file.unlink(missing_ok=True)
         cloud.sandbox_file.write_text(yaml.safe_dump(sandbox_document(plan, cloud)))
@@ -207,14 +225,14 @@ def _start_clouds(plan: DevPlan, children: Children) -> None:
         arguments += ["--clouds-yaml", str(cloud.clouds_file)]
         children.start(f"sandbox {cloud.cloud}", arguments, cloud.folder / "sandbox.log")
     children.wait_until(
-        lambda: all(cloud.clouds_file.exists() for cloud in plan.clouds),
+        lambda: all(cloud.clouds_file.exists() for cloud in plan.sandboxes),
         "the clouds are up",
         _SANDBOX_S,
     )
 
 
 def _write(plan: DevPlan, hosts: tuple[str, ...]) -> None:
-    documents = [yaml.safe_load(cloud.clouds_file.read_text()) for cloud in plan.clouds]
+    documents = [yaml.safe_load(cloud.clouds_file.read_text()) for cloud in plan.sandboxes]
     _write_private(plan.clouds_file, yaml.safe_dump(merged_clouds(documents)))
     write_key(plan.key_file)
     plan.config_file.write_text(yaml.safe_dump(remuda_document(plan, hosts), sort_keys=False))

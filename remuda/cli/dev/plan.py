@@ -1,7 +1,8 @@
 """What `remuda dev` writes down before it starts anything. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,17 +10,35 @@ from typing import Any, Final
 _NAMES: Final = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
 CLOUDS_MAX: Final = len(_NAMES)
 IMAGE: Final = "debian-12"
+REGION: Final = "RegionOne"
 _LABELS: Final[Mapping[str, tuple[int, str]]] = {"small": (2, "m1.small"), "big": (1, "m1.large")}
 _POOL_SERVERS_MAX: Final = 6
 
 
+class Places(StrEnum):
+    """Where the providers are: what has to become of an image so that all of them have it."""
+
+    APART = "apart"  # a cloud each: images are carried
+    REGIONS = "regions"  # one cloud, a region each: images are carried
+    PROJECTS = "projects"  # one region, a project each: images are shared
+    TOGETHER = "together"  # one project: images are there already
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevCloud:
-    """One sandbox and the provider that uses it."""
+    """A provider, and its place in a sandbox.
+
+    Attributes:
+        cloud: Name in clouds.yaml.
+        folder: Of the sandbox, which it may share with others.
+        user: Of the sandbox, with a project of this name; empty: its usual one.
+    """
 
     cloud: str
     provider: str
     folder: Path
+    region: str = REGION
+    user: str = ""
 
     @property
     def sandbox_file(self) -> Path:
@@ -38,6 +57,7 @@ class DevPlan:
 
     Attributes:
         machines: The sandbox's kind of machines: auto, namespace, plain, none.
+        system: What machines see of this one: auto, host, minimal.
         boot_s: How long a boot takes, seconds.
         user: Login user of the machines.
         ssh_port: Where they listen.
@@ -49,6 +69,19 @@ class DevPlan:
     boot_s: float
     user: str
     ssh_port: int
+    system: str = "auto"
+
+    @property
+    def sandboxes(self) -> tuple[DevCloud, ...]:
+        """The first user of each sandbox."""
+        first: dict[Path, DevCloud] = {}
+        for one in self.clouds:
+            first.setdefault(one.folder, one)
+        return tuple(first.values())
+
+    def sharing(self, cloud: DevCloud) -> tuple[DevCloud, ...]:
+        """Return all that use the sandbox that *cloud* uses."""
+        return tuple(one for one in self.clouds if one.folder == cloud.folder)
 
     @property
     def config_file(self) -> Path:
@@ -71,25 +104,38 @@ class DevPlan:
         return self.folder / "env.sh"
 
 
-def clouds_of(folder: Path, number: int) -> tuple[DevCloud, ...]:
-    """Return the first clouds: ``cloud-a`` with the provider ``alpha``, and so on."""
-    return tuple(
-        DevCloud(
-            cloud=f"cloud-{chr(ord('a') + i)}",
-            provider=_NAMES[i],
-            folder=folder / f"cloud-{chr(ord('a') + i)}",
-        )
-        for i in range(number)
-    )
+def clouds_of(folder: Path, number: int, places: Places = Places.APART) -> tuple[DevCloud, ...]:
+    """Return the first providers: ``alpha`` in ``cloud-a``, and so on."""
+    return tuple(_cloud_of(folder, i, places) for i in range(number))
+
+
+def _cloud_of(folder: Path, i: int, places: Places) -> DevCloud:
+    provider = _NAMES[i]
+    name = f"cloud-{chr(ord('a') + i)}" if places is Places.APART else "cloud-a"
+    one = DevCloud(cloud=name, provider=provider, folder=folder / name)
+    match places:
+        case Places.REGIONS:
+            return replace(one, region=f"region-{provider}")
+        case Places.PROJECTS:
+            # As the sandbox writes it for its users after the first (docs/sandbox.md).
+            return replace(one, user=provider, cloud=f"{name}-{provider}" if i else name)
+        case _:
+            return one
 
 
 def sandbox_document(plan: DevPlan, cloud: DevCloud) -> dict[str, Any]:
-    """Return the configuration of one sandbox."""
+    """Return the configuration of one sandbox, which *cloud* is the first to use."""
+    sharing = plan.sharing(cloud)
+    users = [{"name": one.user, "projects": [one.user]} for one in sharing if one.user]
     return {
         "cloud": cloud.cloud,
+        "regions": list(dict.fromkeys(one.region for one in sharing)),
+        **({"users": users} if users else {}),
+        "quota": {"instances": 10 * len(sharing), "cores": 20 * len(sharing)},
         # The first free range: somebody else may try this on the same machine.
         "address_range": "auto",
         "machines": plan.machines,
+        "system": plan.system,
         "ssh_port": plan.ssh_port,
         "boot_seconds": plan.boot_s,
         "images": [
@@ -118,6 +164,7 @@ def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, 
         "providers": {
             cloud.provider: {
                 "cloud": cloud.cloud,
+                "region": cloud.region,
                 "priority": 100 + i,
                 "ssh-key-file": str(plan.key_file),
                 "list-period": "0.5s",

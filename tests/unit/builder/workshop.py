@@ -191,7 +191,8 @@ class Workshop(People):
             return
         places = tuple(sorted({PLACES[name] for name in build.group} - {build.place}))
         image = WholeImage(cloud_image=one)
-        self.commit(transactions.finish(world(me, self.known), build_id, image, places))
+        stored = self.known.builds[build_id]
+        self.commit(transactions.finish(stored, image, places, now_s=self.now_s))
 
     def copy(self, me: ReplicaId, upload_id: UploadId) -> Hand:
         """Share or carry."""

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from remuda.cli.deleting import delete
 from remuda.cli.explaining import explain
 from remuda.cli.failures import failures
+from remuda.cli.image.logs import log
+from remuda.cli.image.looking import list_images, show
+from remuda.cli.image.moving import rollback
 from remuda.cli.looking import nodes, pools, requests, status
 from remuda.cli.output import BROKEN_MAX
 from remuda.model import codec
@@ -22,6 +25,7 @@ from requestor.client import Client
 from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.errors import RequestFailedError, RequestorError
+from tests.support import badimages
 from tests.support.badrecords import DOCS, NODE, PLACES, REQUEST, SEEN, Bad, bad_records, raw_of
 from tests.support.commands import Desk
 
@@ -34,6 +38,11 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
     "replica": ((status, ()),),
     "verdict": ((explain, (REQUEST,)),),
     "failure": ((failures, ()), (failures, (NODE,))),
+    "image": ((list_images, ()), (show, (badimages.IMAGE,))),
+    "build": ((list_images, ()), (show, ("debian",)), (show, ("debian/12",))),
+    "upload": ((list_images, ()), (show, ("debian/13",))),
+    "pointer": ((list_images, ()), (show, ("debian",)), (rollback, ("debian",))),
+    "image log": ((log, ("debian/12",)), (show, ("debian/12",))),
 }
 #: A command may say that it found nothing, or nothing readable.
 CODES = frozenset({0, 1, 2})
@@ -60,7 +69,10 @@ def see_everything(records: Mapping[str, bytes]) -> None:
             assert result.exit_code in CODES, told
             result.output.encode()
             if form and result.exit_code == 0:
-                json.loads(result.stdout, parse_constant=pytest.fail)
+                # A log is a stream of events.
+                texts = result.stdout.splitlines() if command is log else [result.stdout]
+                for text in texts:
+                    json.loads(text, parse_constant=pytest.fail)
 
 
 @pytest.mark.parametrize("bad", [bad for bad in SEEN if bad.kind in VIEWS], ids=str)

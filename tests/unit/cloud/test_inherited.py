@@ -3,7 +3,7 @@
 import pytest
 
 from remuda.cloud.image_store import ImageStatus, StoredImage
-from remuda.cloud.inherited import inherited
+from remuda.cloud.inherited import carried, inherited
 
 
 def image(*, volume_backed: bool = False, **properties: str) -> StoredImage:
@@ -58,3 +58,33 @@ def test_a_volume_backed_image_is_left_alone() -> None:
     lone = image(volume_backed=True, block_device_mapping="[{}]", junk="x")
 
     assert inherited(lone, ours=()) == ()
+
+
+def test_copy_gets_what_nova_heeds() -> None:
+    """Nothing that means something in its source's cloud only, or that Glance writes itself."""
+    heeded = {
+        "hw_disk_bus": "scsi",
+        "os_distro": "debian",
+        "architecture": "x86_64",
+        "trait:HW_CPU_X86_AVX": "required",
+    }
+    others = {
+        "kernel_id": "k",
+        "ramdisk_id": "r",
+        "os_hash_algo": "sha512",
+        "os_hash_value": "0",
+        "os_glance_stage_host": "h",
+        "os_hidden": "true",
+        "owner_specified.openstack.md5": "m",
+        "remuda_build": "7",
+        "hw_long": "x" * 256,
+    }
+
+    assert carried(image(**heeded, **others)) == heeded
+
+
+def test_copy_gets_a_bounded_number_of_properties() -> None:
+    """A cloud that says more would have the other one refuse all."""
+    many = {f"hw_{number:03}": "x" for number in range(500)}
+
+    assert len(carried(image(**many))) == 64

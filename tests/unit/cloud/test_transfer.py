@@ -9,7 +9,7 @@ import pytest
 
 from remuda.cloud.api import DamagedError, TryLaterError
 from remuda.cloud.image_store import ImageStatus, StoredImage
-from remuda.cloud.transfer import OutgoingFile, receive
+from remuda.cloud.transfer import IncomingFile, OutgoingFile, receive, transfer_s_max
 
 DATA = b"0123456789"
 OTHER = b"0123456788"
@@ -164,3 +164,104 @@ def test_what_is_not_verified_leaves_no_file(
 
     assert target.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [target]
+
+
+SPARSE = b"begin" + bytes(1 << 20) + b"middle" + bytes(1 << 20)
+EMPTY_DISK = replace(
+    IMAGE,
+    size_bytes=len(SPARSE),
+    md5=None,
+    hash_value=hashlib.sha512(SPARSE).hexdigest(),
+)
+
+
+def test_what_is_zero_is_a_hole(tmp_path: Path) -> None:
+    """Its length and its bytes are right all the same, at the very end too."""
+    target = tmp_path / "target"
+
+    receive([SPARSE[:1_000_000], SPARSE[1_000_000:]], EMPTY_DISK, target)
+
+    assert target.read_bytes() == SPARSE
+    assert target.stat().st_blocks * 512 < len(SPARSE) // 4
+    assert target.stat().st_mode & 0o077 == 0
+
+
+def test_part_that_ends_in_a_hole_is_as_long_as_what_came(tmp_path: Path) -> None:
+    """Else what follows would be asked for from the wrong place."""
+    incoming = IncomingFile(EMPTY_DISK, tmp_path / "target", resume=True)
+    with pytest.raises(TryLaterError):
+        incoming.take(_ending(SPARSE[:500_000]))
+
+    again = IncomingFile(EMPTY_DISK, tmp_path / "target", resume=True)
+    size = again.size
+    again.take([SPARSE[size:]], start=size)
+    got = again.finish()
+
+    assert size == 500_000
+    assert (tmp_path / "target").read_bytes() == SPARSE
+    assert got.sha512 == hashlib.sha512(SPARSE).hexdigest()
+
+
+def test_cloud_that_sends_all_of_it_again_is_heard(tmp_path: Path) -> None:
+    """From its first byte; nothing of the part is left behind the end."""
+    (tmp_path / "target.part").write_bytes(b"012345678")
+    incoming = IncomingFile(IMAGE, tmp_path / "target", resume=True)
+
+    incoming.take([DATA], start=0)
+    incoming.finish()
+
+    assert (tmp_path / "target").read_bytes() == DATA
+
+
+def test_more_than_there_is_ends_a_transfer_at_once(tmp_path: Path) -> None:
+    """Nobody's disk is filled by a cloud that sends without end."""
+    asked = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            asked.append(1)
+            yield DATA
+
+    with pytest.raises(DamagedError, match="more than"):
+        receive(endless(), IMAGE, tmp_path / "target")
+
+    assert len(asked) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_link_in_the_place_of_a_part_is_not_followed(tmp_path: Path) -> None:
+    """It would be written to what it points at."""
+    (tmp_path / "other").write_bytes(b"precious")
+    (tmp_path / "target.part").symlink_to(tmp_path / "other")
+
+    with pytest.raises(OSError, match="symbolic"):
+        receive([DATA], IMAGE, tmp_path / "target")
+
+    assert (tmp_path / "other").read_bytes() == b"precious"
+
+
+def test_larger_images_have_more_time() -> None:
+    """And all have an end."""
+    assert transfer_s_max(0) == 3600.0
+    assert 3600.0 < transfer_s_max(1 << 30) < transfer_s_max(10 << 30) < 12 * 3600.0
+
+
+def _ending(data: bytes) -> Iterator[bytes]:
+    yield data
+    raise TryLaterError("ended")
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_hole_does_not_show_what_was_there_before(tmp_path: Path, *, resume: bool) -> None:
+    """Neither that of a part which is not gone on with."""
+    zeros = bytes(1 << 20)
+    image = replace(
+        IMAGE, size_bytes=len(zeros), hash_value=hashlib.sha512(zeros).hexdigest(), md5=None
+    )
+    (tmp_path / "target.part").write_bytes(b"x" * 100_000)
+    incoming = IncomingFile(image, tmp_path / "target", resume=resume)
+
+    incoming.take([zeros], start=0)
+    incoming.finish()
+
+    assert (tmp_path / "target").read_bytes() == zeros

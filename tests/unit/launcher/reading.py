@@ -10,9 +10,9 @@ import pytest
 from launcher.decide.standing import our_status
 from launcher.fold import Fold
 from launcher.reporting import Reporter
-from launcher.set_aside import SetAside
 from launcher.world import Now, World
 from remuda.cloud.api import Server, ServerStatus
+from remuda.frame.set_aside import SetAside
 from remuda.metrics.sink import Metrics, NullMetrics
 from remuda.model.ids import ServerId, node_ids_of_block
 from remuda.model.status import encode_status

@@ -8,8 +8,8 @@ import pytest
 
 from launcher.actions import Condemn, Delete
 from launcher.fold import Fold
-from launcher.set_aside import SetAside
 from launcher.world import World
+from remuda.frame.set_aside import SetAside
 from remuda.metrics.sink import NullMetrics
 from remuda.model import launch as launches
 from remuda.model import node as nodes

@@ -14,9 +14,9 @@ from launcher.images import upload_of
 from launcher.orders import Orders
 from launcher.ready import ready_node
 from launcher.registry import Registry, tree
-from launcher.set_aside import SetAside
 from launcher.transactions import NewNode
 from remuda.cloud.api import Image, Server, ServerStatus
+from remuda.frame.set_aside import SetAside
 from remuda.membership.registration import Member, Registration
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags

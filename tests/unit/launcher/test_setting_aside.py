@@ -19,9 +19,9 @@ from launcher.actions import (
     Rule,
 )
 from launcher.events import HandCrashed
-from launcher.set_aside import WARNINGS_MAX, kind_of
 from launcher.world import Now
 from remuda.cloud.api import Server, ServerStatus
+from remuda.frame.set_aside import WARNINGS_MAX, kind_of
 from remuda.insight.facts import SSH_PORT, facts_of
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Step

@@ -12,7 +12,6 @@ from launcher.hands.proving import ProvingHands
 from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, THREADS, Lane
 from launcher.orders import Orders
-from launcher.set_aside import SetAside
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
@@ -20,6 +19,7 @@ from launcher.views import NodeView
 from launcher.world import Now, World
 from remuda.cloud.api import CloudError
 from remuda.frame.crew import Crew
+from remuda.frame.set_aside import SetAside
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
+from builder.command import builder
 from launcher.command import launcher
 from remuda.metrics.names import METRICS, Kind
 
@@ -82,12 +84,16 @@ def test_the_dashboard_shows_every_metric() -> None:
     assert [metric.name for metric in METRICS if metric.name not in text] == []
 
 
-def test_the_unit_calls_the_launcher_with_options_it_has() -> None:
+@pytest.mark.parametrize(
+    ("file", "command"), [("remuda-launcher@", launcher), ("remuda-builder", builder)]
+)
+def test_units_call_commands_with_options_they_have(file: str, command: click.Command) -> None:
     """A renamed option would be found at the next boot of a production host."""
-    unit = (ROOT / "deploy/systemd/remuda-launcher@.service").read_text()
-    (line,) = re.findall(r"^ExecStart=\S+/remuda launcher (.*)$", unit, re.MULTILINE)
-    known = {option for param in launcher.params for option in param.opts}
-    environment = {param.envvar for param in launcher.params if param.envvar}
+    unit = (ROOT / f"deploy/systemd/{file}.service").read_text()
+    pattern = rf"^ExecStart=\S+/remuda {command.name} (.*)$"
+    (line,) = re.findall(pattern, unit, re.MULTILINE)
+    known = {option for param in command.params for option in param.opts}
+    environment = {"TMPDIR", *(param.envvar for param in command.params if param.envvar)}
 
     assert set(re.findall(r"--[a-z-]+", line)) <= known
     assert set(re.findall(r"^Environment=(\w+)=", unit, re.MULTILINE)) <= environment

@@ -101,6 +101,13 @@ def say_everything(metrics: Metrics) -> None:
     metrics.count_record_error("node")
     metrics.count_session_lost()
     metrics.count_hand_crash("boot")
+    metrics.observe_image_build("base", "east", "built", 600)
+    metrics.set_images(
+        ages_s={("base", "east"): 60.0},
+        generations={("base", "east"): 3},
+        uploads={("base", "usable"): 2},
+        alarms={"base": 0},
+    )
 
 
 def test_every_declared_metric_is_said_by_some_method() -> None:
@@ -263,3 +270,26 @@ def test_without_statsd_only_prometheus_is_fed() -> None:
     instruments.metrics.count_session_lost()
 
     assert value(instruments.prometheus, "remuda_sessions_lost_total") == 1
+
+
+def test_a_build_that_nobody_took_has_no_duration() -> None:
+    """It was superseded; that is counted all the same."""
+    instruments = build_instruments(None)
+    instruments.metrics.observe_image_build("base", "", "superseded", None)
+    labels = {"image": "base", "provider": "", "result": "superseded"}
+
+    assert value(instruments.prometheus, "remuda_image_builds_total", **labels) == 1
+    assert value(instruments.prometheus, "remuda_image_build_seconds_count", **labels) is None
+
+
+def test_uploads_of_every_state_are_told() -> None:
+    """Those that there are none of are zero, not absent."""
+    instruments = build_instruments(None)
+    instruments.metrics.set_images(
+        ages_s={}, generations={}, uploads={("base", "usable"): 2}, alarms={}
+    )
+
+    states = {"usable": 2, "failed": 0, "deleting": 0}
+    for state, count in states.items():
+        found = value(instruments.prometheus, "remuda_image_uploads", image="base", state=state)
+        assert found == count

@@ -348,6 +348,7 @@ def test_status_verdict_failure_and_components_survive_the_round_trip() -> None:
         result="error.ssh",
         why="no",
         at_s=1.0,
+        request="200-0000000001",
         transcript=(
             {
                 "step": "login",

@@ -57,6 +57,7 @@ TABLE = {
     paths.BUILDERS: R,
     paths.builder(ReplicaId("b-1")): R,
     paths.FAILURES: NOTHING,
+    paths.IMAGE_LOGS: NOTHING,
     paths.failures("a"): NOTHING,
     paths.failure("a", NODE): NOTHING,
     "/remuda/failures-of-none": R,

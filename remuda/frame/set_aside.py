@@ -23,6 +23,8 @@ _KINDS: Final = (
     (paths.POOL_COMPONENTS, "pool"),
 )
 _OURS: Final = {"launches": "launch", "claims": "claim", "sweep": "permit"}
+#: Below an image: the name of the folder that a record lies in, and what it is.
+_OF_IMAGES: Final = {"builds": "build", "uploads": "upload", "pointers": "pointer"}
 
 
 @dataclass(slots=True)
@@ -69,4 +71,7 @@ def kind_of(path: str) -> str:
     if path.startswith(f"{paths.PROVIDERS}/"):
         place = path.removeprefix(f"{paths.PROVIDERS}/").split("/")[1:2]
         return _OURS.get("".join(place), "other")
+    if path.startswith(f"{paths.IMAGES}/"):
+        folders = path.removeprefix(f"{paths.IMAGES}/").split("/")
+        return "image" if len(folders) == 1 else _OF_IMAGES.get(folders[-2], "other")
     return next((kind for root, kind in _KINDS if path.startswith(f"{root}/")), "other")

@@ -1,0 +1,106 @@
+"""One builder process: its role in the frame of every process."""
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.assembly import Outside, assemble
+from builder.clouds import Clouds, MakeCloud, ProviderCloud, openstack
+from builder.errands import News
+from builder.lanes import KINDS, PLACES
+from builder.wiring import Wire, wire
+from builder.worker import BuilderWorker, check
+from remuda.config.model import Config
+from remuda.frame.crew import Crew
+from remuda.frame.process import Beginning, CannotRunError
+from remuda.membership.installation import find_installation
+from remuda.membership.registration import Member, new_replica_id
+from remuda.metrics.factory import Instruments
+from remuda.metrics.sink import Metrics
+from remuda.runtime.clock import Clock, SystemClock
+from remuda.runtime.inbox import Inbox
+
+
+def work_folder(parent: Path) -> Path:
+    """Return a folder of ours alone below *parent*; the next builder of this user has it, too.
+
+    Raises:
+        CannotRunError: If it cannot be made, or is another user's.
+    """
+    folder = parent / f"remuda-builder-{os.geteuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.stat(follow_symlinks=False)
+    except OSError as error:
+        raise CannotRunError(f"the folder {folder} cannot be used: {error.strerror}") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise CannotRunError(f"{folder} must be a folder of this user alone: remove it")
+    return folder
+
+
+@dataclass(slots=True)
+class BuilderRole:
+    """What a builder needs before it has ZooKeeper.
+
+    Attributes:
+        wire: Makes its hands.
+    """
+
+    wire: Wire = wire
+    clock: Clock = field(default_factory=SystemClock)
+    inbox: Inbox[News] = field(default_factory=Inbox)
+    kind: str = "builder"
+    name: str = "builder"
+    title: str = "builder of images"
+    provider: str | None = None
+
+    def wake(self) -> None:
+        """Have the mind look."""
+        self.inbox.wake()
+
+    def check(self, config: Config, instruments: Instruments) -> None:
+        """Complain early of private keys and clouds.yaml.
+
+        Raises:
+            KeyFileError: If a private key cannot be used.
+            CloudConfigError: If clouds.yaml cannot.
+        """
+        check(config, self._cloud_maker("", instruments.metrics))
+
+    def begin(self, beginning: Beginning) -> "BuilderWorker":
+        """Wire a builder together.
+
+        Raises:
+            StoreError: If ZooKeeper does not let us.
+            InstallationError: If ZooKeeper seems to be another installation's.
+        """
+        config, store, log = beginning.config, beginning.store, beginning.log
+        installation = find_installation(store, config.installation)
+        make_cloud = self._cloud_maker(installation, beginning.instruments.metrics)
+        outside = Outside(
+            config=config,
+            store=store,
+            inbox=self.inbox,
+            clock=self.clock,
+            log=log,
+            metrics=beginning.instruments.metrics,
+            installation=installation,
+            clouds=Clouds(make=make_cloud),
+            member=Member(id=new_replica_id(), started_s=self.clock.now_s(), url=beginning.url),
+            crew=Crew(self.inbox, KINDS, PLACES),
+            wire=self.wire,
+            work_dir=work_folder(Path(tempfile.gettempdir())),
+        )
+        worker = assemble(outside)
+        log.info("builder.started", replica=worker.mind.known.me, url=beginning.url)
+        return worker
+
+    def _cloud_maker(self, installation: str, metrics: Metrics) -> MakeCloud:
+        def make(config: Config, provider: str) -> ProviderCloud:
+            return openstack(
+                config, provider, installation=installation, metrics=metrics, clock=self.clock
+            )
+
+        return make

@@ -1,0 +1,98 @@
+"""What a builder does besides what is judged: it looks around, and shows itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from builder.decide.actions import BuilderAction
+from builder.events import Event
+from builder.policies import Catalogue
+from remuda.config.images import BaseFrom
+from remuda.config.model import Config
+from remuda.frame.work import Finished, HandCrashed
+from remuda.store.api import Done, StoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Ask a provider's cloud where its images lie, for room, and for what recipes start from.
+
+    Attributes:
+        bases: What to find, by image; those that start from an image of ours are not in it.
+        image_bytes: As large as the largest image of ours that is known; 0: none is.
+    """
+
+    provider: str
+    bases: Mapping[str, BaseFrom]
+    image_bytes: int = 0
+
+    @property
+    def id(self) -> str:
+        """What it is done to."""
+        return self.provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPlace:
+    """List our images in a place, by one of its providers."""
+
+    place: str
+    provider: str
+
+    @property
+    def id(self) -> str:
+        """What it is done to."""
+        return self.place
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRecipes:
+    """Read the files that recipes copy anew: what they hold is part of what is made."""
+
+    id: str = "recipes"
+
+
+@dataclass(frozen=True, slots=True)
+class MakeImage:
+    """Put an image of the configuration on record."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Show what we are, and why what we judge waits."""
+
+    data: bytes
+    id: str = "status"
+
+
+Errand = Look | ListPlace | ReadRecipes | MakeImage | Publish
+Action = BuilderAction | Errand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipesRead:
+    """The recipes of a configuration, with what their files hold now."""
+
+    config: Config
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The transaction of an errand was answered."""
+
+    errand: MakeImage | Publish
+    result: tuple[Done, ...] | StoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """Our ephemeral is there, or could not be made."""
+
+    error: StoreError | None
+
+
+HandEvent = Event | RecipesRead
+#: What the inbox of a builder hears.
+News = Event | Sent | Registered | Finished[Action, HandEvent] | HandCrashed[Action]

@@ -1,0 +1,128 @@
+"""Folding changes of ZooKeeper into what is known; bad records are set aside with one warning."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from builder.known import Known
+from remuda.frame.set_aside import SetAside
+from remuda.model.build import Build
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId, ReplicaId
+from remuda.model.image import BuildId, number_of
+from remuda.model.status import decode_status
+from remuda.store import paths
+from remuda.store.api import Change, Dirty, Gone, Put, Synced
+
+#: Before the parts of a path that matter: an empty one, and "remuda".
+_HEAD: Final = 2
+
+#: Hears that we wrote a build: as it was before, and as it is now.
+OnBuild = Callable[[Build, Build], None]
+
+
+def wanted_of_providers(path: str) -> bool:
+    """Whether a builder needs the data of a znode of launchers: launches may refer to images."""
+    parts = path.split("/")[_HEAD:]
+    return len(parts) == 4 and parts[2] == "launches"  # noqa: PLR2004 - as in remuda.store.paths
+
+
+@dataclass(slots=True)
+class Fold:
+    """Folds changes into *known*.
+
+    Attributes:
+        aside: Told of records that cannot be used.
+        on_build: Told of each write of ours that moved a build.
+    """
+
+    known: Known
+    aside: SetAside
+    on_build: OnBuild = lambda _before, _after: None
+
+    def fold(self, change: Change) -> None:
+        """Take in one change.
+
+        Never raises: a record that gets past the codecs and meets a bug of ours must not end
+        every builder, again after each restart. It counts as unreadable, so that nothing is
+        deleted (docs/adr/0011-records-of-others.md).
+        """
+        if isinstance(change, Synced):
+            self.known.attendance.synced.add(change.root)
+            self.known.dirty = True
+            return
+        try:
+            if isinstance(change, Put) and change.closed:
+                self.aside.closed(change.path)
+            self._by_place(change)
+        except CorruptRecordError as exc:
+            self.aside.corrupt(change.path, exc)
+        except Exception:  # noqa: BLE001 - the boundary: see above
+            self.known.records.unreadable.add(change.path)
+            self.aside.unforeseen(change.path)
+
+    def _by_place(self, change: Put | Dirty | Gone) -> None:
+        where = change.path.split("/")[_HEAD:]
+        if where[:1] == ["images"] or _is_launch(where):
+            self._record(where, change)
+        elif isinstance(change, Dirty):
+            return
+        elif change.path.startswith(f"{paths.BUILDERS}/"):
+            self._living(self.known.builders, ReplicaId(where[-1]), change)
+        elif where[:1] == ["replicas"] and len(where) == 3:  # noqa: PLR2004 - provider, replica
+            living = self.known.launchers.setdefault(where[1], set())
+            self._living(living, ReplicaId(where[2]), change)
+        elif where[:1] == ["statuses"] and len(where) == 2:  # noqa: PLR2004 - provider
+            self._status(where[1], change)
+
+    def _record(self, where: list[str], change: Put | Dirty | Gone) -> None:
+        records = self.known.records
+        before = records.builds.get(_build_id(where)) if len(where) == 4 else None  # noqa: PLR2004
+        refers = self._refers(where)
+        if where[0] == "images":
+            records.note(change)
+        try:
+            records.take(where, change)
+        finally:
+            # Launches of other images come and go all day.
+            news = where[0] == "images" or refers or self._refers(where)
+            self.known.dirty |= news and not isinstance(change, Dirty)
+        after = None if before is None else records.builds.get(before.value.id)
+        moved = before is not None and after is not None and before.value != after.value
+        if isinstance(change, Put) and change.own and moved and before and after:
+            self.on_build(before.value, after.value)
+
+    def _refers(self, where: list[str]) -> bool:
+        """Whether a launch names an image of ours, or may."""
+        if where[0] != "providers":
+            return False
+        records, (_, provider, _, node) = self.known.records, where
+        path = paths.launch(provider, NodeId(node))
+        return (provider, NodeId(node)) in records.launches or path in records.unreadable
+
+    def _living(self, living: set[ReplicaId], one: ReplicaId, change: Put | Gone) -> None:
+        """Note who lives: as long as its znode is there, whatever that says."""
+        there = not isinstance(change, Gone)
+        if there is not (one in living):
+            self.known.dirty = True
+            (living.add if there else living.discard)(one)
+
+    def _status(self, provider: str, change: Put | Gone) -> None:
+        # What cannot be read any more must not stand for what was told long ago.
+        troubles = self.known.launcher_troubles
+        before, trouble = troubles.pop(provider, None), None
+        try:
+            if isinstance(change, Put) and change.stored is not None and change.stored.value:
+                trouble = decode_status(provider, change.stored.value).trouble
+        finally:
+            if trouble is not None:
+                troubles[provider] = trouble
+            self.known.dirty |= trouble != before
+
+
+def _is_launch(where: list[str]) -> bool:
+    return len(where) == 4 and where[0] == "providers" and where[2] == "launches"  # noqa: PLR2004
+
+
+def _build_id(where: list[str]) -> BuildId:
+    return BuildId(where[1], number_of(where[3]) or 0)

@@ -1,0 +1,243 @@
+"""A machine from launchers: asked for as users do, logged in to, and given back in every end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from builder.hands import blame
+from builder.hands.loginkeys import short_lived_key
+from builder.hands.patience import Patience
+from builder.hands.telling import ProgressLog, say
+from remuda.model.build import Blame
+from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.image import UploadId
+from remuda.model.imageask import ImageAsk, ImageUse, image_label
+from remuda.runtime.clock import Clock
+from remuda.ssh.api import Login
+from remuda.ssh.errors import SshError
+from remuda.ssh.session import Session, open_session
+from remuda.store.api import Session as SessionState
+from remuda.store.api import Store, StoreAwayError
+from remuda.visible import visible
+from requestor.client import Client
+from requestor.errors import RequestFailedError, RequestGoneError, RequestorError
+from requestor.nodes import LeasedNode, NodeSet
+from requestor.pending import PendingRequest
+
+#: Below that of all users: images can wait.
+PRIORITY: Final = 900
+#: How often it is asked, and told if it has changed, why a request waits.
+EXPLAIN_S: Final = 30.0
+#: The launcher has logged in a moment ago: it is no longer booting.
+LOGIN_S: Final = 60.0
+_LOGIN_AGAIN_S: Final = 2.0
+
+Connect = Callable[[Login], Session]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineWanted:
+    """What to ask for.
+
+    Attributes:
+        upload: What it boots; None: what the recipe starts from.
+        user, port: How the image is logged in to.
+        room_s: It may wait for room so long.
+    """
+
+    image: str
+    use: ImageUse
+    provider: str
+    user: str
+    port: int
+    upload: UploadId | None = None
+    room_s: float = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BorrowedMachine:
+    """A machine that is ours, as long as our session with ZooKeeper lives.
+
+    Attributes:
+        login_key: Public line of the key that opens it for us.
+    """
+
+    node: NodeId
+    server: ServerId
+    login: Login
+    login_key: str
+    nodes: NodeSet
+
+    def check(self) -> None:
+        """Do nothing while it is ours.
+
+        Raises:
+            NodesLostError: It went with the session: launchers delete it.
+        """
+        self.nodes.check()
+
+
+class Machines:
+    """Borrows machines; may be used by many threads at once."""
+
+    def __init__(
+        self, client: Client, clock: Clock, folder: Path, connect: Connect | None = None
+    ) -> None:
+        """Keep keys below *folder* while they are used."""
+        self._client = client
+        self._clock = clock
+        self._folder = folder
+        self._connect: Connect = connect or (lambda login: open_session(login, clock=clock))
+
+    @property
+    def store(self) -> Store:
+        """The session that it asks over."""
+        return self._client.store
+
+    @contextmanager
+    def borrowed(
+        self,
+        wanted: MachineWanted,
+        patience: Patience,
+        log: ProgressLog,
+        asked: Callable[[RequestId], None] = lambda _: None,
+    ) -> Iterator[BorrowedMachine]:
+        """Ask for a machine, and wait for it; it is given back when the block is left.
+
+        Args:
+            wanted: What to ask for.
+            patience: Ends the wait.
+            log: Is told why it waits.
+            asked: Called with the request once it is there; if it raises, nothing is asked for.
+
+        Raises:
+            MishapError: There is none to be had; it says whose failure that was.
+            HandStoppedError: The hand has to stop.
+            StoreError: ZooKeeper stays away, or will not have us.
+            OSError: The key cannot be written.
+        """
+        session_id = self.store.session_id
+        with short_lived_key(self._folder) as key:
+            pending = self._ask(wanted, key.public)
+            try:
+                asked(pending.id)
+                try:
+                    _wait(pending, wanted, patience, log)
+                except RequestFailedError as exc:
+                    why = blame.of_request(self.store, wanted.provider, pending.id, str(exc))
+                    raise blame.MishapError(why) from exc
+                except RequestGoneError as exc:
+                    same = self.store.session_id == session_id
+                    whose = Blame.CLOUD if same else Blame.BUILDER
+                    raise blame.fail("machine", whose, str(exc)) from exc
+                machine = self._accept(pending, wanted, str(key.file), key.public)
+                try:
+                    yield machine
+                except (blame.MishapError, SshError) as exc:
+                    self._raise_if_lost(session_id, exc)
+                    raise
+            finally:
+                pending.abandon()
+
+    def connect(self, machine: BorrowedMachine, patience: Patience) -> Session:
+        """Log in, with the host key that the launcher has met.
+
+        Raises:
+            SshError: It cannot be done.
+            HandStoppedError: The hand has to stop.
+        """
+        ends_s = self._clock.monotonic_s() + LOGIN_S
+        while True:
+            try:
+                return self._connect(machine.login)
+            except SshError as exc:
+                if not exc.too_early or self._clock.monotonic_s() >= ends_s:
+                    raise
+            patience.pause(_LOGIN_AGAIN_S)
+
+    def _raise_if_lost(self, session_id: int, exc: Exception) -> None:
+        """Take the blame for what broke while our session was gone: launchers delete it then."""
+        same = self.store.session_id == session_id
+        if not same or self.store.session is not SessionState.CONNECTED:
+            message = f"the session with ZooKeeper was lost ({exc})"
+            raise blame.fail("machine", Blame.BUILDER, message) from exc
+
+    def _ask(self, wanted: MachineWanted, login_key: str) -> PendingRequest:
+        return self._client.request(
+            image_label(wanted.image, wanted.use),
+            priority=PRIORITY,
+            provider=wanted.provider,
+            reuse=False,
+            requestor=f"builder/{wanted.image}",
+            image=ImageAsk(use=wanted.use, upload=wanted.upload, login_key=login_key),
+            ephemeral=True,
+        )
+
+    def _accept(
+        self, pending: PendingRequest, wanted: MachineWanted, key_file: str, public: str
+    ) -> BorrowedMachine:
+        try:
+            nodes = pending.accept()
+        except RequestorError as exc:
+            raise blame.MishapError(blame.of_error("machine", exc)) from exc
+        node = nodes[0]
+        if why := _not_it(node, nodes, wanted):
+            raise blame.fail("machine", Blame.BUILDER, f"node {node.id} {why}")
+        login = Login(
+            address=node.address,
+            port=wanted.port,
+            user=wanted.user,
+            key_file=key_file,
+            host_keys=node.host_keys,
+        )
+        return BorrowedMachine(
+            node=node.id,
+            server=ServerId(node.facts.server or ""),
+            login=login,
+            login_key=public,
+            nodes=nodes,
+        )
+
+
+def _not_it(node: LeasedNode, nodes: NodeSet, wanted: MachineWanted) -> str:
+    """Return how a node differs from what was asked for, or an empty string."""
+    label = image_label(wanted.image, wanted.use)
+    if len(nodes) != 1 or (node.provider, node.label) != (wanted.provider, label):
+        return f"is of {visible(node.provider)}, {visible(node.label)}: not what was asked for"
+    if not node.address or not node.host_keys or not node.facts.server:
+        return "has no address, no host key, or no server on record"
+    return ""
+
+
+def _wait(
+    pending: PendingRequest,
+    wanted: MachineWanted,
+    patience: Patience,
+    log: ProgressLog,
+) -> None:
+    """Wait until the request is served; tell why it is not."""
+    clock = patience.clock
+    ends_s = clock.monotonic_s() + wanted.room_s
+    explain_s, said = clock.monotonic_s() + EXPLAIN_S, ""
+    pending.on_news(patience.wake)
+    while not pending.check_calmly():
+        now_s = clock.monotonic_s()
+        if now_s >= ends_s:
+            why = _why(pending) or said or "nobody says why"
+            raise blame.fail("machine", Blame.CLOUD, f"no machine after {wanted.room_s:g} s: {why}")
+        if now_s >= explain_s:
+            explain_s = now_s + EXPLAIN_S
+            why = _why(pending)
+            if why and why != said:
+                said = why
+                say(log, f"waiting for a machine: {visible(why)}")
+        patience.nap(ends_s - now_s)
+
+
+def _why(pending: PendingRequest) -> str:
+    try:
+        return pending.explain().sentence
+    except StoreAwayError:
+        return ""

@@ -1,0 +1,146 @@
+"""The mind: the one thread that knows and judges, in the turns of every process of ours."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from builder.decide.actions import RaiseAlarm
+from builder.decide.decide import decide
+from builder.decide.world import BuilderWorld
+from builder.errands import Action, News, Publish
+from builder.fold import Fold
+from builder.known import Known
+from builder.reporting import Reporter
+from builder.rounds import Rounds
+from builder.settle import Settle
+from builder.starting import Starter
+from remuda.frame.loop import Loop, Register, start_all
+from remuda.metrics.sink import Metrics
+from remuda.runtime.clock import Clock
+from remuda.runtime.inbox import Inbox
+from remuda.runtime.log import Log
+from remuda.runtime.now import Now
+from remuda.store.api import Change, Session
+
+#: A judgement takes this part of the time at most: while records change all the time, it waits
+#: for more of them, but not longer than people do.
+_SHARE: Final = 0.25
+_GAP_S_MAX: Final = 5.0
+#: What is due by the wall clock is looked at again this much later at the least: it and the other
+#: clock do not agree to the last digit.
+_AGAIN_S: Final = 0.05
+
+
+@dataclass(slots=True)
+class Mind:
+    """One builder's thread of thought.
+
+    Attributes:
+        seen: Whether our ephemeral is as we believe, as far as the mirrors tell.
+        reread: Has the mirrors read again what they could not read.
+        judge_due_s: When there is something to judge though nothing comes (monotonic);
+            *judge_from_s*: not before.
+    """
+
+    known: Known
+    inbox: Inbox[News]
+    fold: Fold
+    settle: Settle
+    starter: Starter
+    rounds: Rounds
+    reporter: Reporter
+    clock: Clock
+    log: Log
+    metrics: Metrics
+    register: Register
+    seen: Callable[[], bool]
+    lost: Callable[[], None]
+    reread: Callable[[], None]
+    judge_due_s: float = 0.0
+    judge_from_s: float = 0.0
+    loop: Loop[News] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the loop, whose mind we are."""
+        self.loop = Loop(
+            mind=self,
+            attendance=self.known.attendance,
+            alarms=self.known.alarms,
+            inbox=self.inbox,
+            clock=self.clock,
+            log=self.log,
+            metrics=self.metrics,
+            register=self.register,
+            seen=self.seen,
+            lost=self.lost,
+            reread=self.reread,
+        )
+
+    def turn(self, *, wait_s_max: float | None = None) -> None:
+        """Wait for news, judge once if there is a reason, and start what follows."""
+        self.loop.turn(wait_s_max=wait_s_max)
+
+    def session_changed(self, session: Session, now: Now) -> None:
+        """Let hands end whose nodes went with the session, and ask everything anew."""
+        del now
+        if session is Session.LOST:
+            self.starter.orders.stop_all()
+        self.starter.pauses.forget()
+        self.known.dirty = True
+
+    def take_change(self, change: Change, now: Now) -> None:
+        """Fold a change into what is known."""
+        del now
+        self.fold.fold(change)
+
+    def take_event(self, event: News, now: Now) -> None:
+        """Take in what an action did."""
+        self.settle.settle(event, now)
+
+    def ring(self, kind: str, name: str) -> None:
+        """Judge again; nothing sets alarms of its own here."""
+        del kind, name
+        self.known.dirty = True
+
+    def resync(self) -> None:
+        """Judge everything again, and forget what has long not been asked for."""
+        self.known.dirty = True
+        self.starter.pauses.tidy(self.clock.monotonic_s())
+        self.known.forget_makings()
+
+    def due_s(self) -> float:
+        """Return when it wants to think though nothing comes."""
+        if self.known.dirty:
+            return self.judge_from_s
+        return min(self.judge_due_s, self.rounds.next_s(), self.reporter.words_due_s())
+
+    def think(self, now: Now) -> None:
+        """Look around if it is time, and judge if there is a reason."""
+        self.starter.orders.watch()
+        world = self.known.world(now.wall_s)
+        due = self.known.dirty or now.mono_s >= self.judge_due_s
+        if due and now.mono_s >= self.judge_from_s:
+            self._judge(world, now)
+        self._start(world, self.rounds.due(now.mono_s), now)
+        words = self.reporter.words(now.mono_s)
+        if words is not None:
+            self._start(world, [Publish(words)], now)
+
+    def _judge(self, world: BuilderWorld, now: Now) -> None:
+        self.known.dirty = False
+        begun_s = self.clock.monotonic_s()
+        plan = self.known.plan = decide(world)
+        ended_s = self.clock.monotonic_s()
+        self.metrics.observe_turn("decide", ended_s - begun_s)
+        gap_s = min((ended_s - begun_s) * (1 / _SHARE - 1), _GAP_S_MAX)
+        self.judge_from_s = ended_s + gap_s
+        self.starter.wake_s = float("inf")
+        acts: list[Action] = [one for one in plan.actions if not isinstance(one, RaiseAlarm)]
+        self._start(world, [*self.rounds.missing(), *acts], now)
+        wake_s = float("inf") if plan.wake_at_s is None else plan.wake_at_s - now.wall_s
+        due_s = min(now.mono_s + wake_s, self.starter.wake_s)
+        self.judge_due_s = max(due_s, now.mono_s + _AGAIN_S)
+        self.reporter.judged()
+
+    def _start(self, world: BuilderWorld, some: Sequence[Action], now: Now) -> None:
+        start_all(some, lambda action: self.starter.start(world, action, now), self.inbox, self.log)

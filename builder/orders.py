@@ -1,0 +1,153 @@
+"""What hands are told: made of what is known when they begin, and taken back when it is over."""
+
+from dataclasses import dataclass, field
+from threading import Event
+
+from builder.decide.actions import Copy, EraseImage, Make, SweepImage, Validate
+from builder.decide.making import other_places
+from builder.decide.world import BuilderWorld
+from builder.errands import Action
+from builder.hands_api import CopyOrder, EraseOrder, MakeOrder, SweepOrder, TrialOrder
+from builder.known import Known
+from remuda.model.build import BuildState
+from remuda.model.image import UploadId
+from remuda.model.upload import UploadState
+
+_BEING_MADE = frozenset({BuildState.BUILDING, BuildState.SNAPSHOTTING})
+
+
+def ours(known: Known, action: Action) -> bool:
+    """Whether what a hand of ours works on is still ours to work on."""
+    match action:
+        case Make():
+            build = known.records.builds.get(action.id)
+            return build is not None and (
+                build.value.owner == known.me and build.value.state in _BEING_MADE
+            )
+        case Copy():
+            upload = known.records.uploads.get(action.id)
+            return upload is not None and (
+                upload.value.owner == known.me and upload.value.state is UploadState.MAKING
+            )
+        case Validate():
+            upload = known.records.uploads.get(action.id)
+            return upload is not None and (
+                upload.value.owner == known.me and upload.value.trying == action.provider
+            )
+        case _:
+            return True
+
+
+@dataclass(slots=True)
+class Orders:
+    """Makes orders, and tells hands when to stop."""
+
+    known: Known
+    _stops: dict[str, tuple[Action, Event]] = field(default_factory=dict)
+
+    def make(self, world: BuilderWorld, action: Make) -> MakeOrder | None:
+        """Return the order for a build, or None if its recipe is not known any more."""
+        making = self.known.making(action.id)
+        if making is None:
+            return None
+        stored = self.known.records.builds[action.id]
+        build = stored.value
+        parent = None
+        if build.parent is not None:
+            parent = self.known.records.uploads.get(UploadId(build.parent, build.place or ""))
+            if parent is None:
+                return None
+        self.known.makings[action.id] = making
+        return MakeOrder(
+            build=stored,
+            recipe=making.recipe,
+            policy=making.policy,
+            parent=parent,
+            also=other_places(world, build),
+            stop=self._stop(action),
+        )
+
+    def copy(self, world: BuilderWorld, action: Copy) -> CopyOrder | None:
+        """Return the order for a copy, or None if nobody can make or read it."""
+        records = self.known.records
+        stored, build = records.uploads[action.id], records.builds.get(action.id.build)
+        source_id = UploadId(action.id.build, stored.value.source or "")
+        source = records.uploads.get(source_id)
+        here, there = _provider(world, action.id.place), _provider(world, source_id.place)
+        if build is None or source is None or here is None or there is None:
+            return None
+        return CopyOrder(
+            upload=stored,
+            build=build,
+            source=source,
+            here=here,
+            there=there,
+            policy=world.policies.get(action.id.build.image),
+            stop=self._stop(action),
+        )
+
+    def trial(self, world: BuilderWorld, action: Validate) -> TrialOrder | None:
+        """Return the order for a trial, or None if its recipe, or its build, is gone."""
+        image, records = action.id.build.image, self.known.records
+        recipe = self.known.catalogue.recipes.get(image)
+        policy, build = world.policies.get(image), records.builds.get(action.id.build)
+        if recipe is None or policy is None or build is None:
+            return None
+        if action.provider not in recipe.makings:
+            return None
+        lying = {one.name for one in world.at(action.id.place)}
+        return TrialOrder(
+            upload=records.uploads[action.id],
+            build=build,
+            provider=action.provider,
+            recipe=recipe,
+            policy=policy,
+            checks=self.known.catalogue.checks.get((image, action.provider), ()),
+            wanted=tuple(one for one in policy.providers if one in lying),
+            avoid=action.avoid,
+            stop=self._stop(action),
+        )
+
+    def erase(self, world: BuilderWorld, action: EraseImage) -> EraseOrder | None:
+        """Return the order for a deletion, or None if nobody can do it."""
+        provider = _provider(world, action.id.place)
+        if provider is None:
+            return None
+        upload = self.known.records.uploads[action.id]
+        return EraseOrder(action=action, upload=upload, provider=provider)
+
+    def sweep(self, world: BuilderWorld, action: SweepImage) -> SweepOrder | None:
+        """Return the order for a deletion, or None if nobody can do it."""
+        provider, listing = _provider(world, action.place), world.listing(action.place)
+        image = listing.images.get(action.cloud_image)
+        if provider is None or image is None:
+            return None
+        return SweepOrder(action=action, image=image, listed_s=listing.before_s, provider=provider)
+
+    def watch(self) -> None:
+        """Tell hands to stop whose work somebody else has taken over, or nobody wants."""
+        for action, stop in self._stops.values():
+            if not stop.is_set() and not ours(self.known, action):
+                stop.set()
+
+    def stop_all(self) -> None:
+        """Tell all hands to stop."""
+        for _, stop in self._stops.values():
+            stop.set()
+
+    def ended(self, action: Action) -> None:
+        """Forget the hand of an action."""
+        known = self._stops.get(str(action.id))
+        if known is not None and known[0] is action:
+            del self._stops[str(action.id)]
+
+    def _stop(self, action: Make | Copy | Validate) -> Event:
+        stop = Event()
+        self._stops[str(action.id)] = action, stop
+        return stop
+
+
+def _provider(world: BuilderWorld, place: str) -> str | None:
+    """Return a provider that lies in a place, one without trouble if there is one."""
+    some = sorted(world.at(place), key=lambda one: one.trouble is not None)
+    return some[0].name if some else None

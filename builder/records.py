@@ -1,0 +1,140 @@
+"""What is on record about images, kept up to date change by change."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from remuda.images.library import Library
+from remuda.model import launch as launches
+from remuda.model.build import Build, decode_build
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId
+from remuda.model.image import (
+    IMAGE_NAME,
+    PLACE,
+    BuildId,
+    ImageRecord,
+    UploadId,
+    decode_image,
+    number_of,
+)
+from remuda.model.launch import Launch
+from remuda.model.pointer import Pointer, decode_pointer
+from remuda.model.upload import Upload, decode_upload
+from remuda.store.api import Dirty, Gone, Put, Stored
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Records:
+    """The records of all images, and of the launches that may boot them.
+
+    Attributes:
+        launches: Those that name an image of ours.
+        versions: Of each znode below ``/remuda/images`` that is there, folders too.
+        unreadable: Paths of what cannot be read, and may refer to anything.
+    """
+
+    images: dict[str, Stored[ImageRecord]] = field(default_factory=dict)
+    builds: dict[BuildId, Stored[Build]] = field(default_factory=dict)
+    uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
+    pointers: dict[tuple[str, str], Stored[Pointer]] = field(default_factory=dict)
+    launches: dict[tuple[str, NodeId], Stored[Launch]] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+    _booted: tuple[tuple[str, Launch], ...] | None = None
+
+    def library(self) -> Library:
+        """Return what is known now; it changes with the records, so it is for one judgement."""
+        if self._booted is None:
+            self._booted = tuple(
+                (provider, one.value) for (provider, _), one in self.launches.items()
+            )
+        return Library(
+            images=self.images,
+            builds=self.builds,
+            uploads=self.uploads,
+            pointers=self.pointers,
+            launches=self._booted,
+            unreadable=tuple(sorted(self.unreadable)),
+        )
+
+    def take(self, where: list[str], change: Put | Dirty | Gone) -> bool:
+        """Take in a change, and say whether it was one of what is kept here.
+
+        Args:
+            where: The parts of its path below ``/remuda``.
+            change: What was told.
+
+        Raises:
+            CorruptRecordError: If the record cannot be read; then it is unreadable.
+        """
+        match where:
+            case ["images", name] if IMAGE_NAME.fullmatch(name):
+                if isinstance(change, Put) and change.stored and not change.stored.value:
+                    change = Gone(path=change.path)  # only its folders have been made
+                self._put(self.images, name, change, decode_image)
+            case ["images", name, "builds", number] if number_of(number):
+                self._put(self.builds, BuildId(name, int(number)), change, decode_build)
+            case ["images", name, "builds", number, "uploads", place] if number_of(
+                number
+            ) and PLACE.fullmatch(place):
+                upload_id = UploadId(BuildId(name, int(number)), place)
+                self._put(self.uploads, upload_id, change, decode_upload)
+            case ["images", name, "pointers", provider]:
+                self._put(self.pointers, (name, provider), change, _pointer)
+            case ["providers", provider, "launches", node]:
+                self._launch((provider, NodeId(node)), change)
+            case _:
+                return False
+        return True
+
+    def _launch(self, key: tuple[str, NodeId], change: Put | Dirty | Gone) -> None:
+        """Keep those that name an image of ours: of the others there are many."""
+        self._booted = None
+        self._put(self.launches, key, change, _decode_launch)
+        kept = self.launches.get(key)
+        if kept is not None and kept.value.image_build is None:
+            del self.launches[key]
+
+    def note(self, change: Put | Dirty | Gone) -> None:
+        """Note that a znode of images is there, and its version."""
+        if isinstance(change, Gone):
+            self.versions.pop(change.path, None)
+        elif isinstance(change, Put):
+            self.versions[change.path] = -1 if change.stored is None else change.stored.version
+
+    def _put(
+        self,
+        records: dict[K, Stored[T]],
+        key: K,
+        change: Put | Dirty | Gone,
+        decode: Callable[[K, bytes], T],
+    ) -> None:
+        if isinstance(change, Dirty):
+            return  # it is being read; until then no write that names the old version succeeds
+        self.unreadable.discard(change.path)
+        if isinstance(change, Gone):
+            records.pop(key, None)
+        elif change.stored is None:
+            records.pop(key, None)
+            self.unreadable.add(change.path)
+        else:
+            try:
+                value = decode(key, change.stored.value)
+            except CorruptRecordError:
+                records.pop(key, None)
+                self.unreadable.add(change.path)
+                raise
+            version = change.stored.version
+            records[key] = Stored(path=change.path, value=value, version=version)
+
+
+def _pointer(key: tuple[str, str], raw: bytes) -> Pointer:
+    return decode_pointer(*key, raw)
+
+
+def _decode_launch(key: tuple[str, NodeId], raw: bytes) -> Launch:
+    return launches.decode(key[1], raw)

@@ -1,0 +1,166 @@
+"""What a builder tells of itself: metrics, status page, alarms, and the words in its ephemeral."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from builder.decide.actions import RaiseAlarm
+from builder.known import ELSEWHERE, Known
+from builder.lanes import PLACES
+from builder.starting import Starter
+from remuda.metrics.sink import Metrics
+from remuda.model.build import UNDER_WAY, Build, BuildState
+from remuda.model.builderstatus import BuilderStatus, encode_builder
+from remuda.model.component import Replica
+from remuda.model.image import BuildId
+from remuda.runtime.log import Log
+from remuda.runtime.now import Now
+
+#: Gauges and the page are renewed at most this often, and only when something happened.
+REPORT_PERIOD_S: Final = 1.0
+#: The words in ZooKeeper change at most this often.
+PUBLISH_PERIOD_S: Final = 2.0
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Tells what is to be seen.
+
+    Attributes:
+        replica: Who we are.
+        snapshot: What ``/status`` shows; replaced as a whole, so that other threads may read it.
+        alarms: What is to be seen to now, by image.
+    """
+
+    known: Known
+    starter: Starter
+    replica: Replica
+    metrics: Metrics
+    log: Log
+    snapshot: dict[str, Any] = field(default_factory=dict)
+    alarms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _published: bytes | None = None
+    _publish_due_s: float = 0.0
+    _due_s: float = 0.0
+
+    def built(self, before: Build, after: Build) -> None:
+        """Count a build that we have just written, if it has come to an end or begins anew."""
+        result = _result(before, after)
+        if result is None:
+            return
+        begun_s, seconds = after.started_s, None
+        if begun_s is not None and after.provider is not None:
+            seconds = after.since_s - begun_s
+        provider = after.provider or ""
+        self.metrics.observe_image_build(after.id.image, provider, result, seconds)
+        why = None if after.mishap is None else f"{after.mishap.step}: {after.mishap.message}"
+        self.log.info("build.ended", build=str(after.id), result=result, why=why)
+
+    def judged(self) -> None:
+        """Take in the alarms of the last plan: each text is logged once, and when it is over."""
+        found: dict[str, list[str]] = {}
+        for action in self.known.plan.actions:
+            if isinstance(action, RaiseAlarm):
+                found.setdefault(action.image, []).append(action.text)
+        for image, why in self.known.catalogue.unusable.items():
+            found.setdefault(image, []).append(f"its recipe cannot be used: {why}")
+        now = {image: tuple(texts) for image, texts in found.items()}
+        before, self.alarms = self.alarms, now
+        for image, texts in now.items():
+            for text in set(texts) - set(before.get(image, ())):
+                self.log.warning("image.alarm", image=image, why=text)
+        for image, texts in before.items():
+            for text in set(texts) - set(now.get(image, ())):
+                self.log.info("image.alarm-over", image=image, why=text)
+
+    def words(self, now_s: float) -> bytes | None:
+        """Return what is to be written into our ephemeral now, or None; *now_s* is monotonic."""
+        if now_s < self._publish_due_s:
+            return None
+        data = self._words()
+        if data == self._published:
+            return None
+        self._publish_due_s = now_s + PUBLISH_PERIOD_S
+        return data
+
+    def words_due_s(self) -> float:
+        """Return when there is something to write though nothing comes."""
+        return float("inf") if self._words() == self._published else self._publish_due_s
+
+    def published(self, data: bytes | None) -> None:
+        """Note what our ephemeral says; None: nobody knows."""
+        self._published = data
+
+    def _words(self) -> bytes:
+        status = BuilderStatus(replica=self.replica, waits=self.waits(), alarms=self.alarms)
+        return encode_builder(status)
+
+    def waits(self) -> Mapping[str, str]:
+        """Return why what is ours to judge waits, by name."""
+        waits = self.known.plan.waits.items()
+        mine = {name: why for name, why in waits if not why.startswith(ELSEWHERE)}
+        return {**self.known.outlook(), **mine}
+
+    def report(self, now: Now) -> None:
+        """Renew gauges and the page if the last time is long enough ago."""
+        if now.mono_s < self._due_s:
+            return
+        self._due_s = now.mono_s + REPORT_PERIOD_S
+        self._gauges(now.wall_s)
+        known, records = self.known, self.known.records
+        self.snapshot = {
+            "replica": known.me,
+            "builders": sorted({*known.builders, known.me}),
+            "awake": known.attendance.awake,
+            "config_error": known.config_error,
+            "images": sorted(known.catalogue.recipes),
+            "under_way": {
+                str(one): {
+                    "state": str(stored.value.state),
+                    "owner": stored.value.owner,
+                    "provider": stored.value.provider,
+                }
+                for one, stored in sorted(records.builds.items())
+                if stored.value.state in UNDER_WAY
+            },
+            "busy": sorted(str(one) for one in known.busy),
+            "waits": dict(sorted(self.waits().items())),
+            "alarms": {image: list(texts) for image, texts in sorted(self.alarms.items())},
+            "unreadable": sorted(records.unreadable),
+        }
+
+    def _gauges(self, now_s: float) -> None:
+        known, records = self.known, self.known.records
+        ages_s: dict[tuple[str, ...], float] = {}
+        generations: dict[tuple[str, ...], float] = {}
+        for (image, provider), stored in records.pointers.items():
+            generations[image, provider] = stored.value.generation
+            build = records.builds.get(BuildId(image, stored.value.chosen(now_s)))
+            if build is not None:
+                ages_s[image, provider] = max(0.0, now_s - build.value.requested_s)
+        uploads: Counter[tuple[str, ...]] = Counter(
+            (one.value.id.build.image, str(one.value.state)) for one in records.uploads.values()
+        )
+        alarms = dict.fromkeys(known.catalogue.recipes, 0)
+        alarms.update({image: len(texts) for image, texts in self.alarms.items()})
+        self.metrics.set_images(
+            ages_s=ages_s, generations=generations, uploads=uploads, alarms=alarms
+        )
+        self.metrics.set_hands(self.starter.running.total(), sum(PLACES.values()))
+
+
+def _result(before: Build, after: Build) -> str | None:
+    """Return what came of a build with this write, or None: it only goes on."""
+    blame = "" if after.mishap is None else f".{after.mishap.blame}"
+    if before.state not in UNDER_WAY or before.state is after.state:
+        return None
+    match after.state:
+        case BuildState.BUILT | BuildState.SUPERSEDED:
+            return str(after.state)
+        case BuildState.FAILED:
+            return f"failed{blame}"
+        case BuildState.REQUESTED:
+            return f"lost{blame}"
+        case _:
+            return None

@@ -1,0 +1,153 @@
+"""What the results of hands, and the answers to transactions, do to what is known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from builder.decide.actions import (
+    BeginBuild,
+    CondemnUpload,
+    Copy,
+    EraseImage,
+    Make,
+    RetireUpload,
+    SweepImage,
+    Validate,
+)
+from builder.errands import Action, HandEvent, News, Publish, RecipesRead, Registered, Sent
+from builder.events import ImagesListed, ProviderSeen, Written
+from builder.known import Known
+from builder.starting import Starter, key_of
+from remuda.config.model import Config
+from remuda.frame.work import Finished, HandCrashed
+from remuda.metrics.sink import Metrics
+from remuda.runtime.log import Log
+from remuda.runtime.now import Now
+from remuda.store.api import NOTHING_WRITTEN, MissingError, StoreError
+
+#: Whatever these bring back, the record says what came of them; they are not begun again at once.
+_JUDGED_BY_RECORD = (*(Make, Copy, Validate, RetireUpload, CondemnUpload, EraseImage, SweepImage),)
+
+
+@dataclass(slots=True)
+class Settle:
+    """Takes in what comes back.
+
+    Attributes:
+        config: Returns the configuration of now: recipes of another one are not taken in.
+        published: Told whether our words are in our ephemeral now.
+    """
+
+    known: Known
+    starter: Starter
+    log: Log
+    metrics: Metrics
+    config: Callable[[], Config]
+    published: Callable[[bytes | None], None]
+    _handlers: dict[type, Callable[[Any, Now], None]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the table of handlers: every kind of news has one."""
+        self._handlers = {
+            Finished: self._finished,
+            HandCrashed: self._crashed,
+            Written: self._written,
+            Sent: self._sent,
+            Registered: self._registered,
+        }
+
+    def settle(self, news: News, now: Now) -> None:
+        """Take in one of them."""
+        self._handlers[type(news)](news, now)
+
+    def _finished(self, news: Finished[Action, HandEvent], now: Now) -> None:
+        action, event = news.action, news.event
+        if isinstance(event, HandCrashed):
+            self._crashed(event, now)
+        elif isinstance(event, Written):
+            self._written(event, now)
+        elif self.starter.ended(action):
+            self._brought(action, event, now)
+
+    def _brought(self, action: Action, event: HandEvent, now: Now) -> None:
+        match event:
+            case ProviderSeen():
+                self._seen(event)
+            case ImagesListed():
+                self.known.take_listing(event)
+            case RecipesRead():
+                if event.config is self.config():
+                    self.known.adopt(event.catalogue)
+            case _:
+                why = getattr(event, "why", None)
+                what = type(action).__name__
+                self.log.info("hand.ended", action=what, subject=str(action.id), why=why)
+                if isinstance(action, _JUDGED_BY_RECORD):
+                    self.starter.pauses.end(key_of(action), now.mono_s, why)
+
+    def _seen(self, event: ProviderSeen) -> None:
+        before = self.known.seen.get(event.provider)
+        if event.trouble is not None and (before is None or before.trouble != event.trouble):
+            self.log.warning("provider.trouble", provider=event.provider, why=event.trouble)
+        elif event.trouble is None and before is not None and before.trouble is not None:
+            self.log.info("provider.back", provider=event.provider)
+        self.known.take_seen(event)
+
+    def _crashed(self, news: HandCrashed[Action], now: Now) -> None:
+        """A bug of ours: the action waits as one that was refused."""
+        action, what = news.action, type(news.action).__name__
+        self.starter.ended(action)
+        self.metrics.count_hand_crash(what)
+        self.log.error("hand.crashed", action=what, subject=str(action.id), why=news.why)
+        self.starter.pauses.end(key_of(action), now.mono_s, "it met an error of ours; see the log")
+        self.known.dirty = True
+
+    def _written(self, news: Written, now: Now) -> None:
+        action = news.action
+        self.starter.ended(action)
+        if not isinstance(news.result, StoreError):
+            self.starter.pauses.done(key_of(action))
+            what = type(action).__name__
+            if isinstance(action, BeginBuild):
+                self.log.info("build.begun", build=str(action.id), why=str(action.why))
+            else:
+                self.log.info("record.written", action=what, subject=str(action.id))
+            return
+        self._refused(action, news.result, now)
+
+    def _sent(self, news: Sent, now: Now) -> None:
+        errand, failed = news.errand, isinstance(news.result, StoreError)
+        self.starter.ended(errand)
+        if isinstance(errand, Publish):
+            self.published(None if failed else errand.data)
+            self.starter.pauses.done(key_of(errand))
+        elif isinstance(news.result, StoreError):
+            self._refused(errand, news.result, now)
+        else:
+            self.log.info("image.recorded", image=errand.id)
+            self.starter.pauses.done(key_of(errand))
+
+    def _refused(self, action: Action, error: StoreError, now: Now) -> None:
+        """Let it wait: mostly somebody else was faster, and then a record changes soon."""
+        what = type(action).__name__
+        if isinstance(error, NOTHING_WRITTEN):
+            self.metrics.count_lost_write("", what)
+        self.log.info("record.not-written", action=what, subject=str(action.id), why=str(error))
+        self.starter.pauses.end(key_of(action), now.mono_s, str(error))
+        self._uprooted(error)
+        self.known.dirty = True
+
+    def _uprooted(self, error: StoreError) -> None:
+        """Make again what a builder takes for granted, if somebody may have removed it."""
+        if isinstance(error, MissingError):
+            self.starter.writer.restore_tree()
+
+    def _registered(self, news: Registered, now: Now) -> None:
+        self.published(None)
+        if news.error is not None:
+            self.log.warning("builder.not-registered", why=str(news.error))
+            self._uprooted(news.error)
+            self.known.attendance.register_failed(now.mono_s)
+            return
+        self.known.attendance.was_registered()
+        self.known.dirty = True

@@ -1,0 +1,253 @@
+"""Starting actions: those that may begin now are marked as busy, and given to the right hand."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from builder import transactions
+from builder.decide import actions
+from builder.decide.actions import BuilderAction, EndTrial, LoseBuild
+from builder.decide.world import BuilderWorld
+from builder.errands import Action, HandEvent, ListPlace, Look, MakeImage, Publish, ReadRecipes
+from builder.events import Written
+from builder.hands_api import Hands
+from builder.known import Known
+from builder.lanes import KINDS, PLACES, TAKES, Lane
+from builder.orders import Orders
+from builder.pauses import Key, Pauses
+from builder.writing import Writer, image_znodes, published
+from remuda.frame.crew import Crew
+from remuda.images.writes import NotBootableError
+from remuda.model.build import Blame, Mishap
+from remuda.model.image import BuildId, UploadId
+from remuda.runtime.now import Now
+from remuda.store import paths
+from remuda.store.api import StoreError
+
+_FULL: Final = "this builder has its hands full"
+_CHANGED: Final = "its recipe has changed since it was taken"
+
+
+def key_of(action: Action) -> Key:
+    """Return what an action does, to what."""
+    return type(action).__name__, str(action.id)
+
+
+def basis_of(action: Action) -> list[str]:
+    """Return the path of the record that an action is about, if it is about one."""
+    match action:
+        case actions.MovePointer():
+            return [paths.pointer(action.image, action.provider)]
+        case MakeImage():
+            return [paths.image(action.id)]
+        case _ if isinstance(action.id, BuildId):
+            return [paths.build(action.id)]
+        case _ if isinstance(action.id, UploadId):
+            return [paths.upload(action.id)]
+        case _:
+            return []
+
+
+@dataclass(slots=True)
+class Starter:
+    """Starts actions; none of its methods waits.
+
+    Attributes:
+        running: Threads at work, by lane; *taking*: what we are about to own, by lane.
+        wake_s: When the first of the actions that have to wait may begin (monotonic).
+    """
+
+    known: Known
+    hands: Hands
+    crew: Crew[Action, HandEvent, Lane]
+    writer: Writer
+    orders: Orders
+    pauses: Pauses
+    read_recipes: Callable[[], HandEvent]
+    running: Counter[Lane] = field(default_factory=Counter)
+    taking: Counter[Lane] = field(default_factory=Counter)
+    wake_s: float = float("inf")
+    _starters: dict[type, Callable[[BuilderWorld, Any, Now], bool]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the table of starters; every other action is a transaction."""
+        self._starters = {
+            actions.Make: self._make,
+            actions.Copy: self._copy,
+            actions.Validate: self._validate,
+            actions.RetireUpload: self._retire,
+            actions.CondemnUpload: self._condemn,
+            actions.EraseImage: self._erase,
+            actions.SweepImage: self._sweep,
+            actions.ForgetBuild: self._forget_build,
+            Look: self._look,
+            ListPlace: self._list,
+            ReadRecipes: self._read,
+            MakeImage: self._make_image,
+            Publish: self._publish,
+        }
+
+    def start(self, world: BuilderWorld, action: Action, now: Now) -> None:
+        """Start an action, unless its subject is busy, it has to wait, or there is no place."""
+        kind = KINDS[type(action)]
+        subject = str(kind.subject(action))
+        if subject in self.known.busy:
+            return
+        pause = self.pauses.holds(key_of(action), now.mono_s)
+        if pause is not None:
+            self.wake_s = min(self.wake_s, pause.until_s)
+            self.known.plan.wait(subject, pause.why)
+            return
+        if not self._room(action):
+            self.known.plan.wait(subject, _FULL)
+            return
+        self.pauses.begin(key_of(action), basis_of(action))
+        if not self._starters.get(type(action), self._write)(world, action, now):
+            return
+        self.known.busy.enter(subject, action)
+        if kind.lane is not None:
+            self.running[kind.lane] += 1
+        elif type(action) in TAKES:
+            self.taking[TAKES[type(action)]] += 1
+
+    def ended(self, action: Action) -> bool:
+        """Free what an action kept; False: it was not known to be under way."""
+        kind = KINDS[type(action)]
+        if not self.known.busy.leave(str(kind.subject(action)), action):
+            return False
+        self.orders.ended(action)
+        self.known.dirty = True
+        if kind.lane is not None:
+            self.running[kind.lane] -= 1
+        elif type(action) in TAKES:
+            self.taking[TAKES[type(action)]] -= 1
+        return True
+
+    def stop(self) -> None:
+        """Begin nothing more, and tell all hands to end."""
+        self.crew.stop()
+        self.orders.stop_all()
+
+    def _room(self, action: Action) -> bool:
+        lane = KINDS[type(action)].lane
+        if lane is not None:
+            return self.running[lane] < PLACES[lane]
+        taken = TAKES.get(type(action))
+        if taken is None:
+            return True
+        return self._owned(taken) + self.taking[taken] < PLACES[taken]
+
+    def _owned(self, lane: Lane) -> int:
+        """Count what is ours to do in a lane, whether its hand has begun or not."""
+        records, me = self.known.records, self.known.me
+        if lane is Lane.MAKE:
+            return sum(one.value.owner == me for one in records.builds.values())
+        tried = lane is Lane.TRY
+        return sum(
+            one.value.owner == me and (one.value.trying is not None) is tried
+            for one in records.uploads.values()
+        )
+
+    # Transactions
+
+    def _write(self, world: BuilderWorld, action: BuilderAction, now: Now) -> bool:
+        try:
+            ops = transactions.write(world, action)
+        except (NotBootableError, KeyError) as error:
+            self.refuse(action, now, f"what it refers to has changed: {error}")
+            return False
+        self.pauses.begin(key_of(action), [*basis_of(action), *(op.path for op in ops)])
+        self.writer.send(action, ops)
+        return True
+
+    def refuse(self, action: Action, now: Now, why: str) -> None:
+        """Let an action wait that could not be begun."""
+        self.pauses.end(key_of(action), now.mono_s, why)
+        self.known.plan.wait(KINDS[type(action)].subject(action), why)
+
+    def _make_image(self, _world: BuilderWorld, errand: MakeImage, _now: Now) -> bool:
+        ops = image_znodes(self.known.records, errand.id)
+        if ops:
+            self.writer.run(errand, ops)
+        return bool(ops)
+
+    def _publish(self, _world: BuilderWorld, errand: Publish, _now: Now) -> bool:
+        self.writer.run(errand, published(self.known.me, errand.data))
+        return True
+
+    # Hands
+
+    def _make(self, world: BuilderWorld, action: actions.Make, now: Now) -> bool:
+        order = self.orders.make(world, action)
+        if order is None:
+            mishap = Mishap(step="begin", blame=Blame.BUILDER, message=_CHANGED)
+            self.start(world, LoseBuild(id=action.id, mishap=mishap, last=False), now)
+            return False
+        self.crew.submit(action, lambda: self.hands.making.make(order))
+        return True
+
+    def _copy(self, world: BuilderWorld, action: actions.Copy, now: Now) -> bool:
+        order = self.orders.copy(world, action)
+        if order is None:
+            self.refuse(action, now, "no provider of the configuration can make or read it")
+            return False
+        self.crew.submit(action, lambda: self.hands.copying.copy(order))
+        return True
+
+    def _validate(self, world: BuilderWorld, action: actions.Validate, now: Now) -> bool:
+        order = self.orders.trial(world, action)
+        if order is None:  # its recipe is gone
+            self.start(world, EndTrial(id=action.id), now)
+            return False
+        self.crew.submit(action, lambda: self.hands.validating.validate(order))
+        return True
+
+    def _retire(self, _world: BuilderWorld, action: actions.RetireUpload, _now: Now) -> bool:
+        self.crew.submit(action, lambda: self.hands.keeping.retire(action))
+        return True
+
+    def _condemn(self, _world: BuilderWorld, action: actions.CondemnUpload, _now: Now) -> bool:
+        self.crew.submit(action, lambda: self.hands.keeping.condemn(action))
+        return True
+
+    def _erase(self, world: BuilderWorld, action: actions.EraseImage, now: Now) -> bool:
+        order = self.orders.erase(world, action)
+        if order is None:
+            self.refuse(action, now, "no provider of the configuration lies there")
+            return False
+        self.crew.submit(action, lambda: self.hands.keeping.erase(order))
+        return True
+
+    def _sweep(self, world: BuilderWorld, action: actions.SweepImage, now: Now) -> bool:
+        order = self.orders.sweep(world, action)
+        if order is None:
+            self.refuse(action, now, "no provider of the configuration lies there")
+            return False
+        self.crew.submit(action, lambda: self.hands.keeping.sweep(order))
+        return True
+
+    def _forget_build(self, world: BuilderWorld, action: actions.ForgetBuild, _now: Now) -> bool:
+        ops, store, logs = transactions.write(world, action), self.writer.store, self.hands.logs
+
+        def forget() -> Written:
+            try:
+                logs.erase(action.id)  # nobody would find it again
+                return Written(action=action, result=store.commit(ops))
+            except StoreError as error:
+                return Written(action=action, result=error)
+
+        self.crew.submit(action, forget)
+        return True
+
+    def _look(self, _world: BuilderWorld, errand: Look, _now: Now) -> bool:
+        self.crew.submit(errand, lambda: self.hands.looking.look(errand))
+        return True
+
+    def _list(self, _world: BuilderWorld, errand: ListPlace, _now: Now) -> bool:
+        self.crew.submit(errand, lambda: self.hands.looking.list_images(errand))
+        return True
+
+    def _read(self, _world: BuilderWorld, errand: ReadRecipes, _now: Now) -> bool:
+        self.crew.submit(errand, self.read_recipes)
+        return True

@@ -1,0 +1,256 @@
+"""Wiring: the hands that a builder works with, and what they need."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from builder.clouds import Clouds, NoSuchProviderError
+from builder.decide.actions import CondemnUpload, RetireUpload
+from builder.errands import ListPlace, Look
+from builder.events import (
+    CopyEnded,
+    ImagesListed,
+    Kept,
+    MakingEnded,
+    ProviderSeen,
+    TrialEnded,
+)
+from builder.hands import copying, keeping, looking, making, validating
+from builder.hands.machine import Machines
+from builder.hands.sites import Sites
+from builder.hands.telling import NoLog
+from builder.hands_api import CopyOrder, EraseOrder, Hands, MakeOrder, SweepOrder, TrialOrder
+from builder.log import BuildLog
+from builder.logfile import prune
+from remuda.cloud.api import CloudConfigError
+from remuda.cloud.image_store import ImageStore
+from remuda.config.model import Config
+from remuda.images.buildlog import erase_log
+from remuda.model.build import Build
+from remuda.model.image import BuildId
+from remuda.runtime.clock import Clock
+from remuda.runtime.log import Log
+from remuda.ssh.prover import ParamikoProver
+from remuda.store.api import Store
+from requestor.client import Client
+
+#: Complete logs on this host; each has 64 MiB at most, and mostly far less.
+LOG_FILES_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What hands work with.
+
+    Attributes:
+        config: Returns the configuration of now: providers' keys and timeouts.
+        work_dir: Where files may be made, for us alone.
+    """
+
+    store: Store
+    clouds: Clouds
+    clock: Clock
+    log: Log
+    installation: str
+    config: Callable[[], Config]
+    work_dir: Path
+
+    def images(self) -> Mapping[str, ImageStore]:
+        """Return the images of all providers."""
+        return {name: one.images for name, one in self.clouds.known().items()}
+
+
+#: Makes the hands of a builder.
+Wire = Callable[[Means], Hands]
+
+
+def wire(means: Means) -> Hands:
+    """Return the real hands."""
+    store, clock, installation = means.store, means.clock, means.installation
+    client = Client(store, requestor="builder", clock=clock)
+    machines = Machines(client, clock, means.work_dir / "keys")
+    sites = Sites(means.images)
+    return Hands(
+        making=Making(means, making.MakingHand(machines=machines, clock=clock)),
+        validating=Validating(
+            means,
+            validating.ValidatingHand(machines=machines, prover=ParamikoProver(clock), clock=clock),
+        ),
+        copying=Copying(
+            sites,
+            copying.CopyingHand(
+                store=store,
+                clock=clock,
+                installation=installation,
+                folder=means.work_dir / "carried",
+                new_token=lambda: uuid.uuid4().hex[:12],
+            ),
+        ),
+        keeping=Keeping(keeping.KeepingHand(store, clock, installation, sites)),
+        looking=Looking(means, sites, looking.LookingHand(clock, installation)),
+        logs=Logs(store),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """Makes builds, and writes their logs."""
+
+    means: Means
+    hand: making.MakingHand
+
+    def make(self, order: MakeOrder) -> MakingEnded:
+        """See :class:`builder.hands_api.MakingHand`."""
+        build, means = order.build.value, self.means
+        provider = build.provider or ""
+        one = means.config().providers.get(provider)
+        parent = None if order.parent is None else order.parent.value.cloud_image
+        try:
+            cloud = means.clouds.of(provider)
+        except NoSuchProviderError as exc:
+            return MakingEnded(id=build.id, why=str(exc))
+        if one is None or (order.parent is not None and parent is None):
+            return MakingEnded(id=build.id, why="there is nothing that it could start from")
+        return self.hand.make(
+            making.MakingOrder(
+                build=order.build,
+                recipe=order.recipe,
+                policy=order.policy,
+                owner=cloud.owner,
+                cloud=cloud.cloud,
+                images=cloud.images,
+                parent=parent,
+                also=order.also,
+                key_file=one.ssh_key_file,
+                # Its turn at the rate, then the whole answer.
+                call_s=2 * one.api_timeout,
+            ),
+            self._log(build),
+            order.stop.is_set,
+        )
+
+    def _log(self, build: Build) -> BuildLog:
+        folder = self.means.work_dir / "logs"
+        prune(folder, LOG_FILES_MAX - 1)
+        writer = f"{build.owner}-{uuid.uuid4().hex[:8]}"
+        return BuildLog(
+            self.means.store, build.id, writer=writer, folder=folder, clock=self.means.clock
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Validating:
+    """Tries candidates; what went wrong is in the records of their uploads."""
+
+    means: Means
+    hand: validating.ValidatingHand
+
+    def validate(self, order: TrialOrder) -> TrialEnded:
+        """See :class:`builder.hands_api.ValidatingHand`."""
+        try:
+            cloud = self.means.clouds.of(order.provider)
+        except NoSuchProviderError as exc:
+            return TrialEnded(id=order.upload.value.id, provider=order.provider, why=str(exc))
+        return self.hand.validate(
+            validating.ProvingOrder(
+                upload=order.upload,
+                build=order.build.value,
+                provider=order.provider,
+                recipe=order.recipe,
+                policy=order.policy,
+                cloud=cloud.cloud,
+                images=cloud.images,
+                wanted=order.wanted,
+                checks=order.checks,
+                avoid=order.avoid,
+            ),
+            NoLog(),
+            order.stop.is_set,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """Brings builds to other places."""
+
+    sites: Sites
+    hand: copying.CopyingHand
+
+    def copy(self, order: CopyOrder) -> CopyEnded:
+        """See :class:`builder.hands_api.CopyingHand`."""
+        try:
+            here, there = self.sites.of(order.here), self.sites.of(order.there)
+        except CloudConfigError as exc:
+            return CopyEnded(id=order.upload.value.id, why=str(exc))
+        return self.hand.copy(
+            copying.CopyOrder(
+                upload=order.upload,
+                source=order.source,
+                here=here,
+                there=there,
+                policy=order.policy,
+                stopped=order.stop.is_set,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Ends references, and deletes images."""
+
+    hand: keeping.KeepingHand
+
+    def retire(self, action: RetireUpload) -> Kept:
+        """See :class:`builder.hands_api.KeepingHand`."""
+        return self.hand.retire(action)
+
+    def condemn(self, action: CondemnUpload) -> Kept:
+        """See :class:`builder.hands_api.KeepingHand`."""
+        return self.hand.condemn(action)
+
+    def erase(self, order: EraseOrder) -> Kept:
+        """See :class:`builder.hands_api.KeepingHand`."""
+        return self.hand.erase(order.action, order.provider)
+
+    def sweep(self, order: SweepOrder) -> Kept:
+        """See :class:`builder.hands_api.KeepingHand`."""
+        return self.hand.sweep(order.action, order.image, order.provider, listed_s=order.listed_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Looks at clouds."""
+
+    means: Means
+    sites: Sites
+    hand: looking.LookingHand
+
+    def look(self, errand: Look) -> ProviderSeen:
+        """See :class:`builder.hands_api.LookingHand`."""
+        try:
+            site, cloud = self.sites.of(errand.provider), self.means.clouds.of(errand.provider)
+        except (CloudConfigError, NoSuchProviderError) as exc:
+            return ProviderSeen(provider=errand.provider, trouble=str(exc))
+        return self.hand.look(site, cloud.cloud, errand.bases, errand.image_bytes)
+
+    def list_images(self, errand: ListPlace) -> ImagesListed:
+        """See :class:`builder.hands_api.LookingHand`."""
+        try:
+            site = self.sites.of(errand.provider)
+        except CloudConfigError as exc:
+            now_s = self.means.clock.now_s()
+            return ImagesListed(place=errand.place, begun_s=now_s, why=str(exc))
+        return self.hand.list_images(site, errand.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Keeps the logs of builds."""
+
+    store: Store
+
+    def erase(self, build: BuildId) -> None:
+        """See :class:`builder.hands_api.BuildLogs`."""
+        erase_log(self.store, build)

@@ -1,0 +1,114 @@
+"""A builder at work, as the frame of every process sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from builder.clouds import Clouds, MakeCloud
+from builder.mind import Mind
+from remuda.config.model import Config
+from remuda.config.recipes import recipes
+from remuda.membership.installation import InstallationError
+from remuda.runtime.now import Now
+from remuda.ssh.keyfile import load_key
+from remuda.web.pages import Readiness
+
+
+def providers_of(config: Config) -> tuple[str, ...]:
+    """Return the providers for which images are made."""
+    known = recipes(config.images, config.image_defaults, config.providers)
+    return tuple(sorted({name for one in known.values() for name in one.makings}))
+
+
+def check(config: Config, make_cloud: MakeCloud) -> None:
+    """Complain early of keys and clouds of providers for which images are made.
+
+    Raises:
+        KeyFileError: If a private key cannot be used.
+        CloudConfigError: If clouds.yaml cannot.
+    """
+    for name in providers_of(config):
+        key_file = config.providers[name].ssh_key_file
+        if key_file is not None:
+            load_key(key_file)
+        make_cloud(config, name).cloud.close()
+
+
+@dataclass(slots=True)
+class BuilderWorker:
+    """A builder at work.
+
+    Attributes:
+        config: What it works by; hands ask for it.
+    """
+
+    mind: Mind
+    clouds: Clouds
+    installation: str
+    config: "Current"
+
+    def turn(self, *, wait_s_max: float) -> None:
+        """Let the mind take one turn."""
+        self.mind.turn(wait_s_max=wait_s_max)
+
+    def wait_s(self) -> float:
+        """Return how long the next turn may wait for news."""
+        return self.mind.loop.wait_s()
+
+    def readiness(self) -> Readiness:
+        """Return whether images can be made."""
+        attendance = self.mind.known.attendance
+        if not attendance.connected:
+            return Readiness(ok=False, reason="no connection to ZooKeeper")
+        if not attendance.awake:
+            return Readiness(ok=False, reason="reading what is in ZooKeeper")
+        if not self.mind.known.catalogue.recipes:
+            return Readiness(ok=True, reason="at work; the configuration has no images")
+        return Readiness(ok=True, reason="at work")
+
+    def report(self) -> None:
+        """Renew gauges and the status page."""
+        clock = self.mind.clock
+        self.mind.reporter.report(Now(wall_s=clock.now_s(), mono_s=clock.monotonic_s()))
+
+    def status(self) -> Mapping[str, Any]:
+        """Return what the status page shows."""
+        return dict(self.mind.reporter.snapshot)
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on under another configuration; what has begun goes on as it began.
+
+        Raises:
+            InstallationError: If it names another installation.
+            KeyFileError: If it names a private key that cannot be used.
+            CloudConfigError: If its clouds.yaml cannot be used.
+        """
+        if config.installation not in (None, self.installation):
+            raise InstallationError(
+                f"this builder began as installation {self.installation!r}: start it again to be"
+                f" {config.installation!r}"
+            )
+        check(config, self.clouds.make)
+        self.clouds.adopt(config, providers_of(config))
+        self.config.value = config
+        self.mind.rounds.again()
+
+    def note_config(self, error: str | None) -> None:
+        """Show what is wrong with the configuration, and judge everything again."""
+        self.mind.known.config_error = error
+        self.mind.known.dirty = True
+
+    def stop(self) -> None:
+        """Begin nothing more, and tell the hands to end; the end of the session frees the rest."""
+        self.mind.starter.stop()
+
+
+@dataclass(slots=True)
+class Current:
+    """The configuration of now; replaced as a whole, so that other threads may read it."""
+
+    value: Config
+
+    def __call__(self) -> Config:
+        """Return it."""
+        return self.value

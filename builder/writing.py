@@ -1,0 +1,74 @@
+"""The writing hand: sends transactions without waiting; their answers come through the inbox."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from builder.decide.actions import BuilderAction
+from builder.errands import MakeImage, News, Publish, Sent
+from builder.events import Written
+from builder.records import Records
+from remuda.model.ids import ReplicaId
+from remuda.model.image import ImageRecord, encode_image
+from remuda.runtime.inbox import Inbox
+from remuda.store import paths
+from remuda.store.api import Create, Done, Op, Set, Store, StoreError
+from remuda.store.mirror import lineage
+
+#: What a builder mirrors.
+ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
+#: What it takes for granted, besides what each image has.
+TREE: Final = (*ROOTS, paths.REQUESTS)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Sends transactions."""
+
+    store: Store
+    inbox: Inbox[News]
+
+    def send(self, action: BuilderAction, ops: Sequence[Op]) -> None:
+        """Commit what an action writes."""
+
+        def done(result: tuple[Done, ...] | StoreError) -> None:
+            self.inbox.event(Written(action=action, result=result))
+
+        self.store.commit_later(ops, done)
+
+    def restore_tree(self) -> None:
+        """Make parents again that somebody has removed; those that are there stay as they are."""
+        for path in sorted({step for one in TREE for step in lineage(one)}):
+            self.store.commit_later([Create(path=path)], _whatever)
+
+    def run(self, errand: MakeImage | Publish, ops: Sequence[Op]) -> None:
+        """Commit what an errand writes."""
+
+        def done(result: tuple[Done, ...] | StoreError) -> None:
+            self.inbox.event(Sent(errand=errand, result=result))
+
+        self.store.commit_later(ops, done)
+
+
+def _whatever(_result: tuple[Done, ...] | StoreError) -> None:
+    """Mostly it is there; what is still missing is noticed by the next transaction."""
+
+
+def image_znodes(records: Records, name: str) -> list[Op]:
+    """Return what an image lacks: its record, and the folders of its builds and pointers."""
+    path = paths.image(name)
+    ops: list[Op] = []
+    if name not in records.images and path not in records.unreadable:
+        data, version = encode_image(ImageRecord(name=name)), records.versions.get(path)
+        ops.append(
+            Create(path=path, data=data)
+            if version is None
+            else Set(path=path, data=data, version=version)
+        )
+    folders = (paths.builds(name), paths.pointers(name))
+    return [*ops, *(Create(path=one) for one in folders if one not in records.versions)]
+
+
+def published(me: ReplicaId, data: bytes) -> list[Op]:
+    """Return what replaces the words in our ephemeral; nobody else writes it."""
+    return [Set(path=paths.builder(me), data=data, version=-1)]

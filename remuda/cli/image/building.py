@@ -1,0 +1,260 @@
+"""`remuda image build`: have images made, and with `--wait` see what comes of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import click
+
+from remuda.cli import output
+from remuda.cli.failing import EXIT_TIMEOUT, CommandFailedError
+from remuda.cli.image.asking import JSON, WHY, ImageCommand, configured, image_names, word
+from remuda.cli.image.completing import complete_images
+from remuda.cli.image.wishing import change_image, require_there
+from remuda.cli.image.writing import same_word
+from remuda.cli.kinds import duration
+from remuda.cli.saying import say
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.images import library
+from remuda.images.buildlog import read_progress
+from remuda.images.catalogue import Catalogue
+from remuda.images.moves import MoveRefusedError
+from remuda.images.standing import Outcome, Result, newest_for, result_of
+from remuda.insight import tree
+from remuda.insight.live import LiveTrees
+from remuda.model.codec import CorruptRecordError
+from remuda.model.image import BuildId, ImageRecord
+from remuda.store import paths
+from remuda.store.api import Store, StoreAwayError
+from remuda.visible import visible
+
+EXIT_REFUSED: Final = 1
+#: Levels below an image's own record: builds, number, uploads, place.
+_DEPTH: Final = 4
+#: Logs and clocks are looked at this often at least, and news this often at most.
+_LOOK_S: Final = 2.0
+_GATHER_S: Final = 0.3
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is known of one image that is waited for.
+
+    Attributes:
+        expected: The providers in which a build above *above* is to become current.
+        results: What has come of it, by provider.
+        steps: How many steps of each build were told.
+    """
+
+    image: str
+    above: int
+    expected: set[str]
+    results: dict[str, Result] = field(default_factory=dict)
+    steps: dict[BuildId, int] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether something is still to come; before any build is there, everything is."""
+        ended = {one for one, found in self.results.items() if found.outcome is not Outcome.OPEN}
+        return not self.expected or not self.expected <= ended
+
+    @property
+    def failed(self) -> bool:
+        """Whether it came to nothing somewhere."""
+        return any(one.outcome is Outcome.FAILED for one in self.results.values())
+
+
+@click.command(
+    cls=ImageCommand,
+    examples=(
+        "remuda image build debian-ci --why 'new toolchain'",
+        "remuda image build debian-ci ubuntu-ci --wait --timeout 2h",
+    ),
+)
+@click.argument(
+    "images",
+    callback=image_names,
+    metavar="IMAGE...",
+    nargs=-1,
+    required=True,
+    shell_complete=complete_images,
+)
+@click.option("--wait", is_flag=True, help="Until it is current in every provider, or has failed.")
+@click.option(
+    "--timeout", metavar="DURATION", callback=duration, help="Wait no longer; exit code 5."
+)
+@WHY
+@JSON
+@with_surroundings
+def build(
+    *,
+    around: Surroundings,
+    images: tuple[str, ...],
+    wait: bool,
+    timeout: float | None,
+    why: str,
+    as_json: bool,
+) -> None:
+    """Have images built now, whatever their schedules say."""
+    with around.store() as store:
+        before = {image: require_there(store, around, image) for image in images}
+        if wait:
+            _refuse_if_paused(before)
+        waiting = [_wish(store, around, image, before[image], why) for image in images]
+        tell = _teller(as_json=as_json)
+        for one in waiting:
+            _told_wish(one, before[one.image], tell)
+        if not wait:
+            return
+        end_s = None if timeout is None else around.clock.monotonic_s() + timeout
+        _wait(store, around, waiting, end_s, tell)
+    if any(one.failed for one in waiting):
+        raise click.exceptions.Exit(EXIT_REFUSED)
+
+
+def _teller(*, as_json: bool) -> Tell:
+    def tell(sentence: str, event: Mapping[str, Any]) -> None:
+        if as_json:
+            output.emit_line(event)
+        else:
+            say(visible(sentence))
+
+    return tell
+
+
+def _refuse_if_paused(before: Mapping[str, Catalogue]) -> None:
+    for image, seen in before.items():
+        record = seen.library.images.get(image)
+        if record is not None and record.value.paused is not None:
+            by = record.value.paused
+            raise MoveRefusedError(
+                f"{image} is paused by {by.who}: {by.why}; nothing was asked for, first: remuda "
+                f"image resume {image}"
+            )
+
+
+def _wish(store: Store, around: Surroundings, image: str, before: Catalogue, why: str) -> _Waiting:
+    said = word(around, why)
+
+    def judge(record: ImageRecord) -> ImageRecord:
+        return replace(record, wanted=said, wanted_above=record.last_build)
+
+    was = change_image(store, around, image, judge, lambda one: same_word(one.wanted, said))
+    return _Waiting(
+        image=image, above=was.last_build, expected=_expected(store, around, image, before)
+    )
+
+
+def _expected(store: Store, around: Surroundings, image: str, before: Catalogue) -> set[str]:
+    """Return where a build is to become current: by the file, else by the records.
+
+    A provider that has left the configuration keeps its records; without a launcher nothing comes
+    of it, and nobody is to wait for it.
+    """
+    recipe = configured(around).get(image)
+    if recipe is not None:
+        return set(recipe.makings)
+    alive = {one.provider for one in tree.pools(tree.reader(store)).records.values()}
+    return {
+        one
+        for one in before.providers(image)
+        if one in alive and newest_for(before, image, one) is not None
+    }
+
+
+def _told_wish(one: _Waiting, before: Catalogue, tell: Tell) -> None:
+    record = before.library.images.get(one.image)
+    paused = None if record is None else record.value.paused
+    but = "" if paused is None else f", but it is paused by {paused.who}: {paused.why}"
+    tell(
+        f"{one.image}: a build above {one.above} is wanted{but}",
+        {"event": "wanted", "image": one.image, "above": one.above, "paused": paused is not None},
+    )
+
+
+def _wait(
+    store: Store,
+    around: Surroundings,
+    waiting: Sequence[_Waiting],
+    end_s: float | None,
+    tell: Tell,
+) -> None:
+    """Look until nothing is open any more, saying what happens.
+
+    Raises:
+        CommandFailedError: If the time is over.
+    """
+    roots = {paths.image(one.image): _DEPTH for one in waiting}
+    with LiveTrees(store, roots) as trees:
+        news = 0
+        while True:
+            now_s = around.clock.now_s()
+            for one in waiting:
+                _look(store, one, now_s, tell)
+            still = [one.image for one in waiting if one.open]
+            if not still:
+                return
+            left_s = None if end_s is None else end_s - around.clock.monotonic_s()
+            if left_s is not None and left_s <= 0:
+                raise CommandFailedError(
+                    f"{', '.join(still)} did not become current in time; builders go on",
+                    EXIT_TIMEOUT,
+                )
+            news = trees.wait_news(news, _LOOK_S if left_s is None else min(_LOOK_S, left_s))
+            trees.pause(_GATHER_S)
+
+
+def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> None:
+    """Read an image anew, and say what is new of it; a store that is away is looked at again."""
+    try:
+        seen = Catalogue(library.read(store, only=[one.image], launched=False))
+        for number, build in seen.builds.get(one.image, {}).items():
+            if number > one.above:
+                one.expected |= set(build.group)
+                _tell_steps(store, one, build.id, tell)
+    except StoreAwayError:
+        return
+    for provider in sorted(one.expected):
+        result = result_of(seen, one.image, provider, above=one.above, now_s=now_s)
+        before = one.results.get(provider)
+        one.results[provider] = result
+        if before != result and result.build is not None:
+            _tell_result(provider, result, tell)
+
+
+def _tell_result(provider: str, result: Result, tell: Tell) -> None:
+    said = {
+        Outcome.CURRENT: "is current there",
+        Outcome.FAILED: f"failed: {result.why or 'why is not on record'}",
+        Outcome.OPEN: f"waits: {result.why or 'it is under way'}",
+    }
+    tell(
+        f"{result.build} in {provider} {said[result.outcome]}",
+        {
+            "event": str(result.outcome),
+            "build": str(result.build),
+            "provider": provider,
+            "why": result.why,
+        },
+    )
+
+
+def _tell_steps(store: Store, one: _Waiting, build_id: BuildId, tell: Tell) -> None:
+    try:
+        progress = read_progress(store, build_id)
+    except CorruptRecordError:
+        return
+    if progress is None:
+        return
+    count = progress.steps_dropped + len(progress.steps)
+    told = one.steps.get(build_id, 0)
+    # Another writer begins anew, with fewer steps than were told.
+    told = 0 if told > count else told
+    for step in progress.steps[max(0, told - progress.steps_dropped) :]:
+        tell(
+            f"{build_id}: {step.name}",
+            {"event": "step", "build": str(build_id), "step": step.name, "since_s": step.since_s},
+        )
+    one.steps[build_id] = count

@@ -1,0 +1,28 @@
+"""`remuda image`: the group; its parts are loaded only when they are called."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from remuda.cli.main import Commands, own_loaders
+
+PARTS: Final[Mapping[str, str]] = {
+    "build": "remuda.cli.image.building:build",
+    "delete": "remuda.cli.image.wishing:delete",
+    "list": "remuda.cli.image.looking:list_images",
+    "log": "remuda.cli.image.logs:log",
+    "pause": "remuda.cli.image.wishing:pause",
+    "pin": "remuda.cli.image.moving:pin",
+    "promote": "remuda.cli.image.moving:promote",
+    "restore": "remuda.cli.image.revoking:restore",
+    "resume": "remuda.cli.image.wishing:resume",
+    "revoke": "remuda.cli.image.revoking:revoke",
+    "rollback": "remuda.cli.image.moving:rollback",
+    "show": "remuda.cli.image.looking:show",
+    "unpin": "remuda.cli.image.moving:unpin",
+}
+
+image = Commands(
+    name="image",
+    loaders=lambda: own_loaders(PARTS),
+    help="See images of ours, have them built, and say what launches boot.",
+)

@@ -1,0 +1,213 @@
+"""`remuda image log`: what a build has printed, and prints."""
+
+import codecs
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import click
+
+from remuda.cli import output
+from remuda.cli.failing import CommandFailedError, MistakeError
+from remuda.cli.image.asking import (
+    JSON,
+    ImageCommand,
+    image_or_build,
+    require_build,
+    require_image,
+)
+from remuda.cli.image.completing import complete_builds
+from remuda.cli.output import age
+from remuda.cli.saying import say
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.views.build import step_json
+from remuda.images import library
+from remuda.images.buildlog import Anew, Gap, Heading, LogStep, LogTeller, Output, Piece, read_log
+from remuda.images.catalogue import Catalogue
+from remuda.images.following import LogFollower
+from remuda.model.build import Build, BuildState
+from remuda.model.codec import CorruptRecordError
+from remuda.model.image import BuildId
+from remuda.store.api import Store
+from remuda.visible import visible, visible_lines
+
+_SET_IN: Final = "  "
+
+
+@click.command(
+    "log",
+    cls=ImageCommand,
+    examples=(
+        "remuda image log debian-ci --follow",
+        "remuda image log debian-ci/12",
+        "remuda image log debian-ci/12 --raw > build.log",
+    ),
+)
+@click.argument(
+    "image", callback=image_or_build, metavar="IMAGE[/N]", shell_complete=complete_builds
+)
+@click.option("--follow", "-f", is_flag=True, help="Go on until the build has ended.")
+@click.option(
+    "--raw", is_flag=True, help="Only the output, as it came, for a file: it may steer a terminal."
+)
+@JSON
+@with_surroundings
+def log(
+    *,
+    around: Surroundings,
+    image: tuple[str, int | None],
+    follow: bool,
+    raw: bool,
+    as_json: bool,
+) -> None:
+    """Print what the newest build of an image, or build N, has printed.
+
+    The complete log lies on the builder's host; here are its beginning and its end.
+    """
+    if raw and as_json:
+        raise MistakeError("--raw and --json exclude each other")
+    if raw and sys.stdout.isatty():
+        raise MistakeError("--raw may steer this terminal: send it to a file or another program")
+    teller = _Raw() if raw else _Json() if as_json else _Lines()
+    with around.store() as store:
+        build = _find(store, around, image)
+        try:
+            if follow:
+                _tell(teller, LogFollower(store, build.id, around.clock).pieces())
+            else:
+                _tell(teller, _once(store, build))
+        except CorruptRecordError as error:
+            why = f"the log of build {build.id} is broken: {error.why}"
+            raise CommandFailedError(why, 1) from error
+        build = _find(store, around, (build.id.image, build.id.number), fallback=build)
+    if not raw:
+        teller.end(build)
+
+
+def _find(
+    store: Store,
+    around: Surroundings,
+    image: tuple[str, int | None],
+    *,
+    fallback: Build | None = None,
+) -> Build:
+    """Return the build that is meant: the newest one if none is named."""
+    name, number = image
+    seen = Catalogue(library.read(store, only=[name], launched=False))
+    builds = seen.builds.get(name, {})
+    if fallback is not None:
+        return builds.get(fallback.id.number, fallback)
+    require_image(seen, store, around, name)
+    if number is not None:
+        require_build(seen, BuildId(name, number))
+        return builds[number]
+    if not builds:
+        raise CommandFailedError(f"no build of {name} was begun yet", 1)
+    return builds[max(builds)]
+
+
+def _once(store: Store, build: Build) -> Iterator[Piece]:
+    view = read_log(store, build.id)
+    if view is None:
+        why = "was not begun yet" if build.state is BuildState.REQUESTED else "has no log"
+        raise CommandFailedError(f"build {build.id} {why}", 1)
+    return LogTeller().news(view)
+
+
+class _Teller:
+    """Prints pieces of a log; characters may be cut between two of them."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def piece(self, piece: Piece) -> None:
+        """Print one piece."""
+        match piece:
+            case Output(data=data):
+                self.text(self._decoder.decode(data))
+            case Heading(step=step):
+                self.mark(_heading(step), {"event": "step", **step_json(step), "at": step.at})
+            case Gap(size=size):
+                self._decoder.reset()
+                self.mark(f"… about {size} bytes are not kept …", {"event": "gap", "bytes": size})
+            case Anew():
+                self._decoder.reset()
+                self.mark("== another builder begins the build anew ==", {"event": "anew"})
+
+    def text(self, text: str) -> None:
+        """Print output of the build."""
+
+    def mark(self, line: str, event: dict[str, Any]) -> None:
+        """Print a line of ours."""
+
+    def end(self, build: Build) -> None:
+        """Print how the build stands."""
+
+
+class _Lines(_Teller):
+    """For people: what a build prints is set in, so that it does not pass for ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = False
+
+    def text(self, text: str) -> None:
+        """Print each line set in; a line may come in parts."""
+        for line in visible_lines(text).splitlines(keepends=True):
+            say(line if self._begun else _SET_IN + line, nl=False)
+            self._begun = not line.endswith("\n")
+        sys.stdout.flush()
+
+    def mark(self, line: str, event: dict[str, Any]) -> None:  # noqa: ARG002
+        """Print a line of ours on a line of its own."""
+        if self._begun:
+            say("")
+            self._begun = False
+        say(visible(line))
+
+    def end(self, build: Build) -> None:
+        """Print how the build stands."""
+        told = f"build {build.id} is {build.state}"
+        if build.mishap is not None:
+            told += f": {build.mishap.step}: {build.mishap.message}"
+        self.mark(told, {})
+
+
+class _Json(_Teller):
+    """For programs: one event in a line."""
+
+    def text(self, text: str) -> None:
+        """Print output."""
+        output.emit_line({"event": "output", "text": text})
+
+    def mark(self, line: str, event: dict[str, Any]) -> None:  # noqa: ARG002
+        """Print an event."""
+        output.emit_line(event)
+
+    def end(self, build: Build) -> None:
+        """Print how the build stands."""
+        failure = None if build.mishap is None else f"{build.mishap.step}: {build.mishap.message}"
+        output.emit_line(
+            {"event": "end", "build": str(build.id), "state": str(build.state), "failure": failure}
+        )
+
+
+class _Raw(_Teller):
+    """For files: the bytes as they came, and nothing of ours."""
+
+    def piece(self, piece: Piece) -> None:
+        """Write output."""
+        if isinstance(piece, Output):
+            sys.stdout.buffer.write(piece.data)
+            sys.stdout.buffer.flush()
+
+
+def _heading(step: LogStep) -> str:
+    """Return the line of a step, with what is known of its end."""
+    took = "" if step.seconds is None else f", {age(step.seconds)}"
+    return f"== {step.name}{took}{', FAILED' if step.ok is False else ''} =="
+
+
+def _tell(teller: _Teller, pieces: Iterable[Piece]) -> None:
+    for one in pieces:
+        teller.piece(one)

@@ -1,0 +1,102 @@
+"""`remuda image list` and `show`: images, their builds, and where these are."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import click
+
+from remuda.cli import output
+from remuda.cli.image.asking import (
+    JSON,
+    ImageCommand,
+    image_or_build,
+    require_build,
+    require_image,
+)
+from remuda.cli.image.completing import complete_builds
+from remuda.cli.output import Sheet
+from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.views.boots import boots_sheet, standing_json
+from remuda.cli.views.build import build_sheets
+from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, unreadable_notes
+from remuda.images import library
+from remuda.images.buildlog import Progress, read_progress
+from remuda.images.catalogue import Catalogue
+from remuda.images.standing import standings
+from remuda.model.codec import CorruptRecordError
+from remuda.model.image import BuildId
+from remuda.store import paths
+from remuda.store.api import Store
+
+
+@click.command("list", cls=ImageCommand, examples=("remuda image list", "remuda image list --json"))
+@JSON
+@with_surroundings
+def list_images(*, around: Surroundings, as_json: bool) -> None:
+    """List which build each image is at in each provider, and what comes next."""
+    with around.store() as store:
+        seen = Catalogue(library.read(store, launched=False))
+        builders = len(store.children(paths.BUILDERS))
+    sheet = images_sheet(seen, builders=builders, now_s=around.clock.now_s())
+    if as_json:
+        output.emit_json(sheet.data)
+    else:
+        output.show([sheet])
+
+
+@click.command(
+    cls=ImageCommand,
+    examples=("remuda image show debian-ci", "remuda image show debian-ci/12 --json"),
+)
+@click.argument(
+    "image", callback=image_or_build, metavar="IMAGE[/N]", shell_complete=complete_builds
+)
+@JSON
+@with_surroundings
+def show(*, around: Surroundings, image: tuple[str, int | None], as_json: bool) -> None:
+    """Show an image with its builds, or one build: where from, verdicts, who uses it."""
+    name, number = image
+    with around.store() as store:
+        seen = Catalogue(library.read(store))
+        require_image(seen, store, around, name)
+        if number is None:
+            sheets = _image_sheets(seen, name, around.clock.now_s())
+            names: tuple[str, ...] = ("providers", "builds", "moves")
+        else:
+            build_id = BuildId(name, number)
+            require_build(seen, build_id)
+            build = seen.builds[name][number]
+            progress = _progress(store, build_id)
+            sheets = build_sheets(seen, build, progress, now_s=around.clock.now_s())
+            names = ("record", "uploads", "verdicts", "references")
+    if as_json:
+        document = {key: sheet.data for key, sheet in zip(names, sheets, strict=True)}
+        record = document.pop("record", {"image": name})
+        output.emit_json({**record, **document})
+    else:
+        output.show([one for one in sheets if one.rows or one.notes])
+
+
+def _image_sheets(seen: Catalogue, name: str, now_s: float) -> Sequence[Sheet]:
+    found = standings(seen, name, now_s=now_s)
+    boots = boots_sheet(found, now_s=now_s)
+    record = seen.library.images.get(name)
+    notes = list(boots.notes)
+    if record is not None and record.value.paused is not None:
+        notes.append(f"paused by {record.value.paused.who}: {record.value.paused.why}")
+    if record is not None and record.value.wanted is not None:
+        wanted, above = record.value.wanted, record.value.wanted_above
+        notes.append(f"{wanted.who} wanted a build above {above}: {wanted.why}")
+    return (
+        replace(boots, data=[standing_json(one) for one in found], notes=notes),
+        builds_sheet(seen, name, now_s=now_s),
+        replace(moves_sheet(seen, name, now_s=now_s), notes=unreadable_notes(seen)),
+    )
+
+
+def _progress(store: Store, build_id: BuildId) -> Progress | None:
+    """Return how far a build has come; a broken log must not hide its build."""
+    try:
+        return read_progress(store, build_id)
+    except CorruptRecordError:
+        return None

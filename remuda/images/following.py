@@ -1,0 +1,92 @@
+"""Following the log of a build until it has ended, whatever becomes of the session meanwhile."""
+
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from remuda.images.buildlog import LogTeller, LogView, Piece, read_log
+from remuda.model.build import UNDER_WAY, decode_build
+from remuda.model.codec import CorruptRecordError
+from remuda.model.image import BuildId
+from remuda.runtime.clock import Clock
+from remuda.store import paths
+from remuda.store.api import Store, StoreAwayError
+
+#: Something may have been missed, or is not there to be watched yet.
+LOOK_S: Final = 2.0
+#: Lines that come one by one are read together.
+_GATHER_S: Final = 0.2
+#: A connection comes back within this, or somebody has to be told.
+AWAY_S: Final = 60.0
+#: After a build has ended, its log may still be on its way.
+LATE_S: Final = 5.0
+
+
+class LogFollower:
+    """Waits for what is new in the log of one build.
+
+    Args:
+        store: Where it is.
+        build_id: Which build.
+        clock: For the limits of waiting.
+        look_s: Look again after this, whatever is heard.
+    """
+
+    def __init__(
+        self, store: Store, build_id: BuildId, clock: Clock, *, look_s: float = LOOK_S
+    ) -> None:
+        self._store = store
+        self._id = build_id
+        self._clock = clock
+        self._look_s = look_s
+        self._news = threading.Event()
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield what is there and what comes, until the build, or its log, has ended.
+
+        Raises:
+            CorruptRecordError: If the log is not readable.
+            StoreAwayError: If ZooKeeper stays away.
+            StoreRefusedError: If it will not have us.
+        """
+        teller = LogTeller()
+        seen_s = self._clock.monotonic_s()
+        over_s: float | None = None
+        while True:
+            try:
+                over = not self._under_way()
+                view = self._look()
+                seen_s = self._clock.monotonic_s()
+            except StoreAwayError:
+                if self._clock.monotonic_s() - seen_s > AWAY_S:
+                    raise
+                self._wait()
+                continue
+            if view is not None:
+                yield from teller.news(view)
+                if over and view.progress.ended_s is not None:
+                    return
+            if over:
+                over_s = seen_s if over_s is None else over_s
+                if view is None or seen_s - over_s > LATE_S:
+                    return
+            self._wait()
+
+    def _under_way(self) -> bool:
+        stored = self._store.read(paths.build(self._id))
+        if stored is None:
+            return False
+        try:
+            return decode_build(self._id, stored.value).state in UNDER_WAY
+        except CorruptRecordError:
+            return True  # of another version, perhaps; the log says when it has ended
+
+    def _look(self) -> LogView | None:
+        self._news.clear()
+        self._store.watch_once(paths.image_log(self._id), self._news.set)
+        return read_log(self._store, self._id)
+
+    def _wait(self) -> None:
+        if self._news.wait(self._look_s):
+            self._news.clear()
+            self._news.wait(_GATHER_S)

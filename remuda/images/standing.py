@@ -1,0 +1,210 @@
+"""How an image stands in a provider, and what it waits for: said from its records alone. Pure."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from remuda.images.catalogue import Catalogue
+from remuda.model.build import UNDER_WAY, Build, BuildState, Mishap
+from remuda.model.image import BuildId, Word
+from remuda.model.pointer import Pin, Pointer
+from remuda.model.upload import Trial, TrialResult, Upload, UploadState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One image in one provider.
+
+    Attributes:
+        boots: Number of the build that launches boot now, or None: none, they wait.
+        newest: The newest build that is made for it, or None.
+        state: How far that has come there, in one word.
+        waits: Why nothing newer is booted, one clause; None: it is at its newest build.
+        retry_s: When that is tried again, seconds since the epoch, or None.
+    """
+
+    image: str
+    provider: str
+    pointer: Pointer | None = None
+    boots: int | None = None
+    pin: Pin | None = None
+    newest: Build | None = None
+    state: str | None = None
+    waits: str | None = None
+    retry_s: float | None = None
+
+
+def standings(catalogue: Catalogue, image: str, *, now_s: float) -> list[Standing]:
+    """Return how an image stands in each provider that has, or is to have, it."""
+    return [standing(catalogue, image, one, now_s=now_s) for one in catalogue.providers(image)]
+
+
+def standing(catalogue: Catalogue, image: str, provider: str, *, now_s: float) -> Standing:
+    """Return how an image stands in one provider."""
+    pointer = catalogue.pointers.get(image, {}).get(provider)
+    newest = newest_for(catalogue, image, provider)
+    upload = None if newest is None else catalogue.upload_in(newest, provider)
+    bare = Standing(
+        image=image,
+        provider=provider,
+        pointer=pointer,
+        boots=None if pointer is None else _boots(catalogue, pointer, now_s),
+        pin=None if pointer is None else pointer.pin_at(now_s),
+        newest=newest,
+        state=None if newest is None else _state(newest, upload, provider),
+    )
+    waits = _waits(catalogue, bare, upload, now_s)
+    retry_s = None if waits is None else _retry_s(newest, upload, provider)
+    later = retry_s is not None and retry_s > now_s
+    return replace(bare, waits=waits, retry_s=retry_s if later else None)
+
+
+def newest_for(catalogue: Catalogue, image: str, provider: str) -> Build | None:
+    """Return the newest build that is made for a provider, or None."""
+    builds = reversed([*catalogue.builds.get(image, {}).values()])
+    return next((one for one in builds if provider in one.group), None)
+
+
+def _boots(catalogue: Catalogue, pointer: Pointer, now_s: float) -> int | None:
+    """Return what launches boot; a build that was revoked without its pointer is not booted."""
+    number = pointer.served(now_s)
+    build = catalogue.builds.get(pointer.image, {}).get(number or 0)
+    return None if build is not None and build.revoked is not None else number
+
+
+def _state(build: Build, upload: Upload | None, provider: str) -> str:
+    if build.revoked is not None:
+        return "revoked"
+    if build.state is not BuildState.BUILT or upload is None:
+        return str(build.state)
+    trial = upload.trials.get(provider)
+    if upload.state is UploadState.USABLE and not upload.passed(provider):
+        failed = trial is not None and trial.result is TrialResult.FAILED
+        return "rejected" if failed else "validating" if upload.trying == provider else "stored"
+    return str(upload.state)
+
+
+def _waits(
+    catalogue: Catalogue, found: Standing, upload: Upload | None, now_s: float
+) -> str | None:
+    pointer, newest = found.pointer, found.newest
+    if pointer is not None and found.boots is None:
+        return _launches_wait(catalogue, pointer, now_s)
+    if newest is None or (pointer is not None and newest.id.number <= pointer.current):
+        return None if found.pin is None else _by("pinned", found.pin.word)
+    record = catalogue.library.images.get(found.image)
+    paused = None if record is None else record.value.paused
+    if newest.state is BuildState.BUILT and upload is not None and newest.revoked is None:
+        if upload.state is UploadState.USABLE and upload.passed(found.provider):
+            return _pointer_waits(pointer, newest.id.number, paused)
+        return _upload_waits(upload, found.provider)
+    if paused is not None and newest.state is BuildState.REQUESTED:
+        return _by("paused", paused)
+    return _build_waits(newest)
+
+
+def _by(done: str, word: Word) -> str:
+    return f"{done} by {word.who}: {word.why}"
+
+
+def _pointer_waits(pointer: Pointer | None, number: int, paused: Word | None) -> str:
+    withdrawn = None if pointer is None else pointer.withdrawn.get(number)
+    if withdrawn is not None:
+        return _by("withdrawn", withdrawn)
+    if paused is not None:
+        return _by("paused", paused)
+    return "it is proven; it waits for the roll-out window, or for somebody to promote it"
+
+
+def _launches_wait(catalogue: Catalogue, pointer: Pointer, now_s: float) -> str:
+    number = pointer.chosen(now_s)
+    word = pointer.withdrawn.get(number)
+    build = catalogue.builds.get(pointer.image, {}).get(number)
+    if word is None and build is not None and build.revoked is not None:
+        word = build.revoked.word
+    taken = f"launches wait: build {number} was taken away"
+    return taken if word is None else _by(taken, word)
+
+
+def _build_waits(build: Build) -> str:
+    said = _said(build.mishap)
+    if build.revoked is not None:
+        return _by("revoked", build.revoked.word)
+    if build.unwanted is not None:
+        return _by("deleted", build.unwanted)
+    match build.state:
+        case BuildState.REQUESTED:
+            return said or "no builder has begun it"
+        case BuildState.BUILDING | BuildState.SNAPSHOTTING:
+            return f"{build.owner or 'a builder'} makes it in {build.provider or '?'}"
+        case _:
+            return said or f"it is {build.state}"
+
+
+def _upload_waits(upload: Upload, provider: str) -> str:
+    trial = upload.trials.get(provider, Trial())
+    if trial.result is TrialResult.FAILED:
+        return trial.why or "it failed there"
+    if upload.trying is not None:
+        return f"{upload.owner or 'a builder'} tries it in {upload.trying}"
+    said = _said(upload.mishap)
+    told = {
+        UploadState.PENDING: said or "it is to be copied there",
+        UploadState.MAKING: f"{upload.owner or 'a builder'} copies it there",
+        UploadState.STORED: trial.why or "it is to be tried there",
+        UploadState.USABLE: trial.why or "it is to be tried there",
+    }
+    return told.get(upload.state) or said or f"it is {upload.state}"
+
+
+def _retry_s(build: Build | None, upload: Upload | None, provider: str) -> float | None:
+    if build is not None and build.state is BuildState.REQUESTED:
+        return build.retry_s
+    if upload is None or upload.trying is not None:
+        return None
+    if upload.state is UploadState.PENDING:
+        return upload.retry_s
+    trial = upload.trials.get(provider, Trial())
+    return trial.retry_s if trial.result is TrialResult.OPEN else None
+
+
+def _said(mishap: Mishap | None) -> str | None:
+    return None if mishap is None else f"{mishap.step}: {mishap.message}"
+
+
+class Outcome(StrEnum):
+    """What has come of somebody's command to build an image, in one provider."""
+
+    OPEN = "open"
+    CURRENT = "current"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The same, with the build that it is about and why."""
+
+    outcome: Outcome
+    build: BuildId | None = None
+    why: str | None = None
+
+
+def result_of(
+    catalogue: Catalogue, image: str, provider: str, *, above: int, now_s: float
+) -> Result:
+    """Return what has come of the builds above a number in one provider."""
+    pointer = catalogue.pointers.get(image, {}).get(provider)
+    if pointer is not None and pointer.current > above:
+        return Result(outcome=Outcome.CURRENT, build=pointer.build(pointer.current))
+    found = standing(catalogue, image, provider, now_s=now_s)
+    build = found.newest
+    if build is None or build.id.number <= above:
+        return Result(outcome=Outcome.OPEN)
+    upload = catalogue.upload_in(build, provider)
+    failed = build.state in {BuildState.FAILED, BuildState.RETIRING}
+    failed |= build.revoked is not None or build.unwanted is not None
+    if build.state not in UNDER_WAY and upload is not None:
+        trial = upload.trials.get(provider, Trial())
+        failed |= trial.result is TrialResult.FAILED
+        failed |= upload.state in {UploadState.REJECTED, UploadState.FAILED}
+    outcome = Outcome.FAILED if failed else Outcome.OPEN
+    return Result(outcome=outcome, build=build.id, why=found.waits)

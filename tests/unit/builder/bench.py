@@ -1,0 +1,287 @@
+"""A builder around the in-memory ZooKeeper: its hands answer when a test says so, no thread."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from builder.assembly import Outside, assemble
+from builder.clouds import Clouds, ProviderCloud
+from builder.decide.actions import CondemnUpload, RetireUpload
+from builder.errands import Action, HandEvent, ListPlace, Look, News
+from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
+from builder.hands_api import (
+    CopyOrder,
+    EraseOrder,
+    Hands,
+    MakeOrder,
+    SweepOrder,
+    TrialOrder,
+)
+from builder.known import Known
+from builder.lanes import KINDS, PLACES, Lane
+from builder.wiring import Means
+from builder.worker import BuilderWorker
+from remuda.config.model import Config
+from remuda.frame.crew import Crew
+from remuda.frame.work import Finished
+from remuda.membership.registration import Member
+from remuda.metrics.sink import Metrics, NullMetrics
+from remuda.model import tags
+from remuda.model.build import Base, Build, decode_build
+from remuda.model.ids import ProviderName, ReplicaId
+from remuda.model.image import BuildId
+from remuda.model.status import ProviderStatus, encode_status
+from remuda.runtime.inbox import Inbox
+from remuda.store import paths
+from remuda.store.api import Create, Set
+from tests.fakes.clock import ManualClock
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.glance import FakeGlance
+from tests.fakes.image_store import FakeImages
+from tests.fakes.store import FakeZookeeper
+
+HERE, THERE = "a" * 12, "b" * 12
+PLACES_OF = {"p": HERE, "q": THERE}
+
+
+def config(**images: Mapping[str, Any]) -> Config:
+    """Return a configuration of the providers p and q; images are made in p unless they say so."""
+    usual = {"base": "debian", "flavor": "small", "providers": {"p": {}}}
+    pool = {"labels": {"small": {"image": "debian", "flavor": "small"}}}
+    return Config.model_validate(
+        {
+            "labels": {"small": {}},
+            "providers": {name: {"cloud": name, "pools": {"main": pool}} for name in PLACES_OF},
+            "images": {name: {**usual, **one} for name, one in images.items()},
+        }
+    )
+
+
+class Quiet:
+    """A log that keeps its events."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Leave it out."""
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Keep it."""
+        self.events.append((event, fields))
+
+    warning = error = info
+
+    def count(self, event: str) -> int:
+        """Return how often it was logged."""
+        return sum(one == event for one, _ in self.events)
+
+
+@dataclass(slots=True)
+class Waiting(Crew[Action, HandEvent, Lane]):
+    """Keeps what hands are to do until a test lets them."""
+
+    orders: list[tuple[Action, Callable[[], HandEvent]]] = field(default_factory=list)
+
+    def submit(self, action: Action, work: Callable[[], HandEvent]) -> None:
+        """Keep it."""
+        self.orders.append((action, work))
+
+
+class Scripted:
+    """Hands that note their orders, and do what a test has put in their place.
+
+    Attributes:
+        seen: What clouds say, by provider.
+        images: What listings show, by place.
+        made: Called with each order of a build; so are the others.
+    """
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.orders: list[Any] = []
+        self.images: dict[str, dict[str, Any]] = {}
+        self.trouble: dict[str, str] = {}
+        self.why: str | None = "refused"
+        self.erased: list[BuildId] = []
+        self.do: Callable[[Any], None] = lambda _order: None
+
+    def _note(self, order: Any) -> None:
+        self.orders.append(order)
+        self.do(order)
+
+    def make(self, order: MakeOrder) -> MakingEnded:
+        """End at once."""
+        self._note(order)
+        return MakingEnded(id=order.build.value.id, why=self.why)
+
+    def copy(self, order: CopyOrder) -> CopyEnded:
+        """End at once."""
+        self._note(order)
+        return CopyEnded(id=order.upload.value.id, why=self.why)
+
+    def validate(self, order: TrialOrder) -> TrialEnded:
+        """End at once."""
+        self._note(order)
+        return TrialEnded(id=order.upload.value.id, provider=order.provider, why=self.why)
+
+    def retire(self, action: RetireUpload) -> Kept:
+        """End at once."""
+        self._note(action)
+        return Kept(action=action, why=self.why)
+
+    def condemn(self, action: CondemnUpload) -> Kept:
+        """End at once."""
+        self._note(action)
+        return Kept(action=action, why=self.why)
+
+    def erase(self, order: "EraseOrder | BuildId") -> Any:
+        """Delete an image, or a log."""
+        if isinstance(order, BuildId):
+            self.erased.append(order)
+            return None
+        self._note(order)
+        return Kept(action=order.action, why=self.why)
+
+    def sweep(self, order: SweepOrder) -> Kept:
+        """End at once."""
+        self._note(order)
+        return Kept(action=order.action, why=self.why)
+
+    def look(self, errand: Look) -> ProviderSeen:
+        """Say where the images lie."""
+        why = self.trouble.get(errand.provider)
+        if why is not None:
+            return ProviderSeen(provider=errand.provider, trouble=why)
+        return ProviderSeen(
+            provider=errand.provider,
+            place=PLACES_OF[errand.provider],
+            bases={image: Base(id="debian") for image in errand.bases},
+        )
+
+    def list_images(self, errand: ListPlace) -> ImagesListed:
+        """Show what a test put there."""
+        return ImagesListed(
+            place=errand.place,
+            begun_s=self.clock.now_s(),
+            images=dict(self.images.get(errand.place, {})),
+        )
+
+
+class Bench:
+    """One builder, its hands, and ZooKeeper; :meth:`go` lets all of them act until nothing comes.
+
+    Attributes:
+        held: Hands that are given no time, by kind of action.
+    """
+
+    def __init__(
+        self,
+        first: Config,
+        *,
+        zookeeper: FakeZookeeper | None = None,
+        clock: ManualClock | None = None,
+        name: str = "me",
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.zookeeper = zookeeper or FakeZookeeper(self.clock)
+        self.store = self.zookeeper.connect()
+        self.inbox: Inbox[News] = Inbox()
+        self.crew = Waiting(self.inbox, KINDS, PLACES)
+        self.hands = Scripted(self.clock)
+        self.log = Quiet()
+        self.held: tuple[type, ...] = ()
+        self.turns = 0
+        outside = Outside(
+            config=first,
+            store=self.store,
+            inbox=self.inbox,
+            clock=self.clock,
+            log=self.log,
+            metrics=metrics or NullMetrics(),
+            installation="us",
+            clouds=Clouds(make=self.cloud),
+            member=Member(id=ReplicaId(name), started_s=self.clock.now_s()),
+            crew=self.crew,
+            wire=self._wire,
+            work_dir=Path("/nowhere"),
+        )
+        self.worker: BuilderWorker = assemble(outside)
+
+    def _wire(self, means: Means) -> Hands:
+        del means
+        one: Any = self.hands
+        return Hands(making=one, copying=one, validating=one, keeping=one, looking=one, logs=one)
+
+    def cloud(self, _config: Config, provider: str) -> ProviderCloud:
+        """Return a cloud that nobody asks."""
+        owner = tags.Owner(installation="us", provider=ProviderName(provider))
+        cloud = FakeCloud(self.clock)
+        return ProviderCloud(cloud=cloud, images=FakeImages(cloud, FakeGlance()), owner=owner)
+
+    @property
+    def known(self) -> Known:
+        """What the builder knows."""
+        return self.worker.mind.known
+
+    def launchers(self, *providers: str) -> None:
+        """Let a launcher of each live, in a session of its own."""
+        launcher = self.zookeeper.connect()
+        for one in providers:
+            launcher.ensure(paths.replicas(one))
+            launcher.commit([Create(path=f"{paths.replicas(one)}/l-{one}", ephemeral=True)])
+
+    def status(self, provider: str, trouble: str | None) -> None:
+        """Let its launchers say how it stands."""
+        self.store.ensure(paths.status(provider))
+        data = encode_status(ProviderStatus(provider=provider, trouble=trouble))
+        self.store.commit([Set(path=paths.status(provider), data=data, version=-1)])
+
+    def turn(self) -> None:
+        """Let one turn pass, without waiting."""
+        self.zookeeper.deliver()
+        self.turns += 1
+        self.worker.turn(wait_s_max=0.0)
+        self.worker.report()
+
+    def work(self) -> int:
+        """Let the hands that are not held do what they were told; return how many did."""
+        orders, self.crew.orders = self.crew.orders, []
+        count = 0
+        for action, work in orders:
+            if isinstance(action, self.held):
+                self.crew.orders.append((action, work))
+                continue
+            self.inbox.event(Finished(action=action, event=work()))
+            count += 1
+        return count
+
+    def go(self, turns_max: int = 60) -> None:
+        """Let everything act until nothing comes any more at this moment.
+
+        Raises:
+            AssertionError: If it runs in circles.
+        """
+        for _ in range(turns_max):
+            self.turn()
+            worked = self.work()
+            if not worked and not self.zookeeper.waiting() and self.worker.wait_s() > 0:
+                return
+        raise AssertionError(f"no rest after {turns_max} turns; orders: {self.hands.orders[-3:]}")
+
+    def pass_s(self, seconds: float, step_s: float = 1.0) -> None:
+        """Let time pass, and everything act meanwhile."""
+        passed = 0.0
+        while passed < seconds:
+            self.clock.advance(step_s)
+            passed += step_s
+            self.go()
+
+    def build(self, image: str, number: int) -> Build:
+        """Return a build as it is on record."""
+        one = BuildId(image, number)
+        stored = self.store.read(paths.build(one))
+        assert stored is not None
+        return decode_build(one, stored.value)

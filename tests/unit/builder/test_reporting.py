@@ -1,0 +1,95 @@
+"""What a builder tells of images."""
+
+from dataclasses import replace
+
+import pytest
+
+from builder.decide.actions import Make
+from builder.hands_api import MakeOrder
+from remuda.metrics.prometheus import PrometheusBackend
+from remuda.metrics.sink import Metrics
+from remuda.model.build import Blame, Build, BuildEvent, Mishap, encode_build
+from remuda.model.image import UploadId
+from remuda.model.pointer import Pointer, encode_pointer
+from remuda.model.upload import Upload, UploadState, encode_upload
+from remuda.store import paths
+from remuda.store.api import Create, Set
+from tests.unit.builder.bench import HERE, Bench, config
+from tests.unit.metrics.test_sink import value
+
+
+def scene() -> tuple[Bench, PrometheusBackend]:
+    """Return a builder that has taken the first build of the image a, and its metrics."""
+    prometheus = PrometheusBackend()
+    bench = Bench(config(a={}), metrics=Metrics([prometheus]))
+    bench.launchers("p")
+    bench.held = (Make,)
+    bench.go()
+    return bench, prometheus
+
+
+def end(bench: Bench, event: BuildEvent, blame: Blame | None = None) -> Build:
+    """Let the hand end the build after ten minutes."""
+    mishap = None if blame is None else Mishap(step="x", blame=blame, message="why")
+    bench.clock.advance(600.0)
+
+    def write(order: MakeOrder) -> None:
+        stored, now_s = order.build, bench.clock.now_s()
+        after = stored.value.after(event, now_s=now_s, mishap=mishap, owner=None)
+        data = encode_build(replace(after, retry_s=now_s + 1e6))
+        bench.store.commit([Set(path=stored.path, data=data, version=stored.version)])
+
+    bench.hands.do = write
+    bench.held = ()
+    bench.go()
+    return bench.build("a", 1)
+
+
+@pytest.mark.parametrize(
+    ("event", "result"), [(BuildEvent.FAILED, "failed.recipe"), (BuildEvent.LOST, "lost.recipe")]
+)
+def test_a_build_is_counted_when_it_ends_or_begins_anew(event: BuildEvent, result: str) -> None:
+    """Once, with whose fault it was, and how long it took."""
+    bench, prometheus = scene()
+    end(bench, event, Blame.RECIPE)
+    labels = {"image": "a", "provider": "p", "result": result}
+
+    assert value(prometheus, "remuda_image_builds_total", **labels) == 1
+    assert value(prometheus, "remuda_image_build_seconds_sum", **labels) == 600
+    assert bench.log.count("build.ended") == 1
+
+
+def test_only_who_wrote_it_counts_a_build() -> None:
+    """All builders see all records."""
+    bench, prometheus = scene()
+    build = replace(bench.build("a", 1), owner=None)
+    failed = build.after(BuildEvent.FAILED, now_s=1.0)
+    other = bench.zookeeper.connect()
+    other.commit([Set(path=paths.build(build.id), data=encode_build(failed), version=-1)])
+    bench.go()
+
+    labels = {"image": "a", "provider": "p", "result": "failed"}
+    assert value(prometheus, "remuda_image_builds_total", **labels) is None
+
+
+def test_gauges_tell_what_is_booted_and_what_there_is() -> None:
+    """Age, generation, uploads by state, alarms."""
+    bench, prometheus = scene()
+    upload = Upload(
+        id=UploadId(bench.build("a", 1).id, HERE), state=UploadState.USABLE, since_s=1.0
+    )
+    pointer = Pointer(image="a", provider="p", place=HERE, current=1, generation=4)
+    bench.zookeeper.connect().commit(
+        [
+            Create(path=paths.upload(upload.id), data=encode_upload(upload)),
+            Create(path=paths.pointer("a", "p"), data=encode_pointer(pointer)),
+        ]
+    )
+    bench.clock.advance(100.0)
+    bench.go()
+
+    where = {"image": "a", "provider": "p"}
+    assert value(prometheus, "remuda_image_age", **where) == 100
+    assert value(prometheus, "remuda_image_pointer_generation", **where) == 4
+    assert value(prometheus, "remuda_image_uploads", image="a", state="usable") == 1
+    assert value(prometheus, "remuda_image_alarms", image="a") == 0

@@ -1,0 +1,315 @@
+"""`remuda image build, pause, resume, delete`, and what the shell completes."""
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import Result
+
+from builder.log import BuildLog
+from remuda.cli.image.building import build
+from remuda.cli.image.command import image as group
+from remuda.cli.image.wishing import delete, pause, resume
+from remuda.cli.main import main
+from remuda.cli.surroundings import Surroundings
+from remuda.images.library import read
+from remuda.model.build import Blame, BuildState, Mishap
+from remuda.model.image import BuildId
+from remuda.model.pointer import Pin
+from remuda.model.upload import Trial, TrialResult, UploadState
+from remuda.runtime.whoami import user_at_host
+from remuda.store import paths
+from remuda.store.api import Delete, StoreAwayError
+from tests.support.deadline import wait_for
+from tests.support.imagedesk import ADA, ImageDesk
+from tests.support.standin import StandIn
+from tests.unit.cli.test_image_looking import CONFIG
+
+
+@pytest.fixture
+def desk() -> ImageDesk:
+    """Builds 1 to 3 in two providers, 3 is current; both have a launcher."""
+    desk = ImageDesk()
+    desk.shelf(1, 2, 3)
+    desk.launcher.register("small")
+    StandIn(desk.zookeeper.connect(), "beta").register("small")
+    return desk
+
+
+# -- build -----------------------------------------------------------------------------------
+
+
+def test_a_build_is_wanted_above_the_last(desk: ImageDesk) -> None:
+    """By whom, and why; for several images in one command."""
+    desk.image("ubuntu", last_build=7)
+    result = desk.call(build, "debian", "ubuntu", "debian", "--why", "toolchain")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == (
+        "debian: a build above 3 is wanted\nubuntu: a build above 7 is wanted\n"
+    )
+    record = desk.read_image("ubuntu")
+    assert record.wanted is not None
+    assert (record.wanted.who, record.wanted.why) == (user_at_host(), "toolchain")
+    assert (record.wanted_above, record.last_build) == (7, 7)
+
+
+def test_an_image_that_is_paused_is_said_to_be(desk: ImageDesk) -> None:
+    """The wish stays; to wait for it would be for ever."""
+    desk.image(last_build=3, paused=ADA)
+
+    assert "but it is paused by ada@host: it is bad" in desk.call(build, "debian").stdout
+    refused = desk.call(build, "debian", "--wait")
+    assert refused.exit_code == 1
+    assert "first: remuda image resume debian" in refused.stderr
+
+
+def test_one_unknown_image_keeps_all_from_being_wanted(desk: ImageDesk) -> None:
+    """Nothing is half done by a slip."""
+    result = desk.call(build, "debian", "debain")
+
+    assert result.exit_code == 2
+    assert "did you mean 'debian'?" in result.stderr
+    assert desk.read_image().wanted is None
+
+
+class Waiting:
+    """A `build --wait` in a thread of its own."""
+
+    def __init__(self, desk: ImageDesk, *words: str) -> None:
+        self.result: Result | None = None
+        self._call: Callable[[], Result] = lambda: desk.call(build, "debian", "--wait", *words)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        wait_for(lambda: desk.read_image().wanted, deadline_s=20, what="the wish")
+
+    def _run(self) -> None:
+        self.result = self._call()
+
+    def over(self) -> Result:
+        """Wait for the end."""
+        wait_for(lambda: not self._thread.is_alive(), deadline_s=20, what="the end of the command")
+        assert self.result is not None
+        return self.result
+
+
+def test_waiting_ends_when_it_is_current_everywhere(desk: ImageDesk) -> None:
+    """It prints each step of the build, and each provider that has it."""
+    waiting = Waiting(desk)
+    build_id = desk.build(4, providers=[], state=BuildState.BUILDING)
+    log = BuildLog(desk.zookeeper.connect(), build_id, writer="me", interval_s=0.01)
+    log.step("packages")
+    log.close(ok=True)
+    assert log.settle(10)
+    desk.build(4)
+    desk.pointer(4, provider="alpha", previous=3)
+    desk.pointer(4, provider="beta", previous=3)
+    result = waiting.over()
+
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "debian: a build above 3 is wanted"
+    assert "debian/4: packages" in lines
+    assert "debian/4 in alpha is current there" in lines
+    assert "debian/4 in beta is current there" in lines
+
+
+def test_waiting_ends_when_it_failed_somewhere(desk: ImageDesk) -> None:
+    """With the reason, as a line for programs, too."""
+    waiting = Waiting(desk, "--json")
+    mishap = Mishap(step="packages", blame=Blame.RECIPE, message="mirror down")
+    desk.build(4, providers=[], state=BuildState.FAILED, mishap=mishap)
+    result = waiting.over()
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+
+    assert result.exit_code == 1
+    assert {
+        "event": "failed",
+        "build": "debian/4",
+        "provider": "beta",
+        "why": "packages: mirror down",
+    } in events
+
+
+def test_waiting_ends_when_it_is_rejected_in_one_place(desk: ImageDesk) -> None:
+    """Though it is current in the other."""
+    waiting = Waiting(desk)
+    build_id = desk.build(4)
+    failed = Trial(result=TrialResult.FAILED, why="no login")
+    desk.upload(build_id, "beta", state=UploadState.REJECTED, trials={"beta": failed})
+    desk.pointer(4, provider="alpha")
+    result = waiting.over()
+
+    assert result.exit_code == 1
+    assert "debian/4 in beta failed: no login" in result.stdout
+    assert "debian/4 in alpha is current there" in result.stdout
+
+
+def test_waiting_has_an_end(desk: ImageDesk) -> None:
+    """Builders go on."""
+    result = desk.call(build, "debian", "--wait", "--timeout", "0.2s")
+
+    assert result.exit_code == 5
+    assert result.stderr == "remuda: debian did not become current in time; builders go on\n"
+
+
+def test_nobody_waits_for_a_provider_that_is_no_more(desk: ImageDesk) -> None:
+    """Its records stay, but nobody makes anything there."""
+    for one in desk.store.children(paths.POOL_COMPONENTS):
+        desk.store.commit([Delete(path=f"{paths.POOL_COMPONENTS}/{one}")])
+    desk.launcher.register("small")
+    waiting = Waiting(desk)
+    desk.build(4, group=("alpha",), providers=["alpha"])
+    desk.pointer(4, provider="alpha")
+
+    assert waiting.over().exit_code == 0
+
+
+def test_the_file_says_for_which_providers_to_wait(tmp_path: Path) -> None:
+    """Of the first build nothing is on record."""
+    desk = ImageDesk()
+    desk.image("fresh")
+    desk.image("debian")
+    file = tmp_path / "remuda.yaml"
+    file.write_text(CONFIG.replace("fresh:", "debian:"))
+    waiting = Waiting(desk, "--config", str(file))
+    desk.build(1, group=("alpha",), providers=["alpha"])
+    desk.pointer(1, provider="alpha")
+
+    assert waiting.over().exit_code == 0
+
+
+def test_a_zookeeper_that_is_away_for_a_while_is_waited_for(desk: ImageDesk) -> None:
+    """The wish is on record."""
+    waiting = Waiting(desk)
+    wait_for(lambda: len(desk.stores) > 0, deadline_s=10, what="the session")
+    store = desk.stores[-1]
+    store.suspend()
+    desk.build(4)
+    desk.pointer(4, provider="alpha")
+    desk.pointer(4, provider="beta")
+    store.expire()
+
+    assert waiting.over().exit_code == 0
+
+
+# -- pause, resume, delete -------------------------------------------------------------------
+
+
+def test_pausing_and_resuming(desk: ImageDesk) -> None:
+    """Once each; who came first is told."""
+    assert desk.call(pause, "debian", "--why", "mirror").stdout == "debian is paused\n"
+    paused = desk.read_image().paused
+    assert paused is not None
+    assert (paused.who, paused.why) == (user_at_host(), "mirror")
+    again = desk.call(pause, "debian")
+    assert (again.exit_code, again.stderr) == (
+        1,
+        f"remuda: debian was paused by {user_at_host()} already: mirror\n",
+    )
+    assert desk.json(resume, "debian") == {"image": "debian", "paused": False}
+    assert desk.read_image().paused is None
+    assert desk.call(resume, "debian").exit_code == 1
+    assert desk.call(pause, "debian", "--why", " ").exit_code == 0
+
+
+def test_a_broken_record_of_an_image_is_left_alone(desk: ImageDesk) -> None:
+    """Its number would be lost."""
+    desk.put(paths.image("debian"), b"nonsense")
+    for command in (pause, resume, build):
+        result = desk.call(command, "debian")
+        assert result.exit_code == 1
+        assert "the record of image debian cannot be read" in result.stderr
+
+
+def test_a_build_that_nothing_names_is_deleted(desk: ImageDesk) -> None:
+    """By builders, once nothing uses it."""
+    assert desk.json(delete, "debian/1", "--why", "room") == {
+        "build": "debian/1",
+        "unwanted": True,
+    }
+    unwanted = read(desk.store).builds[BuildId("debian", 1)].value.unwanted
+    assert unwanted is not None
+    assert unwanted.why == "room"
+    again = desk.call(delete, "debian/1")
+    assert (again.exit_code, "was deleted by" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (3, "build debian/3 is current in alpha; first: remuda image rollback debian --provider"),
+        (2, "build debian/2 is previous in alpha; first: remuda image revoke debian/2"),
+        (1, "build debian/1 is pinned in beta; first: remuda image unpin debian --provider beta"),
+    ],
+)
+def test_what_a_pointer_names_is_not_deleted(desk: ImageDesk, number: int, sentence: str) -> None:
+    """It says which command has to come first."""
+    desk.pointer(3, provider="beta", pinned=Pin(number=1, word=ADA), previous=2)
+    result = desk.call(delete, f"debian/{number}")
+
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+
+
+def test_what_goes_already_is_not_deleted_again(desk: ImageDesk) -> None:
+    """Nor is what was never there."""
+    desk.build(4, providers=[], state=BuildState.RETIRING)
+
+    assert "is being deleted already" in desk.call(delete, "debian/4").stderr
+    assert desk.call(delete, "debian/9").exit_code == 2
+    assert desk.call(delete, "debian").exit_code == 2
+
+
+# -- completion ------------------------------------------------------------------------------
+
+
+def completed(desk: ImageDesk, words: Sequence[str], incomplete: str) -> list[str]:
+    """Return what the shell offers."""
+    around = Surroundings(zookeeper="fake:1", connect=lambda _options: desk._connect())
+    shell = ShellComplete(main, {"obj": around}, "remuda", "_REMUDA_COMPLETE")
+    return [one.value for one in shell.get_completions(list(words), incomplete)]
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "offered"),
+    [
+        (["image"], "ro", ["rollback"]),
+        (["image", "rollback"], "de", ["debian", "debian-ci"]),
+        (["image", "rollback"], "debian/", ["debian/3", "debian/2", "debian/1"]),
+        (["image", "pin"], "debian/3", ["debian/3"]),
+        (["image", "show"], "x", []),
+        (["image", "show"], "../", []),
+        (["image", "rollback", "debian", "--provider"], "a", ["alpha"]),
+        (["image", "pin", "debian/1", "--provider"], "", ["alpha", "beta"]),
+    ],
+)
+def test_names_are_completed(
+    desk: ImageDesk, words: list[str], incomplete: str, offered: list[str]
+) -> None:
+    """Images, builds from the newest on, and providers."""
+    desk.image("debian-ci")
+
+    assert completed(desk, words, incomplete) == offered
+
+
+def test_completion_never_fails(desk: ImageDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without ZooKeeper there is nothing to offer."""
+
+    def away() -> None:
+        raise StoreAwayError("no connection")
+
+    monkeypatch.setattr(desk, "_connect", away)
+    assert completed(desk, ["image", "show"], "de") == []
+    monkeypatch.delenv("REMUDA_ZOOKEEPER", raising=False)
+    monkeypatch.delenv("REMUDA_CONFIG", raising=False)
+    shell = ShellComplete(main, {}, "remuda", "_REMUDA_COMPLETE")
+    assert shell.get_completions(["image", "show"], "de") == []
+    assert shell.get_completions(["--zookeeper", "", "image", "show"], "de") == []
+    assert sorted(group.list_commands(None)) == [  # type: ignore[arg-type]  # it asks nobody
+        *("build", "delete", "list", "log", "pause", "pin", "promote", "restore", "resume"),
+        *("revoke", "rollback", "show", "unpin"),
+    ]

@@ -1,0 +1,34 @@
+"""Machines for builders: made where they were asked for, and charged to who asked."""
+
+import pytest
+
+from launcher.actions import Claim, Decline
+from launcher.outcomes import says_something
+from remuda.metrics.results import Result
+from remuda.model.imageask import ImageAsk, ImageUse, image_label
+from remuda.model.launch import Step
+from tests.unit.launcher.imaged import booted, imaged
+from tests.unit.launcher.worlds import add_node, add_request, of_kind, think
+
+
+@pytest.mark.parametrize("pin", ["here", "there"])
+def test_a_builders_machine_is_made_where_it_was_asked_for_and_nowhere_else(pin: str) -> None:
+    """What it is to boot lies there; and who is away makes it later."""
+    made = imaged()
+    ask = ImageAsk(use=ImageUse.MAKE)
+    label = image_label("noble", ImageUse.MAKE)
+    add_request(made, 1, label, priority="900", reuse=False, provider=pin, image=ask)
+
+    assert bool(of_kind(think(made), Claim)) is (pin == "here")
+    assert of_kind(think(made), Decline) == []
+
+
+def test_a_build_that_the_cloud_has_lost_is_charged_to_who_asks_for_it() -> None:
+    """Nothing is looked up again that a record names: else it was launched again for ever."""
+    made = imaged()
+    view = add_node(made, 1, step=Step.PLANNED, launch=booted(1))
+    other = add_node(made, 2, step=Step.PLANNED)
+    view.server_id = other.server_id = None
+
+    assert says_something(view, Result.ORDER)
+    assert not says_something(other, Result.ORDER)
