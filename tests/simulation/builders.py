@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from remuda.model.image import BuildId, UploadId
 from remuda.model.imageask import IMAGE_KEY, ImageAsk, ImageUse, ask_doc, image_label
+from remuda.model.request import Request, RequestState
 from tests.simulation.clients import Client
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import BASES, Images
@@ -26,8 +27,19 @@ class Asker(Client):
         self._later(10.0, 60.0, self._give_up)
 
     def _give_up(self) -> None:
-        if not self.locks and not self.outcome:
-            self._cancel()
+        if self.locks or self.request is None:
+            return
+        found = self.simulation.oracle.request(self.request)
+        if found is not None and self._refused(found):
+            self.simulation.history.fail(
+                f"{found.id} was declined where it was asked for, and waits"
+            )
+        self._cancel()
+
+    def _refused(self, found: Request) -> bool:
+        """Whether the only provider that may serve it does not, and nobody has said so."""
+        waits = found.state is RequestState.REQUESTED
+        return waits and bool(found.declined_by) and found.image is not None
 
     def _wants(self) -> dict[str, Any]:
         images, rng = self._images(), self.rng
