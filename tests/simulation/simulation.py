@@ -274,6 +274,12 @@ class Simulation:
         Raises:
             ViolationError: If something happened that must not, or the calm did not come.
         """
+        self.storm()
+        self.end_storm()
+        self.settle()
+
+    def storm(self) -> None:
+        """Let everything begin, and go on until the storm is to end."""
         from tests.simulation.faults import Faults  # noqa: PLC0415
         from tests.simulation.hostility import Hostility  # noqa: PLC0415
 
@@ -284,8 +290,6 @@ class Simulation:
         if self.librarian is not None:
             self.librarian.begin()
         self.run_until(self.setting.chaos_s)
-        self.end_storm()
-        self.settle()
 
     def end_storm(self) -> None:
         """Turn all faults off; what they have broken stays broken until somebody mends it."""

@@ -102,9 +102,9 @@ def busy(seed: int, **changes: Any) -> Simulation:
 
 
 def run_all(count: int) -> None:
-    """Run so many seeds of it."""
-    for seed in range(count):
-        busy(seed).run()
+    """Run so many seeds of it, without what comes after the storm."""
+    for seed in range(1, count + 1):
+        busy(seed).storm()
 
 
 def _seen(world: World, new: Sequence[transactions.NewNode]) -> list[Stored[Upload]]:
@@ -184,6 +184,8 @@ MUTANTS: Final[tuple[tuple[Mutate, str], ...]] = (
 )
 
 
+# Its limit only ends what hangs.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("mutate", "told"), MUTANTS, ids=[one.__name__ for one, _ in MUTANTS])
 def test_the_oracle_sees_what_must_not_happen(
     mutate: Mutate, told: str, monkeypatch: pytest.MonkeyPatch
