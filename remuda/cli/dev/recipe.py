@@ -7,18 +7,24 @@ IMAGE: Final = "tools"
 #: The label whose machines boot it.
 LABEL: Final = "tooled"
 SCRIPT_NAME: Final = "install-tools.sh"
+#: What the script installs.
+TOOL: Final = "/usr/local/bin/release"
 #: Changing it makes a new build: the fingerprint of a recipe holds the scripts that it names.
-SCRIPT: Final = """\
+SCRIPT: Final = f"""\
 #!/bin/sh
 # Makes the image "tools". Change this file, and a builder makes a new build of it.
 set -eu
 version=1
 echo "installing tools $version"
-cat >/usr/local/bin/release <<END
+cat >{TOOL} <<END
 #!/bin/sh
 echo "tools $version"
 END
-chmod 755 /usr/local/bin/release
+chmod 755 {TOOL}
+"""
+_RUNS: Final = f"""\
+test -x {TOOL} || {{ echo "nobody may run it"; exit 1; }}
+release
 """
 
 
@@ -39,7 +45,7 @@ def making(providers: Sequence[str]) -> dict[str, Any]:
             }
         ],
         # On the build machine, before there is a snapshot; and on what has booted from it.
-        "checks-before": [_check("release can be run", "release")],
+        "checks-before": [_check("release can be run", _RUNS)],
         "checks": [_check("release says its version", "release | grep '^tools [0-9]'")],
     }
 
