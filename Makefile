@@ -25,7 +25,7 @@ $(STAMP): requirements-test.lock pyproject.toml
 	touch $(STAMP)
 
 .PHONY: demo
-demo: install ## Show the whole product at work on this machine, in a minute
+demo: install ## Show the whole product at work on this machine, in under two minutes
 	$(BIN)/remuda demo
 
 .PHONY: lint

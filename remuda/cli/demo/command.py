@@ -118,7 +118,7 @@ def _ready(nodes: list[Mapping[str, Any]]) -> dict[str, int]:
 
 @click.command(cls=PlainCommand, examples=("remuda demo",))
 def demo() -> None:
-    """Show the whole product at work on this machine, in about a minute.
+    """Show the whole product at work on this machine, in under two minutes.
 
     Starts a ZooKeeper, two clouds with real machines, a launcher for each and a builder, works
     with them, makes images, breaks one of the clouds, and cleans up. Exits with 0 only if

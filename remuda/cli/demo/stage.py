@@ -14,7 +14,7 @@ from threading import Event, Timer
 from types import TracebackType
 from typing import Any, Final, Self
 
-from remuda.cli.dev.control import Control
+from remuda.cli.dev.control import Control, ControlFailedError
 from remuda.cli.saying import say
 from remuda.runtime.clock import Clock, SystemClock
 
@@ -171,7 +171,15 @@ class Stage:
             raise DemoFailedError(f"{name} is as it was before")
 
     def break_cloud(self, provider: str) -> None:
-        """Make every boot in the provider's cloud fail from now on."""
+        """Make every boot in the provider's cloud fail from now on.
+
+        Raises:
+            DemoFailedError: If the cloud does not do so.
+        """
         cloud = self.facts["providers"][provider]
         control = Control.of(Path(self.facts["clouds_yaml"]), cloud)
-        control.add_fault({"id": "demo", "match": {"operation": "server.boot"}, "effect": _FAIL})
+        rule = {"id": "demo", "match": {"operation": "server.boot"}, "effect": _FAIL}
+        try:
+            control.add_fault(rule)
+        except ControlFailedError as error:
+            raise DemoFailedError(f"{cloud} cannot be broken: {error}") from error

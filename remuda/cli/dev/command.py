@@ -21,7 +21,7 @@ import yaml
 from remuda.cli import output
 from remuda.cli.dev import recipe
 from remuda.cli.dev.children import ChildEndedError, Children
-from remuda.cli.dev.control import why_no_images
+from remuda.cli.dev.control import ControlFailedError, why_no_images
 from remuda.cli.dev.keys import write_key
 from remuda.cli.dev.plan import (
     CLOUDS_MAX,
@@ -158,8 +158,8 @@ def dev(
                 revived=lambda: _note(plan, server, children, ready_file),
                 clock=clock,
             ).watch()
-        except ChildEndedError as ended:
-            raise CommandFailedError(str(ended), 1) from ended
+        except (ChildEndedError, ControlFailedError) as failed:
+            raise CommandFailedError(str(failed), 1) from failed
 
 
 @contextmanager

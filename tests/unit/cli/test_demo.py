@@ -1,5 +1,7 @@
 """`remuda demo`: it says what it does, and fails where something does not really work."""
 
+import json
+import socket
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,6 +12,7 @@ from remuda.cli.demo.images import Images
 from remuda.cli.demo.jobs import Jobs
 from remuda.cli.demo.stage import DemoFailedError, Ran, Stage
 from remuda.cli.dev import recipe
+from remuda.cli.dev.control import Control
 from tests.fakes.clock import ManualClock
 
 #: What each look at the installation takes.
@@ -183,3 +186,18 @@ def test_waits_end_in_time(tmp_path: Path) -> None:
 
     assert not stage.wait(look, 2 * LOOK_S)
     assert looks <= 3
+
+
+def test_a_cloud_that_does_not_answer_is_a_failure(tmp_path: Path) -> None:
+    """Its address and what is wrong stand in the sentence; its token does not."""
+    stage = Acted(tmp_path)
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        control = {"url": f"http://127.0.0.1:{taken.getsockname()[1]}/v1", "token": "hush"}
+        clouds = tmp_path / "clouds.yaml"
+        clouds.write_text(json.dumps({"clouds": {"cloud-a": {"sandbox_control": control}}}))
+        stage.facts |= {"clouds_yaml": str(clouds), "providers": {"alpha": "cloud-a"}}
+        with pytest.raises(DemoFailedError, match=r"cloud-a cannot be broken: POST http") as told:
+            stage.break_cloud("alpha")
+
+    assert "hush" not in f"{told.value}{Control.of(clouds, 'cloud-a')}"
