@@ -37,9 +37,9 @@ class Images:
         self._back()
 
     def _first(self) -> None:
-        title(f"An image: a builder runs {recipe.SCRIPT_NAME} since the start, both clouds try it")
+        title("An image: a builder runs this script since the start, and each cloud tries it")
+        self.jobs.stage.tool("cat", recipe.SCRIPT_NAME)
         self._until_current(1)
-        self.jobs.show("image", "log", f"{recipe.IMAGE}/1")
         self.jobs.show("image", "list")
         self._release("from an image", 1)
         say(f"    {recipe.TOOL} is in the image; nothing was installed on this machine.")
@@ -69,7 +69,7 @@ class Images:
     def _change(self, edit: str) -> int:
         """Change the script; return the number of the build that a builder begins for it."""
         before = begun = self._newest()
-        self.jobs.stage.edit(edit, recipe.SCRIPT_NAME)
+        self.jobs.stage.tool("sed", "-i", edit, recipe.SCRIPT_NAME)  # at once and whole
 
         def there() -> bool:
             nonlocal begun

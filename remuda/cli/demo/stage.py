@@ -157,18 +157,27 @@ class Stage:
         why: str | None = self.facts["no_images"]
         return why or ""
 
-    def edit(self, how: str, name: str) -> None:
-        """Change a file of the installation with sed, which puts it there at once and whole.
+    def tool(self, *command: str) -> None:
+        """Run an ordinary tool in the installation's folder, and show what it prints.
 
         Raises:
-            DemoFailedError: If that changed nothing.
+            DemoFailedError: If it fails.
         """
-        file = Path(self.facts["dir"]) / name
-        before = file.read_text()
-        say(f"  $ {shlex.join(('sed', '-i', how, name))}")
-        subprocess.run(["sed", "-i", how, name], cwd=file.parent, check=True, timeout=_COMMAND_S)
-        if file.read_text() == before:
-            raise DemoFailedError(f"{name} is as it was before")
+        say(f"  $ {shlex.join(command)}")
+        ran = subprocess.run(
+            command,
+            cwd=self.facts["dir"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_COMMAND_S,
+            check=False,
+        )
+        for line in ran.stdout.splitlines():
+            say(f"    {line}")
+        if ran.returncode != 0:
+            raise DemoFailedError(f"{shlex.join(command)}: exit code {ran.returncode}")
 
     def break_cloud(self, provider: str) -> None:
         """Make every boot in the provider's cloud fail from now on.

@@ -99,7 +99,6 @@ def test_an_image_is_built_refused_swapped_in_and_rolled_back(
     Images(jobs).play()
 
     assert [one for one in stage.asked if one[0] == "image"] == [
-        ("image", "log", "tools/1"),
         ("image", "list"),
         ("image", "log", "tools/2", "--follow"),
         ("image", "list"),
@@ -165,12 +164,13 @@ def test_commands_that_fail_or_name_no_machine_are_failures(tmp_path: Path) -> N
     assert jobs.uses == []
 
 
-def test_an_edit_that_changes_nothing_is_a_failure(tmp_path: Path) -> None:
-    """The demo would wait for a build that never comes."""
+def test_a_tool_that_fails_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what it said before."""
     stage = Acted(tmp_path)
 
-    with pytest.raises(DemoFailedError, match=r"install-tools\.sh is as it was before"):
-        stage.edit("s/no such text//", recipe.SCRIPT_NAME)
+    with pytest.raises(DemoFailedError, match="cat nothing: exit code 1"):
+        stage.tool("cat", "nothing")
+    assert "No such file" in capsys.readouterr().out
 
 
 def test_waits_end_in_time(tmp_path: Path) -> None:
