@@ -126,7 +126,7 @@ def demo() -> None:
     """
     clock = SystemClock()
     begun_s = clock.monotonic_s()
-    title("Starting ZooKeeper, two clouds, a launcher for each, and a builder")
+    title("Starting ZooKeeper, two clouds and a launcher for each")
     stage = Stage.temporary()
     try:
         with stage:

@@ -74,8 +74,8 @@ def why_no_images(states: Iterable[Mapping[str, Any]]) -> str:
     for one in states:
         if one["machines"] != "namespace":
             return (
-                f"its machines are of kind {one['machines']}: only those of kind namespace, which "
-                "need root, have files of their own"
+                f"its machines are of kind {one['machines']}, and only those of kind namespace, "
+                "which need root with CAP_SYS_ADMIN, have files of their own"
             )
         if one["system"] != "minimal":
             return (
