@@ -25,8 +25,13 @@ $(STAMP): requirements-test.lock pyproject.toml
 	touch $(STAMP)
 
 .PHONY: demo
-demo: install ## Show the whole product at work on this machine, in a minute
+demo: install ## Show the whole product at work on this machine, in under two minutes
 	$(BIN)/remuda demo
+
+# On a machine with nothing else to do: the picture tells how long everything took.
+.PHONY: picture
+picture: install ## Draw the demo's picture anew, from a run of it
+	$(BIN)/remuda demo | $(BIN)/python -m tests.support.picture docs/images/demo.svg
 
 .PHONY: lint
 lint: install ## Style and types

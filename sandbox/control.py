@@ -141,6 +141,7 @@ class _Control:
                 "cloud": cloud.config.cloud,
                 "auth_url": cloud.endpoints.auth_url,
                 "machines": cloud.host.kind,
+                "system": cloud.host.system,
                 "ssh_port": cloud.host.ssh_port,
                 "ssh_user": cloud.config.ssh_user,
                 "address_range": str(cloud.host.claim.network),

@@ -42,6 +42,7 @@ class Host:
 
     Attributes:
         kind: The kind of machines, after it was tried out.
+        system: What they see of this machine: minimal only if they do, host otherwise.
         ssh_port: The port they listen on.
         image_folder: Where images are kept.
         undo: What to do at the end.
@@ -49,6 +50,7 @@ class Host:
 
     machines: Machines
     kind: MachineKind
+    system: System
     ssh_port: int
     claim: RangeClaim
     image_folder: Path
@@ -74,9 +76,11 @@ def open_host(config: Config, state: Path | None) -> Host:
         folder = _folder(kind, undo)
         images = _image_folder(folder, state, undo)
         machines: Machines
+        system = System.HOST
         match kind:
             case MachineKind.NAMESPACE:
-                machines = _namespaces(folder / "machines", port, config.system)
+                system = choose_system(config.system)
+                machines = _namespaces(folder / "machines", port, system)
             case MachineKind.PLAIN:
                 machines = PlainMachines(folder / "machines", port)
             case _:
@@ -84,6 +88,7 @@ def open_host(config: Config, state: Path | None) -> Host:
         return Host(
             machines=machines,
             kind=kind,
+            system=system,
             ssh_port=port,
             claim=claim,
             image_folder=images,
@@ -92,16 +97,20 @@ def open_host(config: Config, state: Path | None) -> Host:
 
 
 def _namespaces(folder: Path, port: int, system: System) -> NamespaceMachines:
-    minimal = system is System.MINIMAL
-    if system is System.AUTO:
-        why = why_no_minimal()
-        minimal = not why
-        if why:
-            _LOG.warning("machines.large cause=%s: they see all of this machine", why)
     try:
-        return NamespaceMachines(folder, port, minimal=minimal)
+        return NamespaceMachines(folder, port, minimal=system is System.MINIMAL)
     except MachineError as exc:
         raise HostUnfitError(f"machines of system {system} do not work here: {exc}") from exc
+
+
+def choose_system(wanted: System) -> System:
+    """Return what namespace machines see: what is wanted, for auto the least that works."""
+    if wanted is not System.AUTO:
+        return wanted
+    why = why_no_minimal()
+    if why:
+        _LOG.warning("machines.large cause=%s: they see all of this machine", why)
+    return System.HOST if why else System.MINIMAL
 
 
 def choose_kind(wanted: MachineKind) -> MachineKind:

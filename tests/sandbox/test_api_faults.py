@@ -159,6 +159,6 @@ def test_state_summary(api: Sandbox, cloud: Connection) -> None:
 
     state = api.control("GET", "/state")
 
-    assert state["machines"] == "none"
+    assert (state["machines"], state["system"]) == ("none", "host")
     assert state["regions"]["north"]["server_states"] == {"ACTIVE": 1}
     assert state["regions"]["north"]["ports"] == 1

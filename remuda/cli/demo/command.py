@@ -1,44 +1,36 @@
 """`remuda demo`, the command: real work on an installation of its own, and a word on each step."""
 
-import re
-import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
-from remuda.cli.demo.stage import DemoFailedError, Ran, Stage
+from remuda.cli.demo.images import Images
+from remuda.cli.demo.jobs import Jobs, title
+from remuda.cli.demo.stage import DemoFailedError, Stage
 from remuda.cli.failing import CommandFailedError, PlainCommand
 from remuda.cli.output import Sheet, show
-from remuda.cli.saying import say, say_title
+from remuda.cli.saying import say
 from remuda.runtime.clock import SystemClock
 
-_WARM_S: Final = 60.0
+_WARM_S: Final = 120.0
 #: More than both clouds hold ready, so that new machines must be made while one is broken.
 _RUNS_WHILE_BROKEN: Final = 5
-_WHO: Final = re.compile(r"remuda: (\S+) (\d{10}) at (\S+) \((\S+)\) after ([\d.]+) s")
 _ODD_CODE: Final = 7
-
-
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """Who got what."""
-
-    task: str
-    label: str
-    node: str
-    provider: str
-    waited_s: float
 
 
 @dataclass(slots=True)
 class _Demo:
     """The play; raises DemoFailedError as soon as something does not really work."""
 
-    stage: Stage
-    uses: list[_Use] = field(default_factory=list)
+    jobs: Jobs
+
+    @property
+    def stage(self) -> Stage:
+        """Where it plays."""
+        return self.jobs.stage
 
     def play(self) -> None:
         """Show everything."""
@@ -46,11 +38,12 @@ class _Demo:
         self._run_one()
         self._other_label()
         self._two_at_once()
+        Images(self.jobs).play()
         self._break_one()
         self._who_got_what()
 
     def _warm_up(self) -> None:
-        _say("Both launchers fill their pools: 2 small and 1 big to be ready")
+        title("Both launchers fill their pools: 2 small and 1 big to be ready")
         shown = ""
 
         def warm() -> bool:
@@ -68,29 +61,31 @@ class _Demo:
         say("    Each was logged into, with the host key we gave it, and passed its checks.")
 
     def _run_one(self) -> None:
-        _say("A command on a fresh machine: output as it comes, exit code passed on")
+        title("A command on a fresh machine: output as it comes, exit code passed on")
         script = 'echo "I am $(id -un) on $(hostname)"; for i in 1 2 3; do echo "test $i"; done'
-        self._run("one command", "small", "sh", "-c", script)
-        self._run("its exit code", "small", "sh", "-c", f"exit {_ODD_CODE}", code=_ODD_CODE)
+        self.jobs.run("one command", "small", "sh", "-c", script)
+        self.jobs.run("its exit code", "small", "sh", "-c", f"exit {_ODD_CODE}", code=_ODD_CODE)
         say(f"    The exit code was {_ODD_CODE}, as it should be.")
 
     def _other_label(self) -> None:
-        _say("Another label: a bigger machine")
-        self._run("another label", "big", "sh", "-c", 'echo "$REMUDA_LABEL machine $(hostname)"')
+        title("Another label: a bigger machine")
+        self.jobs.run(
+            "another label", "big", "sh", "-c", 'echo "$REMUDA_LABEL machine $(hostname)"'
+        )
 
     def _two_at_once(self) -> None:
-        _say("Two machines in one request: both or none, from one cloud")
-        self._run("two at once", "small", "hostname", options=("--count", "2"))
-        if len({use.provider for use in self.uses[-2:]}) != 1:
+        title("Two machines in one request: both or none, from one cloud")
+        self.jobs.run("two at once", "small", "hostname", options=("--count", "2"))
+        if len({use.provider for use in self.jobs.uses[-2:]}) != 1:
             raise DemoFailedError("the two machines came from two clouds")
 
     def _break_one(self) -> None:
-        _say("Cloud alpha breaks: from now on every boot there fails")
+        title("Cloud alpha breaks: from now on every boot there fails")
         self.stage.break_cloud("alpha")
         for number in range(1, _RUNS_WHILE_BROKEN + 1):
             task = f"while broken {number}"
-            self._run(task, "small", "sh", "-c", f'echo "job {number} of $(hostname) is done"')
-        if not any(use.provider == "beta" for use in self.uses[-_RUNS_WHILE_BROKEN:]):
+            self.jobs.run(task, "small", "sh", "-c", f'echo "job {number} of $(hostname) is done"')
+        if not any(use.provider == "beta" for use in self.jobs.uses[-_RUNS_WHILE_BROKEN:]):
             raise DemoFailedError("the healthy cloud served nothing")
         failed = self.stage.ask("failures")
         if not failed:
@@ -100,31 +95,17 @@ class _Demo:
         self.stage.remuda("failures")
 
     def _who_got_what(self) -> None:
-        _say("Who got what")
+        title("Who got what")
         columns = ("TASK", "LABEL", "NODE", "PROVIDER", "WAITED")
         rows = [
             (use.task, use.label, use.node, use.provider, f"{use.waited_s:.1f} s")
-            for use in self.uses
+            for use in self.jobs.uses
         ]
         show([Sheet(columns=columns, rows=rows, data=None)])
-        nodes = [use.node for use in self.uses]
+        nodes = [use.node for use in self.jobs.uses]
         if len(nodes) != len(set(nodes)):
             raise DemoFailedError("a node was handed out twice")
         say(f"    {len(nodes)} machines, each handed out exactly once.")
-
-    def _run(
-        self, task: str, label: str, *command: str, code: int = 0, options: tuple[str, ...] = ()
-    ) -> Ran:
-        say(f"  $ {shlex.join(('remuda', 'run', label, *options, '--', *command))}")
-        ran = self.stage.remuda("run", label, *options, "--", *command)
-        if ran.code != code:
-            raise DemoFailedError(f"{task}: exit code {ran.code}, not {code}")
-        found = _WHO.findall(ran.out)
-        if not found:
-            raise DemoFailedError(f"{task}: the command did not say which machine it got")
-        for what, node, _, provider, waited in found:
-            self.uses.append(_Use(task, what, node, provider, float(waited)))
-        return ran
 
 
 def _ready(nodes: list[Mapping[str, Any]]) -> dict[str, int]:
@@ -135,26 +116,22 @@ def _ready(nodes: list[Mapping[str, Any]]) -> dict[str, int]:
     return ready
 
 
-def _say(text: str) -> None:
-    say("")
-    say_title(f"== {text}")
-
-
 @click.command(cls=PlainCommand, examples=("remuda demo",))
 def demo() -> None:
-    """Show the whole product at work on this machine, in about a minute.
+    """Show the whole product at work on this machine, in under two minutes.
 
-    Starts a ZooKeeper, two clouds with real machines and a launcher for each, works with them,
-    breaks one of the clouds, and cleans up. Exits with 0 only if everything really worked.
+    Starts a ZooKeeper, two clouds with real machines, a launcher for each and a builder, works
+    with them, makes images, breaks one of the clouds, and cleans up. Exits with 0 only if
+    everything really worked.
     """
     clock = SystemClock()
     begun_s = clock.monotonic_s()
-    _say("Starting ZooKeeper, two clouds and a launcher for each")
+    title("Starting ZooKeeper, two clouds and a launcher for each")
     stage = Stage.temporary()
     try:
         with stage:
-            _Demo(stage).play()
-            _say("Cleaning up")
+            _Demo(Jobs(stage)).play()
+            title("Cleaning up")
     except DemoFailedError as failed:
         say(f"Everything the parts said is in {stage.folder}", err=True)
         why, _, lines = str(failed).partition("\n")

@@ -2,11 +2,11 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +14,15 @@ from threading import Event, Timer
 from types import TracebackType
 from typing import Any, Final, Self
 
-import yaml
-
+from remuda.cli.dev.control import Control, ControlFailedError
 from remuda.cli.saying import say
+from remuda.runtime.clock import Clock, SystemClock
 
 _READY_S: Final = 90.0
 _LOOK_S: Final = 0.2
 _COMMAND_S: Final = 90.0
-_STOP_S: Final = 20.0
+#: More than the slowest part may take.
+_STOP_S: Final = 40.0
 _FAIL: Final = {"kind": "boot_error", "text": "No valid host was found."}
 
 
@@ -43,6 +44,7 @@ class Stage:
 
     folder: Path
     facts: dict[str, Any] = field(default_factory=dict)
+    clock: Clock = field(default_factory=SystemClock)
     _process: subprocess.Popen[bytes] | None = None
     _pause: Event = field(default_factory=Event)
 
@@ -94,13 +96,13 @@ class Stage:
 
     def wait(self, done: Callable[[], bool], limit_s: float) -> bool:
         """Look until *done* is true, at most *limit_s* seconds; return whether it is."""
-        for _ in range(int(limit_s / _LOOK_S)):
-            if done():
-                return True
-            if self._process is not None and self._process.poll() is not None:
+        end_s = self.clock.monotonic_s() + limit_s
+        while not done():
+            ended = self._process is not None and self._process.poll() is not None
+            if ended or self.clock.monotonic_s() >= end_s:
                 return done()
             self._pause.wait(_LOOK_S)
-        return done()
+        return True
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -149,24 +151,44 @@ class Stage:
             raise DemoFailedError(f"remuda {' '.join(arguments)} failed: {err}")
         return json.loads(out)
 
-    def break_cloud(self, provider: str) -> None:
-        """Make every boot in the provider's cloud fail from now on."""
-        rule = {"id": "demo", "match": {"operation": "server.boot"}, "effect": _FAIL}
-        control = self._control(provider)
-        request = urllib.request.Request(  # noqa: S310 - a loopback address of ours
-            f"{control['url']}/faults",
-            data=json.dumps(rule).encode(),
-            headers={
-                "Content-Type": "application/json",
-                "Authorization": f"Bearer {control['token']}",
-            },
-            method="POST",
-        )
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
-            pass
+    @property
+    def no_images(self) -> str:
+        """Why no images can be made here; empty: they can."""
+        why: str | None = self.facts["no_images"]
+        return why or ""
 
-    def _control(self, provider: str) -> Mapping[str, str]:
-        """Return where the cloud's control endpoint is, and its token."""
-        clouds = yaml.safe_load(Path(self.facts["clouds_yaml"]).read_text())["clouds"]
-        control: Mapping[str, str] = clouds[self.facts["providers"][provider]]["sandbox_control"]
-        return control
+    def tool(self, *command: str) -> None:
+        """Run an ordinary tool in the installation's folder, and show what it prints.
+
+        Raises:
+            DemoFailedError: If it fails.
+        """
+        say(f"  $ {shlex.join(command)}")
+        ran = subprocess.run(
+            command,
+            cwd=self.facts["dir"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_COMMAND_S,
+            check=False,
+        )
+        for line in ran.stdout.splitlines():
+            say(f"    {line}")
+        if ran.returncode != 0:
+            raise DemoFailedError(f"{shlex.join(command)}: exit code {ran.returncode}")
+
+    def break_cloud(self, provider: str) -> None:
+        """Make every boot in the provider's cloud fail from now on.
+
+        Raises:
+            DemoFailedError: If the cloud does not do so.
+        """
+        cloud = self.facts["providers"][provider]
+        control = Control.of(Path(self.facts["clouds_yaml"]), cloud)
+        rule = {"id": "demo", "match": {"operation": "server.boot"}, "effect": _FAIL}
+        try:
+            control.add_fault(rule)
+        except ControlFailedError as error:
+            raise DemoFailedError(f"{cloud} cannot be broken: {error}") from error

@@ -5,9 +5,9 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -40,6 +40,7 @@ class _Child:
     fd: int
     log: Path
     arguments: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def end(self) -> None:
@@ -77,15 +78,26 @@ class Children:
         """Process ids by name."""
         return {name: child.pid for name, child in self._running.items()}
 
-    def start(self, name: str, arguments: Sequence[str], log: Path) -> None:
-        """Start a Python module of ours: ``[sys.executable, "-m", *arguments]``."""
+    def start(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        log: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start a Python module of ours: ``[sys.executable, "-m", *arguments]``.
+
+        *environ* is added to our own environment.
+        """
+        more = dict(environ or {})
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, "PYTHONPATH": _python_path()},
+                env={**os.environ, "PYTHONPATH": _python_path(), **more},
                 start_new_session=True,  # Ctrl-C is ours to pass on, in order
                 preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one prctl call, no locks taken
             )
@@ -94,13 +106,14 @@ class Children:
             fd=os.pidfd_open(process.pid),
             log=log,
             arguments=tuple(arguments),
+            environ=more,
             process=process,
         )
 
     def start_again(self, name: str) -> None:
         """Start a child anew that has ended."""
         ended = self._ended.pop(name)
-        self.start(name, ended.arguments, ended.log)
+        self.start(name, ended.arguments, ended.log, environ=ended.environ)
 
     def watch(self, name: str, pid: int, log: Path) -> None:
         """Watch a process of ours, too, that somebody else starts and ends."""

@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -18,35 +19,30 @@ import click
 import yaml
 
 from remuda.cli import output
+from remuda.cli.dev import recipe
 from remuda.cli.dev.children import ChildEndedError, Children
+from remuda.cli.dev.control import ControlFailedError, why_no_images
 from remuda.cli.dev.keys import write_key
 from remuda.cli.dev.plan import (
     CLOUDS_MAX,
-    DevCloud,
     DevPlan,
     Places,
     clouds_of,
     environment,
     merged_clouds,
     remuda_document,
-    sandbox_document,
 )
 from remuda.cli.dev.reviving import Reviver
+from remuda.cli.dev.starting import controls, revivable, start_clouds, start_serving
 from remuda.cli.extras import need
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.saying import say
-from remuda.insight import tree
 from remuda.runtime.clock import SystemClock
-from remuda.store.api import StoreAwayError
 from remuda.store.embedded import EmbeddedServer, ServerOptions
-from remuda.store.options import StoreOptions
-from remuda.store.zookeeper import ZookeeperStore
 
 #: A folder with this file in it is ours to write into again.
 _MARK: Final = "remuda-dev.json"
 _SSH_PORTS: Final = (22, 2222)
-_SANDBOX_S: Final = 60.0
-_LAUNCHER_S: Final = 60.0
 
 
 @click.command(
@@ -118,11 +114,11 @@ def dev(
     ready_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Run everything on this machine: ZooKeeper, clouds with real machines, and launchers.
+    """Run everything here: ZooKeeper, clouds with real machines, launchers and a builder.
 
-    Runs until Ctrl-C or SIGTERM; launchers that die are replaced. Machines are reachable from
-    this machine only. As root they are real machines with a root of their own, which share this
-    one's kernel and network: run in them only what you trust.
+    Runs until Ctrl-C or SIGTERM; launchers and the builder are replaced when they die. Machines
+    are reachable from this machine only. As root they are real machines with a root of their own,
+    which share this one's kernel and network: run in them only what you trust.
     """
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise MistakeError(f"--ready-file: there is no folder {ready_file.absolute().parent}")
@@ -148,21 +144,22 @@ def dev(
         children = undo.enter_context(Children(clock))
         children.watch("zookeeper", server.pid, place / "zookeeper" / "zookeeper.log")
         try:
-            _start_clouds(plan, children)
+            start_clouds(plan, children)
+            plan = replace(plan, no_images=why_no_images(one.state() for one in controls(plan)))
             _write(plan, server.hosts)
             if not no_launchers:
-                _start_launchers(plan, children, server.hosts)
+                start_serving(plan, children, server.hosts, clock)
             facts = _note(plan, server, children, ready_file)
             _announce(plan, facts, as_json=as_json)
             Reviver(
                 children,
-                [] if no_launchers else [_launcher(cloud) for cloud in plan.clouds],
+                [] if no_launchers else revivable(plan),
                 tell=lambda sentence: say(f"remuda: {sentence}", err=True),
                 revived=lambda: _note(plan, server, children, ready_file),
                 clock=clock,
             ).watch()
-        except ChildEndedError as ended:
-            raise CommandFailedError(str(ended), 1) from ended
+        except (ChildEndedError, ControlFailedError) as failed:
+            raise CommandFailedError(str(failed), 1) from failed
 
 
 @contextmanager
@@ -216,25 +213,12 @@ def _ssh_port() -> int:
     return _SSH_PORTS[-1]
 
 
-def _start_clouds(plan: DevPlan, children: Children) -> None:
-    for cloud in plan.sandboxes:
-        cloud.folder.mkdir(exist_ok=True)
-        cloud.clouds_file.unlink(missing_ok=True)
-        cloud.sandbox_file.write_text(yaml.safe_dump(sandbox_document(plan, cloud)))
-        arguments = ["sandbox", "--config", str(cloud.sandbox_file)]
-        arguments += ["--clouds-yaml", str(cloud.clouds_file)]
-        children.start(f"sandbox {cloud.cloud}", arguments, cloud.folder / "sandbox.log")
-    children.wait_until(
-        lambda: all(cloud.clouds_file.exists() for cloud in plan.sandboxes),
-        "the clouds are up",
-        _SANDBOX_S,
-    )
-
-
 def _write(plan: DevPlan, hosts: tuple[str, ...]) -> None:
     documents = [yaml.safe_load(cloud.clouds_file.read_text()) for cloud in plan.sandboxes]
     _write_private(plan.clouds_file, yaml.safe_dump(merged_clouds(documents)))
     write_key(plan.key_file)
+    if not plan.no_images and not plan.script_file.exists():
+        plan.script_file.write_text(recipe.SCRIPT)  # it stays as somebody has changed it
     plan.config_file.write_text(yaml.safe_dump(remuda_document(plan, hosts), sort_keys=False))
     exports = [f"export {key}={shlex.quote(value)}\n" for key, value in environment(plan).items()]
     plan.env_file.write_text("".join(exports))
@@ -244,32 +228,6 @@ def _write_private(path: Path, text: str) -> None:
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text(text)
-
-
-def _launcher(cloud: DevCloud) -> str:
-    """Return the name of a launcher among the children."""
-    return f"launcher {cloud.provider}"
-
-
-def _start_launchers(plan: DevPlan, children: Children, hosts: tuple[str, ...]) -> None:
-    for cloud in plan.clouds:
-        arguments = ["launcher", "--provider", cloud.provider, "--config", str(plan.config_file)]
-        log = plan.folder / f"launcher-{cloud.provider}.log"
-        children.start(_launcher(cloud), arguments, log)
-    store = ZookeeperStore.connect(StoreOptions(hosts=hosts), wait_s=_LAUNCHER_S)
-    wanted = {cloud.provider for cloud in plan.clouds}
-
-    def registered() -> bool:
-        try:
-            there = tree.pools(tree.reader(store)).records.values()
-        except StoreAwayError:
-            return False
-        return wanted <= {one.provider for one in there}
-
-    try:
-        children.wait_until(registered, "the launchers are up", _LAUNCHER_S)
-    finally:
-        store.close()
 
 
 def _facts(plan: DevPlan, server: EmbeddedServer, children: Children) -> dict[str, Any]:
@@ -282,6 +240,8 @@ def _facts(plan: DevPlan, server: EmbeddedServer, children: Children) -> dict[st
         "env": str(plan.env_file),
         "environment": environment(plan),
         "providers": {cloud.provider: cloud.cloud for cloud in plan.clouds},
+        "image": None if plan.no_images else recipe.IMAGE,
+        "no_images": plan.no_images or None,
         "pids": {"dev": os.getpid(), **children.pids},
     }
 
@@ -328,5 +288,20 @@ def _announce(plan: DevPlan, facts: dict[str, Any], *, as_json: bool) -> None:
   remuda status
   openstack --os-cloud {cloud} server list{bare}
 
+{_of_images(plan)}
+
 Ctrl-C ends it."""
     )
+
+
+def _of_images(plan: DevPlan) -> str:
+    if plan.no_images:
+        return f"No image is made here: {plan.no_images}."
+    image, label = recipe.IMAGE, recipe.LABEL
+    return f"""The image {image} is made by {plan.script_file}; label {label} boots it:
+
+  remuda image list
+  remuda image log {image} --follow
+  remuda run {label} -- release
+  remuda image build {image} --wait    (or change the script)
+  remuda image rollback {image}"""

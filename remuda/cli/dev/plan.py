@@ -6,12 +6,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from remuda.cli.dev import recipe
+
 #: Providers and clouds have names that one can say; more clouds help nobody on one machine.
 _NAMES: Final = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
 CLOUDS_MAX: Final = len(_NAMES)
 IMAGE: Final = "debian-12"
 REGION: Final = "RegionOne"
-_LABELS: Final[Mapping[str, tuple[int, str]]] = {"small": (2, "m1.small"), "big": (1, "m1.large")}
+_FLAVOR: Final = "m1.small"
+_LABELS: Final[Mapping[str, tuple[int, str]]] = {"small": (2, _FLAVOR), "big": (1, "m1.large")}
+_CHECKS: Final = [{"disk": {"free": "64MiB"}}, {"clock": {"skew": "10s"}}]
 _POOL_SERVERS_MAX: Final = 6
 
 
@@ -61,6 +65,7 @@ class DevPlan:
         boot_s: How long a boot takes, seconds.
         user: Login user of the machines.
         ssh_port: Where they listen.
+        no_images: Why no image can be made here; empty: one is.
     """
 
     folder: Path
@@ -70,6 +75,7 @@ class DevPlan:
     user: str
     ssh_port: int
     system: str = "auto"
+    no_images: str = ""
 
     @property
     def sandboxes(self) -> tuple[DevCloud, ...]:
@@ -102,6 +108,16 @@ class DevPlan:
     def env_file(self) -> Path:
         """Environment variables for a shell."""
         return self.folder / "env.sh"
+
+    @property
+    def script_file(self) -> Path:
+        """What makes the image; to be changed by who wants another one."""
+        return self.folder / recipe.SCRIPT_NAME
+
+    @property
+    def builder_folder(self) -> Path:
+        """Where the builder keeps its files."""
+        return self.folder / "builder"
 
 
 def clouds_of(folder: Path, number: int, places: Places = Places.APART) -> tuple[DevCloud, ...]:
@@ -153,14 +169,17 @@ def sandbox_document(plan: DevPlan, cloud: DevCloud) -> dict[str, Any]:
 
 def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, Any]:
     """Return Remuda's configuration."""
-    checks = [{"disk": {"free": "64MiB"}}, {"clock": {"skew": "10s"}}]
+    labels: dict[str, Any] = {
+        label: {"min-ready": min_ready, "checks": _CHECKS}
+        for label, (min_ready, _) in _LABELS.items()
+    }
+    if not plan.no_images:
+        # None is kept ready: whoever asks sees which build is booted at that moment.
+        labels[recipe.LABEL] = {"checks": _CHECKS}
     return {
         "zookeeper": {"hosts": list(zookeeper_hosts)},
         "clouds-file": str(plan.clouds_file),
-        "labels": {
-            label: {"min-ready": min_ready, "checks": checks}
-            for label, (min_ready, _) in _LABELS.items()
-        },
+        "labels": labels,
         "providers": {
             cloud.provider: {
                 "cloud": cloud.cloud,
@@ -172,21 +191,27 @@ def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, 
             }
             for i, cloud in enumerate(plan.clouds)
         },
+        **({} if plan.no_images else {"images": {recipe.IMAGE: _recipe(plan)}}),
     }
 
 
 def _pool(plan: DevPlan) -> dict[str, Any]:
+    login = {"username": plan.user, "connection-port": plan.ssh_port}
+    labels: dict[str, Any] = {
+        label: {"image": IMAGE, "flavor": flavor, **login} for label, (_, flavor) in _LABELS.items()
+    }
+    if not plan.no_images:
+        labels[recipe.LABEL] = {"image": {"built": recipe.IMAGE}, "flavor": _FLAVOR, **login}
+    return {"max-servers": _POOL_SERVERS_MAX, "labels": labels}
+
+
+def _recipe(plan: DevPlan) -> dict[str, Any]:
     return {
-        "max-servers": _POOL_SERVERS_MAX,
-        "labels": {
-            label: {
-                "image": IMAGE,
-                "flavor": flavor,
-                "username": plan.user,
-                "connection-port": plan.ssh_port,
-            }
-            for label, (_, flavor) in _LABELS.items()
-        },
+        "base": IMAGE,
+        "flavor": _FLAVOR,
+        "username": plan.user,
+        "connection-port": plan.ssh_port,
+        **recipe.making([cloud.provider for cloud in plan.clouds]),
     }
 
 

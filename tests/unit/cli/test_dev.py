@@ -7,14 +7,18 @@ import stat
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from remuda.cli.dev import recipe
 from remuda.cli.dev.children import ChildEndedError, Children
 from remuda.cli.dev.command import _folder, dev
+from remuda.cli.dev.control import why_no_images
 from remuda.cli.dev.keys import write_key
 from remuda.cli.dev.plan import (
     CLOUDS_MAX,
@@ -34,6 +38,7 @@ from sandbox.config_file import parse
 from tests.fakes.clock import ManualClock
 from tests.support.deadline import wait_for
 from tests.support.processes import Process
+from tests.support.stage import missing as missing_for_machines
 from tests.support.zookeeper import missing
 
 DEADLINE_S = 60.0
@@ -70,10 +75,12 @@ def test_the_sandbox_understands_its_configuration(tmp_path: Path) -> None:
     assert {one.name for one in config.flavors} == {"m1.small", "m1.large"}
 
 
-def test_remuda_understands_its_configuration(tmp_path: Path) -> None:
+@pytest.mark.parametrize("no_images", ["", "they are of kind plain"])
+def test_remuda_understands_its_configuration(tmp_path: Path, no_images: str) -> None:
     """The loader is the judge, with keys and clouds in place."""
-    plan = plan_in(tmp_path)
+    plan = replace(plan_in(tmp_path), no_images=no_images)
     write_key(plan.key_file)
+    plan.script_file.write_text(recipe.SCRIPT)
     auth = {"auth_url": "http://127.0.0.1:1/", "username": "u", "password": "p"}
     documents = [{"clouds": {one.cloud: {"auth": auth}}} for one in plan.clouds]
     plan.clouds_file.write_text(yaml.safe_dump(merged_clouds(documents)))
@@ -85,9 +92,31 @@ def test_remuda_understands_its_configuration(tmp_path: Path) -> None:
     assert {name: one.min_ready for name, one in reading.config.labels.items()} == {
         "small": 2,
         "big": 1,
+        **({} if no_images else {"tooled": 0}),
     }
+    assert set(reading.config.images) == (set() if no_images else {"tools"})
     assert set(reading.config.providers) == {"alpha", "beta"}
     assert environment(plan)["REMUDA_CONFIG"] == str(plan.config_file)
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ({"machines": "namespace", "system": "minimal"}, ""),
+        ({"machines": "namespace", "system": "host"}, "see all files of this one"),
+        ({"machines": "plain", "system": "host"}, "are of kind plain"),
+        ({"machines": "none", "system": "host"}, "are of kind none"),
+    ],
+)
+def test_images_are_made_of_machines_with_files_of_their_own(
+    state: dict[str, Any], why: str
+) -> None:
+    """One cloud that cannot is enough: they share the image."""
+    good = {"machines": "namespace", "system": "minimal"}
+    found = why_no_images([good, state])
+
+    assert why in found
+    assert bool(found) == bool(why)
 
 
 def test_the_key_is_private_and_stays(tmp_path: Path) -> None:
@@ -169,10 +198,45 @@ def test_dev_comes_up_tells_where_everything_is_and_ends(tmp_path: Path) -> None
         )
         assert done.stdout == "no nodes\n"
         assert facts["providers"] == {"alpha": "cloud-a"}
+        assert facts["image"] is None
+        assert "kind none" in facts["no_images"]
     finally:
         code = process.stop()
     assert code == 0, process.tail()
     assert all(not Path(f"/proc/{pid}").exists() for pid in facts["pids"].values())
+
+
+@pytest.mark.zk
+@pytest.mark.ssh
+@pytest.mark.e2e
+def test_dev_replaces_a_builder_that_dies(tmp_path: Path) -> None:
+    """Beside launchers; its process id is then another one."""
+    if why := missing_for_machines():
+        pytest.skip(why)
+    ready = tmp_path / "ready.json"
+    command = ["dev", "--dir", str(tmp_path / "d"), "--clouds", "1", "--ready-file", str(ready)]
+    process = Process.python(
+        "dev", "remuda", *command, log=tmp_path / "log", last_signal=signal.SIGTERM
+    )
+    try:
+        wait_for(lambda: ready.exists() or not process.alive, DEADLINE_S, "the ready file")
+        facts = json.loads(ready.read_text())
+        first = facts["pids"]["builder"]
+        os.kill(first, signal.SIGKILL)
+
+        def second() -> int:
+            pid = int(json.loads(ready.read_text())["pids"].get("builder", first))
+            return 0 if pid == first else pid
+
+        replaced = wait_for(second, DEADLINE_S, "a replacement")
+    finally:
+        code = process.stop(DEADLINE_S)
+    assert facts["image"] == recipe.IMAGE
+    assert code == 0, process.tail()
+    assert f"builder is replaced (pid {replaced})" in process.text()
+    assert f"The image {recipe.IMAGE} is made by" in process.text()
+    pids = {*facts["pids"].values(), replaced}
+    assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
 
 
 def test_help_shows_examples() -> None:
@@ -205,6 +269,27 @@ def test_a_launcher_that_dies_is_replaced(tmp_path: Path) -> None:
     assert told[0].startswith("mortal ended with code -9: it wrote nothing")
     assert told[0].endswith("a replacement starts in 1 s")
     assert told[1:] == [f"mortal is replaced (pid {second})", "noted"]
+
+
+def test_a_replacement_has_the_environment_of_the_first(tmp_path: Path) -> None:
+    """The builder's files stay in the folder of the installation."""
+    clock, told = ManualClock(), list[str]()
+    tmpdir = f"TMPDIR={tmp_path}"
+    with Children(clock) as children:
+        children.start(
+            "mortal",
+            ["http.server", "0", "--bind", "127.0.0.1"],
+            tmp_path / "log",
+            environ={"TMPDIR": str(tmp_path)},
+        )
+        one = reviver(children, clock, told)
+        os.kill(children.pids["mortal"], signal.SIGKILL)
+        one.turn()
+        clock.advance(1.0)
+        one.turn()
+        has = Path(f"/proc/{children.pids['mortal']}/environ").read_text().split("\0")
+
+    assert tmpdir in has
 
 
 def test_who_dies_all_the_time_is_given_up(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from remuda.cli.dev import recipe
 from remuda.cli.dev.keys import write_key
 from remuda.cli.dev.plan import (
     DevPlan,
@@ -15,6 +16,7 @@ from remuda.cli.dev.plan import (
     sandbox_document,
 )
 from remuda.config.loader import read
+from remuda.config.recipes import recipes
 from sandbox.clouds_yaml import clouds_yaml
 from sandbox.config import with_secrets
 from sandbox.config_file import parse
@@ -48,6 +50,7 @@ def test_providers_are_where_they_are_wanted(
     ]
     merged = merged_clouds(documents)["clouds"]
     write_key(plan.key_file)
+    plan.script_file.write_text(recipe.SCRIPT)
     plan.clouds_file.write_text(yaml.safe_dump({"clouds": merged}))
     plan.config_file.write_text(yaml.safe_dump(remuda_document(plan, ["127.0.0.1:2181"])))
     reading = read(plan.config_file)
@@ -63,4 +66,8 @@ def test_providers_are_where_they_are_wanted(
     assert len({project for _, _, project in found}) == projects
     assert all(region in config.regions for config in configs[:1] for _, region, _ in found)
     assert all("sandbox_control" in merged[cloud] for cloud, _, _ in found)
+    (image,) = recipes(
+        reading.config.images, reading.config.image_defaults, ["alpha", "beta"]
+    ).values()
+    assert [image.makings[one].copy_from for one in ("alpha", "beta")] == [None, "alpha"]
     assert sum(config.quota.instances for config in configs) == 20

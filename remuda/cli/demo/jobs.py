@@ -1,0 +1,65 @@
+"""Commands of the demo, run as a person would, and who got which machine by them."""
+
+import re
+import shlex
+from dataclasses import dataclass, field
+from typing import Final
+
+from remuda.cli.demo.stage import DemoFailedError, Ran, Stage
+from remuda.cli.saying import say, say_title
+
+_WHO: Final = re.compile(r"remuda: (\S+) (\d{10}) at (\S+) \((\S+)\) after ([\d.]+) s")
+
+
+def title(text: str) -> None:
+    """Begin a new step."""
+    say("")
+    say_title(f"== {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Who got what."""
+
+    task: str
+    label: str
+    node: str
+    provider: str
+    waited_s: float
+
+
+@dataclass(slots=True)
+class Jobs:
+    """Runs commands on machines, and keeps in mind who got what."""
+
+    stage: Stage
+    uses: list[Use] = field(default_factory=list)
+
+    def run(
+        self, task: str, label: str, *command: str, code: int = 0, options: tuple[str, ...] = ()
+    ) -> Ran:
+        """Run *command* on a machine, which has to end with *code*.
+
+        Raises:
+            DemoFailedError: If it ends otherwise, or nobody says on which machine it ran.
+        """
+        ran = self.show("run", label, *options, "--", *command, code=code)
+        found = _WHO.findall(ran.out)
+        if not found:
+            raise DemoFailedError(f"{task}: the command did not say which machine it got")
+        for what, node, _, provider, waited in found:
+            self.uses.append(Use(task, what, node, provider, float(waited)))
+        return ran
+
+    def show(self, *arguments: str, code: int = 0) -> Ran:
+        """Say which command is run, and run it.
+
+        Raises:
+            DemoFailedError: If it ends with another code.
+        """
+        said = shlex.join(("remuda", *arguments))
+        say(f"  $ {said}")
+        ran = self.stage.remuda(*arguments)
+        if ran.code != code:
+            raise DemoFailedError(f"{said}: exit code {ran.code}, not {code}")
+        return ran

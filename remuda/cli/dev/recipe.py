@@ -1,0 +1,54 @@
+"""The image that `remuda dev` has made, to play with. Pure."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+IMAGE: Final = "tools"
+#: The label whose machines boot it.
+LABEL: Final = "tooled"
+SCRIPT_NAME: Final = "install-tools.sh"
+#: What the script installs.
+TOOL: Final = "/usr/local/bin/release"
+#: Changing it makes a new build: the fingerprint of a recipe holds the scripts that it names.
+SCRIPT: Final = f"""\
+#!/bin/sh
+# Makes the image "tools". Change this file, and a builder makes a new build of it.
+set -eu
+version=1
+echo "installing tools $version"
+cat >{TOOL} <<END
+#!/bin/sh
+echo "tools $version"
+END
+chmod 755 {TOOL}
+"""
+_RUNS: Final = f"""\
+test -x {TOOL} || {{ echo "nobody may run it"; exit 1; }}
+release
+"""
+
+
+def making(providers: Sequence[str]) -> dict[str, Any]:
+    """Return what a recipe says beside what it starts from.
+
+    The first of the *providers* makes it, the others take it over.
+    """
+    first, *others = providers
+    return {
+        "providers": {first: None, **{one: {"copy-from": first} for one in others}},
+        "steps": [
+            {
+                "name": "install tools",
+                "script": {"file": SCRIPT_NAME},
+                "timeout": "1m",
+                "as-root": True,
+            }
+        ],
+        # On the build machine, before there is a snapshot; and on what has booted from it.
+        "checks-before": [_check("release can be run", _RUNS)],
+        "checks": [_check("release says its version", "release | grep '^tools [0-9]'")],
+    }
+
+
+def _check(name: str, script: str) -> dict[str, Any]:
+    return {"name": name, "script": {"inline": script}}
