@@ -74,6 +74,9 @@ class Fold:
             self._request_unread(RequestId(name))
             self.world.agenda.supply = True
             return
+        if parent.startswith(paths.IMAGES):
+            self._image(Gone(path=f"{parent}/{name}"))  # nothing new boots by what we cannot read
+            return
         if parent == paths.launches(self.world.policy.provider):
             # Its machine is somebody's business, and what is known of it stays.
             self._born(NodeId(name))

@@ -1,18 +1,22 @@
 """The images of ours that this provider may boot: pointers, uploads and builds, as mirrored."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from remuda.cloud.api import Image
 from remuda.model.build import Build, decode_build
+from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId, UploadId, number_of, parse_upload
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer, decode_pointer
 from remuda.model.upload import WHOLE, Upload, UploadState, decode_upload
 from remuda.store import paths
 from remuda.store.api import Dirty, Gone, Put, Stored
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 _PATH: Final = re.compile(
     re.escape(paths.IMAGES)
@@ -33,8 +37,8 @@ class Images:
     """
 
     provider: str
-    pointers: dict[str, Pointer] = field(default_factory=dict)
-    builds: dict[BuildId, Build] = field(default_factory=dict)
+    pointers: dict[str, Stored[Pointer]] = field(default_factory=dict)
+    builds: dict[BuildId, Stored[Build]] = field(default_factory=dict)
     uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
 
     def take(self, change: Put | Dirty | Gone) -> str | None:
@@ -55,28 +59,23 @@ class Images:
             return None
         build_id = BuildId(image, number)
         if found["place"] is None:
-            self.builds.pop(build_id, None)
-            if stored is not None:
-                self.builds[build_id] = decode_build(build_id, stored.value)
+            _put(self.builds, build_id, stored, lambda raw: decode_build(build_id, raw))
         else:
-            self._upload(UploadId(build_id, found["place"]), stored)
+            upload_id = UploadId(build_id, found["place"])
+            _put(self.uploads, upload_id, stored, lambda raw: decode_upload(upload_id, raw))
         return image
 
     def _pointer(self, image: str, stored: Stored[bytes] | None) -> str:
-        self.pointers.pop(image, None)
-        if stored is not None:
-            self.pointers[image] = decode_pointer(image, self.provider, stored.value)
+        _put(self.pointers, image, stored, lambda raw: decode_pointer(image, self.provider, raw))
         return image
 
-    def _upload(self, upload_id: UploadId, stored: Stored[bytes] | None) -> None:
-        self.uploads.pop(upload_id, None)
-        if stored is not None:
-            upload = decode_upload(upload_id, stored.value)
-            self.uploads[upload_id] = Stored(path=stored.path, value=upload, version=stored.version)
+    def _pointer_of(self, image: str) -> Pointer | None:
+        stored = self.pointers.get(image)
+        return None if stored is None else stored.value
 
     def served(self, image: str, now_s: float) -> UploadId | None:
         """Return what launches of an image are to boot now, or None."""
-        pointer = self.pointers.get(image)
+        pointer = self._pointer_of(image)
         number = None if pointer is None else pointer.served(now_s)
         if pointer is None or number is None:
             return None
@@ -85,7 +84,7 @@ class Images:
 
     def why_none(self, image: str, now_s: float) -> str | None:
         """Return why launches of an image have nothing to boot, or None."""
-        pointer = self.pointers.get(image)
+        pointer = self._pointer_of(image)
         if pointer is None:
             return f"image {image} has no usable build here yet"
         number = pointer.served(now_s)
@@ -104,7 +103,8 @@ class Images:
         stored, why = self.uploads.get(upload_id), self._spoiled(upload_id.build)
         if why is not None:
             return why
-        if stored is None or stored.value.cloud_image is None:
+        known = upload_id.build in self.builds
+        if stored is None or stored.value.cloud_image is None or not known:
             return f"build {upload_id.build} is not on record here"
         state = stored.value.state
         if state is UploadState.USABLE or (candidate and state in WHOLE):
@@ -121,10 +121,10 @@ class Images:
 
     def _spoiled(self, build_id: BuildId) -> str | None:
         build = self.builds.get(build_id)
-        if build is not None and build.revoked is not None:
-            word = build.revoked.word
+        if build is not None and build.value.revoked is not None:
+            word = build.value.revoked.word
             return f"build {build_id} was revoked by {word.who}: {word.why}"
-        pointer = self.pointers.get(build_id.image)
+        pointer = self._pointer_of(build_id.image)
         word_here = None if pointer is None else pointer.withdrawn.get(build_id.number)
         if word_here is not None:
             return f"build {build_id} was withdrawn here by {word_here.who}: {word_here.why}"
@@ -139,13 +139,24 @@ class Images:
         upload = self.uploads[upload_id].value
         return Image(id=upload.cloud_image or "", name=str(upload_id.build))
 
-    def seen(self, uploads: Collection[UploadId]) -> list[Stored[Upload]]:
-        """Return uploads as they were read, for the transaction that refers to them.
 
-        Raises:
-            KeyError: If one of them is not on record any more.
-        """
-        return [self.uploads[one] for one in sorted(uploads)]
+def _put(
+    records: dict[K, Stored[T]], key: K, stored: Stored[bytes] | None, decode: Callable[[bytes], T]
+) -> None:
+    """Replace a record at once: hands look while it is written anew.
+
+    Raises:
+        CorruptRecordError: It cannot be read, and is as good as gone.
+    """
+    try:
+        value = None if stored is None else decode(stored.value)
+    except CorruptRecordError:
+        records.pop(key, None)
+        raise
+    if stored is None or value is None:
+        records.pop(key, None)
+    else:
+        records[key] = Stored(path=stored.path, value=value, version=stored.version)
 
 
 def upload_of(launch: Launch) -> UploadId | None:

@@ -99,10 +99,14 @@ def _bind(world: World, new: Sequence[NewNode]) -> list[Op]:
         if upload_id is not None:
             wanted[upload_id] = meant is not None and meant[1] is ImageUse.PROVE
     images = world.images
-    return [
+    ops: list[Op] = [
         writes.bind(images.uploads[one], candidate=candidate)
         for one, candidate in sorted(wanted.items())
     ]
+    # A revocation writes builds only.
+    builds = sorted({one.build for one in wanted})
+    ops += (Check(path=paths.build(one), version=images.builds[one].version) for one in builds)
+    return ops
 
 
 def claim(

@@ -215,7 +215,9 @@ class World:
 
     def touch_request(self, view: RequestView) -> None:
         """Note a change of a request."""
-        view.alone = not view.request.reuse or self.policy.share_an_image(view.request.labels)
+        request = view.request
+        own = not request.reuse or request.image is not None
+        view.alone = own or self.policy.share_an_image(request.labels)
         self.queue.reindex(view)
         self.agenda.requests.add(view.id)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from launcher.world import World
 from remuda.membership.duty import weight
 from remuda.model.component import PoolComponent
+from remuda.model.imageask import labelled_image
 from remuda.model.request import Request
 from remuda.model.status import LabelStatus, ProviderStatus
 
@@ -100,6 +101,11 @@ def _open_pools(world: World, request: Request) -> Iterator[PoolComponent]:
     return (pool for pool in found if not pool.paused)
 
 
+def for_builder(request: Request) -> bool:
+    """Whether a request is for machines that only builders ask for, by its labels."""
+    return any(labelled_image(label) is not None for label in request.labels)
+
+
 def pinned_to(world: World, request: Request, own: ProviderStatus | None = None) -> str | None:
     """Return the provider that the request is left to, or None: anybody may serve it.
 
@@ -111,7 +117,7 @@ def pinned_to(world: World, request: Request, own: ProviderStatus | None = None)
     nobody that they make such machines.
     """
     pin = request.provider
-    if pin is not None and request.image is not None:
+    if pin is not None and for_builder(request):
         return pin
     if pin is None or all(pool.provider != pin for pool in _open_pools(world, request)):
         return None

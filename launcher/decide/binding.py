@@ -71,20 +71,14 @@ def asked(view: RequestView, label: str) -> ImageAsk | None:
 
 
 def _begun(world: World, view: RequestView, image: str) -> UploadId | None:
-    """Return the build with which the machines of a request were begun, if it goes on with it."""
-    begun = _newest(world, view, image)
-    return begun if begun is not None and world.images.why_not(begun) is None else None
-
-
-def _newest(world: World, view: RequestView, image: str) -> UploadId | None:
+    """Return the build with which the machines of a request go on, if they can."""
     uploads = (
         upload_of(node.launch)
         for node in _made_for(world, view)
         if node.launch is not None and not node.dying
     )
-    return max(
-        (one for one in uploads if one is not None and one.build.image == image), default=None
-    )
+    ours = {one for one in uploads if one is not None and one.build.image == image}
+    return max((one for one in ours if world.images.why_not(one) is None), default=None)
 
 
 def _made_for(world: World, view: RequestView) -> Iterator[NodeView]:
@@ -106,10 +100,10 @@ def left_out(world: World, node: NodeView) -> str | None:
     view = world.queue.views.get(launch.for_request)
     if view is None or not view.waiting:
         return None
-    newest = _newest(world, view, upload_id.build.image)
-    if newest is None or newest.build.number <= upload_id.build.number:
+    begun = _begun(world, view, upload_id.build.image)
+    if begun is None or begun == upload_id:
         return None
-    return f"{launch.for_request} is served from build {newest.build}"
+    return f"{launch.for_request} is served from build {begun.build}"
 
 
 def choose(

@@ -1,7 +1,7 @@
 """Demand: which requests we take, and how many nodes of which label to start now."""
 
 from launcher.actions import Claim, Decline, Lend, Normalise, Plan, Release
-from launcher.decide.bids import bids, pinned_elsewhere
+from launcher.decide.bids import bids, for_builder, pinned_elsewhere
 from launcher.decide.binding import bind
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
@@ -24,6 +24,7 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add claims, intents, declines and verdicts for what ready nodes did not cover."""
     whole = agenda.everything or agenda.supply
     work = _begin(world, now, plan)
+    work.whole = whole
     if whole:
         views = list(world.queue.in_order())
     else:
@@ -75,6 +76,9 @@ def _judge(work: Draft, view: RequestView) -> None:
             work.plan.do(Release(request=view.id, cause="its claim cannot be read"))
     elif claim is not None:
         _judge_claimed(work, view, claim)
+    elif unclaimed and for_builder(request) and not work.whole:
+        # Whether users wait for the room, only a whole plan knows.
+        work.plan.look_again("supply", "builders", work.now.mono_s)
     elif unclaimed:
         _judge_open(work, view)
 
@@ -161,6 +165,7 @@ def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
         else:
             wanted = view.request.labels.count(label)
             lacking = work.world.herd.dedicated[view.id, label] < wanted
+            lacking = lacking and not work.covers(view, claim.pool)
         if lacking:
             short = work.short.get(key)
             if short is not None:
@@ -204,7 +209,7 @@ def _judge_open(work: Draft, view: RequestView) -> None:
 def _never(work: Draft, view: RequestView, pool: str) -> Shortage | None:
     """Return why a pool of ours cannot serve an open request, now or ever, or None."""
     never = work.budget.never(pool, view.request.labels)
-    if never is not None or view.request.image is None:
+    if never is not None or not for_builder(view.request):
         return never
     bound = (bind(work.world, work.now, (pool, one), view) for one in view.request.labels)
     return next((one for one in bound if isinstance(one, Shortage) and one.final), None)
@@ -260,14 +265,24 @@ def _lent_by_another(work: Draft, view: RequestView, pool: str) -> bool:
     return True
 
 
+def _held_back(work: Draft, view: RequestView, pool: str) -> Shortage | None:
+    """Return who is to have the room of a pool first, or None."""
+    if for_builder(view.request) and pool in work.crowded:
+        return Shortage(reason="requests of users wait for the room", pools=(pool,))
+    first = work.blocker(view, pool)
+    if first is None:
+        return None
+    return Shortage(reason=f"{first} is older and needs the room first")
+
+
 def _take(work: Draft, view: RequestView, pools: list[str]) -> None:
     """Claim the request for the first pool that has room for what is missing."""
     world = work.world
     shorts: dict[str, Shortage] = {}
     for pool in pools:
-        first = work.blocker(view, pool)
-        if first is not None:
-            shorts[pool] = Shortage(reason=f"{first} is older and needs the room first")
+        held_back = _held_back(work, view, pool)
+        if held_back is not None:
+            shorts[pool] = held_back
             continue
         intents = work.missing(view, pool)
         if isinstance(intents, Shortage):
@@ -281,6 +296,7 @@ def _take(work: Draft, view: RequestView, pools: list[str]) -> None:
         work.book(view, pool, intents)
         return
     verdict = work.plan.verdicts[view.id] = waiting(world, work.now, view, shorts[pools[0]])
+    work.crowded.update(full for short in shorts.values() for full in short.pools)
     patient = work.now.mono_s - view.seen_s <= world.policy.patience_s
     for pool, short in shorts.items():
         if not short.pools:

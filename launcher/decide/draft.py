@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from launcher.actions import Intent, Plan
 from launcher.decide.bids import Known
-from launcher.decide.binding import bind
+from launcher.decide.binding import bind, choose
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.policy import Key
@@ -38,9 +38,14 @@ class Draft:
         starved: Claimed requests that lack room, in service order, and why.
         elsewhere: Whether another provider has nodes for these labels ready.
         passed_on: Labels of the requests that were given back of late; None: not counted yet.
+        whole: Whether all requests are judged.
+        crowded: Pools for whose room somebody waits.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
         left_behind: Ready nodes made for requests that we gave back; None: not looked for yet.
+        promised: Ready nodes that fit together for a request which would get others otherwise, and
+            *covered* those requests, as far as they were looked at.
+        idle: Ready nodes that are free, or looked at, by pool and label; None: not counted yet.
     """
 
     world: World
@@ -62,8 +67,46 @@ class Draft:
     known_bids: Known = field(default_factory=dict)
     elsewhere: dict[tuple[str, ...], bool] = field(default_factory=dict)
     passed_on: Counter[str] | None = None
+    whole: bool = False
+    crowded: set[str] = field(default_factory=set)
     stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
     left_behind: tuple[tuple[RequestId, NodeView], ...] | None = None
+    promised: set[NodeId] = field(default_factory=set)
+    covered: dict[tuple[RequestId, str], bool] = field(default_factory=dict)
+    idle: dict[Key, list[NodeId]] | None = None
+
+    def covers(self, view: RequestView, pool: str) -> bool:
+        """Whether ready nodes fit together for a request that would be given its own otherwise.
+
+        They are about to be lent: by a replica of ours, after a look at them, or after those who
+        go first. Whatever they are promised to is no supply for others.
+        """
+        known = (view.id, pool)
+        if view.alone and view.request.reuse and known not in self.covered:
+            self.covered[known] = self._cover(view, pool)
+        return self.covered.get(known, False)
+
+    def _cover(self, view: RequestView, pool: str) -> bool:
+        if self.idle is None:
+            self.idle = _idle(self.world)
+        labels, needed = view.request.labels, self.world.queue.needed
+        ready = {
+            label: [
+                node
+                for node in self.idle.get((pool, label), ())
+                if node not in self.promised and node not in self.given
+            ]
+            for label in set(labels)
+        }
+        for label, nodes in ready.items():
+            spoken_for = needed[pool, label] + self.needed[pool, label]
+            if len(nodes) - spoken_for < labels.count(label):
+                return False
+        chosen = choose(self.world, labels, ready)
+        self.promised.update(chosen or ())
+        for label in labels if chosen is not None else ():
+            self.needed[pool, label] += 1
+        return chosen is not None
 
     def supply(self, key: Key) -> int:
         """Return the nodes of *key* that are there or coming, less what claims need of them."""
@@ -95,6 +138,7 @@ class Draft:
                 yield view
                 continue
             pools = stuck.get(_kind(view.request, words))
+            self.crowded |= pools or frozenset()
             # An impatient one wants to hold back those behind it; the first of them does.
             if pools is None or (
                 view.seen_s < patient_since_s and not pools <= self.blocked.keys()
@@ -127,6 +171,7 @@ class Draft:
             else:
                 # From an earlier claim, perhaps.
                 have = self.world.herd.dedicated[view.id, label]
+                have = n if self.covers(view, pool) else have
             lacking[label] = max(0, n - have)
         return lacking
 
@@ -214,6 +259,15 @@ class Draft:
             on_account_of=None if only is None else only.id,
             upload=upload,
         )
+
+
+def _idle(world: World) -> dict[Key, list[NodeId]]:
+    """Return the ready nodes that nobody has, by pool and label; those at work are left out."""
+    idle: dict[Key, list[NodeId]] = {}
+    for view in world.herd.views.values():
+        if view.lendable or view.on_hand:
+            idle.setdefault(view.key, []).append(view.id)
+    return idle
 
 
 def _kind(request: Request, words: str) -> Kind:

@@ -7,6 +7,7 @@ out of it. One goes at a time, the most superfluous first; requests come before 
 from collections.abc import Iterator
 
 from launcher.actions import Condemn, Release
+from launcher.decide.bids import for_builder
 from launcher.decide.budget import Shortage
 from launcher.decide.draft import Draft
 from launcher.policy import Key
@@ -21,7 +22,7 @@ def make_room(work: Draft, view: RequestView, pool: str, short: Shortage) -> Non
     """
     if work.making_room or not work.world.neighbours.duty("demand"):
         return
-    if view.request.image is not None:
+    if for_builder(view.request):
         return
     going = not work.emptying.isdisjoint(short.pools)
     if not going and _take_from_a_builder(work, view, short.pools):
@@ -41,7 +42,7 @@ def _take_from_a_builder(work: Draft, view: RequestView, pools: tuple[str, ...])
     queue, herd = work.world.queue, work.world.herd
     for request_id, claim in queue.claims.items():
         other = queue.views.get(request_id)
-        if other is None or other.request.image is None or not other.waiting:
+        if other is None or not for_builder(other.request) or not other.waiting:
             continue
         if claim.busy or other.busy or other.stale or other.order < view.order:
             continue
@@ -91,8 +92,9 @@ def _most_idle(work: Draft, view: RequestView, pool: str, pools: tuple[str, ...]
         if key[0] == pool and not view.alone and view.id not in work.world.queue.claims:
             spare -= view.request.labels.count(key[1])
         label = work.world.policy.labels.get(key[1])
-        if spare > 0:
-            found.append(((0 if label is None else label.min_ready) - spare, key, left[0]))
+        loose = [node for node in left if node not in work.promised]
+        if spare > 0 and loose:
+            found.append(((0 if label is None else label.min_ready) - spare, key, loose[0]))
     return min(found)[2] if found else None
 
 

@@ -42,6 +42,8 @@ def _lacking(work: Draft) -> list[tuple[Key, int, RequestView | None]]:
             # It is being declined: no machine is made for it any more.
             work.needed.subtract((claim.pool, label) for label in view.request.labels)
         elif view.alone and not spent:
+            if work.covers(view, claim.pool):
+                continue
             for label, n in sorted(Counter(view.request.labels).items()):
                 have = world.herd.dedicated[request_id, label]
                 alone.append(((claim.pool, label), n - have, view))

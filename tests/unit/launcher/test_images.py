@@ -111,8 +111,11 @@ def test_an_intent_proves_that_its_upload_is_booted_still() -> None:
     new = [NewNode(launch=one, node=add_node(made, 5).node) for one in launches]
     ops = transactions.grow(made, new, ledger_version=0)
 
-    path = paths.upload(UploadId(BuildId("noble", 1), PLACE))
-    assert [one for one in ops if isinstance(one, Check)] == [Check(path=path, version=31)]
+    build_id = BuildId("noble", 1)
+    assert [one for one in ops if isinstance(one, Check)] == [
+        Check(path=paths.upload(UploadId(build_id, PLACE)), version=31),
+        Check(path=paths.build(build_id), version=7),
+    ]
 
 
 def test_one_request_is_lent_machines_of_one_build() -> None:
