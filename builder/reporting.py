@@ -93,7 +93,13 @@ class Reporter:
         self._published = data
 
     def _words(self) -> bytes:
-        status = BuilderStatus(replica=self.replica, waits=self.waits(), alarms=self.alarms)
+        recipes = self.known.catalogue.recipes
+        status = BuilderStatus(
+            replica=self.replica,
+            waits=self.waits(),
+            alarms=self.alarms,
+            providers={image: tuple(sorted(one.makings)) for image, one in recipes.items()},
+        )
         return encode_builder(status)
 
     def waits(self) -> Mapping[str, str]:

@@ -18,14 +18,14 @@ from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.boots import boots_sheet, standing_json
 from remuda.cli.views.build import build_sheets
-from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, unreadable_notes
+from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, words_sheet
 from remuda.images import library
 from remuda.images.buildlog import Progress, read_progress
 from remuda.images.catalogue import Catalogue
 from remuda.images.standing import standings
+from remuda.images.words import BuilderWords, read_words
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
-from remuda.store import paths
 from remuda.store.api import Store
 
 
@@ -36,8 +36,8 @@ def list_images(*, around: Surroundings, as_json: bool) -> None:
     """List which build each image is at in each provider, and what comes next."""
     with around.store() as store:
         seen = Catalogue(library.read(store, launched=False))
-        builders = len(store.children(paths.BUILDERS))
-    sheet = images_sheet(seen, builders=builders, now_s=around.clock.now_s())
+        words = read_words(store)
+    sheet = images_sheet(seen, words, now_s=around.clock.now_s())
     if as_json:
         output.emit_json(sheet.data)
     else:
@@ -59,9 +59,10 @@ def show(*, around: Surroundings, image: tuple[str, int | None], as_json: bool) 
     with around.store() as store:
         seen = Catalogue(library.read(store))
         require_image(seen, store, around, name)
+        words = read_words(store)
         if number is None:
-            sheets = _image_sheets(seen, name, around.clock.now_s())
-            names: tuple[str, ...] = ("providers", "builds", "moves")
+            sheets = _image_sheets(seen, words, name, around.clock.now_s())
+            names: tuple[str, ...] = ("providers", "builds", "moves", "waits")
         else:
             build_id = BuildId(name, number)
             require_build(seen, build_id)
@@ -71,14 +72,15 @@ def show(*, around: Surroundings, image: tuple[str, int | None], as_json: bool) 
             names = ("record", "uploads", "verdicts", "references")
     if as_json:
         document = {key: sheet.data for key, sheet in zip(names, sheets, strict=True)}
-        record = document.pop("record", {"image": name})
+        alarms = list(words.alarms.get(name, ()))
+        record = document.pop("record", {"image": name, "alarms": alarms})
         output.emit_json({**record, **document})
     else:
         output.show([one for one in sheets if one.rows or one.notes])
 
 
-def _image_sheets(seen: Catalogue, name: str, now_s: float) -> Sequence[Sheet]:
-    found = standings(seen, name, now_s=now_s)
+def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float) -> Sequence[Sheet]:
+    found = standings(seen, name, now_s=now_s, words=words)
     boots = boots_sheet(found, now_s=now_s)
     record = seen.library.images.get(name)
     notes = list(boots.notes)
@@ -90,7 +92,8 @@ def _image_sheets(seen: Catalogue, name: str, now_s: float) -> Sequence[Sheet]:
     return (
         replace(boots, data=[standing_json(one) for one in found], notes=notes),
         builds_sheet(seen, name, now_s=now_s),
-        replace(moves_sheet(seen, name, now_s=now_s), notes=unreadable_notes(seen)),
+        moves_sheet(seen, name, now_s=now_s),
+        words_sheet(seen, words, name, [one.provider for one in found]),
     )
 
 

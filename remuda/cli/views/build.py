@@ -15,6 +15,8 @@ from remuda.model.upload import Trial, Upload
 
 #: Nodes of a build may be many.
 _REFERENCES_MAX = 20
+#: Clouds hide the names of hosts behind hashes, of which so much tells one from another.
+_HOST_CHARS = 8
 
 
 def build_sheets(
@@ -200,7 +202,7 @@ def _failure_json(mishap: Mishap | None) -> dict[str, object] | None:
 
 
 def _uploads(uploads: Iterable[Upload], found: references.References, now_s: float) -> Sheet:
-    rows, data = [], []
+    rows, data, notes = [], [], []
     for one in uploads:
         users = len(found.get(one.id, ()))
         size = None if one.size_bytes is None else f"{one.size_bytes / 2**20:.0f} MiB"
@@ -210,15 +212,16 @@ def _uploads(uploads: Iterable[Upload], found: references.References, now_s: flo
                 str(one.state),
                 age(now_s - one.since_s),
                 str(one.method or "-"),
-                one.cloud_image or "-",
                 size or "-",
                 str(users),
-                "" if one.mishap is None else _failure(one.mishap),
+                one.cloud_image or "-",
             )
         )
+        if one.mishap is not None:
+            notes.append(f"in {one.id.place}: {_failure(one.mishap)}")
         data.append(_upload_json(one, users))
-    columns = ("PLACE", "STATE", "SINCE", "METHOD", "CLOUD IMAGE", "SIZE", "USED BY", "FAILURE")
-    return Sheet(columns=columns, rows=rows, data=data, title="uploads")
+    columns = ("PLACE", "STATE", "SINCE", "METHOD", "SIZE", "USED BY", "CLOUD IMAGE")
+    return Sheet(columns=columns, rows=rows, data=data, notes=notes, title="uploads")
 
 
 def _upload_json(one: Upload, users: int) -> dict[str, object]:
@@ -240,10 +243,12 @@ def _upload_json(one: Upload, users: int) -> dict[str, object]:
 
 
 def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
-    rows, data = [], []
+    rows, data, notes = [], [], []
     for upload in uploads:
         for provider, one in upload.trials.items():
             rows.append(_trial_row(provider, upload.id, one, now_s))
+            if one.why:
+                notes.append(f"{provider}: {one.why}")
             data.append(
                 {
                     "provider": provider,
@@ -256,8 +261,8 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
                     "retry_s": one.retry_s,
                 }
             )
-    columns = ("PROVIDER", "VERDICT", "PLACE", "WHEN", "FAILURES", "HOSTS", "WHY")
-    return Sheet(columns=columns, rows=rows, data=data, title="verdicts")
+    columns = ("PROVIDER", "VERDICT", "PLACE", "WHEN", "FAILURES", "HOSTS")
+    return Sheet(columns=columns, rows=rows, data=data, notes=notes, title="verdicts")
 
 
 def _trial_row(provider: str, upload_id: UploadId, one: Trial, now_s: float) -> tuple[str, ...]:
@@ -267,8 +272,7 @@ def _trial_row(provider: str, upload_id: UploadId, one: Trial, now_s: float) -> 
         upload_id.place,
         f"{age(now_s - one.at_s)} ago" if one.at_s else "-",
         str(one.failures),
-        ", ".join(one.hosts) or "-",
-        one.why or "",
+        ", ".join(host[:_HOST_CHARS] for host in one.hosts) or "-",
     )
 
 
