@@ -169,6 +169,11 @@ def image_log_part(build_id: BuildId, index: int) -> str:
     return f"{image_log(build_id)}/{index:08d}"
 
 
+def image_packages(build_id: BuildId) -> str:
+    """Return the path of the list of packages that are in a build, beside its log."""
+    return f"{image_log(build_id)}/packages"
+
+
 def builder(replica: ReplicaId) -> str:
     """Return the ephemeral znode of one builder process."""
     return f"{BUILDERS}/{replica}"

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from remuda.cli.image.logs import log
 from remuda.cli.image.looking import list_images, show
 from remuda.cli.main import main
+from remuda.images.inventory import encode_inventory, take
 from remuda.model.build import Base, BuildState, Revocation, Why
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, UploadId, Word
@@ -316,11 +317,64 @@ def test_packages_are_compared_as_far_as_they_are_on_record(
     assert "Debian 12 (7f3c), sha512:00" in desk.call(show, "debian/4").stdout
 
 
+def test_the_difference_in_packages_is_shown(desk: ImageDesk) -> None:
+    """The first lines, or all; programs get all."""
+    many = [(f"lib{number:02}", "1") for number in range(30)]
+    put_packages(desk, 3, [("gone", "1"), ("git", "2.39"), ("same", "1")])
+    put_packages(desk, 4, [("git", "2.40"), ("same", "1"), *many])
+    text, all_of_it = (
+        desk.call(show, "debian/4").stdout,
+        desk.call(show, "debian/4", "--all").stdout,
+    )
+    doc = desk.json(show, "debian/4")
+
+    assert "other than in build 3: 30 added, 1 removed, 1 changed" in text
+    assert "and 12 more: --all" in text
+    assert "more: --all" not in all_of_it
+    assert "lib29" in all_of_it
+    assert doc["differences"][0] == {
+        "change": "changed",
+        "package": "git",
+        "before": "2.39",
+        "after": "2.40",
+    }
+    assert len(doc["differences"]) == 32
+    assert desk.json(show, "debian/3")["differences"] is None
+
+
+def test_packages_of_another_attempt_are_not_this_builds(desk: ImageDesk) -> None:
+    """Nor is a list that is broken: the build is shown all the same."""
+    put_packages(desk, 3, [("git", "1")])
+    put_packages(desk, 4, [("git", "2")])
+    desk.build(4, inventory="0" * 64)
+    assert desk.json(show, "debian/4")["differences"] is None
+    desk.put(paths.image_packages(BuildId("debian", 4)), b"nonsense")
+    assert desk.json(show, "debian/4")["differences"] is None
+
+
+def test_builders_words_of_a_build_stand_with_it(desk: ImageDesk) -> None:
+    """And those of its uploads."""
+    desk.builder(waits={"debian/3 in bbbbbbbbbbbb": "newer builds are kept", "debian/31": "no"})
+
+    assert desk.json(show, "debian/3")["waits"] == [
+        {"name": "debian/3 in bbbbbbbbbbbb", "why": "newer builds are kept"}
+    ]
+    assert "debian/3 in bbbbbbbbbbbb: newer builds are kept" in desk.call(show, "debian/3").stdout
+
+
 def test_a_command_is_told_with_whose_it_was(desk: ImageDesk) -> None:
     """As far as that is still on record."""
     desk.image(last_build=4, wanted=Word(who="bob", why="toolchain", at_s=1.0), wanted_above=3)
     desk.build(4, why=Why.COMMAND)
     assert "command of bob: toolchain" in desk.call(show, "debian/4").stdout
+
+
+def put_packages(desk: ImageDesk, number: int, found: list[tuple[str, str]]) -> None:
+    """Put a build on record with what is in it."""
+    inventory = take(found)
+    build_id = desk.build(number, inventory=inventory.digest)
+    desk.store.ensure(paths.image_log(build_id))
+    desk.put(paths.image_packages(build_id), encode_inventory(inventory))
 
 
 # -- what is configured ----------------------------------------------------------------------
@@ -371,6 +425,9 @@ def test_every_key_of_the_documents_is_documented(desk: ImageDesk) -> None:
     written = (Path(__file__).parents[3] / "docs/cli.md").read_text()
     build_id = desk.build(4, unwanted=ADA, mishap=FAILED, base=Base(id="7f3d"))
     write_log(desk, build_id, b"text")
+    put_packages(desk, 3, [("git", "1")])
+    put_packages(desk, 4, [("git", "2")])
+    desk.builder(waits={"debian/4": "why"})
     desk.pointer(4, provider="alpha", pinned=Pin(number=2, word=ADA), withdrawn={3: ADA})
     found: set[str] = set()
     todo = [desk.json(list_images), desk.json(show, "debian"), desk.json(show, "debian/4")]
