@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from builder.log import BuildLog
+from remuda.images.inventory import encode_inventory, take
 from remuda.model import launch as launches
 from remuda.model.build import Blame, Build, BuildState, Mishap, Why, encode_build
 from remuda.model.builderstatus import BuilderStatus, encode_builder
@@ -145,3 +146,11 @@ def write_log(desk: ImageDesk, build_id: BuildId, text: bytes, *, close: bool = 
         one.close(ok=False)
         assert one.settle(10)
     return one
+
+
+def put_packages(desk: ImageDesk, number: int, found: list[tuple[str, str]]) -> None:
+    """Put a build on record with what is in it."""
+    inventory = take(found)
+    build_id = desk.build(number, inventory=inventory.digest)
+    desk.store.ensure(paths.image_log(build_id))
+    desk.put(paths.image_packages(build_id), encode_inventory(inventory))
