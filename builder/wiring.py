@@ -18,6 +18,7 @@ from builder.events import (
     TrialEnded,
 )
 from builder.hands import copying, keeping, looking, making, validating
+from builder.hands.loginkeys import remove_left_keys
 from builder.hands.machine import Machines
 from builder.hands.sites import Sites
 from builder.hands_api import CopyOrder, EraseOrder, Hands, MakeOrder, SweepOrder, TrialOrder
@@ -67,6 +68,16 @@ class Means:
 
 #: Makes the hands of a builder.
 Wire = Callable[[Means], Hands]
+
+
+def tidy(work_dir: Path) -> int:
+    """Remove what builders of this host have left: keys of the dead, and logs beyond the newest.
+
+    Returns:
+        How many keys there were.
+    """
+    prune(work_dir / LOGS, LOG_FILES_MAX)
+    return remove_left_keys(work_dir / KEYS)
 
 
 def wire(means: Means) -> Hands:
