@@ -151,7 +151,15 @@ class Reporter:
         alarms = dict.fromkeys(known.catalogue.recipes, 0)
         alarms.update({image: len(texts) for image, texts in self.alarms.items()})
         self.metrics.set_images(
-            ages_s=ages_s, generations=generations, uploads=uploads, alarms=alarms
+            ages_s=ages_s,
+            age_limits_s={
+                image: one.fresh_s_max
+                for image, one in known.catalogue.policies.items()
+                if one.fresh_s_max is not None
+            },
+            generations=generations,
+            uploads=uploads,
+            alarms=alarms,
         )
         self.metrics.set_hands(self.starter.running.total(), sum(PLACES.values()))
 
