@@ -15,7 +15,7 @@ from remuda.redaction import redact_text
 from remuda.store.api import Store
 from remuda.visible import visible
 
-#: Of the end of a console; the log of a trial has 16 KiB for its end.
+#: Of the end of a console; the log of a trial has 16 KiB for its end at the least.
 CONSOLE_CHARS_MAX: Final = 6 * 1024
 #: Launches of one request: a launcher makes three.
 _REPORTS_MAX: Final = 5

@@ -45,8 +45,9 @@ class Room(NamedTuple):
 
 
 MAKING_ROOM: Final = Room(8, 8)
-#: Of each provider; what a trial prints are reports and the last words of a machine.
-TRIAL_ROOM: Final = Room(1, 1)
+#: Of each provider; what a trial prints are reports and the last words of a machine. The last part
+#: may have just begun, so that one alone would be no end.
+TRIAL_ROOM: Final = Room(1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
