@@ -142,7 +142,8 @@ def first_contender(directory: str, stem: str) -> str:
 def decline(world: World, view: RequestView, *, now_s: float) -> list[Op]:
     """Add our pools to declined_by; the request fails if every registered pool has declined.
 
-    One replica speaks for all of its provider.
+    One replica speaks for all of its provider. A builder's request is for the provider that it
+    names alone: all others leave it there, and would never say that they decline it.
     """
     held = world.queue.claims.get(view.id)
     declined = (
@@ -152,6 +153,8 @@ def decline(world: World, view: RequestView, *, now_s: float) -> list[Op]:
         ),
     )
     everybody = world.neighbours.registered() <= set(declined)
+    if view.request.image is not None and view.request.provider == world.policy.provider:
+        everybody = True
     event = RequestEvent.REFUSED if everybody else RequestEvent.RELEASED
     request = view.request.after(event, now_s=now_s, declined_by=declined, nodes=())
     ops = [*_unlock(view, held), _set_request(view, request)]

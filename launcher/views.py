@@ -83,6 +83,7 @@ class NodeView:
         doubtful: It may not exist: the create call had no answer, or it was adopted before its
             server was seen. It takes up room, but is nobody's supply until a listing shows it.
         suspect: It did not answer the last knock.
+        spoiled: Its build was revoked, or withdrawn here.
         checked_s: When the last look at it began, or it became ready (monotonic).
         wanted_by: The request that was to have it when it was looked at last.
         failure: Set when a launch failed, until the evidence is kept.
@@ -125,6 +126,7 @@ class NodeView:
     proof: Proof | None = None
     proven: bool = False
     suspect: bool = False
+    spoiled: bool = False
     doubtful: bool = False
     failure: Failure | None = None
     refused: Refusal | None = None
@@ -190,7 +192,7 @@ class NodeView:
             and self.node.free
             and not (self.stale or self.dying or self.busy or self.contenders)
             and self.refused is None
-            and not self.suspect
+            and not (self.suspect or self.spoiled)
             and not self.launch.keyless
         )
 

@@ -167,6 +167,7 @@ class World:
         """Note a change of a node: indices now, judgement at the next plan."""
         was_free = view.id in self.herd.free.get(view.key, ())
         was_coming = self.herd.coming[view.key]
+        view.spoiled = view.launch is not None and self.images.spoiled(view.launch) is not None
         self.herd.reindex(view)
         self.agenda.nodes.add(view.id)
         if _awaits_listing(view, self.neighbours.me):

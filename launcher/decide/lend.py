@@ -243,7 +243,7 @@ def _dedicated(world: World, request: Request) -> tuple[NodeId, ...] | None:
     ready: dict[str, list[NodeId]] = {}
     for node_id in sorted(world.herd.allocated.get(request.id, ())):
         view = world.herd.views[node_id]
-        if view.node is None or view.launch is None or view.busy or view.dying:
+        if view.node is None or view.launch is None or view.busy or view.dying or view.spoiled:
             continue
         if view.node.state == "ready" and not view.locked and not view.stale:
             ready.setdefault(view.launch.label, []).append(node_id)

@@ -161,12 +161,19 @@ def restore_here(shelf: Shelf, number: int, word: Word) -> Pointer:
     """Return the pointer with a build that was withdrawn in this provider given back.
 
     Raises:
-        MoveRefusedError: If it was not withdrawn.
+        MoveRefusedError: If it was not withdrawn, or is revoked everywhere: the pointer would
+            serve it again, for it was withdrawn because there was nothing else.
     """
     pointer = shelf.pointed()
     if number not in pointer.withdrawn:
         raise MoveRefusedError(
             f"build {number} of {shelf.image} is not withdrawn in {shelf.provider}"
+        )
+    build = shelf.builds.get(number)
+    if build is not None and build.revoked is not None:
+        raise MoveRefusedError(
+            f"build {number} of {shelf.image} was revoked by {build.revoked.word.who} in all "
+            "providers: restore it in all"
         )
     kept = {one: why for one, why in pointer.withdrawn.items() if one != number}
     return _moved(pointer, MoveWhy.RESTORE, word, withdrawn=kept)

@@ -265,6 +265,11 @@ class FakeWire:
                 self.notify(event, path)
 
     @property
+    def is_behind(self) -> bool:
+        """Return whether its server hears of nothing new."""
+        return self._behind is not None
+
+    @property
     def _tree(self) -> Tree:
         return self._zookeeper.tree if self._behind is None else self._behind
 

@@ -19,9 +19,9 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def run(seed: int, *, verbose: bool, lines: int) -> bool:
+def run(seed: int, *, verbose: bool, lines: int, imaged: bool | None = None) -> bool:
     """Run one seed, tell what was wrong, and return whether all was well."""
-    setting = draw(random.Random(f"setting {seed}"))  # noqa: S311 - reproducible, not secret
+    setting = draw(random.Random(f"setting {seed}"), imaged=imaged)  # noqa: S311 - reproducible, not secret
     simulation = Simulation(seed=seed, setting=setting, verbose=verbose)
     try:
         simulation.run()
@@ -41,13 +41,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="only this one, with everything it does")
     parser.add_argument("--lines", type=int, default=12, help="events to show of a failure")
     parser.add_argument("--fails", type=int, default=10, help="stop after so many")
+    parser.add_argument("--images", action="store_true", help="images of ours in every seed")
     options = parser.parse_args()
     one = options.seed is not None
     seeds = [options.seed] if one else range(options.start, options.start + options.seeds)
     failed, done, begun_s = [], 0, time.monotonic()
     for seed in seeds:
         done += 1
-        if not run(seed, verbose=one, lines=options.lines):
+        if not run(seed, verbose=one, lines=options.lines, imaged=options.images or None):
             failed.append(seed)
         if len(failed) >= options.fails:
             break

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from remuda.config.model import Config
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.imageask import ImageUse
 from remuda.model.launch import Launch, Step
 from remuda.model.request import Request, RequestState
 from tests.simulation.history import History
@@ -37,6 +38,8 @@ class Accounts:
             return
         failed = len(self._failed.get((provider, old.id), ()))
         wanted = self.attempts[provider] * len(old.labels)
+        if old.image is not None and old.image.use is ImageUse.PROVE:
+            wanted = 1  # each launch is a try of its own, which its builder judges
         if failed < wanted:
             self.history.fail(
                 f"{who} gave up {old.id} after {failed} of {wanted} failed launches of its own"

@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from remuda.model import node as nodes
 from remuda.model import request as requests
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
 
+PRIORITIES: Final = ("100", "200", "200", "300")
+
+
 @dataclass(slots=True)
 class Client:
     """One requestor with one request, and what becomes of it.
 
     Attributes:
         wants: Fields of its request that are not left to chance.
-        calm: It only does what it should: the storm is over.
+        priority: Of its request; None: by chance.
     """
 
     simulation: "Simulation"
@@ -42,6 +45,7 @@ class Client:
     locks: dict[NodeId, str] = field(default_factory=dict)
     ended: bool = False
     outcome: str = ""
+    priority: str | None = None
 
     def __post_init__(self) -> None:
         """Open a session."""
@@ -90,12 +94,12 @@ class Client:
             "x-foreign": rng.random(),
             **self.wants,
         }
-        if rng.random() < 0.2:
+        if self.priority is None and rng.random() < 0.2:
             for key in rng.sample(REQUIRED_KEYS[:5], 2):
                 doc.pop(key, None)
         done = self._commit(
             Create(
-                path=f"{paths.REQUESTS}/{rng.choice(('100', '200', '200', '300'))}-",
+                path=f"{paths.REQUESTS}/{self.priority or rng.choice(PRIORITIES)}-",
                 data=json.dumps(doc).encode(),
                 ephemeral=rng.random() < 0.4,
                 sequence=True,

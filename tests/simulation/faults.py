@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from remuda.cloud.api import ServerStatus
 from tests.simulation import setting as settings
+from tests.simulation.imagesetting import applied
 from tests.simulation.process import Process
 from tests.simulation.setting import SESSION_TIMEOUT_S
 from tests.simulation.trouble import Trouble
@@ -102,7 +103,8 @@ class Faults(Trouble):
     def reload(self) -> None:
         """Change the configuration, everywhere but not at the same time."""
         simulation = self.simulation
-        simulation.document = settings.changed(simulation.document, self.rng)
+        document = settings.changed(simulation.document, self.rng)
+        simulation.document = applied(document, simulation.setting.images)
         config = settings.config_of(simulation.document)
         simulation.oracle.configured(config)
         simulation.history.note("operator", "changes the configuration")

@@ -198,6 +198,7 @@ def _remove_unreadable(simulation: "Simulation", provider: str) -> None:
         if oracle.launch(provider, node) is not None or oracle.locked_by_user(node):
             continue
         simulation.history.note("operator", "removes records", node=node)
+        oracle.forgotten.add(node)
         there = (paths.launch(provider, node), paths.node_lock(node), paths.node(node))
         ops = [Remove(path=path) for path in there if oracle.read(path) is not None]
         FakeZookeeper.commit(simulation.zookeeper, ops, session_id=1)

@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING, Final
 from launcher.policy import Limits, compile_policy
 from remuda.cloud.api import Server
 from remuda.config.model import Config
-from remuda.model import launch as launches
-from remuda.model import node as nodes
-from remuda.model import request as requests
 from remuda.model import tags
-from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState, hold_ends_s
@@ -25,6 +21,8 @@ from remuda.store.wire import Written
 from tests.fakes.store import FakeZookeeper
 from tests.simulation.accounts import Accounts
 from tests.simulation.history import History
+from tests.simulation.imagerules import ImageRules
+from tests.simulation.records import Records
 from tests.simulation.setting import INSTALLATION
 from tests.simulation.timetable import Timetable
 
@@ -47,76 +45,33 @@ class _Before:
     launches: dict[tuple[str, NodeId], Launch | None] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Oracle:
+@dataclass(slots=True, kw_only=True)
+class Oracle(Records):
     """Watches one installation.
 
     Attributes:
-        launchers: Sessions of launchers; all others are users'.
         limits: By provider and pool, the limits of late, newest last.
         taken: Nodes that a user has locked at least once, and for which request.
+        forgotten: Nodes whose records an operator has removed: nobody counts their servers.
+        images: What holds of images of ours, if there are any.
     """
 
     history: History
     timetable: Timetable
     skew_s: float = 0.0
     lies: bool = False
-    zookeeper: "SimZookeeper | None" = None
-    launchers: dict[int, str] = field(default_factory=dict)
     limits: dict[tuple[str, str], list[tuple[float, Limits]]] = field(default_factory=dict)
     skies: "dict[str, Sky]" = field(default_factory=dict)
     ages: dict[str, bool] = field(default_factory=dict)
     taken: dict[NodeId, RequestId] = field(default_factory=dict)
     ends: dict[RequestId, str] = field(default_factory=dict)
+    forgotten: set[NodeId] = field(default_factory=set)
+    images: ImageRules | None = None
     accounts: Accounts = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the accounts."""
         self.accounts = Accounts(self.history, self.request)
-
-    # Reading the tree as it is.
-
-    def read(self, path: str) -> bytes | None:
-        """Return what lies at *path*."""
-        assert self.zookeeper is not None
-        found = self.zookeeper.tree.get(path)
-        return None if found is None else found.data
-
-    def names(self, path: str) -> tuple[str, ...]:
-        """Return the names below *path*, sorted."""
-        assert self.zookeeper is not None
-        found = self.zookeeper.tree.children(path)
-        return () if found is None else tuple(sorted(found.names))
-
-    def node(self, node_id: NodeId) -> Node | None:
-        """Return a node."""
-        raw = self.read(paths.node(node_id))
-        return nodes.decode(node_id, raw) if raw else None
-
-    def request(self, request_id: RequestId) -> Request | None:
-        """Return a request."""
-        raw = self.read(paths.request(request_id))
-        try:
-            return requests.decode(request_id, raw) if raw else None
-        except CorruptRecordError:
-            return None
-
-    def launch(self, provider: str, node_id: NodeId) -> Launch | None:
-        """Return a launch, if there is one that can be read."""
-        raw = self.read(paths.launch(provider, node_id))
-        try:
-            return launches.decode(node_id, raw) if raw else None
-        except CorruptRecordError:
-            return None
-
-    def locked_by_user(self, node_id: NodeId) -> bool:
-        """Whether a user's session holds the lock of a node."""
-        assert self.zookeeper is not None
-        for name in self.names(paths.node_lock(node_id)):
-            found = self.zookeeper.tree.get(f"{paths.node_lock(node_id)}/{name}")
-            if found is not None and found.stat.owner not in self.launchers:
-                return True
-        return False
 
     def configured(self, config: Config) -> None:
         """Take note of the limits that are in force from now on."""
@@ -253,6 +208,8 @@ class Oracle:
         self.accounts.request_changed(who, old, new)
         if new.state is RequestState.FULFILLED and old.state is not RequestState.FULFILLED:
             self._fulfilled(request_id, new)
+            if self.images is not None:
+                self.images.fulfilled(who, new)
 
     def _fulfilled(self, request_id: RequestId, new: Request) -> None:
         found = [self.node(node_id) for node_id in new.nodes]
@@ -280,6 +237,8 @@ class Oracle:
     ) -> None:
         if new is not None and new != old:
             self.accounts.launch_changed(provider, old, new)
+        if old is None and new is not None and self.images is not None:
+            self.images.intended(new)
         if old is None or new is None or new.step is old.step or new.step is not Step.CONDEMNED:
             return
         node = self.node(node_id)
@@ -294,6 +253,8 @@ class Oracle:
         free = node.doc.get("allocated_to") is None and not self._was_used(node)
         healthy = launch.server is not None and self.skies[provider].healthy(launch.server)
         told = "make room" in why or "no longer configured" in why
+        if self.images is not None:
+            told = told or self.images.truly_told(provider, launch, why)
         if free and healthy and not aged and not told:
             self.history.fail(f"I9: {node.id} is well, but was condemned: {why}")
 
@@ -316,7 +277,8 @@ class Oracle:
         used = [
             sky.cloud.orders[server.id].flavor
             for server in sky.cloud.truth().values()
-            if (found := made_by_us(server)) is not None and found.pool == pool
+            if (found := made_by_us(server)) is not None
+            if found.pool == pool and found.node not in self.forgotten
         ]
         known = self.limits[sky.provider, pool]
         since_s = self.timetable.now_s() - RELOAD_GRACE_S
@@ -388,5 +350,7 @@ class SimZookeeper(FakeZookeeper):
         before = self._oracle.before(ops)
         answer = super().commit(ops, session_id)
         if not isinstance(answer, StoreError):
+            if self._oracle.images is not None:
+                self._oracle.images.written(ops)
             self._oracle.after(before, session_id)
         return answer

@@ -107,7 +107,7 @@ class Process:
             clock=clock,
             log=SimLog(simulation.history, self.name),
             instruments=INSTRUMENTS,
-            cloud=cast("Cloud", Window(self.sky)),
+            cloud=cast("Cloud", Window(self.sky, self.name)),
             installation=installation,
             mine=set(),
             me=me,
@@ -147,6 +147,13 @@ class Process:
         """Whether it stands still at present."""
         return self.frozen_until_s > self.simulation.timetable.now_s()
 
+    @property
+    def hears(self) -> bool:
+        """Whether it hears at once of what is written."""
+        wire, now_s = self.store.wire, self.simulation.timetable.now_s()
+        deaf = self.dead or self.frozen or self.lag_until_s > now_s or wire.is_behind
+        return not deaf and wire.session is Session.CONNECTED
+
     def has_news(self) -> bool:
         """Whether ZooKeeper has something to tell it."""
         return self.lag_until_s <= self.simulation.timetable.now_s() and self.store.wire.has_news
@@ -176,7 +183,7 @@ class Process:
     def reload(self, config: Config) -> None:
         """Take in another configuration."""
         policy = compile_policy(config, self.sky.provider)
-        reconfigure(self.brain, policy, cast("Cloud", Window(self.sky)))
+        reconfigure(self.brain, policy, cast("Cloud", Window(self.sky, self.name)))
         self.brain.world.agenda.everything = True
 
     def order(self, action: Action, work: Callable[[], Event], *, slow_s: float) -> None:

@@ -7,6 +7,7 @@ from remuda.model.ids import NodeId, ServerId
 from remuda.model.node import NodeState
 from remuda.store import paths
 from tests.simulation import setting as settings
+from tests.simulation.imagerules import upload_of
 from tests.simulation.oracle import made_by_us
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def unrest(simulation: "Simulation") -> str | None:
     """Return one sentence about what is not yet in order, or None."""
     return (
-        _clients(simulation)
+        _images(simulation)
+        or _clients(simulation)
         or _requests(simulation)
         or _nodes(simulation)
         or _servers(simulation)
@@ -26,6 +28,21 @@ def unrest(simulation: "Simulation") -> str | None:
         or _leftovers(simulation)
         or _launchers(simulation)
     )
+
+
+def _images(simulation: "Simulation") -> str | None:
+    if simulation.librarian is None:
+        return None
+    if not simulation.librarian.in_order:
+        return "an image has no usable build"
+    oracle = simulation.oracle
+    for provider in simulation.skies:
+        for name in oracle.names(paths.launches(provider)):
+            launch = oracle.launch(provider, NodeId(name))
+            upload_id = None if launch is None else upload_of(launch)
+            if upload_id and simulation.librarian.rules.spoiled(upload_id.build, provider):
+                return f"node {name} of {upload_id.build}, which is revoked, is still there"
+    return None
 
 
 def _clients(simulation: "Simulation") -> str | None:

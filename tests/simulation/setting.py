@@ -7,6 +7,7 @@ from typing import Any
 from remuda.cloud.api import Quota
 from remuda.config.model import Config
 from tests.fakes.cloud_fates import BootEnd, Chaos, Create, Delete, Listing
+from tests.simulation.imagesetting import Images, applied, draw_images
 
 #: The id of every simulated installation, pinned in its configuration.
 INSTALLATION = "simulated"
@@ -87,6 +88,7 @@ class Setting:
         clients: How many requestors come.
         crowd: How many of them come at the same moment, for the same label.
         chaos_s: How long faults go on.
+        images: Images of ours that labels boot, if there are any.
     """
 
     document: dict[str, Any]
@@ -97,6 +99,7 @@ class Setting:
     chaos_s: float
     crowd: int = 0
     hostility: HostileRates = field(default_factory=HostileRates)
+    images: Images | None = None
 
     @property
     def config(self) -> Config:
@@ -104,8 +107,14 @@ class Setting:
         return Config.model_validate(self.document)
 
 
-def draw(rng: random.Random, *, calm: bool = False) -> Setting:
-    """Return the installation of a seed."""
+def draw(rng: random.Random, *, calm: bool = False, imaged: bool | None = None) -> Setting:
+    """Return the installation of a seed.
+
+    Args:
+        rng: All chance comes from it.
+        calm: Nothing goes wrong, and no label boots an image of ours.
+        imaged: Whether labels boot images of ours; None: in a share of seeds.
+    """
     providers = {name: _provider(rng, name) for name in ("alpha", "beta")}
     document = {
         "installation": INSTALLATION,
@@ -125,8 +134,12 @@ def draw(rng: random.Random, *, calm: bool = False) -> Setting:
         chaos_s=rng.choice((60.0, 120.0, 200.0)),
         crowd=0 if calm else rng.choice((0, 0, 5, 10)),
     )
+    if calm:
+        return made
     # Last, so that what a seed drew before stays as it was.
-    return made if calm else replace(made, hostility=_hostility(rng))
+    made = replace(made, hostility=_hostility(rng))
+    images = draw_images(random.Random(rng.random()), LABELS, wanted=imaged)  # noqa: S311
+    return replace(made, images=images, document=applied(document, images))
 
 
 def _hostility(rng: random.Random) -> HostileRates:

@@ -1,23 +1,30 @@
 """The simulator: one thread, virtual time, one seed; safety at every step, then liveness."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from remuda.membership.installation import InstallationError
 from remuda.model.node import Node, NodeState
 from remuda.store import paths
 from tests.fakes.cloud import FakeCloud
 from tests.simulation import setting as settings
+from tests.simulation.attention import Attention
+from tests.simulation.builders import Asker
 from tests.simulation.clients import Client
 from tests.simulation.history import History
+from tests.simulation.imagerules import ImageRules
+from tests.simulation.imagesetting import Images
 from tests.simulation.oracle import Oracle, SimZookeeper, made_by_us
 from tests.simulation.process import Process, installation
 from tests.simulation.setting import SESSION_TIMEOUT_S, Setting
 from tests.simulation.sky import Sky
 from tests.simulation.timetable import Timetable
+
+if TYPE_CHECKING:
+    from tests.simulation.librarian import Librarian
 
 #: After the storm everything must be in order within so many virtual seconds.
 CALM_S_MAX: Final = 900.0
@@ -33,6 +40,8 @@ class Simulation:
 
     Attributes:
         calm: Faults are off; everything must come to rest.
+        librarian: Looks after the images of ours, if there are any.
+        attention: When each launcher heard of what was written, by its name.
     """
 
     seed: int
@@ -51,6 +60,8 @@ class Simulation:
     oracle: Oracle = field(init=False)
     zookeeper: SimZookeeper = field(init=False)
     document: dict[str, Any] = field(init=False)
+    librarian: "Librarian | None" = None
+    attention: dict[str, Attention] = field(default_factory=lambda: defaultdict(Attention))
     _skews: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,6 +99,20 @@ class Simulation:
             cloud.add_stranger()
             if self.setting.hostility.takeover:
                 add_neighbours(self.skies[provider])
+        if self.setting.images is not None:
+            self._open_library(self.setting.images)
+
+    def _open_library(self, images: Images) -> None:
+        from tests.simulation.librarian import Librarian  # noqa: PLC0415
+
+        self.oracle.images = ImageRules(
+            records=self.oracle,
+            history=self.history,
+            timetable=self.timetable,
+            images=images,
+            attention=self.attention.__getitem__,
+        )
+        self.librarian = Librarian(self)
 
     def random(self, purpose: str) -> random.Random:
         """Return a source of chance for one purpose, so that they do not disturb each other."""
@@ -144,6 +169,7 @@ class Simulation:
         if process.dead:
             return
         process.dead = True
+        self.attention[process.name].look(self.timetable.now_s(), hears=False)
         self.history.note(process.name, "is dead")
         self.processes.remove(process)
         wire, session_id = process.store.wire, process.store.session_id
@@ -163,6 +189,12 @@ class Simulation:
         moment_s = self.rng.uniform(0.0, self.setting.chaos_s * 0.8)
         for _ in range(self.setting.crowd):
             self.come(moment_s + self.rng.uniform(0.0, 1.0), node_types=["small"])
+        for number in range(0 if self.setting.images is None else self.setting.images.asks):
+            name = f"builder{number}"
+            asker = Asker(self, name, self.random(name))
+            self.clients.append(asker)
+            when_s = asker.rng.uniform(0.0, self.setting.chaos_s * 0.8)
+            self.timetable.after(when_s, asker.submit)
 
     def come(self, when_s: float, **wants: Any) -> Client:
         """Have a requestor come; what it *wants* goes into its request's record."""
@@ -192,6 +224,7 @@ class Simulation:
         self.steps += 1
         if self.steps > STEPS_MAX:
             self.history.fail(f"{self.steps} steps: something goes round in circles")
+        self._watch()
         choices, wakes = self._possible()
         if choices:
             self.rng.choice(choices)()
@@ -201,6 +234,12 @@ class Simulation:
             self.timetable.advance_to(min(wakes))
         else:
             self.history.fail("nothing will ever happen again")
+
+    def _watch(self) -> None:
+        """Take down which launchers hear of what is written now."""
+        if self.oracle.images is not None:
+            for process in self.processes:
+                self.attention[process.name].look(self.timetable.now_s(), hears=process.hears)
 
     def _possible(self) -> tuple[list[Callable[[], None]], list[float]]:
         """Return what could happen now, and when more will."""
@@ -235,6 +274,12 @@ class Simulation:
         Raises:
             ViolationError: If something happened that must not, or the calm did not come.
         """
+        self.storm()
+        self.end_storm()
+        self.settle()
+
+    def storm(self) -> None:
+        """Let everything begin, and go on until the storm is to end."""
         from tests.simulation.faults import Faults  # noqa: PLC0415
         from tests.simulation.hostility import Hostility  # noqa: PLC0415
 
@@ -242,9 +287,9 @@ class Simulation:
         self.invite()
         Faults(self).begin()
         Hostility(self).begin()
+        if self.librarian is not None:
+            self.librarian.begin()
         self.run_until(self.setting.chaos_s)
-        self.end_storm()
-        self.settle()
 
     def end_storm(self) -> None:
         """Turn all faults off; what they have broken stays broken until somebody mends it."""
@@ -255,6 +300,8 @@ class Simulation:
         for sky in self.skies.values():
             sky.end_storm(settings.calmed(self.setting.rates))
         self.oracle.lies = self.setting.rates.lies or self.setting.hostility.blackout > 0
+        if self.librarian is not None:
+            self.librarian.finish()
 
     def settle(self) -> None:
         """Wait for the calm: every promise kept, nothing left over."""
@@ -282,13 +329,21 @@ class Simulation:
         return counts
 
 
-def simulate(seed: int, *, verbose: bool = False, **changes: Any) -> Simulation:
+def simulate(
+    seed: int, *, verbose: bool = False, imaged: bool | None = None, **changes: Any
+) -> Simulation:
     """Run one seed to its end, and return it.
+
+    Args:
+        seed: Which.
+        verbose: Tell all that happens.
+        imaged: Whether labels boot images of ours; None: as the seed has it.
+        changes: Other attributes of the setting.
 
     Raises:
         ViolationError: If anything is wrong.
     """
-    drawn = settings.draw(random.Random(f"setting {seed}"))  # noqa: S311
+    drawn = settings.draw(random.Random(f"setting {seed}"), imaged=imaged)  # noqa: S311
     simulation = Simulation(seed=seed, setting=replace(drawn, **changes), verbose=verbose)
     simulation.run()
     return simulation

@@ -117,13 +117,18 @@ class Sky:
 
 @dataclass(slots=True)
 class Window:
-    """One launcher's view of a sky: everything passes through, watched and sometimes late."""
+    """One launcher's view of a sky: everything passes through, watched and sometimes late.
+
+    Attributes:
+        name: Of the launcher.
+    """
 
     sky: Sky
+    name: str
 
     def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
         """Make a server, now, or later than the caller is willing to wait."""
-        sky = self.sky
+        sky, fence = self.sky, self._watched(order, fence)
         if sky.timetable.now_s() < sky.mute_until_s:
             raise UnknownOutcomeError("sim: 503 Service Unavailable")
         if sky.rng.random() < sky.rates.late_create:
@@ -138,6 +143,17 @@ class Window:
         finally:
             for server in sorted(set(sky.cloud.orders) - before):
                 sky.made(server)
+
+    def _watched(self, order: ServerOrder, fence: Fence) -> Fence:
+        """Let the oracle judge what is booted when nothing holds the call back any more."""
+
+        def ask() -> str | None:
+            why, rules = fence(), self.sky.oracle.images
+            if why is None and rules is not None:
+                rules.called(self.name, self.sky.provider, order)
+            return why
+
+        return ask
 
     def _create_late(self, order: ServerOrder) -> None:
         sky, before = self.sky, set(self.sky.cloud.orders)

@@ -61,6 +61,12 @@ def shelf(*numbers: int, current: int | None = None, previous: int | None = None
     )
 
 
+def withdrawn(one: Shelf, number: int) -> Shelf:
+    """Return the shelf with a build that its provider does not boot."""
+    assert one.pointer is not None
+    return replace(one, pointer=replace(one.pointer, withdrawn={number: word()}))
+
+
 def revoked(one: Shelf, *numbers: int) -> Shelf:
     """Return the shelf with builds that are revoked."""
     changed = {n: replace(one.builds[n], revoked=Revocation(word=word())) for n in numbers}
@@ -149,6 +155,10 @@ REFUSED = [
     (lambda: moves.pin(shelf(1, current=1), 1, word(9.0), until_s=9.0), "in the future"),
     (lambda: moves.unpin(shelf(1, current=1), word()), "is not pinned in p"),
     (lambda: moves.restore_here(shelf(1, current=1), 1, word()), "is not withdrawn in p"),
+    (
+        lambda: moves.restore_here(withdrawn(revoked(shelf(1, current=1), 1), 1), 1, word()),
+        "in all providers",
+    ),
     (
         lambda: moves.without(revoked(shelf(1, current=1), 1), word(), force=False),
         "no usable build of debian would be left in p",
