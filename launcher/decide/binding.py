@@ -43,8 +43,10 @@ def bind(world: World, now: Now, key: Key, view: RequestView | None) -> UploadId
 
 def _served(world: World, now: Now, image: str) -> UploadId | Shortage:
     served = world.images.served(image, now.wall_s)
+    if served is not None:
+        return served
     why = world.images.why_none(image, now.wall_s) or "it is not there"
-    return served or Shortage(reason=why, numbers={IMAGE_NUMBER: image})
+    return Shortage(reason=why, numbers={IMAGE_NUMBER: image})
 
 
 def _asked(

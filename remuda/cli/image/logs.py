@@ -18,7 +18,7 @@ from remuda.cli.image.asking import (
     require_image,
     require_provider,
 )
-from remuda.cli.image.completing import complete_builds
+from remuda.cli.image.completing import complete_builds, complete_providers
 from remuda.cli.output import age
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
@@ -51,7 +51,10 @@ _SET_IN: Final = "  "
     "image", callback=image_or_build, metavar="IMAGE[/N]", shell_complete=complete_builds
 )
 @click.option(
-    "--provider", metavar="NAME", help="Not how it was made, but how it was tried in a provider."
+    "--provider",
+    metavar="NAME",
+    help="Not how it was made, but how it was tried in a provider.",
+    shell_complete=complete_providers,
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on until the build, or trial, has ended.")
 @click.option(
