@@ -10,7 +10,7 @@ from builder.assembly import Outside, assemble
 from builder.clouds import Clouds, MakeCloud, ProviderCloud, openstack
 from builder.errands import News
 from builder.lanes import KINDS, PLACES
-from builder.wiring import Wire, wire
+from builder.wiring import Wire, tidy, wire
 from builder.worker import BuilderWorker, check
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
@@ -79,6 +79,10 @@ class BuilderRole:
         config, store, log = beginning.config, beginning.store, beginning.log
         installation = find_installation(store, config.installation)
         make_cloud = self._cloud_maker(installation, beginning.instruments.metrics)
+        work_dir = work_folder(Path(tempfile.gettempdir()))
+        keys = tidy(work_dir)
+        if keys:
+            log.info("builder.tidied", keys=keys)
         outside = Outside(
             config=config,
             store=store,
@@ -91,7 +95,7 @@ class BuilderRole:
             member=Member(id=new_replica_id(), started_s=self.clock.now_s(), url=beginning.url),
             crew=Crew(self.inbox, KINDS, PLACES),
             wire=self.wire,
-            work_dir=work_folder(Path(tempfile.gettempdir())),
+            work_dir=work_dir,
         )
         worker = assemble(outside)
         log.info("builder.started", replica=worker.mind.known.me, url=beginning.url)

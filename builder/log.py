@@ -16,7 +16,14 @@ from builder.logfile import LogFile
 from builder.logmask import StreamMasker
 from builder.logpages import LogPages
 from builder.logstore import LogLostError, LogPublisher, Sheaf
-from remuda.images.buildlog import STEP_CHARS_MAX, STEPS_MAX, LogStep, Progress
+from remuda.images.buildlog import (
+    MAKING_ROOM,
+    STEP_CHARS_MAX,
+    STEPS_MAX,
+    TRIAL_ROOM,
+    LogStep,
+    Progress,
+)
 from remuda.model.image import BuildId
 from remuda.redaction import redact_text
 from remuda.runtime.clock import Clock, SystemClock
@@ -35,13 +42,14 @@ _FLOOD_CHARS_KEPT: Final = 160 * 1024
 
 
 class BuildLog:
-    """The log of one attempt at a build. Thread-safe; nothing that it is told ends the build.
+    """The log of one attempt at a build, or a trial. Thread-safe; nothing that it is told ends it.
 
     Args:
         store: Where it goes.
         build_id: Which build; its record must be there, and the log ends with it.
         writer: Who writes; another value for each attempt, or readers would mix them up.
         folder: Where the complete log goes, see :class:`builder.logfile.LogFile`; None: nowhere.
+        provider: Where a trial is made; None: it is the build's own log.
         clock: For the times of steps.
         interval_s: Between two writes to ZooKeeper, at least.
     """
@@ -53,17 +61,18 @@ class BuildLog:
         *,
         writer: str,
         folder: Path | None = None,
+        provider: str | None = None,
         clock: Clock | None = None,
         interval_s: float = INTERVAL_S,
     ) -> None:
         self._clock = clock or SystemClock()
         self._interval_s = interval_s
-        self._publisher = LogPublisher(store, build_id)
+        self._publisher = LogPublisher(store, build_id, provider)
         self._file = None
         if folder is not None:
             self._file = LogFile(folder, build_id, now_s=self._clock.now_s())
         self._changed = threading.Condition()
-        self._pages = LogPages()
+        self._pages = LogPages(MAKING_ROOM if provider is None else TRIAL_ROOM)
         self._masker = StreamMasker()
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._flood: list[str] = []

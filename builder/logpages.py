@@ -1,6 +1,6 @@
 """The output of a build in parts, with its beginning and its end kept: pure book-keeping."""
 
-from remuda.images.buildlog import HEAD_PARTS, PART_BYTES, TAIL_PARTS
+from remuda.images.buildlog import MAKING_ROOM, PART_BYTES, Room
 
 
 class LogPages:
@@ -12,7 +12,8 @@ class LogPages:
         dropped: Bytes that are not kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room = MAKING_ROOM) -> None:
+        self._room = room
         self.parts: dict[int, bytes] = {}
         self.size = 0
         self.dropped = 0
@@ -20,7 +21,7 @@ class LogPages:
     @property
     def head_full(self) -> bool:
         """Whether all that comes now may be dropped later."""
-        return self.size >= HEAD_PARTS * PART_BYTES
+        return self.size >= self._room.head_parts * PART_BYTES
 
     def append(self, data: bytes) -> None:
         """Take more of the stream."""
@@ -31,13 +32,13 @@ class LogPages:
             self.parts[index] = self.parts.get(index, b"") + piece
             self.size += len(piece)
             done += len(piece)
-        tail = sorted(one for one in self.parts if one >= HEAD_PARTS)
-        for index in tail[:-TAIL_PARTS]:
+        tail = sorted(one for one in self.parts if one >= self._room.head_parts)
+        for index in tail[: -self._room.tail_parts]:
             self.dropped += len(self.parts.pop(index))
 
     def skip(self, size: int) -> None:
         """Leave out *size* bytes, and all of the tail before them; the head has to be full."""
-        for index in [one for one in self.parts if one >= HEAD_PARTS]:
+        for index in [one for one in self.parts if one >= self._room.head_parts]:
             self.dropped += len(self.parts.pop(index))
         self.dropped += size
         # A part begins where its index says.

@@ -29,10 +29,11 @@ class Sheaf:
 class LogPublisher:
     """Writes one log; for one thread, which may wait for the store."""
 
-    def __init__(self, store: Store, build_id: BuildId) -> None:
+    def __init__(self, store: Store, build_id: BuildId, provider: str | None = None) -> None:
         self._store = store
         self._id = build_id
-        self._path = paths.image_log(build_id)
+        self._provider = provider
+        self._path = paths.image_log(build_id, provider)
         self._ours = False
         # What is there as far as we know: None: it has to be read.
         self._version: int | None = None
@@ -60,7 +61,7 @@ class LogPublisher:
         self._ours, self._known = True, True
         self._version = versions[self._path]
         self._there = {
-            index: (versions.get(paths.image_log_part(self._id, index), version), length)
+            index: (versions.get(self._part(index), version), length)
             for index, (version, length) in lengths.items()
         }
 
@@ -76,13 +77,13 @@ class LogPublisher:
         lengths: dict[int, tuple[int, int]] = {}
         for index, (version, length) in self._there.items():
             if index not in sheaf.parts:
-                ops.append(Delete(path=paths.image_log_part(self._id, index)))
+                ops.append(Delete(path=self._part(index)))
             elif self._ours and length == len(sheaf.parts[index]):
                 lengths[index] = (version, length)
         for index, part in sheaf.parts.items():
             if index in lengths:
                 continue
-            path = paths.image_log_part(self._id, index)
+            path = self._part(index)
             there = self._there.get(index)
             ops.append(
                 Create(path=path, data=part)
@@ -92,12 +93,17 @@ class LogPublisher:
             lengths[index] = (-1, len(part))
         return ops, lengths
 
+    def _part(self, index: int) -> str:
+        return paths.image_log_part(self._id, index, self._provider)
+
     def _read(self, writer: str) -> None:
         """Learn what is there; whose log it is decides whether we go on."""
         self._store.ensure(paths.image_logs(self._id.image))
         found = self._store.read_fresh([self._path, paths.build(self._id)])
         if found[1] is None:
             raise LogLostError(f"build {self._id} is gone")
+        if self._provider is not None:
+            self._store.ensure(paths.image_log(self._id))
         there = found[0]
         if there is not None and there.value:
             mine = _writer(self._id, there.value) == writer
@@ -106,7 +112,7 @@ class LogPublisher:
             self._ours = self._ours or mine
         elif self._ours:
             raise LogLostError(f"the log of {self._id} was erased")
-        parts = read_parts(self._store, self._id)
+        parts = read_parts(self._store, self._id, self._provider)
         self._version = None if there is None else there.version
         self._there = {one: (part.version, len(part.value)) for one, part in parts.items()}
         self._known = True

@@ -93,7 +93,13 @@ class Reporter:
         self._published = data
 
     def _words(self) -> bytes:
-        status = BuilderStatus(replica=self.replica, waits=self.waits(), alarms=self.alarms)
+        recipes = self.known.catalogue.recipes
+        status = BuilderStatus(
+            replica=self.replica,
+            waits=self.waits(),
+            alarms=self.alarms,
+            providers={image: tuple(sorted(one.makings)) for image, one in recipes.items()},
+        )
         return encode_builder(status)
 
     def waits(self) -> Mapping[str, str]:
@@ -145,7 +151,15 @@ class Reporter:
         alarms = dict.fromkeys(known.catalogue.recipes, 0)
         alarms.update({image: len(texts) for image, texts in self.alarms.items()})
         self.metrics.set_images(
-            ages_s=ages_s, generations=generations, uploads=uploads, alarms=alarms
+            ages_s=ages_s,
+            age_limits_s={
+                image: one.fresh_s_max
+                for image, one in known.catalogue.policies.items()
+                if one.fresh_s_max is not None
+            },
+            generations=generations,
+            uploads=uploads,
+            alarms=alarms,
         )
         self.metrics.set_hands(self.starter.running.total(), sum(PLACES.values()))
 

@@ -18,9 +18,9 @@ from builder.events import (
     TrialEnded,
 )
 from builder.hands import copying, keeping, looking, making, validating
+from builder.hands.loginkeys import remove_left_keys
 from builder.hands.machine import Machines
 from builder.hands.sites import Sites
-from builder.hands.telling import NoLog
 from builder.hands_api import CopyOrder, EraseOrder, Hands, MakeOrder, SweepOrder, TrialOrder
 from builder.log import BuildLog
 from builder.logfile import prune
@@ -29,6 +29,7 @@ from remuda.cloud.image_store import ImageStore
 from remuda.config.model import Config
 from remuda.images.buildlog import erase_log
 from remuda.model.build import Build
+from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId
 from remuda.runtime.clock import Clock
 from remuda.runtime.log import Log
@@ -38,6 +39,9 @@ from requestor.client import Client
 
 #: Complete logs on this host; each has 64 MiB at most, and mostly far less.
 LOG_FILES_MAX: Final = 100
+#: Folders of ours in a builder's own.
+LOGS: Final = "logs"
+KEYS: Final = "keys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +70,21 @@ class Means:
 Wire = Callable[[Means], Hands]
 
 
+def tidy(work_dir: Path) -> int:
+    """Remove what builders of this host have left: keys of the dead, and logs beyond the newest.
+
+    Returns:
+        How many keys there were.
+    """
+    prune(work_dir / LOGS, LOG_FILES_MAX)
+    return remove_left_keys(work_dir / KEYS)
+
+
 def wire(means: Means) -> Hands:
     """Return the real hands."""
     store, clock, installation = means.store, means.clock, means.installation
     client = Client(store, requestor="builder", clock=clock)
-    machines = Machines(client, clock, means.work_dir / "keys")
+    machines = Machines(client, clock, means.work_dir / KEYS)
     sites = Sites(means.images)
     return Hands(
         making=Making(means, making.MakingHand(machines=machines, clock=clock)),
@@ -132,17 +146,25 @@ class Making:
         )
 
     def _log(self, build: Build) -> BuildLog:
-        folder = self.means.work_dir / "logs"
+        folder = self.means.work_dir / LOGS
         prune(folder, LOG_FILES_MAX - 1)
-        writer = f"{build.owner}-{uuid.uuid4().hex[:8]}"
         return BuildLog(
-            self.means.store, build.id, writer=writer, folder=folder, clock=self.means.clock
+            self.means.store,
+            build.id,
+            writer=_writer(build.owner),
+            folder=folder,
+            clock=self.means.clock,
         )
+
+
+def _writer(owner: ReplicaId | None) -> str:
+    """Return a name that no other attempt writes its log by."""
+    return f"{owner}-{uuid.uuid4().hex[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Validating:
-    """Tries candidates; what went wrong is in the records of their uploads."""
+    """Tries candidates, and writes the logs of that; the records say what was found."""
 
     means: Means
     hand: validating.ValidatingHand
@@ -166,7 +188,13 @@ class Validating:
                 checks=order.checks,
                 avoid=order.avoid,
             ),
-            NoLog(),
+            BuildLog(
+                self.means.store,
+                order.build.value.id,
+                writer=_writer(order.upload.value.owner),
+                provider=order.provider,
+                clock=self.means.clock,
+            ),
             order.stop.is_set,
         )
 

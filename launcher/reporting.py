@@ -8,6 +8,7 @@ from launcher.decide.standing import our_status
 from launcher.lanes import Lane, places
 from launcher.world import Now, World
 from remuda.metrics.sink import Metrics
+from remuda.model.imageask import labelled_image
 from remuda.model.status import encode_status
 
 #: Gauges are renewed at most this often, and only when something happened.
@@ -42,6 +43,7 @@ class Reporter:
         self.metrics.set_requests(_requests(world))
         self.metrics.set_addressable(provider, _addressable(world))
         most = sum(places(lane, world.policy.config.max_concurrency) for lane in Lane)
+        self.metrics.set_images_configured(provider, len(_images(world)))
         self.metrics.set_hands(world.lanes.running.total(), most)
         self.snapshot = {
             "replica": world.neighbours.me,
@@ -52,6 +54,12 @@ class Reporter:
             "listing": world.cloud.listing,
             "status": json.loads(encode_status(status)),
         }
+
+
+def _images(world: World) -> set[str]:
+    """Return the images that are to be made for our provider: builders have labels of their own."""
+    meant = (labelled_image(label) for _, label in world.policy.making)
+    return {one[0] for one in meant if one is not None}
 
 
 def _addressable(world: World) -> dict[str, int]:

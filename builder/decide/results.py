@@ -93,13 +93,24 @@ def lost(
     return build.after(
         BuildEvent.LOST,
         now_s=now_s,
-        retry_s=now_s + _patience_s(policy, now_s - build.requested_s),
+        retry_s=now_s + _retry_in_s(build, mishap, policy, now_s),
         parent=None,
         base=None,
         request=None,
         node=None,
         **changes,
     )
+
+
+def _retry_in_s(build: Build, mishap: Mishap, policy: ImagePolicy | None, now_s: float) -> float:
+    """Return when it may begin anew: at once if one of us died for the first time.
+
+    Builders are restarted, and nothing is wrong with a build that one leaves; but what kills one
+    again may be the build.
+    """
+    if mishap.blame is Blame.BUILDER and build.attempt == 0:
+        return 0.0
+    return _patience_s(policy, now_s - build.requested_s)
 
 
 def _patience_s(policy: ImagePolicy | None, tried_s: float) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.hands import blame
+from builder.hands.evidence import tell_launches
 from builder.hands.loginkeys import short_lived_key
 from builder.hands.patience import Patience
 from builder.hands.telling import ProgressLog, say
@@ -127,6 +128,7 @@ class Machines:
                     _wait(pending, wanted, patience, log)
                 except RequestFailedError as exc:
                     why = blame.of_request(self.store, wanted.provider, pending.id, str(exc))
+                    tell_launches(self.store, wanted.provider, pending.id, log)
                     raise blame.MishapError(why) from exc
                 except RequestGoneError as exc:
                     same = self.store.session_id == session_id

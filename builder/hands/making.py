@@ -17,6 +17,7 @@ from builder.decide.results import Quieted, WholeImage
 from builder.events import MakingEnded
 from builder.hands import blame
 from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
+from builder.hands.packages import keep_packages
 from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.quieting import Quieting
 from builder.hands.records import HeldRecord, TakenOverError, hold_build
@@ -117,6 +118,7 @@ class _Making:
     Attributes:
         phase: What is being done, for the mishap of an error that says no more.
         snapshot: Id of the snapshot, once it is known.
+        inventory: Hash of the packages that are in it, once they are known.
     """
 
     hand: MakingHand
@@ -126,6 +128,7 @@ class _Making:
     log: ProgressLog
     phase: str = "begin"
     snapshot: str | None = None
+    inventory: str | None = None
     secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
     def make(self) -> str | None:
@@ -269,6 +272,9 @@ class _Making:
         StepRunner(session=session, context=context, patience=self.patience, log=self.log).run_all()
         self.phase = "checks-before"
         quieting.check(make_checks(recipe.checks_before))
+        self._begin("packages")
+        found = quieting.packages()
+        self.inventory = keep_packages(self.hand.machines.store, build.id, found, self.log)
         self._begin("quiet")
         machine.check()
         identity = quieting.identity(machine.login_key)
@@ -300,7 +306,12 @@ class _Making:
         last_s = self.hand.clock.now_s() + ASK_S
         asked_by_s = last_s + self.order.call_s + _SENDING_S
         ours = self._tags()
-        quieted = Quieted(cloud_name=ours.name, asked_by_s=asked_by_s, identity=identity)
+        quieted = Quieted(
+            cloud_name=ours.name,
+            asked_by_s=asked_by_s,
+            inventory=self.inventory,
+            identity=identity,
+        )
         self.record.write(
             lambda build: results.quieted(build, quieted, now_s=self.hand.clock.now_s())
         )

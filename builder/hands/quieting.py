@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
+from builder.hands.packages import packages_script, read_packages
 from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.stepscripts import HOST_KEYS
 from builder.hands.telling import ProgressLog, say
@@ -20,6 +21,7 @@ from builder.quiet.scripts import (
     read_prepare,
     read_quiet,
 )
+from remuda.images.inventory import Package
 from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame
 from remuda.ssh.api import Script
@@ -65,6 +67,14 @@ class Quieting:
             ran = self._run(script.name, script, tell=True)
             if ran.why:
                 raise blame.fail(script.name, Blame.RECIPE, ran.why)
+
+    def packages(self) -> tuple[Package, ...]:
+        """Return what is installed on it; none if it cannot tell, which ends no build."""
+        ran = self._run("packages", packages_script(), tell=False)
+        found = None if ran.why else read_packages(ran.output)
+        if found is None:
+            say(self.log, f"its packages are not known: {visible(ran.why) or 'they are too many'}")
+        return found or ()
 
     def identity(self, login_key: str) -> Mapping[str, str]:
         """Return what tells it from others, for the record of the build."""

@@ -23,19 +23,6 @@ class ProgressLog(Protocol):
         """
 
 
-class NoLog:
-    """Tells nobody."""
-
-    def step(self, name: str) -> None:
-        """Forget it."""
-
-    def write(self, data: bytes) -> None:
-        """Forget it."""
-
-    def close(self, *, ok: bool | None = None) -> None:
-        """Do nothing."""
-
-
 def say(log: ProgressLog, text: str) -> None:
     """Add a line of our own."""
     log.write(f"{text}\n".encode(errors="replace"))

@@ -9,6 +9,7 @@ from builder.decide import results
 from builder.decide.policy import ImagePolicy
 from builder.events import TrialEnded
 from builder.hands import blame
+from builder.hands.evidence import tell_console
 from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
 from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.records import HeldRecord, TakenOverError, hold_upload
@@ -172,7 +173,11 @@ class _Trying:
                     say(self.log, "it is on a host where it has failed: another one is asked for")
                     continue
                 self._begin("candidate")
-                self._prove(machine, checks)
+                try:
+                    self._prove(machine, checks)
+                except blame.MishapError:
+                    tell_console(self.order.cloud, machine.server, self.log)
+                    raise
             return
 
     def _wanted(self) -> MachineWanted:

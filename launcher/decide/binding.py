@@ -15,6 +15,7 @@ from launcher.world import Now, World
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageAsk, ImageUse, labelled_image
+from remuda.model.status import IMAGE_NUMBER
 
 #: The build of a machine that boots no build, though its label says so by now.
 _NO_BUILD: Final = 0
@@ -42,7 +43,10 @@ def bind(world: World, now: Now, key: Key, view: RequestView | None) -> UploadId
 
 def _served(world: World, now: Now, image: str) -> UploadId | Shortage:
     served = world.images.served(image, now.wall_s)
-    return served or Shortage(reason=world.images.why_none(image, now.wall_s) or "it is not there")
+    if served is not None:
+        return served
+    why = world.images.why_none(image, now.wall_s) or "it is not there"
+    return Shortage(reason=why, numbers={IMAGE_NUMBER: image})
 
 
 def _asked(

@@ -16,6 +16,7 @@ from launcher.usage import pool_usage, total_usage
 from launcher.world import Now, World
 from remuda.cloud.api import Quota
 from remuda.model.imageask import labelled_image
+from remuda.model.status import IMAGE_NUMBER
 
 _WORDS: Final = {"ram_mib": "MiB of RAM", "volume_gib": "GiB of volumes"}
 
@@ -120,7 +121,7 @@ class Budget:
         if image is None or labelled_image(key[1]) is not None:
             return None
         why = self.world.images.why_none(image, self.now.wall_s)
-        return None if why is None else Shortage(reason=why)
+        return None if why is None else Shortage(reason=why, numbers={IMAGE_NUMBER: image})
 
     def _pool_shortage(self, key: Key) -> Shortage | None:
         recipe = self.world.cloud.recipes[key]

@@ -1,15 +1,20 @@
 """`remuda explain`: why does a request wait?"""
 
+from dataclasses import replace
+
 import click
 
 from remuda.cli import output
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.output import Sheet, age
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.views.boots import standing_notes
 from remuda.cli.views.requests import labels_text
 from remuda.insight.explanation import Explanation
 from remuda.insight.explanation import explain as read_explanation
+from remuda.insight.imagenotes import ImageNotes, read_image_notes
 from remuda.model.ids import RequestId
+from remuda.model.imageask import ImageUse
 from remuda.model.request import RequestState
 from remuda.model.status import Verdict
 
@@ -26,14 +31,28 @@ def explain(*, around: Surroundings, request: str, as_json: bool) -> None:
     now_s = around.clock.now_s()
     with around.store() as store:
         found = read_explanation(store, RequestId(request), now_s=now_s)
+        notes = read_image_notes(store, RequestId(request), found.verdicts, now_s=now_s)
     if found.state is None and found.broken is not None:
         raise CommandFailedError(f"request {request}: {found.sentence}", 1)
     if found.state is None:
         raise MistakeError(f"there is no request {request}; it was served, cancelled, or never was")
     if as_json:
-        output.emit_json(found.as_json())
+        output.emit_json({**found.as_json(), **notes.as_json()})
     else:
-        output.show([explanation_sheet(found, now_s=now_s)])
+        sheet = explanation_sheet(found, now_s=now_s)
+        output.show([replace(sheet, notes=[*sheet.notes, *_image_sentences(notes, now_s)])])
+
+
+def _image_sentences(notes: ImageNotes, now_s: float) -> list[str]:
+    told = []
+    if notes.use is not None:
+        which = notes.image if notes.build is None else f"{notes.image}, build {notes.build.number}"
+        what = "make" if notes.use is ImageUse.MAKE else "try"
+        told.append(f"a builder asks for it, to {what} image {which}")
+    for one in notes.waits:
+        told += standing_notes(one, now_s) or [f"{one.image} in {one.provider}: it has come"]
+    told += [f"node {node} boots {build}" for node, build in notes.boots]
+    return told
 
 
 def explanation_sheet(found: Explanation, *, now_s: float) -> Sheet:

@@ -1,6 +1,7 @@
 """The log of a build, in ``/remuda/image-logs/<image>/<number>``: progress, and what it printed.
 
 The znode holds the progress, its children are parts of the output, named by where they begin.
+Trials of the build have logs of their own below it, of the same form and smaller, by provider.
 Of long output the beginning and the end are kept. What lies between is dropped, and that is said.
 The output is text of strangers, with known secrets masked; whoever shows it must not let it steer
 a terminal.
@@ -8,7 +9,7 @@ a terminal.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from remuda.model import codec
 from remuda.model.fields import COUNT_MAX, Fields, safe
@@ -27,14 +28,26 @@ from remuda.store.api import (
 SCHEMA: Final = 1
 #: A part is written anew while it grows, at most once a second.
 PART_BYTES: Final = 16 * 1024
-#: Parts that are kept of the beginning, and of the end.
-HEAD_PARTS: Final = 8
-TAIL_PARTS: Final = 8
+#: Of any log; more parts than that are none of ours.
+_PARTS_MAX: Final = 17
 #: Steps that are remembered, the last ones; a recipe has some dozens.
 STEPS_MAX: Final = 200
 STEP_CHARS_MAX: Final = 200
 #: Somebody writes the log while it is erased; more often than this is no accident.
 _ERASE_ATTEMPTS_MAX: Final = 5
+
+
+class Room(NamedTuple):
+    """How many parts of a log are kept of its beginning, and of its end."""
+
+    head_parts: int
+    tail_parts: int
+
+
+MAKING_ROOM: Final = Room(8, 8)
+#: Of each provider; what a trial prints are reports and the last words of a machine. The last part
+#: may have just begun, so that one alone would be no end.
+TRIAL_ROOM: Final = Room(1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,30 +245,30 @@ class LogTeller:
         return progress.steps[index] if index < len(progress.steps) else None
 
 
-def read_progress(store: Store, build_id: BuildId) -> Progress | None:
-    """Return how far a build has come, or None if it has no log.
+def read_progress(store: Store, build_id: BuildId, provider: str | None = None) -> Progress | None:
+    """Return how far a build, or its trial in a provider, has come; None: it has no log.
 
     Raises:
         CorruptRecordError: If that is not readable.
         StoreAwayError: If ZooKeeper does not answer.
     """
-    stored = store.read(paths.image_log(build_id))
+    stored = store.read(paths.image_log(build_id, provider))
     if stored is None or not stored.value:
         return None
     return decode_progress(build_id, stored.value)
 
 
-def read_log(store: Store, build_id: BuildId) -> LogView | None:
-    """Return the log of a build, or None if it has none.
+def read_log(store: Store, build_id: BuildId, provider: str | None = None) -> LogView | None:
+    """Return the log of a build, or of its trial in a provider; None: it has none.
 
     Raises:
         CorruptRecordError: If its progress is not readable.
         StoreAwayError: If ZooKeeper does not answer.
     """
-    progress = read_progress(store, build_id)
+    progress = read_progress(store, build_id, provider)
     while progress is not None:
-        parts = read_parts(store, build_id)
-        before, progress = progress, read_progress(store, build_id)
+        parts = read_parts(store, build_id, provider)
+        before, progress = progress, read_progress(store, build_id, provider)
         # Another writer begins with nothing: its progress tells nothing of parts of the one before.
         if progress is not None and progress.writer == before.writer:
             texts = {one * PART_BYTES: parts[one].value[:PART_BYTES] for one in sorted(parts)}
@@ -263,17 +276,19 @@ def read_log(store: Store, build_id: BuildId) -> LogView | None:
     return None
 
 
-def read_parts(store: Store, build_id: BuildId) -> dict[int, Stored[bytes]]:
+def read_parts(
+    store: Store, build_id: BuildId, provider: str | None = None
+) -> dict[int, Stored[bytes]]:
     """Return the parts of a log by their index; other children are left out."""
-    names = store.children(paths.image_log(build_id))
+    names = store.children(paths.image_log(build_id, provider))
     indices = [int(one) for one in names if one.isascii() and one.isdecimal() and len(one) == 8]  # noqa: PLR2004
-    indices = indices[: HEAD_PARTS + TAIL_PARTS + 1]
-    found = store.read_many([paths.image_log_part(build_id, one) for one in indices])
+    indices = indices[:_PARTS_MAX]
+    found = store.read_many([paths.image_log_part(build_id, one, provider) for one in indices])
     return {index: one for index, one in zip(indices, found, strict=True) if one is not None}
 
 
 def erase_log(store: Store, build_id: BuildId) -> None:
-    """Delete the log of a build; to be done before its record goes, or nobody finds it any more.
+    """Delete all logs of a build; to be done before its record goes, or nobody finds them any more.
 
     Raises:
         StoreAwayError: If ZooKeeper does not answer.
@@ -281,11 +296,12 @@ def erase_log(store: Store, build_id: BuildId) -> None:
     """
     path = paths.image_log(build_id)
     for attempt in range(_ERASE_ATTEMPTS_MAX):
-        names = store.children(path)
+        below = [f"{path}/{name}" for name in store.children(path)]
+        parts = [f"{one}/{name}" for one in below for name in store.children(one)]
         stored = store.read(path)
         if stored is None:
             return
-        ops: list[Op] = [Delete(path=f"{path}/{name}") for name in names]
+        ops: list[Op] = [Delete(path=one) for one in (*parts, *below)]
         try:
             store.commit([*ops, Delete(path=path, version=stored.version)])
         except (MissingError, NotEmptyError, StaleWriteError):

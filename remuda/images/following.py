@@ -7,7 +7,8 @@ from typing import Final
 from remuda.images.buildlog import LogTeller, LogView, Piece, read_log
 from remuda.model.build import UNDER_WAY, decode_build
 from remuda.model.codec import CorruptRecordError
-from remuda.model.image import BuildId
+from remuda.model.image import PLACE, BuildId, UploadId
+from remuda.model.upload import decode_upload
 from remuda.runtime.clock import Clock
 from remuda.store import paths
 from remuda.store.api import Store, StoreAwayError
@@ -22,27 +23,39 @@ AWAY_S: Final = 60.0
 LATE_S: Final = 5.0
 
 
+def _is_place(name: str) -> bool:
+    return PLACE.fullmatch(name) is not None
+
+
 class LogFollower:
-    """Waits for what is new in the log of one build.
+    """Waits for what is new in the log of one build, or of its trial in a provider.
 
     Args:
         store: Where it is.
         build_id: Which build.
         clock: For the limits of waiting.
+        provider: Where the trial is made; None: it is about the build's own log.
         look_s: Look again after this, whatever is heard.
     """
 
     def __init__(
-        self, store: Store, build_id: BuildId, clock: Clock, *, look_s: float = LOOK_S
+        self,
+        store: Store,
+        build_id: BuildId,
+        clock: Clock,
+        *,
+        provider: str | None = None,
+        look_s: float = LOOK_S,
     ) -> None:
         self._store = store
         self._id = build_id
+        self._provider = provider
         self._clock = clock
         self._look_s = look_s
         self._news = threading.Event()
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield what is there and what comes, until the build, or its log, has ended.
+        """Yield what is there and what comes, until the build, the trial, or its log has ended.
 
         Raises:
             CorruptRecordError: If the log is not readable.
@@ -77,14 +90,29 @@ class LogFollower:
         if stored is None:
             return False
         try:
-            return decode_build(self._id, stored.value).state in UNDER_WAY
+            if decode_build(self._id, stored.value).state in UNDER_WAY:
+                return True
         except CorruptRecordError:
             return True  # of another version, perhaps; the log says when it has ended
+        return self._provider is not None and self._tried()
+
+    def _tried(self) -> bool:
+        """Whether the build is being tried in the provider, or somebody may know that it is."""
+        places = [one for one in self._store.children(paths.uploads(self._id)) if _is_place(one)]
+        some = [UploadId(self._id, one) for one in places]
+        found = self._store.read_many([paths.upload(one) for one in some])
+        for upload_id, one in zip(some, found, strict=True):
+            try:
+                if one and decode_upload(upload_id, one.value).trying == self._provider:
+                    return True
+            except CorruptRecordError:
+                return True
+        return False
 
     def _look(self) -> LogView | None:
         self._news.clear()
-        self._store.watch_once(paths.image_log(self._id), self._news.set)
-        return read_log(self._store, self._id)
+        self._store.watch_once(paths.image_log(self._id, self._provider), self._news.set)
+        return read_log(self._store, self._id, self._provider)
 
     def _wait(self) -> None:
         if self._news.wait(self._look_s):

@@ -1,9 +1,14 @@
-"""How an image stands in a provider, and what it waits for: said from its records alone. Pure."""
+"""How an image stands in a provider, and what it waits for. Pure.
+
+It is said from the records alone, but for what only builders know: which providers are configured,
+and what hinders them to begin with something.
+"""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from remuda.images.catalogue import Catalogue
+from remuda.images.words import NOBODY, BuilderWords
 from remuda.model.build import UNDER_WAY, Build, BuildState, Mishap
 from remuda.model.image import BuildId, Word
 from remuda.model.pointer import Pin, Pointer
@@ -20,6 +25,7 @@ class Standing:
         state: How far that has come there, in one word.
         waits: Why nothing newer is booted, one clause; None: it is at its newest build.
         retry_s: When that is tried again, seconds since the epoch, or None.
+        orphan: Whether no builder's configuration makes the image for this provider any more.
     """
 
     image: str
@@ -31,14 +37,25 @@ class Standing:
     state: str | None = None
     waits: str | None = None
     retry_s: float | None = None
+    orphan: bool = False
 
 
-def standings(catalogue: Catalogue, image: str, *, now_s: float) -> list[Standing]:
+def standings(
+    catalogue: Catalogue, image: str, *, now_s: float, words: BuilderWords = NOBODY
+) -> list[Standing]:
     """Return how an image stands in each provider that has, or is to have, it."""
-    return [standing(catalogue, image, one, now_s=now_s) for one in catalogue.providers(image)]
+    providers = sorted({*catalogue.providers(image), *words.configured(image)})
+    return [standing(catalogue, image, one, now_s=now_s, words=words) for one in providers]
 
 
-def standing(catalogue: Catalogue, image: str, provider: str, *, now_s: float) -> Standing:
+def standing(
+    catalogue: Catalogue,
+    image: str,
+    provider: str,
+    *,
+    now_s: float,
+    words: BuilderWords = NOBODY,
+) -> Standing:
     """Return how an image stands in one provider."""
     pointer = catalogue.pointers.get(image, {}).get(provider)
     newest = newest_for(catalogue, image, provider)
@@ -51,9 +68,11 @@ def standing(catalogue: Catalogue, image: str, provider: str, *, now_s: float) -
         pin=None if pointer is None else pointer.pin_at(now_s),
         newest=newest,
         state=None if newest is None else _state(newest, upload, provider),
+        orphan=words.orphan(image, provider),
     )
-    waits = _waits(catalogue, bare, upload, now_s)
-    retry_s = None if waits is None else _retry_s(newest, upload, provider)
+    waits = _waits(catalogue, bare, upload, now_s, words)
+    idle = waits is None or bare.orphan
+    retry_s = None if idle else _retry_s(newest, upload, provider)
     later = retry_s is not None and retry_s > now_s
     return replace(bare, waits=waits, retry_s=retry_s if later else None)
 
@@ -84,35 +103,58 @@ def _state(build: Build, upload: Upload | None, provider: str) -> str:
 
 
 def _waits(
-    catalogue: Catalogue, found: Standing, upload: Upload | None, now_s: float
+    catalogue: Catalogue,
+    found: Standing,
+    upload: Upload | None,
+    now_s: float,
+    words: BuilderWords,
 ) -> str | None:
     pointer, newest = found.pointer, found.newest
     if pointer is not None and found.boots is None:
         return _launches_wait(catalogue, pointer, now_s)
+    if found.orphan:
+        return "it is not in the configuration any more, and kept"
+    if newest is None and pointer is None:
+        return words.of_group(found.image, found.provider) or "no build was begun yet"
     if newest is None or (pointer is not None and newest.id.number <= pointer.current):
         return None if found.pin is None else _by("pinned", found.pin.word)
+    return _newest_waits(catalogue, found, newest, upload, words)
+
+
+def _newest_waits(
+    catalogue: Catalogue,
+    found: Standing,
+    newest: Build,
+    upload: Upload | None,
+    words: BuilderWords,
+) -> str:
+    """Return why a build that is newer than the current one is not booted."""
+    pointer = found.pointer
     record = catalogue.library.images.get(found.image)
     paused = None if record is None else record.value.paused
     if newest.state is BuildState.BUILT and upload is not None and newest.revoked is None:
         if upload.state is UploadState.USABLE and upload.passed(found.provider):
-            return _pointer_waits(pointer, newest.id.number, paused)
-        return _upload_waits(upload, found.provider)
+            told = words.of(f"pointer of {found.image} in {found.provider}")
+            return _pointer_waits(pointer, newest.id.number, paused, told)
+        return _upload_waits(upload, found.provider, words)
     if paused is not None and newest.state is BuildState.REQUESTED:
         return _by("paused", paused)
-    return _build_waits(newest)
+    return _build_waits(newest, words)
 
 
 def _by(done: str, word: Word) -> str:
     return f"{done} by {word.who}: {word.why}"
 
 
-def _pointer_waits(pointer: Pointer | None, number: int, paused: Word | None) -> str:
+def _pointer_waits(
+    pointer: Pointer | None, number: int, paused: Word | None, told: str | None
+) -> str:
     withdrawn = None if pointer is None else pointer.withdrawn.get(number)
     if withdrawn is not None:
         return _by("withdrawn", withdrawn)
     if paused is not None:
         return _by("paused", paused)
-    return "it is proven; it waits for the roll-out window, or for somebody to promote it"
+    return told or "it is proven; it waits for the roll-out window, or for somebody to promote it"
 
 
 def _launches_wait(catalogue: Catalogue, pointer: Pointer, now_s: float) -> str:
@@ -125,7 +167,7 @@ def _launches_wait(catalogue: Catalogue, pointer: Pointer, now_s: float) -> str:
     return taken if word is None else _by(taken, word)
 
 
-def _build_waits(build: Build) -> str:
+def _build_waits(build: Build, words: BuilderWords) -> str:
     said = _said(build.mishap)
     if build.revoked is not None:
         return _by("revoked", build.revoked.word)
@@ -133,25 +175,26 @@ def _build_waits(build: Build) -> str:
         return _by("deleted", build.unwanted)
     match build.state:
         case BuildState.REQUESTED:
-            return said or "no builder has begun it"
+            return words.of(str(build.id)) or said or "no builder has begun it"
         case BuildState.BUILDING | BuildState.SNAPSHOTTING:
-            return f"{build.owner or 'a builder'} makes it in {build.provider or '?'}"
+            told = words.of(str(build.id)) if words.dead(build.owner) else None
+            return told or f"{build.owner or 'a builder'} makes it in {build.provider or '?'}"
         case _:
             return said or f"it is {build.state}"
 
 
-def _upload_waits(upload: Upload, provider: str) -> str:
+def _upload_waits(upload: Upload, provider: str, words: BuilderWords) -> str:
     trial = upload.trials.get(provider, Trial())
     if trial.result is TrialResult.FAILED:
         return trial.why or "it failed there"
     if upload.trying is not None:
         return f"{upload.owner or 'a builder'} tries it in {upload.trying}"
-    said = _said(upload.mishap)
+    said, now = _said(upload.mishap), words.of(str(upload.id))
     told = {
-        UploadState.PENDING: said or "it is to be copied there",
+        UploadState.PENDING: now or said or "it is to be copied there",
         UploadState.MAKING: f"{upload.owner or 'a builder'} copies it there",
-        UploadState.STORED: trial.why or "it is to be tried there",
-        UploadState.USABLE: trial.why or "it is to be tried there",
+        UploadState.STORED: now or trial.why or "it is to be tried there",
+        UploadState.USABLE: now or trial.why or "it is to be tried there",
     }
     return told.get(upload.state) or said or f"it is {upload.state}"
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from remuda.model.fields import KEY_CHARS_MAX, is_text, safe
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.image import parse_build
 from remuda.model.node import Node
 
 #: Nodepool's records without a port mean the usual one.
@@ -21,7 +22,8 @@ class NodeFacts:
     Attributes:
         address: Where to connect to, or None while nobody knows.
         host_keys: ``<type> <base64>`` lines; empty: unknown, host key checking is impossible.
-        image: Name or id of the image it was made from.
+        image: Name or id of the image it was made from; *build*: ``<image>/<number>``, if it is a
+            build of an image of ours.
         server: The cloud's id of it.
         since_s: Last change of its state, seconds since the epoch.
         comment, hold_job: Why and for whom it is held.
@@ -38,6 +40,7 @@ class NodeFacts:
     user: str | None
     host_keys: tuple[str, ...]
     image: str | None
+    build: str | None
     server: str | None
     cloud: str | None
     region: str | None
@@ -66,6 +69,7 @@ class NodeFacts:
 def facts_of(node: Node) -> NodeFacts:
     """Return what *node*'s record says, tolerant of missing keys and odd types."""
     doc = node.doc
+    image = _text(doc.get("image_id"))
     return NodeFacts(
         id=node.id,
         state=str(node.state),
@@ -77,7 +81,8 @@ def facts_of(node: Node) -> NodeFacts:
         port=_port(doc.get("connection_port"), doc.get("ssh_port")),
         user=_text(doc.get("username")),
         host_keys=_keys(doc.get("host_keys")),
-        image=_text(doc.get("image_id")),
+        image=image,
+        build=None if image is None or parse_build(image) is None else image,
         server=node.external_id,
         cloud=_text(doc.get("cloud")),
         region=_text(doc.get("region")),

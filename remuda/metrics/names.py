@@ -270,6 +270,13 @@ IMAGE_AGE: Final = Metric(
     labels=("image", "provider"),
     absent_is_zero=False,
 )
+IMAGE_AGE_LIMIT: Final = Metric(
+    name="remuda_image_age_limit",
+    kind=Kind.GAUGE,
+    help="Seconds that the age may be by the recipe's freshness; absent if it has none.",
+    labels=("image",),
+    absent_is_zero=False,
+)
 IMAGE_GENERATION: Final = Metric(
     name="remuda_image_pointer_generation",
     kind=Kind.GAUGE,
@@ -288,6 +295,13 @@ IMAGE_ALARMS: Final = Metric(
     kind=Kind.GAUGE,
     help="What people should see to, of an image: too old, no recipe, builds that come to nothing.",
     labels=("image",),
+)
+IMAGES_CONFIGURED: Final = Metric(
+    name="remuda_images_configured",
+    kind=Kind.GAUGE,
+    help="Images that are to be made for a provider, as its launchers' configuration says: if "
+    "there are any, and no builder speaks of any image, none is running.",
+    labels=("provider",),
 )
 BUILD_INFO: Final = Metric(
     name="remuda_build_info",
@@ -327,8 +341,10 @@ METRICS: Final = (
     IMAGE_BUILDS,
     IMAGE_BUILD_SECONDS,
     IMAGE_AGE,
+    IMAGE_AGE_LIMIT,
     IMAGE_GENERATION,
     IMAGE_UPLOADS,
     IMAGE_ALARMS,
+    IMAGES_CONFIGURED,
     BUILD_INFO,
 )

@@ -211,6 +211,7 @@ class Metrics:
         self,
         *,
         ages_s: Family,
+        age_limits_s: Mapping[str, float],
         generations: Family,
         uploads: Family,
         alarms: Mapping[str, int],
@@ -219,17 +220,24 @@ class Metrics:
 
         Args:
             ages_s: Of what is booted, by image and provider.
+            age_limits_s: How old that may be, by image, for those that have a limit.
             generations: Of pointers, by image and provider.
             uploads: Counts by image and state; states left out are zero.
             alarms: How many, by image.
         """
         self._replace(names.IMAGE_AGE, ages_s)
+        limits: Family = {(image,): limit_s for image, limit_s in age_limits_s.items()}
+        self._replace(names.IMAGE_AGE_LIMIT, limits)
         self._replace(names.IMAGE_GENERATION, generations)
         zeros: dict[tuple[str, ...], float] = {
             (image, state): 0.0 for image, _ in uploads for state in UploadState
         }
         self._replace(names.IMAGE_UPLOADS, {**zeros, **uploads})
         self._replace(names.IMAGE_ALARMS, {(image,): n for image, n in alarms.items()})
+
+    def set_images_configured(self, provider: str, count: int) -> None:
+        """Say how many images are to be made for a provider."""
+        self._replace(names.IMAGES_CONFIGURED, {(provider,): count})
 
     def _add(self, metric: Metric, amount: float, labels: Labels) -> None:
         for backend in self._backends:

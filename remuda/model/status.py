@@ -148,6 +148,10 @@ class Ruling(StrEnum):
     DECLINED = "declined"  # it never will
 
 
+#: Among a verdict's numbers: the image of ours for a usable build of which the request waits.
+IMAGE_NUMBER: Final = "image"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Why a request is not served yet, by one provider, with the number that decided it.

@@ -159,14 +159,23 @@ def image_logs(name: str) -> str:
     return f"{IMAGE_LOGS}/{name}"
 
 
-def image_log(build_id: BuildId) -> str:
-    """Return the path of a build's progress; the parts of its log lie below."""
-    return f"{image_logs(build_id.image)}/{znode_name(build_id.number)}"
+def image_log(build_id: BuildId, provider: str | None = None) -> str:
+    """Return the path of a build's progress, or of its trial's in a provider.
+
+    The parts of the log lie below.
+    """
+    of_build = f"{image_logs(build_id.image)}/{znode_name(build_id.number)}"
+    return of_build if provider is None else f"{of_build}/trial-{provider}"
 
 
-def image_log_part(build_id: BuildId, index: int) -> str:
-    """Return the path of one part of a build's log."""
-    return f"{image_log(build_id)}/{index:08d}"
+def image_log_part(build_id: BuildId, index: int, provider: str | None = None) -> str:
+    """Return the path of one part of a log."""
+    return f"{image_log(build_id, provider)}/{index:08d}"
+
+
+def image_packages(build_id: BuildId) -> str:
+    """Return the path of the list of packages that are in a build, beside its log."""
+    return f"{image_log(build_id)}/packages"
 
 
 def builder(replica: ReplicaId) -> str:

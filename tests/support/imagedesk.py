@@ -5,8 +5,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from builder.log import BuildLog
+from remuda.images.inventory import encode_inventory, take
 from remuda.model import launch as launches
 from remuda.model.build import Blame, Build, BuildState, Mishap, Why, encode_build
+from remuda.model.builderstatus import BuilderStatus, encode_builder
+from remuda.model.component import Replica
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word, decode_image, encode_image
 from remuda.model.launch import Launch, Step
@@ -106,9 +109,11 @@ class ImageDesk(Desk):
         )
         self.put(paths.launch(provider, one.id), launches.encode(one))
 
-    def builder(self) -> None:
-        """Let a builder be alive."""
-        self.put(paths.builder(ReplicaId("b1")), b"{}")
+    def builder(self, name: str = "b1", **words: Any) -> None:
+        """Let a builder be alive, with what it says."""
+        replica = Replica(id=ReplicaId(name), hostname="h", pid=7, version="1", started_s=5.0)
+        status = BuilderStatus(replica=replica, **words)
+        self.put(paths.builder(replica.id), encode_builder(status))
 
     def put(self, path: str, data: bytes) -> None:
         """Write a record, whatever is there."""
@@ -141,3 +146,11 @@ def write_log(desk: ImageDesk, build_id: BuildId, text: bytes, *, close: bool = 
         one.close(ok=False)
         assert one.settle(10)
     return one
+
+
+def put_packages(desk: ImageDesk, number: int, found: list[tuple[str, str]]) -> None:
+    """Put a build on record with what is in it."""
+    inventory = take(found)
+    build_id = desk.build(number, inventory=inventory.digest)
+    desk.store.ensure(paths.image_log(build_id))
+    desk.put(paths.image_packages(build_id), encode_inventory(inventory))

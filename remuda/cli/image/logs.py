@@ -1,8 +1,9 @@
-"""`remuda image log`: what a build has printed, and prints."""
+"""`remuda image log`: what a build, or a trial of it, has printed, and prints."""
 
 import codecs
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
@@ -15,8 +16,9 @@ from remuda.cli.image.asking import (
     image_or_build,
     require_build,
     require_image,
+    require_provider,
 )
-from remuda.cli.image.completing import complete_builds
+from remuda.cli.image.completing import complete_builds, complete_providers
 from remuda.cli.output import age
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
@@ -28,6 +30,7 @@ from remuda.images.following import LogFollower
 from remuda.model.build import Build, BuildState
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
+from remuda.model.upload import Trial, TrialResult
 from remuda.store.api import Store
 from remuda.visible import visible, visible_lines
 
@@ -40,13 +43,20 @@ _SET_IN: Final = "  "
     examples=(
         "remuda image log debian-ci --follow",
         "remuda image log debian-ci/12",
+        "remuda image log debian-ci/12 --provider north",
         "remuda image log debian-ci/12 --raw > build.log",
     ),
 )
 @click.argument(
     "image", callback=image_or_build, metavar="IMAGE[/N]", shell_complete=complete_builds
 )
-@click.option("--follow", "-f", is_flag=True, help="Go on until the build has ended.")
+@click.option(
+    "--provider",
+    metavar="NAME",
+    help="Not how it was made, but how it was tried in a provider.",
+    shell_complete=complete_providers,
+)
+@click.option("--follow", "-f", is_flag=True, help="Go on until the build, or trial, has ended.")
 @click.option(
     "--raw", is_flag=True, help="Only the output, as it came, for a file: it may steer a terminal."
 )
@@ -56,11 +66,12 @@ def log(
     *,
     around: Surroundings,
     image: tuple[str, int | None],
+    provider: str | None,
     follow: bool,
     raw: bool,
     as_json: bool,
 ) -> None:
-    """Print what the newest build of an image, or build N, has printed.
+    """Print what the newest build of an image, or build N, has printed, or a trial of it.
 
     The complete log lies on the builder's host; here are its beginning and its end.
     """
@@ -70,34 +81,31 @@ def log(
         raise MistakeError("--raw may steer this terminal: send it to a file or another program")
     teller = _Raw() if raw else _Json() if as_json else _Lines()
     with around.store() as store:
-        build = _find(store, around, image)
+        build = _find(store, around, image, provider)
         try:
             if follow:
-                _tell(teller, LogFollower(store, build.id, around.clock).pieces())
+                follower = LogFollower(store, build.id, around.clock, provider=provider)
+                _tell(teller, follower.pieces())
             else:
-                _tell(teller, _once(store, build))
+                _tell(teller, _once(store, build, provider))
         except CorruptRecordError as error:
             why = f"the log of build {build.id} is broken: {error.why}"
             raise CommandFailedError(why, 1) from error
-        build = _find(store, around, (build.id.image, build.id.number), fallback=build)
+        seen = Catalogue(library.read(store, only=[build.id.image], launched=False))
     if not raw:
-        teller.end(build)
+        last = seen.builds.get(build.id.image, {}).get(build.id.number, build)
+        teller.end(_ending(seen, last, provider))
 
 
 def _find(
-    store: Store,
-    around: Surroundings,
-    image: tuple[str, int | None],
-    *,
-    fallback: Build | None = None,
+    store: Store, around: Surroundings, image: tuple[str, int | None], provider: str | None
 ) -> Build:
     """Return the build that is meant: the newest one if none is named."""
     name, number = image
     seen = Catalogue(library.read(store, only=[name], launched=False))
     builds = seen.builds.get(name, {})
-    if fallback is not None:
-        return builds.get(fallback.id.number, fallback)
     require_image(seen, store, around, name)
+    require_provider(seen, name, provider)
     if number is not None:
         require_build(seen, BuildId(name, number))
         return builds[number]
@@ -106,12 +114,48 @@ def _find(
     return builds[max(builds)]
 
 
-def _once(store: Store, build: Build) -> Iterator[Piece]:
-    view = read_log(store, build.id)
-    if view is None:
+def _once(store: Store, build: Build, provider: str | None) -> Iterator[Piece]:
+    view = read_log(store, build.id, provider)
+    if view is not None:
+        return LogTeller().news(view)
+    if provider is not None:
+        why = f"was not tried in {provider} yet, or nothing of that is kept"
+    else:
         why = "was not begun yet" if build.state is BuildState.REQUESTED else "has no log"
-        raise CommandFailedError(f"build {build.id} {why}", 1)
-    return LogTeller().news(view)
+    raise CommandFailedError(f"build {build.id} {why}", 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """How a build stands, or a trial of it.
+
+    Attributes:
+        provider, verdict: Of the trial, or None.
+        failure: What went wrong, or None.
+    """
+
+    build: Build
+    provider: str | None = None
+    verdict: TrialResult | None = None
+    failure: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        told = f"build {self.build.id} is {self.build.state}"
+        if self.provider is not None:
+            told = f"build {self.build.id} in {self.provider}: verdict {self.verdict}"
+        return told if self.failure is None else f"{told}: {self.failure}"
+
+
+def _ending(seen: Catalogue, build: Build, provider: str | None) -> _Ending:
+    if provider is None:
+        mishap = build.mishap
+        failure = None if mishap is None else f"{mishap.step}: {mishap.message}"
+        return _Ending(build=build, failure=failure)
+    uploads = seen.uploads.get(build.id, {}).values()
+    trial = next((one.trials[provider] for one in uploads if provider in one.trials), Trial())
+    return _Ending(build=build, provider=provider, verdict=trial.result, failure=trial.why)
 
 
 class _Teller:
@@ -140,8 +184,8 @@ class _Teller:
     def mark(self, line: str, event: dict[str, Any]) -> None:
         """Print a line of ours."""
 
-    def end(self, build: Build) -> None:
-        """Print how the build stands."""
+    def end(self, ending: _Ending) -> None:
+        """Print how it stands."""
 
 
 class _Lines(_Teller):
@@ -165,12 +209,9 @@ class _Lines(_Teller):
             self._begun = False
         say(visible(line))
 
-    def end(self, build: Build) -> None:
-        """Print how the build stands."""
-        told = f"build {build.id} is {build.state}"
-        if build.mishap is not None:
-            told += f": {build.mishap.step}: {build.mishap.message}"
-        self.mark(told, {})
+    def end(self, ending: _Ending) -> None:
+        """Print how it stands."""
+        self.mark(ending.sentence, {})
 
 
 class _Json(_Teller):
@@ -184,11 +225,18 @@ class _Json(_Teller):
         """Print an event."""
         output.emit_line(event)
 
-    def end(self, build: Build) -> None:
-        """Print how the build stands."""
-        failure = None if build.mishap is None else f"{build.mishap.step}: {build.mishap.message}"
+    def end(self, ending: _Ending) -> None:
+        """Print how it stands."""
+        verdict = None if ending.verdict is None else str(ending.verdict)
         output.emit_line(
-            {"event": "end", "build": str(build.id), "state": str(build.state), "failure": failure}
+            {
+                "event": "end",
+                "build": str(ending.build.id),
+                "state": str(ending.build.state),
+                "provider": ending.provider,
+                "verdict": verdict,
+                "failure": ending.failure,
+            }
         )
 
 

@@ -17,16 +17,19 @@ from remuda.cli.image.completing import complete_builds
 from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.boots import boots_sheet, standing_json
-from remuda.cli.views.build import build_sheets
-from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, unreadable_notes
+from remuda.cli.views.build import Beside, build_sheets
+from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, words_sheet
+from remuda.cli.views.packages import LINES_MAX, build_before, compare, packages_sheet
 from remuda.images import library
 from remuda.images.buildlog import Progress, read_progress
 from remuda.images.catalogue import Catalogue
+from remuda.images.inventory import Inventory, read_inventory
 from remuda.images.standing import standings
+from remuda.images.words import BuilderWords, read_words
+from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
-from remuda.store import paths
-from remuda.store.api import Store
+from remuda.store.api import NotPermittedError, Store
 
 
 @click.command("list", cls=ImageCommand, examples=("remuda image list", "remuda image list --json"))
@@ -36,8 +39,8 @@ def list_images(*, around: Surroundings, as_json: bool) -> None:
     """List which build each image is at in each provider, and what comes next."""
     with around.store() as store:
         seen = Catalogue(library.read(store, launched=False))
-        builders = len(store.children(paths.BUILDERS))
-    sheet = images_sheet(seen, builders=builders, now_s=around.clock.now_s())
+        words = read_words(store)
+    sheet = images_sheet(seen, words, now_s=around.clock.now_s())
     if as_json:
         output.emit_json(sheet.data)
     else:
@@ -46,39 +49,54 @@ def list_images(*, around: Surroundings, as_json: bool) -> None:
 
 @click.command(
     cls=ImageCommand,
-    examples=("remuda image show debian-ci", "remuda image show debian-ci/12 --json"),
+    examples=(
+        "remuda image show debian-ci",
+        "remuda image show debian-ci/12 --all",
+        "remuda image show debian-ci/12 --json",
+    ),
 )
 @click.argument(
     "image", callback=image_or_build, metavar="IMAGE[/N]", shell_complete=complete_builds
 )
+@click.option(
+    "--all", "everything", is_flag=True, help="Of a build: every package that has changed."
+)
 @JSON
 @with_surroundings
-def show(*, around: Surroundings, image: tuple[str, int | None], as_json: bool) -> None:
-    """Show an image with its builds, or one build: where from, verdicts, who uses it."""
+def show(
+    *, around: Surroundings, image: tuple[str, int | None], everything: bool, as_json: bool
+) -> None:
+    """Show an image with its builds, or one build: where from, verdicts, packages, who uses it."""
     name, number = image
     with around.store() as store:
         seen = Catalogue(library.read(store))
         require_image(seen, store, around, name)
+        words = read_words(store)
         if number is None:
-            sheets = _image_sheets(seen, name, around.clock.now_s())
-            names: tuple[str, ...] = ("providers", "builds", "moves")
+            sheets = _image_sheets(seen, words, name, around.clock.now_s())
+            names: tuple[str, ...] = ("providers", "builds", "moves", "waits")
         else:
             build_id = BuildId(name, number)
             require_build(seen, build_id)
             build = seen.builds[name][number]
-            progress = _progress(store, build_id)
-            sheets = build_sheets(seen, build, progress, now_s=around.clock.now_s())
-            names = ("record", "uploads", "verdicts", "references")
+            beside = _beside(store, seen, build, words)
+            packages = packages_sheet(beside.packages, lines_max=None if everything else LINES_MAX)
+            sheets = (
+                *build_sheets(seen, build, beside, now_s=around.clock.now_s()),
+                packages,
+            )
+            names = ("record", "uploads", "verdicts", "references", "differences")
     if as_json:
         document = {key: sheet.data for key, sheet in zip(names, sheets, strict=True)}
-        record = document.pop("record", {"image": name})
+        alarms = list(words.alarms.get(name, ()))
+        record = document.pop("record", {"image": name, "alarms": alarms})
         output.emit_json({**record, **document})
     else:
         output.show([one for one in sheets if one.rows or one.notes])
 
 
-def _image_sheets(seen: Catalogue, name: str, now_s: float) -> Sequence[Sheet]:
-    found = standings(seen, name, now_s=now_s)
+def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float) -> Sequence[Sheet]:
+    found = standings(seen, name, now_s=now_s, words=words)
     boots = boots_sheet(found, now_s=now_s)
     record = seen.library.images.get(name)
     notes = list(boots.notes)
@@ -90,13 +108,34 @@ def _image_sheets(seen: Catalogue, name: str, now_s: float) -> Sequence[Sheet]:
     return (
         replace(boots, data=[standing_json(one) for one in found], notes=notes),
         builds_sheet(seen, name, now_s=now_s),
-        replace(moves_sheet(seen, name, now_s=now_s), notes=unreadable_notes(seen)),
+        moves_sheet(seen, name, now_s=now_s),
+        words_sheet(seen, words, name, [one.provider for one in found]),
+    )
+
+
+def _beside(store: Store, seen: Catalogue, build: Build, words: BuilderWords) -> Beside:
+    """Return what lies beside a build's record."""
+    before = build_before(seen, build)
+    some = [build] if before is None else [build, before]
+    inventories = {one.id: _inventory(store, one) for one in some}
+    return Beside(
+        progress=_progress(store, build.id),
+        packages=compare(seen, build, inventories),
+        waits=words.about_build(str(build.id)),
     )
 
 
 def _progress(store: Store, build_id: BuildId) -> Progress | None:
-    """Return how far a build has come; a broken log must not hide its build."""
+    """Return how far a build has come; a log that is broken, or closed, must not hide its build."""
     try:
         return read_progress(store, build_id)
-    except CorruptRecordError:
+    except (CorruptRecordError, NotPermittedError):
+        return None
+
+
+def _inventory(store: Store, build: Build) -> Inventory | None:
+    """Return what is in a build, as :func:`_progress`."""
+    try:
+        return read_inventory(store, build)
+    except (CorruptRecordError, NotPermittedError):
         return None

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from remuda.cli.output import Sheet, age
 from remuda.images.standing import Standing
 
-_COLUMNS = ("IMAGE", "PROVIDER", "BOOTS", "BEFORE", "CURRENT", "PREVIOUS", "PINNED", "WAITS")
+_COLUMNS = ("IMAGE", "PROVIDER", "BOOTS", "CURRENT", "PREVIOUS", "PINNED")
+#: After a command only: where in the row it stands.
+_BEFORE, _BEFORE_AT = "BEFORE", 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +29,17 @@ class Outcome:
 def boots_sheet(
     found: Sequence[Standing], outcomes: Sequence[Outcome] = (), *, now_s: float
 ) -> Sheet:
-    """Return what launches boot now, and what they did before the command."""
+    """Return what launches boot now, and, after a command, what they did before."""
     before = {(one.image, one.provider): one for one in outcomes}
-    rows, data = [], []
+    columns = [*_COLUMNS[:_BEFORE_AT], *((_BEFORE,) if before else ()), *_COLUMNS[_BEFORE_AT:]]
+    rows, data, notes = [], [], []
     for one in found:
         told = before.get((one.image, one.provider))
-        rows.append(_row(one, told, now_s))
+        row = _row(one)
+        refused = told is None or told.refused is not None
+        cell = "-" if told is None or refused else number_text(told.before)
+        rows.append((*row[:_BEFORE_AT], *((cell,) if before else ()), *row[_BEFORE_AT:]))
+        notes += standing_notes(one, now_s)
         data.append(
             {
                 **standing_json(one),
@@ -40,8 +47,9 @@ def boots_sheet(
                 "refused": None if told is None else told.refused,
             }
         )
-    notes = [] if rows else ["no provider has a build of it yet"]
-    return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes)
+    if not rows:
+        notes.append("no provider has a build of it yet")
+    return Sheet(columns=columns, rows=rows, data=data, notes=notes)
 
 
 def standing_json(one: Standing) -> dict[str, object]:
@@ -62,6 +70,7 @@ def standing_json(one: Standing) -> dict[str, object]:
         "since_s": newest and newest.since_s,
         "waits": one.waits,
         "retry_s": one.retry_s,
+        "orphan": one.orphan,
     }
 
 
@@ -69,18 +78,29 @@ def _word(word: object) -> dict[str, object]:
     return {key: getattr(word, key) for key in ("who", "why", "at_s")}
 
 
-def pinned_text(one: Standing, now_s: float) -> str:
-    """Return the pin that holds now, for a cell."""
-    if one.pin is None:
-        return "-"
-    left = "" if one.pin.until_s is None else f" ({age(one.pin.until_s - now_s)} left)"
-    return f"{one.pin.number} by {one.pin.word.who}{left}"
+def pinned_number(one: Standing) -> str:
+    """Return the build that is pinned now, for a cell."""
+    return "-" if one.pin is None else str(one.pin.number)
 
 
-def waits_text(one: Standing, now_s: float) -> str:
-    """Return what an image waits for, and for how long, for a cell."""
-    again = "" if one.retry_s is None else f"; again in {age(one.retry_s - now_s)}"
-    return f"{one.waits or ''}{again}"
+def standing_notes(one: Standing, now_s: float) -> list[str]:
+    """Return what stands below a table: who has pinned a build, and why a newer one waits."""
+    where, notes = f"{one.image} in {one.provider}", []
+    pin = one.pin
+    if pin is not None:
+        left = "" if pin.until_s is None else f" ({age(pin.until_s - now_s)} left)"
+        notes.append(
+            f"{where}: build {pin.number} is pinned by {pin.word.who}{left}: {pin.word.why}"
+        )
+    if one.waits is not None and (pin is None or not _of_pin(one)):
+        again = "" if one.retry_s is None else f"; again in {age(one.retry_s - now_s)}"
+        notes.append(f"{where}{_about(one)}: {one.waits}{again}")
+    return notes
+
+
+def _of_pin(one: Standing) -> bool:
+    """Whether what it waits for is the end of its pin, which is told already."""
+    return one.newest is None or one.pointer is None or _is_old(one)
 
 
 def number_text(number: int | None) -> str:
@@ -88,23 +108,27 @@ def number_text(number: int | None) -> str:
     return "-" if number is None else str(number)
 
 
-def _row(one: Standing, told: Outcome | None, now_s: float) -> tuple[str, ...]:
+def _row(one: Standing) -> tuple[str, ...]:
     pointer = one.pointer
     return (
         one.image,
         one.provider,
         "nothing" if one.boots is None else str(one.boots),
-        "-" if told is None or told.refused is not None else number_text(told.before),
         number_text(None if pointer is None else pointer.current),
         number_text(None if pointer is None else pointer.previous),
-        pinned_text(one, now_s),
-        _about(one) + waits_text(one, now_s),
+        pinned_number(one),
     )
 
 
 def _about(one: Standing) -> str:
-    """Return which build it is that waits, where no column says it."""
-    current = 0 if one.pointer is None else one.pointer.current
-    if one.waits is None or one.newest is None or one.newest.id.number <= current:
+    """Return which build it is that waits; none if launches do, or nothing is newer."""
+    if one.newest is None or one.orphan or _is_old(one):
         return ""
-    return "" if one.pointer is not None and one.boots is None else f"{one.newest.id.number}: "
+    launches_wait = one.pointer is not None and one.boots is None
+    return "" if launches_wait else f", build {one.newest.id.number}"
+
+
+def _is_old(one: Standing) -> bool:
+    """Whether the newest build is current, or older than that."""
+    current = 0 if one.pointer is None else one.pointer.current
+    return one.newest is None or one.newest.id.number <= current

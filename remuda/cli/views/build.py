@@ -1,10 +1,12 @@
 """One build of an image: where from, who wanted it, where it is, what was found, who uses it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from remuda.cli.output import Sheet, age
 from remuda.cli.views.images import unreadable_notes
+from remuda.cli.views.packages import Comparison
 from remuda.images import references
 from remuda.images.buildlog import LogStep, Progress
 from remuda.images.catalogue import Catalogue
@@ -15,10 +17,27 @@ from remuda.model.upload import Trial, Upload
 
 #: Nodes of a build may be many.
 _REFERENCES_MAX = 20
+#: Clouds hide the names of hosts behind hashes, of which so much tells one from another.
+_HOST_CHARS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is known of a build beside the records of images.
+
+    Attributes:
+        progress: How far it has come, or None if it has no log.
+        packages: What is in it, compared with the build before.
+        waits: Why something of it waits, as builders say it, by name.
+    """
+
+    progress: Progress | None
+    packages: Comparison
+    waits: Mapping[str, str]
 
 
 def build_sheets(
-    seen: Catalogue, build: Build, progress: Progress | None, *, now_s: float
+    seen: Catalogue, build: Build, beside: Beside, *, now_s: float
 ) -> tuple[Sheet, ...]:
     """Return a build as tables: its record, its uploads, its verdicts, its users."""
     found = references.index(seen.library.holders())
@@ -27,14 +46,14 @@ def build_sheets(
         (upload.id.place, one) for upload in uploads.values() for one in found.get(upload.id, ())
     ]
     return (
-        _record(seen, build, progress, now_s),
+        _record(seen, build, beside, now_s),
         _uploads(uploads.values(), found, now_s),
         _trials(uploads.values(), now_s),
         _users(users, unreadable_notes(seen)),
     )
 
 
-def _record(seen: Catalogue, build: Build, progress: Progress | None, now_s: float) -> Sheet:
+def _record(seen: Catalogue, build: Build, beside: Beside, now_s: float) -> Sheet:
     facts = [
         ("state", f"{build.state}, for {age(now_s - build.since_s)}"),
         ("why", _why(seen, build)),
@@ -50,19 +69,21 @@ def _record(seen: Catalogue, build: Build, progress: Progress | None, now_s: flo
         ("failure", _failure(build.mishap)),
         ("revoked", _revoked(build)),
         ("deleted", _word(build.unwanted)),
-        ("packages", packages_text(seen, build)),
-        ("steps", _steps(progress)),
+        ("packages", beside.packages.text),
+        ("steps", _steps(beside.progress)),
+        *(("waits", f"{name}: {why}") for name, why in beside.waits.items()),
     ]
     kept = [(name, text) for name, text in facts if text and text != "-"]
     return Sheet(
         columns=("FACT", "VALUE"),
         rows=kept,
-        data=_record_json(seen, build, progress),
+        data=_record_json(seen, build, beside),
         title=f"build {build.id}",
     )
 
 
-def _record_json(seen: Catalogue, build: Build, progress: Progress | None) -> dict[str, Any]:
+def _record_json(seen: Catalogue, build: Build, beside: Beside) -> dict[str, Any]:
+    progress = beside.progress
     return {
         "build": str(build.id),
         "state": str(build.state),
@@ -86,7 +107,8 @@ def _record_json(seen: Catalogue, build: Build, progress: Progress | None) -> di
         "node": build.node,
         "snapshot": build.snapshot,
         "inventory": build.inventory,
-        "packages": packages_text(seen, build),
+        "packages": beside.packages.text,
+        "waits": [{"name": name, "why": why} for name, why in beside.waits.items()],
         "failure": _failure_json(build.mishap),
         "revoked": None
         if build.revoked is None
@@ -107,27 +129,6 @@ def step_json(step: LogStep) -> dict[str, object]:
         "seconds": step.seconds,
         "ok": step.ok,
     }
-
-
-def packages_text(seen: Catalogue, build: Build) -> str:
-    """Return what is known of the difference in packages to the build before."""
-    before = next(
-        (
-            one
-            for one in reversed([*seen.builds.get(build.id.image, {}).values()])
-            if one.id < build.id and one.group == build.group and one.snapshot is not None
-        ),
-        None,
-    )
-    if build.inventory is None:
-        return "no inventory of it is on record"
-    if before is None:
-        return "there is no build before it to compare with"
-    if before.inventory is None:
-        return f"no inventory of build {before.id.number} is on record to compare with"
-    if before.inventory == build.inventory:
-        return f"the same as in build {before.id.number}"
-    return f"other than in build {before.id.number}; which they are is not on record"
 
 
 def _wanted(seen: Catalogue, build: Build) -> Word | None:
@@ -200,7 +201,7 @@ def _failure_json(mishap: Mishap | None) -> dict[str, object] | None:
 
 
 def _uploads(uploads: Iterable[Upload], found: references.References, now_s: float) -> Sheet:
-    rows, data = [], []
+    rows, data, notes = [], [], []
     for one in uploads:
         users = len(found.get(one.id, ()))
         size = None if one.size_bytes is None else f"{one.size_bytes / 2**20:.0f} MiB"
@@ -210,15 +211,16 @@ def _uploads(uploads: Iterable[Upload], found: references.References, now_s: flo
                 str(one.state),
                 age(now_s - one.since_s),
                 str(one.method or "-"),
-                one.cloud_image or "-",
                 size or "-",
                 str(users),
-                "" if one.mishap is None else _failure(one.mishap),
+                one.cloud_image or "-",
             )
         )
+        if one.mishap is not None:
+            notes.append(f"in {one.id.place}: {_failure(one.mishap)}")
         data.append(_upload_json(one, users))
-    columns = ("PLACE", "STATE", "SINCE", "METHOD", "CLOUD IMAGE", "SIZE", "USED BY", "FAILURE")
-    return Sheet(columns=columns, rows=rows, data=data, title="uploads")
+    columns = ("PLACE", "STATE", "SINCE", "METHOD", "SIZE", "USED BY", "CLOUD IMAGE")
+    return Sheet(columns=columns, rows=rows, data=data, notes=notes, title="uploads")
 
 
 def _upload_json(one: Upload, users: int) -> dict[str, object]:
@@ -240,10 +242,12 @@ def _upload_json(one: Upload, users: int) -> dict[str, object]:
 
 
 def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
-    rows, data = [], []
+    rows, data, notes = [], [], []
     for upload in uploads:
         for provider, one in upload.trials.items():
             rows.append(_trial_row(provider, upload.id, one, now_s))
+            if one.why:
+                notes.append(f"{provider}: {one.why}")
             data.append(
                 {
                     "provider": provider,
@@ -256,8 +260,8 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
                     "retry_s": one.retry_s,
                 }
             )
-    columns = ("PROVIDER", "VERDICT", "PLACE", "WHEN", "FAILURES", "HOSTS", "WHY")
-    return Sheet(columns=columns, rows=rows, data=data, title="verdicts")
+    columns = ("PROVIDER", "VERDICT", "PLACE", "WHEN", "FAILURES", "HOSTS")
+    return Sheet(columns=columns, rows=rows, data=data, notes=notes, title="verdicts")
 
 
 def _trial_row(provider: str, upload_id: UploadId, one: Trial, now_s: float) -> tuple[str, ...]:
@@ -267,8 +271,7 @@ def _trial_row(provider: str, upload_id: UploadId, one: Trial, now_s: float) -> 
         upload_id.place,
         f"{age(now_s - one.at_s)} ago" if one.at_s else "-",
         str(one.failures),
-        ", ".join(one.hosts) or "-",
-        one.why or "",
+        ", ".join(host[:_HOST_CHARS] for host in one.hosts) or "-",
     )
 
 

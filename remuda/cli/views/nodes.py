@@ -9,7 +9,10 @@ from remuda.insight.facts import NodeFacts, facts_of
 from remuda.insight.tree import Reader
 from remuda.model.node import Node, NodeState, hold_ends_s
 
-_COLUMNS = ("ID", "STATE", "LABEL", "PROVIDER", "POOL", "ADDRESS", "FOR", "SINCE", "NOTE")
+_COLUMNS = (
+    *("ID", "STATE", "LABEL", "PROVIDER", "POOL", "ADDRESS", "FOR", "SINCE"),
+    *("BUILD", "NOTE"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ def _row(node: Node, facts: NodeFacts, now_s: float) -> tuple[str, ...]:
         _address(facts),
         facts.allocated_to or "-",
         age(now_s - node.state_time_s) if node.state_time_s else "-",
+        facts.build or "-",
         _note(node, facts, now_s),
     )
 

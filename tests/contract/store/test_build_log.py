@@ -1,10 +1,13 @@
 """The log of a build over the real server and the fake: written, followed and erased in trouble."""
 
 import threading
+from dataclasses import replace
 
+from builder.hands.packages import keep_packages
 from builder.log import BuildLog
-from remuda.images.buildlog import Output, Piece, erase_log, read_log
+from remuda.images.buildlog import PART_BYTES, Output, Piece, erase_log, read_log
 from remuda.images.following import LogFollower
+from remuda.images.inventory import read_inventory
 from remuda.model.build import Build, BuildEvent, BuildState, Why, encode_build
 from remuda.model.image import BuildId
 from remuda.runtime.clock import SystemClock
@@ -67,6 +70,50 @@ def test_a_long_log_keeps_to_its_limits(rig: Rig) -> None:
     assert sum(map(len, found.parts.values())) <= 256 * 1024
     assert found.progress.size == found.progress.dropped + sum(map(len, found.parts.values()))
     assert len(found.progress.steps) == 60
+
+
+def test_logs_of_trials_and_packages_go_with_the_build(rig: Rig) -> None:
+    """They lie below its own log, which need not be there."""
+    store, other = rig.connect(), rig.connect()
+    other.ensure(paths.builds(BUILD.image))
+    other.commit([Create(path=paths.build(BUILD), data=encode_build(MAKING))])
+    for provider in ("north", "south"):
+        log = BuildLog(store, BUILD, writer=provider, provider=provider, interval_s=0.01)
+        log.step("candidate")
+        log.write(provider.encode() * 20_000)
+        log.close(ok=True)
+        rig.until(lambda log=log: log.settle(0.01), "the end of the log")  # type: ignore[misc]
+    digest = keep_packages(store, BUILD, (("git", "2.39"),), _Silent())
+    follower = LogFollower(other, BUILD, SystemClock(), provider="south", look_s=0.2)
+    making = replace(MAKING, inventory=digest)
+    other.commit([Set(path=paths.build(BUILD), data=encode_build(_failed(making)), version=-1)])
+
+    text = b"".join(one.data for one in follower.pieces() if isinstance(one, Output))
+    assert 2 * PART_BYTES <= len(text) <= 3 * PART_BYTES
+    assert text.startswith(b"southsouth")
+    assert text.endswith(b"southsouth")
+    found = read_inventory(other, making)
+    assert found is not None
+    assert found.packages == (("git", "2.39"),)
+    erase_log(other, BUILD)
+    assert other.children(paths.image_logs(BUILD.image)) == ()
+
+
+class _Silent:
+    """Tells nobody."""
+
+    def step(self, name: str) -> None:
+        """Forget it."""
+
+    def write(self, data: bytes) -> None:
+        """Forget it."""
+
+    def close(self, *, ok: bool | None = None) -> None:
+        """Do nothing."""
+
+
+def _failed(build: Build) -> Build:
+    return build.after(BuildEvent.FAILED, now_s=2.0)
 
 
 def _size(store: Store) -> int:

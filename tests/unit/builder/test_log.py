@@ -14,10 +14,9 @@ from builder.log import BuildLog
 from builder.logfile import LogFile, prune
 from builder.logpages import LogPages
 from remuda.images.buildlog import (
-    HEAD_PARTS,
+    MAKING_ROOM,
     PART_BYTES,
     STEPS_MAX,
-    TAIL_PARTS,
     Gap,
     Heading,
     LogTeller,
@@ -39,7 +38,7 @@ from tests.support.deadline import wait_for
 
 BUILD = BuildId("debian", 7)
 SECRETS = ("hunter2-hunter2", "correct horse battery")
-CAP = (HEAD_PARTS + TAIL_PARTS) * PART_BYTES
+CAP = sum(MAKING_ROOM) * PART_BYTES
 
 
 @pytest.fixture(autouse=True)
@@ -210,6 +209,48 @@ def test_a_taken_over_log_is_left_alone(zookeeper: FakeZookeeper) -> None:
     assert text(zookeeper) == b"new\n"
 
 
+def test_a_trial_has_a_log_of_its_own(zookeeper: FakeZookeeper) -> None:
+    """In each provider, smaller, beside the build's; the last one stays, and all go with it."""
+    making, store = begin(zookeeper.connect()), zookeeper.connect()
+    making.write(b"made\n")
+    for provider, writer in (("north", "one"), ("south", "two"), ("north", "three")):
+        trial = begin(zookeeper.connect(), writer, provider=provider)
+        trial.step("candidate")
+        trial.write(f"{writer} in {provider}\n".encode() * 20_000)
+        trial.close(ok=True)
+        assert trial.settle(10)
+    making.close()
+    assert making.settle(10)
+    found = {one: read_log(store, BUILD, one) for one in ("north", "south")}
+
+    assert text(zookeeper) == b"made\n"
+    for provider, writer in (("north", "three"), ("south", "two")):
+        log = found[provider]
+        assert log is not None
+        assert all(f"{writer} in".encode() in one for one in log.parts.values())
+        assert sum(map(len, log.parts.values())) <= 3 * PART_BYTES
+        assert log.progress.dropped > 0
+        assert log.progress.ended_s is not None
+    erase_log(store, BUILD)
+    assert not [one for one in zookeeper.tree.paths() if one.startswith(paths.image_log(BUILD))]
+
+
+def test_a_trial_may_be_the_first_to_print(zookeeper: FakeZookeeper) -> None:
+    """Its build's own log may never have come so far, and may still come."""
+    trial = begin(zookeeper.connect(), provider="north")
+    trial.write(b"tried\n")
+    trial.close()
+    assert trial.settle(10)
+    assert read_log(zookeeper.connect(), BUILD) is None
+    making = begin(zookeeper.connect())
+    making.write(b"made\n")
+    making.close()
+    assert making.settle(10)
+
+    assert text(zookeeper) == b"made\n"
+    assert read_log(zookeeper.connect(), BUILD, "north") is not None
+
+
 @pytest.mark.parametrize("gone", ["log", "build"])
 def test_a_log_does_not_outlive_its_build(zookeeper: FakeZookeeper, gone: str) -> None:
     """What was erased does not come back."""
@@ -330,5 +371,5 @@ def test_pages_keep_beginning_and_end(writes: list[tuple[int, bool]]) -> None:
         kept = sum(map(len, pages.parts.values()))
         assert kept + pages.dropped == total
         assert kept <= CAP
-        assert kept >= min(total, HEAD_PARTS * PART_BYTES)
+        assert kept >= min(total, MAKING_ROOM.head_parts * PART_BYTES)
         assert all(0 < len(one) <= PART_BYTES for one in pages.parts.values())

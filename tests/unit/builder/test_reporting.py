@@ -9,6 +9,8 @@ from builder.hands_api import MakeOrder
 from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.sink import Metrics
 from remuda.model.build import Blame, Build, BuildEvent, Mishap, encode_build
+from remuda.model.builderstatus import decode_builder
+from remuda.model.ids import ReplicaId
 from remuda.model.image import UploadId
 from remuda.model.pointer import Pointer, encode_pointer
 from remuda.model.upload import Upload, UploadState, encode_upload
@@ -93,3 +95,24 @@ def test_gauges_tell_what_is_booted_and_what_there_is() -> None:
     assert value(prometheus, "remuda_image_pointer_generation", **where) == 4
     assert value(prometheus, "remuda_image_uploads", image="a", state="usable") == 1
     assert value(prometheus, "remuda_image_alarms", image="a") == 0
+    assert value(prometheus, "remuda_image_age_limit", image="a") is None
+
+
+def test_how_old_what_is_booted_may_be_is_told() -> None:
+    """By the recipe; so that an alert needs no number of its own."""
+    prometheus = PrometheusBackend()
+    bench = Bench(config(a={"freshness": "2d"}), metrics=Metrics([prometheus]))
+    bench.go()
+
+    assert value(prometheus, "remuda_image_age_limit", image="a") == 2 * 86400
+
+
+def test_the_ephemeral_says_which_providers_an_image_has() -> None:
+    """So that people see what is not configured any more."""
+    bench, _ = scene()
+    bench.go()
+    (name,) = bench.store.children(paths.BUILDERS)
+    stored = bench.store.read(paths.builder(ReplicaId(name)))
+
+    assert stored is not None
+    assert decode_builder(ReplicaId(name), stored.value).providers == {"a": ("p",)}

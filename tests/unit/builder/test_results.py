@@ -1,5 +1,7 @@
 """What a hand's result makes of a record: whose fault it was decides."""
 
+from dataclasses import replace
+
 import pytest
 
 from builder.decide import results
@@ -71,6 +73,18 @@ def test_a_build_that_is_lost_too_often_has_failed() -> None:
 
     assert (once.state, once.attempt, once.parent) == (BuildState.REQUESTED, 1, None)
     assert (last.state, last.attempt) == (BuildState.FAILED, 1)
+
+
+def test_a_build_whose_builder_died_begins_anew_at_once() -> None:
+    """The first time; another death may be its doing, and waits as the faults of clouds do."""
+    first = results.lost(BUILD, mishap(Blame.BUILDER), POLICY, last=False, now_s=5.0)
+    again = replace(first, state=BuildState.BUILDING)
+    second = results.lost(again, mishap(Blame.BUILDER), POLICY, last=False, now_s=9.0)
+    cloud = results.lost(BUILD, mishap(Blame.CLOUD), POLICY, last=False, now_s=5.0)
+
+    assert (first.attempt, first.retry_s) == (1, 5.0)
+    assert (second.attempt, second.retry_s) == (2, 69.0)
+    assert cloud.retry_s == 65.0
 
 
 def test_one_pass_is_enough() -> None:

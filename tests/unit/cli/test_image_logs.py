@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from builder.log import BuildLog
 from remuda.cli.image.logs import log
 from remuda.model.build import BuildState
 from remuda.model.image import BuildId
+from remuda.model.upload import Trial, TrialResult
 from remuda.store import paths
 from tests.support.imagedesk import FAILED, ImageDesk, write_log
 
@@ -40,7 +42,14 @@ def test_a_log_as_json_is_a_line_for_each_event(desk: ImageDesk) -> None:
 
     assert [one["event"] for one in events] == ["step", "step", "output", "end"]
     assert events[2]["text"] == "text\x07\n"
-    assert events[3] == {"event": "end", "build": "debian/3", "state": "built", "failure": None}
+    assert events[3] == {
+        "event": "end",
+        "build": "debian/3",
+        "state": "built",
+        "provider": None,
+        "verdict": None,
+        "failure": None,
+    }
 
 
 def test_a_raw_log_is_the_output_alone(desk: ImageDesk) -> None:
@@ -58,9 +67,39 @@ def test_a_log_with_a_gap_says_so(desk: ImageDesk) -> None:
     assert "bytes are not kept \u2026\n" in desk.call(log, "debian/3").stdout
 
 
+def test_a_trial_is_printed_by_its_provider(desk: ImageDesk) -> None:
+    """With the verdict, whatever became of the build elsewhere."""
+    build_id = BuildId("debian", 3)
+    trial = Trial(result=TrialResult.FAILED, why="disk: too small")
+    desk.upload(build_id, "beta", trials={"beta": trial})
+    one = BuildLog(desk.zookeeper.connect(), build_id, writer="me", provider="beta")
+    one.step("disk")
+    one.write(b"3 GiB\n")
+    one.close(ok=False)
+    assert one.settle(10)
+    result = desk.call(log, "debian/3", "--provider", "beta")
+    *_, end = desk.call(log, "debian/3", "--provider", "beta", "--json").stdout.splitlines()
+
+    assert result.stdout == (
+        "== disk, 0s, FAILED ==\n  3 GiB\nbuild debian/3 in beta: verdict failed: disk: too small\n"
+    )
+    assert json.loads(end) == {
+        "event": "end",
+        "build": "debian/3",
+        "state": "built",
+        "provider": "beta",
+        "verdict": "failed",
+        "failure": "disk: too small",
+    }
+    followed = desk.call(log, "debian/3", "--provider", "beta", "--follow")
+    assert followed.stdout == result.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
+        (("debian/3", "--provider", "alpha"), 1, "build debian/3 was not tried in alpha yet"),
+        (("debian/3", "--provider", "alhpa"), 2, "did you mean 'alpha'?"),
         (("debian/2",), 1, "build debian/2 has no log"),
         (("debian/4",), 1, "build debian/4 was not begun yet"),
         (("debian/9",), 2, "there is no build debian/9; on record: 1, 2, 3, 4"),

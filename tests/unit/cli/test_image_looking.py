@@ -14,7 +14,7 @@ from remuda.model.image import BuildId, UploadId, Word
 from remuda.model.pointer import Pin
 from remuda.model.upload import Trial, TrialResult, UploadState
 from remuda.store import paths
-from tests.support.imagedesk import ADA, FAILED, NOW_S, PLACES, ImageDesk, write_log
+from tests.support.imagedesk import ADA, FAILED, NOW_S, PLACES, ImageDesk, put_packages, write_log
 
 NASTY = "bad\x1b[2J\u202eevil\nremuda: all is well"
 
@@ -150,9 +150,9 @@ def test_an_empty_list_says_what_that_means() -> None:
     desk = ImageDesk()
     assert desk.call(list_images).stdout == ("no image is on record: no builder has started yet\n")
     desk.shelf(1)
-    assert "no builder is running: nothing is built, tried or deleted" in (
-        desk.call(list_images).stdout
-    )
+    told = "no builder is running: nothing is built, tried or deleted until somebody starts one"
+    assert told in desk.call(list_images).stdout
+    assert told in desk.call(show, "debian").stdout
 
 
 def test_one_broken_record_hides_no_other(desk: ImageDesk) -> None:
@@ -295,6 +295,9 @@ def test_every_key_of_the_documents_is_documented(desk: ImageDesk) -> None:
     written = (Path(__file__).parents[3] / "docs/cli.md").read_text()
     build_id = desk.build(4, unwanted=ADA, mishap=FAILED, base=Base(id="7f3d"))
     write_log(desk, build_id, b"text")
+    put_packages(desk, 3, [("git", "1")])
+    put_packages(desk, 4, [("git", "2")])
+    desk.builder(waits={"debian/4": "why"})
     desk.pointer(4, provider="alpha", pinned=Pin(number=2, word=ADA), withdrawn={3: ADA})
     found: set[str] = set()
     todo = [desk.json(list_images), desk.json(show, "debian"), desk.json(show, "debian/4")]

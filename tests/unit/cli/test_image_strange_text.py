@@ -13,6 +13,7 @@ from remuda.cli.image.moving import pin, promote, rollback
 from remuda.cli.image.revoking import revoke
 from remuda.cli.image.wishing import delete, pause
 from remuda.model.build import Base, Blame, BuildState, Mishap, Revocation
+from remuda.model.ids import ReplicaId
 from remuda.model.image import UploadId, Word
 from remuda.model.pointer import Pin
 from remuda.model.upload import Trial, TrialResult, UploadState
@@ -42,11 +43,22 @@ def desk() -> ImageDesk:
     desk.pointer(3, provider="alpha", pinned=Pin(number=3, word=WORD), withdrawn={3: WORD})
     desk.node("3000000001", UploadId(build_id, PLACES["alpha"]))
     desk.put(paths.pointer("debian", "be\u202eta"), b"nonsense")
+    desk.builder(
+        waits={"debian/5": LEGIBLE, f"debian/5 in {LEGIBLE}"[:200]: LEGIBLE, "debian": LEGIBLE},
+        alarms={"debian": (LEGIBLE,)},
+        providers={"debian": (LEGIBLE[:200], "alpha")},
+    )
+    desk.put(paths.builder(ReplicaId("b\u202e2")), b"nonsense")
     one = BuildLog(desk.zookeeper.connect(), build_id, writer="me")
     one.step(NASTY)
     one.write(NASTY.encode(errors="surrogatepass") + b"\n" + LEGIBLE.encode())
     one.close()
     assert one.settle(10)
+    trial = BuildLog(desk.zookeeper.connect(), build_id, writer="me", provider="alpha")
+    trial.step(NASTY)
+    trial.write(LEGIBLE.encode())
+    trial.close()
+    assert trial.settle(10)
     return desk
 
 
@@ -60,6 +72,8 @@ def desk() -> ImageDesk:
         (show, ("debian/5",)),
         (log, ("debian/5",)),
         (log, ("debian/5", "--follow")),
+        (log, ("debian/5", "--provider", "alpha")),
+        (log, ("debian/5", "--provider", NASTY)),
         (rollback, ("debian",)),
         (promote, ("debian/2",)),
         (promote, ("debian", "--provider", NASTY)),

@@ -27,6 +27,7 @@ from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeState
 from remuda.model.pointer import Pointer, encode_pointer
 from remuda.model.request import RequestState
+from remuda.model.status import IMAGE_NUMBER
 from remuda.model.upload import UploadState
 from remuda.store import paths
 from remuda.store.api import Check, Put, Stored
@@ -76,6 +77,7 @@ def test_without_a_usable_build_requests_wait_and_hear_why() -> None:
 
     assert of_kind(plan, Claim, Decline) == []
     assert plan.verdicts[view.id].reason == "image noble has no usable build here yet"
+    assert plan.verdicts[view.id].numbers[IMAGE_NUMBER] == "noble"
 
 
 def test_a_build_that_was_withdrawn_by_force_serves_nobody() -> None:

@@ -78,6 +78,14 @@ def test_every_alert_says_what_to_do() -> None:
         assert rule["annotations"]["action"]
 
 
+def test_images_have_their_alerts() -> None:
+    """Too old, builds that fail, what builders say, and no builder at all."""
+    names = {rule["alert"] for rule in alerts()}
+    wanted = {"RemudaImageOld", "RemudaImageBuildsFail", "RemudaImageAlarm", "RemudaNoBuilder"}
+
+    assert wanted <= names
+
+
 def test_the_dashboard_shows_every_metric() -> None:
     """What is measured can be seen."""
     text = DASHBOARD.read_text()

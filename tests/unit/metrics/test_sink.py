@@ -104,10 +104,12 @@ def say_everything(metrics: Metrics) -> None:
     metrics.observe_image_build("base", "east", "built", 600)
     metrics.set_images(
         ages_s={("base", "east"): 60.0},
+        age_limits_s={"base": 90.0},
         generations={("base", "east"): 3},
         uploads={("base", "usable"): 2},
         alarms={"base": 0},
     )
+    metrics.set_images_configured("east", 2)
 
 
 def test_every_declared_metric_is_said_by_some_method() -> None:
@@ -286,7 +288,7 @@ def test_uploads_of_every_state_are_told() -> None:
     """Those that there are none of are zero, not absent."""
     instruments = build_instruments(None)
     instruments.metrics.set_images(
-        ages_s={}, generations={}, uploads={("base", "usable"): 2}, alarms={}
+        ages_s={}, age_limits_s={}, generations={}, uploads={("base", "usable"): 2}, alarms={}
     )
 
     states = {"usable": 2, "failed": 0, "deleting": 0}

@@ -22,6 +22,7 @@ def test_a_status_comes_back_as_it_was() -> None:
         replica=REPLICA,
         waits={"a/1": "p: the cloud is away", "pointer of a in p": "the window"},
         alarms={"a": ("too old", "nothing comes of it")},
+        providers={"a": ("north", "south"), "b": ()},
     )
 
     assert decode_builder(ME, encode_builder(status)) == status
@@ -45,6 +46,14 @@ def test_it_never_takes_more_room_than_it_has() -> None:
     assert found.waits
     assert len(found.alarms["a"]) == 100
     assert found.left_out == len(waits) - len(found.waits)
+
+
+def test_providers_are_said_completely_or_not_at_all() -> None:
+    """Those that had no room would pass for orphans."""
+    many = {f"image-{number}": ("north" * 10,) for number in range(3000)}
+    found = decode_builder(ME, encode_builder(BuilderStatus(replica=REPLICA, providers=many)))
+
+    assert found.providers is None
 
 
 def test_text_of_strangers_is_cut_and_can_be_encoded() -> None:

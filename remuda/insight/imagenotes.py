@@ -1,0 +1,154 @@
+"""What images have to do with a request: what it waits for, what its machines boot, who asks."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from remuda.images import library
+from remuda.images.catalogue import Catalogue
+from remuda.images.standing import Standing, standing
+from remuda.images.words import read_words
+from remuda.insight.facts import facts_of
+from remuda.model import launch as launches
+from remuda.model import request as request_record
+from remuda.model.codec import CorruptRecordError
+from remuda.model.fields import LABELS_MAX
+from remuda.model.ids import NodeId, RequestId
+from remuda.model.image import IMAGE_NAME, BuildId, parse_build
+from remuda.model.imageask import ImageUse, labelled_image
+from remuda.model.node import decode as decode_node
+from remuda.model.request import Request
+from remuda.model.status import IMAGE_NUMBER, Ruling, Verdict
+from remuda.store import paths
+from remuda.store.api import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageNotes:
+    """What is known of one request.
+
+    Attributes:
+        waits: How the images stand for which it waits, each in its provider.
+        boots: What its machines boot, by node, where that is an image of ours.
+        use: What a builder wants its machine for; None: it is no builder's.
+        image: Of which image it is about then; *build*: of which build, if that is on record.
+    """
+
+    waits: tuple[Standing, ...] = ()
+    boots: tuple[tuple[NodeId, BuildId], ...] = ()
+    use: ImageUse | None = None
+    image: str | None = None
+    build: BuildId | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the notes with the stable keys of docs/cli.md."""
+        return {
+            "images": [
+                {
+                    "image": one.image,
+                    "provider": one.provider,
+                    "newest": one.newest and one.newest.id.number,
+                    "state": one.state,
+                    "waits": one.waits,
+                    "retry_s": one.retry_s,
+                }
+                for one in self.waits
+            ],
+            "boots": {node: str(build) for node, build in self.boots},
+            "builder": None
+            if self.use is None
+            else {
+                "use": str(self.use),
+                "image": self.image,
+                "build": None if self.build is None else str(self.build),
+            },
+        }
+
+
+def read_image_notes(
+    store: Store, request_id: RequestId, verdicts: Sequence[Verdict], *, now_s: float
+) -> ImageNotes:
+    """Read what images have to do with a request; of one that is gone or broken, nothing.
+
+    Raises:
+        StoreAwayError: If an answer did not come in time.
+    """
+    stored = store.read(paths.request(request_id))
+    try:
+        request = request_record.decode(request_id, stored.value) if stored is not None else None
+    except CorruptRecordError:
+        return ImageNotes()
+    if request is None:
+        return ImageNotes()
+    waits = tuple(_waits(store, verdicts, now_s))
+    boots = tuple(_boots(store, request, verdicts))
+    meant = next((one for one in map(labelled_image, request.labels) if one is not None), None)
+    if meant is None or request.image is None:
+        return ImageNotes(waits=waits, boots=boots)
+    image, use = meant
+    build = _asking(store, request, image, use)
+    return ImageNotes(waits=waits, boots=boots, use=use, image=image, build=build)
+
+
+def _waits(store: Store, verdicts: Iterable[Verdict], now_s: float) -> Iterator[Standing]:
+    named = [(one.numbers.get(IMAGE_NUMBER), one.provider) for one in verdicts]
+    pairs = [(image, one) for image, one in named if _is_image(image)]
+    if not pairs:
+        return
+    some = {str(image) for image, _ in pairs}
+    seen = Catalogue(library.read(store, only=some, launched=False))
+    words = read_words(store)
+    for image, provider in pairs:
+        yield standing(seen, str(image), provider, now_s=now_s, words=words)
+
+
+def _is_image(name: object) -> bool:
+    return isinstance(name, str) and IMAGE_NAME.fullmatch(name) is not None
+
+
+def _boots(
+    store: Store, request: Request, verdicts: Iterable[Verdict]
+) -> Iterator[tuple[NodeId, BuildId]]:
+    """Yield what its nodes boot; before it has any, those that are made for it."""
+    if request.nodes:
+        nodes = request.nodes[:LABELS_MAX]
+        found = store.read_many([paths.node(one) for one in nodes])
+        for node, stored in zip(nodes, found, strict=True):
+            build = None if stored is None else _booted(node, stored.value)
+            if build is not None:
+                yield node, build
+        return
+    for verdict in verdicts:
+        if verdict.ruling is Ruling.SERVING:
+            yield from _launched(store, request.id, verdict.provider)
+
+
+def _booted(node: NodeId, raw: bytes) -> BuildId | None:
+    try:
+        return parse_build(facts_of(decode_node(node, raw)).image or "")
+    except CorruptRecordError:
+        return None
+
+
+def _launched(store: Store, request: RequestId, provider: str) -> Iterator[tuple[NodeId, BuildId]]:
+    names = [NodeId(one) for one in store.children(paths.launches(provider))]
+    found = store.read_many([paths.launch(provider, one) for one in names])
+    for name, stored in zip(names, found, strict=True):
+        try:
+            one = None if stored is None else launches.decode(name, stored.value)
+        except CorruptRecordError:
+            continue
+        if one is None or request not in {one.for_request, one.on_account_of}:
+            continue
+        build = parse_build(one.image_build or "")
+        if build is not None:
+            yield name, build
+
+
+def _asking(store: Store, request: Request, image: str, use: ImageUse) -> BuildId | None:
+    """Return the build that a builder's request is for."""
+    if use is ImageUse.PROVE:
+        return request.image.upload.build if request.image and request.image.upload else None
+    seen = library.read(store, only=[image], launched=False)
+    builds = (one for one, stored in seen.builds.items() if stored.value.request == request.id)
+    return max(builds, default=None)
