@@ -11,13 +11,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from builder.decide.policy import ImagePolicy
 from builder.hands.copying import CopyingHand, CopyOrder
 from builder.hands.sites import Site, image_tags
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.image_store import ImageOrder, ImageStore, StoredImage
+from remuda.cloud.image_store import ImageStore, StoredImage
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
@@ -43,8 +43,14 @@ _LIMIT_S: Final = 1200.0
 def measure(folder: Path, *, quick: bool) -> list[Figure]:
     """Carry it in a process of its own."""
     gib = 1 if quick else 10
-    config = {"machines": "none", "regions": ["north", "south"], "quota": UNLIMITED}
-    with running(folder, config):
+    folder.mkdir(parents=True)
+    config = {
+        "machines": "none",
+        "regions": ["north", "south"],
+        "quota": UNLIMITED,
+        "images": [_source(folder, number, mib) for number, mib in _sizes(gib).items()],
+    }
+    with running(folder, config, start_s=_LIMIT_S):
         done = subprocess.run(
             [sys.executable, "-m", "tests.bench.images_carrying", str(folder), str(gib)],
             cwd=ROOT,
@@ -65,6 +71,30 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     ]
 
 
+def _sizes(gib: int) -> dict[int, int]:
+    """Return the MiB of each build: a small one, so that everything is loaded, and the large."""
+    return {1: 4, 2: gib * 1024}
+
+
+def _source(folder: Path, number: int, mib: int) -> dict[str, Any]:
+    """Return an image that the cloud has from the beginning, with our marks."""
+    file = folder / f"source-{number}"
+    with file.open("wb") as data:
+        for at in range(0, mib, _EVERY_MIB):
+            data.seek(at * _MIB)
+            data.write(bytes(range(256)) * (_MIB // 256))
+        data.truncate(mib * _MIB)
+    name = f"remuda-bench-{number}"
+    marks = image_tags(_INSTALLATION, "north", BuildId("bench", number), name)
+    return {
+        "name": name,
+        "tar": file.name,
+        "properties": dict(marks),
+        "visibility": "private",
+        "project": "demo",
+    }
+
+
 @dataclass(slots=True, kw_only=True)
 class Carrying:
     """Carries images from north to south."""
@@ -76,9 +106,9 @@ class Carrying:
     clock: SystemClock
 
     def carry(self, number: int, mib: int) -> float:
-        """Put an image of so many MiB into the north and carry it; return the MiB on disk."""
+        """Carry an image of so many MiB; return how many MiB it takes on disk there."""
         build = BuildId("bench", number)
-        image = self._image(build, mib)
+        image = self._image(build)
         source = self._upload(build, self.north.images, cloud_image=image.id)
         upload = self._upload(build, self.south.images, source=source.value.id.place)
         hand = CopyingHand(
@@ -103,19 +133,10 @@ class Carrying:
         ]
         return sum(blocks) / max(1, len(blocks)) / _MIB
 
-    def _image(self, build: BuildId, mib: int) -> StoredImage:
-        file = self.folder / "source"
-        with file.open("wb") as data:
-            for at in range(0, mib, _EVERY_MIB):
-                data.seek(at * _MIB)
-                data.write(bytes(range(256)) * (_MIB // 256))
-            data.truncate(mib * _MIB)
+    def _image(self, build: BuildId) -> StoredImage:
         name = f"remuda-bench-{build.number}"
-        marks = image_tags(_INSTALLATION, "north", build, name)
-        order = ImageOrder(name=name, disk_format="raw", hidden=True, properties=marks)
-        made = self.north.images.upload(order, file)
-        file.unlink()
-        return made
+        listed = self.north.images.list_images()
+        return next(one for one in listed if one.name == name)
 
     def _upload(
         self,
@@ -158,7 +179,8 @@ def _memory_mib(field: str) -> float:
 
 
 def main(folder: Path, gib: int) -> None:
-    """Carry a small image, so that everything is loaded, and then the large one."""
+    """Carry a small image, and then the large one."""
+    (small, large) = _sizes(gib).items()
     carrying = Carrying(
         folder=folder,
         north=_site(folder, "north"),
@@ -166,12 +188,12 @@ def main(folder: Path, gib: int) -> None:
         store=FakeZookeeper().connect(),
         clock=SystemClock(),
     )
-    carrying.carry(1, 4)
+    carrying.carry(*small)
     before_mib = _memory_mib("VmRSS")
     with contextlib.suppress(OSError):  # the peak of now, where the kernel forgets the one before
         Path("/proc/self/clear_refs").write_text("5")
     begun_s = time.perf_counter()
-    disk_mib = carrying.carry(2, gib * 1024)
+    disk_mib = carrying.carry(*large)
     found = {
         "before_mib": before_mib,
         "peak_mib": _memory_mib("VmHWM"),
