@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
@@ -91,21 +90,15 @@ def step(command: str, *, limit_s: float = 60.0, root: bool = False) -> Doc:
     return {"command": command, "timeout": limit_s, "as-root": root}
 
 
-def two_builds(folder: Path, **cloud: Any) -> ImageStage:
-    """Return a stage that is entered; image base is to be built by :func:`build_twice`."""
-    stage = ImageStage(folder, session_s=4.0)
-    stage.__enter__()
-    try:
-        stage.cloud("a", system="minimal", boot_jitter=0, quota=UNLIMITED, **cloud)
-    except BaseException:
-        stage.close()
-        raise
-    return stage
+def first_build(stage: ImageStage, first: str, *others: str) -> None:
+    """Configure image base, which one provider makes for all; who boots it has to know it."""
+    copies: dict[str, Any] = dict.fromkeys(others, {"copy-from": first})
+    stage.image("base", step("echo >/srv/proof", root=True), providers={first: None, **copies})
 
 
-def build_twice(stage: ImageStage, *providers: str) -> None:
-    """Have two builds of image base made and proven."""
-    for number in (1, 2):
-        stage.image("base", step(f"echo {number} >/srv/proof", root=True))
-        stage.write()
-        stage.current("base", number, *providers)
+def second_build(stage: ImageStage, *providers: str) -> None:
+    """Wait until the first build is current, and have a second one made and proven."""
+    stage.current("base", 1, *providers)
+    stage.config["images"]["base"]["steps"] = [step("echo 2 >/srv/proof", root=True)]
+    stage.write()
+    stage.current("base", 2, *providers)
