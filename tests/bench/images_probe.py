@@ -1,6 +1,6 @@
 """Reads a pointer a thousand times a second, and notes each instant without a build to boot.
 
-``python -m tests.bench.images_probe HOSTS IMAGE PROVIDER FILE`` does so until its standard input ends.
+``python -m tests.bench.images_probe HOSTS IMAGE PROVIDER FILE`` does so until its input ends.
 """
 
 import json

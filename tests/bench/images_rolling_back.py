@@ -1,8 +1,8 @@
 """How soon nobody boots a bad build any more: from the move of the pointer to the last create call.
 
 Requests come and go all the time for machines that take minutes to boot, so that every launcher has
-create calls on the wire, in its queue, and intents without one at each of the moves. The sandbox's
-journal says when it took which call, ZooKeeper when the pointer moved; both by this machine's clock.
+create calls on the wire, in its queue, and intents without one at each of the moves. The journal of
+the sandbox says when it took which call, ZooKeeper when the pointer moved, both by one clock.
 """
 
 import itertools

@@ -92,8 +92,8 @@ def step(command: str, *, limit_s: float = 60.0, root: bool = False) -> Doc:
 
 def first_build(stage: ImageStage, first: str, *others: str) -> None:
     """Configure image base, which one provider makes for all; who boots it has to know it."""
-    copies: dict[str, Any] = dict.fromkeys(others, {"copy-from": first})
-    stage.image("base", step("echo >/srv/proof", root=True), providers={first: None, **copies})
+    providers: Doc = {first: None, **{name: {"copy-from": first} for name in others}}
+    stage.image("base", step("echo >/srv/proof", root=True), providers=providers)
 
 
 def second_build(stage: ImageStage, *providers: str) -> None:

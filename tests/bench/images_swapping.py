@@ -1,8 +1,8 @@
 """Fifty swaps under load: is there an instant without a build, or a request that fails or is late?
 
 Users ask for machines all the time. Meanwhile builders and launchers are killed, and ZooKeeper is
-away for a moment. First without swaps, for comparison; then each swap is a roll-back, or a builder's
-move to the newest build once it is given back.
+away for a moment. First without swaps, for comparison; then each swap is a roll-back, or the move
+of a builder to the newest build once it is given back.
 """
 
 import json
@@ -79,7 +79,9 @@ class Users:
 class Trouble:
     """Kills builders and launchers, and lets ZooKeeper be away, in turns."""
 
-    def __init__(self, stage: ImageStage, builders: list[Process], launchers: list[Process]) -> None:
+    def __init__(
+        self, stage: ImageStage, builders: list[Process], launchers: list[Process]
+    ) -> None:
         self._stage = stage
         self._builders = builders
         self._launchers = launchers

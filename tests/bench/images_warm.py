@@ -1,4 +1,4 @@
-"""Warm requests for machines that boot an image of ours, beside those that do not, and raw chains."""
+"""Warm requests for machines that boot an image of ours, beside others and raw chains."""
 
 import time
 from pathlib import Path

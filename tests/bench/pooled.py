@@ -46,9 +46,8 @@ class Pooled:
         """Start everything; the launcher has no nodes yet."""
         named = [one["image"]["built"] for one in self._labels.values() if "image" in one]
         if named:
-            self.stage.config["images"] = dict.fromkeys(
-                named, {"base": "debian-12", "flavor": "m1.small"}
-            )
+            recipe = {"base": "debian-12", "flavor": "m1.small"}
+            self.stage.config["images"] = {name: dict(recipe) for name in named}
         self.stage.__enter__()
         unlimited = {"instances": -1, "cores": -1, "ram": -1, "port": -1}
         # Machines of kind none: nothing is behind an address but, on request, an SSH banner.
