@@ -70,6 +70,10 @@ chaos: install ## Kill and freeze real processes, and judge what comes of it (RO
 bench: install ## Measure against the raw chain of ZooKeeper operations
 	$(BIN)/python -m tests.bench
 
+.PHONY: bench-images
+bench-images: install ## Measure builds, swaps, roll-backs and copies of images (a quarter of an hour)
+	$(BIN)/python -m tests.bench --images --json build/bench-images.json
+
 LAB := $(BIN)/python -m tests.openstack.lab
 
 .PHONY: openstack-lab

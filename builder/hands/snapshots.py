@@ -7,7 +7,7 @@ from typing import Final
 
 from builder.decide.results import WholeImage
 from builder.hands import blame
-from builder.hands.patience import Patience
+from builder.hands.patience import OverdueError, Patience
 from builder.hands.telling import ProgressLog, say
 from remuda.cloud.api import (
     Cloud,
@@ -32,12 +32,11 @@ from remuda.visible import visible
 DIRTY_STOP_S: Final = 55.0
 #: An image may ask for more time (``os_shutdown_timeout``); beyond this the cloud does nothing.
 STOP_S_MAX: Final = 300.0
-STOP_EVERY_S: Final = 1.0
 #: So long the cloud may be asked for the snapshot, again and again while the server is busy.
 ASK_S: Final = 120.0
-#: Between two looks at a snapshot, at least and at most; else a share of what it took so far, so
-#: that looking late costs little of the whole.
-LOOK_S: Final = 1.0
+#: Between two looks at a machine that stops, or at a snapshot, at least and at most; else a share
+#: of what it took so far, so that looking late costs little of the whole.
+LOOK_S: Final = 0.2
 LOOK_S_MAX: Final = 10.0
 _LOOK_SHARE: Final = 0.03
 #: A call that is to be sent again waits so long at most.
@@ -75,19 +74,19 @@ class Snapshots:
         ends_s = clock.monotonic_s() + STOP_S_MAX
         self._again(lambda: self.cloud.stop_server(self.server), ends_s)
         begun_s = clock.monotonic_s()
-
-        def stopped() -> Server | None:
-            seen = self._server()
-            idle = seen is not None and seen.task is None
-            return seen if idle and seen and seen.status is ServerStatus.STOPPED else None
-
-        overdue = f"the cloud has not stopped the machine after {STOP_S_MAX:g} s"
-        self.patience.until(stopped, ends_s=ends_s, every_s=STOP_EVERY_S, overdue=overdue)
+        while not self._stopped():
+            if clock.monotonic_s() >= ends_s:
+                raise OverdueError(f"the cloud has not stopped the machine after {STOP_S_MAX:g} s")
+            self._look_later(begun_s)
         took_s = clock.monotonic_s() - begun_s
         say(self.log, f"stopped after {took_s:.0f} s")
         if took_s >= DIRTY_STOP_S:
             message = f"it did not shut down within {took_s:.0f} s: its disk may be torn"
             raise blame.fail("stop", Blame.MACHINE, message)
+
+    def _stopped(self) -> bool:
+        seen = self._server()
+        return seen is not None and seen.task is None and seen.status is ServerStatus.STOPPED
 
     def ask(self, ours: ImageTags, *, asked_by_s: float, last_s: float) -> str:
         """Ask for the snapshot; return its id.
@@ -143,10 +142,9 @@ class Snapshots:
         ends_s = begun_s + limit_s
         overdue = f"the snapshot is not finished after {limit_s:g} s"
         while (image := self._whole(image_id)) is None:
-            now_s = clock.monotonic_s()
-            if now_s >= ends_s:
+            if clock.monotonic_s() >= ends_s:
                 raise blame.fail(_STEP, Blame.CLOUD, overdue)
-            self.patience.pause(min(LOOK_S_MAX, max(LOOK_S, (now_s - begun_s) * _LOOK_SHARE)))
+            self._look_later(begun_s)
         self.patience.until(self._idle, ends_s=ends_s, every_s=LOOK_S, overdue=overdue)
         if image.volume_backed or not image.size_bytes:
             message = "the machine boots from a volume, or its snapshot has no data"
@@ -158,6 +156,10 @@ class Snapshots:
             raise blame.fail(_STEP, Blame.CLOUD, "the snapshot was active, and is not any more")
         say(self.log, f"snapshot {image_id}: {(last.size_bytes or 0) / 1024**2:.0f} MiB")
         return whole_image(last)
+
+    def _look_later(self, begun_s: float) -> None:
+        took_s = self.patience.clock.monotonic_s() - begun_s
+        self.patience.pause(min(LOOK_S_MAX, max(LOOK_S, took_s * _LOOK_SHARE)))
 
     def _whole(self, image_id: str) -> StoredImage | None:
         """Return the snapshot if it is active now; None: it may become so."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response, StreamingResponse
@@ -101,8 +103,17 @@ async def _save(call: Call, path: Path) -> None:
     garble = call.effect(EffectKind.GARBLE) is not None
     with path.open("wb") as file:  # piece by piece: an image may be larger than memory
         async for piece in call.request.stream():
-            file.write(_flipped(piece) if garble and piece else piece)
+            _put(file, _flipped(piece) if garble and piece else piece)
             garble = garble and not piece
+        file.truncate(file.tell())  # a hole at the end is not there before this
+
+
+def _put(file: BinaryIO, piece: bytes) -> None:
+    """Write a piece; one of zeros becomes a hole: disks are mostly empty."""
+    if piece.count(0) == len(piece):
+        file.seek(len(piece), os.SEEK_CUR)
+    else:
+        file.write(piece)
 
 
 def _head(path: Path) -> bytes:

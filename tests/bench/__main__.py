@@ -11,6 +11,12 @@ import click
 
 from tests.bench import (
     deciding,
+    images_building,
+    images_carrying,
+    images_leaving,
+    images_rolling_back,
+    images_swapping,
+    images_warm,
     listing,
     living,
     pooled,
@@ -38,24 +44,36 @@ GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
     ("take-over",): lambda folder, _wanted, quick: taking_over.measure(folder, quick=quick),
     ("proofs",): lambda folder, _wanted, quick: proving.measure(folder, quick=quick),
 }
-NAMES: Final = tuple(name for names in GROUPS for name in names)
+#: Those of images take longer than all others together, and are measured by themselves.
+IMAGES: Final[dict[tuple[str, ...], _Measure]] = {
+    ("image-warm",): lambda folder, _wanted, quick: images_warm.measure(folder, quick=quick),
+    ("build", "builds"): lambda folder, wanted, quick: images_building.measure(
+        folder, wanted, quick=quick
+    ),
+    ("rollback",): lambda folder, _wanted, quick: images_rolling_back.measure(folder, quick=quick),
+    ("swaps",): lambda folder, _wanted, quick: images_swapping.measure(folder, quick=quick),
+    ("leftovers",): lambda folder, _wanted, quick: images_leaving.measure(folder, quick=quick),
+    ("carry",): lambda folder, _wanted, quick: images_carrying.measure(folder, quick=quick),
+}
+NAMES: Final = tuple(name for names in (*GROUPS, *IMAGES) for name in names)
 
 
 @click.command()
 @click.option("--only", multiple=True, type=click.Choice(NAMES), help="Only this; may be repeated.")
+@click.option("--images", is_flag=True, help="The figures of images, instead of all others.")
 @click.option("--quick", is_flag=True, help="Fewer rounds: rough, but soon.")
 @click.option(
     "--json", "out", default=ROOT / "build" / "bench.json", type=click.Path(path_type=Path)
 )
-def main(only: tuple[str, ...], out: Path, *, quick: bool) -> None:
+def main(only: tuple[str, ...], out: Path, *, images: bool, quick: bool) -> None:
     """Measure Remuda against the raw chain; exit with 1 if a bound is broken."""
     if why := stage.missing():
         raise click.ClickException(why)
-    wanted = set(only or NAMES)
+    wanted = set(only) or {name for names in (IMAGES if images else GROUPS) for name in names}
     begun_s = time.perf_counter()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="remuda-bench-") as folder:
-        for names, measure in GROUPS.items():
+        for names, measure in {**GROUPS, **IMAGES}.items():
             if mine := wanted & set(names):
                 click.echo(f"measuring {', '.join(sorted(mine))} …", err=True)
                 figures += measure(Path(folder) / names[0], mine, quick)

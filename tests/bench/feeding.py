@@ -21,16 +21,18 @@ from launcher.ready import ready_node
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import CloudError
+from remuda.cloud.api import CloudError, Image, ImageWanted
+from remuda.cloud.image_store import ImageStore
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.loader import load
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName, ReplicaId, ServerId, node_ids_of_block
 from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeEvent
+from remuda.model.upload import Upload
 from remuda.runtime.clock import SystemClock
 from remuda.store import paths
-from remuda.store.api import Create, Op, Set
+from remuda.store.api import Create, Op, Set, Stored
 from remuda.store.options import StoreOptions
 from remuda.store.zookeeper import ZookeeperStore
 
@@ -66,10 +68,25 @@ class Feeder:
         self._cloud.close()
         self._store.close()
 
-    def feed(self, pool: str, label: str, count: int) -> None:
-        """Make so many."""
+    @property
+    def images(self) -> ImageStore:
+        """The provider's images."""
+        return self._cloud.image_store()
+
+    def find_image(self, wanted: ImageWanted) -> Image:
+        """Return an image of the cloud."""
+        return self._cloud.find_image(wanted)
+
+    def feed(self, pool: str, label: str, count: int, upload: Upload | None = None) -> None:
+        """Make so many; of a label that boots an image of ours, of *upload*."""
         recipe = self._hands.survey(self._policy, (0, 0, 0)).recipes[pool, label]
         launches = [self._launch(one, pool, label, recipe) for one in self._ids(count)]
+        if upload is not None:
+            name, place = str(upload.id.build), upload.id.place
+            seen = Stored(path=paths.upload(upload.id), value=upload, version=0)
+            self._world.images.uploads[upload.id] = seen
+            recipe = replace(recipe, image=Image(id=upload.cloud_image or "", name=name))
+            launches = [replace(one, image_build=name, image_place=place) for one in launches]
         servers = self._servers(launches, recipe)
         shown = {one.id: one for one in self._cloud.list_servers()}
         ops: list[Op] = []

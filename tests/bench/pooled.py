@@ -1,6 +1,7 @@
 """The figures of a launcher with a large pool of ready nodes: warm requests, bursts, idleness."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -15,7 +16,7 @@ from tests.bench.raw import Asking, Chain
 from tests.bench.records import request_record
 from tests.support.deadline import wait_for
 from tests.support.processes import Process
-from tests.support.stage import Stage
+from tests.support.stage import Doc, Stage
 
 WARM_P50_TIMES: Final = 1.6
 WARM_P95_TIMES: Final = 2.0
@@ -34,19 +35,26 @@ _SOON_S: Final = 120.0
 class Pooled:
     """One provider whose pool is fed with ready nodes, and a raw chain on the same ZooKeeper."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, labels: Mapping[str, Doc] | None = None) -> None:
+        """Make *labels* as well, each as said, but like the others in how it is logged in to."""
         self.stage = Stage(folder, session_s=10.0)
+        self._labels = labels or {}
         self.nodes = 0
         self._ended = False
 
     def __enter__(self) -> Self:
         """Start everything; the launcher has no nodes yet."""
+        named = [one["image"]["built"] for one in self._labels.values() if "image" in one]
+        if named:
+            recipe = {"base": "debian-12", "flavor": "m1.small"}
+            self.stage.config["images"] = {name: dict(recipe) for name in named}
         self.stage.__enter__()
         unlimited = {"instances": -1, "cores": -1, "ram": -1, "port": -1}
         # Machines of kind none: nothing is behind an address but, on request, an SSH banner.
         more = {"machines": "none", "banner": True, "ssh_port": 22922, "boot_jitter": 0}
         self.stage.cloud("a", boot_seconds=0, quota=unlimited, **more)
-        labels = {"small": {"host_keys": "scan", "connection_port": 22922}}
+        how = {"host_keys": "scan", "connection_port": 22922}
+        labels = {"small": how, **{name: {**how, **one} for name, one in self._labels.items()}}
         self.stage.provider(
             "alpha",
             "a",
@@ -55,7 +63,8 @@ class Pooled:
             rate=1000,
             idle_list_period=60,
         )
-        self.stage.label("small", recheck=None)
+        for name in labels:
+            self.stage.label(name, recheck=None)
         self.launcher: Process = self.stage.launcher("alpha")
         self.url = self.stage.at_work(self.launcher)
         self.chain = Chain(self.stage.server.hosts[0])
@@ -76,14 +85,21 @@ class Pooled:
             self.chain.close()
             self.stage.zk.stop()
 
+    def feeder(self) -> Feeder:
+        """Return what makes ready nodes."""
+        return Feeder(self.stage.folder / "remuda.yaml", "alpha", self.stage.server.hosts)
+
     def feed(self, count: int) -> None:
         """Make so many ready nodes, and wait until the launcher has adopted them."""
-        config = self.stage.folder / "remuda.yaml"
-        feeder = Feeder(config, "alpha", self.stage.server.hosts)
+        feeder = self.feeder()
         try:
             feeder.feed("main", "small", count)
         finally:
             feeder.close()
+        self.fed(count)
+
+    def fed(self, count: int) -> None:
+        """Wait until the launcher has adopted so many more."""
         self.nodes += count
         wait_for(
             lambda: len(self.launcher.events("node.adopted")) >= self.nodes, _SOON_S, "adoption"
@@ -95,8 +111,8 @@ class Pooled:
         wait_for(lambda: self._free() >= self.nodes, _SOON_S, "a full pool")
 
     def _free(self) -> int:
-        free: int = page(self.url, "status")["status"]["labels"]["small"]["ready"]
-        return free
+        labels = page(self.url, "status")["status"]["labels"]
+        return sum(one["ready"] for one in labels.values())
 
     # The figures
 
@@ -104,13 +120,13 @@ class Pooled:
         """One request at a time, each beside a raw chain."""
         for _ in range(10):
             self.chain.one()
-            self._request()
+            self.request()
         raw: list[float] = []
         ours: list[float] = []
         for _ in range(pairs):
             raw.append(self.chain.one())
             pause(_REST_S)
-            ours.append(self._request())
+            ours.append(self.request())
             pause(_REST_S)
         details = {"ours": spread(ours), "raw": spread(raw), "pairs": pairs}
         return [
@@ -130,9 +146,10 @@ class Pooled:
             ),
         ]
 
-    def _request(self) -> float:
+    def request(self, label: str = "small") -> float:
+        """Ask for a ready node; return the seconds until it was there."""
         begun_s = time.perf_counter()
-        pending = self.client.request("small")
+        pending = self.client.request(label)
         pending.wait(timeout_s=30.0)
         seconds = time.perf_counter() - begun_s
         pending.cancel()

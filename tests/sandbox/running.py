@@ -127,6 +127,7 @@ def running(
     *,
     command: tuple[str, ...] = (),
     more: tuple[str, ...] = (),
+    start_s: float = _START_S,
 ) -> Iterator[Sandbox]:
     """Run a sandbox until the block ends.
 
@@ -135,6 +136,7 @@ def running(
         config: As in its YAML.
         command: What to put before the command line.
         more: What to put behind it.
+        start_s: How long it may take to listen: it hashes the images that it is given.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tmp").mkdir()
@@ -155,7 +157,7 @@ def running(
     try:
         wait_for(
             lambda: sandbox.clouds_yaml.exists() or process.poll() is not None,
-            _START_S,
+            start_s,
             "the sandbox to listen",
         )
         assert process.poll() is None, sandbox.log()

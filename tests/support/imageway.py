@@ -137,7 +137,7 @@ class Site:
         data = merge_user_data(
             theirs,
             host_key=None if old else host_key,
-            authorized_key=self.key(key),
+            authorized_keys=(self.key(key),),
             username=self.user,
         )
         server = self.active(self.cloud.create_server(self.order(image, user_data=data, **changes)))

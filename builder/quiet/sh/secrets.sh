@@ -44,23 +44,43 @@ done
 exit 0
 '
 
-# search: look through all places, within one time limit.
+# The names of all files, dealt out to as many searches as there are processors, below one limit.
+# shellcheck disable=SC2016 # the shell below expands it, not this one
+search_dealt='find "$@" -print0 | xargs -0 -r -P "$REMUDA_AT_ONCE" -n 200 sh -c "$0" sh'
+
+# deals: find and xargs can do that here.
+deals() {
+    [ "$REMUDA_AT_ONCE" -gt 1 ] && has xargs &&
+        [ "$(find /dev/null -print0 2>/dev/null | xargs -0 -r -P 2 -n 1 echo 2>/dev/null)" = \
+            /dev/null ]
+}
+
+# limited COMMAND...: give it no more than the time limit.
+limited() {
+    if has timeout; then timeout "$search_limit" "$@"; else "$@"; fi
+    case $? in
+    124 | 137 | 143) printf 'unsearched\t/\n' ;;
+    esac
+}
+
+# search: look through all places. It is the longest work of a phase: gigabytes go by.
 search() (
     REMUDA_PATTERNS=$needles
     REMUDA_GREP=lines
     if printf 'a\000needle\n' | grep -F -q needle; then REMUDA_GREP=whole; fi
-    export REMUDA_PATTERNS REMUDA_GREP
+    REMUDA_AT_ONCE=$(nproc 2>/dev/null) || REMUDA_AT_ONCE=1
+    export REMUDA_PATTERNS REMUDA_GREP REMUDA_AT_ONCE
     set -f
     IFS='
 '
     # shellcheck disable=SC2046 # a word is a line
     set -- $(search_places | sort -u) -xdev \( -path /proc -o -path /sys -o -path /dev \) -prune \
-        -o -type f -size +0 -exec sh -c "$search_files" sh {} +
-    if has timeout; then set -- timeout "$search_limit" find "$@"; else set -- find "$@"; fi
-    "$@"
-    case $? in
-    124 | 137 | 143) printf 'unsearched\t/\n' ;;
-    esac
+        -o -type f -size +0
+    if deals; then
+        limited sh -c "$search_dealt" "$search_files" "$@"
+    else
+        limited find "$@" -exec sh -c "$search_files" sh {} +
+    fi
 )
 
 rule_secret() {

@@ -94,12 +94,35 @@ def with_tool(machine: Machine, script: Script, name: str, text: str) -> Script:
 
 def test_a_search_that_does_not_end_proves_nothing(machine: Machine) -> None:
     """It is a finding that there was no time to look."""
-    hang = 'case $* in *REMUDA_PATTERNS*) exec sleep 1000 ;; esac; exec /usr/bin/find "$@"'
+    hang = 'case $* in *-prune*) exec sleep 1000 ;; esac; exec /usr/bin/find "$@"'
     script = assert_script(replace(TRACES, secrets=(SECRET,), search_limit_s=1))
 
     _, output = machine.run(with_tool(machine, script, "find", hang))
 
     assert read_quiet(output).residues == (Residue(Kind.UNSEARCHED, "/"),)
+
+
+@pytest.mark.parametrize(
+    ("tool", "text"),
+    [
+        ("nproc", "echo 4"),
+        ("nproc", "echo 1"),
+        ("nproc", "exit 127"),
+        ("xargs", "exit 1"),
+        ("timeout", 'shift; exec "$@"'),
+    ],
+    ids=["four processors", "one processor", "no nproc", "an xargs that cannot", "no limit"],
+)
+def test_a_search_finds_the_same_whoever_shares_it(machine: Machine, tool: str, text: str) -> None:
+    """Many files, dealt out to several searches or not."""
+    planted = {write(machine, f"/opt/{n}/file", SECRET.encode()) for n in range(0, 900, 150)}
+    for number in range(900):
+        write(machine, f"/opt/many/{number}", b"innocent")
+    script = assert_script(replace(TRACES, secrets=(SECRET,)))
+
+    _, output = machine.run(with_tool(machine, script, tool, text))
+
+    assert set(read_quiet(output).residues) == planted
 
 
 def test_a_file_that_cannot_be_searched_is_said(machine: Machine) -> None:

@@ -109,6 +109,32 @@ def test_the_record_is_written_before_the_snapshot_is_asked_for(bench: Bench) ->
     assert name.startswith("remuda-debian-7-a0-")
 
 
+@pytest.mark.parametrize(("takes_s", "looks_max", "late_s"), [(0.3, 10, 1.0), (600.0, 200, 20.0)])
+def test_a_snapshot_is_noticed_soon_and_looked_at_seldom(
+    bench: Bench, takes_s: float, looks_max: int, late_s: float
+) -> None:
+    """A short one is seen at once; a long one is no reason for a thousand calls."""
+    bench.glance.snapshot_s = takes_s
+    asked_s: list[float] = []
+    looks: list[float] = []
+    snapshot, get_image = bench.images.snapshot, bench.images.get_image
+
+    def asked(*args: Any, **more: Any) -> str:
+        asked_s.append(bench.clock.monotonic_s())
+        return snapshot(*args, **more)
+
+    def counted(image_id: str) -> Any:
+        looks.append(bench.clock.monotonic_s())
+        return get_image(image_id)
+
+    bench.images.snapshot, bench.images.get_image = asked, counted  # type: ignore[method-assign]
+    make(bench)
+
+    assert bench.build().value.state is BuildState.BUILT
+    assert looks[-1] - asked_s[0] <= takes_s + late_s
+    assert len(looks) < looks_max
+
+
 def test_the_machine_is_kept_until_the_image_is_on_record(bench: Bench) -> None:
     """Nova takes the image along with a server that goes too early."""
     states = []
