@@ -13,6 +13,7 @@ from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
 from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.records import HeldRecord, TakenOverError, hold_upload
 from builder.hands.secrets import SecretError, read_secrets
+from builder.hands.snapshots import unfinished
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
@@ -23,7 +24,7 @@ from remuda.config.recipes import ImageRecipe
 from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
-from remuda.model.upload import Upload
+from remuda.model.upload import Method, Upload
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Proof, ProofOrder, Prover, Script, Step, StepTaken
 from remuda.ssh.checks import make_checks
@@ -205,10 +206,18 @@ class _Trying:
         return (clone_script(build, traces), *own, *make_checks(self.order.checks))
 
     def _look_at_image(self) -> None:
-        """Make sure that there is one: no launcher could boot what the cloud has lost."""
-        image_id = self.record.value.cloud_image or ""
+        """Make sure that there is one, and that nobody else finds it.
+
+        No launcher could boot what the cloud has lost. And whoever made the snapshot may have
+        died before it was hidden.
+        """
+        images, upload = self.order.images, self.record.value
         try:
-            self.order.images.get_image(image_id)
+            image = images.get_image(upload.cloud_image or "")
+            edit = unfinished(image) if upload.method is Method.NATIVE else None
+            if edit is not None:
+                say(self.log, f"image {image.id} is hidden, which its maker had not come to")
+                images.edit_image(image.id, edit)
         except GoneError:
             raise blame.fail("image", Blame.MACHINE, "the cloud has lost the image") from None
 
