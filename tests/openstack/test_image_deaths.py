@@ -13,6 +13,7 @@ from tests.openstack.imagestages import (
     builder,
     proof,
     recipe,
+    uploads,
 )
 from tests.openstack.lab.control import slowly
 from tests.openstack.stages import BOOTED_S, LabStage, open_lab_stage
@@ -65,6 +66,7 @@ def test_a_whole_snapshot_of_a_dead_builder_is_used(stage: LabStage) -> None:
     # Longer than the snapshot takes: its machine goes with the builder's session.
     stage.config["zookeeper"]["session-timeout"] = 20
     stage.lab.rule(boot={"snapshot": "4"}, metadata=_MAKES, times=1)
+    unhideable = stage.lab.rule(service="glance", method="PATCH", status=503)
     stage.launcher("alpha")
     making = builder(stage)
     (image,) = stage.until(slowly(lambda: stage.lab.images("lab")), "the snapshot", BUILD_S)
@@ -72,6 +74,8 @@ def test_a_whole_snapshot_of_a_dead_builder_is_used(stage: LabStage) -> None:
     asked = build(stage, 1, "snapshotting")
     stage.until(slowly(lambda: _status(stage) == "active"), "the snapshot to be whole", BOOTED_S)
     making.kill()
+    (shown,) = stage.lab.images("lab")
+    stage.lab.drop(unhideable)
     builder(stage)
 
     await_current(stage, 1, "alpha", deadline_s=600)
@@ -82,7 +86,8 @@ def test_a_whole_snapshot_of_a_dead_builder_is_used(stage: LabStage) -> None:
     assert made["attempt"] == asked["attempt"]
     assert made["snapshot"] == left.id == image.id
     assert left.name == asked["cloud_name"]
-    assert left.is_hidden
+    assert (shown.is_hidden, left.is_hidden) == (False, True)
+    assert uploads(stage, 1)["native"]["size_bytes"] == left.size
 
 
 def _launches(stage: LabStage) -> list[str]:

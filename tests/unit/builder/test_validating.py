@@ -17,15 +17,13 @@ from remuda.config.images import SecretFrom
 from remuda.config.parts import CheckFrom
 from remuda.model.imageask import ImageUse
 from remuda.model.status import FailureReport, encode_failure
-from remuda.model.tags import ImageTags, make_image
-from remuda.model.upload import Method, TrialResult, Upload, UploadState, encode_upload
+from remuda.model.upload import TrialResult, Upload, UploadState, encode_upload
 from remuda.store import paths
 from remuda.store.api import Create, Set
 from tests.fakes.prover import Exit, FakeProver, Machine
 from tests.unit.builder.handbench import (
     ME,
     OTHER,
-    OWNER,
     PROVIDER,
     UPLOAD,
     Bench,
@@ -286,22 +284,6 @@ def test_a_cloud_that_does_not_answer_is_no_verdict(
     trial = bench.upload().value.trials[PROVIDER]
     assert (trial.failures, trial.result) == (0, TrialResult.OPEN)
     assert trial.retry_s > bench.clock.now_s()
-
-
-def test_what_its_dead_maker_has_not_hidden_is_hidden(bench: Bench, prover: FakeProver) -> None:
-    """It may have died right after it had asked for the snapshot; what is inherited goes, too."""
-    ours = make_image(ImageTags(owner=OWNER, image="debian", build="7", name="candidate"))
-    server = bench.cloud.add_stranger()
-    bench.clock.advance(10)
-    left = bench.images.snapshot(server, "candidate", {**ours, "of_the_base": "x"})
-    bench.put_upload(left, method=Method.NATIVE)
-
-    assert validate(bench, prover).why is None
-
-    seen = bench.images.get_image(left)
-    assert seen.hidden
-    assert dict(seen.properties) == {**seen.properties, **ours}
-    assert "of_the_base" not in seen.properties
 
 
 def test_a_host_that_the_cloud_does_not_tell_is_no_trouble(
