@@ -82,7 +82,7 @@ def test_a_secret_in_a_file_is_refused_before_a_snapshot_is_taken(stage: LabStag
 
 def test_a_candidate_that_fails_is_rejected(stage: LabStage) -> None:
     """What the label's check wants is not in it: three machines on the one host say so."""
-    recipe(stage, {"command": "true", "timeout": 20}, providers={"alpha": None})
+    recipe(stage, {"command": "true", "timeout": 20}, providers=_BOTH)
 
     def rejected() -> bool:
         return "rejected" in {one["state"] for one in uploads(stage, 3).values()}
