@@ -87,11 +87,12 @@ openstack-lab-stop: ## Stop it
 # Where the lab cannot run, the tests say why and skip; where it does not start, that is said once;
 # whatever they say, it is stopped again.
 .PHONY: test-openstack
-test-openstack: install ## The contract of clouds and whole installations on a real OpenStack
+test-openstack: install ## Contract of clouds, whole installations on a real OpenStack (LONG=1: all of them)
 	@status=0; up=0; \
 	if $(LAB) check; then $(LAB) start && up=1 || status=$$?; fi; \
 	if [ $$status = 0 ]; then \
-	    REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 --session-timeout=1500 -m openstack \
+	    REMUDA_OPENSTACK=1 $(PYTEST) --timeout=300 --session-timeout=$(if $(LONG),3600,1800) \
+	        -m 'openstack$(if $(LONG),, and not slow)' \
 	        tests/contract/cloud tests/openstack || status=$$?; \
 	fi; \
 	if [ $$up = 1 ]; then $(LAB) stop || status=$$?; fi; \

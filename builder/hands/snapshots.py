@@ -209,6 +209,18 @@ class Snapshots:
                 return
 
 
+def unfinished(image: StoredImage) -> ImageEdit | None:
+    """Return what is still to be changed of a whole snapshot of ours, or None.
+
+    It is not hidden, or has what it inherited: its maker died in between.
+    """
+    ours = tags.read_image(image.name, image.properties)
+    if ours is None:
+        return None
+    removed = inherited(image, tags.make_image(ours))
+    return ImageEdit(hidden=True, removed=removed) if removed or not image.hidden else None
+
+
 def whole_image(image: StoredImage) -> WholeImage:
     """Return what the record says of an image that is whole."""
     hashed = image.hash_algo is not None and image.hash_value is not None

@@ -14,17 +14,18 @@ from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
 from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.records import HeldRecord, TakenOverError, hold_upload
 from builder.hands.secrets import SecretError, read_secrets
+from builder.hands.snapshots import unfinished, whole_image
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
 from remuda.cloud.api import Cloud, CloudError, GoneError
-from remuda.cloud.image_store import ImageStore
+from remuda.cloud.image_store import ImageStore, StoredImage
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe
 from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
-from remuda.model.upload import Upload
+from remuda.model.upload import Method, Upload
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Proof, ProofOrder, Prover, Script, Step, StepTaken
 from remuda.ssh.checks import make_checks
@@ -210,12 +211,27 @@ class _Trying:
         return (clone_script(build, traces), *own, *make_checks(self.order.checks))
 
     def _look_at_image(self) -> None:
-        """Make sure that there is one: no launcher could boot what the cloud has lost."""
+        """Make sure that there is one, and that nobody else finds it.
+
+        No launcher could boot what the cloud has lost. And whoever made the snapshot may have
+        died before it was hidden.
+        """
         image_id = self.record.value.cloud_image or ""
         try:
-            self.order.images.get_image(image_id)
+            image = self.order.images.get_image(image_id)
+            if self.record.value.method is Method.NATIVE:
+                self._finish(image)
         except GoneError:
             raise blame.fail("image", Blame.MACHINE, "the cloud has lost the image") from None
+
+    def _finish(self, image: StoredImage) -> None:
+        """Do what the maker of a snapshot had not come to."""
+        edit = unfinished(image)
+        if edit is not None:
+            say(self.log, f"image {image.id} is hidden now: its maker had not come to it")
+            image = self.order.images.edit_image(image.id, edit)
+        if self.record.value.size_bytes is None and image.size_bytes is not None:
+            self.record.write(lambda upload: results.described(upload, whole_image(image)))
 
     def _host(self, machine: BorrowedMachine) -> str | None:
         try:

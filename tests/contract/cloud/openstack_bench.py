@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from remuda.cloud.api import Cloud
 from remuda.cloud.image_store import ImageStore
+from remuda.cloud.wire import PIECE_BYTES
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import RETRY_AFTER_S, Fault
 from tests.openstack.lab.control import Lab
@@ -69,7 +70,8 @@ _RULES: Final[Mapping[Fault, Mapping[str, Any]]] = {
     Fault.UPLOAD_LOST_REPLY: {**_FILE, "method": "PUT", "drop": True, "late": True},
     Fault.UPLOAD_LOST_CALL: {**_FILE, "method": "PUT", "drop": True},
     Fault.UPLOAD_GARBLED: {**_FILE, "method": "PUT", "garble": "request"},
-    Fault.DOWNLOAD_CUT: {**_FILE, "method": "GET", "cut": 100_000},
+    # After a whole piece of ours: what is broken off of the next one is not kept.
+    Fault.DOWNLOAD_CUT: {**_FILE, "method": "GET", "cut": PIECE_BYTES + 100_000},
     Fault.DOWNLOAD_GARBLED: {**_FILE, "method": "GET", "garble": "answer"},
 }
 #: A build is tried on another host; the lab has one, so the second attempt must fail as well.

@@ -7,23 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from builder.decide.actions import EraseImage
+from builder.decide.actions import EraseImage, SweepImage
+from builder.decide.world import ListedImage
 from builder.events import Kept
 from builder.hands.copying import CopyingHand, CopyOrder
 from builder.hands.keeping import KeepingHand
 from builder.hands.looking import LookingHand
 from builder.hands.sites import Site, Sites, image_tags
 from remuda.cloud.api import GoneError
-from remuda.cloud.image_store import Membership, StoredImage, Visibility
+from remuda.cloud.image_store import ImageOrder, Membership, StoredImage, Visibility
+from remuda.model import tags
 from remuda.model.build import Build, BuildState, Why, encode_build
 from remuda.model.ids import ReplicaId
-from remuda.model.image import BuildId, UploadId
+from remuda.model.image import BuildId, ImageRecord, UploadId, encode_image
 from remuda.model.upload import Method, Upload, UploadState, decode_upload, encode_upload
 from remuda.runtime.clock import SystemClock
 from remuda.store import paths
 from remuda.store.api import Create, Set, Stored
 from tests.contract.cloud.bench import NAMES, OWNER, Bench, Fault
-from tests.contract.cloud.image_means import neighbour, ordered
+from tests.contract.cloud.image_means import neighbour, ordered, ready, running
 from tests.fakes.store import FakeZookeeper
 
 BUILD = BuildId("contract", 7)
@@ -45,6 +47,7 @@ class Two:
         self.store.ensure(paths.uploads(BUILD))
         self.store.commit([Create(path=paths.INSTALLATION, data=OWNER.installation.encode())])
         build = Build(id=BUILD, state=BuildState.BUILT, why=Why.AGE, requested_s=1.0, since_s=1.0)
+        self.put(paths.image(BUILD.image), encode_image(ImageRecord(name=BUILD.image)))
         self.put(paths.build(BUILD), encode_build(build))
 
     def put(self, path: str, data: bytes) -> None:
@@ -98,10 +101,25 @@ class Two:
             source=upload.source,
             cloud_image=upload.cloud_image,
         )
-        known = {one.provider: one.images for one in (self.here, self.there)}
-        hand = KeepingHand(self.store, CLOCK, OWNER.installation, Sites(lambda: known))
         action = EraseImage(id=upload.id, cloud_image=upload.cloud_image)
-        return hand.erase(action, self.here.provider)
+        return self.keeping().erase(action, self.here.provider)
+
+    def sweep(self, image: ListedImage, place: str, *, listed_s: float) -> Kept:
+        """Delete an image of the first project, unless a record knows it."""
+        action = SweepImage(place=place, cloud_image=image.id)
+        return self.keeping().sweep(action, image, self.there.provider, listed_s=listed_s)
+
+    def keeping(self) -> KeepingHand:
+        """Return the hand that deletes images."""
+        known = {one.provider: one.images for one in (self.here, self.there)}
+        return KeepingHand(self.store, CLOCK, OWNER.installation, Sites(lambda: known))
+
+    def order(self, build: BuildId) -> ImageOrder:
+        """Return an order for an image of a build, as that of a snapshot would be."""
+        name = f"{NAMES}{uuid.uuid4().hex}"
+        ours = image_tags(OWNER.installation, OWNER.provider, build, name)
+        properties = {"os_distro": "x", **ours}
+        return ordered(self.bench, name=name, properties=properties, hidden=True)
 
 
 @pytest.fixture
@@ -117,12 +135,9 @@ def two(bench: Bench, tmp_path: Path) -> Two:
 
 
 @pytest.fixture
-def source(two: Two, source: Path) -> tuple[StoredImage, Stored[Upload]]:
+def built(two: Two, source: Path) -> tuple[StoredImage, Stored[Upload]]:
     """An image of the build in the first project, and its record."""
-    name = f"{NAMES}{uuid.uuid4().hex}"
-    ours = image_tags(OWNER.installation, OWNER.provider, BUILD, name)
-    order = ordered(two.bench, name=name, properties={"os_distro": "x", **ours}, hidden=True)
-    image = two.bench.images.upload(order, source)
+    image = two.bench.images.upload(two.order(BUILD), source)
     record = two.upload(
         two.there, state=UploadState.USABLE, method=Method.NATIVE, cloud_image=image.id
     )
@@ -138,10 +153,10 @@ def _gone(find: Callable[[], object]) -> bool:
 
 
 def test_build_is_shared_with_a_project_and_taken_back(
-    two: Two, source: tuple[StoredImage, Stored[Upload]]
+    two: Two, built: tuple[StoredImage, Stored[Upload]]
 ) -> None:
     """No bytes move; the image stays where it is."""
-    image, record = source
+    image, record = built
 
     assert two.copy(record, Method.SHARE) is None
     upload = two.stored(two.here).value
@@ -159,10 +174,10 @@ def test_build_is_shared_with_a_project_and_taken_back(
 
 
 def test_build_is_carried_to_a_project_and_deleted(
-    two: Two, source: tuple[StoredImage, Stored[Upload]]
+    two: Two, built: tuple[StoredImage, Stored[Upload]]
 ) -> None:
     """Although the first download breaks; the copy is found by its own tags."""
-    image, record = source
+    image, record = built
     two.bench.fault(Fault.DOWNLOAD_CUT)
 
     broke = two.copy(record, Method.CARRY)
@@ -184,3 +199,29 @@ def test_build_is_carried_to_a_project_and_deleted(
     assert ended.why is None
     two.bench.until(lambda: _gone(lambda: two.here.images.get_image(made.id)), "the copy to go")
     assert two.bench.images.get_image(image.id).id == image.id
+
+
+def test_image_that_no_record_knows_is_swept_and_what_is_made_of_it_stays(
+    two: Two, built: tuple[StoredImage, Stored[Upload]], source: Path
+) -> None:
+    """A snapshot inherits our tags, under a name of its own; what is on record stays, too."""
+    recorded, _ = built
+    lost = two.bench.images.upload(two.order(BuildId("contract", 8)), source)
+    server = running(two.bench, image=recorded)
+    theirs = two.bench.images.snapshot(server, f"{NAMES}{uuid.uuid4().hex}", {})
+    ready(two.bench, theirs)
+    place = two.there.images.location().place
+    looking = LookingHand(CLOCK, OWNER.installation)
+    listed_s = CLOCK.now_s()
+    listed = looking.list_images(two.there, place).images or {}
+
+    swept = {
+        image_id: two.sweep(one, place, listed_s=listed_s).why for image_id, one in listed.items()
+    }
+
+    assert {image_id: why is None for image_id, why in swept.items()} == {
+        lost.id: True,
+        recorded.id: False,
+    }
+    two.bench.until(lambda: _gone(lambda: two.bench.images.get_image(lost.id)), "it to go")
+    assert two.bench.images.get_image(theirs).properties[tags.BUILD] == str(BUILD.number)

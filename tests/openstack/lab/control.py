@@ -145,6 +145,13 @@ class Lab:
         """Return all servers of an account."""
         return list(self.account(cloud).compute.servers())
 
+    def images(self, cloud: str) -> list[Any]:
+        """Return all images that belong to an account's project, hidden ones too."""
+        account = self.account(cloud)
+        project = account.current_project_id
+        some = (account.image.images(owner=project, is_hidden=hidden) for hidden in (False, True))
+        return list({one.id: one for each in some for one in each}.values())
+
     def clear(self, cloud: str) -> None:
         """Delete everything in an account and wait until it is gone."""
         account = self.account(cloud)
@@ -159,6 +166,8 @@ class Lab:
         wait_for(slowly(empty), _SETTLE_S, f"{cloud} to be empty")
         for each in account.network.ips(project_id=account.current_project_id):
             account.network.delete_ip(each.id)
+        for each in self.images(cloud):
+            account.image.delete_image(each.id)
 
     # What was asked
 

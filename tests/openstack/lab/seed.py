@@ -2,10 +2,12 @@
 
 import io
 import tarfile
+from collections.abc import Callable
 from typing import Any, Final
 
 import openstack
 
+from tests.openstack.lab import minimal
 from tests.openstack.lab.layout import PASSWORD, REGIONS, Layout
 from tests.support.deadline import wait_for
 
@@ -44,6 +46,8 @@ _FLAVORS: Final = (
 )
 IMAGE: Final = "debian-12"
 OLDER_IMAGE: Final = "debian-11"
+#: What images are built from; no pattern that means the others meets it.
+MINIMAL_IMAGE: Final = "minimal-debian-12"
 
 
 def connect(layout: Layout, cloud: str) -> Any:
@@ -96,7 +100,9 @@ def contents(layout: Layout) -> None:
         if not admin.compute.find_flavor(name):
             admin.compute.create_flavor(name=name, vcpus=cores, ram=ram, disk=disk, id=str(number))
     for name in (OLDER_IMAGE, IMAGE):
-        _image(admin, name)
+        _image(admin, name, _base_image)
+    if not minimal.why_none():
+        _image(admin, MINIMAL_IMAGE, minimal.minimal_image)
     wait_for(lambda: _can_place(admin), _COMPUTE_UP_S, "a compute host")
 
 
@@ -120,12 +126,12 @@ def _networks(admin: Any) -> None:
         network.add_interface_to_router(router, subnet_id=network.find_subnet("private-v4").id)
 
 
-def _image(admin: Any, name: str) -> None:
+def _image(admin: Any, name: str, make: Callable[[], bytes]) -> None:
     if admin.image.find_image(name):
         return
     admin.image.create_image(
         name=name,
-        data=_base_image(),
+        data=make(),
         disk_format="raw",
         container_format="bare",
         visibility="public",

@@ -4,7 +4,9 @@ An image is a tar of such a directory: booting unpacks it, a snapshot packs it, 
 installed is in the image. An image that is not a tar boots like an empty one.
 """
 
+import base64
 import os
+import secrets
 import stat
 import subprocess
 from pathlib import Path
@@ -89,6 +91,7 @@ def make_disk(
         wishes.authorized_keys.clear()
     name = wishes.hostname or instance.hostname
     _identity(upper, name, ips[0] if ips else "", wishes)
+    _first_boot(upper, instance)
     _people(upper, wishes.authorized_keys, fresh=not (upper / "home" / "debian").exists())
     script = upper / "var" / "lib" / "lab" / "user-data"
     script.unlink(missing_ok=True)  # the snapshot's, not ours
@@ -99,8 +102,7 @@ def make_disk(
 
 def _hide_host(upper: Path) -> None:
     for name in {each.name for each in Path("/").iterdir()} - _VISIBLE - _EMPTY.keys():
-        if not os.path.lexists(upper / name):  # a snapshot already has these marks
-            os.mknod(upper / name, stat.S_IFCHR, 0)  # a whiteout
+        _hide(upper / name)
     for name, mode in _EMPTY.items():
         path = upper / name
         new = not os.path.lexists(path)
@@ -125,11 +127,34 @@ def _identity(upper: Path, name: str, ip: str, wishes: Wishes) -> None:
     for kind, (private, public) in given.items():
         _put(upper, f"etc/ssh/ssh_host_{kind}_key", f"{private.strip()}\n", 0o600)
         _put(upper, f"etc/ssh/ssh_host_{kind}_key.pub", f"{public.strip()}\n")
+    for theirs in Path("/etc/ssh").glob("ssh_host_*"):
+        _hide(upper / "etc" / "ssh" / theirs.name)
     lines = "".join(
         f"HostKey /etc/ssh/ssh_host_{kind}_key\n" for kind in given or ("ed25519", "ecdsa")
     )
     port = os.environ["LAB_SSH_PORT"]
     _put(upper, "etc/ssh/lab_sshd_config", _SSHD.format(ip=ip, port=port, host_keys=lines))
+
+
+def _first_boot(upper: Path, instance: Any) -> None:
+    """Make what systemd and cloud-init make where an image brings none; else it keeps its own."""
+    for file, content in (
+        ("etc/machine-id", f"{secrets.token_hex(16)}\n".encode()),
+        ("var/lib/systemd/random-seed", secrets.token_bytes(32)),
+    ):
+        here = upper / file
+        if not here.is_file() or here.read_bytes().strip() in {b"", b"uninitialized"}:
+            _put(upper, file, content)
+    cloud = "var/lib/cloud"
+    _put(upper, f"{cloud}/data/instance-id", f"{instance.uuid}\n")
+    data = base64.b64decode(instance.user_data or "")
+    _put(upper, f"{cloud}/instances/{instance.uuid}/user-data.txt", data, 0o600)
+
+
+def _hide(path: Path) -> None:
+    """Let a file of the host's not be seen, unless the server has its own, or hides it already."""
+    if not os.path.lexists(path):
+        os.mknod(path, stat.S_IFCHR, 0)  # a whiteout
 
 
 def _people(upper: Path, keys: list[str], *, fresh: bool) -> None:
