@@ -207,8 +207,12 @@ def _overtaken(world: BuilderWorld, build: Build, upload: Upload) -> bool:
     """Whether a newer build is whole in the same place.
 
     One that is only to be copied there does not count: else nothing would ever be proven where
-    copies take longer than builds.
+    copies take longer than builds. What others share stays as long as they do: it is proven, too.
     """
+    if any(
+        one.source == upload.id.place and one.state not in ENDED for one in world.uploads(build.id)
+    ):
+        return False
     newer = _newer(world, build, upload.id.place)
     return newer is not None and newer.state in WHOLE
 

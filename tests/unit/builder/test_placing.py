@@ -89,7 +89,10 @@ def test_what_nobody_proved_goes_when_a_newer_build_is_whole_there() -> None:
     on_its_way = world(builds, [upload(1), upload(2), stored, pending(2)])
 
     drops = some(decide(known), DropUpload)
+    sharing = upload(1, method=Method.SHARE, source=THERE)
+    shared = world(builds, [sharing, upload(2), stored, newer])
 
+    assert not some(decide(shared), DropUpload)
     assert [(one.id, one.event) for one in drops] == [(stored.id, UploadEvent.REJECTED)]
     assert [one.id for one in some(decide(on_its_way), TryUpload)] == [stored.id]
 
