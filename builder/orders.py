@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from builder.decide.actions import Copy, EraseImage, Make, SweepImage, Validate
-from builder.decide.making import other_places
+from builder.decide.making import other_places, unwanted
 from builder.decide.world import BuilderWorld
 from builder.errands import Action
 from builder.hands_api import CopyOrder, EraseOrder, MakeOrder, SweepOrder, TrialOrder
@@ -22,7 +22,9 @@ def ours(known: Known, action: Action) -> bool:
         case Make():
             build = known.records.builds.get(action.id)
             return build is not None and (
-                build.value.owner == known.me and build.value.state in _BEING_MADE
+                build.value.owner == known.me
+                and build.value.state in _BEING_MADE
+                and unwanted(build.value) is None
             )
         case Copy():
             upload = known.records.uploads.get(action.id)

@@ -42,7 +42,7 @@ from remuda.model.upload import (
     encode_upload,
 )
 from remuda.store import paths
-from remuda.store.api import Create, Delete, Op, Set, Stored
+from remuda.store.api import Check, Create, Delete, Op, Set, Stored
 
 
 def set_build(world: BuilderWorld, after: Build) -> Set:
@@ -205,7 +205,11 @@ def _end_trial(world: BuilderWorld, action: EndTrial) -> list[Op]:
 def _move_pointer(world: BuilderWorld, action: MovePointer) -> list[Op]:
     after = action.after
     seen = {one: world.library.seen(one) for one in writes.named(after) & world.known()}
-    return writes.move(world.library.pointers.get(action.id), after, seen)
+    move = writes.move(world.library.pointers.get(action.id), after, seen)
+    # Who has paused the image in between is obeyed.
+    stored = world.library.images.get(action.image)
+    fence = [] if stored is None else [Check(path=stored.path, version=stored.version)]
+    return [*move, *fence]
 
 
 def _retire_upload(world: BuilderWorld, action: RetireUpload) -> list[Op]:

@@ -3,7 +3,7 @@
 from builder.decide import due, keeping, making, placing, pointing
 from builder.decide.actions import BuilderPlan, RaiseAlarm
 from builder.decide.policy import ImagePolicy
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.decide.world import BuilderWorld
 from remuda.model.image import BuildId
 
 
@@ -21,28 +21,39 @@ def decide(world: BuilderWorld) -> BuilderPlan:
             facts = world.providers.get(name)
             if facts is not None:
                 pointing.step(world, policy, facts, plan)
-                _freshness(world, policy, facts, plan)
+            _freshness(world, policy, name, plan)
         _failures(world, policy, plan)
     keeping.step(world, plan)
     return plan
 
 
-def _freshness(
-    world: BuilderWorld, policy: ImagePolicy, facts: ProviderFacts, plan: BuilderPlan
-) -> None:
-    """Say when what launches boot is old; a build that hangs does not say so itself."""
-    pointer = world.library.pointers.get((policy.image, facts.name))
-    if policy.fresh_s_max is None or pointer is None:
+def _freshness(world: BuilderWorld, policy: ImagePolicy, provider: str, plan: BuilderPlan) -> None:
+    """Say when what launches boot is old; a build that hangs does not say so itself.
+
+    Nothing of the provider has to be known: one that is away is where images grow old.
+    """
+    if policy.fresh_s_max is None:
         return
-    number = pointer.value.chosen(world.now_s)
-    build = world.build(BuildId(policy.image, number))
+    stored = world.library.pointers.get((policy.image, provider))
+    if stored is None:
+        made_for = (one for one in world.builds(policy.image) if provider in one.group)
+        build = next(made_for, None)
+        text = f"{provider} has no build to boot, for longer than the limit"
+    else:
+        number = stored.value.chosen(world.now_s)
+        build = world.build(BuildId(policy.image, number))
+        revoked = build is not None and build.revoked is not None
+        if revoked or stored.value.served(world.now_s) is None:
+            text = f"build {number} was taken away in {provider}: launches wait"
+            plan.do(RaiseAlarm(image=policy.image, text=text))
+            return
+        text = f"build {number}, which {provider} boots, is older than its limit"
     if build is None:
         return
-    old_s = build.requested_s + policy.fresh_s_max
+    old_s = min(build.requested_s, world.now_s) + policy.fresh_s_max
     if world.now_s < old_s:
         plan.wake(old_s)
     else:
-        text = f"build {number}, which {facts.name} boots, is older than its limit"
         plan.do(RaiseAlarm(image=policy.image, text=text))
 
 

@@ -69,9 +69,8 @@ def _why(
     failed = streak(world, mine)
     if why is None or not failed:
         return why
-    wait_s = min(policy.backoff_s * 2 ** (failed - 1), policy.backoff_s_max)
-    # A clock that has gone back must not make this wait for ever.
-    ends_s = min(last.since_s, world.now_s) + wait_s
+    wait_s = min(policy.backoff_s * 2 ** min(failed - 1, 20), policy.backoff_s_max)
+    ends_s = world.counted(last.since_s + wait_s, wait_s)
     if world.now_s < ends_s:
         plan.wait(name, f"{failed} builds in a row came to nothing", ends_s)
         return None

@@ -14,7 +14,7 @@ from builder.decide.actions import (
     RetireUpload,
     SweepImage,
 )
-from builder.decide.placing import unwanted
+from builder.decide.making import unwanted
 from builder.decide.world import BuilderWorld, ListedImage
 from remuda.images.references import ReferenceKind, References, index, unknown, why_held
 from remuda.model.build import Build, BuildState
@@ -24,6 +24,8 @@ from remuda.model.upload import ENDED, Method, Upload, UploadState
 #: Evidence of an image whose recipe is gone is kept as long.
 _EVIDENCE_S: Final = 7 * 86400.0
 _GRACE_S: Final = 300.0
+#: A cloud that refuses to delete something is asked again within this.
+_REFUSED_S_MAX: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def _upload(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan)
         case UploadState.USABLE:
             _usable(world, upload, held, plan)
         case UploadState.REJECTED | UploadState.FAILED:
-            _ended(world, upload, plan)
+            _ended(world, upload, held, plan)
         case UploadState.RETIRING:
             _retiring(world, upload, held, plan)
         case UploadState.DELETING:
@@ -93,9 +95,13 @@ def _usable(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan)
     build = world.build(upload.id.build)
     if upload.id in held.kept or build is None:
         return
+    _retire(upload, unwanted(build) or "newer builds are kept", held, plan)
+
+
+def _retire(upload: Upload, because: str, held: _Held, plan: BuilderPlan) -> None:
+    """Let nothing new refer to an upload, unless something but a launch does already."""
     some = held.references.get(upload.id, ())
     holding = [one for one in some if one.kind is not ReferenceKind.LAUNCH]
-    because = unwanted(build) or "newer builds are kept"
     if held.odd:
         plan.wait(upload.id, f"{because}, but nobody can tell what {held.odd[0]} refers to")
     elif holding:
@@ -104,15 +110,16 @@ def _usable(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan)
         plan.do(RetireUpload(id=upload.id, because=because))
 
 
-def _ended(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
+def _ended(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan) -> None:
     build = world.build(upload.id.build)
-    ends_s = upload.since_s + _evidence_s(world, upload.id.build.image)
+    kept_s = _evidence_s(world, upload.id.build.image)
+    ends_s = world.counted(upload.since_s + kept_s, kept_s)
     if build is not None and unwanted(build) is not None:
-        plan.do(RetireUpload(id=upload.id, because=unwanted(build) or ""))
+        _retire(upload, unwanted(build) or "", held, plan)
     elif world.now_s < ends_s:
         plan.wait(upload.id, f"{upload.state}: its evidence is kept", ends_s)
     else:
-        plan.do(RetireUpload(id=upload.id, because="its evidence is old"))
+        _retire(upload, "its evidence is old", held, plan)
 
 
 def _evidence_s(world: BuilderWorld, image: str) -> float:
@@ -122,7 +129,8 @@ def _evidence_s(world: BuilderWorld, image: str) -> float:
 
 def _retiring(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan) -> None:
     policy = world.policies.get(upload.id.build.image)
-    ends_s = upload.since_s + (_GRACE_S if policy is None else policy.grace_s)
+    grace_s = _GRACE_S if policy is None else policy.grace_s
+    ends_s = world.counted(upload.since_s + grace_s, grace_s)
     why = why_held(upload.id, held.references, held.odd)
     if why is not None:
         plan.wait(upload.id, why)
@@ -134,19 +142,21 @@ def _retiring(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPla
 
 def _deleting(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
     listing = world.listing(upload.id.place)
+    since_s = world.counted(upload.since_s, 0.0)
+    retry_s = world.counted(upload.retry_s, _REFUSED_S_MAX)
 
     def shows(one: ListedImage) -> bool:
         return one.id == upload.cloud_image
 
     troubles = [one.trouble for one in world.at(upload.id.place)]
-    if upload.cloud_image is None or listing.without(upload.since_s, shows):
+    if upload.cloud_image is None or listing.without(since_s, shows):
         # What was left of one that never became whole is swept by its tags.
         plan.do(ForgetUpload(id=upload.id))
     elif all(troubles):
         plan.wait(upload.id, str(troubles[0]))
-    elif world.now_s < upload.retry_s:
-        plan.wait(upload.id, "the cloud does not let it go yet", upload.retry_s)
-    elif upload.cloud_image in listing.images or listing.begun_s <= upload.since_s:
+    elif world.now_s < retry_s:
+        plan.wait(upload.id, "the cloud does not let it go yet", retry_s)
+    elif upload.cloud_image in listing.images or listing.begun_s <= since_s:
         plan.do(EraseImage(id=upload.id, cloud_image=upload.cloud_image))
     else:
         plan.wait(upload.id, "two listings have to show that it is gone")
@@ -155,7 +165,12 @@ def _deleting(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
 def _build(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
     if any(True for _ in world.uploads(build.id)):
         return
-    ended_s = build.since_s + _evidence_s(world, build.id.image)
+    odd = world.unreadable_below(build.id)
+    if odd is not None:
+        plan.wait(build.id, f"{odd} cannot be read")
+        return
+    kept_s = _evidence_s(world, build.id.image)
+    ended_s = world.counted(build.since_s + kept_s, kept_s)
     match build.state:
         case BuildState.BUILT:
             plan.do(RetireBuild(id=build.id))
@@ -167,7 +182,7 @@ def _build(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
         case BuildState.RETIRING:
             listing = world.listing(build.place)
             if build.place is None or listing.without(
-                build.since_s, lambda one: one.build == build.id
+                world.counted(build.since_s, 0.0), lambda one: one.build == build.id
             ):
                 plan.do(ForgetBuild(id=build.id))
             else:

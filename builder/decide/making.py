@@ -10,7 +10,7 @@ from builder.decide.actions import (
     Supersede,
     TakeBuild,
 )
-from builder.decide.policy import ImagePolicy
+from builder.decide.policy import ImagePolicy, pause_s_max
 from builder.decide.world import BuilderWorld, ProviderFacts
 from remuda.model.build import Blame, Build, BuildState, Mishap
 from remuda.model.image import BuildId, UploadId
@@ -18,6 +18,17 @@ from remuda.model.upload import UploadState
 
 #: The same for an image whose recipe is gone.
 _SNAPSHOT_S_MAX: Final = 7200.0
+#: No call of an owner is on its way for longer.
+_ASKED_S_MAX: Final = 3600.0
+
+
+def unwanted(build: Build) -> str | None:
+    """Return why a build is not wanted any more, or None."""
+    if build.revoked is not None:
+        return f"revoked by {build.revoked.word.who}: {build.revoked.word.why}"
+    if build.unwanted is not None:
+        return f"deleted by {build.unwanted.who}: {build.unwanted.why}"
+    return None
 
 
 def step(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
@@ -39,10 +50,12 @@ def step(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
 def _requested(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
     policy = world.policies.get(build.id.image)
     paused = world.paused(build.id.image)
+    no_more = unwanted(build)
     if not world.mine(str(build.id)):
         plan.wait(build.id, "another builder takes it")
-    elif build.unwanted is not None:
-        plan.do(Supersede(id=build.id, because=f"{build.unwanted.who} deleted it"))
+    elif no_more is not None:
+        # A revocation that came with a parent stays with the build when it is given back.
+        plan.do(Supersede(id=build.id, because=no_more))
     elif policy is None:
         plan.wait(build.id, "its recipe is not in the configuration")
     elif build.fingerprint != policy.fingerprint:
@@ -51,8 +64,8 @@ def _requested(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
         plan.do(Supersede(id=build.id, because="the providers of the recipe have changed"))
     elif paused is not None:
         plan.wait(build.id, paused)
-    elif world.now_s < build.retry_s:
-        plan.wait(build.id, _said(build) or "it is tried again later", build.retry_s)
+    elif world.now_s < (retry_s := world.counted(build.retry_s, pause_s_max(policy))):
+        plan.wait(build.id, _said(build) or "it is tried again later", retry_s)
     else:
         _take(world, policy, build, plan)
 
@@ -110,9 +123,13 @@ def _parent(
 
 
 def _building(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
-    if build.owner == world.me:
+    no_more = unwanted(build)
+    ours = build.owner == world.me or (world.dead(build.owner) and world.mine(str(build.id)))
+    if ours and no_more is not None:
+        plan.do(_ended(build, no_more))
+    elif build.owner == world.me:
         plan.do(Make(id=build.id))
-    elif world.dead(build.owner) and world.mine(str(build.id)):
+    elif ours:
         plan.do(_lost(world, build, "its builder died"))
     else:
         plan.wait(build.id, f"{build.owner} makes it")
@@ -125,20 +142,40 @@ def _snapshotting(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
     found = listing.named(build.cloud_name)
     steady = listing.steady(build.cloud_name)
     # Our own hand may have only begun; it names its deadline, as every owner does.
-    asked_s = max(build.since_s, build.asked_by_s)
+    asked_s = world.counted(max(build.since_s, build.asked_by_s), _ASKED_S_MAX)
+    no_more = unwanted(build)
+    limit_s = _snapshot_s_max(world, build)
+    ends_s = world.counted(build.since_s + limit_s, limit_s)
     if not ours:
         plan.wait(build.id, f"{build.owner} makes it")
     elif world.now_s < asked_s:
         plan.wait(build.id, "the cloud may still be asked for its snapshot", asked_s)
+    elif no_more is not None:
+        plan.do(_ended(build, no_more))  # what the cloud has of it is swept by its tags
     elif steady is not None:
         plan.do(KeepSnapshot(id=build.id, snapshot=steady.id, also=other_places(world, build)))
-    elif found is not None and world.now_s < build.since_s + _snapshot_s_max(world, build):
-        ends_s = build.since_s + _snapshot_s_max(world, build)
+    elif found is not None and world.now_s < ends_s:
         plan.wait(build.id, "its snapshot is not finished", ends_s)
-    elif found is None and not listing.without(asked_s, lambda one: one.name == build.cloud_name):
-        plan.wait(build.id, "two listings have to tell whether there is a snapshot of it")
+    elif (
+        found is None
+        and not listing.without(asked_s, lambda one: one.name == build.cloud_name)
+        and (world.now_s < ends_s or _listable(world, build.place))
+    ):
+        because = "two listings have to tell whether there is a snapshot of it"
+        plan.wait(build.id, because, ends_s if world.now_s < ends_s else None)
     else:
         plan.do(_lost(world, build, "its builder died, and left no whole snapshot"))
+
+
+def _listable(world: BuilderWorld, place: str | None) -> bool:
+    """Whether a provider without trouble lies there, so that its images are listed."""
+    return any(one.trouble is None for one in world.at(place or ""))
+
+
+def _ended(build: Build, no_more: str) -> LoseBuild:
+    """Return the end of a build that nobody wants any more."""
+    mishap = Mishap(step=str(build.state), blame=Blame.RECIPE, message=no_more)
+    return LoseBuild(id=build.id, mishap=mishap, last=True)
 
 
 def _snapshot_s_max(world: BuilderWorld, build: Build) -> float:

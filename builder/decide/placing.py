@@ -1,5 +1,7 @@
 """The next step of each upload: to be made, and to be proven."""
 
+from typing import Final
+
 from builder.decide.actions import (
     BeginUpload,
     BuilderPlan,
@@ -10,7 +12,8 @@ from builder.decide.actions import (
     TryUpload,
     Validate,
 )
-from builder.decide.making import other_places
+from builder.decide.making import other_places, unwanted
+from builder.decide.policy import pause_s_max
 from builder.decide.world import BuilderWorld, ProviderFacts
 from remuda.model.build import Blame, Build, BuildState, Mishap
 from remuda.model.image import UploadId
@@ -18,11 +21,15 @@ from remuda.model.upload import (
     ENDED,
     WHOLE,
     Method,
+    Trial,
     TrialResult,
     Upload,
     UploadEvent,
     UploadState,
 )
+
+#: No call of a maker is on its way for longer.
+_ASKED_S_MAX: Final = 3600.0
 
 
 def spread(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
@@ -32,8 +39,9 @@ def spread(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
     newest = [one for one in world.builds(build.id.image) if one.group == build.group][-1]
     if build.id != newest.id or build.id.image not in world.policies:
         return
-    have = {one.id.place for one in world.uploads(build.id)}
-    if have and world.mine(f"spread {build.id}"):
+    uploads = list(world.uploads(build.id))
+    have = {one.id.place for one in uploads}
+    if any(one.state in WHOLE for one in uploads) and world.mine(f"spread {build.id}"):
         for place in other_places(world, build):
             if place not in have:
                 plan.do(BeginUpload(id=UploadId(build.id, place)))
@@ -56,15 +64,6 @@ def step(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
         _whole(world, build, upload, plan)
 
 
-def unwanted(build: Build) -> str | None:
-    """Return why a build is not wanted any more, or None."""
-    if build.revoked is not None:
-        return f"revoked by {build.revoked.word.who}: {build.revoked.word.why}"
-    if build.unwanted is not None:
-        return f"deleted by {build.unwanted.who}: {build.unwanted.why}"
-    return None
-
-
 def _drop(upload: Upload, event: UploadEvent, blame: Blame, message: str) -> DropUpload:
     mishap = Mishap(step=str(upload.state), blame=blame, message=message)
     return DropUpload(id=upload.id, event=event, mishap=mishap)
@@ -73,18 +72,43 @@ def _drop(upload: Upload, event: UploadEvent, blame: Blame, message: str) -> Dro
 def _pending(world: BuilderWorld, build: Build, upload: Upload, plan: BuilderPlan) -> None:
     no_more = unwanted(build)
     others = [one for one in world.uploads(build.id) if one.id != upload.id]
+    newer = _newer(world, build, upload.id.place)
+    odd = world.unreadable_below(build.id)
     if not world.mine(str(upload.id)):
         plan.wait(upload.id, "another builder takes it")
     elif no_more is not None:
         plan.do(_drop(upload, UploadEvent.GIVEN_UP, Blame.RECIPE, no_more))
+    elif newer is not None:
+        # It refers to every other upload of its build: those would be kept as long as it waits.
+        because = f"build {newer.id.build.number} is to be there instead"
+        plan.do(_drop(upload, UploadEvent.GIVEN_UP, Blame.CLOUD, because))
+    elif all(one.state in ENDED for one in others) and odd is not None:
+        plan.wait(upload.id, f"{odd} cannot be read, and may be what it is made from")
     elif all(one.state in ENDED for one in others):
         plan.do(_drop(upload, UploadEvent.GIVEN_UP, Blame.CLOUD, "no other place has it any more"))
     elif not world.at(upload.id.place):
         plan.wait(upload.id, "no provider of the configuration lies there")
-    elif world.now_s < upload.retry_s:
-        plan.wait(upload.id, _said(upload), upload.retry_s)
+    elif world.now_s < (retry_s := world.counted(upload.retry_s, _pause_s_max(world, upload))):
+        plan.wait(upload.id, _said(upload), retry_s)
     else:
         _take(world, upload, others, plan)
+
+
+def _newer(world: BuilderWorld, build: Build, place: str) -> Upload | None:
+    """Return the upload of a newer build for the same providers that lies, or is to lie, there."""
+    for one in world.builds(build.id.image):
+        if one.id.number <= build.id.number or one.group != build.group:
+            continue
+        upload = world.upload(UploadId(one.id, place))
+        if one.state is not BuildState.BUILT or unwanted(one) is not None or upload is None:
+            continue
+        if upload.state not in ENDED:
+            return upload
+    return None
+
+
+def _pause_s_max(world: BuilderWorld, upload: Upload) -> float:
+    return pause_s_max(world.policies.get(upload.id.build.image))
 
 
 def _said(upload: Upload) -> str:
@@ -130,8 +154,8 @@ def _making(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
         plan.do(Copy(id=upload.id))
     elif not world.dead(upload.owner) or not world.mine(str(upload.id)):
         plan.wait(upload.id, f"{upload.owner} makes it")
-    elif world.now_s < upload.asked_by_s:
-        plan.wait(upload.id, "its dead maker's calls may still arrive", upload.asked_by_s)
+    elif world.now_s < (asked_s := world.counted(upload.asked_by_s, _ASKED_S_MAX)):
+        plan.wait(upload.id, "its dead maker's calls may still arrive", asked_s)
     else:
         last = upload.attempt + 1 >= (1 if policy is None else policy.attempts_max)
         event = UploadEvent.GIVEN_UP if last else UploadEvent.BROKEN
@@ -157,6 +181,11 @@ def _whole(world: BuilderWorld, build: Build, upload: Upload, plan: BuilderPlan)
         if upload.state is UploadState.STORED and world.mine(str(upload.id)):
             plan.do(_drop(upload, UploadEvent.REJECTED, Blame.RECIPE, no_more))
         return
+    if upload.state is UploadState.STORED and _overtaken(world, build, upload):
+        if world.mine(str(upload.id)):
+            because = "a newer build is whole there, and this one is not proven"
+            plan.do(_drop(upload, UploadEvent.REJECTED, Blame.CLOUD, because))
+        return
     if policy is None:
         plan.wait(upload.id, "its recipe is not in the configuration")
         return
@@ -174,15 +203,30 @@ def _whole(world: BuilderWorld, build: Build, upload: Upload, plan: BuilderPlan)
     _try_next(world, upload, undecided, plan)
 
 
+def _overtaken(world: BuilderWorld, build: Build, upload: Upload) -> bool:
+    """Whether a newer build is whole in the same place.
+
+    One that is only to be copied there does not count: else nothing would ever be proven where
+    copies take longer than builds. What others share stays as long as they do: it is proven, too.
+    """
+    if any(
+        one.source == upload.id.place and one.state not in ENDED for one in world.uploads(build.id)
+    ):
+        return False
+    newer = _newer(world, build, upload.id.place)
+    return newer is not None and newer.state in WHOLE
+
+
 def _try_next(
     world: BuilderWorld, upload: Upload, undecided: list[ProviderFacts], plan: BuilderPlan
 ) -> None:
     reasons, times = [], []
     for facts in undecided:
-        trial = upload.trials.get(facts.name)
-        if trial is not None and world.now_s < trial.retry_s:
+        trial = upload.trials.get(facts.name) or Trial()
+        retry_s = world.counted(trial.retry_s, _pause_s_max(world, upload))
+        if world.now_s < retry_s:
             reasons.append(f"{facts.name}: {trial.why or 'it is tried again later'}")
-            times.append(trial.retry_s)
+            times.append(retry_s)
         elif facts.trouble is not None:
             reasons.append(f"{facts.name}: {facts.trouble}")
         else:

@@ -1,12 +1,15 @@
 """When a pointer moves by itself: away from what is revoked, off a pin that is over, and on."""
 
-from builder.decide.actions import BuilderPlan, MovePointer
+from dataclasses import replace
+
+from builder.decide.actions import BuilderPlan, MovePointer, RaiseAlarm
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import BuilderWorld, ProviderFacts
 from remuda.images import moves
 from remuda.images.moves import MoveRefusedError, Shelf
-from remuda.model.image import Word
+from remuda.model.image import UploadId, Word
 from remuda.model.pointer import Pointer
+from remuda.model.upload import UploadState
 
 
 def step(world: BuilderWorld, policy: ImagePolicy, facts: ProviderFacts, plan: BuilderPlan) -> None:
@@ -25,7 +28,20 @@ def step(world: BuilderWorld, policy: ImagePolicy, facts: ProviderFacts, plan: B
     if pointer is None:
         pointer = _on(world, policy, shelf, name, plan)
     if pointer is not None:
+        _say_unpinned(shelf, pointer, plan)
         plan.do(MovePointer(image=policy.image, provider=facts.name, after=pointer))
+
+
+def _say_unpinned(shelf: Shelf, after: Pointer, plan: BuilderPlan) -> None:
+    """Tell people that a pin of theirs goes, because its build is not where images lie now."""
+    before = shelf.pointer
+    if before is None or before.pinned is None or before.place == after.place:
+        return
+    text = (
+        f"{shelf.provider} is not pinned to build {before.pinned.number} any more: "
+        "its images lie in another place"
+    )
+    plan.do(RaiseAlarm(image=shelf.image, text=text))
 
 
 def _away(world: BuilderWorld, shelf: Shelf) -> Pointer | None:
@@ -39,8 +55,20 @@ def _away(world: BuilderWorld, shelf: Shelf) -> Pointer | None:
         # Whoever revoked it has been asked; what is revoked is not booted.
         if pointer.current in pointer.withdrawn:
             return None
-        return moves.without(shelf, _word(world, "it was revoked"), force=True)
+        after = moves.without(shelf, _word(world, "it was revoked"), force=True)
+        return None if after is None else _in_whose_name(shelf, after)
     return after
+
+
+def _in_whose_name(shelf: Shelf, after: Pointer) -> Pointer:
+    """Return the pointer with its build withdrawn by who revoked it.
+
+    Whoever restores the build gives back what was withdrawn in the same words.
+    """
+    build = shelf.builds.get(after.current)
+    if build is None or build.revoked is None or after.current not in after.withdrawn:
+        return after
+    return replace(after, withdrawn={**after.withdrawn, after.current: build.revoked.word})
 
 
 def _on(
@@ -52,7 +80,7 @@ def _on(
         if shelf.pointer is None:
             plan.wait(name, "no build has passed its checks there yet")
         return None
-    if shelf.pointer is None or shelf.pointer.place != shelf.place:
+    if shelf.pointer is None or not _serves(world, shelf.pointer):
         return after  # there is nothing that it could make worse
     paused = world.paused(policy.image)
     open_s = policy.window_s(world.now_s)
@@ -65,6 +93,17 @@ def _on(
     else:
         return after
     return None
+
+
+def _serves(world: BuilderWorld, pointer: Pointer) -> bool:
+    """Whether launches can boot what a pointer names, be it in another place."""
+    number = pointer.served(world.now_s)
+    if number is None:
+        return False
+    upload = world.upload(UploadId(pointer.build(number), pointer.place))
+    build = world.build(pointer.build(number))
+    usable = upload is not None and upload.state is UploadState.USABLE
+    return usable and build is not None and build.revoked is None
 
 
 def _word(world: BuilderWorld, why: str) -> Word:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 
 def never(_after_s: float) -> float | None:
@@ -12,6 +13,11 @@ def never(_after_s: float) -> float | None:
 def always(now_s: float) -> float:
     """Return now: the roll-out window is always open."""
     return now_s
+
+
+#: What a cloud spoils again and again is left alone at most so many times as long as at first.
+PATIENCE_MAX: Final = 4
+_BACKOFF_S_MAX: Final = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,7 @@ class ImagePolicy:
     attempts_max: int = 3
     tries_max: int = 2
     backoff_s: float = 300.0
-    backoff_s_max: float = 6 * 3600.0
+    backoff_s_max: float = _BACKOFF_S_MAX
     evidence_s: float = 7 * 86400.0
     grace_s: float = 300.0
     snapshot_s_max: float = 7200.0
@@ -68,3 +74,10 @@ class ImagePolicy:
     def providers(self) -> tuple[str, ...]:
         """Every provider that is to have it."""
         return tuple(provider for group in self.groups for provider in group)
+
+
+def pause_s_max(policy: ImagePolicy | None) -> float:
+    """Return the longest that anything of an image is left alone before it is tried again."""
+    if policy is None:
+        return _BACKOFF_S_MAX
+    return max(PATIENCE_MAX * policy.backoff_s, policy.backoff_s_max)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from builder.decide.policy import ImagePolicy
+from builder.decide.policy import PATIENCE_MAX, ImagePolicy
 from remuda.model.build import Blame, Build, BuildEvent, Mishap
 from remuda.model.ids import ReplicaId
 from remuda.model.upload import (
@@ -23,8 +23,6 @@ from remuda.model.upload import (
 _NOT_THE_IMAGE: Final = frozenset({Blame.CLOUD, Blame.BUILDER})
 #: So many failures on one host are believed after all: there may be no other.
 _SAME_HOST_MAX: Final = 3
-#: What a cloud spoils again and again is left alone at most so many times as long as at first.
-_PATIENCE_MAX: Final = 4
 #: Hosts that are remembered.
 _HOSTS_MAX: Final = 16
 
@@ -120,7 +118,7 @@ def _patience_s(policy: ImagePolicy | None, tried_s: float) -> float:
     """
     if policy is None:
         return 0.0
-    return max(policy.backoff_s, min(_PATIENCE_MAX * policy.backoff_s, tried_s / 2))
+    return max(policy.backoff_s, min(PATIENCE_MAX * policy.backoff_s, tried_s / 2))
 
 
 def copied(upload: Upload, result: WholeImage, *, now_s: float) -> Upload:

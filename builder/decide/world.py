@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Final
 
 from builder.decide.policy import ImagePolicy
 from remuda.images.library import Library
@@ -11,6 +12,7 @@ from remuda.model.build import Base, Build
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import Upload
+from remuda.store import paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,9 @@ class ImageListing:
         both = (*self.images.values(), *self.images_before.values())
         return self.before_s > since_s and not any(map(shows, both))
 
+
+#: So far clocks may differ.
+_SKEW_S: Final = 600.0
 
 NOT_LISTED = ImageListing()
 
@@ -129,6 +134,14 @@ class BuilderWorld:
             return chain.from_iterable(self._index.uploads.values())
         return iter(self._index.uploads.get(build_id, ()))
 
+    def counted(self, until_s: float, longest_s: float) -> float:
+        """Return until when something waits that waits so long at most.
+
+        What lies further ahead was written by a clock that was ahead. It tells nothing, and is
+        over: to count from now would move the end along with now.
+        """
+        return until_s if until_s <= self.now_s + longest_s + _SKEW_S else 0.0
+
     def shelf(self, image: str, facts: ProviderFacts) -> Shelf:
         """Return one image in one provider."""
         pointer = self.library.pointers.get((image, facts.name))
@@ -152,6 +165,11 @@ class BuilderWorld:
         """Return an upload."""
         stored = self.library.uploads.get(upload_id)
         return None if stored is None else stored.value
+
+    def unreadable_below(self, build_id: BuildId) -> str | None:
+        """Return the path of an upload of a build that cannot be read, or None."""
+        below = f"{paths.uploads(build_id)}/"
+        return next((one for one in self.library.unreadable if one.startswith(below)), None)
 
     def known(self) -> set[UploadId]:
         """Return the uploads whose builds are on record, too."""

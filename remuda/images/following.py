@@ -53,6 +53,7 @@ class LogFollower:
         self._clock = clock
         self._look_s = look_s
         self._news = threading.Event()
+        self._watched = threading.Event()
 
     def pieces(self) -> Iterator[Piece]:
         """Yield what is there and what comes, until the build, the trial, or its log has ended.
@@ -111,8 +112,23 @@ class LogFollower:
 
     def _look(self) -> LogView | None:
         self._news.clear()
-        self._store.watch_once(paths.image_log(self._id, self._provider), self._news.set)
+        if not self._watched.is_set():
+            self._watch()
         return read_log(self._store, self._id, self._provider)
+
+    def _watch(self) -> None:
+        """Be told of the next change; a watch that has not fired yet is not set again."""
+        self._watched.set()
+        there = None
+        try:
+            there = self._store.watch_once(paths.image_log(self._id, self._provider), self._heard)
+        finally:
+            if there is None:
+                self._watched.clear()
+
+    def _heard(self) -> None:
+        self._watched.clear()
+        self._news.set()
 
     def _wait(self) -> None:
         if self._news.wait(self._look_s):

@@ -144,7 +144,7 @@ def rollback(shelf: Shelf, word: Word) -> Pointer:
             f"no usable build of {shelf.image} in {shelf.provider} is older than build "
             f"{pointer.current}"
         )
-    withdrawn = _with(pointer.withdrawn, pointer.current, word)
+    withdrawn = _with(shelf, pointer.withdrawn, pointer.current, word)
     bare = replace(shelf, pointer=replace(pointer, withdrawn=withdrawn))
     return _moved(
         pointer,
@@ -229,7 +229,7 @@ def without(shelf: Shelf, word: Word, *, force: bool) -> Pointer | None:
                 f"no usable build of {shelf.image} would be left in {shelf.provider}; "
                 "with --force its launches wait until there is one"
             )
-        withdrawn = _with(withdrawn, current, word) if target is None else withdrawn
+        withdrawn = _with(shelf, withdrawn, current, word) if target is None else withdrawn
         current = target or current
     previous = pointer.previous
     if current != pointer.current or (previous is not None and _revoked(shelf, previous)):
@@ -257,10 +257,19 @@ def readmit(shelf: Shelf, numbers: Mapping[int, Word], word: Word) -> Pointer | 
     pointer = shelf.pointer
     if pointer is None:
         return None
-    kept = {one: why for one, why in pointer.withdrawn.items() if numbers.get(one) != why}
+    kept = {
+        one: why
+        for one, why in pointer.withdrawn.items()
+        if one not in numbers or not _same(why, numbers[one])
+    }
     if len(kept) == len(pointer.withdrawn):
         return None
     return _moved(pointer, MoveWhy.RESTORE, word, withdrawn=kept)
+
+
+def _same(kept: Word, said: Word) -> bool:
+    """Whether a pointer keeps the word that was said of a build; of a long one it keeps less."""
+    return kept.at_s == said.at_s and said.who.startswith(kept.who)
 
 
 def _require(shelf: Shelf, number: int) -> None:
@@ -319,6 +328,10 @@ def _move(kind: MoveWhy, before: int | None, after: int | None, word: Word) -> M
     return Move(kind=kind, before=before, after=after, word=word)
 
 
-def _with(withdrawn: Mapping[int, Word], number: int, word: Word) -> Mapping[int, Word]:
+def _with(
+    shelf: Shelf, withdrawn: Mapping[int, Word], number: int, word: Word
+) -> Mapping[int, Word]:
+    """Return what is withdrawn with one more; too many: builds that are gone, then the oldest."""
+    others = sorted(withdrawn.keys() - {number}, key=lambda one: (one in shelf.builds, one))
     both = {**withdrawn, number: word}
-    return {one: both[one] for one in sorted(both)[-WITHDRAWN_MAX:]}
+    return {one: both[one] for one in sorted([*others[-(WITHDRAWN_MAX - 1) :], number])}

@@ -6,6 +6,7 @@ and what hinders them to begin with something.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from remuda.images.catalogue import Catalogue
 from remuda.images.words import NOBODY, BuilderWords
@@ -13,6 +14,9 @@ from remuda.model.build import UNDER_WAY, Build, BuildState, Mishap
 from remuda.model.image import BuildId, Word
 from remuda.model.pointer import Pin, Pointer
 from remuda.model.upload import Trial, TrialResult, Upload, UploadState
+
+#: Builders begin the successor of a build that was superseded within this.
+_SUCCESSOR_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +248,8 @@ def result_of(
         return Result(outcome=Outcome.OPEN)
     upload = catalogue.upload_in(build, provider)
     failed = build.state in {BuildState.FAILED, BuildState.RETIRING}
+    # What comes instead of it is begun at once, if anything comes.
+    failed |= build.state is BuildState.SUPERSEDED and now_s >= build.since_s + _SUCCESSOR_S
     failed |= build.revoked is not None or build.unwanted is not None
     if build.state not in UNDER_WAY and upload is not None:
         trial = upload.trials.get(provider, Trial())

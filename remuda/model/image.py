@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from remuda.model import codec
 from remuda.model.codec import CorruptRecordError
-from remuda.model.fields import LINE_CHARS_MAX, PROSE_CHARS_MAX, Fields, safe
+from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
 
 SCHEMA: Final = 1
 #: Names of images become parts of paths, of labels and of names in clouds.
@@ -21,6 +21,8 @@ PLACE: Final = re.compile(r"[0-9a-f]{12}", re.ASCII)
 #: Znode names are padded, so that a listing of them is in order.
 BUILD_DIGITS: Final = 6
 BUILD_NUMBER_MAX: Final = 10**BUILD_DIGITS - 1
+#: What is kept of who wants something, and of why: one record may hold a hundred such words.
+WORD_CHARS_MAX: Final = 300
 
 
 class BuildId(NamedTuple):
@@ -112,13 +114,13 @@ class Word:
     at_s: float
 
 
-def word_doc(word: Word | None) -> dict[str, Any] | None:
-    """Return a word as a part of a record; the pair of :func:`read_word`."""
+def word_doc(word: Word | None, chars_max: int = WORD_CHARS_MAX) -> dict[str, Any] | None:
+    """Return a word, cut, as a part of a record; the pair of :func:`read_word`."""
     if word is None:
         return None
     return {
-        "who": safe(word.who, LINE_CHARS_MAX),
-        "why": safe(word.why, PROSE_CHARS_MAX),
+        "who": safe(word.who, chars_max),
+        "why": safe(word.why, chars_max),
         "at_s": word.at_s,
     }
 

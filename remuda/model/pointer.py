@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
-from remuda.model.fields import LINE_CHARS_MAX, PROSE_CHARS_MAX, Fields, safe
+from remuda.model.fields import Fields
 from remuda.model.image import (
     BUILD_NUMBER_MAX,
+    WORD_CHARS_MAX,
     BuildId,
     Word,
     read_place,
@@ -25,6 +26,8 @@ SCHEMA: Final = 1
 MOVES_MAX: Final = 20
 #: Builds that were withdrawn in one provider; the oldest are forgotten when they are gone.
 WITHDRAWN_MAX: Final = 100
+#: Well below what is read of a record.
+_BYTES_MAX: Final = codec.RECORD_BYTES_MAX // 2
 
 
 class MoveWhy(StrEnum):
@@ -121,7 +124,11 @@ class Pointer:
 
 
 def encode_pointer(pointer: Pointer) -> bytes:
-    """Serialise all but image and provider, which are in the znode's path."""
+    """Serialise all but image and provider, which are in the znode's path.
+
+    Everybody can read it, whatever was said: its oldest moves are dropped before it is too large,
+    and then its words are cut.
+    """
     pin = pointer.pinned
     doc: dict[str, Any] = {
         "schema": SCHEMA,
@@ -136,7 +143,18 @@ def encode_pointer(pointer: Pointer) -> bytes:
         "generation": pointer.generation,
         "moves": [_move_doc(one) for one in pointer.moves[-MOVES_MAX:]],
     }
-    return codec.dump(doc)
+    raw = codec.dump(doc)
+    chars = WORD_CHARS_MAX
+    while len(raw) > _BYTES_MAX and chars:
+        if len(doc["moves"]) > 1:
+            doc["moves"] = doc["moves"][1:]
+        else:
+            chars //= 2
+            doc["withdrawn"] = {
+                str(number): word_doc(word, chars) for number, word in pointer.withdrawn.items()
+            }
+        raw = codec.dump(doc)
+    return raw
 
 
 def _move_doc(move: Move) -> dict[str, Any]:
@@ -144,9 +162,7 @@ def _move_doc(move: Move) -> dict[str, Any]:
         "kind": move.kind,
         "from": move.before,
         "to": move.after,
-        "who": safe(move.word.who, LINE_CHARS_MAX),
-        "why": safe(move.word.why, PROSE_CHARS_MAX),
-        "at_s": move.word.at_s,
+        **(word_doc(move.word) or {}),
     }
 
 

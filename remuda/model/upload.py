@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from remuda.model import codec
 from remuda.model.build import GROUP_MAX, Mishap, mishap_doc, read_mishap
-from remuda.model.fields import LINE_CHARS_MAX, PROSE_CHARS_MAX, Fields, safe
+from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
 from remuda.model.ids import ReplicaId
-from remuda.model.image import UploadId, maybe_place
+from remuda.model.image import WORD_CHARS_MAX, UploadId, maybe_place
 
 SCHEMA: Final = 1
 #: Hosts on which one image failed; it has few tries.
@@ -186,7 +186,7 @@ def _trial_doc(trial: Trial) -> dict[str, Any]:
         "verdict": trial.result,
         "failures": trial.failures,
         "hosts": [safe(one, LINE_CHARS_MAX) for one in trial.hosts[-_HOSTS_MAX:]],
-        "why": None if trial.why is None else safe(trial.why, PROSE_CHARS_MAX),
+        "why": None if trial.why is None else safe(trial.why, WORD_CHARS_MAX),
         "at_s": trial.at_s,
         "retry_s": trial.retry_s,
     }

@@ -11,6 +11,7 @@ import click
 from click.testing import CliRunner, Result
 
 from remuda.cli.surroundings import Surroundings
+from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
 from remuda.ssh.session import require_host_keys
 from remuda.store import paths
@@ -71,12 +72,14 @@ class Desk:
         self.out = b""
         self.during: Callable[[FakeMachine], object] = lambda _machine: None
         self.stores: list[FakeStore] = []
+        self.clock: Clock = SystemClock()
 
     def call(self, command: click.Command, *words: str) -> Result:
         """Run a command as from a shell."""
         around = Surroundings(
             zookeeper="fake:2181",
             connect=lambda _options: self._connect(),
+            clock=self.clock,
             open_session=self._login,  # type: ignore[arg-type]  # as far as commands use it
         )
         return CliRunner().invoke(command, list(words), obj=around)

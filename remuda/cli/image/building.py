@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import EXIT_TIMEOUT, CommandFailedError
+from remuda.cli.failing import EXIT_STORE_AWAY, EXIT_TIMEOUT, CommandFailedError
 from remuda.cli.image.asking import JSON, WHY, ImageCommand, configured, image_names, word
 from remuda.cli.image.completing import complete_images
 from remuda.cli.image.wishing import change_image, require_there
@@ -15,9 +15,11 @@ from remuda.cli.image.writing import same_word
 from remuda.cli.kinds import duration
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.config.recipes import ImageRecipe
 from remuda.images import library
 from remuda.images.buildlog import read_progress
 from remuda.images.catalogue import Catalogue
+from remuda.images.following import AWAY_S
 from remuda.images.moves import MoveRefusedError
 from remuda.images.standing import Outcome, Result, newest_for, result_of
 from remuda.insight import tree
@@ -101,7 +103,7 @@ def build(
     with around.store() as store:
         before = {image: require_there(store, around, image) for image in images}
         if wait:
-            _refuse_if_paused(before)
+            _refuse_if_paused(before, configured(around))
         waiting = [_wish(store, around, image, before[image], why) for image in images]
         tell = _teller(as_json=as_json)
         for one in waiting:
@@ -124,8 +126,14 @@ def _teller(*, as_json: bool) -> Tell:
     return tell
 
 
-def _refuse_if_paused(before: Mapping[str, Catalogue]) -> None:
+def _refuse_if_paused(before: Mapping[str, Catalogue], recipes: Mapping[str, ImageRecipe]) -> None:
     for image, seen in before.items():
+        recipe = recipes.get(image)
+        if recipe is not None and recipe.paused:
+            raise MoveRefusedError(
+                f"{image} is paused in the configuration; nothing was asked for, first: take "
+                "'paused' out of it"
+            )
         record = seen.library.images.get(image)
         if record is not None and record.value.paused is not None:
             by = record.value.paused
@@ -184,15 +192,22 @@ def _wait(
     """Look until nothing is open any more, saying what happens.
 
     Raises:
-        CommandFailedError: If the time is over.
+        CommandFailedError: If the time is over, or ZooKeeper stays away.
     """
     roots = {paths.image(one.image): _DEPTH for one in waiting}
     with LiveTrees(store, roots) as trees:
-        news = 0
+        news, seen_s = 0, around.clock.monotonic_s()
         while True:
             now_s = around.clock.now_s()
-            for one in waiting:
-                _look(store, one, now_s, tell)
+            answered = [_look(store, one, now_s, tell) for one in waiting]
+            if all(answered):
+                seen_s = around.clock.monotonic_s()
+            elif around.clock.monotonic_s() - seen_s > AWAY_S:
+                raise CommandFailedError(
+                    "ZooKeeper stays away, so that nobody knows what comes of it; the builds are "
+                    "wanted all the same",
+                    EXIT_STORE_AWAY,
+                )
             still = [one.image for one in waiting if one.open]
             if not still:
                 return
@@ -206,8 +221,8 @@ def _wait(
             trees.pause(_GATHER_S)
 
 
-def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> None:
-    """Read an image anew, and say what is new of it; a store that is away is looked at again."""
+def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
+    """Read an image anew, and say what is new of it; False: ZooKeeper did not answer."""
     try:
         seen = Catalogue(library.read(store, only=[one.image], launched=False))
         for number, build in seen.builds.get(one.image, {}).items():
@@ -215,13 +230,14 @@ def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> None:
                 one.expected |= set(build.group)
                 _tell_steps(store, one, build.id, tell)
     except StoreAwayError:
-        return
+        return False
     for provider in sorted(one.expected):
         result = result_of(seen, one.image, provider, above=one.above, now_s=now_s)
         before = one.results.get(provider)
         one.results[provider] = result
         if before != result and result.build is not None:
             _tell_result(provider, result, tell)
+    return True
 
 
 def _tell_result(provider: str, result: Result, tell: Tell) -> None:

@@ -123,12 +123,12 @@ def _refuse_if_kept(seen: Catalogue, build: Build) -> None:
             if named != number:
                 continue
             command = first.get(name)
-            before = (
-                f"first: remuda image revoke {build.id}"
+            advice = (
+                "a rollback goes to it, and it goes by itself with the next build"
                 if command is None
                 else f"first: {command} {provider}"
             )
-            raise MoveRefusedError(f"build {build.id} is {name} in {provider}; {before}")
+            raise MoveRefusedError(f"build {build.id} is {name} in {provider}; {advice}")
 
 
 def require_there(store: Store, around: Surroundings, image: str) -> Catalogue:

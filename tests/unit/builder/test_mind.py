@@ -1,6 +1,7 @@
 """The mind of a builder: what it begins, what it does not begin again, and when hands are told."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,13 +9,14 @@ from builder.decide.actions import Make
 from builder.decide.world import ListedImage
 from builder.hands_api import MakeOrder, SweepOrder
 from builder.pauses import PAUSE_S, PAUSE_S_MAX
-from remuda.model.build import BuildState, encode_build
+from remuda.model.build import BuildState, Revocation, encode_build
 from remuda.model.builderstatus import decode_builder
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, decode_image, encode_image
 from remuda.store import paths
 from remuda.store.api import Delete, Set
 from tests.unit.builder.bench import HERE, Bench, config
+from tests.unit.builder.judging import WORD
 
 
 def ready(**images: dict[str, object]) -> Bench:
@@ -137,6 +139,29 @@ def test_a_hand_is_told_when_its_build_was_taken_over() -> None:
     bench.go()
 
     assert order.stop.is_set()
+
+
+@pytest.mark.parametrize("why", [{"unwanted": WORD}, {"revoked": Revocation(word=WORD)}])
+def test_a_hand_is_told_when_nobody_wants_its_build(why: dict[str, Any]) -> None:
+    """And the build ends, instead of being made again."""
+    bench = ready()
+    bench.held = (Make,)
+    bench.go()
+    ((_, work),) = bench.crew.orders
+    work()
+    (order,) = makes(bench)
+
+    after = replace(bench.build("a", 1), **why)
+    bench.store.commit([Set(path=paths.build(after.id), data=encode_build(after), version=-1)])
+    bench.go()
+    assert order.stop.is_set()
+
+    bench.held = ()
+    bench.go()
+    ended = bench.build("a", 1)
+    assert ended.mishap is not None
+    assert "ada" in ended.mishap.message
+    assert ended.owner is None
 
 
 @pytest.mark.parametrize("how", ["session", "end"])

@@ -38,7 +38,7 @@ def end(bench: Bench, event: BuildEvent, blame: Blame | None = None) -> Build:
     def write(order: MakeOrder) -> None:
         stored, now_s = order.build, bench.clock.now_s()
         after = stored.value.after(event, now_s=now_s, mishap=mishap, owner=None)
-        data = encode_build(replace(after, retry_s=now_s + 1e6))
+        data = encode_build(replace(after, retry_s=now_s + 3600.0))
         bench.store.commit([Set(path=stored.path, data=data, version=stored.version)])
 
     bench.hands.do = write

@@ -15,7 +15,10 @@ from remuda.cli.image.command import image as group
 from remuda.cli.image.wishing import delete, pause, resume
 from remuda.cli.main import main
 from remuda.cli.surroundings import Surroundings
+from remuda.images.catalogue import Catalogue
+from remuda.images.following import AWAY_S
 from remuda.images.library import read
+from remuda.images.standing import Outcome, result_of
 from remuda.model.build import Blame, BuildState, Mishap
 from remuda.model.image import BuildId
 from remuda.model.pointer import Pin
@@ -23,6 +26,7 @@ from remuda.model.upload import Trial, TrialResult, UploadState
 from remuda.runtime.whoami import user_at_host
 from remuda.store import paths
 from remuda.store.api import Delete, StoreAwayError
+from tests.fakes.clock import ManualClock
 from tests.support.deadline import wait_for
 from tests.support.imagedesk import ADA, ImageDesk
 from tests.support.standin import StandIn
@@ -74,6 +78,20 @@ def test_one_unknown_image_keeps_all_from_being_wanted(desk: ImageDesk) -> None:
     assert result.exit_code == 2
     assert "did you mean 'debian'?" in result.stderr
     assert desk.read_image().wanted is None
+
+
+def test_an_image_that_is_paused_in_the_file_is_not_waited_for(
+    desk: ImageDesk, tmp_path: Path
+) -> None:
+    """Nobody could resume it."""
+    file = tmp_path / "remuda.yaml"
+    file.write_text(CONFIG.replace("fresh: {", "debian: {paused: true, "))
+    refused = desk.call(build, "debian", "--wait", "--config", str(file))
+
+    assert refused.exit_code == 1
+    assert "debian is paused in the configuration" in refused.stderr
+    assert desk.read_image().wanted is None
+    assert desk.call(build, "debian", "--config", str(file)).exit_code == 0
 
 
 class Waiting:
@@ -196,6 +214,46 @@ def test_a_zookeeper_that_is_away_for_a_while_is_waited_for(desk: ImageDesk) -> 
     assert waiting.over().exit_code == 0
 
 
+def test_a_zookeeper_that_stays_away_ends_the_waiting(desk: ImageDesk) -> None:
+    """Nobody would ever tell what has come of it; it is not our time that is over."""
+    clock = ManualClock()
+    desk.clock = clock
+    waiting = Waiting(desk)
+    wait_for(lambda: len(desk.stores) > 0, deadline_s=10, what="the session")
+    desk.stores[-1].suspend()
+
+    def over() -> bool:
+        clock.advance(AWAY_S / 4)
+        return not waiting._thread.is_alive()
+
+    wait_for(over, deadline_s=20, what="the end of the command")
+    result = waiting.over()
+    assert result.exit_code == 3
+    assert "ZooKeeper stays away" in result.stderr
+
+
+def test_waiting_ends_when_nothing_comes_after_what_was_superseded(desk: ImageDesk) -> None:
+    """Its successor has a while to begin."""
+    waiting = Waiting(desk, "--json")
+    mishap = Mishap(step="requested", blame=Blame.RECIPE, message="the recipe has changed")
+    desk.build(4, providers=[], state=BuildState.SUPERSEDED, mishap=mishap, since_s=1.0)
+    result = waiting.over()
+
+    assert result.exit_code == 1
+    assert "requested: the recipe has changed" in result.stdout
+
+
+@pytest.mark.parametrize(("since_s", "outcome"), [(940.0, Outcome.FAILED), (941.0, Outcome.OPEN)])
+def test_what_was_superseded_has_a_minute_for_its_successor(
+    desk: ImageDesk, since_s: float, outcome: Outcome
+) -> None:
+    """Builders begin it in a later turn."""
+    desk.build(4, providers=[], state=BuildState.SUPERSEDED, since_s=since_s)
+    seen = Catalogue(read(desk.store))
+
+    assert result_of(seen, "debian", "alpha", above=3, now_s=1000.0).outcome is outcome
+
+
 # -- pause, resume, delete -------------------------------------------------------------------
 
 
@@ -242,7 +300,7 @@ def test_a_build_that_nothing_names_is_deleted(desk: ImageDesk) -> None:
     ("number", "sentence"),
     [
         (3, "build debian/3 is current in alpha; first: remuda image rollback debian --provider"),
-        (2, "build debian/2 is previous in alpha; first: remuda image revoke debian/2"),
+        (2, "build debian/2 is previous in alpha; a rollback goes to it, and it goes by itself"),
         (1, "build debian/1 is pinned in beta; first: remuda image unpin debian --provider beta"),
     ],
 )

@@ -215,6 +215,33 @@ def test_a_log_is_followed_to_its_end_over_lost_sessions(store: FakeStore) -> No
     assert following.error is None
 
 
+def test_a_watch_that_has_not_fired_is_not_set_again(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look would leave another one behind, for as long as nothing is printed."""
+    zookeeper = store.wire._zookeeper
+    log = BuildLog(zookeeper.connect(), BUILD, writer="me", interval_s=0.01)
+    log.write(b"first\n")
+    reader = zookeeper.connect()
+    watches, looks = [], []
+    watch, read = reader.watch_once, reader.read
+    monkeypatch.setattr(reader, "watch_once", lambda *some: (watches.append(some), watch(*some))[1])
+    monkeypatch.setattr(reader, "read", lambda path: (looks.append(path), read(path))[1])
+    following = Following(reader, SystemClock())
+    wait_for(lambda: following.text() == b"first\n", deadline_s=10, what="the first line")
+    wait_for(lambda: len(looks) > 30, deadline_s=10, what="many looks")
+    before, seen = len(watches), len(looks)
+    wait_for(lambda: len(looks) > seen + 30, deadline_s=10, what="many more looks")
+    assert len(watches) == before
+
+    log.write(b"second")
+    log.close()
+    assert log.settle(10)
+    finish(store)
+    wait_for(following.ended, deadline_s=10, what="the end")
+    assert following.text() == b"first\nsecond"
+
+
 def test_a_build_that_ends_without_a_log_ends_the_waiting(store: FakeStore) -> None:
     """It may never have begun."""
     following = Following(store.wire._zookeeper.connect(), SystemClock())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from remuda.model import build, image, pointer, upload
 from remuda.model.build import Base, Blame, Build, BuildState, Mishap, Revocation, Why
-from remuda.model.codec import CorruptRecordError, UnknownSchemaError
+from remuda.model.codec import RECORD_BYTES_MAX, CorruptRecordError, UnknownSchemaError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word, parse_build, place_of
 from remuda.model.pointer import Move, MoveWhy, Pin, Pointer
@@ -188,7 +188,7 @@ def test_long_words_are_cut_when_they_are_written() -> None:
     again = image.decode_image("a", image.encode_image(ImageRecord(name="a", paused=word)))
 
     assert again.paused is not None
-    assert len(again.paused.who) == 1024
+    assert len(again.paused.who) == len(again.paused.why) == image.WORD_CHARS_MAX
 
 
 def test_a_pin_ends_by_itself_and_what_is_withdrawn_is_not_served() -> None:
@@ -207,3 +207,41 @@ def test_a_pin_ends_by_itself_and_what_is_withdrawn_is_not_served() -> None:
     assert one.served(10.0) == 5
     assert replace(one, withdrawn={5: word}).served(10.0) is None
     assert dict(one.named()) == {"current": 5, "previous": 4, "pinned": 3}
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "\N{PILE OF POO}" * 5000])
+def test_whatever_is_said_of_a_pointer_it_can_be_read(text: str) -> None:
+    """Its words are cut, and its oldest moves go; nothing that is withdrawn is given back."""
+    said = Word(who=text, why=text, at_s=1.0)
+    first = Pointer(
+        image="debian",
+        provider="p",
+        place=HERE,
+        current=1,
+        pinned=Pin(number=2, word=said),
+        withdrawn=dict.fromkeys(range(1, pointer.WITHDRAWN_MAX + 1), said),
+        moves=tuple(
+            Move(kind=MoveWhy.PIN, before=1, after=number, word=said)
+            for number in range(1, pointer.MOVES_MAX + 1)
+        ),
+    )
+    raw = pointer.encode_pointer(first)
+    again = pointer.decode_pointer("debian", "p", raw)
+
+    assert len(raw) <= RECORD_BYTES_MAX // 2
+    assert again.withdrawn.keys() == first.withdrawn.keys()
+    assert again.moves[-1].after == pointer.MOVES_MAX
+    assert {len(one.word.why) for one in again.moves} == {image.WORD_CHARS_MAX}
+
+
+def test_why_a_trial_failed_is_kept_in_short() -> None:
+    """There may be a hundred of them in a record."""
+    first = Upload(
+        id=UploadId(BUILD, HERE),
+        state=UploadState.STORED,
+        since_s=1.0,
+        trials={"p": Trial(why="x" * 5000)},
+    )
+    again = upload.decode_upload(first.id, upload.encode_upload(first))
+
+    assert again.trials["p"].why == "x" * image.WORD_CHARS_MAX
