@@ -160,6 +160,7 @@ class Validating:
                 provider=order.provider,
                 recipe=order.recipe,
                 policy=order.policy,
+                owner=cloud.owner,
                 cloud=cloud.cloud,
                 images=cloud.images,
                 wanted=order.wanted,

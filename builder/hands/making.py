@@ -218,6 +218,10 @@ class _Making:
             user=recipe.makings[provider].username,
             port=recipe.connection_port,
             upload=upload,
+            cloud=self.order.cloud,
+            owner=self.order.owner,
+            boots=self.order.parent,
+            secret=bool(self.secrets),
             room_s=self.order.room_s,
         )
 

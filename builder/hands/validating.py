@@ -16,13 +16,14 @@ from builder.hands.secrets import SecretError, read_secrets
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
-from remuda.cloud.api import Cloud, CloudError, GoneError
+from remuda.cloud.api import Cloud, GoneError
 from remuda.cloud.image_store import ImageStore
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe
 from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
+from remuda.model.tags import Owner
 from remuda.model.upload import Upload
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Proof, ProofOrder, Prover, Script, Step, StepTaken
@@ -46,6 +47,7 @@ class ProvingOrder:
     Attributes:
         upload: As it was judged: tried in *provider*, and ours.
         build: What it is an upload of.
+        owner: Who makes machines in *provider*: the installation, and the provider.
         wanted: The providers of the recipe that have the place.
         checks: Those of the labels that boot it there, besides the recipe's own.
         avoid: Hosts on which it has failed, as the cloud hides their names.
@@ -57,6 +59,7 @@ class ProvingOrder:
     provider: str
     recipe: ImageRecipe
     policy: ImagePolicy
+    owner: Owner
     cloud: Cloud
     images: ImageStore
     wanted: Collection[str]
@@ -166,7 +169,7 @@ class _Trying:
             self.host = None
             self._begin("machine")
             with self.hand.machines.borrowed(self._wanted(), self.patience, self.log) as machine:
-                self.host = self._host(machine)
+                self.host = machine.host
                 last = again + 1 == _HOSTS_TRIED_MAX
                 if not last and self.host is not None and self.host in self.order.avoid:
                     say(self.log, "it is on a host where it has failed: another one is asked for")
@@ -184,6 +187,10 @@ class _Trying:
             user=recipe.makings[order.provider].username,
             port=recipe.connection_port,
             upload=self.record.value.id,
+            cloud=order.cloud,
+            owner=order.owner,
+            boots=self.record.value.cloud_image or "",
+            secret=any(step.secrets for step in recipe.steps),
             room_s=order.room_s,
         )
 
@@ -211,13 +218,6 @@ class _Trying:
             self.order.images.get_image(image_id)
         except GoneError:
             raise blame.fail("image", Blame.MACHINE, "the cloud has lost the image") from None
-
-    def _host(self, machine: BorrowedMachine) -> str | None:
-        try:
-            return self.order.cloud.get_server(machine.server).host_id
-        except CloudError as exc:
-            say(self.log, f"the cloud does not say where it runs: {visible(str(exc))}")
-            return None
 
     def _prove(self, machine: BorrowedMachine, checks: tuple[Script, ...]) -> None:
         clock = self.hand.clock
