@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from threading import Event
 
-from builder.decide.actions import Copy, EraseImage, Make, SweepImage, Validate
+from builder.decide.actions import Copy, EraseImage, KeepSnapshot, Make, SweepImage, Validate
 from builder.decide.making import other_places
 from builder.decide.world import BuilderWorld
 from builder.errands import Action
-from builder.hands_api import CopyOrder, EraseOrder, MakeOrder, SweepOrder, TrialOrder
+from builder.hands_api import AdoptOrder, CopyOrder, EraseOrder, MakeOrder, SweepOrder, TrialOrder
 from builder.known import Known
 from remuda.model.build import BuildState
 from remuda.model.image import UploadId
@@ -66,6 +66,15 @@ class Orders:
             also=other_places(world, build),
             stop=self._stop(action),
         )
+
+    def adopt(self, world: BuilderWorld, action: KeepSnapshot) -> AdoptOrder | None:
+        """Return the order for a snapshot, or None if nobody can look at it."""
+        build = self.known.records.builds[action.id]
+        provider = _provider(world, build.value.place or "")
+        if provider is None:
+            return None
+        policy = world.policies.get(action.id.image)
+        return AdoptOrder(action=action, build=build, policy=policy, provider=provider)
 
     def copy(self, world: BuilderWorld, action: Copy) -> CopyOrder | None:
         """Return the order for a copy, or None if nobody can make or read it."""

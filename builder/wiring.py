@@ -17,11 +17,19 @@ from builder.events import (
     ProviderSeen,
     TrialEnded,
 )
-from builder.hands import copying, keeping, looking, making, validating
+from builder.hands import adopting, copying, keeping, looking, making, validating
 from builder.hands.machine import Machines
 from builder.hands.sites import Sites
 from builder.hands.telling import NoLog
-from builder.hands_api import CopyOrder, EraseOrder, Hands, MakeOrder, SweepOrder, TrialOrder
+from builder.hands_api import (
+    AdoptOrder,
+    CopyOrder,
+    EraseOrder,
+    Hands,
+    MakeOrder,
+    SweepOrder,
+    TrialOrder,
+)
 from builder.log import BuildLog
 from builder.logfile import prune
 from remuda.cloud.api import CloudConfigError
@@ -74,6 +82,7 @@ def wire(means: Means) -> Hands:
     sites = Sites(means.images)
     return Hands(
         making=Making(means, making.MakingHand(machines=machines, clock=clock)),
+        adopting=Adopting(sites, adopting.AdoptingHand(store, clock, installation)),
         validating=Validating(
             means,
             validating.ValidatingHand(machines=machines, prover=ParamikoProver(clock), clock=clock),
@@ -169,6 +178,26 @@ class Validating:
             ),
             NoLog(),
             order.stop.is_set,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Adopting:
+    """Finishes builds of dead builders."""
+
+    sites: Sites
+    hand: adopting.AdoptingHand
+
+    def adopt(self, order: AdoptOrder) -> Kept:
+        """See :class:`builder.hands_api.AdoptingHand`."""
+        try:
+            here = self.sites.of(order.provider)
+        except CloudConfigError as exc:
+            return Kept(action=order.action, why=str(exc))
+        return self.hand.adopt(
+            adopting.AdoptingOrder(
+                action=order.action, build=order.build, policy=order.policy, here=here
+            )
         )
 
 

@@ -148,9 +148,7 @@ class Snapshots:
                 raise blame.fail(_STEP, Blame.CLOUD, overdue)
             self.patience.pause(min(LOOK_S_MAX, max(LOOK_S, (now_s - begun_s) * _LOOK_SHARE)))
         self.patience.until(self._idle, ends_s=ends_s, every_s=LOOK_S, overdue=overdue)
-        if image.volume_backed or not image.size_bytes:
-            message = "the machine boots from a volume, or its snapshot has no data"
-            raise blame.fail(_STEP, Blame.RECIPE, message)
+        check_data(image)
         self._trim(image)
         # Some clouds show it active, and take it back when the upload has failed.
         last = self._whole(image_id)
@@ -185,11 +183,7 @@ class Snapshots:
             return None
 
     def _trim(self, image: StoredImage) -> None:
-        ours = tags.read_image(image.name, image.properties)
-        if ours is None:
-            raise blame.fail(_STEP, Blame.CLOUD, "the snapshot has not the tags that we gave it")
-        removed = inherited(image, tags.make_image(ours))
-        edit = ImageEdit(hidden=True, removed=removed)
+        edit = trimmed(image)
         ends_s = self.patience.clock.monotonic_s() + _EDIT_S_MAX
         self._again(lambda: self.images.edit_image(image.id, edit), ends_s)
 
@@ -205,6 +199,29 @@ class Snapshots:
                 self.patience.pause(min(_AGAIN_S_MAX, max(1.0, exc.retry_after_s)))
             else:
                 return
+
+
+def check_data(image: StoredImage) -> None:
+    """Do nothing with a snapshot that has data.
+
+    Raises:
+        MishapError: It has none.
+    """
+    if image.volume_backed or not image.size_bytes:
+        message = "the machine boots from a volume, or its snapshot has no data"
+        raise blame.fail(_STEP, Blame.RECIPE, message)
+
+
+def trimmed(image: StoredImage) -> ImageEdit:
+    """Return what hides a snapshot, and takes off what it inherited.
+
+    Raises:
+        MishapError: It is not ours by its tags.
+    """
+    ours = tags.read_image(image.name, image.properties)
+    if ours is None:
+        raise blame.fail(_STEP, Blame.CLOUD, "the snapshot has not the tags that we gave it")
+    return ImageEdit(hidden=True, removed=inherited(image, tags.make_image(ours)))
 
 
 def whole_image(image: StoredImage) -> WholeImage:
