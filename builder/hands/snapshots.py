@@ -49,6 +49,32 @@ _STEP: Final = "snapshot"
 _NEVER: Final = frozenset({ImageStatus.DEAD, ImageStatus.DELETING, ImageStatus.DEACTIVATED})
 
 
+@dataclass(slots=True, kw_only=True)
+class _StopTimes:
+    """How long a machine takes to stop: a cloud that is slow or away is not the machine.
+
+    Attributes:
+        begun_s: When the cloud had taken the call.
+        first_s: When the first look that saw it running was over.
+        last_s: When the last one was begun.
+    """
+
+    begun_s: float
+    first_s: float | None = None
+    last_s: float = 0.0
+
+    def saw_running(self, asked_s: float, answered_s: float) -> None:
+        """Note a look that saw that it had not stopped yet."""
+        if self.first_s is None:
+            self.first_s = answered_s
+        self.last_s = asked_s
+
+    @property
+    def least_s(self) -> float:
+        """For how long it was seen to go on running, at least."""
+        return 0.0 if self.first_s is None else self.last_s - self.first_s
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshots:
     """Makes one snapshot of one server.
@@ -74,20 +100,28 @@ class Snapshots:
         clock = self.patience.clock
         ends_s = clock.monotonic_s() + STOP_S_MAX
         self._again(lambda: self.cloud.stop_server(self.server), ends_s)
-        begun_s = clock.monotonic_s()
+        times = _StopTimes(begun_s=clock.monotonic_s())
 
         def stopped() -> Server | None:
+            asked_s = clock.monotonic_s()
             seen = self._server()
-            idle = seen is not None and seen.task is None
-            return seen if idle and seen and seen.status is ServerStatus.STOPPED else None
+            if seen is None:
+                return None
+            if seen.status is ServerStatus.STOPPED and seen.task is None:
+                return seen
+            times.saw_running(asked_s, clock.monotonic_s())
+            return None
 
         overdue = f"the cloud has not stopped the machine after {STOP_S_MAX:g} s"
         self.patience.until(stopped, ends_s=ends_s, every_s=STOP_EVERY_S, overdue=overdue)
-        took_s = clock.monotonic_s() - begun_s
-        say(self.log, f"stopped after {took_s:.0f} s")
-        if took_s >= DIRTY_STOP_S:
-            message = f"it did not shut down within {took_s:.0f} s: its disk may be torn"
+        most_s = clock.monotonic_s() - times.begun_s
+        say(self.log, f"stopped after {most_s:.0f} s")
+        if times.least_s >= DIRTY_STOP_S:
+            message = f"it did not shut down within {times.least_s:.0f} s: its disk may be torn"
             raise blame.fail("stop", Blame.MACHINE, message)
+        if most_s >= DIRTY_STOP_S:
+            message = f"the cloud does not tell whether it shut down within {most_s:.0f} s"
+            raise blame.fail("stop", Blame.CLOUD, message)
 
     def ask(self, ours: ImageTags, *, asked_by_s: float, last_s: float) -> str:
         """Ask for the snapshot; return its id.
