@@ -133,8 +133,6 @@ class Making:
                 parent=parent,
                 also=order.also,
                 key_file=one.ssh_key_file,
-                # Its turn at the rate, then the whole answer.
-                call_s=2 * one.api_timeout,
             ),
             self._log(build),
             order.stop.is_set,

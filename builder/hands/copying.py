@@ -15,6 +15,7 @@ from builder.decide import results
 from builder.decide.policy import ImagePolicy
 from builder.decide.results import WholeImage
 from builder.events import CopyEnded
+from builder.hands import blame
 from builder.hands.carrying import Luggage, check_made, free_bytes, luggage_order
 from builder.hands.looking import hash_of
 from builder.hands.sites import (
@@ -28,7 +29,7 @@ from builder.hands.sites import (
 from remuda.cloud.api import BadOrderError, CloudError, Fence, TryLaterError
 from remuda.cloud.image_store import ImageStatus, StoredImage, Visibility
 from remuda.cloud.transfer import transfer_s_max
-from remuda.model.build import Blame, Mishap
+from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
 from remuda.model.upload import Method, Upload, UploadState, decode_upload, encode_upload
 from remuda.runtime.clock import Clock
@@ -233,10 +234,10 @@ class _Copying:
         """Clean up, and let the record say what went wrong; return the same."""
         message = str(exc)
         left = self._clean()
-        mishap = Mishap(
-            step=f"copy: {self.order.upload.value.method}",
-            blame=blame_of(exc),
-            message=f"{message}; {left}" if left else message,
+        mishap = blame.mishap(
+            f"copy: {self.order.upload.value.method}",
+            blame_of(exc),
+            f"{message}; {left}" if left else message,
         )
         now_s = self.hand.clock.now_s()
         self._write(results.uncopied(self.stored.value, mishap, self.order.policy, now_s=now_s))

@@ -19,6 +19,7 @@ from builder.decide.actions import (
 )
 from builder.decide.world import BuilderWorld, ListedImage
 from builder.events import Kept
+from builder.hands import blame
 from builder.hands.sites import Site, Sites, build_of, call_fence, named
 from remuda.cloud.api import BadOrderError, CloudError, GoneError, InUseError
 from remuda.cloud.image_store import ImageStatus, StoredImage
@@ -26,7 +27,7 @@ from remuda.images import library, references
 from remuda.images.library import Library
 from remuda.images.references import ReferenceKind
 from remuda.model import tags
-from remuda.model.build import Blame, Mishap
+from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, UploadId
@@ -168,7 +169,7 @@ class KeepingHand:
     def _put_off(self, stored: Stored[Upload], here: Site, exc: CloudError) -> None:
         """Let the record say when the cloud is asked again, slowly, and why not before."""
         wait_s = IN_USE_S if isinstance(exc, InUseError) else REFUSED_S
-        mishap = Mishap(step="delete", blame=Blame.CLOUD, message=named(here, exc))
+        mishap = blame.mishap("delete", Blame.CLOUD, named(here, exc))
         retry_s = self.clock.now_s() + wait_s
         self._write(stored, replace(stored.value, retry_s=retry_s, mishap=mishap))
 

@@ -209,7 +209,11 @@ class _Trying:
             secrets=tuple("".join(one) for one in secrets.values()),
         )
         own = make_checks(self.order.recipe.checks)
-        return (clone_script(build, traces), *own, *make_checks(self.order.checks))
+        try:
+            clone = clone_script(build, traces)
+        except ValueError as exc:  # nobody can look for them
+            raise blame.fail("identity", Blame.RESIDUE, str(exc)) from exc
+        return (clone, *own, *make_checks(self.order.checks))
 
     def _look_at_image(self) -> None:
         """Make sure that there is one: no launcher could boot what the cloud has lost."""

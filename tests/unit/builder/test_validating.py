@@ -297,6 +297,17 @@ def test_a_hand_that_is_stopped_leaves_no_word(bench: Bench, prover: FakeProver)
     assert upload.trials == {}
 
 
+def test_a_clone_that_cannot_be_searched_is_refused(bench: Bench, prover: FakeProver) -> None:
+    """The sentence says why; no machine is asked for."""
+    bench.put_build(identity=flat_identity(MADE_ON, "no key at all"))
+
+    ended = validate(bench, prover)
+
+    assert ended.why == "identity: 'no key at all' is not the line of a public key"
+    assert bench.upload().value.trials[PROVIDER].failures == 1
+    assert bench.nodes() == []
+
+
 @pytest.mark.parametrize("good", [True, False])
 def test_an_upload_that_was_taken_over_is_left_alone(
     bench: Bench, prover: FakeProver, *, good: bool

@@ -243,6 +243,20 @@ def test_disk_of_the_host_that_fails_is_the_builders(
     assert (now.attempt, now.mishap.blame) == (attempt, blame)
 
 
+def test_what_is_written_of_a_fault_has_no_secrets(make: Make) -> None:
+    """Clouds repeat what they were told."""
+    copy = make()
+    error = BadOrderError("no such place: https://user:hunter2-hunter2@store.example/x")
+    fail_everywhere(copy, "download", error)
+
+    copy.run()
+
+    mishap = copy.now().mishap
+    assert mishap is not None
+    assert "store.example" in mishap.message
+    assert "hunter2" not in mishap.message
+
+
 def test_two_processes_of_a_host_do_not_carry_the_same(make: Make) -> None:
     """The one that was taken for dead may only have been asleep."""
     copy, ended = make(), []

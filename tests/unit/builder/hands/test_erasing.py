@@ -72,6 +72,18 @@ def test_image_in_use_is_asked_for_again_slowly(setting: Setting) -> None:
     assert setting.now("pa").state is S.DELETING
 
 
+def test_what_is_written_of_a_refusal_has_no_secrets(setting: Setting) -> None:
+    """Clouds repeat what they were told."""
+    image_id = condemned(setting)
+    error = InUseError("409: https://user:hunter2-hunter2@store.example/x")
+    setting.clouds["pa"].fail("delete_image", error)
+
+    erase(setting, image_id)
+
+    assert "store.example" in str(setting.now("pa").mishap)
+    assert "hunter2" not in str(setting.now("pa").mishap)
+
+
 def test_image_that_is_protected_waits_for_a_human(setting: Setting) -> None:
     """Still more slowly."""
     image_id = condemned(setting)
