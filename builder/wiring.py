@@ -95,6 +95,7 @@ def wire(means: Means) -> Hands:
                 installation=installation,
                 folder=means.work_dir / "carried",
                 new_token=lambda: uuid.uuid4().hex[:12],
+                log=means.log,
             ),
         ),
         keeping=Keeping(keeping.KeepingHand(store, clock, installation, sites)),
