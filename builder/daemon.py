@@ -2,9 +2,10 @@
 
 import os
 import stat
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from builder.assembly import Outside, assemble
 from builder.clouds import Clouds, MakeCloud, ProviderCloud, openstack
@@ -21,6 +22,17 @@ from remuda.metrics.factory import Instruments
 from remuda.metrics.sink import Metrics
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.inbox import Inbox
+
+#: For what is large, and outlives a restart (FHS).
+_LARGE: Final = "/var/tmp"  # noqa: S108 - the folder made in it is checked to be ours
+
+
+def parent_folder(environ: Mapping[str, str]) -> Path:
+    """Return where the work folder is made.
+
+    The usual temporary folder is often in memory, and images are gigabytes.
+    """
+    return Path(environ.get("TMPDIR") or _LARGE)
 
 
 def work_folder(parent: Path) -> Path:
@@ -79,7 +91,7 @@ class BuilderRole:
         config, store, log = beginning.config, beginning.store, beginning.log
         installation = find_installation(store, config.installation)
         make_cloud = self._cloud_maker(installation, beginning.instruments.metrics)
-        work_dir = work_folder(Path(tempfile.gettempdir()))
+        work_dir = work_folder(parent_folder(os.environ))
         keys = tidy(work_dir)
         if keys:
             log.info("builder.tidied", keys=keys)

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from builder.decide.actions import CondemnUpload, EraseImage, RetireUpload, SweepImage
+from builder.decide.actions import (
+    CondemnUpload,
+    EraseImage,
+    KeepSnapshot,
+    RetireUpload,
+    SweepImage,
+)
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import ListedImage
 from builder.errands import ListPlace, Look
@@ -46,6 +52,16 @@ class MakeOrder:
     parent: Stored[Upload] | None
     also: tuple[str, ...]
     stop: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptOrder:
+    """Finish a build of which only a snapshot is left, by a provider that lies where it is."""
+
+    action: KeepSnapshot
+    build: Stored[Build]
+    policy: ImagePolicy | None
+    provider: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +135,13 @@ class MakingHand(Protocol):
         """Make one, and write what came of it."""
 
 
+class AdoptingHand(Protocol):
+    """Finishes builds of dead builders."""
+
+    def adopt(self, order: AdoptOrder) -> Kept:
+        """Look at a snapshot, hide and trim it, and write that it is whole."""
+
+
 class CopyingHand(Protocol):
     """Brings builds to other places."""
 
@@ -175,6 +198,7 @@ class Hands:
     """All of them."""
 
     making: MakingHand
+    adopting: AdoptingHand
     copying: CopyingHand
     validating: ValidatingHand
     keeping: KeepingHand

@@ -19,7 +19,12 @@ from remuda.membership.duty import on_duty
 from remuda.model.build import UNDER_WAY, Base
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId
+from remuda.model.upload import UploadState
 
+#: An upload of which no trial has told anything for good.
+UNTRIED: Final = frozenset(
+    {UploadState.PENDING, UploadState.MAKING, UploadState.STORED, UploadState.VALIDATING}
+)
 #: What a plan says of what is another builder's to do begins with this.
 ELSEWHERE: Final = "another builder"
 
@@ -45,7 +50,7 @@ class Known:
         listing_troubles: Why a place could not be listed.
         bases: What each image's base is, by image and provider; *missing*: why there is none.
         busy: What a hand, or a transaction, of ours is at work on.
-        makings: Of the builds that our hands have begun.
+        makings: Of the builds that our hands have begun, until they are tried.
         dirty: Something has changed that nobody has judged.
         plan: The last one.
         started_s: Wall clock at our start.
@@ -184,10 +189,15 @@ class Known:
         return Making(recipe, policy)
 
     def forget_makings(self) -> None:
-        """Forget the recipes of builds that are made, or never will be."""
+        """Forget the recipes of builds that are made and tried, or never will be."""
         builds = self.records.builds
+        tried = {
+            one.value.id.build
+            for one in self.records.uploads.values()
+            if one.value.state in UNTRIED and one.value.id.build in self.makings
+        }
         self.makings = {
             one: making
             for one, making in self.makings.items()
-            if one in builds and builds[one].value.state in UNDER_WAY
+            if one in builds and (one in tried or builds[one].value.state in UNDER_WAY)
         }

@@ -52,7 +52,7 @@ def _swept(action: Any) -> str:
 
 
 _WRITTEN: Final = (
-    *(actions.Supersede, actions.TakeBuild, actions.LoseBuild, actions.KeepSnapshot),
+    *(actions.Supersede, actions.TakeBuild, actions.LoseBuild),
     *(actions.BeginUpload, actions.TakeUpload, actions.DropUpload, actions.TryUpload),
     *(actions.EndTrial, actions.ForgetUpload, actions.RetireBuild),
 )
@@ -65,6 +65,7 @@ KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
     actions.Make: WorkKind(Lane.MAKE, _id),
     actions.Copy: WorkKind(Lane.COPY, _id),
     actions.Validate: WorkKind(Lane.TRY, _id),
+    actions.KeepSnapshot: WorkKind(Lane.KEEP, _id),
     actions.RetireUpload: WorkKind(Lane.KEEP, _id),
     actions.CondemnUpload: WorkKind(Lane.KEEP, _id),
     actions.EraseImage: WorkKind(Lane.KEEP, _id),

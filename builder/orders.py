@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from threading import Event
 
-from builder.decide.actions import Copy, EraseImage, Make, SweepImage, Validate
+from builder.decide.actions import Copy, EraseImage, KeepSnapshot, Make, SweepImage, Validate
 from builder.decide.making import other_places, unwanted
 from builder.decide.world import BuilderWorld
 from builder.errands import Action
-from builder.hands_api import CopyOrder, EraseOrder, MakeOrder, SweepOrder, TrialOrder
+from builder.hands_api import AdoptOrder, CopyOrder, EraseOrder, MakeOrder, SweepOrder, TrialOrder
 from builder.known import Known
+from remuda.config.recipes import ImageRecipe
 from remuda.model.build import BuildState
 from remuda.model.image import UploadId
 from remuda.model.upload import UploadState
@@ -69,6 +70,15 @@ class Orders:
             stop=self._stop(action),
         )
 
+    def adopt(self, world: BuilderWorld, action: KeepSnapshot) -> AdoptOrder | None:
+        """Return the order for a snapshot, or None if nobody can look at it."""
+        build = self.known.records.builds[action.id]
+        provider = _provider(world, build.value.place or "")
+        if provider is None:
+            return None
+        policy = world.policies.get(action.id.image)
+        return AdoptOrder(action=action, build=build, policy=policy, provider=provider)
+
     def copy(self, world: BuilderWorld, action: Copy) -> CopyOrder | None:
         """Return the order for a copy, or None if nobody can make or read it."""
         records = self.known.records
@@ -91,11 +101,9 @@ class Orders:
     def trial(self, world: BuilderWorld, action: Validate) -> TrialOrder | None:
         """Return the order for a trial, or None if its recipe, or its build, is gone."""
         image, records = action.id.build.image, self.known.records
-        recipe = self.known.catalogue.recipes.get(image)
+        recipe = self._tried_by(action)
         policy, build = world.policies.get(image), records.builds.get(action.id.build)
         if recipe is None or policy is None or build is None:
-            return None
-        if action.provider not in recipe.makings:
             return None
         lying = {one.name for one in world.at(action.id.place)}
         return TrialOrder(
@@ -109,6 +117,16 @@ class Orders:
             avoid=action.avoid,
             stop=self._stop(action),
         )
+
+    def _tried_by(self, action: Validate) -> ImageRecipe | None:
+        """Return the recipe that a build was made by, if we know it: its checks fit the build.
+
+        Else, and for a provider that has only come since then, that of now.
+        """
+        known = self.known.makings.get(action.id.build)
+        now = self.known.catalogue.recipes.get(action.id.build.image)
+        recipes = (None if known is None else known.recipe, now)
+        return next((one for one in recipes if one and action.provider in one.makings), None)
 
     def erase(self, world: BuilderWorld, action: EraseImage) -> EraseOrder | None:
         """Return the order for a deletion, or None if nobody can do it."""

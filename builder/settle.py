@@ -9,6 +9,7 @@ from builder.decide.actions import (
     CondemnUpload,
     Copy,
     EraseImage,
+    KeepSnapshot,
     Make,
     RetireUpload,
     SweepImage,
@@ -26,7 +27,10 @@ from remuda.runtime.now import Now
 from remuda.store.api import NOTHING_WRITTEN, MissingError, StoreError
 
 #: Whatever these bring back, the record says what came of them; they are not begun again at once.
-_JUDGED_BY_RECORD = (*(Make, Copy, Validate, RetireUpload, CondemnUpload, EraseImage, SweepImage),)
+_JUDGED_BY_RECORD = (
+    *(Make, Copy, Validate, KeepSnapshot),
+    *(RetireUpload, CondemnUpload, EraseImage, SweepImage),
+)
 
 
 @dataclass(slots=True)

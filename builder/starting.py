@@ -74,6 +74,7 @@ class Starter:
         """Make the table of starters; every other action is a transaction."""
         self._starters = {
             actions.Make: self._make,
+            actions.KeepSnapshot: self._adopt,
             actions.Copy: self._copy,
             actions.Validate: self._validate,
             actions.RetireUpload: self._retire,
@@ -185,6 +186,14 @@ class Starter:
             self.start(world, LoseBuild(id=action.id, mishap=mishap, last=False), now)
             return False
         self.crew.submit(action, lambda: self.hands.making.make(order))
+        return True
+
+    def _adopt(self, world: BuilderWorld, action: actions.KeepSnapshot, now: Now) -> bool:
+        order = self.orders.adopt(world, action)
+        if order is None:
+            self.refuse(action, now, "no provider of the configuration lies there")
+            return False
+        self.crew.submit(action, lambda: self.hands.adopting.adopt(order))
         return True
 
     def _copy(self, world: BuilderWorld, action: actions.Copy, now: Now) -> bool:

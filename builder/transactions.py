@@ -18,7 +18,6 @@ from builder.decide.actions import (
     EndTrial,
     ForgetBuild,
     ForgetUpload,
-    KeepSnapshot,
     LoseBuild,
     MovePointer,
     RetireBuild,
@@ -160,11 +159,6 @@ def _lose_build(world: BuilderWorld, action: LoseBuild) -> list[Op]:
     return [set_build(world, after)]
 
 
-def _keep_snapshot(world: BuilderWorld, action: KeepSnapshot) -> list[Op]:
-    image = results.WholeImage(cloud_image=action.snapshot)
-    return finish(world.library.builds[action.id], image, action.also, now_s=world.now_s)
-
-
 def _begin_upload(world: BuilderWorld, action: BeginUpload) -> list[Op]:
     whole = [one for one in world.uploads(action.id.build) if one.state in WHOLE]
     if not whole:
@@ -244,7 +238,6 @@ _WRITES: Final[Mapping[type, Callable[[BuilderWorld, Any], list[Op]]]] = {
     Supersede: _supersede,
     TakeBuild: _take_build,
     LoseBuild: _lose_build,
-    KeepSnapshot: _keep_snapshot,
     BeginUpload: _begin_upload,
     TakeUpload: _take_upload,
     DropUpload: _drop_upload,

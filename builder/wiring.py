@@ -17,11 +17,19 @@ from builder.events import (
     ProviderSeen,
     TrialEnded,
 )
-from builder.hands import copying, keeping, looking, making, validating
+from builder.hands import adopting, copying, keeping, looking, making, validating
 from builder.hands.loginkeys import remove_left_keys
 from builder.hands.machine import Machines
 from builder.hands.sites import Sites
-from builder.hands_api import CopyOrder, EraseOrder, Hands, MakeOrder, SweepOrder, TrialOrder
+from builder.hands_api import (
+    AdoptOrder,
+    CopyOrder,
+    EraseOrder,
+    Hands,
+    MakeOrder,
+    SweepOrder,
+    TrialOrder,
+)
 from builder.log import BuildLog
 from builder.logfile import prune
 from remuda.cloud.api import CloudConfigError
@@ -88,6 +96,7 @@ def wire(means: Means) -> Hands:
     sites = Sites(means.images)
     return Hands(
         making=Making(means, making.MakingHand(machines=machines, clock=clock)),
+        adopting=Adopting(sites, adopting.AdoptingHand(store, clock, installation)),
         validating=Validating(
             means,
             validating.ValidatingHand(machines=machines, prover=ParamikoProver(clock), clock=clock),
@@ -100,6 +109,7 @@ def wire(means: Means) -> Hands:
                 installation=installation,
                 folder=means.work_dir / "carried",
                 new_token=lambda: uuid.uuid4().hex[:12],
+                log=means.log,
             ),
         ),
         keeping=Keeping(keeping.KeepingHand(store, clock, installation, sites)),
@@ -138,8 +148,6 @@ class Making:
                 parent=parent,
                 also=order.also,
                 key_file=one.ssh_key_file,
-                # Its turn at the rate, then the whole answer.
-                call_s=2 * one.api_timeout,
             ),
             self._log(build),
             order.stop.is_set,
@@ -182,6 +190,7 @@ class Validating:
                 provider=order.provider,
                 recipe=order.recipe,
                 policy=order.policy,
+                owner=cloud.owner,
                 cloud=cloud.cloud,
                 images=cloud.images,
                 wanted=order.wanted,
@@ -196,6 +205,26 @@ class Validating:
                 clock=self.means.clock,
             ),
             order.stop.is_set,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Adopting:
+    """Finishes builds of dead builders."""
+
+    sites: Sites
+    hand: adopting.AdoptingHand
+
+    def adopt(self, order: AdoptOrder) -> Kept:
+        """See :class:`builder.hands_api.AdoptingHand`."""
+        try:
+            here = self.sites.of(order.provider)
+        except CloudConfigError as exc:
+            return Kept(action=order.action, why=str(exc))
+        return self.hand.adopt(
+            adopting.AdoptingOrder(
+                action=order.action, build=order.build, policy=order.policy, here=here
+            )
         )
 
 

@@ -137,16 +137,6 @@ def copied(upload: Upload, result: WholeImage, *, now_s: float) -> Upload:
     )
 
 
-def described(upload: Upload, image: WholeImage) -> Upload:
-    """Return an upload of which nothing was known but where it is."""
-    return replace(
-        upload,
-        size_bytes=image.size_bytes,
-        os_hash=image.os_hash,
-        min_disk_gib=image.min_disk_gib,
-    )
-
-
 def uncopied(upload: Upload, mishap: Mishap, policy: ImagePolicy | None, *, now_s: float) -> Upload:
     """Return an upload whose hand ended without a whole image."""
     attempts_max = 1 if policy is None else policy.attempts_max

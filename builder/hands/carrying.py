@@ -33,7 +33,7 @@ CARRIED_BYTES_MAX: Final = 1 << 40
 #: What is left of a transfer that nobody has gone on with for so long goes.
 OLD_S: Final = 2 * 86400.0
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
-_SUFFIX, _PART = ".image", ".part"
+_SUFFIX, _PART, _LOCK = ".image", ".part", ".lock"
 _MIB: Final = 1 << 20
 _OURS: Final = (tags.INSTALLATION, tags.PROVIDER, tags.IMAGE, tags.BUILD, tags.IMAGE_NAME)
 _SHA512: Final = re.compile(r"sha512:([0-9a-f]{128})")
@@ -84,21 +84,31 @@ class Luggage:
         """What has come so far."""
         return self.path.with_name(f"{self.path.name}{_PART}")
 
+    @property
+    def lock(self) -> Path:
+        """Held by whoever receives it: never renamed, and deleted by whoever holds it."""
+        return self.path.with_name(f"{self.path.name}{_LOCK}")
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Be the only process that receives this file.
+
+        The lock is a file of its own: what comes is renamed when it has come, and another process
+        would make, and lock, a new one meanwhile.
 
         Raises:
             TryLaterError: Another one does.
             OSError: The file cannot be made.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(self.part, flags, _FILE_MODE), "rb+") as file:
+        with os.fdopen(os.open(self.lock, flags, _FILE_MODE), "rb+") as lock:
+            if not _locked(lock.fileno(), self.lock):
+                raise TryLaterError("another process of this host carries it")
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as exc:
-                raise TryLaterError("another process of this host carries it") from exc
-            yield
+                os.close(os.open(self.part, flags, _FILE_MODE))
+                yield
+            finally:
+                self.lock.unlink(missing_ok=True)
 
     def check_room(self, free: Callable[[Path], int]) -> None:
         """Look whether the host has room for what is still to come.
@@ -142,10 +152,28 @@ class Luggage:
 
     def clear_old(self, now_s: float) -> None:
         """Delete what other transfers have left long ago."""
+        mine = {self.path, self.part, self.lock}
         for one in self.path.parent.glob(f"*{_SUFFIX}*"):
             with contextlib.suppress(FileNotFoundError):
-                if one not in {self.path, self.part} and now_s - one.stat().st_mtime > OLD_S:
+                if one in mine or now_s - one.stat().st_mtime <= OLD_S:
+                    continue
+                if one.suffix != _LOCK or _free(one):
                     one.unlink()
+
+
+def _locked(number: int, path: Path) -> bool:
+    """Lock an open file, unless another process has; it may have deleted it meanwhile."""
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(number), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def _free(path: Path) -> bool:
+    """Whether nobody holds a lock."""
+    with path.open("rb") as file:
+        return _locked(file.fileno(), path)
 
 
 def luggage_order(

@@ -10,11 +10,13 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from builder.decide import results
 from builder.decide.policy import ImagePolicy
 from builder.decide.results import WholeImage
 from builder.events import CopyEnded
+from builder.hands import blame
 from builder.hands.carrying import Luggage, check_made, free_bytes, luggage_order
 from builder.hands.looking import hash_of
 from builder.hands.sites import (
@@ -26,13 +28,17 @@ from builder.hands.sites import (
     transfer_fence,
 )
 from remuda.cloud.api import BadOrderError, CloudError, Fence, TryLaterError
-from remuda.cloud.image_store import ImageStatus, StoredImage, Visibility
+from remuda.cloud.image_store import ImageStatus, Received, StoredImage, Visibility
 from remuda.cloud.transfer import transfer_s_max
-from remuda.model.build import Blame, Mishap
+from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
 from remuda.model.upload import Method, Upload, UploadState, decode_upload, encode_upload
 from remuda.runtime.clock import Clock
+from remuda.runtime.log import Log
 from remuda.store.api import RejectedError, Set, Store, Stored, StoreError
+
+#: Whoever can change an image can make one of the same.
+_WEAK: Final = frozenset({None, "md5"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,7 @@ class CopyingHand:
         folder: Where files are kept on the way; made if it is not there, for its owner only.
         new_token: Makes names that nobody has used.
         free: How many bytes there are left for files in a folder.
+        log: Is told of images that nobody could verify; None: nobody is.
     """
 
     store: Store
@@ -71,6 +78,7 @@ class CopyingHand:
     folder: Path
     new_token: Callable[[], str]
     free: Callable[[Path], int] = free_bytes
+    log: Log | None = None
 
     def copy(self, order: CopyOrder) -> CopyEnded:
         """Make the image, or leave nothing of it, and write what came of it."""
@@ -179,12 +187,24 @@ class _Copying:
             )
             try:
                 luggage.check(received, order.source.value.os_hash)
+                self._tell(received)
                 made = self._send(luggage, image, received.sha512)
             except BaseException as exc:
                 luggage.put_back(exc)
                 raise
             luggage.drop()
         return made
+
+    def _tell(self, received: Received) -> None:
+        """Say what was carried, if no strong hash of the source's cloud vouches for it."""
+        if received.verified_by in _WEAK and self.hand.log is not None:
+            self.hand.log.warning(
+                "image.unverified",
+                upload=str(self.order.upload.value.id),
+                source=received.image.id,
+                verified_by=received.verified_by or "size",
+                sha512=received.sha512,
+            )
 
     def _send(self, luggage: Luggage, image: StoredImage, sha512: str) -> StoredImage:
         hand, order = self.hand, self.order
@@ -233,10 +253,10 @@ class _Copying:
         """Clean up, and let the record say what went wrong; return the same."""
         message = str(exc)
         left = self._clean()
-        mishap = Mishap(
-            step=f"copy: {self.order.upload.value.method}",
-            blame=blame_of(exc),
-            message=f"{message}; {left}" if left else message,
+        mishap = blame.mishap(
+            f"copy: {self.order.upload.value.method}",
+            blame_of(exc),
+            f"{message}; {left}" if left else message,
         )
         now_s = self.hand.clock.now_s()
         self._write(results.uncopied(self.stored.value, mishap, self.order.policy, now_s=now_s))

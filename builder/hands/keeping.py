@@ -19,14 +19,15 @@ from builder.decide.actions import (
 )
 from builder.decide.world import BuilderWorld, ListedImage
 from builder.events import Kept
-from builder.hands.sites import Site, Sites, build_of, call_fence, named
+from builder.hands import blame
+from builder.hands.sites import Site, Sites, build_of, call_fence
 from remuda.cloud.api import BadOrderError, CloudError, GoneError, InUseError
 from remuda.cloud.image_store import ImageStatus, StoredImage
 from remuda.images import library, references
 from remuda.images.library import Library
 from remuda.images.references import ReferenceKind
 from remuda.model import tags
-from remuda.model.build import Blame, Mishap
+from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, UploadId
@@ -46,11 +47,17 @@ from remuda.store.api import Set, Store, Stored, StoreError
 IN_USE_S: Final = 900.0
 #: Somebody has to change something first.
 REFUSED_S: Final = 3600.0
+#: A membership that could not be ended.
+SHARED_S: Final = 60.0
 _RETIRED_FROM: Final = frozenset({UploadState.USABLE, UploadState.REJECTED, UploadState.FAILED})
 
 
 class _SparedError(Exception):
     """Nothing is to be done; the message says why."""
+
+
+class _NobodyCanError(_SparedError):
+    """The cloud that has to be asked cannot be asked by us; that may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +171,27 @@ class KeepingHand:
         except (InUseError, BadOrderError) as exc:
             self._put_off(stored, here, exc)
             raise
+        except (CloudError, _NobodyCanError) as exc:
+            if upload.method is Method.SHARE:
+                self._put_off(stored, here, exc)
+            raise
 
-    def _put_off(self, stored: Stored[Upload], here: Site, exc: CloudError) -> None:
-        """Let the record say when the cloud is asked again, slowly, and why not before."""
-        wait_s = IN_USE_S if isinstance(exc, InUseError) else REFUSED_S
-        mishap = Mishap(step="delete", blame=Blame.CLOUD, message=named(here, exc))
+    def _put_off(
+        self, stored: Stored[Upload], here: Site, exc: "CloudError | _NobodyCanError"
+    ) -> None:
+        """Let the record say when the cloud is asked again, slowly, and why not before.
+
+        A membership may be in no listing: of one that is shared the record says besides that only
+        listings which are begun after the next attempt tell that it is gone.
+        """
+        wait_s = REFUSED_S if isinstance(exc, BadOrderError | _NobodyCanError) else SHARED_S
+        wait_s = IN_USE_S if isinstance(exc, InUseError) else wait_s
+        mishap = blame.mishap("delete", Blame.CLOUD, f"{here.provider}: {exc}")
         retry_s = self.clock.now_s() + wait_s
-        self._write(stored, replace(stored.value, retry_s=retry_s, mishap=mishap))
+        after = replace(stored.value, retry_s=retry_s, mishap=mishap)
+        if after.method is Method.SHARE:
+            after = replace(after, since_s=retry_s)
+        self._write(stored, after)
 
     def _sweep(self, action: SweepImage, one: ListedImage, here: Site, listed_s: float) -> None:
         if one.id != action.cloud_image:
@@ -227,7 +248,7 @@ class KeepingHand:
         project = here.images.project()
         sources = self.sites.at(upload.source or "")
         if not sources:
-            raise _SparedError("no provider that can be asked has the place it is shared from")
+            raise _NobodyCanError("no provider that can be asked has the place it is shared from")
         there = sources[0].images
         if image.owner != there.project() or image.owner == project:
             raise _SparedError(f"image {image.id} is not shared from {sources[0].provider}")

@@ -8,13 +8,16 @@ from typing import Final
 
 from builder.hands import blame
 from builder.hands.evidence import tell_launches
-from builder.hands.loginkeys import short_lived_key
+from builder.hands.loginkeys import LoginKey, short_lived_key
 from builder.hands.patience import Patience
 from builder.hands.telling import ProgressLog, say
+from builder.hands.vouching import Asked, vouch
+from remuda.cloud.api import Cloud
 from remuda.model.build import Blame
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
+from remuda.model.tags import Owner
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import SshError
@@ -24,7 +27,7 @@ from remuda.store.api import Store, StoreAwayError
 from remuda.visible import visible
 from requestor.client import Client
 from requestor.errors import RequestFailedError, RequestGoneError, RequestorError
-from requestor.nodes import LeasedNode, NodeSet
+from requestor.nodes import NodeSet
 from requestor.pending import PendingRequest
 
 #: Below that of all users: images can wait.
@@ -44,6 +47,9 @@ class MachineWanted:
 
     Attributes:
         upload: What it boots; None: what the recipe starts from.
+        cloud, owner: Where it is made, and who makes it.
+        boots: Id in that cloud of the image that it has to boot; None: its maker decides.
+        secret: Whether it is told secrets: only one whose host key we know for sure is.
         user, port: How the image is logged in to.
         room_s: It may wait for room so long.
     """
@@ -54,7 +60,16 @@ class MachineWanted:
     user: str
     port: int
     upload: UploadId | None = None
+    cloud: Cloud
+    owner: Owner
+    boots: str | None = None
+    secret: bool = False
     room_s: float = 24 * 3600.0
+
+    @property
+    def label(self) -> str:
+        """The label that it is asked for by."""
+        return image_label(self.image, self.use)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +77,13 @@ class BorrowedMachine:
     """A machine that is ours, as long as our session with ZooKeeper lives.
 
     Attributes:
+        host: Where it runs, as the cloud hides its name, if it says so.
         login_key: Public line of the key that opens it for us.
     """
 
     node: NodeId
     server: ServerId
+    host: str | None
     login: Login
     login_key: str
     nodes: NodeSet
@@ -134,7 +151,7 @@ class Machines:
                     same = self.store.session_id == session_id
                     whose = Blame.CLOUD if same else Blame.BUILDER
                     raise blame.fail("machine", whose, str(exc)) from exc
-                machine = self._accept(pending, wanted, str(key.file), key.public)
+                machine = self._accept(pending, wanted, patience, key)
                 try:
                     yield machine
                 except (blame.MishapError, SshError) as exc:
@@ -168,7 +185,7 @@ class Machines:
 
     def _ask(self, wanted: MachineWanted, login_key: str) -> PendingRequest:
         return self._client.request(
-            image_label(wanted.image, wanted.use),
+            wanted.label,
             priority=PRIORITY,
             provider=wanted.provider,
             reuse=False,
@@ -178,39 +195,43 @@ class Machines:
         )
 
     def _accept(
-        self, pending: PendingRequest, wanted: MachineWanted, key_file: str, public: str
+        self, pending: PendingRequest, wanted: MachineWanted, patience: Patience, key: LoginKey
     ) -> BorrowedMachine:
         try:
             nodes = pending.accept()
         except RequestorError as exc:
             raise blame.MishapError(blame.of_error("machine", exc)) from exc
-        node = nodes[0]
-        if why := _not_it(node, nodes, wanted):
-            raise blame.fail("machine", Blame.BUILDER, f"node {node.id} {why}")
+        if len(nodes) != 1:
+            message = f"{len(nodes)} nodes were given for one"
+            raise blame.fail("machine", Blame.BUILDER, message)
+        found = vouch(self.store, _asked(pending.id, wanted), nodes[0].facts, patience)
         login = Login(
-            address=node.address,
+            address=found.address,
             port=wanted.port,
             user=wanted.user,
-            key_file=key_file,
-            host_keys=node.host_keys,
+            key_file=str(key.file),
+            host_keys=found.host_keys,
         )
         return BorrowedMachine(
-            node=node.id,
-            server=ServerId(node.facts.server or ""),
+            node=nodes[0].id,
+            server=found.server,
+            host=found.host,
             login=login,
-            login_key=public,
+            login_key=key.public,
             nodes=nodes,
         )
 
 
-def _not_it(node: LeasedNode, nodes: NodeSet, wanted: MachineWanted) -> str:
-    """Return how a node differs from what was asked for, or an empty string."""
-    label = image_label(wanted.image, wanted.use)
-    if len(nodes) != 1 or (node.provider, node.label) != (wanted.provider, label):
-        return f"is of {visible(node.provider)}, {visible(node.label)}: not what was asked for"
-    if not node.address or not node.host_keys or not node.facts.server:
-        return "has no address, no host key, or no server on record"
-    return ""
+def _asked(request: RequestId, wanted: MachineWanted) -> Asked:
+    return Asked(
+        request=request,
+        label=wanted.label,
+        upload=wanted.upload,
+        cloud=wanted.cloud,
+        owner=wanted.owner,
+        boots=wanted.boots,
+        secret=wanted.secret,
+    )
 
 
 def _wait(

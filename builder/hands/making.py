@@ -8,7 +8,6 @@ import os
 import secrets as chance
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from builder import transactions
 from builder.decide import results
@@ -22,7 +21,7 @@ from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.quieting import Quieting
 from builder.hands.records import HeldRecord, TakenOverError, hold_build
 from builder.hands.secrets import SecretError, read_secrets
-from builder.hands.sites import call_fence
+from builder.hands.sites import ARRIVAL_S, FENCE_S, call_fence
 from builder.hands.snapshots import ASK_S, Snapshots
 from builder.hands.steps import StepContext, StepRunner
 from builder.hands.telling import ProgressLog, say
@@ -43,9 +42,6 @@ from remuda.ssh.session import Session
 from remuda.store.api import Op, Stored, StoreError
 from remuda.visible import visible
 
-#: Between our last look at the clock and the call's way to its turn at the rate limit.
-_SENDING_S: Final = 5.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakingOrder:
@@ -58,7 +54,6 @@ class MakingOrder:
         parent: Id in the cloud of the upload that it starts from; None: it starts from a base.
         also: Other places that are to have it.
         key_file: The provider's own login key, of which nothing may be left in the image.
-        call_s: How long a call to the cloud may take, its turn at the rate limit included.
         room_s: How long it may wait for a machine.
     """
 
@@ -71,7 +66,6 @@ class MakingOrder:
     parent: str | None = None
     also: tuple[str, ...] = ()
     key_file: str | None = None
-    call_s: float = 120.0
     room_s: float = 24 * 3600.0
 
 
@@ -221,6 +215,10 @@ class _Making:
             user=recipe.makings[provider].username,
             port=recipe.connection_port,
             upload=upload,
+            cloud=self.order.cloud,
+            owner=self.order.owner,
+            boots=self.order.parent,
+            secret=bool(self.secrets),
             room_s=self.order.room_s,
         )
 
@@ -304,7 +302,7 @@ class _Making:
         snapshots.stop()
         self._begin("snapshot")
         last_s = self.hand.clock.now_s() + ASK_S
-        asked_by_s = last_s + self.order.call_s + _SENDING_S
+        asked_by_s = last_s + FENCE_S + ARRIVAL_S
         ours = self._tags()
         quieted = Quieted(
             cloud_name=ours.name,

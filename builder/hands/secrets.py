@@ -71,7 +71,11 @@ def _value(name: str, source: SecretFrom, environ: Mapping[str, str]) -> tuple[s
         if source.environment not in environ:
             raise SecretError(name, f"{place} is not set")
         value = environ[source.environment]
-        if len(value.encode(errors="replace")) > SECRET_BYTES_MAX:
+        try:
+            size = len(value.encode())  # what is no UTF-8 comes as lone surrogates
+        except UnicodeEncodeError:
+            raise SecretError(name, f"{place} is no text in UTF-8") from None
+        if size > SECRET_BYTES_MAX:
             raise SecretError(name, f"{place} has more than {SECRET_BYTES_MAX} bytes")
         return value, place
     place = f"file {source.file}"

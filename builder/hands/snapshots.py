@@ -48,6 +48,32 @@ _STEP: Final = "snapshot"
 _NEVER: Final = frozenset({ImageStatus.DEAD, ImageStatus.DELETING, ImageStatus.DEACTIVATED})
 
 
+@dataclass(slots=True, kw_only=True)
+class _StopTimes:
+    """How long a machine takes to stop: a cloud that is slow or away is not the machine.
+
+    Attributes:
+        begun_s: When the cloud had taken the call.
+        first_s: When the first look that saw it running was over.
+        last_s: When the last one was begun.
+    """
+
+    begun_s: float
+    first_s: float | None = None
+    last_s: float = 0.0
+
+    def saw_running(self, asked_s: float, answered_s: float) -> None:
+        """Note a look that saw that it had not stopped yet."""
+        if self.first_s is None:
+            self.first_s = answered_s
+        self.last_s = asked_s
+
+    @property
+    def least_s(self) -> float:
+        """For how long it was seen to go on running, at least."""
+        return 0.0 if self.first_s is None else self.last_s - self.first_s
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshots:
     """Makes one snapshot of one server.
@@ -73,20 +99,30 @@ class Snapshots:
         clock = self.patience.clock
         ends_s = clock.monotonic_s() + STOP_S_MAX
         self._again(lambda: self.cloud.stop_server(self.server), ends_s)
-        begun_s = clock.monotonic_s()
-        while not self._stopped():
+        times = _StopTimes(begun_s=clock.monotonic_s())
+        while not self._stopped(times):
             if clock.monotonic_s() >= ends_s:
                 raise OverdueError(f"the cloud has not stopped the machine after {STOP_S_MAX:g} s")
-            self._look_later(begun_s)
-        took_s = clock.monotonic_s() - begun_s
-        say(self.log, f"stopped after {took_s:.0f} s")
-        if took_s >= DIRTY_STOP_S:
-            message = f"it did not shut down within {took_s:.0f} s: its disk may be torn"
+            self._look_later(times.begun_s)
+        most_s = clock.monotonic_s() - times.begun_s
+        say(self.log, f"stopped after {most_s:.0f} s")
+        if times.least_s >= DIRTY_STOP_S:
+            message = f"it did not shut down within {times.least_s:.0f} s: its disk may be torn"
             raise blame.fail("stop", Blame.MACHINE, message)
+        if most_s >= DIRTY_STOP_S:
+            message = f"the cloud does not tell whether it shut down within {most_s:.0f} s"
+            raise blame.fail("stop", Blame.CLOUD, message)
 
-    def _stopped(self) -> bool:
+    def _stopped(self, times: "_StopTimes") -> bool:
+        """Look once, and note when it was surely running still."""
+        asked_s = self.patience.clock.monotonic_s()
         seen = self._server()
-        return seen is not None and seen.task is None and seen.status is ServerStatus.STOPPED
+        if seen is None:
+            return False
+        if seen.status is ServerStatus.STOPPED and seen.task is None:
+            return True
+        times.saw_running(asked_s, self.patience.clock.monotonic_s())
+        return False
 
     def ask(self, ours: ImageTags, *, asked_by_s: float, last_s: float) -> str:
         """Ask for the snapshot; return its id.
@@ -146,9 +182,7 @@ class Snapshots:
                 raise blame.fail(_STEP, Blame.CLOUD, overdue)
             self._look_later(begun_s)
         self.patience.until(self._idle, ends_s=ends_s, every_s=LOOK_S, overdue=overdue)
-        if image.volume_backed or not image.size_bytes:
-            message = "the machine boots from a volume, or its snapshot has no data"
-            raise blame.fail(_STEP, Blame.RECIPE, message)
+        check_data(image)
         self._trim(image)
         # Some clouds show it active, and take it back when the upload has failed.
         last = self._whole(image_id)
@@ -187,11 +221,7 @@ class Snapshots:
             return None
 
     def _trim(self, image: StoredImage) -> None:
-        ours = tags.read_image(image.name, image.properties)
-        if ours is None:
-            raise blame.fail(_STEP, Blame.CLOUD, "the snapshot has not the tags that we gave it")
-        removed = inherited(image, tags.make_image(ours))
-        edit = ImageEdit(hidden=True, removed=removed)
+        edit = trimmed(image)
         ends_s = self.patience.clock.monotonic_s() + _EDIT_S_MAX
         self._again(lambda: self.images.edit_image(image.id, edit), ends_s)
 
@@ -209,16 +239,27 @@ class Snapshots:
                 return
 
 
-def unfinished(image: StoredImage) -> ImageEdit | None:
-    """Return what is still to be changed of a whole snapshot of ours, or None.
+def check_data(image: StoredImage) -> None:
+    """Do nothing with a snapshot that has data.
 
-    It is not hidden, or has what it inherited: its maker died in between.
+    Raises:
+        MishapError: It has none.
+    """
+    if image.volume_backed or not image.size_bytes:
+        message = "the machine boots from a volume, or its snapshot has no data"
+        raise blame.fail(_STEP, Blame.RECIPE, message)
+
+
+def trimmed(image: StoredImage) -> ImageEdit:
+    """Return what hides a snapshot, and takes off what it inherited.
+
+    Raises:
+        MishapError: It is not ours by its tags.
     """
     ours = tags.read_image(image.name, image.properties)
     if ours is None:
-        return None
-    removed = inherited(image, tags.make_image(ours))
-    return ImageEdit(hidden=True, removed=removed) if removed or not image.hidden else None
+        raise blame.fail(_STEP, Blame.CLOUD, "the snapshot has not the tags that we gave it")
+    return ImageEdit(hidden=True, removed=inherited(image, tags.make_image(ours)))
 
 
 def whole_image(image: StoredImage) -> WholeImage:

@@ -14,18 +14,18 @@ from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
 from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.records import HeldRecord, TakenOverError, hold_upload
 from builder.hands.secrets import SecretError, read_secrets
-from builder.hands.snapshots import unfinished, whole_image
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
-from remuda.cloud.api import Cloud, CloudError, GoneError
-from remuda.cloud.image_store import ImageStore, StoredImage
+from remuda.cloud.api import Cloud, GoneError
+from remuda.cloud.image_store import ImageStore
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe
 from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
-from remuda.model.upload import Method, Upload
+from remuda.model.tags import Owner
+from remuda.model.upload import Upload
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Proof, ProofOrder, Prover, Script, Step, StepTaken
 from remuda.ssh.checks import make_checks
@@ -48,6 +48,7 @@ class ProvingOrder:
     Attributes:
         upload: As it was judged: tried in *provider*, and ours.
         build: What it is an upload of.
+        owner: Who makes machines in *provider*: the installation, and the provider.
         wanted: The providers of the recipe that have the place.
         checks: Those of the labels that boot it there, besides the recipe's own.
         avoid: Hosts on which it has failed, as the cloud hides their names.
@@ -59,6 +60,7 @@ class ProvingOrder:
     provider: str
     recipe: ImageRecipe
     policy: ImagePolicy
+    owner: Owner
     cloud: Cloud
     images: ImageStore
     wanted: Collection[str]
@@ -168,7 +170,7 @@ class _Trying:
             self.host = None
             self._begin("machine")
             with self.hand.machines.borrowed(self._wanted(), self.patience, self.log) as machine:
-                self.host = self._host(machine)
+                self.host = machine.host
                 last = again + 1 == _HOSTS_TRIED_MAX
                 if not last and self.host is not None and self.host in self.order.avoid:
                     say(self.log, "it is on a host where it has failed: another one is asked for")
@@ -190,6 +192,10 @@ class _Trying:
             user=recipe.makings[order.provider].username,
             port=recipe.connection_port,
             upload=self.record.value.id,
+            cloud=order.cloud,
+            owner=order.owner,
+            boots=self.record.value.cloud_image or "",
+            secret=any(step.secrets for step in recipe.steps),
             room_s=order.room_s,
         )
 
@@ -208,37 +214,19 @@ class _Trying:
             secrets=tuple("".join(one) for one in secrets.values()),
         )
         own = make_checks(self.order.recipe.checks)
-        return (clone_script(build, traces), *own, *make_checks(self.order.checks))
+        try:
+            clone = clone_script(build, traces)
+        except ValueError as exc:  # nobody can look for them
+            raise blame.fail("identity", Blame.RESIDUE, str(exc)) from exc
+        return (clone, *own, *make_checks(self.order.checks))
 
     def _look_at_image(self) -> None:
-        """Make sure that there is one, and that nobody else finds it.
-
-        No launcher could boot what the cloud has lost. And whoever made the snapshot may have
-        died before it was hidden.
-        """
+        """Make sure that there is one: no launcher could boot what the cloud has lost."""
         image_id = self.record.value.cloud_image or ""
         try:
-            image = self.order.images.get_image(image_id)
-            if self.record.value.method is Method.NATIVE:
-                self._finish(image)
+            self.order.images.get_image(image_id)
         except GoneError:
             raise blame.fail("image", Blame.MACHINE, "the cloud has lost the image") from None
-
-    def _finish(self, image: StoredImage) -> None:
-        """Do what the maker of a snapshot had not come to."""
-        edit = unfinished(image)
-        if edit is not None:
-            say(self.log, f"image {image.id} is hidden now: its maker had not come to it")
-            image = self.order.images.edit_image(image.id, edit)
-        if self.record.value.size_bytes is None and image.size_bytes is not None:
-            self.record.write(lambda upload: results.described(upload, whole_image(image)))
-
-    def _host(self, machine: BorrowedMachine) -> str | None:
-        try:
-            return self.order.cloud.get_server(machine.server).host_id
-        except CloudError as exc:
-            say(self.log, f"the cloud does not say where it runs: {visible(str(exc))}")
-            return None
 
     def _prove(self, machine: BorrowedMachine, checks: tuple[Script, ...]) -> None:
         clock = self.hand.clock

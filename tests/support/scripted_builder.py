@@ -12,7 +12,15 @@ from builder.daemon import BuilderRole
 from builder.decide.actions import CondemnUpload, RetireUpload
 from builder.errands import ListPlace, Look
 from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
-from builder.hands_api import CopyOrder, EraseOrder, Hands, MakeOrder, SweepOrder, TrialOrder
+from builder.hands_api import (
+    AdoptOrder,
+    CopyOrder,
+    EraseOrder,
+    Hands,
+    MakeOrder,
+    SweepOrder,
+    TrialOrder,
+)
 from builder.wiring import Means
 from remuda.cli.serving import process_options, serve
 from remuda.frame.process import Process
@@ -56,6 +64,10 @@ class ScriptedHands:
         now_s = self.means.clock.now_s()
         return ImagesListed(place=errand.place, begun_s=now_s, images={})
 
+    def adopt(self, order: AdoptOrder) -> Kept:
+        """Refuse."""
+        return Kept(action=order.action, why="not here")
+
     def copy(self, order: CopyOrder) -> CopyEnded:
         """Refuse."""
         return CopyEnded(id=order.upload.value.id, why="not here")
@@ -97,6 +109,7 @@ def scripted(means: Means) -> Hands:
     one = ScriptedHands(means)
     return Hands(
         making=one,
+        adopting=one,
         copying=one,
         validating=one,
         keeping=ScriptedKeeping(),

@@ -11,6 +11,7 @@ from builder.decide.actions import CondemnUpload, RetireUpload
 from builder.errands import Action, HandEvent, ListPlace, Look, News
 from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
 from builder.hands_api import (
+    AdoptOrder,
     CopyOrder,
     EraseOrder,
     Hands,
@@ -116,6 +117,11 @@ class Scripted:
         self._note(order)
         return MakingEnded(id=order.build.value.id, why=self.why)
 
+    def adopt(self, order: AdoptOrder) -> Kept:
+        """End at once."""
+        self._note(order)
+        return Kept(action=order.action, why=self.why)
+
     def copy(self, order: CopyOrder) -> CopyEnded:
         """End at once."""
         self._note(order)
@@ -213,7 +219,15 @@ class Bench:
     def _wire(self, means: Means) -> Hands:
         del means
         one: Any = self.hands
-        return Hands(making=one, copying=one, validating=one, keeping=one, looking=one, logs=one)
+        return Hands(
+            making=one,
+            adopting=one,
+            copying=one,
+            validating=one,
+            keeping=one,
+            looking=one,
+            logs=one,
+        )
 
     def cloud(self, _config: Config, provider: str) -> ProviderCloud:
         """Return a cloud that nobody asks."""

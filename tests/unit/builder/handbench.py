@@ -3,23 +3,26 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from builder.decide.policy import ImagePolicy
 from builder.hands.machine import Machines
-from remuda.cloud.api import Flavor, ServerOrder
+from remuda.cloud.api import Flavor, Server, ServerOrder
 from remuda.config.images import BaseFrom, Step
 from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, Making
+from remuda.model import launch as launch_record
 from remuda.model import node as node_record
+from remuda.model import tags
 from remuda.model.build import Base, Build, BuildState, Why, decode_build, encode_build
-from remuda.model.ids import NodeId, ProviderName, ReplicaId, ServerId
+from remuda.model.ids import NodeId, PoolName, ProviderName, ReplicaId, RequestId, ServerId
 from remuda.model.image import BuildId, UploadId
+from remuda.model.launch import Launch
 from remuda.model.node import Node
-from remuda.model.tags import Owner
+from remuda.model.tags import Owner, ServerTags
 from remuda.model.upload import Upload, UploadState, decode_upload, encode_upload
 from remuda.ssh.api import Login, Script
 from remuda.ssh.runner import Ran
@@ -40,6 +43,7 @@ BUILD: Final = BuildId("debian", 7)
 UPLOAD: Final = UploadId(BUILD, PLACE)
 PROVIDER: Final = "alpha"
 OWNER: Final = Owner(installation="inst", provider=ProviderName(PROVIDER))
+ADDRESS: Final = "127.77.0.2"
 DISK: Final = Flavor(id="7", name="disk", cores=1, ram_mib=512, disk_gib=5)
 IDENTITY: Final = {"machine_id": "m" * 32, "host_keys": ["0" * 64]}
 
@@ -127,6 +131,26 @@ class FakeSession:
         return self.ends.get(script.name, ran())
 
 
+class ShowingCloud(FakeCloud):
+    """Shows each server at the address at which machines of tests are reached.
+
+    Attributes:
+        booted: Images of which the fake knows nothing, by the servers that boot them.
+    """
+
+    shows = ADDRESS
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.booted: dict[ServerId, str] = {}
+
+    def get_server(self, server: ServerId) -> Server:
+        """Return one server."""
+        seen = super().get_server(server)
+        image = self.booted.get(server, seen.image_id)
+        return replace(seen, public_ipv4=self.shows, image_id=image)
+
+
 class Bench:
     """Everything a hand needs; time passes when it waits.
 
@@ -142,7 +166,7 @@ class Bench:
         self.store = self.zookeeper.connect()
         self.others = self.zookeeper.connect()
         self.launcher = StandIn(self.zookeeper.connect(), PROVIDER)
-        self.cloud = FakeCloud(self.clock)
+        self.cloud = ShowingCloud(self.clock)
         self.cloud.flavors.append(DISK)
         self.glance = FakeGlance()
         self.images = FakeImages(self.cloud, self.glance)
@@ -174,14 +198,47 @@ class Bench:
                     self.serve(name)
         self.zookeeper.deliver()
 
-    def give(self, request: str, **fields: Any) -> NodeId:
-        """Boot a machine and fulfil a request with it."""
-        label = self.launcher.read_request(request).labels[0]
-        order = ServerOrder(name="np1", image=self.boots, flavor=DISK, tags={})
+    def give(self, request: str, launched: dict[str, Any] | None = None, **fields: Any) -> NodeId:
+        """Boot a machine and fulfil a request with it.
+
+        Args:
+            request: Which.
+            launched: What the launch says otherwise than it should; "tags" are the server's.
+            fields: The same of the node.
+        """
+        wanted = self.launcher.read_request(request)
+        upload = None if wanted.image is None else wanted.image.upload
+        changes = dict(launched or {})
+        node = self.launcher.ready_node(wanted.labels[0], interface_ip=ADDRESS)
+        ours = ServerTags(owner=OWNER, node=node, pool=PoolName("main"), label=wanted.labels[0])
+        marks = changes.pop("tags", tags.make(ours))
+        order = ServerOrder(name="np1", image=self.boots, flavor=DISK, tags=marks)
         self.server = self.cloud.create_server(order)
+        if upload is not None and self.others.read(paths.upload(upload)) is not None:
+            self.cloud.booted[self.server] = self.upload(upload.place).value.cloud_image or ""
         self.clock.advance(self.cloud.boot_s)
-        node = self.launcher.ready_node(label)
-        self.change_node(node, external_id=self.server, **fields)
+        launch = Launch(
+            id=node,
+            pool="main",
+            label=wanted.labels[0],
+            step=launch_record.Step.DONE,
+            owner=ReplicaId("r1"),
+            planned_s=1.0,
+            asked_by_s=1.0,
+            for_request=RequestId(request),
+            server=self.server,
+            host_keys=launch_record.INJECT,
+            host_key=HOST_KEY,
+            address=ADDRESS,
+            image_build=None if upload is None else str(upload.build),
+            image_place=None if upload is None else upload.place,
+        )
+        launch = replace(launch, **changes)
+        self.others.ensure(paths.launches(PROVIDER))
+        self.others.commit(
+            [Create(path=paths.launch(PROVIDER, node), data=launch_record.encode(launch))]
+        )
+        self.change_node(node, **{"external_id": self.server, **fields})
         self.launcher.lend(request, [node])
         return node
 

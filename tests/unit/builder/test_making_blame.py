@@ -235,6 +235,23 @@ def test_a_machine_that_does_not_shut_down_by_itself_becomes_no_image(bench: Ben
     assert bench.images.snapshots == []
 
 
+def test_a_cloud_that_is_away_while_a_machine_stops_does_not_make_it_dirty(bench: Bench) -> None:
+    """It may have shut down at once: nobody has seen it run for so long."""
+    stop, later = bench.cloud.stop_server, TryLaterError("busy", retry_after_s=1.0)
+
+    def stopped(*args: Any, **more: Any) -> None:
+        stop(*args, **more)
+        bench.cloud.fail("get_server", *[later] * int(DIRTY_STOP_S + 5))
+
+    bench.cloud.stop_server = stopped  # type: ignore[method-assign]
+
+    make(bench)
+
+    assert mishap(bench).blame is Blame.CLOUD
+    assert "does not tell" in mishap(bench).message
+    assert bench.images.snapshots == []
+
+
 @pytest.mark.parametrize(
     ("operation", "error"),
     [

@@ -7,7 +7,7 @@ import pytest
 
 from builder.decide.actions import Make
 from builder.decide.world import ListedImage
-from builder.hands_api import MakeOrder, SweepOrder
+from builder.hands_api import AdoptOrder, MakeOrder, SweepOrder
 from builder.pauses import PAUSE_S, PAUSE_S_MAX
 from remuda.model.build import BuildState, Revocation, encode_build
 from remuda.model.builderstatus import decode_builder
@@ -344,8 +344,11 @@ def test_listings_come_sooner_while_a_decision_waits_for_them() -> None:
     bench.store.commit([Set(path=paths.build(build.id), data=encode_build(build), version=-1)])
     bench.pass_s(12.0)
 
-    assert bench.build("a", 1).state is BuildState.BUILT
-    assert bench.build("a", 1).snapshot == "i1"
+    assert isinstance(bench.hands.orders[-1], AdoptOrder)
+    assert bench.hands.orders[-1].action.snapshot == "i1"
+    assert bench.hands.orders[-1].provider == "p"
+    bench.pass_s(12.0)
+    assert sum(isinstance(one, AdoptOrder) for one in bench.hands.orders) <= 3  # it waits
 
 
 def test_the_log_of_a_build_goes_before_its_record() -> None:

@@ -79,3 +79,13 @@ def test_a_secret_that_the_recipe_does_not_know_is_the_recipes_fault() -> None:
     with pytest.raises(SecretError) as caught:
         read_secrets(recipe(STEP), {})
     assert caught.value.blame is Blame.RECIPE
+
+
+def test_a_variable_that_is_no_text_is_named_and_not_shown() -> None:
+    """Linux lets any bytes be in one."""
+    one = recipe(STEP, secrets={"TOKEN": SecretFrom(environment="SITE_TOKEN")})
+
+    with pytest.raises(SecretError, match="SITE_TOKEN is no text in UTF-8") as caught:
+        read_secrets(one, {"SITE_TOKEN": f"{VALUE}\udcff"})
+
+    assert VALUE not in str(caught.value)

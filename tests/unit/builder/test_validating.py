@@ -1,6 +1,5 @@
 """The hand that proves a candidate: what it looks for, whose failure each end is, and takeovers."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +8,7 @@ from typing import Any
 import pytest
 
 from builder.events import TrialEnded
-from builder.hands.validating import ProvingOrder, ValidatingHand
 from builder.quiet.identity import Identity, flat_identity
-from builder.quiet.kinds import CLONE_KINDS
 from remuda.cloud.api import CloudError, Server, TryLaterError
 from remuda.config.images import SecretFrom
 from remuda.config.parts import CheckFrom
@@ -21,31 +18,12 @@ from remuda.model.upload import TrialResult, Upload, UploadState, encode_upload
 from remuda.store import paths
 from remuda.store.api import Create, Set
 from tests.fakes.prover import Exit, FakeProver, Machine
-from tests.unit.builder.handbench import (
-    ME,
-    OTHER,
-    PROVIDER,
-    UPLOAD,
-    Bench,
-    recipe,
-    report,
-)
+from tests.unit.builder.handbench import ADDRESS, ME, OTHER, PROVIDER, UPLOAD, Bench, recipe
+from tests.unit.builder.trials import PATH, clone, image, validate
 
-PATH = paths.upload(UPLOAD)
-ADDRESS = "127.77.0.2"
 LOGIN_KEY = "ssh-ed25519 " + "B" * 68
 MADE_ON = Identity(machine_id="m" * 32, host_keys=("0" * 64,))
 CHECK = CheckFrom.model_validate({"name": "disk", "script": {"inline": "df"}})
-
-
-def clone(*findings: str, machine_id: str = "c" * 32) -> Exit:
-    """Return what a clone says of itself."""
-    doc = json.dumps({"machine_id": machine_id})
-    kinds = (*map(str, CLONE_KINDS), "secret")
-    return Exit(
-        output=report("identity", f"identity\t-\t{doc}")
-        + report("clone", *findings, kinds=kinds, end=len(findings))
-    )
 
 
 @pytest.fixture
@@ -62,39 +40,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def prover(bench: Bench) -> FakeProver:
     """A good clone."""
     return FakeProver({ADDRESS: Machine(exits={"identity": clone()})}, clock=bench.clock)
-
-
-def image(bench: Bench) -> str:
-    """Put an image into the cloud; return its id."""
-    server = bench.cloud.add_stranger()
-    bench.clock.advance(10)
-    return bench.images.snapshot(server, "candidate", {})
-
-
-def validate(bench: Bench, prover: FakeProver, **changes: Any) -> TrialEnded:
-    """Put an upload on record, unless there is one, and try it."""
-    order = ProvingOrder(
-        **{
-            "upload": bench.upload() if bench.others.read(PATH) else bench.put_upload(image(bench)),
-            "build": bench.build().value,
-            "provider": PROVIDER,
-            "recipe": bench.recipe,
-            "policy": bench.policy,
-            "cloud": bench.cloud,
-            "images": bench.images,
-            "wanted": (PROVIDER,),
-            **changes,
-        }
-    )
-    hand = ValidatingHand(
-        machines=bench.machines, prover=prover, clock=bench.clock, environ={}, wait=bench.wait
-    )
-    ended = hand.validate(order, bench.log, lambda: bench.stop)
-    assert bench.log.closed
-    assert bench.log.ok is (ended.why is None)
-    assert bench.others.children(paths.REQUESTS) == ()
-    assert all(one.state == "used" or not bench.launcher.locks(one.id) for one in bench.nodes())
-    return ended
 
 
 def on_hosts(bench: Bench, *hosts: str) -> None:
@@ -286,7 +231,7 @@ def test_a_cloud_that_does_not_answer_is_no_verdict(
     assert trial.retry_s > bench.clock.now_s()
 
 
-def test_a_host_that_the_cloud_does_not_tell_is_no_trouble(
+def test_a_cloud_that_is_busy_is_asked_again_where_the_machine_runs(
     bench: Bench, prover: FakeProver
 ) -> None:
     """The trial goes on."""
@@ -350,6 +295,17 @@ def test_a_hand_that_is_stopped_leaves_no_word(bench: Bench, prover: FakeProver)
     upload = bench.upload().value
     assert (upload.state, upload.owner, upload.trying) == (UploadState.STORED, None, None)
     assert upload.trials == {}
+
+
+def test_a_clone_that_cannot_be_searched_is_refused(bench: Bench, prover: FakeProver) -> None:
+    """The sentence says why; no machine is asked for."""
+    bench.put_build(identity=flat_identity(MADE_ON, "no key at all"))
+
+    ended = validate(bench, prover)
+
+    assert ended.why == "identity: 'no key at all' is not the line of a public key"
+    assert bench.upload().value.trials[PROVIDER].failures == 1
+    assert bench.nodes() == []
 
 
 @pytest.mark.parametrize("good", [True, False])

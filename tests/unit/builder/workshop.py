@@ -13,6 +13,7 @@ from builder.decide.actions import (
     CondemnUpload,
     Copy,
     EraseImage,
+    KeepSnapshot,
     Make,
     RaiseAlarm,
     RetireUpload,
@@ -108,6 +109,8 @@ class Workshop(People):
                 self.sweep(world, place, image_id)
             case RetireUpload() | CondemnUpload():
                 self.end_reference(world, action)
+            case KeepSnapshot():
+                self.adopt(world, action)
             case RaiseAlarm():
                 pass
             case _:
@@ -123,6 +126,12 @@ class Workshop(People):
         except (NotBootableError, KeyError):
             return
         self.commit(ops)
+
+    def adopt(self, world: BuilderWorld, action: KeepSnapshot) -> None:
+        """Finish a build of which only its snapshot is left, at the version that was known."""
+        image = WholeImage(cloud_image=action.snapshot)
+        stored = world.library.builds[action.id]
+        self.commit(transactions.finish(stored, image, action.also, now_s=self.now_s))
 
     def end_reference(self, world: BuilderWorld, action: RetireUpload | CondemnUpload) -> None:
         """Read anew who refers, then write at the version that was known before."""

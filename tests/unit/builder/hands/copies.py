@@ -29,6 +29,7 @@ class Copy:
     image: StoredImage
     free: int = 1 << 40
     stopped: bool = False
+    log: Any = None
     tokens: list[str] = field(default_factory=lambda: ["one", "two", "three"])
 
     @property
@@ -50,6 +51,7 @@ class Copy:
             folder=self.folder,
             new_token=lambda: self.tokens.pop(0),
             free=lambda _folder: self.free,
+            log=self.log,
         )
 
     def order(self, upload: Stored[Upload] | None = None) -> CopyOrder:

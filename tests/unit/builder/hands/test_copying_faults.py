@@ -20,6 +20,7 @@ from remuda.cloud.api import (
 from remuda.model.build import Blame
 from remuda.model.upload import Method, UploadState
 from tests.fakes.glance import Snapshot, Transfer
+from tests.unit.builder.bench import Quiet
 from tests.unit.builder.hands.clouds import DATA
 from tests.unit.builder.hands.copies import POLICY, Copy, Make
 
@@ -243,6 +244,23 @@ def test_disk_of_the_host_that_fails_is_the_builders(
     assert (now.attempt, now.mishap.blame) == (attempt, blame)
 
 
+def test_what_is_written_of_a_fault_has_no_secrets(make: Make) -> None:
+    """Whoever raised it."""
+    copy = make()
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise OSError(5, "cannot write https://user:hunter2-hunter2@store.example/x")
+
+    copy.setting.images["pa"].download = broken  # type: ignore[method-assign]
+
+    copy.run()
+
+    mishap = copy.now().mishap
+    assert mishap is not None
+    assert "store.example" in mishap.message
+    assert "hunter2" not in mishap.message
+
+
 def test_two_processes_of_a_host_do_not_carry_the_same(make: Make) -> None:
     """The one that was taken for dead may only have been asleep."""
     copy, ended = make(), []
@@ -264,6 +282,42 @@ def test_two_processes_of_a_host_do_not_carry_the_same(make: Make) -> None:
     copy.run()
 
     assert ended == ["another process of this host carries it"]
+
+
+def test_what_has_come_is_still_held_while_it_is_sent(make: Make) -> None:
+    """Its file has another name by then; the other process would receive it once more."""
+    copy, ended = make(), []
+    begin = copy.setting.images["pc"]._begin
+
+    def before_upload(operation: str, *fences: Any) -> None:
+        if operation == "upload" and not ended:
+            ended.append(copy.hand().copy(copy.order()).why)
+        begin(operation, *fences)
+
+    copy.setting.images["pc"]._begin = before_upload  # type: ignore[method-assign]
+
+    copy.run()
+
+    assert ended == ["another process of this host carries it"]
+    assert copy.files() == []
+
+
+@pytest.mark.parametrize("weak", [True, False])
+def test_an_image_that_nobody_verified_is_told_with_its_hash(make: Make, *, weak: bool) -> None:
+    """Whoever compares later knows what was carried first."""
+    log = Quiet()
+    copy = make()
+    copy.log = log
+    if weak:
+        kept = copy.setting.one.kept[copy.image.id]
+        kept.fate = Snapshot.UNHASHED
+        copy.setting.one.edit(kept, 0.0, md5=None, hash_algo=None, hash_value=None)
+        copy.setting.upload("pa", cloud_image=copy.image.id, method=Method.NATIVE)
+
+    assert copy.run().why is None
+
+    told = [fields for event, fields in log.events if event == "image.unverified"]
+    assert [one["sha512"] for one in told] == ([copy.image.hash_value] if weak else [])
 
 
 def test_what_others_have_left_goes_after_days(make: Make) -> None:

@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
-from builder.hands.keeping import IN_USE_S, REFUSED_S
-from remuda.cloud.api import InUseError, TryLaterError
+from builder.decide import keeping
+from builder.decide.actions import BuilderAction, BuilderPlan, EraseImage, ForgetUpload
+from builder.decide.world import BuilderWorld, ImageListing, ProviderFacts
+from builder.hands.keeping import IN_USE_S, REFUSED_S, SHARED_S
+from remuda.cloud.api import BadOrderError, CloudError, InUseError, TryLaterError
 from remuda.cloud.image_store import ImageEdit, Visibility
-from remuda.model.upload import Method, UploadState
-from tests.unit.builder.hands.clouds import Setting
+from remuda.images.library import Library
+from remuda.model.upload import Method, Upload, UploadState
+from tests.unit.builder.hands.clouds import ME, Setting
 from tests.unit.builder.hands.ends import erase
 
 S = UploadState
@@ -72,6 +76,18 @@ def test_image_in_use_is_asked_for_again_slowly(setting: Setting) -> None:
     assert setting.now("pa").state is S.DELETING
 
 
+def test_what_is_written_of_a_refusal_has_no_secrets(setting: Setting) -> None:
+    """Clouds repeat what they were told."""
+    image_id = condemned(setting)
+    error = InUseError("409: https://user:hunter2-hunter2@store.example/x")
+    setting.clouds["pa"].fail("delete_image", error)
+
+    erase(setting, image_id)
+
+    assert "store.example" in str(setting.now("pa").mishap)
+    assert "hunter2" not in str(setting.now("pa").mishap)
+
+
 def test_image_that_is_protected_waits_for_a_human(setting: Setting) -> None:
     """Still more slowly."""
     image_id = condemned(setting)
@@ -115,6 +131,51 @@ def test_shared_image_ends_as_a_membership(setting: Setting) -> None:
     assert erase(setting, image_id, "pb").why is None
     assert setting.images["pa"].members(image_id) == {}
     assert setting.there("pa") == {image_id}
+
+
+@pytest.mark.parametrize(
+    ("error", "wait_s"),
+    [(TryLaterError("fake: 503"), SHARED_S), (BadOrderError("fake: 403"), REFUSED_S)],
+)
+def test_record_of_a_membership_stays_until_that_has_ended(
+    setting: Setting, error: CloudError, wait_s: float
+) -> None:
+    """Listings need not show it: only those begun after the next attempt may tell it is gone."""
+    image_id = shared(setting)
+    setting.clouds["pa"].fail("unshare", error)
+
+    assert erase(setting, image_id, "pb").why == str(error)
+
+    upload = setting.now("pb")
+    assert (upload.state, upload.retry_s) == (S.DELETING, setting.clock.now_s() + wait_s)
+    assert planned(setting, upload, begun_s=upload.retry_s - 1.0, now_s=upload.retry_s - 1.0) == ()
+    (again,) = planned(setting, upload, begun_s=upload.retry_s - 1.0, now_s=upload.retry_s)
+    assert isinstance(again, EraseImage)
+
+    assert erase(setting, image_id, "pb").why is None
+    assert setting.images["pa"].members(image_id) == {}
+    (last,) = planned(setting, upload, begun_s=upload.retry_s + 9.0, now_s=upload.retry_s + 10.0)
+    assert isinstance(last, ForgetUpload)
+
+
+def planned(
+    setting: Setting, upload: Upload, *, begun_s: float, now_s: float
+) -> tuple[BuilderAction, ...]:
+    """Return what is judged after two listings that do not show the image."""
+    place = upload.id.place
+    stored = setting.stored(upload.id)
+    world = BuilderWorld(
+        now_s=now_s,
+        me=ME,
+        builders=frozenset({ME}),
+        mine=lambda _: True,
+        library=Library(uploads={upload.id: stored}),
+        providers={"pb": ProviderFacts(name="pb", place=place)},
+        listings={place: ImageListing(begun_s=begun_s, before_s=begun_s - 1.0)},
+    )
+    plan = BuilderPlan()
+    keeping.step(world, plan)
+    return tuple(plan.actions)
 
 
 @pytest.mark.parametrize("known", [("pb",), ("pb", "pc")])

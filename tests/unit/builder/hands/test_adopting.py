@@ -1,0 +1,114 @@
+"""A snapshot whose builder died is treated as any other, before it counts as whole."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from builder.decide.actions import KeepSnapshot
+from builder.events import Kept
+from builder.hands.adopting import AdoptingHand, AdoptingOrder
+from remuda.cloud.api import BadOrderError, TryLaterError
+from remuda.cloud.image_store import StoredImage
+from remuda.model.build import Blame, Build, BuildState, decode_build
+from remuda.model.ids import ReplicaId
+from remuda.model.image import UploadId
+from remuda.model.upload import UploadState
+from remuda.store import paths
+from remuda.store.api import Set, Stored
+from tests.unit.builder.hands.clouds import BUILD, INSTALLATION, Setting
+
+
+def stored(setting: Setting) -> Stored[Build]:
+    """Return the build as it is on record."""
+    raw = setting.store.read(paths.build(BUILD))
+    assert raw is not None
+    return Stored(path=raw.path, value=decode_build(BUILD, raw.value), version=raw.version)
+
+
+def snapshot(setting: Setting, **more: Any) -> StoredImage:
+    """Put a build on record whose builder died, and its snapshot into the cloud."""
+    setting.build(
+        state=BuildState.SNAPSHOTTING,
+        place=setting.place("pa"),
+        owner=ReplicaId("dead"),
+        cloud_name="ours-1",
+    )
+    properties = {**setting.tags("pa", "ours-1"), "owner_specified.x": "y", "os_distro": "debian"}
+    return setting.image("pa", hidden=False, properties=properties, **more)
+
+
+def adopt(setting: Setting, image: StoredImage, build: Stored[Build] | None = None) -> Kept:
+    """Finish the build."""
+    action = KeepSnapshot(id=BUILD, snapshot=image.id, also=(setting.place("pc"),))
+    order = AdoptingOrder(
+        action=action, build=build or stored(setting), policy=None, here=setting.sites["pa"]
+    )
+    return AdoptingHand(setting.store, setting.clock, INSTALLATION).adopt(order)
+
+
+def test_it_is_hidden_trimmed_and_recorded_as_a_whole_image(setting: Setting) -> None:
+    """As if its builder had lived."""
+    image = snapshot(setting)
+
+    assert adopt(setting, image).why is None
+
+    seen = setting.images["pa"].get_image(image.id)
+    assert seen.hidden
+    assert "owner_specified.x" not in seen.properties
+    assert seen.properties["os_distro"] == "debian"
+    build, upload = stored(setting).value, setting.now("pa")
+    assert (build.state, build.snapshot, build.owner) == (BuildState.BUILT, image.id, None)
+    assert (upload.state, upload.cloud_image) == (UploadState.STORED, image.id)
+    assert upload.size_bytes == seen.size_bytes
+    assert upload.min_disk_gib == 2
+    assert upload.os_hash == f"sha512:{seen.hash_value}"
+    other = setting.stored(UploadId(BUILD, setting.place("pc"))).value
+    assert other.state is UploadState.PENDING
+
+
+@pytest.mark.parametrize("error", [TryLaterError("busy"), BadOrderError("no such field")])
+def test_one_that_cannot_be_hidden_is_not_kept_yet(setting: Setting, error: Exception) -> None:
+    """It is tried again."""
+    image = snapshot(setting)
+    setting.clouds["pa"].fail("edit_image", error)
+
+    assert adopt(setting, image).why == str(error)
+    assert stored(setting).value.state is BuildState.SNAPSHOTTING
+    assert adopt(setting, image).why is None
+
+
+def test_one_without_data_becomes_no_image(setting: Setting) -> None:
+    """The recipe is to blame, as it is when its builder lives."""
+    image = snapshot(setting)
+    get = setting.images["pa"].get_image
+    setting.images["pa"].get_image = (  # type: ignore[method-assign]
+        lambda one: replace(get(one), size_bytes=0)
+    )
+
+    assert "no data" in (adopt(setting, image).why or "")
+
+    build = stored(setting).value
+    assert build.state is BuildState.FAILED
+    assert build.mishap is not None
+    assert build.mishap.blame is Blame.RECIPE
+
+
+def test_one_that_is_not_ours_is_left_alone(setting: Setting) -> None:
+    """Whatever a listing said."""
+    image = snapshot(setting)
+    setting.build(
+        state=BuildState.SNAPSHOTTING, place=setting.place("pa"), cloud_name="another name"
+    )
+
+    assert "has not the tags" in (adopt(setting, image).why or "")
+    assert not setting.images["pa"].get_image(image.id).hidden
+
+
+def test_a_build_that_somebody_else_has_finished_stays_as_it_is(setting: Setting) -> None:
+    """Its record has moved on."""
+    image, build = snapshot(setting), stored(setting)
+    setting.store.commit([Set(path=build.path, data=b"{}", version=build.version)])
+
+    assert adopt(setting, image, build).why is not None
+    assert setting.store.read(paths.upload(setting.id("pa"))) is None
