@@ -10,14 +10,17 @@ from builder.hands import blame
 from builder.hands.loginkeys import short_lived_key
 from builder.hands.patience import Patience
 from builder.hands.telling import ProgressLog, say
+from remuda.model import launch as launches
 from remuda.model.build import Blame
+from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId, ServerId
-from remuda.model.image import UploadId
+from remuda.model.image import UploadId, parse_upload
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import SshError
 from remuda.ssh.session import Session, open_session
+from remuda.store import paths
 from remuda.store.api import Session as SessionState
 from remuda.store.api import Store, StoreAwayError
 from remuda.visible import visible
@@ -183,7 +186,8 @@ class Machines:
         except RequestorError as exc:
             raise blame.MishapError(blame.of_error("machine", exc)) from exc
         node = nodes[0]
-        if why := _not_it(node, nodes, wanted):
+        why = _not_it(node, nodes, wanted) or self._not_as_launched(node, wanted)
+        if why:
             raise blame.fail("machine", Blame.BUILDER, f"node {node.id} {why}")
         login = Login(
             address=node.address,
@@ -199,6 +203,27 @@ class Machines:
             login_key=public,
             nodes=nodes,
         )
+
+    def _not_as_launched(self, node: LeasedNode, wanted: MachineWanted) -> str:
+        """Return how a node differs from what its launcher knows of it, or an empty string.
+
+        Any requestor may write the node's own record, and lead us to a machine of its own, which
+        would be given the recipe's secrets; the launch's only launchers and builders may write.
+        """
+        stored = self.store.read(paths.launch(wanted.provider, node.id))
+        try:
+            launch = None if stored is None else launches.decode(node.id, stored.value)
+        except CorruptRecordError as exc:
+            return f"has a launch that cannot be read: {exc.why}"
+        if launch is None:
+            return "has no launch on record"
+        if (launch.server, launch.address) != (node.facts.server, node.address):
+            return "is not where its launcher has proven it: its record was changed"
+        if launch.host_key is not None and node.host_keys != (launch.host_key,):
+            return "has not the host key that its launcher gave it: its record was changed"
+        if wanted.upload != parse_upload(launch.image_build, launch.image_place):
+            return f"boots {launch.image_build or 'no image of ours'}: not what was asked for"
+        return ""
 
 
 def _not_it(node: LeasedNode, nodes: NodeSet, wanted: MachineWanted) -> str:

@@ -33,7 +33,7 @@ from remuda.model.build import Base, Blame, Build, BuildState, Mishap
 from remuda.model.ids import RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
-from remuda.model.tags import ImageTags, Owner
+from remuda.model.tags import ImageTags, Owner, owned_node
 from remuda.runtime.clock import Clock
 from remuda.secret import Secret
 from remuda.ssh.checks import make_checks
@@ -227,7 +227,12 @@ class _Making:
     def _look_at_base(self, machine: BorrowedMachine) -> None:
         """Record what the machine really boots: launchers find bases by name."""
         self._begin("base")
-        boots = self.order.cloud.get_server(machine.server).image_id
+        server = self.order.cloud.get_server(machine.server)
+        if owned_node(server.tags, self.order.owner) != machine.node:
+            # It is stopped later on: no record alone may do that to anybody's machine.
+            message = f"the cloud does not show {machine.server} as the machine of {machine.node}"
+            raise blame.fail("base", Blame.BUILDER, message)
+        boots = server.image_id
         parent = self.record.value.parent
         if parent is not None:
             if boots != self.order.parent:

@@ -18,11 +18,12 @@ from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.images import BaseFrom, SecretFrom, Step
 from remuda.config.parts import CheckFrom, FlavorFrom
 from remuda.config.recipes import ImageRecipe, Making
+from remuda.model import tags
 from remuda.model.build import Base, Blame, Build, BuildState, Why, decode_build, encode_build
-from remuda.model.ids import ProviderName, ReplicaId, ServerId
+from remuda.model.ids import NodeId, PoolName, ProviderName, ReplicaId, ServerId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.imageask import ImageUse
-from remuda.model.tags import Owner
+from remuda.model.tags import Owner, ServerTags
 from remuda.model.upload import (
     Upload,
     UploadEvent,
@@ -116,11 +117,14 @@ class Bench:
             None, host_key=host_key, authorized_keys=[request.image.login_key or ""], username=_USER
         )
         data = merge_user_data(data, authorized_keys=[self.public], username=_USER)
+        node = NodeId(f"{3_000_000_000 + len(self.servers)}")
+        label = request.labels[0]
+        marks = ServerTags(owner=_OWNER, node=node, pool=PoolName("main"), label=label)
         order = ServerOrder(
             name=f"np{len(self.servers)}",
             image=self.cloud.find_image(wanted),
             flavor=self.cloud.find_flavor(FlavorWanted(name="m1.tiny")),
-            tags={},
+            tags=tags.make(marks),
             user_data=data,
         )
         server = self.cloud.create_server(order)
@@ -128,13 +132,15 @@ class Bench:
         seen = wait_for(lambda: self._active(server), _SOON_S, "the machine")
         login = Login(address=seen.public_ipv4 or "", port=self.port, host_keys=(host_key.public,))
         wait_for(lambda: _answers(login), _SOON_S, "sshd")
-        node = self.launcher.ready_node(
-            request.labels[0],
+        self.launcher.ready_node(
+            label,
+            node_id=node,
             interface_ip=login.address,
             connection_port=self.port,
             host_keys=[host_key.public],
             server=server,
         )
+        self.launcher.put_launch(node, name)
         self.launcher.lend(name, [node])
 
     def _active(self, server: ServerId) -> Server | None:

@@ -15,8 +15,9 @@ from remuda.config.images import BaseFrom, Step
 from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, Making
 from remuda.model import node as node_record
+from remuda.model import tags
 from remuda.model.build import Base, Build, BuildState, Why, decode_build, encode_build
-from remuda.model.ids import NodeId, ProviderName, ReplicaId, ServerId
+from remuda.model.ids import NodeId, PoolName, ProviderName, ReplicaId, ServerId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.node import Node
 from remuda.model.tags import Owner
@@ -177,11 +178,14 @@ class Bench:
     def give(self, request: str, **fields: Any) -> NodeId:
         """Boot a machine and fulfil a request with it."""
         label = self.launcher.read_request(request).labels[0]
-        order = ServerOrder(name="np1", image=self.boots, flavor=DISK, tags={})
+        node = self.launcher.ready_node(label)
+        marks = tags.ServerTags(owner=OWNER, node=node, pool=PoolName("main"), label=label)
+        order = ServerOrder(name="np1", image=self.boots, flavor=DISK, tags=tags.make(marks))
         self.server = self.cloud.create_server(order)
         self.clock.advance(self.cloud.boot_s)
-        node = self.launcher.ready_node(label)
-        self.change_node(node, external_id=self.server, **fields)
+        self.change_node(node, external_id=self.server)
+        self.launcher.put_launch(node, request)
+        self.change_node(node, **fields)
         self.launcher.lend(request, [node])
         return node
 

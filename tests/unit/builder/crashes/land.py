@@ -1,7 +1,7 @@
 """What a builder of the crash tests works in: two clouds, three places, launchers, and users."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from remuda.cloud.api import ServerOrder
@@ -9,22 +9,26 @@ from remuda.images import writes
 from remuda.images.library import Library
 from remuda.images.writes import NotBootableError
 from remuda.model import launch as launches
-from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
+from remuda.model import tags
+from remuda.model.ids import NodeId, PoolName, ProviderName, ReplicaId, RequestId, ServerId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.imageask import ImageUse, labelled_image
 from remuda.model.launch import Launch, Step
 from remuda.model.request import RequestState, decode
+from remuda.model.tags import Owner, ServerTags
 from remuda.store import paths
-from remuda.store.api import Create, Delete, Op, RejectedError
+from remuda.store.api import Create, Delete, Op, RejectedError, Set
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import DEBIAN, FakeCloud
 from tests.fakes.glance import FakeGlance
 from tests.fakes.image_store import FakeImages
 from tests.fakes.store import FakeZookeeper
-from tests.support.standin import StandIn
+from tests.support.standin import HOST_KEY, StandIn
 from tests.unit.builder.handbench import DISK
 
 BOOT_S: Final = 2.0
+#: Where all machines are, as the launchers of the tests say.
+ADDRESS: Final = "127.77.0.2"
 #: Whose images these are.
 INSTALLATION: Final = "us"
 
@@ -147,6 +151,8 @@ class Land:
         self._numbers += 1
         now_s = self.clock.now_s()
         node = NodeId(f"{3_000_000_000 + self._numbers}")
+        owner = Owner(installation=INSTALLATION, provider=ProviderName(provider))
+        marks = ServerTags(owner=owner, node=node, pool=PoolName("main"), label=label)
         one = Launch(
             id=node,
             pool="main",
@@ -167,7 +173,11 @@ class Land:
         known = [*cloud.images, *cloud.more_images()]
         image = next((each for each in known if each.id == image_id), None)
         assert image is not None, f"5: {provider} cannot boot {upload_id}: {image_id} is not there"
-        server = cloud.create_server(ServerOrder(name=node, image=image, flavor=DISK, tags={}))
+        server = cloud.create_server(
+            ServerOrder(name=node, image=image, flavor=DISK, tags=tags.make(marks))
+        )
+        proven = replace(one, server=server, address=ADDRESS, host_key=HOST_KEY)
+        self.store.commit([Set(path=path, data=launches.encode(proven), version=0)])
         self.machines.append(
             Launched(
                 provider=provider,
