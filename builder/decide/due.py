@@ -70,8 +70,9 @@ def _why(
     if why is None or not failed:
         return why
     wait_s = min(policy.backoff_s * 2 ** (failed - 1), policy.backoff_s_max)
-    # A clock that has gone back must not make this wait for ever.
-    ends_s = min(last.since_s, world.now_s) + wait_s
+    # What ended far in the future was written by a clock that has gone back since: it would make
+    # this wait until then. One build more, and the times are right again.
+    ends_s = last.since_s + wait_s if last.since_s <= world.now_s + wait_s else world.now_s
     if world.now_s < ends_s:
         plan.wait(name, f"{failed} builds in a row came to nothing", ends_s)
         return None
