@@ -119,6 +119,12 @@ class Installation:
         if name == "delete_image":
             self.rules.deleted(self.land, provider, args[0])
 
+    def close(self) -> None:
+        """End all processes, with their threads."""
+        for one in self.builders:
+            one.life.dead = True
+        self.tasks.run_due()
+
     def unrest(self, numbers: Mapping[str, int]) -> list[str]:
         """Return what is not as it is to be in the end, with these builds current."""
         images = CONFIG.images.items()

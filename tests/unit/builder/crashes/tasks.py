@@ -78,10 +78,15 @@ class Task:
 
 
 class Tasks:
-    """All of them."""
+    """All of them.
+
+    Attributes:
+        wait_s_min: A wait lasts so long at least: those of hands are short, and many.
+    """
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
+        self.wait_s_min = 0.0
         self.some: list[Task] = []
         self._current: Task | None = None
 
@@ -92,7 +97,7 @@ class Tasks:
     def pause(self, seconds: float) -> None:
         """Wait; for hands. Whoever is dead while it waits does not come back."""
         assert self._current is not None, "only hands wait"
-        self._current.wait(self.clock.monotonic_s() + seconds)
+        self._current.wait(self.clock.monotonic_s() + max(seconds, self.wait_s_min))
 
     def run_due(self) -> bool:
         """Let all run whose time has come, and those whose process is dead end."""

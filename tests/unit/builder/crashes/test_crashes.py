@@ -87,6 +87,7 @@ def end(here: Installation, life: Life, numbers: dict[str, int]) -> None:
         rested = here.run(
             lambda: here.clock.monotonic_s() > still_s and not here.unrest(numbers), REST_S
         )
+    here.close()
     assert rested, here.unrest(numbers)
 
 
