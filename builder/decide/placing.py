@@ -122,6 +122,7 @@ def _take(world: BuilderWorld, upload: Upload, others: list[Upload], plan: Build
         plan.wait(upload.id, _troubles(world, upload.id.place))
         return
     reasons = ["no other place has it whole yet"]
+    ways: list[TakeUpload] = []
     for source in others:
         there = _sound(world, source.id.place, room=False)
         # A shared image goes with its source: it is no source in its turn.
@@ -132,9 +133,11 @@ def _take(world: BuilderWorld, upload: Upload, others: list[Upload], plan: Build
             continue
         share = bool(here.realm) and here.realm == there.realm
         method = Method.SHARE if share else Method.CARRY
-        plan.do(TakeUpload(id=upload.id, method=method, source=source.id))
-        return
-    plan.wait(upload.id, reasons[-1])
+        ways.append(TakeUpload(id=upload.id, method=method, source=source.id))
+    if ways:
+        plan.do(min(ways, key=lambda one: one.method is not Method.SHARE))
+    else:
+        plan.wait(upload.id, reasons[-1])
 
 
 def _sound(world: BuilderWorld, place: str, *, room: bool = True) -> ProviderFacts | None:

@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from remuda.model import codec, component, node, request, status
+from remuda.model import codec, component, launch, node, request, status
 from remuda.model.component import PoolComponent, Replica
-from remuda.model.ids import NodeId, ReplicaId, RequestId
+from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
+from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import Request, RequestEvent
 from remuda.model.status import FailureReport, ProviderStatus, Ruling, Verdict
@@ -100,6 +102,29 @@ class StandIn:
         )
         self.store.commit([Create(path=paths.node(made), data=node.encode(one))])
         return made
+
+    def put_launch(self, node_id: NodeId, request_id: str, **changes: Any) -> None:
+        """Write what a launcher knows of a machine that it has made for a request."""
+        found, ask = self.read_node(node_id), self.read_request(request_id).image
+        upload = None if ask is None else ask.upload
+        one = Launch(
+            id=node_id,
+            pool=self.pool,
+            label=found.labels[0],
+            step=Step.DONE,
+            owner=ReplicaId("r1"),
+            planned_s=NOW_S,
+            asked_by_s=NOW_S,
+            server=None if found.external_id is None else ServerId(found.external_id),
+            address=found.doc["interface_ip"],
+            host_key=found.doc["host_keys"][0],
+            image_build=None if upload is None else str(upload.build),
+            image_place=None if upload is None else upload.place,
+        )
+        path = paths.launch(self.provider, node_id)
+        self.store.ensure(path)
+        data = launch.encode(replace(one, **changes))
+        self.store.commit([Set(path=path, data=data, version=-1)])
 
     def read_node(self, node_id: str) -> Node:
         """Return a node's record."""

@@ -1,0 +1,24 @@
+"""``python -m tests.unit.builder.crashes``: every moment, in every way."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from tests.unit.builder.crashes.mortal import When
+from tests.unit.builder.crashes.test_crashes import FIRST, SECOND, after_first, first, survive
+
+
+@click.command()
+def main() -> None:
+    """Run all of them; the first that breaks a rule ends it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for when in When:
+            click.echo(f"{when} ...")
+            survive(folder, first, FIRST, when, 1)
+            survive(folder, after_first(folder), SECOND, when, 1)
+
+
+if __name__ == "__main__":
+    main()

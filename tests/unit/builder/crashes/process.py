@@ -1,0 +1,217 @@
+"""One builder process of the crash tests: a real mind with real hands, in virtual time."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from builder import wiring
+from builder.assembly import Outside, assemble
+from builder.clouds import Clouds, ProviderCloud
+from builder.errands import Action, HandEvent, News
+from builder.hands import copying, keeping, looking, making, validating
+from builder.hands.machine import Machines
+from builder.hands.sites import Sites
+from builder.hands.telling import NoLog
+from builder.hands_api import Hands
+from builder.lanes import KINDS, PLACES, Lane
+from builder.wiring import Means
+from remuda.config.model import Config
+from remuda.frame.crew import Crew, crashed
+from remuda.frame.work import Finished
+from remuda.membership.registration import Member
+from remuda.metrics.sink import NullMetrics
+from remuda.model import tags
+from remuda.model.ids import ProviderName, ReplicaId
+from remuda.runtime.inbox import Inbox
+from requestor.client import Client
+from tests.fakes.clock import ManualClock
+from tests.fakes.prover import FakeProver
+from tests.fakes.store import FakeZookeeper
+from tests.unit.builder.bench import Quiet
+from tests.unit.builder.crashes.land import INSTALLATION, Land
+from tests.unit.builder.crashes.mortal import Blow, Life, MortalCloud, connect
+from tests.unit.builder.crashes.tasks import Tasks
+from tests.unit.builder.handbench import FakeSession
+
+
+def configuration() -> Config:
+    """Return two images, one made from the other; made in p, shared to q, carried to r."""
+    labels = {"small": {"image": {"built": "debian"}, "flavor": "disk"}}
+    making = {
+        "flavor": "disk",
+        "steps": [{"command": "make", "timeout": 60}],
+        "providers": {"p": {}, "q": {"copy-from": "p"}, "r": {"copy-from": "p"}},
+    }
+    return Config.model_validate(
+        {
+            "labels": {"small": {}},
+            "providers": {
+                name: {"cloud": name, "pools": {"main": {"labels": labels}}} for name in "pqr"
+            },
+            "images": {
+                "debian": {"base": "debian-12", **making},
+                "child": {"base": {"image": "debian"}, **making, "providers": {"p": {}}},
+            },
+        }
+    )
+
+
+CONFIG: Final = configuration()
+
+
+class Surroundings(Protocol):
+    """What a builder runs in."""
+
+    clock: ManualClock
+    zookeeper: FakeZookeeper
+    land: Land
+    tasks: Tasks
+    folder: Path
+
+    def later(self, act: Callable[[], Any]) -> None:
+        """Let a call arrive whose sender is dead."""
+
+    def new_token(self) -> str:
+        """Return a name that nobody has used."""
+
+    def before_call(self, provider: str, name: str, args: Any) -> None:
+        """Look at a call that arrives at a cloud."""
+
+    def lost(self, builder: "Builder") -> None:
+        """Let its session end in a while."""
+
+    def freeze(self, builder: "Builder") -> None:
+        """Let the world go on without it, until its session is long over."""
+
+
+class Hired(Crew[Action, HandEvent, Lane]):
+    """Has its work done in virtual time."""
+
+    def __init__(self, inbox: Inbox[News], tasks: Tasks, life: Life) -> None:
+        super().__init__(inbox, KINDS, PLACES)
+        self._tasks = tasks
+        self._life = life
+
+    def submit(self, action: Action, work: Callable[[], HandEvent]) -> None:
+        """Begin it."""
+
+        def run() -> None:
+            try:
+                event: Any = work()
+            except Exception:  # noqa: BLE001 - as the crew does
+                event = crashed(action)
+            self.inbox.event(Finished(action=action, event=event))
+
+        waits = KINDS[type(action)].lane in {Lane.MAKE, Lane.TRY}
+        self._tasks.add(run, self._life, waits=waits)
+
+
+class _SilentMaking(wiring.Making):
+    """Makes builds, and writes no logs: those have threads of their own."""
+
+    __slots__ = ()
+
+    def _log(self, build: Any) -> Any:
+        del build
+        return NoLog()
+
+
+class Builder:
+    """One process with its hands."""
+
+    def __init__(self, here: Surroundings, name: str, blow: Blow | None = None) -> None:
+        self.here = here
+        self.life = Life(
+            blow=blow, died=self._died, freeze=lambda: here.freeze(self), later=here.later
+        )
+        self.log = Quiet()
+        self.inbox: Inbox[News] = Inbox()
+        self.store = connect(here.zookeeper, self.life)
+        self.due_s = float("-inf")
+        self._kept: Path | None = None
+        self.worker = assemble(
+            Outside(
+                config=CONFIG,
+                store=self.store,
+                inbox=self.inbox,
+                clock=here.clock,
+                log=self.log,
+                metrics=NullMetrics(),
+                installation=INSTALLATION,
+                clouds=Clouds(make=self._cloud),
+                member=Member(id=ReplicaId(name), started_s=here.clock.now_s()),
+                crew=Hired(self.inbox, here.tasks, self.life),
+                wire=self._wire,
+                work_dir=here.folder,
+            )
+        )
+
+    def turn(self) -> bool:
+        """Let the mind think if there is a reason; return whether there was."""
+        now_s = self.here.clock.monotonic_s()
+        if self.life.frozen or (not self.inbox._news and now_s < self.due_s):
+            return False
+        self.worker.turn(wait_s_max=0.0)
+        self.due_s = now_s + self.worker.wait_s()
+        assert not self.log.count("hand.crashed"), self.log.events[-3:]
+        return True
+
+    def _died(self) -> None:
+        self.here.lost(self)
+        # What unwinds now would not run in a process that is killed: its files stay as they are.
+        self._kept = self.here.folder.with_name("kept")
+        if self.here.folder.exists():
+            shutil.copytree(self.here.folder, self._kept)
+
+    def buried(self) -> None:
+        """Put its files back as they were when it died."""
+        if self._kept is not None and self._kept.exists():
+            shutil.rmtree(self.here.folder, ignore_errors=True)
+            self._kept.rename(self.here.folder)
+
+    def _cloud(self, _config: Config, provider: str) -> ProviderCloud:
+        here = self.here
+
+        def before(name: str, args: Any) -> None:
+            here.before_call(provider, name, args)
+
+        cloud: Any = MortalCloud(self.life, here.land.clouds[provider], before)
+        images: Any = MortalCloud(self.life, here.land.images[provider], before)
+        owner = tags.Owner(installation=INSTALLATION, provider=ProviderName(provider))
+        return ProviderCloud(cloud=cloud, images=images, owner=owner)
+
+    def _wire(self, means: Means) -> Hands:
+        clock, wait = means.clock, self.here.tasks.pause
+        client = Client(self.store, requestor="builder", clock=clock, away_s=0.05, lock_s=0.05)
+        session: Any = FakeSession
+        machines = Machines(client, clock, means.work_dir / "keys", lambda _login: session())
+        sites = Sites(means.images)
+        return Hands(
+            making=_SilentMaking(
+                means, making.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
+            ),
+            validating=wiring.Validating(
+                means,
+                validating.ValidatingHand(
+                    machines=machines,
+                    prover=FakeProver(clock=clock),
+                    clock=clock,
+                    environ={},
+                    wait=wait,
+                ),
+            ),
+            copying=wiring.Copying(
+                sites,
+                copying.CopyingHand(
+                    store=self.store,
+                    clock=clock,
+                    installation=INSTALLATION,
+                    folder=means.work_dir / "carried",
+                    new_token=self.here.new_token,
+                ),
+            ),
+            keeping=wiring.Keeping(keeping.KeepingHand(self.store, clock, INSTALLATION, sites)),
+            looking=wiring.Looking(means, sites, looking.LookingHand(clock, INSTALLATION)),
+            logs=wiring.Logs(self.store),
+        )
