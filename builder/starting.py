@@ -14,6 +14,7 @@ from builder.events import Written
 from builder.hands_api import Hands
 from builder.known import Known
 from builder.lanes import KINDS, PLACES, TAKES, Lane
+from builder.losses import Losses, given_back
 from builder.orders import Orders
 from builder.pauses import Key, Pauses
 from builder.writing import Writer, image_znodes, published
@@ -26,6 +27,7 @@ from remuda.store import paths
 from remuda.store.api import StoreError
 
 _FULL: Final = "this builder has its hands full"
+_NOBODY: Final = "no provider of the configuration can make or read it"
 _CHANGED: Final = "its recipe has changed since it was taken"
 
 
@@ -55,6 +57,7 @@ class Starter:
 
     Attributes:
         running: Threads at work, by lane; *taking*: what we are about to own, by lane.
+        losses: What hands of ours have crashed at.
         wake_s: When the first of the actions that have to wait may begin (monotonic).
     """
 
@@ -67,6 +70,7 @@ class Starter:
     read_recipes: Callable[[], HandEvent]
     running: Counter[Lane] = field(default_factory=Counter)
     taking: Counter[Lane] = field(default_factory=Counter)
+    losses: Losses = field(default_factory=Losses)
     wake_s: float = float("inf")
     _starters: dict[type, Callable[[BuilderWorld, Any, Now], bool]] = field(init=False)
 
@@ -88,23 +92,39 @@ class Starter:
             Publish: self._publish,
         }
 
-    def start(self, world: BuilderWorld, action: Action, now: Now) -> None:
-        """Start an action, unless its subject is busy, it has to wait, or there is no place."""
+    def start(self, world: BuilderWorld, action: Action, now: Now) -> bool:
+        """Start an action, unless its subject is busy, it has to wait, or there is no place.
+
+        What a hand of ours has crashed at is given back instead. Return whether it was started.
+        """
+        loss = self.losses.due(world, action)
+        if loss is not None:
+            self.start(world, loss, now)
+            return False
         kind = KINDS[type(action)]
         subject = str(kind.subject(action))
-        if subject in self.known.busy:
-            return
+        if subject in self.known.busy or self._waits(action, subject, now):
+            return False
+        self.pauses.begin(key_of(action), basis_of(action))
+        if not self._starters.get(type(action), self._write)(world, action, now):
+            return False
+        self._enter(action, subject)
+        return True
+
+    def _waits(self, action: Action, subject: str, now: Now) -> bool:
+        """Whether an action has to wait; say why."""
         pause = self.pauses.holds(key_of(action), now.mono_s)
         if pause is not None:
             self.wake_s = min(self.wake_s, pause.until_s)
             self.known.plan.wait(subject, pause.why)
-            return
-        if not self._room(action):
+        elif not self._room(action):
             self.known.plan.wait(subject, _FULL)
-            return
-        self.pauses.begin(key_of(action), basis_of(action))
-        if not self._starters.get(type(action), self._write)(world, action, now):
-            return
+        else:
+            return False
+        return True
+
+    def _enter(self, action: Action, subject: str) -> None:
+        kind = KINDS[type(action)]
         self.known.busy.enter(subject, action)
         if kind.lane is not None:
             self.running[kind.lane] += 1
@@ -190,7 +210,7 @@ class Starter:
     def _copy(self, world: BuilderWorld, action: actions.Copy, now: Now) -> bool:
         order = self.orders.copy(world, action)
         if order is None:
-            self.refuse(action, now, "no provider of the configuration can make or read it")
+            self.start(world, given_back(action.id, _NOBODY), now)
             return False
         self.crew.submit(action, lambda: self.hands.copying.copy(order))
         return True

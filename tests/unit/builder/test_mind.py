@@ -6,15 +6,18 @@ import pytest
 
 from builder.decide.actions import Make
 from builder.decide.world import ListedImage
-from builder.hands_api import MakeOrder, SweepOrder
+from builder.errands import Look
+from builder.hands_api import CopyOrder, MakeOrder, SweepOrder
+from builder.lanes import PLACES, Lane
 from builder.pauses import PAUSE_S, PAUSE_S_MAX
-from remuda.model.build import BuildState, encode_build
+from remuda.frame.work import HandCrashed
+from remuda.model.build import Blame, BuildState, encode_build
 from remuda.model.builderstatus import decode_builder
-from remuda.model.ids import ReplicaId
+from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, decode_image, encode_image
 from remuda.store import paths
 from remuda.store.api import Delete, Set
-from tests.unit.builder.bench import HERE, Bench, config
+from tests.unit.builder.bench import HERE, Bench, BrokenError, config
 
 
 def ready(**images: dict[str, object]) -> Bench:
@@ -99,27 +102,49 @@ def test_a_hand_is_asked_at_once_when_its_record_has_changed() -> None:
     assert len(makes(bench)) == 2
 
 
-def test_a_hand_that_crashes_waits_as_one_that_refused() -> None:
-    """A bug of ours must not keep a builder busy."""
+def written(bench: Bench, order: MakeOrder | CopyOrder) -> None:
+    """Write what an order is about, as hands do, and crash."""
+    stored = order.build if isinstance(order, MakeOrder) else order.upload
+    data = bench.store.read(stored.path)
+    assert data is not None
+    bench.store.commit([Set(path=stored.path, data=data.value, version=stored.version)])
+    raise BrokenError
+
+
+def test_a_build_whose_hand_crashes_after_it_has_written_fails_at_last() -> None:
+    """A bug of ours must not keep a builder busy: attempts count, and it waits in between."""
     bench = ready()
+    bench.hands.do = lambda order: written(bench, order)
+    bench.go()
+    build = bench.build("a", 1)
+    assert (build.state, build.attempt, build.owner) == (BuildState.REQUESTED, 1, None)
+    assert build.mishap is not None
+    assert build.mishap.blame is Blame.BUILDER
+    assert len(makes(bench)) == bench.log.count("hand.crashed") == 1
 
-    def broken(_order: object) -> None:
-        raise RuntimeError("boom")
+    bench.pass_s(3600.0, step_s=5.0)
+    attempts_max = bench.known.catalogue.policies["a"].attempts_max
+    assert bench.build("a", 1).state is BuildState.FAILED
+    assert bench.build("a", 1).attempt == attempts_max
+    assert len([one for one in makes(bench) if one.build.value.id.number == 1]) == attempts_max
 
+
+def test_a_loss_that_somebody_was_quicker_than_is_written_all_the_same() -> None:
+    """The mirror may tell only later what the hand has written before it crashed."""
+    bench = ready()
     bench.held = (Make,)
     bench.go()
-    bench.held = ()
     ((action, _),) = bench.crew.orders
     bench.crew.orders = []
-    bench.hands.do = broken
-    bench.crew.stopped = False
-    bench.crew._run(action, lambda: broken(None))  # type: ignore[arg-type, func-returns-value]
+    build = bench.build("a", 1)
+    data = encode_build(replace(build, node=NodeId("3000000001")))
+    bench.store.commit([Set(path=paths.build(build.id), data=data, version=-1)])
+    bench.inbox.event(HandCrashed(action=action, why="boom"))
+    bench.worker.turn(wait_s_max=0.0)  # before the mirror has told
     bench.go()
-    bench.pass_s(1.0)
 
-    assert bench.log.count("hand.crashed") == 1
-    assert "a/1" in bench.worker.status()["waits"]
-    assert bench.crew.orders == []
+    assert bench.build("a", 1).state is BuildState.REQUESTED
+    assert bench.build("a", 1).attempt == 1
 
 
 def test_a_hand_is_told_when_its_build_was_taken_over() -> None:
@@ -301,6 +326,23 @@ def test_images_without_a_record_are_swept_after_two_listings() -> None:
     assert (order.image, order.provider) == (lost, "p")
     bench.pass_s(60.0)
     assert len(bench.hands.orders) <= 3
+
+
+def test_more_providers_than_threads_are_all_looked_at() -> None:
+    """What was refused because all hands were full is begun as soon as one is free."""
+    names = tuple(f"p{number:02}" for number in range(12))
+    bench = Bench(config(names, a={"providers": {name: {} for name in names}, "paused": True}))
+    bench.held = (Look,)
+    bench.go()
+    assert len(bench.crew.orders) == PLACES[Lane.LOOK]
+    turns = bench.turns
+    bench.pass_s(10.0)
+    assert bench.turns - turns < 60
+
+    bench.held = ()
+    bench.pass_s(5.0)
+    assert set(bench.known.seen) == set(names)
+    assert len(bench.known.listings) == len(names)
 
 
 def test_listings_come_sooner_while_a_decision_waits_for_them() -> None:
