@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from builder.clouds import Clouds, NoSuchProviderError
+from builder.decide import results
 from builder.decide.actions import CondemnUpload, RetireUpload
 from builder.errands import ListPlace, Look
 from builder.events import (
@@ -17,8 +19,10 @@ from builder.events import (
     ProviderSeen,
     TrialEnded,
 )
-from builder.hands import copying, keeping, looking, making, validating
+from builder.hands import blame, copying, keeping, looking, making, validating
 from builder.hands.machine import Machines
+from builder.hands.patience import HandStoppedError, Patience
+from builder.hands.records import TakenOverError, hold_build, hold_upload
 from builder.hands.sites import Sites
 from builder.hands.telling import NoLog
 from builder.hands_api import CopyOrder, EraseOrder, Hands, MakeOrder, SweepOrder, TrialOrder
@@ -28,16 +32,21 @@ from remuda.cloud.api import CloudConfigError
 from remuda.cloud.image_store import ImageStore
 from remuda.config.model import Config
 from remuda.images.buildlog import erase_log
-from remuda.model.build import Build
+from remuda.model.build import Blame, Build
 from remuda.model.image import BuildId
+from remuda.model.upload import Upload
 from remuda.runtime.clock import Clock
 from remuda.runtime.log import Log
 from remuda.ssh.prover import ParamikoProver
-from remuda.store.api import Store
+from remuda.store.api import Store, StoreError
 from requestor.client import Client
 
 #: Complete logs on this host; each has 64 MiB at most, and mostly far less.
 LOG_FILES_MAX: Final = 100
+#: A candidate may wait for room so long; then the next provider of its place is tried.
+TRIAL_ROOM_S: Final = 900.0
+#: It is somebody else's, or nothing is known: whoever comes next looks at the record.
+_NOT_WRITTEN: Final = (TakenOverError, StoreError, HandStoppedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +88,7 @@ def wire(means: Means) -> Hands:
             validating.ValidatingHand(machines=machines, prover=ParamikoProver(clock), clock=clock),
         ),
         copying=Copying(
+            means,
             sites,
             copying.CopyingHand(
                 store=store,
@@ -110,9 +120,9 @@ class Making:
         try:
             cloud = means.clouds.of(provider)
         except NoSuchProviderError as exc:
-            return MakingEnded(id=build.id, why=str(exc))
+            return self._given_back(order, str(exc))
         if one is None or (order.parent is not None and parent is None):
-            return MakingEnded(id=build.id, why="there is nothing that it could start from")
+            return self._given_back(order, "there is nothing that it could start from")
         return self.hand.make(
             making.MakingOrder(
                 build=order.build,
@@ -130,6 +140,19 @@ class Making:
             self._log(build),
             order.stop.is_set,
         )
+
+    def _given_back(self, order: MakeOrder, why: str) -> MakingEnded:
+        """Write that it comes to nothing here, which is no attempt; else it stays ours for ever."""
+        patience = Patience(self.means.clock, order.stop.is_set)
+        record = hold_build(self.means.store, patience, order.build)
+        mishap = blame.mishap("begin", Blame.CLOUD, why)
+
+        def after(build: Build) -> Build:
+            return results.unmade(build, mishap, order.policy, now_s=self.means.clock.now_s())
+
+        with suppress(*_NOT_WRITTEN):
+            record.write(after)
+        return MakingEnded(id=order.build.value.id, why=why)
 
     def _log(self, build: Build) -> BuildLog:
         folder = self.means.work_dir / "logs"
@@ -165,6 +188,7 @@ class Validating:
                 wanted=order.wanted,
                 checks=order.checks,
                 avoid=order.avoid,
+                room_s=TRIAL_ROOM_S,
             ),
             NoLog(),
             order.stop.is_set,
@@ -175,6 +199,7 @@ class Validating:
 class Copying:
     """Brings builds to other places."""
 
+    means: Means
     sites: Sites
     hand: copying.CopyingHand
 
@@ -183,7 +208,7 @@ class Copying:
         try:
             here, there = self.sites.of(order.here), self.sites.of(order.there)
         except CloudConfigError as exc:
-            return CopyEnded(id=order.upload.value.id, why=str(exc))
+            return self._given_back(order, str(exc))
         return self.hand.copy(
             copying.CopyOrder(
                 upload=order.upload,
@@ -194,6 +219,19 @@ class Copying:
                 stopped=order.stop.is_set,
             )
         )
+
+    def _given_back(self, order: CopyOrder, why: str) -> CopyEnded:
+        """Write that it comes to nothing for now, which is no attempt."""
+        patience = Patience(self.means.clock, order.stop.is_set)
+        record = hold_upload(self.means.store, patience, order.upload)
+        mishap = blame.mishap("begin", Blame.CLOUD, why)
+
+        def after(upload: Upload) -> Upload:
+            return results.uncopied(upload, mishap, order.policy, now_s=self.means.clock.now_s())
+
+        with suppress(*_NOT_WRITTEN):
+            record.write(after)
+        return CopyEnded(id=order.upload.value.id, why=why)
 
 
 @dataclass(frozen=True, slots=True)

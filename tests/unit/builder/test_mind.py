@@ -7,17 +7,16 @@ import pytest
 from builder.decide.actions import Make
 from builder.decide.world import ListedImage
 from builder.errands import Look
-from builder.hands_api import CopyOrder, MakeOrder, SweepOrder
+from builder.hands_api import MakeOrder, SweepOrder
 from builder.lanes import PLACES, Lane
 from builder.pauses import PAUSE_S, PAUSE_S_MAX
-from remuda.frame.work import HandCrashed
-from remuda.model.build import Blame, BuildState, encode_build
+from remuda.model.build import BuildState, encode_build
 from remuda.model.builderstatus import decode_builder
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, decode_image, encode_image
 from remuda.store import paths
 from remuda.store.api import Delete, Set
-from tests.unit.builder.bench import HERE, Bench, BrokenError, config
+from tests.unit.builder.bench import HERE, Bench, config
 
 
 def ready(**images: dict[str, object]) -> Bench:
@@ -100,51 +99,6 @@ def test_a_hand_is_asked_at_once_when_its_record_has_changed() -> None:
     bench.go()
 
     assert len(makes(bench)) == 2
-
-
-def written(bench: Bench, order: MakeOrder | CopyOrder) -> None:
-    """Write what an order is about, as hands do, and crash."""
-    stored = order.build if isinstance(order, MakeOrder) else order.upload
-    data = bench.store.read(stored.path)
-    assert data is not None
-    bench.store.commit([Set(path=stored.path, data=data.value, version=stored.version)])
-    raise BrokenError
-
-
-def test_a_build_whose_hand_crashes_after_it_has_written_fails_at_last() -> None:
-    """A bug of ours must not keep a builder busy: attempts count, and it waits in between."""
-    bench = ready()
-    bench.hands.do = lambda order: written(bench, order)
-    bench.go()
-    build = bench.build("a", 1)
-    assert (build.state, build.attempt, build.owner) == (BuildState.REQUESTED, 1, None)
-    assert build.mishap is not None
-    assert build.mishap.blame is Blame.BUILDER
-    assert len(makes(bench)) == bench.log.count("hand.crashed") == 1
-
-    bench.pass_s(3600.0, step_s=5.0)
-    attempts_max = bench.known.catalogue.policies["a"].attempts_max
-    assert bench.build("a", 1).state is BuildState.FAILED
-    assert bench.build("a", 1).attempt == attempts_max
-    assert len([one for one in makes(bench) if one.build.value.id.number == 1]) == attempts_max
-
-
-def test_a_loss_that_somebody_was_quicker_than_is_written_all_the_same() -> None:
-    """The mirror may tell only later what the hand has written before it crashed."""
-    bench = ready()
-    bench.held = (Make,)
-    bench.go()
-    ((action, _),) = bench.crew.orders
-    bench.crew.orders = []
-    build = bench.build("a", 1)
-    data = encode_build(replace(build, node=NodeId("3000000001")))
-    bench.store.commit([Set(path=paths.build(build.id), data=data, version=-1)])
-    bench.inbox.event(HandCrashed(action=action, why="boom"))
-    bench.worker.turn(wait_s_max=0.0)  # before the mirror has told
-    bench.go()
-
-    assert bench.build("a", 1).state is BuildState.REQUESTED
-    assert bench.build("a", 1).attempt == 1
 
 
 def test_a_hand_is_told_when_its_build_was_taken_over() -> None:
@@ -274,6 +228,29 @@ def test_a_builder_takes_no_more_than_it_has_hands_for() -> None:
     states = [bench.build(f"i{number:02}", 1).state for number in range(20)]
     assert states.count(BuildState.BUILDING) == 16
     assert "this builder has its hands full" in bench.worker.status()["waits"].values()
+
+
+def test_a_provider_without_room_leaves_hands_for_the_others() -> None:
+    """What waits for its machines has its share of the hands; what has a machine counts no more."""
+    full = {f"a{number:02}": {} for number in range(20)}
+    bench = ready(**full, z={"providers": {"q": {}}})
+    bench.held = (Make,)
+    bench.go(200)
+    bench.pass_s(1.0)
+
+    def making() -> list[str]:
+        return [one for one in (*full, "z") if bench.build(one, 1).state is BuildState.BUILDING]
+
+    assert len(making()) == PLACES[Lane.MAKE] // 2 + 1
+    assert "z" in making()
+    waits = bench.worker.status()["waits"].values()
+    assert "this builder waits already for as many machines as it may, in p" in waits
+
+    has_one = replace(bench.build(making()[0], 1), node=NodeId("3000000001"))
+    data = encode_build(has_one)
+    bench.store.commit([Set(path=paths.build(has_one.id), data=data, version=-1)])
+    bench.go(200)
+    assert len(making()) == PLACES[Lane.MAKE] // 2 + 2
 
 
 def test_a_reload_makes_what_is_new_and_lets_what_runs_go_on() -> None:
