@@ -98,7 +98,7 @@ def wire(means: Means) -> Hands:
                 new_token=lambda: uuid.uuid4().hex[:12],
             ),
         ),
-        keeping=Keeping(keeping.KeepingHand(store, clock, installation, sites)),
+        keeping=Keeping(means.clouds, keeping.KeepingHand(store, clock, installation, sites)),
         looking=Looking(means, sites, looking.LookingHand(clock, installation)),
         logs=Logs(store),
     )
@@ -113,6 +113,10 @@ class Making:
 
     def make(self, order: MakeOrder) -> MakingEnded:
         """See :class:`builder.hands_api.MakingHand`."""
+        with self.means.clouds.used():
+            return self._make(order)
+
+    def _make(self, order: MakeOrder) -> MakingEnded:
         build, means = order.build.value, self.means
         provider = build.provider or ""
         one = means.config().providers.get(provider)
@@ -172,6 +176,10 @@ class Validating:
 
     def validate(self, order: TrialOrder) -> TrialEnded:
         """See :class:`builder.hands_api.ValidatingHand`."""
+        with self.means.clouds.used():
+            return self._validate(order)
+
+    def _validate(self, order: TrialOrder) -> TrialEnded:
         try:
             cloud = self.means.clouds.of(order.provider)
         except NoSuchProviderError as exc:
@@ -205,6 +213,10 @@ class Copying:
 
     def copy(self, order: CopyOrder) -> CopyEnded:
         """See :class:`builder.hands_api.CopyingHand`."""
+        with self.means.clouds.used():
+            return self._copy(order)
+
+    def _copy(self, order: CopyOrder) -> CopyEnded:
         try:
             here, there = self.sites.of(order.here), self.sites.of(order.there)
         except CloudConfigError as exc:
@@ -238,23 +250,30 @@ class Copying:
 class Keeping:
     """Ends references, and deletes images."""
 
+    clouds: Clouds
     hand: keeping.KeepingHand
 
     def retire(self, action: RetireUpload) -> Kept:
         """See :class:`builder.hands_api.KeepingHand`."""
-        return self.hand.retire(action)
+        with self.clouds.used():
+            return self.hand.retire(action)
 
     def condemn(self, action: CondemnUpload) -> Kept:
         """See :class:`builder.hands_api.KeepingHand`."""
-        return self.hand.condemn(action)
+        with self.clouds.used():
+            return self.hand.condemn(action)
 
     def erase(self, order: EraseOrder) -> Kept:
         """See :class:`builder.hands_api.KeepingHand`."""
-        return self.hand.erase(order.action, order.provider)
+        with self.clouds.used():
+            return self.hand.erase(order.action, order.provider)
 
     def sweep(self, order: SweepOrder) -> Kept:
         """See :class:`builder.hands_api.KeepingHand`."""
-        return self.hand.sweep(order.action, order.image, order.provider, listed_s=order.listed_s)
+        with self.clouds.used():
+            return self.hand.sweep(
+                order.action, order.image, order.provider, listed_s=order.listed_s
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +286,10 @@ class Looking:
 
     def look(self, errand: Look) -> ProviderSeen:
         """See :class:`builder.hands_api.LookingHand`."""
+        with self.means.clouds.used():
+            return self._look(errand)
+
+    def _look(self, errand: Look) -> ProviderSeen:
         try:
             site, cloud = self.sites.of(errand.provider), self.means.clouds.of(errand.provider)
         except (CloudConfigError, NoSuchProviderError) as exc:
@@ -275,6 +298,10 @@ class Looking:
 
     def list_images(self, errand: ListPlace) -> ImagesListed:
         """See :class:`builder.hands_api.LookingHand`."""
+        with self.means.clouds.used():
+            return self._list_images(errand)
+
+    def _list_images(self, errand: ListPlace) -> ImagesListed:
         try:
             site = self.sites.of(errand.provider)
         except CloudConfigError as exc:
