@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from builder.decide.world import ListedImage
-from builder.hands_api import CopyOrder
+from builder.hands_api import CopyOrder, TrialOrder
 from builder.pauses import PAUSE_S_MAX
 from remuda.model.build import Build, BuildState, Why, encode_build
 from remuda.model.ids import ReplicaId
@@ -144,6 +144,28 @@ def test_copies_end_whose_hand_crashes_or_whose_provider_has_left() -> None:
     bench.pass_s(HOUR_S, step_s=5.0)
     assert uploaded(bench, copy).state is UploadState.FAILED
     assert asked(bench)[f"CopyOrder {paths.upload(copy)}"] <= ASKED_MAX
+
+
+def test_a_trial_whose_hand_crashes_after_it_has_written_is_not_tried_in_circles() -> None:
+    """The record is another one each time; it waits all the same."""
+    bench = Bench(config(a=IMAGE))
+    bench.launchers("p", "q")
+    bench.go()
+    everything(bench)
+    path = paths.upload(UploadId(BuildId("a", 4), HERE))
+
+    def crash(order: object) -> None:
+        if isinstance(order, TrialOrder):
+            data = bench.store.read(path)
+            assert data is not None
+            bench.store.commit([Set(path=path, data=data.value, version=-1)])
+            raise BrokenError
+
+    bench.hands.do = crash
+    bench.go()
+    bench.pass_s(HOUR_S, step_s=5.0)
+
+    assert 3 <= asked(bench)[f"TrialOrder {path}"] <= ASKED_MAX
 
 
 def test_a_copy_is_given_back_when_its_provider_has_left() -> None:
