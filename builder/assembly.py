@@ -20,6 +20,7 @@ from builder.treecache import TreeCache
 from builder.wiring import Means, Wire
 from builder.worker import BuilderWorker, Current, providers_of
 from builder.writing import ROOTS, TREE, Writer
+from remuda.config.fingerprint import copied_paths
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.set_aside import SetAside
@@ -75,7 +76,9 @@ def assemble(outside: Outside) -> BuilderWorker:
 def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) -> Starter:
     def read_recipes() -> RecipesRead:
         now = config()
-        return RecipesRead(config=now, catalogue=compile_catalogue(now, cache.read))
+        catalogue = compile_catalogue(now, cache.read)
+        cache.keep([Path(one) for each in catalogue.recipes.values() for one in copied_paths(each)])
+        return RecipesRead(config=now, catalogue=catalogue)
 
     means = Means(
         store=outside.store,

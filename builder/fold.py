@@ -44,26 +44,37 @@ class Fold:
         """Take in one change.
 
         Never raises: a record that gets past the codecs and meets a bug of ours must not end
-        every builder, again after each restart. It counts as unreadable, so that nothing is
-        deleted (docs/adr/0011-records-of-others.md).
+        every builder, again after each restart. One that may refer to images counts as
+        unreadable until it is written again or gone, so that nothing is deleted meanwhile
+        (docs/adr/0011-records-of-others.md).
         """
         if isinstance(change, Synced):
             self.known.attendance.synced.add(change.root)
             self.known.dirty = True
             return
+        where = change.path.split("/")[_HEAD:]
         try:
+            self._read_anew(change)
             if isinstance(change, Put) and change.closed:
                 self.aside.closed(change.path)
-            self._by_place(change)
+            self._by_place(where, change)
         except CorruptRecordError as exc:
             self.aside.corrupt(change.path, exc)
         except Exception:  # noqa: BLE001 - the boundary: see above
-            self.known.records.unreadable.add(change.path)
+            if _may_refer(where):
+                self.known.records.unreadable.add(change.path)
+                self.known.dirty = True
             self.aside.unforeseen(change.path)
 
-    def _by_place(self, change: Put | Dirty | Gone) -> None:
-        where = change.path.split("/")[_HEAD:]
-        if where[:1] == ["images"] or _is_launch(where):
+    def _read_anew(self, change: Put | Dirty | Gone) -> None:
+        """Forget that a record could not be read: what comes now says more."""
+        unreadable = self.known.records.unreadable
+        if change.path in unreadable and not isinstance(change, Dirty):
+            unreadable.discard(change.path)
+            self.known.dirty = True
+
+    def _by_place(self, where: list[str], change: Put | Dirty | Gone) -> None:
+        if _may_refer(where):
             self._record(where, change)
         elif isinstance(change, Dirty):
             return
@@ -118,6 +129,10 @@ class Fold:
             if trouble is not None:
                 troubles[provider] = trouble
             self.known.dirty |= trouble != before
+
+
+def _may_refer(where: list[str]) -> bool:
+    return where[:1] == ["images"] or _is_launch(where)
 
 
 def _is_launch(where: list[str]) -> bool:

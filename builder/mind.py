@@ -7,7 +7,7 @@ from typing import Final
 from builder.decide.actions import RaiseAlarm
 from builder.decide.decide import decide
 from builder.decide.world import BuilderWorld
-from builder.errands import Action, News, Publish
+from builder.errands import Action, Errand, News, Publish
 from builder.fold import Fold
 from builder.known import Known
 from builder.reporting import Reporter
@@ -121,10 +121,22 @@ class Mind:
         due = self.known.dirty or now.mono_s >= self.judge_due_s
         if due and now.mono_s >= self.judge_from_s:
             self._judge(world, now)
-        self._start(world, self.rounds.due(now.mono_s), now)
+        self._look_around(world, now)
         words = self.reporter.words(now.mono_s)
         if words is not None:
             self._start(world, [Publish(words)], now)
+
+    def _look_around(self, world: BuilderWorld, now: Now) -> None:
+        """Begin the errands that are due; one that is refused stays due."""
+
+        def begin(errand: Errand) -> None:
+            started = False
+            try:
+                started = self.starter.start(world, errand, now)
+            finally:
+                self.rounds.begun(errand, now.mono_s, started=started)
+
+        start_all(self.rounds.due(now.mono_s), begin, self.inbox, self.log)
 
     def _judge(self, world: BuilderWorld, now: Now) -> None:
         self.known.dirty = False
@@ -143,4 +155,7 @@ class Mind:
         self.reporter.judged()
 
     def _start(self, world: BuilderWorld, some: Sequence[Action], now: Now) -> None:
-        start_all(some, lambda action: self.starter.start(world, action, now), self.inbox, self.log)
+        def start(action: Action) -> None:
+            self.starter.start(world, action, now)
+
+        start_all(some, start, self.inbox, self.log)

@@ -20,7 +20,11 @@ Basis = Mapping[str, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A wait."""
+    """A wait.
+
+    Attributes:
+        basis: It ends early when these change; empty: it does not.
+    """
 
     until_s: float
     length_s: float
@@ -47,13 +51,20 @@ class Pauses:
     def end(self, key: Key, now_s: float, why: str | None) -> None:
         """Let it wait before it is begun again on the same records, whether it failed or not."""
         basis, before = self._begun.pop(key, {}), self._waits.pop(key, None)
-        if self._changed(basis):
-            return
+        if not self._changed(basis):
+            self._wait(key, before, now_s, basis, why or "it was just done")
+
+    def crashed(self, key: Key, now_s: float, why: str) -> None:
+        """Let it wait, whatever has changed: a hand that meets a bug of ours has often written."""
+        self._begun.pop(key, None)
+        self._wait(key, self._waits.pop(key, None), now_s, {}, why)
+
+    def _wait(self, key: Key, before: Pause | None, now_s: float, basis: Basis, why: str) -> None:
         same = before is not None and before.basis == basis
         length_s = PAUSE_S
         if before is not None and same:
             length_s = min(before.length_s * 2, PAUSE_S_MAX)
-        self._waits[key] = Pause(now_s + length_s, length_s, basis, why or "it was just done")
+        self._waits[key] = Pause(now_s + length_s, length_s, basis, why)
 
     def done(self, key: Key) -> None:
         """Forget it: it has had its effect."""

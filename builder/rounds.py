@@ -21,6 +21,8 @@ LIST_S: Final = 60.0
 #: While a decision waits for what two listings show.
 LIST_SOON_S: Final = 5.0
 READ_S: Final = 60.0
+#: After one that could not be started.
+REFUSED_S: Final = 1.0
 _RECIPES: Final = "recipes"
 
 
@@ -30,18 +32,24 @@ class Rounds:
 
     known: Known
     _begun: dict[str, float] = field(default_factory=dict)
+    _refused: dict[str, float] = field(default_factory=dict)
     _asked: dict[str, Mapping[str, BaseFrom]] = field(default_factory=dict)
 
     def due(self, now_s: float) -> list[Errand]:
-        """Return the errands whose time has come, and note that they begin."""
-        found = []
-        for errand, due_s in self._all():
-            if due_s <= now_s:
-                self._begun[self._name(errand)] = now_s
-                if isinstance(errand, Look):
-                    self._asked[errand.provider] = errand.bases
-                found.append(errand)
-        return found
+        """Return the errands whose time has come, first what has waited longest."""
+        found = [(due_s, errand) for errand, due_s in self._all() if due_s <= now_s]
+        return [errand for _, errand in sorted(found, key=lambda one: one[0])]
+
+    def begun(self, errand: Errand, now_s: float, *, started: bool) -> None:
+        """Note that an errand was begun, or refused for now."""
+        name = self._name(errand)
+        if not started:
+            self._refused[name] = now_s
+            return
+        self._refused.pop(name, None)
+        self._begun[name] = now_s
+        if isinstance(errand, Look):
+            self._asked[errand.provider] = errand.bases
 
     def missing(self) -> list[MakeImage]:
         """Return the images of the configuration that are not on record, or not wholly."""
@@ -57,6 +65,7 @@ class Rounds:
     def again(self) -> None:
         """Look at everything anew: the configuration has changed."""
         self._begun.clear()
+        self._refused.clear()
 
     def _all(self) -> Iterator[tuple[Errand, float]]:
         """Yield each errand that is not under way, and when it is due."""
@@ -64,7 +73,8 @@ class Rounds:
             name = self._name(errand)
             if name not in self.known.busy:
                 begun_s = self._begun.get(name)
-                yield errand, float("-inf") if begun_s is None else begun_s + period_s
+                due_s = float("-inf") if begun_s is None else begun_s + period_s
+                yield errand, max(due_s, self._refused.get(name, float("-inf")) + REFUSED_S)
 
     def _wanted(self) -> Iterator[tuple[Errand, float]]:
         known = self.known

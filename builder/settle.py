@@ -18,6 +18,7 @@ from builder.decide.actions import (
 from builder.errands import Action, HandEvent, News, Publish, RecipesRead, Registered, Sent
 from builder.events import ImagesListed, ProviderSeen, Written
 from builder.known import Known
+from builder.losses import CRASHED
 from builder.starting import Starter, key_of
 from remuda.config.model import Config
 from remuda.frame.work import Finished, HandCrashed
@@ -98,12 +99,13 @@ class Settle:
         self.known.take_seen(event)
 
     def _crashed(self, news: HandCrashed[Action], now: Now) -> None:
-        """A bug of ours: the action waits as one that was refused."""
+        """A bug of ours: the action waits, and counts as an attempt where attempts count."""
         action, what = news.action, type(news.action).__name__
-        self.starter.ended(action)
+        if self.starter.ended(action):
+            self.starter.losses.note(action)
         self.metrics.count_hand_crash(what)
         self.log.error("hand.crashed", action=what, subject=str(action.id), why=news.why)
-        self.starter.pauses.end(key_of(action), now.mono_s, "it met an error of ours; see the log")
+        self.starter.pauses.crashed(key_of(action), now.mono_s, CRASHED)
         self.known.dirty = True
 
     def _written(self, news: Written, now: Now) -> None:
@@ -111,6 +113,7 @@ class Settle:
         self.starter.ended(action)
         if not isinstance(news.result, StoreError):
             self.starter.pauses.done(key_of(action))
+            self.starter.losses.written(action)
             what = type(action).__name__
             if isinstance(action, BeginBuild):
                 self.log.info("build.begun", build=str(action.id), why=str(action.why))

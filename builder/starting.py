@@ -14,6 +14,7 @@ from builder.events import Written
 from builder.hands_api import Hands
 from builder.known import Known
 from builder.lanes import KINDS, PLACES, TAKES, Lane
+from builder.losses import Losses, given_back
 from builder.orders import Orders
 from builder.pauses import Key, Pauses
 from builder.writing import Writer, image_znodes, published
@@ -26,6 +27,8 @@ from remuda.store import paths
 from remuda.store.api import StoreError
 
 _FULL: Final = "this builder has its hands full"
+_NOBODY: Final = "no provider of the configuration can make or read it"
+_WAITING: Final = "this builder waits already for as many machines as it may, in"
 _CHANGED: Final = "its recipe has changed since it was taken"
 
 
@@ -49,12 +52,23 @@ def basis_of(action: Action) -> list[str]:
             return []
 
 
+def _provider(action: Action) -> str:
+    """Return the provider that is to give a machine for what is taken, if one is."""
+    match action:
+        case actions.TakeBuild() | actions.TryUpload():
+            return action.provider
+        case _:
+            return ""
+
+
 @dataclass(slots=True)
 class Starter:
     """Starts actions; none of its methods waits.
 
     Attributes:
-        running: Threads at work, by lane; *taking*: what we are about to own, by lane.
+        running: Threads at work, by lane; *taking*: what we are about to own, by lane and by the
+            provider that is to give a machine, if one is.
+        losses: What hands of ours have crashed at.
         wake_s: When the first of the actions that have to wait may begin (monotonic).
     """
 
@@ -66,7 +80,8 @@ class Starter:
     pauses: Pauses
     read_recipes: Callable[[], HandEvent]
     running: Counter[Lane] = field(default_factory=Counter)
-    taking: Counter[Lane] = field(default_factory=Counter)
+    taking: Counter[tuple[Lane, str]] = field(default_factory=Counter)
+    losses: Losses = field(default_factory=Losses)
     wake_s: float = float("inf")
     _starters: dict[type, Callable[[BuilderWorld, Any, Now], bool]] = field(init=False)
 
@@ -89,28 +104,44 @@ class Starter:
             Publish: self._publish,
         }
 
-    def start(self, world: BuilderWorld, action: Action, now: Now) -> None:
-        """Start an action, unless its subject is busy, it has to wait, or there is no place."""
+    def start(self, world: BuilderWorld, action: Action, now: Now) -> bool:
+        """Start an action, unless its subject is busy, it has to wait, or there is no place.
+
+        What a hand of ours has crashed at is given back instead. Return whether it was started.
+        """
+        loss = self.losses.due(world, action)
+        if loss is not None:
+            self.start(world, loss, now)
+            return False
         kind = KINDS[type(action)]
         subject = str(kind.subject(action))
-        if subject in self.known.busy:
-            return
+        if subject in self.known.busy or self._waits(action, subject, now):
+            return False
+        self.pauses.begin(key_of(action), basis_of(action))
+        if not self._starters.get(type(action), self._write)(world, action, now):
+            return False
+        self._enter(action, subject)
+        return True
+
+    def _waits(self, action: Action, subject: str, now: Now) -> bool:
+        """Whether an action has to wait; say why."""
         pause = self.pauses.holds(key_of(action), now.mono_s)
         if pause is not None:
             self.wake_s = min(self.wake_s, pause.until_s)
             self.known.plan.wait(subject, pause.why)
-            return
-        if not self._room(action):
-            self.known.plan.wait(subject, _FULL)
-            return
-        self.pauses.begin(key_of(action), basis_of(action))
-        if not self._starters.get(type(action), self._write)(world, action, now):
-            return
+            return True
+        full = self._full(action)
+        if full is not None:
+            self.known.plan.wait(subject, full)
+        return full is not None
+
+    def _enter(self, action: Action, subject: str) -> None:
+        kind = KINDS[type(action)]
         self.known.busy.enter(subject, action)
         if kind.lane is not None:
             self.running[kind.lane] += 1
         elif type(action) in TAKES:
-            self.taking[TAKES[type(action)]] += 1
+            self.taking[TAKES[type(action)], _provider(action)] += 1
 
     def ended(self, action: Action) -> bool:
         """Free what an action kept; False: it was not known to be under way."""
@@ -122,7 +153,7 @@ class Starter:
         if kind.lane is not None:
             self.running[kind.lane] -= 1
         elif type(action) in TAKES:
-            self.taking[TAKES[type(action)]] -= 1
+            self.taking[TAKES[type(action)], _provider(action)] -= 1
         return True
 
     def stop(self) -> None:
@@ -130,14 +161,37 @@ class Starter:
         self.crew.stop()
         self.orders.stop_all()
 
-    def _room(self, action: Action) -> bool:
+    def _full(self, action: Action) -> str | None:
+        """Return why there is no place for an action now, or None."""
         lane = KINDS[type(action)].lane
         if lane is not None:
-            return self.running[lane] < PLACES[lane]
+            return None if self.running[lane] < PLACES[lane] else _FULL
         taken = TAKES.get(type(action))
         if taken is None:
-            return True
-        return self._owned(taken) + self.taking[taken] < PLACES[taken]
+            return None
+        taking = sum(count for (one, _), count in self.taking.items() if one is taken)
+        if self._owned(taken) + taking >= PLACES[taken]:
+            return _FULL
+        provider = _provider(action)
+        waiting = self._waiting(taken, provider) + self.taking[taken, provider]
+        if provider and waiting >= self._share(taken):
+            return f"{_WAITING} {provider}"
+        return None
+
+    def _share(self, lane: Lane) -> int:
+        """Return how many hands may wait for one provider: the others are to have some left."""
+        return max(1, PLACES[lane] // max(1, len(self.known.catalogue.providers)))
+
+    def _waiting(self, lane: Lane, provider: str) -> int:
+        """Count what is ours and waits for a machine of a provider, or may for all we know."""
+        records, me = self.known.records, self.known.me
+        if lane is Lane.MAKE:
+            builds = (one.value for one in records.builds.values())
+            return sum(
+                (one.owner, one.provider, one.node) == (me, provider, None) for one in builds
+            )
+        uploads = (one.value for one in records.uploads.values())
+        return sum((one.owner, one.trying) == (me, provider) for one in uploads)
 
     def _owned(self, lane: Lane) -> int:
         """Count what is ours to do in a lane, whether its hand has begun or not."""
@@ -199,7 +253,7 @@ class Starter:
     def _copy(self, world: BuilderWorld, action: actions.Copy, now: Now) -> bool:
         order = self.orders.copy(world, action)
         if order is None:
-            self.refuse(action, now, "no provider of the configuration can make or read it")
+            self.start(world, given_back(action.id, _NOBODY), now)
             return False
         self.crew.submit(action, lambda: self.hands.copying.copy(order))
         return True

@@ -34,7 +34,8 @@ class TreeCache:
 
     def keep(self, tops: Sequence[Path]) -> None:
         """Forget everything else."""
-        self._read = {top: found for top, found in self._read.items() if top in set(tops)}
+        kept = set(tops)
+        self._read = {top: found for top, found in self._read.items() if top in kept}
 
 
 def _stamp(file: Path) -> _Stamp:

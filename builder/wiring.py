@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from builder.clouds import Clouds, NoSuchProviderError
+from builder.decide import results
 from builder.decide.actions import CondemnUpload, RetireUpload
 from builder.errands import ListPlace, Look
 from builder.events import (
@@ -17,9 +19,11 @@ from builder.events import (
     ProviderSeen,
     TrialEnded,
 )
-from builder.hands import adopting, copying, keeping, looking, making, validating
+from builder.hands import adopting, blame, copying, keeping, looking, making, validating
 from builder.hands.loginkeys import remove_left_keys
 from builder.hands.machine import Machines
+from builder.hands.patience import HandStoppedError, Patience
+from builder.hands.records import TakenOverError, hold_build, hold_upload
 from builder.hands.sites import Sites
 from builder.hands_api import (
     AdoptOrder,
@@ -36,13 +40,14 @@ from remuda.cloud.api import CloudConfigError
 from remuda.cloud.image_store import ImageStore
 from remuda.config.model import Config
 from remuda.images.buildlog import erase_log
-from remuda.model.build import Build
+from remuda.model.build import Blame, Build
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId
+from remuda.model.upload import Upload
 from remuda.runtime.clock import Clock
 from remuda.runtime.log import Log
 from remuda.ssh.prover import ParamikoProver
-from remuda.store.api import Store
+from remuda.store.api import Store, StoreError
 from requestor.client import Client
 
 #: Complete logs on this host; each has 64 MiB at most, and mostly far less.
@@ -50,6 +55,10 @@ LOG_FILES_MAX: Final = 100
 #: Folders of ours in a builder's own.
 LOGS: Final = "logs"
 KEYS: Final = "keys"
+#: A candidate may wait for room so long; then the next provider of its place is tried.
+TRIAL_ROOM_S: Final = 900.0
+#: It is somebody else's, or nothing is known: whoever comes next looks at the record.
+_NOT_WRITTEN: Final = (TakenOverError, StoreError, HandStoppedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +105,13 @@ def wire(means: Means) -> Hands:
     sites = Sites(means.images)
     return Hands(
         making=Making(means, making.MakingHand(machines=machines, clock=clock)),
-        adopting=Adopting(sites, adopting.AdoptingHand(store, clock, installation)),
+        adopting=Adopting(means.clouds, sites, adopting.AdoptingHand(store, clock, installation)),
         validating=Validating(
             means,
             validating.ValidatingHand(machines=machines, prover=ParamikoProver(clock), clock=clock),
         ),
         copying=Copying(
+            means,
             sites,
             copying.CopyingHand(
                 store=store,
@@ -112,7 +122,7 @@ def wire(means: Means) -> Hands:
                 log=means.log,
             ),
         ),
-        keeping=Keeping(keeping.KeepingHand(store, clock, installation, sites)),
+        keeping=Keeping(means.clouds, keeping.KeepingHand(store, clock, installation, sites)),
         looking=Looking(means, sites, looking.LookingHand(clock, installation)),
         logs=Logs(store),
     )
@@ -127,6 +137,10 @@ class Making:
 
     def make(self, order: MakeOrder) -> MakingEnded:
         """See :class:`builder.hands_api.MakingHand`."""
+        with self.means.clouds.used():
+            return self._make(order)
+
+    def _make(self, order: MakeOrder) -> MakingEnded:
         build, means = order.build.value, self.means
         provider = build.provider or ""
         one = means.config().providers.get(provider)
@@ -134,9 +148,9 @@ class Making:
         try:
             cloud = means.clouds.of(provider)
         except NoSuchProviderError as exc:
-            return MakingEnded(id=build.id, why=str(exc))
+            return self._given_back(order, str(exc))
         if one is None or (order.parent is not None and parent is None):
-            return MakingEnded(id=build.id, why="there is nothing that it could start from")
+            return self._given_back(order, "there is nothing that it could start from")
         return self.hand.make(
             making.MakingOrder(
                 build=order.build,
@@ -152,6 +166,19 @@ class Making:
             self._log(build),
             order.stop.is_set,
         )
+
+    def _given_back(self, order: MakeOrder, why: str) -> MakingEnded:
+        """Write that it comes to nothing here, which is no attempt; else it stays ours for ever."""
+        patience = Patience(self.means.clock, order.stop.is_set)
+        record = hold_build(self.means.store, patience, order.build)
+        mishap = blame.mishap("begin", Blame.CLOUD, why)
+
+        def after(build: Build) -> Build:
+            return results.unmade(build, mishap, order.policy, now_s=self.means.clock.now_s())
+
+        with suppress(*_NOT_WRITTEN):
+            record.write(after)
+        return MakingEnded(id=order.build.value.id, why=why)
 
     def _log(self, build: Build) -> BuildLog:
         folder = self.means.work_dir / LOGS
@@ -179,6 +206,10 @@ class Validating:
 
     def validate(self, order: TrialOrder) -> TrialEnded:
         """See :class:`builder.hands_api.ValidatingHand`."""
+        with self.means.clouds.used():
+            return self._validate(order)
+
+    def _validate(self, order: TrialOrder) -> TrialEnded:
         try:
             cloud = self.means.clouds.of(order.provider)
         except NoSuchProviderError as exc:
@@ -196,6 +227,7 @@ class Validating:
                 wanted=order.wanted,
                 checks=order.checks,
                 avoid=order.avoid,
+                room_s=TRIAL_ROOM_S,
             ),
             BuildLog(
                 self.means.store,
@@ -212,11 +244,16 @@ class Validating:
 class Adopting:
     """Finishes builds of dead builders."""
 
+    clouds: Clouds
     sites: Sites
     hand: adopting.AdoptingHand
 
     def adopt(self, order: AdoptOrder) -> Kept:
         """See :class:`builder.hands_api.AdoptingHand`."""
+        with self.clouds.used():
+            return self._adopt(order)
+
+    def _adopt(self, order: AdoptOrder) -> Kept:
         try:
             here = self.sites.of(order.provider)
         except CloudConfigError as exc:
@@ -232,15 +269,20 @@ class Adopting:
 class Copying:
     """Brings builds to other places."""
 
+    means: Means
     sites: Sites
     hand: copying.CopyingHand
 
     def copy(self, order: CopyOrder) -> CopyEnded:
         """See :class:`builder.hands_api.CopyingHand`."""
+        with self.means.clouds.used():
+            return self._copy(order)
+
+    def _copy(self, order: CopyOrder) -> CopyEnded:
         try:
             here, there = self.sites.of(order.here), self.sites.of(order.there)
         except CloudConfigError as exc:
-            return CopyEnded(id=order.upload.value.id, why=str(exc))
+            return self._given_back(order, str(exc))
         return self.hand.copy(
             copying.CopyOrder(
                 upload=order.upload,
@@ -252,28 +294,48 @@ class Copying:
             )
         )
 
+    def _given_back(self, order: CopyOrder, why: str) -> CopyEnded:
+        """Write that it comes to nothing for now, which is no attempt."""
+        patience = Patience(self.means.clock, order.stop.is_set)
+        record = hold_upload(self.means.store, patience, order.upload)
+        mishap = blame.mishap("begin", Blame.CLOUD, why)
+
+        def after(upload: Upload) -> Upload:
+            return results.uncopied(upload, mishap, order.policy, now_s=self.means.clock.now_s())
+
+        with suppress(*_NOT_WRITTEN):
+            record.write(after)
+        return CopyEnded(id=order.upload.value.id, why=why)
+
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
     """Ends references, and deletes images."""
 
+    clouds: Clouds
     hand: keeping.KeepingHand
 
     def retire(self, action: RetireUpload) -> Kept:
         """See :class:`builder.hands_api.KeepingHand`."""
-        return self.hand.retire(action)
+        with self.clouds.used():
+            return self.hand.retire(action)
 
     def condemn(self, action: CondemnUpload) -> Kept:
         """See :class:`builder.hands_api.KeepingHand`."""
-        return self.hand.condemn(action)
+        with self.clouds.used():
+            return self.hand.condemn(action)
 
     def erase(self, order: EraseOrder) -> Kept:
         """See :class:`builder.hands_api.KeepingHand`."""
-        return self.hand.erase(order.action, order.provider)
+        with self.clouds.used():
+            return self.hand.erase(order.action, order.provider)
 
     def sweep(self, order: SweepOrder) -> Kept:
         """See :class:`builder.hands_api.KeepingHand`."""
-        return self.hand.sweep(order.action, order.image, order.provider, listed_s=order.listed_s)
+        with self.clouds.used():
+            return self.hand.sweep(
+                order.action, order.image, order.provider, listed_s=order.listed_s
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +348,10 @@ class Looking:
 
     def look(self, errand: Look) -> ProviderSeen:
         """See :class:`builder.hands_api.LookingHand`."""
+        with self.means.clouds.used():
+            return self._look(errand)
+
+    def _look(self, errand: Look) -> ProviderSeen:
         try:
             site, cloud = self.sites.of(errand.provider), self.means.clouds.of(errand.provider)
         except (CloudConfigError, NoSuchProviderError) as exc:
@@ -294,6 +360,10 @@ class Looking:
 
     def list_images(self, errand: ListPlace) -> ImagesListed:
         """See :class:`builder.hands_api.LookingHand`."""
+        with self.means.clouds.used():
+            return self._list_images(errand)
+
+    def _list_images(self, errand: ListPlace) -> ImagesListed:
         try:
             site = self.sites.of(errand.provider)
         except CloudConfigError as exc:

@@ -9,7 +9,7 @@ from builder.errands import MakeImage, News, Publish, Sent
 from builder.events import Written
 from builder.records import Records
 from remuda.model.ids import ReplicaId
-from remuda.model.image import ImageRecord, encode_image
+from remuda.model.image import ImageRecord, encode_image, number_of
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
 from remuda.store.api import Create, Done, Op, Set, Store, StoreError
@@ -59,7 +59,9 @@ def image_znodes(records: Records, name: str) -> list[Op]:
     path = paths.image(name)
     ops: list[Op] = []
     if name not in records.images and path not in records.unreadable:
-        data, version = encode_image(ImageRecord(name=name)), records.versions.get(path)
+        # One that was emptied goes on: another build of an old number would pass for the old one.
+        record = ImageRecord(name=name, last_build=_last_build(records, name))
+        data, version = encode_image(record), records.versions.get(path)
         ops.append(
             Create(path=path, data=data)
             if version is None
@@ -67,6 +69,23 @@ def image_znodes(records: Records, name: str) -> list[Op]:
         )
     folders = (paths.builds(name), paths.pointers(name))
     return [*ops, *(Create(path=one) for one in folders if one not in records.versions)]
+
+
+def _last_build(records: Records, name: str) -> int:
+    """Return the highest number of a build of an image that anything speaks of."""
+    folder = f"{paths.builds(name)}/"
+    there = (
+        number_of(path[len(folder) :].split("/")[0])
+        for path in records.versions
+        if path.startswith(folder)
+    )
+    named = (
+        number
+        for (image, _), one in records.pointers.items()
+        if image == name
+        for number in (*(number for _, number in one.value.named()), *one.value.withdrawn)
+    )
+    return max([0, *(number or 0 for number in there), *named])
 
 
 def published(me: ReplicaId, data: bytes) -> list[Op]:

@@ -237,18 +237,6 @@ class IncomingFile:
         self._size += len(piece)
 
 
-def receive(pieces: Iterable[bytes], image: StoredImage, target: Path) -> Received:
-    """Write what arrives of *image* to a file, which is there when all is verified, or not at all.
-
-    Raises:
-        DamagedError: It is not what the hash, or the size, says.
-        OSError: The file cannot be written.
-    """
-    incoming = IncomingFile(image, target)
-    incoming.take(pieces)
-    return incoming.finish()
-
-
 def _put(file: BinaryIO, piece: bytes) -> None:
     """Write a piece; what is zero in it becomes a hole."""
     for at in range(0, len(piece), _BLOCK_BYTES):

@@ -32,6 +32,9 @@ _SLICE_S: Final = 0.5
 #: After the exit code, so long without output means that a process left behind holds it open.
 _QUIET_S: Final = 0.5
 
+#: After the exit code of a command with a limit, all output has to be here in this time.
+_DRAIN_S: Final = 1.0
+
 _COPY_IN: Final = 'mkdir -p -- "$REMUDA_DIR" && exec tar -xpof - -C "$REMUDA_DIR"'
 
 
@@ -161,7 +164,7 @@ class Session:
         who logged in. One stream, whatever the number of files.
 
         Args:
-            local_dir: An existing directory.
+            local_dir: An existing directory, or a link to one.
             remote_dir: Absolute, or relative to the user's home.
             limit_s: For all of it; None: as long as it takes.
             stopped: Asked about twice a second if there is a limit: True ends it.
@@ -174,7 +177,7 @@ class Session:
         """
         if not local_dir.is_dir():
             raise NotADirectoryError(f"{local_dir} is not a directory")
-        self._copy(local_dir, ".", remote_dir, limit_s, stopped)
+        self._copy(local_dir.resolve(strict=True), ".", remote_dir, limit_s, stopped)
 
     def copy_file(
         self,
@@ -247,7 +250,7 @@ class Session:
                 pump.on_failure = partial(self._link.close_channel, channel)
                 pump.start()
             self._await_end(channel, token, call)
-            _drain(outs)
+            _drain(outs, self._enough(call))
         except KeyboardInterrupt:
             self._interrupt(channel, token)
             raise
@@ -277,6 +280,13 @@ class Session:
                 with suppress(ConnectionLostError):
                     end_processes(self._link, channel, token)
                 raise CutShortError(why)
+
+    def _enough(self, call: "_Call") -> Callable[[], bool]:
+        """Return what says when to wait no more for output after the exit of a command."""
+        if call.limit_s is None:
+            return _never
+        ends_s = self._clock.monotonic_s() + _DRAIN_S
+        return lambda: call.stopped() or self._clock.monotonic_s() >= ends_s
 
     def _interrupt(self, channel: paramiko.Channel, token: str) -> None:
         """Pass Ctrl-C on to the command, and insist if it takes long."""
@@ -347,12 +357,13 @@ def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def _drain(outs: tuple[OutPump, ...]) -> None:
+def _drain(outs: tuple[OutPump, ...], enough: Callable[[], bool]) -> None:
     """Let output arrive that was under way at the exit, however slow its reader here is.
 
-    A process left in the background may hold the streams open for ever: silence ends the wait.
+    A process left in the background may hold the streams open for ever: silence ends the wait,
+    and so does *enough*, for it may also print something now and then.
     """
-    while True:
+    while not enough():
         before = [out.total for out in outs]
         ended = [out.join(_QUIET_S) for out in outs]
         if all(ended):

@@ -7,11 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from sandbox.machines.base import MachineError
 from sandbox.machines.bootplan import User
 from sandbox.machines.upper import put, text_of
 
 #: Ordinary people's ids (login.defs(5)); the host's own are not shown in a machine.
 _PEOPLE: Final = range(1000, 60000)
+#: Of an entry in passwd(5).
+_FIELDS: Final = 7
+#: (uid_t) -1 stands for none.
+_ID_MAX: Final = 2**32 - 2
+_ID_DIGITS_MAX: Final = 10
 
 
 def write_accounts(upper: Path, users: tuple[User, ...]) -> None:
@@ -20,6 +26,9 @@ def write_accounts(upper: Path, users: tuple[User, ...]) -> None:
     Args:
         users: Root among them.
         upper: What the machine has written, or its image had, over the host's root.
+
+    Raises:
+        MachineError: If the image's account files cannot be used.
     """
     passwd = _lines(upper, "etc/passwd")
     group = _lines(upper, "etc/group")
@@ -58,20 +67,31 @@ def _lines(upper: Path, name: str) -> list[str]:
 
 def _number(line: str) -> int:
     parts = line.split(":")
-    return int(parts[2]) if len(parts) > 2 and parts[2].isdecimal() else -1  # noqa: PLR2004
+    return _id(parts[2]) if len(parts) > 2 else -1  # noqa: PLR2004
+
+
+def _id(text: str) -> int:
+    """Return a user's or group's number, or -1."""
+    plain = text.isascii() and text.isdecimal() and len(text) <= _ID_DIGITS_MAX
+    return int(text) if plain and int(text) <= _ID_MAX else -1
 
 
 def _free_id(passwd: list[str]) -> int:
     taken = {_number(line) for line in passwd}
-    return next(number for number in _PEOPLE if number not in taken)
+    number = next((number for number in _PEOPLE if number not in taken), None)
+    if number is None:
+        raise MachineError("the image's passwd has no number left for a user")
+    return number
 
 
 def _with_members(group: list[str], names: list[str]) -> list[str]:
     """Return the lines of a group file with *names* in the group of those who may become root."""
     changed = []
     for line in group:
-        name, *rest, members = line.split(":")
+        name, *rest, members = line.split(":") if ":" in line else (line, "")
         if name == "sudo":
+            if not rest:
+                raise MachineError(f"the image's group file cannot be used: {line[:80]!r}")
             whole = dict.fromkeys([*filter(None, members.split(",")), *names])
             changed.append(":".join((name, *rest, ",".join(whole))))
         else:
@@ -80,8 +100,8 @@ def _with_members(group: list[str], names: list[str]) -> list[str]:
 
 
 def _write_home(upper: Path, user: User, passwd: list[str]) -> None:
-    entry = next(line for line in passwd if line.startswith(f"{user.name}:")).split(":")
-    uid, gid, home = int(entry[2]), int(entry[3]), entry[5].lstrip("/")
+    line = next(line for line in passwd if line.startswith(f"{user.name}:"))
+    uid, gid, home = _entry(line)
     file = f"{home}/.ssh/authorized_keys"
     keys = [*(text_of(upper, file) or "").splitlines(), *user.keys]
     path = put(upper, file, _joined(dict.fromkeys(keys)), 0o600)
@@ -90,6 +110,20 @@ def _write_home(upper: Path, user: User, passwd: list[str]) -> None:
     folder.chmod(0o700)
     for each in (folder.parent, folder, path):
         os.chown(each, uid, gid)
+
+
+def _entry(line: str) -> tuple[int, int, str]:
+    """Return the numbers and the home of an entry in passwd, without slashes around it.
+
+    Raises:
+        MachineError: If it has none that can be used.
+    """
+    parts = line.split(":")
+    if len(parts) == _FIELDS:
+        uid, gid, home = _id(parts[2]), _id(parts[3]), parts[5].strip("/")
+        if uid >= 0 and gid >= 0 and parts[5].startswith("/") and home:
+            return uid, gid, home
+    raise MachineError(f"the image's passwd cannot be used: {line[:80]!r}")
 
 
 def _joined(lines: Iterable[str]) -> str:

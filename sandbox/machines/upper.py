@@ -38,10 +38,10 @@ def place(upper: Path, name: str) -> Path:
     """Return where the machine has *name*, in a folder that is there.
 
     Raises:
-        MachineError: If its folder is a link.
+        MachineError: If its folder is a link, or the name would lead elsewhere.
     """
     folder = upper
-    for part in Path(name).parts[:-1]:
+    for part in _parts(name)[:-1]:
         folder /= part
         make_folder(folder)
     return upper / name
@@ -66,15 +66,23 @@ def make_folder(folder: Path) -> bool:
 
 
 def text_of(upper: Path, name: str) -> str | None:
-    """Return what the machine's layer has in the file *name*; None if it has no such file."""
-    path = upper / name
-    if any(upper.joinpath(*parts).is_symlink() for parts in _ways(name)) or not path.is_file():
+    """Return what the machine's layer has in the file *name*; None if it has no such file.
+
+    Raises:
+        MachineError: If the name would lead elsewhere.
+    """
+    ways, path = _ways(name), upper / name
+    if any(upper.joinpath(*parts).is_symlink() for parts in ways) or not path.is_file():
         return None
     return path.read_text(encoding="utf-8", errors="replace")
 
 
 def hide(upper: Path, name: str) -> None:
-    """Let the machine not see the host's file *name*; what is its own stays."""
+    """Let the machine not see the host's file *name*; what is its own stays.
+
+    Raises:
+        MachineError: If its folder is a link, or the name would lead elsewhere.
+    """
     path = place(upper, name)
     if not os.path.lexists(path):
         os.mknod(path, stat.S_IFCHR, 0)
@@ -86,5 +94,17 @@ def remove(path: Path) -> None:
 
 
 def _ways(name: str) -> list[tuple[str, ...]]:
-    parts = Path(name).parts
+    parts = _parts(name)
     return [parts[: i + 1] for i in range(len(parts))]
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Return the parts of the name of a file below the machine's root.
+
+    Raises:
+        MachineError: If it would lead out of there: names may come from images.
+    """
+    parts = tuple(name.split("/"))
+    if "\0" in name or not all(part not in {"", ".", ".."} for part in parts):
+        raise MachineError(f"{name!r} is no name of a file in a machine")
+    return parts

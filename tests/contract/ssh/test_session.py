@@ -288,6 +288,18 @@ def test_a_tree_arrives_as_it_is(session: Session, tmp_path: Path) -> None:
     assert (remote / "hard").samefile(remote / "secret")
 
 
+def test_a_folder_is_copied_through_a_link_to_it(session: Session, tmp_path: Path) -> None:
+    """What is in it, not the link, which would point nowhere there."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file").write_text("content")
+    (tmp_path / "link").symlink_to("real")
+
+    session.copy_tree(tmp_path / "link", str(tmp_path / "there"))
+
+    assert not (tmp_path / "there").is_symlink()
+    assert (tmp_path / "there" / "file").read_text() == "content"
+
+
 def test_copying_where_nothing_may_be_written_says_so(session: Session, tmp_path: Path) -> None:
     """With the machine's own words."""
     with pytest.raises(CopyFailedError, match="/proc/x"):

@@ -1,6 +1,6 @@
 """A builder around the in-memory ZooKeeper: its hands answer when a test says so, no thread."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from builder.lanes import KINDS, PLACES, Lane
 from builder.wiring import Means
 from builder.worker import BuilderWorker
 from remuda.config.model import Config
-from remuda.frame.crew import Crew
-from remuda.frame.work import Finished
+from remuda.frame.crew import Crew, crashed
+from remuda.frame.work import Finished, HandCrashed
 from remuda.membership.registration import Member
 from remuda.metrics.sink import Metrics, NullMetrics
 from remuda.model import tags
@@ -46,14 +46,14 @@ HERE, THERE = "a" * 12, "b" * 12
 PLACES_OF = {"p": HERE, "q": THERE}
 
 
-def config(**images: Mapping[str, Any]) -> Config:
+def config(names: Iterable[str] = PLACES_OF, /, **images: Mapping[str, Any]) -> Config:
     """Return a configuration of the providers p and q; images are made in p unless they say so."""
     usual = {"base": "debian", "flavor": "small", "providers": {"p": {}}}
     pool = {"labels": {"small": {"image": "debian", "flavor": "small"}}}
     return Config.model_validate(
         {
             "labels": {"small": {}},
-            "providers": {name: {"cloud": name, "pools": {"main": pool}} for name in PLACES_OF},
+            "providers": {name: {"cloud": name, "pools": {"main": pool}} for name in names},
             "images": {name: {**usual, **one} for name, one in images.items()},
         }
     )
@@ -162,7 +162,7 @@ class Scripted:
             return ProviderSeen(provider=errand.provider, trouble=why)
         return ProviderSeen(
             provider=errand.provider,
-            place=PLACES_OF[errand.provider],
+            place=PLACES_OF.get(errand.provider, f"{errand.provider:x<12}"),
             bases={image: Base(id="debian") for image in errand.bases},
         )
 
@@ -173,6 +173,18 @@ class Scripted:
             begun_s=self.clock.now_s(),
             images=dict(self.images.get(errand.place, {})),
         )
+
+
+def _done(action: Action, work: Callable[[], HandEvent]) -> HandEvent | HandCrashed[Action]:
+    """Return what work brings, or its crash, as a crew does."""
+    try:
+        return work()
+    except BrokenError:
+        return crashed(action)
+
+
+class BrokenError(Exception):
+    """A bug in a hand."""
 
 
 class Bench:
@@ -268,7 +280,7 @@ class Bench:
             if isinstance(action, self.held):
                 self.crew.orders.append((action, work))
                 continue
-            self.inbox.event(Finished(action=action, event=work()))
+            self.inbox.event(Finished(action=action, event=_done(action, work)))
             count += 1
         return count
 

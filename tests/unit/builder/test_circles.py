@@ -5,15 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 from builder.decide.world import ListedImage
+from builder.hands_api import CopyOrder, TrialOrder
 from builder.pauses import PAUSE_S_MAX
 from remuda.model.build import Build, BuildState, Why, encode_build
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word, encode_image
 from remuda.model.pointer import Pointer, encode_pointer
-from remuda.model.upload import Method, Upload, UploadState, encode_upload
+from remuda.model.upload import Method, Upload, UploadState, decode_upload, encode_upload
 from remuda.store import paths
 from remuda.store.api import Delete, Set
-from tests.unit.builder.bench import HERE, THERE, Bench, config
+from tests.unit.builder.bench import HERE, THERE, Bench, BrokenError, config
 
 HOUR_S = 3600.0
 #: Doubling from half a minute to ten is five waits; from then on one in ten minutes.
@@ -83,6 +84,13 @@ def everything(bench: Bench) -> None:
     write(bench, paths.pointer("a", "p"), encode_pointer(pointer))
 
 
+def uploaded(bench: Bench, upload_id: UploadId) -> Upload:
+    """Return an upload as it is on record."""
+    stored = bench.store.read(paths.upload(upload_id))
+    assert stored is not None
+    return decode_upload(upload_id, stored.value)
+
+
 def asked(bench: Bench) -> Counter[str]:
     """Return how often hands were asked, by kind and subject of what they were told."""
     found: Counter[str] = Counter()
@@ -112,6 +120,64 @@ def test_hands_that_refuse_for_an_hour_are_asked_a_dozen_times() -> None:
     assert [one for one in found.items() if one[1] > ASKED_MAX] == []
     # Two or three turns at each step of the clock: news are taken in, and that is all.
     assert bench.turns - turns < 4 * HOUR_S / 5.0
+
+
+def test_copies_end_whose_hand_crashes_or_whose_provider_has_left() -> None:
+    """Attempts count for a crash; what nobody can make is nobody's, and waits for somebody."""
+    bench = Bench(config(a=IMAGE))
+    bench.launchers("p", "q")
+    bench.go()
+    everything(bench)
+    copy = UploadId(BuildId("a", 4), THERE)
+
+    def crash(order: object) -> None:
+        if isinstance(order, CopyOrder):
+            data = bench.store.read(order.upload.path)
+            assert data is not None
+            bench.store.commit([Set(path=order.upload.path, data=data.value, version=-1)])
+            raise BrokenError
+
+    bench.hands.do = crash
+    bench.go()
+    assert uploaded(bench, copy).state is UploadState.PENDING
+    assert uploaded(bench, copy).attempt == 1
+    bench.pass_s(HOUR_S, step_s=5.0)
+    assert uploaded(bench, copy).state is UploadState.FAILED
+    assert asked(bench)[f"CopyOrder {paths.upload(copy)}"] <= ASKED_MAX
+
+
+def test_a_trial_whose_hand_crashes_after_it_has_written_is_not_tried_in_circles() -> None:
+    """The record is another one each time; it waits all the same."""
+    bench = Bench(config(a=IMAGE))
+    bench.launchers("p", "q")
+    bench.go()
+    everything(bench)
+    path = paths.upload(UploadId(BuildId("a", 4), HERE))
+
+    def crash(order: object) -> None:
+        if isinstance(order, TrialOrder):
+            data = bench.store.read(path)
+            assert data is not None
+            bench.store.commit([Set(path=path, data=data.value, version=-1)])
+            raise BrokenError
+
+    bench.hands.do = crash
+    bench.go()
+    bench.pass_s(HOUR_S, step_s=5.0)
+
+    assert 3 <= asked(bench)[f"TrialOrder {path}"] <= ASKED_MAX
+
+
+def test_a_copy_is_given_back_when_its_provider_has_left() -> None:
+    """It would stay ours for ever; it is no attempt."""
+    bench = Bench(config(a={**IMAGE, "providers": {"p": {}}}))
+    bench.launchers("p")
+    bench.go()
+    everything(bench)
+    bench.pass_s(60.0, step_s=5.0)
+
+    found = uploaded(bench, UploadId(BuildId("a", 4), THERE))
+    assert (found.state, found.owner, found.attempt) == (UploadState.PENDING, None, 0)
 
 
 def test_what_zookeeper_refuses_is_not_written_in_circles() -> None:

@@ -267,3 +267,28 @@ def test_a_bug_of_ours_ends_no_builder(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert scene.log.count("record.unforeseen") == 1
     assert scene.known.records.library().unreadable == (paths.build(BUILD),)
+
+
+def test_what_a_bug_of_ours_meets_is_unreadable_until_it_is_told_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also by its end; and whatever refers to no image stops no deletion."""
+
+    def broken(*_args: object) -> None:
+        raise RuntimeError("boom")
+
+    scene = Scene()
+    unusable = {paths.build(BUILD), paths.launch("p", NODE), paths.builds("a")}
+    with monkeypatch.context() as patch:
+        patch.setattr("builder.fold.Fold._by_place", broken)
+        for path in unusable:
+            assert scene.put(path, b"x")
+        for path in (paths.status("p"), paths.builder(ReplicaId("b")), "/remuda/providers/p"):
+            scene.put(path, b"x")
+        scene.tell(Dirty(path=paths.build(BUILD)))
+    assert scene.known.records.unreadable == unusable
+
+    assert scene.put(paths.build(BUILD), encode_build(build()))
+    assert scene.tell(Gone(path=paths.launch("p", NODE)))
+    assert scene.put(paths.builds("a"), b"")
+    assert scene.known.records.unreadable == set()

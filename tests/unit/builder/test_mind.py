@@ -7,11 +7,13 @@ import pytest
 
 from builder.decide.actions import Make
 from builder.decide.world import ListedImage
+from builder.errands import Look
 from builder.hands_api import AdoptOrder, MakeOrder, SweepOrder
+from builder.lanes import PLACES, Lane
 from builder.pauses import PAUSE_S, PAUSE_S_MAX
 from remuda.model.build import BuildState, Revocation, encode_build
 from remuda.model.builderstatus import decode_builder
-from remuda.model.ids import ReplicaId
+from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, decode_image, encode_image
 from remuda.store import paths
 from remuda.store.api import Delete, Set
@@ -99,29 +101,6 @@ def test_a_hand_is_asked_at_once_when_its_record_has_changed() -> None:
     bench.go()
 
     assert len(makes(bench)) == 2
-
-
-def test_a_hand_that_crashes_waits_as_one_that_refused() -> None:
-    """A bug of ours must not keep a builder busy."""
-    bench = ready()
-
-    def broken(_order: object) -> None:
-        raise RuntimeError("boom")
-
-    bench.held = (Make,)
-    bench.go()
-    bench.held = ()
-    ((action, _),) = bench.crew.orders
-    bench.crew.orders = []
-    bench.hands.do = broken
-    bench.crew.stopped = False
-    bench.crew._run(action, lambda: broken(None))  # type: ignore[arg-type, func-returns-value]
-    bench.go()
-    bench.pass_s(1.0)
-
-    assert bench.log.count("hand.crashed") == 1
-    assert "a/1" in bench.worker.status()["waits"]
-    assert bench.crew.orders == []
 
 
 def test_a_hand_is_told_when_its_build_was_taken_over() -> None:
@@ -272,6 +251,29 @@ def test_a_builder_takes_no_more_than_it_has_hands_for() -> None:
     assert "this builder has its hands full" in bench.worker.status()["waits"].values()
 
 
+def test_a_provider_without_room_leaves_hands_for_the_others() -> None:
+    """What waits for its machines has its share of the hands; what has a machine counts no more."""
+    full = {f"a{number:02}": {} for number in range(20)}
+    bench = ready(**full, z={"providers": {"q": {}}})
+    bench.held = (Make,)
+    bench.go(200)
+    bench.pass_s(1.0)
+
+    def making() -> list[str]:
+        return [one for one in (*full, "z") if bench.build(one, 1).state is BuildState.BUILDING]
+
+    assert len(making()) == PLACES[Lane.MAKE] // 2 + 1
+    assert "z" in making()
+    waits = bench.worker.status()["waits"].values()
+    assert "this builder waits already for as many machines as it may, in p" in waits
+
+    has_one = replace(bench.build(making()[0], 1), node=NodeId("3000000001"))
+    data = encode_build(has_one)
+    bench.store.commit([Set(path=paths.build(has_one.id), data=data, version=-1)])
+    bench.go(200)
+    assert len(making()) == PLACES[Lane.MAKE] // 2 + 2
+
+
 def test_a_reload_makes_what_is_new_and_lets_what_runs_go_on() -> None:
     """A running build has the recipe that it began with; a new image begins."""
     bench = ready()
@@ -322,6 +324,23 @@ def test_images_without_a_record_are_swept_after_two_listings() -> None:
     assert (order.image, order.provider) == (lost, "p")
     bench.pass_s(60.0)
     assert len(bench.hands.orders) <= 3
+
+
+def test_more_providers_than_threads_are_all_looked_at() -> None:
+    """What was refused because all hands were full is begun as soon as one is free."""
+    names = tuple(f"p{number:02}" for number in range(12))
+    bench = Bench(config(names, a={"providers": {name: {} for name in names}, "paused": True}))
+    bench.held = (Look,)
+    bench.go()
+    assert len(bench.crew.orders) == PLACES[Lane.LOOK]
+    turns = bench.turns
+    bench.pass_s(10.0)
+    assert bench.turns - turns < 60
+
+    bench.held = ()
+    bench.pass_s(5.0)
+    assert set(bench.known.seen) == set(names)
+    assert len(bench.known.listings) == len(names)
 
 
 def test_listings_come_sooner_while_a_decision_waits_for_them() -> None:

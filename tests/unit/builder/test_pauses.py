@@ -55,6 +55,23 @@ def test_what_has_changed_its_record_itself_does_not_wait() -> None:
     assert pauses.holds(KEY, 0.0) is None
 
 
+def test_what_has_crashed_waits_whatever_has_changed() -> None:
+    """Longer each time, as everything that comes to nothing."""
+    versions, now_s, lengths = {PATH: 3}, 0.0, []
+    pauses = Pauses(version=versions.get)
+    for _ in range(3):
+        pauses.begin(KEY, [PATH])
+        versions[PATH] += 1
+        pauses.crashed(KEY, now_s, "boom")
+        versions[PATH] += 1
+        pause = pauses.holds(KEY, now_s)
+        assert pause is not None
+        lengths.append(pause.length_s)
+        now_s = pause.until_s
+
+    assert lengths == [30.0, 60.0, 120.0]
+
+
 def test_after_a_change_the_first_wait_is_short_again() -> None:
     """It is another question."""
     versions = {PATH: 3}

@@ -1,18 +1,25 @@
 """Files on the way, and what is compared at their end."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from remuda.cloud.api import DamagedError, TryLaterError
-from remuda.cloud.image_store import ImageStatus, StoredImage
-from remuda.cloud.transfer import IncomingFile, OutgoingFile, receive, transfer_s_max
+from remuda.cloud.image_store import ImageStatus, Received, StoredImage
+from remuda.cloud.transfer import IncomingFile, OutgoingFile, transfer_s_max
 
 DATA = b"0123456789"
 OTHER = b"0123456788"
+
+
+def receive(pieces: Iterable[bytes], image: StoredImage, target: Path) -> Received:
+    """Take all that arrives of an image, as one that is not gone on with."""
+    incoming = IncomingFile(image, target)
+    incoming.take(pieces)
+    return incoming.finish()
 
 
 def md5(data: bytes) -> str:

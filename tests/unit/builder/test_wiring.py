@@ -1,0 +1,110 @@
+"""What the wired hands do when there is nobody left to ask."""
+
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+import pytest
+
+from builder.clouds import Clouds
+from builder.events import TrialEnded
+from builder.hands.making import MakingHand
+from builder.hands.sites import Sites
+from builder.hands.validating import ProvingOrder
+from builder.hands_api import CopyOrder, MakeOrder, TrialOrder
+from builder.wiring import TRIAL_ROOM_S, Copying, Making, Means, Validating
+from remuda.model.build import Blame, BuildState
+from remuda.model.upload import Method, UploadState
+from tests.unit.builder.bench import Bench as Whole
+from tests.unit.builder.bench import config
+from tests.unit.builder.handbench import PLACE, UPLOAD, Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Records."""
+    return Bench(tmp_path)
+
+
+def means(bench: Bench, tmp_path: Path, *providers: str) -> Means:
+    """Return what hands work with, in clouds of these providers."""
+    made = config(a={})
+    clouds = Clouds(make=Whole(made).cloud)
+    clouds.adopt(made, providers)
+    return Means(
+        store=bench.store,
+        clouds=clouds,
+        clock=bench.clock,
+        log=cast("Any", None),
+        installation="us",
+        config=lambda: made,
+        work_dir=tmp_path,
+    )
+
+
+def test_a_build_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path: Path) -> None:
+    """Else it would stay ours for ever; it is no attempt."""
+    order = MakeOrder(
+        build=bench.put_build(),
+        recipe=bench.recipe,
+        policy=bench.policy,
+        parent=None,
+        also=(),
+        stop=Event(),
+    )
+    hand = MakingHand(machines=bench.machines, clock=bench.clock)
+    ended = Making(means(bench, tmp_path), hand).make(order)
+
+    build = bench.build().value
+    assert ended.why == "alpha is not in the configuration any more"
+    assert (build.state, build.owner, build.attempt) == (BuildState.REQUESTED, None, 0)
+    assert build.mishap is not None
+    assert (build.mishap.blame, build.mishap.message) == (Blame.CLOUD, ended.why)
+
+
+def test_a_copy_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path: Path) -> None:
+    """As a build is."""
+    upload = bench.put_upload(
+        "i1", state=UploadState.MAKING, trying=None, method=Method.CARRY, source=PLACE
+    )
+    order = CopyOrder(
+        upload=upload,
+        build=bench.put_build(),
+        source=upload,
+        here="alpha",
+        there="alpha",
+        policy=bench.policy,
+        stop=Event(),
+    )
+    with_means = means(bench, tmp_path)
+    hand: Any = None
+    ended = Copying(with_means, Sites(with_means.images), hand).copy(order)
+
+    found = bench.upload().value
+    assert ended.why == "alpha is not in the configuration any more"
+    assert (found.state, found.owner, found.attempt) == (UploadState.PENDING, None, 0)
+
+
+def test_a_candidate_waits_for_room_for_a_quarter_of_an_hour(bench: Bench, tmp_path: Path) -> None:
+    """Then the next provider of the place is tried."""
+    told: list[ProvingOrder] = []
+
+    class Noting:
+        def validate(self, order: ProvingOrder, *_: object) -> TrialEnded:
+            told.append(order)
+            return TrialEnded(id=UPLOAD, provider="p")
+
+    order = TrialOrder(
+        upload=bench.put_upload("i1"),
+        build=bench.put_build(),
+        provider="p",
+        recipe=bench.recipe,
+        policy=bench.policy,
+        checks=(),
+        wanted=("p",),
+        avoid=(),
+        stop=Event(),
+    )
+    Validating(means(bench, tmp_path, "p"), cast("Any", Noting())).validate(order)
+
+    assert [one.room_s for one in told] == [TRIAL_ROOM_S] == [900.0]
