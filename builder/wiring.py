@@ -25,6 +25,7 @@ from builder.hands.machine import Machines
 from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.records import TakenOverError, hold_build, hold_upload
 from builder.hands.sites import Sites
+from builder.hands.telling import ProgressLog
 from builder.hands_api import (
     AdoptOrder,
     CopyOrder,
@@ -229,14 +230,17 @@ class Validating:
                 avoid=order.avoid,
                 room_s=TRIAL_ROOM_S,
             ),
-            BuildLog(
-                self.means.store,
-                order.build.value.id,
-                writer=_writer(order.upload.value.owner),
-                provider=order.provider,
-                clock=self.means.clock,
-            ),
+            self._log(order),
             order.stop.is_set,
+        )
+
+    def _log(self, order: TrialOrder) -> ProgressLog:
+        return BuildLog(
+            self.means.store,
+            order.build.value.id,
+            writer=_writer(order.upload.value.owner),
+            provider=order.provider,
+            clock=self.means.clock,
         )
 
 

@@ -115,6 +115,7 @@ class StandIn:
             owner=ReplicaId("r1"),
             planned_s=NOW_S,
             asked_by_s=NOW_S,
+            for_request=RequestId(request_id),
             server=None if found.external_id is None else ServerId(found.external_id),
             address=found.doc["interface_ip"],
             host_key=found.doc["host_keys"][0],

@@ -140,8 +140,8 @@ class ShowingCloud(FakeCloud):
 
     shows = ADDRESS
 
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__(clock)
+    def __init__(self, clock: ManualClock, *, boot_s: float = 5.0) -> None:
+        super().__init__(clock, boot_s=boot_s)
         self.booted: dict[ServerId, str] = {}
 
     def get_server(self, server: ServerId) -> Server:

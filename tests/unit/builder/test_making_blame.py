@@ -7,8 +7,9 @@ import pytest
 
 from builder.hands.snapshots import DIRTY_STOP_S
 from builder.quiet.kinds import quiet_kinds
-from remuda.cloud.api import BadOrderError, CloudError, TryLaterError, UnauthorizedError
+from remuda.cloud.api import BadOrderError, CloudError, Server, TryLaterError, UnauthorizedError
 from remuda.model.build import Blame, BuildState
+from remuda.model.ids import ServerId
 from remuda.model.status import Ruling
 from remuda.ssh.errors import LoginRefusedError, NotSshError
 from remuda.ssh.runner import STOPPED
@@ -241,7 +242,14 @@ def test_a_cloud_that_is_away_while_a_machine_stops_does_not_make_it_dirty(bench
 
     def stopped(*args: Any, **more: Any) -> None:
         stop(*args, **more)
-        bench.cloud.fail("get_server", *[later] * int(DIRTY_STOP_S + 5))
+        look, until_s = bench.cloud.get_server, bench.clock.monotonic_s() + DIRTY_STOP_S + 5
+
+        def away(server: ServerId) -> Server:
+            if bench.clock.monotonic_s() < until_s:
+                raise later
+            return look(server)
+
+        bench.cloud.get_server = away  # type: ignore[method-assign]
 
     bench.cloud.stop_server = stopped  # type: ignore[method-assign]
 

@@ -24,7 +24,7 @@ from tests.fakes.glance import FakeGlance
 from tests.fakes.image_store import FakeImages
 from tests.fakes.store import FakeZookeeper
 from tests.support.standin import HOST_KEY, StandIn
-from tests.unit.builder.handbench import DISK
+from tests.unit.builder.handbench import DISK, ShowingCloud
 
 BOOT_S: Final = 2.0
 #: Where all machines are, as the launchers of the tests say.
@@ -65,7 +65,7 @@ class Land:
         self.clouds: dict[str, FakeCloud] = {}
         self.images: dict[str, FakeImages] = {}
         for name, glance in (("p", self.one), ("q", self.one), ("r", self.two)):
-            cloud = self.clouds[name] = FakeCloud(clock, boot_s=BOOT_S)
+            cloud = self.clouds[name] = ShowingCloud(clock, boot_s=BOOT_S)
             cloud.flavors.append(DISK)
             self.images[name] = FakeImages(cloud, glance, project=f"project-{name}")
         self.places = {name: one.location().place for name, one in self.images.items()}
@@ -163,6 +163,7 @@ class Land:
             asked_by_s=now_s,
             image_build=None if upload_id is None else str(upload_id.build),
             image_place=None if upload_id is None else upload_id.place,
+            for_request=request,
         )
         path = paths.launch(provider, node)
         try:

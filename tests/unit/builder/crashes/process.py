@@ -9,10 +9,9 @@ from builder import wiring
 from builder.assembly import Outside, assemble
 from builder.clouds import Clouds, ProviderCloud
 from builder.errands import Action, HandEvent, News
-from builder.hands import copying, keeping, looking, making, validating
+from builder.hands import adopting, copying, keeping, looking, making, validating
 from builder.hands.machine import Machines
 from builder.hands.sites import Sites
-from builder.hands.telling import NoLog
 from builder.hands_api import Hands
 from builder.lanes import KINDS, PLACES, Lane
 from builder.wiring import Means
@@ -107,14 +106,33 @@ class Hired(Crew[Action, HandEvent, Lane]):
         self._tasks.add(run, self._life, waits=waits)
 
 
-class _SilentMaking(wiring.Making):
-    """Makes builds, and writes no logs: those have threads of their own."""
+class Silence:
+    """A log that keeps nothing: real ones have threads of their own."""
 
+    def step(self, name: str) -> None:
+        """Leave it out."""
+
+    def write(self, data: bytes) -> None:
+        """Leave it out."""
+
+    def close(self, *, ok: bool | None = None) -> None:
+        """Leave it out."""
+
+
+class _SilentMaking(wiring.Making):
     __slots__ = ()
 
     def _log(self, build: Any) -> Any:
         del build
-        return NoLog()
+        return Silence()
+
+
+class _SilentValidating(wiring.Validating):
+    __slots__ = ()
+
+    def _log(self, order: Any) -> Any:
+        del order
+        return Silence()
 
 
 class Builder:
@@ -191,7 +209,10 @@ class Builder:
             making=_SilentMaking(
                 means, making.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
             ),
-            validating=wiring.Validating(
+            adopting=wiring.Adopting(
+                means.clouds, sites, adopting.AdoptingHand(self.store, clock, INSTALLATION)
+            ),
+            validating=_SilentValidating(
                 means,
                 validating.ValidatingHand(
                     machines=machines,
@@ -202,6 +223,7 @@ class Builder:
                 ),
             ),
             copying=wiring.Copying(
+                means,
                 sites,
                 copying.CopyingHand(
                     store=self.store,
@@ -211,7 +233,9 @@ class Builder:
                     new_token=self.here.new_token,
                 ),
             ),
-            keeping=wiring.Keeping(keeping.KeepingHand(self.store, clock, INSTALLATION, sites)),
+            keeping=wiring.Keeping(
+                means.clouds, keeping.KeepingHand(self.store, clock, INSTALLATION, sites)
+            ),
             looking=wiring.Looking(means, sites, looking.LookingHand(clock, INSTALLATION)),
             logs=wiring.Logs(self.store),
         )
