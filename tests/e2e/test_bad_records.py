@@ -48,6 +48,7 @@ def place(number: int, bad: Bad) -> str:
         "verdict": f"{paths.verdicts(f'other{number}')}/100-0000000001",
         "failure": f"{paths.failures('alpha')}/{9_000_000_000 + number}",
         "image": paths.image(build.image),
+        "image log": paths.image_log(build),
         "build": paths.build(build),
         "upload": paths.upload(UploadId(build, "0" * 12)),
         "pointer": paths.pointer(build.image, "alpha"),
