@@ -131,11 +131,11 @@ def mixes(patch: pytest.MonkeyPatch) -> None:
 
 def newest(known: Known, image: str, states: Collection[UploadState]) -> UploadId | None:
     """Return the newest upload in some state, where a pointer says that they lie."""
-    pointer = known.pointers.get(image)
+    pointed = known.pointers.get(image)
     some = [
         one
         for one, stored in known.uploads.items()
-        if one.build.image == image and pointer is not None and one.place == pointer.place
+        if one.build.image == image and pointed is not None and one.place == pointed.value.place
         if stored.value.state in states
     ]
     return max(some, default=None)
