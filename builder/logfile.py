@@ -13,7 +13,9 @@ from remuda.model.image import BuildId, znode_name
 log = logging.getLogger(__name__)
 
 FILE_BYTES_MAX: Final = 64 * 1024 * 1024
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}-\d{6}-\d{1,12}(?:-\d{1,3})?\.log", re.ASCII)
+_NAME: Final = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}-\d{6}-\d{1,12}(?:-\d{1,3})?\.log", re.ASCII
+)
 _NAMES_MAX: Final = 100
 
 
