@@ -6,14 +6,15 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
+from openstack.exceptions import SDKException
 
 from tests.openstack.lab import running, seed
 from tests.openstack.lab.install import missing
@@ -157,17 +158,17 @@ class Lab:
         account = self.account(cloud)
 
         def empty() -> bool:
-            left = list(account.compute.servers())
+            left, images = list(account.compute.servers()), self.images(cloud)
             for each in left:
                 if each.task_state != "deleting":
-                    account.compute.delete_server(each.id)
-            return not left
+                    _ask(account.compute.delete_server, each.id)
+            for each in () if left else images:
+                _ask(account.image.delete_image, each.id)
+            return not left and not images
 
         wait_for(slowly(empty), _SETTLE_S, f"{cloud} to be empty")
         for each in account.network.ips(project_id=account.current_project_id):
             account.network.delete_ip(each.id)
-        for each in self.images(cloud):
-            account.image.delete_image(each.id)
 
     # What was asked
 
@@ -222,6 +223,12 @@ class Lab:
 def _name(service: str, call: list[str]) -> str:
     """Return a call without its identifiers: ``nova GET /v2.1/servers/ID``."""
     return f"{service} {call[_METHOD]} {_ID.sub('ID', call[_PATH].partition('?')[0])}"
+
+
+def _ask(delete: Callable[[str], object], name: str) -> None:
+    """Ask for a deletion; what is ended, or made, just now answers all sorts of things."""
+    with suppress(SDKException):
+        delete(name)
 
 
 def slowly(look: Any, pause_s: float = 0.5) -> Any:
