@@ -353,9 +353,21 @@ def test_refused_deletion_says_why(
 ) -> None:
     """Each is another reaction."""
     api.on("DELETE", ONE, reply)
+    api.on("GET", ONE, Reply(body=DOC))
 
     with pytest.raises(error):
         images.delete_image("i1")
+
+
+@pytest.mark.parametrize("found", [refusal(404), Reply(body={**DOC, "status": "deleted"})])
+def test_a_deletion_that_somebody_was_quicker_with_is_none_that_was_refused(
+    api: ScriptedApi, images: OpenStackImages, found: Reply
+) -> None:
+    """Glance says 400 to the second of two: it cannot delete what is deleted."""
+    api.on("DELETE", ONE, refusal(400, "status transition from deleted to deleted"))
+    api.on("GET", ONE, found)
+
+    images.delete_image("i1")
 
 
 def test_visibility_and_members_are_asked_for_in_glances_words(
