@@ -19,7 +19,7 @@ from remuda.model import node as nodes
 from remuda.model import request as requests
 from remuda.model.claim import encode_claim
 from remuda.model.image import UploadId
-from remuda.model.imageask import ImageUse, labelled_image
+from remuda.model.imageask import proves
 from remuda.model.launch import Launch, StepEvent
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import RequestEvent
@@ -95,9 +95,9 @@ def _bind(world: World, new: Sequence[NewNode]) -> list[Op]:
     """Prove that what new machines are to boot is still booted (docs/adr/0018)."""
     wanted: dict[UploadId, bool] = {}
     for one in new:
-        upload_id, meant = upload_of(one.launch), labelled_image(one.launch.label)
+        upload_id = upload_of(one.launch)
         if upload_id is not None:
-            wanted[upload_id] = meant is not None and meant[1] is ImageUse.PROVE
+            wanted[upload_id] = proves(one.launch.label)
     images = world.images
     ops: list[Op] = [
         writes.bind(images.uploads[one], candidate=candidate)

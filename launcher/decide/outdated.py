@@ -6,7 +6,7 @@ from launcher.images import upload_of
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.model.ids import RequestId
-from remuda.model.imageask import ImageUse, labelled_image
+from remuda.model.imageask import proves
 from remuda.model.launch import Launch
 
 
@@ -15,9 +15,7 @@ def unbootable(world: World, launch: Launch) -> str | None:
     upload_id = upload_of(launch)
     if upload_id is None:
         return None
-    meant = labelled_image(launch.label)
-    candidate = meant is not None and meant[1] is ImageUse.PROVE
-    return world.images.why_not(upload_id, candidate=candidate)
+    return world.images.why_not(upload_id, candidate=proves(launch.label))
 
 
 def outdated(world: World, view: NodeView, launch: Launch) -> Condemn | None:

@@ -57,6 +57,12 @@ def labelled_image(label: str) -> tuple[str, ImageUse] | None:
     return None
 
 
+def proves(label: str) -> bool:
+    """Whether machines of a label prove an image: only they boot what nobody has proven yet."""
+    meant = labelled_image(label)
+    return meant is not None and meant[1] is ImageUse.PROVE
+
+
 def ask_doc(ask: ImageAsk) -> Mapping[str, Any]:
     """Return the part of the record; the pair of :func:`read_ask`."""
     doc = {
