@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from remuda.cloud.api import ServerOrder
@@ -22,6 +23,10 @@ from tests.simulation.imagesetting import Images
 from tests.simulation.records import Records
 from tests.simulation.timetable import Timetable
 
+#: After every change all records of an image are judged anew, and most of them are as before.
+_build: Final = lru_cache(1024)(decode_build)
+_pointer: Final = lru_cache(1024)(decode_pointer)
+_upload: Final = lru_cache(1024)(decode_upload)
 #: What was never usable, or is not whole; a usable one comes into none of these.
 _UNPROVEN: Final = frozenset(UploadState) - {
     UploadState.USABLE,
@@ -99,7 +104,7 @@ class ImageRules:
                 upload_id = UploadId(build_id, place)
                 raw = self.records.read(paths.upload(upload_id))
                 assert raw is not None
-                yield upload_id, decode_upload(upload_id, raw).state
+                yield upload_id, _upload(upload_id, raw).state
 
     def uploads(self) -> Iterator[UploadId]:
         """Yield what is on record, in any state."""
@@ -110,12 +115,12 @@ class ImageRules:
     def build(self, build_id: BuildId) -> Build | None:
         """Return a build."""
         raw = self.records.read(paths.build(build_id))
-        return None if raw is None else decode_build(build_id, raw)
+        return None if raw is None else _build(build_id, raw)
 
     def pointer(self, image: str, provider: str) -> Pointer | None:
         """Return a pointer."""
         raw = self.records.read(paths.pointer(image, provider))
-        return None if raw is None else decode_pointer(image, provider, raw)
+        return None if raw is None else _pointer(image, provider, raw)
 
     def spoiled(self, build_id: BuildId, provider: str) -> bool:
         """Whether a build is revoked, or withdrawn in a provider."""
