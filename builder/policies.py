@@ -26,7 +26,7 @@ _NEVER_S: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class ConfiguredImages:
     """All images of a configuration that can be made.
 
     Attributes:
@@ -45,7 +45,7 @@ class Catalogue:
         return tuple(sorted({name for one in self.recipes.values() for name in one.makings}))
 
 
-def compile_catalogue(config: Config, read: ReadTree) -> Catalogue:
+def compile_images(config: Config, read: ReadTree) -> ConfiguredImages:
     """Return what *config* says of images; one that cannot be used hinders no other.
 
     Args:
@@ -60,7 +60,9 @@ def compile_catalogue(config: Config, read: ReadTree) -> Catalogue:
             policies[name] = compile_policy(recipe, read)
         except (UnreadableError, UnusableRecipeError) as error:
             unusable[name] = str(error)
-    return Catalogue(recipes=known, policies=policies, unusable=unusable, checks=_checks(config))
+    return ConfiguredImages(
+        recipes=known, policies=policies, unusable=unusable, checks=_checks(config)
+    )
 
 
 class UnusableRecipeError(ValueError):

@@ -180,7 +180,7 @@ class Starter:
 
     def _share(self, lane: Lane) -> int:
         """Return how many hands may wait for one provider: the others are to have some left."""
-        return max(1, PLACES[lane] // max(1, len(self.known.catalogue.providers)))
+        return max(1, PLACES[lane] // max(1, len(self.known.configured.providers)))
 
     def _waiting(self, lane: Lane, provider: str) -> int:
         """Count what is ours and waits for a machine of a provider, or may for all we know."""

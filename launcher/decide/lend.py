@@ -16,7 +16,7 @@ from remuda.model.request import Request, RequestState
 
 
 @dataclass(slots=True)
-class Shelf:
+class ReadyNodes:
     """The ready nodes, less what this plan has given away or set aside."""
 
     world: World
@@ -79,14 +79,14 @@ class Shelf:
 
 def lend(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add a Lend for every request that ready nodes cover, in service order."""
-    shelf = Shelf(world)
+    ready = ReadyNodes(world)
     for view in _candidates(world, agenda):
         if view.stale or view.busy or not view.waiting or view.request.unfit is not None:
             continue
         if now.mono_s < view.retry_s:
             plan.look_again("request", view.id, view.retry_s)
             continue
-        _consider(world, view, shelf, now, plan)
+        _consider(world, view, ready, now, plan)
 
 
 def _candidates(world: World, agenda: Agenda) -> Iterator[RequestView]:
@@ -118,20 +118,20 @@ def _place(view: RequestView) -> tuple[str, int, str]:
     return view.order
 
 
-def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Plan) -> None:
+def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan: Plan) -> None:
     request = view.request
     claim = world.queue.claims.get(view.id)
     if not _may_end(world, request, claim):
         return
     if view.alone and (_lend_its_own(world, view, claim, now, plan) or not request.reuse):
         return
-    pool = _covering_pool(world, view, claim, shelf)
+    pool = _covering_pool(world, view, claim, ready)
     if pool is None:
         if claim is not None and not view.alone:
-            shelf.set_aside(claim.pool, request.labels)
+            ready.set_aside(claim.pool, request.labels)
         return
     if not _ours_to_lend(world, view, claim, now):
-        shelf.give(pool, request.labels, matching=view.alone)  # a replica of ours lends these
+        ready.give(pool, request.labels, matching=view.alone)  # a replica of ours lends these
         return
     if claim is None:
         wait_s = _courtesy_s(world, request) - (now.mono_s - view.seen_s)
@@ -139,7 +139,7 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
             if wait_s != float("inf"):
                 plan.look_again("request", view.id, now.mono_s + wait_s)
             return
-    nodes = shelf.give(pool, request.labels, matching=view.alone)
+    nodes = ready.give(pool, request.labels, matching=view.alone)
     _hand_over(world, view, nodes, now, plan)
 
 
@@ -201,7 +201,7 @@ def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:
 
 
 def _covering_pool(
-    world: World, view: RequestView, claim: ClaimView | None, shelf: Shelf
+    world: World, view: RequestView, claim: ClaimView | None, ready: ReadyNodes
 ) -> str | None:
     """Return a pool of ours that has all its nodes, or None.
 
@@ -209,8 +209,8 @@ def _covering_pool(
     when the request was claimed, may be back, and nobody else would serve it.
     """
     claimed, request = None if claim is None else claim.pool, view.request
-    for pool in shelf.pools_for(request.labels):
-        if shelf.covers(pool, request.labels, matching=view.alone) and (
+    for pool in ready.pools_for(request.labels):
+        if ready.covers(pool, request.labels, matching=view.alone) and (
             pool == claimed or not world.neighbours.declined_here(pool, request.declined_by)
         ):
             return pool
