@@ -153,7 +153,7 @@ class Making:
         if one is None or (order.parent is not None and parent is None):
             return self._given_back(order, "there is nothing that it could start from")
         return self.hand.make(
-            making.MakingOrder(
+            making.MakeInCloud(
                 build=order.build,
                 recipe=order.recipe,
                 policy=order.policy,
@@ -216,7 +216,7 @@ class Validating:
         except NoSuchProviderError as exc:
             return TrialEnded(id=order.upload.value.id, provider=order.provider, why=str(exc))
         return self.hand.validate(
-            validating.ProvingOrder(
+            validating.TrialInCloud(
                 upload=order.upload,
                 build=order.build.value,
                 provider=order.provider,
@@ -263,7 +263,7 @@ class Adopting:
         except CloudConfigError as exc:
             return Kept(action=order.action, why=str(exc))
         return self.hand.adopt(
-            adopting.AdoptingOrder(
+            adopting.AdoptAtSite(
                 action=order.action, build=order.build, policy=order.policy, here=here
             )
         )
@@ -288,7 +288,7 @@ class Copying:
         except CloudConfigError as exc:
             return self._given_back(order, str(exc))
         return self.hand.copy(
-            copying.CopyOrder(
+            copying.CopyBetweenSites(
                 upload=order.upload,
                 source=order.source,
                 here=here,

@@ -44,8 +44,8 @@ from remuda.visible import visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MakingOrder:
-    """One build to make.
+class MakeInCloud:
+    """A :class:`builder.hands_api.MakeOrder`, with the cloud in which it is carried out.
 
     Attributes:
         build: As it was judged: building, and ours.
@@ -84,7 +84,7 @@ class MakingHand:
     wait: Callable[[float], object] | None = None
 
     def make(
-        self, order: MakingOrder, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+        self, order: MakeInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
     ) -> MakingEnded:
         """Make it; return when the record says what came of it, or is not ours any more.
 
@@ -116,7 +116,7 @@ class _Making:
     """
 
     hand: MakingHand
-    order: MakingOrder
+    order: MakeInCloud
     record: HeldRecord[Build]
     patience: Patience
     log: ProgressLog

@@ -42,8 +42,8 @@ _HOSTS_TRIED_MAX: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProvingOrder:
-    """One trial.
+class TrialInCloud:
+    """A :class:`builder.hands_api.TrialOrder`, with the cloud in which it is carried out.
 
     Attributes:
         upload: As it was judged: tried in *provider*, and ours.
@@ -85,7 +85,7 @@ class ValidatingHand:
     wait: Callable[[float], object] | None = None
 
     def validate(
-        self, order: ProvingOrder, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+        self, order: TrialInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
     ) -> TrialEnded:
         """Try it; return when the record says what was found, or is not ours any more.
 
@@ -115,7 +115,7 @@ class _Trying:
     """
 
     hand: ValidatingHand
-    order: ProvingOrder
+    order: TrialInCloud
     record: HeldRecord[Upload]
     patience: Patience
     log: ProgressLog

@@ -10,7 +10,7 @@ from builder.clouds import Clouds
 from builder.events import TrialEnded
 from builder.hands.making import MakingHand
 from builder.hands.sites import Sites
-from builder.hands.validating import ProvingOrder
+from builder.hands.validating import TrialInCloud
 from builder.hands_api import CopyOrder, MakeOrder, TrialOrder
 from builder.wiring import TRIAL_ROOM_S, Copying, Making, Means, Validating
 from remuda.model.build import Blame, BuildState
@@ -87,10 +87,10 @@ def test_a_copy_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path:
 
 def test_a_candidate_waits_for_room_for_a_quarter_of_an_hour(bench: Bench, tmp_path: Path) -> None:
     """Then the next provider of the place is tried."""
-    told: list[ProvingOrder] = []
+    told: list[TrialInCloud] = []
 
     class Noting:
-        def validate(self, order: ProvingOrder, *_: object) -> TrialEnded:
+        def validate(self, order: TrialInCloud, *_: object) -> TrialEnded:
             told.append(order)
             return TrialEnded(id=UPLOAD, provider="p")
 
