@@ -28,7 +28,7 @@ def _booking(view: RequestView, claim: ClaimView | None) -> _Booking:
     return _Booking(
         place=(*view.order, view.id) if view.waiting else None,
         labels=view.request.labels,
-        claim_pool=claim.pool if claim is not None and not view.alone else None,
+        claim_pool=claim.pool if claim is not None and not view.may_get.own else None,
     )
 
 

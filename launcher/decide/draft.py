@@ -10,7 +10,7 @@ from launcher.decide.binding import bind, choose
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.policy import Key
-from launcher.views import NodeView, RequestView
+from launcher.views import MayGet, NodeView, RequestView
 from launcher.world import Now, World
 from remuda.membership.duty import weight
 from remuda.model.ids import NodeId, RequestId
@@ -82,7 +82,7 @@ class Draft:
         go first. Whatever they are promised to is no supply for others.
         """
         known = (view.id, pool)
-        if view.alone and view.request.reuse and known not in self.covered:
+        if view.may_get is MayGet.MATCHING and known not in self.covered:
             self.covered[known] = self._cover(view, pool)
         return self.covered.get(known, False)
 
@@ -166,7 +166,7 @@ class Draft:
         """Return what a new claim of *pool* lacks: labels of nodes neither there nor coming."""
         lacking: Counter[str] = Counter()
         for label, n in Counter(view.request.labels).items():
-            if not view.alone:
+            if not view.may_get.own:
                 have = max(0, self.supply((pool, label)))
             else:
                 # From an earlier claim, perhaps.
@@ -184,7 +184,7 @@ class Draft:
         intents: list[Intent] = []
         held: list[Key] = []
         later: Shortage | None = None
-        only = view if view.alone else None
+        only = view if view.may_get.own else None
         for label, n in sorted(self.lacking(view, pool).items()):
             key = (pool, label)
             upload = bind(self.world, self.now, key, only) if n else None
@@ -219,7 +219,7 @@ class Draft:
 
     def book(self, view: RequestView, pool: str, intents: tuple[Intent, ...]) -> None:
         """Count a new claim and its intents."""
-        if view.alone:
+        if view.may_get.own:
             return
         for intent in intents:
             self.extra[pool, intent.label] += 1

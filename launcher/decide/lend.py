@@ -8,7 +8,7 @@ from launcher.actions import Knock, Lend, Plan
 from launcher.decide.bids import pinned_elsewhere, priorities
 from launcher.decide.binding import choose
 from launcher.policy import Key
-from launcher.views import ClaimView, RequestView
+from launcher.views import ClaimView, MayGet, RequestView
 from launcher.world import Agenda, Now, World
 from remuda.membership.duty import weight
 from remuda.model.ids import NodeId
@@ -123,15 +123,16 @@ def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan
     claim = world.queue.claims.get(view.id)
     if not _may_end(world, request, claim):
         return
-    if view.alone and (_lend_its_own(world, view, claim, now, plan) or not request.reuse):
+    if _gets_its_own(world, view, claim, now, plan):
         return
+    matching = view.may_get is MayGet.MATCHING
     pool = _covering_pool(world, view, claim, ready)
     if pool is None:
-        if claim is not None and not view.alone:
+        if claim is not None and not view.may_get.own:
             ready.set_aside(claim.pool, request.labels)
         return
     if not _ours_to_lend(world, view, claim, now):
-        ready.give(pool, request.labels, matching=view.alone)  # a replica of ours lends these
+        ready.give(pool, request.labels, matching=matching)  # a replica of ours lends these
         return
     if claim is None:
         wait_s = _courtesy_s(world, request) - (now.mono_s - view.seen_s)
@@ -139,8 +140,22 @@ def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan
             if wait_s != float("inf"):
                 plan.look_again("request", view.id, now.mono_s + wait_s)
             return
-    nodes = ready.give(pool, request.labels, matching=view.alone)
+    nodes = ready.give(pool, request.labels, matching=matching)
     _hand_over(world, view, nodes, now, plan)
+
+
+def _gets_its_own(
+    world: World, view: RequestView, claim: ClaimView | None, now: Now, plan: Plan
+) -> bool:
+    """Lend what was made for a request alone, if all is there; return whether it gets no other."""
+    match view.may_get:
+        case MayGet.ANY:
+            return False
+        case MayGet.MATCHING:
+            return _lend_its_own(world, view, claim, now, plan)
+        case MayGet.NEW:
+            _lend_its_own(world, view, claim, now, plan)
+            return True
 
 
 def _lend_its_own(
@@ -209,8 +224,9 @@ def _covering_pool(
     when the request was claimed, may be back, and nobody else would serve it.
     """
     claimed, request = None if claim is None else claim.pool, view.request
+    matching = view.may_get is MayGet.MATCHING
     for pool in ready.pools_for(request.labels):
-        if ready.covers(pool, request.labels, matching=view.alone) and (
+        if ready.covers(pool, request.labels, matching=matching) and (
             pool == claimed or not world.neighbours.declined_here(pool, request.declined_by)
         ):
             return pool
