@@ -158,7 +158,7 @@ class LauncherWorker:
 
     def wait_s(self) -> float:
         """Return how long the next turn may wait for news."""
-        return self.brain.wait_s()
+        return self.brain.loop.wait_s()
 
     def readiness(self) -> Readiness:
         """Return whether nodes can be made and handed out."""

@@ -58,11 +58,12 @@ from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
 from launcher.views import ADOPT, AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Launch
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Delete as DeleteRecord
 from remuda.store.api import Op

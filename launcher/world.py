@@ -20,8 +20,6 @@ from remuda.model.launch import Step
 from remuda.model.request import Request
 from remuda.runtime.now import Now
 
-__all__ = ["Agenda", "Now", "World"]
-
 
 @dataclass(slots=True)
 class Agenda:

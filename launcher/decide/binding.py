@@ -11,11 +11,12 @@ from launcher.decide.budget import Shortage
 from launcher.images import upload_of
 from launcher.policy import Key
 from launcher.views import NodeView, RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageAsk, ImageUse, labelled_image
 from remuda.model.status import IMAGE_NUMBER
+from remuda.runtime.now import Now
 
 #: The build of a machine that boots no build, though its label says so by now.
 _NO_BUILD: Final = 0

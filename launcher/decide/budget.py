@@ -13,10 +13,11 @@ from launcher.cloudview import CloudView, Recipe
 from launcher.herd import Usage
 from launcher.policy import Key, Limits
 from launcher.usage import pool_usage, total_usage
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.model.imageask import labelled_image
 from remuda.model.status import IMAGE_NUMBER
+from remuda.runtime.now import Now
 
 _WORDS: Final = {"ram_mib": "MiB of RAM", "volume_gib": "GiB of volumes"}
 

@@ -12,9 +12,10 @@ from launcher.decide.standing import Standing
 from launcher.decide.supplying import feed_claims, keep_ready
 from launcher.decide.upkeep import gist
 from launcher.views import ClaimView, MayGet, RequestView
-from launcher.world import Agenda, Now, World
+from launcher.world import Agenda, World
 from remuda.model.request import RequestState
 from remuda.model.status import Ruling
+from remuda.runtime.now import Now
 
 #: Claims written in one plan; the next plan goes on with the rest. Bounds one transaction burst.
 CLAIMS_MAX = 50

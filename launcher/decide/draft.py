@@ -11,12 +11,13 @@ from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.policy import Key
 from launcher.views import MayGet, NodeView, RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.membership.duty import weight
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
 from remuda.model.request import Request, RequestState
+from remuda.runtime.now import Now
 
 #: Nodes started in one plan besides new claims; the next plan goes on. Bounds one transaction.
 INTENTS_MAX = 200

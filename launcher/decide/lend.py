@@ -9,10 +9,11 @@ from launcher.decide.bids import pinned_elsewhere, priorities
 from launcher.decide.binding import choose
 from launcher.policy import Key
 from launcher.views import ClaimView, MayGet, RequestView
-from launcher.world import Agenda, Now, World
+from launcher.world import Agenda, World
 from remuda.membership.duty import weight
 from remuda.model.ids import NodeId
 from remuda.model.request import Request, RequestState
+from remuda.runtime.now import Now
 
 
 @dataclass(slots=True)
