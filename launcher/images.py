@@ -25,6 +25,13 @@ _PATH: Final = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class NoneServed:
+    """Launches of an image have nothing to boot at present, and why."""
+
+    why: str
+
+
 @dataclass(slots=True)
 class Images:
     """What is on record of images, as far as a launcher of one provider needs it.
@@ -73,25 +80,20 @@ class Images:
         stored = self.pointers.get(image)
         return None if stored is None else stored.value
 
-    def served(self, image: str, now_s: float) -> UploadId | None:
-        """Return what launches of an image are to boot now, or None."""
-        pointer = self._pointer_of(image)
-        number = None if pointer is None else pointer.served(now_s)
-        if pointer is None or number is None:
-            return None
-        upload_id = UploadId(pointer.build(number), pointer.place)
-        return upload_id if self.why_not(upload_id) is None else None
-
-    def why_none(self, image: str, now_s: float) -> str | None:
-        """Return why launches of an image have nothing to boot, or None."""
+    def served(self, image: str, now_s: float) -> UploadId | NoneServed:
+        """Return what launches of an image are to boot now, or why there is nothing."""
         pointer = self._pointer_of(image)
         if pointer is None:
-            return f"image {image} has no usable build here yet"
+            return NoneServed(f"image {image} has no usable build here yet")
         number = pointer.served(now_s)
         if number is None:
             word = pointer.withdrawn[pointer.chosen(now_s)]
-            return f"every usable build of image {image} was revoked, by {word.who}: {word.why}"
-        return self.why_not(UploadId(pointer.build(number), pointer.place))
+            return NoneServed(
+                f"every usable build of image {image} was revoked, by {word.who}: {word.why}"
+            )
+        upload_id = UploadId(pointer.build(number), pointer.place)
+        why = self.why_not(upload_id)
+        return upload_id if why is None else NoneServed(why)
 
     def why_not(self, upload_id: UploadId, *, candidate: bool = False) -> str | None:
         """Return why nothing new may boot from an upload, or None.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from launcher.actions import Intent, Plan
 from launcher.decide.bids import Known
-from launcher.decide.binding import bind, choose
+from launcher.decide.binding import bind, fitting
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import Standing
 from launcher.policy import Key
@@ -99,11 +99,8 @@ class Draft:
             ]
             for label in set(labels)
         }
-        for label, nodes in ready.items():
-            spoken_for = needed[pool, label] + self.needed[pool, label]
-            if len(nodes) - spoken_for < labels.count(label):
-                return False
-        chosen = choose(self.world, labels, ready)
+        spoken_for = {label: needed[pool, label] + self.needed[pool, label] for label in ready}
+        chosen = fitting(self.world, labels, ready, spoken_for)
         self.promised.update(chosen or ())
         for label in labels if chosen is not None else ():
             self.needed[pool, label] += 1

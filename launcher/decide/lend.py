@@ -1,12 +1,13 @@
 """Lending: a request whose labels are all covered by ready nodes is fulfilled at once."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from launcher.actions import Knock, Lend, Plan
 from launcher.decide.bids import pinned_elsewhere, priorities
-from launcher.decide.binding import choose
+from launcher.decide.binding import choose, fitting
 from launcher.policy import Key
 from launcher.views import ClaimView, MayGet, RequestView
 from launcher.world import Agenda, World
@@ -22,7 +23,8 @@ class ReadyNodes:
 
     world: World
     _pools: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
-    _taken: dict[Key, int] = field(default_factory=dict)
+    _aside: Counter[Key] = field(default_factory=Counter)
+    _gone: Counter[Key] = field(default_factory=Counter)
     _given: set[NodeId] = field(default_factory=set)
 
     def pools_for(self, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -35,14 +37,15 @@ class ReadyNodes:
 
     def left(self, key: Key) -> int:
         """Return how many nodes of *key* nobody has a claim on yet."""
-        return len(self.world.herd.free.get(key, ())) - self._taken.get(key, 0)
+        return len(self.world.herd.free.get(key, ())) - self._gone[key] - self._aside[key]
 
     def covers(self, pool: str, labels: tuple[str, ...], *, matching: bool = False) -> bool:
         """Whether the pool has a node for each of *labels*; *matching*: with one build of each."""
+        if matching:
+            return self._matching(pool, labels) is not None
         if len(labels) == 1:
             return self.left((pool, labels[0])) > 0
-        enough = all(self.left((pool, label)) >= labels.count(label) for label in set(labels))
-        return enough and (not matching or self._matching(pool, labels) is not None)
+        return all(self.left((pool, label)) >= labels.count(label) for label in set(labels))
 
     def _matching(self, pool: str, labels: tuple[str, ...]) -> tuple[NodeId, ...] | None:
         free = self.world.herd.free
@@ -50,13 +53,14 @@ class ReadyNodes:
             label: [node for node in free.get((pool, label), ()) if node not in self._given]
             for label in set(labels)
         }
-        return choose(self.world, labels, ready)
+        spoken_for = {label: self._aside[pool, label] for label in ready}
+        return fitting(self.world, labels, ready, spoken_for)
 
     def set_aside(self, pool: str, labels: tuple[str, ...]) -> None:
         """Keep what is there for a request that waits for the rest of its nodes."""
         for label in labels:
             if self.left((pool, label)) > 0:
-                self._taken[pool, label] = self._taken.get((pool, label), 0) + 1
+                self._aside[pool, label] += 1
 
     def give(
         self, pool: str, labels: tuple[str, ...], *, matching: bool = False
@@ -73,7 +77,7 @@ class ReadyNodes:
                 else chosen[at]
             )
             self._given.add(node)
-            self._taken[key] = self._taken.get(key, 0) + 1
+            self._gone[key] += 1
             nodes.append(node)
         return tuple(nodes)
 
