@@ -17,7 +17,7 @@ from builder.rounds import Rounds
 from builder.settle import Settle
 from builder.starting import Starter
 from builder.treecache import TreeCache
-from builder.wiring import Means, Wire
+from builder.wiring import HandMeans, WireHands
 from builder.worker import BuilderWorker, Current, providers_of
 from builder.writing import ROOTS, TREE, Writer
 from remuda.config.fingerprint import copied_paths
@@ -48,7 +48,7 @@ class Outside:
     clouds: Clouds
     member: Member
     crew: Crew[Action, HandEvent, Lane]
-    wire: Wire
+    wire: WireHands
     work_dir: Path
 
 
@@ -82,7 +82,7 @@ def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) 
         )
         return RecipesRead(config=now, configured=configured)
 
-    means = Means(
+    means = HandMeans(
         store=outside.store,
         clouds=outside.clouds,
         clock=outside.clock,

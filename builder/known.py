@@ -30,7 +30,7 @@ ELSEWHERE: Final = "another builder"
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class MadeBy:
     """By what a build of ours is made; it stays, whatever is reloaded meanwhile."""
 
     recipe: ImageRecipe
@@ -68,7 +68,7 @@ class Known:
     bases: dict[tuple[str, str], Base] = field(default_factory=dict)
     missing: dict[tuple[str, str], str] = field(default_factory=dict)
     busy: Busy[Action] = field(default_factory=Busy)
-    makings: dict[BuildId, Making] = field(default_factory=dict)
+    makings: dict[BuildId, MadeBy] = field(default_factory=dict)
     attendance: Attendance = field(default_factory=Attendance)
     alarms: Alarms = field(default_factory=Alarms)
     dirty: bool = True
@@ -176,7 +176,7 @@ class Known:
         }
         self.dirty = True
 
-    def making(self, build_id: BuildId) -> Making | None:
+    def making(self, build_id: BuildId) -> MadeBy | None:
         """Return by what a build is to be made: the recipe of its fingerprint, or None."""
         known = self.makings.get(build_id)
         build = self.records.builds[build_id].value
@@ -186,7 +186,7 @@ class Known:
             return known
         if policy is None or recipe is None or policy.fingerprint != build.fingerprint:
             return None
-        return Making(recipe, policy)
+        return MadeBy(recipe, policy)
 
     def forget_makings(self) -> None:
         """Forget the recipes of builds that are made and tried, or never will be."""

@@ -17,10 +17,10 @@ from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe, parent_of, recipes
 from remuda.config.schedule import next_due_s, opens_s
 from remuda.config.sources import UnreadableError
-from remuda.config.trees import Entry
+from remuda.config.trees import TreeEntry
 
 #: Says what stands at a path of this host.
-ReadTree = Callable[[Path], Sequence[Entry]]
+ReadTree = Callable[[Path], Sequence[TreeEntry]]
 
 _NEVER_S: Final = float("inf")
 
@@ -109,7 +109,7 @@ def groups_of(recipe: ImageRecipe) -> tuple[tuple[str, ...], ...]:
 
 def _fingerprint(recipe: ImageRecipe, groups: tuple[tuple[str, ...], ...], read: ReadTree) -> str:
     """Return one hash for all groups; a provider more with an equal making does not change it."""
-    trees: dict[str, Sequence[Entry]] = {}
+    trees: dict[str, Sequence[TreeEntry]] = {}
     for path in copied_paths(recipe):
         try:
             trees[path] = read(Path(path))

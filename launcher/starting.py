@@ -53,7 +53,7 @@ from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.images import upload_of
 from launcher.lanes import KINDS, Lane, machine, node_of, places
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
@@ -78,7 +78,7 @@ class Starter:
     crew: Crew[Action, Event, Lane]
     cloud: CloudHands
     proving: ProvingHands
-    orders: Orders
+    orders: ServerOrders
     _starters: dict[type, Callable[[Any, Now], None]] = field(init=False)
 
     def __post_init__(self) -> None:

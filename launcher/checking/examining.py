@@ -9,7 +9,7 @@ from launcher.checking.means import Means
 from launcher.checking.rights import Shown, ask_rights, judge_rights
 from launcher.checking.room import check_quota
 from launcher.checking.trial import boot_labels
-from remuda.cloud.inspection import Right, Told
+from remuda.cloud.inspection import CloudRight, Told
 
 
 def examine(means: Means, out: Findings, *, boot: bool) -> None:
@@ -34,7 +34,7 @@ def examine(means: Means, out: Findings, *, boot: bool) -> None:
     check_quota(means, out, recipes, servers)
     check_images(means, out, recipes)
     shown: Shown = {}
-    if boot and Right.CREATE in told and told[Right.CREATE].told is Told.NO:
+    if boot and CloudRight.CREATE in told and told[CloudRight.CREATE].told is Told.NO:
         out.untested(Area.BOOT, "boot", "we may not create servers", "get that right first")
     elif boot:
         with means.heeding():

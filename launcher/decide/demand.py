@@ -8,7 +8,7 @@ from launcher.decide.draft import Draft
 from launcher.decide.overtaking import overtaken
 from launcher.decide.room import give_way, make_room
 from launcher.decide.rulings import declined, serving, waiting, yielding
-from launcher.decide.standing import Standing
+from launcher.decide.standing import OwnStanding
 from launcher.decide.supplying import feed_claims, keep_ready
 from launcher.decide.upkeep import gist
 from launcher.views import ClaimView, MayGet, RequestView
@@ -49,7 +49,7 @@ def _begin(world: World, now: Now, plan: Plan) -> Draft:
         now=now,
         plan=plan,
         budget=Budget.of(world, now),
-        standing=Standing(world, now),
+        standing=OwnStanding(world, now),
         lent=frozenset(action.request for action in lends),
         given=frozenset(node for action in lends for node in action.nodes),
         emptying=frozenset(

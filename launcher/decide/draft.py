@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from launcher.actions import Intent, Plan
-from launcher.decide.bids import Known
+from launcher.decide.bids import KnownBids
 from launcher.decide.binding import bind, fitting
 from launcher.decide.budget import Budget, Shortage
-from launcher.decide.standing import Standing
+from launcher.decide.standing import OwnStanding
 from launcher.policy import Key
 from launcher.views import MayGet, NodeView, RequestView
 from launcher.world import World
@@ -23,7 +23,7 @@ from remuda.runtime.now import Now
 INTENTS_MAX = 200
 
 #: What a request wants, and the words that were last written of it.
-Kind = tuple[tuple[str, ...], bool, str | None, tuple[str, ...], str]
+WaitingKind = tuple[tuple[str, ...], bool, str | None, tuple[str, ...], str]
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class Draft:
     now: Now
     plan: Plan
     budget: Budget
-    standing: Standing
+    standing: OwnStanding
     lent: frozenset[RequestId]
     given: frozenset[NodeId]
     emptying: frozenset[str]
@@ -65,12 +65,12 @@ class Draft:
     making_room: bool = False
     short: dict[Key, Shortage] = field(default_factory=dict)
     starved: list[tuple[RequestView, Shortage]] = field(default_factory=list)
-    known_bids: Known = field(default_factory=dict)
+    known_bids: KnownBids = field(default_factory=dict)
     elsewhere: dict[tuple[str, ...], bool] = field(default_factory=dict)
     passed_on: Counter[str] | None = None
     whole: bool = False
     crowded: set[str] = field(default_factory=set)
-    stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
+    stuck: dict[WaitingKind, frozenset[str]] = field(default_factory=dict)
     left_behind: tuple[tuple[RequestId, NodeView], ...] | None = None
     promised: set[NodeId] = field(default_factory=set)
     covered: dict[tuple[RequestId, str], bool] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Draft:
         have = len(herd.free.get(key, ())) + herd.coming[key] + self.extra[key]
         return have - queue.needed[key] - self.needed[key]
 
-    def kind(self, view: RequestView) -> Kind | None:
+    def kind(self, view: RequestView) -> WaitingKind | None:
         """Return what a request wants and is known to wait for, or None."""
         words = self.world.ruled.get(view.id)
         if words is None:
@@ -268,5 +268,5 @@ def _idle(world: World) -> dict[Key, list[NodeId]]:
     return idle
 
 
-def _kind(request: Request, words: str) -> Kind:
+def _kind(request: Request, words: str) -> WaitingKind:
     return (request.labels, request.reuse, request.provider, request.declined_by, words)

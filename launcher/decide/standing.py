@@ -66,7 +66,7 @@ def _room(budget: Budget, key: Key) -> int:
 
 
 @dataclass(slots=True)
-class Standing:
+class OwnStanding:
     """Our status as far as a plan asks for it: each label is looked at once at the most."""
 
     world: World

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Final
 
-from remuda.cli.demo.stage import DemoFailedError, Ran, Stage
+from remuda.cli.demo.stage import CommandRan, DemoFailedError, Stage
 from remuda.cli.saying import say, say_title
 
 _WHO: Final = re.compile(r"remuda: (\S+) (\d{10}) at (\S+) \((\S+)\) after ([\d.]+) s")
@@ -37,7 +37,7 @@ class Jobs:
 
     def run(
         self, task: str, label: str, *command: str, code: int = 0, options: tuple[str, ...] = ()
-    ) -> Ran:
+    ) -> CommandRan:
         """Run *command* on a machine, which has to end with *code*.
 
         Raises:
@@ -51,7 +51,7 @@ class Jobs:
             self.uses.append(Use(task, what, node, provider, float(waited)))
         return ran
 
-    def show(self, *arguments: str, code: int = 0) -> Ran:
+    def show(self, *arguments: str, code: int = 0) -> CommandRan:
         """Say which command is run, and run it.
 
         Raises:

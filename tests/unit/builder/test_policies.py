@@ -12,13 +12,13 @@ from builder.treecache import TreeCache
 from remuda.config import trees
 from remuda.config.model import Config
 from remuda.config.sources import UnreadableError
-from remuda.config.trees import Entry
+from remuda.config.trees import TreeEntry
 from tests.unit.builder.bench import config
 
 DAY_S = 86400.0
 
 
-def nothing(path: Path) -> Sequence[Entry]:
+def nothing(path: Path) -> Sequence[TreeEntry]:
     """Return what no recipe of these tests copies."""
     raise AssertionError(path)
 
@@ -151,7 +151,7 @@ def test_what_has_not_changed_is_not_hashed_again(
     cache, hashed = TreeCache(), []
     real = trees.read
 
-    def read(top: Path) -> tuple[Entry, ...]:
+    def read(top: Path) -> tuple[TreeEntry, ...]:
         hashed.append(top)
         return real(top)
 

@@ -11,7 +11,7 @@ from launcher.hands.clouding import CloudHands
 from launcher.hands.proving import ProvingHands
 from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, THREADS, Lane
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
@@ -80,7 +80,7 @@ class Works:
             crew=self.crew,
             cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
             proving=ProvingHands(prover=FakeProver(), stopped=lambda: False),
-            orders=Orders(policy=world.policy, owner=OWNER),
+            orders=ServerOrders(policy=world.policy, owner=OWNER),
         )
         log, metrics = Quiet(), NullMetrics()
         self.metrics = metrics
