@@ -18,7 +18,7 @@ def title(text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class JobUse:
     """Who got what."""
 
     task: str
@@ -33,7 +33,7 @@ class Jobs:
     """Runs commands on machines, and keeps in mind who got what."""
 
     stage: Stage
-    uses: list[Use] = field(default_factory=list)
+    uses: list[JobUse] = field(default_factory=list)
 
     def run(
         self, task: str, label: str, *command: str, code: int = 0, options: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Jobs:
         if not found:
             raise DemoFailedError(f"{task}: the command did not say which machine it got")
         for what, node, _, provider, waited in found:
-            self.uses.append(Use(task, what, node, provider, float(waited)))
+            self.uses.append(JobUse(task, what, node, provider, float(waited)))
         return ran
 
     def show(self, *arguments: str, code: int = 0) -> CommandRan:
