@@ -201,12 +201,11 @@ class NodeView:
 class MayGet(Enum):
     """Which machines a request may get.
 
-    A request for machines that are its own has some made that nobody else may have meanwhile; what
-    is made for others is no supply of its.
+    What is made for one request alone is nobody else's supply meanwhile.
     """
 
-    ANY = "any"  # ready ones of its labels, whoever they were made for
-    MATCHING = "matching"  # its own, or ready ones that fit together by chance
+    ANY = "any"  # whatever is ready and free
+    MATCHING = "matching"  # its own, or what is ready and free and fits together by chance
     NEW = "new"  # its own only
 
     @property
