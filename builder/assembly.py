@@ -11,13 +11,13 @@ from builder.lanes import Lane
 from builder.mind import Mind
 from builder.orders import Orders
 from builder.pauses import Pauses
-from builder.policies import compile_catalogue
+from builder.policies import compile_images
 from builder.reporting import Reporter
 from builder.rounds import Rounds
 from builder.settle import Settle
 from builder.starting import Starter
 from builder.treecache import TreeCache
-from builder.wiring import Means, Wire
+from builder.wiring import HandMeans, WireHands
 from builder.worker import BuilderWorker, Current, providers_of
 from builder.writing import ROOTS, TREE, Writer
 from remuda.config.fingerprint import copied_paths
@@ -48,7 +48,7 @@ class Outside:
     clouds: Clouds
     member: Member
     crew: Crew[Action, HandEvent, Lane]
-    wire: Wire
+    wire: WireHands
     work_dir: Path
 
 
@@ -63,7 +63,7 @@ def assemble(outside: Outside) -> BuilderWorker:
     store.ensure(*TREE)
     outside.clouds.adopt(config.value, providers_of(config.value))
     cache = TreeCache()
-    known = Known(me=outside.member.id, catalogue=compile_catalogue(config.value, cache.read))
+    known = Known(me=outside.member.id, configured=compile_images(config.value, cache.read))
     known.attendance.connected = store.session is Session.CONNECTED
     mind = _mind(outside, known, _starter(outside, known, config, cache), config)
     watch(store, outside.inbox, known)
@@ -76,11 +76,13 @@ def assemble(outside: Outside) -> BuilderWorker:
 def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) -> Starter:
     def read_recipes() -> RecipesRead:
         now = config()
-        catalogue = compile_catalogue(now, cache.read)
-        cache.keep([Path(one) for each in catalogue.recipes.values() for one in copied_paths(each)])
-        return RecipesRead(config=now, catalogue=catalogue)
+        configured = compile_images(now, cache.read)
+        cache.keep(
+            [Path(one) for each in configured.recipes.values() for one in copied_paths(each)]
+        )
+        return RecipesRead(config=now, configured=configured)
 
-    means = Means(
+    means = HandMeans(
         store=outside.store,
         clouds=outside.clouds,
         clock=outside.clock,

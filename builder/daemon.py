@@ -11,7 +11,7 @@ from builder.assembly import Outside, assemble
 from builder.clouds import Clouds, MakeCloud, ProviderCloud, openstack
 from builder.errands import News
 from builder.lanes import KINDS, PLACES
-from builder.wiring import Wire, tidy, wire
+from builder.wiring import WireHands, tidy, wire
 from builder.worker import BuilderWorker, check
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
@@ -60,7 +60,7 @@ class BuilderRole:
         wire: Makes its hands.
     """
 
-    wire: Wire = wire
+    wire: WireHands = wire
     clock: Clock = field(default_factory=SystemClock)
     inbox: Inbox[News] = field(default_factory=Inbox)
     kind: str = "builder"

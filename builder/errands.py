@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from builder.decide.actions import BuilderAction
 from builder.events import Event
-from builder.policies import Catalogue
+from builder.policies import ConfiguredImages
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config
 from remuda.frame.work import Finished, HandCrashed
@@ -75,7 +75,7 @@ class RecipesRead:
     """The recipes of a configuration, with what their files hold now."""
 
     config: Config
-    catalogue: Catalogue
+    configured: ConfiguredImages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,35 +128,35 @@ class SweepOrder:
     provider: str
 
 
-class MakingHand(Protocol):
+class BuildMaker(Protocol):
     """Makes builds."""
 
     def make(self, order: MakeOrder) -> MakingEnded:
         """Make one, and write what came of it."""
 
 
-class AdoptingHand(Protocol):
+class SnapshotAdopter(Protocol):
     """Finishes builds of dead builders."""
 
     def adopt(self, order: AdoptOrder) -> Kept:
         """Look at a snapshot, hide and trim it, and write that it is whole."""
 
 
-class CopyingHand(Protocol):
+class UploadCopier(Protocol):
     """Brings builds to other places."""
 
     def copy(self, order: CopyOrder) -> CopyEnded:
         """Share or carry one, and write what came of it."""
 
 
-class ValidatingHand(Protocol):
+class CandidateJudge(Protocol):
     """Boots candidates."""
 
     def validate(self, order: TrialOrder) -> TrialEnded:
         """Try one, and write what was found."""
 
 
-class KeepingHand(Protocol):
+class ImageKeeper(Protocol):
     """Ends references, and deletes images; it reads anew who may refer, before anything."""
 
     def retire(self, action: RetireUpload) -> Kept:
@@ -172,7 +172,7 @@ class KeepingHand(Protocol):
         """Delete an image that no record knows."""
 
 
-class LookingHand(Protocol):
+class CloudLooker(Protocol):
     """Looks at clouds."""
 
     def look(self, errand: Look) -> ProviderSeen:
@@ -197,10 +197,10 @@ class BuildLogs(Protocol):
 class Hands:
     """All of them."""
 
-    making: MakingHand
-    adopting: AdoptingHand
-    copying: CopyingHand
-    validating: ValidatingHand
-    keeping: KeepingHand
-    looking: LookingHand
+    making: BuildMaker
+    adopting: SnapshotAdopter
+    copying: UploadCopier
+    validating: CandidateJudge
+    keeping: ImageKeeper
+    looking: CloudLooker
     logs: BuildLogs

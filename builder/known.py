@@ -9,7 +9,7 @@ from builder.decide.policy import ImagePolicy
 from builder.decide.world import NOT_LISTED, BuilderWorld, ImageListing, ProviderFacts
 from builder.errands import Action
 from builder.events import ImagesListed, ProviderSeen
-from builder.policies import Catalogue
+from builder.policies import ConfiguredImages
 from builder.records import Records
 from remuda.config.recipes import ImageRecipe
 from remuda.frame.alarms import Alarms
@@ -30,7 +30,7 @@ ELSEWHERE: Final = "another builder"
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class MadeBy:
     """By what a build of ours is made; it stays, whatever is reloaded meanwhile."""
 
     recipe: ImageRecipe
@@ -57,7 +57,7 @@ class Known:
     """
 
     me: ReplicaId
-    catalogue: Catalogue
+    configured: ConfiguredImages
     records: Records = field(default_factory=Records)
     builders: set[ReplicaId] = field(default_factory=set)
     launchers: dict[str, set[ReplicaId]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Known:
     bases: dict[tuple[str, str], Base] = field(default_factory=dict)
     missing: dict[tuple[str, str], str] = field(default_factory=dict)
     busy: Busy[Action] = field(default_factory=Busy)
-    makings: dict[BuildId, Making] = field(default_factory=dict)
+    makings: dict[BuildId, MadeBy] = field(default_factory=dict)
     attendance: Attendance = field(default_factory=Attendance)
     alarms: Alarms = field(default_factory=Alarms)
     dirty: bool = True
@@ -85,7 +85,7 @@ class Known:
             builders=living,
             mine=lambda thing: on_duty(thing, living) == self.me,
             library=self.records.library(),
-            policies=self.catalogue.policies,
+            policies=self.configured.policies,
             providers=self.providers(),
             listings=self.listings,
             bases=self.bases,
@@ -102,7 +102,7 @@ class Known:
                 trouble=one.trouble or self.unserved(name),
                 full=one.full,
             )
-            for name in self.catalogue.providers
+            for name in self.configured.providers
             if (one := self.seen.get(name)) is not None and one.place is not None
         }
 
@@ -114,8 +114,8 @@ class Known:
 
     def outlook(self) -> Mapping[str, str]:
         """Return what hinders providers and bases, for people, by name."""
-        found = dict(self.catalogue.unusable)
-        for name in self.catalogue.providers:
+        found = dict(self.configured.unusable)
+        for name in self.configured.providers:
             one = self.seen.get(name)
             trouble = "its cloud was not asked yet" if one is None else one.trouble or one.full
             trouble = trouble or self.unserved(name)
@@ -157,16 +157,16 @@ class Known:
             images_before=before.images,
         )
 
-    def adopt(self, catalogue: Catalogue) -> None:
+    def adopt(self, configured: ConfiguredImages) -> None:
         """Go on by other recipes; what cannot be read just now is made by what it was before."""
-        old, kept = self.catalogue, dict(catalogue.policies)
-        for image in catalogue.unusable:
-            if image in old.policies and old.recipes.get(image) == catalogue.recipes.get(image):
+        old, kept = self.configured, dict(configured.policies)
+        for image in configured.unusable:
+            if image in old.policies and old.recipes.get(image) == configured.recipes.get(image):
                 kept[image] = old.policies[image]
-        self.catalogue = replace(catalogue, policies=kept)
-        there = set(self.catalogue.providers)
+        self.configured = replace(configured, policies=kept)
+        there = set(self.configured.providers)
         self.seen = {name: one for name, one in self.seen.items() if name in there}
-        pairs = {(n, p) for n, one in catalogue.recipes.items() for p in one.makings}
+        pairs = {(n, p) for n, one in configured.recipes.items() for p in one.makings}
         self.bases = {key: one for key, one in self.bases.items() if key in pairs}
         self.missing = {key: one for key, one in self.missing.items() if key in pairs}
         places = {one.place for one in self.seen.values()}
@@ -176,17 +176,17 @@ class Known:
         }
         self.dirty = True
 
-    def making(self, build_id: BuildId) -> Making | None:
+    def making(self, build_id: BuildId) -> MadeBy | None:
         """Return by what a build is to be made: the recipe of its fingerprint, or None."""
         known = self.makings.get(build_id)
         build = self.records.builds[build_id].value
-        policy = self.catalogue.policies.get(build_id.image)
-        recipe = self.catalogue.recipes.get(build_id.image)
+        policy = self.configured.policies.get(build_id.image)
+        recipe = self.configured.recipes.get(build_id.image)
         if known is not None and known.policy.fingerprint == build.fingerprint:
             return known
         if policy is None or recipe is None or policy.fingerprint != build.fingerprint:
             return None
-        return Making(recipe, policy)
+        return MadeBy(recipe, policy)
 
     def forget_makings(self) -> None:
         """Forget the recipes of builds that are made and tried, or never will be."""

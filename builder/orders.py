@@ -112,7 +112,7 @@ class Orders:
             provider=action.provider,
             recipe=recipe,
             policy=policy,
-            checks=self.known.catalogue.checks.get((image, action.provider), ()),
+            checks=self.known.configured.checks.get((image, action.provider), ()),
             wanted=tuple(one for one in policy.providers if one in lying),
             avoid=action.avoid,
             stop=self._stop(action),
@@ -124,7 +124,7 @@ class Orders:
         Else, and for a provider that has only come since then, that of now.
         """
         known = self.known.makings.get(action.id.build)
-        now = self.known.catalogue.recipes.get(action.id.build.image)
+        now = self.known.configured.recipes.get(action.id.build.image)
         recipes = (None if known is None else known.recipe, now)
         return next((one for one in recipes if one and action.provider in one.makings), None)
 

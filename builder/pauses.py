@@ -13,7 +13,7 @@ PAUSE_S: Final = 30.0
 PAUSE_S_MAX: Final = 600.0
 
 #: What an action does, to what.
-Key = tuple[str, str]
+PauseKey = tuple[str, str]
 #: Versions of the records that an action is about, by path; None: it was not there.
 Basis = Mapping[str, int | None]
 
@@ -41,37 +41,39 @@ class Pauses:
     """
 
     version: Callable[[str], int | None]
-    _begun: dict[Key, Basis] = field(default_factory=dict)
-    _waits: dict[Key, Pause] = field(default_factory=dict)
+    _begun: dict[PauseKey, Basis] = field(default_factory=dict)
+    _waits: dict[PauseKey, Pause] = field(default_factory=dict)
 
-    def begin(self, key: Key, paths: Iterable[str]) -> None:
+    def begin(self, key: PauseKey, paths: Iterable[str]) -> None:
         """Note on which records something begins."""
         self._begun[key] = {path: self.version(path) for path in paths}
 
-    def end(self, key: Key, now_s: float, why: str | None) -> None:
+    def end(self, key: PauseKey, now_s: float, why: str | None) -> None:
         """Let it wait before it is begun again on the same records, whether it failed or not."""
         basis, before = self._begun.pop(key, {}), self._waits.pop(key, None)
         if not self._changed(basis):
             self._wait(key, before, now_s, basis, why or "it was just done")
 
-    def crashed(self, key: Key, now_s: float, why: str) -> None:
+    def crashed(self, key: PauseKey, now_s: float, why: str) -> None:
         """Let it wait, whatever has changed: a hand that meets a bug of ours has often written."""
         self._begun.pop(key, None)
         self._wait(key, self._waits.pop(key, None), now_s, {}, why)
 
-    def _wait(self, key: Key, before: Pause | None, now_s: float, basis: Basis, why: str) -> None:
+    def _wait(
+        self, key: PauseKey, before: Pause | None, now_s: float, basis: Basis, why: str
+    ) -> None:
         same = before is not None and before.basis == basis
         length_s = PAUSE_S
         if before is not None and same:
             length_s = min(before.length_s * 2, PAUSE_S_MAX)
         self._waits[key] = Pause(now_s + length_s, length_s, basis, why)
 
-    def done(self, key: Key) -> None:
+    def done(self, key: PauseKey) -> None:
         """Forget it: it has had its effect."""
         self._begun.pop(key, None)
         self._waits.pop(key, None)
 
-    def holds(self, key: Key, now_s: float) -> Pause | None:
+    def holds(self, key: PauseKey, now_s: float) -> Pause | None:
         """Return the wait of what must not be begun yet, or None if it may."""
         pause = self._waits.get(key)
         if pause is None or now_s >= pause.until_s:

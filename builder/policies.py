@@ -17,16 +17,16 @@ from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe, parent_of, recipes
 from remuda.config.schedule import next_due_s, opens_s
 from remuda.config.sources import UnreadableError
-from remuda.config.trees import Entry
+from remuda.config.trees import TreeEntry
 
 #: Says what stands at a path of this host.
-ReadTree = Callable[[Path], Sequence[Entry]]
+ReadTree = Callable[[Path], Sequence[TreeEntry]]
 
 _NEVER_S: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class ConfiguredImages:
     """All images of a configuration that can be made.
 
     Attributes:
@@ -45,7 +45,7 @@ class Catalogue:
         return tuple(sorted({name for one in self.recipes.values() for name in one.makings}))
 
 
-def compile_catalogue(config: Config, read: ReadTree) -> Catalogue:
+def compile_images(config: Config, read: ReadTree) -> ConfiguredImages:
     """Return what *config* says of images; one that cannot be used hinders no other.
 
     Args:
@@ -60,7 +60,9 @@ def compile_catalogue(config: Config, read: ReadTree) -> Catalogue:
             policies[name] = compile_policy(recipe, read)
         except (UnreadableError, UnusableRecipeError) as error:
             unusable[name] = str(error)
-    return Catalogue(recipes=known, policies=policies, unusable=unusable, checks=_checks(config))
+    return ConfiguredImages(
+        recipes=known, policies=policies, unusable=unusable, checks=_checks(config)
+    )
 
 
 class UnusableRecipeError(ValueError):
@@ -107,7 +109,7 @@ def groups_of(recipe: ImageRecipe) -> tuple[tuple[str, ...], ...]:
 
 def _fingerprint(recipe: ImageRecipe, groups: tuple[tuple[str, ...], ...], read: ReadTree) -> str:
     """Return one hash for all groups; a provider more with an equal making does not change it."""
-    trees: dict[str, Sequence[Entry]] = {}
+    trees: dict[str, Sequence[TreeEntry]] = {}
     for path in copied_paths(recipe):
         try:
             trees[path] = read(Path(path))

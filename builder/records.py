@@ -1,12 +1,13 @@
 """What is on record about images, kept up to date change by change."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from remuda.images import kinds
+from remuda.images.kinds import RecordKind
 from remuda.images.library import Library
-from remuda.model import launch as launches
-from remuda.model.build import Build, decode_build
+from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.image import (
@@ -15,12 +16,11 @@ from remuda.model.image import (
     BuildId,
     ImageRecord,
     UploadId,
-    decode_image,
     number_of,
 )
 from remuda.model.launch import Launch
-from remuda.model.pointer import Pointer, decode_pointer
-from remuda.model.upload import Upload, decode_upload
+from remuda.model.pointer import Pointer
+from remuda.model.upload import Upload
 from remuda.store.api import Dirty, Gone, Put, Stored
 
 K = TypeVar("K", bound=Hashable)
@@ -75,16 +75,16 @@ class Records:
             case ["images", name] if IMAGE_NAME.fullmatch(name):
                 if isinstance(change, Put) and change.stored and not change.stored.value:
                     change = Gone(path=change.path)  # only its folders have been made
-                self._put(self.images, name, change, decode_image)
+                self._put(kinds.IMAGES, self.images, name, change)
             case ["images", name, "builds", number] if number_of(number):
-                self._put(self.builds, BuildId(name, int(number)), change, decode_build)
+                self._put(kinds.BUILDS, self.builds, BuildId(name, int(number)), change)
             case ["images", name, "builds", number, "uploads", place] if number_of(
                 number
             ) and PLACE.fullmatch(place):
                 upload_id = UploadId(BuildId(name, int(number)), place)
-                self._put(self.uploads, upload_id, change, decode_upload)
+                self._put(kinds.UPLOADS, self.uploads, upload_id, change)
             case ["images", name, "pointers", provider]:
-                self._put(self.pointers, (name, provider), change, _pointer)
+                self._put(kinds.POINTERS, self.pointers, (name, provider), change)
             case ["providers", provider, "launches", node]:
                 self._launch((provider, NodeId(node)), change)
             case _:
@@ -94,7 +94,7 @@ class Records:
     def _launch(self, key: tuple[str, NodeId], change: Put | Dirty | Gone) -> None:
         """Keep those that name an image of ours: of the others there are many."""
         self._booted = None
-        self._put(self.launches, key, change, _decode_launch)
+        self._put(kinds.LAUNCHES, self.launches, key, change)
         kept = self.launches.get(key)
         if kept is not None and kept.value.image_build is None:
             del self.launches[key]
@@ -108,33 +108,24 @@ class Records:
 
     def _put(
         self,
+        kind: RecordKind[K, T],
         records: dict[K, Stored[T]],
         key: K,
         change: Put | Dirty | Gone,
-        decode: Callable[[K, bytes], T],
     ) -> None:
         if isinstance(change, Dirty):
             return  # it is being read; until then no write that names the old version succeeds
         self.unreadable.discard(change.path)
-        if isinstance(change, Gone):
-            records.pop(key, None)
-        elif change.stored is None:
+        stored = change.stored if isinstance(change, Put) else None
+        if isinstance(change, Put) and stored is None:
+            self.unreadable.add(change.path)
+        try:
+            found = kind.read(key, stored)
+        except CorruptRecordError:
             records.pop(key, None)
             self.unreadable.add(change.path)
+            raise
+        if found is None:
+            records.pop(key, None)
         else:
-            try:
-                value = decode(key, change.stored.value)
-            except CorruptRecordError:
-                records.pop(key, None)
-                self.unreadable.add(change.path)
-                raise
-            version = change.stored.version
-            records[key] = Stored(path=change.path, value=value, version=version)
-
-
-def _pointer(key: tuple[str, str], raw: bytes) -> Pointer:
-    return decode_pointer(*key, raw)
-
-
-def _decode_launch(key: tuple[str, NodeId], raw: bytes) -> Launch:
-    return launches.decode(key[1], raw)
+            records[key] = found

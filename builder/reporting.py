@@ -63,7 +63,7 @@ class Reporter:
         for action in self.known.plan.actions:
             if isinstance(action, RaiseAlarm):
                 found.setdefault(action.image, []).append(action.text)
-        for image, why in self.known.catalogue.unusable.items():
+        for image, why in self.known.configured.unusable.items():
             found.setdefault(image, []).append(f"its recipe cannot be used: {why}")
         now = {image: tuple(texts) for image, texts in found.items()}
         before, self.alarms = self.alarms, now
@@ -93,7 +93,7 @@ class Reporter:
         self._published = data
 
     def _words(self) -> bytes:
-        recipes = self.known.catalogue.recipes
+        recipes = self.known.configured.recipes
         status = BuilderStatus(
             replica=self.replica,
             waits=self.waits(),
@@ -120,7 +120,7 @@ class Reporter:
             "builders": sorted({*known.builders, known.me}),
             "awake": known.attendance.awake,
             "config_error": known.config_error,
-            "images": sorted(known.catalogue.recipes),
+            "images": sorted(known.configured.recipes),
             "under_way": {
                 str(one): {
                     "state": str(stored.value.state),
@@ -148,13 +148,13 @@ class Reporter:
         uploads: Counter[tuple[str, ...]] = Counter(
             (one.value.id.build.image, str(one.value.state)) for one in records.uploads.values()
         )
-        alarms = dict.fromkeys(known.catalogue.recipes, 0)
+        alarms = dict.fromkeys(known.configured.recipes, 0)
         alarms.update({image: len(texts) for image, texts in self.alarms.items()})
         self.metrics.set_images(
             ages_s=ages_s,
             age_limits_s={
                 image: one.fresh_s_max
-                for image, one in known.catalogue.policies.items()
+                for image, one in known.configured.policies.items()
                 if one.fresh_s_max is not None
             },
             generations=generations,

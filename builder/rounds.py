@@ -55,7 +55,7 @@ class Rounds:
         """Return the images of the configuration that are not on record, or not wholly."""
         records = self.known.records
         return [
-            MakeImage(name) for name in self.known.catalogue.recipes if image_znodes(records, name)
+            MakeImage(name) for name in self.known.configured.recipes if image_znodes(records, name)
         ]
 
     def next_s(self) -> float:
@@ -78,7 +78,7 @@ class Rounds:
 
     def _wanted(self) -> Iterator[tuple[Errand, float]]:
         known = self.known
-        for name in known.catalogue.providers:
+        for name in known.configured.providers:
             seen = known.seen.get(name)
             away = seen is not None and seen.trouble is not None
             look = self._look(name)
@@ -90,12 +90,12 @@ class Rounds:
         for place, name in self._places().items():
             soon = place in awaited
             yield ListPlace(place=place, provider=name), LIST_SOON_S if soon else LIST_S
-        copying = any(copied_paths(one) for one in known.catalogue.recipes.values())
+        copying = any(copied_paths(one) for one in known.configured.recipes.values())
         if copying or _RECIPES not in self._begun:
             yield ReadRecipes(), READ_S
 
     def _look(self, provider: str) -> Look:
-        recipes = self.known.catalogue.recipes.items()
+        recipes = self.known.configured.recipes.items()
         return Look(
             provider=provider,
             bases={

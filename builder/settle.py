@@ -82,7 +82,7 @@ class Settle:
                 self.known.take_listing(event)
             case RecipesRead():
                 if event.config is self.config():
-                    self.known.adopt(event.catalogue)
+                    self.known.adopt(event.configured)
             case _:
                 why = getattr(event, "why", None)
                 what = type(action).__name__

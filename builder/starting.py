@@ -16,7 +16,7 @@ from builder.known import Known
 from builder.lanes import KINDS, PLACES, TAKES, Lane
 from builder.losses import Losses, given_back
 from builder.orders import Orders
-from builder.pauses import Key, Pauses
+from builder.pauses import PauseKey, Pauses
 from builder.writing import Writer, image_znodes, published
 from remuda.frame.crew import Crew
 from remuda.images.writes import NotBootableError
@@ -32,7 +32,7 @@ _WAITING: Final = "this builder waits already for as many machines as it may, in
 _CHANGED: Final = "its recipe has changed since it was taken"
 
 
-def key_of(action: Action) -> Key:
+def key_of(action: Action) -> PauseKey:
     """Return what an action does, to what."""
     return type(action).__name__, str(action.id)
 
@@ -180,7 +180,7 @@ class Starter:
 
     def _share(self, lane: Lane) -> int:
         """Return how many hands may wait for one provider: the others are to have some left."""
-        return max(1, PLACES[lane] // max(1, len(self.known.catalogue.providers)))
+        return max(1, PLACES[lane] // max(1, len(self.known.configured.providers)))
 
     def _waiting(self, lane: Lane, provider: str) -> int:
         """Count what is ours and waits for a machine of a provider, or may for all we know."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from remuda.config import trees
-from remuda.config.trees import Entry
+from remuda.config.trees import TreeEntry
 
 #: What tells one state of a file from another without reading it; None: it is gone.
 _Stamp = tuple[int, int, int, int] | None
@@ -15,9 +15,9 @@ _Stamp = tuple[int, int, int, int] | None
 class TreeCache:
     """Remembers the hashes of what it has read; used by one thread at a time."""
 
-    _read: dict[Path, tuple[tuple[_Stamp, ...], Sequence[Entry]]] = field(default_factory=dict)
+    _read: dict[Path, tuple[tuple[_Stamp, ...], Sequence[TreeEntry]]] = field(default_factory=dict)
 
-    def read(self, top: Path) -> Sequence[Entry]:
+    def read(self, top: Path) -> Sequence[TreeEntry]:
         """Return what *top* holds, with the hashes of its files.
 
         Raises:

@@ -63,7 +63,7 @@ _NOT_WRITTEN: Final = (TakenOverError, StoreError, HandStoppedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class HandMeans:
     """What hands work with.
 
     Attributes:
@@ -85,7 +85,7 @@ class Means:
 
 
 #: Makes the hands of a builder.
-Wire = Callable[[Means], Hands]
+WireHands = Callable[[HandMeans], Hands]
 
 
 def tidy(work_dir: Path) -> int:
@@ -98,7 +98,7 @@ def tidy(work_dir: Path) -> int:
     return remove_left_keys(work_dir / KEYS)
 
 
-def wire(means: Means) -> Hands:
+def wire(means: HandMeans) -> Hands:
     """Return the real hands."""
     store, clock, installation = means.store, means.clock, means.installation
     client = Client(store, requestor="builder", clock=clock)
@@ -133,11 +133,11 @@ def wire(means: Means) -> Hands:
 class Making:
     """Makes builds, and writes their logs."""
 
-    means: Means
+    means: HandMeans
     hand: making.MakingHand
 
     def make(self, order: MakeOrder) -> MakingEnded:
-        """See :class:`builder.hands_api.MakingHand`."""
+        """See :class:`builder.hands_api.BuildMaker`."""
         with self.means.clouds.used():
             return self._make(order)
 
@@ -153,7 +153,7 @@ class Making:
         if one is None or (order.parent is not None and parent is None):
             return self._given_back(order, "there is nothing that it could start from")
         return self.hand.make(
-            making.MakingOrder(
+            making.MakeInCloud(
                 build=order.build,
                 recipe=order.recipe,
                 policy=order.policy,
@@ -202,11 +202,11 @@ def _writer(owner: ReplicaId | None) -> str:
 class Validating:
     """Tries candidates, and writes the logs of that; the records say what was found."""
 
-    means: Means
+    means: HandMeans
     hand: validating.ValidatingHand
 
     def validate(self, order: TrialOrder) -> TrialEnded:
-        """See :class:`builder.hands_api.ValidatingHand`."""
+        """See :class:`builder.hands_api.CandidateJudge`."""
         with self.means.clouds.used():
             return self._validate(order)
 
@@ -216,7 +216,7 @@ class Validating:
         except NoSuchProviderError as exc:
             return TrialEnded(id=order.upload.value.id, provider=order.provider, why=str(exc))
         return self.hand.validate(
-            validating.ProvingOrder(
+            validating.TrialInCloud(
                 upload=order.upload,
                 build=order.build.value,
                 provider=order.provider,
@@ -253,7 +253,7 @@ class Adopting:
     hand: adopting.AdoptingHand
 
     def adopt(self, order: AdoptOrder) -> Kept:
-        """See :class:`builder.hands_api.AdoptingHand`."""
+        """See :class:`builder.hands_api.SnapshotAdopter`."""
         with self.clouds.used():
             return self._adopt(order)
 
@@ -263,7 +263,7 @@ class Adopting:
         except CloudConfigError as exc:
             return Kept(action=order.action, why=str(exc))
         return self.hand.adopt(
-            adopting.AdoptingOrder(
+            adopting.AdoptAtSite(
                 action=order.action, build=order.build, policy=order.policy, here=here
             )
         )
@@ -273,12 +273,12 @@ class Adopting:
 class Copying:
     """Brings builds to other places."""
 
-    means: Means
+    means: HandMeans
     sites: Sites
     hand: copying.CopyingHand
 
     def copy(self, order: CopyOrder) -> CopyEnded:
-        """See :class:`builder.hands_api.CopyingHand`."""
+        """See :class:`builder.hands_api.UploadCopier`."""
         with self.means.clouds.used():
             return self._copy(order)
 
@@ -288,7 +288,7 @@ class Copying:
         except CloudConfigError as exc:
             return self._given_back(order, str(exc))
         return self.hand.copy(
-            copying.CopyOrder(
+            copying.CopyBetweenSites(
                 upload=order.upload,
                 source=order.source,
                 here=here,
@@ -320,22 +320,22 @@ class Keeping:
     hand: keeping.KeepingHand
 
     def retire(self, action: RetireUpload) -> Kept:
-        """See :class:`builder.hands_api.KeepingHand`."""
+        """See :class:`builder.hands_api.ImageKeeper`."""
         with self.clouds.used():
             return self.hand.retire(action)
 
     def condemn(self, action: CondemnUpload) -> Kept:
-        """See :class:`builder.hands_api.KeepingHand`."""
+        """See :class:`builder.hands_api.ImageKeeper`."""
         with self.clouds.used():
             return self.hand.condemn(action)
 
     def erase(self, order: EraseOrder) -> Kept:
-        """See :class:`builder.hands_api.KeepingHand`."""
+        """See :class:`builder.hands_api.ImageKeeper`."""
         with self.clouds.used():
             return self.hand.erase(order.action, order.provider)
 
     def sweep(self, order: SweepOrder) -> Kept:
-        """See :class:`builder.hands_api.KeepingHand`."""
+        """See :class:`builder.hands_api.ImageKeeper`."""
         with self.clouds.used():
             return self.hand.sweep(
                 order.action, order.image, order.provider, listed_s=order.listed_s
@@ -346,12 +346,12 @@ class Keeping:
 class Looking:
     """Looks at clouds."""
 
-    means: Means
+    means: HandMeans
     sites: Sites
     hand: looking.LookingHand
 
     def look(self, errand: Look) -> ProviderSeen:
-        """See :class:`builder.hands_api.LookingHand`."""
+        """See :class:`builder.hands_api.CloudLooker`."""
         with self.means.clouds.used():
             return self._look(errand)
 
@@ -363,7 +363,7 @@ class Looking:
         return self.hand.look(site, cloud.cloud, errand.bases, errand.image_bytes)
 
     def list_images(self, errand: ListPlace) -> ImagesListed:
-        """See :class:`builder.hands_api.LookingHand`."""
+        """See :class:`builder.hands_api.CloudLooker`."""
         with self.means.clouds.used():
             return self._list_images(errand)
 

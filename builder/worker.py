@@ -62,7 +62,7 @@ class BuilderWorker:
             return Readiness(ok=False, reason="no connection to ZooKeeper")
         if not attendance.awake:
             return Readiness(ok=False, reason="reading what is in ZooKeeper")
-        if not self.mind.known.catalogue.recipes:
+        if not self.mind.known.configured.recipes:
             return Readiness(ok=True, reason="at work; the configuration has no images")
         return Readiness(ok=True, reason="at work")
 

@@ -15,12 +15,13 @@ from launcher.events import Event
 from launcher.fold import Fold
 from launcher.settle import Settle
 from launcher.starting import Starter
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.frame.loop import Loop, Register, start_all
 from remuda.metrics.sink import Metrics
 from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
+from remuda.runtime.now import Now
 from remuda.store.api import Change, Session
 
 #: For so long at most does the rest of a plan wait after something was handed out. Mostly news
@@ -76,10 +77,6 @@ class Brain:
         self.plan = Plan()
         self.loop.turn(wait_s_max=wait_s_max)
         return self.plan
-
-    def wait_s(self) -> float:
-        """Return how long the next turn may wait for news."""
-        return self.loop.wait_s()
 
     def session_changed(self, session: Session, now: Now) -> None:
         """Begin anew to see which servers have no record, and note since when we are away."""

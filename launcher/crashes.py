@@ -14,7 +14,8 @@ from launcher.actions import (
     Tidy,
 )
 from launcher.decide.upkeep import gist
-from launcher.world import Now, World
+from launcher.world import World
+from remuda.runtime.now import Now
 
 #: When what a bug of ours interrupted is tried again.
 CRASH_RETRY_S: Final = 10.0

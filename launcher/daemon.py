@@ -13,7 +13,7 @@ from launcher.hands.proving import ProvingHands
 from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, THREADS, Lane
 from launcher.neighbours import Neighbours
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from launcher.policy import Policy, compile_policy
 from launcher.registry import Registry, prepare
 from launcher.reporting import Reporter
@@ -158,7 +158,7 @@ class LauncherWorker:
 
     def wait_s(self) -> float:
         """Return how long the next turn may wait for news."""
-        return self.brain.wait_s()
+        return self.brain.loop.wait_s()
 
     def readiness(self) -> Readiness:
         """Return whether nodes can be made and handed out."""
@@ -213,7 +213,7 @@ def _check_key(config: Config, provider: str) -> None:
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     """Let a launcher go on under another policy, with the cloud that goes with it."""
     brain.world.adopt_policy(policy)
-    brain.starter.orders = Orders(policy=policy, owner=brain.starter.orders.owner)
+    brain.starter.orders = ServerOrders(policy=policy, owner=brain.starter.orders.owner)
     brain.starter.cloud.cloud = cloud
     brain.world.cloud.survey_due_s = 0.0
     brain.world.cloud.recipes.clear()
@@ -256,7 +256,7 @@ def assemble(
         crew=crew,
         cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
         proving=ProvingHands(prover=prover, stopped=lambda: crew.stopped),
-        orders=Orders(policy=world.policy, owner=owner),
+        orders=ServerOrders(policy=world.policy, owner=owner),
     )
     metrics = instruments.metrics
     writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from remuda.cloud.api import Image
-from remuda.model.build import Build, decode_build
+from remuda.images import kinds
+from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId, UploadId, number_of, parse_upload
 from remuda.model.launch import Launch
-from remuda.model.pointer import Pointer, decode_pointer
-from remuda.model.upload import WHOLE, Upload, UploadState, decode_upload
+from remuda.model.pointer import Pointer
+from remuda.model.upload import WHOLE, Upload, UploadState
 from remuda.store import paths
 from remuda.store.api import Dirty, Gone, Put, Stored
 
@@ -23,6 +24,13 @@ _PATH: Final = re.compile(
     + r"/(?P<image>[^/]+)"
     + r"/(?:pointers/(?P<provider>[^/]+)|builds/(?P<number>[^/]+)(?:/uploads/(?P<place>[^/]+))?)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NoneServed:
+    """Launches of an image have nothing to boot at present, and why."""
+
+    why: str
 
 
 @dataclass(slots=True)
@@ -59,39 +67,35 @@ class Images:
             return None
         build_id = BuildId(image, number)
         if found["place"] is None:
-            _put(self.builds, build_id, stored, lambda raw: decode_build(build_id, raw))
+            _put(self.builds, build_id, lambda: kinds.BUILDS.read(build_id, stored))
         else:
             upload_id = UploadId(build_id, found["place"])
-            _put(self.uploads, upload_id, stored, lambda raw: decode_upload(upload_id, raw))
+            _put(self.uploads, upload_id, lambda: kinds.UPLOADS.read(upload_id, stored))
         return image
 
     def _pointer(self, image: str, stored: Stored[bytes] | None) -> str:
-        _put(self.pointers, image, stored, lambda raw: decode_pointer(image, self.provider, raw))
+        key = (image, self.provider)
+        _put(self.pointers, image, lambda: kinds.POINTERS.read(key, stored))
         return image
 
     def _pointer_of(self, image: str) -> Pointer | None:
         stored = self.pointers.get(image)
         return None if stored is None else stored.value
 
-    def served(self, image: str, now_s: float) -> UploadId | None:
-        """Return what launches of an image are to boot now, or None."""
-        pointer = self._pointer_of(image)
-        number = None if pointer is None else pointer.served(now_s)
-        if pointer is None or number is None:
-            return None
-        upload_id = UploadId(pointer.build(number), pointer.place)
-        return upload_id if self.why_not(upload_id) is None else None
-
-    def why_none(self, image: str, now_s: float) -> str | None:
-        """Return why launches of an image have nothing to boot, or None."""
+    def served(self, image: str, now_s: float) -> UploadId | NoneServed:
+        """Return what launches of an image are to boot now, or why there is nothing."""
         pointer = self._pointer_of(image)
         if pointer is None:
-            return f"image {image} has no usable build here yet"
+            return NoneServed(f"image {image} has no usable build here yet")
         number = pointer.served(now_s)
         if number is None:
             word = pointer.withdrawn[pointer.chosen(now_s)]
-            return f"every usable build of image {image} was revoked, by {word.who}: {word.why}"
-        return self.why_not(UploadId(pointer.build(number), pointer.place))
+            return NoneServed(
+                f"every usable build of image {image} was revoked, by {word.who}: {word.why}"
+            )
+        upload_id = UploadId(pointer.build(number), pointer.place)
+        why = self.why_not(upload_id)
+        return upload_id if why is None else NoneServed(why)
 
     def why_not(self, upload_id: UploadId, *, candidate: bool = False) -> str | None:
         """Return why nothing new may boot from an upload, or None.
@@ -140,23 +144,21 @@ class Images:
         return Image(id=upload.cloud_image or "", name=str(upload_id.build))
 
 
-def _put(
-    records: dict[K, Stored[T]], key: K, stored: Stored[bytes] | None, decode: Callable[[bytes], T]
-) -> None:
+def _put(records: dict[K, Stored[T]], key: K, read: Callable[[], Stored[T] | None]) -> None:
     """Replace a record at once: hands look while it is written anew.
 
     Raises:
         CorruptRecordError: It cannot be read, and is as good as gone.
     """
     try:
-        value = None if stored is None else decode(stored.value)
+        found = read()
     except CorruptRecordError:
         records.pop(key, None)
         raise
-    if stored is None or value is None:
+    if found is None:
         records.pop(key, None)
     else:
-        records[key] = Stored(path=stored.path, value=value, version=stored.version)
+        records[key] = found
 
 
 def upload_of(launch: Launch) -> UploadId | None:

@@ -7,11 +7,12 @@ from typing import Final
 from launcher.strays import Stray
 from launcher.trials import is_forgotten
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
+from remuda.runtime.now import Now
 
 #: From these no boot will come: nobody starts a server that does not run before it was ours.
 LIFELESS: Final = frozenset({ServerStatus.STOPPED, ServerStatus.DELETING})

@@ -19,7 +19,7 @@ from remuda.ssh.userdata import merge_user_data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class ServerOrders:
     """Builds orders of one provider.
 
     Attributes:

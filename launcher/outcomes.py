@@ -4,7 +4,7 @@ from typing import Final
 
 from launcher.breaker import DOUBLINGS_MAX
 from launcher.views import NodeView, Refusal
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import (
     BadOrderError,
     CloudConfigError,
@@ -15,6 +15,7 @@ from remuda.cloud.api import (
     UnauthorizedError,
 )
 from remuda.metrics.results import Result
+from remuda.runtime.now import Now
 from remuda.ssh.api import Proof, Step
 
 #: After a refusal for lack of room nothing is asked of the pool for so long, doubling.

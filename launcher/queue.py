@@ -13,12 +13,12 @@ from remuda.model.ids import RequestId
 from remuda.model.request import RequestState
 
 #: Place in the queue: service order, with the id to make it unique.
-Place = tuple[str, int, str, str]
+QueuePlace = tuple[str, int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Booking:
-    place: Place | None = None
+    place: QueuePlace | None = None
     labels: tuple[str, ...] = ()
     claim_pool: str | None = None
 
@@ -28,7 +28,7 @@ def _booking(view: RequestView, claim: ClaimView | None) -> _Booking:
     return _Booking(
         place=(*view.order, view.id) if view.waiting else None,
         labels=view.request.labels,
-        claim_pool=claim.pool if claim is not None and not view.alone else None,
+        claim_pool=claim.pool if claim is not None and not view.may_get.own else None,
     )
 
 
@@ -47,8 +47,8 @@ class Queue:
     """
 
     views: dict[RequestId, RequestView] = field(default_factory=dict)
-    waiting: "SortedDict[Place, RequestView]" = field(default_factory=SortedDict)
-    by_label: "dict[str, SortedDict[Place, RequestView]]" = field(
+    waiting: "SortedDict[QueuePlace, RequestView]" = field(default_factory=SortedDict)
+    by_label: "dict[str, SortedDict[QueuePlace, RequestView]]" = field(
         default_factory=lambda: defaultdict(SortedDict)
     )
     needed: Counter[Key] = field(default_factory=Counter)

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from launcher.decide.standing import our_status
 from launcher.lanes import Lane, places
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.metrics.sink import Metrics
 from remuda.model.imageask import labelled_image
 from remuda.model.status import encode_status
+from remuda.runtime.now import Now
 
 #: Gauges are renewed at most this often, and only when something happened.
 REPORT_PERIOD_S: Final = 1.0

@@ -41,7 +41,7 @@ from launcher.outcomes import (
 )
 from launcher.settle_writes import SettleWrites
 from launcher.views import NodeView, Refusal
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,
@@ -56,6 +56,7 @@ from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.log import Log
+from remuda.runtime.now import Now
 from remuda.store.api import MissingError
 
 PROVE_AGAIN_S: Final = 1.0

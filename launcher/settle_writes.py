@@ -33,12 +33,13 @@ from launcher.hands.writing import Writer
 from launcher.lanes import STATUS
 from launcher.outcomes import learn_failure, learn_success, says_something
 from launcher.views import ClaimView, Failure, NodeView, RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics
 from remuda.model.ids import NodeId
 from remuda.model.launch import Step
 from remuda.runtime.log import Log
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import (
     NOTHING_WRITTEN,

@@ -53,16 +53,17 @@ from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.images import upload_of
 from launcher.lanes import KINDS, Lane, machine, node_of, places
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
 from launcher.views import ADOPT, AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Launch
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Delete as DeleteRecord
 from remuda.store.api import Op
@@ -77,7 +78,7 @@ class Starter:
     crew: Crew[Action, Event, Lane]
     cloud: CloudHands
     proving: ProvingHands
-    orders: Orders
+    orders: ServerOrders
     _starters: dict[type, Callable[[Any, Now], None]] = field(init=False)
 
     def __post_init__(self) -> None:

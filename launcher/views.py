@@ -1,6 +1,7 @@
 """What the brain remembers of a node, a request, a claim; only its thread changes it."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from remuda.cloud.api import FloatingIp, Port, Server
 from remuda.metrics.results import Result
@@ -197,6 +198,26 @@ class NodeView:
         )
 
 
+class MayGet(Enum):
+    """Which machines a request may get.
+
+    What is made for one request alone is nobody else's supply meanwhile.
+    """
+
+    ANY = "any"  # whatever is ready and free
+    MATCHING = "matching"  # its own, or what is ready and free and fits together by chance
+    NEW = "new"  # its own only
+
+    @property
+    def own(self) -> bool:
+        """Whether machines are made for it alone."""
+        match self:
+            case MayGet.ANY:
+                return False
+            case MayGet.MATCHING | MayGet.NEW:
+                return True
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class RequestView:
     """One request: its record, its version, and what only this process knows.
@@ -204,7 +225,7 @@ class RequestView:
     Attributes:
         seen_s: When this process first read it (monotonic seconds); grace times count from here.
         wanted_s: When its nodes were first to be handed over but for a look at them (monotonic).
-        alone: It gets only machines that were made for it, or that fit together by chance.
+        may_get: Follows from the record and the policy.
         lock_exists: Whether its lock directory is believed to exist (an optimistic guess that a
             rejected transaction corrects).
         returned_s: When we gave it back last (monotonic).
@@ -214,7 +235,7 @@ class RequestView:
     request: Request
     version: int
     seen_s: float
-    alone: bool = False
+    may_get: MayGet = MayGet.ANY
     stale: bool = False
     busy: str | None = None
     wanted_s: float = float("inf")

@@ -10,16 +10,15 @@ from launcher.lanes import Lane, machine, new_lanes, places
 from launcher.neighbours import Neighbours
 from launcher.policy import Policy
 from launcher.queue import Queue
-from launcher.views import ClaimView, NodeView, RequestView
+from launcher.views import ClaimView, MayGet, NodeView, RequestView
 from remuda.frame.alarms import Alarms
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy
 from remuda.membership.attendance import Attendance
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
+from remuda.model.request import Request
 from remuda.runtime.now import Now
-
-__all__ = ["Agenda", "Now", "World"]
 
 
 @dataclass(slots=True)
@@ -215,9 +214,7 @@ class World:
 
     def touch_request(self, view: RequestView) -> None:
         """Note a change of a request."""
-        request = view.request
-        own = not request.reuse or request.image is not None
-        view.alone = own or self.policy.share_an_image(request.labels)
+        view.may_get = _may_get(view.request, self.policy)
         self.queue.reindex(view)
         self.agenda.requests.add(view.id)
 
@@ -234,6 +231,14 @@ class World:
         """Return what is to be judged, and begin a new agenda."""
         agenda, self.agenda = self.agenda, Agenda(everything=False)
         return agenda
+
+
+def _may_get(request: Request, policy: Policy) -> MayGet:
+    if not request.reuse:
+        return MayGet.NEW
+    if request.image is not None or policy.share_an_image(request.labels):
+        return MayGet.MATCHING
+    return MayGet.ANY
 
 
 def _awaits_listing(view: NodeView, me: ReplicaId) -> bool:

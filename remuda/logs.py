@@ -23,7 +23,7 @@ from remuda.redaction import redact, redact_middle
 from remuda.visible import visible, visible_lines
 
 Format = Literal["plain", "json"]
-Event = MutableMapping[str, Any]
+LogEvent = MutableMapping[str, Any]
 
 #: The standard library's logger that all of ours go through.
 ROOT: Final = "remuda"
@@ -117,7 +117,7 @@ def _formatter(format_: Format) -> ProcessorFormatter:
     )
 
 
-def _name_the_library(_logger: object, _method: str, event: Event) -> Event:
+def _name_the_library(_logger: object, _method: str, event: LogEvent) -> LogEvent:
     """Give another library's sentence the form of our events."""
     record: logging.LogRecord = event["_record"]
     event["said"] = event["event"]
@@ -126,7 +126,7 @@ def _name_the_library(_logger: object, _method: str, event: Event) -> Event:
     return event
 
 
-def _tame(_logger: object, _method: str, event: Event) -> Event:
+def _tame(_logger: object, _method: str, event: LogEvent) -> LogEvent:
     """Take out secrets and cut what is too long."""
     always = {key: event.pop(key) for key in _ALWAYS if key in event}
     name = always.get("event")
@@ -155,7 +155,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _as_json(_logger: object, _method: str, event: Event) -> str:
+def _as_json(_logger: object, _method: str, event: LogEvent) -> str:
     """Render one event as one line of JSON, the time and the event first.
 
     In ASCII, so that a terminal that shows it is safe, and a lone surrogate ends nobody.
@@ -165,7 +165,7 @@ def _as_json(_logger: object, _method: str, event: Event) -> str:
     return to_json(doc)
 
 
-def _as_plain(_logger: object, _method: str, event: Event) -> str:
+def _as_plain(_logger: object, _method: str, event: LogEvent) -> str:
     """Render one event for people: one line, but stack traces below it, set in.
 
     No line of a stranger's text begins where our lines do, so none can pass for one of ours.

@@ -51,7 +51,7 @@ DECIDING: Final = (
     *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
     *(f"remuda/images/{noun}.py" for noun in ("moves", "references", "revoking", "writes")),
     *(f"builder/{noun}.py" for noun in ("events", "fold", "known", "records", "transactions")),
-    *(f"remuda/images/{noun}.py" for noun in ("catalogue", "standing")),
+    *(f"remuda/images/{noun}.py" for noun in ("catalogue", "kinds", "standing")),
     "builder/logpages.py",
     "remuda/membership/duty.py",
     "remuda/insight/explanation.py",

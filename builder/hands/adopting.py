@@ -22,8 +22,8 @@ from remuda.store.api import Set, Store, Stored, StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdoptingOrder:
-    """One snapshot.
+class AdoptAtSite:
+    """A :class:`builder.hands_api.AdoptOrder`, with the way into its place.
 
     Attributes:
         build: As it was judged; it is written at that version.
@@ -44,7 +44,7 @@ class AdoptingHand:
     clock: Clock
     installation: str
 
-    def adopt(self, order: AdoptingOrder) -> Kept:
+    def adopt(self, order: AdoptAtSite) -> Kept:
         """Finish it; what fails for the cloud's sake is tried again later."""
         try:
             self._adopt(order)
@@ -54,7 +54,7 @@ class AdoptingHand:
             return Kept(action=order.action, why=str(exc))
         return Kept(action=order.action)
 
-    def _adopt(self, order: AdoptingOrder) -> None:
+    def _adopt(self, order: AdoptAtSite) -> None:
         images, build = order.here.images, order.build
         image = self._image(order)
         images.edit_image(image.id, ImageEdit(hidden=True))  # nobody finds it from now on
@@ -65,7 +65,7 @@ class AdoptingHand:
         now_s = self.clock.now_s()
         self.store.commit(transactions.finish(build, whole, order.action.also, now_s=now_s))
 
-    def _image(self, order: AdoptingOrder) -> StoredImage:
+    def _image(self, order: AdoptAtSite) -> StoredImage:
         """Return the image, once the cloud says that it is that of the build, and whole."""
         build, here = order.build.value, order.here
         if why := here.elsewhere(build.place or ""):
@@ -79,7 +79,7 @@ class AdoptingHand:
             raise TryLaterError(f"image {image.id} is {image.status}")
         return image
 
-    def _refused(self, order: AdoptingOrder, mishap: Mishap) -> str:
+    def _refused(self, order: AdoptAtSite, mishap: Mishap) -> str:
         """Write what is wrong with it, unless time may mend that; return the same."""
         if mishap.blame is not Blame.CLOUD:
             stored, now_s = order.build, self.clock.now_s()

@@ -19,6 +19,7 @@ from builder.events import CopyEnded
 from builder.hands import blame
 from builder.hands.carrying import Luggage, check_made, free_bytes, luggage_order
 from builder.hands.looking import hash_of
+from builder.hands.records import TakenOverError
 from builder.hands.sites import (
     ARRIVAL_S,
     FENCE_S,
@@ -42,8 +43,8 @@ _WEAK: Final = frozenset({None, "md5"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopyOrder:
-    """One copy.
+class CopyBetweenSites:
+    """A :class:`builder.hands_api.CopyOrder`, with the ways into both places.
 
     Attributes:
         upload: What is to be made, as it was judged: ours, and being made.
@@ -80,16 +81,12 @@ class CopyingHand:
     free: Callable[[Path], int] = free_bytes
     log: Log | None = None
 
-    def copy(self, order: CopyOrder) -> CopyEnded:
+    def copy(self, order: CopyBetweenSites) -> CopyEnded:
         """Make the image, or leave nothing of it, and write what came of it."""
         upload = order.upload.value
         if upload.state is not UploadState.MAKING:
             return CopyEnded(id=upload.id, why=f"it is {upload.state}")
         return _Copying(self, order).run()
-
-
-class _TakenOverError(Exception):
-    """The record is not as we have left it: somebody else has it now."""
 
 
 class _Copying:
@@ -101,7 +98,7 @@ class _Copying:
         offered: Whether the source's image may have been offered to the other project.
     """
 
-    def __init__(self, hand: CopyingHand, order: CopyOrder) -> None:
+    def __init__(self, hand: CopyingHand, order: CopyBetweenSites) -> None:
         self.hand = hand
         self.order = order
         self.stored = order.upload
@@ -118,7 +115,7 @@ class _Copying:
             except (CloudError, OSError) as exc:
                 return CopyEnded(id=upload_id, why=self._failed(exc))
             self._write(results.copied(self.stored.value, image, now_s=now_s()))
-        except _TakenOverError:
+        except TakenOverError:
             return CopyEnded(id=upload_id, why=self._lost())
         except StoreError as exc:
             # It may have been written: the next look at the record tells, and the sweep.
@@ -244,7 +241,7 @@ class _Copying:
         try:
             done = self.hand.store.commit([write])
         except RejectedError as exc:
-            raise _TakenOverError(str(exc)) from exc
+            raise TakenOverError(str(exc)) from exc
         self.stored = replace(self.stored, value=after, version=done[0].version)
 
     # When it went wrong.

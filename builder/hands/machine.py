@@ -38,7 +38,7 @@ EXPLAIN_S: Final = 30.0
 LOGIN_S: Final = 60.0
 _LOGIN_AGAIN_S: Final = 2.0
 
-Connect = Callable[[Login], Session]
+LogIn = Callable[[Login], Session]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +101,13 @@ class Machines:
     """Borrows machines; may be used by many threads at once."""
 
     def __init__(
-        self, client: Client, clock: Clock, folder: Path, connect: Connect | None = None
+        self, client: Client, clock: Clock, folder: Path, connect: LogIn | None = None
     ) -> None:
         """Keep keys below *folder* while they are used."""
         self._client = client
         self._clock = clock
         self._folder = folder
-        self._connect: Connect = connect or (lambda login: open_session(login, clock=clock))
+        self._connect: LogIn = connect or (lambda login: open_session(login, clock=clock))
 
     @property
     def store(self) -> Store:

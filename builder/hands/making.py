@@ -4,20 +4,19 @@ It writes the record itself, at the version that it knows. Whoever finds the rec
 another owner has been taken over: it gives the machine back, and writes and deletes nothing.
 """
 
-import os
 import secrets as chance
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from builder import transactions
 from builder.decide import results
-from builder.decide.policy import ImagePolicy
 from builder.decide.results import Quieted, WholeImage
 from builder.events import MakingEnded
 from builder.hands import blame
-from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
+from builder.hands.beginning import InCloud, InPhases, MachineHand
+from builder.hands.machine import BorrowedMachine, MachineWanted
 from builder.hands.packages import keep_packages
-from builder.hands.patience import HandStoppedError, Patience
+from builder.hands.patience import HandStoppedError
 from builder.hands.quieting import Quieting
 from builder.hands.records import HeldRecord, TakenOverError, hold_build
 from builder.hands.secrets import SecretError, read_secrets
@@ -26,15 +25,12 @@ from builder.hands.snapshots import ASK_S, Snapshots
 from builder.hands.steps import StepContext, StepRunner
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.scripts import Traces
-from remuda.cloud.api import Cloud, CloudError, GoneError
-from remuda.cloud.image_store import ImageStore
-from remuda.config.recipes import ImageRecipe
+from remuda.cloud.api import CloudError, GoneError
 from remuda.model.build import Base, Blame, Build, BuildState, Mishap
 from remuda.model.ids import RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
-from remuda.model.tags import ImageTags, Owner
-from remuda.runtime.clock import Clock
+from remuda.model.tags import ImageTags
 from remuda.secret import Secret
 from remuda.ssh.checks import make_checks
 from remuda.ssh.keyfile import KeyRing
@@ -44,47 +40,28 @@ from remuda.visible import visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MakingOrder:
-    """One build to make.
+class MakeInCloud(InCloud):
+    """A :class:`builder.hands_api.MakeOrder`, with the cloud in which it is carried out.
 
     Attributes:
         build: As it was judged: building, and ours.
-        policy: Of the same configuration as the recipe.
-        owner: Whose images these are: the installation, and the provider that makes it.
         parent: Id in the cloud of the upload that it starts from; None: it starts from a base.
         also: Other places that are to have it.
         key_file: The provider's own login key, of which nothing may be left in the image.
-        room_s: How long it may wait for a machine.
     """
 
     build: Stored[Build]
-    recipe: ImageRecipe
-    policy: ImagePolicy
-    owner: Owner
-    cloud: Cloud
-    images: ImageStore
     parent: str | None = None
     also: tuple[str, ...] = ()
     key_file: str | None = None
-    room_s: float = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MakingHand:
-    """Makes builds; may be used by many threads at once.
-
-    Attributes:
-        environ: Where secrets may be.
-        wait: How it waits; None: by the operating system.
-    """
-
-    machines: Machines
-    clock: Clock
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
-    wait: Callable[[float], object] | None = None
+class MakingHand(MachineHand):
+    """Makes builds."""
 
     def make(
-        self, order: MakingOrder, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+        self, order: MakeInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
     ) -> MakingEnded:
         """Make it; return when the record says what came of it, or is not ours any more.
 
@@ -93,34 +70,24 @@ class MakingHand:
             log: Is told everything, and closed in the end.
             stopped: Asked about twice a second: True gives up at once.
         """
-        patience = Patience(self.clock, stopped, self.wait)
+        patience = self.patience(stopped)
         record = hold_build(self.machines.store, patience, order.build)
         work = _Making(hand=self, order=order, record=record, patience=patience, log=log)
-        ok: bool | None = None
-        try:
-            why = work.make()
-            ok = why is None
-        finally:
-            log.close(ok=ok)
-        return MakingEnded(id=order.build.value.id, why=why)
+        return MakingEnded(id=order.build.value.id, why=work.run(work.make))
 
 
 @dataclass(slots=True, kw_only=True)
-class _Making:
+class _Making(InPhases):
     """One build under way.
 
     Attributes:
-        phase: What is being done, for the mishap of an error that says no more.
         snapshot: Id of the snapshot, once it is known.
         inventory: Hash of the packages that are in it, once they are known.
     """
 
     hand: MakingHand
-    order: MakingOrder
+    order: MakeInCloud
     record: HeldRecord[Build]
-    patience: Patience
-    log: ProgressLog
-    phase: str = "begin"
     snapshot: str | None = None
     inventory: str | None = None
     secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
@@ -192,34 +159,22 @@ class _Making:
         now_s = self.hand.clock.now_s()
         return transactions.finish(stored, image, self.order.also, now_s=now_s)
 
-    def _begin(self, phase: str) -> None:
-        self.patience.check()
-        self.phase = phase
-        self.log.step(phase)
-
     def _known_keys(self) -> tuple[str, ...]:
         """Return the public line of the key that launchers put into every machine, if any."""
         file = self.order.key_file
         return () if file is None else (KeyRing().public_line(file),)
 
     def _wanted(self) -> MachineWanted:
-        build, recipe = self.record.value, self.order.recipe
-        provider = build.provider or ""
+        build = self.record.value
         upload = None
         if build.parent is not None:
             upload = UploadId(build.parent, build.place or "")
-        return MachineWanted(
-            image=build.id.image,
-            use=ImageUse.MAKE,
-            provider=provider,
-            user=recipe.makings[provider].username,
-            port=recipe.connection_port,
+        return self.order.machine(
+            ImageUse.MAKE,
+            build.provider or "",
             upload=upload,
-            cloud=self.order.cloud,
-            owner=self.order.owner,
             boots=self.order.parent,
             secret=bool(self.secrets),
-            room_s=self.order.room_s,
         )
 
     def _note_request(self, request: RequestId) -> None:

@@ -11,7 +11,7 @@ from builder.hands.stepscripts import HOST_KEYS
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.identity import flat_identity
 from builder.quiet.kinds import say as say_residues
-from builder.quiet.reports import BadReportError, Failure, FailureClass
+from builder.quiet.reports import BadReportError, FailureClass, PhaseFailure
 from builder.quiet.scripts import (
     Traces,
     identity_script,
@@ -122,7 +122,7 @@ class Quieting:
             raise blame.fail("quiet", Blame.RESIDUE, say_residues(report.residues))
         raise self._failed("quiet", ran, report.failure)
 
-    def _failed(self, step: str, ran: Ran, failure: Failure | None) -> blame.MishapError:
+    def _failed(self, step: str, ran: Ran, failure: PhaseFailure | None) -> blame.MishapError:
         if failure is None:
             return blame.fail(step, Blame.MACHINE, ran.why)
         whose = Blame.RECIPE if failure.kind in _OF_THE_RECIPE else Blame.MACHINE
@@ -146,7 +146,7 @@ class Quieting:
         return ran
 
 
-def read_prepare_failure(output: str) -> Failure | None:
+def read_prepare_failure(output: str) -> PhaseFailure | None:
     """Return why a machine could not be prepared, if it says so."""
     try:
         return read_prepare(output).failure

@@ -1,32 +1,27 @@
 """The hand of a trial: an upload is booted where it is to run, looked at, and judged."""
 
-import os
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Final
 
 from builder.decide import results
-from builder.decide.policy import ImagePolicy
 from builder.events import TrialEnded
 from builder.hands import blame
+from builder.hands.beginning import InCloud, InPhases, MachineHand
 from builder.hands.evidence import tell_console
-from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
-from builder.hands.patience import HandStoppedError, Patience
+from builder.hands.machine import BorrowedMachine, MachineWanted
+from builder.hands.patience import HandStoppedError
 from builder.hands.records import HeldRecord, TakenOverError, hold_upload
 from builder.hands.secrets import SecretError, read_secrets
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
-from remuda.cloud.api import Cloud, GoneError
-from remuda.cloud.image_store import ImageStore
+from remuda.cloud.api import GoneError
 from remuda.config.parts import CheckFrom
-from remuda.config.recipes import ImageRecipe
 from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
-from remuda.model.tags import Owner
 from remuda.model.upload import Upload
-from remuda.runtime.clock import Clock
 from remuda.ssh.api import Proof, ProofOrder, Prover, Script, Step, StepTaken
 from remuda.ssh.checks import make_checks
 from remuda.store.api import Stored, StoreError
@@ -42,50 +37,33 @@ _HOSTS_TRIED_MAX: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProvingOrder:
-    """One trial.
+class TrialInCloud(InCloud):
+    """A :class:`builder.hands_api.TrialOrder`, with the cloud in which it is carried out.
 
     Attributes:
         upload: As it was judged: tried in *provider*, and ours.
         build: What it is an upload of.
-        owner: Who makes machines in *provider*: the installation, and the provider.
         wanted: The providers of the recipe that have the place.
         checks: Those of the labels that boot it there, besides the recipe's own.
         avoid: Hosts on which it has failed, as the cloud hides their names.
-        room_s: How long it may wait for a machine.
     """
 
     upload: Stored[Upload]
     build: Build
     provider: str
-    recipe: ImageRecipe
-    policy: ImagePolicy
-    owner: Owner
-    cloud: Cloud
-    images: ImageStore
     wanted: Collection[str]
     checks: tuple[CheckFrom, ...] = ()
     avoid: tuple[str, ...] = ()
-    room_s: float = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ValidatingHand:
-    """Tries uploads; may be used by many threads at once.
+class ValidatingHand(MachineHand):
+    """Tries uploads."""
 
-    Attributes:
-        environ: Where secrets may be.
-        wait: How it waits; None: by the operating system.
-    """
-
-    machines: Machines
     prover: Prover
-    clock: Clock
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
-    wait: Callable[[float], object] | None = None
 
     def validate(
-        self, order: ProvingOrder, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+        self, order: TrialInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
     ) -> TrialEnded:
         """Try it; return when the record says what was found, or is not ours any more.
 
@@ -94,20 +72,15 @@ class ValidatingHand:
             log: Is told everything, and closed in the end.
             stopped: Asked about twice a second: True gives up at once.
         """
-        patience = Patience(self.clock, stopped, self.wait)
+        patience = self.patience(stopped)
         record = hold_upload(self.machines.store, patience, order.upload)
         work = _Trying(hand=self, order=order, record=record, patience=patience, log=log)
-        ok: bool | None = None
-        try:
-            why = work.judge()
-            ok = why is None
-        finally:
-            log.close(ok=ok)
+        why = work.run(work.judge)
         return TrialEnded(id=order.upload.value.id, provider=order.provider, why=why)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Trying:
+class _Trying(InPhases):
     """One trial under way.
 
     Attributes:
@@ -115,11 +88,8 @@ class _Trying:
     """
 
     hand: ValidatingHand
-    order: ProvingOrder
+    order: TrialInCloud
     record: HeldRecord[Upload]
-    patience: Patience
-    log: ProgressLog
-    phase: str = "begin"
     host: str | None = None
 
     def judge(self) -> str | None:
@@ -157,11 +127,6 @@ class _Trying:
 
     # -- the way -----------------------------------------------------------------------------
 
-    def _begin(self, phase: str) -> None:
-        self.patience.check()
-        self.phase = phase
-        self.log.step(phase)
-
     def _try(self) -> None:
         self._begin("image")
         checks = self._checks()
@@ -184,19 +149,12 @@ class _Trying:
             return
 
     def _wanted(self) -> MachineWanted:
-        order, recipe = self.order, self.order.recipe
-        return MachineWanted(
-            image=recipe.name,
-            use=ImageUse.PROVE,
-            provider=order.provider,
-            user=recipe.makings[order.provider].username,
-            port=recipe.connection_port,
+        return self.order.machine(
+            ImageUse.PROVE,
+            self.order.provider,
             upload=self.record.value.id,
-            cloud=order.cloud,
-            owner=order.owner,
             boots=self.record.value.cloud_image or "",
-            secret=any(step.secrets for step in recipe.steps),
-            room_s=order.room_s,
+            secret=any(step.secrets for step in self.order.recipe.steps),
         )
 
     def _checks(self) -> tuple[Script, ...]:

@@ -50,7 +50,7 @@ class BadReportError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class PhaseFailure:
     """A phase gave up.
 
     Attributes:
@@ -62,7 +62,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class PhaseReport:
     """What one phase said.
 
     Attributes:
@@ -73,7 +73,7 @@ class Report:
 
     phase: Phase
     residues: tuple[Residue, ...] = ()
-    failure: Failure | None = None
+    failure: PhaseFailure | None = None
     identity: Identity | None = None
 
     @property
@@ -82,7 +82,7 @@ class Report:
         return self.failure is None and not self.residues
 
 
-def read_report(output: str, phase: Phase, kinds: Collection[Kind] = ()) -> Report:
+def read_report(output: str, phase: Phase, kinds: Collection[Kind] = ()) -> PhaseReport:
     """Return what *phase* reported in *output*, in which other words may stand.
 
     Args:
@@ -103,13 +103,13 @@ def read_report(output: str, phase: Phase, kinds: Collection[Kind] = ()) -> Repo
     failure = _failure(own)
     residues = tuple(_residue(kind, file) for _, word, kind, file in own if word == "residue")
     if failure is not None:
-        return Report(phase=phase, residues=residues[:RESIDUES_MAX], failure=failure)
+        return PhaseReport(phase=phase, residues=residues[:RESIDUES_MAX], failure=failure)
     if ended is None:
         raise BadReportError(f"the report of phase {phase} has no end")
     if str(len(residues)) != ended or len(residues) > RESIDUES_MAX:
         raise BadReportError(f"{len(residues)} findings came, {quote(ended)} were sent")
     _check_applied([kind for _, word, kind, _ in own if word == "applied"], kinds)
-    return Report(phase=phase, residues=residues, identity=_identity(own, phase))
+    return PhaseReport(phase=phase, residues=residues, identity=_identity(own, phase))
 
 
 def _span(lines: Sequence[Sequence[str]], phase: Phase) -> tuple[list[Sequence[str]], str | None]:
@@ -129,11 +129,11 @@ def _span(lines: Sequence[Sequence[str]], phase: Phase) -> tuple[list[Sequence[s
     return own, None
 
 
-def _failure(own: Iterable[Sequence[str]]) -> Failure | None:
+def _failure(own: Iterable[Sequence[str]]) -> PhaseFailure | None:
     for _, word, kind, about in own:
         if word == "failed":
             try:
-                return Failure(FailureClass(kind), _file(about))
+                return PhaseFailure(FailureClass(kind), _file(about))
             except ValueError:
                 raise BadReportError(f"an unknown failure {quote(kind)}") from None
     return None

@@ -19,7 +19,7 @@ from builder.quiet.reports import (
     REPORT_CHARS_MAX,
     BadReportError,
     Phase,
-    Report,
+    PhaseReport,
     read_report,
 )
 from remuda.model.codec import quote
@@ -115,7 +115,7 @@ def clone_script(build: Identity, traces: Traces) -> Script:
     )
 
 
-def read_prepare(output: str) -> Report:
+def read_prepare(output: str) -> PhaseReport:
     """Return the report of :func:`prepare_script`.
 
     Raises:
@@ -124,7 +124,7 @@ def read_prepare(output: str) -> Report:
     return read_report(output, Phase.PREPARE)
 
 
-def read_identity(output: str) -> Report:
+def read_identity(output: str) -> PhaseReport:
     """Return the report of :func:`identity_script`; unless it failed it has an identity.
 
     Raises:
@@ -133,7 +133,7 @@ def read_identity(output: str) -> Report:
     return read_report(output, Phase.IDENTITY)
 
 
-def read_quiet(output: str, kept: Iterable[Kind] = ()) -> Report:
+def read_quiet(output: str, kept: Iterable[Kind] = ()) -> PhaseReport:
     """Return the assertion's report of :func:`quiet_script` and :func:`assert_script`.
 
     If the quieting itself gave up there is no other report, and its own is returned.
@@ -148,7 +148,7 @@ def read_quiet(output: str, kept: Iterable[Kind] = ()) -> Report:
     return read_report(output, Phase.ASSERT, (*quiet_kinds(kept), Kind.SECRET))
 
 
-def read_clone(output: str) -> tuple[Report, Report]:
+def read_clone(output: str) -> tuple[PhaseReport, PhaseReport]:
     """Return who the clone is, and what it has.
 
     Raises:
@@ -180,7 +180,7 @@ def _script(
     phases: tuple[Phase, ...],
     limit_s: float,
     environment: tuple[tuple[str, str], ...],
-    read: Callable[[str], Report | tuple[Residue, ...]],
+    read: Callable[[str], PhaseReport | tuple[Residue, ...]],
 ) -> Script:
     """Return a script whose exit code 0 is believed only with a whole report that says the same."""
 
@@ -189,7 +189,7 @@ def _script(
             said = read(heard.output)
         except BadReportError as exc:
             return visible(str(exc))
-        if not isinstance(said, Report):
+        if not isinstance(said, PhaseReport):
             return say(said)
         if said.failure is not None:
             return f"{said.failure.kind}: {visible(said.failure.about)}"

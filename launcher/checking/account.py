@@ -9,7 +9,7 @@ from typing import Any, Final
 from launcher.checking.findings import Area, Findings, State, advice_for
 from launcher.checking.means import Means
 from remuda.cloud.api import CloudError, Server
-from remuda.cloud.inspection import Identity, Service
+from remuda.cloud.inspection import AccountIdentity, Service
 from remuda.model import tags
 
 #: Of each kind of call so many are timed; the median of three survives one outlier.
@@ -23,7 +23,7 @@ SKEW_PROBLEM_S: Final = 120.0
 _HALF_SECOND_S: Final = 0.5
 
 
-def check_login(means: Means, out: Findings) -> Identity | None:
+def check_login(means: Means, out: Findings) -> AccountIdentity | None:
     """Log in; None if that is not possible, and nothing else is either."""
     begun_s = means.clock.monotonic_s()
     try:

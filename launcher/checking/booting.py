@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from launcher.checking.means import Means
 from launcher.cloudview import Recipe
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from launcher.policy import Key
 from remuda.cloud.api import (
     CloudError,
@@ -127,7 +127,7 @@ class Boot:
     def run(self) -> None:
         """Take all steps until one fails; remove the machine afterwards in any case."""
         limit_s = self.means.clock.monotonic_s() + self.means.policy.config.launch_timeout
-        orders = Orders(policy=self.means.policy, owner=self.means.owner)
+        orders = ServerOrders(policy=self.means.policy, owner=self.means.owner)
         try:
             order = self._create(orders)
             self._wait_active(order)
@@ -171,7 +171,7 @@ class Boot:
         node = tags.owned_node(server.tags, self.means.owner)
         return server.id == self.server or node == self.launch.id
 
-    def _create(self, orders: Orders) -> ServerOrder:
+    def _create(self, orders: ServerOrders) -> ServerOrder:
         making = self.means.policy.making[self.key]
         host_key = make_host_key() if making.host_keys == "inject" else None
         if host_key is not None:
@@ -228,7 +228,7 @@ class Boot:
                 self._go_on(limit_s, f"no floating IP: {why}")
         raise AssertionError("the step returns or raises")
 
-    def _prove(self, orders: Orders, address: str, limit_s: float) -> None:
+    def _prove(self, orders: ServerOrders, address: str, limit_s: float) -> None:
         """Try again while it is too early, then note every step of the last attempt."""
         clock = self.means.clock
         begun_s = clock.monotonic_s()

@@ -4,12 +4,12 @@ from launcher.checking.account import check_latencies, check_login, check_server
 from launcher.checking.findings import Area, Findings
 from launcher.checking.floating import check_floating_ips
 from launcher.checking.imageroom import check_images
-from launcher.checking.making import check_labels, read_catalogue
+from launcher.checking.making import check_labels, read_offer
 from launcher.checking.means import Means
 from launcher.checking.rights import Shown, ask_rights, judge_rights
 from launcher.checking.room import check_quota
 from launcher.checking.trial import boot_labels
-from remuda.cloud.inspection import Right, Told
+from remuda.cloud.inspection import CloudRight, Told
 
 
 def examine(means: Means, out: Findings, *, boot: bool) -> None:
@@ -28,13 +28,13 @@ def examine(means: Means, out: Findings, *, boot: bool) -> None:
     servers = check_servers(means, out)
     check_latencies(out)
     told = ask_rights(means, out)
-    catalogue = read_catalogue(means, out)
-    recipes = check_labels(means, out, catalogue)
-    check_floating_ips(means, out, catalogue)
+    offer = read_offer(means, out)
+    recipes = check_labels(means, out, offer)
+    check_floating_ips(means, out, offer)
     check_quota(means, out, recipes, servers)
     check_images(means, out, recipes)
     shown: Shown = {}
-    if boot and Right.CREATE in told and told[Right.CREATE].told is Told.NO:
+    if boot and CloudRight.CREATE in told and told[CloudRight.CREATE].told is Told.NO:
         out.untested(Area.BOOT, "boot", "we may not create servers", "get that right first")
     elif boot:
         with means.heeding():

@@ -1,16 +1,16 @@
 """Floating IPs, for pools that give one to each node."""
 
 from launcher.checking.findings import Area, Findings
-from launcher.checking.making import Catalogue
+from launcher.checking.making import CloudOffer
 from launcher.checking.means import Means
 
 
-def check_floating_ips(means: Means, out: Findings, catalogue: Catalogue) -> None:
+def check_floating_ips(means: Means, out: Findings, offer: CloudOffer) -> None:
     """Look for an external network, and for room; nothing if no pool wants floating IPs."""
     pools = [one for one in means.policy.pools.values() if one.config.floating_ips]
     if not pools:
         return
-    _check_network(out, catalogue)
+    _check_network(out, offer)
     room = None
     with out.guarded(Area.FLOATING_IPS, "quota"):
         room = means.inspector.floating_room()
@@ -35,10 +35,10 @@ def check_floating_ips(means: Means, out: Findings, catalogue: Catalogue) -> Non
         out.ok(Area.FLOATING_IPS, "quota", text)
 
 
-def _check_network(out: Findings, catalogue: Catalogue) -> None:
-    if catalogue.networks is None:
+def _check_network(out: Findings, offer: CloudOffer) -> None:
+    if offer.networks is None:
         return
-    names = [one.name or one.id for one in catalogue.networks if one.external]
+    names = [one.name or one.id for one in offer.networks if one.external]
     if names:
         out.ok(Area.FLOATING_IPS, "external network", ", ".join(sorted(names)))
         return

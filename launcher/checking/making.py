@@ -23,7 +23,7 @@ _CHOOSE: Final = "say which with networks: in the pool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class CloudOffer:
     """What the cloud has that orders name; None: it would not say."""
 
     networks: tuple[SeenNetwork, ...] | None
@@ -32,10 +32,10 @@ class Catalogue:
     zones: tuple[str, ...] | None
 
 
-def read_catalogue(means: Means, out: Findings) -> Catalogue:
+def read_offer(means: Means, out: Findings) -> CloudOffer:
     """Ask for everything that orders name but images and flavors."""
     look = means.inspector
-    return Catalogue(
+    return CloudOffer(
         networks=_asked(out, "networks", look.networks),
         groups=_asked(out, "security groups", look.security_groups),
         keys=_asked(out, "key pairs", look.key_pairs),
@@ -68,13 +68,13 @@ def check_key_file(means: Means, out: Findings) -> None:
         out.ok(Area.LABEL, "ssh-key-file", path)
 
 
-def check_labels(means: Means, out: Findings, catalogue: Catalogue) -> Mapping[Key, Recipe]:
+def check_labels(means: Means, out: Findings, offer: CloudOffer) -> Mapping[Key, Recipe]:
     """Look up what every label needs; return how those can be made that can."""
     check_key_file(means, out)
     recipes: dict[Key, Recipe] = {}
     facts: list[dict[str, Any]] = []
     for key, making in sorted(means.policy.making.items()):
-        label = _Label(means=means, out=out, catalogue=catalogue, key=key, making=making)
+        label = _Label(means=means, out=out, offer=offer, key=key, making=making)
         recipe = label.check()
         facts.append(label.facts(recipe))
         if recipe is not None:
@@ -89,7 +89,7 @@ class _Label:
 
     means: Means
     out: Findings
-    catalogue: Catalogue
+    offer: CloudOffer
     key: Key
     making: PoolLabel
     image: Image | None = None
@@ -194,7 +194,7 @@ class _Label:
         self._ok("flavor", f"{flavor.name} ({size})")
 
     def _networks(self) -> None:
-        known = self.catalogue.networks
+        known = self.offer.networks
         if known is None:
             return
         if not self.networks:
@@ -223,7 +223,7 @@ class _Label:
             self._problem("networks", "the account sees no network", "make one, or share one")
 
     def _groups(self) -> None:
-        known = self.catalogue.groups
+        known = self.offer.groups
         if known is None or not self.groups:
             return
         names = [(each.id, each.name) for each in known]
@@ -235,7 +235,7 @@ class _Label:
             self._ok("security groups", ", ".join(self.groups))
 
     def _key_pair(self) -> None:
-        name, known = self.making.key_name or self.pool.key_name, self.catalogue.keys
+        name, known = self.making.key_name or self.pool.key_name, self.offer.keys
         if name is None or known is None:
             return
         if name in known:
@@ -249,7 +249,7 @@ class _Label:
         )
 
     def _zones(self) -> None:
-        wanted, known = self.pool.availability_zones, self.catalogue.zones
+        wanted, known = self.pool.availability_zones, self.offer.zones
         if not wanted or known is None:
             return
         missing = [one for one in wanted if one not in known]

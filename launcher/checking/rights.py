@@ -5,11 +5,11 @@ from typing import Final
 
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
-from remuda.cloud.inspection import Permission, Right, Told
+from remuda.cloud.inspection import CloudRight, Permission, Told
 
 #: Put on servers by the create call itself, so that it needs no call of its own.
 TAG: Final = "tag"
-NAMES: Final = (Right.CREATE, Right.DELETE, Right.SNAPSHOT, TAG)
+NAMES: Final = (CloudRight.CREATE, CloudRight.DELETE, CloudRight.SNAPSHOT, TAG)
 
 #: By right: an empty string if a boot has shown that we have it, else what it failed with.
 Shown = Mapping[str, str]
@@ -21,11 +21,11 @@ _LOOKING_ROLES: Final = frozenset({"reader"})
 def ask_rights(means: Means, out: Findings) -> dict[str, Permission]:
     """Ask for each right what the cloud tells without side effects."""
     told: dict[str, Permission] = {}
-    for right in Right:
+    for right in CloudRight:
         with out.guarded(Area.RIGHTS, right):
             told[right] = means.inspector.may(right)
-    if Right.CREATE in told:
-        told[TAG] = told[Right.CREATE]
+    if CloudRight.CREATE in told:
+        told[TAG] = told[CloudRight.CREATE]
     return told
 
 
@@ -47,7 +47,7 @@ def judge_rights(
 def _judge_shown(out: Findings, name: str, why: str) -> None:
     if not why:
         out.ok(Area.RIGHTS, name, "tried, works")
-    elif name == Right.SNAPSHOT:
+    elif name == CloudRight.SNAPSHOT:
         out.warning(
             Area.RIGHTS,
             name,
@@ -62,7 +62,7 @@ def _judge_told(out: Findings, name: str, asked: Permission, roles: Sequence[str
     if asked.told is Told.YES:
         travels = "the tags travel with the create call" if name == TAG else ""
         out.ok(Area.RIGHTS, name, travels or "the cloud says so")
-    elif asked.told is Told.NO and name == Right.SNAPSHOT:
+    elif asked.told is Told.NO and name == CloudRight.SNAPSHOT:
         advice = f"needed only to build images from machines; {_ADVICE}"
         out.warning(Area.RIGHTS, name, f"not allowed: {asked.why}", advice)
     elif asked.told is Told.NO:

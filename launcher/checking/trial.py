@@ -12,7 +12,7 @@ from launcher.cloudview import Recipe
 from launcher.policy import Key
 from launcher.trials import is_forgotten, is_forgotten_image
 from remuda.cloud.api import Server
-from remuda.cloud.inspection import Right
+from remuda.cloud.inspection import CloudRight
 from remuda.cloud.leftovers import LeftoverKind
 
 _ADVICE: Final[Mapping[str, str]] = {
@@ -95,12 +95,12 @@ def _boot(boot: Boot, out: Findings, shown: dict[str, str]) -> dict[str, Any]:
 
 def _snapshot(boot: Boot, shown: dict[str, str]) -> Timed | None:
     """Try it with the first good machine; one with a volume would leave a volume's snapshot."""
-    wanted = boot.ok and not boot.recipe.volume_gib and Right.SNAPSHOT not in shown
+    wanted = boot.ok and not boot.recipe.volume_gib and CloudRight.SNAPSHOT not in shown
     if not wanted or boot.server is None or boot.means.stopped():
         return None
     taken = try_snapshot(boot.means, boot.server, f"remuda-{boot.launch.id}")
     if taken.why != STOPPED:
-        shown[Right.SNAPSHOT] = taken.why
+        shown[CloudRight.SNAPSHOT] = taken.why
     boot.means.tell(f"{boot.key[0]}/{boot.key[1]}: snapshot {taken.seconds:.1f} s {taken.why}")
     return taken
 
@@ -132,11 +132,11 @@ def _report_removal(boot: Boot, removed: Timed | None, out: Findings) -> None:
 def _learn(boot: Boot, removed: Timed | None, shown: dict[str, str]) -> None:
     """Note which rights this boot has shown."""
     if boot.server is not None:
-        shown[Right.CREATE] = ""
+        shown[CloudRight.CREATE] = ""
     if boot.tagged is not None:
         shown[TAG] = "" if boot.tagged else "the listing does not show all tags of the order"
     if removed is not None and (boot.server is not None or not removed.ok):
-        shown[Right.DELETE] = "" if removed.ok else removed.why
+        shown[CloudRight.DELETE] = "" if removed.ok else removed.why
 
 
 def _sweep(means: Means, out: Findings, servers: Sequence[Server]) -> None:

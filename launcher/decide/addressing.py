@@ -7,11 +7,12 @@ make and one to delete, for its id is known here or in the launch record.
 from launcher.actions import Address, Delete, FindPorts, Plan
 from launcher.lanes import PORTS
 from launcher.views import NodeView, Refusal
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Port
 from remuda.metrics.results import Result
 from remuda.model.ids import ServerId
 from remuda.model.launch import Launch, Step
+from remuda.runtime.now import Now
 
 
 def address(view: NodeView) -> str | None:

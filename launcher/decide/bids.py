@@ -50,11 +50,11 @@ _READY, _ROOM, _FULL, _TROUBLE = 0, 1, 2, 3
 
 #: What all requests for the same labels, with the same pin, have in common of their bids, within
 #: one plan.
-Known = dict[tuple[tuple[str, ...], tuple[str, ...], str | None], list[Bid]]
+KnownBids = dict[tuple[tuple[str, ...], tuple[str, ...], str | None], list[Bid]]
 
 
 def bids(
-    world: World, request: Request, own: ProviderStatus, known: Known | None = None
+    world: World, request: Request, own: ProviderStatus, known: KnownBids | None = None
 ) -> tuple[Bid, ...]:
     """Return the bids of the living providers that can make all labels, best first."""
     key = (request.labels, request.declined_by, request.provider)

@@ -7,15 +7,15 @@ All machines of a request that boot the same image boot the same build of it
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from launcher.decide.budget import Shortage
+from launcher.decide.budget import Shortage, served_build
 from launcher.images import upload_of
 from launcher.policy import Key
 from launcher.views import NodeView, RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageAsk, ImageUse, labelled_image
-from remuda.model.status import IMAGE_NUMBER
+from remuda.runtime.now import Now
 
 #: The build of a machine that boots no build, though its label says so by now.
 _NO_BUILD: Final = 0
@@ -38,15 +38,7 @@ def bind(world: World, now: Now, key: Key, view: RequestView | None) -> UploadId
     kept = None if view is None else _begun(world, view, image)
     if kept is not None:
         return kept
-    return _served(world, now, image)
-
-
-def _served(world: World, now: Now, image: str) -> UploadId | Shortage:
-    served = world.images.served(image, now.wall_s)
-    if served is not None:
-        return served
-    why = world.images.why_none(image, now.wall_s) or "it is not there"
-    return Shortage(reason=why, numbers={IMAGE_NUMBER: image})
+    return served_build(world, now, image)
 
 
 def _asked(
@@ -56,7 +48,7 @@ def _asked(
     if ask is None:
         return Shortage(reason=f"{key[1]} is for builders, and says not what it is for", final=True)
     if ask.upload is None:
-        return None if image is None else _served(world, now, image)
+        return None if image is None else served_build(world, now, image)
     why = world.images.why_not(ask.upload, candidate=ask.use is ImageUse.PROVE)
     if why is None:
         return ask.upload
@@ -135,6 +127,26 @@ def choose(
         else:
             return None
     return tuple(left[one].pop(0) for one in labels) if _enough(left, labels) else None
+
+
+def fitting(
+    world: World,
+    labels: Sequence[str],
+    ready: Mapping[str, Sequence[NodeId]],
+    spoken_for: Mapping[str, int],
+) -> tuple[NodeId, ...] | None:
+    """Return nodes for *labels* as :func:`choose` does, if others leave so many.
+
+    Args:
+        world: What is known.
+        labels: With repeats.
+        ready: What may be chosen, by label, preferred first.
+        spoken_for: How many of them somebody else is to have, by label.
+    """
+    for label, nodes in ready.items():
+        if len(nodes) - spoken_for.get(label, 0) < labels.count(label):
+            return None
+    return choose(world, labels, ready)
 
 
 def _enough(left: Mapping[str, Sequence[NodeId]], labels: Sequence[str]) -> bool:

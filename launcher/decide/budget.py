@@ -11,12 +11,15 @@ from typing import Any, Final
 
 from launcher.cloudview import CloudView, Recipe
 from launcher.herd import Usage
+from launcher.images import NoneServed
 from launcher.policy import Key, Limits
 from launcher.usage import pool_usage, total_usage
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Quota
+from remuda.model.image import UploadId
 from remuda.model.imageask import labelled_image
 from remuda.model.status import IMAGE_NUMBER
+from remuda.runtime.now import Now
 
 _WORDS: Final = {"ram_mib": "MiB of RAM", "volume_gib": "GiB of volumes"}
 
@@ -120,8 +123,8 @@ class Budget:
         image = self.world.policy.built.get(key)
         if image is None or labelled_image(key[1]) is not None:
             return None
-        why = self.world.images.why_none(image, self.now.wall_s)
-        return None if why is None else Shortage(reason=why, numbers={IMAGE_NUMBER: image})
+        served = served_build(self.world, self.now, image)
+        return served if isinstance(served, Shortage) else None
 
     def _pool_shortage(self, key: Key) -> Shortage | None:
         recipe = self.world.cloud.recipes[key]
@@ -189,6 +192,14 @@ class Budget:
         if quota is None or self.world.policy.pools[pool].config.ignore_provider_quota:
             return None
         return _beyond("the cloud's quota", need, _quota_limits(quota))
+
+
+def served_build(world: World, now: Now, image: str) -> UploadId | Shortage:
+    """Return the upload that new machines of an image boot, or why they wait."""
+    served = world.images.served(image, now.wall_s)
+    if isinstance(served, NoneServed):
+        return Shortage(reason=served.why, numbers={IMAGE_NUMBER: image})
+    return served
 
 
 def account_use(cloud: CloudView, quota: Quota, ours: Usage) -> Usage:

@@ -8,8 +8,9 @@ from typing import Final
 
 from launcher.actions import Plan
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.launch import Launch, Step
+from remuda.runtime.now import Now
 
 #: A cloud that shows no listing for so long past a deadline is believed to have no machine.
 BLIND_S_MAX: Final = 600.0

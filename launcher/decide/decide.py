@@ -13,7 +13,8 @@ from launcher.decide.lifecycle import live
 from launcher.decide.publishing import publish
 from launcher.decide.sweep import sweep
 from launcher.decide.upkeep import claims, poll_cloud, rescue, rule, tidy
-from launcher.world import Agenda, Now, World
+from launcher.world import Agenda, World
+from remuda.runtime.now import Now
 
 
 def decide(world: World, agenda: Agenda, now: Now) -> Plan:

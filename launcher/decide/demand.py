@@ -8,13 +8,14 @@ from launcher.decide.draft import Draft
 from launcher.decide.overtaking import overtaken
 from launcher.decide.room import give_way, make_room
 from launcher.decide.rulings import declined, serving, waiting, yielding
-from launcher.decide.standing import Standing
+from launcher.decide.standing import OwnStanding
 from launcher.decide.supplying import feed_claims, keep_ready
 from launcher.decide.upkeep import gist
-from launcher.views import ClaimView, RequestView
-from launcher.world import Agenda, Now, World
+from launcher.views import ClaimView, MayGet, RequestView
+from launcher.world import Agenda, World
 from remuda.model.request import RequestState
 from remuda.model.status import Ruling
+from remuda.runtime.now import Now
 
 #: Claims written in one plan; the next plan goes on with the rest. Bounds one transaction burst.
 CLAIMS_MAX = 50
@@ -48,7 +49,7 @@ def _begin(world: World, now: Now, plan: Plan) -> Draft:
         now=now,
         plan=plan,
         budget=Budget.of(world, now),
-        standing=Standing(world, now),
+        standing=OwnStanding(world, now),
         lent=frozenset(action.request for action in lends),
         given=frozenset(node for action in lends for node in action.nodes),
         emptying=frozenset(
@@ -160,7 +161,7 @@ def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
     """Return why a claimed request cannot get all its nodes at present, or None."""
     for label in sorted(set(view.request.labels)):
         key = (claim.pool, label)
-        if not view.alone:
+        if not view.may_get.own:
             lacking = work.supply(key) < 0
         else:
             wanted = view.request.labels.count(label)
@@ -256,7 +257,7 @@ def _lent_by_another(work: Draft, view: RequestView, pool: str) -> bool:
     """Whether a replica of ours is about to lend ready nodes to the request; sets the alarm."""
     world, labels = work.world, view.request.labels
     due_s = view.seen_s + world.policy.warm_grace_s
-    if world.neighbours.duty(view.id) or not view.request.reuse or work.now.mono_s >= due_s:
+    if world.neighbours.duty(view.id) or view.may_get is MayGet.NEW or work.now.mono_s >= due_s:
         return False
     free = world.herd.free
     if any(len(free.get((pool, label), ())) < labels.count(label) for label in set(labels)):

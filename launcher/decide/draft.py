@@ -5,24 +5,25 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from launcher.actions import Intent, Plan
-from launcher.decide.bids import Known
-from launcher.decide.binding import bind, choose
+from launcher.decide.bids import KnownBids
+from launcher.decide.binding import bind, fitting
 from launcher.decide.budget import Budget, Shortage
-from launcher.decide.standing import Standing
+from launcher.decide.standing import OwnStanding
 from launcher.policy import Key
-from launcher.views import NodeView, RequestView
-from launcher.world import Now, World
+from launcher.views import MayGet, NodeView, RequestView
+from launcher.world import World
 from remuda.membership.duty import weight
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
 from remuda.model.request import Request, RequestState
+from remuda.runtime.now import Now
 
 #: Nodes started in one plan besides new claims; the next plan goes on. Bounds one transaction.
 INTENTS_MAX = 200
 
 #: What a request wants, and the words that were last written of it.
-Kind = tuple[tuple[str, ...], bool, str | None, tuple[str, ...], str]
+WaitingKind = tuple[tuple[str, ...], bool, str | None, tuple[str, ...], str]
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Draft:
     now: Now
     plan: Plan
     budget: Budget
-    standing: Standing
+    standing: OwnStanding
     lent: frozenset[RequestId]
     given: frozenset[NodeId]
     emptying: frozenset[str]
@@ -64,12 +65,12 @@ class Draft:
     making_room: bool = False
     short: dict[Key, Shortage] = field(default_factory=dict)
     starved: list[tuple[RequestView, Shortage]] = field(default_factory=list)
-    known_bids: Known = field(default_factory=dict)
+    known_bids: KnownBids = field(default_factory=dict)
     elsewhere: dict[tuple[str, ...], bool] = field(default_factory=dict)
     passed_on: Counter[str] | None = None
     whole: bool = False
     crowded: set[str] = field(default_factory=set)
-    stuck: dict[Kind, frozenset[str]] = field(default_factory=dict)
+    stuck: dict[WaitingKind, frozenset[str]] = field(default_factory=dict)
     left_behind: tuple[tuple[RequestId, NodeView], ...] | None = None
     promised: set[NodeId] = field(default_factory=set)
     covered: dict[tuple[RequestId, str], bool] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class Draft:
         go first. Whatever they are promised to is no supply for others.
         """
         known = (view.id, pool)
-        if view.alone and view.request.reuse and known not in self.covered:
+        if view.may_get is MayGet.MATCHING and known not in self.covered:
             self.covered[known] = self._cover(view, pool)
         return self.covered.get(known, False)
 
@@ -98,11 +99,8 @@ class Draft:
             ]
             for label in set(labels)
         }
-        for label, nodes in ready.items():
-            spoken_for = needed[pool, label] + self.needed[pool, label]
-            if len(nodes) - spoken_for < labels.count(label):
-                return False
-        chosen = choose(self.world, labels, ready)
+        spoken_for = {label: needed[pool, label] + self.needed[pool, label] for label in ready}
+        chosen = fitting(self.world, labels, ready, spoken_for)
         self.promised.update(chosen or ())
         for label in labels if chosen is not None else ():
             self.needed[pool, label] += 1
@@ -114,7 +112,7 @@ class Draft:
         have = len(herd.free.get(key, ())) + herd.coming[key] + self.extra[key]
         return have - queue.needed[key] - self.needed[key]
 
-    def kind(self, view: RequestView) -> Kind | None:
+    def kind(self, view: RequestView) -> WaitingKind | None:
         """Return what a request wants and is known to wait for, or None."""
         words = self.world.ruled.get(view.id)
         if words is None:
@@ -166,7 +164,7 @@ class Draft:
         """Return what a new claim of *pool* lacks: labels of nodes neither there nor coming."""
         lacking: Counter[str] = Counter()
         for label, n in Counter(view.request.labels).items():
-            if not view.alone:
+            if not view.may_get.own:
                 have = max(0, self.supply((pool, label)))
             else:
                 # From an earlier claim, perhaps.
@@ -184,7 +182,7 @@ class Draft:
         intents: list[Intent] = []
         held: list[Key] = []
         later: Shortage | None = None
-        only = view if view.alone else None
+        only = view if view.may_get.own else None
         for label, n in sorted(self.lacking(view, pool).items()):
             key = (pool, label)
             upload = bind(self.world, self.now, key, only) if n else None
@@ -219,7 +217,7 @@ class Draft:
 
     def book(self, view: RequestView, pool: str, intents: tuple[Intent, ...]) -> None:
         """Count a new claim and its intents."""
-        if view.alone:
+        if view.may_get.own:
             return
         for intent in intents:
             self.extra[pool, intent.label] += 1
@@ -270,5 +268,5 @@ def _idle(world: World) -> dict[Key, list[NodeId]]:
     return idle
 
 
-def _kind(request: Request, words: str) -> Kind:
+def _kind(request: Request, words: str) -> WaitingKind:
     return (request.labels, request.reuse, request.provider, request.declined_by, words)

@@ -5,9 +5,10 @@ from typing import Final
 from launcher.actions import Action, Autopsy, Bury, Plan
 from launcher.decide.addressing import delete
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import ServerStatus
 from remuda.model.launch import Launch
+from remuda.runtime.now import Now
 
 #: So much may the clocks of two hosts differ.
 CLOCK_SKEW_S: Final = 5.0

@@ -1,27 +1,30 @@
 """Lending: a request whose labels are all covered by ready nodes is fulfilled at once."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from launcher.actions import Knock, Lend, Plan
 from launcher.decide.bids import pinned_elsewhere, priorities
-from launcher.decide.binding import choose
+from launcher.decide.binding import choose, fitting
 from launcher.policy import Key
-from launcher.views import ClaimView, RequestView
-from launcher.world import Agenda, Now, World
+from launcher.views import ClaimView, MayGet, RequestView
+from launcher.world import Agenda, World
 from remuda.membership.duty import weight
 from remuda.model.ids import NodeId
 from remuda.model.request import Request, RequestState
+from remuda.runtime.now import Now
 
 
 @dataclass(slots=True)
-class Shelf:
+class ReadyNodes:
     """The ready nodes, less what this plan has given away or set aside."""
 
     world: World
     _pools: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
-    _taken: dict[Key, int] = field(default_factory=dict)
+    _aside: Counter[Key] = field(default_factory=Counter)
+    _gone: Counter[Key] = field(default_factory=Counter)
     _given: set[NodeId] = field(default_factory=set)
 
     def pools_for(self, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -34,14 +37,15 @@ class Shelf:
 
     def left(self, key: Key) -> int:
         """Return how many nodes of *key* nobody has a claim on yet."""
-        return len(self.world.herd.free.get(key, ())) - self._taken.get(key, 0)
+        return len(self.world.herd.free.get(key, ())) - self._gone[key] - self._aside[key]
 
     def covers(self, pool: str, labels: tuple[str, ...], *, matching: bool = False) -> bool:
         """Whether the pool has a node for each of *labels*; *matching*: with one build of each."""
+        if matching:
+            return self._matching(pool, labels) is not None
         if len(labels) == 1:
             return self.left((pool, labels[0])) > 0
-        enough = all(self.left((pool, label)) >= labels.count(label) for label in set(labels))
-        return enough and (not matching or self._matching(pool, labels) is not None)
+        return all(self.left((pool, label)) >= labels.count(label) for label in set(labels))
 
     def _matching(self, pool: str, labels: tuple[str, ...]) -> tuple[NodeId, ...] | None:
         free = self.world.herd.free
@@ -49,13 +53,14 @@ class Shelf:
             label: [node for node in free.get((pool, label), ()) if node not in self._given]
             for label in set(labels)
         }
-        return choose(self.world, labels, ready)
+        spoken_for = {label: self._aside[pool, label] for label in ready}
+        return fitting(self.world, labels, ready, spoken_for)
 
     def set_aside(self, pool: str, labels: tuple[str, ...]) -> None:
         """Keep what is there for a request that waits for the rest of its nodes."""
         for label in labels:
             if self.left((pool, label)) > 0:
-                self._taken[pool, label] = self._taken.get((pool, label), 0) + 1
+                self._aside[pool, label] += 1
 
     def give(
         self, pool: str, labels: tuple[str, ...], *, matching: bool = False
@@ -72,21 +77,21 @@ class Shelf:
                 else chosen[at]
             )
             self._given.add(node)
-            self._taken[key] = self._taken.get(key, 0) + 1
+            self._gone[key] += 1
             nodes.append(node)
         return tuple(nodes)
 
 
 def lend(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add a Lend for every request that ready nodes cover, in service order."""
-    shelf = Shelf(world)
+    ready = ReadyNodes(world)
     for view in _candidates(world, agenda):
         if view.stale or view.busy or not view.waiting or view.request.unfit is not None:
             continue
         if now.mono_s < view.retry_s:
             plan.look_again("request", view.id, view.retry_s)
             continue
-        _consider(world, view, shelf, now, plan)
+        _consider(world, view, ready, now, plan)
 
 
 def _candidates(world: World, agenda: Agenda) -> Iterator[RequestView]:
@@ -118,20 +123,21 @@ def _place(view: RequestView) -> tuple[str, int, str]:
     return view.order
 
 
-def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Plan) -> None:
+def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan: Plan) -> None:
     request = view.request
     claim = world.queue.claims.get(view.id)
     if not _may_end(world, request, claim):
         return
-    if view.alone and (_lend_its_own(world, view, claim, now, plan) or not request.reuse):
+    if _gets_its_own(world, view, claim, now, plan):
         return
-    pool = _covering_pool(world, view, claim, shelf)
+    matching = view.may_get is MayGet.MATCHING
+    pool = _covering_pool(world, view, claim, ready)
     if pool is None:
-        if claim is not None and not view.alone:
-            shelf.set_aside(claim.pool, request.labels)
+        if claim is not None and not view.may_get.own:
+            ready.set_aside(claim.pool, request.labels)
         return
     if not _ours_to_lend(world, view, claim, now):
-        shelf.give(pool, request.labels, matching=view.alone)  # a replica of ours lends these
+        ready.give(pool, request.labels, matching=matching)  # a replica of ours lends these
         return
     if claim is None:
         wait_s = _courtesy_s(world, request) - (now.mono_s - view.seen_s)
@@ -139,8 +145,22 @@ def _consider(world: World, view: RequestView, shelf: Shelf, now: Now, plan: Pla
             if wait_s != float("inf"):
                 plan.look_again("request", view.id, now.mono_s + wait_s)
             return
-    nodes = shelf.give(pool, request.labels, matching=view.alone)
+    nodes = ready.give(pool, request.labels, matching=matching)
     _hand_over(world, view, nodes, now, plan)
+
+
+def _gets_its_own(
+    world: World, view: RequestView, claim: ClaimView | None, now: Now, plan: Plan
+) -> bool:
+    """Lend what was made for a request alone, if all is there; return whether it gets no other."""
+    match view.may_get:
+        case MayGet.ANY:
+            return False
+        case MayGet.MATCHING:
+            return _lend_its_own(world, view, claim, now, plan)
+        case MayGet.NEW:
+            _lend_its_own(world, view, claim, now, plan)
+            return True
 
 
 def _lend_its_own(
@@ -201,7 +221,7 @@ def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:
 
 
 def _covering_pool(
-    world: World, view: RequestView, claim: ClaimView | None, shelf: Shelf
+    world: World, view: RequestView, claim: ClaimView | None, ready: ReadyNodes
 ) -> str | None:
     """Return a pool of ours that has all its nodes, or None.
 
@@ -209,8 +229,9 @@ def _covering_pool(
     when the request was claimed, may be back, and nobody else would serve it.
     """
     claimed, request = None if claim is None else claim.pool, view.request
-    for pool in shelf.pools_for(request.labels):
-        if shelf.covers(pool, request.labels, matching=view.alone) and (
+    matching = view.may_get is MayGet.MATCHING
+    for pool in ready.pools_for(request.labels):
+        if ready.covers(pool, request.labels, matching=matching) and (
             pool == claimed or not world.neighbours.declined_here(pool, request.declined_by)
         ):
             return pool

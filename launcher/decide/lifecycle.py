@@ -27,12 +27,13 @@ from launcher.decide.dying import dying, surely_absent
 from launcher.decide.outdated import not_handed_out, outdated, unbootable
 from launcher.outcomes import failed_step
 from launcher.views import AUTOPSY, ENDED_STATES, NodeView
-from launcher.world import Agenda, Now, World
+from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId
 from remuda.model.launch import INJECT, Launch, Step, StepEvent
 from remuda.model.node import Node, NodeState, hold_ends_s
+from remuda.runtime.now import Now
 
 #: A server that was listed and then is missing so often in a row has vanished.
 MISSED_LISTINGS_MAX: Final = 2

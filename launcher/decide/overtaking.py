@@ -26,7 +26,7 @@ TOLD_S: Final = 2.0
 def overtaken(work: Draft, view: RequestView, claim: ClaimView) -> bool:
     """Whether another provider has all nodes of a claimed request ready, and ours take longer."""
     world, labels = work.world, view.request.labels
-    if view.alone or not _somebody_ready(work, labels):
+    if view.may_get.own or not _somebody_ready(work, labels):
         return False
     boots = [world.cloud.boot_s.get((claim.pool, label), 0.0) for label in set(labels)]
     usual_s = world.policy.patience_s + 3 * max(boots, default=0.0)

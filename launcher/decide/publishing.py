@@ -8,8 +8,9 @@ from launcher.actions import Lend, Plan, Publish
 from launcher.decide.bids import BOOT_CLASS_S
 from launcher.decide.standing import our_status
 from launcher.lanes import STATUS
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.status import LabelStatus, ProviderStatus, encode_status
+from remuda.runtime.now import Now
 
 #: The status is published at most this often.
 PUBLISH_PERIOD_S = 1.0

@@ -89,7 +89,7 @@ def _most_idle(work: Draft, view: RequestView, pool: str, pools: tuple[str, ...]
             continue
         left = [node for node in free if node not in work.given]
         spare = len(left) - work.world.queue.needed[key] - work.needed[key]
-        if key[0] == pool and not view.alone and view.id not in work.world.queue.claims:
+        if key[0] == pool and not view.may_get.own and view.id not in work.world.queue.claims:
             spare -= view.request.labels.count(key[1])
         label = work.world.policy.labels.get(key[1])
         loose = [node for node in left if node not in work.promised]

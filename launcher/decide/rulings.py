@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from launcher.decide.budget import Shortage
 from launcher.views import ClaimView, RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.status import Ruling, Verdict
+from remuda.runtime.now import Now
 
 #: A request is late when its nodes take so much longer than usual; told anew for each.
 LATE_S: Final = 60.0

@@ -8,9 +8,10 @@ from launcher.decide.budget import Budget, account_use
 from launcher.herd import Usage
 from launcher.policy import Key
 from launcher.usage import pool_usage, total_usage
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.imageask import labelled_image
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
+from remuda.runtime.now import Now
 
 #: More room than this makes no difference to anybody's choice.
 ROOM_MAX = 50
@@ -65,7 +66,7 @@ def _room(budget: Budget, key: Key) -> int:
 
 
 @dataclass(slots=True)
-class Standing:
+class OwnStanding:
     """Our status as far as a plan asks for it: each label is looked at once at the most."""
 
     world: World

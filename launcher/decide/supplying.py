@@ -38,10 +38,10 @@ def _lacking(work: Draft) -> list[tuple[Key, int, RequestView | None]]:
         if view is None or not view.waiting:
             continue
         spent = work.spent(view)
-        if not view.alone and spent:
+        if not view.may_get.own and spent:
             # It is being declined: no machine is made for it any more.
             work.needed.subtract((claim.pool, label) for label in view.request.labels)
-        elif view.alone and not spent:
+        elif view.may_get.own and not spent:
             if work.covers(view, claim.pool):
                 continue
             for label, n in sorted(Counter(view.request.labels).items()):
@@ -61,7 +61,7 @@ def _charged(work: Draft, key: Key, intents: tuple[Intent, ...]) -> list[Intent]
     charged: list[Intent] = []
     for view in world.queue.wanting(key[1]) if intents else ():
         claim = world.queue.claims.get(view.id)
-        if claim is None or claim.pool != key[0] or view.alone or work.spent(view):
+        if claim is None or claim.pool != key[0] or view.may_get.own or work.spent(view):
             continue
         own = world.herd.own(view.id, key[1])
         for _ in range(max(0, view.request.labels.count(key[1]) - len(own))):

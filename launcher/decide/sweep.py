@@ -11,8 +11,9 @@ from typing import Final
 from launcher.actions import DeleteLeak, DropPermit, Plan
 from launcher.lanes import leak
 from launcher.strays import CLOUD_SKEW_S, Origin, Stray
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.permit import LIFE_S
+from remuda.runtime.now import Now
 
 SIGHTINGS_MIN: Final = 2
 #: Twice as long as a leader of ZooKeeper that was cut off takes to notice it (syncLimit, usually

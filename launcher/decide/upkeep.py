@@ -15,8 +15,9 @@ from launcher.actions import (
     Tidy,
 )
 from launcher.lanes import LISTING, SURVEY, TIDYING
-from launcher.world import Agenda, Now, World
+from launcher.world import Agenda, World
 from remuda.model.status import Verdict
+from remuda.runtime.now import Now
 
 
 def poll_cloud(world: World, now: Now, plan: Plan) -> None:

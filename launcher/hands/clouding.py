@@ -16,7 +16,7 @@ from launcher.events import (
     PortsFound,
     Surveyed,
 )
-from launcher.orders import Orders, flavor_wanted, image_wanted
+from launcher.orders import ServerOrders, flavor_wanted, image_wanted
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
 from remuda.cloud.api import BadOrderError, Cloud, CloudError, Fence, GoneError, Server, unfenced
@@ -60,7 +60,7 @@ class CloudHands:
     def create(
         self,
         launch: Launch,
-        orders: Orders,
+        orders: ServerOrders,
         recipe: Recipe,
         host_key: HostKey | None,
         *,
@@ -69,7 +69,7 @@ class CloudHands:
     ) -> Created:
         """Ask for the server of a planned node, unless *fence* has closed by then.
 
-        The other arguments are those of :meth:`launcher.orders.Orders.server`.
+        The other arguments are those of :meth:`launcher.orders.ServerOrders.server`.
         """
         begun_s = self.clock.monotonic_s()
         result: ServerId | CloudError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from launcher.decide.doors import Door
 from launcher.events import Knocked, Proved
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch
 from remuda.redaction import redact_text
@@ -19,7 +19,9 @@ class ProvingHands:
     prover: Prover
     stopped: Callable[[], bool]
 
-    def prove(self, launch: Launch, orders: Orders, address: str, *, until_s: float) -> Proved:
+    def prove(
+        self, launch: Launch, orders: ServerOrders, address: str, *, until_s: float
+    ) -> Proved:
         """Make one attempt to prove a machine; it has to end by *until_s* (monotonic)."""
         order = orders.proof(launch, address)
         proof = self.prover.prove(order, stopped=self.stopped, deadline_s=until_s)

@@ -18,12 +18,13 @@ from launcher.actions import (
 from launcher.events import Event, IdsDrawn, Written
 from launcher.registry import tree
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.ids import NODE_ID_BLOCK, NodeId, node_ids_of_block
 from remuda.model.launch import INJECT, Launch, Step
 from remuda.model.status import Verdict, encode_verdict
 from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.now import Now
 from remuda.ssh.hostkeys import HostKey, make_host_key
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Done, MissingError, Op, Set, Store, StoreError

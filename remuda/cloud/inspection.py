@@ -18,7 +18,7 @@ class Service(StrEnum):
     NETWORK = "network"
 
 
-class Right(StrEnum):
+class CloudRight(StrEnum):
     """What a launcher (or a builder) has to be allowed, besides looking."""
 
     CREATE = "create"
@@ -43,7 +43,7 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class AccountIdentity:
     """Who we are to the cloud.
 
     Attributes:
@@ -103,7 +103,7 @@ class Inspector(Protocol):
     Nothing is remembered: every call asks the cloud.
     """
 
-    def identity(self) -> Identity:
+    def identity(self) -> AccountIdentity:
         """Log in, unless that was done already, and return who we are."""
 
     def ping(self, service: Service) -> float | None:
@@ -121,5 +121,5 @@ class Inspector(Protocol):
     def floating_room(self) -> FloatingRoom | None:
         """Return the quota of floating IPs, or None if the cloud does not tell us."""
 
-    def may(self, right: Right) -> Permission:
+    def may(self, right: CloudRight) -> Permission:
         """Say whether we have a right, without doing anything."""

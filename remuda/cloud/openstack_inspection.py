@@ -16,19 +16,19 @@ from remuda.cloud.account import Account
 from remuda.cloud.api import CloudConfigError, TryLaterError
 from remuda.cloud.errors import Answer, Effect
 from remuda.cloud.inspection import (
+    AccountIdentity,
+    CloudRight,
     FloatingRoom,
-    Identity,
     Permission,
-    Right,
     SecurityGroup,
     SeenNetwork,
     Service,
     Told,
 )
-from remuda.cloud.paths import Path, join
+from remuda.cloud.paths import UrlPath, join
 from remuda.cloud.wire import Wire
 
-_PINGS: Final[Mapping[Service, tuple[Path, Mapping[str, str]]]] = {
+_PINGS: Final[Mapping[Service, tuple[UrlPath, Mapping[str, str]]]] = {
     Service.COMPUTE: (("limits",), {}),
     Service.IMAGE: (("images",), {"limit": "1"}),
     Service.NETWORK: (("networks",), {"limit": "1", "fields": "id"}),
@@ -46,7 +46,7 @@ class OpenStackInspector:
         self._wire = wire
         self._account = account
 
-    def identity(self) -> Identity:
+    def identity(self) -> AccountIdentity:
         """Return who we are; a call to Keystone unless there is a token already."""
         access = self._account.access()
         endpoints: dict[str, str] = {}
@@ -55,7 +55,7 @@ class OpenStackInspector:
                 endpoints[service] = self._account.endpoint(service)
             except CloudConfigError:
                 continue  # the answer says which are missing
-        return Identity(
+        return AccountIdentity(
             user=access.username or access.user_id or "",
             user_domain=access.user_domain_name,
             project=access.project_name or access.project_id or "",
@@ -130,15 +130,15 @@ class OpenStackInspector:
             return None
         return FloatingRoom(limit=None if limit < 0 else limit, used=used)
 
-    def may(self, right: Right) -> Permission:
+    def may(self, right: CloudRight) -> Permission:
         """Ask for something that cannot be, and see why it is refused."""
         nobody = str(uuid.uuid4())
         match right:
-            case Right.CREATE:
+            case CloudRight.CREATE:
                 return self._may_create(nobody)
-            case Right.DELETE:
+            case CloudRight.DELETE:
                 answer = self._senseless("DELETE", ("servers", nobody), None)
-            case Right.SNAPSHOT:
+            case CloudRight.SNAPSHOT:
                 body = {"createImage": {"name": "remuda-check", "metadata": {}}}
                 answer = self._senseless("POST", ("servers", nobody, "action"), body)
         why = errors.message_of(answer)
@@ -154,13 +154,13 @@ class OpenStackInspector:
         refused = answer.status == _FORBIDDEN and not full
         return Permission(told=Told.NO if refused else Told.YES, why=why)
 
-    def _senseless(self, method: str, path: Path, body: Mapping[str, Any] | None) -> Answer:
+    def _senseless(self, method: str, path: UrlPath, body: Mapping[str, Any] | None) -> Answer:
         return self._wire.call(
             "compute", method, path, effect=Effect.REPEATABLE, body=body, accept=_SENSELESS
         )
 
     def _listing(
-        self, service: str, path: Path, key: str, **params: str | tuple[str, ...]
+        self, service: str, path: UrlPath, key: str, **params: str | tuple[str, ...]
     ) -> tuple[Mapping[str, Any], ...]:
         try:
             return tuple(self._wire.pages(service, path, key, params))

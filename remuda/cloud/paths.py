@@ -11,12 +11,12 @@ from remuda.cloud.api import BadOrderError
 from remuda.model.fields import IDENTIFIER
 
 #: The parts of a path, outermost first.
-Path = tuple[str, ...]
+UrlPath = tuple[str, ...]
 
 _SHOWN_MAX: Final = 60
 
 
-def join(path: Path) -> str:
+def join(path: UrlPath) -> str:
     """Return the path as text, with a leading slash.
 
     Raises:

@@ -25,7 +25,7 @@ from remuda.cloud.api import (
     unfenced,
 )
 from remuda.cloud.errors import Answer, Effect
-from remuda.cloud.paths import Path, join
+from remuda.cloud.paths import UrlPath, join
 from remuda.cloud.rate import RateLimit, Traffic
 from remuda.runtime.clock import Clock
 
@@ -100,7 +100,7 @@ class Wire:
         self,
         service: str,
         method: str,
-        path: Path,
+        path: UrlPath,
         *,
         effect: Effect,
         params: Params | None = None,
@@ -156,7 +156,7 @@ class Wire:
     def stream(
         self,
         service: str,
-        path: Path,
+        path: UrlPath,
         *,
         timeout_s: float,
         within_s: float,
@@ -199,7 +199,7 @@ class Wire:
     def pages(
         self,
         service: str,
-        path: Path,
+        path: UrlPath,
         key: str,
         params: Params,
         traffic: Traffic = Traffic.OTHER,
@@ -234,7 +234,7 @@ class Wire:
         raise TryLaterError(f"{service} {join(path)}: more than {PAGES_MAX} pages")
 
     def _page(
-        self, service: str, path: Path, query: Params, traffic: Traffic, *, first: bool
+        self, service: str, path: UrlPath, query: Params, traffic: Traffic, *, first: bool
     ) -> Mapping[str, Any]:
         try:
             return self.call(

@@ -16,13 +16,13 @@ from typing import Any, Final
 from remuda.config.images import Step, StepCopy
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe
-from remuda.config.trees import Entry
+from remuda.config.trees import TreeEntry
 
 #: Changes with what is hashed below: images of before then count as made from something else.
 _SCHEMA: Final = 1
 
 #: What stands at each name of a file or folder that a step copies.
-Trees = Mapping[str, Sequence[Entry]]
+Trees = Mapping[str, Sequence[TreeEntry]]
 
 
 def copied_paths(recipe: ImageRecipe) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def _copy(copied: StepCopy, trees: Trees) -> dict[str, Any]:
     }
 
 
-def _tree(copied: StepCopy, entries: Sequence[Entry]) -> Iterator[list[Any]]:
+def _tree(copied: StepCopy, entries: Sequence[TreeEntry]) -> Iterator[list[Any]]:
     for entry in entries:
         # Where the step sets the mode, that of a checkout here, which depends on its user, is lost.
         permissions = 0 if copied.mode else stat.S_IMODE(entry.mode) & 0o777

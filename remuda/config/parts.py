@@ -110,7 +110,7 @@ def _identity(value: str) -> str:
     return value
 
 
-Identity = Annotated[
+IdentityText = Annotated[
     str,
     AfterValidator(_identity),
     WithJsonSchema({"type": "string", "pattern": f"^({_IDENTITY.pattern})$"}),
@@ -120,10 +120,10 @@ Identity = Annotated[
 class Roles(Section):
     """Who may do what in ZooKeeper; the same in the file of everybody who shares the tree."""
 
-    launchers: tuple[Identity, ...] = Field(
+    launchers: tuple[IdentityText, ...] = Field(
         min_length=1, description="Who launchers authenticate as; they may do everything."
     )
-    requestors: tuple[Identity, ...] = Field(
+    requestors: tuple[IdentityText, ...] = Field(
         min_length=1,
         description="Who asks for nodes: they may make and remove requests, write and lock nodes, "
         "and read the rest but the evidence of failed launches.",

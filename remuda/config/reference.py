@@ -14,7 +14,7 @@ from remuda.config.base import Choice, Section
 from remuda.config.model import Config
 from remuda.config.reference_text import FROM_NODEPOOL, INTRO, NODEPOOL, NOTHING
 from remuda.config.schema import show_default, show_number
-from remuda.config.shape import Kind, Many, Shape, shapes
+from remuda.config.shape import Many, Shape, ShapeKind, shapes
 
 _EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "examples"
 _QUOTE: Final = '"'
@@ -114,7 +114,7 @@ def _one(shape: Shape, chapters: Mapping[type[Section], _Chapter], plural: str) 
     if shape.section is not None:
         short = f"{shape.shorthand}, or " if shape.shorthand else ""
         return f"{short}[section{plural}](#{_anchor(chapters[shape.section])})"
-    if shape.kind is Kind.WORD:
+    if shape.kind is ShapeKind.WORD:
         return " or ".join(f"`{word}`" for word in shape.words)
     if shape.host_file is not None:
         return "file or folder" if shape.host_file.tree else "file"

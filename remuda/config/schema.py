@@ -6,7 +6,7 @@ from typing import Any, Final
 from remuda.config.base import Section
 from remuda.config.loader import SCRATCH_PREFIX
 from remuda.config.model import Config
-from remuda.config.shape import Kind, Shape, shapes
+from remuda.config.shape import Shape, ShapeKind, shapes
 from remuda.config.units import show_duration, show_size
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -44,9 +44,9 @@ def show_default(shape: Shape) -> object:
 def show_number(number: float, shape: Shape) -> float | str:
     """Return *number* as one would write it at *shape*: with a unit, if it has one."""
     match shape.kind:
-        case Kind.DURATION:
+        case ShapeKind.DURATION:
             return show_duration(number)
-        case Kind.SIZE:
+        case ShapeKind.SIZE:
             return show_size(int(number))
         case _:
             return number

@@ -16,7 +16,7 @@ from remuda.config.base import AsWritten, HostFile, Section, Unit, dashed
 from remuda.config.document import Path
 
 
-class Kind(StrEnum):
+class ShapeKind(StrEnum):
     """What is written at a key; the text is for people."""
 
     TEXT = "text"
@@ -29,11 +29,11 @@ class Kind(StrEnum):
     SECTION = "section"
 
 
-_PLAIN_KINDS: Final[Mapping[Any, Kind]] = {
-    str: Kind.TEXT,
-    bool: Kind.SWITCH,
-    int: Kind.WHOLE,
-    float: Kind.NUMBER,
+_PLAIN_KINDS: Final[Mapping[Any, ShapeKind]] = {
+    str: ShapeKind.TEXT,
+    bool: ShapeKind.SWITCH,
+    int: ShapeKind.WHOLE,
+    float: ShapeKind.NUMBER,
 }
 
 
@@ -52,7 +52,7 @@ class Shape:
     Attributes:
         section: The model of the value, or of each value; None for plain values.
         shorthand: What may be written instead of a section; None: only the section itself.
-        words: The allowed words of Kind.WORD.
+        words: The allowed words of ShapeKind.WORD.
         least: Smallest number allowed; None: no limit.
         above: The number must be larger than this; None: no limit.
         most: Largest number allowed; None: no limit.
@@ -60,10 +60,10 @@ class Shape:
     """
 
     key: str
-    kind: Kind
+    kind: ShapeKind
     many: Many
     section: type[Section] | None
-    shorthand: Kind | None
+    shorthand: ShapeKind | None
     words: tuple[str, ...]
     required: bool
     nullable: bool
@@ -206,7 +206,7 @@ def _many(annotation: Any) -> tuple[Many, Any]:
     return Many.ONE, annotation
 
 
-def _shorthand(marks: list[Any]) -> Kind | None:
+def _shorthand(marks: list[Any]) -> ShapeKind | None:
     """Return the plain kind that a validator of one of *marks* says it takes as well."""
     for mark in marks:
         for arm in get_args(getattr(mark, "json_schema_input_type", None)):
@@ -221,10 +221,10 @@ def _bound(marks: list[Any], name: str) -> float | None:
     return next((limit for limit in limits if isinstance(limit, int | float)), None)
 
 
-def _kind(inner: Any, marks: list[Any]) -> Kind:
+def _kind(inner: Any, marks: list[Any]) -> ShapeKind:
     for mark in marks:
         if isinstance(mark, Unit):
-            return Kind(mark.value)
+            return ShapeKind(mark.value)
     if get_origin(inner) is Literal:
-        return Kind.WORD
-    return _PLAIN_KINDS.get(inner, Kind.SECTION)
+        return ShapeKind.WORD
+    return _PLAIN_KINDS.get(inner, ShapeKind.SECTION)

@@ -21,7 +21,7 @@ _CHUNK_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Entry:
+class TreeEntry:
     """One file, folder or link of a tree.
 
     Attributes:
@@ -37,14 +37,14 @@ class Entry:
     content: str = ""
 
 
-def survey(top: Path) -> tuple[Entry, ...]:
+def survey(top: Path) -> tuple[TreeEntry, ...]:
     """Return what *top* holds, by path, without contents of files.
 
     Raises:
         UnreadableError: If it is missing, too large, cannot be read, or holds a link that points
             outside or something that is neither file, folder nor link.
     """
-    found: list[Entry] = []
+    found: list[TreeEntry] = []
     total = 0
     for entry in _entries(top):
         found.append(entry)
@@ -57,17 +57,17 @@ def survey(top: Path) -> tuple[Entry, ...]:
     return tuple(sorted(found))
 
 
-def read(top: Path) -> tuple[Entry, ...]:
+def read(top: Path) -> tuple[TreeEntry, ...]:
     """Return what *top* holds, by path, with the hashes of its files; raises as ``survey``."""
     return tuple(
-        Entry(path=one.path, mode=one.mode, size=one.size, content=_sha256(top / one.path, one))
+        TreeEntry(path=one.path, mode=one.mode, size=one.size, content=_sha256(top / one.path, one))
         if stat.S_ISREG(one.mode)
         else one
         for one in survey(top)
     )
 
 
-def _entries(top: Path) -> Iterator[Entry]:
+def _entries(top: Path) -> Iterator[TreeEntry]:
     """Yield *top*, which may be a link, and all below it; links below are not followed."""
     try:
         here = top.resolve(strict=True)
@@ -86,17 +86,17 @@ def _entries(top: Path) -> Iterator[Entry]:
         raise UnreadableError(reason(error)) from None
 
 
-def _entry(here: Path, path: str, file: Path) -> Entry:
+def _entry(here: Path, path: str, file: Path) -> TreeEntry:
     status = file.lstat()
     if stat.S_ISLNK(status.st_mode):
-        return Entry(path=path, mode=stat.S_IFLNK, content=_target(here, path, file))
+        return TreeEntry(path=path, mode=stat.S_IFLNK, content=_target(here, path, file))
     kind = os.R_OK | (os.X_OK if stat.S_ISDIR(status.st_mode) else 0)
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise UnreadableError(f"{_within(path)}is neither file, folder nor link")
     if not os.access(file, kind):
         raise UnreadableError(f"{_within(path)}may not be read by this user")
     size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return Entry(path=path, mode=status.st_mode, size=size)
+    return TreeEntry(path=path, mode=status.st_mode, size=size)
 
 
 def _target(here: Path, path: str, link: Path) -> str:
@@ -111,7 +111,7 @@ def _within(path: str) -> str:
     return f"holds {path!r}, which " if path else ""
 
 
-def _sha256(file: Path, entry: Entry) -> str:
+def _sha256(file: Path, entry: TreeEntry) -> str:
     """Hash *file*, which was *entry*'s size a moment ago, and no more of it than is allowed."""
     digest = hashlib.sha256()
     read_bytes = 0

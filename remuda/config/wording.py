@@ -12,7 +12,7 @@ from remuda.config.doubts import misspelled
 from remuda.config.names import listed, nearest_of
 from remuda.config.problems import Report
 from remuda.config.raw import mapping
-from remuda.config.shape import Kind, Many, Shape, model_at, shape_at, shapes
+from remuda.config.shape import Many, Shape, ShapeKind, model_at, shape_at, shapes
 from remuda.config.units import WrongValueError, show_duration, show_size
 
 #: As much of a wrong value as helps to recognise it.
@@ -170,9 +170,9 @@ def _other(wrong: _Wrong) -> tuple[str, str]:
 
 
 def _quantity(number: float, shape: Shape | None) -> str:
-    if shape is not None and shape.kind is Kind.DURATION:
+    if shape is not None and shape.kind is ShapeKind.DURATION:
         return show_duration(number)
-    if shape is not None and shape.kind is Kind.SIZE:
+    if shape is not None and shape.kind is ShapeKind.SIZE:
         return show_size(int(number))
     return f"{number:,g}" if isinstance(number, float) else f"{number:,}"
 

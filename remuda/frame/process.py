@@ -23,7 +23,7 @@ from remuda.ssh.errors import KeyFileError
 from remuda.store.api import Store
 from remuda.store.configured import store_options
 from remuda.store.zookeeper import ZookeeperStore
-from remuda.web.pages import Readiness, Sources
+from remuda.web.pages import PageSources, Readiness
 from remuda.web.server import ListenError, WebServer
 
 #: The configuration's files are looked at this often.
@@ -193,7 +193,7 @@ class Process:
                 store.close()
 
     def _web(self, config: Config, instruments: Instruments) -> WebServer:
-        sources = Sources(
+        sources = PageSources(
             title=self.role.title,
             metrics=instruments.prometheus.text,
             ready=lambda: self._ready,

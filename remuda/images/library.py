@@ -1,14 +1,15 @@
 """Everything that is on record about images, as it was read at one time."""
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from remuda.images import kinds
+from remuda.images.kinds import RecordKind
 from remuda.images.moves import Shelf
 from remuda.images.references import Holders
 from remuda.images.writes import Seen
-from remuda.model import launch as launches
-from remuda.model.build import Build, decode_build
+from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.image import (
@@ -17,12 +18,11 @@ from remuda.model.image import (
     BuildId,
     ImageRecord,
     UploadId,
-    decode_image,
     number_of,
 )
 from remuda.model.launch import Launch
-from remuda.model.pointer import Pointer, decode_pointer
-from remuda.model.upload import Upload, decode_upload
+from remuda.model.pointer import Pointer
+from remuda.model.upload import Upload
 from remuda.store import paths
 from remuda.store.api import Store, Stored
 
@@ -115,39 +115,37 @@ def read(store: Store, *, only: Collection[str] | None = None, launched: bool = 
     ]
     pairs = [(name, one) for name in names for one in store.children(paths.pointers(name))]
     return Library(
-        images=_records(store, {n: paths.image(n) for n in names}, decode_image, odd),
-        builds=_records(store, {one: paths.build(one) for one in build_ids}, decode_build, odd),
-        uploads=_records(store, {one: paths.upload(one) for one in upload_ids}, decode_upload, odd),
-        pointers=_records(
-            store,
-            {pair: paths.pointer(*pair) for pair in pairs},
-            lambda pair, raw: decode_pointer(*pair, raw),
-            odd,
-        ),
+        images=_records(store, kinds.IMAGES, names, odd),
+        builds=_records(store, kinds.BUILDS, build_ids, odd),
+        uploads=_records(store, kinds.UPLOADS, upload_ids, odd),
+        pointers=_records(store, kinds.POINTERS, pairs, odd),
         launches=_launches(store, odd) if launched else (),
         unreadable=tuple(odd),
     )
 
 
 def _launches(store: Store, odd: list[str]) -> tuple[tuple[str, Launch], ...]:
-    where = {
-        (provider, NodeId(node)): paths.launch(provider, NodeId(node))
+    keys = [
+        (provider, NodeId(node))
         for provider in store.children(paths.PROVIDERS)
         for node in store.children(paths.launches(provider))
-    }
-    found = _records(store, where, lambda key, raw: launches.decode(key[1], raw), odd)
+    ]
+    found = _records(store, kinds.LAUNCHES, keys, odd)
     return tuple((provider, stored.value) for (provider, _), stored in found.items())
 
 
 def _records(
-    store: Store, where: Mapping[K, str], decode: Callable[[K, bytes], T], odd: list[str]
+    store: Store, kind: RecordKind[K, T], keys: Sequence[K], odd: list[str]
 ) -> dict[K, Stored[T]]:
     """Return the records that are there; what cannot be read is named in *odd*."""
     found: dict[K, Stored[T]] = {}
-    for (key, path), raw in zip(where.items(), store.read_many([*where.values()]), strict=True):
+    where = [kind.path(key) for key in keys]
+    for key, path, stored in zip(keys, where, store.read_many(where), strict=True):
         try:
-            if raw is not None:
-                found[key] = Stored(path=path, value=decode(key, raw.value), version=raw.version)
+            record = kind.read(key, stored)
         except CorruptRecordError:
             odd.append(path)
+        else:
+            if record is not None:
+                found[key] = record
     return found

@@ -89,14 +89,6 @@ def restore(
     )
 
 
-def inherited(builds: Mapping[BuildId, Build], parent: BuildId) -> Revocation | None:
-    """Return the revocation that a build made from *parent* has from its beginning, or None."""
-    found = builds.get(parent)
-    if found is None or found.revoked is None:
-        return None
-    return Revocation(word=found.revoked.word, inherited=found.revoked.inherited or parent)
-
-
 def _known(builds: Mapping[BuildId, Build], build_id: BuildId) -> Build:
     build = builds.get(build_id)
     if build is None:

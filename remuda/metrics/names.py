@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """What may be done with a metric."""
 
     COUNTER = "counter"  # only grows; ``add``
@@ -44,7 +44,7 @@ class Metric:
     """
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ _BUILD_S: Final = (60, 120, 300, 600, 900, 1200, 1800, 2700, 3600, 5400, 7200, 1
 
 NODES: Final = Metric(
     name="remuda_nodes",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Nodes by state; states and labels that emptied stay at zero.",
     labels=("provider", "pool", "label", "state"),
     statsd=(
@@ -77,7 +77,7 @@ NODES: Final = Metric(
 )
 POOL_LIMIT: Final = Metric(
     name="remuda_pool_limit",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Limit of a pool: instances, cores or ram_mib; absent where there is none.",
     labels=("provider", "pool", "resource"),
     absent_is_zero=False,
@@ -87,45 +87,45 @@ POOL_LIMIT: Final = Metric(
 )
 POOL_USE: Final = Metric(
     name="remuda_pool_use",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="What the nodes of a pool use, in the units of its limits.",
     labels=("provider", "pool", "resource"),
 )
 QUOTA_LIMIT: Final = Metric(
     name="remuda_quota_limit",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="What the cloud allows the account; absent where it sets no limit.",
     labels=("provider", "resource"),
     absent_is_zero=False,
 )
 QUOTA_USE: Final = Metric(
     name="remuda_quota_use",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="What the account uses: our own nodes now, other people's servers as last surveyed.",
     labels=("provider", "resource"),
     absent_is_zero=False,
 )
 LABEL_BROKEN: Final = Metric(
     name="remuda_label_broken",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="1 while new launches of a label are held back because they keep failing.",
     labels=("provider", "label"),
 )
 PROVIDER_TROUBLE: Final = Metric(
     name="remuda_provider_trouble",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="1 while a provider is out of service as a whole: API away, credentials refused.",
     labels=("provider",),
 )
 LAUNCHES: Final = Metric(
     name="remuda_launches_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="Finished launches by result: ready, or error.<cause>.",
     labels=("provider", "pool", "label", "az", "result"),
 )
 LAUNCH_SECONDS: Final = Metric(
     name="remuda_launch_seconds",
-    kind=Kind.HISTOGRAM,
+    kind=MetricKind.HISTOGRAM,
     help="From the intent to a proven node, or to giving up.",
     labels=("provider", "pool", "label", "result"),
     hints=("az", "requestor"),
@@ -139,14 +139,14 @@ LAUNCH_SECONDS: Final = Metric(
 )
 LAUNCH_STEP_SECONDS: Final = Metric(
     name="remuda_launch_step_seconds",
-    kind=Kind.HISTOGRAM,
+    kind=MetricKind.HISTOGRAM,
     help="How long one step of a launch took: where the time to ready goes.",
     labels=("provider", "pool", "label", "step"),
     buckets=_LAUNCH_S,
 )
 REQUEST_WAIT_SECONDS: Final = Metric(
     name="remuda_request_wait_seconds",
-    kind=Kind.HISTOGRAM,
+    kind=MetricKind.HISTOGRAM,
     help="From the submission of a request to its fulfilment, by ZooKeeper's clock.",
     labels=("provider", "label"),
     buckets=_WAIT_S,
@@ -157,33 +157,33 @@ REQUEST_WAIT_SECONDS: Final = Metric(
 )
 HANDOUT_SECONDS: Final = Metric(
     name="remuda_handout_seconds",
-    kind=Kind.HISTOGRAM,
+    kind=MetricKind.HISTOGRAM,
     help="From seeing a request that ready nodes can serve to its fulfilment in ZooKeeper.",
     labels=("provider",),
     buckets=_FAST_S,
 )
 REQUESTS: Final = Metric(
     name="remuda_requests",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Requests in ZooKeeper by state.",
     labels=("state",),
 )
 ADDRESSABLE_REQUESTS: Final = Metric(
     name="remuda_addressable_requests",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Open requests whose labels a pool can make and that it has not declined.",
     labels=("provider", "pool"),
     statsd=(StatsdName(template="provider.{provider}.pool.{pool}.addressable_requests"),),
 )
 DECLINED: Final = Metric(
     name="remuda_declined_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="Requests that a pool declined for good.",
     labels=("provider", "pool"),
 )
 CLOUD_CALL_SECONDS: Final = Metric(
     name="remuda_cloud_call_seconds",
-    kind=Kind.HISTOGRAM,
+    kind=MetricKind.HISTOGRAM,
     help="Calls of a cloud's API by operation and outcome (ok, or the reaction it calls for).",
     labels=("provider", "operation", "outcome"),
     buckets=_CALL_S,
@@ -191,65 +191,65 @@ CLOUD_CALL_SECONDS: Final = Metric(
 )
 LEAKED: Final = Metric(
     name="remuda_leaked_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="Things of ours that no record owned, found in a cloud and deleted.",
     labels=("provider", "kind"),
     statsd=(StatsdName(template="provider.{provider}.leaked.{kind}"),),
 )
 LOST_WRITES: Final = Metric(
     name="remuda_lost_writes_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="Transactions that ZooKeeper rejected because somebody else was faster.",
     labels=("provider", "what"),
 )
 RECORDS_SET_ASIDE: Final = Metric(
     name="remuda_records_set_aside_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="Records in ZooKeeper that could not be read, each time that somebody wrote one.",
     labels=("kind",),
 )
 RECORD_ERRORS: Final = Metric(
     name="remuda_record_errors_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="Records that met an error nobody had foreseen, and were set aside: bugs to report.",
     labels=("kind",),
 )
 SESSIONS_LOST: Final = Metric(
     name="remuda_sessions_lost_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="ZooKeeper sessions that expired under us, and every lease with them.",
 )
 STORE_CONNECTED: Final = Metric(
     name="remuda_store_connected",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="1 while the ZooKeeper session is good; 0 while nothing new may be started.",
 )
 TURN_SECONDS: Final = Metric(
     name="remuda_turn_seconds",
-    kind=Kind.HISTOGRAM,
+    kind=MetricKind.HISTOGRAM,
     help="One turn of the brain by phase: inbox (news waited so long), fold, decide, act.",
     labels=("phase",),
     buckets=_FAST_S,
 )
 HANDS_BUSY: Final = Metric(
     name="remuda_hands_busy",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Hands at work on something slow.",
 )
 HANDS: Final = Metric(
     name="remuda_hands",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Hands there are; all busy means that work waits for a free one.",
 )
 HAND_CRASHES: Final = Metric(
     name="remuda_hand_crashes_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="Actions that ended with an error nobody had foreseen: bugs to report.",
     labels=("action",),
 )
 IMAGE_BUILDS: Final = Metric(
     name="remuda_image_builds_total",
-    kind=Kind.COUNTER,
+    kind=MetricKind.COUNTER,
     help="Builds that ended, each counted by the builder that wrote it: built, superseded, "
     "failed.<blame>, or lost.<blame> where it begins anew.",
     labels=("image", "provider", "result"),
@@ -257,7 +257,7 @@ IMAGE_BUILDS: Final = Metric(
 )
 IMAGE_BUILD_SECONDS: Final = Metric(
     name="remuda_image_build_seconds",
-    kind=Kind.HISTOGRAM,
+    kind=MetricKind.HISTOGRAM,
     help="From the moment a builder took a build to its end.",
     labels=("image", "provider", "result"),
     buckets=_BUILD_S,
@@ -265,47 +265,47 @@ IMAGE_BUILD_SECONDS: Final = Metric(
 )
 IMAGE_AGE: Final = Metric(
     name="remuda_image_age",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Seconds since the build that a provider boots was asked for; every builder says it.",
     labels=("image", "provider"),
     absent_is_zero=False,
 )
 IMAGE_AGE_LIMIT: Final = Metric(
     name="remuda_image_age_limit",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Seconds that the age may be by the recipe's freshness; absent if it has none.",
     labels=("image",),
     absent_is_zero=False,
 )
 IMAGE_GENERATION: Final = Metric(
     name="remuda_image_pointer_generation",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Moves of what a provider boots of an image; every builder says it.",
     labels=("image", "provider"),
     absent_is_zero=False,
 )
 IMAGE_UPLOADS: Final = Metric(
     name="remuda_image_uploads",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Builds in places, by state; every builder says it.",
     labels=("image", "state"),
 )
 IMAGE_ALARMS: Final = Metric(
     name="remuda_image_alarms",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="What people should see to, of an image: too old, no recipe, builds that come to nothing.",
     labels=("image",),
 )
 IMAGES_CONFIGURED: Final = Metric(
     name="remuda_images_configured",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Images that are to be made for a provider, as its launchers' configuration says: if "
     "there are any, and no builder speaks of any image, none is running.",
     labels=("provider",),
 )
 BUILD_INFO: Final = Metric(
     name="remuda_build_info",
-    kind=Kind.GAUGE,
+    kind=MetricKind.GAUGE,
     help="Always 1; its label says which version runs.",
     labels=("version",),
 )

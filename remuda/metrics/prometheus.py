@@ -12,8 +12,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from remuda.metrics.names import METRICS, Kind, Metric
-from remuda.metrics.sink import Family, Labels
+from remuda.metrics.names import METRICS, Metric, MetricKind
+from remuda.metrics.sink import Family, MetricLabels
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -32,13 +32,13 @@ class PrometheusBackend:
         for metric in METRICS:
             self._declare(metric)
 
-    def add(self, metric: Metric, amount: float, labels: Labels) -> None:
+    def add(self, metric: Metric, amount: float, labels: MetricLabels) -> None:
         """Count *amount* more."""
         counter = self._counters[metric.name]
         values = _values(metric, labels)
         (counter.labels(*values) if values else counter).inc(amount)
 
-    def observe(self, metric: Metric, seconds: float, labels: Labels) -> None:
+    def observe(self, metric: Metric, seconds: float, labels: MetricLabels) -> None:
         """Put one duration into its bucket."""
         histogram = self._histograms[metric.name]
         values = _values(metric, labels)
@@ -64,16 +64,16 @@ class PrometheusBackend:
 
     def _declare(self, metric: Metric) -> None:
         match metric.kind:
-            case Kind.COUNTER:
+            case MetricKind.COUNTER:
                 self._counters[metric.name] = Counter(
                     metric.name, metric.help, metric.labels, registry=self._registry
                 )
-            case Kind.GAUGE:
+            case MetricKind.GAUGE:
                 self._gauges[metric.name] = Gauge(
                     metric.name, metric.help, metric.labels, registry=self._registry
                 )
                 self._known[metric.name] = set()
-            case Kind.HISTOGRAM:
+            case MetricKind.HISTOGRAM:
                 self._histograms[metric.name] = Histogram(
                     metric.name,
                     metric.help,
@@ -83,5 +83,5 @@ class PrometheusBackend:
                 )
 
 
-def _values(metric: Metric, labels: Labels) -> tuple[str, ...]:
+def _values(metric: Metric, labels: MetricLabels) -> tuple[str, ...]:
     return tuple(labels[name] for name in metric.labels)

@@ -3,7 +3,7 @@
 import sys
 from typing import Final
 
-from remuda.metrics.names import METRICS, Kind, Metric
+from remuda.metrics.names import METRICS, Metric, MetricKind
 from remuda.metrics.results import Result
 
 _HEAD: Final = """\
@@ -45,9 +45,9 @@ def _section(metric: Metric) -> str:
     lines = [f"\n### {metric.name}\n", f"{metric.help}\n", f"- kind: {metric.kind}"]
     if metric.labels:
         lines.append(f"- labels: {_codes(metric.labels)}")
-    if metric.kind is Kind.HISTOGRAM:
+    if metric.kind is MetricKind.HISTOGRAM:
         lines.append(f"- buckets, seconds: {', '.join(f'{bound:g}' for bound in metric.buckets)}")
-    if metric.kind is Kind.GAUGE:
+    if metric.kind is MetricKind.GAUGE:
         lines.append(f"- no longer reported: {'zero' if metric.absent_is_zero else 'withdrawn'}")
     for one in metric.statsd:
         only = "" if one.only is None else f" (only {one.only[0]} = {one.only[1]})"

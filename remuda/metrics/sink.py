@@ -16,7 +16,7 @@ from remuda.model.status import PoolStatus, ProviderStatus
 from remuda.model.upload import UploadState
 
 #: Values of a metric's labels and hints, by name.
-Labels = Mapping[str, str]
+MetricLabels = Mapping[str, str]
 #: All samples of a gauge: label values in the order of ``Metric.labels`` → value.
 Family = Mapping[tuple[str, ...], float]
 #: Nodes by ``(provider, pool, label, state)``.
@@ -26,10 +26,10 @@ NodeCounts = Mapping[tuple[str, str, str, str], int]
 class Backend(Protocol):
     """Where measurements go; never blocks, never raises for what the network does."""
 
-    def add(self, metric: Metric, amount: float, labels: Labels) -> None:
+    def add(self, metric: Metric, amount: float, labels: MetricLabels) -> None:
         """Count *amount* more of a counter."""
 
-    def observe(self, metric: Metric, seconds: float, labels: Labels) -> None:
+    def observe(self, metric: Metric, seconds: float, labels: MetricLabels) -> None:
         """Record one duration of a histogram."""
 
     def replace(self, metric: Metric, family: Family) -> None:
@@ -239,11 +239,11 @@ class Metrics:
         """Say how many images are to be made for a provider."""
         self._replace(names.IMAGES_CONFIGURED, {(provider,): count})
 
-    def _add(self, metric: Metric, amount: float, labels: Labels) -> None:
+    def _add(self, metric: Metric, amount: float, labels: MetricLabels) -> None:
         for backend in self._backends:
             backend.add(metric, amount, labels)
 
-    def _observe(self, metric: Metric, seconds: float, labels: Labels) -> None:
+    def _observe(self, metric: Metric, seconds: float, labels: MetricLabels) -> None:
         # A wall clock that was set back must not make a duration negative.
         for backend in self._backends:
             backend.observe(metric, max(0.0, seconds), labels)

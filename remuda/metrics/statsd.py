@@ -14,7 +14,7 @@ from statsd import StatsClient
 
 from remuda import logs
 from remuda.metrics.names import Metric
-from remuda.metrics.sink import Family, Labels
+from remuda.metrics.sink import Family, MetricLabels
 from remuda.runtime.clock import Clock, SystemClock
 
 #: An unchanged gauge is repeated after so long, for a statsd server that was restarted.
@@ -47,14 +47,14 @@ class StatsdBackend:
         opener.start()
         opener.join(LOOKUP_WAIT_S)
 
-    def add(self, metric: Metric, amount: float, labels: Labels) -> None:
+    def add(self, metric: Metric, amount: float, labels: MetricLabels) -> None:
         """Send a counter under each of its names."""
         client = self._client
         if client is not None:
             for name in statsd_names(metric, labels):
                 client.incr(name, int(amount))
 
-    def observe(self, metric: Metric, seconds: float, labels: Labels) -> None:
+    def observe(self, metric: Metric, seconds: float, labels: MetricLabels) -> None:
         """Send a timing in milliseconds and a counter under each of its names."""
         client = self._client
         if client is None or not metric.statsd:
@@ -116,7 +116,7 @@ class StatsdBackend:
         return due
 
 
-def statsd_names(metric: Metric, labels: Labels) -> Iterator[str]:
+def statsd_names(metric: Metric, labels: MetricLabels) -> Iterator[str]:
     """Yield the statsd names of a sample, without the prefix; one with an empty part has none."""
     for one in metric.statsd:
         if one.only is not None and labels.get(one.only[0]) != one.only[1]:

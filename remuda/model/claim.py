@@ -8,7 +8,7 @@ from remuda.model.ids import RequestId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class ClaimRecord:
     """A claim as it is written.
 
     Attributes:
@@ -27,7 +27,7 @@ def encode_claim(owner: str, pool: str, contender: str) -> bytes:
     return codec.dump({"owner": owner, "pool": pool, "contender": contender})
 
 
-def decode_claim(request_id: RequestId, raw: bytes, *, directory: str) -> Claim:
+def decode_claim(request_id: RequestId, raw: bytes, *, directory: str) -> ClaimRecord:
     """Rebuild a claim; the pair of :func:`encode_claim`.
 
     Args:
@@ -44,4 +44,4 @@ def decode_claim(request_id: RequestId, raw: bytes, *, directory: str) -> Claim:
     parent, _, name = contender.rpartition("/")
     if parent != directory or name in ("", ".", ".."):
         raise fields.refuse("contender", "a place in the request's lock")
-    return Claim(owner=fields.text("owner"), pool=fields.text("pool"), contender=contender)
+    return ClaimRecord(owner=fields.text("owner"), pool=fields.text("pool"), contender=contender)

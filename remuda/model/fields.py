@@ -13,7 +13,7 @@ from typing import Any, Final, TypeGuard, TypeVar
 
 from remuda.model.codec import CorruptRecordError, UnknownSchemaError, quote
 
-Word = TypeVar("Word", bound=StrEnum)
+WordT = TypeVar("WordT", bound=StrEnum)
 
 #: Names of pools, labels, providers, replicas, requests; znode names are as short.
 NAME_CHARS_MAX: Final = 255
@@ -182,7 +182,7 @@ class Fields:
                 raise CorruptRecordError(self.name, f"{key} holds {quote(one)}, not an id")
         return found
 
-    def word(self, key: str, words: type[Word]) -> Word:
+    def word(self, key: str, words: type[WordT]) -> WordT:
         """Return one of the words of an enumeration."""
         value = self.doc.get(key)
         try:

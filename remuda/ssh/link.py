@@ -30,7 +30,7 @@ from remuda.ssh.errors import (
 )
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.transport import HOST_KEY_ALGORITHMS, MisbehavesError, QuietTransport
-from remuda.ssh.wire import Wire, dial
+from remuda.ssh.wire import SshWire, dial
 from remuda.ssh.wrapping import command
 
 #: What paramiko raises when the connection breaks, whoever notices first.
@@ -52,7 +52,7 @@ class Link:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: SshWire,
         clock: Clock,
         *,
         answer_timeout_s: float,

@@ -29,7 +29,7 @@ from paramiko.packet import Packetizer
 from paramiko.ssh_exception import SSHException
 
 from remuda.runtime.clock import Clock
-from remuda.ssh.wire import Wire
+from remuda.ssh.wire import SshWire
 
 #: Its hooks are not in the published types.
 _Native: Final[Any] = paramiko.Transport
@@ -167,7 +167,7 @@ def _known(wanted: tuple[str, ...], offered: Any) -> tuple[str, ...]:
 
 
 class QuietTransport(paramiko.Transport):
-    """A client connection over a :class:`~remuda.ssh.wire.Wire`."""
+    """A client connection over a :class:`~remuda.ssh.wire.SshWire`."""
 
     _send_message: Any  # inherited
     saved_exception: Exception | None  # inherited
@@ -178,7 +178,7 @@ class QuietTransport(paramiko.Transport):
         MSG_CHANNEL_EXTENDED_DATA: partial(_within_window, kind=MSG_CHANNEL_EXTENDED_DATA),
     }
 
-    def __init__(self, wire: Wire, clock: Clock) -> None:
+    def __init__(self, wire: SshWire, clock: Clock) -> None:
         """Prepare; nothing is sent before :meth:`start_client`."""
         super().__init__(wire, packetizer_class=_QuietPacketizer)  # type: ignore[arg-type]
         self._wire = wire

@@ -43,7 +43,7 @@ _KEEPALIVE: Final = (
 )
 
 
-class Wire:
+class SshWire:
     """The connection; ``recv``, ``send``, ``close`` and ``settimeout`` are for paramiko."""
 
     def __init__(self, sock: socket.socket, clock: Clock, early: bytes = b"") -> None:
@@ -155,7 +155,7 @@ class Wire:
         self._sock.close()
 
 
-def dial(address: str, port: int, *, timeout_s: float, clock: Clock) -> Wire:
+def dial(address: str, port: int, *, timeout_s: float, clock: Clock) -> SshWire:
     """Connect and meet the banner, both within *timeout_s*.
 
     Raises:
@@ -179,7 +179,7 @@ def dial(address: str, port: int, *, timeout_s: float, clock: Clock) -> Wire:
     except BaseException:
         sock.close()
         raise
-    return Wire(sock, clock, early)
+    return SshWire(sock, clock, early)
 
 
 def _connect(address: str, port: int, deadline_s: float, clock: Clock) -> socket.socket:

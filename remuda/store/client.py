@@ -11,7 +11,7 @@ from kazoo.retry import KazooRetry
 
 from remuda.runtime.clock import Clock
 from remuda.secret import Secret
-from remuda.store.connection import BatchingConnection, PollHandler, Reply, Request
+from remuda.store.connection import BatchingConnection, PollHandler, Waiter, WireRequest
 from remuda.store.options import StoreOptions, StoreSasl, StoreTls
 
 _BATCH_BYTES: Final = 65536
@@ -72,7 +72,7 @@ class WireClient(KazooClient):  # type: ignore[misc]
         peer: str = self._connection.peer
         return peer
 
-    def submit(self, request: Request, reply: Reply) -> bool:
+    def submit(self, request: WireRequest, reply: Waiter) -> bool:
         """Queue *request* for sending; false if the connection is away: nothing will come.
 
         Whoever finds that nobody has promised to look at the queue sends it, on this thread.

@@ -47,7 +47,7 @@ _XID_MAX: Final = 0x7FFFFFFF
 _NOT_YET: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Request(Protocol):
+class WireRequest(Protocol):
     """A request of ours, see remuda.store.packets."""
 
     @property
@@ -58,7 +58,7 @@ class Request(Protocol):
         """Return the body."""
 
 
-class Client(Protocol):
+class ConnectionClient(Protocol):
     """What the connection needs of its client, which is a kazoo client, too.
 
     Attributes:
@@ -84,7 +84,7 @@ class Client(Protocol):
         """Take requests up to a batch's size; if there are none, the promise is kept."""
 
 
-class Reply:
+class Waiter:
     """Who waits for an answer: gets the error code and the bytes, or an exception."""
 
     __slots__ = ("_answer", "_fail", "_turn")
@@ -169,10 +169,10 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         peer: The server that we talk to, or tried to: ``host:port``.
     """
 
-    client: Client
+    client: ConnectionClient
     _xid: int
 
-    def __init__(self, client: Client, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, client: ConnectionClient, *args: Any, **kwargs: Any) -> None:
         super().__init__(client, *args, **kwargs)
         self.fault: OSError | None = None
         self.peer = ""
@@ -372,7 +372,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         """Give a reply to the one who asked; requests of kazoo's own go kazoo's way."""
         pending = self.client._pending  # noqa: SLF001 - kazoo's own ledger
         _request, reply, xid = pending[0]
-        if not isinstance(reply, Reply):
+        if not isinstance(reply, Waiter):
             return super()._read_response(header, buffer, offset)
         pending.popleft()
         if header.xid != xid:

@@ -21,7 +21,7 @@ from remuda.store.api import (
 )
 from remuda.store.mirror import TreeMirror, lineage, stored
 from remuda.store.paths import shared
-from remuda.store.wire import Children, Node, Wire, Written
+from remuda.store.wire import Children, OpDone, ReadZnode, StoreWire
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class _Listening:
 class WireStore:
     """See :class:`remuda.store.api.Store`."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: StoreWire) -> None:
         self._wire = wire
         self._listeners: tuple[_Listening, ...] = ()
         self._mirrors: tuple[TreeMirror, ...] = ()
@@ -76,14 +76,14 @@ class WireStore:
         """See Store."""
         return tuple(map(_open_to_us, paths, self._get_many(paths)))
 
-    def _get_many(self, paths: Sequence[str]) -> Sequence[Node | StoreError | None]:
+    def _get_many(self, paths: Sequence[str]) -> Sequence[ReadZnode | StoreError | None]:
         """Return all answers; none is waited for before the next question."""
         if not paths:
             return ()
-        answers: dict[int, Node | StoreError | None] = {}
+        answers: dict[int, ReadZnode | StoreError | None] = {}
 
         def start(done: Callable[[None], None]) -> None:
-            def answered(index: int, answer: Node | StoreError | None) -> None:
+            def answered(index: int, answer: ReadZnode | StoreError | None) -> None:
                 answers[index] = answer
                 if len(answers) == len(paths):
                     done(None)
@@ -149,7 +149,7 @@ class WireStore:
         concerned: Sequence[tuple[TreeMirror, Sequence[Op]]],
         ops: Sequence[Op],
         done: Callable[[tuple[Done, ...] | StoreError], None],
-        answer: tuple[Written, ...] | StoreError,
+        answer: tuple[OpDone, ...] | StoreError,
     ) -> None:
         for mirror, ours in concerned:
             mirror.settled(ops, ours, answer)
@@ -208,7 +208,7 @@ class WireStore:
         self,
         path: str,
         done: Callable[[Stored[bytes] | StoreError | None], None],
-        answer: Node | StoreError | None,
+        answer: ReadZnode | StoreError | None,
     ) -> None:
         if isinstance(answer, StoreError):
             done(answer)
@@ -230,7 +230,7 @@ class WireStore:
     ) -> None:
         """See Store."""
 
-        def answered(answer: Node | StoreError | None) -> None:
+        def answered(answer: ReadZnode | StoreError | None) -> None:
             done(answer if isinstance(answer, StoreError) else _found(path, answer))
 
         self._wire.watch_once(path, fired, answered)
@@ -253,20 +253,20 @@ class WireStore:
             listener.tell(session)
 
 
-def _found(path: str, answer: Node | StoreError | None) -> Stored[bytes] | None:
+def _found(path: str, answer: ReadZnode | StoreError | None) -> Stored[bytes] | None:
     if isinstance(answer, StoreError):
         raise answer
     return None if answer is None else stored(path, answer.data, answer.stat)
 
 
-def _open_to_us(path: str, answer: Node | StoreError | None) -> Stored[bytes] | None:
+def _open_to_us(path: str, answer: ReadZnode | StoreError | None) -> Stored[bytes] | None:
     """Return a znode, or None if there is none or somebody has closed one of his to us."""
     if isinstance(answer, NotPermittedError) and shared(path):
         return None
     return _found(path, answer)
 
 
-def _done(op: Op, written: Written) -> Done:
+def _done(op: Op, written: OpDone) -> Done:
     if isinstance(op, Check):
         return Done(path=op.path, version=op.version)
     return Done(path=written.path, version=-1 if written.stat is None else written.stat.version)

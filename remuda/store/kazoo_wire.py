@@ -27,7 +27,7 @@ from remuda.store.api import (
     TooLargeError,
 )
 from remuda.store.client import wire_client
-from remuda.store.connection import Reply, Request
+from remuda.store.connection import Waiter, WireRequest
 from remuda.store.mirror import lineage
 from remuda.store.options import StoreOptions
 from remuda.store.packets import (
@@ -40,7 +40,7 @@ from remuda.store.packets import (
     transaction,
 )
 from remuda.store.securing import GetAcl, SetAcl
-from remuda.store.wire import Children, Listener, Node, Written
+from remuda.store.wire import Children, Listener, OpDone, ReadZnode
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ _REFUSED: Final = "ZooKeeper refused our credentials (authentication failed)"
 
 
 class KazooWire:
-    """One session with a real ZooKeeper. See :class:`remuda.store.wire.Wire`."""
+    """One session with a real ZooKeeper. See :class:`remuda.store.wire.StoreWire`."""
 
     def __init__(self, options: StoreOptions, clock: Clock) -> None:
         self._options = options
@@ -152,7 +152,7 @@ class KazooWire:
         fault = self._client.fault
         return str(fault) if fault else "no answer"
 
-    def get(self, path: str, done: Callable[[Node | StoreError | None], None]) -> None:
+    def get(self, path: str, done: Callable[[ReadZnode | StoreError | None], None]) -> None:
         """See Wire."""
         request = GetData(self._full(path))
         self._send(request, self._reply(path, request.deserialize, _none_if_missing(done), done))
@@ -168,7 +168,7 @@ class KazooWire:
         self._send(request, self._reply(path, request.deserialize, done, done))
 
     def commit(
-        self, ops: Sequence[Op], done: Callable[[tuple[Written, ...] | StoreError], None]
+        self, ops: Sequence[Op], done: Callable[[tuple[OpDone, ...] | StoreError], None]
     ) -> None:
         """See Wire."""
         try:
@@ -192,13 +192,13 @@ class KazooWire:
         self,
         path: str,
         fired: Callable[[], None],
-        done: Callable[[Node | StoreError | None], None],
+        done: Callable[[ReadZnode | StoreError | None], None],
     ) -> None:
         """See Wire."""
         request = GetData(self._full(path), watch=True)
 
-        def answered(found: Node | StoreError) -> None:
-            if isinstance(found, Node):
+        def answered(found: ReadZnode | StoreError) -> None:
+            if isinstance(found, ReadZnode):
                 self._once[self._full(path)].append(fired)
             _none_if_missing(done)(found)
 
@@ -254,7 +254,7 @@ class KazooWire:
         read: Callable[[bytes, int, int], T],
         done: Callable[[T | StoreError], None],
         failed: Callable[[StoreError], None],
-    ) -> Reply:
+    ) -> Waiter:
         def answer(code: int, raw: bytes, at: int, zxid: int) -> None:
             if code == 0:
                 done(read(raw, at, zxid))
@@ -263,9 +263,9 @@ class KazooWire:
             else:
                 done(rejection(code, path))
 
-        return Reply(answer, failed, self._turn)
+        return Waiter(answer, failed, self._turn)
 
-    def _send(self, request: Request, reply: Reply) -> None:
+    def _send(self, request: WireRequest, reply: Waiter) -> None:
         if not self._client.submit(request, reply):
             self._later(partial(reply.fail, self.refusal or StoreAwayError(_AWAY)))
 
@@ -273,14 +273,14 @@ class KazooWire:
         self,
         path: str,
         request: Transaction,
-        done: Callable[[tuple[Written, ...] | StoreError], None],
+        done: Callable[[tuple[OpDone, ...] | StoreError], None],
     ) -> None:
-        def answered(answer: tuple[Written, ...] | StoreError) -> None:
+        def answered(answer: tuple[OpDone, ...] | StoreError) -> None:
             done(answer if isinstance(answer, StoreError) else self._dated(request, answer))
 
         self._send(request, self._reply(path, request.deserialize, answered, done))
 
-    def _dated(self, request: Transaction, written: tuple[Written, ...]) -> tuple[Written, ...]:
+    def _dated(self, request: Transaction, written: tuple[OpDone, ...]) -> tuple[OpDone, ...]:
         now_ms = round(self._clock.now_s() * 1000)
         return request.dated(written, now_ms=now_ms, session_id=self.session_id)
 

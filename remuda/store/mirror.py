@@ -30,7 +30,7 @@ from remuda.store.api import (
 )
 from remuda.store.own_writes import OwnWrites
 from remuda.store.walk import TreeWalk
-from remuda.store.wire import Event, Node, Stat, Wire, Written
+from remuda.store.wire import OpDone, ReadZnode, Stat, StoreWire, WatchEvent
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class TreeMirror:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: StoreWire,
         root: str,
         sink: Callable[[Change], None],
         wanted: Callable[[str], bool],
@@ -147,7 +147,7 @@ class TreeMirror:
         elif error is not None and era == self._era:
             self._broken = True
 
-    def _root_known(self, era: int, node: Node | StoreError | None) -> None:
+    def _root_known(self, era: int, node: ReadZnode | StoreError | None) -> None:
         if era != self._era:
             return
         if isinstance(node, StoreError):
@@ -165,12 +165,12 @@ class TreeMirror:
         )
         walk.start(self.root)
 
-    def _root_made(self, ops: Sequence[Op], answer: tuple[Written, ...] | StoreError) -> None:
+    def _root_made(self, ops: Sequence[Op], answer: tuple[OpDone, ...] | StoreError) -> None:
         self.settled(ops, self.ours(ops), answer)
         if isinstance(answer, StoreError) and not isinstance(answer, ExistsError | StoreAwayError):
             log.error("store.mirror_root root=%s cause=%s", self.root, answer)
 
-    def _found(self, path: str, node: Node | StoreError | None) -> None:
+    def _found(self, path: str, node: ReadZnode | StoreError | None) -> None:
         if self._confirmed is None:
             return
         if isinstance(node, StoreError):
@@ -202,7 +202,7 @@ class TreeMirror:
         """Take a notification."""
         if self._closed:
             return
-        if event == Event.DELETED:
+        if event == WatchEvent.DELETED:
             if path in self._reading:
                 self._reading[path] = True
             self._own.gone(path)
@@ -231,7 +231,7 @@ class TreeMirror:
         self._failed.discard(path)
         self._wire.get(path, partial(self._was_read, self._era, path))
 
-    def _was_read(self, era: int, path: str, node: Node | StoreError | None) -> None:
+    def _was_read(self, era: int, path: str, node: ReadZnode | StoreError | None) -> None:
         if era != self._era:
             return
         changed_again = self._reading.pop(path)
@@ -266,7 +266,7 @@ class TreeMirror:
         self._own.sent(ours)
 
     def settled(
-        self, ops: Sequence[Op], ours: Sequence[Op], answer: tuple[Written, ...] | StoreError
+        self, ops: Sequence[Op], ours: Sequence[Op], answer: tuple[OpDone, ...] | StoreError
     ) -> None:
         """Tell what a commit of *ops* left of *ours*, or look at what was held because of it."""
         if self._closed:
@@ -278,7 +278,7 @@ class TreeMirror:
         for path in self._own.settled(ours, told=told):
             self._look(path)
 
-    def _wrote(self, path: str, node: Node | None) -> None:
+    def _wrote(self, path: str, node: ReadZnode | None) -> None:
         if node is None:
             self._gone(path)
         elif self._wanted(path):
@@ -286,7 +286,7 @@ class TreeMirror:
         elif path not in self._known:
             self._put(path, None, own=True)
 
-    def was_read(self, path: str, node: Node | None) -> None:
+    def was_read(self, path: str, node: ReadZnode | None) -> None:
         """Take what somebody read on purpose, as if it had been wanted."""
         if self._closed:
             return
@@ -297,7 +297,7 @@ class TreeMirror:
 
     # -- telling -----------------------------------------------------------------------------
 
-    def _put(self, path: str, node: Node | None, *, own: bool = False) -> None:
+    def _put(self, path: str, node: ReadZnode | None, *, own: bool = False) -> None:
         self._known[path] = _UNREAD if node is None else node.stat.mzxid
         if self._confirmed is not None:
             self._confirmed.add(path)
@@ -316,13 +316,13 @@ class TreeMirror:
             self._sink(Gone(path=path))
 
 
-def _last_writes(ops: Sequence[Op], answer: tuple[Written, ...]) -> dict[str, Node | None]:
+def _last_writes(ops: Sequence[Op], answer: tuple[OpDone, ...]) -> dict[str, ReadZnode | None]:
     """Return what a transaction left at each path that it wrote; None: nothing."""
-    left: dict[str, Node | None] = {}
+    left: dict[str, ReadZnode | None] = {}
     for op, written in zip(ops, answer, strict=True):
         match op:
             case Create() | Set() if written.stat is not None:
-                left[written.path] = Node(op.data, written.stat)
+                left[written.path] = ReadZnode(op.data, written.stat)
             case Delete():
                 left[written.path] = None
             case _:

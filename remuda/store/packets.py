@@ -29,7 +29,7 @@ from remuda.store.api import (
     StoreRefusedError,
     TooLargeError,
 )
-from remuda.store.wire import Children, Node, Stat, Written
+from remuda.store.wire import Children, OpDone, ReadZnode, Stat
 
 _INT: Final = struct.Struct("!i")
 _STAT: Final = struct.Struct("!qqqqiiiqiiq")
@@ -128,12 +128,12 @@ class GetData(Packet):
     def __init__(self, path: str, *, watch: bool = False) -> None:
         super().__init__(4, text(path) + (b"\1" if watch else b"\0"))
 
-    def deserialize(self, raw: bytes, at: int, _zxid: int) -> Node:
+    def deserialize(self, raw: bytes, at: int, _zxid: int) -> ReadZnode:
         """Return the znode; null data reads as empty."""
         (size,) = _INT.unpack_from(raw, at)
         start = at + 4
         end = start + max(size, 0)
-        return Node(raw[start:end], take_stat(raw, end))
+        return ReadZnode(raw[start:end], take_stat(raw, end))
 
 
 class GetChildren(Packet):
@@ -184,12 +184,12 @@ class Transaction:
         """Return the body."""
         return self.body
 
-    def deserialize(self, raw: bytes, at: int, zxid: int) -> tuple[Written, ...] | StoreError:
+    def deserialize(self, raw: bytes, at: int, zxid: int) -> tuple[OpDone, ...] | StoreError:
         """Return what each operation left, or why the whole was rejected.
 
         A reply says nothing of a created znode but its path: its times and owner are 0 here.
         """
-        left: list[Written] = []
+        left: list[OpDone] = []
         for op in self.ops:
             kind, _, _ = _MULTI_HEADER.unpack_from(raw, at)
             at += _MULTI_HEADER.size
@@ -203,12 +203,12 @@ class Transaction:
             elif kind == _SET:
                 stat = take_stat(raw, at)
                 at += _STAT.size
-            left.append(Written(path, stat))
+            left.append(OpDone(path, stat))
         return tuple(left)
 
     def dated(
-        self, written: tuple[Written, ...], *, now_ms: int, session_id: int
-    ) -> tuple[Written, ...]:
+        self, written: tuple[OpDone, ...], *, now_ms: int, session_id: int
+    ) -> tuple[OpDone, ...]:
         """Return *written* with what the reply to a Create does not say: times and owner.
 
         All of a transaction has one time, so a Set beside it tells it; else *now_ms*, our own
@@ -218,7 +218,7 @@ class Transaction:
         server_ms = (w.stat.mtime_ms for op, w in pairs if isinstance(op, Set) and w.stat)
         time_ms = next(server_ms, now_ms)
         return tuple(
-            Written(
+            OpDone(
                 w.path,
                 w.stat._replace(
                     ctime_ms=time_ms, mtime_ms=time_ms, owner=session_id if op.ephemeral else 0

@@ -5,7 +5,7 @@ from functools import partial
 
 from remuda.store.api import NotPermittedError, StoreError
 from remuda.store.paths import shared
-from remuda.store.wire import Children, Node, Wire
+from remuda.store.wire import Children, ReadZnode, StoreWire
 
 
 class TreeWalk:
@@ -18,10 +18,10 @@ class TreeWalk:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: StoreWire,
         *,
         wanted: Callable[[str], bool],
-        found: Callable[[str, Node | StoreError | None], None],
+        found: Callable[[str, ReadZnode | StoreError | None], None],
         done: Callable[[StoreError | None], None],
     ) -> None:
         """Prepare to read.
@@ -51,10 +51,10 @@ class TreeWalk:
         else:
             self._wire.children(path, partial(self._listed, path, is_news=True))
 
-    def _got(self, path: str, node: Node | StoreError | None) -> None:
+    def _got(self, path: str, node: ReadZnode | StoreError | None) -> None:
         if self._closed(path, node):
             self._found(path, node)
-        elif self._usable(node) and isinstance(node, Node):
+        elif self._usable(node) and isinstance(node, ReadZnode):
             self._found(path, node)
             if node.stat.children:
                 self._outstanding += 1

@@ -38,7 +38,7 @@ class Stat(NamedTuple):
     children: int
 
 
-class Node(NamedTuple):
+class ReadZnode(NamedTuple):
     """A znode as read."""
 
     data: bytes
@@ -52,14 +52,14 @@ class Children(NamedTuple):
     stat: Stat
 
 
-class Written(NamedTuple):
+class OpDone(NamedTuple):
     """What one operation of a transaction left; *stat* is None after Delete and Check."""
 
     path: str
     stat: Stat | None
 
 
-class Event(IntEnum):
+class WatchEvent(IntEnum):
     """What happened to a znode; the numbers are ZooKeeper's (Watcher.Event.EventType)."""
 
     CREATED = 1
@@ -77,7 +77,7 @@ class Listener(Protocol):
         """Take the new state of the session."""
 
 
-class Wire(Protocol):
+class StoreWire(Protocol):
     """One session's connection. Requests may be made on any thread and never wait.
 
     Every *done* is called exactly once, with a StoreAwayError if the connection is away or goes
@@ -99,7 +99,7 @@ class Wire(Protocol):
     def listen(self, listener: Listener) -> None:
         """Tell *listener* from now on; call once, before connecting."""
 
-    def get(self, path: str, done: Callable[[Node | StoreError | None], None]) -> None:
+    def get(self, path: str, done: Callable[[ReadZnode | StoreError | None], None]) -> None:
         """Read a znode; None if there is none."""
 
     def children(self, path: str, done: Callable[[Children | StoreError | None], None]) -> None:
@@ -113,9 +113,9 @@ class Wire(Protocol):
         """
 
     def commit(
-        self, ops: Sequence[Op], done: Callable[[tuple[Written, ...] | StoreError], None]
+        self, ops: Sequence[Op], done: Callable[[tuple[OpDone, ...] | StoreError], None]
     ) -> None:
-        """Do all of *ops* or none; one Written per operation."""
+        """Do all of *ops* or none; one OpDone per operation."""
 
     def watch_tree(self, root: str, done: Callable[[StoreError | None], None]) -> None:
         """Hear of every change at and below *root*, until the connection goes."""
@@ -127,7 +127,7 @@ class Wire(Protocol):
         self,
         path: str,
         fired: Callable[[], None],
-        done: Callable[[Node | StoreError | None], None],
+        done: Callable[[ReadZnode | StoreError | None], None],
     ) -> None:
         """Read a znode and call *fired* at its next change, or when the connection goes.
 

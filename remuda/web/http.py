@@ -14,7 +14,7 @@ _WORDS: Final = 3  # method, target, version
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """What is asked for."""
 
     method: str
@@ -26,14 +26,14 @@ def is_whole(data: bytes | bytearray) -> bool:
     return b"\r\n\r\n" in data or b"\n\n" in data
 
 
-def read_request(head: bytes) -> Request | HTTPStatus:
+def read_request(head: bytes) -> HttpRequest | HTTPStatus:
     """Return the request of a whole head, or the status that refuses it."""
     words = head.split(b"\n", 1)[0].decode("latin-1").split()
     if len(words) != _WORDS or not words[2].startswith("HTTP/1."):
         return HTTPStatus.BAD_REQUEST
     if words[0] not in _METHODS:
         return HTTPStatus.NOT_IMPLEMENTED
-    return Request(words[0], words[1])
+    return HttpRequest(words[0], words[1])
 
 
 def write_reply(reply: Reply, *, with_body: bool) -> bytes:

@@ -35,7 +35,7 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class PageSources:
     """Where a process's pages come from; called in the server's threads, so must be quick.
 
     Attributes:
@@ -60,7 +60,7 @@ class Reply:
     body: bytes
 
 
-def answer(target: str, sources: Sources) -> Reply:
+def answer(target: str, sources: PageSources) -> Reply:
     """Return the reply to a GET of *target* (a path, maybe with a query, which is ignored)."""
     path = target.partition("?")[0].rstrip("/") or "/"
     match path:

@@ -20,13 +20,13 @@ from remuda import logs
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.web.http import (
     HEAD_BYTES_MAX,
-    Request,
+    HttpRequest,
     is_whole,
     read_request,
     write_refusal,
     write_reply,
 )
-from remuda.web.pages import Sources, answer
+from remuda.web.pages import PageSources, answer
 
 #: Callers served at once; of more, the oldest is dropped: a monitoring system comes again.
 CALLERS_MAX: Final = 64
@@ -71,7 +71,7 @@ class WebServer:
 
     def __init__(
         self,
-        sources: Sources,
+        sources: PageSources,
         *,
         listen: str = "127.0.0.1",
         port: int = 0,
@@ -216,7 +216,7 @@ class WebServer:
     def _reply(self, head: bytes) -> bytes:
         """Return the answer; empty if the page failed: its caller sees a closed connection."""
         match read_request(head):
-            case Request(method, target):
+            case HttpRequest(method, target):
                 try:
                     return write_reply(answer(target, self._sources), with_body=method != "HEAD")
                 except Exception:  # noqa: BLE001 - a bug in a page must not end the endpoint

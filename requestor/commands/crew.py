@@ -64,7 +64,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Outcome:
+class JobOutcome:
     """How it ended on one machine; *why* is empty if the command itself ended."""
 
     node: LeasedNode
@@ -99,7 +99,7 @@ def environment_of(nodes: NodeSet, index: int) -> dict[str, str]:
     }
 
 
-class Crew:
+class JobCrew:
     """Runs a job on every node of a set, each on a thread of its own.
 
     Args:
@@ -127,7 +127,7 @@ class Crew:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._sessions: list[Session] = []
-        self.outcomes: Final = tuple(Outcome(node) for node in nodes)
+        self.outcomes: Final = tuple(JobOutcome(node) for node in nodes)
 
     def run(self) -> int:
         """Run everywhere and return the exit code: the highest, 0 only if all are."""

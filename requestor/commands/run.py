@@ -15,10 +15,10 @@ from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight.tree import reader
 from remuda.ssh.errors import KeyFileError
 from requestor.client import Client
-from requestor.commands.crew import Crew, Job
+from requestor.commands.crew import Job, JobCrew
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
-from requestor.commands.streams import JsonReporter, PlainReporter, Reporter
+from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
 from requestor.commands.telling import telling_failures
 from requestor.commands.waiting import accept
 from requestor.desk import default_requestor
@@ -119,7 +119,7 @@ def run(
     also after Ctrl-C (exit code 130). One word after -- is a text for the machine's shell; several
     are a program and its arguments.
     """
-    reporter: Reporter = (
+    reporter: RunReporter = (
         JsonReporter() if as_json else PlainReporter(prefixed=count > 1, quiet=quiet)
     )
     with telling_failures(reporter):
@@ -165,10 +165,10 @@ def _copy_of(copy: str | None) -> tuple[Path | None, str]:
     return folder, remote if colon and remote else "work"
 
 
-def _carry_out(around: Surroundings, order: Order, reporter: Reporter) -> int:
+def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int:
     """Ask, run, and give back or hold; return the exit code."""
     ending = this_ending()
-    crews: list[Crew] = []
+    crews: list[JobCrew] = []
 
     def lost(_nodes: NodeSet) -> None:
         for crew in crews:
@@ -185,7 +185,7 @@ def _carry_out(around: Surroundings, order: Order, reporter: Reporter) -> int:
             with accept(pending, f"{order.count} {order.label}", ending) as nodes:
                 _tell_nodes(reporter, nodes, around.clock.monotonic_s() - started_s)
                 outlets = [reporter.outlets(node, index) for index, node in enumerate(nodes)]
-                crew = Crew(
+                crew = JobCrew(
                     order.job, nodes, outlets, clock=around.clock, connect=around.open_session
                 )
                 crews.append(crew)
@@ -200,7 +200,7 @@ def _carry_out(around: Surroundings, order: Order, reporter: Reporter) -> int:
     return code
 
 
-def _tell_nodes(reporter: Reporter, nodes: NodeSet, waited_s: float) -> None:
+def _tell_nodes(reporter: RunReporter, nodes: NodeSet, waited_s: float) -> None:
     for node in nodes:
         reporter.tell(
             "node",
@@ -210,7 +210,7 @@ def _tell_nodes(reporter: Reporter, nodes: NodeSet, waited_s: float) -> None:
         )
 
 
-def _tell_outcomes(reporter: Reporter, crew: Crew, code: int) -> None:
+def _tell_outcomes(reporter: RunReporter, crew: JobCrew, code: int) -> None:
     several = len(crew.outcomes) > 1
     for outcome in crew.outcomes:
         why = outcome.why or (f"exit code {outcome.code}" if outcome.code and several else "")
@@ -224,7 +224,7 @@ def _tell_outcomes(reporter: Reporter, crew: Crew, code: int) -> None:
     reporter.tell("done", "", code=code)
 
 
-def _hold(reporter: Reporter, nodes: NodeSet, order: Order, code: int) -> None:
+def _hold(reporter: RunReporter, nodes: NodeSet, order: Order, code: int) -> None:
     seconds = order.hold_s
     owner = order.asking.requestor or default_requestor()
     for node in nodes:

@@ -13,7 +13,7 @@ from requestor.commands.crew import Outlet
 from requestor.nodes import LeasedNode
 
 
-class Reporter(Protocol):
+class RunReporter(Protocol):
     """Tells what happens, to people or to programs."""
 
     def outlets(self, node: LeasedNode, index: int, /) -> tuple[Outlet, Outlet]:
@@ -85,11 +85,11 @@ class JsonReporter:
             sys.stdout.flush()
 
     def outlets(self, node: LeasedNode, _index: int, /) -> tuple[Outlet, Outlet]:
-        """See Reporter."""
+        """See RunReporter."""
         return JsonOutlet(self, node.id, "stdout"), JsonOutlet(self, node.id, "stderr")
 
     def tell(self, event: str, _sentence: str, /, **facts: Any) -> None:
-        """See Reporter."""
+        """See RunReporter."""
         self.emit({"event": event, **facts})
 
 
@@ -108,7 +108,7 @@ class PlainReporter:
         self._lines: list[Lines] = []
 
     def outlets(self, node: LeasedNode, index: int, /) -> tuple[Outlet, Outlet]:
-        """See Reporter."""
+        """See RunReporter."""
         streams = (sys.stdout.buffer, sys.stderr.buffer)
         if not self._prefixed:
             return streams
@@ -120,7 +120,7 @@ class PlainReporter:
         return out, err
 
     def tell(self, event: str, sentence: str, /, **_facts: Any) -> None:
-        """See Reporter."""
+        """See RunReporter."""
         if event == "done":
             for lines in self._lines:
                 lines.close()

@@ -15,7 +15,7 @@ from launcher import transactions
 from launcher.cloudview import Recipe
 from launcher.hands.clouding import CloudHands
 from launcher.neighbours import Neighbours
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from launcher.policy import Policy, compile_policy
 from launcher.ready import ready_node
 from launcher.views import NodeView
@@ -124,7 +124,7 @@ class Feeder:
         )
 
     def _servers(self, launches: Sequence[Launch], recipe: Recipe) -> dict[NodeId, ServerId]:
-        orders = Orders(policy=self._policy, owner=self._owner)
+        orders = ServerOrders(policy=self._policy, owner=self._owner)
 
         def create(launch: Launch) -> tuple[NodeId, ServerId]:
             made = self._hands.create(launch, orders, recipe, None)

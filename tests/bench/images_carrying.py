@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from builder.decide.policy import ImagePolicy
-from builder.hands.copying import CopyingHand, CopyOrder
+from builder.hands.copying import CopyBetweenSites, CopyingHand
 from builder.hands.sites import Site, image_tags
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.image_store import ImageStore, StoredImage
@@ -120,7 +120,7 @@ class Carrying:
         )
         policy = ImagePolicy(image="bench", fingerprint="f", groups=(("north", "south"),))
         ended = hand.copy(
-            CopyOrder(
+            CopyBetweenSites(
                 upload=upload, source=source, here=self.south, there=self.north, policy=policy
             )
         )

@@ -37,7 +37,7 @@ from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeEvent
 from remuda.store import paths
 from remuda.store.mirror import TreeMirror
-from remuda.store.wire import Node, Stat
+from remuda.store.wire import ReadZnode, Stat
 from tests.bench.figures import Figure
 from tests.bench.worlds import LABELS, ME, NOW, POOL, config, neighbours
 from tests.fakes.store import FakeZookeeper
@@ -111,7 +111,7 @@ class Memory:
 
     def _read(self, root: str, path: str, data: bytes) -> None:
         zxid = len(path) + len(self._world.herd.views) + 1_000_000
-        self._mirrors[root].was_read(path, Node(data, Stat(zxid, 1, 0, 0, 0, 0)))
+        self._mirrors[root].was_read(path, ReadZnode(data, Stat(zxid, 1, 0, 0, 0, 0)))
 
     def list_servers(self, number: int, count: int) -> None:
         """Take in a listing of all servers."""

@@ -10,7 +10,7 @@ from launcher.decide.upkeep import gist
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.views import RequestView
-from launcher.world import Agenda, Now, World
+from launcher.world import Agenda, World
 from remuda.cloud.api import Flavor, Image
 from remuda.config.model import Config
 from remuda.model.component import PoolComponent, Replica
@@ -19,6 +19,7 @@ from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.model.request import REQUIRED_KEYS, Request, RequestState
 from remuda.model.status import LabelStatus, ProviderStatus
+from remuda.runtime.now import Now
 
 ME: Final = ReplicaId("me")
 NOW: Final = Now(wall_s=1_000_000.0, mono_s=10_000.0)

@@ -1,10 +1,10 @@
 """An inspector of the fake cloud: what it tells is set by the test."""
 
 from remuda.cloud.inspection import (
+    AccountIdentity,
+    CloudRight,
     FloatingRoom,
-    Identity,
     Permission,
-    Right,
     SecurityGroup,
     SeenNetwork,
     Service,
@@ -12,7 +12,7 @@ from remuda.cloud.inspection import (
 )
 from tests.fakes.cloud import FakeCloud
 
-ADA = Identity(
+ADA = AccountIdentity(
     user="ada",
     project="ci",
     project_id="p1",
@@ -41,16 +41,16 @@ class FakeInspector:
         self.groups: list[SecurityGroup] = [SecurityGroup(id="g1", name="default")]
         self.keys: list[str] = ["ops"]
         self.room: FloatingRoom | None = FloatingRoom(limit=cloud.floating.most, used=0)
-        self.told: dict[Right, Permission] = {
-            Right.CREATE: Permission(told=Told.YES),
-            Right.DELETE: Permission(told=Told.UNTOLD),
-            Right.SNAPSHOT: Permission(told=Told.UNTOLD),
+        self.told: dict[CloudRight, Permission] = {
+            CloudRight.CREATE: Permission(told=Told.YES),
+            CloudRight.DELETE: Permission(told=Told.UNTOLD),
+            CloudRight.SNAPSHOT: Permission(told=Told.UNTOLD),
         }
         self.external: list[SeenNetwork] = [
             SeenNetwork(id="n-public", name="public", external=True, usable=False)
         ]
 
-    def identity(self) -> Identity:
+    def identity(self) -> AccountIdentity:
         """Return who the test says we are."""
         self.cloud._begin("identity")
         return self.who
@@ -81,7 +81,7 @@ class FakeInspector:
         self.cloud._begin("floating_room")
         return self.room
 
-    def may(self, right: Right) -> Permission:
+    def may(self, right: CloudRight) -> Permission:
         """Return what the test says."""
         self.cloud._begin("may")
         return self.told[right]

@@ -15,7 +15,7 @@ from typing import TypeVar
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.store.api import Op, Session, StoreAwayError, StoreError, StoreRefusedError
 from remuda.store.core import WireStore
-from remuda.store.wire import Children, Listener, Node, Written
+from remuda.store.wire import Children, Listener, OpDone, ReadZnode
 from tests.fakes.store_tree import Tree
 
 A = TypeVar("A")
@@ -64,7 +64,7 @@ class FakeZookeeper:
         """Return the id of a new session."""
         return next(self._ids)
 
-    def commit(self, ops: Sequence[Op], session_id: int) -> tuple[Written, ...] | StoreError:
+    def commit(self, ops: Sequence[Op], session_id: int) -> tuple[OpDone, ...] | StoreError:
         """Do all of *ops* or none, and notify whoever watches."""
         with self.at_work:
             answer, events = self.tree.commit(ops, session_id)
@@ -108,7 +108,7 @@ class FakeWire:
         """See Wire."""
         self._listener = listener
 
-    def get(self, path: str, done: Callable[[Node | StoreError | None], None]) -> None:
+    def get(self, path: str, done: Callable[[ReadZnode | StoreError | None], None]) -> None:
         """See Wire."""
         self._request("get", done, lambda: self._tree.get(path))
 
@@ -121,7 +121,7 @@ class FakeWire:
         self._request("sync", done, self.catch_up)
 
     def commit(
-        self, ops: Sequence[Op], done: Callable[[tuple[Written, ...] | StoreError], None]
+        self, ops: Sequence[Op], done: Callable[[tuple[OpDone, ...] | StoreError], None]
     ) -> None:
         """See Wire."""
         if not self._dumb:
@@ -147,11 +147,11 @@ class FakeWire:
         self,
         path: str,
         fired: Callable[[], None],
-        done: Callable[[Node | StoreError | None], None],
+        done: Callable[[ReadZnode | StoreError | None], None],
     ) -> None:
         """See Wire."""
 
-        def look() -> Node | None:
+        def look() -> ReadZnode | None:
             node = self._tree.get(path)
             if node is not None:
                 self._once.setdefault(path, []).append(fired)

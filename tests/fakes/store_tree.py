@@ -17,7 +17,7 @@ from remuda.store.api import (
     StaleWriteError,
     TooLargeError,
 )
-from remuda.store.wire import Children, Event, Node, Stat, Written
+from remuda.store.wire import Children, OpDone, ReadZnode, Stat, WatchEvent
 
 BYTES_MAX = 0xFFFFF
 _OP_OVERHEAD_BYTES = 60
@@ -67,10 +67,10 @@ class Tree:
             node.names = dict(node.names)
         return other
 
-    def get(self, path: str) -> Node | None:
+    def get(self, path: str) -> ReadZnode | None:
         """Return a znode."""
         node = self._nodes.get(path)
-        return None if node is None else Node(node.data, node.stat())
+        return None if node is None else ReadZnode(node.data, node.stat())
 
     def children(self, path: str) -> Children | None:
         """Return the names below a znode."""
@@ -83,7 +83,7 @@ class Tree:
 
     def commit(
         self, ops: Sequence[Op], session_id: int
-    ) -> tuple[tuple[Written, ...] | RejectedError, Sequence[tuple[int, str]]]:
+    ) -> tuple[tuple[OpDone, ...] | RejectedError, Sequence[tuple[int, str]]]:
         """Do all of *ops* or none; return the answer and what changed."""
         size, path = max((len(getattr(op, "data", b"")), op.path) for op in ops)
         whole = sum(len(getattr(op, "data", b"")) + _OP_OVERHEAD_BYTES for op in ops)
@@ -105,7 +105,7 @@ class Tree:
         ops = [Delete(path=path) for path in theirs]
         return self.commit(ops, session_id)[1] if ops else ()
 
-    def _do(self, op: Op, work: _Transaction) -> Written:
+    def _do(self, op: Op, work: _Transaction) -> OpDone:
         match op:
             case Create():
                 return self._create(op, work)
@@ -115,7 +115,7 @@ class Tree:
                 return self._delete(op, work)
             case Check():
                 self._require(op.path, op.version)
-                return Written(op.path, None)
+                return OpDone(op.path, None)
 
     def _require(self, path: str, version: int) -> _Znode:
         node = self._nodes.get(path)
@@ -125,7 +125,7 @@ class Tree:
             raise StaleWriteError(path, f"is at version {node.version}, not {version}")
         return node
 
-    def _create(self, op: Create, work: _Transaction) -> Written:
+    def _create(self, op: Create, work: _Transaction) -> OpDone:
         above, _, _ = op.path.rpartition("/")
         parent = self._nodes.get(above or "/")
         if parent is None:
@@ -148,10 +148,10 @@ class Tree:
             parent.created_below -= 1
 
         work.undo.append(undo)
-        work.events.append((Event.CREATED, path))
-        return Written(path, node.stat())
+        work.events.append((WatchEvent.CREATED, path))
+        return OpDone(path, node.stat())
 
-    def _set(self, op: Set, work: _Transaction) -> Written:
+    def _set(self, op: Set, work: _Transaction) -> OpDone:
         node = self._require(op.path, op.version)
         before = (node.data, node.version, node.mzxid, node.mtime_ms)
         node.data, node.version = op.data, node.version + 1
@@ -161,10 +161,10 @@ class Tree:
             node.data, node.version, node.mzxid, node.mtime_ms = before
 
         work.undo.append(undo)
-        work.events.append((Event.CHANGED, op.path))
-        return Written(op.path, node.stat())
+        work.events.append((WatchEvent.CHANGED, op.path))
+        return OpDone(op.path, node.stat())
 
-    def _delete(self, op: Delete, work: _Transaction) -> Written:
+    def _delete(self, op: Delete, work: _Transaction) -> OpDone:
         node = self._require(op.path, op.version)
         if node.names:
             raise NotEmptyError(op.path, "has children")
@@ -178,5 +178,5 @@ class Tree:
             parent.names[name] = None
 
         work.undo.append(undo)
-        work.events.append((Event.DELETED, op.path))
-        return Written(op.path, None)
+        work.events.append((WatchEvent.DELETED, op.path))
+        return OpDone(op.path, None)

@@ -18,7 +18,7 @@ from remuda.model.request import REQUIRED_KEYS, RequestState
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Op, Set, StoreError
 from remuda.store.locks import contender_stem, contenders
-from remuda.store.wire import Written
+from remuda.store.wire import OpDone
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -53,7 +53,7 @@ class Client:
 
     # What it does with ZooKeeper: at once, in its own session.
 
-    def _commit(self, *ops: Op) -> tuple[Written, ...] | None:
+    def _commit(self, *ops: Op) -> tuple[OpDone, ...] | None:
         answer = self.simulation.zookeeper.commit(ops, self.session)
         return None if isinstance(answer, StoreError) else answer
 

@@ -161,14 +161,12 @@ class Librarian(Trouble):
         build_id = BuildId(image, stored.value.last_build + 1)
         provider = self.rng.choice(sorted(self.images.places))
         parent = self._parent(seen, image, provider)
-        builds = {one: found.value for one, found in seen.builds.items()}
         begun = Build(
             id=build_id,
             state=BuildState.REQUESTED,
             why=Why.COMMAND,
             requested_s=now_s,
             since_s=now_s,
-            revoked=None if parent is None else revoking.inherited(builds, parent.build),
         ).after(
             BuildEvent.TAKEN,
             now_s=now_s,

@@ -17,7 +17,7 @@ from remuda.model.node import Node, NodeState, hold_ends_s
 from remuda.model.request import Request, RequestState
 from remuda.store import paths
 from remuda.store.api import Op, StoreError
-from remuda.store.wire import Written
+from remuda.store.wire import OpDone
 from tests.fakes.store import FakeZookeeper
 from tests.simulation.accounts import Accounts
 from tests.simulation.history import History
@@ -345,7 +345,7 @@ class SimZookeeper(FakeZookeeper):
         self._oracle = oracle
         oracle.zookeeper = self
 
-    def commit(self, ops: Sequence[Op], session_id: int) -> tuple[Written, ...] | StoreError:
+    def commit(self, ops: Sequence[Op], session_id: int) -> tuple[OpDone, ...] | StoreError:
         """Do it, and have it judged."""
         before = self._oracle.before(ops)
         answer = super().commit(ops, session_id)

@@ -14,7 +14,7 @@ from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.registry import prepare
 from launcher.starting import Starter
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
@@ -23,6 +23,7 @@ from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Create, Session
 from tests.fakes.store import FakeStore
@@ -163,7 +164,7 @@ class Process:
         now_s = self.simulation.timetable.now_s()
         if self.inbox._news:
             return now_s
-        return now_s + self.brain.wait_s()
+        return now_s + self.brain.loop.wait_s()
 
     def deliver(self) -> None:
         """Hand out some of what ZooKeeper has to tell."""

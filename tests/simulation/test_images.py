@@ -10,7 +10,7 @@ import pytest
 from launcher import starting, transactions
 from launcher.decide import binding, lend, lifecycle
 from launcher.images import Images as Known
-from launcher.images import upload_of
+from launcher.images import NoneServed, upload_of
 from launcher.policy import Policy
 from launcher.world import World
 from remuda.cloud.api import Quota
@@ -124,31 +124,33 @@ def mixes(patch: pytest.MonkeyPatch) -> None:
         return tuple(left[label].pop(0) for label in labels)
 
     patch.setattr(Policy, "share_an_image", lambda *_: False)
-    patch.setattr(lend, "choose", anything)
+    for module in (binding, lend):
+        patch.setattr(module, "choose", anything)
     patch.setattr(binding, "_begun", lambda *_: None)
     patch.setattr("launcher.decide.outdated.left_out", lambda *_: None)
 
 
-def newest(known: Known, image: str, states: Collection[UploadState]) -> UploadId | None:
-    """Return the newest upload in some state, where a pointer says that they lie."""
-    pointed = known.pointers.get(image)
-    some = [
-        one
-        for one, stored in known.uploads.items()
-        if one.build.image == image and pointed is not None and one.place == pointed.value.place
-        if stored.value.state in states
-    ]
-    return max(some, default=None)
+def serves_newest(
+    states: Collection[UploadState],
+) -> Callable[[Known, str, float], UploadId | NoneServed]:
+    """Return what serves the newest upload in some state, where a pointer says that they lie."""
+
+    def served(self: Known, image: str, _now_s: float) -> UploadId | NoneServed:
+        pointed = self.pointers.get(image)
+        some = [
+            one
+            for one, stored in self.uploads.items()
+            if one.build.image == image and pointed is not None and one.place == pointed.value.place
+            if stored.value.state in states
+        ]
+        return max(some, default=NoneServed("it is not there"))
+
+    return served
 
 
 def hears_no_word(patch: pytest.MonkeyPatch) -> None:
     """Boot the newest usable build, though somebody has revoked or withdrawn it."""
-
-    def served(self: Known, image: str, _now_s: float) -> UploadId | None:
-        return newest(self, image, {UploadState.USABLE})
-
-    patch.setattr(Known, "served", served)
-    patch.setattr(Known, "why_none", lambda *given: None if served(*given) else "it is not there")
+    patch.setattr(Known, "served", serves_newest({UploadState.USABLE}))
     for module in (lifecycle, starting):
         patch.setattr(module, "unbootable", lambda *_: None)
     patch.setattr(lifecycle, "_unwelcome", lambda *_: None)
@@ -166,7 +168,7 @@ def hands_out_anything(patch: pytest.MonkeyPatch) -> None:
 
 def boots_candidates(patch: pytest.MonkeyPatch) -> None:
     """Boot the newest whole build, proven or not."""
-    patch.setattr(Known, "served", lambda self, image, _now_s: newest(self, image, WHOLE))
+    patch.setattr(Known, "served", serves_newest(WHOLE))
     patch.setattr(lifecycle, "unbootable", lambda *_: None)
     patch.setattr(
         transactions,

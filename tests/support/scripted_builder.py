@@ -21,7 +21,7 @@ from builder.hands_api import (
     SweepOrder,
     TrialOrder,
 )
-from builder.wiring import Means
+from builder.wiring import HandMeans
 from remuda.cli.serving import process_options, serve
 from remuda.frame.process import Process
 from remuda.model.build import Base
@@ -37,7 +37,7 @@ _STOPS_S = 600.0
 class ScriptedHands:
     """Hands whose clouds have every base, and no image."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: HandMeans) -> None:
         self.means = means
 
     def make(self, order: MakeOrder) -> MakingEnded:
@@ -104,7 +104,7 @@ class NoLogs:
         """Do nothing."""
 
 
-def scripted(means: Means) -> Hands:
+def scripted(means: HandMeans) -> Hands:
     """Return such hands."""
     one = ScriptedHands(means)
     return Hands(

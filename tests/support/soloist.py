@@ -23,7 +23,7 @@ from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
 from remuda.runtime.inbox import Inbox
 from remuda.store.api import Session
-from remuda.web.pages import Readiness, Sources, answer
+from remuda.web.pages import PageSources, Readiness, answer
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.prover import FakeProver
@@ -97,7 +97,7 @@ class Soloist:
     def pages(self) -> bytes:
         """Return all that its status endpoint shows."""
         trouble = str(self.brain.world.cloud.trouble)
-        sources = Sources(
+        sources = PageSources(
             title="launcher of here",
             metrics=_INSTRUMENTS.prometheus.text,
             ready=lambda: Readiness(ok=True, reason=trouble),

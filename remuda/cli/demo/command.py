@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from remuda.cli.demo.images import Images
+from remuda.cli.demo.images import DemoImages
 from remuda.cli.demo.jobs import Jobs, title
 from remuda.cli.demo.stage import DemoFailedError, Stage
 from remuda.cli.failing import CommandFailedError, PlainCommand
@@ -38,7 +38,7 @@ class _Demo:
         self._run_one()
         self._other_label()
         self._two_at_once()
-        Images(self.jobs).play()
+        DemoImages(self.jobs).play()
         self._break_one()
         self._who_got_what()
 

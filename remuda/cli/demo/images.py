@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
-class Images:
+class DemoImages:
     """One image in all providers; raises DemoFailedError when something does not really work."""
 
     jobs: Jobs
@@ -28,7 +28,7 @@ class Images:
     def play(self) -> None:
         """Show all of it, or say why that cannot be."""
         if why := self.jobs.stage.no_images:
-            title("Images are left out")
+            title("DemoImages are left out")
             say(f"    Here none can be made: {why}.")
             return
         self._first()

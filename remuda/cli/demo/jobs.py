@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Final
 
-from remuda.cli.demo.stage import DemoFailedError, Ran, Stage
+from remuda.cli.demo.stage import CommandRan, DemoFailedError, Stage
 from remuda.cli.saying import say, say_title
 
 _WHO: Final = re.compile(r"remuda: (\S+) (\d{10}) at (\S+) \((\S+)\) after ([\d.]+) s")
@@ -18,7 +18,7 @@ def title(text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class JobUse:
     """Who got what."""
 
     task: str
@@ -33,11 +33,11 @@ class Jobs:
     """Runs commands on machines, and keeps in mind who got what."""
 
     stage: Stage
-    uses: list[Use] = field(default_factory=list)
+    uses: list[JobUse] = field(default_factory=list)
 
     def run(
         self, task: str, label: str, *command: str, code: int = 0, options: tuple[str, ...] = ()
-    ) -> Ran:
+    ) -> CommandRan:
         """Run *command* on a machine, which has to end with *code*.
 
         Raises:
@@ -48,10 +48,10 @@ class Jobs:
         if not found:
             raise DemoFailedError(f"{task}: the command did not say which machine it got")
         for what, node, _, provider, waited in found:
-            self.uses.append(Use(task, what, node, provider, float(waited)))
+            self.uses.append(JobUse(task, what, node, provider, float(waited)))
         return ran
 
-    def show(self, *arguments: str, code: int = 0) -> Ran:
+    def show(self, *arguments: str, code: int = 0) -> CommandRan:
         """Say which command is run, and run it.
 
         Raises:

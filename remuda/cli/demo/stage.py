@@ -31,7 +31,7 @@ class DemoFailedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class CommandRan:
     """A command that ended: its exit code and what it printed."""
 
     code: int
@@ -109,7 +109,7 @@ class Stage:
         """The environment in which commands find this installation."""
         return {**os.environ, **self.facts["environment"], "COLUMNS": "100"}
 
-    def remuda(self, *arguments: str) -> Ran:
+    def remuda(self, *arguments: str) -> CommandRan:
         """Run `remuda` as a person would and show its output as it comes.
 
         Raises:
@@ -127,7 +127,7 @@ class Stage:
         if not watchdog.is_alive():
             raise DemoFailedError(f"remuda {' '.join(arguments)} did not end in {_COMMAND_S:g} s")
         watchdog.cancel()
-        return Ran(code=code, out="".join(lines))
+        return CommandRan(code=code, out="".join(lines))
 
     def _start(self, arguments: Sequence[str], *, stderr: int) -> "subprocess.Popen[str]":
         return subprocess.Popen(

@@ -50,7 +50,7 @@ class _Child:
         os.close(self.fd)
 
 
-class Children:
+class ChildProcesses:
     """A context that ends its children, the last one first. Use it on one thread only."""
 
     def __init__(self, clock: Clock) -> None:

@@ -20,7 +20,7 @@ import yaml
 
 from remuda.cli import output
 from remuda.cli.dev import recipe
-from remuda.cli.dev.children import ChildEndedError, Children
+from remuda.cli.dev.children import ChildEndedError, ChildProcesses
 from remuda.cli.dev.control import ControlFailedError, why_no_images
 from remuda.cli.dev.keys import write_key
 from remuda.cli.dev.plan import (
@@ -141,7 +141,7 @@ def dev(
             EmbeddedServer(ServerOptions(folder=place / "zookeeper", session_s_max=60.0))
         )
         clock = SystemClock()
-        children = undo.enter_context(Children(clock))
+        children = undo.enter_context(ChildProcesses(clock))
         children.watch("zookeeper", server.pid, place / "zookeeper" / "zookeeper.log")
         try:
             start_clouds(plan, children)
@@ -230,7 +230,7 @@ def _write_private(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _facts(plan: DevPlan, server: EmbeddedServer, children: Children) -> dict[str, Any]:
+def _facts(plan: DevPlan, server: EmbeddedServer, children: ChildProcesses) -> dict[str, Any]:
     return {
         "dir": str(plan.folder),
         "zookeeper": ",".join(server.hosts),
@@ -247,7 +247,7 @@ def _facts(plan: DevPlan, server: EmbeddedServer, children: Children) -> dict[st
 
 
 def _note(
-    plan: DevPlan, server: EmbeddedServer, children: Children, ready_file: Path | None
+    plan: DevPlan, server: EmbeddedServer, children: ChildProcesses, ready_file: Path | None
 ) -> dict[str, Any]:
     """Write down where everything is, and return it."""
     facts = _facts(plan, server, children)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final
 
-from remuda.cli.dev.children import ChildEndedError, Children
+from remuda.cli.dev.children import ChildEndedError, ChildProcesses
 from remuda.runtime.clock import Clock
 
 #: A launcher that dies more often than this within the time below will not live.
@@ -26,7 +26,7 @@ class Reviver:
 
     def __init__(
         self,
-        children: Children,
+        children: ChildProcesses,
         revivable: Collection[str],
         *,
         tell: Callable[[str], object],

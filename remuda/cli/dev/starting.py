@@ -6,7 +6,7 @@ from typing import Final
 
 import yaml
 
-from remuda.cli.dev.children import Children
+from remuda.cli.dev.children import ChildProcesses
 from remuda.cli.dev.control import Control
 from remuda.cli.dev.plan import DevCloud, DevPlan, sandbox_document
 from remuda.insight import tree
@@ -32,7 +32,7 @@ def revivable(plan: DevPlan) -> list[str]:
     return [*(launcher_of(cloud) for cloud in plan.clouds), *([] if plan.no_images else [BUILDER])]
 
 
-def start_clouds(plan: DevPlan, children: Children) -> None:
+def start_clouds(plan: DevPlan, children: ChildProcesses) -> None:
     """Start the sandboxes.
 
     Raises:
@@ -57,7 +57,9 @@ def controls(plan: DevPlan) -> list[Control]:
     return [Control.of(cloud.clouds_file, cloud.cloud) for cloud in plan.sandboxes]
 
 
-def start_serving(plan: DevPlan, children: Children, hosts: tuple[str, ...], clock: Clock) -> None:
+def start_serving(
+    plan: DevPlan, children: ChildProcesses, hosts: tuple[str, ...], clock: Clock
+) -> None:
     """Start a launcher for each provider and, if images can be made, a builder.
 
     Raises:

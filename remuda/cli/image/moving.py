@@ -27,7 +27,7 @@ from remuda.cli.image.completing import complete_builds, complete_images, comple
 from remuda.cli.image.writing import Writer, move_pointer, same_word
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
-from remuda.cli.views.boots import Outcome, boots_sheet
+from remuda.cli.views.boots import BootOutcome, boots_sheet
 from remuda.config.units import WrongValueError, parse_duration
 from remuda.images import library, moves
 from remuda.images.catalogue import Catalogue
@@ -238,7 +238,7 @@ def _move_all(
     pinned_only: bool = False,
 ) -> None:
     """Move pointers one by one, print what launches boot now, and tell what was refused."""
-    outcomes: list[Outcome] = []
+    outcomes: list[BootOutcome] = []
     with around.store() as store:
         writer = Writer(store, around.clock)
         targets = [_targets(store, around, ask, provider, pinned_only=pinned_only) for ask in asks]
@@ -285,7 +285,7 @@ def _targets(
     return providers
 
 
-def _move(writer: Writer, ask: Ask, provider: str, said: Word) -> Outcome:
+def _move(writer: Writer, ask: Ask, provider: str, said: Word) -> BootOutcome:
     before: list[int | None] = [None]
 
     def judge(seen: Catalogue) -> Sequence[Op]:
@@ -311,8 +311,8 @@ def _move(writer: Writer, ask: Ask, provider: str, said: Word) -> Outcome:
             what=f"the pointer of {ask.image} in {provider}",
         )
     except (MoveRefusedError, NotBootableError) as error:
-        return Outcome(image=ask.image, provider=provider, refused=str(error))
-    return Outcome(image=ask.image, provider=provider, before=before[0])
+        return BootOutcome(image=ask.image, provider=provider, refused=str(error))
+    return BootOutcome(image=ask.image, provider=provider, before=before[0])
 
 
 def _place(seen: Catalogue, ask: Ask, provider: str) -> str | None:
@@ -329,7 +329,7 @@ def show_boots(
     store: Store,
     around: Surroundings,
     images: Iterable[str],
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[BootOutcome],
     as_json: bool,  # noqa: FBT001 - as it comes from the option
 ) -> None:
     """Print what launches boot now, and end with code 1 if something was refused."""

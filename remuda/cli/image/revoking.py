@@ -19,7 +19,7 @@ from remuda.cli.image.completing import complete_builds, complete_providers
 from remuda.cli.image.moving import restore_in
 from remuda.cli.image.writing import Writer, each_once, move_pointer, same_word, set_build
 from remuda.cli.surroundings import Surroundings, with_surroundings
-from remuda.cli.views.boots import Outcome, boots_sheet
+from remuda.cli.views.boots import BootOutcome, boots_sheet
 from remuda.images import library, revoking
 from remuda.images.catalogue import Catalogue
 from remuda.images.library import Library
@@ -164,7 +164,7 @@ def _show(
     builds = [str(one.id) for one in changes.builds]
     images = dict.fromkeys([build_id.image, *(one.id.image for one in changes.builds)])
     outcomes = [
-        Outcome(image=image, provider=provider, before=pointer.served(said.at_s))
+        BootOutcome(image=image, provider=provider, before=pointer.served(said.at_s))
         for image in images
         for provider, pointer in before.pointers.get(image, {}).items()
     ]

@@ -12,7 +12,7 @@ _BEFORE, _BEFORE_AT = "BEFORE", 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class BootOutcome:
     """What came of a command in one provider.
 
     Attributes:
@@ -27,7 +27,7 @@ class Outcome:
 
 
 def boots_sheet(
-    found: Sequence[Standing], outcomes: Sequence[Outcome] = (), *, now_s: float
+    found: Sequence[Standing], outcomes: Sequence[BootOutcome] = (), *, now_s: float
 ) -> Sheet:
     """Return what launches boot now, and, after a command, what they did before."""
     before = {(one.image, one.provider): one for one in outcomes}

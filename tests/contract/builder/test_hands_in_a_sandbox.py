@@ -10,8 +10,8 @@ import pytest
 
 from builder.decide.policy import ImagePolicy
 from builder.hands.machine import Machines
-from builder.hands.making import MakingHand, MakingOrder
-from builder.hands.validating import ProvingOrder, ValidatingHand
+from builder.hands.making import MakeInCloud, MakingHand
+from builder.hands.validating import TrialInCloud, ValidatingHand
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import FlavorWanted, ImageWanted, Server, ServerOrder, ServerStatus
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
@@ -234,7 +234,7 @@ class Bench:
             environ={"SITE_TOKEN": _SECRET},
             wait=self.wait,
         )
-        order = MakingOrder(
+        order = MakeInCloud(
             build=self.begin(),
             recipe=recipe,
             policy=_POLICY,
@@ -254,7 +254,7 @@ class Bench:
             environ={"SITE_TOKEN": _SECRET},
             wait=self.wait,
         )
-        order = ProvingOrder(
+        order = TrialInCloud(
             upload=self.try_it(),
             build=self.build().value,
             provider=_PROVIDER,

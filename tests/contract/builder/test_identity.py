@@ -7,7 +7,7 @@ import pytest
 
 from builder.quiet.identity import Identity, same_identity
 from builder.quiet.kinds import Kind
-from builder.quiet.reports import Report
+from builder.quiet.reports import PhaseReport
 from builder.quiet.scripts import identity_script, quiet_script, read_identity
 from remuda.ssh.hostkeys import make_host_key
 from tests.contract.builder.plantings import TRACES
@@ -21,7 +21,7 @@ _BOOT_ID = "0f0e0d0c-0000-4000-8000-0123456789ab"
 def identity(machine: Machine) -> Identity:
     """Return what the machine says."""
     assert machine.verdict(identity_script()) == ""
-    report: Report = read_identity(machine.run(identity_script())[1])
+    report: PhaseReport = read_identity(machine.run(identity_script())[1])
     assert report.identity is not None
     return report.identity
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from builder.quiet.reports import Failure, FailureClass
+from builder.quiet.reports import FailureClass, PhaseFailure
 from builder.quiet.scripts import prepare_script, read_prepare
 from remuda.ssh.api import Script
 from tests.contract.builder.test_checklist import HOLD
@@ -18,7 +18,7 @@ HURRIED: Final = prepare_script(cloud_init_limit_s=1, lock_limit_s=1)
 BEGUN: Final = "mkdir -p /run/cloud-init\n"
 
 
-def failure(machine: Machine, script: Script, before: str = "") -> Failure | None:
+def failure(machine: Machine, script: Script, before: str = "") -> PhaseFailure | None:
     """Return why the machine cannot be prepared."""
     code, output = machine.run(script, before)
     report = read_prepare(output)
@@ -47,7 +47,7 @@ def test_cloud_init_that_never_ends_is_said(machine: Machine) -> None:
     """A class of its own: another machine may do better."""
     found = failure(machine, HURRIED, BEGUN)
 
-    assert found == Failure(FailureClass.CLOUD_INIT, "/run/cloud-init/result.json")
+    assert found == PhaseFailure(FailureClass.CLOUD_INIT, "/run/cloud-init/result.json")
 
 
 def test_cloud_init_that_is_disabled_is_not_waited_for(machine: Machine) -> None:
@@ -64,7 +64,7 @@ def test_a_lock_is_waited_for(machine: Machine) -> None:
 
 def test_a_lock_that_is_never_given_back_is_said(machine: Machine) -> None:
     """A class of its own, with the file."""
-    assert failure(machine, HURRIED, HOLD) == Failure(FailureClass.LOCK, "/var/lib/dpkg/lock")
+    assert failure(machine, HURRIED, HOLD) == PhaseFailure(FailureClass.LOCK, "/var/lib/dpkg/lock")
 
 
 @pytest.mark.parametrize("name", ["dnf", "zypper", "sh"])
@@ -76,7 +76,7 @@ def test_a_process_number_counts_only_of_a_package_tool(machine: Machine, name: 
         f"/run/{name} 1000 & echo $! >{file}\n"
         f'until [ "$(cat /proc/$!/comm)" = {name} ]; do :; done\n'
     )
-    wanted = None if name == "sh" else Failure(FailureClass.LOCK, file)
+    wanted = None if name == "sh" else PhaseFailure(FailureClass.LOCK, file)
 
     assert failure(machine, HURRIED, claim) == wanted
 
@@ -103,7 +103,7 @@ def test_somebody_who_may_not_is_told_so(machine: Machine) -> None:
     """All of it needs root."""
     script = with_tool(machine, HURRIED, "id", 'case $1 in -u) echo 1000 ;; *) echo "a b" ;; esac')
 
-    assert failure(machine, script) == Failure(FailureClass.NOT_ROOT, "a b")
+    assert failure(machine, script) == PhaseFailure(FailureClass.NOT_ROOT, "a b")
 
 
 def test_a_machine_without_a_tool_is_told_so(machine: Machine) -> None:
@@ -111,7 +111,7 @@ def test_a_machine_without_a_tool_is_told_so(machine: Machine) -> None:
     machine.sh("mkdir /run/few; for tool in id date od tr; do ln -s /usr/bin/$tool /run/few; done")
     few = replace(HURRIED, text=HURRIED.text.replace("\nPATH=", "\nPATH=/run/few; : "))
 
-    assert failure(machine, few) == Failure(FailureClass.TOOL_MISSING, "awk")
+    assert failure(machine, few) == PhaseFailure(FailureClass.TOOL_MISSING, "awk")
 
 
 def test_what_is_cut_off_is_no_report(machine: Machine) -> None:

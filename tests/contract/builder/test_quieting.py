@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from builder.quiet.reports import BadReportError, Failure, FailureClass
+from builder.quiet.reports import BadReportError, FailureClass, PhaseFailure
 from builder.quiet.scripts import assert_script, quiet_script, read_quiet
 from tests.contract.builder import plantings
 from tests.contract.builder.plantings import TRACES
@@ -194,7 +194,7 @@ def test_another_machine_is_not_touched(machine: Machine, keys: tuple[str, ...])
     code, output = machine.run(quiet_script(replace(TRACES, host_keys=keys)))
 
     assert code == 4
-    assert read_quiet(output).failure == Failure(FailureClass.OTHER_MACHINE, "build-7")
+    assert read_quiet(output).failure == PhaseFailure(FailureClass.OTHER_MACHINE, "build-7")
     assert (machine.root / "etc/hostname").exists()
     assert (machine.root / "tmp/old").exists()
 

@@ -10,7 +10,7 @@ import pytest
 from builder.decide.actions import EraseImage, SweepImage
 from builder.decide.world import ListedImage
 from builder.events import Kept
-from builder.hands.copying import CopyingHand, CopyOrder
+from builder.hands.copying import CopyBetweenSites, CopyingHand
 from builder.hands.keeping import KeepingHand
 from builder.hands.looking import LookingHand
 from builder.hands.sites import Site, Sites, image_tags
@@ -88,7 +88,7 @@ class Two:
             folder=self.folder,
             new_token=lambda: uuid.uuid4().hex[:8],
         )
-        order = CopyOrder(upload=upload, source=source, here=self.here, there=self.there)
+        order = CopyBetweenSites(upload=upload, source=source, here=self.here, there=self.there)
         return hand.copy(order).why
 
     def erase(self, upload: Upload) -> Kept:

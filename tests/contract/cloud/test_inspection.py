@@ -5,7 +5,7 @@ import time
 import pytest
 
 from remuda.cloud.api import UnauthorizedError
-from remuda.cloud.inspection import Inspector, Right, Service, Told
+from remuda.cloud.inspection import CloudRight, Inspector, Service, Told
 from remuda.cloud.openstack import OpenStackCloud
 from tests.contract.cloud.bench import Bench
 from tests.contract.cloud.fake_bench import FakeBench
@@ -71,11 +71,11 @@ def test_rights_are_asked_without_doing_anything(bench: Bench, inspector: Inspec
     """Who may create is told; who may delete is at least not refused."""
     before = {one.id for one in bench.cloud.list_servers()}
 
-    told = {right: inspector.may(right).told for right in Right}
+    told = {right: inspector.may(right).told for right in CloudRight}
 
-    assert told[Right.CREATE] is Told.YES
-    assert told[Right.DELETE] is not Told.NO
-    assert told[Right.SNAPSHOT] is not Told.NO
+    assert told[CloudRight.CREATE] is Told.YES
+    assert told[CloudRight.DELETE] is not Told.NO
+    assert told[CloudRight.SNAPSHOT] is not Told.NO
     assert {one.id for one in bench.cloud.list_servers()} == before
 
 

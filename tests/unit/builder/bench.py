@@ -21,7 +21,7 @@ from builder.hands_api import (
 )
 from builder.known import Known
 from builder.lanes import KINDS, PLACES, Lane
-from builder.wiring import Means
+from builder.wiring import HandMeans
 from builder.worker import BuilderWorker
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
@@ -228,7 +228,7 @@ class Bench:
         )
         self.worker: BuilderWorker = assemble(outside)
 
-    def _wire(self, means: Means) -> Hands:
+    def _wire(self, means: HandMeans) -> Hands:
         del means
         one: Any = self.hands
         return Hands(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from builder.events import MakingEnded
-from builder.hands.making import MakingHand, MakingOrder
+from builder.hands.making import MakeInCloud, MakingHand
 from remuda.model.build import Blame, BuildState, Mishap
 from remuda.model.status import FailureReport, encode_failure
 from remuda.store import paths
@@ -24,7 +24,7 @@ def make(bench: Bench, *, environ: dict[str, str] | None = None, **changes: Any)
     """Put a build on record, unless there is one, and make it."""
     found = bench.others.read(PATH)
     assert found is not None
-    order = MakingOrder(
+    order = MakeInCloud(
         **{
             "build": bench.build() if found.value else bench.put_build(),
             "recipe": bench.recipe,

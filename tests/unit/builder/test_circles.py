@@ -36,7 +36,7 @@ def build(bench: Bench, number: int, state: BuildState, **more: Any) -> BuildId:
         why=Why.AGE,
         requested_s=bench.clock.now_s(),
         since_s=bench.clock.now_s(),
-        fingerprint=bench.known.catalogue.policies["a"].fingerprint,
+        fingerprint=bench.known.configured.policies["a"].fingerprint,
         group=("p", "q"),
         provider="p",
         place=HERE,

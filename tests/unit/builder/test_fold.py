@@ -6,7 +6,7 @@ import pytest
 
 from builder.fold import Fold, wanted_of_providers
 from builder.known import Known
-from builder.policies import Catalogue
+from builder.policies import ConfiguredImages
 from remuda.frame.set_aside import SetAside
 from remuda.images.library import Library, read
 from remuda.metrics.sink import NullMetrics
@@ -68,7 +68,7 @@ class Scene:
     """A fold, and what it knows."""
 
     def __init__(self) -> None:
-        self.known = Known(me=ReplicaId("me"), catalogue=Catalogue())
+        self.known = Known(me=ReplicaId("me"), configured=ConfiguredImages())
         self.log = Quiet()
         self.moved: list[tuple[BuildState, BuildState]] = []
         self.fold = Fold(

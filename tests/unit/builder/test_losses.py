@@ -34,7 +34,7 @@ def test_a_build_whose_hand_crashes_after_it_has_written_fails_at_last() -> None
     assert len(makes(bench)) == bench.log.count("hand.crashed") == 1
 
     bench.pass_s(3600.0, step_s=5.0)
-    attempts_max = bench.known.catalogue.policies["a"].attempts_max
+    attempts_max = bench.known.configured.policies["a"].attempts_max
     assert bench.build("a", 1).state is BuildState.FAILED
     assert bench.build("a", 1).attempt == attempts_max
     assert len([one for one in makes(bench) if one.build.value.id.number == 1]) == attempts_max

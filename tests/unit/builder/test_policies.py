@@ -7,30 +7,30 @@ from typing import Any
 
 import pytest
 
-from builder.policies import Catalogue, compile_catalogue
+from builder.policies import ConfiguredImages, compile_images
 from builder.treecache import TreeCache
 from remuda.config import trees
 from remuda.config.model import Config
 from remuda.config.sources import UnreadableError
-from remuda.config.trees import Entry
+from remuda.config.trees import TreeEntry
 from tests.unit.builder.bench import config
 
 DAY_S = 86400.0
 
 
-def nothing(path: Path) -> Sequence[Entry]:
+def nothing(path: Path) -> Sequence[TreeEntry]:
     """Return what no recipe of these tests copies."""
     raise AssertionError(path)
 
 
-def catalogue(**images: Any) -> Catalogue:
+def configured(**images: Any) -> ConfiguredImages:
     """Return what builders work by."""
-    return compile_catalogue(config(**images), nothing)
+    return compile_images(config(**images), nothing)
 
 
 def test_who_copies_shares_the_making_of_whom_it_copies() -> None:
     """The maker comes first, in whatever order they are written; others are alone."""
-    made = catalogue(
+    made = configured(
         a={"providers": {"q": {"copy-from": "p"}, "p": {}}},
         b={"providers": {"q": {}, "p": {}}},
     )
@@ -44,9 +44,9 @@ def test_who_copies_shares_the_making_of_whom_it_copies() -> None:
 
 def test_a_provider_more_with_an_equal_making_changes_no_fingerprint() -> None:
     """It needs an image, and the others need no new one for that."""
-    one = catalogue(a={"providers": {"p": {}}})
-    two = catalogue(a={"providers": {"p": {}, "q": {}}})
-    other = catalogue(a={"providers": {"p": {}, "q": {"base": "fedora"}}})
+    one = configured(a={"providers": {"p": {}}})
+    two = configured(a={"providers": {"p": {}, "q": {}}})
+    other = configured(a={"providers": {"p": {}, "q": {"base": "fedora"}}})
 
     prints = [each.policies["a"].fingerprint for each in (one, two, other)]
     assert prints[0] == prints[1]
@@ -55,7 +55,7 @@ def test_a_provider_more_with_an_equal_making_changes_no_fingerprint() -> None:
 
 def test_an_image_that_starts_from_ours_says_so() -> None:
     """But not in one provider from ours, and in another from the cloud's."""
-    made = catalogue(
+    made = configured(
         a={},
         b={"base": {"image": "a"}},
         c={"base": {"image": "a"}, "providers": {"p": {}, "q": {"base": "debian"}}},
@@ -69,7 +69,7 @@ def test_an_image_that_starts_from_ours_says_so() -> None:
 def test_cron_is_due_at_its_next_time_with_the_images_own_delay() -> None:
     """Of two images with the same schedule not both begin at once."""
     nightly = {"schedule": {"cron": "0 2 * * *", "jitter": 3600}}
-    made = catalogue(a=nightly, b=nightly, c={})
+    made = configured(a=nightly, b=nightly, c={})
     a, b, c = (made.policies[one].next_due_s(10 * DAY_S) for one in "abc")
 
     assert a is not None
@@ -81,7 +81,7 @@ def test_cron_is_due_at_its_next_time_with_the_images_own_delay() -> None:
 
 def test_a_maximum_age_is_less_the_images_own_share_of_the_jitter() -> None:
     """It is a maximum; then the reason is age, not the schedule."""
-    (policy,) = catalogue(a={"schedule": {"max-age": DAY_S, "jitter": 3600}}).policies.values()
+    (policy,) = configured(a={"schedule": {"max-age": DAY_S, "jitter": 3600}}).policies.values()
 
     assert policy.next_due_s(0.0) is None
     assert policy.age_s_max is not None
@@ -91,7 +91,7 @@ def test_a_maximum_age_is_less_the_images_own_share_of_the_jitter() -> None:
 def test_windows_open_when_they_are_said_to() -> None:
     """Without one it is always now."""
     window = {"rollout-window": {"opens": "0 8 * * *", "lasts": 3600}}
-    made = catalogue(a=window, b={})
+    made = configured(a=window, b={})
     opens_s = made.policies["a"].window_s
 
     assert opens_s(10 * DAY_S) == 10 * DAY_S + 8 * 3600
@@ -101,7 +101,7 @@ def test_windows_open_when_they_are_said_to() -> None:
 
 def test_the_rest_is_as_written() -> None:
     """What is kept, how old it may be, and whether it is made at all."""
-    (policy,) = catalogue(a={"keep": 5, "freshness": 60, "paused": True}).policies.values()
+    (policy,) = configured(a={"keep": 5, "freshness": 60, "paused": True}).policies.values()
 
     assert (policy.keep, policy.fresh_s_max, policy.paused) == (5, 60.0, True)
 
@@ -114,7 +114,7 @@ def test_the_checks_of_labels_that_boot_an_image_are_its_checks_there() -> None:
     making = {"image": {"built": "a"}, "flavor": "small"}
     labels = {"small": making, "big": {**making, "checks": [{"name": "two", "clock": {}}]}}
     doc["providers"]["p"]["pools"]["main"]["labels"] = labels
-    made = compile_catalogue(Config.model_validate(doc), nothing)
+    made = compile_images(Config.model_validate(doc), nothing)
 
     assert [one.name for one in made.checks["a", "p"]] == ["one", "two"]
     assert ("a", "q") not in made.checks
@@ -133,11 +133,11 @@ def test_what_a_copied_folder_holds_is_part_of_the_fingerprint(tmp_path: Path) -
     cache = TreeCache()
     file = tmp_path / "file"
     file.write_text("one")
-    before = compile_catalogue(copying(tmp_path), cache.read).policies
+    before = compile_images(copying(tmp_path), cache.read).policies
     stamp = file.stat().st_mtime_ns
     file.write_text("two")
     os.utime(file, ns=(stamp, stamp))
-    after = compile_catalogue(copying(tmp_path), cache.read).policies
+    after = compile_images(copying(tmp_path), cache.read).policies
 
     assert before["a"].fingerprint != after["a"].fingerprint
     assert before["b"].fingerprint == after["b"].fingerprint
@@ -151,7 +151,7 @@ def test_what_has_not_changed_is_not_hashed_again(
     cache, hashed = TreeCache(), []
     real = trees.read
 
-    def read(top: Path) -> tuple[Entry, ...]:
+    def read(top: Path) -> tuple[TreeEntry, ...]:
         hashed.append(top)
         return real(top)
 
@@ -164,7 +164,7 @@ def test_what_has_not_changed_is_not_hashed_again(
 
 def test_a_folder_that_cannot_be_read_hinders_its_image_only(tmp_path: Path) -> None:
     """The others are made."""
-    made = compile_catalogue(copying(tmp_path / "none"), TreeCache().read)
+    made = compile_images(copying(tmp_path / "none"), TreeCache().read)
 
     assert sorted(made.policies) == ["b"]
     assert made.unusable["a"].endswith("which it copies, does not exist")

@@ -10,9 +10,9 @@ from builder.quiet.kinds import CHECKLIST, CLONE_KINDS, Kind, Residue, quiet_kin
 from builder.quiet.reports import (
     REPORT_CHARS_MAX,
     BadReportError,
-    Failure,
     FailureClass,
     Phase,
+    PhaseFailure,
     read_report,
 )
 from builder.quiet.scripts import read_clone, read_identity, read_prepare, read_quiet
@@ -110,7 +110,7 @@ def test_quieting_that_gave_up_is_no_clean_machine() -> None:
     """It is the report, and an assertion that follows is none."""
     gave_up = lines(("begin", "quiet", "-"), ("failed", "other-machine", "me"))
 
-    assert read_quiet(text(gave_up)).failure == Failure(FailureClass.OTHER_MACHINE, "me")
+    assert read_quiet(text(gave_up)).failure == PhaseFailure(FailureClass.OTHER_MACHINE, "me")
     with pytest.raises(BadReportError):  # nothing comes after it
         read_quiet(text([*gave_up, *whole()]))
 
@@ -119,7 +119,7 @@ def test_a_phase_that_gave_up_says_why() -> None:
     """It needs no end."""
     report = read_prepare(text(lines(("begin", "prepare", "-"), ("failed", "lock-held", "/a"))))
 
-    assert report.failure == Failure(FailureClass.LOCK, "/a")
+    assert report.failure == PhaseFailure(FailureClass.LOCK, "/a")
     assert not report.ok
 
 

@@ -10,9 +10,9 @@ from builder.clouds import Clouds
 from builder.events import TrialEnded
 from builder.hands.making import MakingHand
 from builder.hands.sites import Sites
-from builder.hands.validating import ProvingOrder
+from builder.hands.validating import TrialInCloud
 from builder.hands_api import CopyOrder, MakeOrder, TrialOrder
-from builder.wiring import TRIAL_ROOM_S, Copying, Making, Means, Validating
+from builder.wiring import TRIAL_ROOM_S, Copying, HandMeans, Making, Validating
 from remuda.model.build import Blame, BuildState
 from remuda.model.upload import Method, UploadState
 from tests.unit.builder.bench import Bench as Whole
@@ -26,12 +26,12 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def means(bench: Bench, tmp_path: Path, *providers: str) -> Means:
+def means(bench: Bench, tmp_path: Path, *providers: str) -> HandMeans:
     """Return what hands work with, in clouds of these providers."""
     made = config(a={})
     clouds = Clouds(make=Whole(made).cloud)
     clouds.adopt(made, providers)
-    return Means(
+    return HandMeans(
         store=bench.store,
         clouds=clouds,
         clock=bench.clock,
@@ -87,10 +87,10 @@ def test_a_copy_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path:
 
 def test_a_candidate_waits_for_room_for_a_quarter_of_an_hour(bench: Bench, tmp_path: Path) -> None:
     """Then the next provider of the place is tried."""
-    told: list[ProvingOrder] = []
+    told: list[TrialInCloud] = []
 
     class Noting:
-        def validate(self, order: ProvingOrder, *_: object) -> TrialEnded:
+        def validate(self, order: TrialInCloud, *_: object) -> TrialEnded:
             told.append(order)
             return TrialEnded(id=UPLOAD, provider="p")
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from builder.events import TrialEnded
-from builder.hands.validating import ProvingOrder, ValidatingHand
+from builder.hands.validating import TrialInCloud, ValidatingHand
 from builder.quiet.kinds import CLONE_KINDS
 from remuda.store import paths
 from tests.fakes.prover import Exit, FakeProver
@@ -32,7 +32,7 @@ def image(bench: Bench) -> str:
 
 def validate(bench: Bench, prover: FakeProver, **changes: Any) -> TrialEnded:
     """Put an upload on record, unless there is one, and try it."""
-    order = ProvingOrder(
+    order = TrialInCloud(
         **{
             "upload": bench.upload() if bench.others.read(PATH) else bench.put_upload(image(bench)),
             "build": bench.build().value,

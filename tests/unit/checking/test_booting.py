@@ -10,7 +10,7 @@ from launcher.checking.showing import report_sheet
 from remuda.cli.output import plain
 from remuda.cloud.api import NoRoomError, TryLaterError, UnauthorizedError
 from remuda.cloud.image_store import ImageStatus
-from remuda.cloud.inspection import Permission, Right, Told
+from remuda.cloud.inspection import CloudRight, Permission, Told
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName
 from tests.fakes.cloud_fates import Boot, BootEnd, Create, Delete
@@ -274,7 +274,7 @@ def test_a_machine_on_a_volume_is_not_snapshot(bench: Bench) -> None:
 
 def test_who_may_not_create_boots_nothing(bench: Bench) -> None:
     """It was told already."""
-    bench.inspector.told[Right.CREATE] = Permission(told=Told.NO, why="Policy")
+    bench.inspector.told[CloudRight.CREATE] = Permission(told=Told.NO, why="Policy")
 
     out = booted(bench)
 

@@ -11,10 +11,10 @@ from launcher.checking.showing import FACTS, report_data, report_sheet
 from remuda.cli.output import plain
 from remuda.cloud.api import Image, Quota, TryLaterError, UnauthorizedError
 from remuda.cloud.inspection import (
+    AccountIdentity,
+    CloudRight,
     FloatingRoom,
-    Identity,
     Permission,
-    Right,
     SecurityGroup,
     SeenNetwork,
     Told,
@@ -150,7 +150,7 @@ def test_a_service_that_does_not_answer_hides_no_other(bench: Bench, problems: P
 def test_a_service_that_the_catalogue_lacks_is_a_problem(bench: Bench, problems: Pick) -> None:
     """Wrong region or interface, usually."""
     endpoints = {one: url for one, url in ADA.endpoints.items() if one != "network"}
-    bench.inspector.who = Identity(
+    bench.inspector.who = AccountIdentity(
         user="ada", project="ci", project_id="p1", auth_url="https://x", endpoints=endpoints
     )
 
@@ -240,8 +240,8 @@ def test_rights_are_judged_by_what_the_cloud_tells(
     bench: Bench, told: Told, roles: tuple[str, ...], state: State
 ) -> None:
     """Who may only read is warned although nothing was refused."""
-    bench.inspector.told[Right.DELETE] = Permission(told=told, why="Policy doesn't allow it")
-    bench.inspector.who = Identity(
+    bench.inspector.told[CloudRight.DELETE] = Permission(told=told, why="Policy doesn't allow it")
+    bench.inspector.who = AccountIdentity(
         user="ada",
         project="ci",
         project_id="p1",

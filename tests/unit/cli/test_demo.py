@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from remuda.cli.demo.images import Images
+from remuda.cli.demo.images import DemoImages
 from remuda.cli.demo.jobs import Jobs
-from remuda.cli.demo.stage import DemoFailedError, Ran, Stage
+from remuda.cli.demo.stage import CommandRan, DemoFailedError, Stage
 from remuda.cli.dev import recipe
 from remuda.cli.dev.control import Control
 from tests.fakes.clock import ManualClock
@@ -49,7 +49,7 @@ class Acted(Stage):
         self.nodes = 0
         self.asked: list[tuple[str, ...]] = []
 
-    def remuda(self, *arguments: str) -> Ran:
+    def remuda(self, *arguments: str) -> CommandRan:
         """Answer as the command would."""
         self.asked.append(arguments)
         out = ""
@@ -61,7 +61,7 @@ class Acted(Stage):
                 f"remuda: {arguments[1]} 300000000{self.nodes} at 127.77.0.1 (alpha) after 2.0 s\n"
             )
             out += f"{self.versions[self.boots[-1]]}\n"
-        return Ran(code=0, out=out)
+        return CommandRan(code=0, out=out)
 
     def ask(self, *arguments: str) -> Any:
         """Tell how the image stands; each look is a step of the build that is under way."""
@@ -96,7 +96,7 @@ def test_an_image_is_built_refused_swapped_in_and_rolled_back(
     """Each time a machine says which build it booted from."""
     stage = Acted(tmp_path)
     jobs = Jobs(stage)
-    Images(jobs).play()
+    DemoImages(jobs).play()
 
     assert [one for one in stage.asked if one[0] == "image"] == [
         ("image", "list"),
@@ -117,7 +117,7 @@ def test_where_no_image_can_be_made_it_says_why(
 ) -> None:
     """And nothing is asked for."""
     stage = Acted(tmp_path, "its machines are of kind plain")
-    Images(Jobs(stage)).play()
+    DemoImages(Jobs(stage)).play()
 
     assert stage.asked == []
     assert "Here none can be made: its machines are of kind plain." in capsys.readouterr().out
@@ -138,7 +138,7 @@ def test_what_does_not_work_is_said(tmp_path: Path, fault: str, value: object, w
     setattr(stage, fault, value)
 
     with pytest.raises(DemoFailedError, match=why):
-        Images(Jobs(stage)).play()
+        DemoImages(Jobs(stage)).play()
 
 
 def test_a_machine_with_another_build_is_a_failure(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_machine_with_another_build_is_a_failure(tmp_path: Path) -> None:
     stage.boots.append(1)
 
     with pytest.raises(DemoFailedError, match="from an image: the machine has other tools"):
-        Images(Jobs(stage)).play()
+        DemoImages(Jobs(stage)).play()
 
 
 def test_commands_that_fail_or_name_no_machine_are_failures(tmp_path: Path) -> None:

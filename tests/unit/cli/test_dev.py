@@ -16,7 +16,7 @@ import yaml
 from click.testing import CliRunner
 
 from remuda.cli.dev import recipe
-from remuda.cli.dev.children import ChildEndedError, Children
+from remuda.cli.dev.children import ChildEndedError, ChildProcesses
 from remuda.cli.dev.command import _folder, dev
 from remuda.cli.dev.control import why_no_images
 from remuda.cli.dev.keys import write_key
@@ -145,7 +145,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_child_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
     """The others end with us."""
-    with Children(SystemClock()) as children:
+    with ChildProcesses(SystemClock()) as children:
         children.start("bad", ["remuda", "no-such-command"], tmp_path / "log")
         with pytest.raises(ChildEndedError, match=r"bad ended with code 2: .*no-such-command"):
             children.wait_ended(DEADLINE_S)
@@ -153,7 +153,7 @@ def test_a_child_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
 
 def test_children_end_with_the_block(tmp_path: Path) -> None:
     """With SIGTERM first."""
-    with Children(SystemClock()) as children:
+    with ChildProcesses(SystemClock()) as children:
         children.start("server", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path / "log")
         pid = children.pids["server"]
         children.wait_until(lambda: Path(f"/proc/{pid}").exists(), "it runs", DEADLINE_S)
@@ -163,7 +163,7 @@ def test_children_end_with_the_block(tmp_path: Path) -> None:
 
 def test_waiting_for_children_is_bounded(tmp_path: Path) -> None:
     """The sentence says for what."""
-    with Children(SystemClock()) as children:
+    with ChildProcesses(SystemClock()) as children:
         children.start("server", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path / "log")
         with pytest.raises(ChildEndedError, match="the moon"):
             children.wait_until(lambda: False, "the moon", 0.01)
@@ -244,7 +244,7 @@ def test_help_shows_examples() -> None:
     assert "remuda dev --dir ./try --clouds 1" in CliRunner().invoke(dev, ["--help"]).output
 
 
-def reviver(children: Children, clock: ManualClock, told: list[str]) -> Reviver:
+def reviver(children: ChildProcesses, clock: ManualClock, told: list[str]) -> Reviver:
     """Return one that revives "mortal" only."""
     return Reviver(
         children, ["mortal"], tell=told.append, revived=lambda: told.append("noted"), clock=clock
@@ -254,7 +254,7 @@ def reviver(children: Children, clock: ManualClock, told: list[str]) -> Reviver:
 def test_a_launcher_that_dies_is_replaced(tmp_path: Path) -> None:
     """After a moment, under a new process id."""
     clock, told = ManualClock(), list[str]()
-    with Children(clock) as children:
+    with ChildProcesses(clock) as children:
         children.start("mortal", ["http.server", "0", "--bind", "127.0.0.1"], tmp_path / "log")
         first = children.pids["mortal"]
         one = reviver(children, clock, told)
@@ -275,7 +275,7 @@ def test_a_replacement_has_the_environment_of_the_first(tmp_path: Path) -> None:
     """The builder's files stay in the folder of the installation."""
     clock, told = ManualClock(), list[str]()
     tmpdir = f"TMPDIR={tmp_path}"
-    with Children(clock) as children:
+    with ChildProcesses(clock) as children:
         children.start(
             "mortal",
             ["http.server", "0", "--bind", "127.0.0.1"],
@@ -295,7 +295,7 @@ def test_a_replacement_has_the_environment_of_the_first(tmp_path: Path) -> None:
 def test_who_dies_all_the_time_is_given_up(tmp_path: Path) -> None:
     """Each time after a longer wait; a death of long ago does not count."""
     clock, told = ManualClock(), list[str]()
-    with Children(clock) as children:
+    with ChildProcesses(clock) as children:
         children.start("mortal", ["remuda", "no-such-command"], tmp_path / "log")
         one = reviver(children, clock, told)
         one.turn()
@@ -313,7 +313,7 @@ def test_who_dies_all_the_time_is_given_up(tmp_path: Path) -> None:
 def test_the_death_of_anybody_else_is_the_end(tmp_path: Path) -> None:
     """Also of those that somebody else ends."""
     clock, told = ManualClock(), list[str]()
-    with Children(clock) as children, subprocess.Popen(["/bin/sleep", "600"]) as server:
+    with ChildProcesses(clock) as children, subprocess.Popen(["/bin/sleep", "600"]) as server:
         children.watch("zookeeper", server.pid, tmp_path / "no log")
         server.kill()
         with pytest.raises(ChildEndedError, match=r"zookeeper ended: .*; nothing works without it"):

@@ -3,7 +3,7 @@
 import pytest
 
 from remuda.cloud.api import CloudError, TryLaterError, UnauthorizedError
-from remuda.cloud.inspection import FloatingRoom, Right, Service, Told
+from remuda.cloud.inspection import CloudRight, FloatingRoom, Service, Told
 from remuda.cloud.openstack_inspection import OpenStackInspector
 from tests.unit.cloud.conftest import Connect
 from tests.unit.cloud.scripted_api import Reply, ScriptedApi
@@ -38,7 +38,7 @@ def test_a_senseless_order_tells_of_the_right_to_create(
     """A full quota is seen only by who may create; the order names what cannot exist."""
     api.on("POST", SERVERS, reply)
 
-    assert inspector.may(Right.CREATE).told is told
+    assert inspector.may(CloudRight.CREATE).told is told
     order = api.seen[-1].body["server"]
     assert order["flavorRef"] == order["imageRef"]
 
@@ -47,7 +47,7 @@ def test_a_missing_server_tells_nothing_of_a_right(
     api: ScriptedApi, inspector: OpenStackInspector
 ) -> None:
     """Nova looks for the server before it looks at the policy."""
-    delete, snapshot = inspector.may(Right.DELETE), inspector.may(Right.SNAPSHOT)
+    delete, snapshot = inspector.may(CloudRight.DELETE), inspector.may(CloudRight.SNAPSHOT)
 
     assert [delete.told, snapshot.told] == [Told.UNTOLD, Told.UNTOLD]
     assert [one.method for one in api.seen] == ["DELETE", "POST"]
@@ -61,7 +61,7 @@ def test_a_broken_service_is_no_answer_about_rights(
     api.on("POST", SERVERS, refusal(500, "boom"))
 
     with pytest.raises(TryLaterError):
-        inspector.may(Right.CREATE)
+        inspector.may(CloudRight.CREATE)
 
 
 @pytest.mark.parametrize(

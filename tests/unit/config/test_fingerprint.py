@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from remuda.config.fingerprint import copied_paths, fingerprint
 from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.recipes import recipes
-from remuda.config.trees import Entry
+from remuda.config.trees import TreeEntry
 
 RECIPE: Final[Mapping[str, Any]] = {
     "base": "ubuntu-noble",
@@ -32,13 +32,13 @@ RECIPE: Final[Mapping[str, Any]] = {
     "checks": [{"script": {"inline": "true\n"}}],
 }
 TREE: Final = (
-    Entry(path="", mode=0o40755),
-    Entry(path="a", mode=0o100644, size=1, content="aa"),
-    Entry(path="b", mode=0o120000, content="a"),
+    TreeEntry(path="", mode=0o40755),
+    TreeEntry(path="a", mode=0o100644, size=1, content="aa"),
+    TreeEntry(path="b", mode=0o120000, content="a"),
 )
 
 
-def _made(recipe: Mapping[str, Any], tree: tuple[Entry, ...] = TREE) -> str:
+def _made(recipe: Mapping[str, Any], tree: tuple[TreeEntry, ...] = TREE) -> str:
     (made,) = recipes(
         {"noble": RecipeFrom.model_validate(recipe)}, ImageDefaults(), ["north"]
     ).values()
@@ -122,16 +122,16 @@ def test_what_makes_the_same_image(recipe: Mapping[str, Any]) -> None:
     "tree",
     [
         TREE[:2],
-        (TREE[0], Entry(path="a", mode=0o100644, size=1, content="ab"), TREE[2]),
-        (TREE[0], Entry(path="a", mode=0o100755, size=1, content="aa"), TREE[2]),
-        (TREE[0], Entry(path="c", mode=0o100644, size=1, content="aa"), TREE[2]),
-        (*TREE[:2], Entry(path="b", mode=0o120000, content="c")),
-        (*TREE[:2], Entry(path="b", mode=0o100000, content="a")),
-        (*TREE, Entry(path="c", mode=0o40755)),
-        (*TREE, Entry(path="\udcff", mode=0o40755)),
+        (TREE[0], TreeEntry(path="a", mode=0o100644, size=1, content="ab"), TREE[2]),
+        (TREE[0], TreeEntry(path="a", mode=0o100755, size=1, content="aa"), TREE[2]),
+        (TREE[0], TreeEntry(path="c", mode=0o100644, size=1, content="aa"), TREE[2]),
+        (*TREE[:2], TreeEntry(path="b", mode=0o120000, content="c")),
+        (*TREE[:2], TreeEntry(path="b", mode=0o100000, content="a")),
+        (*TREE, TreeEntry(path="c", mode=0o40755)),
+        (*TREE, TreeEntry(path="\udcff", mode=0o40755)),
     ],
 )
-def test_another_tree(tree: tuple[Entry, ...]) -> None:
+def test_another_tree(tree: tuple[TreeEntry, ...]) -> None:
     """Contents, names, types, modes and targets count."""
     assert _made(RECIPE, tree) != _made(RECIPE)
 
@@ -144,7 +144,11 @@ def test_the_order_in_which_a_folder_is_listed_does_not_count() -> None:
 def test_modes_do_not_count_where_the_step_sets_them() -> None:
     """Checkouts of two builders differ by their umask."""
     set_by_step = _changed("steps", 1, "copy", "mode", to="0644")
-    other = (Entry(path="", mode=0o40700), Entry(path="a", mode=0o100600, content="aa"), TREE[2])
+    other = (
+        TreeEntry(path="", mode=0o40700),
+        TreeEntry(path="a", mode=0o100600, content="aa"),
+        TREE[2],
+    )
 
     assert _made(set_by_step, other) == _made(set_by_step)
 

@@ -8,7 +8,7 @@ import pytest
 
 from remuda.config import trees
 from remuda.config.sources import UnreadableError
-from remuda.config.trees import Entry, read, survey
+from remuda.config.trees import TreeEntry, read, survey
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def _refusal(top: Path) -> str:
 def test_what_a_folder_holds(tree: Path) -> None:
     """By path, with types and modes, hashes of files and targets of links."""
     assert read(tree) == (
-        Entry(path="", mode=0o40755),
-        Entry(path="link", mode=0o120000, content="sub/file"),
-        Entry(path="sub", mode=0o40750),
-        Entry(
+        TreeEntry(path="", mode=0o40755),
+        TreeEntry(path="link", mode=0o120000, content="sub/file"),
+        TreeEntry(path="sub", mode=0o40750),
+        TreeEntry(
             path="sub/file",
             mode=0o100640,
             size=6,
@@ -51,7 +51,7 @@ def test_a_single_file_and_one_behind_a_link(tree: Path) -> None:
 
     (one,) = survey(tree.parent / "named")
 
-    assert one == Entry(path="", mode=0o100640, size=6)
+    assert one == TreeEntry(path="", mode=0o100640, size=6)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ import pytest
 from launcher.decide.standing import our_status
 from launcher.fold import Fold
 from launcher.reporting import Reporter
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.frame.set_aside import SetAside
 from remuda.metrics.sink import Metrics, NullMetrics
 from remuda.model.ids import ServerId, node_ids_of_block
 from remuda.model.status import encode_status
+from remuda.runtime.now import Now
 from remuda.store.api import Create, Gone, Op, Put, Set, Stored
 from tests.support.badrecords import (
     DOCS,

@@ -8,9 +8,10 @@ import pytest
 from launcher.actions import Address, Delete, DeleteLeak, FindPorts, Prove, Tidy
 from launcher.lanes import PORTS
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import FloatingIp, Port, Server, ServerStatus
 from remuda.model.launch import Step
+from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,

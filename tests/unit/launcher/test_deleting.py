@@ -7,12 +7,12 @@ from launcher.cloudview import Permitted
 from launcher.events import Finished, HandCrashed, LeakDeleted, LeakSpared
 from launcher.lanes import leak
 from launcher.listing import take_listing
-from launcher.world import Now
 from remuda.cloud.api import Server, ServerStatus, TryLaterError
 from remuda.model import tags
 from remuda.model.ids import PoolName, ServerId
 from remuda.model.launch import Step
 from remuda.model.permit import Permit
+from remuda.runtime.now import Now
 from tests.unit.launcher.works import OWNER, Works, deleted
 from tests.unit.launcher.worlds import NOW, add_node, add_stray, of_kind, think, world
 

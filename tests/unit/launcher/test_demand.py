@@ -16,12 +16,12 @@ from launcher.actions import (
     Rule,
 )
 from launcher.breaker import Breaker
-from launcher.world import Now
 from remuda.cloud.api import Quota
 from remuda.model.ids import RequestId
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
+from remuda.runtime.now import Now
 from tests.unit.launcher.worlds import (
     NOW,
     add_claim,

@@ -11,7 +11,7 @@ from launcher.decide.outdated import unbootable
 from launcher.decide.standing import our_status
 from launcher.fold import Fold
 from launcher.images import upload_of
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from launcher.ready import ready_node
 from launcher.registry import Registry, tree
 from launcher.transactions import NewNode
@@ -343,7 +343,7 @@ def test_users_and_the_cloud_see_which_build_a_machine_boots() -> None:
     made = imaged()
     view = add_node(made, 1, launch=booted(1))
     view.server = Server(id="server-1", name="np1", status=ServerStatus.ACTIVE, image_id="image-1")
-    orders = Orders(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
+    orders = ServerOrders(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
     recipe = Recipe(image=Image(id="image-1", name="noble/1"), flavor=SMALL)
     assert view.launch is not None
 
@@ -362,7 +362,7 @@ def test_a_machine_for_a_builder_has_its_keys_and_no_key_pair() -> None:
     """What a cloud's key pair leaves in it, nobody would know to look for."""
     made = imaged(pools={"main": {"max-servers": 1, "key-name": "pair"}})
     view = add_node(made, 1, launch=booted(1))
-    orders = Orders(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
+    orders = ServerOrders(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
     recipe = Recipe(image=Image(id="image-1", name="noble/1"), flavor=SMALL)
     assert view.launch is not None
     theirs = replace(view.launch, label=image_label("noble", ImageUse.MAKE))

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from launcher.actions import Claim, Condemn, Decline, Grow, Knock, Lend
-from launcher.views import NodeView
+from launcher.views import MayGet, NodeView
 from launcher.world import World
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
-from remuda.model.imageask import ImageUse, image_label
+from remuda.model.imageask import ImageAsk, ImageUse, image_label
 from remuda.model.request import RequestState
 from remuda.model.upload import UploadState
 from remuda.store import paths
@@ -28,6 +28,26 @@ from tests.unit.launcher.worlds import (
 
 LONG_AGO = NOW.mono_s - 3600.0
 CHECKED = {"small": {"recheck": None, "max-check-age": 60}}
+
+
+WHO_GETS_WHAT = [
+    (("small",), {}, MayGet.ANY),
+    (("small", "large"), {}, MayGet.MATCHING),
+    (("small", "small"), {}, MayGet.MATCHING),
+    (("small",), {"image": ImageAsk(use=ImageUse.MAKE)}, MayGet.MATCHING),
+    (("small",), {"reuse": False}, MayGet.NEW),
+    (("small", "small"), {"reuse": False}, MayGet.NEW),
+]
+
+
+@pytest.mark.parametrize(("labels", "fields", "expected"), WHO_GETS_WHAT)
+def test_a_request_says_which_machines_it_may_get(
+    labels: tuple[str, ...], fields: dict[str, Any], expected: MayGet
+) -> None:
+    """By its record, and by what its labels boot."""
+    view = add_request(imaged(), 1, *labels, **fields)
+
+    assert view.may_get is expected
 
 
 def two_ready(made: World) -> list[NodeView]:

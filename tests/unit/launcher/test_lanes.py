@@ -12,13 +12,14 @@ from launcher.events import Created, Finished, LeakDeleted, Proved
 from launcher.lanes import KINDS, LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, machine, places
 from launcher.starting import Starter
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import NotSentError, Port, Server, ServerStatus, TryLaterError
 from remuda.metrics.results import Result
 from remuda.metrics.sink import NullMetrics
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.now import Now
 from remuda.ssh.api import Proof
 from remuda.store.api import Session
 from tests.fakes.clock import ManualClock

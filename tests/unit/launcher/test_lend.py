@@ -5,12 +5,13 @@ from dataclasses import replace
 from launcher.actions import Claim, Condemn, Knock, Lend
 from launcher.events import Knocked
 from launcher.views import Refusal, RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
+from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     ME,

@@ -22,12 +22,13 @@ from launcher.actions import (
     Prove,
 )
 from launcher.views import AUTOPSY, Failure, NodeView, Refusal
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
+from remuda.runtime.now import Now
 from tests.unit.launcher.worlds import (
     ME,
     NOW,

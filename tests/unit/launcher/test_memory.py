@@ -6,13 +6,13 @@ from launcher.actions import AdoptClaim, Claim, Lend, Normalise, Plan, Publish
 from launcher.brain import Brain
 from launcher.events import Written
 from launcher.hands.rescuing import free_unclaimed
-from launcher.world import Now
 from remuda.frame.loop import RESYNC_S
 from remuda.metrics.sink import NullMetrics
 from remuda.model import request as requests
 from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Create, MissingError
 from tests.fakes.clock import ManualClock

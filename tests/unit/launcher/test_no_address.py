@@ -6,7 +6,7 @@ from launcher.actions import Address, Autopsy, Claim, Condemn, Decline, FindPort
 from launcher.events import Addressed, PortsFound, Written
 from launcher.outcomes import ADDRESS_AGAIN_MAX_S, NO_ROOM_MAX_S, learn_no_room
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,
@@ -22,6 +22,7 @@ from remuda.cloud.api import (
 from remuda.metrics.results import Result
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
+from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,

@@ -8,10 +8,11 @@ from launcher.actions import Claim, Release
 from launcher.decide.overtaking import KEPT_S, SOON_S
 from launcher.events import Written
 from launcher.views import RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.model.launch import Step
 from remuda.model.request import RequestEvent, RequestState
 from remuda.model.status import LabelStatus
+from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,

@@ -4,11 +4,12 @@ import pytest
 
 from launcher.actions import Claim, Condemn, Decline, Release
 from launcher.views import RequestView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.model.launch import Step
 from remuda.model.request import RequestEvent, RequestState
 from remuda.model.status import LabelStatus
+from remuda.runtime.now import Now
 from tests.unit.launcher.worlds import (
     NOW,
     add_claim,

@@ -19,7 +19,6 @@ from launcher.actions import (
     Rule,
 )
 from launcher.events import HandCrashed
-from launcher.world import Now
 from remuda.cloud.api import Server, ServerStatus
 from remuda.frame.set_aside import WARNINGS_MAX, kind_of
 from remuda.insight.facts import SSH_PORT, facts_of
@@ -27,6 +26,7 @@ from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.status import Ruling
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Op, Put, Set, Stored
 from tests.support.badrecords import (

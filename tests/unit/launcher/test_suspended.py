@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from launcher.actions import Bury, Condemn
-from launcher.world import Now
 from remuda.model.launch import Step
+from remuda.runtime.now import Now
 from tests.unit.launcher.test_lifecycle import judged
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_node, world

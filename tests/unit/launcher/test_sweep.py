@@ -10,12 +10,13 @@ from launcher.decide.budget import Budget
 from launcher.decide.standing import our_status
 from launcher.decide.sweep import leaks
 from launcher.listing import take_listing
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import Quota, Server, ServerStatus
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
 from remuda.model.launch import Step
 from remuda.model.permit import Permit
+from remuda.runtime.now import Now
 from tests.fakes.cloud import LARGE
 from tests.unit.launcher.works import OWNER
 from tests.unit.launcher.worlds import (

@@ -11,10 +11,11 @@ from launcher.brain import REST_LATER_S, Brain
 from launcher.cloudview import Permitted
 from launcher.decide.decide import go_on
 from launcher.events import Written
-from launcher.world import Agenda, Now, World
+from launcher.world import Agenda, World
 from remuda.metrics.sink import NullMetrics
 from remuda.model.permit import Permit
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.now import Now
 from remuda.store.api import Session
 from tests.fakes.clock import ManualClock
 from tests.unit.launcher.works import Quiet, Works, quiet_fold
@@ -137,13 +138,13 @@ def test_the_rest_waits_for_the_answers_to_what_was_handed_out() -> None:
         brain.turn(wait_s_max=0.0)
 
         assert begun(recorder) == [lent.id]
-        assert 0 < brain.wait_s() <= REST_LATER_S
+        assert 0 < brain.loop.wait_s() <= REST_LATER_S
         if answered:
             made.queue.forget(lent.id)  # as the mirror tells before the answer
             action = next(one for one in recorder.begun if isinstance(one, Lend))
             brain.inbox.event(Written(action=action, result=(), nodes=(), begun_s=NOW.mono_s))
         else:
-            clock.advance(brain.wait_s())
+            clock.advance(brain.loop.wait_s())
         brain.turn(wait_s_max=0.0)
         assert begun(recorder) == [lent.id, claimed.id]
         assert list(made.lending) == ([] if answered else [lent.id])
@@ -157,8 +158,8 @@ def test_an_answer_that_does_not_wake_us_is_looked_for_until_it_is_there() -> No
     brain = make_brain(made, recorder, clock)
     for _ in range(4):
         brain.turn(wait_s_max=0.0)
-        assert 0 < brain.wait_s() <= REST_LATER_S
-        clock.advance(brain.wait_s())
+        assert 0 < brain.loop.wait_s() <= REST_LATER_S
+        clock.advance(brain.loop.wait_s())
 
     (action,) = recorder.begun
     made.queue.forget(lent.id)  # as the mirror tells before the answer
@@ -166,7 +167,7 @@ def test_an_answer_that_does_not_wake_us_is_looked_for_until_it_is_there() -> No
     brain.turn(wait_s_max=0.0)
 
     assert (made.lending, node.busy) == ({}, None)
-    assert brain.wait_s() > REST_LATER_S
+    assert brain.loop.wait_s() > REST_LATER_S
 
 
 def test_the_rest_does_not_starve_while_nodes_are_handed_out_all_the_time() -> None:

@@ -4,13 +4,14 @@ from launcher.actions import Claim, Condemn, Create, Grow, Plan, Release
 from launcher.decide.standing import our_status
 from launcher.events import Created, Written
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import UnknownOutcomeError
 from remuda.metrics.results import Result
 from remuda.model.ids import ServerId
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
+from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,

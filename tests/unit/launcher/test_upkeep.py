@@ -15,11 +15,11 @@ from launcher.actions import (
 from launcher.decide.standing import our_status
 from launcher.decide.upkeep import gist
 from launcher.lanes import LISTING, STATUS, SURVEY
-from launcher.world import Now
 from remuda.cloud.api import Quota
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.model.status import Ruling, Verdict
+from remuda.runtime.now import Now
 from tests.unit.launcher.worlds import (
     NOW,
     add_claim,

@@ -6,8 +6,8 @@ from launcher.actions import Publish
 from launcher.events import Registered, Written
 from launcher.registry import tree
 from launcher.settle_writes import RESTORE_AGAIN_S
-from launcher.world import Now
 from remuda.model.ids import NodeId, RequestId
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Create, Delete, MissingError, Op, Set
 from tests.unit.launcher.works import Works

@@ -5,10 +5,10 @@ import pytest
 from launcher.actions import Claim, Grow, Intent, Lend
 from launcher.events import Written
 from launcher.hands.writing import SPARE_KEYS, Writer
-from launcher.world import Now
 from remuda.model import launch as launches
 from remuda.model.ids import NodeId, RequestId, node_ids_of_block
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import NotPermittedError, Set
 from tests.fakes.clock import ManualClock

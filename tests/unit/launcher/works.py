@@ -11,12 +11,12 @@ from launcher.hands.clouding import CloudHands
 from launcher.hands.proving import ProvingHands
 from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, THREADS, Lane
-from launcher.orders import Orders
+from launcher.orders import ServerOrders
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import CloudError
 from remuda.frame.crew import Crew
 from remuda.frame.set_aside import SetAside
@@ -24,6 +24,7 @@ from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.now import Now
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.prover import FakeProver
@@ -79,7 +80,7 @@ class Works:
             crew=self.crew,
             cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
             proving=ProvingHands(prover=FakeProver(), stopped=lambda: False),
-            orders=Orders(policy=world.policy, owner=OWNER),
+            orders=ServerOrders(policy=world.policy, owner=OWNER),
         )
         log, metrics = Quiet(), NullMetrics()
         self.metrics = metrics

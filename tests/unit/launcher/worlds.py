@@ -10,7 +10,7 @@ from launcher.neighbours import Neighbours
 from launcher.policy import Policy, compile_policy
 from launcher.strays import Stray
 from launcher.views import ClaimView, NodeView, RequestView
-from launcher.world import Agenda, Now, World
+from launcher.world import Agenda, World
 from remuda.cloud.api import Flavor, Server, ServerStatus
 from remuda.config.model import Config
 from remuda.model import tags
@@ -20,6 +20,7 @@ from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.model.request import REQUIRED_KEYS, Request, RequestState
 from remuda.model.status import LabelStatus, ProviderStatus
+from remuda.runtime.now import Now
 from tests.fakes.cloud import DEBIAN, LARGE, SMALL
 
 ME = ReplicaId("me")

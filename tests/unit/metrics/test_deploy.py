@@ -12,7 +12,7 @@ import yaml
 
 from builder.command import builder
 from launcher.command import launcher
-from remuda.metrics.names import METRICS, Kind
+from remuda.metrics.names import METRICS, MetricKind
 
 ROOT = Path(__file__).resolve().parents[3]
 ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
@@ -25,7 +25,7 @@ def series() -> dict[str, set[str]]:
     """Return what Prometheus stores: the name of each series with its labels."""
     known: dict[str, set[str]] = {}
     for metric in METRICS:
-        suffixes = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)
+        suffixes = ("_bucket", "_sum", "_count") if metric.kind is MetricKind.HISTOGRAM else ("",)
         for suffix in suffixes:
             known[metric.name + suffix] = {*metric.labels, *SCRAPED}
     return known

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from remuda.metrics.names import METRICS, Kind
+from remuda.metrics.names import METRICS, MetricKind
 from remuda.metrics.reference import render
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -14,14 +14,14 @@ def test_names_are_unique_and_carry_their_unit() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
     for metric in METRICS:
         assert re.fullmatch(r"remuda(_[a-z]+)+", metric.name)
-        assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER)
-        assert metric.name.endswith("_seconds") == (metric.kind is Kind.HISTOGRAM)
+        assert metric.name.endswith("_total") == (metric.kind is MetricKind.COUNTER)
+        assert metric.name.endswith("_seconds") == (metric.kind is MetricKind.HISTOGRAM)
 
 
 def test_buckets_belong_to_histograms_and_rise() -> None:
     """Explicit bounds everywhere: the library's defaults fit nothing here."""
     for metric in METRICS:
-        assert bool(metric.buckets) == (metric.kind is Kind.HISTOGRAM)
+        assert bool(metric.buckets) == (metric.kind is MetricKind.HISTOGRAM)
         assert list(metric.buckets) == sorted(set(metric.buckets))
 
 

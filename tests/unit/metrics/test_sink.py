@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from remuda.metrics.factory import build_instruments
-from remuda.metrics.names import METRICS, Kind
+from remuda.metrics.names import METRICS, MetricKind
 from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics, NullMetrics
@@ -120,7 +120,7 @@ def test_every_declared_metric_is_said_by_some_method() -> None:
     said = {name for name, _ in samples(prometheus)}
 
     for metric in METRICS:
-        sample = f"{metric.name}_count" if metric.kind is Kind.HISTOGRAM else metric.name
+        sample = f"{metric.name}_count" if metric.kind is MetricKind.HISTOGRAM else metric.name
         assert sample in said
 
 

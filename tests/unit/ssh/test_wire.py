@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from remuda.ssh.wire import STALL_S, Wire
+from remuda.ssh.wire import STALL_S, SshWire
 from tests.fakes.clock import ManualClock
 
 
@@ -16,19 +16,19 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def ends(clock: ManualClock) -> Iterator[tuple[Wire, socket.socket]]:
+def ends(clock: ManualClock) -> Iterator[tuple[SshWire, socket.socket]]:
     """Return a wire and its other end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
         theirs, _ = listener.accept()
-    wire = Wire(ours, clock)
+    wire = SshWire(ours, clock)
     with theirs:
         yield wire, theirs
     wire.close()
 
 
 def test_a_peer_that_speaks_is_overdue_all_the_same(
-    ends: tuple[Wire, socket.socket], clock: ManualClock
+    ends: tuple[SshWire, socket.socket], clock: ManualClock
 ) -> None:
     """The byte that has come after the deadline is not read any more."""
     wire, peer = ends
@@ -45,7 +45,7 @@ def test_a_peer_that_speaks_is_overdue_all_the_same(
 
 
 def test_a_peer_that_reads_is_overdue_all_the_same(
-    ends: tuple[Wire, socket.socket], clock: ManualClock
+    ends: tuple[SshWire, socket.socket], clock: ManualClock
 ) -> None:
     """Sending has the same deadline."""
     wire, _ = ends
@@ -57,7 +57,7 @@ def test_a_peer_that_reads_is_overdue_all_the_same(
 
 
 def test_of_several_deadlines_the_first_one_holds_until_it_is_left(
-    ends: tuple[Wire, socket.socket], clock: ManualClock
+    ends: tuple[SshWire, socket.socket], clock: ManualClock
 ) -> None:
     """Threads share a connection, and each has its own."""
     wire, peer = ends
@@ -97,7 +97,7 @@ class Stuck:
 def test_a_peer_that_takes_nothing_for_long_is_dead(clock: ManualClock) -> None:
     """Without any deadline, as in a session that lasts; a single byte taken begins anew."""
     stuck = Stuck()
-    wire = Wire(stuck, clock)  # type: ignore[arg-type]  # as far as it sends
+    wire = SshWire(stuck, clock)  # type: ignore[arg-type]  # as far as it sends
 
     def times_out() -> None:
         with pytest.raises(TimeoutError):

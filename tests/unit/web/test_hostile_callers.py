@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from remuda.web.pages import Readiness, Sources
+from remuda.web.pages import PageSources, Readiness
 from remuda.web.server import CALLERS_MAX, WebServer
 from tests.support.deadline import wait_for
 
@@ -23,7 +23,7 @@ BIG = b"x" * 6_000_000
 @contextlib.contextmanager
 def serving(*, caller_timeout_s: float = NEVER) -> Iterator[int]:
     """Serve small pages and huge metrics; yield the port."""
-    sources = Sources(
+    sources = PageSources(
         title="launcher of east",
         metrics=lambda: BIG,
         ready=lambda: Readiness(ok=True, reason="all is well"),

@@ -11,7 +11,7 @@ import pytest
 
 from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.sink import Metrics
-from remuda.web.pages import Readiness, Sources
+from remuda.web.pages import PageSources, Readiness
 from remuda.web.server import ListenError, PortInUseError, WebServer
 
 
@@ -19,11 +19,11 @@ def sources(
     *,
     ready: Readiness = Readiness(ok=True, reason="all is well"),  # noqa: B008 - frozen
     status: Callable[[], Mapping[str, Any]] = lambda: {"nodes": 3},
-) -> Sources:
+) -> PageSources:
     """Return what a small process would show."""
     prometheus = PrometheusBackend()
     Metrics([prometheus]).count_session_lost()
-    return Sources(
+    return PageSources(
         title="launcher of <east>",
         metrics=prometheus.text,
         ready=lambda: ready,

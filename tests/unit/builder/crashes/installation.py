@@ -13,7 +13,7 @@ from remuda.model.build import encode_build
 from remuda.model.image import BuildId, Word, encode_image
 from remuda.store import paths
 from remuda.store.api import Create, Op, Set, StoreError
-from remuda.store.wire import Written
+from remuda.store.wire import OpDone
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import FakeZookeeper
 from tests.fakes.store_tree import Tree
@@ -36,7 +36,7 @@ class Zookeeper(FakeZookeeper):
 
     watch: Callable[[Sequence[Op]], None] = staticmethod(lambda _ops: None)
 
-    def commit(self, ops: Sequence[Op], session_id: int) -> tuple[Written, ...] | StoreError:
+    def commit(self, ops: Sequence[Op], session_id: int) -> tuple[OpDone, ...] | StoreError:
         """Do it, and have it looked at."""
         answer = super().commit(ops, session_id)
         if not isinstance(answer, StoreError):

@@ -8,7 +8,7 @@ from typing import Any
 from remuda.cloud.api import Fence, NotSentError, unfenced
 from remuda.store import paths
 from remuda.store.api import Op, StoreError
-from remuda.store.wire import Written
+from remuda.store.wire import OpDone
 from tests.fakes.store import FakeStore, FakeWire, FakeZookeeper
 from tests.unit.builder.crashes.tasks import DiedError
 
@@ -139,7 +139,7 @@ class MortalWire(FakeWire):
         self.life = life
 
     def commit(
-        self, ops: Sequence[Op], done: Callable[[tuple[Written, ...] | StoreError], None]
+        self, ops: Sequence[Op], done: Callable[[tuple[OpDone, ...] | StoreError], None]
     ) -> None:
         """See Wire; a write of what a builder shows of itself is no moment of its own."""
         if all(one.path.startswith(paths.BUILDERS) for one in ops):

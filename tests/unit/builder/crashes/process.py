@@ -14,7 +14,7 @@ from builder.hands.machine import Machines
 from builder.hands.sites import Sites
 from builder.hands_api import Hands
 from builder.lanes import KINDS, PLACES, Lane
-from builder.wiring import Means
+from builder.wiring import HandMeans
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
 from remuda.frame.work import Finished
@@ -199,7 +199,7 @@ class Builder:
         owner = tags.Owner(installation=INSTALLATION, provider=ProviderName(provider))
         return ProviderCloud(cloud=cloud, images=images, owner=owner)
 
-    def _wire(self, means: Means) -> Hands:
+    def _wire(self, means: HandMeans) -> Hands:
         clock, wait = means.clock, self.here.tasks.pause
         client = Client(self.store, requestor="builder", clock=clock, away_s=0.05, lock_s=0.05)
         session: Any = FakeSession

@@ -9,7 +9,7 @@ import pytest
 
 from builder.decide.policy import ImagePolicy
 from builder.events import CopyEnded
-from builder.hands.copying import CopyingHand, CopyOrder
+from builder.hands.copying import CopyBetweenSites, CopyingHand
 from remuda.cloud.image_store import Membership, StoredImage, Visibility
 from remuda.model.upload import Method, Upload, UploadState
 from remuda.store.api import Stored
@@ -54,10 +54,10 @@ class Copy:
             log=self.log,
         )
 
-    def order(self, upload: Stored[Upload] | None = None) -> CopyOrder:
+    def order(self, upload: Stored[Upload] | None = None) -> CopyBetweenSites:
         """Return what is judged: ours, and being made."""
         setting = self.setting
-        return CopyOrder(
+        return CopyBetweenSites(
             upload=upload or setting.stored(setting.id(self.target)),
             source=setting.stored(setting.id("pa")),
             here=setting.sites[self.target],

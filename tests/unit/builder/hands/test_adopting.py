@@ -7,7 +7,7 @@ import pytest
 
 from builder.decide.actions import KeepSnapshot
 from builder.events import Kept
-from builder.hands.adopting import AdoptingHand, AdoptingOrder
+from builder.hands.adopting import AdoptAtSite, AdoptingHand
 from remuda.cloud.api import BadOrderError, TryLaterError
 from remuda.cloud.image_store import StoredImage
 from remuda.model.build import Blame, Build, BuildState, decode_build
@@ -41,7 +41,7 @@ def snapshot(setting: Setting, **more: Any) -> StoredImage:
 def adopt(setting: Setting, image: StoredImage, build: Stored[Build] | None = None) -> Kept:
     """Finish the build."""
     action = KeepSnapshot(id=BUILD, snapshot=image.id, also=(setting.place("pc"),))
-    order = AdoptingOrder(
+    order = AdoptAtSite(
         action=action, build=build or stored(setting), policy=None, here=setting.sites["pa"]
     )
     return AdoptingHand(setting.store, setting.clock, INSTALLATION).adopt(order)
