@@ -26,6 +26,10 @@ def begin(world: BuilderWorld, plan: BuilderPlan) -> None:
         if paused is not None:
             plan.wait(image, paused)
             continue
+        if image in world.reading:
+            # Its number may be known already: the next one would be given for the same reason.
+            plan.wait(image, "a build of it is being read")
+            continue
         for group in policy.groups:
             why = _why(world, policy, stored.value, group, plan)
             if why is None:

@@ -179,3 +179,13 @@ def test_there_is_an_alarm_about_what_is_served_not_about_builds() -> None:
     early = decide(replace(known, now_s=999.0))
     assert not any(isinstance(one, RaiseAlarm) for one in early.actions)
     assert early.wake_at_s == 1000.0
+
+
+def test_no_number_is_given_while_a_build_is_being_read() -> None:
+    """Another builder has taken it at once: its number is known, and nothing else of it yet."""
+    wanted = recorded(world(build(1)), wanted=WORD, wanted_above=1)
+    reading = replace(wanted, reading=frozenset({"a"}))
+
+    assert why(decide(wanted)) is Why.COMMAND
+    assert why(decide(reading)) is None
+    assert decide(reading).waits["a"] == "a build of it is being read"
