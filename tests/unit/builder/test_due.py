@@ -122,7 +122,10 @@ def test_failing_builds_back_off_and_alarm() -> None:
     failed = [build(number, BuildState.FAILED, since_s=990.0) for number in (1, 2, 3)]
     plan = decide(world(*failed))
 
-    assert plan.waits["a for p"] == "3 builds in a row came to nothing"
+    said = "3 builds in a row came to nothing; the next begins 4m after it"
+    assert plan.waits["a for p"] == said
+    once = decide(world(build(1, BuildState.FAILED, since_s=990.0))).waits["a for p"]
+    assert once == "the last build came to nothing; the next begins 1m after it"
     assert plan.wake_at_s == 990.0 + 240.0
     assert [one.text for one in plan.actions if isinstance(one, RaiseAlarm)] == [
         "3 builds in a row for p came to nothing"
