@@ -90,6 +90,7 @@ class Known:
             listings=self.listings,
             bases=self.bases,
             busy=frozenset(str(one) for one in self.busy),
+            reading=frozenset(one.image for one in self.records.reading),
         )
 
     def providers(self) -> Mapping[str, ProviderFacts]:

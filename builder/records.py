@@ -35,6 +35,7 @@ class Records:
         launches: Those that name an image of ours.
         versions: Of each znode below ``/remuda/images`` that is there, folders too.
         unreadable: Paths of what cannot be read, and may refer to anything.
+        reading: Builds whose records are being read; of a new one nothing else is known.
     """
 
     images: dict[str, Stored[ImageRecord]] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Records:
     launches: dict[tuple[str, NodeId], Stored[Launch]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    reading: set[BuildId] = field(default_factory=set)
     _booted: tuple[tuple[str, Launch], ...] | None = None
 
     def library(self) -> Library:
@@ -77,7 +79,10 @@ class Records:
                     change = Gone(path=change.path)  # only its folders have been made
                 self._put(kinds.IMAGES, self.images, name, change)
             case ["images", name, "builds", number] if number_of(number):
-                self._put(kinds.BUILDS, self.builds, BuildId(name, int(number)), change)
+                build_id = BuildId(name, int(number))
+                keep = self.reading.add if isinstance(change, Dirty) else self.reading.discard
+                keep(build_id)
+                self._put(kinds.BUILDS, self.builds, build_id, change)
             case ["images", name, "builds", number, "uploads", place] if number_of(
                 number
             ) and PLACE.fullmatch(place):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from builder.decide.actions import BeginBuild, BuilderPlan
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import BuilderWorld
+from remuda.config.units import show_duration
 from remuda.model.build import UNDER_WAY, Build, BuildState, Why
 from remuda.model.image import BUILD_NUMBER_MAX, BuildId, ImageRecord
 from remuda.model.upload import UploadState
@@ -25,6 +26,10 @@ def begin(world: BuilderWorld, plan: BuilderPlan) -> None:
         paused = world.paused(image)
         if paused is not None:
             plan.wait(image, paused)
+            continue
+        if image in world.reading:
+            # Its number may be known already: the next one would be given for the same reason.
+            plan.wait(image, "a build of it is being read")
             continue
         for group in policy.groups:
             why = _why(world, policy, stored.value, group, plan)
@@ -72,7 +77,9 @@ def _why(
     wait_s = min(policy.backoff_s * 2 ** min(failed - 1, 20), policy.backoff_s_max)
     ends_s = world.counted(last.since_s + wait_s, wait_s)
     if world.now_s < ends_s:
-        plan.wait(name, f"{failed} builds in a row came to nothing", ends_s)
+        some = "the last build" if failed == 1 else f"{failed} builds in a row"
+        after = f"the next begins {show_duration(wait_s)} after it"
+        plan.wait(name, f"{some} came to nothing; {after}", ends_s)
         return None
     return why
 

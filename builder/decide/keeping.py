@@ -18,7 +18,7 @@ from builder.decide.making import unwanted
 from builder.decide.world import BuilderWorld, ListedImage
 from remuda.images.references import ReferenceKind, References, index, unknown, why_held
 from remuda.model.build import Build, BuildState
-from remuda.model.image import UploadId
+from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import ENDED, Method, Upload, UploadState
 
 #: Evidence of an image whose recipe is gone is kept as long.
@@ -52,10 +52,26 @@ def step(world: BuilderWorld, plan: BuilderPlan) -> None:
                 plan.wait(upload.id, "another builder sees to it")
         elif str(upload.id) not in world.busy:
             _upload(world, upload, held, plan)
+    newest = _newest(world)
     for build in world.builds():
-        if str(build.id) not in world.busy and world.mine(str(build.id)):
+        if str(build.id) in world.busy or not world.mine(str(build.id)):
+            continue
+        if build.id not in newest or build.state is BuildState.RETIRING:
             _build(world, build, plan)
+        elif unwanted(build) is not None:
+            plan.wait(build.id, "the last build stays on record: by it the next one is judged")
     _sweep(world, plan)
+
+
+def _newest(world: BuilderWorld) -> set[BuildId]:
+    """Return the last build of each group: without its record, why it was made would hold again."""
+    newest = set()
+    for image, policy in world.policies.items():
+        builds = list(world.builds(image))
+        for group in policy.groups:
+            mine = [one.id for one in builds if set(one.group) & set(group)]
+            newest.update(mine[-1:])
+    return newest
 
 
 def _kept(world: BuilderWorld) -> set[UploadId]:

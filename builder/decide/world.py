@@ -98,6 +98,7 @@ class BuilderWorld:
         listings: By place.
         bases: What each image's base is now, by image and provider.
         busy: Names of what a hand of ours is at work on.
+        reading: Images of which builds are being read: some may be new.
     """
 
     now_s: float
@@ -110,6 +111,7 @@ class BuilderWorld:
     listings: Mapping[str, ImageListing] = field(default_factory=dict)
     bases: Mapping[tuple[str, str], Base] = field(default_factory=dict)
     busy: frozenset[str] = frozenset()
+    reading: frozenset[str] = frozenset()
     _index: _Index = field(default_factory=_Index, init=False, repr=False, compare=False)
 
     def builds(self, image: str | None = None) -> Iterator[Build]:

@@ -138,7 +138,7 @@ class _Making(InPhases):
     # -- the way -----------------------------------------------------------------------------
 
     def _make(self) -> None:
-        self._begin("secrets")
+        self._begin("values")
         self.secrets = read_secrets(self.order.recipe, self.hand.environ)
         known_keys = self._known_keys()
         self._begin("machine")

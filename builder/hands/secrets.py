@@ -27,7 +27,8 @@ class SecretError(Exception):
     """
 
     def __init__(self, name: str, why: str, blame: Blame = Blame.BUILDER) -> None:
-        super().__init__(f"secret {visible(name)}: {why}")
+        # No word that means a secret stands before a colon: what follows would be masked in logs.
+        super().__init__(f"the value of {visible(name)} cannot be used ({why})")
         self.blame = blame
 
 

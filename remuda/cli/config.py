@@ -64,7 +64,9 @@ def _print(file: str, reading: Reading) -> None:
     if reading.config is not None:
         labels = _counted(len(reading.config.labels), "label")
         providers = _counted(len(reading.config.providers), "provider")
-        say(f"{file}: good ({labels}, {providers})")
+        images = len(reading.config.images)
+        made = f", {_counted(images, 'image')}" if images else ""
+        say(f"{file}: good ({labels}, {providers}{made})")
 
 
 def _counted(number: int, noun: str) -> str:

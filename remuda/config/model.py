@@ -295,7 +295,7 @@ class Provider(Section):
 
 
 class Web(Section):
-    """The status endpoint of a launcher."""
+    """The status endpoint of a launcher or builder."""
 
     listen: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: Whole = Field(default=0, ge=0, le=65535, description="0: any free port; it is logged.")
@@ -324,7 +324,7 @@ class Config(Section):
     labels: dict[Name, Label] = Field(min_length=1, description="What tests may ask for.")
     providers: dict[Name, Provider] = Field(min_length=1, description="Who makes nodes.")
     max_hold_age: Duration | None = Field(default=None, gt=0, description="Upper bound of a hold.")
-    web: Web = Field(default_factory=Web, description="Status endpoint of launchers.")
+    web: Web = Field(default_factory=Web, description="Status endpoint of launchers and builders.")
     statsd: Statsd | None = Field(default=None, description="Send statsd packets, too.")
     image_defaults: ImageDefaults = Field(
         default_factory=ImageDefaults, description="What holds for all images."

@@ -121,8 +121,21 @@ def _waits(
     if newest is None and pointer is None:
         return words.of_group(found.image, found.provider) or "no build was begun yet"
     if newest is None or (pointer is not None and newest.id.number <= pointer.current):
-        return None if found.pin is None else _by("pinned", found.pin.word)
+        return _resting(catalogue, found, words)
     return _newest_waits(catalogue, found, newest, upload, words)
+
+
+def _resting(catalogue: Catalogue, found: Standing, words: BuilderWords) -> str | None:
+    """Return why an image that boots its newest build gets no newer one, if somebody wants that."""
+    if found.pin is not None:
+        return _by("pinned", found.pin.word)
+    paused = _paused(catalogue, found.image)
+    return words.of(found.image) if paused is None else _by("paused", paused)
+
+
+def _paused(catalogue: Catalogue, image: str) -> Word | None:
+    record = catalogue.library.images.get(image)
+    return None if record is None else record.value.paused
 
 
 def _newest_waits(
@@ -134,8 +147,7 @@ def _newest_waits(
 ) -> str:
     """Return why a build that is newer than the current one is not booted."""
     pointer = found.pointer
-    record = catalogue.library.images.get(found.image)
-    paused = None if record is None else record.value.paused
+    paused = _paused(catalogue, found.image)
     if newest.state is BuildState.BUILT and upload is not None and newest.revoked is None:
         if upload.state is UploadState.USABLE and upload.passed(found.provider):
             told = words.of(f"pointer of {found.image} in {found.provider}")

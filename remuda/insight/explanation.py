@@ -9,6 +9,7 @@ from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent
 from remuda.model.ids import ProviderName, RequestId
+from remuda.model.imageask import labelled_image
 from remuda.model.request import Request, RequestState
 from remuda.model.status import Ruling, Verdict, decode_verdict
 from remuda.store import paths
@@ -106,6 +107,11 @@ def _words(verdict: Verdict) -> str:
     return f"{verb} ({verdict.reason})" if verdict.reason else verb
 
 
+def _offered_by_pools(label: str) -> bool:
+    """Whether a pool says so if it makes machines of a label; those for images are said nowhere."""
+    return labelled_image(label) is None
+
+
 def service_order(one: Request) -> tuple[str, int, str]:
     """Return the key by which waiting requests are ordered, lower first (docs/znodes.md)."""
     return (one.priority, one.relative_priority, one.sequence)
@@ -150,7 +156,7 @@ def compose(
         state=request.state,
         labels=request.labels,
         verdicts=found,
-        missing_labels=tuple(sorted(set(request.labels) - offered)),
+        missing_labels=tuple(sorted(filter(_offered_by_pools, set(request.labels) - offered))),
         pools=len(components),
         position=position,
         queue_length=length,

@@ -18,6 +18,7 @@ from remuda.cli.failing import (
     MistakeError,
     PlainCommand,
 )
+from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.signals import SignalReader, pass_by
 from remuda.ssh.errors import SshError
 from requestor.errors import (
@@ -34,6 +35,8 @@ from requestor.errors import (
 EXIT_SSH: Final = 255
 #: So long may giving back take after a signal; then the end of the session has to do it.
 GRACE_S: Final = 5.0
+#: The same signal within this is the same word: timeout(1) tells a process, then its whole group.
+_ECHO_S: Final = 0.2
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _META: Final = "remuda.ending"
 _SHOW_CURSOR: Final = "\x1b[?25h"
@@ -78,13 +81,20 @@ class Ending:
     Args:
         grace_s: How long the way out may take.
         leave: Ends the process; gets the signal's number and a sentence or nothing.
+        clock: Tells an echo of a signal from somebody who insists.
     """
 
     def __init__(
-        self, *, grace_s: float = GRACE_S, leave: Callable[[int, str], object] = _leave
+        self,
+        *,
+        grace_s: float = GRACE_S,
+        leave: Callable[[int, str], object] = _leave,
+        clock: Clock | None = None,
     ) -> None:
         self._grace_s = grace_s
         self._leave = leave
+        self._clock = SystemClock() if clock is None else clock
+        self._asked_s = 0.0
         self._lock = threading.Lock()  # no handler of ours raises or takes it: see SignalReader
         self._holding_off = False
         self._number: int | None = None
@@ -143,11 +153,13 @@ class Ending:
 
     def _heard(self, number: int) -> None:
         with self._lock:
-            first = self._number is None
+            now_s, first = self._clock.monotonic_s(), self._number is None
+            if number == self._number and now_s < self._asked_s + _ECHO_S:
+                return
             if not self._holding_off or not first:
                 self._leave(number, "" if first else "asked twice; leaving at once")
                 return
-            self._number = number
+            self._number, self._asked_s = number, now_s
             wakes = tuple(self._wakes)
         why = f"giving back took more than {self._grace_s:g} s; it is left to the launcher"
         late = threading.Timer(self._grace_s, self._leave, (number, why))

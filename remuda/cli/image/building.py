@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import EXIT_STORE_AWAY, EXIT_TIMEOUT, CommandFailedError
+from remuda.cli.failing import EXIT_STORE_AWAY, EXIT_TIMEOUT, CommandFailedError, MistakeError
 from remuda.cli.image.asking import JSON, WHY, ImageCommand, configured, image_names, word
 from remuda.cli.image.completing import complete_images
 from remuda.cli.image.wishing import change_image, require_there
@@ -22,6 +22,7 @@ from remuda.images.catalogue import Catalogue
 from remuda.images.following import AWAY_S
 from remuda.images.moves import MoveRefusedError
 from remuda.images.standing import Outcome, Result, newest_for, result_of
+from remuda.images.words import BuilderWords, read_words
 from remuda.insight import tree
 from remuda.insight.live import LiveTrees
 from remuda.model.codec import CorruptRecordError
@@ -100,14 +101,18 @@ def build(
     as_json: bool,
 ) -> None:
     """Have images built now, whatever their schedules say."""
+    if timeout is not None and not wait:
+        raise MistakeError("--timeout says how long to wait: it needs --wait")
     with around.store() as store:
         before = {image: require_there(store, around, image) for image in images}
+        recipes, words = configured(around), read_words(store)
+        _refuse_if_gone(images, recipes, words)
         if wait:
-            _refuse_if_paused(before, configured(around))
+            _refuse_if_paused(before, recipes)
         waiting = [_wish(store, around, image, before[image], why) for image in images]
         tell = _teller(as_json=as_json)
         for one in waiting:
-            _told_wish(one, before[one.image], tell)
+            _told_wish(one, before[one.image], words, tell)
         if not wait:
             return
         end_s = None if timeout is None else around.clock.monotonic_s() + timeout
@@ -124,6 +129,17 @@ def _teller(*, as_json: bool) -> Tell:
             say(visible(sentence))
 
     return tell
+
+
+def _refuse_if_gone(
+    images: Sequence[str], recipes: Mapping[str, ImageRecipe], words: BuilderWords
+) -> None:
+    """Refuse what nobody would ever build: it has a record, but no recipe any more."""
+    for image in images:
+        if image not in recipes and words.providers is not None and not words.configured(image):
+            raise MoveRefusedError(
+                f"{image} is not in the configuration of any builder; nothing was asked for"
+            )
 
 
 def _refuse_if_paused(before: Mapping[str, Catalogue], recipes: Mapping[str, ImageRecipe]) -> None:
@@ -172,10 +188,11 @@ def _expected(store: Store, around: Surroundings, image: str, before: Catalogue)
     }
 
 
-def _told_wish(one: _Waiting, before: Catalogue, tell: Tell) -> None:
+def _told_wish(one: _Waiting, before: Catalogue, words: BuilderWords, tell: Tell) -> None:
     record = before.library.images.get(one.image)
     paused = None if record is None else record.value.paused
-    but = "" if paused is None else f", but it is paused by {paused.who}: {paused.why}"
+    but = "" if words.living else ", but no builder is running"
+    but = but if paused is None else f", but it is paused by {paused.who}: {paused.why}"
     tell(
         f"{one.image}: a build above {one.above} is wanted{but}",
         {"event": "wanted", "image": one.image, "above": one.above, "paused": paused is not None},
@@ -242,12 +259,13 @@ def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
 
 def _tell_result(provider: str, result: Result, tell: Tell) -> None:
     said = {
-        Outcome.CURRENT: "is current there",
-        Outcome.FAILED: f"failed: {result.why or 'why is not on record'}",
-        Outcome.OPEN: f"waits: {result.why or 'it is under way'}",
+        Outcome.CURRENT: " is current there",
+        Outcome.FAILED: f" failed: {result.why or 'why is not on record'}",
+        # Mostly somebody is at work on it: that is no waiting.
+        Outcome.OPEN: f": {result.why or 'it is under way'}",
     }
     tell(
-        f"{result.build} in {provider} {said[result.outcome]}",
+        f"{result.build} in {provider}{said[result.outcome]}",
         {
             "event": str(result.outcome),
             "build": str(result.build),

@@ -212,8 +212,15 @@ def _until_s(text: str, now_s: float) -> float:
     """Return when ``8h`` is over, or the time that *text* names.
 
     Raises:
-        MistakeError: If it is neither.
+        MistakeError: If it is neither, or over already.
     """
+    until_s = _moment_s(text, now_s)
+    if until_s <= now_s:
+        raise MistakeError(f"--until {text!r} is over already: a pin has to end in the future")
+    return until_s
+
+
+def _moment_s(text: str, now_s: float) -> float:
     try:
         seconds = parse_duration(text)
     except WrongValueError:

@@ -122,7 +122,10 @@ def test_failing_builds_back_off_and_alarm() -> None:
     failed = [build(number, BuildState.FAILED, since_s=990.0) for number in (1, 2, 3)]
     plan = decide(world(*failed))
 
-    assert plan.waits["a for p"] == "3 builds in a row came to nothing"
+    said = "3 builds in a row came to nothing; the next begins 4m after it"
+    assert plan.waits["a for p"] == said
+    once = decide(world(build(1, BuildState.FAILED, since_s=990.0))).waits["a for p"]
+    assert once == "the last build came to nothing; the next begins 1m after it"
     assert plan.wake_at_s == 990.0 + 240.0
     assert [one.text for one in plan.actions if isinstance(one, RaiseAlarm)] == [
         "3 builds in a row for p came to nothing"
@@ -179,3 +182,13 @@ def test_there_is_an_alarm_about_what_is_served_not_about_builds() -> None:
     early = decide(replace(known, now_s=999.0))
     assert not any(isinstance(one, RaiseAlarm) for one in early.actions)
     assert early.wake_at_s == 1000.0
+
+
+def test_no_number_is_given_while_a_build_is_being_read() -> None:
+    """Another builder has taken it at once: its number is known, and nothing else of it yet."""
+    wanted = recorded(world(build(1)), wanted=WORD, wanted_above=1)
+    reading = replace(wanted, reading=frozenset({"a"}))
+
+    assert why(decide(wanted)) is Why.COMMAND
+    assert why(decide(reading)) is None
+    assert decide(reading).waits["a"] == "a build of it is being read"

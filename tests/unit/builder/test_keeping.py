@@ -1,13 +1,18 @@
-"""What is swept: only what no record can expect."""
+"""What is swept: only what no record can expect; and which records stay."""
+
+from dataclasses import replace
 
 import pytest
 
-from builder.decide.actions import SweepImage
+from builder.decide.actions import BeginBuild, RetireBuild, SweepImage
 from builder.decide.decide import decide
+from builder.decide.policy import ImagePolicy
 from builder.decide.world import BuilderWorld, ImageListing, ListedImage, ProviderFacts
 from remuda.images.library import Library
+from remuda.model.build import Build, BuildState, Revocation, Why
 from remuda.model.ids import ReplicaId
-from remuda.model.image import BuildId
+from remuda.model.image import BuildId, ImageRecord, Word
+from remuda.store.api import Stored
 
 ME = ReplicaId("me")
 HERE = "a" * 12
@@ -35,3 +40,55 @@ def test_nothing_is_swept_while_a_record_cannot_be_read(unreadable: tuple[str, .
     swept = [one for one in decide(known).actions if isinstance(one, SweepImage)]
 
     assert bool(swept) is not bool(unreadable)
+
+
+BY_ADA = Word(who="ada", why="bad", at_s=500.0)
+#: What may become of the last build before its uploads are gone.
+LAST = (
+    {"state": BuildState.BUILT, "revoked": Revocation(word=BY_ADA)},
+    {"state": BuildState.BUILT, "unwanted": BY_ADA},
+    {"state": BuildState.FAILED, "unwanted": BY_ADA},
+)
+
+
+def records(*builds: Build) -> BuilderWorld:
+    """Return an image of which a build above 1 was asked for; no upload of it is left."""
+    image = ImageRecord(name="a", last_build=len(builds), wanted=BY_ADA, wanted_above=1)
+    return BuilderWorld(
+        now_s=1000.0,
+        me=ME,
+        builders=frozenset({ME}),
+        mine=lambda _thing: True,
+        library=Library(
+            images={"a": Stored(path="/a", value=image, version=1)},
+            builds={one.id: Stored(path="/b", value=one, version=1) for one in builds},
+        ),
+        policies={"a": ImagePolicy(image="a", fingerprint="f", groups=(("p",),))},
+        providers={"p": ProviderFacts(name="p", place=HERE)},
+    )
+
+
+@pytest.mark.parametrize("last", LAST)
+def test_the_last_build_stays_on_record(last: dict[str, object]) -> None:
+    """Else the command that it was made for, or its recipe, would be news again."""
+    first = Build(
+        id=BuildId("a", 1),
+        state=BuildState.BUILT,
+        why=Why.RECIPE_CHANGED,
+        requested_s=100.0,
+        since_s=100.0,
+        fingerprint="older",
+        group=("p",),
+        provider="p",
+        place=HERE,
+    )
+    second = replace(first, id=BuildId("a", 2), fingerprint="f", **last)  # type: ignore[arg-type]
+    plan = decide(records(first, second))
+
+    assert [one.id.number for one in plan.actions if isinstance(one, RetireBuild)] == [1]
+    assert not [one for one in plan.actions if isinstance(one, BeginBuild)]
+    assert plan.waits["a/2"].startswith("the last build stays on record")
+
+    third = replace(first, id=BuildId("a", 3), fingerprint="f")
+    retired = decide(records(first, second, third)).actions
+    assert {one.id.number for one in retired if isinstance(one, RetireBuild)} == {1, 2}

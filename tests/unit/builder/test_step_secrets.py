@@ -67,8 +67,10 @@ def test_a_variable_that_is_of_no_use_is_named_and_not_shown() -> None:
     """Not set, or too large."""
     one = recipe(STEP, secrets={"TOKEN": SecretFrom(environment="SITE_TOKEN")})
 
-    with pytest.raises(SecretError, match="SITE_TOKEN is not set"):
+    with pytest.raises(SecretError, match="SITE_TOKEN is not set") as missing:
         read_secrets(one, {})
+    said = f"values: {missing.value}"
+    assert redact_text(said) == said  # not a word of it is taken for a value
     with pytest.raises(SecretError, match="more than") as caught:
         read_secrets(one, {"SITE_TOKEN": VALUE * SECRET_BYTES_MAX})
     assert VALUE not in str(caught.value)

@@ -93,6 +93,9 @@ def test_a_builders_request_says_for_which_build_it_is(desk: ImageDesk) -> None:
     assert "a builder asks for it, to make image debian\n" in early
     assert "to make image debian, build 2\n" in desk.call(explain, making).stdout
     assert "to try image debian, build 3\n" in desk.call(explain, proving).stdout
+    # Whoever makes machines makes these, whatever its pools offer.
+    assert "offers" not in early
+    assert desk.json(explain, making)["missing_labels"] == []
     assert desk.json(explain, making)["builder"] == {
         "use": "make",
         "image": "debian",

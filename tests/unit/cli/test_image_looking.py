@@ -145,6 +145,16 @@ def test_pins_pauses_and_what_was_taken_away_are_told(desk: ImageDesk) -> None:
     assert found["wanted", None]["waits"] == "no build was begun yet; wanted by ada@host"
 
 
+def test_an_image_at_its_newest_build_says_that_it_is_paused(desk: ImageDesk) -> None:
+    """By whom, on record; in the configuration, as builders say."""
+    desk.image(last_build=3, paused=ADA)
+    assert "debian in alpha: paused by ada@host: it is bad" in desk.call(list_images).stdout
+
+    desk.image(last_build=3)
+    desk.builder(waits={"debian": "paused in the configuration"})
+    assert "debian in alpha: paused in the configuration" in desk.call(list_images).stdout
+
+
 def test_an_empty_list_says_what_that_means() -> None:
     """And so does one without a builder."""
     desk = ImageDesk()

@@ -148,7 +148,8 @@ def test_a_pin_holds_until_it_ends_or_is_taken_away(desk: ImageDesk) -> None:
     ("until", "code", "sentence"),
     [
         ("2999-01-01T00:00+00:00", 0, ""),
-        ("2001-01-01T00:00+00:00", 1, "a pin has to end in the future"),
+        ("2001-01-01T00:00+00:00", 2, "a pin has to end in the future"),
+        ("0s", 2, "a pin has to end in the future"),
         ("soon", 2, "--until 'soon' is neither a duration (8h) nor a time"),
         ("-5", 2, "--until '-5' is neither a duration (8h) nor a time"),
     ],

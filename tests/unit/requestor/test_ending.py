@@ -11,6 +11,7 @@ import pytest
 
 from remuda.runtime.signals import pass_by
 from requestor.commands.ending import EndedError, Ending
+from tests.fakes.clock import ManualClock
 from tests.support.deadline import wait_for
 
 DEADLINE_S = 5.0
@@ -106,6 +107,41 @@ def test_the_second_signal_leaves(ending: Ending, left: Left) -> None:
     send(signal.SIGINT)
 
     assert left.calls.get(timeout=DEADLINE_S) == (signal.SIGINT, "asked twice; leaving at once")
+
+
+class CountingClock(ManualClock):
+    """Knows how often it was looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def monotonic_s(self) -> float:
+        """Return the time."""
+        self.looks += 1
+        return super().monotonic_s()
+
+
+def test_one_word_that_comes_twice_at_once_is_one_word(left: Left) -> None:
+    """As timeout(1) sends it; who insists later is obeyed."""
+    clock = CountingClock()
+    ending = Ending(grace_s=3600.0, leave=left, clock=clock)
+    ending.__enter__()
+    try:
+        ending.hold_off()
+        send(signal.SIGTERM)
+        wait_for(lambda: ending.asked, DEADLINE_S, "the first")
+        send(signal.SIGTERM)
+        wait_for(lambda: clock.looks == 2, DEADLINE_S, "its echo")
+        send(signal.SIGHUP)  # told after it, so that we need not wait for nothing
+
+        assert left.calls.get(timeout=DEADLINE_S)[0] == signal.SIGHUP
+        assert left.calls.empty()
+        clock.advance(1.0)
+        send(signal.SIGTERM)
+        assert left.calls.get(timeout=DEADLINE_S)[0] == signal.SIGTERM
+    finally:
+        ending.close()
 
 
 def test_the_grace_time_ends(left: Left) -> None:
