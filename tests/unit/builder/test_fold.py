@@ -8,6 +8,8 @@ from builder.fold import Fold, wanted_of_providers
 from builder.known import Known
 from builder.policies import ConfiguredImages
 from remuda.frame.set_aside import SetAside
+from remuda.images import kinds
+from remuda.images.kinds import RecordKind
 from remuda.images.library import Library, read
 from remuda.metrics.sink import NullMetrics
 from remuda.model import launch as launches
@@ -279,7 +281,7 @@ def test_a_bug_of_ours_ends_no_builder(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_args: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("builder.records.decode_build", broken)
+    monkeypatch.setattr(kinds, "BUILDS", RecordKind(paths.build, broken))
     scene = Scene()
     scene.put(paths.build(BUILD), encode_build(build()))
 
