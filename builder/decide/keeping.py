@@ -56,15 +56,20 @@ def step(world: BuilderWorld, plan: BuilderPlan) -> None:
     for build in world.builds():
         if str(build.id) in world.busy or not world.mine(str(build.id)):
             continue
-        if build.id not in newest or build.state is BuildState.RETIRING:
-            _build(world, build, plan)
-        elif unwanted(build) is not None:
+        taken = unwanted(build) is not None and build.state is not BuildState.RETIRING
+        if taken and build.id in newest:
             plan.wait(build.id, "the last build stays on record: by it the next one is judged")
+        else:
+            _build(world, build, plan)
     _sweep(world, plan)
 
 
 def _newest(world: BuilderWorld) -> set[BuildId]:
-    """Return the last build of each group: without its record, why it was made would hold again."""
+    """Return the last build of each group.
+
+    If somebody took it away, why it was made would hold again without its record, and the next
+    one would begin. One that came to nothing by itself may go: another is to be made.
+    """
     newest = set()
     for image, policy in world.policies.items():
         builds = list(world.builds(image))

@@ -116,7 +116,7 @@ class Building:
         machine, clone = boots
         log = {name: one.seconds or 0.0 for name, one in steps.items()}
         phases = {
-            "begin": steps["secrets"].since_s - build["requested_s"],
+            "begin": steps["values"].since_s - build["requested_s"],
             "machine: boot": machine[1] - machine[0],
             "machine: ask, prove": log["machine"] - (machine[1] - machine[0]),
             "log in, prepare": log["base"] + log["login"] + log["prepare"],

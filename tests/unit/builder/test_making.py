@@ -30,7 +30,7 @@ from tests.unit.builder.handbench import (
 from tests.unit.builder.makings import make, mishap, nothing_held
 
 SECRET = "swordfish-and-more"
-STEPS = ["secrets", "machine", "base", "login", "prepare", "fill", "quiet", "stop", "snapshot"]
+STEPS = ["values", "machine", "base", "login", "prepare", "fill", "quiet", "stop", "snapshot"]
 
 
 def test_a_build_ends_as_a_hidden_image_on_record(bench: Bench) -> None:
