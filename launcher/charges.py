@@ -7,6 +7,7 @@ under the present claim, for one begun before it may have failed before it, too,
 told again whenever somebody writes it.
 """
 
+from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass, field
 
@@ -15,8 +16,9 @@ from remuda.model.ids import NodeId, RequestId
 
 @dataclass(frozen=True, slots=True)
 class _Charge:
-    """Why a launch failed, and when its record was made, by ZooKeeper's clock."""
+    """What failed to launch, and why; when its record was made, by ZooKeeper's clock."""
 
+    label: str
     why: str
     made_s: float
 
@@ -27,12 +29,12 @@ class Charges:
 
     _failed: dict[RequestId, dict[NodeId, _Charge]] = field(default_factory=dict)
 
-    def add(self, request: RequestId, node: NodeId, why: str, *, made_s: float) -> bool:
+    def add(self, request: RequestId, node: NodeId, why: str, *, label: str, made_s: float) -> bool:
         """Charge a request with a failed launch; return whether that is news."""
         failed = self._failed.setdefault(request, {})
         if node in failed:
             return False
-        failed[node] = _Charge(why, made_s)
+        failed[node] = _Charge(label, why, made_s)
         return True
 
     def begin(self, request: RequestId, claimed_s: float) -> None:
@@ -45,6 +47,10 @@ class Charges:
     def count(self, request: RequestId) -> int:
         """Return how many launches failed on its account."""
         return len(self._failed.get(request, ()))
+
+    def by_label(self, request: RequestId) -> Counter[str]:
+        """Return how many launches of each label failed on its account."""
+        return Counter(one.label for one in self._failed.get(request, {}).values())
 
     def last(self, request: RequestId) -> str:
         """Return why the last of them failed, or an empty text."""

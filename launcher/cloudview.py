@@ -32,6 +32,14 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """An order that the cloud refused before anything was made, at *at_s* (monotonic)."""
+
+    why: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Permitted:
     """An operator's permission to sweep; only listings later than *listing* tell what it is for."""
 
@@ -60,6 +68,8 @@ class CloudView:
         brake: Why leaks are not deleted, all or some, or None.
         permit: What an operator permits to delete all the same.
         recipes: What can be made; *broken* says why the others cannot.
+        refusals: Orders that were refused since the last survey was begun: no other one like it
+            is sent before the next survey has looked up what it names.
         trouble: Why the cloud is out of service, or None.
         buried: Servers of ours that are gone; their ports may have stayed.
         leftovers: What the last round of tidying saw; deleted if the next one still sees it.
@@ -87,6 +97,7 @@ class CloudView:
     permit: Permitted | None = None
     recipes: dict[Key, Recipe] = field(default_factory=dict)
     broken: dict[Key, str] = field(default_factory=dict)
+    refusals: dict[Key, Refused] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
     quota: Quota | None = None
     quota_ours: tuple[int, int, int] = (0, 0, 0)

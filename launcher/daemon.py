@@ -215,8 +215,11 @@ def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     brain.world.adopt_policy(policy)
     brain.starter.orders = ServerOrders(policy=policy, owner=brain.starter.orders.owner)
     brain.starter.cloud.cloud = cloud
-    brain.world.cloud.survey_due_s = 0.0
-    brain.world.cloud.recipes.clear()
+    cloud_view = brain.world.cloud
+    cloud_view.survey_due_s = 0.0
+    # What failed is to be tried anew: most likely it is what the new configuration corrects.
+    for known in (cloud_view.recipes, cloud_view.refusals, cloud_view.breakers):
+        known.clear()
     brain.reregister()
 
 

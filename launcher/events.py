@@ -115,6 +115,7 @@ class LeakSpared:
 class Surveyed:
     """What can be made, and how much room the account has; *error*: the cloud did not tell."""
 
+    begun_s: float
     recipes: Mapping[Key, Recipe] = field(default_factory=dict)
     broken: Mapping[Key, str] = field(default_factory=dict)
     quota: Quota | None = None

@@ -267,7 +267,8 @@ class Fold:
         held, charges = self.world.queue.claims.get(charged), self.world.queue.charges
         if held is not None and made_s < held.made_s:
             return
-        if charges.add(charged, record.id, record.why or record.failed, made_s=made_s):
+        why = record.why or record.failed
+        if charges.add(charged, record.id, why, label=record.label, made_s=made_s):
             self.world.agenda.requests.add(charged)
 
     def _claim(self, request_id: RequestId, change: Put | Dirty | Gone, now_s: float) -> None:

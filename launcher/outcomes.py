@@ -1,8 +1,11 @@
 """What the launcher learns from how launches end: breakers, ceilings, expected boot times."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from launcher.breaker import DOUBLINGS_MAX
+from launcher.cloudview import Recipe, Refused
+from launcher.policy import Key
 from launcher.views import NodeView, Refusal
 from launcher.world import World
 from remuda.cloud.api import (
@@ -40,16 +43,14 @@ def failed_step(proof: Proof) -> Result:
     return words.get(failed, Result.SSH)
 
 
-def says_something(view: NodeView, result: Result | None) -> bool:
+def says_something(result: Result | None) -> bool:
     """Whether a failure tells that the next machine of its kind would fail, too.
 
-    Room comes and goes. An order that the cloud refused before anything was made sees to itself:
-    what it asks for is looked up again. If there was a machine, or it was to boot a build of ours,
-    which the record names, that helps nobody.
+    Only room comes and goes by itself. An order that the cloud refused is refused again, whatever
+    in it is wrong: key pair, network, security group, metadata. If it was the image or the flavor,
+    the next survey finds another one, and :func:`learn_recipes` begins anew.
     """
-    named = view.launch is not None and view.launch.image_build is not None
-    refused = result is Result.ORDER and view.server_id is None and not named
-    return result is not None and result is not Result.QUOTA and not refused
+    return result is not None and result is not Result.QUOTA
 
 
 def learn_failure(world: World, view: NodeView, why: str, now: Now) -> None:
@@ -79,6 +80,25 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
     world.cloud.no_room_times.pop(view.key[0], None)
     world.cloud.learn_boot(view.key, max(0.0, now.wall_s - view.launch.planned_s))
     world.agenda.supply = True
+
+
+def learn_refusal(world: World, view: NodeView, error: BadOrderError, now: Now) -> None:
+    """The cloud refused an order: before the next one like it, what it names is looked up anew."""
+    cloud = world.cloud
+    cloud.survey_due_s = now.mono_s
+    if view.launch is None or view.launch.image_build is None:
+        cloud.refusals[view.key] = Refused(why=str(error), at_s=now.mono_s)
+
+
+def learn_recipes(world: World, recipes: Mapping[Key, Recipe], *, begun_s: float) -> None:
+    """Take in what labels resolve to now; what is made otherwise than before may be well again."""
+    cloud = world.cloud
+    for key, recipe in recipes.items():
+        if cloud.recipes.get(key, recipe) != recipe:
+            cloud.breakers.pop(key, None)
+    cloud.recipes = dict(recipes)
+    later = {key: one for key, one in cloud.refusals.items() if one.at_s > begun_s}
+    cloud.refusals = later
 
 
 def learn_no_room(world: World, pool: str, error: CloudError, now: Now) -> None:

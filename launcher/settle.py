@@ -37,6 +37,8 @@ from launcher.outcomes import (
     learn_no_address,
     learn_no_answer,
     learn_no_room,
+    learn_recipes,
+    learn_refusal,
     result_of,
 )
 from launcher.settle_writes import SettleWrites
@@ -153,7 +155,7 @@ class Settle:
         if isinstance(error, NoRoomError | TryLaterError):
             learn_no_room(self.world, view.key[0], error, now)
         if isinstance(error, BadOrderError):
-            self.world.cloud.survey_due_s = now.mono_s
+            learn_refusal(self.world, view, error, now)
         if isinstance(error, UnauthorizedError):
             self.world.cloud.trouble = f"our credentials are not accepted ({error})"
         view.refused = Refusal(result=result_of(error), cause=str(error))
@@ -219,11 +221,14 @@ class Settle:
                 self._trouble(event.error)
             return
         cloud.survey_failed = False
+        learn_recipes(self.world, event.recipes, begun_s=event.begun_s)
         cloud.survey_due_s = now.mono_s + (SURVEY_SOON_S if event.broken else SURVEY_PERIOD_S)
+        if cloud.refusals:
+            cloud.survey_due_s = now.mono_s
         for key, why in event.broken.items():
             if cloud.broken.get(key) != why:
                 self.log.warning("label.broken", pool=key[0], label=key[1], why=why)
-        cloud.recipes, cloud.broken = dict(event.recipes), dict(event.broken)
+        cloud.broken = dict(event.broken)
         cloud.quota, cloud.quota_ours = event.quota, event.ours
         cloud.quota_seen_s = round(now.wall_s)
         self.world.agenda.supply = True

@@ -259,7 +259,7 @@ class SettleWrites:
         view.failure = Failure(result=action.result, cause=action.cause, until_s=until_s)
         # That a create call had no answer was heeded when it had none; by now it is old news.
         unanswered = view.doubtful and view.server_id is None
-        if says_something(view, action.result) and not unanswered:
+        if says_something(action.result) and not unanswered:
             learn_failure(self.world, view, action.cause, now)
         self._count_launch(view, action.result, now)
 

@@ -232,7 +232,7 @@ class Starter:
 
     def _condemn(self, action: Condemn, now: Now) -> None:
         view = self.world.herd.views[action.node]
-        failed = str(action.result) if says_something(view, action.result) else None
+        failed = str(action.result) if says_something(action.result) else None
         ops = transactions.condemn(self.world, view, action.cause, failed=failed, now_s=now.wall_s)
         self._write_node(action, view, ops, now)
 

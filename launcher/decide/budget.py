@@ -116,10 +116,20 @@ class Budget:
             return Shortage(reason=self.world.halted)
         if cloud.trouble is not None:
             return Shortage(reason=f"the cloud is out of service: {cloud.trouble}")
+        return self._order_shortage(key) or self._image_shortage(key)
+
+    def _order_shortage(self, key: Key) -> Shortage | None:
+        cloud, refused = self.world.cloud, self.world.cloud.refusals.get(key)
         if key in cloud.broken:
             return Shortage(reason=f"{key[1]} cannot be made: {cloud.broken[key]}")
+        if refused is not None:
+            reason = f"the cloud refused it ({refused.why}); what it names is looked up again"
+            return Shortage(reason=reason, passing=True)
         if key not in cloud.recipes:
             return Shortage(reason="image and flavor are being looked up", passing=True)
+        return None
+
+    def _image_shortage(self, key: Key) -> Shortage | None:
         image = self.world.policy.built.get(key)
         if image is None or labelled_image(key[1]) is not None:
             return None

@@ -144,11 +144,16 @@ class Draft:
                 yield view
 
     def spent(self, view: RequestView) -> bool:
-        """Whether so many launches failed on account of a claimed request that it is given up."""
-        attempts = self.world.policy.config.launch_attempts * len(view.request.labels)
+        """Whether so many launches failed on account of a claimed request that it is given up.
+
+        Each label by itself: a machine that never boots must not be tried as often as all others
+        of its request together might be.
+        """
+        attempts, charges = self.world.policy.config.launch_attempts, self.world.queue.charges
         if view.request.image is not None and view.request.image.use is ImageUse.PROVE:
             attempts = 1  # each is a try of its own, which its builder judges
-        return self.world.queue.charges.count(view.id) >= attempts
+        failed, labels = charges.by_label(view.id), view.request.labels
+        return any(n >= attempts * max(1, labels.count(label)) for label, n in failed.items())
 
     def blocker(self, view: RequestView, pool: str) -> RequestId | None:
         """Return the request that is to have room in *pool* before *view*, or None."""

@@ -51,6 +51,8 @@ def _trouble(world: World, key: Key) -> str | None:
     breaker = world.cloud.breaker(key)
     if key in world.cloud.broken:
         return world.cloud.broken[key]
+    if key in world.cloud.refusals:
+        return f"the cloud refused it: {world.cloud.refusals[key].why}"
     if breaker.failures >= world.policy.breaker_failures:
         return f"{breaker.failures} launches in a row failed: {breaker.why}"
     return None

@@ -177,6 +177,7 @@ class CloudHands:
         """Look up what can be made, and the quota."""
         recipes: dict[Key, Recipe] = {}
         broken: dict[Key, str] = {}
+        begun_s = self.clock.monotonic_s()
         try:
             for key, making in policy.making.items():
                 try:
@@ -192,8 +193,15 @@ class CloudHands:
                     broken[key] = str(exc)
             quota = self.cloud.quota()
         except CloudError as exc:
-            return Surveyed(error=exc, policy=policy)
-        return Surveyed(recipes=recipes, broken=broken, quota=quota, ours=ours, policy=policy)
+            return Surveyed(begun_s=begun_s, error=exc, policy=policy)
+        return Surveyed(
+            begun_s=begun_s,
+            recipes=recipes,
+            broken=broken,
+            quota=quota,
+            ours=ours,
+            policy=policy,
+        )
 
     def autopsy(
         self, action: Autopsy, view: NodeView, provider: str, *, console: bool

@@ -246,7 +246,7 @@ class Provider(Section):
         ge=1,
         le=20,
         description="Failed launches on account of one request before it is declined, for each "
-        "node that it wants.",
+        "node that it wants; of several labels, each has its own.",
     )
     max_concurrency: Whole = Field(
         default=20,

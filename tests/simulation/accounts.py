@@ -1,5 +1,6 @@
 """Whose launches failed: a request may be given up for its own only."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ class Accounts:
     history: History
     request: Callable[[RequestId], Request | None]
     attempts: dict[str, int] = field(default_factory=dict)
-    _failed: dict[tuple[str, RequestId], set[NodeId]] = field(default_factory=dict)
+    _failed: dict[tuple[str, RequestId], dict[NodeId, str]] = field(default_factory=dict)
 
     def configured(self, config: Config) -> None:
         """Take note of what is configured."""
@@ -36,13 +37,14 @@ class Accounts:
             self._failed.pop((provider, old.id), None)
         if old.state is not RequestState.PENDING or new.declined_by == old.declined_by:
             return
-        failed = len(self._failed.get((provider, old.id), ()))
-        wanted = self.attempts[provider] * len(old.labels)
+        attempts = self.attempts[provider]
         if old.image is not None and old.image.use is ImageUse.PROVE:
-            wanted = 1  # each launch is a try of its own, which its builder judges
-        if failed < wanted:
+            attempts = 1  # each launch is a try of its own, which its builder judges
+        failed = Counter(self._failed.get((provider, old.id), {}).values())
+        if not any(n >= attempts * old.labels.count(label) for label, n in failed.items()):
             self.history.fail(
-                f"{who} gave up {old.id} after {failed} of {wanted} failed launches of its own"
+                f"{who} gave up {old.id} of {old.labels} after {dict(failed)} failed launches of "
+                f"its own, with {attempts} attempts each"
             )
 
     def launch_changed(self, provider: str, old: Launch | None, new: Launch) -> None:
@@ -58,4 +60,4 @@ class Accounts:
             if new.failed is not None and old.step is Step.DONE:
                 self.history.fail(f"{new.id} failed after it was ready: {new.why}")
             if new.failed is not None:
-                self._failed.setdefault((provider, account), set()).add(new.id)
+                self._failed.setdefault((provider, account), {})[new.id] = new.label

@@ -4,15 +4,12 @@ import pytest
 
 from launcher import transactions
 from launcher.actions import Claim, Decline
-from launcher.outcomes import says_something
-from remuda.metrics.results import Result
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
-from remuda.model.launch import Step
 from remuda.model.request import RequestState, decode
 from remuda.store.api import Op, Set
-from tests.unit.launcher.imaged import booted, imaged
-from tests.unit.launcher.worlds import add_node, add_pool, add_request, of_kind, think
+from tests.unit.launcher.imaged import imaged
+from tests.unit.launcher.worlds import add_pool, add_request, of_kind, think
 
 
 @pytest.mark.parametrize("pin", ["here", "there"])
@@ -42,14 +39,3 @@ def test_what_a_builder_cannot_have_where_it_asks_fails_at_once() -> None:
 def _state_after(ops: list[Op]) -> RequestState:
     (written,) = [op for op in ops if isinstance(op, Set)]
     return decode(RequestId("200-0000000001"), written.data).state
-
-
-def test_a_build_that_the_cloud_has_lost_is_charged_to_who_asks_for_it() -> None:
-    """Nothing is looked up again that a record names: else it was launched again for ever."""
-    made = imaged()
-    view = add_node(made, 1, step=Step.PLANNED, launch=booted(1))
-    other = add_node(made, 2, step=Step.PLANNED)
-    view.server_id = other.server_id = None
-
-    assert says_something(view, Result.ORDER)
-    assert not says_something(other, Result.ORDER)

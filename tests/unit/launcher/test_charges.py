@@ -12,7 +12,7 @@ from launcher.world import World
 from remuda.metrics.results import Result
 from remuda.model import launch as launches
 from remuda.model.codec import dump
-from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.store import paths
@@ -107,6 +107,18 @@ def test_a_request_whose_own_launches_failed_too_often_is_declined() -> None:
     assert before == []
     assert [Decline(request=spent.id, cause="no luck")] == of_kind(think(made), Decline)
     assert {old.id} == {one.on_account_of for one in grown(think(made))}
+
+
+def test_each_label_of_a_request_has_its_own_attempts() -> None:
+    """The one that fails always ends it; what fails now and then of another adds nothing."""
+    made = world(**{"launch-attempts": 2})
+    spent, other = (claimed(made, number, "small", "large") for number in (1, 2))
+    nodes = [coming(made, 1, spent), coming(made, 2, spent), coming(made, 3, other)]
+    tell(made, *(failed(node) for node in nodes))
+    large = add_node(made, 4, label="large", launch={"on_account_of": other.id})
+    tell(made, failed(large))
+
+    assert [one.request for one in of_kind(think(made), Decline)] == [spent.id]
 
 
 @pytest.mark.parametrize(("account", "word"), [(True, None), (False, "ssh")])
@@ -229,33 +241,17 @@ def test_the_record_of_a_failed_launch_says_so(result: Result | None, word: str 
     assert launches.decode(view.id, stored.value).failed == word
 
 
-@pytest.mark.parametrize(
-    ("result", "server", "says"),
-    [
-        (None, "1", False),
-        (Result.QUOTA, None, False),
-        (Result.ORDER, None, False),
-        (Result.ORDER, "1", True),
-        (Result.SSH, "1", True),
-        (Result.UNKNOWN, None, True),
-    ],
-)
-def test_only_what_may_happen_again_is_charged(
-    result: Result | None,
-    server: str | None,
-    says: bool,  # noqa: FBT001
-) -> None:
-    """Room comes and goes, and a refused order sees to itself."""
-    view = NodeView(id=NodeId("1"), server_id=None if server is None else ServerId(server))
-
-    assert says_something(view, result) is says
+@pytest.mark.parametrize("result", [None, *Result])
+def test_only_room_comes_and_goes_by_itself(result: Result | None) -> None:
+    """Whatever else fails would fail again, an order that was refused before all."""
+    assert says_something(result) is (result not in {None, Result.QUOTA})
 
 
 def test_only_claimed_requests_are_kept() -> None:
     """What is charged too late, after the end, is forgotten once a minute."""
     charges = Charges()
     for name in ("200-1", "200-2"):
-        charges.add(RequestId(name), NodeId("1"), "no luck", made_s=1.0)
+        charges.add(RequestId(name), NodeId("1"), "no luck", label="small", made_s=1.0)
 
     charges.keep({RequestId("200-2")})
 

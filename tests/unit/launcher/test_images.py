@@ -295,7 +295,8 @@ def test_a_candidate_has_one_launch() -> None:
     view = asking(made, ImageUse.PROVE, upload_id, state=RequestState.PENDING)
     add_claim(made, view)
     made.queue.charges.begin(view.id, 0.0)
-    made.queue.charges.add(view.id, "0000000099", "it did not boot", made_s=NOW.wall_s)
+    label = view.request.labels[0]
+    made.queue.charges.add(view.id, "0000000099", "lost", label=label, made_s=NOW.wall_s)
 
     assert [one.request for one in of_kind(think(made), Decline)] == [view.id]
 

@@ -143,17 +143,6 @@ def test_a_node_whose_network_leads_nowhere_is_refused_with_the_cause() -> None:
     assert ["not reachable" in one.cause for one in of_kind(think(made), Decline)] == [True]
 
 
-def test_an_order_that_made_nothing_is_not_charged() -> None:
-    """What it asks for is looked up again; meanwhile a second try would fail like the first."""
-    made, works, _ = stage()
-    view = add_node(made, 2, step=Step.PLANNED, server=None)
-
-    action = Condemn(node=view.id, cause="no such image", result=Result.ORDER)
-    works.hear(Written(action=action, result=()), at(0.0))
-
-    assert made.cloud.breaker(view.key).failures == 0
-
-
 @pytest.mark.parametrize(
     ("error", "result", "why"),
     [

@@ -256,7 +256,8 @@ def charge(
     """Let launches on account of a request fail."""
     for number in range(count):
         node = NodeId(f"{9_000_000_000 + number}")
-        made.queue.charges.add(view.id, node, why, made_s=made_s)
+        label = view.request.labels[0]
+        made.queue.charges.add(view.id, node, why, label=label, made_s=made_s)
 
 
 def think(made: World, now: Now = NOW, *, everything: bool = True) -> Plan:

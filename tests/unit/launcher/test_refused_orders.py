@@ -1,0 +1,139 @@
+"""Orders that the cloud refuses before anything is made: counted, shown, and never repeated."""
+
+from launcher.actions import Claim, Condemn, Create, Grow, Plan, Survey
+from launcher.cloudview import Recipe
+from launcher.decide.standing import our_status
+from launcher.events import Created, Surveyed, Written
+from launcher.views import NodeView
+from launcher.world import Now, World
+from remuda.cloud.api import BadOrderError, Flavor, Image
+from remuda.metrics.results import Result
+from remuda.model.launch import Step
+from remuda.model.request import RequestState
+from tests.unit.launcher.works import Works
+from tests.unit.launcher.worlds import (
+    NOW,
+    add_claim,
+    add_node,
+    add_request,
+    of_kind,
+    think,
+    world,
+)
+
+NO_KEY = BadOrderError("HTTP 400: invalid key_name provided")
+KEY = ("main", "small")
+
+
+def at(seconds: float) -> Now:
+    """Return a later present."""
+    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
+
+
+def asked(made: World, number: int) -> NodeView:
+    """Add a node whose create call is under way."""
+    view = add_node(made, number, step=Step.PLANNED, server=None)
+    made.fresh.add(view.id)
+    view.create_sent, view.busy = True, "create"
+    made.touch_node(view)
+    return view
+
+
+def stage() -> tuple[World, Works]:
+    """Return a world with one claimed request."""
+    made = world(pools={"main": {"max-servers": 10}})
+    add_claim(made, add_request(made, 1, "small", state=RequestState.PENDING))
+    return made, Works(made)
+
+
+def refused(made: World, works: Works, number: int, now: Now) -> None:
+    """Have one create call refused, and its intent given up."""
+    view = asked(made, number)
+    works.hear(Created(node=view.id, result=NO_KEY, seconds=0.1), now)
+    condemn = Condemn(node=view.id, cause=str(NO_KEY), result=Result.ORDER)
+    works.hear(Written(action=condemn, result=(0, 0)), now)
+    made.drop_node(view.id)
+
+
+def surveyed(made: World, begun: Now, **recipes: Recipe) -> Surveyed:
+    """Return what a survey tells: as before, besides *recipes* of labels in the pool."""
+    there = {**made.cloud.recipes, **{("main", label): one for label, one in recipes.items()}}
+    return Surveyed(begun_s=begun.mono_s, recipes=there, policy=made.policy)
+
+
+def started(plan: Plan) -> int:
+    """Return how many nodes a plan starts."""
+    return sum(len(action.intents) for action in of_kind(plan, Claim, Grow))
+
+
+def test_nothing_like_it_is_ordered_before_a_survey_that_was_begun_later() -> None:
+    """One that was under way may have seen what has gone since."""
+    made, works = stage()
+    refused(made, works, 1, at(1.0))
+    plan = think(made, at(1.0))
+    works.hear(surveyed(made, at(0.5)), at(2.0))
+    early = think(made, at(2.0))
+    works.hear(surveyed(made, at(2.5)), at(3.0))
+    late = think(made, at(3.0))
+
+    assert [len(of_kind(one, Survey)) for one in (plan, early, late)] == [1, 1, 0]
+    assert [started(one) for one in (plan, early, late)] == [0, 0, 1]
+    assert "invalid key_name" in plan.verdicts[next(iter(made.queue.views))].reason
+
+
+def test_refusals_open_the_breaker_which_pauses_longer_and_longer() -> None:
+    """Whatever in the order is wrong: nobody has to ask for it, min-ready is enough."""
+    made, works = stage()
+    threshold = made.policy.breaker_failures
+    for number in range(1, threshold + 1):
+        refused(made, works, number, NOW)
+    works.hear(surveyed(made, at(1.0)), at(1.0))
+    first_s = made.cloud.breaker(KEY).open_until_s - NOW.mono_s
+    held = think(made, at(1.0))
+    again = Now(wall_s=NOW.wall_s + first_s, mono_s=NOW.mono_s + first_s)
+    probes = started(think(made, again))
+    refused(made, works, 50, again)
+    second_s = made.cloud.breaker(KEY).open_until_s - again.mono_s
+
+    assert (started(held), probes) == (0, 1)
+    assert second_s == 2 * first_s
+    assert "invalid key_name" in str(our_status(made, again).labels["small"].broken)
+
+
+def test_another_image_or_flavor_is_tried_at_once() -> None:
+    """The old one may have been what the cloud refused: nights bring new images."""
+    made, works = stage()
+    for number in range(1, made.policy.breaker_failures + 1):
+        refused(made, works, number, NOW)
+    new = Recipe(
+        image=Image(id="image-2", name="new"),
+        flavor=Flavor(id="2", name="m1", cores=1, ram_mib=1024, disk_gib=10),
+    )
+    works.hear(surveyed(made, at(1.0)), at(1.0))
+    same = started(think(made, at(1.0)))
+    works.hear(surveyed(made, at(2.0), small=new), at(2.0))
+
+    assert (same, started(think(made, at(2.0)))) == (0, 1)
+
+
+def test_a_refused_order_is_charged_to_who_it_was_for() -> None:
+    """After so many tries the request goes to whoever else serves it."""
+    made, works = stage()
+    view = asked(made, 1)
+    works.hear(Created(node=view.id, result=NO_KEY, seconds=0.1), NOW)
+
+    (condemn,) = of_kind(think(made), Condemn)
+
+    assert (condemn.node, condemn.result) == (view.id, Result.ORDER)
+
+
+def test_other_labels_are_not_held_back() -> None:
+    """Only what was refused is doubtful."""
+    made, works = stage()
+    refused(made, works, 1, NOW)
+    add_request(made, 2, "large")
+
+    assert [intent.label for one in of_kind(think(made), Claim) for intent in one.intents] == [
+        "large"
+    ]
+    assert of_kind(think(made), Create) == []
