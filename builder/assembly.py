@@ -154,8 +154,5 @@ def watch(store: Store, inbox: Inbox[News], known: Known) -> None:
     for root in ROOTS:
         if root == paths.PROVIDERS:
             store.mirror(root, inbox.change, wanted=wanted_of_providers)
-        elif root == paths.BUILDERS:
-            # What builders say of themselves is for people.
-            store.mirror(root, inbox.change, wanted=lambda _path: False)
         else:
             store.mirror(root, inbox.change)

@@ -58,6 +58,8 @@ class Fold:
             if isinstance(change, Put) and change.closed:
                 self.aside.closed(change.path)
             self._by_place(where, change)
+            if isinstance(change, Put) and change.closed and where[:1] == ["images"]:
+                self.known.records.unreadable.add(change.path)  # or a folder of such records
         except CorruptRecordError as exc:
             self.aside.corrupt(change.path, exc)
         except Exception:  # noqa: BLE001 - the boundary: see above
@@ -112,8 +114,14 @@ class Fold:
         return (provider, NodeId(node)) in records.launches or path in records.unreadable
 
     def _living(self, living: set[ReplicaId], one: ReplicaId, change: Put | Gone) -> None:
-        """Note who lives: as long as its znode is there, whatever that says."""
-        there = not isinstance(change, Gone)
+        """Note who lives: as long as its znode is there, whatever that says.
+
+        One that goes with nobody's session was written by somebody, or came from a backup. Of one
+        that is closed to us nobody can tell.
+        """
+        if isinstance(change, Put) and change.stored is None:
+            return
+        there = isinstance(change, Put) and change.stored is not None and bool(change.stored.owner)
         if there is not (one in living):
             self.known.dirty = True
             (living.add if there else living.discard)(one)

@@ -270,7 +270,7 @@ def assemble(
     registry = Registry(member=me, registration=registration)
 
     def traces() -> tuple[str, ...]:
-        return world.neighbours.traces(registry.pool_ids.values())
+        return world.neighbours.traces(registry.pool_ids.values(), store.session_id)
 
     def reregister(*, doubtful: bool = False) -> None:
         registry.register(world.policy, traces() if doubtful else None)

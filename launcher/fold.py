@@ -326,10 +326,17 @@ class Fold:
                 self._status(name, stored)
         elif parent == paths.POOL_COMPONENTS:
             self.world.agenda.everything = True
-            self.world.neighbours.pools.pop(change.path, None)
-            if stored is not None:
-                pool = component.decode_pool(change.path, stored.value)
-                self.world.neighbours.pools[change.path] = pool
+            self._pool(change.path, stored)
+
+    def _pool(self, path: str, stored: Stored[bytes] | None) -> None:
+        neighbours = self.world.neighbours
+        neighbours.pools.pop(path, None)
+        neighbours.broken_pools.pop(path, None)
+        if stored is None or not stored.owner:
+            return  # what goes with nobody's session tells of nobody
+        neighbours.broken_pools[path] = stored.owner
+        neighbours.pools[path] = component.decode_pool(path, stored.value)
+        del neighbours.broken_pools[path]
 
     def _status(self, provider: str, stored: Stored[bytes] | None) -> None:
         # What cannot be read any more must not stand for what was told long ago.
@@ -347,7 +354,8 @@ class Fold:
         if provider == self.world.policy.provider:
             self.world.doubt_status()
         self.world.agenda.everything = True
-        if stored is None:
+        if stored is None or not stored.owner:
+            # One that goes with nobody's session was written by somebody, or came from a backup.
             living.pop(replica, None)
             if not living and provider != self.world.policy.provider:
                 self.world.rescues.add(provider)

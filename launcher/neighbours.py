@@ -19,6 +19,7 @@ class Neighbours:
         provider: Our provider.
         replicas: The living launchers, by provider.
         pools: Registered pools of all launchers, by path of their znode.
+        broken_pools: Ids of the sessions that hold the znodes of pools which cannot be read.
         statuses: What providers last told.
     """
 
@@ -26,6 +27,7 @@ class Neighbours:
     provider: str
     replicas: dict[str, dict[ReplicaId, Replica]] = field(default_factory=dict)
     pools: dict[str, PoolComponent] = field(default_factory=dict)
+    broken_pools: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, ProviderStatus] = field(default_factory=dict)
 
     def ours(self) -> Mapping[ReplicaId, Replica]:
@@ -71,9 +73,13 @@ class Neighbours:
         """Return what a living provider last told, or None."""
         return self.statuses.get(provider) if self.provider_alive(provider) else None
 
-    def traces(self, pool_ids: Collection[str]) -> tuple[str, ...]:
-        """Return the paths of our own ephemerals, as far as the mirrors tell."""
+    def traces(self, pool_ids: Collection[str], session_id: int) -> tuple[str, ...]:
+        """Return the paths of our own ephemerals, as far as the mirrors tell.
+
+        A pool of which somebody has spoiled the record is told by our session.
+        """
         pools = [path for path, pool in self.pools.items() if pool.id in pool_ids]
+        pools += [path for path, owner in self.broken_pools.items() if owner == session_id]
         replica = f"{paths.replicas(self.provider)}/{self.me}"
         return (*pools, replica) if self.alive(self.me) else tuple(pools)
 

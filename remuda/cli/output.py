@@ -43,6 +43,8 @@ STYLES: Final[Mapping[str, str]] = {
 BROKEN_MAX: Final = 20
 #: No honest name or sentence is longer; a record may hold a quarter of a million characters.
 CELL_CHARS_MAX: Final = 2_000
+#: A wider cell pushes aside what follows in its own row, and makes no other row as wide.
+COLUMN_CHARS_MAX: Final = 120
 _GAP: Final = "  "
 _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
 
@@ -100,7 +102,9 @@ def plain(sheet: Sheet) -> str:
     """Return a table as aligned text without colours."""
     lines = [] if sheet.title is None else [visible(sheet.title)]
     grid = [sheet.columns, *([_cell(cell) for cell in row] for row in sheet.rows)]
-    widths = [max(len(row[i]) for row in grid) for i in range(len(sheet.columns))]
+    widths = [
+        min(COLUMN_CHARS_MAX, max(len(row[i]) for row in grid)) for i in range(len(sheet.columns))
+    ]
     if sheet.rows:
         for row in grid:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -110,7 +114,7 @@ def plain(sheet: Sheet) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return what a record says as one bounded line: columns are as wide as their longest cell."""
+    """Return what a record says as one bounded line."""
     shown = visible(text[:CELL_CHARS_MAX])
     return shown if len(text) <= CELL_CHARS_MAX else f"{shown}…"
 

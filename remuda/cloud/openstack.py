@@ -147,7 +147,7 @@ class OpenStackCloud:
 
     def get_server(self, server: ServerId) -> Server:
         """Return one server; one call."""
-        answer = self._wire.call("compute", "GET", ("servers", server), effect=Effect.READ)
+        answer = self._wire.call("compute", "GET", servers.path(server), effect=Effect.READ)
         try:
             return servers.read_server(answer.doc["server"], self._external)
         except (KeyError, ValueError, TypeError, AttributeError) as exc:
@@ -158,7 +158,7 @@ class OpenStackCloud:
         self._wire.call(
             "compute",
             "DELETE",
-            ("servers", server),
+            servers.path(server),
             effect=Effect.REPEATABLE,
             accept={_NOT_FOUND},
             traffic=Traffic.DELETE,
@@ -170,7 +170,7 @@ class OpenStackCloud:
         answer = self._wire.call(
             "compute",
             "POST",
-            ("servers", server, "action"),
+            servers.path(server, "action"),
             effect=Effect.REPEATABLE,
             body={"os-stop": None},
             accept={_CONFLICT, _NOT_FOUND},
@@ -191,7 +191,7 @@ class OpenStackCloud:
         answer = self._wire.call(
             "compute",
             "POST",
-            ("servers", server, "action"),
+            servers.path(server, "action"),
             effect=Effect.READ,
             body={"os-getConsoleOutput": {"length": lines_max}},
             accept=_NO_CONSOLE,

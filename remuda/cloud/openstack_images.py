@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from remuda.cloud import errors, image_edits, image_members
+from remuda.cloud import errors, image_edits, image_members, servers
 from remuda.cloud.account import Account
 from remuda.cloud.api import (
     BadOrderError,
@@ -112,7 +112,7 @@ class OpenStackImages:
         answer = self._wire.call(
             "compute",
             "POST",
-            ("servers", server, "action"),
+            servers.path(server, "action"),
             effect=Effect.CREATE,
             body={"createImage": {"name": name, "metadata": dict(tags)}},
             accept={_NOT_FOUND, _CONFLICT},

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from remuda.cloud import addresses
-from remuda.cloud.api import Server, ServerOrder, ServerStatus
+from remuda.cloud.api import BadOrderError, Server, ServerOrder, ServerStatus
+from remuda.cloud.paths import UrlPath, require_id
 from remuda.model.fields import LINE_CHARS_MAX, Fields
 from remuda.model.ids import ServerId
 from remuda.model.packed import shared
 
+#: What Nova has below ``/servers`` beside servers.
+_WORDS: Final = frozenset({"detail"})
 _S: Final = ServerStatus
 #: Nova's ``vm_states`` as the API shows them. A server that reboots, resizes or migrates runs in
 #: the sense that matters: whoever uses it may have asked for it, and it comes back.
@@ -36,6 +39,19 @@ _STATUSES: Final[Mapping[str, ServerStatus]] = {
     "DELETED": _S.DELETING,
     "SOFT_DELETED": _S.DELETING,
 }
+
+
+def path(server: ServerId, *rest: str) -> UrlPath:
+    """Return the path of one server, or of what lies below it.
+
+    Raises:
+        BadOrderError: If it is no id, or a word of Nova's, which no server can have as its id:
+            ``GET /servers/detail`` is the listing of all.
+    """
+    require_id(server)
+    if server in _WORDS:
+        raise BadOrderError(f"{server!a} is no id of a server")
+    return ("servers", server, *rest)
 
 
 def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Server:

@@ -120,8 +120,8 @@ def read_words(store: Store) -> BuilderWords:
     said: dict[ReplicaId, BuilderStatus] = {}
     corrupt: dict[str, str] = {}
     for name, stored in zip(names, found, strict=True):
-        if stored is None:
-            continue
+        if stored is None or not stored.owner:
+            continue  # what goes with nobody's session tells of nobody
         try:
             said[name] = decode_builder(name, stored.value)
         except CorruptRecordError as error:

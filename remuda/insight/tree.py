@@ -1,6 +1,6 @@
 """One level of znodes at a time, read with pipelined requests and decoded tolerantly."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -12,7 +12,7 @@ from remuda.model.node import Node
 from remuda.model.request import Request
 from remuda.model.status import FailureReport, ProviderStatus
 from remuda.store import paths
-from remuda.store.api import Store, Stored
+from remuda.store.api import NotPermittedError, Store, Stored
 
 T = TypeVar("T")
 
@@ -40,16 +40,39 @@ class Level(Generic[T]):
 def reader(store: Store) -> Reader:
     """Return a function that reads the children of a znode by name, all in flight at once.
 
-    What vanishes meanwhile is left out; the function raises StoreAwayError if an answer did not
-    come in time.
+    What vanishes meanwhile is left out, and so is what is closed to us: that it is there is all
+    that anybody could say of it. The function raises StoreAwayError if an answer did not come in
+    time, and NotPermittedError if we may see none of what is there.
     """
 
     def read(parent: str) -> dict[str, Stored[bytes]]:
-        names = store.children(parent)
-        found = store.read_many([f"{parent}/{name}" for name in names])
-        return {name: one for name, one in zip(names, found, strict=True) if one is not None}
+        where = {name: f"{parent}/{name}" for name in store.children(parent)}
+        try:
+            found = store.read_many([*where.values()])
+        except NotPermittedError:
+            found = _one_by_one(store, where.values())
+        return {name: one for name, one in zip(where, found, strict=True) if one is not None}
 
     return read
+
+
+def _one_by_one(store: Store, places: Collection[str]) -> tuple[Stored[bytes] | None, ...]:
+    found: list[Stored[bytes] | None] = []
+    closed: NotPermittedError | None = None
+    for path in places:
+        try:
+            found.append(store.read(path))
+        except NotPermittedError as exc:
+            found.append(None)
+            closed = exc
+    if closed is not None and not any(found):
+        raise closed
+    return tuple(found)
+
+
+def living(stored: Mapping[str, Stored[bytes]]) -> dict[str, Stored[bytes]]:
+    """Return those that go with the session of whoever made them: the others tell of nobody."""
+    return {name: one for name, one in stored.items() if one.owner}
 
 
 def decode_all(stored: Mapping[str, Stored[bytes]], decode: Callable[[str, bytes], T]) -> Level[T]:
@@ -94,7 +117,7 @@ def requests(read: Reader) -> Level[Request]:
 
 def pools(read: Reader) -> Level[PoolComponent]:
     """Return the pools that are registered now."""
-    return decode_all(read(paths.POOL_COMPONENTS), component.decode_pool)
+    return decode_all(living(read(paths.POOL_COMPONENTS)), component.decode_pool)
 
 
 def statuses(read: Reader) -> Level[ProviderStatus]:
@@ -105,7 +128,7 @@ def statuses(read: Reader) -> Level[ProviderStatus]:
 def replicas(read: Reader) -> dict[str, Level[Replica]]:
     """Return the living launchers, by provider; a provider without one may be left out."""
     return {
-        provider: decode_all(read(paths.replicas(provider)), decode_replica)
+        provider: decode_all(living(read(paths.replicas(provider))), decode_replica)
         for provider in read(paths.REPLICAS)
     }
 

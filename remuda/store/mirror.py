@@ -189,6 +189,8 @@ class TreeMirror:
             self._broken = True
             return  # the next connection loads anew, or somebody has it read again
         if error is not None:
+            # Somebody may open it again, which wakes nobody: it is tried with every reread.
+            self._broken = True
             log.error("store.mirror_incomplete root=%s cause=%s", self.root, error)
             return
         confirmed, self._confirmed = self._confirmed, None

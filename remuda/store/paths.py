@@ -34,6 +34,21 @@ def shared(path: str) -> bool:
     return path.startswith(f"{NODEPOOL}/")
 
 
+def must_be_open(path: str) -> bool:
+    """Return whether a process that may not read this znode knows nothing for sure.
+
+    Folders whose lists say what there is, and the ledger. Of a single record below them it is
+    known that it is there, which is enough to leave alone what it is about.
+    """
+    match path.split("/")[1:]:
+        case ["remuda"] | ["remuda", _] | ["remuda", "providers", _]:
+            return True
+        case ["remuda", "providers", _, "launches" | "claims" | "ledger"]:
+            return True
+        case _:
+            return False
+
+
 def request(request_id: RequestId) -> str:
     """Return the path of a request."""
     return f"{REQUESTS}/{request_id}"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from remuda.store.api import NotPermittedError, StoreError
-from remuda.store.paths import shared
+from remuda.store.paths import must_be_open
 from remuda.store.wire import Children, ReadZnode, StoreWire
 
 
@@ -12,8 +12,8 @@ class TreeWalk:
     """One reading of a subtree: one request per znode, one more for a parent that is wanted.
 
     Runs on the wire's callbacks. A znode that vanishes meanwhile is left out: whoever watches
-    the tree hears of it. One that others have made and closed to us exists, and no more is
-    known; but what is ours alone must be readable, or nothing would be known by its absence.
+    the tree hears of it. A record that somebody has closed to us exists, and no more is known;
+    but the folders of ours must be readable, or nothing would be known by its absence.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class TreeWalk:
         self._answered()
 
     def _closed(self, path: str, answer: object) -> bool:
-        return not self._over and isinstance(answer, NotPermittedError) and shared(path)
+        return not self._over and isinstance(answer, NotPermittedError) and not must_be_open(path)
 
     def _usable(self, answer: object) -> bool:
         """Return whether to go on; a failure ends the walk."""

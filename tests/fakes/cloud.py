@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from remuda.cloud import flavors, images
+from remuda.cloud import servers as nova
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,
@@ -35,7 +36,6 @@ from remuda.cloud.api import (
 )
 from remuda.cloud.image_store import StoredImage
 from remuda.cloud.leftovers import Leftover
-from remuda.cloud.paths import require_id
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
 from tests.fakes.cloud_fates import (
@@ -202,7 +202,7 @@ class FakeCloud:
     def delete_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Begin the deletion, unless told otherwise."""
         with self._lock:
-            require_id(server)
+            nova.path(server)
             self._begin("delete_server", fence)
             fate = self._fate(self.next_deletes, self.chaos.deletes, Delete.OK)
             machine = self._machines.get(server)
@@ -217,14 +217,14 @@ class FakeCloud:
     def stop_server(self, server: ServerId, *, fence: Fence = unfenced) -> None:
         """Begin a shutdown."""
         with self._lock:
-            require_id(server)
+            nova.path(server)
             self._begin("stop_server", fence)
             if needs_stop(self.truth().get(server)):
                 self._machines[server].stopped_s = self.clock.now_s() + self.stop_s
 
     def console_log(self, server: ServerId, *, lines_max: int = 200) -> str:
         """Return some lines that name the server."""
-        require_id(server)
+        nova.path(server)
         self._begin("console_log")
         if server not in self.truth():
             return ""
@@ -292,7 +292,7 @@ class FakeCloud:
     def get_server(self, server: ServerId) -> Server:
         """Return one server, which no listing's lie can hide."""
         with self._lock:
-            require_id(server)
+            nova.path(server)
             self._begin("get_server")
             found = self.truth().get(server)
             if found is None:

@@ -118,7 +118,8 @@ class ImageDesk(Desk):
     def put(self, path: str, data: bytes) -> None:
         """Write a record, whatever is there."""
         there = self.store.read(path)
-        op: Op = Create(path=path, data=data)
+        lives = path.startswith(f"{paths.BUILDERS}/")
+        op: Op = Create(path=path, data=data, ephemeral=lives)
         if there is not None:
             op = Set(path=path, data=data, version=there.version)
         self.store.commit([op])

@@ -105,6 +105,7 @@ def test_one_server_is_shown_like_in_the_listing(bench: Bench) -> None:
         "",
         ".",
         "..",
+        "detail",
         f"../os-keypairs/{KEYPAIR}",
         f"%2e%2e/os-keypairs/{KEYPAIR}",
         "a/b",

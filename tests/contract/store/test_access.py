@@ -7,7 +7,8 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.security import OPEN_ACL_UNSAFE, make_digest_acl
 
-from remuda.model.ids import NodeId
+from remuda.insight.tree import reader
+from remuda.model.ids import NodeId, RequestId
 from remuda.model.node import NodeState
 from remuda.store import paths
 from remuda.store.access import identities
@@ -271,23 +272,71 @@ def test_a_record_that_is_closed_to_us_in_its_life_is_told_and_not_waited_for(
     assert last.stored.value == b'{"state": "used"}'
 
 
-def test_a_record_of_our_own_that_is_closed_to_us_does(connect: Connect) -> None:
-    """What a launcher cannot read of its own it would take for not there, and delete a machine."""
-    mallory = connect(STRANGER)
-    launches = paths.launches("alpha")
-    mallory.ensure(launches)
-    kazoo = kazoo_of(mallory)
-    where = mallory._wire._full(launches)
-    kazoo.set_acls(where, OPEN_ACL_UNSAFE)
-    kazoo.create(f"{where}/1", b"{}", acl=[make_digest_acl("mallory", "spur", all=True)])
-    heard = Heard()
-    other = connect(None)
-    other.mirror(launches, heard)
-    done: list[Change] = []
-    other.mirror(f"{launches}/none", done.append)  # replies come in order: this one is last
-    wait_for(lambda: bool(done), DEADLINE_S, "the later load")
+def closed_below(mallory: ZookeeperStore, path: str) -> str:
+    """Make a znode that only its maker may read, in a folder that is open; return where it is."""
+    folder, _, _ = path.rpartition("/")
+    mallory.ensure(folder)
+    kazoo, where = kazoo_of(mallory), mallory._wire._full(path)
+    kazoo.set_acls(mallory._wire._full(folder), OPEN_ACL_UNSAFE)
+    kazoo.create(where, b"{}", acl=[make_digest_acl("mallory", "spur", all=True)])
+    return str(where)
 
-    assert Synced(root=launches) not in heard.changes
+
+@pytest.mark.parametrize(
+    ("root", "path"),
+    [
+        (paths.provider("alpha"), paths.launch("alpha", NodeId("3000000001"))),
+        (paths.provider("alpha"), paths.claim("alpha", RequestId("100-1"))),
+        (paths.STATUSES, paths.status("evil")),
+        (paths.REPLICAS, f"{paths.replicas('evil')}/one"),
+        (paths.IMAGES, paths.image("evil")),
+        (paths.IMAGES, paths.builds("tools")),
+        (paths.INSTALLATION, f"{paths.INSTALLATION}/odd"),
+    ],
+)
+def test_a_record_of_our_own_that_is_closed_to_us_blinds_nobody(
+    connect: Connect, root: str, path: str
+) -> None:
+    """It is told that it is there, so that nobody takes it for not there; all else is seen."""
+    closed_below(connect(STRANGER), path)
+    heard, other = Heard(), connect(None)
+    other.mirror(root, heard)
+    wait_for(lambda: Synced(root=root) in heard.changes, DEADLINE_S, "the load")
+
+    assert Put(path=path, stored=None, closed=True) in heard.changes
+    with refused():
+        other.read_many([path])
+
+
+def test_a_folder_of_our_own_that_is_closed_to_us_does_until_it_is_open(connect: Connect) -> None:
+    """What a launcher does not see in it, it would take for not there, and delete a machine.
+
+    That it is open again wakes nobody, so it is tried at every reread.
+    """
+    mallory, root = connect(STRANGER), paths.provider("alpha")
+    where = closed_below(mallory, paths.launches("alpha"))
+    heard, other = Heard(), connect(None)
+    other.mirror(root, heard)
+    done: list[Change] = []
+    other.mirror(f"{root}/none", done.append)  # replies come in order: this one is last
+    wait_for(lambda: bool(done), DEADLINE_S, "the later load")
+    assert Synced(root=root) not in heard.changes
+
+    kazoo_of(mallory).set_acls(where, OPEN_ACL_UNSAFE)
+    other.reread()
+    wait_for(lambda: Synced(root=root) in heard.changes, DEADLINE_S, "the load")
+
+
+def test_commands_that_look_leave_out_what_is_closed_to_us(connect: Connect) -> None:
+    """One record keeps nobody from seeing the others; where all are closed, that is said."""
+    mallory, other = connect(STRANGER), connect(None)
+    closed_below(mallory, paths.status("evil"))
+    read = reader(other)
+    with refused():
+        read(paths.STATUSES)
+    other.commit([Create(path=paths.status("good"), data=b"{}")])
+
+    assert list(read(paths.STATUSES)) == ["good"]
 
 
 def test_kazoo_clients_of_others_make_open_locks_that_we_remove(connect: Connect) -> None:

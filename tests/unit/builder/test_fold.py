@@ -79,12 +79,13 @@ class Scene:
             on_build=lambda before, after: self.moved.append((before.state, after.state)),
         )
 
-    def put(self, path: str, data: bytes, version: int = 0, *, own: bool = False) -> bool:
+    def put(
+        self, path: str, data: bytes, version: int = 0, *, own: bool = False, owner: int = 0
+    ) -> bool:
         """Tell a record, and say whether that was worth a judgement."""
         self.known.dirty = False
-        self.fold.fold(
-            Put(path=path, stored=Stored(path=path, value=data, version=version), own=own)
-        )
+        stored = Stored(path=path, value=data, version=version, owner=owner)
+        self.fold.fold(Put(path=path, stored=stored, own=own))
         return self.known.dirty
 
     def tell(self, change: Any) -> bool:
@@ -213,9 +214,10 @@ def test_builders_and_launchers_live_as_long_as_their_znodes_are_there() -> None
     scene = Scene()
     me, launcher = f"{paths.BUILDERS}/b1", f"{paths.replicas('p')}/l1"
 
-    assert scene.tell(Put(path=me, stored=None))
-    assert not scene.tell(Put(path=me, stored=None))
-    assert scene.put(launcher, b"nonsense")
+    assert scene.put(me, b"", owner=7)
+    assert not scene.put(me, b"x", owner=7)
+    assert not scene.tell(Put(path=me, stored=None, closed=True))
+    assert scene.put(launcher, b"nonsense", owner=8)
     assert scene.known.builders == {"b1"}
     assert scene.known.unserved("p") is None
     assert scene.tell(Gone(path=launcher))
@@ -224,10 +226,31 @@ def test_builders_and_launchers_live_as_long_as_their_znodes_are_there() -> None
     assert scene.known.unserved("p") == "no launcher of p is running"
 
 
+def test_who_goes_with_no_session_does_not_live() -> None:
+    """Somebody wrote it, or it came from a backup: work would be left to it for ever."""
+    scene = Scene()
+
+    assert not scene.put(f"{paths.BUILDERS}/b1", b"{}")
+    assert not scene.put(f"{paths.replicas('p')}/l1", b"{}")
+    assert not scene.tell(Put(path=f"{paths.BUILDERS}/b2", stored=None, closed=True))
+    assert scene.known.builders == set()
+    assert scene.known.unserved("p") == "no launcher of p is running"
+
+
+def test_a_folder_of_images_that_is_closed_to_us_may_hold_what_refers_to_anything() -> None:
+    """Nothing is deleted then."""
+    scene, folder = Scene().all(), paths.builds("other")
+    scene.tell(Put(path=folder, stored=None, closed=True))
+
+    assert scene.known.records.library().unreadable == (folder,)
+    assert scene.tell(Gone(path=folder))
+    assert scene.known.records.library().unreadable == ()
+
+
 def test_what_launchers_say_counts_only_if_it_is_trouble() -> None:
     """They write every minute; what cannot be read any more stands for nothing."""
     scene, path = Scene(), paths.status("p")
-    scene.put(f"{paths.replicas('p')}/l1", b"{}")
+    scene.put(f"{paths.replicas('p')}/l1", b"{}", owner=8)
 
     assert not scene.put(path, b"")
     assert not scene.put(path, encode_status(ProviderStatus(provider="p")))

@@ -244,3 +244,12 @@ def test_one_endless_text_does_not_widen_every_row() -> None:
     text = output.plain(Sheet(columns=("A",), rows=rows, data=None, notes=["z" * 240_000]))
 
     assert len(text) < 3 * output.CELL_CHARS_MAX
+
+
+def test_one_wide_cell_makes_no_other_row_as_wide() -> None:
+    """Ten thousand rows beside it would be a listing of megabytes."""
+    rows = [("x" * 2_000, "end"), *(("y", "end") for _ in range(100))]
+    lines = output.plain(Sheet(columns=("A", "B"), rows=rows, data=None)).splitlines()
+
+    assert len(lines[1]) > 2_000
+    assert max(len(line) for line in lines[2:]) <= output.COLUMN_CHARS_MAX + len("  end")

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from remuda.cloud.api import ServerOrder, ServerStatus
-from remuda.cloud.servers import order_body, read_server
+from remuda.cloud.api import BadOrderError, ServerOrder, ServerStatus
+from remuda.cloud.servers import order_body, path, read_server
+from remuda.model.ids import ServerId
 from tests.fakes.cloud import DEBIAN, SMALL
 
 DOC: dict[str, Any] = {
@@ -155,3 +156,10 @@ def test_order_says_all_that_is_asked_for() -> None:
             "delete_on_termination": True,
         }
     ]
+
+
+def test_a_word_of_novas_is_no_server() -> None:
+    """A record that names it would have the listing of all read as one server, for ever."""
+    assert path(ServerId("7f3c"), "action") == ("servers", "7f3c", "action")
+    with pytest.raises(BadOrderError, match="no id of a server"):
+        path(ServerId("detail"))

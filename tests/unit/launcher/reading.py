@@ -97,7 +97,10 @@ class Launcher:
         """Tell what lies in ZooKeeper; by kind of record."""
         for kind in FOLDED:
             if kind in records:
-                stored = Stored(path=PLACES[kind], value=records[kind], version=version)
+                owner = 7 if kind in {"pool", "replica"} else 0  # they go with a session
+                stored = Stored(
+                    path=PLACES[kind], value=records[kind], version=version, owner=owner
+                )
                 self.fold.fold(Put(path=PLACES[kind], stored=stored), now_s=NOW.mono_s)
 
     def show_servers(self) -> None:

@@ -62,9 +62,9 @@ class Folding:
             read_node=self.read.append,
         )
 
-    def put(self, path: str, data: bytes, version: int = 0) -> None:
-        """Tell what a znode contains."""
-        stored = Stored(path=path, value=data, version=version)
+    def put(self, path: str, data: bytes, version: int = 0, *, owner: int = 0) -> None:
+        """Tell what a znode contains, and whose session it goes with."""
+        stored = Stored(path=path, value=data, version=version, owner=owner)
         self.fold.fold(Put(path=path, stored=stored), now_s=1.0)
 
     def tell(self, change: Change) -> None:
@@ -293,10 +293,10 @@ def test_the_last_launcher_of_another_provider_leaves_it_to_be_rescued() -> None
     record = encode_replica(
         Replica(id=ReplicaId("one"), hostname="h", pid=1, version="1", started_s=0.0)
     )
-    folding.put(path, record)
+    folding.put(path, record, owner=7)
     folding.tell(Gone(path=path))
     dead = set(folding.world.rescues)
-    folding.put(path, record)
+    folding.put(path, record, owner=8)
 
     assert ({"there"}, set()) == (dead, folding.world.rescues)
 
@@ -329,7 +329,7 @@ def test_foreign_rubbish_never_stops_the_fold(path: str) -> None:
     """Wherever it lies."""
     folding = Folding()
     folding.put(paths.launch("here", NODE), launch())
-    folding.put(path, b"rubbish")
+    folding.put(path, b"rubbish", owner=7)
 
     assert len(folding.log.warnings) == 1
 
