@@ -14,6 +14,7 @@ from builder.records import Records
 from remuda.config.recipes import ImageRecipe
 from remuda.frame.alarms import Alarms
 from remuda.frame.work import Busy
+from remuda.images.words import CONFIGURATION_OF
 from remuda.membership.attendance import Attendance
 from remuda.membership.duty import on_duty
 from remuda.model.build import UNDER_WAY, Base
@@ -114,8 +115,10 @@ class Known:
         return self.launcher_troubles.get(provider)
 
     def outlook(self) -> Mapping[str, str]:
-        """Return what hinders providers and bases, for people, by name."""
+        """Return what hinders providers, bases and us as a whole, for people, by name."""
         found = dict(self.configured.unusable)
+        if self.config_error is not None:
+            found[f"{CONFIGURATION_OF}{self.me}"] = self.config_error
         for name in self.configured.providers:
             one = self.seen.get(name)
             trouble = "its cloud was not asked yet" if one is None else one.trouble or one.full

@@ -10,6 +10,9 @@ from remuda.model.ids import ReplicaId
 from remuda.store import paths
 from remuda.store.api import Store
 
+#: A builder that cannot use its file as it is now goes on by what that was before, and says so by
+#: this and its id; no image is called so.
+CONFIGURATION_OF: Final = "configuration of "
 #: What the records say better: who it is that works on it.
 _AT_WORK: Final = "being worked on"
 
@@ -63,12 +66,17 @@ class BuilderWords:
         """Return all words about an image, and about the providers that it is in, by name."""
         names = {f"provider {one}" for one in providers}
         names |= {f"base of {image} in {one}" for one in providers}
-        starts = (f"{image}/", f"{image} for ", f"pointer of {image} in ")
+        starts = (f"{image}/", f"{image} for ", f"pointer of {image} in ", CONFIGURATION_OF)
         return {
             name: why
             for name, why in sorted(self.waits.items())
             if name == image or name in names or name.startswith(starts)
         }
+
+    def unread(self) -> dict[str, str]:
+        """Return what is wrong with the configurations that builders cannot use, by name."""
+        waits = sorted(self.waits.items())
+        return {name: why for name, why in waits if name.startswith(CONFIGURATION_OF)}
 
     def about_build(self, build: str) -> dict[str, str]:
         """Return all words about a build and its uploads, by name."""

@@ -44,6 +44,9 @@ def images_sheet(seen: Catalogue, words: BuilderWords, *, now_s: float) -> Sheet
             notes.append(f"{image}: {_why_nowhere(seen, image, words)}")
             data.append({**_nowhere(seen, image, words), "built_s": None, "alarms": alarms})
     notes += [*alarm_notes(words), *unreadable_notes(seen)]
+    notes += [
+        f"{name}: {why}; it goes on by the one before" for name, why in words.unread().items()
+    ]
     if not rows and not notes:
         notes.append("no image is on record: no builder has started yet")
     elif not words.living:

@@ -53,3 +53,16 @@ def test_nothing_is_made_where_a_recipe_only_copies() -> None:
 
     assert bench.build("a", 1).state is BuildState.REQUESTED
     assert bench.known.plan.waits["a/1"] == "p: the cloud is away"
+
+
+def test_a_configuration_that_cannot_be_used_is_told_to_people() -> None:
+    """As long as it cannot: the builder goes on, and nothing else shows that."""
+    bench = ready(a={"paused": True})
+    bench.go()
+    bench.worker.note_config("remuda.yaml:3:1: images.a: no such key")
+    bench.pass_s(5.0)
+    assert bench.worker.status()["waits"]["configuration of me"].endswith("no such key")
+
+    bench.worker.note_config(None)
+    bench.pass_s(5.0)
+    assert "configuration of me" not in bench.worker.status()["waits"]

@@ -155,6 +155,15 @@ def test_an_image_at_its_newest_build_says_that_it_is_paused(desk: ImageDesk) ->
     assert "debian in alpha: paused in the configuration" in desk.call(list_images).stdout
 
 
+def test_a_configuration_that_a_builder_cannot_use_is_told(desk: ImageDesk) -> None:
+    """In the list, and for each image: what was written into the file has no effect."""
+    desk.builder(waits={"configuration of b1": "remuda.yaml:3:1: no such key"})
+
+    said = "configuration of b1: remuda.yaml:3:1: no such key; it goes on by the one before\n"
+    assert said in desk.call(list_images).stdout
+    assert "configuration of b1" in desk.call(show, "debian").stdout
+
+
 def test_an_empty_list_says_what_that_means() -> None:
     """And so does one without a builder."""
     desk = ImageDesk()

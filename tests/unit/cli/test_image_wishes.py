@@ -95,37 +95,6 @@ def test_an_image_that_is_paused_in_the_file_is_not_waited_for(
     assert desk.call(build, "debian", "--config", str(file)).exit_code == 0
 
 
-def test_what_nobody_would_build_is_not_asked_for(desk: ImageDesk, tmp_path: Path) -> None:
-    """Whoever waited for it would wait for ever; a builder may be slow to read a new file."""
-    desk.builder(providers={"ubuntu": ("alpha",)})
-    refused = desk.call(build, "debian")
-
-    assert refused.exit_code == 1
-    assert "debian is not in the configuration of any builder" in refused.stderr
-    assert desk.read_image().wanted is None
-    file = tmp_path / "remuda.yaml"
-    file.write_text(CONFIG.replace("fresh: {", "debian: {"))
-    assert desk.call(build, "debian", "--config", str(file)).exit_code == 0
-
-
-def test_a_wish_without_any_builder_says_so() -> None:
-    """It stays, for the one that comes."""
-    desk = ImageDesk()
-    desk.image(last_build=3)
-
-    assert desk.call(build, "debian").stdout == (
-        "debian: a build above 3 is wanted, but no builder is running\n"
-    )
-
-
-def test_a_limit_without_waiting_is_a_mistake(desk: ImageDesk) -> None:
-    """Else it would be taken for the limit of the build."""
-    result = desk.call(build, "debian", "--timeout", "5m")
-
-    assert (result.exit_code, desk.read_image().wanted) == (2, None)
-    assert "it needs --wait" in result.stderr
-
-
 class Waiting:
     """A `build --wait` in a thread of its own."""
 

@@ -25,6 +25,15 @@ def test_a_good_file(file: Path) -> None:
     assert (result.exit_code, result.output) == (0, "config.yaml: good (1 label, 1 provider)\n")
 
 
+def test_images_are_counted_where_there_are_any(file: Path) -> None:
+    """Who forgot to save them sees it."""
+    recipe = "{base: b, flavor: c, steps: [{command: x, timeout: 1m}]}"
+    file.write_text(f"{file.read_text()}\nimages:\n  a: {recipe}\n")
+    result = CliRunner().invoke(config, ["check", file.name])
+
+    assert result.stdout == "config.yaml: good (1 label, 1 provider, 1 image)\n", result.output
+
+
 def test_warnings_do_not_spoil_a_good_file(file: Path) -> None:
     """They go to stderr."""
     file.write_text(file.read_text().replace("max-servers: 10", "max-servers: 0"))
