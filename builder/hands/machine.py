@@ -204,7 +204,7 @@ class Machines:
         if len(nodes) != 1:
             message = f"{len(nodes)} nodes were given for one"
             raise blame.fail("machine", Blame.BUILDER, message)
-        found = vouch(self.store, _asked(pending.id, wanted), nodes[0].facts, patience)
+        found = vouch(self.store, _asked(pending.id, wanted, key.public), nodes[0].facts, patience)
         login = Login(
             address=found.address,
             port=wanted.port,
@@ -222,7 +222,7 @@ class Machines:
         )
 
 
-def _asked(request: RequestId, wanted: MachineWanted) -> Asked:
+def _asked(request: RequestId, wanted: MachineWanted, login_key: str) -> Asked:
     return Asked(
         request=request,
         label=wanted.label,
@@ -231,6 +231,7 @@ def _asked(request: RequestId, wanted: MachineWanted) -> Asked:
         owner=wanted.owner,
         boots=wanted.boots,
         secret=wanted.secret,
+        login_key=login_key,
     )
 
 

@@ -88,7 +88,16 @@ def read_ask(fields: Fields) -> ImageAsk | None:
     upload = parse_upload(build, place)
     if upload is None and (build or place or use is ImageUse.PROVE):
         raise part.refuse("build", "a build <image>/<number>, with its place")
-    login_key = part.maybe_text("login_key", KEY_CHARS_MAX)
+    return ImageAsk(use=use, upload=upload, login_key=read_login_key(part))
+
+
+def read_login_key(fields: Fields) -> str | None:
+    """Return the key that opens one machine, or None if there is none.
+
+    Raises:
+        CorruptRecordError: If it is no such key: it goes into user data.
+    """
+    login_key = fields.maybe_text("login_key", KEY_CHARS_MAX)
     if login_key is not None and not _LOGIN_KEY.fullmatch(login_key):
-        raise part.refuse("login_key", "the line of an ed25519 key without a comment")
-    return ImageAsk(use=use, upload=upload, login_key=login_key)
+        raise fields.refuse("login_key", "the line of an ed25519 key without a comment")
+    return login_key

@@ -232,6 +232,7 @@ class Bench:
             address=ADDRESS,
             image_build=None if upload is None else str(upload.build),
             image_place=None if upload is None else upload.place,
+            login_key=None if wanted.image is None else wanted.image.login_key,
         )
         launch = replace(launch, **changes)
         self.others.ensure(paths.launches(PROVIDER))
