@@ -15,6 +15,8 @@ from typing import Any, Final
 from remuda.model.fields import KEY_CHARS_MAX, Fields
 from remuda.model.image import UploadId, parse_upload
 
+#: Below that of all users: images can wait. Launchers put whoever asks for them no earlier.
+IMAGE_PRIORITY: Final = "900"
 #: Our own key in a request.
 IMAGE_KEY: Final = "remuda_image"
 #: Of the kind that builders make for one machine; it goes into user data, and nothing beside it.
