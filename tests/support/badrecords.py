@@ -29,8 +29,6 @@ PROVIDER: Final = "here"
 NEIGHBOUR: Final = "there"
 NODE: Final = NodeId("3000000001")
 REQUEST: Final = RequestId("200-0000000001")
-#: A builder's.
-ASKING: Final = RequestId("900-0000000002")
 NOW_S: Final = 10_000.0
 
 DIGITS: Final = "9" * 400
@@ -169,23 +167,9 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
     },
     **badimages.DOCS,
 }
-DOCS["builder's request"] = {
-    **DOCS["request"],
-    "node_types": ["prove/debian"],
-    "requestor": "builder/debian",
-    "provider": PROVIDER,
-    "reuse": False,
-    "remuda_image": {
-        "use": "prove",
-        "build": "debian/12",
-        "place": "0123456789ab",
-        "login_key": f"ssh-ed25519 {'A' * 68}",
-    },
-}
 
 PLACES: Final[dict[str, str]] = {
     "request": paths.request(REQUEST),
-    "builder's request": paths.request(ASKING),
     "node": paths.node(NODE),
     "launch": paths.launch(PROVIDER, NODE),
     "claim": paths.claim(PROVIDER, REQUEST),
@@ -200,7 +184,6 @@ PLACES: Final[dict[str, str]] = {
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "request": lambda raw: request.decode(REQUEST, raw),
-    "builder's request": lambda raw: request.decode(ASKING, raw),
     "node": lambda raw: node.decode(NODE, raw),
     "launch": lambda raw: launch.decode(NODE, raw),
     "claim": lambda raw: claim.decode_claim(REQUEST, raw, directory=paths.request_lock(REQUEST)),
@@ -283,37 +266,6 @@ SEEN: Final = (
         "request", "node_types nodes declined_by", (*_NO_TEXTS, ["\ud800"], [None], ["a"] * 1500)
     ),
     *_each("request", "requestor provider tenant_name event_id", (*_NO_TEXTS, "r" * 240_000)),
-    *_each(
-        "request",
-        "remuda_image",
-        (
-            7,
-            "x",
-            [],
-            {},
-            {"use": "prove"},
-            {"use": "boot"},
-            {"use": ["make"]},
-            deep(70, mapping=True),
-        ),
-    ),
-    *_each("builder's request", "remuda_image.use", (*_NO_TEXTS, "MAKE", "make/", "prove\0")),
-    *_each(
-        "builder's request",
-        "remuda_image.build remuda_image.place",
-        (
-            *_NO_TEXTS,
-            *_NO_NUMBERS,
-            "../12",
-            "debian/../12",
-            "debian/0",
-            "debian/12/",
-            "/12",
-            "a/b/12",
-        ),
-    ),
-    *_each("builder's request", "remuda_image.place", ("..", "0123456789AB", "0123456789abc")),
-    *_each("builder's request", "remuda_image.login_key", (*_NO_TEXTS, "ssh-rsa AAAA", "x\ny")),
     *_each("node", "state_time created_time hold_expiration connection_port", _NO_NUMBERS),
     *_each("node", "type allocated_to external_id interface_ip requestor comment", _NO_TEXTS),
     *_each("node", "state", ("init", "testing", "", 7, "\ud800")),

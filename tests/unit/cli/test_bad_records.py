@@ -27,7 +27,6 @@ from requestor.commands.request import request
 from requestor.errors import RequestFailedError, RequestorError
 from tests.support import badimages
 from tests.support.badrecords import (
-    ASKING,
     DOCS,
     NODE,
     PLACES,
@@ -42,7 +41,7 @@ from tests.support.commands import Desk
 #: What shows each kind of record.
 VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = {
     "request": ((requests, ()), (status, ()), (explain, (REQUEST,))),
-    "builder's request": ((requests, ()), (status, ()), (explain, (ASKING,))),
+    "builder's request": ((requests, ()), (status, ()), (explain, (badimages.ASKING,))),
     "node": ((nodes, ()), (nodes, ("--state", "ready", "--label", "small")), (status, ())),
     "status": ((pools, ()), (status, ())),
     "pool": ((pools, ()), (explain, (REQUEST,))),
