@@ -15,6 +15,7 @@ from builder.decide.policy import ImagePolicy
 from builder.decide.results import Quieted, WholeImage
 from builder.events import MakingEnded
 from builder.hands import blame
+from builder.hands.looking import hash_of
 from builder.hands.machine import BorrowedMachine, Machines, MachineWanted
 from builder.hands.packages import keep_packages
 from builder.hands.patience import HandStoppedError, Patience
@@ -249,8 +250,7 @@ class _Making:
             decided = self.record.value.base
             same = decided is not None and decided.id == image_id
             return decided if decided and same else Base(id=image_id)
-        hashed = f"{image.hash_algo}:{image.hash_value}" if image.hash_value else None
-        return Base(id=image.id, name=image.name, hash=hashed)
+        return Base(id=image.id, name=image.name, hash=hash_of(image))
 
     def _fill(
         self, session: Session, machine: BorrowedMachine, known_keys: tuple[str, ...]
