@@ -59,12 +59,14 @@ class Ran:
         exit_code: None if it was killed or never ended.
         why: Empty if it passed, its judge included.
         lost: The connection broke meanwhile.
+        broken: The machine did what none does, or could not end it: the script is not to blame.
     """
 
     exit_code: int | None
     why: str
     output: str
     lost: bool = False
+    broken: bool = False
 
 
 class Tail:
@@ -128,19 +130,19 @@ def run_script(
             run = _Run(link, channel, script, tail, clock, stopped, hear)
             run.begin()
             why = run.listen()
-            code = channel.exit_status
+            code, ended = channel.exit_status, channel.status_event.is_set()
     except (ConnectionLostError, *BROKEN) as exc:
         why = link.misbehaviour or str(exc) or "the connection was closed"
         lost = not link.misbehaviour
-        return Ran(exit_code=None, why=why, output=tail.text(), lost=lost)
+        return Ran(exit_code=None, why=why, output=tail.text(), lost=lost, broken=not lost)
     took_s = clock.monotonic_s() - begun_s
     heard = Heard(output=tail.text(), started_s=started_s, ended_s=clock.now_s())
     if why:
-        return Ran(exit_code=None, why=why, output=heard.output)
+        return Ran(exit_code=None, why=why, output=heard.output, broken=not ended)
     if code < 0:  # paramiko's word for a channel that ended without an exit code
         why = link.misbehaviour or "the connection was closed before it ended"
         lost = not link.misbehaviour
-        return Ran(exit_code=None, why=why, output=heard.output, lost=lost)
+        return Ran(exit_code=None, why=why, output=heard.output, lost=lost, broken=not lost)
     if code in TIMED_OUT_CODES and took_s >= script.timeout_s:
         why = f"killed after {script.timeout_s:g} s"
         return Ran(exit_code=None, why=why, output=heard.output)
