@@ -84,7 +84,7 @@ class Quieting:
         found = None if ran.why else read_packages(ran.output)
         if found is None:
             say(self.log, f"its packages are not known: {visible(ran.why) or 'they are too many'}")
-        return found or ()
+        return tuple(one for one in found or () if not _tells_secrets(*one))
 
     def identity(self, login_key: str) -> Mapping[str, str]:
         """Return what tells it from others, for the record of the build."""
@@ -94,9 +94,15 @@ class Quieting:
         found = read_identity(ran.output).identity
         assert found is not None  # noqa: S101 - the script's judge has seen one
         try:
-            return flat_identity(found, login_key)
+            flat = flat_identity(found, login_key)
         except ValueError as exc:
             raise blame.fail("identity", Blame.MACHINE, str(exc)) from exc
+        # It goes into a record that many may read.
+        if any(map(_tells_secrets, flat.values())):
+            raise blame.fail(
+                "identity", Blame.RESIDUE, "a secret is in what identifies the machine"
+            )
+        return flat
 
     def host_keys(self) -> tuple[str, ...]:
         """Return its private host keys; they are masked from now on, and told to nobody."""
@@ -169,6 +175,11 @@ def read_prepare_failure(output: str) -> Failure | None:
         return read_prepare(output).failure
     except BadReportError:
         return None
+
+
+def _tells_secrets(*words: str) -> bool:
+    """Whether a word holds a secret that we know; no step has the right to put it there."""
+    return any(KNOWN.mask(word, "") != word for word in words)
 
 
 def _blocks(output: str) -> Iterator[str]:

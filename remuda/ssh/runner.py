@@ -130,7 +130,7 @@ def run_script(
             run = _Run(link, channel, script, tail, clock, stopped, hear)
             run.begin()
             why = run.listen()
-            code, ended = channel.exit_status, channel.status_event.is_set()
+            code = channel.exit_status
     except (ConnectionLostError, *BROKEN) as exc:
         why = link.misbehaviour or str(exc) or "the connection was closed"
         lost = not link.misbehaviour
@@ -138,7 +138,7 @@ def run_script(
     took_s = clock.monotonic_s() - begun_s
     heard = Heard(output=tail.text(), started_s=started_s, ended_s=clock.now_s())
     if why:
-        return Ran(exit_code=None, why=why, output=heard.output, broken=not ended)
+        return Ran(exit_code=None, why=why, output=heard.output, broken=code < 0)
     if code < 0:  # paramiko's word for a channel that ended without an exit code
         why = link.misbehaviour or "the connection was closed before it ended"
         lost = not link.misbehaviour

@@ -18,6 +18,7 @@ from builder.quiet.kinds import Kind, quiet_kinds
 from tests.support import attacks
 from tests.support.hostile import Peer, Stage, hostile
 from tests.unit.builder.handbench import GOOD, IDENTITY, report
+from tests.unit.builder.trials import clone
 
 #: What a builder has a machine run, in order, and how its program is told from others.
 PHASES: Final[Mapping[str, str]] = {
@@ -28,6 +29,9 @@ PHASES: Final[Mapping[str, str]] = {
     "host keys": "for file in /etc/ssh/ssh_host_*_key; do\n    if",
     "quiet": "export REMUDA_PHASES='quiet assert trim'",
 }
+#: What it has a candidate run.
+CLONE: Final = "clone"
+_MARKS: Final = {**PHASES, CLONE: "export REMUDA_PHASES='identity clone'"}
 KINDS: Final = (*map(str, quiet_kinds()), str(Kind.SECRET))
 QUIET: Final = report("quiet") + report("assert", kinds=KINDS)
 HONEST: Final[Mapping[str, str]] = {
@@ -37,6 +41,7 @@ HONEST: Final[Mapping[str, str]] = {
     "identity": report("identity", f"identity\t-\t{json.dumps(IDENTITY)}"),
     "host keys": GOOD["host keys"].output,
     "quiet": QUIET,
+    CLONE: clone().output,
 }
 Answer = Callable[[Peer], None]
 
@@ -94,7 +99,7 @@ class Liar:
 
     def attack(self, peer: Peer) -> None:
         """Answer to one program."""
-        phase = next((name for name, mark in PHASES.items() if mark in peer.program), None)
+        phase = next((name for name, mark in _MARKS.items() if mark in peer.program), None)
         if phase is None:  # what ends processes: it does not
             self.ended.set()
             peer.shell.close()
