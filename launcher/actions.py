@@ -26,6 +26,7 @@ class Intent:
         for_request: Nobody else may have it.
         on_account_of: Whose need it meets; charged if the launch fails.
         upload: The image of ours that it boots, or None.
+        login_key: Public line of the key that opens it for its builder, or None.
     """
 
     pool: str
@@ -37,6 +38,7 @@ class Intent:
     for_request: RequestId | None = None
     on_account_of: RequestId | None = None
     upload: UploadId | None = None
+    login_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,6 +115,26 @@ class Images:
             return None
         return f"build {upload_id.build} is {state} here"
 
+    def elsewhere(self, upload_id: UploadId, *, candidate: bool) -> str | None:
+        """Return why an upload is none that a builder can mean here, or None.
+
+        Whoever writes a request chooses among all uploads, and the id of one in another cloud
+        would name any image of this one.
+
+        Args:
+            upload_id: Which.
+            candidate: It is booted to be proven: where, its record says.
+        """
+        if candidate:
+            stored = self.uploads.get(upload_id)
+            if stored is not None and stored.value.trying == self.provider:
+                return None
+            return f"build {upload_id.build} is not being tried here"
+        pointer = self._pointer_of(upload_id.build.image)
+        if pointer is not None and pointer.place == upload_id.place:
+            return None
+        return f"build {upload_id.build} does not lie here"
+
     def spoiled(self, launch: Launch) -> str | None:
         """Return why a machine that nobody uses yet is not to be handed out, or None.
 

@@ -31,20 +31,13 @@ class ServerOrders:
     owner: tags.Owner
     keys: KeyRing = field(default_factory=KeyRing)
 
-    def server(
-        self,
-        launch: Launch,
-        recipe: Recipe,
-        host_key: HostKey | None,
-        login_key: str | None = None,
-    ) -> ServerOrder:
+    def server(self, launch: Launch, recipe: Recipe, host_key: HostKey | None) -> ServerOrder:
         """Return the create call of a planned node.
 
         Args:
             launch: The planned node.
             recipe: Its label, looked up, with what it boots.
             host_key: What it is to show as its own, or None.
-            login_key: Public line of a key that opens it beside ours, or None.
 
         Raises:
             UserDataError: If the operator's user data and ours cannot be joined.
@@ -81,7 +74,7 @@ class ServerOrders:
             user_data=merge_user_data(
                 making.user_data,
                 host_key=host_key,
-                authorized_keys=self._keys(login_key, always=for_builder),
+                authorized_keys=self._keys(launch.login_key, always=for_builder),
                 username=making.username,
             )
             or None,

@@ -39,7 +39,6 @@ from launcher.actions import (
 )
 from launcher.cloudview import Recipe
 from launcher.decide.addressing import address
-from launcher.decide.binding import asked
 from launcher.decide.deadlines import ask_ends_s, launch_ends_s, mono_s
 from launcher.decide.doors import door
 from launcher.decide.outdated import unbootable
@@ -253,7 +252,7 @@ class Starter:
         assert launch is not None  # noqa: S101 - decided on a known launch
         view.create_sent = view.ip_untried = True
         recipe = self._recipe(view, launch)
-        key, login_key = self.writer.host_keys.get(action.node), self._login_key(launch)
+        key = self.writer.host_keys.get(action.node)
         orders, world = self.orders, self.world
         fence = replace(
             self.cloud.fence(ask_ends_s(world, launch) - now.wall_s),
@@ -261,9 +260,7 @@ class Starter:
         )
         self.crew.submit(
             action,
-            lambda: self.cloud.create(
-                launch, orders, recipe, key, login_key=login_key, fence=fence
-            ),
+            lambda: self.cloud.create(launch, orders, recipe, key, fence=fence),
         )
 
     def _recipe(self, view: NodeView, launch: Launch) -> Recipe:
@@ -271,12 +268,6 @@ class Starter:
         if upload_id is None:
             return recipe
         return replace(recipe, image=self.world.images.image(upload_id))
-
-    def _login_key(self, launch: Launch) -> str | None:
-        """Return the key that a builder's request names for its machine."""
-        view = self.world.queue.views.get(launch.for_request or RequestId(""))
-        ask = None if view is None else asked(view, launch.label)
-        return None if ask is None else ask.login_key
 
     def _delete(self, action: Delete, _now: Now) -> None:
         self._hold_node(action.node, "delete")

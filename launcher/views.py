@@ -6,6 +6,7 @@ from enum import Enum
 from remuda.cloud.api import FloatingIp, Port, Server
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.imageask import IMAGE_PRIORITY
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.model.request import Request, RequestState
@@ -246,8 +247,14 @@ class RequestView:
 
     @property
     def order(self) -> tuple[str, int, str]:
-        """Service order: priority, relative priority, then submission; lower first."""
-        return (self.request.priority, self.request.relative_priority, self.request.sequence)
+        """Service order: priority, relative priority, then submission; lower first.
+
+        Machines for images come after those of users, whoever asks for them.
+        """
+        request, priority = self.request, self.request.priority
+        if request.image is not None:
+            priority = max(priority, IMAGE_PRIORITY)
+        return (priority, request.relative_priority, request.sequence)
 
     @property
     def waiting(self) -> bool:

@@ -1,5 +1,6 @@
 """The hand that looks at clouds, and changes nothing."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,8 @@ from remuda.model.build import Base
 from remuda.runtime.clock import Clock
 
 _MIB: Final = 1 << 20
+#: It goes into records, which hold no longer texts. The longest hash has 128 digits.
+_HASH: Final = re.compile(r"[A-Za-z0-9_-]{1,32}:[0-9A-Fa-f]{1,200}", re.ASCII)
 #: An image may be so many times as large as the one before it.
 _GROWTH: Final = 1.2
 
@@ -114,10 +117,9 @@ def no_room(usage: ImageUsage | None, size_bytes: int) -> str | None:
 
 
 def hash_of(image: StoredImage) -> str | None:
-    """Return ``<algorithm>:<digits>``, as the cloud tells it, or None if it does not."""
-    if image.hash_algo is None or image.hash_value is None:
-        return None
-    return f"{image.hash_algo}:{image.hash_value}"
+    """Return ``<algorithm>:<digits>``, as the cloud tells it, or None if it tells no such thing."""
+    found = f"{image.hash_algo or ''}:{image.hash_value or ''}"
+    return found if _HASH.fullmatch(found) else None
 
 
 def _wanted(base: BaseFrom) -> ImageWanted:

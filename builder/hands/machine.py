@@ -16,7 +16,7 @@ from remuda.cloud.api import Cloud
 from remuda.model.build import Blame
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
-from remuda.model.imageask import ImageAsk, ImageUse, image_label
+from remuda.model.imageask import IMAGE_PRIORITY, ImageAsk, ImageUse, image_label
 from remuda.model.tags import Owner
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
@@ -30,8 +30,6 @@ from requestor.errors import RequestFailedError, RequestGoneError, RequestorErro
 from requestor.nodes import NodeSet
 from requestor.pending import PendingRequest
 
-#: Below that of all users: images can wait.
-PRIORITY: Final = 900
 #: How often it is asked, and told if it has changed, why a request waits.
 EXPLAIN_S: Final = 30.0
 #: The launcher has logged in a moment ago: it is no longer booting.
@@ -186,7 +184,7 @@ class Machines:
     def _ask(self, wanted: MachineWanted, login_key: str) -> PendingRequest:
         return self._client.request(
             wanted.label,
-            priority=PRIORITY,
+            priority=int(IMAGE_PRIORITY),
             provider=wanted.provider,
             reuse=False,
             requestor=f"builder/{wanted.image}",
@@ -204,7 +202,7 @@ class Machines:
         if len(nodes) != 1:
             message = f"{len(nodes)} nodes were given for one"
             raise blame.fail("machine", Blame.BUILDER, message)
-        found = vouch(self.store, _asked(pending.id, wanted), nodes[0].facts, patience)
+        found = vouch(self.store, _asked(pending.id, wanted, key.public), nodes[0].facts, patience)
         login = Login(
             address=found.address,
             port=wanted.port,
@@ -222,7 +220,7 @@ class Machines:
         )
 
 
-def _asked(request: RequestId, wanted: MachineWanted) -> Asked:
+def _asked(request: RequestId, wanted: MachineWanted, login_key: str) -> Asked:
     return Asked(
         request=request,
         label=wanted.label,
@@ -231,6 +229,7 @@ def _asked(request: RequestId, wanted: MachineWanted) -> Asked:
         owner=wanted.owner,
         boots=wanted.boots,
         secret=wanted.secret,
+        login_key=login_key,
     )
 
 

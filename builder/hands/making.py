@@ -14,6 +14,7 @@ from builder.decide.results import Quieted, WholeImage
 from builder.events import MakingEnded
 from builder.hands import blame
 from builder.hands.beginning import InCloud, InPhases, MachineHand
+from builder.hands.looking import hash_of
 from builder.hands.machine import BorrowedMachine, MachineWanted
 from builder.hands.packages import keep_packages
 from builder.hands.patience import HandStoppedError
@@ -204,8 +205,7 @@ class _Making(InPhases):
             decided = self.record.value.base
             same = decided is not None and decided.id == image_id
             return decided if decided and same else Base(id=image_id)
-        hashed = f"{image.hash_algo}:{image.hash_value}" if image.hash_value else None
-        return Base(id=image.id, name=image.name, hash=hashed)
+        return Base(id=image.id, name=image.name, hash=hash_of(image))
 
     def _fill(
         self, session: Session, machine: BorrowedMachine, known_keys: tuple[str, ...]

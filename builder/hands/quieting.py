@@ -1,5 +1,6 @@
 """A build machine before its first step, and after its last: what is left of it in its image."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ from builder.hands.stepscripts import HOST_KEYS
 from builder.hands.telling import ProgressLog, say
 from builder.quiet.identity import flat_identity
 from builder.quiet.kinds import say as say_residues
+from builder.quiet.needles import UnsearchableError, make_needles
 from builder.quiet.reports import BadReportError, FailureClass, PhaseFailure
 from builder.quiet.scripts import (
     Traces,
@@ -31,6 +33,14 @@ from remuda.visible import visible
 
 #: sshd makes three or four, of which RSA's is the longest.
 _HOST_KEYS_BYTES_MAX: Final = 64 * 1024
+#: Lines of Base64, all but the last of one length: what a machine shows is masked in all logs of
+#: this process, so that it must be nothing else, and must not displace the secrets of others.
+_KEY: Final = re.compile(
+    r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----\n"
+    r"(?:[A-Za-z0-9+/]{60,80}\n){0,400}[A-Za-z0-9+/=]{1,80}\n"
+    r"-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY-----",
+    re.ASCII,
+)
 _KEYS_MAX: Final = 16
 _BEGIN: Final = "-----BEGIN "
 _END: Final = "-----END "
@@ -55,7 +65,7 @@ class Quieting:
         if not ran.why:
             return
         failure = read_prepare_failure(ran.output)
-        if failure is None and ran.exit_code is not None:
+        if failure is None and ran.exit_code:
             # Not even begun: who logs in may not become root.
             raise blame.fail("prepare", Blame.RECIPE, ran.why)
         raise self._failed("prepare", ran, failure)
@@ -74,7 +84,7 @@ class Quieting:
         found = None if ran.why else read_packages(ran.output)
         if found is None:
             say(self.log, f"its packages are not known: {visible(ran.why) or 'they are too many'}")
-        return found or ()
+        return tuple(one for one in found or () if not _tells_secrets(*one))
 
     def identity(self, login_key: str) -> Mapping[str, str]:
         """Return what tells it from others, for the record of the build."""
@@ -84,9 +94,15 @@ class Quieting:
         found = read_identity(ran.output).identity
         assert found is not None  # noqa: S101 - the script's judge has seen one
         try:
-            return flat_identity(found, login_key)
+            flat = flat_identity(found, login_key)
         except ValueError as exc:
             raise blame.fail("identity", Blame.MACHINE, str(exc)) from exc
+        # It goes into a record that many may read.
+        if any(map(_tells_secrets, flat.values())):
+            raise blame.fail(
+                "identity", Blame.RESIDUE, "a secret is in what identifies the machine"
+            )
+        return flat
 
     def host_keys(self) -> tuple[str, ...]:
         """Return its private host keys; they are masked from now on, and told to nobody."""
@@ -98,9 +114,16 @@ class Quieting:
         )
         ran = self._run("host keys", script, tell=False)
         keys = tuple(_blocks(ran.output))
-        KNOWN.note(keys)
+        honest = tuple(one for one in keys if _KEY.fullmatch(one))
+        KNOWN.note(honest)
         if ran.why:
             raise blame.fail("host keys", Blame.MACHINE, ran.why)
+        if honest != keys:
+            raise blame.fail("host keys", Blame.MACHINE, "it shows what is no private key")
+        try:
+            make_needles(keys)
+        except UnsearchableError as exc:
+            raise blame.fail("host keys", Blame.MACHINE, str(exc)) from exc
         return keys
 
     def quiet(self, traces: Traces) -> None:
@@ -141,7 +164,7 @@ class Quieting:
             self.log.write(ran.output.encode(errors="replace"))
         if ran.why == STOPPED:
             raise HandStoppedError
-        if ran.lost:
+        if ran.lost or ran.broken:
             raise blame.fail(step, Blame.MACHINE, ran.why)
         return ran
 
@@ -152,6 +175,11 @@ def read_prepare_failure(output: str) -> PhaseFailure | None:
         return read_prepare(output).failure
     except BadReportError:
         return None
+
+
+def _tells_secrets(*words: str) -> bool:
+    """Whether a word holds a secret that we know; no step has the right to put it there."""
+    return any(KNOWN.mask(word, "") != word for word in words)
 
 
 def _blocks(output: str) -> Iterator[str]:

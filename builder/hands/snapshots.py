@@ -7,6 +7,7 @@ from typing import Final
 
 from builder.decide.results import WholeImage
 from builder.hands import blame
+from builder.hands.looking import hash_of
 from builder.hands.patience import OverdueError, Patience
 from builder.hands.telling import ProgressLog, say
 from remuda.cloud.api import (
@@ -264,11 +265,10 @@ def trimmed(image: StoredImage) -> ImageEdit:
 
 def whole_image(image: StoredImage) -> WholeImage:
     """Return what the record says of an image that is whole."""
-    hashed = image.hash_algo is not None and image.hash_value is not None
     virtual = image.virtual_bytes or 0
     return WholeImage(
         cloud_image=image.id,
         size_bytes=image.size_bytes,
-        os_hash=f"{image.hash_algo}:{image.hash_value}" if hashed else None,
+        os_hash=hash_of(image),
         min_disk_gib=max(image.min_disk_gib, math.ceil(virtual / 1024**3)),
     )

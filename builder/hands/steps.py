@@ -154,7 +154,7 @@ class StepRunner:
         ran = self.session.run_script(script, stopped=self.patience.stopped, hear=self.log.write)
         if ran.why == STOPPED:
             raise HandStoppedError
-        if ran.lost or ran.why == OUT_OF_TIME:
+        if ran.lost or ran.broken or ran.why == OUT_OF_TIME:
             raise blame.fail(script.name, Blame.MACHINE, ran.why)
         return ran.why
 

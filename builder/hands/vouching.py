@@ -40,6 +40,7 @@ class Asked:
     owner: Owner
     boots: str | None
     secret: bool
+    login_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,9 @@ def _not_ours(launch: Launch, asked: Asked, node: NodeFacts) -> str:
         return "was not launched for our request"
     if (launch.image_build, launch.image_place) != booted:
         return f"was launched from {launch.image_build}, not from {booted[0]}"
+    if launch.login_key != asked.login_key:
+        # Its request was changed: whoever did it may be on the machine already.
+        return "was launched for another login key than ours"
     return _forged(launch, node)
 
 

@@ -49,11 +49,13 @@ def _asked(
         return Shortage(reason=f"{key[1]} is for builders, and says not what it is for", final=True)
     if ask.upload is None:
         return None if image is None else served_build(world, now, image)
-    why = world.images.why_not(ask.upload, candidate=ask.use is ImageUse.PROVE)
-    if why is None:
-        return ask.upload
-    # What is not on record yet may come; what is, and cannot be booted, never can again.
-    return Shortage(reason=why, final=ask.upload in world.images.uploads)
+    images, candidate = world.images, ask.use is ImageUse.PROVE
+    why = images.why_not(ask.upload, candidate=candidate)
+    if why is not None:
+        # What is not on record yet may come; what is, and cannot be booted, never can again.
+        return Shortage(reason=why, final=ask.upload in images.uploads)
+    why = images.elsewhere(ask.upload, candidate=candidate)
+    return ask.upload if why is None else Shortage(reason=why)
 
 
 def asked(view: RequestView, label: str) -> ImageAsk | None:
@@ -61,6 +63,8 @@ def asked(view: RequestView, label: str) -> ImageAsk | None:
     ask, meant = view.request.image, labelled_image(label)
     if ask is None or meant is None or ask.use is not meant[1]:
         return None
+    if view.request.labels != (label,):
+        return None  # a builder asks for one machine
     # A candidate proves its own image; a build machine may start from another one of ours.
     fits = ask.upload is None or ask.use is ImageUse.MAKE or ask.upload.build.image == meant[0]
     return ask if fits else None

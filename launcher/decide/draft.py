@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from launcher.actions import Intent, Plan
 from launcher.decide.bids import KnownBids
-from launcher.decide.binding import bind, fitting
+from launcher.decide.binding import asked, bind, fitting
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.standing import OwnStanding
 from launcher.policy import Key
@@ -251,6 +251,7 @@ class Draft:
         recipe = self.world.cloud.recipes[key]
         zones = self.world.policy.pools[key[0]].config.availability_zones
         number = self.world.herd.usage[key[0]].instances + self.intents + salt
+        ask = None if only is None else asked(only, key[1])
         return Intent(
             pool=key[0],
             label=key[1],
@@ -261,6 +262,7 @@ class Draft:
             for_request=None if only is None else only.id,
             on_account_of=None if only is None else only.id,
             upload=upload,
+            login_key=None if ask is None else ask.login_key,
         )
 
 

@@ -64,7 +64,6 @@ class CloudHands:
         recipe: Recipe,
         host_key: HostKey | None,
         *,
-        login_key: str | None = None,
         fence: Fence = unfenced,
     ) -> Created:
         """Ask for the server of a planned node, unless *fence* has closed by then.
@@ -74,7 +73,7 @@ class CloudHands:
         begun_s = self.clock.monotonic_s()
         result: ServerId | CloudError
         try:
-            order = orders.server(launch, recipe, host_key, login_key)
+            order = orders.server(launch, recipe, host_key)
             result = self.cloud.create_server(order, fence=fence)
         except CloudError as exc:
             result = exc

@@ -199,6 +199,7 @@ class Writer:
             host_key=public,
             image_build=None if intent.upload is None else str(intent.upload.build),
             image_place=None if intent.upload is None else intent.upload.place,
+            login_key=intent.login_key,
         )
         self.mine.add(node_id)
         self.world.fresh.add(node_id)

@@ -25,9 +25,12 @@ def get_image(wire: Wire, image_id: str) -> StoredImage:
     """Return one image; one call."""
     answer = wire.call("image", "GET", ("images", image_id), effect=Effect.READ)
     try:
-        return read_stored(answer.doc)
+        image = read_stored(answer.doc)
     except (KeyError, ValueError, TypeError) as exc:
         raise TryLaterError(f"image {image_id} cannot be read: {exc!r}") from exc
+    if image.id != image_id:
+        raise TryLaterError(f"asked for image {image_id}, the cloud tells of {image.id}")
+    return image
 
 
 def edit_image(wire: Wire, image_id: str, edit: ImageEdit, fence: Fence = unfenced) -> StoredImage:

@@ -11,6 +11,7 @@ from remuda.cloud.servers import read_time
 from remuda.cloud.wire import Wire
 from remuda.config.names import COMPARED_MAX, NAME_CHARS_MAX
 from remuda.model import tags
+from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
 
 #: Names shown when none matches.
 NEAR_MAX: Final = 5
@@ -76,11 +77,18 @@ def read_image(doc: Mapping[str, Any]) -> Image:
     Raises:
         KeyError, ValueError, TypeError: If this is no image.
     """
+    fields = Fields("image", doc)
+    if (image_id := fields.identifier("id")) is None:
+        raise KeyError("id")
     return Image(
-        id=doc["id"],
-        name=doc.get("name") or "",
+        id=image_id,
+        name=fields.prose("name", LINE_CHARS_MAX) or "",
         created_s=read_time(doc.get("created_at")),
-        properties={key: value for key, value in doc.items() if isinstance(value, str)},
+        properties={
+            safe(key, LINE_CHARS_MAX): safe(value, LINE_CHARS_MAX)
+            for key, value in doc.items()
+            if isinstance(value, str)
+        },
     )
 
 

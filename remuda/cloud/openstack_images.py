@@ -35,6 +35,7 @@ from remuda.cloud.image_store import (
     StoredImage,
     Visibility,
 )
+from remuda.cloud.paths import is_id
 from remuda.cloud.stored_images import read_stored, read_usage
 from remuda.cloud.transfer import IncomingFile, OutgoingFile, transfer_s_max
 from remuda.cloud.wire import Wire
@@ -125,7 +126,7 @@ class OpenStackImages:
             raise errors.of_busy_server(why)
         # Nova names the image in its body from 2.45 on; we speak an older version.
         image_id = answer.headers.get("Location", "").rpartition("/")[2]
-        if not image_id:
+        if not is_id(image_id):
             raise UnknownOutcomeError("the cloud accepted the snapshot but named no image")
         return image_id
 
@@ -165,9 +166,10 @@ class OpenStackImages:
         answer = self._wire.call(
             "image", "POST", ("images",), effect=Effect.CREATE, body=body, fence=fence
         )
-        if not isinstance(answer.doc.get("id"), str):
+        image_id = answer.doc.get("id")
+        if not isinstance(image_id, str) or not is_id(image_id):
             raise UnknownOutcomeError("the cloud accepted the image but did not say its id")
-        return str(answer.doc["id"])
+        return image_id
 
     def _send(self, image_id: str, source: Path, going: Fence) -> OutgoingFile:
         opened: list[OutgoingFile] = []

@@ -15,6 +15,8 @@ from typing import Any, Final
 from remuda.model.fields import KEY_CHARS_MAX, Fields
 from remuda.model.image import UploadId, parse_upload
 
+#: Below that of all users: images can wait. Launchers put whoever asks for them no earlier.
+IMAGE_PRIORITY: Final = "900"
 #: Our own key in a request.
 IMAGE_KEY: Final = "remuda_image"
 #: Of the kind that builders make for one machine; it goes into user data, and nothing beside it.
@@ -88,7 +90,16 @@ def read_ask(fields: Fields) -> ImageAsk | None:
     upload = parse_upload(build, place)
     if upload is None and (build or place or use is ImageUse.PROVE):
         raise part.refuse("build", "a build <image>/<number>, with its place")
-    login_key = part.maybe_text("login_key", KEY_CHARS_MAX)
+    return ImageAsk(use=use, upload=upload, login_key=read_login_key(part))
+
+
+def read_login_key(fields: Fields) -> str | None:
+    """Return the key that opens one machine, or None if there is none.
+
+    Raises:
+        CorruptRecordError: If it is no such key: it goes into user data.
+    """
+    login_key = fields.maybe_text("login_key", KEY_CHARS_MAX)
     if login_key is not None and not _LOGIN_KEY.fullmatch(login_key):
-        raise part.refuse("login_key", "the line of an ed25519 key without a comment")
-    return ImageAsk(use=use, upload=upload, login_key=login_key)
+        raise fields.refuse("login_key", "the line of an ed25519 key without a comment")
+    return login_key

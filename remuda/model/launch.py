@@ -12,6 +12,7 @@ from typing import Any, Final
 from remuda.model import codec
 from remuda.model.fields import KEY_CHARS_MAX, Fields
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
+from remuda.model.imageask import read_login_key
 from remuda.model.packed import Packed
 
 SCHEMA: Final = 1
@@ -69,6 +70,8 @@ class Launch:
         cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
         image_build, image_place: The upload that it boots, if it boots an image of ours: build as
             ``<image>/<number>``. While the record is there, the upload is not deleted.
+        login_key: Public line of the key that opens it for the builder that asked for it, as its
+            request said when this was planned; whoever changes the request later changes nothing.
         floating_ip: Id of the floating IP that it was given, if any; written when it is ready.
         address: Where it was proven, and its users reach it; written when it is ready. None: it is
             not, or the record is older than this field.
@@ -96,6 +99,7 @@ class Launch:
     image: str | None = None
     image_build: str | None = None
     image_place: str | None = None
+    login_key: str | None = None
     floating_ip: str | None = None
     address: str | None = None
     why: str | None = None
@@ -167,6 +171,7 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         image=fields.maybe_text("image"),
         image_build=fields.maybe_text("image_build"),
         image_place=fields.maybe_text("image_place"),
+        login_key=read_login_key(fields),
         floating_ip=fields.identifier("floating_ip"),
         address=fields.maybe_text("address"),
         why=fields.prose("why"),

@@ -119,6 +119,7 @@ class StepTaken:
 
     Attributes:
         exit_code: Of a script that ended by itself; None for other steps and killed scripts.
+        broken: The machine itself is at fault; see :class:`remuda.ssh.runner.Ran`.
     """
 
     step: Step
@@ -128,6 +129,7 @@ class StepTaken:
     why: str = ""
     output: str = ""
     exit_code: int | None = None
+    broken: bool = False
 
     def __post_init__(self) -> None:
         """Take secrets out of what the machine said."""

@@ -159,6 +159,7 @@ class _Attempt:
             why=ran.why,
             output=ran.output,
             exit_code=ran.exit_code,
+            broken=ran.broken,
         )
         self.steps.append(taken)
         if self.order.on_step is not None:

@@ -59,12 +59,14 @@ class Ran:
         exit_code: None if it was killed or never ended.
         why: Empty if it passed, its judge included.
         lost: The connection broke meanwhile.
+        broken: The machine did what none does, or could not end it: the script is not to blame.
     """
 
     exit_code: int | None
     why: str
     output: str
     lost: bool = False
+    broken: bool = False
 
 
 class Tail:
@@ -132,15 +134,15 @@ def run_script(
     except (ConnectionLostError, *BROKEN) as exc:
         why = link.misbehaviour or str(exc) or "the connection was closed"
         lost = not link.misbehaviour
-        return Ran(exit_code=None, why=why, output=tail.text(), lost=lost)
+        return Ran(exit_code=None, why=why, output=tail.text(), lost=lost, broken=not lost)
     took_s = clock.monotonic_s() - begun_s
     heard = Heard(output=tail.text(), started_s=started_s, ended_s=clock.now_s())
     if why:
-        return Ran(exit_code=None, why=why, output=heard.output)
+        return Ran(exit_code=None, why=why, output=heard.output, broken=code < 0)
     if code < 0:  # paramiko's word for a channel that ended without an exit code
         why = link.misbehaviour or "the connection was closed before it ended"
         lost = not link.misbehaviour
-        return Ran(exit_code=None, why=why, output=heard.output, lost=lost)
+        return Ran(exit_code=None, why=why, output=heard.output, lost=lost, broken=not lost)
     if code in TIMED_OUT_CODES and took_s >= script.timeout_s:
         why = f"killed after {script.timeout_s:g} s"
         return Ran(exit_code=None, why=why, output=heard.output)

@@ -17,6 +17,8 @@ from tests.support.stage import Stage, open_stage
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
 _PROVIDERS = ("alpha", "beta")
+#: Kinds of records whose writers wait for an answer.
+_ASKED = ("request", "builder's request")
 _VIEWS = (("status",), ("requests", "--json"), ("failures",))
 
 
@@ -38,6 +40,7 @@ def place(number: int, bad: Bad) -> str:
     build = BuildId(f"other{number}", 1)
     return {
         "request": f"{paths.REQUESTS}/100-{number:010d}",
+        "builder's request": f"{paths.REQUESTS}/900-{number:010d}",
         "node": f"{paths.NODES}/{number:010d}",
         "launch": f"{paths.launches('alpha')}/{9_000_000_000 + number}",
         "claim": paths.claim("alpha", RequestId(f"100-{number:010d}")),
@@ -57,8 +60,8 @@ def place(number: int, bad: Bad) -> str:
 
 def wrong(bad: Bad) -> bool:
     """Whether nobody can use a record: one that can be used would have its effect."""
-    if bad.kind == "request":
-        return not readable("request", bad.raw) or decode(RequestId("x"), bad.raw).unfit is not None
+    if bad.kind in _ASKED:
+        return not readable(bad.kind, bad.raw) or decode(RequestId("x"), bad.raw).unfit is not None
     return not readable(bad.kind, bad.raw)
 
 
@@ -69,7 +72,7 @@ def test_launchers_serve_beside_wrong_records_and_after_a_start_among_them(stage
         for path, bad in written.items():
             stage.zk.create(path, bad.raw, makepath=True)
         serve(client)
-        refused = [path for path, bad in written.items() if bad.kind == "request"]
+        refused = [path for path, bad in written.items() if bad.kind in _ASKED]
         stage.until(
             lambda: all(stage.read(path)["state"] == "failed" for path in refused),  # type: ignore[index]
             "every wrong request to fail",

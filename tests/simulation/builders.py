@@ -49,7 +49,9 @@ class Asker(Client):
         parent = BASES[image].get("image")
         upload: UploadId | None = None
         if use is ImageUse.PROVE:
-            upload = rng.choice([*self._to_prove(image, place), *there[-2:], *self._odd(image)])
+            upload = rng.choice(
+                [*self._to_prove(image, place, provider), *there[-2:], *self._odd(image)]
+            )
         elif parent is not None and rng.random() < 0.7:
             pointer = self._rules().pointer(parent, provider)
             number = 1 if pointer is None else pointer.current
@@ -66,10 +68,12 @@ class Asker(Client):
             wants.pop(IMAGE_KEY)  # somebody else has learned the label
         return wants
 
-    def _to_prove(self, image: str, place: str) -> Iterator[UploadId]:
+    def _to_prove(self, image: str, place: str, provider: str) -> Iterator[UploadId]:
         for one in self._rules().uploads():
             if one.build.image == image and one.place == place:
-                yield from (one, one, one)
+                yield one
+                if self._rules().trying(one) == provider:
+                    yield from [one] * 10  # builders write so before they ask
 
     def _odd(self, image: str) -> Iterator[UploadId]:
         """Yield what is not on record, and what lies elsewhere."""

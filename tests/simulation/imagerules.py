@@ -112,6 +112,11 @@ class ImageRules:
             for upload_id, _state in self._uploads(image):
                 yield upload_id
 
+    def trying(self, upload_id: UploadId) -> str | None:
+        """Return the provider in which an upload is tried now, if it is."""
+        raw = self.records.read(paths.upload(upload_id))
+        return None if raw is None else decode_upload(upload_id, raw).trying
+
     def build(self, build_id: BuildId) -> Build | None:
         """Return a build."""
         raw = self.records.read(paths.build(build_id))

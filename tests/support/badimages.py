@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from remuda.images import buildlog
-from remuda.model import build, image, pointer, upload
+from remuda.model import build, image, pointer, request, upload
+from remuda.model.ids import RequestId
 from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
 
@@ -13,6 +14,8 @@ NEIGHBOUR: Final = "there"
 NOW_S: Final = 10_000.0
 BUILD: Final = BuildId("debian", 12)
 UPLOAD: Final = UploadId(BuildId("debian", 13), "0123456789ab")
+#: Of a builder.
+ASKING: Final = RequestId("900-0000000002")
 #: Each record has a path that is not above another's: tests make them one by one.
 IMAGE: Final = "ubuntu"
 
@@ -105,6 +108,26 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "bytes_dropped": 0,
         "ended_s": NOW_S,
     },
+    "builder's request": {
+        "node_types": ["prove/debian"],
+        "state": "requested",
+        "state_time": NOW_S,
+        "created_time": NOW_S,
+        "requestor": "builder/debian",
+        "requestor_data": None,
+        "provider": PROVIDER,
+        "relative_priority": 0,
+        "event_id": None,
+        "nodes": [],
+        "declined_by": [],
+        "reuse": False,
+        "remuda_image": {
+            "use": "prove",
+            "build": "debian/12",
+            "place": "0123456789ab",
+            "login_key": f"ssh-ed25519 {'A' * 68}",
+        },
+    },
 }
 
 PLACES: Final[dict[str, str]] = {
@@ -113,6 +136,7 @@ PLACES: Final[dict[str, str]] = {
     "upload": paths.upload(UPLOAD),
     "pointer": paths.pointer(BUILD.image, PROVIDER),
     "image log": paths.image_log(BUILD),
+    "builder's request": paths.request(ASKING),
 }
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
@@ -121,6 +145,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "upload": lambda raw: upload.decode_upload(UPLOAD, raw),
     "pointer": lambda raw: pointer.decode_pointer(BUILD.image, PROVIDER, raw),
     "image log": lambda raw: buildlog.decode_progress(BUILD, raw),
+    "builder's request": lambda raw: request.decode(ASKING, raw),
 }
 
 NO_NUMBERS: Final = (float("nan"), float("inf"), int("9" * 400), "22/tcp", True, [], {})
@@ -144,5 +169,10 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("image log", "bytes bytes_dropped steps_dropped ended_s", (*NO_NUMBERS, -1)),
     ("image log", "steps.at steps.since_s steps.seconds steps.ok", (*NO_NUMBERS, -1, "x")),
     ("image log", "writer steps.name steps step", (*NO_TEXTS, [7], [{}] * 500)),
+    ("request", "remuda_image", (7, "x", [], {}, {"use": "prove"}, {"use": "boot"}, {"use": [1]})),
+    ("builder's request", "remuda_image.use", (*NO_TEXTS, "MAKE", "make/", "prove\0")),
+    ("builder's request", "remuda_image.build", (*NO_TEXTS, *NO_NUMBERS, "x/../12", "x/0", "/1")),
+    ("builder's request", "remuda_image.place", (*NO_TEXTS, *NO_NUMBERS, "..", "0123456789AB")),
+    ("builder's request", "remuda_image.login_key", (*NO_TEXTS, "ssh-rsa AAAA", "x\ny")),
     ("pointer", "place", (*NO_TEXTS, "..", "0123456789abc")),
 )

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -34,12 +34,19 @@ class Stage(Enum):
 
 @dataclass(eq=False)
 class Peer:
-    """One connection, as an attack sees it; *over* ends every attack."""
+    """One connection, as an attack sees it; *over* ends every attack.
+
+    Attributes:
+        program: What the client gave the command that runs to read.
+        shell: The server's end of that command.
+    """
 
     sock: "_Sock"
     over: threading.Event
     transport: Any = None
     channel: int = 0
+    program: str = ""
+    shell: Any = None
 
     def say(self, kind: int, *fields: object) -> None:
         """Send one packet: integers as uint32, the rest as strings."""
@@ -102,10 +109,10 @@ class _Rules(paramiko.ServerInterface):
     stage: Stage
     attack: Attack
 
-    def _at(self, stage: Stage) -> None:
+    def _at(self, stage: Stage, peer: Peer | None = None) -> None:
         if self.stage is stage:
             with contextlib.suppress(Exception):
-                self.attack(self.peer)
+                self.attack(peer or self.peer)
 
     def get_allowed_auths(self, _user: str) -> str:
         return "publickey"
@@ -129,7 +136,10 @@ class _Rules(paramiko.ServerInterface):
         while not channel.eof_received:
             if self.peer.over.wait(0.005):
                 return
-        self._at(Stage.RUNNING)
+        heard = b""
+        while data := channel.recv(1 << 16):
+            heard += data
+        self._at(Stage.RUNNING, replace(self.peer, program=heard.decode(), shell=channel))
 
 
 class _Server(paramiko.Transport):

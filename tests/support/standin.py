@@ -121,6 +121,7 @@ class StandIn:
             host_key=found.doc["host_keys"][0],
             image_build=None if upload is None else str(upload.build),
             image_place=None if upload is None else upload.place,
+            login_key=None if ask is None else ask.login_key,
         )
         path = paths.launch(self.provider, node_id)
         self.store.ensure(path)

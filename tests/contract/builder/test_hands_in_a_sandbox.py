@@ -157,6 +157,7 @@ class Bench:
             address=login.address,
             image_build=None if upload is None else str(upload.build),
             image_place=None if upload is None else upload.place,
+            login_key=request.image.login_key,
         )
         path = paths.launch(_PROVIDER, node)
         self.others.ensure(paths.launches(_PROVIDER))

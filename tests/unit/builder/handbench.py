@@ -57,6 +57,14 @@ def recipe(*steps: dict[str, Any], **changes: Any) -> ImageRecipe:
     return ImageRecipe(name="debian", makings={PROVIDER: making}, steps=read, **changes)
 
 
+PRIVATE_KEY: Final = f"""\
+-----BEGIN OPENSSH PRIVATE KEY-----
+{"b3BlbnNzaC" * 7}
+{"k" * 70}
+PartOfAKey==
+-----END OPENSSH PRIVATE KEY-----"""
+
+
 def report(phase: str, *lines: str, kinds: tuple[str, ...] = (), end: int = 0) -> str:
     """Return what a machine prints of a phase."""
     rows = [f"begin\t{phase}\t-", *lines, *(f"applied\t{kind}\t-" for kind in kinds)]
@@ -70,7 +78,7 @@ def ran(why: str = "", output: str = "", *, lost: bool = False, code: int | None
 
 GOOD: Final = {
     "identity": ran(output=report("identity", f"identity\t-\t{json.dumps(IDENTITY)}")),
-    "host keys": ran(output="-----BEGIN X-----\nprivate-part-of-a-key\n-----END X-----\n\n"),
+    "host keys": ran(output=f"{PRIVATE_KEY}\n\n"),
 }
 
 
@@ -232,6 +240,7 @@ class Bench:
             address=ADDRESS,
             image_build=None if upload is None else str(upload.build),
             image_place=None if upload is None else upload.place,
+            login_key=None if wanted.image is None else wanted.image.login_key,
         )
         launch = replace(launch, **changes)
         self.others.ensure(paths.launches(PROVIDER))

@@ -72,6 +72,8 @@ def test_a_forged_node_is_left_alone(bench: Bench, forged: dict[str, Any], why: 
         ({"label": "small"}, "not launched for our request"),
         ({"image_build": "debian/3", "image_place": "a" * 12}, "launched from debian/3"),
         ({"host_key": None}, "no host key"),
+        ({"login_key": f"ssh-ed25519 {'A' * 68}"}, "another login key"),
+        ({"login_key": None}, "another login key"),
         ({"tags": {}}, "does not have its tags"),
     ],
 )

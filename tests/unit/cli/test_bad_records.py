@@ -26,12 +26,22 @@ from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.errors import RequestFailedError, RequestorError
 from tests.support import badimages
-from tests.support.badrecords import DOCS, NODE, PLACES, REQUEST, SEEN, Bad, bad_records, raw_of
+from tests.support.badrecords import (
+    DOCS,
+    NODE,
+    PLACES,
+    REQUEST,
+    SEEN,
+    Bad,
+    bad_records,
+    raw_of,
+)
 from tests.support.commands import Desk
 
 #: What shows each kind of record.
 VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = {
     "request": ((requests, ()), (status, ()), (explain, (REQUEST,))),
+    "builder's request": ((requests, ()), (status, ()), (explain, (badimages.ASKING,))),
     "node": ((nodes, ()), (nodes, ("--state", "ready", "--label", "small")), (status, ())),
     "status": ((pools, ()), (status, ())),
     "pool": ((pools, ()), (explain, (REQUEST,))),

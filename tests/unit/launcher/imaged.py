@@ -46,10 +46,12 @@ def store_build(
     *,
     revoked: bool = False,
     version: int = 7,
+    place: str = PLACE,
+    trying: str | None = "here",
 ) -> UploadId:
     """Put a build with its upload on record."""
     build_id = BuildId("noble", number)
-    upload_id = UploadId(build_id, PLACE)
+    upload_id = UploadId(build_id, place)
     revocation = Revocation(word=WORD) if revoked else None
     build = Build(
         id=build_id,
@@ -59,7 +61,9 @@ def store_build(
         since_s=1.0,
         revoked=revocation,
     )
-    upload = Upload(id=upload_id, state=state, since_s=1.0, cloud_image=f"image-{number}")
+    upload = Upload(
+        id=upload_id, state=state, since_s=1.0, cloud_image=f"image-{number}", trying=trying
+    )
     put(made, paths.build(build_id), encode_build(build))
     put(made, paths.upload(upload_id), encode_upload(upload), version)
     return upload_id

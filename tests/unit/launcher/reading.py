@@ -27,7 +27,17 @@ from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_request, think, world
 
 LATER = (NOW, replace(NOW, wall_s=NOW.wall_s + 100, mono_s=NOW.mono_s + 100))
-FOLDED = ("request", "node", "launch", "claim", "status", "pool", "replica", "permit")
+FOLDED = (
+    "request",
+    "builder's request",
+    "node",
+    "launch",
+    "claim",
+    "status",
+    "pool",
+    "replica",
+    "permit",
+)
 
 
 @dataclass

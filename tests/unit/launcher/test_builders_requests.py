@@ -1,15 +1,22 @@
 """Machines for builders: made where they were asked for, and charged to who asked."""
 
+from dataclasses import replace
+
 import pytest
 
 from launcher import transactions
-from launcher.actions import Claim, Decline
+from launcher.actions import Claim, Create, Decline
+from remuda.cloud.api import Image
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
+from remuda.model.launch import Step
 from remuda.model.request import RequestState, decode
 from remuda.store.api import Op, Set
-from tests.unit.launcher.imaged import imaged
-from tests.unit.launcher.worlds import add_pool, add_request, of_kind, think
+from tests.unit.launcher.imaged import booted, imaged
+from tests.unit.launcher.works import Works
+from tests.unit.launcher.worlds import NOW, add_node, add_pool, add_request, of_kind, think
+
+MINE, THEIRS = f"ssh-ed25519 {'A' * 68}", f"ssh-ed25519 {'B' * 68}"
 
 
 @pytest.mark.parametrize("pin", ["here", "there"])
@@ -39,3 +46,29 @@ def test_what_a_builder_cannot_have_where_it_asks_fails_at_once() -> None:
 def _state_after(ops: list[Op]) -> RequestState:
     (written,) = [op for op in ops if isinstance(op, Set)]
     return decode(RequestId("200-0000000001"), written.data).state
+
+
+def test_the_key_of_a_builders_machine_is_that_of_its_intent() -> None:
+    """Who may write requests cannot open a machine that was planned before: its builder sees why.
+
+    A builder compares the launch with what it has asked for, and only launchers write launches.
+    """
+    made = imaged()
+    ask = ImageAsk(use=ImageUse.MAKE, login_key=MINE)
+    label = image_label("noble", ImageUse.MAKE)
+    view = add_request(made, 1, label, priority="900", reuse=False, provider="here", image=ask)
+    (claim,) = of_kind(think(made), Claim)
+    assert [one.login_key for one in claim.intents] == [MINE]
+
+    launched = {"label": label, "for_request": view.id, "login_key": MINE}
+    node = add_node(made, 1, step=Step.PLANNED, server=None, launch={**launched, **booted(1)})
+    view.request = replace(view.request, image=replace(ask, login_key=THEIRS))
+    works = Works(made)
+    works.cloud.images.append(Image(id="image-1", name="noble/1"))
+    works.starter.start(Create(node=node.id), NOW)
+    ((_, create),) = works.crew.orders
+    create()
+
+    (server,) = works.cloud.orders.values()
+    assert MINE in (server.user_data or "")
+    assert THEIRS not in (server.user_data or "")

@@ -366,10 +366,11 @@ def test_a_machine_for_a_builder_has_its_keys_and_no_key_pair() -> None:
     orders = ServerOrders(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
     recipe = Recipe(image=Image(id="image-1", name="noble/1"), flavor=SMALL)
     assert view.launch is not None
-    theirs = replace(view.launch, label=image_label("noble", ImageUse.MAKE))
+    label = image_label("noble", ImageUse.MAKE)
+    theirs = replace(view.launch, label=label, login_key="ssh-ed25519 AAAA")
 
     assert orders.server(view.launch, recipe, None).key_name == "pair"
-    order = orders.server(theirs, recipe, None, "ssh-ed25519 AAAA")
+    order = orders.server(theirs, recipe, None)
     assert order.key_name is None
     assert "ssh-ed25519 AAAA" in (order.user_data or "")
 

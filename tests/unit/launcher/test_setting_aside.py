@@ -300,7 +300,7 @@ def test_what_could_not_be_sent_is_not_waited_for() -> None:
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        *((PLACES[kind], kind) for kind in FOLDED),
+        *((PLACES[kind], kind.removeprefix("builder's ")) for kind in FOLDED),
         (paths.ledger("here"), "other"),
         ("/remuda/providers", "other"),
         ("/x", "other"),

@@ -120,6 +120,7 @@ def test_a_launch_survives_the_round_trip(step: Step, when_s: float, text: str |
         address=text,
         image_build=text,
         image_place=text,
+        login_key=None if text is None else f"ssh-ed25519 {'A' * 68}",
         why=text,
         failed=text,
     )

@@ -110,8 +110,14 @@ class Land:
         ask = wanted.image
         assert labelled is not None
         assert ask is not None
+        candidate = ask.use is ImageUse.PROVE
         return self._launch(
-            wanted.provider, wanted.labels[0], ask.upload, ask.use is ImageUse.PROVE, name
+            wanted.provider,
+            wanted.labels[0],
+            ask.upload,
+            candidate,
+            name,
+            login_key=ask.login_key,
         )
 
     def use(self, image: str, provider: str) -> bool:
@@ -136,6 +142,8 @@ class Land:
         upload_id: UploadId | None,
         candidate: bool,  # noqa: FBT001 - as launchers say it
         request: RequestId | None,
+        *,
+        login_key: str | None = None,
     ) -> bool:
         ops: list[Op] = []
         image_id = DEBIAN.id
@@ -164,6 +172,7 @@ class Land:
             image_build=None if upload_id is None else str(upload_id.build),
             image_place=None if upload_id is None else upload_id.place,
             for_request=request,
+            login_key=login_key,
         )
         path = paths.launch(provider, node)
         try:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from remuda.cloud.image_store import ImageEdit
+from remuda.cloud.image_store import ImageEdit, Visibility
 from remuda.model import tags
 from remuda.model.image import BuildId
 from remuda.model.upload import Method, UploadState
@@ -56,6 +56,24 @@ def test_image_that_is_not_ours_is_never_deleted(
 
     assert kept.why is not None
     assert setting.there("pa") == {image.id}
+    assert setting.clouds["pa"].calls["delete_image"] == 0
+
+
+@pytest.mark.parametrize("way", ["erase", "sweep"])
+def test_another_projects_image_with_all_our_tags_is_never_deleted(
+    setting: Setting, way: str
+) -> None:
+    """Anybody may copy tags, and show us an image: a cloud might even let us delete it."""
+    image = setting.image("pa")
+    if way == "erase":
+        setting.upload("pa", state=S.DELETING, cloud_image=image.id, method=Method.NATIVE)
+    kept = setting.one.kept[image.id]
+    setting.one.edit(kept, 0.0, owner="somebody", visibility=Visibility.COMMUNITY)
+
+    ended = erase(setting, image.id) if way == "erase" else sweep(setting, image)
+
+    assert ended.why == f"image {image.id} belongs to another project"
+    assert image.id in setting.one.kept
     assert setting.clouds["pa"].calls["delete_image"] == 0
 
 
