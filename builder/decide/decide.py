@@ -50,7 +50,10 @@ def _freshness(world: BuilderWorld, policy: ImagePolicy, provider: str, plan: Bu
         text = f"build {number}, which {provider} boots, is older than its limit"
     if build is None:
         return
-    old_s = min(build.requested_s, world.now_s) + policy.fresh_s_max
+    begun_s = world.counted(build.requested_s, 0.0)
+    if begun_s != build.requested_s:
+        text = f"build {build.id.number} for {provider} has no age: its clock was ahead"
+    old_s = min(begun_s, world.now_s) + policy.fresh_s_max
     if world.now_s < old_s:
         plan.wake(old_s)
     else:

@@ -11,15 +11,13 @@ from builder.decide.actions import (
     TakeBuild,
 )
 from builder.decide.policy import ImagePolicy, pause_s_max
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.decide.world import ASKED_S_MAX, BuilderWorld, ProviderFacts
 from remuda.model.build import Blame, Build, BuildState, Mishap
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import UploadState
 
 #: The same for an image whose recipe is gone.
 _SNAPSHOT_S_MAX: Final = 7200.0
-#: No call of an owner is on its way for longer.
-_ASKED_S_MAX: Final = 3600.0
 
 
 def unwanted(build: Build) -> str | None:
@@ -142,7 +140,7 @@ def _snapshotting(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
     found = listing.named(build.cloud_name)
     steady = listing.steady(build.cloud_name)
     # Our own hand may have only begun; it names its deadline, as every owner does.
-    asked_s = world.counted(max(build.since_s, build.asked_by_s), _ASKED_S_MAX)
+    asked_s = world.counted(max(build.since_s, build.asked_by_s), ASKED_S_MAX)
     no_more = unwanted(build)
     limit_s = _snapshot_s_max(world, build)
     ends_s = world.counted(build.since_s + limit_s, limit_s)
