@@ -1,5 +1,6 @@
 """The next step of each build."""
 
+from dataclasses import replace
 from typing import Final
 
 from builder.decide.actions import (
@@ -73,8 +74,8 @@ def _said(build: Build) -> str | None:
 
 
 def _take(world: BuilderWorld, policy: ImagePolicy, build: Build, plan: BuilderPlan) -> None:
-    """Begin it in the first provider of its group that can make it now."""
-    reasons = []
+    """Begin it in the first provider of its group that can make it now, or in one after it."""
+    reasons, ways = [], list[TakeBuild]()
     for name in build.group:
         facts = world.providers.get(name)
         if name in policy.copies:
@@ -85,18 +86,21 @@ def _take(world: BuilderWorld, policy: ImagePolicy, build: Build, plan: BuilderP
         parent, why_not = _parent(world, policy, facts)
         why_not = facts.trouble or facts.full or why_not
         if why_not is None:
-            plan.do(
+            base = None if parent else world.bases.get((build.id.image, name))
+            ways.append(
                 TakeBuild(
-                    id=build.id,
-                    provider=name,
-                    place=facts.place,
-                    parent=parent,
-                    base=None if parent else world.bases.get((build.id.image, name)),
+                    id=build.id, provider=name, place=facts.place, parent=parent, base=base
                 )
             )
-            return
-        reasons.append(f"{name}: {why_not}")
-    plan.wait(build.id, "; ".join(reasons) or "no provider is to have it")
+        else:
+            reasons.append(f"{name}: {why_not}")
+    first: TakeBuild | None = None
+    for way in reversed(ways):
+        first = replace(way, instead=first)
+    if first is not None:
+        plan.do(first)
+    else:
+        plan.wait(build.id, "; ".join(reasons) or "no provider is to have it")
 
 
 def _parent(

@@ -218,7 +218,7 @@ def _overtaken(world: BuilderWorld, build: Build, upload: Upload) -> bool:
 def _try_next(
     world: BuilderWorld, upload: Upload, undecided: list[ProviderFacts], plan: BuilderPlan
 ) -> None:
-    reasons, times = [], []
+    reasons, times, ways = [], [], list[str]()
     for facts in undecided:
         trial = upload.trials.get(facts.name) or Trial()
         retry_s = world.counted(trial.retry_s, _pause_s_max(world, upload))
@@ -228,9 +228,14 @@ def _try_next(
         elif facts.trouble is not None:
             reasons.append(f"{facts.name}: {facts.trouble}")
         else:
-            plan.do(TryUpload(id=upload.id, provider=facts.name))
-            return
-    plan.wait(upload.id, "; ".join(reasons), min(times, default=None))
+            ways.append(facts.name)
+    first: TryUpload | None = None
+    for name in reversed(ways):
+        first = TryUpload(id=upload.id, provider=name, instead=first)
+    if first is not None:
+        plan.do(first)
+    else:
+        plan.wait(upload.id, "; ".join(reasons), min(times, default=None))
 
 
 def _open(upload: Upload, provider: str) -> bool:
