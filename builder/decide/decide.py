@@ -5,6 +5,7 @@ from builder.decide.actions import BuilderPlan, RaiseAlarm
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import BuilderWorld
 from remuda.model.image import BuildId
+from remuda.model.upload import ENDED
 
 
 def decide(world: BuilderWorld) -> BuilderPlan:
@@ -23,6 +24,7 @@ def decide(world: BuilderWorld) -> BuilderPlan:
                 pointing.step(world, policy, facts, plan)
             _freshness(world, policy, name, plan)
         _failures(world, policy, plan)
+        _spoiled(world, policy, plan)
     keeping.step(world, plan)
     return plan
 
@@ -67,3 +69,16 @@ def _failures(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> No
         if failed >= policy.failures_alarm:
             text = f"{failed} builds in a row for {', '.join(group)} came to nothing"
             plan.do(RaiseAlarm(image=policy.image, text=text))
+
+
+def _spoiled(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> None:
+    """Say where nothing can be proven, by whoever's fault but the image's."""
+    for build in world.builds(policy.image):
+        if making.unwanted(build) is not None:
+            continue
+        for upload in world.uploads(build.id):
+            for provider, trial in sorted(upload.trials.items()):
+                ended = upload.state in ENDED or provider not in policy.providers
+                if trial.spoiled >= policy.failures_alarm and not ended:
+                    text = f"build {build.id.number} cannot be tried in {provider}: its machines fail"
+                    plan.do(RaiseAlarm(image=policy.image, text=f"{text} by no fault of the image"))

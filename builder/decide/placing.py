@@ -223,7 +223,7 @@ def _try_next(
         trial = upload.trials.get(facts.name) or Trial()
         retry_s = world.counted(trial.retry_s, _pause_s_max(world, upload))
         if world.now_s < retry_s:
-            reasons.append(f"{facts.name}: {trial.why or 'it is tried again later'}")
+            reasons.append(f"{facts.name}: {trial.said or 'it is tried again later'}")
             times.append(retry_s)
         elif facts.trouble is not None:
             reasons.append(f"{facts.name}: {facts.trouble}")

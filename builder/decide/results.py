@@ -218,9 +218,17 @@ def judge(
 ) -> Trial:
     """Return what is known after one more try: failed only if it failed on two hosts."""
     if mishap is None:
-        return replace(trial, result=TrialResult.PASSED, at_s=now_s, retry_s=0.0)
+        return replace(trial, result=TrialResult.PASSED, at_s=now_s, retry_s=0.0, spoiled=0)
     if mishap.blame in _NOT_THE_IMAGE:
-        return replace(trial, why=mishap.message, at_s=now_s, retry_s=now_s + policy.backoff_s)
+        # No number of these is a verdict: it is tried ever more seldom, and people are told.
+        times = min(2 ** min(trial.spoiled, PATIENCE_MAX), PATIENCE_MAX)
+        return replace(
+            trial,
+            why=mishap.message,
+            at_s=now_s,
+            retry_s=now_s + times * policy.backoff_s,
+            spoiled=trial.spoiled + 1,
+        )
     failures = trial.failures + 1
     hosts = (*trial.hosts, host) if host else trial.hosts
     # A host that is not known counts as another one.

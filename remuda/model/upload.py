@@ -98,6 +98,7 @@ class Trial:
         why: The last failure.
         at_s: When this was written, seconds since the epoch.
         retry_s: Not to be tried before: the cloud was to blame.
+        spoiled: How often in a row it came to nothing, and the image was not to blame.
     """
 
     result: TrialResult = TrialResult.OPEN
@@ -106,6 +107,14 @@ class Trial:
     why: str | None = None
     at_s: float = 0.0
     retry_s: float = 0.0
+    spoiled: int = 0
+
+    @property
+    def said(self) -> str | None:
+        """Why it failed last, for people; None: it did not."""
+        if self.why is None or self.spoiled < 2:  # noqa: PLR2004 - once is an accident
+            return self.why
+        return f"{self.why} ({self.spoiled} times in a row, and not by the image)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +198,7 @@ def _trial_doc(trial: Trial) -> dict[str, Any]:
         "why": None if trial.why is None else safe(trial.why, WORD_CHARS_MAX),
         "at_s": trial.at_s,
         "retry_s": trial.retry_s,
+        "spoiled": trial.spoiled,
     }
 
 
@@ -230,4 +240,5 @@ def _trial(part: Fields) -> Trial:
         why=part.prose("why"),
         at_s=part.number("at_s", 0.0),
         retry_s=part.number("retry_s", 0.0),
+        spoiled=part.count("spoiled", 0),
     )

@@ -246,8 +246,8 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
     for upload in uploads:
         for provider, one in upload.trials.items():
             rows.append(_trial_row(provider, upload.id, one, now_s))
-            if one.why:
-                notes.append(f"{provider}: {one.why}")
+            if one.said:
+                notes.append(f"{provider}: {one.said}")
             data.append(
                 {
                     "provider": provider,
@@ -258,6 +258,7 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
                     "why": one.why,
                     "at_s": one.at_s,
                     "retry_s": one.retry_s,
+                    "spoiled": one.spoiled,
                 }
             )
     columns = ("PROVIDER", "VERDICT", "PLACE", "WHEN", "FAILURES", "HOSTS")

@@ -93,6 +93,7 @@ def test_a_build_survives_the_round_trip(
             why=st.none() | LINE,
             at_s=SECONDS,
             retry_s=SECONDS,
+            spoiled=st.integers(0, 5),
         ),
     ),
     st.none() | MISHAPS,
