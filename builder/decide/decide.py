@@ -1,11 +1,15 @@
 """The whole judgement: what to do now, why the rest waits, and when to look again."""
 
+from typing import Final
+
 from builder.decide import due, keeping, making, placing, pointing
 from builder.decide.actions import BuilderPlan, RaiseAlarm
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import BuilderWorld
 from remuda.model.image import BuildId
 from remuda.model.upload import ENDED
+
+_SPOILED: Final = "its machines fail by no fault of the image"
 
 
 def decide(world: BuilderWorld) -> BuilderPlan:
@@ -80,5 +84,5 @@ def _spoiled(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> Non
             for provider, trial in sorted(upload.trials.items()):
                 ended = upload.state in ENDED or provider not in policy.providers
                 if trial.spoiled >= policy.failures_alarm and not ended:
-                    text = f"build {build.id.number} cannot be tried in {provider}: its machines fail"
-                    plan.do(RaiseAlarm(image=policy.image, text=f"{text} by no fault of the image"))
+                    text = f"build {build.id.number} cannot be tried in {provider}: {_SPOILED}"
+                    plan.do(RaiseAlarm(image=policy.image, text=text))

@@ -88,9 +88,7 @@ def _take(world: BuilderWorld, policy: ImagePolicy, build: Build, plan: BuilderP
         if why_not is None:
             base = None if parent else world.bases.get((build.id.image, name))
             ways.append(
-                TakeBuild(
-                    id=build.id, provider=name, place=facts.place, parent=parent, base=base
-                )
+                TakeBuild(id=build.id, provider=name, place=facts.place, parent=parent, base=base)
             )
         else:
             reasons.append(f"{name}: {why_not}")

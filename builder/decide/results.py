@@ -35,6 +35,7 @@ class WholeImage:
     size_bytes: int | None = None
     sha256: str | None = None
     os_hash: str | None = None
+    carried_sha512: str | None = None
     min_disk_gib: int = 0
 
 
@@ -133,6 +134,7 @@ def copied(upload: Upload, result: WholeImage, *, now_s: float) -> Upload:
         size_bytes=result.size_bytes,
         sha256=result.sha256,
         os_hash=result.os_hash,
+        carried_sha512=result.carried_sha512,
         min_disk_gib=result.min_disk_gib,
     )
 

@@ -235,6 +235,7 @@ def _upload_json(one: Upload, users: int) -> dict[str, object]:
         "size_bytes": one.size_bytes,
         "sha256": one.sha256,
         "os_hash": one.os_hash,
+        "carried_sha512": one.carried_sha512,
         "trying": one.trying,
         "references": users,
         "failure": _failure_json(one.mishap),
