@@ -72,6 +72,7 @@ class CopyOrder:
         upload: Ours, to be made; its method says how.
         source: What it is made from.
         here: A provider that lies where the copy is to be; *there*: where its source lies.
+        carried_sha512: Of what was carried of the build before, if anything was.
     """
 
     upload: Stored[Upload]
@@ -81,6 +82,7 @@ class CopyOrder:
     there: str
     policy: ImagePolicy | None
     stop: Event
+    carried_sha512: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,14 @@ class Orders:
             there=there,
             policy=world.policies.get(action.id.build.image),
             stop=self._stop(action),
+            carried_sha512=next(
+                (
+                    one.carried_sha512
+                    for one in world.uploads(action.id.build)
+                    if one.carried_sha512 is not None and one.id != action.id
+                ),
+                None,
+            ),
         )
 
     def trial(self, world: BuilderWorld, action: Validate) -> TrialOrder | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.decide.policy import ImagePolicy, always, never
-from remuda.config.fingerprint import copied_paths, fingerprint
+from remuda.config.fingerprint import Trees, copied_paths, fingerprint
 from remuda.config.images import RolloutWindow, ScheduleFrom
 from remuda.config.model import Config
 from remuda.config.parts import CheckFrom
@@ -76,11 +76,12 @@ def compile_policy(recipe: ImageRecipe, read: ReadTree) -> ImagePolicy:
         UnreadableError: If a file or folder that it copies cannot be read.
         UnusableRecipeError: If it means no one image.
     """
-    groups = groups_of(recipe)
+    groups, trees = groups_of(recipe), _trees(recipe, read)
     schedule, window, name = recipe.schedule, recipe.rollout_window, recipe.name
     return ImagePolicy(
         image=name,
-        fingerprint=_fingerprint(recipe, groups, read),
+        fingerprint=_fingerprint(recipe, groups, trees),
+        copied=trees,
         groups=groups,
         copies=frozenset(one for group in groups for one in group[1:]),
         parent=_parent(recipe),
@@ -107,14 +108,19 @@ def groups_of(recipe: ImageRecipe) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _fingerprint(recipe: ImageRecipe, groups: tuple[tuple[str, ...], ...], read: ReadTree) -> str:
-    """Return one hash for all groups; a provider more with an equal making does not change it."""
+def _trees(recipe: ImageRecipe, read: ReadTree) -> Trees:
+    """Return what stands at each path that steps copy."""
     trees: dict[str, Sequence[TreeEntry]] = {}
     for path in copied_paths(recipe):
         try:
             trees[path] = read(Path(path))
         except UnreadableError as error:
             raise UnreadableError(f"{path!r}, which it copies, {error}") from None
+    return trees
+
+
+def _fingerprint(recipe: ImageRecipe, groups: tuple[tuple[str, ...], ...], trees: Trees) -> str:
+    """Return one hash for all groups; a provider more with an equal making does not change it."""
     prints = sorted({fingerprint(recipe, group[0], trees) for group in groups})
     if len(prints) == 1:
         return prints[0]

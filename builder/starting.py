@@ -113,6 +113,7 @@ class Starter:
         if loss is not None:
             self.start(world, loss, now)
             return False
+        action = self._by_share(action)
         kind = KINDS[type(action)]
         subject = str(kind.subject(action))
         if subject in self.known.busy or self._waits(action, subject, now):
@@ -172,6 +173,22 @@ class Starter:
         taking = sum(count for (one, _), count in self.taking.items() if one is taken)
         if self._owned(taken) + taking >= PLACES[taken]:
             return _FULL
+        return self._crowded(action, taken)
+
+    def _by_share(self, action: Action) -> Action:
+        """Return what is taken by the first provider for which we may wait, or what was asked."""
+        way: actions.TakeBuild | actions.TryUpload | None
+        match action:
+            case actions.TakeBuild() | actions.TryUpload():
+                way = action
+            case _:
+                return action
+        while way is not None and self._crowded(way, TAKES[type(way)]) is not None:
+            way = way.instead
+        return way or action
+
+    def _crowded(self, action: Action, taken: Lane) -> str | None:
+        """Return why we wait for no more machines of a provider, or None."""
         provider = _provider(action)
         waiting = self._waiting(taken, provider) + self.taking[taken, provider]
         if provider and waiting >= self._share(taken):

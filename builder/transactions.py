@@ -188,6 +188,8 @@ def _drop_upload(world: BuilderWorld, action: DropUpload) -> list[Op]:
 
 def _try_upload(world: BuilderWorld, action: TryUpload) -> list[Op]:
     upload = _upload(world, action.id)
+    if upload.state not in WHOLE:
+        raise NotBootableError(upload)  # a trial refers to it
     after = results.tried(upload, action.provider, world.me, now_s=world.now_s)
     return [set_upload(world, after)]
 

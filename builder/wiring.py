@@ -295,6 +295,7 @@ class Copying:
                 there=there,
                 policy=order.policy,
                 stopped=order.stop.is_set,
+                carried_sha512=order.carried_sha512,
             )
         )
 

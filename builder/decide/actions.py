@@ -28,13 +28,18 @@ class Supersede:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeBuild:
-    """Become the owner of a build, which is to be made in a provider."""
+    """Become the owner of a build, which is to be made in a provider.
+
+    Attributes:
+        instead: The same in the next provider, if this builder waits for too many machines here.
+    """
 
     id: BuildId
     provider: str
     place: str
     parent: UploadId | None
     base: Base | None
+    instead: "TakeBuild | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +101,15 @@ class DropUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TryUpload:
-    """Become the owner of a trial in a provider."""
+    """Become the owner of a trial in a provider.
+
+    Attributes:
+        instead: The same in the next provider, if this builder waits for too many machines here.
+    """
 
     id: UploadId
     provider: str
+    instead: "TryUpload | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

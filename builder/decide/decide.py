@@ -1,10 +1,15 @@
 """The whole judgement: what to do now, why the rest waits, and when to look again."""
 
+from typing import Final
+
 from builder.decide import due, keeping, making, placing, pointing
 from builder.decide.actions import BuilderPlan, RaiseAlarm
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import BuilderWorld
 from remuda.model.image import BuildId
+from remuda.model.upload import ENDED
+
+_SPOILED: Final = "its machines fail by no fault of the image"
 
 
 def decide(world: BuilderWorld) -> BuilderPlan:
@@ -23,6 +28,7 @@ def decide(world: BuilderWorld) -> BuilderPlan:
                 pointing.step(world, policy, facts, plan)
             _freshness(world, policy, name, plan)
         _failures(world, policy, plan)
+        _spoiled(world, policy, plan)
     keeping.step(world, plan)
     return plan
 
@@ -50,7 +56,10 @@ def _freshness(world: BuilderWorld, policy: ImagePolicy, provider: str, plan: Bu
         text = f"build {number}, which {provider} boots, is older than its limit"
     if build is None:
         return
-    old_s = min(build.requested_s, world.now_s) + policy.fresh_s_max
+    begun_s = world.counted(build.requested_s, 0.0)
+    if begun_s != build.requested_s:
+        text = f"build {build.id.number} for {provider} has no age: its clock was ahead"
+    old_s = min(begun_s, world.now_s) + policy.fresh_s_max
     if world.now_s < old_s:
         plan.wake(old_s)
     else:
@@ -64,3 +73,16 @@ def _failures(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> No
         if failed >= policy.failures_alarm:
             text = f"{failed} builds in a row for {', '.join(group)} came to nothing"
             plan.do(RaiseAlarm(image=policy.image, text=text))
+
+
+def _spoiled(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> None:
+    """Say where nothing can be proven, by whoever's fault but the image's."""
+    for build in world.builds(policy.image):
+        if making.unwanted(build) is not None:
+            continue
+        for upload in world.uploads(build.id):
+            for provider, trial in sorted(upload.trials.items()):
+                ended = upload.state in ENDED or provider not in policy.providers
+                if trial.spoiled >= policy.failures_alarm and not ended:
+                    text = f"build {build.id.number} cannot be tried in {provider}: {_SPOILED}"
+                    plan.do(RaiseAlarm(image=policy.image, text=text))

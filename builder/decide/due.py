@@ -93,7 +93,8 @@ def _occasion(
         return last.why  # what it was wanted for is not there yet
     if policy.follow_base and _base_changed(world, policy, last):
         return Why.BASE_CHANGED
-    begun_s = min(last.requested_s, world.now_s)
+    # A record of the far future tells nothing: it is as old as can be, and its successor is not.
+    begun_s = min(world.counted(last.requested_s, 0.0), world.now_s)
     due_s = policy.next_due_s(begun_s)
     old_s = None if policy.age_s_max is None else begun_s + policy.age_s_max
     if due_s is not None and due_s <= world.now_s:

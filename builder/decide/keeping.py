@@ -15,7 +15,7 @@ from builder.decide.actions import (
     SweepImage,
 )
 from builder.decide.making import unwanted
-from builder.decide.world import BuilderWorld, ListedImage
+from builder.decide.world import ASKED_S_MAX, BuilderWorld, ListedImage
 from remuda.images.references import ReferenceKind, References, index, unknown, why_held
 from remuda.model.build import Build, BuildState
 from remuda.model.image import BuildId, UploadId
@@ -246,7 +246,7 @@ def _stored_in(world: BuilderWorld, place: str, image: ListedImage, listed_s: fl
     if upload is not None:
         if upload.cloud_image == image.id or upload.state is UploadState.MAKING:
             return True
-        if max(upload.asked_by_s, upload.since_s) >= listed_s:
+        if _asked_s(world, upload.asked_by_s, upload.since_s) >= listed_s:
             return True
     # Shared images are shown where they are members, too.
     return any(
@@ -261,4 +261,9 @@ def _being_made(world: BuilderWorld, place: str, image: ListedImage, listed_s: f
         return False
     if build.state is BuildState.SNAPSHOTTING and image.name == build.cloud_name:
         return True
-    return max(build.asked_by_s, build.since_s) >= listed_s
+    return _asked_s(world, build.asked_by_s, build.since_s) >= listed_s
+
+
+def _asked_s(world: BuilderWorld, asked_by_s: float, since_s: float) -> float:
+    """Return until when a call for an image may have been on its way, as a record says."""
+    return max(world.counted(asked_by_s, ASKED_S_MAX), world.counted(since_s, 0.0))

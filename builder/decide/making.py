@@ -1,5 +1,6 @@
 """The next step of each build."""
 
+from dataclasses import replace
 from typing import Final
 
 from builder.decide.actions import (
@@ -11,15 +12,13 @@ from builder.decide.actions import (
     TakeBuild,
 )
 from builder.decide.policy import ImagePolicy, pause_s_max
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.decide.world import ASKED_S_MAX, BuilderWorld, ProviderFacts
 from remuda.model.build import Blame, Build, BuildState, Mishap
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import UploadState
 
 #: The same for an image whose recipe is gone.
 _SNAPSHOT_S_MAX: Final = 7200.0
-#: No call of an owner is on its way for longer.
-_ASKED_S_MAX: Final = 3600.0
 
 
 def unwanted(build: Build) -> str | None:
@@ -75,8 +74,8 @@ def _said(build: Build) -> str | None:
 
 
 def _take(world: BuilderWorld, policy: ImagePolicy, build: Build, plan: BuilderPlan) -> None:
-    """Begin it in the first provider of its group that can make it now."""
-    reasons = []
+    """Begin it in the first provider of its group that can make it now, or in one after it."""
+    reasons, ways = [], list[TakeBuild]()
     for name in build.group:
         facts = world.providers.get(name)
         if name in policy.copies:
@@ -87,18 +86,19 @@ def _take(world: BuilderWorld, policy: ImagePolicy, build: Build, plan: BuilderP
         parent, why_not = _parent(world, policy, facts)
         why_not = facts.trouble or facts.full or why_not
         if why_not is None:
-            plan.do(
-                TakeBuild(
-                    id=build.id,
-                    provider=name,
-                    place=facts.place,
-                    parent=parent,
-                    base=None if parent else world.bases.get((build.id.image, name)),
-                )
+            base = None if parent else world.bases.get((build.id.image, name))
+            ways.append(
+                TakeBuild(id=build.id, provider=name, place=facts.place, parent=parent, base=base)
             )
-            return
-        reasons.append(f"{name}: {why_not}")
-    plan.wait(build.id, "; ".join(reasons) or "no provider is to have it")
+        else:
+            reasons.append(f"{name}: {why_not}")
+    first: TakeBuild | None = None
+    for way in reversed(ways):
+        first = replace(way, instead=first)
+    if first is not None:
+        plan.do(first)
+    else:
+        plan.wait(build.id, "; ".join(reasons) or "no provider is to have it")
 
 
 def _parent(
@@ -142,7 +142,7 @@ def _snapshotting(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
     found = listing.named(build.cloud_name)
     steady = listing.steady(build.cloud_name)
     # Our own hand may have only begun; it names its deadline, as every owner does.
-    asked_s = world.counted(max(build.since_s, build.asked_by_s), _ASKED_S_MAX)
+    asked_s = world.counted(max(build.since_s, build.asked_by_s), ASKED_S_MAX)
     no_more = unwanted(build)
     limit_s = _snapshot_s_max(world, build)
     ends_s = world.counted(build.since_s + limit_s, limit_s)

@@ -1,7 +1,5 @@
 """The next step of each upload: to be made, and to be proven."""
 
-from typing import Final
-
 from builder.decide.actions import (
     BeginUpload,
     BuilderPlan,
@@ -14,7 +12,7 @@ from builder.decide.actions import (
 )
 from builder.decide.making import other_places, unwanted
 from builder.decide.policy import pause_s_max
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.decide.world import ASKED_S_MAX, BuilderWorld, ProviderFacts
 from remuda.model.build import Blame, Build, BuildState, Mishap
 from remuda.model.image import UploadId
 from remuda.model.upload import (
@@ -27,9 +25,6 @@ from remuda.model.upload import (
     UploadEvent,
     UploadState,
 )
-
-#: No call of a maker is on its way for longer.
-_ASKED_S_MAX: Final = 3600.0
 
 
 def spread(world: BuilderWorld, build: Build, plan: BuilderPlan) -> None:
@@ -157,7 +152,7 @@ def _making(world: BuilderWorld, upload: Upload, plan: BuilderPlan) -> None:
         plan.do(Copy(id=upload.id))
     elif not world.dead(upload.owner) or not world.mine(str(upload.id)):
         plan.wait(upload.id, f"{upload.owner} makes it")
-    elif world.now_s < (asked_s := world.counted(upload.asked_by_s, _ASKED_S_MAX)):
+    elif world.now_s < (asked_s := world.counted(upload.asked_by_s, ASKED_S_MAX)):
         plan.wait(upload.id, "its dead maker's calls may still arrive", asked_s)
     else:
         last = upload.attempt + 1 >= (1 if policy is None else policy.attempts_max)
@@ -223,19 +218,24 @@ def _overtaken(world: BuilderWorld, build: Build, upload: Upload) -> bool:
 def _try_next(
     world: BuilderWorld, upload: Upload, undecided: list[ProviderFacts], plan: BuilderPlan
 ) -> None:
-    reasons, times = [], []
+    reasons, times, ways = [], [], list[str]()
     for facts in undecided:
         trial = upload.trials.get(facts.name) or Trial()
         retry_s = world.counted(trial.retry_s, _pause_s_max(world, upload))
         if world.now_s < retry_s:
-            reasons.append(f"{facts.name}: {trial.why or 'it is tried again later'}")
+            reasons.append(f"{facts.name}: {trial.said or 'it is tried again later'}")
             times.append(retry_s)
         elif facts.trouble is not None:
             reasons.append(f"{facts.name}: {facts.trouble}")
         else:
-            plan.do(TryUpload(id=upload.id, provider=facts.name))
-            return
-    plan.wait(upload.id, "; ".join(reasons), min(times, default=None))
+            ways.append(facts.name)
+    first: TryUpload | None = None
+    for name in reversed(ways):
+        first = TryUpload(id=upload.id, provider=name, instead=first)
+    if first is not None:
+        plan.do(first)
+    else:
+        plan.wait(upload.id, "; ".join(reasons), min(times, default=None))
 
 
 def _open(upload: Upload, provider: str) -> bool:

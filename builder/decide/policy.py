@@ -1,8 +1,10 @@
 """What the judgements need of a recipe; the configuration makes it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from remuda.config.fingerprint import Trees
 
 
 def never(_after_s: float) -> float | None:
@@ -26,6 +28,7 @@ class ImagePolicy:
 
     Attributes:
         fingerprint: Hash of the recipe with its files.
+        copied: What its fingerprint means by each file and folder that steps copy.
         groups: Providers that share a making, in the order in which they may make it. A group of
             several is built once and copied; for a build of its own, each provider is a group.
         copies: Those that only copy: nothing is made there, whatever becomes of the others.
@@ -51,6 +54,7 @@ class ImagePolicy:
     image: str
     fingerprint: str
     groups: tuple[tuple[str, ...], ...]
+    copied: Trees = field(default_factory=dict)
     copies: frozenset[str] = frozenset()
     parent: str | None = None
     follow_base: bool = True

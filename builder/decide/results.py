@@ -35,6 +35,7 @@ class WholeImage:
     size_bytes: int | None = None
     sha256: str | None = None
     os_hash: str | None = None
+    carried_sha512: str | None = None
     min_disk_gib: int = 0
 
 
@@ -133,6 +134,7 @@ def copied(upload: Upload, result: WholeImage, *, now_s: float) -> Upload:
         size_bytes=result.size_bytes,
         sha256=result.sha256,
         os_hash=result.os_hash,
+        carried_sha512=result.carried_sha512,
         min_disk_gib=result.min_disk_gib,
     )
 
@@ -218,9 +220,17 @@ def judge(
 ) -> Trial:
     """Return what is known after one more try: failed only if it failed on two hosts."""
     if mishap is None:
-        return replace(trial, result=TrialResult.PASSED, at_s=now_s, retry_s=0.0)
+        return replace(trial, result=TrialResult.PASSED, at_s=now_s, retry_s=0.0, spoiled=0)
     if mishap.blame in _NOT_THE_IMAGE:
-        return replace(trial, why=mishap.message, at_s=now_s, retry_s=now_s + policy.backoff_s)
+        # No number of these is a verdict: it is tried ever more seldom, and people are told.
+        times = min(2 ** min(trial.spoiled, PATIENCE_MAX), PATIENCE_MAX)
+        return replace(
+            trial,
+            why=mishap.message,
+            at_s=now_s,
+            retry_s=now_s + times * policy.backoff_s,
+            spoiled=trial.spoiled + 1,
+        )
     failures = trial.failures + 1
     hosts = (*trial.hosts, host) if host else trial.hosts
     # A host that is not known counts as another one.

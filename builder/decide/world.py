@@ -72,6 +72,8 @@ class ImageListing:
         return self.before_s > since_s and not any(map(shows, both))
 
 
+#: No call of an owner is on its way for longer.
+ASKED_S_MAX: Final = 3600.0
 #: So far clocks may differ.
 _SKEW_S: Final = 600.0
 

@@ -124,8 +124,16 @@ class Luggage:
                 f" {needed // _MIB} MiB are needed"
             )
 
-    def check(self, received: Received, os_hash: str | None) -> None:
+    def check(
+        self, received: Received, os_hash: str | None, carried_sha512: str | None = None
+    ) -> None:
         """Compare what came with what is on record, and look what it is.
+
+        Args:
+            received: What came.
+            os_hash: As its cloud has told it once.
+            carried_sha512: Of what was carried of the same build before: where no cloud has a
+                strong hash, nothing else tells that somebody has changed it since.
 
         Raises:
             DamagedError: It is not what is on record.
@@ -134,6 +142,10 @@ class Luggage:
         known = _SHA512.fullmatch(os_hash or "")
         if known is not None and known[1] != received.sha512:
             raise DamagedError(f"image {self.image.id} is not what is on record: another hash")
+        if carried_sha512 not in {None, received.sha512}:
+            raise DamagedError(
+                f"image {self.image.id} is not what was carried of this build before: another hash"
+            )
         if why := diskformat.why_refused(self.path, self.image.disk_format or ""):
             raise BadOrderError(f"image {self.image.id} is not carried: {why}")
 

@@ -51,6 +51,7 @@ class CopyBetweenSites:
         source: What it is made from; it refers to that.
         here, there: Providers of the two places.
         stopped: Whether no transfer is to go on, for we end, or are known to be taken over.
+        carried_sha512: Of what was carried of the build before, if anything was.
     """
 
     upload: Stored[Upload]
@@ -59,6 +60,7 @@ class CopyBetweenSites:
     there: Site
     policy: ImagePolicy | None = None
     stopped: Callable[[], bool] = lambda: False
+    carried_sha512: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ class _Copying:
         stored: The record, as we know it.
         made: Id of the image that we have made ourselves, once there is one.
         offered: Whether the source's image may have been offered to the other project.
+        carried_sha512: Of what has come, if it is carried.
     """
 
     def __init__(self, hand: CopyingHand, order: CopyBetweenSites) -> None:
@@ -104,6 +107,7 @@ class _Copying:
         self.stored = order.upload
         self.made: str | None = None
         self.offered = False
+        self.carried_sha512: str | None = None
 
     def run(self) -> CopyEnded:
         """Do it, and write what came of it."""
@@ -141,6 +145,7 @@ class _Copying:
             size_bytes=made.size_bytes,
             sha256=source.sha256,
             os_hash=hash_of(made),
+            carried_sha512=self.carried_sha512,
             min_disk_gib=made.min_disk_gib,
         )
 
@@ -183,7 +188,8 @@ class _Copying:
                 image.id, luggage.path, resume=True, going=self._going(image)
             )
             try:
-                luggage.check(received, order.source.value.os_hash)
+                luggage.check(received, order.source.value.os_hash, order.carried_sha512)
+                self.carried_sha512 = received.sha512
                 self._tell(received)
                 made = self._send(luggage, image, received.sha512)
             except BaseException as exc:

@@ -220,6 +220,7 @@ class _Making(InPhases):
             provider=build.provider or "",
             recipe=recipe,
             secrets=self.secrets,
+            copied=self.order.policy.copied,
         )
         self.phase = "steps"
         StepRunner(session=session, context=context, patience=self.patience, log=self.log).run_all()

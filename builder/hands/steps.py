@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from builder.hands.patience import HandStoppedError, Patience
 from builder.hands.stepscripts import PACKAGES, PLACE, REMOVE
 from builder.hands.telling import ProgressLog, say
 from remuda.config import trees
+from remuda.config.fingerprint import Trees, same
 from remuda.config.images import Step, StepCopy
 from remuda.config.recipes import ImageRecipe
 from remuda.config.sources import UnreadableError
@@ -38,12 +39,14 @@ class StepContext:
 
     Attributes:
         secrets: By the name that steps know.
+        copied: What the build's fingerprint means by each file and folder.
     """
 
     build: BuildId
     provider: str
     recipe: ImageRecipe
     secrets: Mapping[str, Secret]
+    copied: Trees = field(default_factory=dict)
 
     def environment(self, step: Step) -> tuple[tuple[str, str], ...]:
         """Return the variables of a step: those said later win, ours before all, then secrets."""
@@ -171,6 +174,7 @@ class StepRunner:
             self.patience.check()
             self._script(Script(name=name_of(step), text=REMOVE, arguments=(came,)))
             return str(exc)
+        self._check_copied(copied, name_of(step))
         placing = Script(
             name=name_of(step),
             text=PLACE,
@@ -179,6 +183,21 @@ class StepRunner:
             as_root=step.as_root,
         )
         return self._script(placing)
+
+    def _check_copied(self, copied: StepCopy, name: str) -> None:
+        """Look whether what was sent is what the build's fingerprint means.
+
+        It is read after it was sent: a change before that, or meanwhile, is seen.
+
+        Raises:
+            MishapError: It is not.
+        """
+        expected = self.context.copied.get(copied.source)
+        if expected is None or same(copied, expected, trees.read(Path(copied.source))):
+            return
+        # It begins anew: with the recipe of now, or where the files are those of its recipe.
+        message = f"{copied.source} is not what it was when the build was asked for: it has changed"
+        raise blame.fail(name, Blame.BUILDER, message)
 
     def _send(self, source: Path, came: str, limit_s: float) -> None:
         stopped = self.patience.stopped

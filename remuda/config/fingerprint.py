@@ -72,6 +72,11 @@ def _step(step: Step, trees: Trees) -> dict[str, Any]:
     return doc
 
 
+def same(copied: StepCopy, one: Sequence[TreeEntry], other: Sequence[TreeEntry]) -> bool:
+    """Whether a step copies the same of two trees that stood at its path."""
+    return _copy(copied, {copied.source: one}) == _copy(copied, {copied.source: other})
+
+
 def _copy(copied: StepCopy, trees: Trees) -> dict[str, Any]:
     return {
         "to": copied.to,

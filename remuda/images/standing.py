@@ -209,8 +209,8 @@ def _upload_waits(upload: Upload, provider: str, words: BuilderWords) -> str:
     told = {
         UploadState.PENDING: now or said or "it is to be copied there",
         UploadState.MAKING: f"{upload.owner or 'a builder'} copies it there",
-        UploadState.STORED: now or trial.why or "it is to be tried there",
-        UploadState.USABLE: now or trial.why or "it is to be tried there",
+        UploadState.STORED: now or trial.said or "it is to be tried there",
+        UploadState.USABLE: now or trial.said or "it is to be tried there",
     }
     return told.get(upload.state) or said or f"it is {upload.state}"
 

@@ -293,7 +293,8 @@ IMAGE_UPLOADS: Final = Metric(
 IMAGE_ALARMS: Final = Metric(
     name="remuda_image_alarms",
     kind=MetricKind.GAUGE,
-    help="What people should see to, of an image: too old, no recipe, builds that come to nothing.",
+    help="What people should see to, of an image: too old, no recipe, builds that come to nothing, "
+    "trials that the cloud spoils.",
     labels=("image",),
 )
 IMAGES_CONFIGURED: Final = Metric(

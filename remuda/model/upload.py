@@ -4,6 +4,7 @@ Its state says how far its bytes are; what was found by booting it stands beside
 provider that has the place: an image is proven where it will run.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -18,6 +19,7 @@ from remuda.model.image import WORD_CHARS_MAX, UploadId, maybe_place
 SCHEMA: Final = 1
 #: Hosts on which one image failed; it has few tries.
 _HOSTS_MAX: Final = 16
+_SHA512: Final = re.compile(r"[0-9a-f]{128}")
 
 
 class UploadState(StrEnum):
@@ -98,6 +100,7 @@ class Trial:
         why: The last failure.
         at_s: When this was written, seconds since the epoch.
         retry_s: Not to be tried before: the cloud was to blame.
+        spoiled: How often in a row it came to nothing, and the image was not to blame.
     """
 
     result: TrialResult = TrialResult.OPEN
@@ -106,6 +109,14 @@ class Trial:
     why: str | None = None
     at_s: float = 0.0
     retry_s: float = 0.0
+    spoiled: int = 0
+
+    @property
+    def said(self) -> str | None:
+        """Why it failed last, for people; None: it did not."""
+        if self.why is None or self.spoiled < 2:  # noqa: PLR2004 - once is an accident
+            return self.why
+        return f"{self.why} ({self.spoiled} times in a row, and not by the image)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +135,7 @@ class Upload:
         trials: By provider.
         trying: The provider in which a candidate boots from it now, or None.
         os_hash: ``<algorithm>:<digits>``, as the cloud tells it; clouds on Ceph do not.
+        carried_sha512: Of the bytes that a builder carried there, as it has computed it.
     """
 
     id: UploadId
@@ -141,6 +153,7 @@ class Upload:
     size_bytes: int | None = None
     sha256: str | None = None
     os_hash: str | None = None
+    carried_sha512: str | None = None
     min_disk_gib: int = 0
     mishap: Mishap | None = None
 
@@ -167,6 +180,7 @@ class Upload:
 _PLAIN: Final = (
     *("state", "since_s", "method", "attempt", "source", "owner", "asked_by_s", "retry_s"),
     *("cloud_image", "trying", "size_bytes", "sha256", "os_hash", "min_disk_gib"),
+    "carried_sha512",
 )
 
 
@@ -189,6 +203,7 @@ def _trial_doc(trial: Trial) -> dict[str, Any]:
         "why": None if trial.why is None else safe(trial.why, WORD_CHARS_MAX),
         "at_s": trial.at_s,
         "retry_s": trial.retry_s,
+        "spoiled": trial.spoiled,
     }
 
 
@@ -217,9 +232,17 @@ def decode_upload(upload_id: UploadId, raw: bytes) -> Upload:
         size_bytes=fields.maybe_count("size_bytes"),
         sha256=fields.maybe_text("sha256"),
         os_hash=fields.maybe_text("os_hash"),
+        carried_sha512=_sha512(fields),
         min_disk_gib=fields.count("min_disk_gib", 0),
         mishap=read_mishap(fields, "failure"),
     )
+
+
+def _sha512(fields: Fields) -> str | None:
+    found = fields.maybe_text("carried_sha512")
+    if found is not None and not _SHA512.fullmatch(found):
+        raise fields.refuse("carried_sha512", "a SHA-512")
+    return found
 
 
 def _trial(part: Fields) -> Trial:
@@ -230,4 +253,5 @@ def _trial(part: Fields) -> Trial:
         why=part.prose("why"),
         at_s=part.number("at_s", 0.0),
         retry_s=part.number("retry_s", 0.0),
+        spoiled=part.count("spoiled", 0),
     )

@@ -70,6 +70,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "size_bytes": 2**31,
         "sha256": "00ff",
         "os_hash": "sha512:00",
+        "carried_sha512": "0f" * 64,
         "min_disk_gib": 10,
         "verdicts": {
             PROVIDER: {
@@ -79,6 +80,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
                 "why": "no login",
                 "at_s": NOW_S,
                 "retry_s": 0.0,
+                "spoiled": 0,
             }
         },
         "failure": {"step": "carry", "blame": "cloud", "message": "reset"},
@@ -161,6 +163,8 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("build", "group base identity failure revoked", (7, "x", [7], {"id": "../x"})),
     ("upload", "since_s attempt size_bytes min_disk_gib", NO_NUMBERS),
     ("upload", "source cloud_image owner trying", (*NO_TEXTS, "../x", "0123456789AB")),
+    ("upload", "carried_sha512", (*NO_TEXTS[:1], *NO_TEXTS[2:], "", "00ff", "0F" * 64, "0f" * 65)),
+    ("upload", "verdicts.here.spoiled", (*NO_NUMBERS, -1)),
     ("upload", "verdicts verdicts.here failure method", (7, "x", [7], {"x": 7})),
     ("upload", "verdicts.here.verdict verdicts.here.hosts", (7, "x", [7], None)),
     ("pointer", "current previous canary pinned.build", (*NO_NUMBERS, 0, -1, 10**6)),

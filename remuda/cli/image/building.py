@@ -49,6 +49,7 @@ class _Waiting:
         expected: The providers in which a build above *above* is to become current.
         results: What has come of it, by provider.
         steps: How many steps of each build were told.
+        idle: Why no build is begun, as far as anybody says so; None: one is, or nobody does.
     """
 
     image: str
@@ -56,6 +57,7 @@ class _Waiting:
     expected: set[str]
     results: dict[str, Result] = field(default_factory=dict)
     steps: dict[BuildId, int] = field(default_factory=dict)
+    idle: str | None = None
 
     @property
     def open(self) -> bool:
@@ -225,17 +227,22 @@ def _wait(
                     "wanted all the same",
                     EXIT_STORE_AWAY,
                 )
-            still = [one.image for one in waiting if one.open]
+            still = [one for one in waiting if one.open]
             if not still:
                 return
             left_s = None if end_s is None else end_s - around.clock.monotonic_s()
             if left_s is not None and left_s <= 0:
-                raise CommandFailedError(
-                    f"{', '.join(still)} did not become current in time; builders go on",
-                    EXIT_TIMEOUT,
-                )
+                raise CommandFailedError(_overdue(still), EXIT_TIMEOUT)
             news = trees.wait_news(news, _LOOK_S if left_s is None else min(_LOOK_S, left_s))
             trees.pause(_GATHER_S)
+
+
+def _overdue(still: Sequence[_Waiting]) -> str:
+    names = ", ".join(one.image for one in still)
+    idle = dict.fromkeys(one.idle for one in still)
+    why = next(iter(idle)) if len(idle) == 1 else None
+    reason = "; builders go on" if why is None else f": {why}"
+    return f"{names} did not become current in time{reason}"
 
 
 def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
@@ -246,6 +253,7 @@ def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
             if number > one.above:
                 one.expected |= set(build.group)
                 _tell_steps(store, one, build.id, tell)
+        _tell_idle(one, _idle(seen, one, read_words(store)), tell)
     except StoreAwayError:
         return False
     for provider in sorted(one.expected):
@@ -255,6 +263,29 @@ def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
         if before != result and result.build is not None:
             _tell_result(provider, result, tell)
     return True
+
+
+def _idle(seen: Catalogue, one: _Waiting, words: BuilderWords) -> str | None:
+    """Return why nobody works on a build, or None: somebody does, or says nothing of it."""
+    if not words.living:
+        return "no builder is running"
+    if any(number > one.above for number in seen.builds.get(one.image, {})):
+        return None  # it says itself what it waits for
+    record = seen.library.images.get(one.image)
+    if record is not None and record.value.paused is not None:
+        return f"it was paused by {record.value.paused.who}: {record.value.paused.why}"
+    if words.providers is not None and one.image not in words.providers:
+        return "no builder has it in its configuration"
+    groups = (words.of_group(one.image, provider) for provider in sorted(one.expected))
+    return next((why for why in groups if why is not None), words.of(one.image))
+
+
+def _tell_idle(one: _Waiting, why: str | None, tell: Tell) -> None:
+    """Say why nothing is begun, when that is another reason than before."""
+    before, one.idle = one.idle, why
+    if why is not None and why != before:
+        event = {"event": "waits", "image": one.image, "why": why}
+        tell(f"{one.image} waits: {why}", event)
 
 
 def _tell_result(provider: str, result: Result, tell: Tell) -> None:

@@ -1,6 +1,6 @@
 """`remuda image list` and `show`: images, their builds, and where these are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import click
@@ -9,6 +9,7 @@ from remuda.cli import output
 from remuda.cli.image.asking import (
     JSON,
     ImageCommand,
+    configured,
     image_or_build,
     require_build,
     require_image,
@@ -20,12 +21,14 @@ from remuda.cli.views.boots import boots_sheet, standing_json
 from remuda.cli.views.build import Beside, build_sheets
 from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, words_sheet
 from remuda.cli.views.packages import LINES_MAX, build_before, compare, packages_sheet
+from remuda.config.problems import ConfigInvalidError
 from remuda.images import library
 from remuda.images.buildlog import Progress, read_progress
 from remuda.images.catalogue import Catalogue
 from remuda.images.inventory import Inventory, read_inventory
 from remuda.images.standing import standings
 from remuda.images.words import BuilderWords, read_words
+from remuda.insight import tree
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
@@ -39,8 +42,11 @@ def list_images(*, around: Surroundings, as_json: bool) -> None:
     """List which build each image is at in each provider, and what comes next."""
     with around.store() as store:
         seen = Catalogue(library.read(store, launched=False))
-        words = read_words(store)
+        words = _words(store, around)
+        providers = {one for image in seen.images() for one in seen.providers(image)}
+        notes = _unknown_orphans(store, words, providers)
     sheet = images_sheet(seen, words, now_s=around.clock.now_s())
+    sheet = replace(sheet, notes=[*sheet.notes, *notes])
     if as_json:
         output.emit_json(sheet.data)
     else:
@@ -71,9 +77,11 @@ def show(
     with around.store() as store:
         seen = Catalogue(library.read(store))
         require_image(seen, store, around, name)
-        words = read_words(store)
+        words = _words(store, around)
         if number is None:
-            sheets = _image_sheets(seen, words, name, around.clock.now_s())
+            boots, *others = _image_sheets(seen, words, name, around.clock.now_s())
+            notes = _unknown_orphans(store, words, seen.providers(name))
+            sheets: Sequence[Sheet] = (replace(boots, notes=[*boots.notes, *notes]), *others)
             names: tuple[str, ...] = ("providers", "builds", "moves", "waits")
         else:
             build_id = BuildId(name, number)
@@ -93,6 +101,32 @@ def show(
         output.emit_json({**record, **document})
     else:
         output.show([one for one in sheets if one.rows or one.notes])
+
+
+def _words(store: Store, around: Surroundings) -> BuilderWords:
+    """Return what builders say; while none lives, what is configured says the file, if it can."""
+    words = read_words(store)
+    if words.living:
+        return words
+    try:
+        found = configured(around)
+    except ConfigInvalidError:
+        return words  # to look at records takes no sound file
+    if not found:
+        return words  # a requestor's file, perhaps: it tells nothing of images
+    return replace(words, providers={name: tuple(one.makings) for name, one in found.items()})
+
+
+def _unknown_orphans(store: Store, words: BuilderWords, providers: Collection[str]) -> list[str]:
+    """Return which providers may have left the configuration, while nobody says what is in it."""
+    if words.living or words.providers is not None:
+        return []
+    alive = {one.provider for one in tree.pools(tree.reader(store)).records.values()}
+    gone = sorted(set(providers) - alive)
+    if not gone:
+        return []
+    names = ", ".join(gone)
+    return [f"no launcher of {names} is running: what is there may be in no configuration any more"]
 
 
 def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float) -> Sequence[Sheet]:

@@ -235,6 +235,7 @@ def _upload_json(one: Upload, users: int) -> dict[str, object]:
         "size_bytes": one.size_bytes,
         "sha256": one.sha256,
         "os_hash": one.os_hash,
+        "carried_sha512": one.carried_sha512,
         "trying": one.trying,
         "references": users,
         "failure": _failure_json(one.mishap),
@@ -246,8 +247,8 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
     for upload in uploads:
         for provider, one in upload.trials.items():
             rows.append(_trial_row(provider, upload.id, one, now_s))
-            if one.why:
-                notes.append(f"{provider}: {one.why}")
+            if one.said:
+                notes.append(f"{provider}: {one.said}")
             data.append(
                 {
                     "provider": provider,
@@ -258,6 +259,7 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
                     "why": one.why,
                     "at_s": one.at_s,
                     "retry_s": one.retry_s,
+                    "spoiled": one.spoiled,
                 }
             )
     columns = ("PROVIDER", "VERDICT", "PLACE", "WHEN", "FAILURES", "HOSTS")

@@ -9,6 +9,7 @@ from builder.decide.actions import (
     BeginUpload,
     CondemnUpload,
     DropUpload,
+    RaiseAlarm,
     RetireBuild,
     RetireUpload,
     TakeUpload,
@@ -149,3 +150,23 @@ def test_a_clock_that_was_ahead_holds_nothing_up() -> None:
     assert some(decide(world([build(1)], [retiring])), CondemnUpload)
     soon = decide(world([build(1)], [upload(1), pending(1, retry_s=NOW_S + 60.0)]))
     assert not some(soon, TakeUpload)
+
+
+def test_what_a_cloud_spoils_again_and_again_is_told() -> None:
+    """It is neither a verdict nor silent; it ends with the first word about the image."""
+    spoiled = {"p": Trial(spoiled=3, why="no valid host", retry_s=NOW_S + 240.0)}
+    known = world([build(1)], [upload(1, state=UploadState.STORED, trials=spoiled)])
+    found = decide(known)
+    alarms = [one.text for one in some(found, RaiseAlarm)]
+    twice = replace(spoiled["p"], spoiled=2)
+
+    assert alarms == ["build 1 cannot be tried in p: its machines fail by no fault of the image"]
+    said = "p: no valid host (3 times in a row, and not by the image)"
+    assert found.waits[str(UploadId(BuildId("a", 1), HERE))] == said
+    assert not some(found, TryUpload)
+    for one in (
+        world([build(1)], [upload(1, state=UploadState.STORED, trials={"p": twice})]),
+        world([build(1)], [upload(1, state=UploadState.FAILED, trials=spoiled)]),
+        world([build(1, revoked=REVOKED)], [upload(1, trials=spoiled)]),
+    ):
+        assert not some(decide(one), RaiseAlarm)

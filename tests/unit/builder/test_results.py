@@ -123,14 +123,25 @@ def test_it_may_pass_after_a_failure() -> None:
 
 @pytest.mark.parametrize("blame", [Blame.CLOUD, Blame.BUILDER])
 def test_what_is_not_the_images_fault_is_no_verdict(blame: Blame) -> None:
-    """However often it happens; it waits a while."""
-    upload = trying()
+    """However often it happens; it waits, longer each time, up to a limit."""
+    upload, waits = trying(), list[float]()
     for _ in range(10):
         upload = judged(trying(**upload.trials), blame, "h1")
+        waits.append(upload.trials["p"].retry_s - 10.0)
 
     assert upload.state is UploadState.STORED
     assert upload.trials["p"].result is TrialResult.OPEN
-    assert (upload.trials["p"].failures, upload.trials["p"].retry_s) == (0, 70.0)
+    assert (upload.trials["p"].failures, upload.trials["p"].spoiled) == (0, 10)
+    assert waits == [60.0, 120.0, *[240.0] * 8]
+    assert upload.trials["p"].said == f"{blame} did it (10 times in a row, and not by the image)"
+
+
+@pytest.mark.parametrize("blame", [None, Blame.MACHINE])
+def test_a_word_about_the_image_ends_the_row_of_faults(blame: Blame | None) -> None:
+    """Whatever it says: the cloud gives machines."""
+    spoiled = judged(trying(p=Trial(spoiled=7, retry_s=9e9)), blame, "h1").trials["p"]
+
+    assert (spoiled.spoiled, spoiled.retry_s) == (0, 0.0)
 
 
 def test_it_is_rejected_only_where_every_provider_has_failed() -> None:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -167,8 +168,32 @@ def test_waiting_ends_when_it_is_rejected_in_one_place(desk: ImageDesk) -> None:
     assert "debian/4 in alpha is current there" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (None, "no builder is running"),
+        ({"providers": {"ubuntu": ("alpha",)}}, "no builder has it in its configuration"),
+        ({"waits": {"debian for alpha, beta": "2 builds came to nothing"}}, "2 builds came to no"),
+        ({"waits": {"debian": "it is not on record yet"}}, "it is not on record yet"),
+    ],
+)
+def test_who_waits_hears_why_no_build_is_begun(
+    desk: ImageDesk, words: dict[str, Any] | None, why: str
+) -> None:
+    """In one sentence, at once, and again in the end."""
+    if words is not None:
+        desk.builder(**words)
+    result = desk.call(build, "debian", "--wait", "--timeout", "0.2s")
+
+    assert result.exit_code == 5
+    (told,) = [line for line in result.stdout.splitlines() if line.startswith("debian waits: ")]
+    assert why in told
+    assert f"remuda: debian did not become current in time: {why}" in result.stderr
+
+
 def test_waiting_has_an_end(desk: ImageDesk) -> None:
     """Builders go on."""
+    desk.builder()
     result = desk.call(build, "debian", "--wait", "--timeout", "0.2s")
 
     assert result.exit_code == 5

@@ -93,6 +93,7 @@ def test_a_build_survives_the_round_trip(
             why=st.none() | LINE,
             at_s=SECONDS,
             retry_s=SECONDS,
+            spoiled=st.integers(0, 5),
         ),
     ),
     st.none() | MISHAPS,
@@ -117,6 +118,7 @@ def test_an_upload_survives_the_round_trip(
         size_bytes=2**40,
         sha256="00",
         os_hash="sha512:00",
+        carried_sha512="0f" * 64,
         min_disk_gib=10,
         mishap=mishap,
     )

@@ -30,6 +30,7 @@ class Copy:
     free: int = 1 << 40
     stopped: bool = False
     log: Any = None
+    carried_sha512: str | None = None
     tokens: list[str] = field(default_factory=lambda: ["one", "two", "three"])
 
     @property
@@ -64,6 +65,7 @@ class Copy:
             there=setting.sites["pa"],
             policy=POLICY,
             stopped=lambda: self.stopped,
+            carried_sha512=self.carried_sha512,
         )
 
     def take(self, **more: Any) -> Stored[Upload]:

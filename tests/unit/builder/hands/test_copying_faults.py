@@ -1,6 +1,7 @@
 """What is left of a copy that goes wrong, and who is to blame."""
 
 import errno
+import hashlib
 import os
 from typing import Any
 
@@ -318,6 +319,26 @@ def test_an_image_that_nobody_verified_is_told_with_its_hash(make: Make, *, weak
 
     told = [fields for event, fields in log.events if event == "image.unverified"]
     assert [one["sha512"] for one in told] == ([copy.image.hash_value] if weak else [])
+
+
+def test_what_is_carried_again_is_what_was_carried_before(make: Make) -> None:
+    """Whoever carried it first has written down what it was: no cloud has to have a hash of it."""
+    copy = make()
+    kept = copy.setting.one.kept[copy.image.id]
+    kept.fate = Snapshot.UNHASHED
+    copy.setting.one.edit(kept, 0.0, md5=None, hash_algo=None, hash_value=None)
+    copy.setting.upload("pa", cloud_image=copy.image.id, method=Method.NATIVE)
+    assert copy.run().why is None
+    first = copy.now().carried_sha512
+    assert first == hashlib.sha512(DATA).hexdigest()
+
+    copy.carried_sha512 = first
+    assert copy.run().why is None
+    made = copy.made()
+    kept.data = DATA[:-1] + b"!"
+    assert "carried of this build before" in (copy.run().why or "")
+    assert (copy.made(), copy.files()) == (made, [])
+    assert copy.now().state is UploadState.PENDING
 
 
 def test_what_others_have_left_goes_after_days(make: Make) -> None:
