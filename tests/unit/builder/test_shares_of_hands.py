@@ -17,7 +17,7 @@ def test_what_has_no_share_left_in_a_provider_begins_in_the_next() -> None:
     both = {"providers": {"p": {}, "q": {"copy-from": "p"}}}
     bench = Bench(config(**{f"i{number:02}": both for number in range(20)}))
     bench.go(200)
-    policies = bench.known.catalogue.policies.items()
+    policies = bench.known.configured.policies.items()
     anywhere = {name: replace(one, copies=frozenset()) for name, one in policies}
     bench.known.catalogue = replace(bench.known.catalogue, policies=anywhere)
     bench.held = (Make,)

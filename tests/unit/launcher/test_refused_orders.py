@@ -5,11 +5,12 @@ from launcher.cloudview import Recipe
 from launcher.decide.standing import our_status
 from launcher.events import Created, Surveyed, Written
 from launcher.views import NodeView
-from launcher.world import Now, World
+from launcher.world import World
 from remuda.cloud.api import BadOrderError, Flavor, Image
 from remuda.metrics.results import Result
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
+from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,
@@ -51,7 +52,7 @@ def refused(made: World, works: Works, number: int, now: Now) -> None:
     view = asked(made, number)
     works.hear(Created(node=view.id, result=NO_KEY, seconds=0.1), now)
     condemn = Condemn(node=view.id, cause=str(NO_KEY), result=Result.ORDER)
-    works.hear(Written(action=condemn, result=(0, 0)), now)
+    works.hear(Written(action=condemn, result=()), now)
     made.drop_node(view.id)
 
 
