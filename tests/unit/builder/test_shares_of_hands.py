@@ -19,7 +19,7 @@ def test_what_has_no_share_left_in_a_provider_begins_in_the_next() -> None:
     bench.go(200)
     policies = bench.known.configured.policies.items()
     anywhere = {name: replace(one, copies=frozenset()) for name, one in policies}
-    bench.known.catalogue = replace(bench.known.catalogue, policies=anywhere)
+    bench.known.configured = replace(bench.known.configured, policies=anywhere)
     bench.held = (Make,)
     bench.launchers("p", "q")
     bench.go(200)
