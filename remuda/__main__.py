@@ -11,10 +11,12 @@ def run() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from remuda.cli.main import main  # noqa: PLC0415 - this is what takes long
-    from remuda.cli.saying import guard_terminal  # noqa: PLC0415 - the same
+    from remuda.cli.saying import guard_terminal, open_closed_streams  # noqa: PLC0415 - it takes long
 
+    open_closed_streams()
     guard_terminal()
+    from remuda.cli.main import main  # noqa: PLC0415 - this takes longest
+
     main()
 
 

@@ -1,8 +1,10 @@
 """The `remuda` command: a group whose parts are loaded only when they are called."""
 
 from collections.abc import Callable, Mapping
-from importlib import import_module, metadata
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import click
@@ -10,6 +12,7 @@ import click
 import remuda
 from remuda.cli.extras import advice
 from remuda.cli.failing import CommandFailedError
+from remuda.cli.summaries import SUMMARIES
 from remuda.cli.surroundings import Surroundings
 from remuda.visible import visible_lines
 
@@ -52,29 +55,38 @@ def own_loaders(places: Mapping[str, str]) -> dict[str, Loader]:
     return {name: _own(place) for name, place in places.items()}
 
 
-def loaders() -> dict[str, Loader]:
-    """Return how to load each command, ours and those of installed packages."""
-    found = own_loaders(OWN)
-    for entry in metadata.entry_points(group=ENTRY_POINTS):
-        found.setdefault(entry.name, _own(entry.value))
-    return found
+def installed_loaders() -> dict[str, Loader]:
+    """Return how to load the commands of installed packages, our daemons among them."""
+    from importlib import metadata  # noqa: PLC0415 - slow, and most commands are our own
+
+    return {one.name: _own(one.value) for one in metadata.entry_points(group=ENTRY_POINTS)}
 
 
 class Commands(click.Group):
     """A group that imports a command when it is asked for.
 
     Args:
-        loaders: Says how to load each command, by name; asked once.
+        own: Says how to load our commands, by name.
+        others: Says the same of those that other packages add, which takes longer to find out.
+        summaries: What commands do, as far as it is known without importing them.
     """
 
-    def __init__(self, *, loaders: Callable[[], dict[str, Loader]], **kwargs: object) -> None:
+    def __init__(
+        self,
+        *,
+        own: Mapping[str, Loader],
+        others: Callable[[], Mapping[str, Loader]] = dict,
+        summaries: Mapping[str, str] = MappingProxyType({}),
+        **kwargs: object,
+    ) -> None:
         super().__init__(**kwargs)  # type: ignore[arg-type]  # passed on as they came
-        self._find_loaders = loaders
-        self._loaders: dict[str, Loader] | None = None
+        self._own = own
+        self._others: Callable[[], Mapping[str, Loader]] = cache(others)
+        self._summaries = summaries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
-        return sorted({*super().list_commands(ctx), *self._known()})
+        return sorted({*super().list_commands(ctx), *self._own, *self._others()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command.
@@ -82,7 +94,7 @@ class Commands(click.Group):
         Raises:
             CommandFailedError: If its package is there but cannot be imported.
         """
-        loader = self._known().get(cmd_name)
+        loader: Loader | None = self._own.get(cmd_name) or self._others().get(cmd_name)
         if loader is None:
             return super().get_command(ctx, cmd_name)
         try:
@@ -105,27 +117,30 @@ class Commands(click.Group):
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write what each command does; those that cannot be loaded here are left out."""
+        """Write what each command does; of the others that cannot be loaded nobody knows it."""
         rows = []
         for name in self.list_commands(ctx):
-            try:
-                command = self.get_command(ctx, name)
-            except CommandFailedError:
-                continue
+            command = self._described(ctx, name)
             if command is not None and not command.hidden:
                 rows.append((name, command.get_short_help_str(formatter.width - 20)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
-    def _known(self) -> dict[str, Loader]:
-        if self._loaders is None:
-            self._loaders = self._find_loaders()
-        return self._loaders
+    def _described(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return a command, or what stands for it in a list; None if it cannot be loaded here."""
+        if name in self._summaries:
+            return click.Command(name, help=self._summaries[name])
+        try:
+            return self.get_command(ctx, name)
+        except CommandFailedError:
+            return None
 
 
 @click.command(
     cls=Commands,
-    loaders=loaders,
+    own=own_loaders(OWN),
+    others=installed_loaders,
+    summaries=SUMMARIES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(remuda.__version__, prog_name="remuda")

@@ -5,15 +5,19 @@ What commands print comes out of records, clouds and files: nothing of it may st
 """
 
 import logging
+import os
 import sys
 import traceback
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import click
 
 from remuda.redaction import redact_text
 from remuda.visible import visible, visible_lines
+
+#: Standard input, output and error.
+_STREAMS: Final = 3
 
 
 def say(text: str, *, err: bool = False, nl: bool = True, file: IO[Any] | None = None) -> None:
@@ -38,6 +42,20 @@ def confirm_or_abort(question: str) -> None:
 def say_crash() -> None:
     """Print the traceback of what is being handled: our own bug, with texts that are not ours."""
     say(redact_text(traceback.format_exc()), err=True, nl=False)
+
+
+def open_closed_streams() -> None:
+    """Have standard streams that came closed lead nowhere, as ``>/dev/null`` would.
+
+    Python sets them to None, which no library expects; and the next files and connections would
+    get their numbers, so that whatever writes to standard error wrote into ZooKeeper's connection.
+    """
+    while (found := os.open(os.devnull, os.O_RDWR)) < _STREAMS:
+        os.set_inheritable(found, True)  # noqa: FBT003 - also for what we start
+    os.close(found)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - lives as long as we
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def guard_terminal() -> None:

@@ -12,13 +12,11 @@ from click.core import ParameterSource
 
 from remuda.cli.failing import MistakeError
 from remuda.cli.saying import say
-from remuda.config import loader
-from remuda.config.parts import host_port
+from remuda.config.addresses import host_port
 from remuda.config.units import WrongValueError
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
 from remuda.store.api import Store
-from remuda.store.configured import store_options
 from remuda.store.options import StoreOptions
 
 if TYPE_CHECKING:
@@ -96,8 +94,7 @@ class Surroundings:
         if self.zookeeper:
             return hosts_options(self.zookeeper)
         if self.config is not None:
-            # What a provider needs (keys, clouds) may well lie on other hosts than this one.
-            return store_options(loader.load(self.config, provider="").zookeeper)
+            return _configured(self.config)
         raise MistakeError(
             "where is ZooKeeper? Give --zookeeper HOST:PORT or --config FILE, "
             "or set REMUDA_ZOOKEEPER or REMUDA_CONFIG"
@@ -116,6 +113,15 @@ class Surroundings:
             yield store
         finally:
             store.close()
+
+
+def _configured(file: Path) -> StoreOptions:
+    # Its models are slow to import, and who gives --zookeeper does not need them.
+    from remuda.config import loader  # noqa: PLC0415
+    from remuda.store.configured import store_options  # noqa: PLC0415
+
+    # What a provider needs (keys, clouds) may well lie on other hosts than this one.
+    return store_options(loader.load(file, provider="").zookeeper)
 
 
 def hosts_options(text: str) -> StoreOptions:

@@ -8,8 +8,8 @@ from remuda.config.document import Path
 from remuda.config.doubts import misspelled
 from remuda.config.hostfiles import HostFiles
 from remuda.config.parts import Zookeeper, name_and_password
-from remuda.config.problems import Report
 from remuda.config.raw import mapping
+from remuda.config.report import Report
 from remuda.config.sources import CONFIG_BYTES_MAX, UnreadableError
 
 _AUTH: Path = ("zookeeper", "auth")

@@ -9,8 +9,8 @@ from remuda.config.document import Path
 from remuda.config.doubts import Coverage, misspelled
 from remuda.config.model import PoolLabel, Provider
 from remuda.config.names import nearest
-from remuda.config.problems import Report
 from remuda.config.raw import entries, mapping, seconds
+from remuda.config.report import Report
 from remuda.config.room import check_room
 from remuda.config.shape import sections, shapes
 from remuda.config.use import uses_of

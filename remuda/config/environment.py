@@ -6,7 +6,7 @@ from typing import Final
 
 from remuda.config.base import Section
 from remuda.config.document import Path
-from remuda.config.problems import Report
+from remuda.config.report import Report
 from remuda.config.shape import sections, shapes
 from remuda.known_secrets import KNOWN
 from remuda.redaction import is_secret_name

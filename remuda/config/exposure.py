@@ -12,8 +12,8 @@ from remuda.config.base import switch
 from remuda.config.document import Path
 from remuda.config.doubts import misspelled
 from remuda.config.parts import Zookeeper
-from remuda.config.problems import Report
 from remuda.config.raw import mapping
+from remuda.config.report import Report
 
 _ZOOKEEPER: Final[Path] = ("zookeeper",)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from remuda.config.base import HostFile, Section
 from remuda.config.document import Path
-from remuda.config.problems import Report
+from remuda.config.report import Report
 from remuda.config.shape import Found, Shape, sections, shapes
 from remuda.config.sources import Sources, UnreadableError, located
 from remuda.config.trees import survey

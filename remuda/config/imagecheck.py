@@ -11,9 +11,9 @@ from remuda.config.doubts import misspelled
 from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.imageuse import check_image_uses
 from remuda.config.names import nearest
-from remuda.config.problems import Report
 from remuda.config.raw import entries, mapping, seconds
 from remuda.config.recipes import Written
+from remuda.config.report import Report
 from remuda.config.units import WrongValueError, show_duration
 from remuda.redaction import is_secret_name
 

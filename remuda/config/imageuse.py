@@ -4,9 +4,9 @@ from typing import Final
 
 from remuda.config.doubts import Coverage
 from remuda.config.names import meant_name, nearest
-from remuda.config.problems import Report
 from remuda.config.raw import mapping, size_mib
 from remuda.config.recipes import Written
+from remuda.config.report import Report
 from remuda.config.room import volume_mib
 from remuda.config.units import show_size
 from remuda.config.use import Use, uses_of

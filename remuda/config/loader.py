@@ -16,7 +16,8 @@ from remuda.config.exposure import check_exposure
 from remuda.config.hostfiles import HostFiles
 from remuda.config.imagecheck import check_images
 from remuda.config.model import Config
-from remuda.config.problems import ConfigInvalidError, Problem, Report
+from remuda.config.problems import ConfigInvalidError, Problem
+from remuda.config.report import Report
 from remuda.config.sources import CONFIG_BYTES_MAX, Sources, UnreadableError
 from remuda.config.wording import translate
 from remuda.known_secrets import KNOWN

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from remuda.config.addresses import HOST_PORT, host_port
 from remuda.config.base import (
     AsWritten,
     Choice,
@@ -23,25 +24,9 @@ from remuda.secret import Secret
 #: A script travels over SSH to every node; more than this is data and belongs into the image.
 SCRIPT_BYTES_MAX: Final = 256 * 1024
 
-_PORT_MAX: Final = 65535
 _IDENTITY: Final = re.compile(
     r"sasl:[^\s:]+|x509:\S.*|world:anyone|digest:[^\s:]+:[A-Za-z0-9+/]{27}="
 )
-_HOST_PORT: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,255}|\[[0-9A-Fa-f:.]{1,64}\]):([0-9]{1,5})")
-
-
-def host_port(value: str) -> str:
-    """Return *value* if it is ``host:port``.
-
-    Raises:
-        WrongValueError: If it is not.
-    """
-    match = _HOST_PORT.fullmatch(value)
-    if match is None or not 1 <= int(match.group(1)) <= _PORT_MAX:
-        raise WrongValueError(
-            "is not host:port", hint="write for example zk1.example.org:2181 or [2001:db8::1]:2181"
-        )
-    return value
 
 
 def name_and_password(text: str) -> tuple[str, str] | None:
@@ -75,7 +60,7 @@ def named(value: object) -> object:
 HostPort = Annotated[
     str,
     AfterValidator(host_port),
-    WithJsonSchema({"type": "string", "pattern": f"^({_HOST_PORT.pattern})$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^({HOST_PORT.pattern})$"}),
 ]
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
 

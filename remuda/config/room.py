@@ -6,8 +6,8 @@ from typing import Final
 from remuda.config.base import switch
 from remuda.config.doubts import Coverage
 from remuda.config.model import MIN_READY_MAX, Volume
-from remuda.config.problems import Report
 from remuda.config.raw import entries, mapping, size_mib, whole
+from remuda.config.report import Report
 from remuda.config.units import show_size
 from remuda.config.use import Use, uses_of
 

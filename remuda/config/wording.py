@@ -10,8 +10,8 @@ from remuda.config.base import NAME_PATTERN, Section
 from remuda.config.document import Path
 from remuda.config.doubts import misspelled
 from remuda.config.names import listed, nearest_of
-from remuda.config.problems import Report
 from remuda.config.raw import mapping
+from remuda.config.report import Report
 from remuda.config.shape import Many, Shape, ShapeKind, model_at, shape_at, shapes
 from remuda.config.units import WrongValueError, show_duration, show_size
 

@@ -23,6 +23,6 @@ PARTS: Final[Mapping[str, str]] = {
 
 image = Commands(
     name="image",
-    loaders=lambda: own_loaders(PARTS),
+    own=own_loaders(PARTS),
     help="See images of ours, have them built, and say what launches boot.",
 )

@@ -1,5 +1,6 @@
 """The group: lazy loading, where ZooKeeper is, and errors as sentences."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from click.testing import CliRunner
 from remuda.cli.extras import advice
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.looking import nodes
-from remuda.cli.main import OWN, Commands, loaders, main
+from remuda.cli.main import OWN, Commands, installed_loaders, main, own_loaders
+from remuda.cli.summaries import SUMMARIES
 from remuda.cli.surroundings import Surroundings, hosts_options
 from remuda.store.api import StoreAwayError, StoreRefusedError
 from remuda.store.options import StoreOptions
+from tests.support.processes import ROOT
 
 
 def test_help_lists_every_command_that_is_there() -> None:
@@ -29,11 +32,59 @@ def test_help_lists_every_command_that_is_there() -> None:
 
 def test_every_own_command_loads_and_has_examples_or_help() -> None:
     """The table names what exists."""
-    found = loaders()
+    found = own_loaders(OWN)
     for name in OWN:
         command = found[name]()
         assert isinstance(command, click.Command)
         assert command.help
+
+
+def test_summaries_are_what_the_commands_say_themselves() -> None:
+    """Of all that are installed with us; help imports none of them."""
+    found = {**own_loaders(OWN), **installed_loaders()}
+
+    assert {name: load().get_short_help_str(200) for name, load in found.items()} == SUMMARIES
+
+
+def test_help_imports_nothing_that_takes_long() -> None:
+    """Neither commands nor what they need."""
+    code = (
+        "import sys\n"
+        "from remuda.cli.main import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "slow = {'pydantic', 'yaml', 'rich', 'kazoo', 'paramiko', 'requestor', 'launcher'}\n"
+        "print(sorted(slow & sys.modules.keys()), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "Commands:" in done.stdout
+    assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_lead_nowhere(closed: str, tmp_path: Path) -> None:
+    """Nothing that is opened later gets their numbers, and no library meets a None."""
+    said = tmp_path / "said"
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, socket, sys\n"
+        "from remuda.cli.saying import open_closed_streams\n"
+        "open_closed_streams()\n"
+        "print('out'); print('err', file=sys.stderr); sys.stdin.read(1)\n"
+        "numbers = [socket.socket().fileno(), os.get_inheritable(0), os.get_inheritable(1)]\n"
+        f"open({str(said)!r}, 'w').write(repr(numbers))\n"
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} {script} {closed}"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert said.read_text() == "[3, True, True]"
 
 
 def test_a_command_that_cannot_be_imported_is_a_sentence() -> None:
@@ -42,7 +93,7 @@ def test_a_command_that_cannot_be_imported_is_a_sentence() -> None:
     def broken() -> click.Command:
         raise ImportError("no module named x")
 
-    group = Commands(loaders=lambda: {"bad": broken, "good": lambda: nodes}, name="g")
+    group = Commands(own={"bad": broken, "good": lambda: nodes}, name="g")
     result = CliRunner().invoke(group, ["bad"])
 
     assert result.exit_code == 1
@@ -191,7 +242,7 @@ def test_a_missing_extra_is_named() -> None:
     def load() -> click.Command:
         raise missing
 
-    group = Commands(name="remuda", loaders=lambda: {"sandbox": load})
+    group = Commands(name="remuda", own={"sandbox": load})
     result = CliRunner().invoke(group, ["sandbox"])
 
     assert result.exit_code == 1

@@ -1,0 +1,29 @@
+"""What each command does, in one line: said by ``remuda --help`` without importing any."""
+
+from collections.abc import Mapping
+from typing import Final
+
+#: The first sentences of the commands that are installed with us.
+SUMMARIES: Final[Mapping[str, str]] = {
+    "builder": "Make the images of the configuration, prove them, and swap them in.",
+    "cloud": "Look at the clouds of the configuration.",
+    "completion": "Print the completion script of a shell.",
+    "config": "Check the configuration file.",
+    "delete": "Mark nodes for deletion; their launcher deletes the machines.",
+    "demo": "Show the whole product at work on this machine, in under two minutes.",
+    "dev": "Run everything here: ZooKeeper, clouds with real machines, launchers and a builder.",
+    "explain": "Say why REQUEST waits: each provider's verdict with the numbers that decided it.",
+    "failures": "List launches that failed; with NODE, show all the evidence of one.",
+    "image": "See images of ours, have them built, and say what launches boot.",
+    "launcher": "Make and hand out the nodes of one provider.",
+    "nodes": "List nodes.",
+    "pools": "List pools, their limits and the labels they offer.",
+    "release": "Cancel requests of ours, and give back nodes that we hold or keep "
+    "by `remuda request`.",
+    "request": "Ask for machines, all from one provider.",
+    "requests": "List requests in the order in which they are served.",
+    "run": "Run COMMAND on a fresh machine of LABEL, with its exit code as ours.",
+    "sandbox": "Run an OpenStack-shaped cloud on this machine, with real SSH machines.",
+    "ssh": "Log in to NODE, or run COMMAND there, with ssh and the host keys that we know.",
+    "status": "Show providers, labels and requests at a glance.",
+}
