@@ -42,8 +42,12 @@ lint: install ## Style and types
 	exit $$status
 
 # The tests run even when lint failed, so that one run tells everything; their summary comes last.
+.PHONY: promtool
+promtool: install
+	@deploy/fetch-promtool.sh $(BIN)
+
 .PHONY: test
-test: install ## Lint, then all tests but the long ones (under 15 minutes on 2 cores)
+test: install promtool ## Lint, then all tests but the long ones (under 15 minutes on 2 cores)
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=$$?; \
 	$(PYTEST) || status=$$?; \

@@ -115,6 +115,7 @@ class Reporter:
         self._due_s = now.mono_s + REPORT_PERIOD_S
         self._gauges(now.wall_s)
         known, records = self.known, self.known.records
+        self.metrics.set_config_rejected(rejected=known.config_error is not None)
         self.snapshot = {
             "replica": known.me,
             "builders": sorted({*known.builders, known.me}),

@@ -37,6 +37,7 @@ from remuda.model.ids import NodeId, ProviderName
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
+from remuda.runtime.now import Now
 from remuda.ssh.api import Prover
 from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver
@@ -166,7 +167,8 @@ class LauncherWorker:
 
     def report(self) -> None:
         """Renew gauges and the status page."""
-        self.reporter.report(self.brain.clock.monotonic_s())
+        clock = self.brain.clock
+        self.reporter.report(Now(wall_s=clock.now_s(), mono_s=clock.monotonic_s()))
 
     def status(self) -> Mapping[str, Any]:
         """Return what the status page shows."""

@@ -14,6 +14,8 @@ from remuda.runtime.now import Now
 
 #: Gauges are renewed at most this often, and only when something happened.
 REPORT_PERIOD_S: Final = 1.0
+#: No request is believed to have waited longer.
+WAIT_S_MAX: Final = 7 * 86400.0
 
 
 @dataclass(slots=True)
@@ -29,20 +31,27 @@ class Reporter:
     snapshot: dict[str, Any] = field(default_factory=dict)
     _due_s: float = 0.0
 
-    def report(self, now_s: float) -> None:
-        """Renew everything if the last time is long enough ago; *now_s* is monotonic."""
-        if now_s < self._due_s:
+    def report(self, now: Now) -> None:
+        """Renew everything if the last time is long enough ago."""
+        if now.mono_s < self._due_s:
             return
-        self._due_s = now_s + REPORT_PERIOD_S
+        self._due_s = now.mono_s + REPORT_PERIOD_S
         world, provider = self.world, self.world.policy.provider
         counts = {(provider, *key): n for key, n in world.herd.states.items()}
         for pool, label in world.policy.making:
             counts.setdefault((provider, pool, label, "ready"), 0)
         self.metrics.set_nodes(counts)
-        status = our_status(world, Now(wall_s=0.0, mono_s=now_s))
+        status = our_status(world, now)
         self.metrics.set_provider(status)
         self.metrics.set_requests(_requests(world))
-        self.metrics.set_addressable(provider, _addressable(world))
+        addressable, waits_s = _waiting(world, now)
+        self.metrics.set_addressable(provider, addressable)
+        self.metrics.set_oldest(provider, requests=waits_s, launches=_launches(world, now))
+        self.metrics.set_min_ready(
+            {name: label.min_ready for name, label in world.policy.labels.items()}
+        )
+        self.metrics.set_replicas(provider, len(world.neighbours.ours()))
+        self.metrics.set_config_rejected(rejected=world.config_error is not None)
         most = sum(places(lane, world.policy.config.max_concurrency) for lane in Lane)
         self.metrics.set_images_configured(provider, len(_images(world)))
         self.metrics.set_hands(world.lanes.running.total(), most)
@@ -63,14 +72,43 @@ def _images(world: World) -> set[str]:
     return {one[0] for one in meant if one is not None}
 
 
-def _addressable(world: World) -> dict[str, int]:
-    """Count, for each pool, the waiting requests that it could serve."""
-    counts = dict.fromkeys(world.policy.pools, 0)
+def _waiting(world: World, now: Now) -> tuple[dict[str, int], dict[str, float]]:
+    """Look at the requests that we could serve.
+
+    Returns:
+        How many each pool could, and for each label that we make how long the oldest of them waits
+        already: from its submission, as far as its requestor is to be believed.
+    """
+    counts, oldest = dict.fromkeys(world.policy.pools, 0), _ages(world)
     for view in world.queue.in_order():
-        for pool in world.policy.pools_for(view.request.labels):
-            if not world.neighbours.declined_here(pool.name, view.request.declined_by):
-                counts[pool.name] += 1
-    return counts
+        able = [
+            pool.name
+            for pool in world.policy.pools_for(view.request.labels)
+            if not world.neighbours.declined_here(pool.name, view.request.declined_by)
+        ]
+        for name in able:
+            counts[name] += 1
+        said_s = now.wall_s - (view.request.created_s or now.wall_s)
+        waited_s = max(0.0, now.mono_s - view.seen_s, min(said_s, WAIT_S_MAX))
+        for label in set(view.request.labels) if able else ():
+            if label in oldest:
+                oldest[label] = max(oldest[label], waited_s)
+    return counts, oldest
+
+
+def _ages(world: World) -> dict[str, float]:
+    """Return zero for each label that we make for users."""
+    return {label: 0.0 for _, label in world.policy.making if labelled_image(label) is None}
+
+
+def _launches(world: World, now: Now) -> dict[str, float]:
+    """Return for each label how long the oldest of its nodes is being made already."""
+    oldest = _ages(world)
+    for view in world.herd.views.values() if world.herd.making else ():
+        if view.launch is not None and view.coming and view.key[1] in oldest:
+            age_s = max(0.0, now.wall_s - view.launch.planned_s)
+            oldest[view.key[1]] = max(oldest[view.key[1]], age_s)
+    return oldest
 
 
 def _requests(world: World) -> dict[str, int]:

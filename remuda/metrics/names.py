@@ -70,10 +70,22 @@ NODES: Final = Metric(
     help="Nodes by state; states and labels that emptied stay at zero.",
     labels=("provider", "pool", "label", "state"),
     statsd=(
-        StatsdName(template="nodes.{state}"),
-        StatsdName(template="label.{label}.nodes.{state}"),
+        # Each with its provider: a gauge that several processes set says what the last one said.
         StatsdName(template="provider.{provider}.nodes.{state}"),
+        StatsdName(template="provider.{provider}.label.{label}.nodes.{state}"),
     ),
+)
+MIN_READY: Final = Metric(
+    name="remuda_min_ready",
+    kind=MetricKind.GAUGE,
+    help="Ready nodes that a label is to have, in all providers together.",
+    labels=("label",),
+)
+OLDEST_LAUNCH: Final = Metric(
+    name="remuda_oldest_launch_age",
+    kind=MetricKind.GAUGE,
+    help="Seconds since the oldest node of a label that is being made was planned; 0: none is.",
+    labels=("provider", "label"),
 )
 POOL_LIMIT: Final = Metric(
     name="remuda_pool_limit",
@@ -168,6 +180,13 @@ REQUESTS: Final = Metric(
     help="Requests in ZooKeeper by state.",
     labels=("state",),
 )
+OLDEST_REQUEST: Final = Metric(
+    name="remuda_oldest_request_age",
+    kind=MetricKind.GAUGE,
+    help="Seconds that the oldest request that a provider could serve waits for nodes of a label, "
+    "requested or pending; 0: none does.",
+    labels=("provider", "label"),
+)
 ADDRESSABLE_REQUESTS: Final = Metric(
     name="remuda_addressable_requests",
     kind=MetricKind.GAUGE,
@@ -218,6 +237,17 @@ SESSIONS_LOST: Final = Metric(
     name="remuda_sessions_lost_total",
     kind=MetricKind.COUNTER,
     help="ZooKeeper sessions that expired under us, and every lease with them.",
+)
+CONFIG_REJECTED: Final = Metric(
+    name="remuda_config_rejected",
+    kind=MetricKind.GAUGE,
+    help="1 while a process goes on with its last good configuration: the file has mistakes.",
+)
+REPLICAS: Final = Metric(
+    name="remuda_replicas",
+    kind=MetricKind.GAUGE,
+    help="Launchers of a provider that are alive, as each of them sees it.",
+    labels=("provider",),
 )
 STORE_CONNECTED: Final = Metric(
     name="remuda_store_connected",
@@ -314,6 +344,8 @@ BUILD_INFO: Final = Metric(
 #: In the order of the documentation.
 METRICS: Final = (
     NODES,
+    MIN_READY,
+    OLDEST_LAUNCH,
     POOL_LIMIT,
     POOL_USE,
     QUOTA_LIMIT,
@@ -326,6 +358,7 @@ METRICS: Final = (
     REQUEST_WAIT_SECONDS,
     HANDOUT_SECONDS,
     REQUESTS,
+    OLDEST_REQUEST,
     ADDRESSABLE_REQUESTS,
     DECLINED,
     CLOUD_CALL_SECONDS,
@@ -334,6 +367,8 @@ METRICS: Final = (
     RECORDS_SET_ASIDE,
     RECORD_ERRORS,
     SESSIONS_LOST,
+    CONFIG_REJECTED,
+    REPLICAS,
     STORE_CONNECTED,
     TURN_SECONDS,
     HANDS_BUSY,

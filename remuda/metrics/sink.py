@@ -155,6 +155,25 @@ class Metrics:
         """Replace the counts of requests by state; states left out are zero."""
         self._replace(names.REQUESTS, {(state,): counts.get(state, 0) for state in RequestState})
 
+    def set_oldest(
+        self, provider: str, *, requests: Mapping[str, float], launches: Mapping[str, float]
+    ) -> None:
+        """Say for each label how many seconds the oldest waits, and is being made."""
+        for metric, ages in ((names.OLDEST_REQUEST, requests), (names.OLDEST_LAUNCH, launches)):
+            self._replace(metric, {(provider, label): age for label, age in ages.items()})
+
+    def set_min_ready(self, wanted: Mapping[str, int]) -> None:
+        """Replace how many ready nodes labels are to have."""
+        self._replace(names.MIN_READY, {(label,): count for label, count in wanted.items()})
+
+    def set_replicas(self, provider: str, alive: int) -> None:
+        """Say how many launchers of a provider are alive."""
+        self._replace(names.REPLICAS, {(provider,): alive})
+
+    def set_config_rejected(self, *, rejected: bool) -> None:
+        """Say whether the configuration file, as it is now, cannot be used."""
+        self._replace(names.CONFIG_REJECTED, {(): float(rejected)})
+
     def set_addressable(self, provider: str, counts: Mapping[str, int]) -> None:
         """Replace the counts by pool of open requests that it could serve."""
         self._replace(

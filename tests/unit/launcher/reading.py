@@ -131,7 +131,7 @@ class Launcher:
         for action in plan.actions:
             self.works.starter.start(action, now)
         encode_status(our_status(self.world, now))
-        Reporter(world=self.world, metrics=Metrics(())).report(now.mono_s)
+        Reporter(world=self.world, metrics=Metrics(())).report(now)
         return list(plan.actions)
 
 

@@ -5,14 +5,14 @@ from launcher.world import World
 from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.sink import Metrics
 from tests.unit.launcher.imaged import imaged
-from tests.unit.launcher.worlds import world
+from tests.unit.launcher.worlds import NOW, world
 from tests.unit.metrics.test_sink import value
 
 
 def gauge(made: World) -> float | None:
     """Return what a launcher with that world says."""
     prometheus = PrometheusBackend()
-    Reporter(world=made, metrics=Metrics([prometheus])).report(1.0)
+    Reporter(world=made, metrics=Metrics([prometheus])).report(NOW)
     return value(prometheus, "remuda_images_configured", provider="here")
 
 

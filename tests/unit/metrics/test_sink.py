@@ -92,6 +92,10 @@ def say_everything(metrics: Metrics) -> None:
     )
     metrics.set_requests({"requested": 2})
     metrics.set_addressable("east", {"main": 2})
+    metrics.set_oldest("east", requests={"small": 9.0}, launches={"small": 3.0})
+    metrics.set_min_ready({"small": 2})
+    metrics.set_replicas("east", 2)
+    metrics.set_config_rejected(rejected=False)
     metrics.set_hands(1, 8)
     metrics.set_connected(connected=True)
     metrics.count_declined("east", "main")
@@ -225,15 +229,13 @@ def test_node_gauges_are_summed_per_name_and_sent_when_they_change(statsd: Stats
     metrics.set_nodes({("east", "a", "small", "ready"): 2})
     repeated = statsd.lines()
 
-    assert "nodepool.nodes.ready:5|g" in first
-    assert "nodepool.label.small.nodes.ready:2|g" in first
     assert "nodepool.provider.east.nodes.ready:5|g" in first
-    assert "nodepool.nodes.deleting:0|g" in first
+    assert "nodepool.provider.east.label.small.nodes.ready:2|g" in first
+    assert "nodepool.provider.east.nodes.deleting:0|g" in first
     assert unchanged == []
     assert {
-        "nodepool.nodes.ready:2|g",
-        "nodepool.label.big.nodes.ready:0|g",
         "nodepool.provider.east.nodes.ready:2|g",
+        "nodepool.provider.east.label.big.nodes.ready:0|g",
     } == set(emptied)
     assert sorted(first) != sorted(repeated)
     assert len(first) == len(repeated)
