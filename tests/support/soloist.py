@@ -22,6 +22,7 @@ from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.now import Now
 from remuda.store.api import Session
 from remuda.web.pages import PageSources, Readiness, answer
 from tests.fakes.clock import ManualClock
@@ -92,7 +93,8 @@ class Soloist:
             self.zookeeper.deliver()
             self.brain.turn(wait_s_max=0.0)
             self.clock.advance(step_s)
-        self.reporter.report(self.clock.monotonic_s() + 10.0)
+        later = self.clock.monotonic_s() + 10.0
+        self.reporter.report(Now(wall_s=self.clock.now_s(), mono_s=later))
 
     def pages(self) -> bytes:
         """Return all that its status endpoint shows."""
