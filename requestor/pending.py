@@ -111,12 +111,13 @@ class PendingRequest:
             return None
         return max(0.0, self._deadline_s - self._desk.clock.monotonic_s())
 
-    def wait(self, timeout_s: float | None = None) -> None:
+    def wait(self, timeout_s: float | None = None, *, with_position: bool = True) -> None:
         """Wait until the nodes can be accepted.
 
         Args:
             timeout_s: At most this long; the request goes on waiting after that. None: until
                 the deadline of the request, at which it is cancelled.
+            with_position: Whether the reasons tell its place among all requests, which are read.
 
         Raises:
             RequestTimeoutError: If it is not served in time, with the reasons.
@@ -142,7 +143,7 @@ class PendingRequest:
             if self._eye.wait(clock, _first(until_s, retry_s)):
                 continue
             if retry_s is None or (until_s is not None and until_s <= retry_s):
-                self._time_out()
+                self._time_out(with_position=with_position)
 
     def interrupt(self) -> None:
         """Make :meth:`wait` raise, now and ever after; never blocks, for any thread.
@@ -153,13 +154,18 @@ class PendingRequest:
         self._interrupted = True
         self._eye.poke()
 
-    def explain(self) -> Explanation:
+    def explain(self, *, with_position: bool = True) -> Explanation:
         """Return every provider's verdict, the place in the queue, and the expected time.
 
         Raises:
             StoreAwayError: If ZooKeeper does not answer.
         """
-        return explain(self._desk.store, self.id, now_s=self._desk.clock.now_s())
+        return explain(
+            self._desk.store,
+            self.id,
+            now_s=self._desk.clock.now_s(),
+            with_position=with_position,
+        )
 
     def accept(self) -> NodeSet:
         """Take the nodes, under locks; the request is over.
@@ -171,7 +177,7 @@ class PendingRequest:
             StoreAwayError: If ZooKeeper stays away.
         """
         if not self.check() or self._fulfilled is None:
-            self._time_out()
+            self._time_out(with_position=False)
             raise AssertionError("unreachable: a time-out always raises")
         session_id = self._desk.store.session_id
         try:
@@ -254,11 +260,11 @@ class PendingRequest:
         self.cancel()
         raise RequestFailedError(self.id, explanation)
 
-    def _time_out(self) -> None:
+    def _time_out(self, *, with_position: bool) -> None:
         waited_s = self._desk.clock.monotonic_s() - self._made_s
         if self._desk.store.session is not Session.CONNECTED:
             raise StoreAwayError(f"request {self.id}: ZooKeeper is away for now")
-        explanation = self.explain()
+        explanation = self.explain(with_position=with_position)
         if self._deadline_s is not None and self._desk.clock.monotonic_s() >= self._deadline_s:
             self.cancel()
         raise RequestTimeoutError(self.id, waited_s, explanation)

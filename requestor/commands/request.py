@@ -24,7 +24,7 @@ from requestor.commands.keeping import KEPT, Keeper, Wakeup
 from requestor.commands.options import Asking, asking_of, asking_options, labels_of_words
 from requestor.commands.streams import JsonReporter
 from requestor.commands.telling import is_failure, telling_failures
-from requestor.commands.waiting import accept
+from requestor.commands.waiting import accept, tell_people
 from requestor.nodes import NodeSet
 
 #: A script that forgets its machines keeps them no longer than this.
@@ -158,7 +158,7 @@ def _take(
         clock=around.clock,
     )
     pending = client.request(wanted, **options.as_arguments())
-    with client, accept(pending, labels_text(wanted), ending) as nodes:
+    with client, accept(pending, labels_text(wanted), ending, tell_people) as nodes:
         _print(nodes, as_json=as_json)
         keeper.keep(nodes)
 

@@ -182,7 +182,8 @@ def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int
         with Client(store, on_lost=lost, clock=around.clock) as client:
             pending = client.request({order.label: order.count}, **order.asking.as_arguments())
             started_s = around.clock.monotonic_s()
-            with accept(pending, f"{order.count} {order.label}", ending) as nodes:
+            what = f"{order.count} {order.label}"
+            with accept(pending, what, ending, reporter.tell) as nodes:
                 _tell_nodes(reporter, nodes, around.clock.monotonic_s() - started_s)
                 outlets = [reporter.outlets(node, index) for index, node in enumerate(nodes)]
                 crew = JobCrew(
