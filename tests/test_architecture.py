@@ -221,3 +221,11 @@ def test_every_folder_of_the_product_is_a_package() -> None:
     """A forgotten ``__init__.py`` would be left out of the wheel."""
     folders = {(code.ROOT / source.path).parent for source in code.product()}
     nothing([str(folder) for folder in folders if not (folder / "__init__.py").exists()])
+
+
+def test_every_package_says_that_it_has_types() -> None:
+    """Else whoever uses the library checks against nothing (PEP 561)."""
+    tops = {(code.ROOT / source.path).relative_to(code.ROOT).parts[0] for source in code.product()}
+    nothing([top for top in sorted(tops) if not (code.ROOT / top / "py.typed").exists()])
+    text = (code.ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert "py.typed" in tomllib.loads(text)["tool"]["setuptools"]["package-data"]["*"]
