@@ -76,6 +76,7 @@ class CloudView:
         no_room_until_s: By pool: the cloud refused for lack of room, or did not answer; nothing is
             asked before, and *no_room_why* says why.
         quota_ours: What ours used (servers, cores, MiB of RAM) when the quota was asked for.
+        quota_why: Why the last survey did not learn the quota, or None.
         quota_seen_s: When that was, by the wall clock; None: never.
         boot_s: Smoothed time from intent to ready.
     """
@@ -100,6 +101,7 @@ class CloudView:
     refusals: dict[Key, Refused] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
     quota: Quota | None = None
+    quota_why: str | None = None
     quota_ours: tuple[int, int, int] = (0, 0, 0)
     quota_seen_s: float | None = None
     survey_failed: bool = False

@@ -113,12 +113,17 @@ class LeakSpared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surveyed:
-    """What can be made, and how much room the account has; *error*: the cloud did not tell."""
+    """What can be made, and how much room the account has; *error*: the cloud did not tell.
+
+    Attributes:
+        quota_why: Why the cloud did not tell its quota alone, or None.
+    """
 
     begun_s: float
     recipes: Mapping[Key, Recipe] = field(default_factory=dict)
     broken: Mapping[Key, str] = field(default_factory=dict)
     quota: Quota | None = None
+    quota_why: str | None = None
     zones: tuple[str, ...] = ()
     ours: tuple[int, int, int] = (0, 0, 0)
     error: CloudError | None = None

@@ -229,9 +229,18 @@ class Settle:
             if cloud.broken.get(key) != why:
                 self.log.warning("label.broken", pool=key[0], label=key[1], why=why)
         cloud.broken = dict(event.broken)
-        cloud.quota, cloud.quota_ours = event.quota, event.ours
-        cloud.quota_seen_s = round(now.wall_s)
+        self._quota_told(event, now)
         self.world.agenda.supply = True
+
+    def _quota_told(self, event: Surveyed, now: Now) -> None:
+        """Take in the quota; while it is not known, what was told before is held to."""
+        cloud = self.world.cloud
+        if event.quota_why is None:
+            cloud.quota, cloud.quota_ours = event.quota, event.ours
+            cloud.quota_seen_s = round(now.wall_s)
+        elif event.quota_why != cloud.quota_why:
+            self.log.warning("cloud.no-quota", why=event.quota_why)
+        cloud.quota_why = event.quota_why
 
     def _deleted(self, event: Deleted, now: Now) -> None:
         view = self._unbusy(event.node)

@@ -19,7 +19,16 @@ from launcher.events import (
 from launcher.orders import ServerOrders, flavor_wanted, image_wanted
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
-from remuda.cloud.api import BadOrderError, Cloud, CloudError, Fence, GoneError, Server, unfenced
+from remuda.cloud.api import (
+    BadOrderError,
+    Cloud,
+    CloudError,
+    Fence,
+    GoneError,
+    Quota,
+    Server,
+    unfenced,
+)
 from remuda.frame.fence import Deadline, SessionFence
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId, is_node_id
@@ -190,17 +199,25 @@ class CloudHands:
                     )
                 except BadOrderError as exc:
                     broken[key] = str(exc)
-            quota = self.cloud.quota()
         except CloudError as exc:
             return Surveyed(begun_s=begun_s, error=exc, policy=policy)
+        quota, quota_why = self._quota()
         return Surveyed(
             begun_s=begun_s,
             recipes=recipes,
             broken=broken,
             quota=quota,
+            quota_why=quota_why,
             ours=ours,
             policy=policy,
         )
+
+    def _quota(self) -> tuple[Quota | None, str | None]:
+        """Return the account's quota, or why it is not known: machines can be made without it."""
+        try:
+            return self.cloud.quota(), None
+        except CloudError as exc:
+            return None, str(exc)
 
     def autopsy(
         self, action: Autopsy, view: NodeView, provider: str, *, console: bool

@@ -63,10 +63,11 @@ def _rank(address: _Address, external: Collection[str]) -> tuple[bool, bool, boo
 
 
 def _parse(addresses: Mapping[str, Any]) -> Iterator[_Address]:
+    """Yield what is an address; what is none, perhaps of a stranger's server, is left out."""
     for network, entries in addresses.items():
-        for entry in entries:
-            yield _Address(
-                ipaddress.ip_address(entry["addr"]),
-                entry.get("OS-EXT-IPS:type") == "floating",
-                network,
-            )
+        for entry in entries if isinstance(entries, list) else ():
+            try:
+                address = ipaddress.ip_address(entry["addr"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            yield _Address(address, entry.get("OS-EXT-IPS:type") == "floating", network)

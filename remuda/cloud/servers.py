@@ -57,24 +57,24 @@ def path(server: ServerId, *rest: str) -> UrlPath:
 def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Server:
     """Return one server of ``GET /servers/detail``.
 
-    What is no text where one belongs reads as none: a single odd server, perhaps a stranger's,
-    must not hide all others.
+    What is not as it should be reads as none: a single odd server, perhaps a stranger's, must not
+    hide all others.
 
     Raises:
-        KeyError, ValueError, TypeError, AttributeError: If this is no server; callers treat
-            the whole listing as unreadable then.
+        KeyError, ValueError: If it has no id, or no status at all: callers treat the whole listing
+            as unreadable then.
     """
     fields = Fields("server", doc)
     metadata, image, flavor = (
-        Fields(f"server: {key}", doc.get(key) or {}) for key in ("metadata", "image", "flavor")
+        Fields(f"server: {key}", _mapping(doc, key)) for key in ("metadata", "image", "flavor")
     )
     if (server_id := fields.identifier("id")) is None:
         raise KeyError("id")
-    chosen = addresses.choose(doc.get("addresses") or {}, external)
+    chosen = addresses.choose(_mapping(doc, "addresses"), external)
     status = _STATUSES.get(str(doc["status"]).upper(), ServerStatus.UNKNOWN)
     if doc.get("OS-EXT-STS:task_state") == "deleting":
         status = ServerStatus.DELETING
-    fault = doc.get("fault")
+    fault = _mapping(doc, "fault")
     return Server(
         id=ServerId(shared(server_id)),
         name=fields.prose("name", LINE_CHARS_MAX) or "",
@@ -97,13 +97,20 @@ def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Serve
     )
 
 
-def read_time(text: str | None) -> float:
-    """Return an ISO time of the cloud as seconds since the epoch; 0 if there is none.
+def _mapping(doc: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return what is at *key*, or nothing if it is no mapping."""
+    found = doc.get(key)
+    return found if isinstance(found, Mapping) else {}
 
-    Raises:
-        ValueError: If it is not ISO 8601.
-    """
-    return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+def read_time(text: object) -> float:
+    """Return an ISO time of the cloud as seconds since the epoch; 0 if it is none."""
+    if not isinstance(text, str) or not text:
+        return 0.0
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def order_body(order: ServerOrder, network_ids: Collection[str]) -> dict[str, Any]:

@@ -107,10 +107,19 @@ def test_image_that_is_not_active_is_no_image(api: ScriptedApi, cloud: OpenStack
 
 def test_unreadable_images_are_for_later(api: ScriptedApi, cloud: OpenStackCloud) -> None:
     """A cloud's nonsense must not end a thread."""
-    api.on("GET", IMAGES, Reply(body={"images": [{"id": "a", "created_at": "yesterday"}]}))
+    api.on("GET", IMAGES, Reply(body={"images": [{"name": "deb"}]}))
 
     with pytest.raises(TryLaterError):
         cloud.find_image(ImageWanted(name="deb"))
+
+
+def test_an_image_of_an_odd_date_is_the_oldest(api: ScriptedApi, cloud: OpenStackCloud) -> None:
+    """It hides no other, and is not taken for new."""
+    dates = {"a": "2026-01-01T00:00:00Z", "b": "yesterday", "c": 7}
+    found = [{"id": one, "name": "deb", "created_at": date} for one, date in dates.items()]
+    api.on("GET", IMAGES, Reply(body={"images": found}))
+
+    assert cloud.find_image(ImageWanted(name="deb")).id == "a"
 
 
 def test_networks_by_name_or_id(api: ScriptedApi, cloud: OpenStackCloud) -> None:

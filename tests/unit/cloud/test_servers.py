@@ -163,3 +163,23 @@ def test_a_word_of_novas_is_no_server() -> None:
     assert path(ServerId("7f3c"), "action") == ("servers", "7f3c", "action")
     with pytest.raises(BadOrderError, match="no id of a server"):
         path(ServerId("detail"))
+
+
+ODD: list[Any] = [7, [7], "x", {"n": None}, {"n": [None]}, {"n": [{"addr": "nowhere"}]}, None]
+
+
+@pytest.mark.parametrize("key", ["addresses", "fault", "metadata", "image", "flavor", "created"])
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_a_strangers_odd_server_hides_no_other(key: str, odd: Any) -> None:
+    """It is there, and nothing is known of it: the listing stays readable."""
+    server = read_server({**DOC, key: odd})
+
+    assert (server.id, server.status) == (DOC["id"], ServerStatus.ERROR)
+    assert key != "created" or server.created_s == 0.0
+    assert key != "addresses" or (server.public_ipv4, server.public_ipv6) == (None, None)
+
+
+@pytest.mark.parametrize("odd", [7, None, ["ACTIVE"], "NEW WORD"])
+def test_an_odd_status_is_unknown(odd: Any) -> None:
+    """Nothing is concluded from it."""
+    assert read_server({**DOC, "status": odd}).status is ServerStatus.UNKNOWN
