@@ -37,6 +37,7 @@ _DEPTH: Final = 4
 #: Logs and clocks are looked at this often at least, and news this often at most.
 _LOOK_S: Final = 2.0
 _GATHER_S: Final = 0.3
+NO_BUILDER: Final = "no builder is running"
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 
@@ -193,7 +194,9 @@ def _expected(store: Store, around: Surroundings, image: str, before: Catalogue)
 def _told_wish(one: _Waiting, before: Catalogue, words: BuilderWords, tell: Tell) -> None:
     record = before.library.images.get(one.image)
     paused = None if record is None else record.value.paused
-    but = "" if words.living else ", but no builder is running"
+    if not words.living:
+        one.idle = NO_BUILDER  # which is not said twice
+    but = "" if one.idle is None else f", but {one.idle}"
     but = but if paused is None else f", but it is paused by {paused.who}: {paused.why}"
     tell(
         f"{one.image}: a build above {one.above} is wanted{but}",
@@ -268,7 +271,7 @@ def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
 def _idle(seen: Catalogue, one: _Waiting, words: BuilderWords) -> str | None:
     """Return why nobody works on a build, or None: somebody does, or says nothing of it."""
     if not words.living:
-        return "no builder is running"
+        return NO_BUILDER
     if any(number > one.above for number in seen.builds.get(one.image, {})):
         return None  # it says itself what it waits for
     record = seen.library.images.get(one.image)

@@ -47,3 +47,30 @@ def test_a_limit_without_waiting_is_a_mistake(desk: ImageDesk) -> None:
 
     assert (result.exit_code, desk.read_image().wanted) == (2, None)
     assert "it needs --wait" in result.stderr
+
+
+def test_who_waits_without_any_builder_hears_it_once_and_in_the_end() -> None:
+    """Nothing else would ever be said."""
+    desk = ImageDesk()
+    desk.image(last_build=3)
+    result = desk.call(build, "debian", "--wait", "--timeout", "0.2s")
+
+    assert result.exit_code == 5
+    assert result.stdout == "debian: a build above 3 is wanted, but no builder is running\n"
+    assert result.stderr == "remuda: debian did not become current in time: no builder is running\n"
+
+
+def test_who_waits_for_builders_with_an_older_file_hears_it(
+    desk: ImageDesk, tmp_path: Path
+) -> None:
+    """They have not read the new one yet."""
+    desk.builder(providers={"ubuntu": ("alpha",)})
+    file = tmp_path / "remuda.yaml"
+    file.write_text(CONFIG.replace("fresh: {", "debian: {"))
+    words = ["--wait", "--timeout", "0.2s", "--config", str(file)]
+    result = desk.call(build, "debian", *words)
+
+    why = "no builder has it in its configuration"
+    assert result.exit_code == 5
+    assert f"debian waits: {why}" in result.stdout.splitlines()
+    assert result.stderr == f"remuda: debian did not become current in time: {why}\n"
