@@ -27,12 +27,13 @@ from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.loader import load
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName, ReplicaId, ServerId, node_ids_of_block
+from remuda.model.image import BuildId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeEvent
 from remuda.model.upload import Upload
 from remuda.runtime.clock import SystemClock
 from remuda.store import paths
-from remuda.store.api import Create, Op, Set, Stored
+from remuda.store.api import Create, Op, Put, Set, Stored
 from remuda.store.options import StoreOptions
 from remuda.store.zookeeper import ZookeeperStore
 
@@ -85,6 +86,7 @@ class Feeder:
             name, place = str(upload.id.build), upload.id.place
             seen = Stored(path=paths.upload(upload.id), value=upload, version=0)
             self._world.images.uploads[upload.id] = seen
+            self._know(upload.id.build)
             recipe = replace(recipe, image=Image(id=upload.cloud_image or "", name=name))
             launches = [replace(one, image_build=name, image_place=place) for one in launches]
         servers = self._servers(launches, recipe)
@@ -101,6 +103,11 @@ class Feeder:
             ops += [op for op in grown if isinstance(op, Create)]
         for at in range(0, len(ops), 2 * _PER_TRANSACTION):
             self._store.commit(ops[at : at + 2 * _PER_TRANSACTION])
+
+    def _know(self, build_id: BuildId) -> None:
+        found = self._store.read(paths.build(build_id))
+        assert found is not None
+        self._world.images.take(Put(path=found.path, stored=found))
 
     def _ids(self, count: int) -> Sequence[NodeId]:
         ids: list[NodeId] = []
