@@ -120,6 +120,11 @@ class CloudView:
         """Return the number of the last listing that was begun; only later ones are news."""
         return self.listing + (LISTING in self.busy)
 
+    @property
+    def unseen(self) -> bool:
+        """Whether nobody knows yet what can be made: the first survey has not answered."""
+        return not (self.recipes or self.broken or self.survey_failed)
+
     def forget_strays(self, *servers: ServerId) -> None:
         """Have *servers*, or all, seen anew for as long as any before they are touched.
 

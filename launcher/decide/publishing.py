@@ -23,9 +23,13 @@ EXACT_MAX = 4
 def publish(world: World, now: Now, plan: Plan) -> None:
     """Publish our status when it changed.
 
-    Whoever starts launches speaks: breakers and refusals are known to that process only.
+    Whoever starts launches speaks: breakers and refusals are known to that process only. As long as
+    it does not know what it can make it says nothing: that it has no room would be taken for true,
+    and others would fill the stock alone.
     """
     if STATUS in world.busy or not world.neighbours.duty("demand"):
+        return
+    if world.policy.making and world.cloud.unseen:
         return
     if now.mono_s < world.publish_due_s:
         plan.look_again("cloud", "publish", world.publish_due_s)

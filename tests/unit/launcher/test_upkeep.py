@@ -137,6 +137,22 @@ def test_the_status_is_told_when_it_is_due_and_changed() -> None:
     assert (on_its_way, unchanged) == ([], [])
 
 
+def test_no_status_is_told_before_it_is_known_what_can_be_made() -> None:
+    """After a start or a reload: that there is no room would have others fill the stock alone."""
+    made = world()
+    made.publish_due_s = NOW.mono_s
+    known = dict(made.cloud.recipes)
+    made.cloud.recipes.clear()
+    unknown = of_kind(think(made), Publish)
+    made.cloud.survey_failed, made.cloud.trouble = True, "no answer"
+    failed = of_kind(think(made), Publish)
+    made.cloud.survey_failed, made.cloud.trouble = False, None
+    made.cloud.recipes.update(known)
+
+    assert unknown == []
+    assert len(failed) == len(of_kind(think(made), Publish)) == 1
+
+
 def verdict(reason: str, **numbers: int) -> Verdict:
     """Return a verdict."""
     return Verdict(provider="here", ruling=Ruling.WAITING, reason=reason, numbers=numbers)
