@@ -19,6 +19,9 @@ from remuda.runtime.now import Now
 
 #: Claims written in one plan; the next plan goes on with the rest. Bounds one transaction burst.
 CLAIMS_MAX = 50
+#: Builders and launchers read a new configuration one after the other: for so long a request for an
+#: image that we do not know is not declined, which would cost its build minutes.
+CONFIG_READ_S = 30.0
 
 
 def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
@@ -219,6 +222,12 @@ def _never(work: Draft, view: RequestView, pool: str) -> Shortage | None:
 def _cannot(work: Draft, view: RequestView) -> None:
     """No pool of ours has all labels: leave it to those who do, or say that nobody does."""
     world, request = work.world, view.request
+    read_s = view.seen_s + CONFIG_READ_S
+    if for_builder(request) and not request.declined_by and work.now.mono_s < read_s:
+        work.plan.look_again("request", view.id, read_s)
+        unread = Shortage(reason="its image is not in our configuration yet", passing=True)
+        work.plan.verdicts[view.id] = waiting(world, work.now, view, unread)
+        return
     candidates = world.neighbours.candidates(
         frozenset(request.labels), frozenset(request.declined_by)
     )

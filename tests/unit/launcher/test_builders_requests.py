@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from launcher import transactions
-from launcher.actions import Claim, Create, Decline
+from launcher.actions import Alarm, Claim, Create, Decline
+from launcher.decide.demand import CONFIG_READ_S
 from remuda.cloud.api import Image
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
 from remuda.model.launch import Step
 from remuda.model.request import RequestState, decode
+from remuda.runtime.now import Now
 from remuda.store.api import Op, Set
 from tests.unit.launcher.imaged import booted, imaged
 from tests.unit.launcher.works import Works
@@ -72,3 +74,21 @@ def test_the_key_of_a_builders_machine_is_that_of_its_intent() -> None:
     (server,) = works.cloud.orders.values()
     assert MINE in (server.user_data or "")
     assert THEIRS not in (server.user_data or "")
+
+
+def test_a_builder_that_has_read_a_new_configuration_first_is_not_declined_at_once() -> None:
+    """Nor does it wait for ever for an image that nobody configures here."""
+    made = imaged()
+    label = image_label("unknown", ImageUse.MAKE)
+    ask = ImageAsk(use=ImageUse.MAKE, login_key=MINE)
+    view = add_request(made, 1, label, priority="900", reuse=False, provider="here", image=ask)
+    add_pool(made, "here", "main", "small")
+
+    early = think(made)
+    over_s = NOW.mono_s + CONFIG_READ_S
+    late = think(made, Now(wall_s=NOW.wall_s + CONFIG_READ_S, mono_s=over_s))
+
+    assert of_kind(early, Claim, Decline) == []
+    assert "not in our configuration yet" in early.verdicts[view.id].reason
+    assert Alarm(kind="request", name=view.id, due_s=over_s) in early.alarms
+    assert [one.request for one in of_kind(late, Decline)] == [view.id]
