@@ -237,7 +237,9 @@ class Oracle(Records):
     ) -> None:
         if new is not None and new != old:
             self.accounts.launch_changed(provider, old, new)
-        if old is None and new is not None and self.images is not None:
+        # A record that somebody had overwritten is written again by who knows it: no new intent.
+        intent = old is None and new is not None and new.step is Step.PLANNED
+        if intent and new is not None and self.images is not None:
             self.images.intended(new)
         if old is None or new is None or new.step is old.step or new.step is not Step.CONDEMNED:
             return
