@@ -14,8 +14,8 @@ from tests.support.processes import Process
 
 #: Its machine goes with its session, which has four seconds to end.
 MACHINE_S: Final = 20.0
-#: The cloud may be asked for a snapshot for two minutes, the last call be sent a minute later, and be
-#: on its way for three: nobody else takes what came of it before.
+#: The cloud may be asked for a snapshot for two minutes, the last call be sent a minute later, and
+#: be on its way for three: nobody else takes what came of it before.
 SNAPSHOT_S: Final = 400.0
 #: A call that was decided may be sent for a minute, and be on its way for three; then two listings,
 #: a minute apart, have to show what came of it.
