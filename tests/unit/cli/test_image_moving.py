@@ -82,20 +82,25 @@ def test_what_is_refused_somewhere_is_told_and_the_rest_is_done(desk: ImageDesk)
     assert desk.read_pointer("beta").current == 1
 
 
+def _roll_back_s(count: int) -> float:
+    """Roll so many images back; return the processor's time for it."""
+    desk = ImageDesk()
+    for number in range(count):
+        desk.shelf(1, 2, image=f"image-{number}")
+    begun_s = time.process_time()
+    result = desk.call(rollback, *(f"image-{number}" for number in range(count)))
+    cost_s = time.process_time() - begun_s
+    assert result.exit_code == 0
+    assert desk.read_pointer("beta", f"image-{count - 1}").current == 1
+    return cost_s
+
+
 def test_many_images_roll_back_at_a_cost_in_proportion() -> None:
     """Ten times as many do not cost a hundred times as much."""
-    costs_s = []
-    for count in (30, 300):
-        desk = ImageDesk()
-        for number in range(count):
-            desk.shelf(1, 2, image=f"image-{number}")
-        begun_s = time.process_time()
-        result = desk.call(rollback, *(f"image-{number}" for number in range(count)))
-        costs_s.append(time.process_time() - begun_s)
-        assert result.exit_code == 0
-        assert desk.read_pointer("beta", f"image-{count - 1}").current == 1
+    # The least of three is the work's own; beside other work processor time grows as well.
+    few_s, many_s = (min(_roll_back_s(count) for _ in range(3)) for count in (30, 300))
 
-    assert costs_s[1] < 40 * costs_s[0]
+    assert many_s < 40 * few_s
 
 
 def test_promote_takes_the_newest_or_a_named_one(desk: ImageDesk) -> None:
