@@ -37,7 +37,7 @@ STOP_S_MAX: Final = 300.0
 ASK_S: Final = 120.0
 #: Between two looks at a machine that stops, or at a snapshot, at least and at most; else a share
 #: of what it took so far, so that looking late costs little of the whole.
-LOOK_S: Final = 0.2
+LOOK_S: Final = 0.1
 LOOK_S_MAX: Final = 10.0
 _LOOK_SHARE: Final = 0.03
 #: A call that is to be sent again waits so long at most.

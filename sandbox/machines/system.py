@@ -30,10 +30,13 @@ _SORTED: Final = ("/usr", "/var")
 _WHOLE: Final = frozenset(f"/var/lib/{name}" for name in ("apt", "dpkg", "pam", "systemd", "ucf"))
 #: Never kept: nobody runs them, and they are most of the files.
 _UNREAD: Final = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/")
-_OPAQUE: Final = ("/usr/local", "/var/cache", "/opt")
+#: Debian's images for clouds have no lists of packages either: they are fetched before a use.
+_LISTS: Final = "/var/lib/apt/lists"
+_OPAQUE: Final = ("/usr/local", "/var/cache", "/opt", _LISTS)
 _MADE: Final = (
     *("/usr/local/bin", "/usr/local/sbin", "/usr/local/lib"),
     *("/var/cache/apt/archives/partial", "/var/cache/debconf", "/var/cache/ldconfig"),
+    f"{_LISTS}/partial",
 )
 _CHOSEN: Final = "/etc/alternatives/"
 _INFO: Final = "/var/lib/dpkg/info"

@@ -46,7 +46,7 @@ exit 0
 
 # The names of all files, dealt out to as many searches as there are processors, below one limit.
 # shellcheck disable=SC2016 # the shell below expands it, not this one
-search_dealt='find "$@" -print0 | xargs -0 -r -P "$REMUDA_AT_ONCE" -n 200 sh -c "$0" sh'
+search_dealt='find "$@" -print0 | xargs -0 -r -P "$REMUDA_AT_ONCE" -n 1000 sh -c "$0" sh'
 
 # deals: find and xargs can do that here.
 deals() {
