@@ -39,7 +39,7 @@ ASK_S: Final = 120.0
 #: of what it took so far, so that looking late costs little of the whole.
 LOOK_S: Final = 0.1
 LOOK_S_MAX: Final = 10.0
-_LOOK_SHARE: Final = 0.03
+_LOOK_SHARE: Final = 0.04
 #: A call that is to be sent again waits so long at most.
 _AGAIN_S_MAX: Final = 30.0
 #: For each call on an image that is there.
