@@ -84,7 +84,7 @@ def _pending(world: BuilderWorld, build: Build, upload: Upload, plan: BuilderPla
     elif not world.at(upload.id.place):
         plan.wait(upload.id, "no provider of the configuration lies there")
     elif world.now_s < (retry_s := world.counted(upload.retry_s, _pause_s_max(world, upload))):
-        plan.wait(upload.id, _said(upload), retry_s)
+        plan.wait(upload.id, upload.said or "it is tried again later", retry_s)
     else:
         _take(world, upload, others, plan)
 
@@ -104,10 +104,6 @@ def _newer(world: BuilderWorld, build: Build, place: str) -> Upload | None:
 
 def _pause_s_max(world: BuilderWorld, upload: Upload) -> float:
     return pause_s_max(world.policies.get(upload.id.build.image))
-
-
-def _said(upload: Upload) -> str:
-    return "it is tried again later" if upload.mishap is None else upload.mishap.message
 
 
 def _take(world: BuilderWorld, upload: Upload, others: list[Upload], plan: BuilderPlan) -> None:

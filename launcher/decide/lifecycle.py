@@ -31,6 +31,7 @@ from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId
+from remuda.model.imageask import labelled_image
 from remuda.model.launch import INJECT, Launch, Step, StepEvent
 from remuda.model.node import Node, NodeState, hold_ends_s
 from remuda.runtime.now import Now
@@ -331,6 +332,9 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
     label = world.policy.labels.get(view.key[1])
     if view.key not in world.policy.making or label is None:
         return Condemn(node=view.id, cause="its label is no longer configured here")
+    if labelled_image(view.key[1]) is not None:
+        # It was made for one request, has its key, and is kept for nobody else.
+        return Condemn(node=view.id, cause="its builder is gone")
     if label.max_ready_age is not None:
         ends_s = node.state_time_s + label.max_ready_age
         if now.wall_s >= ends_s:
