@@ -264,6 +264,13 @@ def _lost_key(view: NodeView, launch: Launch) -> Condemn | None:
     return _unknown_key(view) if launch.keyless else None
 
 
+def _left_by_builder(view: NodeView) -> Condemn | None:
+    """End a builder's machine that is promised to nobody: it was made for one request alone."""
+    if labelled_image(view.key[1]) is None:
+        return None
+    return Condemn(node=view.id, cause="its builder is gone")
+
+
 def _unknown_key(view: NodeView) -> Condemn:
     # Whatever presents itself would be believed, also at looks while it waits.
     return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
@@ -324,6 +331,7 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
         return Free(node=view.id, cause=f"{node.allocated_to} is gone")
     assert view.launch is not None  # noqa: S101 - judged only with a launch record
     spoiled = _lost_key(view, view.launch) or outdated(world, view, view.launch)
+    spoiled = spoiled or _left_by_builder(view)
     return spoiled or _waiting_ready(world, view, node, now, plan)
 
 
@@ -332,9 +340,6 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
     label = world.policy.labels.get(view.key[1])
     if view.key not in world.policy.making or label is None:
         return Condemn(node=view.id, cause="its label is no longer configured here")
-    if labelled_image(view.key[1]) is not None:
-        # It was made for one request, has its key, and is kept for nobody else.
-        return Condemn(node=view.id, cause="its builder is gone")
     if label.max_ready_age is not None:
         ends_s = node.state_time_s + label.max_ready_age
         if now.wall_s >= ends_s:
