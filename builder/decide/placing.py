@@ -9,6 +9,7 @@ from builder.decide.actions import (
     TakeUpload,
     TryUpload,
     Validate,
+    in_order,
 )
 from builder.decide.making import other_places, unwanted
 from builder.decide.policy import pause_s_max
@@ -214,7 +215,7 @@ def _overtaken(world: BuilderWorld, build: Build, upload: Upload) -> bool:
 def _try_next(
     world: BuilderWorld, upload: Upload, undecided: list[ProviderFacts], plan: BuilderPlan
 ) -> None:
-    reasons, times, ways = [], [], list[str]()
+    reasons, times, ways = [], [], list[TryUpload]()
     for facts in undecided:
         trial = upload.trials.get(facts.name) or Trial()
         retry_s = world.counted(trial.retry_s, _pause_s_max(world, upload))
@@ -224,10 +225,8 @@ def _try_next(
         elif facts.trouble is not None:
             reasons.append(f"{facts.name}: {facts.trouble}")
         else:
-            ways.append(facts.name)
-    first: TryUpload | None = None
-    for name in reversed(ways):
-        first = TryUpload(id=upload.id, provider=name, instead=first)
+            ways.append(TryUpload(id=upload.id, provider=facts.name))
+    first = in_order(ways)
     if first is not None:
         plan.do(first)
     else:

@@ -127,7 +127,7 @@ def _patience_s(policy: ImagePolicy | None, tried_s: float) -> float:
     return max(policy.backoff_s, min(PATIENCE_MAX * policy.backoff_s, tried_s / 2))
 
 
-def _patience(spoiled: int) -> int:
+def _times_as_long(spoiled: int) -> int:
     """Return how many times as long as at first to wait after one more fault of a cloud's.
 
     Args:
@@ -172,7 +172,7 @@ def dropped(
 ) -> Upload:
     """Return an upload that is made again, or comes to nothing."""
     clouds = mishap.blame is Blame.CLOUD
-    times = _patience(upload.spoiled) if clouds else 1
+    times = _times_as_long(upload.spoiled) if clouds else 1
     at_once = _died_once(mishap, upload.attempt)
     return upload.after(
         event,
@@ -246,7 +246,7 @@ def judge(
             trial,
             why=mishap.message,
             at_s=now_s,
-            retry_s=now_s + _patience(trial.spoiled) * policy.backoff_s,
+            retry_s=now_s + _times_as_long(trial.spoiled) * policy.backoff_s,
             spoiled=trial.spoiled + 1,
         )
     failures = trial.failures + 1
