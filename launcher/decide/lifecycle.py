@@ -264,11 +264,12 @@ def _lost_key(view: NodeView, launch: Launch) -> Condemn | None:
     return _unknown_key(view) if launch.keyless else None
 
 
-def _left_by_builder(view: NodeView) -> Condemn | None:
-    """End a builder's machine that is promised to nobody: it was made for one request alone."""
-    if labelled_image(view.key[1]) is None:
+def _left_by_builder(world: World, view: NodeView, launch: Launch) -> Condemn | None:
+    """End a machine for an image whose request is gone: it is no stock, for nobody else gets it."""
+    asked = launch.for_request
+    if labelled_image(view.key[1]) is None or (asked and world.request_exists(asked)):
         return None
-    return Condemn(node=view.id, cause="its builder is gone")
+    return Condemn(node=view.id, cause="its request is gone, and it was made for that alone")
 
 
 def _unknown_key(view: NodeView) -> Condemn:
@@ -331,7 +332,7 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
         return Free(node=view.id, cause=f"{node.allocated_to} is gone")
     assert view.launch is not None  # noqa: S101 - judged only with a launch record
     spoiled = _lost_key(view, view.launch) or outdated(world, view, view.launch)
-    spoiled = spoiled or _left_by_builder(view)
+    spoiled = spoiled or _left_by_builder(world, view, view.launch)
     return spoiled or _waiting_ready(world, view, node, now, plan)
 
 

@@ -102,6 +102,9 @@ def test_what_a_builder_died_over_is_no_stock(use: ImageUse) -> None:
     add_node(made, 1, allocated_to="900-0000000009", launch=launch)
     add_node(made, 2, launch=launch)
     add_node(made, 3)
+    waiting = add_request(made, 1, launch["label"], reuse=False, provider="here")
+    add_node(made, 4, launch={**launch, "for_request": waiting.id})
 
     assert [one.node for one in of_kind(think(made), Free)] == ["0000000001"]
-    assert condemned(made) == {"0000000002": "its builder is gone"}
+    gone = "its request is gone, and it was made for that alone"
+    assert condemned(made) == {"0000000002": gone}
