@@ -118,7 +118,8 @@ def _usable(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan)
         return
     because = unwanted(build) or "newer builds are kept"
     ends_s = _restorable_until_s(world, build)
-    if world.now_s < ends_s:
+    needed = any(one.full for one in world.at(upload.id.place))
+    if world.now_s < ends_s and not needed:
         plan.wait(upload.id, f"{because}; it is kept, for it may be restored", ends_s)
     else:
         _retire(upload, because, held, plan)
@@ -127,8 +128,7 @@ def _usable(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan)
 def _restorable_until_s(world: BuilderWorld, build: Build) -> float:
     """Return until when a proven build is kept because somebody may take its revocation back.
 
-    What retires never comes back, so that a revocation by mistake would be one for ever. Whoever
-    needs the room at once deletes it.
+    What retires never comes back, so that a revocation by mistake would be one for ever.
     """
     if build.revoked is None or build.unwanted is not None:
         return 0.0

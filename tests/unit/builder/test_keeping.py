@@ -96,12 +96,13 @@ def test_the_last_build_stays_on_record(last: dict[str, object]) -> None:
     assert {1, 2} <= {one.id.number for one in retired if isinstance(one, RetireBuild)}
 
 
-def retired(*, ago_s: float, **what: object) -> list[UploadId]:
+def retired(*, ago_s: float, full: str | None = None, **what: object) -> list[UploadId]:
     """Return which of two proven uploads retire when the older was taken away so long ago."""
     word = Word(who="ada", why="bad", at_s=NOW_S - ago_s)
     taken = {"revoked": {"revoked": Revocation(word=word)}, "deleted": {"unwanted": word}}
     fields = {key: value for one in what for key, value in taken[one].items()}
-    known = world([build(1, **fields), build(2)], [upload(1), upload(2)])
+    providers = {"p": ProviderFacts(name="p", place=judging.HERE, full=full)}
+    known = world([build(1, **fields), build(2)], [upload(1), upload(2)], providers=providers)
     return [one.id for one in some(decide(known), RetireUpload)]
 
 
@@ -111,6 +112,7 @@ def test_what_is_revoked_is_kept_for_a_while_to_be_restored() -> None:
 
     assert retired(ago_s=POLICY.evidence_s - 60.0, revoked=True) == []
     assert retired(ago_s=POLICY.evidence_s + 60.0, revoked=True) == first
+    assert retired(ago_s=1.0, revoked=True, full="no room for an image") == first
     assert retired(ago_s=1.0, deleted=True) == first
     assert retired(ago_s=1.0, revoked=True, deleted=True) == first
 
