@@ -177,18 +177,12 @@ def boots_candidates(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def keeps_what_builders_leave(patch: pytest.MonkeyPatch) -> None:
-    """Take a builder's machine for stock once its request is gone."""
-    patch.setattr(lifecycle, "_left_by_builder", lambda *_: None)
-
-
 MUTANTS: Final[tuple[tuple[Mutate, str], ...]] = (
     (mixes, "got nodes of"),
     (hears_no_word, "which is not booted any more"),
     (counts_no_launches, "is to be deleted, but"),
     (hands_out_anything, "which is revoked"),
     (boots_candidates, "is to boot"),
-    (keeps_what_builders_leave, "is left, and serves nobody"),
 )
 
 
