@@ -76,7 +76,6 @@ class CopyOrder:
     """
 
     upload: Stored[Upload]
-    build: Stored[Build]
     source: Stored[Upload]
     here: str
     there: str

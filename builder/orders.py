@@ -82,15 +82,14 @@ class Orders:
     def copy(self, world: BuilderWorld, action: Copy) -> CopyOrder | None:
         """Return the order for a copy, or None if nobody can make or read it."""
         records = self.known.records
-        stored, build = records.uploads[action.id], records.builds.get(action.id.build)
+        stored = records.uploads[action.id]
         source_id = UploadId(action.id.build, stored.value.source or "")
         source = records.uploads.get(source_id)
         here, there = _provider(world, action.id.place), _provider(world, source_id.place)
-        if build is None or source is None or here is None or there is None:
+        if source is None or here is None or there is None:
             return None
         return CopyOrder(
             upload=stored,
-            build=build,
             source=source,
             here=here,
             there=there,

@@ -7,7 +7,7 @@ from typing import Final
 from builder.errands import Errand, ListPlace, Look, MakeImage, ReadRecipes
 from builder.known import Known
 from builder.lanes import KINDS
-from builder.writing import image_znodes
+from builder.writing import lacking
 from remuda.config.fingerprint import copied_paths
 from remuda.config.images import BaseFrom
 from remuda.config.recipes import parent_of
@@ -52,11 +52,9 @@ class Rounds:
             self._asked[errand.provider] = errand.bases
 
     def missing(self) -> list[MakeImage]:
-        """Return the images of the configuration that are not on record, or not wholly."""
-        records = self.known.records
-        return [
-            MakeImage(name) for name in self.known.configured.recipes if image_znodes(records, name)
-        ]
+        """Return the images of the configuration, or with builds, that are not wholly on record."""
+        known = self.known
+        return [MakeImage(name) for name in lacking(known.records, known.configured.recipes)]
 
     def next_s(self) -> float:
         """Return when the next one is due."""

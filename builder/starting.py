@@ -17,7 +17,7 @@ from builder.lanes import KINDS, PLACES, TAKES, Lane
 from builder.losses import Losses, given_back
 from builder.orders import Orders
 from builder.pauses import PauseKey, Pauses
-from builder.writing import Writer, image_znodes, published
+from builder.writing import Writer, lacking, published
 from remuda.frame.crew import Crew
 from remuda.images.writes import NotBootableError
 from remuda.model.build import Blame, Mishap
@@ -239,7 +239,7 @@ class Starter:
         self.known.plan.wait(KINDS[type(action)].subject(action), why)
 
     def _make_image(self, _world: BuilderWorld, errand: MakeImage, _now: Now) -> bool:
-        ops = image_znodes(self.known.records, errand.id)
+        ops = lacking(self.known.records, self.known.configured.recipes).get(errand.id)
         if ops:
             self.writer.run(errand, ops)
         return bool(ops)

@@ -1,6 +1,6 @@
 """The writing hand: sends transactions without waiting; their answers come through the inbox."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,17 +8,21 @@ from builder.decide.actions import BuilderAction
 from builder.errands import MakeImage, News, Publish, Sent
 from builder.events import Written
 from builder.records import Records
+from remuda.model.build import Build, BuildState
 from remuda.model.ids import ReplicaId
 from remuda.model.image import ImageRecord, encode_image, number_of
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
-from remuda.store.api import Create, Done, Op, Set, Store, StoreError
+from remuda.store.api import Check, Create, Done, Op, Set, Store, Stored, StoreError
 from remuda.store.mirror import lineage
 
 #: What a builder mirrors.
 ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
 #: What it takes for granted, besides what each image has.
 TREE: Final = (*ROOTS, paths.REQUESTS)
+_UNFOLDERED: Final = frozenset({BuildState.REQUESTED, BuildState.RETIRING})
+#: One transaction has to stay small; what is left comes with the next one.
+_OPS_MAX: Final = 100
 
 
 @dataclass(slots=True)
@@ -54,7 +58,34 @@ def _whatever(_result: tuple[Done, ...] | StoreError) -> None:
     """Mostly it is there; what is still missing is noticed by the next transaction."""
 
 
-def image_znodes(records: Records, name: str) -> list[Op]:
+def lacking(records: Records, configured: Iterable[str]) -> dict[str, list[Op]]:
+    """Return what makes anew what images lack, by image.
+
+    Args:
+        records: What is there.
+        configured: Images that are to be there.
+    """
+    ops = {name: _image_znodes(records, name) for name in configured}
+    for build in records.builds.values():
+        some = ops.setdefault(build.value.id.image, [])
+        if len(some) < _OPS_MAX:
+            some.extend(_folder(records, build))
+    return {name: some for name, some in ops.items() if some}
+
+
+def _folder(records: Records, stored: Stored[Build]) -> list[Op]:
+    """Return what makes the folder of a build's uploads anew: without it the build never ends.
+
+    One that was just begun may be known before its folder is; one that retires has none any more,
+    which the check tells if its record is not known yet.
+    """
+    path = paths.uploads(stored.value.id)
+    if stored.value.state in _UNFOLDERED or path in records.versions:
+        return []
+    return [Check(path=stored.path, version=stored.version), Create(path=path)]
+
+
+def _image_znodes(records: Records, name: str) -> list[Op]:
     """Return what an image lacks: its record, and the folders of its builds and pointers."""
     path = paths.image(name)
     ops: list[Op] = []

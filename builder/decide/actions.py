@@ -1,6 +1,8 @@
 """What a builder may do next: data, each with the name of what it is done to."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from remuda.model.build import Base, Mishap, Why
 from remuda.model.image import BuildId, UploadId
@@ -264,3 +266,14 @@ class BuilderPlan:
     def wake(self, at_s: float) -> None:
         """Look again then, at the latest."""
         self.wake_at_s = at_s if self.wake_at_s is None else min(self.wake_at_s, at_s)
+
+
+Way = TypeVar("Way", TakeBuild, TryUpload)
+
+
+def in_order(ways: Sequence[Way]) -> Way | None:
+    """Return the first of some ways to take the same, each with the next one instead, or None."""
+    first: Way | None = None
+    for way in reversed(ways):
+        first = replace(way, instead=first)
+    return first

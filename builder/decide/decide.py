@@ -7,9 +7,11 @@ from builder.decide.actions import BuilderPlan, RaiseAlarm
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import BuilderWorld
 from remuda.model.image import BuildId
-from remuda.model.upload import ENDED
+from remuda.model.upload import ENDED, Upload, UploadState
 
 _SPOILED: Final = "its machines fail by no fault of the image"
+_NO_WAY: Final = "again and again, by no fault of the image"
+_UNMADE: Final = frozenset({UploadState.PENDING, UploadState.MAKING})
 
 
 def decide(world: BuilderWorld) -> BuilderPlan:
@@ -38,9 +40,9 @@ def _freshness(world: BuilderWorld, policy: ImagePolicy, provider: str, plan: Bu
 
     Nothing of the provider has to be known: one that is away is where images grow old.
     """
-    if policy.fresh_s_max is None:
-        return
     stored = world.library.pointers.get((policy.image, provider))
+    if _taken_away(world, policy, provider, plan) or policy.fresh_s_max is None:
+        return
     if stored is None:
         made_for = (one for one in world.builds(policy.image) if provider in one.group)
         build = next(made_for, None)
@@ -48,11 +50,6 @@ def _freshness(world: BuilderWorld, policy: ImagePolicy, provider: str, plan: Bu
     else:
         number = stored.value.chosen(world.now_s)
         build = world.build(BuildId(policy.image, number))
-        revoked = build is not None and build.revoked is not None
-        if revoked or stored.value.served(world.now_s) is None:
-            text = f"build {number} was taken away in {provider}: launches wait"
-            plan.do(RaiseAlarm(image=policy.image, text=text))
-            return
         text = f"build {number}, which {provider} boots, is older than its limit"
     if build is None:
         return
@@ -66,6 +63,21 @@ def _freshness(world: BuilderWorld, policy: ImagePolicy, provider: str, plan: Bu
         plan.do(RaiseAlarm(image=policy.image, text=text))
 
 
+def _taken_away(world: BuilderWorld, policy: ImagePolicy, provider: str, plan: BuilderPlan) -> bool:
+    """Whether launches wait because what they would boot was taken away; say so."""
+    stored = world.library.pointers.get((policy.image, provider))
+    if stored is None:
+        return False
+    number = stored.value.chosen(world.now_s)
+    build = world.build(BuildId(policy.image, number))
+    revoked = build is not None and build.revoked is not None
+    if not revoked and stored.value.served(world.now_s) is not None:
+        return False
+    text = f"build {number} was taken away in {provider}: launches wait"
+    plan.do(RaiseAlarm(image=policy.image, text=text))
+    return True
+
+
 def _failures(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> None:
     for group in policy.groups:
         mine = [one for one in world.builds(policy.image) if one.group == group]
@@ -76,7 +88,7 @@ def _failures(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> No
 
 
 def _spoiled(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> None:
-    """Say where nothing can be proven, by whoever's fault but the image's."""
+    """Say where nothing can be proven, or brought, by whoever's fault but the image's."""
     for build in world.builds(policy.image):
         if making.unwanted(build) is not None:
             continue
@@ -86,3 +98,27 @@ def _spoiled(world: BuilderWorld, policy: ImagePolicy, plan: BuilderPlan) -> Non
                 if trial.spoiled >= policy.failures_alarm and not ended:
                     text = f"build {build.id.number} cannot be tried in {provider}: {_SPOILED}"
                     plan.do(RaiseAlarm(image=policy.image, text=text))
+            _uncopied(world, policy, upload, plan)
+
+
+def _uncopied(world: BuilderWorld, policy: ImagePolicy, upload: Upload, plan: BuilderPlan) -> None:
+    """Say which providers a build does not come to."""
+    number = upload.id.build.number
+    lacking = [
+        one.name
+        for one in world.at(upload.id.place)
+        if one.name in policy.providers and _lacks(world, policy.image, one.name, number)
+    ]
+    if not lacking:
+        return
+    what = f"build {number} cannot be copied for {', '.join(lacking)}"
+    if upload.state in _UNMADE and upload.spoiled >= policy.failures_alarm:
+        plan.do(RaiseAlarm(image=policy.image, text=f"{what}: {_NO_WAY}"))
+    elif upload.state is UploadState.FAILED and upload.attempt >= policy.attempts_max:
+        plan.do(RaiseAlarm(image=policy.image, text=f"{what}: it was given up"))
+
+
+def _lacks(world: BuilderWorld, image: str, provider: str, number: int) -> bool:
+    """Whether a provider has nothing as new as a build."""
+    pointer = world.library.pointers.get((image, provider))
+    return pointer is None or pointer.value.current < number

@@ -21,7 +21,7 @@ from remuda.model.build import Build, BuildState
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import ENDED, Method, Upload, UploadState
 
-#: Evidence of an image whose recipe is gone is kept as long.
+#: Evidence of an image whose recipe is gone, and what is revoked of it, is kept as long.
 _EVIDENCE_S: Final = 7 * 86400.0
 _GRACE_S: Final = 300.0
 #: A cloud that refuses to delete something is asked again within this.
@@ -116,7 +116,24 @@ def _usable(world: BuilderWorld, upload: Upload, held: _Held, plan: BuilderPlan)
     build = world.build(upload.id.build)
     if upload.id in held.kept or build is None:
         return
-    _retire(upload, unwanted(build) or "newer builds are kept", held, plan)
+    because = unwanted(build) or "newer builds are kept"
+    ends_s = _restorable_until_s(world, build)
+    needed = any(one.full for one in world.at(upload.id.place))
+    if world.now_s < ends_s and not needed:
+        plan.wait(upload.id, f"{because}; it is kept, for it may be restored", ends_s)
+    else:
+        _retire(upload, because, held, plan)
+
+
+def _restorable_until_s(world: BuilderWorld, build: Build) -> float:
+    """Return until when a proven build is kept because somebody may take its revocation back.
+
+    What retires never comes back, so that a revocation by mistake would be one for ever.
+    """
+    if build.revoked is None or build.unwanted is not None:
+        return 0.0
+    kept_s = _evidence_s(world, build.id.image)
+    return world.counted(build.revoked.word.at_s + kept_s, kept_s)
 
 
 def _retire(upload: Upload, because: str, held: _Held, plan: BuilderPlan) -> None:

@@ -1,6 +1,5 @@
 """The next step of each build."""
 
-from dataclasses import replace
 from typing import Final
 
 from builder.decide.actions import (
@@ -10,6 +9,7 @@ from builder.decide.actions import (
     Make,
     Supersede,
     TakeBuild,
+    in_order,
 )
 from builder.decide.policy import ImagePolicy, pause_s_max
 from builder.decide.world import ASKED_S_MAX, BuilderWorld, ProviderFacts
@@ -92,9 +92,7 @@ def _take(world: BuilderWorld, policy: ImagePolicy, build: Build, plan: BuilderP
             )
         else:
             reasons.append(f"{name}: {why_not}")
-    first: TakeBuild | None = None
-    for way in reversed(ways):
-        first = replace(way, instead=first)
+    first = in_order(ways)
     if first is not None:
         plan.do(first)
     else:

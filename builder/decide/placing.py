@@ -9,6 +9,7 @@ from builder.decide.actions import (
     TakeUpload,
     TryUpload,
     Validate,
+    in_order,
 )
 from builder.decide.making import other_places, unwanted
 from builder.decide.policy import pause_s_max
@@ -84,7 +85,7 @@ def _pending(world: BuilderWorld, build: Build, upload: Upload, plan: BuilderPla
     elif not world.at(upload.id.place):
         plan.wait(upload.id, "no provider of the configuration lies there")
     elif world.now_s < (retry_s := world.counted(upload.retry_s, _pause_s_max(world, upload))):
-        plan.wait(upload.id, _said(upload), retry_s)
+        plan.wait(upload.id, upload.said or "it is tried again later", retry_s)
     else:
         _take(world, upload, others, plan)
 
@@ -104,10 +105,6 @@ def _newer(world: BuilderWorld, build: Build, place: str) -> Upload | None:
 
 def _pause_s_max(world: BuilderWorld, upload: Upload) -> float:
     return pause_s_max(world.policies.get(upload.id.build.image))
-
-
-def _said(upload: Upload) -> str:
-    return "it is tried again later" if upload.mishap is None else upload.mishap.message
 
 
 def _take(world: BuilderWorld, upload: Upload, others: list[Upload], plan: BuilderPlan) -> None:
@@ -218,7 +215,7 @@ def _overtaken(world: BuilderWorld, build: Build, upload: Upload) -> bool:
 def _try_next(
     world: BuilderWorld, upload: Upload, undecided: list[ProviderFacts], plan: BuilderPlan
 ) -> None:
-    reasons, times, ways = [], [], list[str]()
+    reasons, times, ways = [], [], list[TryUpload]()
     for facts in undecided:
         trial = upload.trials.get(facts.name) or Trial()
         retry_s = world.counted(trial.retry_s, _pause_s_max(world, upload))
@@ -228,10 +225,8 @@ def _try_next(
         elif facts.trouble is not None:
             reasons.append(f"{facts.name}: {facts.trouble}")
         else:
-            ways.append(facts.name)
-    first: TryUpload | None = None
-    for name in reversed(ways):
-        first = TryUpload(id=upload.id, provider=name, instead=first)
+            ways.append(TryUpload(id=upload.id, provider=facts.name))
+    first = in_order(ways)
     if first is not None:
         plan.do(first)
     else:

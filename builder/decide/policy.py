@@ -45,7 +45,7 @@ class ImagePolicy:
         tries_max: How often a candidate has to fail in a provider to be rejected there.
         backoff_s, backoff_s_max: Wait after a failed build, doubled with each one; and after a
             fault of the cloud's.
-        evidence_s: How long records of what failed are kept.
+        evidence_s: How long records of what failed are kept, and images of what was revoked.
         grace_s: How long an upload is retiring at least.
         snapshot_s_max: How long a snapshot of a dead builder may remain unfinished.
         failures_alarm: So many failed builds in a row are worth an alarm.

@@ -107,9 +107,14 @@ def _retry_in_s(build: Build, mishap: Mishap, policy: ImagePolicy | None, now_s:
     Builders are restarted, and nothing is wrong with a build that one leaves; but what kills one
     again may be the build.
     """
-    if mishap.blame is Blame.BUILDER and build.attempt == 0:
+    if _died_once(mishap, build.attempt):
         return 0.0
     return _patience_s(policy, now_s - build.requested_s)
+
+
+def _died_once(mishap: Mishap, attempt: int) -> bool:
+    """Whether one of us died at something for the first time, after so many failed attempts."""
+    return mishap.blame is Blame.BUILDER and attempt == 0
 
 
 def _patience_s(policy: ImagePolicy | None, tried_s: float) -> float:
@@ -122,6 +127,15 @@ def _patience_s(policy: ImagePolicy | None, tried_s: float) -> float:
     return max(policy.backoff_s, min(PATIENCE_MAX * policy.backoff_s, tried_s / 2))
 
 
+def _times_as_long(spoiled: int) -> int:
+    """Return how many times as long as at first to wait after one more fault of a cloud's.
+
+    Args:
+        spoiled: How many there were in a row before it.
+    """
+    return int(min(2 ** min(spoiled, PATIENCE_MAX), PATIENCE_MAX))
+
+
 def copied(upload: Upload, result: WholeImage, *, now_s: float) -> Upload:
     """Return an upload that is whole; one that is shared goes on referring to its source."""
     return upload.after(
@@ -129,6 +143,7 @@ def copied(upload: Upload, result: WholeImage, *, now_s: float) -> Upload:
         now_s=now_s,
         owner=None,
         mishap=None,
+        spoiled=0,
         source=upload.source if upload.method is Method.SHARE else None,
         cloud_image=result.cloud_image,
         size_bytes=result.size_bytes,
@@ -156,6 +171,9 @@ def dropped(
     now_s: float,
 ) -> Upload:
     """Return an upload that is made again, or comes to nothing."""
+    clouds = mishap.blame is Blame.CLOUD
+    times = _times_as_long(upload.spoiled) if clouds else 1
+    at_once = _died_once(mishap, upload.attempt)
     return upload.after(
         event,
         now_s=now_s,
@@ -163,8 +181,9 @@ def dropped(
         source=upload.source if upload.method is Method.SHARE and upload.cloud_image else None,
         trying=None,
         mishap=mishap,
-        attempt=upload.attempt + (mishap.blame is not Blame.CLOUD),
-        retry_s=now_s + (0.0 if policy is None else policy.backoff_s),
+        attempt=upload.attempt + (not clouds),
+        spoiled=upload.spoiled + 1 if clouds else 0,
+        retry_s=now_s if policy is None or at_once else now_s + times * policy.backoff_s,
     )
 
 
@@ -223,12 +242,11 @@ def judge(
         return replace(trial, result=TrialResult.PASSED, at_s=now_s, retry_s=0.0, spoiled=0)
     if mishap.blame in _NOT_THE_IMAGE:
         # No number of these is a verdict: it is tried ever more seldom, and people are told.
-        times = min(2 ** min(trial.spoiled, PATIENCE_MAX), PATIENCE_MAX)
         return replace(
             trial,
             why=mishap.message,
             at_s=now_s,
-            retry_s=now_s + times * policy.backoff_s,
+            retry_s=now_s + _times_as_long(trial.spoiled) * policy.backoff_s,
             spoiled=trial.spoiled + 1,
         )
     failures = trial.failures + 1

@@ -136,14 +136,14 @@ class Luggage:
                 strong hash, nothing else tells that somebody has changed it since.
 
         Raises:
-            DamagedError: It is not what is on record.
-            BadOrderError: It is not what it is declared to be, or names other files.
+            BadOrderError: It is not what is on record, though it is what its cloud has now; or it
+                is not what it is declared to be, or names other files.
         """
         known = _SHA512.fullmatch(os_hash or "")
         if known is not None and known[1] != received.sha512:
-            raise DamagedError(f"image {self.image.id} is not what is on record: another hash")
+            raise BadOrderError(f"image {self.image.id} is not what is on record: another hash")
         if carried_sha512 not in {None, received.sha512}:
-            raise DamagedError(
+            raise BadOrderError(
                 f"image {self.image.id} is not what was carried of this build before: another hash"
             )
         if why := diskformat.why_refused(self.path, self.image.disk_format or ""):

@@ -31,6 +31,7 @@ from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId
+from remuda.model.imageask import labelled_image
 from remuda.model.launch import INJECT, Launch, Step, StepEvent
 from remuda.model.node import Node, NodeState, hold_ends_s
 from remuda.runtime.now import Now
@@ -263,6 +264,14 @@ def _lost_key(view: NodeView, launch: Launch) -> Condemn | None:
     return _unknown_key(view) if launch.keyless else None
 
 
+def _left_by_builder(world: World, view: NodeView, launch: Launch) -> Condemn | None:
+    """End a machine for an image whose request is gone: it is no stock, for nobody else gets it."""
+    asked = launch.for_request
+    if labelled_image(view.key[1]) is None or (asked and world.request_exists(asked)):
+        return None
+    return Condemn(node=view.id, cause="its request is gone, and it was made for that alone")
+
+
 def _unknown_key(view: NodeView) -> Condemn:
     # Whatever presents itself would be believed, also at looks while it waits.
     return Condemn(node=view.id, cause="no host key of ours is known of it (host-keys: inject)")
@@ -323,6 +332,7 @@ def _ready(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Ac
         return Free(node=view.id, cause=f"{node.allocated_to} is gone")
     assert view.launch is not None  # noqa: S101 - judged only with a launch record
     spoiled = _lost_key(view, view.launch) or outdated(world, view, view.launch)
+    spoiled = spoiled or _left_by_builder(world, view, view.launch)
     return spoiled or _waiting_ready(world, view, node, now, plan)
 
 

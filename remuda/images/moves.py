@@ -201,7 +201,10 @@ def unpin(shelf: Shelf, word: Word) -> Pointer:
     pointer = shelf.pointed()
     if pointer.pinned is None:
         raise MoveRefusedError(f"{shelf.image} is not pinned in {shelf.provider}")
-    return _moved(pointer, MoveWhy.UNPIN, word, pinned=None)
+    after = _moved(pointer, MoveWhy.UNPIN, word, pinned=None)
+    # It may have ended by itself already: what was booted before is its build all the same.
+    last = replace(after.moves[-1], before=pointer.pinned.number)
+    return replace(after, moves=(*after.moves[:-1], last))
 
 
 def without(shelf: Shelf, word: Word, *, force: bool) -> Pointer | None:
@@ -275,7 +278,19 @@ def _same(kept: Word, said: Word) -> bool:
 def _require(shelf: Shelf, number: int) -> None:
     why_not = shelf.why_not(number)
     if why_not is not None:
-        raise MoveRefusedError(why_not)
+        raise MoveRefusedError(f"{why_not}{_first_of_all(shelf, number)}")
+
+
+def _first_of_all(shelf: Shelf, number: int) -> str:
+    """Return the command that lets a build be pointed at again, as the end of a sentence."""
+    build = shelf.builds.get(number)
+    command = f"; first: remuda image restore {shelf.image}/{number}"
+    if build is None or build.unwanted is not None:
+        return ""
+    if build.revoked is not None:
+        return command
+    withdrawn = shelf.pointer is not None and number in shelf.pointer.withdrawn
+    return f"{command} --provider {shelf.provider}" if withdrawn else ""
 
 
 def _revoked(shelf: Shelf, number: int) -> bool:

@@ -170,7 +170,7 @@ def _pointer_waits(
         return _by("withdrawn", withdrawn)
     if paused is not None:
         return _by("paused", paused)
-    return told or "it is proven; it waits for the roll-out window, or for somebody to promote it"
+    return told or "it is proven, and no builder has made it current yet"
 
 
 def _launches_wait(catalogue: Catalogue, pointer: Pointer, now_s: float) -> str:
@@ -248,13 +248,19 @@ class Result:
 
 
 def result_of(
-    catalogue: Catalogue, image: str, provider: str, *, above: int, now_s: float
+    catalogue: Catalogue,
+    image: str,
+    provider: str,
+    *,
+    above: int,
+    now_s: float,
+    words: BuilderWords = NOBODY,
 ) -> Result:
     """Return what has come of the builds above a number in one provider."""
     pointer = catalogue.pointers.get(image, {}).get(provider)
     if pointer is not None and pointer.current > above:
         return Result(outcome=Outcome.CURRENT, build=pointer.build(pointer.current))
-    found = standing(catalogue, image, provider, now_s=now_s)
+    found = standing(catalogue, image, provider, now_s=now_s, words=words)
     build = found.newest
     if build is None or build.id.number <= above:
         return Result(outcome=Outcome.OPEN)

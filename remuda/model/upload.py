@@ -114,9 +114,12 @@ class Trial:
     @property
     def said(self) -> str | None:
         """Why it failed last, for people; None: it did not."""
-        if self.why is None or self.spoiled < 2:  # noqa: PLR2004 - once is an accident
-            return self.why
-        return f"{self.why} ({self.spoiled} times in a row, and not by the image)"
+        return None if self.why is None else _in_a_row(self.why, self.spoiled)
+
+
+def _in_a_row(why: str, spoiled: int) -> str:
+    """Return a reason with how often a cloud gave it; once is an accident."""
+    return why if spoiled <= 1 else f"{why} ({spoiled} times in a row, and not by the image)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,7 @@ class Upload:
     Attributes:
         since_s: When it came into its state, seconds since the epoch.
         attempt: How often making it went wrong, without blame on a cloud.
+        spoiled: How often in a row a cloud was to blame that it could not be made.
         source: The place that it is carried from, while it is, or shared from, for ever; so long
             it refers to that upload.
         owner: The builder that makes or tries it; in other states None.
@@ -143,6 +147,7 @@ class Upload:
     since_s: float
     method: Method | None = None
     attempt: int = 0
+    spoiled: int = 0
     source: str | None = None
     owner: ReplicaId | None = None
     asked_by_s: float = 0.0
@@ -171,6 +176,11 @@ class Upload:
             ) from None
         return replace(self, state=state, since_s=now_s, **changes)
 
+    @property
+    def said(self) -> str | None:
+        """Why it could not be made last, for people; None: nothing went wrong."""
+        return None if self.mishap is None else _in_a_row(self.mishap.message, self.spoiled)
+
     def passed(self, provider: str) -> bool:
         """Whether it was proven in this provider."""
         trial = self.trials.get(provider)
@@ -178,8 +188,8 @@ class Upload:
 
 
 _PLAIN: Final = (
-    *("state", "since_s", "method", "attempt", "source", "owner", "asked_by_s", "retry_s"),
-    *("cloud_image", "trying", "size_bytes", "sha256", "os_hash", "min_disk_gib"),
+    *("state", "since_s", "method", "attempt", "spoiled", "source", "owner", "asked_by_s"),
+    *("retry_s", "cloud_image", "trying", "size_bytes", "sha256", "os_hash", "min_disk_gib"),
     "carried_sha512",
 )
 
@@ -222,6 +232,7 @@ def decode_upload(upload_id: UploadId, raw: bytes) -> Upload:
         since_s=fields.number("since_s"),
         method=None if fields.doc.get("method") is None else fields.word("method", Method),
         attempt=fields.count("attempt", 0),
+        spoiled=fields.count("spoiled", 0),
         source=maybe_place(fields, "source"),
         owner=ReplicaId(owner) if owner else None,
         asked_by_s=fields.number("asked_by_s", 0.0),

@@ -8,27 +8,33 @@ into a socket, and a thread of ours reads it and acts.
 """
 
 import contextlib
+import os
 import signal
 import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 from remuda import logs
+from remuda.runtime.clock import Clock, SystemClock
 
 STOP: Final = (signal.SIGTERM, signal.SIGINT)
 RELOAD: Final = signal.SIGHUP
 STACKS: Final = signal.SIGUSR2
-
-
-Handler = Callable[[int, FrameType | None], None]
+#: The same signal within this is the same word: timeout(1) tells a process, then its whole group.
+ECHO_S: Final = 0.2
 
 
 def _nobody() -> None:
     """Wake nobody."""
+
+
+def _leave(number: int) -> NoReturn:
+    """End the process with the code that a shell gives to one that a signal has ended."""
+    os._exit(128 + number)
 
 
 def pass_by(_number: int, _frame: FrameType | None) -> None:
@@ -39,15 +45,12 @@ class SignalReader:
     """Tells a thread of its own of signals. Use as a context manager in the main thread.
 
     Args:
-        handlers: For each signal what runs in the main thread: :func:`pass_by`, or what does
-            as little.
+        heard: The signals that are heard; in the main thread :func:`pass_by` runs for them.
         act: Called with the number of each of these signals, in the reader's thread.
     """
 
-    def __init__(
-        self, handlers: Mapping[signal.Signals, Handler], act: Callable[[int], None]
-    ) -> None:
-        self._handlers = handlers
+    def __init__(self, heard: Iterable[signal.Signals], act: Callable[[int], None]) -> None:
+        self._heard = frozenset(heard)
         self._act = act
         self._undo = contextlib.ExitStack()
 
@@ -67,8 +70,8 @@ class SignalReader:
         self._undo.callback(reader.join)
         self._undo.callback(theirs.close)
         self._undo.callback(signal.set_wakeup_fd, before)
-        for number, handler in self._handlers.items():
-            self._undo.callback(signal.signal, number, signal.signal(number, handler))
+        for number in self._heard:
+            self._undo.callback(signal.signal, number, signal.signal(number, pass_by))
         return self
 
     def __exit__(
@@ -84,7 +87,7 @@ class SignalReader:
         while numbers := ours.recv(64):
             for number in numbers:
                 # The interpreter writes the number of every signal that anybody handles.
-                if number in self._handlers:
+                if number in self._heard:
                     self._act(number)
 
 
@@ -92,26 +95,36 @@ class Signals:
     """SIGTERM and SIGINT set *stop*, SIGHUP sets *reload*, SIGUSR2 logs all stacks.
 
     Use as a context manager in the main thread; leaving it puts back what was there before.
-    The second SIGTERM or SIGINT of a kind acts as if nobody had caught it: a process that hangs
-    while it stops can still be stopped (all processes are made to survive that).
+    The second SIGTERM or SIGINT of a kind ends the process on the spot, unless it is an echo of
+    the first: one that hangs while it stops can still be stopped (all are made to survive that).
 
     Attributes:
         stop: Set once the process is to end.
         reload: Set when the configuration is to be read again; whoever does so clears it.
     """
 
-    def __init__(self, *, wake: Callable[[], None] = _nobody) -> None:
+    def __init__(
+        self,
+        *,
+        wake: Callable[[], None] = _nobody,
+        leave: Callable[[int], object] = _leave,
+        clock: Clock | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             wake: Called, in another thread, after either event was set: to wake an inbox.
+            leave: Ends the process; gets the number of the signal.
+            clock: Tells an echo of a signal from somebody who insists.
         """
         self.stop = threading.Event()
         self.reload = threading.Event()
         self._wake = wake
+        self._leave = leave
+        self._clock = SystemClock() if clock is None else clock
+        self._asked_s: dict[int, float] = {}
         self._log = logs.get_logger()
-        handlers = {one: _pass_once if one in STOP else pass_by for one in (*STOP, RELOAD, STACKS)}
-        self._reader = SignalReader(handlers, self._act)
+        self._reader = SignalReader((*STOP, RELOAD, STACKS), self._act)
 
     def __enter__(self) -> Self:
         """Install the handlers.
@@ -134,9 +147,7 @@ class Signals:
     def _act(self, number: int) -> None:
         name = signal.Signals(number).name
         if number in STOP:
-            self._log.info("process.stopping", cause=name)
-            self.stop.set()
-            self._wake()
+            self._asked(number, name)
         elif number == RELOAD:
             self._log.info("config.reload", cause=name)
             self.reload.set()
@@ -144,6 +155,18 @@ class Signals:
         elif number == STACKS:
             for thread, stack in thread_stacks().items():
                 self._log.warning("thread.stack", thread=thread, cause=name, stack=stack)
+
+    def _asked(self, number: int, name: str) -> None:
+        """Stop; or, for somebody who insists, end here: the main thread may never come back."""
+        now_s = self._clock.monotonic_s()
+        if number not in self._asked_s:
+            self._asked_s[number] = now_s
+            self._log.info("process.stopping", cause=name)
+            self.stop.set()
+            self._wake()
+        elif now_s >= self._asked_s[number] + ECHO_S:
+            self._log.warning("process.cut-short", cause=name, why="asked twice")
+            self._leave(number)
 
 
 def thread_stacks() -> dict[str, str]:
@@ -153,7 +176,3 @@ def thread_stacks() -> dict[str, str]:
         f"{names.get(ident, 'foreign')}-{ident}": "".join(traceback.format_stack(frame))
         for ident, frame in sys._current_frames().items()  # noqa: SLF001 - the documented way
     }
-
-
-def _pass_once(number: int, _frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_DFL)

@@ -19,7 +19,7 @@ from remuda.cli.failing import (
     PlainCommand,
 )
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.runtime.signals import SignalReader, pass_by
+from remuda.runtime.signals import ECHO_S, SignalReader
 from remuda.ssh.errors import SshError
 from requestor.errors import (
     NodesLostError,
@@ -35,8 +35,6 @@ from requestor.errors import (
 EXIT_SSH: Final = 255
 #: So long may giving back take after a signal; then the end of the session has to do it.
 GRACE_S: Final = 5.0
-#: The same signal within this is the same word: timeout(1) tells a process, then its whole group.
-_ECHO_S: Final = 0.2
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _META: Final = "remuda.ending"
 _SHOW_CURSOR: Final = "\x1b[?25h"
@@ -105,7 +103,7 @@ class Ending:
         """Listen."""
         if threading.current_thread() is threading.main_thread():
             heard = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
-            self._reader = SignalReader(dict.fromkeys(heard, pass_by), self._heard)
+            self._reader = SignalReader(heard, self._heard)
             self._reader.__enter__()
         return self
 
@@ -154,7 +152,7 @@ class Ending:
     def _heard(self, number: int) -> None:
         with self._lock:
             now_s, first = self._clock.monotonic_s(), self._number is None
-            if number == self._number and now_s < self._asked_s + _ECHO_S:
+            if number == self._number and now_s < self._asked_s + ECHO_S:
                 return
             if not self._holding_off or not first:
                 self._leave(number, "" if first else "asked twice; leaving at once")

@@ -174,8 +174,11 @@ class ImageRules:
                 self.history.fail(f"I6: {who} handed out {node.id} of {build_id}, which is revoked")
 
     def truly_told(self, provider: str, launch: Launch, why: str) -> bool:
-        """Whether a ready machine was given up for its build, and rightly."""
+        """Whether a ready machine was given up for its build, or its builder, and rightly."""
         upload_id = upload_of(launch)
+        if labelled_image(launch.label) is not None and "its request is gone" in why:
+            asked = launch.for_request
+            return asked is None or self.records.request(asked) is None
         if upload_id is None or not ("was revoked by" in why or "was withdrawn here by" in why):
             return False
         return (upload_id.build, provider) in self._ever_spoiled

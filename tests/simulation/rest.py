@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from remuda.model.ids import NodeId, ServerId
+from remuda.model.imageask import labelled_image
 from remuda.model.node import NodeState
 from remuda.store import paths
 from tests.simulation import setting as settings
@@ -66,6 +67,8 @@ def _nodes(simulation: "Simulation") -> str | None:
         node = simulation.oracle.node(NodeId(name))
         if node is None or node.state is not NodeState.READY or not node.free:
             return f"node {name} is {node and node.state}"
+        if any(labelled_image(label) is not None for label in node.labels):
+            return f"node {name} of {node.labels[0]} is left, and serves nobody"
     return None
 
 

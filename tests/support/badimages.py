@@ -61,6 +61,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "since_s": NOW_S,
         "method": "carry",
         "attempt": 1,
+        "spoiled": 2,
         "source": "ba9876543210",
         "owner": None,
         "asked_by_s": NOW_S,

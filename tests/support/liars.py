@@ -31,7 +31,15 @@ PHASES: Final[Mapping[str, str]] = {
 }
 #: What it has a candidate run.
 CLONE: Final = "clone"
-_MARKS: Final = {**PHASES, CLONE: "export REMUDA_PHASES='identity clone'"}
+#: What a step that copies has it run: it takes what comes, and puts it in its place.
+COPY, PLACE, REMOVE = "copy", "place", "remove"
+_MARKS: Final = {
+    **PHASES,
+    CLONE: "export REMUDA_PHASES='identity clone'",
+    COPY: "exec tar -xpof",
+    PLACE: "is_folder",
+    REMOVE: "rm -rf --",
+}
 KINDS: Final = (*map(str, quiet_kinds()), str(Kind.SECRET))
 QUIET: Final = report("quiet") + report("assert", kinds=KINDS)
 HONEST: Final[Mapping[str, str]] = {
@@ -42,6 +50,7 @@ HONEST: Final[Mapping[str, str]] = {
     "host keys": GOOD["host keys"].output,
     "quiet": QUIET,
     CLONE: clone().output,
+    **dict.fromkeys((COPY, PLACE, REMOVE), ""),
 }
 Answer = Callable[[Peer], None]
 

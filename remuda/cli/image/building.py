@@ -256,11 +256,12 @@ def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
             if number > one.above:
                 one.expected |= set(build.group)
                 _tell_steps(store, one, build.id, tell)
-        _tell_idle(one, _idle(seen, one, read_words(store)), tell)
+        words = read_words(store)
+        _tell_idle(one, _idle(seen, one, words), tell)
     except StoreAwayError:
         return False
     for provider in sorted(one.expected):
-        result = result_of(seen, one.image, provider, above=one.above, now_s=now_s)
+        result = result_of(seen, one.image, provider, above=one.above, now_s=now_s, words=words)
         before = one.results.get(provider)
         one.results[provider] = result
         if before != result and result.build is not None:

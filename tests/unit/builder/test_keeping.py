@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from builder.decide.actions import BeginBuild, RetireBuild, SweepImage
+from builder.decide.actions import BeginBuild, RetireBuild, RetireUpload, SweepImage
 from builder.decide.decide import decide
 from builder.decide.policy import ImagePolicy
 from builder.decide.world import BuilderWorld, ImageListing, ListedImage, ProviderFacts
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Revocation, Why
 from remuda.model.ids import ReplicaId
-from remuda.model.image import BuildId, ImageRecord, Word
+from remuda.model.image import BuildId, ImageRecord, UploadId, Word
 from remuda.store.api import Stored
+from tests.unit.builder import judging
+from tests.unit.builder.judging import NOW_S, POLICY, build, some, upload, world
 
 ME = ReplicaId("me")
 HERE = "a" * 12
@@ -92,3 +94,29 @@ def test_the_last_build_stays_on_record(last: dict[str, object]) -> None:
     third = replace(first, id=BuildId("a", 3), fingerprint="f")
     retired = decide(records(first, second, third)).actions
     assert {1, 2} <= {one.id.number for one in retired if isinstance(one, RetireBuild)}
+
+
+def retired(*, ago_s: float, full: str | None = None, **what: object) -> list[UploadId]:
+    """Return which of two proven uploads retire when the older was taken away so long ago."""
+    word = Word(who="ada", why="bad", at_s=NOW_S - ago_s)
+    taken = {"revoked": {"revoked": Revocation(word=word)}, "deleted": {"unwanted": word}}
+    fields = {key: value for one in what for key, value in taken[one].items()}
+    providers = {"p": ProviderFacts(name="p", place=judging.HERE, full=full)}
+    known = world([build(1, **fields), build(2)], [upload(1), upload(2)], providers=providers)
+    return [one.id for one in some(decide(known), RetireUpload)]
+
+
+def test_what_is_revoked_is_kept_for_a_while_to_be_restored() -> None:
+    """What retires does not come back; who wants the room deletes it."""
+    first = [UploadId(BuildId("a", 1), judging.HERE)]
+
+    assert retired(ago_s=POLICY.evidence_s - 60.0, revoked=True) == []
+    assert retired(ago_s=POLICY.evidence_s + 60.0, revoked=True) == first
+    assert retired(ago_s=1.0, revoked=True, full="no room for an image") == first
+    assert retired(ago_s=1.0, deleted=True) == first
+    assert retired(ago_s=1.0, revoked=True, deleted=True) == first
+
+
+def test_what_was_revoked_by_a_clock_far_ahead_is_not_kept_for_ever() -> None:
+    """Its word tells nothing of when it was said."""
+    assert retired(ago_s=-9e9, revoked=True) == [UploadId(BuildId("a", 1), judging.HERE)]

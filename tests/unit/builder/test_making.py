@@ -113,7 +113,7 @@ def test_the_record_is_written_before_the_snapshot_is_asked_for(bench: Bench) ->
     assert name.startswith("remuda-debian-7-a0-")
 
 
-@pytest.mark.parametrize(("takes_s", "looks_max", "late_s"), [(0.3, 10, 1.0), (600.0, 200, 20.0)])
+@pytest.mark.parametrize(("takes_s", "looks_max", "late_s"), [(0.3, 12, 1.0), (600.0, 250, 20.0)])
 def test_a_snapshot_is_noticed_soon_and_looked_at_seldom(
     bench: Bench, takes_s: float, looks_max: int, late_s: float
 ) -> None:

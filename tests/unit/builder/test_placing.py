@@ -19,6 +19,7 @@ from builder.decide.decide import decide
 from builder.decide.world import BuilderWorld
 from remuda.model.build import BuildState
 from remuda.model.image import BuildId, UploadId
+from remuda.model.pointer import Pointer
 from remuda.model.upload import ENDED, Method, Trial, Upload, UploadEvent, UploadState
 from remuda.store import paths
 from tests.unit.builder.judging import (
@@ -170,3 +171,26 @@ def test_what_a_cloud_spoils_again_and_again_is_told() -> None:
         world([build(1, revoked=REVOKED)], [upload(1, trials=spoiled)]),
     ):
         assert not some(decide(one), RaiseAlarm)
+
+
+@pytest.mark.parametrize(
+    ("copy", "why"),
+    [
+        ({"spoiled": 2}, None),
+        ({"spoiled": 3}, "again and again, by no fault of the image"),
+        ({"spoiled": 3, "state": UploadState.MAKING}, "again and again, by no fault of the image"),
+        ({"state": UploadState.FAILED, "attempt": 3}, "it was given up"),
+        ({"state": UploadState.FAILED}, None),
+    ],
+)
+def test_there_is_an_alarm_about_a_copy_that_does_not_come(
+    copy: dict[str, object], why: str | None
+) -> None:
+    """Only people can mend the way there; what was given up for a newer build needs nobody."""
+    told = [] if why is None else [f"build 1 cannot be copied for q: {why}"]
+    known = world([build(1)], [upload(1), pending(1, **copy)])
+
+    assert [one.text for one in some(decide(known), RaiseAlarm)] == told
+    newer = Pointer(image="a", provider="q", place=THERE, current=2)
+    behind = world([build(1)], [upload(1), pending(1, **copy)], [newer])
+    assert some(decide(behind), RaiseAlarm) == []

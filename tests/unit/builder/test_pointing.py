@@ -114,14 +114,14 @@ def test_freshness_needs_nothing_but_the_pointer() -> None:
     assert "build 1, which p boots, is older than its limit" in found
 
 
-def test_launches_that_wait_are_said_at_once() -> None:
-    """Whether the pointer says it, or the build."""
-    new = build(1, requested_s=NOW_S)
+@pytest.mark.parametrize("policy", [FRESH, POLICY], ids=["with a limit", "without one"])
+def test_launches_that_wait_are_said_at_once(policy: ImagePolicy) -> None:
+    """Whether the pointer says it, or the build; and however old images may be."""
+    new, revoked = build(1, requested_s=NOW_S), build(1, requested_s=NOW_S, revoked=REVOKED)
     halted = replace(POINTER, withdrawn={1: WORD})
-    by_pointer = world([new], [upload(1)], [halted], providers={}, policies={"a": FRESH})
-    by_build = world(
-        [replace(new, revoked=REVOKED)], [upload(1)], [POINTER], providers={}, policies={"a": FRESH}
-    )
+    policies = {"a": policy}
+    by_pointer = world([new], [upload(1)], [halted], providers={}, policies=policies)
+    by_build = world([revoked], [upload(1)], [POINTER], providers={}, policies=policies)
     for known in (by_pointer, by_build):
         texts = [one.text for one in some(decide(known), RaiseAlarm)]
         assert texts == ["build 1 was taken away in p: launches wait"]

@@ -171,6 +171,40 @@ def test_a_copy_is_tried_again_and_given_up_in_the_end() -> None:
     assert (last.state, last.attempt) == (UploadState.FAILED, 3)
 
 
+def uncopied(blame: Blame, times: int) -> tuple[list[float], Upload]:
+    """Return how long a copy waited each time that it came to nothing, and what became of it."""
+    upload = Upload(
+        id=UploadId(BUILD.id, "1" * 12),
+        state=UploadState.MAKING,
+        since_s=1.0,
+        method=Method.CARRY,
+        source="0" * 12,
+    )
+    waits = list[float]()
+    for _ in range(times):
+        making = replace(upload, state=UploadState.MAKING)
+        upload = results.uncopied(making, mishap(blame), POLICY, now_s=5.0)
+        waits.append(upload.retry_s - 5.0)
+    return waits, upload
+
+
+def test_a_copy_that_a_cloud_spoils_again_and_again_is_tried_ever_more_seldom() -> None:
+    """Each time the whole image may go over the network; and it is told how often it went so."""
+    waits, upload = uncopied(Blame.CLOUD, 10)
+
+    assert waits == [60.0, 120.0, *[240.0] * 8]
+    assert (upload.state, upload.attempt, upload.spoiled) == (UploadState.PENDING, 0, 10)
+    assert upload.said == "cloud did it (10 times in a row, and not by the image)"
+    whole = results.WholeImage(cloud_image="7f3c")
+    making = replace(upload, state=UploadState.MAKING)
+    assert results.copied(making, whole, now_s=5.0).spoiled == 0
+
+
+def test_a_copy_whose_builder_died_goes_on_at_once_the_first_time() -> None:
+    """As a build does: builders are restarted, and nothing is wrong with what one leaves."""
+    assert uncopied(Blame.BUILDER, 2)[0] == [0.0, 60.0]
+
+
 def test_what_is_shared_goes_on_referring_to_its_source() -> None:
     """It has no bytes of its own; what was carried is free of it."""
     whole = results.WholeImage(cloud_image="7f3c")

@@ -69,7 +69,6 @@ def test_a_copy_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path:
     )
     order = CopyOrder(
         upload=upload,
-        build=bench.put_build(),
         source=upload,
         here="alpha",
         there="alpha",

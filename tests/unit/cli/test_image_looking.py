@@ -88,7 +88,7 @@ def test_the_list_has_each_image_in_each_provider(desk: ImageDesk) -> None:
             "rejected",
             "no login",
         ),
-        ({}, {}, "usable", "it is proven; it waits for the roll-out window"),
+        ({}, {}, "usable", "it is proven, and no builder has made it current yet"),
         (
             {"revoked": Revocation(word=ADA)},
             {},

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from remuda.images import moves, revoking
+from remuda.images.moves import MoveRefusedError
 from remuda.model.build import Revocation
 from remuda.model.pointer import WITHDRAWN_MAX, decode_pointer, encode_pointer
 from tests.unit.images.test_moves import IMAGE, built, revoked, shelf, word
@@ -35,3 +38,29 @@ def test_what_was_withdrawn_with_many_words_comes_back() -> None:
     )
 
     assert [each.served(2.0) for each in after.pointers] == [1]
+
+
+def test_what_was_taken_away_is_refused_with_the_command_that_gives_it_back() -> None:
+    """Where it was withdrawn, or everywhere; nothing gives back what is deleted."""
+    one = shelf(1, 2, current=1)
+    assert one.pointer is not None
+    here = replace(one, pointer=replace(one.pointer, withdrawn={2: word()}))
+    deleted = replace(one, builds={**one.builds, 2: replace(one.builds[2], unwanted=word())})
+    first = "; first: remuda image restore debian/2"
+    for halted, ending in (
+        (here, f"withdrawn in p by ada: why{first} --provider p"),
+        (revoked(one, 2), f"revoked by ada: why{first}"),
+        (deleted, "deleted by ada: why"),
+    ):
+        for move in (moves.promote, moves.pin):
+            with pytest.raises(MoveRefusedError) as refused:
+                move(halted, 2, word())
+            assert str(refused.value).endswith(ending)
+
+
+def test_a_pin_that_is_over_is_what_was_booted_before() -> None:
+    """Though it serves nothing any more by the time somebody removes it."""
+    pinned = moves.pin(shelf(1, 2, current=2), 1, word(), until_s=9.0)
+    after = moves.unpin(replace(shelf(1, 2), pointer=pinned), word(9.0))
+
+    assert (after.moves[-1].before, after.moves[-1].after) == (1, 2)

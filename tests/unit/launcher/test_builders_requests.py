@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from launcher import transactions
-from launcher.actions import Alarm, Claim, Create, Decline
+from launcher.actions import Alarm, Claim, Create, Decline, Free
 from launcher.decide.demand import CONFIG_READ_S
 from remuda.cloud.api import Image
 from remuda.model.ids import RequestId
@@ -14,7 +14,7 @@ from remuda.model.launch import Step
 from remuda.model.request import RequestState, decode
 from remuda.runtime.now import Now
 from remuda.store.api import Op, Set
-from tests.unit.launcher.imaged import booted, imaged
+from tests.unit.launcher.imaged import booted, condemned, imaged
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_node, add_pool, add_request, of_kind, think
 
@@ -92,3 +92,19 @@ def test_a_builder_that_has_read_a_new_configuration_first_is_not_declined_at_on
     assert "not in our configuration yet" in early.verdicts[view.id].reason
     assert Alarm(kind="request", name=view.id, due_s=over_s) in early.alarms
     assert [one.request for one in of_kind(late, Decline)] == [view.id]
+
+
+@pytest.mark.parametrize("use", list(ImageUse))
+def test_what_a_builder_died_over_is_no_stock(use: ImageUse) -> None:
+    """Its machine waits for nobody: it would hold room, and the image that it boots, for ever."""
+    made = imaged()
+    launch = {"label": image_label("noble", use), **booted(1)}
+    add_node(made, 1, allocated_to="900-0000000009", launch=launch)
+    add_node(made, 2, launch=launch)
+    add_node(made, 3)
+    waiting = add_request(made, 1, launch["label"], reuse=False, provider="here")
+    add_node(made, 4, launch={**launch, "for_request": waiting.id})
+
+    assert [one.node for one in of_kind(think(made), Free)] == ["0000000001"]
+    gone = "its request is gone, and it was made for that alone"
+    assert condemned(made) == {"0000000002": gone}

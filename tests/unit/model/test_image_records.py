@@ -108,6 +108,7 @@ def test_an_upload_survives_the_round_trip(
         since_s=1.5,
         method=method,
         attempt=1,
+        spoiled=2,
         source=THERE,
         owner=ReplicaId("me"),
         asked_by_s=2.5,

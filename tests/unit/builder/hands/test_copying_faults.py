@@ -163,6 +163,8 @@ def test_bytes_that_are_not_those_on_record_are_not_carried(make: Make) -> None:
 
     assert "on record" in (copy.run().why or "")
     assert (copy.made(), copy.files()) == ([], [])
+    # They are whole, and of no use however often they come: it counts, and ends.
+    assert (copy.now().attempt, copy.now().spoiled) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +340,7 @@ def test_what_is_carried_again_is_what_was_carried_before(make: Make) -> None:
     kept.data = DATA[:-1] + b"!"
     assert "carried of this build before" in (copy.run().why or "")
     assert (copy.made(), copy.files()) == (made, [])
-    assert copy.now().state is UploadState.PENDING
+    assert (copy.now().state, copy.now().attempt) == (UploadState.PENDING, 1)
 
 
 def test_what_others_have_left_goes_after_days(make: Make) -> None:
