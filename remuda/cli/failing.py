@@ -14,7 +14,7 @@ import click
 
 from remuda.cli.saying import say
 from remuda.config.problems import ConfigInvalidError
-from remuda.store.api import StoreAwayError, StoreError, StoreRefusedError
+from remuda.store.api import NoTreeError, StoreAwayError, StoreError, StoreRefusedError
 from remuda.visible import visible, visible_lines
 
 EXIT_MISTAKE: Final = 2
@@ -122,6 +122,8 @@ class PlainCommand(click.Command):
         """Return *error* as a sentence with an exit code."""
         if isinstance(error, ConfigInvalidError):
             return MistakeError("the configuration cannot be used:", lines=str(error))
+        if isinstance(error, NoTreeError):
+            return MistakeError(f"{error}: no launcher has ever run there")
         if isinstance(error, StoreRefusedError):
             return CommandFailedError(f"ZooKeeper cannot be used: {error}", EXIT_STORE_AWAY)
         if isinstance(error, StoreAwayError):

@@ -176,9 +176,10 @@ class WireStore:
         sink: Callable[[Change], None],
         *,
         wanted: Callable[[str], bool] = lambda _path: True,
+        make: bool = True,
     ) -> Mirror:
         """See Store."""
-        mirror = TreeMirror(self._wire, root, sink, wanted, closed=self._forget)
+        mirror = TreeMirror(self._wire, root, sink, wanted, make=make, closed=self._forget)
 
         def begin() -> None:
             self._mirrors = (*self._mirrors, mirror)
