@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
+from remuda.cli.failing import MistakeError
 from remuda.cli.guessing import check_labels, check_provider
 from remuda.cli.kinds import duration
 from remuda.cli.saying import say
@@ -83,7 +84,7 @@ def request(
         options = asking_of(asking)
         wanted = labels_of_words(labels)
         if (detach or until_pid or keep_s) and not wait:
-            raise click.UsageError("--detach, --until-pid and --keep need --wait")
+            raise MistakeError("--detach, --until-pid and --keep need --wait")
         if detach and not _in_background():
             # Whoever goes to the background tells of its failures, and we pass that on.
             raise click.exceptions.Exit(_detach(len(wanted), this_ending()))

@@ -124,7 +124,7 @@ def run(
     )
     with telling_failures(reporter):
         if stdin and count > 1:
-            raise click.UsageError("--stdin can feed one machine only")
+            raise MistakeError("--stdin can feed one machine only")
         _check_key(identity)
         check_command(command)
         folder, copy_to = _copy_of(copy)
@@ -160,7 +160,7 @@ def _copy_of(copy: str | None) -> tuple[Path | None, str]:
     local, colon, remote = copy.rpartition(":")
     name = local if colon else copy
     if not name or not Path(name).is_dir():  # an empty one would be the folder that we are in
-        raise click.UsageError(f"--copy: there is no folder {name or repr(name)}")
+        raise MistakeError(f"--copy: there is no folder {name or repr(name)}")
     folder = Path(name)
     return folder, remote if colon and remote else "work"
 
