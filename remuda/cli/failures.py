@@ -48,7 +48,7 @@ def failures(
     if node is not None and not found:
         raise MistakeError(f"there is no evidence of a failed launch of node {node}")
     if as_json:
-        data = [{"provider": name, **asdict(one)} for name, one in found]
+        data = [{"provider": name, **asdict(one), "at_s": one.at_s or None} for name, one in found]
         output.emit_json(redact("failures", data))
     elif node is not None:
         for name, one in found:

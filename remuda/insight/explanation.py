@@ -90,7 +90,7 @@ class Explanation:
                     "reason": one.reason,
                     "numbers": dict(one.numbers),
                     "eta_s": one.eta_s,
-                    "at_s": one.at_s,
+                    "at_s": one.at_s or None,
                 }
                 for one in self.verdicts
             ],

@@ -25,7 +25,7 @@ class NodeFacts:
         image: Name or id of the image it was made from; *build*: ``<image>/<number>``, if it is a
             build of an image of ours.
         server: The cloud's id of it.
-        since_s: Last change of its state, seconds since the epoch.
+        changed_at_s: Last change of its state, seconds since the epoch.
         comment, hold_job: Why and for whom it is held.
     """
 
@@ -55,8 +55,8 @@ class NodeFacts:
     requestor: str | None
     hold_job: str | None
     comment: str | None
-    since_s: float
-    created_s: float | None
+    changed_at_s: float | None
+    created_at_s: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts with the stable keys of docs/cli.md."""
@@ -97,8 +97,8 @@ def facts_of(node: Node) -> NodeFacts:
         requestor=_text(doc.get("requestor")),
         hold_job=_text(doc.get("hold_job")),
         comment=_text(doc.get("comment")),
-        since_s=node.state_time_s,
-        created_s=node.created_s,
+        changed_at_s=node.state_time_s or None,
+        created_at_s=node.created_s,
     )
 
 

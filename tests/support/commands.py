@@ -19,6 +19,20 @@ from remuda.store.api import Create, Done, Op
 from tests.fakes.store import FakeStore, FakeZookeeper
 from tests.support.standin import StandIn
 
+#: No point in time of a test is as early, and no duration as long.
+DAY_S, YEARS_S = 86_400.0, 1e9
+
+
+def check_times(doc: object) -> None:
+    """Fail if a key does not tell whether it is a point in time or a duration, see docs/cli.md."""
+    for part in doc if isinstance(doc, list) else ():
+        check_times(part)
+    for key, value in doc.items() if isinstance(doc, dict) else ():
+        check_times(value)
+        if key.endswith("_s") and isinstance(value, int | float):
+            point = key.endswith("at_s")
+            assert value > DAY_S if point else value < YEARS_S, f"{key}: {value}"
+
 
 @dataclass(slots=True)
 class FakeMachine:
@@ -88,7 +102,9 @@ class Desk:
         """Run a command that succeeds and return the JSON that it prints."""
         result = self.call(command, *words, "--json")
         assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
+        doc = json.loads(result.stdout)
+        check_times(doc)
+        return doc
 
     def _connect(self) -> FakeStore:
         store = self.zookeeper.connect()

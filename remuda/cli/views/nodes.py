@@ -51,7 +51,7 @@ def nodes_sheet(read: Reader, chosen: NodeFilter, *, now_s: float) -> Sheet:
     for node in nodes:
         facts = facts_of(node)
         rows.append(_row(node, facts, now_s))
-        data.append({**facts.as_json(), "hold_ends_s": _hold_ends_s(node)})
+        data.append({**facts.as_json(), "hold_ends_at_s": _hold_ends_s(node)})
     return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes)
 
 

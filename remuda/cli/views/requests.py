@@ -57,8 +57,8 @@ def request_json(one: Request) -> dict[str, object]:
         "reuse": one.reuse,
         "tenant": one.tenant,
         "declined_by": list(one.declined_by),
-        "created_s": one.created_s,
-        "since_s": one.state_time_s,
+        "created_at_s": one.created_s or None,
+        "changed_at_s": one.state_time_s or None,
     }
 
 

@@ -62,7 +62,7 @@ def test_json_of_a_node_has_the_documented_keys(desk: Desk) -> None:
 
     assert one["host_keys"][0].startswith("ssh-ed25519 ")
     assert {"id", "state", "label", "provider", "pool", "address", "port", "user"} <= set(one)
-    assert one["hold_ends_s"] is None
+    assert one["hold_ends_at_s"] is None
 
 
 def test_an_unknown_node_is_one_sentence_and_code_2(desk: Desk) -> None:
