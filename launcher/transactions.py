@@ -20,6 +20,7 @@ from remuda.model import request as requests
 from remuda.model.claim import encode_claim
 from remuda.model.image import UploadId
 from remuda.model.imageask import proves
+from remuda.model.job import JOB_KEY, job_of_request
 from remuda.model.launch import Launch, StepEvent
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import RequestEvent
@@ -52,6 +53,7 @@ def lend(world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: 
     """Fulfil a request: nodes allocated and unlocked, request fulfilled, lock given up, at once."""
     claim = world.queue.claims.get(view.id)
     ops = _unlock(view, claim)
+    job = job_of_request(view.request.doc)
     for one in chosen:
         assert one.node is not None  # noqa: S101 - only complete nodes are lent
         fields = {
@@ -59,6 +61,8 @@ def lend(world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: 
             "requestor": view.request.requestor,
             **whereabouts(one, world.policy),
         }
+        if job is not None or JOB_KEY in one.node.doc:
+            fields[JOB_KEY] = None if job is None else job.as_doc()
         node = one.node.after(NodeEvent.ALLOCATED, now_s=now_s, allocated_to=view.id, fields=fields)
         ops.append(Set(path=paths.node(one.id), data=nodes.encode(node), version=one.node_version))
     fulfilled = view.request.after(

@@ -15,6 +15,7 @@ from remuda.insight.explanation import explain as read_explanation
 from remuda.insight.imagenotes import ImageNotes, read_image_notes
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageUse
+from remuda.model.job import whose
 from remuda.model.request import RequestState
 from remuda.model.status import Verdict
 
@@ -79,9 +80,10 @@ def _row(one: Verdict, now_s: float) -> tuple[str, ...]:
 
 def _sentences(found: Explanation) -> list[str]:
     waited = "" if found.waited_s is None else f", made {age(found.waited_s)} ago"
-    told = [
-        f"request {found.request_id} ({labels_text(found.labels) or '?'}) is {found.state}{waited}"
-    ]
+    asked = whose(found.requestor, found.job)
+    by = f" of {asked}," if asked else ""
+    what = labels_text(found.labels) or "?"
+    told = [f"request {found.request_id} ({what}){by} is {found.state}{waited}"]
     if found.state is RequestState.FULFILLED:
         told.append("its nodes wait for the requestor to take them")
     if found.position is not None:

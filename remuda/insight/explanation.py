@@ -10,6 +10,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent
 from remuda.model.ids import ProviderName, RequestId
 from remuda.model.imageask import labelled_image
+from remuda.model.job import Job, job_of_request
 from remuda.model.request import Request, RequestState
 from remuda.model.status import Ruling, Verdict, decode_verdict
 from remuda.store import paths
@@ -26,6 +27,7 @@ class Explanation:
 
     Attributes:
         state: Its state, or None if there is no such request (any more).
+        requestor, job: Who asked, and for which job, as far as the record says.
         verdicts: One per provider that has looked at it, the most hopeful first.
         missing_labels: Labels that no registered pool can make.
         pools: How many pools are registered; 0: no launcher is there at all.
@@ -39,6 +41,8 @@ class Explanation:
     request_id: RequestId
     state: RequestState | None
     labels: tuple[str, ...] = ()
+    requestor: str | None = None
+    job: Job | None = None
     verdicts: tuple[Verdict, ...] = ()
     missing_labels: tuple[str, ...] = ()
     pools: int = 0
@@ -76,6 +80,8 @@ class Explanation:
             "request": self.request_id,
             "state": None if self.state is None else str(self.state),
             "labels": list(self.labels),
+            "requestor": self.requestor,
+            "job": self.job and self.job.as_json(),
             "position": self.position,
             "queue_length": self.queue_length,
             "eta_s": self.eta_s,
@@ -155,6 +161,8 @@ def compose(
         request_id=request_id,
         state=request.state,
         labels=request.labels,
+        requestor=request.requestor,
+        job=job_of_request(request.doc),
         verdicts=found,
         missing_labels=tuple(sorted(filter(_offered_by_pools, set(request.labels) - offered))),
         pools=len(components),

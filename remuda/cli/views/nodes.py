@@ -7,6 +7,7 @@ from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.insight.tree import Reader
+from remuda.model.job import whose
 from remuda.model.node import Node, NodeState, hold_ends_s
 
 _COLUMNS = (
@@ -82,7 +83,7 @@ def _address(facts: NodeFacts) -> str:
 
 def _note(node: Node, facts: NodeFacts, now_s: float) -> str:
     if node.state is not NodeState.HOLD:
-        return facts.requestor or "" if node.allocated_to else ""
+        return whose(facts.requestor, facts.job) if node.allocated_to else ""
     ends_s = hold_ends_s(node)
     left = "" if ends_s is None else f" ({age(ends_s - now_s)} left)"
     words = ": ".join(word for word in (facts.hold_job, facts.comment) if word)
