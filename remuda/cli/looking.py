@@ -69,7 +69,7 @@ def nodes(
             check_filters(read, labels=label, providers=provider)
         return (sheet,)
 
-    _look(around, view, {paths.NODES: 1}, as_json=as_json, watch=watch)
+    _look(around, view, {paths.NODES: 1, paths.STATUSES: 1}, as_json=as_json, watch=watch)
 
 
 @click.command(

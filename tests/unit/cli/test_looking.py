@@ -271,3 +271,22 @@ def test_known_words_may_choose_nothing(desk: Desk) -> None:
     result = desk.call(nodes, "--label", "small", "--provider", "alpha")
 
     assert (result.exit_code, result.stdout) == (0, "no nodes\n")
+
+
+def test_a_held_node_tells_when_its_hold_ends_at_the_latest(desk: Desk) -> None:
+    """By its own record, or by the provider's max-hold-age, whichever is sooner."""
+    hour_s = 3600.0
+    held = desk.launcher.ready_node(state=NodeState.HOLD)
+    short = desk.launcher.ready_node(state=NodeState.HOLD, hold_expiration=hour_s)
+    long = desk.launcher.ready_node(state=NodeState.HOLD, hold_expiration=9 * hour_s)
+    desk.launcher.ready_node()
+
+    def ends() -> dict[str, float | None]:
+        return {one["id"]: one["hold_ends_at_s"] for one in desk.json(nodes, "--state", "hold")}
+
+    before = ends()
+    desk.launcher.status(max_hold_age_s=2 * hour_s)
+    after = ends()
+
+    assert before == {held: None, short: NOW_S + hour_s, long: NOW_S + 9 * hour_s}
+    assert after == {held: NOW_S + 2 * hour_s, short: NOW_S + hour_s, long: NOW_S + 2 * hour_s}
