@@ -36,7 +36,10 @@ def explain(*, around: Surroundings, request: str, as_json: bool) -> None:
     if found.state is None and found.broken is not None:
         raise CommandFailedError(f"request {request}: {found.sentence}", 1)
     if found.state is None:
-        raise MistakeError(f"there is no request {request}; it was served, cancelled, or never was")
+        raise MistakeError(
+            f"there is no request {request}; it was served, cancelled, or never was, "
+            "or it failed long ago"
+        )
     if as_json:
         output.emit_json({**found.as_json(), **notes.as_json()})
     else:
@@ -62,7 +65,7 @@ def explanation_sheet(found: Explanation, *, now_s: float) -> Sheet:
         columns=("PROVIDER", "RULING", "WHY", "NUMBERS", "ETA", "SEEN"),
         rows=[_row(one, now_s) for one in found.verdicts],
         data=found.as_json(),
-        notes=_sentences(found),
+        notes=_sentences(found, now_s),
     )
 
 
@@ -78,12 +81,15 @@ def _row(one: Verdict, now_s: float) -> tuple[str, ...]:
     )
 
 
-def _sentences(found: Explanation) -> list[str]:
+def _sentences(found: Explanation, now_s: float) -> list[str]:
     waited = "" if found.waited_s is None else f", made {age(found.waited_s)} ago"
     asked = whose(found.requestor, found.job)
     by = f" of {asked}," if asked else ""
     what = labels_text(found.labels) or "?"
     told = [f"request {found.request_id} ({what}){by} is {found.state}{waited}"]
+    if found.gone and found.ended_at_s is not None:
+        ago = age(now_s - found.ended_at_s)
+        told = [f"request {found.request_id} ({what}){by} failed {ago} ago and is deleted"]
     if found.state is RequestState.FULFILLED:
         told.append("its nodes wait for the requestor to take them")
     if found.position is not None:

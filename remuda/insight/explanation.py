@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from remuda.insight import tree
+from remuda.model import failedrequest
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent
+from remuda.model.failedrequest import FailedRequest
 from remuda.model.ids import ProviderName, RequestId
 from remuda.model.imageask import labelled_image
 from remuda.model.job import Job, job_of_request
@@ -36,6 +38,8 @@ class Explanation:
         eta_s: Seconds until its nodes are expected, or None if nobody knows.
         waited_s: Seconds since it was made, or None if the record does not say.
         broken: Why its record cannot be read or served, or None.
+        ended_at_s: When it failed, seconds since the epoch; None: it has not, as far as is known.
+        gone: Its record is deleted; what is told was kept when it failed.
     """
 
     request_id: RequestId
@@ -51,6 +55,8 @@ class Explanation:
     eta_s: float | None = None
     waited_s: float | None = None
     broken: str | None = None
+    ended_at_s: float | None = None
+    gone: bool = False
 
     @property
     def sentence(self) -> str:
@@ -87,6 +93,8 @@ class Explanation:
             "eta_s": self.eta_s,
             "waited_s": self.waited_s,
             "broken": self.broken,
+            "ended_at_s": self.ended_at_s,
+            "gone": self.gone,
             "missing_labels": list(self.missing_labels),
             "pools": self.pools,
             "verdicts": [
@@ -171,7 +179,50 @@ def compose(
         eta_s=min(etas, default=None),
         waited_s=max(0.0, now_s - request.created_s) if request.created_s else None,
         broken=request.unfit,
+        ended_at_s=request.state_time_s or None if request.state is RequestState.FAILED else None,
     )
+
+
+def compose_failed(kept: FailedRequest, verdicts: Iterable[Verdict] = ()) -> Explanation:
+    """Put together what is known of a request that failed and was deleted. Pure.
+
+    Args:
+        kept: What was kept of it.
+        verdicts: Those that are still there: they have numbers.
+    """
+    told = {
+        name: Verdict(provider=name, ruling=Ruling.DECLINED, reason=reason, at_s=kept.at_s)
+        for name, reason in kept.reasons.items()
+    }
+    told |= {ProviderName(one.provider): one for one in verdicts if one.ruling is Ruling.DECLINED}
+    return Explanation(
+        request_id=kept.request,
+        state=RequestState.FAILED,
+        labels=kept.each_label,
+        requestor=kept.requestor,
+        job=kept.job,
+        verdicts=tuple(told[name] for name in sorted(told)),
+        ended_at_s=kept.at_s,
+        gone=True,
+    )
+
+
+def read_failed(store: Store, request_id: RequestId) -> FailedRequest | None:
+    """Return what is kept of a request that failed, or None.
+
+    Raises:
+        StoreAwayError: If an answer did not come in time.
+    """
+    begins = failedrequest.stem(request_id)
+    names = [one for one in store.children(paths.FAILED_REQUESTS) if one.startswith(begins)]
+    for name in sorted(names, key=failedrequest.order, reverse=True):
+        stored = store.read(f"{paths.FAILED_REQUESTS}/{name}")
+        try:
+            if stored is not None:
+                return failedrequest.decode_failed(name, stored.value)
+        except CorruptRecordError:
+            continue  # of another version, or another hand
+    return None
 
 
 def read_verdicts(store: Store, request_id: RequestId) -> tuple[Verdict, ...]:
@@ -208,6 +259,22 @@ def explain(
         StoreAwayError: If an answer did not come in time.
     """
     verdicts = read_verdicts(store, request_id)
+    found = _explain(store, request_id, verdicts, now_s=now_s, with_position=with_position)
+    if found.state is None and found.broken is None:
+        kept = read_failed(store, request_id)
+        if kept is not None:
+            return compose_failed(kept, verdicts)
+    return found
+
+
+def _explain(
+    store: Store,
+    request_id: RequestId,
+    verdicts: Iterable[Verdict],
+    *,
+    now_s: float,
+    with_position: bool,
+) -> Explanation:
     read = tree.reader(store)
     components = tree.pools(read).records
     if with_position:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from remuda.model import component, node, request, status
+from remuda.model import component, failedrequest, node, request, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent, Replica
+from remuda.model.failedrequest import FailedRequest
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.node import Node
 from remuda.model.request import Request
@@ -139,6 +140,13 @@ def failures(read: Reader) -> dict[str, Level[FailureReport]]:
         provider: decode_all(read(paths.failures(provider)), status.decode_failure)
         for provider in read(FAILURES)
     }
+
+
+def failed_requests(read: Reader) -> Level[FailedRequest]:
+    """Return what is kept of requests that failed, the oldest first."""
+    level = decode_all(read(paths.FAILED_REQUESTS), failedrequest.decode_failed)
+    inorder = sorted(level.records, key=failedrequest.order)
+    return Level({name: level.records[name] for name in inorder}, level.corrupt)
 
 
 def offered_labels(components: Sequence[PoolComponent]) -> tuple[str, ...]:

@@ -225,9 +225,9 @@ def test_failures_list_and_show_the_evidence(desk: Desk) -> None:
     assert "the cloud says: No valid host was found" in text
     assert "step disk: FAILED after 0.5 s" in text
     assert "Kernel panic" in text
-    assert desk.json(failures)[0]["provider"] == "alpha"
+    assert desk.json(failures)["launches"][0]["provider"] == "alpha"
     assert desk.call(failures, "1").exit_code == 2
-    assert desk.json(failures, "--label", "big") == []
+    assert desk.json(failures, "--label", "big")["launches"] == []
 
 
 def test_durations_are_written_in_two_units() -> None:

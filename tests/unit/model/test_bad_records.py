@@ -171,7 +171,7 @@ def test_a_newer_status_is_usable() -> None:
     assert found.labels["small"].room == 5
 
 
-@pytest.mark.parametrize("kind", ["launch", "status", "verdict", "failure"])
+@pytest.mark.parametrize("kind", ["launch", "status", "verdict", "failure", "failed request"])
 def test_another_schema_is_not_guessed_at(kind: str) -> None:
     """It belongs to another version."""
     with pytest.raises(UnknownSchemaError, match="schema 2, not 1"):
