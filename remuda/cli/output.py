@@ -45,6 +45,8 @@ BROKEN_MAX: Final = 20
 CELL_CHARS_MAX: Final = 2_000
 #: A wider cell pushes aside what follows in its own row, and makes no other row as wide.
 COLUMN_CHARS_MAX: Final = 120
+#: Nobody reads more on a terminal; what goes into a pipe or a file is complete.
+SCREEN_ROWS_MAX: Final = 1_000
 _GAP: Final = "  "
 _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
 
@@ -129,11 +131,13 @@ def _rendered(sheet: Sheet, width: int) -> "list[Text]":
     # Text, not str: rich would read [red] and [link=…] in a str as orders.
     told = [] if sheet.title is None else [Text(visible(sheet.title), style="italic")]
     if sheet.rows:
-        rows = [[_cell(cell) for cell in row] for row in sheet.rows]
+        rows = [[_cell(cell) for cell in row] for row in sheet.rows[:SCREEN_ROWS_MAX]]
         head, *body = lay_out(sheet.columns, rows, width)
         told += [_line(one, "bold") for one in head]
         told += [_line(one) for row in body for one in row]
-    for note in sheet.notes:
+    more = len(sheet.rows) - SCREEN_ROWS_MAX
+    rest = [f"and {more} more rows; all with --json, or through a pipe"] if more > 0 else []
+    for note in [*rest, *sheet.notes]:
         told += [Text(line) for line in fold(_cell(note), width)]
     return told
 

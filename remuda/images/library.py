@@ -1,6 +1,6 @@
 """Everything that is on record about images, as it was read at one time."""
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -85,7 +85,7 @@ class Library:
 def read(store: Store, *, only: Collection[str] | None = None, launched: bool = True) -> Library:
     """Read everything anew: what was written before this call is in it.
 
-    It waits for the store, several times for each image.
+    It waits for the store a few times, however many images there are.
 
     Args:
         store: Where it is.
@@ -103,17 +103,19 @@ def read(store: Store, *, only: Collection[str] | None = None, launched: bool = 
     names = [name for name in listed if IMAGE_NAME.fullmatch(name)]
     build_ids = [
         BuildId(name, number)
-        for name in names
-        for number in map(number_of, store.children(paths.builds(name)))
+        for name, below in _children(store, names, paths.builds)
+        for number in map(number_of, below)
         if number is not None
     ]
     upload_ids = [
         UploadId(build_id, place)
-        for build_id in build_ids
-        for place in store.children(paths.uploads(build_id))
+        for build_id, below in _children(store, build_ids, paths.uploads)
+        for place in below
         if PLACE.fullmatch(place)
     ]
-    pairs = [(name, one) for name in names for one in store.children(paths.pointers(name))]
+    pairs = [
+        (name, one) for name, below in _children(store, names, paths.pointers) for one in below
+    ]
     return Library(
         images=_records(store, kinds.IMAGES, names, odd),
         builds=_records(store, kinds.BUILDS, build_ids, odd),
@@ -124,11 +126,19 @@ def read(store: Store, *, only: Collection[str] | None = None, launched: bool = 
     )
 
 
+def _children(
+    store: Store, keys: Sequence[K], path: Callable[[K], str]
+) -> Iterable[tuple[K, tuple[str, ...]]]:
+    """Return each key with the names that lie below its path."""
+    return zip(keys, store.children_many([path(key) for key in keys]), strict=True)
+
+
 def _launches(store: Store, odd: list[str]) -> tuple[tuple[str, Launch], ...]:
+    providers = store.children(paths.PROVIDERS)
     keys = [
         (provider, NodeId(node))
-        for provider in store.children(paths.PROVIDERS)
-        for node in store.children(paths.launches(provider))
+        for provider, below in _children(store, providers, paths.launches)
+        for node in below
     ]
     found = _records(store, kinds.LAUNCHES, keys, odd)
     return tuple((provider, stored.value) for (provider, _), stored in found.items())

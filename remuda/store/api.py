@@ -270,6 +270,14 @@ class Store(Protocol):
             StoreAwayError: If the answer did not come in time.
         """
 
+    def children_many(self, paths: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Return the names of the children of several znodes, in order, with pipelined requests.
+
+        Raises:
+            StoreAwayError: If an answer did not come in time.
+            NotPermittedError: If one of them is closed to us.
+        """
+
     def children_later(
         self, path: str, done: Callable[[tuple[str, ...] | StoreError], None]
     ) -> None:

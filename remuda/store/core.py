@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from remuda.store.api import (
     Change,
@@ -22,6 +23,8 @@ from remuda.store.api import (
 from remuda.store.mirror import TreeMirror, lineage, stored
 from remuda.store.paths import shared
 from remuda.store.wire import Children, OpDone, ReadZnode, StoreWire
+
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,19 +80,24 @@ class WireStore:
         return tuple(map(_open_to_us, paths, self._get_many(paths)))
 
     def _get_many(self, paths: Sequence[str]) -> Sequence[ReadZnode | StoreError | None]:
+        return self._ask_all(self._wire.get, paths)
+
+    def _ask_all(
+        self, question: Callable[[str, Callable[[A], None]], None], paths: Sequence[str]
+    ) -> Sequence[A]:
         """Return all answers; none is waited for before the next question."""
         if not paths:
             return ()
-        answers: dict[int, ReadZnode | StoreError | None] = {}
+        answers: dict[int, A] = {}
 
         def start(done: Callable[[None], None]) -> None:
-            def answered(index: int, answer: ReadZnode | StoreError | None) -> None:
+            def answered(index: int, answer: A) -> None:
                 answers[index] = answer
                 if len(answers) == len(paths):
                     done(None)
 
             for index, path in enumerate(paths):
-                self._wire.get(path, partial(answered, index))
+                question(path, partial(answered, index))
 
         self._wire.ask(start)
         return [answers[index] for index in range(len(paths))]
@@ -111,6 +119,14 @@ class WireStore:
         if isinstance(answer, StoreError):
             raise answer
         return answer
+
+    def children_many(self, paths: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """See Store."""
+        answers: Sequence[tuple[str, ...] | StoreError] = self._ask_all(self.children_later, paths)
+        for answer in answers:
+            if isinstance(answer, StoreError):
+                raise answer
+        return tuple(answer for answer in answers if not isinstance(answer, StoreError))
 
     def children_later(
         self, path: str, done: Callable[[tuple[str, ...] | StoreError], None]

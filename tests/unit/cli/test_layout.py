@@ -119,6 +119,21 @@ def _on_a_terminal(width: int, code: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
 
 
+def test_a_terminal_gets_no_more_rows_than_anybody_reads() -> None:
+    """It is told how many there are; a pipe gets them all."""
+    code = (
+        "import sys\n"
+        "from remuda.cli.output import Sheet, plain, show\n"
+        "sheet = Sheet(columns=('ID',), rows=[('x',)] * 1_500, data=None, notes=['done'])\n"
+        "show([sheet])\n"
+        "assert plain(sheet).count('x') == 1_500\n"
+    )
+    said = _on_a_terminal(80, code).splitlines()
+
+    assert said.count("x") == 1_000
+    assert said[-2:] == ["and 500 more rows; all with --json, or through a pipe", "done"]
+
+
 @pytest.mark.parametrize("width", [60, 80])
 def test_a_real_terminal_shows_them_whole(width: int) -> None:
     """With the library that colours them between."""
