@@ -62,7 +62,9 @@ class Explanation:
     def sentence(self) -> str:
         """Everything that matters in one sentence, without a full stop."""
         if self.verdicts and self.state is not None:
-            return "; ".join(f"{one.provider} {_words(one)}" for one in self.verdicts)
+            # The last words of launchers that are gone mean less than that they are.
+            nobody = ["no launcher is running"] if self.pools == 0 and self.waits else []
+            return "; ".join([*nobody, *(f"{one.provider} {_words(one)}" for one in self.verdicts)])
         if self.broken is not None:
             return f"its record cannot be served: {self.broken}"
         if self.state is None:
@@ -70,6 +72,11 @@ class Explanation:
         if self.state is RequestState.FAILED:
             return "every provider declined it"
         return self._unseen
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for nodes."""
+        return self.state in _OPEN
 
     @property
     def _unseen(self) -> str:

@@ -149,6 +149,11 @@ def failed_requests(read: Reader) -> Level[FailedRequest]:
     return Level({name: level.records[name] for name in inorder}, level.corrupt)
 
 
+def served(read: Reader) -> bool:
+    """Say whether any launcher is there, of ours or of another program: one that shows a pool."""
+    return bool(living(read(paths.POOL_COMPONENTS)))
+
+
 def offered_labels(components: Sequence[PoolComponent]) -> tuple[str, ...]:
     """Return the labels that at least one registered pool can make, sorted."""
     return tuple(sorted({label for one in components for label in one.labels}))

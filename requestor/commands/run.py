@@ -10,8 +10,10 @@ import click
 from remuda.cli.failing import MistakeError
 from remuda.cli.guessing import check_labels, check_provider
 from remuda.cli.kinds import duration
+from remuda.cli.lonely import NOBODY
 from remuda.cli.output import age
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.insight import tree
 from remuda.insight.tree import reader
 from remuda.ssh.errors import KeyFileError
 from requestor.client import Client
@@ -178,6 +180,8 @@ def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int
         read = reader(store)
         check_labels(read, [order.label])
         check_provider(read, order.asking.provider)
+        if not tree.served(read):
+            _tell_nobody(reporter)
         ending.hold_off()
         with Client(store, on_lost=lost, clock=around.clock) as client:
             pending = client.request({order.label: order.count}, **order.asking.as_arguments())
@@ -199,6 +203,10 @@ def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int
                 if code and order.hold_s is not None:
                     _hold(reporter, nodes, order, code)
     return code
+
+
+def _tell_nobody(reporter: RunReporter) -> None:
+    reporter.tell("waiting", NOBODY, request=None, waited_s=0.0, why=NOBODY)
 
 
 def _tell_nodes(reporter: RunReporter, nodes: NodeSet, waited_s: float) -> None:

@@ -15,6 +15,7 @@ from remuda.cli.image.asking import (
     require_image,
 )
 from remuda.cli.image.completing import complete_builds
+from remuda.cli.lonely import tell_if_nobody_serves
 from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.boots import boots_sheet, standing_json
@@ -45,6 +46,7 @@ def list_images(*, around: Surroundings, as_json: bool) -> None:
         words = _words(store, around)
         providers = {one for image in seen.images() for one in seen.providers(image)}
         notes = _unknown_orphans(store, words, providers)
+        tell_if_nobody_serves(tree.reader(store))
     sheet = images_sheet(seen, words, now_s=around.clock.now_s())
     sheet = replace(sheet, notes=[*sheet.notes, *notes])
     if as_json:

@@ -67,10 +67,14 @@ def test_json_of_a_node_has_the_documented_keys(desk: Desk) -> None:
 
 def test_an_unknown_node_is_one_sentence_and_code_2(desk: Desk) -> None:
     """No traceback for a user's mistake."""
+    nobody = desk.call(nodes, "3000000042")
+    desk.launcher.register("small")
     result = desk.call(nodes, "3000000042")
 
-    assert result.exit_code == 2
-    assert result.stderr == "remuda: there is no node 3000000042\n"
+    assert (nobody.exit_code, result.exit_code) == (2, 2)
+    said = "remuda: there is no node 3000000042"
+    assert nobody.stderr == f"{said}; no launcher is running in this ZooKeeper\n"
+    assert result.stderr == f"{said}\n"
 
 
 def test_broken_records_are_named_and_do_not_stop_the_list(desk: Desk) -> None:
