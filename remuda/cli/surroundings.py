@@ -61,6 +61,17 @@ def _open_session(login: Login, *, insecure: bool = False) -> "Session":
     return open_session(login, insecure=insecure)
 
 
+def _check_key(key_file: str | None) -> None:
+    from remuda.ssh.keyfile import load_key  # noqa: PLC0415 - slow, and few commands need it
+    from remuda.ssh.link import agent_keys  # noqa: PLC0415
+
+    if key_file is not None:
+        load_key(key_file)
+        return
+    with agent_keys():
+        return
+
+
 def _tell_waiting(why: str) -> None:
     say(f"remuda: {why}", err=True)
 
@@ -74,12 +85,14 @@ class Surroundings:
         zookeeper: ``host:port,…[/chroot]``; wins over the file.
         connect: Opens the store.
         open_session: Logs in to a machine.
+        check_key: Raises an SshError if a key file (None: an agent's key) is of no use.
     """
 
     config: Path | None = None
     zookeeper: str | None = None
     connect: Callable[[StoreOptions], Store] = _connect
     open_session: OpensSessions = _open_session
+    check_key: Callable[[str | None], None] = _check_key
     clock: Clock = field(default_factory=SystemClock)
 
     def options(self) -> StoreOptions:

@@ -15,7 +15,7 @@ from remuda.cli.output import age
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight import tree
 from remuda.insight.tree import reader
-from remuda.ssh.errors import KeyFileError
+from remuda.ssh.errors import SshError
 from requestor.client import Client
 from requestor.commands.crew import Job, JobCrew
 from requestor.commands.ending import RequestorCommand, this_ending
@@ -127,7 +127,6 @@ def run(
     with telling_failures(reporter):
         if stdin and count > 1:
             raise MistakeError("--stdin can feed one machine only")
-        _check_key(identity)
         check_command(command)
         folder, copy_to = _copy_of(copy)
         job = Job(
@@ -144,15 +143,11 @@ def run(
     raise click.exceptions.Exit(code)
 
 
-def _check_key(identity: str | None) -> None:
-    """Refuse a key that cannot be used before a machine is asked for."""
-    if identity is None:
-        return
-    from remuda.ssh.keyfile import load_key  # noqa: PLC0415 - slow, and not for --help
-
+def _check_key(around: Surroundings, identity: str | None) -> None:
+    """Refuse to ask for a machine without a key to log in with."""
     try:
-        load_key(identity)
-    except KeyFileError as error:
+        around.check_key(identity)
+    except SshError as error:
         raise MistakeError(str(error)) from error
 
 
@@ -177,6 +172,7 @@ def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int
             crew.stop()
 
     with around.store() as store:
+        _check_key(around, order.job.key_file)
         read = reader(store)
         check_labels(read, [order.label])
         check_provider(read, order.asking.provider)

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from remuda.cli.surroundings import Surroundings
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
+from remuda.ssh.keyfile import load_key
 from remuda.ssh.session import require_host_keys
 from remuda.store import paths
 from remuda.store.api import Create, Done, Op
@@ -74,6 +75,12 @@ class FakeMachine:
         return self.code
 
 
+def _agent_or_file(key_file: str | None) -> None:
+    """Look at a key; an agent, if one is to be asked, holds one."""
+    if key_file is not None:
+        load_key(key_file)
+
+
 class Desk:
     """Runs commands; each gets a session of its own."""
 
@@ -87,6 +94,7 @@ class Desk:
         self.during: Callable[[FakeMachine], object] = lambda _machine: None
         self.stores: list[FakeStore] = []
         self.clock: Clock = SystemClock()
+        self.check_key: Callable[[str | None], None] = _agent_or_file
 
     def call(self, command: click.Command, *words: str) -> Result:
         """Run a command as from a shell."""
@@ -95,6 +103,7 @@ class Desk:
             connect=lambda _options: self._connect(),
             clock=self.clock,
             open_session=self._login,  # type: ignore[arg-type]  # as far as commands use it
+            check_key=self.check_key,
         )
         return CliRunner().invoke(command, list(words), obj=around)
 
