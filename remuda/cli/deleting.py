@@ -9,7 +9,7 @@ import click
 from remuda.cli import output
 from remuda.cli.changing import broken_record, step_node, user_of
 from remuda.cli.failing import MistakeError, PlainCommand
-from remuda.cli.lonely import tell_if_nobody_serves, unknown
+from remuda.cli.lonely import tell_what_is_missing, unknown
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight.tree import reader
@@ -46,7 +46,7 @@ def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json
                 now_s=around.clock.now_s(),
             )
             done.append({"node": name, "was": str(before.state)})
-        tell_if_nobody_serves(reader(store))
+        tell_what_is_missing(reader(store))
     if as_json:
         output.emit_json(done)
         return

@@ -11,7 +11,7 @@ import click
 from remuda.cli import output
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.guessing import check_filters
-from remuda.cli.lonely import tell_if_nobody_serves, unknown
+from remuda.cli.lonely import tell_what_is_missing, unknown
 from remuda.cli.output import Sheet, age, broken_notes
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
@@ -62,7 +62,7 @@ def failures(
             if which is not None:
                 none = f"there is no evidence of a failed launch or request {which}"
                 raise MistakeError(unknown(read, none))
-        tell_if_nobody_serves(read)
+        tell_what_is_missing(read)
     if as_json:
         launches = [
             {"provider": name, **asdict(one), "at_s": one.at_s or None} for name, one in found

@@ -8,7 +8,7 @@ import click
 from remuda.cli import output
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.guessing import check_filters
-from remuda.cli.lonely import NOBODY, tell_if_nobody_serves, unknown
+from remuda.cli.lonely import NOBODY, tell_what_is_missing, unknown
 from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.nodes import NodeFilter, nodes_sheet
@@ -174,7 +174,7 @@ def _look(
                 output.emit_json(_document(sheets, names))
             else:
                 output.show(sheets)
-            tell_if_nobody_serves(read)
+            tell_what_is_missing(read)
             return
         wanted = {**roots, paths.POOL_COMPONENTS: 1}
         with LiveTrees(store, wanted) as trees, output.screen() as screen:

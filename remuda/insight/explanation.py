@@ -16,10 +16,12 @@ from remuda.model.job import Job, job_of_request
 from remuda.model.request import Request, RequestState
 from remuda.model.status import Ruling, Verdict, decode_verdict
 from remuda.store import paths
-from remuda.store.api import Store
+from remuda.store.api import Store, Stored
 
 #: The most hopeful ruling first: what a person wants to read first.
 _HOPE: Final = (Ruling.SERVING, Ruling.WAITING, Ruling.YIELDING, Ruling.DECLINED)
+#: Records of one failed request; there is one, unless somebody has made up others.
+_TRIED_MAX: Final = 16
 _OPEN: Final = frozenset({RequestState.REQUESTED, RequestState.PENDING})
 
 
@@ -222,10 +224,11 @@ def read_failed(store: Store, request_id: RequestId) -> FailedRequest | None:
     """
     begins = failedrequest.stem(request_id)
     names = [one for one in store.children(paths.FAILED_REQUESTS) if one.startswith(begins)]
-    for name in sorted(names, key=failedrequest.order, reverse=True):
-        stored = store.read(f"{paths.FAILED_REQUESTS}/{name}")
+    names.sort(key=failedrequest.order, reverse=True)
+    found = store.read_each([f"{paths.FAILED_REQUESTS}/{name}" for name in names[:_TRIED_MAX]])
+    for name, stored in zip(names, found, strict=False):
         try:
-            if stored is not None:
+            if isinstance(stored, Stored):
                 return failedrequest.decode_failed(name, stored.value)
         except CorruptRecordError:
             continue  # of another version, or another hand
@@ -239,10 +242,10 @@ def read_verdicts(store: Store, request_id: RequestId) -> tuple[Verdict, ...]:
         StoreAwayError: If an answer did not come in time.
     """
     providers = tuple(ProviderName(name) for name in store.children(tree.VERDICTS))
-    found = store.read_many([paths.verdict(name, request_id) for name in providers])
+    found = store.read_each([paths.verdict(name, request_id) for name in providers])
     verdicts = []
     for name, stored in zip(providers, found, strict=True):
-        if stored is None:
+        if not isinstance(stored, Stored):
             continue
         try:
             verdicts.append(decode_verdict(name, stored.value))

@@ -251,6 +251,17 @@ class Store(Protocol):
             StoreAwayError: If an answer did not come in time.
         """
 
+    def read_each(
+        self, paths: Sequence[str]
+    ) -> tuple[Stored[bytes] | NotPermittedError | None, ...]:
+        """Like :meth:`read_many`, but for one that is closed to us the error stands in its place.
+
+        For who looks, and must not be blinded by what a stranger has closed.
+
+        Raises:
+            StoreAwayError: If an answer did not come in time.
+        """
+
     def read_fresh(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
         """Like :meth:`read_many`, but as new as this call: our server catches up before it answers.
 
@@ -270,12 +281,15 @@ class Store(Protocol):
             StoreAwayError: If the answer did not come in time.
         """
 
-    def children_many(self, paths: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    def children_each(
+        self, paths: Sequence[str]
+    ) -> tuple[tuple[str, ...] | NotPermittedError, ...]:
         """Return the names of the children of several znodes, in order, with pipelined requests.
+
+        For one that is closed to us, whoever has made it, the error stands in its place.
 
         Raises:
             StoreAwayError: If an answer did not come in time.
-            NotPermittedError: If one of them is closed to us.
         """
 
     def children_later(

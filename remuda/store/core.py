@@ -79,6 +79,15 @@ class WireStore:
         """See Store."""
         return tuple(map(_open_to_us, paths, self._get_many(paths)))
 
+    def read_each(
+        self, paths: Sequence[str]
+    ) -> tuple[Stored[bytes] | NotPermittedError | None, ...]:
+        """See Store."""
+        return tuple(
+            answer if isinstance(answer, NotPermittedError) else _found(path, answer)
+            for path, answer in zip(paths, self._get_many(paths), strict=True)
+        )
+
     def _get_many(self, paths: Sequence[str]) -> Sequence[ReadZnode | StoreError | None]:
         return self._ask_all(self._wire.get, paths)
 
@@ -120,13 +129,12 @@ class WireStore:
             raise answer
         return answer
 
-    def children_many(self, paths: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    def children_each(
+        self, paths: Sequence[str]
+    ) -> tuple[tuple[str, ...] | NotPermittedError, ...]:
         """See Store."""
         answers: Sequence[tuple[str, ...] | StoreError] = self._ask_all(self.children_later, paths)
-        for answer in answers:
-            if isinstance(answer, StoreError):
-                raise answer
-        return tuple(answer for answer in answers if not isinstance(answer, StoreError))
+        return tuple(map(_unless_away, answers))
 
     def children_later(
         self, path: str, done: Callable[[tuple[str, ...] | StoreError], None]
@@ -274,6 +282,13 @@ def _found(path: str, answer: ReadZnode | StoreError | None) -> Stored[bytes] | 
     if isinstance(answer, StoreError):
         raise answer
     return None if answer is None else stored(path, answer.data, answer.stat)
+
+
+def _unless_away(answer: A | StoreError) -> A | NotPermittedError:
+    """Return an answer, or that it is not for us."""
+    if isinstance(answer, StoreError) and not isinstance(answer, NotPermittedError):
+        raise answer
+    return answer
 
 
 def _open_to_us(path: str, answer: ReadZnode | StoreError | None) -> Stored[bytes] | None:

@@ -14,7 +14,7 @@ from remuda.cli import output
 from remuda.cli.failing import MistakeError
 from remuda.cli.guessing import check_labels, check_provider
 from remuda.cli.kinds import duration
-from remuda.cli.lonely import tell_if_nobody_serves
+from remuda.cli.lonely import tell_what_is_missing
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.requests import labels_text
@@ -98,7 +98,7 @@ def request(
             read = reader(store)
             check_labels(read, wanted)
             check_provider(read, options.provider)
-            tell_if_nobody_serves(read)
+            tell_what_is_missing(read)
             this_ending().hold_off()
             if wait:
                 _take(store, around, wanted, options, stay, as_json=as_json)

@@ -36,5 +36,5 @@ def test_children_of_many_are_in_order_and_none_of_what_is_not_there() -> None:
     store = ImageDesk().store
     store.ensure("/a/2", "/a/1", "/b")
 
-    assert store.children_many(["/a", "/missing", "/b"]) == (("1", "2"), (), ())
-    assert store.children_many([]) == ()
+    assert store.children_each(["/a", "/missing", "/b"]) == (("1", "2"), (), ())
+    assert store.children_each([]) == ()
