@@ -145,7 +145,8 @@ class Reporter:
             generations[image, provider] = stored.value.generation
             build = records.builds.get(BuildId(image, stored.value.chosen(now_s)))
             if build is not None:
-                ages_s[image, provider] = max(0.0, now_s - build.value.requested_s)
+                # Negative if its date is ahead: nobody knows its age, and 0 would say: new.
+                ages_s[image, provider] = now_s - build.value.requested_s
         uploads: Counter[tuple[str, ...]] = Counter(
             (one.value.id.build.image, str(one.value.state)) for one in records.uploads.values()
         )

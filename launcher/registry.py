@@ -31,6 +31,7 @@ def tree(provider: str) -> tuple[str, ...]:
         paths.failures(provider),
         paths.status(provider),
         paths.IMAGES,
+        paths.FAILED_REQUESTS,
     )
 
 

@@ -142,6 +142,7 @@ class SettleWrites:
             # The request may be gone by now; its claim is dropped then, unless it seems busy.
             claim.busy = False
             self.world.agenda.requests.add(action.request)
+        self.writer.keep_failed(event.result)
         if view is None:
             return
         view.busy = None

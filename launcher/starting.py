@@ -168,7 +168,8 @@ class Starter:
 
     def _decline(self, action: Decline, now: Now) -> None:
         view = self._hold_request(action.request, "decline")
-        self.writer.send(action, transactions.decline(self.world, view, now_s=now.wall_s), now)
+        ops = transactions.decline(self.world, view, action.cause, now_s=now.wall_s)
+        self.writer.send(action, ops, now)
 
     def _release(self, action: Release, now: Now) -> None:
         view = self._hold_request(action.request, "release")

@@ -18,8 +18,11 @@ from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model import request as requests
 from remuda.model.claim import encode_claim
+from remuda.model.failedrequest import encode_failed, failed, stem, with_reason
+from remuda.model.ids import ProviderName
 from remuda.model.image import UploadId
 from remuda.model.imageask import proves
+from remuda.model.job import JOB_KEY, job_of_request
 from remuda.model.launch import Launch, StepEvent
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import RequestEvent
@@ -52,6 +55,7 @@ def lend(world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: 
     """Fulfil a request: nodes allocated and unlocked, request fulfilled, lock given up, at once."""
     claim = world.queue.claims.get(view.id)
     ops = _unlock(view, claim)
+    job = job_of_request(view.request.doc)
     for one in chosen:
         assert one.node is not None  # noqa: S101 - only complete nodes are lent
         fields = {
@@ -59,6 +63,8 @@ def lend(world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: 
             "requestor": view.request.requestor,
             **whereabouts(one, world.policy),
         }
+        if job is not None or JOB_KEY in one.node.doc:
+            fields[JOB_KEY] = None if job is None else job.as_doc()
         node = one.node.after(NodeEvent.ALLOCATED, now_s=now_s, allocated_to=view.id, fields=fields)
         ops.append(Set(path=paths.node(one.id), data=nodes.encode(node), version=one.node_version))
     fulfilled = view.request.after(
@@ -143,8 +149,10 @@ def first_contender(directory: str, stem: str) -> str:
     return f"{directory}/{stem}0000000000"
 
 
-def decline(world: World, view: RequestView, *, now_s: float) -> list[Op]:
+def decline(world: World, view: RequestView, why: str, *, now_s: float) -> list[Op]:
     """Add our pools to declined_by; the request fails if every registered pool has declined.
+
+    Of a request that fails is kept what everybody said of it: its requestor deletes it.
 
     One replica speaks for all of its provider. A builder's request is for the provider that it
     names alone: all others leave it there, and would never say that they decline it.
@@ -160,9 +168,19 @@ def decline(world: World, view: RequestView, *, now_s: float) -> list[Op]:
     if view.request.image is not None and view.request.provider == world.policy.provider:
         everybody = True
     event = RequestEvent.REFUSED if everybody else RequestEvent.RELEASED
-    request = view.request.after(event, now_s=now_s, declined_by=declined, nodes=())
-    ops = [*_unlock(view, held), _set_request(view, request)]
-    return ops if held is None else [*ops, _drop_claim_record(world, view, held)]
+    ours = ProviderName(world.policy.provider)
+    bare = view.request.after(event, now_s=now_s, declined_by=declined, nodes=())
+    told = replace(bare, doc=with_reason(bare, ours, why))
+    # A reason must not make the request too large for those who could serve it.
+    fits = len(requests.encode(told)) <= requests.REQUEST_BYTES_MAX
+    ops = [*_unlock(view, held), _set_request(view, told if fits else bare)]
+    if held is not None:
+        ops.append(_drop_claim_record(world, view, held))
+    if everybody:
+        kept = encode_failed(failed(told, ours, now_s=now_s))
+        path = f"{paths.FAILED_REQUESTS}/{stem(view.id)}"
+        ops.append(Create(path=path, data=kept, sequence=True))
+    return ops
 
 
 def release(world: World, view: RequestView, *, now_s: float) -> list[Op]:

@@ -60,7 +60,7 @@ def check_login(means: Means, out: Findings) -> AccountIdentity | None:
         "region": who.region,
         "auth_url": who.auth_url,
         "endpoints": dict(who.endpoints),
-        "token_expires_s": who.expires_s,
+        "token_expires_at_s": who.expires_s,
     }
     out.facts["latencies"] = [_latency("login", [seconds])]
     return who

@@ -137,7 +137,7 @@ class _Label:
             "label": self.key[1],
             "ok": recipe is not None,
             "image": image
-            and {"id": image.id, "name": image.name, "created_s": image.created_s or None},
+            and {"id": image.id, "name": image.name, "created_at_s": image.created_s or None},
             "flavor": flavor
             and {
                 "id": flavor.id,

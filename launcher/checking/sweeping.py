@@ -207,7 +207,7 @@ def _server_json(server: Server) -> dict[str, Any]:
         "server": server.id,
         "name": server.name,
         "status": str(server.status),
-        "created_s": server.created_s or None,
+        "created_at_s": server.created_s or None,
         "node": server.tags.get(tags.NODE_ID),
         "pool": server.tags.get(tags.POOL, ""),
         "label": server.tags.get(tags.LABEL, ""),

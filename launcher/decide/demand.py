@@ -116,11 +116,10 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
         return
     if work.spent(view):
         failures, why = world.queue.charges.count(view.id), world.queue.charges.last(view.id)
-        work.plan.verdicts[view.id] = declined(
-            world, work.now, f"{failures} launches for it failed; the last: {why}"
-        )
+        reason = f"{failures} launches for it failed; the last: {why}"
+        work.plan.verdicts[view.id] = declined(world, work.now, reason)
         if world.neighbours.duty("demand"):
-            work.plan.do(Decline(request=view.id, cause=why))
+            work.plan.do(Decline(request=view.id, cause=reason))
         return
     misplaced = _misplaced(work, view, claim)
     if misplaced is not None:

@@ -364,14 +364,12 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
 
 
 def _held(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
-    ends = [end_s for end_s in (hold_ends_s(node),) if end_s is not None]
-    if world.policy.max_hold_age_s is not None:
-        ends.append(node.state_time_s + world.policy.max_hold_age_s)
-    if not ends:
+    ends_s = hold_ends_s(node, world.policy.max_hold_age_s)
+    if ends_s is None:
         return None
-    if now.wall_s >= min(ends):
+    if now.wall_s >= ends_s:
         return None if view.locked else Condemn(node=view.id, cause="its hold is over")
-    plan.look_again("node", view.id, now.mono_s + min(ends) - now.wall_s)
+    plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
     return None
 
 

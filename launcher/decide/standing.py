@@ -108,6 +108,7 @@ def our_status(world: World, now: Now) -> ProviderStatus:
             for name in sorted(world.policy.pools)
         },
         quota=_quota(world),
+        max_hold_age_s=world.policy.max_hold_age_s,
         quota_seen_s=world.cloud.quota_seen_s,
         config_error=world.config_error,
         sweep=world.cloud.brake,

@@ -11,6 +11,7 @@ from launcher.events import Tidied
 from launcher.hands.rescuing import free_unclaimed
 from remuda.cloud.api import Cloud, CloudError, Fence, unfenced
 from remuda.cloud.leftovers import Leftover, LeftoverKind
+from remuda.model.failedrequest import KEPT_MAX, KEPT_S, order
 from remuda.model.ids import FIRST_NODE_NUMBER, NodeId, RequestId, ServerId
 from remuda.store import paths
 from remuda.store.api import Delete, Op, RejectedError, Store, StoreError
@@ -102,7 +103,18 @@ def _tidy_store(store: Store, provider: str, mine: Collection[NodeId], now_s: fl
         if name not in requests
     ]
     removed += sum(_try(store, [Delete(path=path)]) for path in stale[:REMOVALS_MAX])
+    removed += _forget_failed(store, now_s)
     return removed + _bury_empty(store, mine, now_s)
+
+
+def _forget_failed(store: Store, now_s: float) -> int:
+    """Remove records of failed requests that are old, or more than are kept."""
+    names = sorted(store.children(paths.FAILED_REQUESTS), key=order, reverse=True)
+    where = [f"{paths.FAILED_REQUESTS}/{name}" for name in names]
+    found = store.read_many(where[:KEPT_MAX])
+    old = [one.path for one in found if one and now_s - one.created_s > KEPT_S]
+    gone = [*where[KEPT_MAX:], *old][:REMOVALS_MAX]
+    return sum(_try(store, [Delete(path=path)]) for path in gone)
 
 
 def _remove_old(store: Store, orphans: list[str], now_s: float) -> int:

@@ -1,5 +1,6 @@
 """The writing hand: turns actions into transactions and sends them without waiting."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from launcher.events import Event, IdsDrawn, Written
 from launcher.registry import tree
 from launcher.views import NodeView
 from launcher.world import World
+from remuda.model.failedrequest import KEPT_MAX
 from remuda.model.ids import NODE_ID_BLOCK, NodeId, node_ids_of_block
 from remuda.model.launch import INJECT, Launch, Step
 from remuda.model.status import Verdict, encode_verdict
@@ -58,6 +60,7 @@ class Writer:
     _ids: list[NodeId] = field(default_factory=list)
     _spare_keys: list[HostKey] = field(default_factory=list)
     _drawing: bool = False
+    _failed: deque[str] = field(default_factory=deque)
 
     def send(
         self, action: Action, ops: Sequence[Op], now: Now, nodes: Sequence[NodeId] = ()
@@ -234,6 +237,17 @@ class Writer:
         """Write our status."""
         path = paths.status(self.world.policy.provider)
         self.send(action, [Set(path=path, data=action.status, version=-1)], now)
+
+    def keep_failed(self, result: tuple[Done, ...] | StoreError) -> None:
+        """Note the record of a failed request, if one was written, and remove the oldest of many.
+
+        However fast requests fail, between two rounds of tidying there are not many more.
+        """
+        folder = f"{paths.FAILED_REQUESTS}/"
+        written = () if isinstance(result, StoreError) else result
+        self._failed.extend(one.path for one in written if one.path.startswith(folder))
+        while len(self._failed) > KEPT_MAX:
+            self.store.commit_later([Delete(path=self._failed.popleft())], _is_there)
 
     def rule(self, action: Rule, now: Now) -> None:
         """Write or remove a verdict; last writer wins, for only one replica is on duty."""

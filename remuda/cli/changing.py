@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Final
 
 from remuda.cli.failing import CommandFailedError, MistakeError
+from remuda.cli.lonely import unknown
 from remuda.insight.facts import facts_of
+from remuda.insight.tree import reader
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
@@ -42,7 +44,7 @@ def step_node(
     for _ in range(_ATTEMPTS_MAX):
         stored = store.read(path)
         if stored is None or not stored.value:
-            raise MistakeError(f"there is no node {node_id}")
+            raise MistakeError(unknown(reader(store), f"there is no node {node_id}"))
         try:
             node = node_record.decode(node_id, stored.value)
         except CorruptRecordError as exc:

@@ -9,8 +9,10 @@ import click
 from remuda.cli import output
 from remuda.cli.changing import broken_record, step_node, user_of
 from remuda.cli.failing import MistakeError, PlainCommand
+from remuda.cli.lonely import tell_what_is_missing, unknown
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.insight.tree import reader
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.node import Node, NodeEvent, NodeState, decode
@@ -44,6 +46,7 @@ def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json
                 now_s=around.clock.now_s(),
             )
             done.append({"node": name, "was": str(before.state)})
+        tell_what_is_missing(reader(store))
     if as_json:
         output.emit_json(done)
         return
@@ -57,7 +60,8 @@ def _check_all(store: Store, nodes: tuple[str, ...], judge: Callable[[Node], Non
         # One by one: of many, those that are closed to us would count as not there.
         stored = store.read(paths.node(NodeId(name)))
         if stored is None:
-            raise MistakeError(f"there is no node {name}; nothing was deleted")
+            absent = f"there is no node {name}; nothing was deleted"
+            raise MistakeError(unknown(reader(store), absent))
         try:
             node = decode(NodeId(name), stored.value)
         except CorruptRecordError as exc:

@@ -6,6 +6,7 @@ import click
 
 from remuda.cli import output
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
+from remuda.cli.lonely import NOBODY, unknown
 from remuda.cli.output import Sheet, age
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.boots import standing_notes
@@ -13,8 +14,10 @@ from remuda.cli.views.requests import labels_text
 from remuda.insight.explanation import Explanation
 from remuda.insight.explanation import explain as read_explanation
 from remuda.insight.imagenotes import ImageNotes, read_image_notes
+from remuda.insight.tree import reader
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageUse
+from remuda.model.job import whose
 from remuda.model.request import RequestState
 from remuda.model.status import Verdict
 
@@ -31,11 +34,14 @@ def explain(*, around: Surroundings, request: str, as_json: bool) -> None:
     now_s = around.clock.now_s()
     with around.store() as store:
         found = read_explanation(store, RequestId(request), now_s=now_s)
+        absent = found.state is None and found.broken is None
+        gone = f"there is no request {request}; it was served, cancelled, or never was, or it "
+        told = unknown(reader(store), f"{gone}failed long ago") if absent else ""
         notes = read_image_notes(store, RequestId(request), found.verdicts, now_s=now_s)
     if found.state is None and found.broken is not None:
         raise CommandFailedError(f"request {request}: {found.sentence}", 1)
-    if found.state is None:
-        raise MistakeError(f"there is no request {request}; it was served, cancelled, or never was")
+    if absent:
+        raise MistakeError(told)
     if as_json:
         output.emit_json({**found.as_json(), **notes.as_json()})
     else:
@@ -61,7 +67,7 @@ def explanation_sheet(found: Explanation, *, now_s: float) -> Sheet:
         columns=("PROVIDER", "RULING", "WHY", "NUMBERS", "ETA", "SEEN"),
         rows=[_row(one, now_s) for one in found.verdicts],
         data=found.as_json(),
-        notes=_sentences(found),
+        notes=_sentences(found, now_s),
     )
 
 
@@ -77,11 +83,17 @@ def _row(one: Verdict, now_s: float) -> tuple[str, ...]:
     )
 
 
-def _sentences(found: Explanation) -> list[str]:
+def _sentences(found: Explanation, now_s: float) -> list[str]:
     waited = "" if found.waited_s is None else f", made {age(found.waited_s)} ago"
-    told = [
-        f"request {found.request_id} ({labels_text(found.labels) or '?'}) is {found.state}{waited}"
-    ]
+    asked = whose(found.requestor, found.job)
+    by = f" of {asked}," if asked else ""
+    what = labels_text(found.labels) or "?"
+    told = [f"request {found.request_id} ({what}){by} is {found.state}{waited}"]
+    if found.gone and found.ended_at_s is not None:
+        ago = age(now_s - found.ended_at_s)
+        told = [f"request {found.request_id} ({what}){by} failed {ago} ago and is deleted"]
+    if found.pools == 0 and found.waits:
+        told.append(NOBODY)
     if found.state is RequestState.FULFILLED:
         told.append("its nodes wait for the requestor to take them")
     if found.position is not None:

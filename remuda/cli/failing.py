@@ -14,7 +14,7 @@ import click
 
 from remuda.cli.saying import say
 from remuda.config.problems import ConfigInvalidError
-from remuda.store.api import StoreAwayError, StoreError, StoreRefusedError
+from remuda.store.api import NoTreeError, StoreAwayError, StoreError, StoreRefusedError
 from remuda.visible import visible, visible_lines
 
 EXIT_MISTAKE: Final = 2
@@ -63,6 +63,20 @@ class MistakeError(CommandFailedError):
         super().__init__(message, EXIT_MISTAKE, lines=lines)
 
 
+def usage_mistake(error: click.UsageError) -> click.ClickException:
+    """Return what click says of a command line, over several lines, as one sentence.
+
+    A group that was called without words goes on showing its help.
+    """
+    words = " ".join(error.format_message().split())
+    if error.ctx is not None and words == " ".join(error.ctx.get_help().split()):
+        return error
+    said = words[:1].lower() + words[1:].rstrip(".")
+    return MistakeError(
+        said if error.ctx is None else f"{said}; see {error.ctx.command_path} --help"
+    )
+
+
 class PlainCommand(click.Command):
     """A command that turns the errors we know into a sentence and an exit code.
 
@@ -73,6 +87,17 @@ class PlainCommand(click.Command):
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line.
+
+        Raises:
+            click.ClickException: If it cannot be understood.
+        """
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise usage_mistake(error) from error
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the options."""
@@ -122,6 +147,8 @@ class PlainCommand(click.Command):
         """Return *error* as a sentence with an exit code."""
         if isinstance(error, ConfigInvalidError):
             return MistakeError("the configuration cannot be used:", lines=str(error))
+        if isinstance(error, NoTreeError):
+            return MistakeError(f"{error}: no launcher has ever run there")
         if isinstance(error, StoreRefusedError):
             return CommandFailedError(f"ZooKeeper cannot be used: {error}", EXIT_STORE_AWAY)
         if isinstance(error, StoreAwayError):

@@ -1,4 +1,4 @@
-"""`remuda failures`: the evidence of launches that failed.
+"""`remuda failures`: the evidence of launches that failed, and why requests did.
 
 Launchers keep no secrets with it; that of an older one, or of another hand, is redacted here.
 """
@@ -11,9 +11,16 @@ import click
 from remuda.cli import output
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.guessing import check_filters
+from remuda.cli.lonely import tell_what_is_missing, unknown
 from remuda.cli.output import Sheet, age, broken_notes
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.views.failed import (
+    chosen_requests,
+    request_evidence,
+    request_json,
+    requests_sheet,
+)
 from remuda.insight import tree
 from remuda.insight.tree import Level, reader
 from remuda.model.status import FailureReport
@@ -23,45 +30,60 @@ from remuda.visible import visible, visible_lines
 
 @click.command(
     cls=PlainCommand,
-    examples=("remuda failures", "remuda failures 3000000007", "remuda failures --json"),
+    examples=(
+        "remuda failures",
+        "remuda failures 3000000007",
+        "remuda failures 200-0000000042",
+        "remuda failures --json",
+    ),
 )
-@click.argument("node", required=False)
-@click.option("--provider", multiple=True, help="Only launches of this provider.")
-@click.option("--label", multiple=True, help="Only launches of this label.")
+@click.argument("which", metavar="[NODE|REQUEST]", required=False)
+@click.option("--provider", multiple=True, help="Only failures of this provider.")
+@click.option("--label", multiple=True, help="Only failures of this label.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_surroundings
 def failures(
     *,
     around: Surroundings,
-    node: str | None,
+    which: str | None,
     provider: tuple[str, ...],
     label: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """List launches that failed; with NODE, show all the evidence of one."""
+    """List launches and requests that failed; with NODE or REQUEST, all the evidence."""
+    now_s = around.clock.now_s()
     with around.store() as store:
         read = reader(store)
-        levels = tree.failures(read)
-        found = _chosen(levels, node=node, providers=provider, labels=label)
-        if not found:
+        levels, ended = tree.failures(read), tree.failed_requests(read)
+        found = _chosen(levels, which=which, providers=provider, labels=label)
+        requests = chosen_requests(ended, which=which, providers=provider, labels=label)
+        if not found and not requests:
             check_filters(read, labels=label, providers=provider)
-    if node is not None and not found:
-        raise MistakeError(f"there is no evidence of a failed launch of node {node}")
+            if which is not None:
+                none = f"there is no evidence of a failed launch or request {which}"
+                raise MistakeError(unknown(read, none))
+        tell_what_is_missing(read)
     if as_json:
-        data = [{"provider": name, **asdict(one)} for name, one in found]
-        output.emit_json(redact("failures", data))
-    elif node is not None:
-        for name, one in found:
-            say(redact_text(_evidence(name, one, around.clock.now_s())))
+        launches = [
+            {"provider": name, **asdict(one), "at_s": one.at_s or None} for name, one in found
+        ]
+        told = {"launches": launches, "requests": [request_json(one) for one in requests]}
+        output.emit_json(redact("failures", told))
+    elif which is not None:
+        for one in requests:
+            say(redact_text(request_evidence(one, now_s)))
+        for name, report in found:
+            say(redact_text(_evidence(name, report, now_s)))
     else:
         broken = {name: why for level in levels.values() for name, why in level.corrupt.items()}
-        output.show([_sheet(found, around.clock.now_s(), broken)])
+        sheets = [_sheet(found, now_s, {**broken, **ended.corrupt}, alone=not requests)]
+        output.show([*sheets, *([requests_sheet(requests, now_s)] if requests else [])])
 
 
 def _chosen(
     levels: Mapping[str, Level[FailureReport]],
     *,
-    node: str | None,
+    which: str | None,
     providers: Sequence[str],
     labels: Sequence[str],
 ) -> list[tuple[str, FailureReport]]:
@@ -70,7 +92,7 @@ def _chosen(
         (name, one)
         for name, level in levels.items()
         for one in level.records.values()
-        if (node is None or one.node == node)
+        if (which is None or which in (one.node, one.request))
         and (not providers or name in providers)
         and (not labels or one.label in labels)
     ]
@@ -78,7 +100,11 @@ def _chosen(
 
 
 def _sheet(
-    found: Sequence[tuple[str, FailureReport]], now_s: float, broken: Mapping[str, str]
+    found: Sequence[tuple[str, FailureReport]],
+    now_s: float,
+    broken: Mapping[str, str],
+    *,
+    alone: bool,
 ) -> Sheet:
     rows = [
         (
@@ -96,7 +122,8 @@ def _sheet(
         columns=("NODE", "PROVIDER", "POOL", "LABEL", "WHEN", "RESULT", "WHY"),
         rows=rows,
         data=None,
-        notes=broken_notes(broken) or ([] if rows else ["no failed launches"]),
+        notes=broken_notes(broken) or ([] if rows or not alone else ["no failures"]),
+        title=None if alone or not rows else "launches",
     )
 
 
@@ -107,6 +134,8 @@ def _evidence(provider: str, one: FailureReport, now_s: float) -> str:
         visible(f"result: {one.result}"),
         visible(f"why: {one.why}"),
     ]
+    if one.request:
+        lines.append(visible(f"for request {one.request}"))
     if one.server:
         lines.append(visible(f"server: {one.server}"))
     if one.fault:

@@ -8,12 +8,14 @@ import click
 from remuda.cli import output
 from remuda.cli.failing import MistakeError, PlainCommand
 from remuda.cli.guessing import check_filters
+from remuda.cli.lonely import NOBODY, tell_what_is_missing, unknown
 from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.nodes import NodeFilter, nodes_sheet
 from remuda.cli.views.pools import pools_sheets
 from remuda.cli.views.requests import requests_sheet
 from remuda.cli.views.status import status_sheets
+from remuda.insight import tree
 from remuda.insight.live import LiveTrees
 from remuda.insight.tree import Reader, reader
 from remuda.model.node import NodeState
@@ -24,6 +26,8 @@ from remuda.store import paths
 _REDRAW_S: Final = 0.25
 #: Ages grow although nothing happens.
 _REFRESH_S: Final = 5.0
+
+_NOBODY: Final = Sheet(columns=(), rows=(), data=None, notes=(NOBODY,))
 
 View = Callable[[Reader, float], Sequence[Sheet]]
 
@@ -62,14 +66,14 @@ def nodes(
 
     def view(read: Reader, now_s: float) -> Sequence[Sheet]:
         sheet = nodes_sheet(read, chosen, now_s=now_s)
-        unknown = sorted(set(ids) - {str(one["id"]) for one in sheet.data})
-        if unknown and not watch:
-            raise MistakeError(f"there is no node {', '.join(unknown)}")
+        missing = sorted(set(ids) - {str(one["id"]) for one in sheet.data})
+        if missing and not watch:
+            raise MistakeError(unknown(read, f"there is no node {', '.join(missing)}"))
         if not sheet.data and not watch:
             check_filters(read, labels=label, providers=provider)
         return (sheet,)
 
-    _look(around, view, {paths.NODES: 1}, as_json=as_json, watch=watch)
+    _look(around, view, {paths.NODES: 1, paths.STATUSES: 1}, as_json=as_json, watch=watch)
 
 
 @click.command(
@@ -164,13 +168,16 @@ def _look(
     """
     with around.store() as store:
         if not watch:
-            sheets = view(reader(store), around.clock.now_s())
+            read = reader(store)
+            sheets = view(read, around.clock.now_s())
             if as_json:
                 output.emit_json(_document(sheets, names))
             else:
                 output.show(sheets)
+            tell_what_is_missing(read)
             return
-        with LiveTrees(store, dict(roots)) as trees, output.screen() as screen:
+        wanted = {**roots, paths.POOL_COMPONENTS: 1}
+        with LiveTrees(store, wanted) as trees, output.screen() as screen:
             seen = 0
             while True:
                 news = trees.wait_news(seen, _REFRESH_S)
@@ -183,7 +190,8 @@ def _look(
                         {"at_s": around.clock.now_s(), "data": _document(sheets, names)}
                     )
                 else:
-                    screen.draw(sheets)
+                    nobody = () if tree.served(trees.read) else (_NOBODY,)
+                    screen.draw([*sheets, *nobody])
                 trees.pause(_REDRAW_S)
 
 

@@ -11,7 +11,7 @@ import click
 
 import remuda
 from remuda.cli.extras import advice
-from remuda.cli.failing import CommandFailedError
+from remuda.cli.failing import CommandFailedError, MistakeError, usage_mistake
 from remuda.cli.summaries import SUMMARIES
 from remuda.cli.surroundings import Surroundings
 from remuda.visible import visible_lines
@@ -104,14 +104,43 @@ class Commands(click.Group):
                 f"the command {cmd_name!r} cannot be loaded here: {error}{advice(error.name)}", 1
             ) from error
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant.
+
+        Raises:
+            MistakeError: If there is none of that name, with the nearest.
+        """
+        name = args[0]
+        if self.get_command(ctx, name) is None and name[:1] != "-" and not ctx.resilient_parsing:
+            from remuda.config.names import nearest  # noqa: PLC0415 - for who mistypes only
+
+            known = nearest(name, self.list_commands(ctx))
+            raise MistakeError(f"there is no command {ctx.command_path} {name}; {known}")
+        return super().resolve_command(ctx, args)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line, up to the command's name.
+
+        Raises:
+            click.ClickException: If it cannot be understood.
+        """
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise usage_mistake(error) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it quotes of its arguments steers no terminal.
 
         Raises:
-            click.ClickException: As of the command, with its words made visible.
+            click.ClickException: As of the command, in one sentence, with its words made visible.
         """
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise usage_mistake(error) from error
         except click.ClickException as error:
             error.message = visible_lines(error.message)  # type: ignore[misc]  # click reads it
             raise

@@ -4,18 +4,18 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-
+from remuda.cli.layout import Line, fold, lay_out
 from remuda.cli.saying import say
 from remuda.jsontext import to_json
 from remuda.model.codec import ZNODE_CHARS_MAX
 from remuda.model.fields import safe
 from remuda.visible import visible
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
 
 #: Colours of states, wherever a table has one.
 STYLES: Final[Mapping[str, str]] = {
@@ -45,6 +45,8 @@ BROKEN_MAX: Final = 20
 CELL_CHARS_MAX: Final = 2_000
 #: A wider cell pushes aside what follows in its own row, and makes no other row as wide.
 COLUMN_CHARS_MAX: Final = 120
+#: Nobody reads more on a terminal; what goes into a pipe or a file is complete.
+SCREEN_ROWS_MAX: Final = 1_000
 _GAP: Final = "  "
 _UNITS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "m"))
 
@@ -90,9 +92,12 @@ def emit_line(data: Mapping[str, Any]) -> None:
 def show(sheets: Sequence[Sheet]) -> None:
     """Print tables: with colours on a terminal, else plain columns that are not cut."""
     if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415 - slow, and only for terminals
+
         console = Console()
         for sheet in sheets:
-            console.print(*_rendered(sheet), sep="\n")
+            for line in _rendered(sheet, console.width):
+                console.print(line, soft_wrap=True)
         return
     for sheet in sheets:
         say(plain(sheet))
@@ -119,26 +124,38 @@ def _cell(text: str) -> str:
     return shown if len(text) <= CELL_CHARS_MAX else f"{shown}…"
 
 
-def _rendered(sheet: Sheet) -> list[Table | Text]:
-    parts: list[Table | Text] = []
+def _rendered(sheet: Sheet, width: int) -> "list[Text]":
+    """Return a sheet as lines of a terminal, with colours."""
+    from rich.text import Text  # noqa: PLC0415 - slow, and only for terminals
+
+    # Text, not str: rich would read [red] and [link=…] in a str as orders.
+    told = [] if sheet.title is None else [Text(visible(sheet.title), style="italic")]
     if sheet.rows:
-        # Text, not str: rich would read [red] and [link=…] in a str as orders.
-        title = None if sheet.title is None else Text(visible(sheet.title))
-        table = Table(box=None, pad_edge=False, header_style="bold", title=title)
-        table.title_justify = "left"
-        for column in sheet.columns:
-            table.add_column(column, overflow="fold")
-        for row in sheet.rows:
-            table.add_row(*(Text(_cell(cell), style=STYLES.get(cell, "")) for cell in row))
-        parts.append(table)
-    parts += [Text(_cell(note)) for note in sheet.notes]
-    return parts
+        rows = [[_cell(cell) for cell in row] for row in sheet.rows[:SCREEN_ROWS_MAX]]
+        head, *body = lay_out(sheet.columns, rows, width)
+        told += [_line(one, "bold") for one in head]
+        told += [_line(one) for row in body for one in row]
+    more = len(sheet.rows) - SCREEN_ROWS_MAX
+    rest = [f"and {more} more rows; all with --json, or through a pipe"] if more > 0 else []
+    for note in [*rest, *sheet.notes]:
+        told += [Text(line) for line in fold(_cell(note), width)]
+    return told
+
+
+def _line(pieces: Line, style: str | None = None) -> "Text":
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    line = Text(no_wrap=True, overflow="ignore")
+    for one in pieces:
+        line.append(" " * one.before)
+        line.append(one.text, style=STYLES.get(one.text, "") if style is None else style)
+    return line
 
 
 class Screen:
     """A terminal that shows sheets, each time anew; plain text when it is none."""
 
-    def __init__(self, live: Live | None) -> None:
+    def __init__(self, live: "Live | None") -> None:
         self._live = live
 
     def draw(self, sheets: Sequence[Sheet]) -> None:
@@ -146,11 +163,11 @@ class Screen:
         if self._live is None:
             show(sheets)
             return
-        grid = Table.grid()
-        for sheet in sheets:
-            for part in _rendered(sheet):
-                grid.add_row(part)
-        self._live.update(grid, refresh=True)
+        from rich.console import Group  # noqa: PLC0415 - slow, and only for terminals
+
+        width = self._live.console.width
+        lines = [line for sheet in sheets for line in _rendered(sheet, width)]
+        self._live.update(Group(*lines), refresh=True)
 
 
 @contextmanager
@@ -159,6 +176,9 @@ def screen() -> Iterator[Screen]:
     if not sys.stdout.isatty():
         yield Screen(None)
         return
+    from rich.console import Console  # noqa: PLC0415 - slow, and only for terminals
+    from rich.live import Live  # noqa: PLC0415
+
     with Live(console=Console(), auto_refresh=False, screen=False) as live:
         yield Screen(live)
 

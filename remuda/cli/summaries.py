@@ -13,7 +13,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "demo": "Show the whole product at work on this machine, in under two minutes.",
     "dev": "Run everything here: ZooKeeper, clouds with real machines, launchers and a builder.",
     "explain": "Say why REQUEST waits: each provider's verdict with the numbers that decided it.",
-    "failures": "List launches that failed; with NODE, show all the evidence of one.",
+    "failures": "List launches and requests that failed; with NODE or REQUEST, all the evidence.",
     "image": "See images of ours, have them built, and say what launches boot.",
     "launcher": "Make and hand out the nodes of one provider.",
     "nodes": "List nodes.",

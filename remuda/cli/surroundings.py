@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from remuda.cli.failing import MistakeError
 from remuda.cli.saying import say
-from remuda.config.addresses import host_port
+from remuda.config.addresses import connection_string
 from remuda.config.units import WrongValueError
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
@@ -38,8 +38,6 @@ _ZOOKEEPER: Final = click.option(
     help="HOST:PORT,…[/CHROOT]; wins over --config. [env: REMUDA_ZOOKEEPER]",
 )
 
-#: Where ZooKeeper listens if nobody says otherwise.
-_PORT: Final = 2181
 #: A person waits; a script can try again.
 CONNECT_S: Final = 10.0
 
@@ -63,6 +61,17 @@ def _open_session(login: Login, *, insecure: bool = False) -> "Session":
     return open_session(login, insecure=insecure)
 
 
+def _check_key(key_file: str | None) -> None:
+    from remuda.ssh.keyfile import load_key  # noqa: PLC0415 - slow, and few commands need it
+    from remuda.ssh.link import agent_keys  # noqa: PLC0415
+
+    if key_file is not None:
+        load_key(key_file)
+        return
+    with agent_keys():
+        return
+
+
 def _tell_waiting(why: str) -> None:
     say(f"remuda: {why}", err=True)
 
@@ -76,25 +85,28 @@ class Surroundings:
         zookeeper: ``host:port,…[/chroot]``; wins over the file.
         connect: Opens the store.
         open_session: Logs in to a machine.
+        check_key: Raises an SshError if a key file (None: an agent's key) is of no use.
     """
 
     config: Path | None = None
     zookeeper: str | None = None
     connect: Callable[[StoreOptions], Store] = _connect
     open_session: OpensSessions = _open_session
+    check_key: Callable[[str | None], None] = _check_key
     clock: Clock = field(default_factory=SystemClock)
 
     def options(self) -> StoreOptions:
-        """Return how to reach ZooKeeper.
+        """Return how to reach ZooKeeper; what is not there, commands do not make.
 
         Raises:
             MistakeError: If nobody said where it is.
             ConfigInvalidError: If the configuration file cannot be used.
         """
-        if self.zookeeper:
-            return hosts_options(self.zookeeper)
+        if self.zookeeper is not None:
+            # Also an empty one: whose variable is not set means no other tree.
+            return replace(hosts_options(self.zookeeper), make_chroot=False)
         if self.config is not None:
-            return _configured(self.config)
+            return replace(_configured(self.config), make_chroot=False)
         raise MistakeError(
             "where is ZooKeeper? Give --zookeeper HOST:PORT or --config FILE, "
             "or set REMUDA_ZOOKEEPER or REMUDA_CONFIG"
@@ -128,24 +140,22 @@ def hosts_options(text: str) -> StoreOptions:
     """Return the options for ``host:port,host:port/chroot``.
 
     Raises:
-        MistakeError: If there is no host in it, or something that is none.
+        MistakeError: If it is not of that form.
     """
-    listed, slash, chroot = text.partition("/")
-    named = (host.strip() for host in listed.split(",") if host.strip())
-    hosts = tuple(host if ":" in host else f"{host}:{_PORT}" for host in named)
-    if not hosts:
-        raise MistakeError(f"{text!r} names no ZooKeeper server; write HOST:PORT")
-    for host in hosts:
-        try:
-            host_port(host)
-        except WrongValueError as error:
-            raise MistakeError(f"ZooKeeper at {text!r}: {host!r} {error}; {error.hint}") from error
-    return StoreOptions(hosts=hosts, chroot=f"/{chroot.strip('/')}" if slash and chroot else "")
+    try:
+        hosts, chroot = connection_string(text)
+    except WrongValueError as error:
+        raise MistakeError(f"where ZooKeeper is: {error}; {error.hint}") from error
+    return StoreOptions(hosts=hosts, chroot=chroot)
 
 
 def _written(ctx: click.Context, name: str, value: V) -> V | None:
     """Return the value of an option if it was written on the command line."""
     return value if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE else None
+
+
+def _first(*values: V | None) -> V | None:
+    return next((one for one in values if one is not None), None)
 
 
 def with_surroundings(command: F) -> F:
@@ -159,8 +169,8 @@ def with_surroundings(command: F) -> F:
         # the environment.
         around = replace(
             around,
-            config=_written(ctx, "config", config) or around.config or config,
-            zookeeper=_written(ctx, "zookeeper", zookeeper) or around.zookeeper or zookeeper,
+            config=_first(_written(ctx, "config", config), around.config, config),
+            zookeeper=_first(_written(ctx, "zookeeper", zookeeper), around.zookeeper, zookeeper),
         )
         return command(*args, around=around, **kwargs)
 

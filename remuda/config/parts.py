@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from remuda.config.addresses import HOST_PORT, host_port
+from remuda.config.addresses import CHROOT, HOST_PORT, chroot_path, host_port
 from remuda.config.base import (
     AsWritten,
     Choice,
@@ -61,6 +61,11 @@ HostPort = Annotated[
     str,
     AfterValidator(host_port),
     WithJsonSchema({"type": "string", "pattern": f"^({HOST_PORT.pattern})$"}),
+]
+Chroot = Annotated[
+    str,
+    AfterValidator(chroot_path),
+    WithJsonSchema({"type": "string", "pattern": f"^({CHROOT.pattern})$"}),
 ]
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
 
@@ -126,9 +131,8 @@ class Zookeeper(Section):
     hosts: tuple[HostPort, ...] = Field(
         default=("127.0.0.1:2181",), min_length=1, description="Servers, as host:port."
     )
-    chroot: str | None = Field(
+    chroot: Chroot | None = Field(
         default=None,
-        pattern=r"^(/[^/\s]+)+$",
         description="Path below which all of ours lies, e.g. /ci.",
     )
     tls: Tls | None = Field(default=None, description="Turns on TLS with a client certificate.")

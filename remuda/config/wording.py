@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from remuda.config.base import NAME_PATTERN, Section
+from remuda.config.base import Section
 from remuda.config.document import Path
 from remuda.config.doubts import misspelled
 from remuda.config.names import listed, nearest_of
@@ -144,9 +144,7 @@ def _too_long(wrong: _Wrong) -> tuple[str, str]:
 
 
 def _pattern(wrong: _Wrong) -> tuple[str, str]:
-    if wrong.context.get("pattern") == NAME_PATTERN:
-        return _bad_name(str(wrong.value))
-    return f"{wrong.shown} is not a path in ZooKeeper", "write for example /ci"
+    return _bad_name(str(wrong.value))  # the only pattern that a value must match
 
 
 def _own_words(wrong: _Wrong) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Everything that is on record about images, as it was read at one time."""
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
 from remuda.model.upload import Upload
 from remuda.store import paths
-from remuda.store.api import Store, Stored
+from remuda.store.api import NotPermittedError, Store, Stored
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -82,70 +82,108 @@ class Library:
         return Seen(upload=self.uploads[upload_id], build=self.builds[upload_id.build])
 
 
-def read(store: Store, *, only: Collection[str] | None = None, launched: bool = True) -> Library:
+def read(
+    store: Store,
+    *,
+    only: Collection[str] | None = None,
+    launched: bool = True,
+    just_looking: bool = False,
+) -> Library:
     """Read everything anew: what was written before this call is in it.
 
-    It waits for the store, several times for each image.
+    It waits for the store a few times, however many images there are.
 
     Args:
         store: Where it is.
         only: These images; None: all. To move pointers nobody has to know those of others.
         launched: Read the launches, too: only who asks what is in use has to know them.
+        just_looking: What is closed to us counts as unreadable, and does not end the reading.
 
     Raises:
         StoreAwayError: If an answer did not come: then nothing is known.
         NotPermittedError: If ZooKeeper does not let us in.
     """
+    desk = _Desk(store, just_looking=just_looking)
     # Our server catches up with this; whatever is asked of it afterwards is at least as new.
     store.read_fresh([paths.IMAGES])
-    odd: list[str] = []
     listed = store.children(paths.IMAGES) if only is None else sorted(only)
     names = [name for name in listed if IMAGE_NAME.fullmatch(name)]
     build_ids = [
         BuildId(name, number)
-        for name in names
-        for number in map(number_of, store.children(paths.builds(name)))
+        for name, below in desk.children(names, paths.builds)
+        for number in map(number_of, below)
         if number is not None
     ]
     upload_ids = [
         UploadId(build_id, place)
-        for build_id in build_ids
-        for place in store.children(paths.uploads(build_id))
+        for build_id, below in desk.children(build_ids, paths.uploads)
+        for place in below
         if PLACE.fullmatch(place)
     ]
-    pairs = [(name, one) for name in names for one in store.children(paths.pointers(name))]
+    pairs = [(name, one) for name, below in desk.children(names, paths.pointers) for one in below]
     return Library(
-        images=_records(store, kinds.IMAGES, names, odd),
-        builds=_records(store, kinds.BUILDS, build_ids, odd),
-        uploads=_records(store, kinds.UPLOADS, upload_ids, odd),
-        pointers=_records(store, kinds.POINTERS, pairs, odd),
-        launches=_launches(store, odd) if launched else (),
-        unreadable=tuple(odd),
+        images=desk.records(kinds.IMAGES, names),
+        builds=desk.records(kinds.BUILDS, build_ids),
+        uploads=desk.records(kinds.UPLOADS, upload_ids),
+        pointers=desk.records(kinds.POINTERS, pairs),
+        launches=_launches(desk) if launched else (),
+        unreadable=tuple(desk.odd),
     )
 
 
-def _launches(store: Store, odd: list[str]) -> tuple[tuple[str, Launch], ...]:
+def _launches(desk: "_Desk") -> tuple[tuple[str, Launch], ...]:
+    providers = desk.store.children(paths.PROVIDERS)
     keys = [
         (provider, NodeId(node))
-        for provider in store.children(paths.PROVIDERS)
-        for node in store.children(paths.launches(provider))
+        for provider, below in desk.children(providers, paths.launches)
+        for node in below
     ]
-    found = _records(store, kinds.LAUNCHES, keys, odd)
+    found = desk.records(kinds.LAUNCHES, keys)
     return tuple((provider, stored.value) for (provider, _), stored in found.items())
 
 
-def _records(
-    store: Store, kind: RecordKind[K, T], keys: Sequence[K], odd: list[str]
-) -> dict[K, Stored[T]]:
-    """Return the records that are there; what cannot be read is named in *odd*."""
-    found: dict[K, Stored[T]] = {}
-    where = [kind.path(key) for key in keys]
-    for key, path, stored in zip(keys, where, store.read_many(where), strict=True):
-        try:
-            record = kind.read(key, stored)
-        except CorruptRecordError:
-            odd.append(path)
-        else:
-            if record is not None:
-                found[key] = record
-    return found
+@dataclass(slots=True)
+class _Desk:
+    """One reading: what cannot be read is named in *odd*."""
+
+    store: Store
+    just_looking: bool
+    odd: list[str] = field(default_factory=list)
+
+    def children(
+        self, keys: Sequence[K], path: Callable[[K], str]
+    ) -> Iterator[tuple[K, tuple[str, ...]]]:
+        """Yield each key with the names that lie below its path."""
+        where = [path(key) for key in keys]
+        for key, place, below in zip(keys, where, self.store.children_each(where), strict=True):
+            if isinstance(below, NotPermittedError):
+                self._closed(place, below)
+            else:
+                yield key, below
+
+    def records(self, kind: RecordKind[K, T], keys: Sequence[K]) -> dict[K, Stored[T]]:
+        """Return the records that are there."""
+        found: dict[K, Stored[T]] = {}
+        where = [kind.path(key) for key in keys]
+        for key, path, stored in zip(keys, where, self.store.read_each(where), strict=True):
+            if isinstance(stored, NotPermittedError):
+                self._closed(path, stored)
+                continue
+            try:
+                record = kind.read(key, stored)
+            except CorruptRecordError:
+                self.odd.append(path)
+            else:
+                if record is not None:
+                    found[key] = record
+        return found
+
+    def _closed(self, path: str, closed: NotPermittedError) -> None:
+        """Go on without *path*, if nothing is decided by what lies there.
+
+        Raises:
+            NotPermittedError: Else.
+        """
+        if not self.just_looking:
+            raise closed
+        self.odd.append(path)

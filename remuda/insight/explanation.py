@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from remuda.insight import tree
+from remuda.model import failedrequest
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent
+from remuda.model.failedrequest import FailedRequest
 from remuda.model.ids import ProviderName, RequestId
 from remuda.model.imageask import labelled_image
+from remuda.model.job import Job, job_of_request
 from remuda.model.request import Request, RequestState
 from remuda.model.status import Ruling, Verdict, decode_verdict
 from remuda.store import paths
-from remuda.store.api import Store
+from remuda.store.api import Store, Stored
 
 #: The most hopeful ruling first: what a person wants to read first.
 _HOPE: Final = (Ruling.SERVING, Ruling.WAITING, Ruling.YIELDING, Ruling.DECLINED)
+#: Records of one failed request; there is one, unless somebody has made up others.
+_TRIED_MAX: Final = 16
 _OPEN: Final = frozenset({RequestState.REQUESTED, RequestState.PENDING})
 
 
@@ -26,6 +31,7 @@ class Explanation:
 
     Attributes:
         state: Its state, or None if there is no such request (any more).
+        requestor, job: Who asked, and for which job, as far as the record says.
         verdicts: One per provider that has looked at it, the most hopeful first.
         missing_labels: Labels that no registered pool can make.
         pools: How many pools are registered; 0: no launcher is there at all.
@@ -34,11 +40,15 @@ class Explanation:
         eta_s: Seconds until its nodes are expected, or None if nobody knows.
         waited_s: Seconds since it was made, or None if the record does not say.
         broken: Why its record cannot be read or served, or None.
+        ended_at_s: When it failed, seconds since the epoch; None: it has not, as far as is known.
+        gone: Its record is deleted; what is told was kept when it failed.
     """
 
     request_id: RequestId
     state: RequestState | None
     labels: tuple[str, ...] = ()
+    requestor: str | None = None
+    job: Job | None = None
     verdicts: tuple[Verdict, ...] = ()
     missing_labels: tuple[str, ...] = ()
     pools: int = 0
@@ -47,12 +57,16 @@ class Explanation:
     eta_s: float | None = None
     waited_s: float | None = None
     broken: str | None = None
+    ended_at_s: float | None = None
+    gone: bool = False
 
     @property
     def sentence(self) -> str:
         """Everything that matters in one sentence, without a full stop."""
         if self.verdicts and self.state is not None:
-            return "; ".join(f"{one.provider} {_words(one)}" for one in self.verdicts)
+            # The last words of launchers that are gone mean less than that they are.
+            nobody = ["no launcher is running"] if self.pools == 0 and self.waits else []
+            return "; ".join([*nobody, *(f"{one.provider} {_words(one)}" for one in self.verdicts)])
         if self.broken is not None:
             return f"its record cannot be served: {self.broken}"
         if self.state is None:
@@ -60,6 +74,11 @@ class Explanation:
         if self.state is RequestState.FAILED:
             return "every provider declined it"
         return self._unseen
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for nodes."""
+        return self.state in _OPEN
 
     @property
     def _unseen(self) -> str:
@@ -76,11 +95,15 @@ class Explanation:
             "request": self.request_id,
             "state": None if self.state is None else str(self.state),
             "labels": list(self.labels),
+            "requestor": self.requestor,
+            "job": self.job and self.job.as_json(),
             "position": self.position,
             "queue_length": self.queue_length,
             "eta_s": self.eta_s,
             "waited_s": self.waited_s,
             "broken": self.broken,
+            "ended_at_s": self.ended_at_s,
+            "gone": self.gone,
             "missing_labels": list(self.missing_labels),
             "pools": self.pools,
             "verdicts": [
@@ -90,7 +113,7 @@ class Explanation:
                     "reason": one.reason,
                     "numbers": dict(one.numbers),
                     "eta_s": one.eta_s,
-                    "at_s": one.at_s,
+                    "at_s": one.at_s or None,
                 }
                 for one in self.verdicts
             ],
@@ -155,6 +178,8 @@ def compose(
         request_id=request_id,
         state=request.state,
         labels=request.labels,
+        requestor=request.requestor,
+        job=job_of_request(request.doc),
         verdicts=found,
         missing_labels=tuple(sorted(filter(_offered_by_pools, set(request.labels) - offered))),
         pools=len(components),
@@ -163,7 +188,51 @@ def compose(
         eta_s=min(etas, default=None),
         waited_s=max(0.0, now_s - request.created_s) if request.created_s else None,
         broken=request.unfit,
+        ended_at_s=request.state_time_s or None if request.state is RequestState.FAILED else None,
     )
+
+
+def compose_failed(kept: FailedRequest, verdicts: Iterable[Verdict] = ()) -> Explanation:
+    """Put together what is known of a request that failed and was deleted. Pure.
+
+    Args:
+        kept: What was kept of it.
+        verdicts: Those that are still there: they have numbers.
+    """
+    told = {
+        name: Verdict(provider=name, ruling=Ruling.DECLINED, reason=reason, at_s=kept.at_s)
+        for name, reason in kept.reasons.items()
+    }
+    told |= {ProviderName(one.provider): one for one in verdicts if one.ruling is Ruling.DECLINED}
+    return Explanation(
+        request_id=kept.request,
+        state=RequestState.FAILED,
+        labels=kept.each_label,
+        requestor=kept.requestor,
+        job=kept.job,
+        verdicts=tuple(told[name] for name in sorted(told)),
+        ended_at_s=kept.at_s,
+        gone=True,
+    )
+
+
+def read_failed(store: Store, request_id: RequestId) -> FailedRequest | None:
+    """Return what is kept of a request that failed, or None.
+
+    Raises:
+        StoreAwayError: If an answer did not come in time.
+    """
+    begins = failedrequest.stem(request_id)
+    names = [one for one in store.children(paths.FAILED_REQUESTS) if one.startswith(begins)]
+    names.sort(key=failedrequest.order, reverse=True)
+    found = store.read_each([f"{paths.FAILED_REQUESTS}/{name}" for name in names[:_TRIED_MAX]])
+    for name, stored in zip(names, found, strict=False):
+        try:
+            if isinstance(stored, Stored):
+                return failedrequest.decode_failed(name, stored.value)
+        except CorruptRecordError:
+            continue  # of another version, or another hand
+    return None
 
 
 def read_verdicts(store: Store, request_id: RequestId) -> tuple[Verdict, ...]:
@@ -173,10 +242,10 @@ def read_verdicts(store: Store, request_id: RequestId) -> tuple[Verdict, ...]:
         StoreAwayError: If an answer did not come in time.
     """
     providers = tuple(ProviderName(name) for name in store.children(tree.VERDICTS))
-    found = store.read_many([paths.verdict(name, request_id) for name in providers])
+    found = store.read_each([paths.verdict(name, request_id) for name in providers])
     verdicts = []
     for name, stored in zip(providers, found, strict=True):
-        if stored is None:
+        if not isinstance(stored, Stored):
             continue
         try:
             verdicts.append(decode_verdict(name, stored.value))
@@ -200,6 +269,22 @@ def explain(
         StoreAwayError: If an answer did not come in time.
     """
     verdicts = read_verdicts(store, request_id)
+    found = _explain(store, request_id, verdicts, now_s=now_s, with_position=with_position)
+    if found.state is None and found.broken is None:
+        kept = read_failed(store, request_id)
+        if kept is not None:
+            return compose_failed(kept, verdicts)
+    return found
+
+
+def _explain(
+    store: Store,
+    request_id: RequestId,
+    verdicts: Iterable[Verdict],
+    *,
+    now_s: float,
+    with_position: bool,
+) -> Explanation:
     read = tree.reader(store)
     components = tree.pools(read).records
     if with_position:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from remuda.model.fields import KEY_CHARS_MAX, is_text, safe
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.image import parse_build
+from remuda.model.job import Job, job_of_node
 from remuda.model.node import Node
 
 #: Nodepool's records without a port mean the usual one.
@@ -25,8 +26,9 @@ class NodeFacts:
         image: Name or id of the image it was made from; *build*: ``<image>/<number>``, if it is a
             build of an image of ours.
         server: The cloud's id of it.
-        since_s: Last change of its state, seconds since the epoch.
+        changed_at_s: Last change of its state, seconds since the epoch.
         comment, hold_job: Why and for whom it is held.
+        job: Of a CI system, that has it or had it last; None: its requestor does not say.
     """
 
     id: NodeId
@@ -54,15 +56,17 @@ class NodeFacts:
     allocated_to: RequestId | None
     requestor: str | None
     hold_job: str | None
+    job: Job | None
     comment: str | None
-    since_s: float
-    created_s: float | None
+    changed_at_s: float | None
+    created_at_s: float | None
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts with the stable keys of docs/cli.md."""
         doc = {name: getattr(self, name) for name in self.__slots__}
         doc["labels"] = list(self.labels)
         doc["host_keys"] = list(self.host_keys)
+        doc["job"] = self.job and self.job.as_json()
         return doc
 
 
@@ -96,9 +100,10 @@ def facts_of(node: Node) -> NodeFacts:
         allocated_to=node.allocated_to,
         requestor=_text(doc.get("requestor")),
         hold_job=_text(doc.get("hold_job")),
+        job=job_of_node(doc) if node.allocated_to else None,
         comment=_text(doc.get("comment")),
-        since_s=node.state_time_s,
-        created_s=node.created_s,
+        changed_at_s=node.state_time_s or None,
+        created_at_s=node.created_s,
     )
 
 

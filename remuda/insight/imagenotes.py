@@ -50,7 +50,7 @@ class ImageNotes:
                     "newest": one.newest and one.newest.id.number,
                     "state": one.state,
                     "waits": one.waits,
-                    "retry_s": one.retry_s,
+                    "retry_at_s": one.retry_s,
                 }
                 for one in self.waits
             ],

@@ -22,7 +22,7 @@ class LiveTrees:
         self._unsynced = set(depths)
         self._count = 0
         self._mirrors: Sequence[Mirror] = [
-            store.mirror(root, self._take, wanted=_shallow(root, depth))
+            store.mirror(root, self._take, wanted=_shallow(root, depth), make=False)
             for root, depth in depths.items()
         ]
 

@@ -1,12 +1,13 @@
 """One level of znodes at a time, read with pipelined requests and decoded tolerantly."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from remuda.model import component, node, request, status
+from remuda.model import component, failedrequest, node, request, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent, Replica
+from remuda.model.failedrequest import FailedRequest
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.node import Node
 from remuda.model.request import Request
@@ -37,37 +38,33 @@ class Level(Generic[T]):
     corrupt: Mapping[str, str] = field(default_factory=dict)
 
 
-def reader(store: Store) -> Reader:
-    """Return a function that reads the children of a znode by name, all in flight at once.
+class StoreReader:
+    """Reads the children of a znode by name, all in flight at once.
 
     What vanishes meanwhile is left out, and so is what is closed to us: that it is there is all
-    that anybody could say of it. The function raises StoreAwayError if an answer did not come in
-    time, and NotPermittedError if we may see none of what is there.
+    that anybody could say of it. Raises StoreAwayError if an answer did not come in time, and
+    NotPermittedError if we may not even see what is there.
+
+    Attributes:
+        closed: Paths of what was left out because it is closed to us.
     """
 
-    def read(parent: str) -> dict[str, Stored[bytes]]:
-        where = {name: f"{parent}/{name}" for name in store.children(parent)}
-        try:
-            found = store.read_many([*where.values()])
-        except NotPermittedError:
-            found = _one_by_one(store, where.values())
-        return {name: one for name, one in zip(where, found, strict=True) if one is not None}
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.closed: list[str] = []
 
-    return read
+    def __call__(self, parent: str) -> dict[str, Stored[bytes]]:
+        """Read one level."""
+        where = {name: f"{parent}/{name}" for name in self._store.children(parent)}
+        found = self._store.read_each([*where.values()])
+        pairs = [*zip(where, found, strict=True)]
+        self.closed += [where[name] for name, one in pairs if isinstance(one, NotPermittedError)]
+        return {name: one for name, one in pairs if isinstance(one, Stored)}
 
 
-def _one_by_one(store: Store, places: Collection[str]) -> tuple[Stored[bytes] | None, ...]:
-    found: list[Stored[bytes] | None] = []
-    closed: NotPermittedError | None = None
-    for path in places:
-        try:
-            found.append(store.read(path))
-        except NotPermittedError as exc:
-            found.append(None)
-            closed = exc
-    if closed is not None and not any(found):
-        raise closed
-    return tuple(found)
+def reader(store: Store) -> StoreReader:
+    """Return a function that reads the children of a znode by name."""
+    return StoreReader(store)
 
 
 def living(stored: Mapping[str, Stored[bytes]]) -> dict[str, Stored[bytes]]:
@@ -139,6 +136,18 @@ def failures(read: Reader) -> dict[str, Level[FailureReport]]:
         provider: decode_all(read(paths.failures(provider)), status.decode_failure)
         for provider in read(FAILURES)
     }
+
+
+def failed_requests(read: Reader) -> Level[FailedRequest]:
+    """Return what is kept of requests that failed, the oldest first."""
+    level = decode_all(read(paths.FAILED_REQUESTS), failedrequest.decode_failed)
+    inorder = sorted(level.records, key=failedrequest.order)
+    return Level({name: level.records[name] for name in inorder}, level.corrupt)
+
+
+def served(read: Reader) -> bool:
+    """Say whether any launcher is there, of ours or of another program: one that shows a pool."""
+    return bool(living(read(paths.POOL_COMPONENTS)))
 
 
 def offered_labels(components: Sequence[PoolComponent]) -> tuple[str, ...]:

@@ -169,13 +169,19 @@ def _hold_expiration(doc: Mapping[str, Any]) -> float | None:
     return float(value) if 0 < value <= SECONDS_MAX else None
 
 
-def hold_ends_s(node: Node) -> float | None:
-    """Return when a held node's time is over, seconds since the epoch, or None for never."""
-    if node.hold_expiration is None:
-        return None
-    if node.hold_expiration > EPOCH_MS_FLOOR:
-        return node.hold_expiration / 1000.0
-    return node.state_time_s + node.hold_expiration
+def hold_ends_s(node: Node, max_age_s: float | None = None) -> float | None:
+    """Return when a held node's time is over, seconds since the epoch, or None for never.
+
+    Args:
+        node: The node.
+        max_age_s: Its provider ends every hold after so many seconds; None: none by itself.
+    """
+    ends = [] if max_age_s is None else [node.state_time_s + max_age_s]
+    if node.hold_expiration is not None:
+        at_s = node.hold_expiration / 1000.0
+        since_s = node.state_time_s + node.hold_expiration
+        ends.append(at_s if node.hold_expiration > EPOCH_MS_FLOOR else since_s)
+    return min(ends, default=None)
 
 
 #: What a fresh record holds besides our own fields. Zuul loses a hold's expiry unless the key is

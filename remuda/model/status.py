@@ -61,6 +61,7 @@ class ProviderStatus:
         quota: The account's use and limits, as ``resource: (used, limit or None)``: our own use
             as it is, others' and the limits as the cloud last told.
         quota_seen_s: When it last told, seconds since the epoch; None: unknown.
+        max_hold_age_s: No node is held for longer, whatever its record says; None: for ever.
         sweep: Why servers without a record are not deleted (all of them), or None.
     """
 
@@ -73,6 +74,7 @@ class ProviderStatus:
     quota_seen_s: float | None = None
     config_error: str | None = None
     sweep: str | None = None
+    max_hold_age_s: float | None = None
 
 
 def encode_status(status: ProviderStatus) -> bytes:
@@ -106,6 +108,7 @@ def decode_status(provider: str, raw: bytes) -> ProviderStatus:
         quota_seen_s=fields.maybe_number("quota_seen_s"),
         config_error=fields.prose("config_error"),
         sweep=fields.prose("sweep"),
+        max_hold_age_s=fields.maybe_number("max_hold_age_s"),
     )
 
 

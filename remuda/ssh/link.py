@@ -5,7 +5,7 @@ Both the prover and the sessions of people stand on this. Errors are classified 
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Final, Self
@@ -41,6 +41,28 @@ AGENT_KEYS_MAX: Final = 5
 
 #: How long the end of paramiko's thread may take; it is woken, so this is only a bound.
 _JOIN_S: Final = 10.0
+
+
+@contextmanager
+def agent_keys() -> Iterator[Sequence[paramiko.AgentKey]]:
+    """Give the keys of the SSH agent, as many as a server lets us try.
+
+    Raises:
+        NoKeyError: There is none, or no agent.
+    """
+    agent = paramiko.Agent()
+    try:
+        keys: Sequence[paramiko.AgentKey] = ()
+        with suppress(*BROKEN):  # an agent that answers nonsense holds no key for us
+            keys = agent.get_keys()[:AGENT_KEYS_MAX]
+        if not keys:
+            raise NoKeyError(
+                "no key to log in with: no file is given (--identity, REMUDA_IDENTITY), and no SSH "
+                "agent holds a key"
+            )
+        yield keys
+    finally:
+        agent.close()
 
 
 class Link:
@@ -140,11 +162,8 @@ class Link:
         if login.key_file is not None:
             self._offer(login.user, ring.key(login.key_file))
         else:
-            agent = paramiko.Agent()
-            try:
-                self._offer_all(login.user, agent.get_keys()[:AGENT_KEYS_MAX])
-            finally:
-                agent.close()
+            with agent_keys() as keys:
+                self._offer_all(login.user, keys)
         self._transport.forget_login()
         self.allow(packets=float("inf"), received=float("inf"))
 
@@ -152,12 +171,7 @@ class Link:
         """Let the machine send so many packets and bytes from now on."""
         self._transport.allow(packets=packets, received=received)
 
-    def _offer_all(self, user: str, keys: tuple[paramiko.AgentKey, ...]) -> None:
-        if not keys:
-            raise NoKeyError(
-                "no key to log in with: no file is given (--identity, REMUDA_IDENTITY), and no SSH "
-                "agent holds a key"
-            )
+    def _offer_all(self, user: str, keys: Sequence[paramiko.AgentKey]) -> None:
         for key in keys[:-1]:
             try:
                 self._offer(user, key)

@@ -34,6 +34,10 @@ class NotPermittedError(StoreRefusedError):
         super().__init__(f"{path}: its access control list does not let us in")
 
 
+class NoTreeError(StoreRefusedError):
+    """There is no such chroot, and we are not to make it: who asks means another one."""
+
+
 class RejectedError(StoreError):
     """A transaction was rejected as a whole; nothing of it happened.
 
@@ -247,6 +251,17 @@ class Store(Protocol):
             StoreAwayError: If an answer did not come in time.
         """
 
+    def read_each(
+        self, paths: Sequence[str]
+    ) -> tuple[Stored[bytes] | NotPermittedError | None, ...]:
+        """Like :meth:`read_many`, but for one that is closed to us the error stands in its place.
+
+        For who looks, and must not be blinded by what a stranger has closed.
+
+        Raises:
+            StoreAwayError: If an answer did not come in time.
+        """
+
     def read_fresh(self, paths: Sequence[str]) -> tuple[Stored[bytes] | None, ...]:
         """Like :meth:`read_many`, but as new as this call: our server catches up before it answers.
 
@@ -264,6 +279,17 @@ class Store(Protocol):
 
         Raises:
             StoreAwayError: If the answer did not come in time.
+        """
+
+    def children_each(
+        self, paths: Sequence[str]
+    ) -> tuple[tuple[str, ...] | NotPermittedError, ...]:
+        """Return the names of the children of several znodes, in order, with pipelined requests.
+
+        For one that is closed to us, whoever has made it, the error stands in its place.
+
+        Raises:
+            StoreAwayError: If an answer did not come in time.
         """
 
     def children_later(
@@ -300,6 +326,7 @@ class Store(Protocol):
         sink: Callable[[Change], None],
         *,
         wanted: Callable[[str], bool] = lambda _path: True,
+        make: bool = True,
     ) -> Mirror:
         """Tell every znode below *root* (and root itself), and every change from now on.
 
@@ -307,11 +334,12 @@ class Store(Protocol):
         notification and, if *wanted*, one read. Survives reconnects and session loss.
 
         Args:
-            root: Path of an existing or future znode; created if missing.
+            root: Path of an existing or future znode.
             sink: Gets changes, in order, one at a time, on the store's callback thread.
             wanted: Whether the data of a path is to be read. The existence of the others is
                 told all the same, as Put with stored None (once), and Gone; so is that of
                 znodes which others have made, and closed to us.
+            make: Whether to create the root, with its parents, if it is missing.
         """
 
     def reread(self) -> None:

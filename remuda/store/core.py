@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from remuda.store.api import (
     Change,
@@ -22,6 +23,8 @@ from remuda.store.api import (
 from remuda.store.mirror import TreeMirror, lineage, stored
 from remuda.store.paths import shared
 from remuda.store.wire import Children, OpDone, ReadZnode, StoreWire
+
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,20 +79,34 @@ class WireStore:
         """See Store."""
         return tuple(map(_open_to_us, paths, self._get_many(paths)))
 
+    def read_each(
+        self, paths: Sequence[str]
+    ) -> tuple[Stored[bytes] | NotPermittedError | None, ...]:
+        """See Store."""
+        return tuple(
+            answer if isinstance(answer, NotPermittedError) else _found(path, answer)
+            for path, answer in zip(paths, self._get_many(paths), strict=True)
+        )
+
     def _get_many(self, paths: Sequence[str]) -> Sequence[ReadZnode | StoreError | None]:
+        return self._ask_all(self._wire.get, paths)
+
+    def _ask_all(
+        self, question: Callable[[str, Callable[[A], None]], None], paths: Sequence[str]
+    ) -> Sequence[A]:
         """Return all answers; none is waited for before the next question."""
         if not paths:
             return ()
-        answers: dict[int, ReadZnode | StoreError | None] = {}
+        answers: dict[int, A] = {}
 
         def start(done: Callable[[None], None]) -> None:
-            def answered(index: int, answer: ReadZnode | StoreError | None) -> None:
+            def answered(index: int, answer: A) -> None:
                 answers[index] = answer
                 if len(answers) == len(paths):
                     done(None)
 
             for index, path in enumerate(paths):
-                self._wire.get(path, partial(answered, index))
+                question(path, partial(answered, index))
 
         self._wire.ask(start)
         return [answers[index] for index in range(len(paths))]
@@ -111,6 +128,13 @@ class WireStore:
         if isinstance(answer, StoreError):
             raise answer
         return answer
+
+    def children_each(
+        self, paths: Sequence[str]
+    ) -> tuple[tuple[str, ...] | NotPermittedError, ...]:
+        """See Store."""
+        answers: Sequence[tuple[str, ...] | StoreError] = self._ask_all(self.children_later, paths)
+        return tuple(map(_unless_away, answers))
 
     def children_later(
         self, path: str, done: Callable[[tuple[str, ...] | StoreError], None]
@@ -176,9 +200,10 @@ class WireStore:
         sink: Callable[[Change], None],
         *,
         wanted: Callable[[str], bool] = lambda _path: True,
+        make: bool = True,
     ) -> Mirror:
         """See Store."""
-        mirror = TreeMirror(self._wire, root, sink, wanted, closed=self._forget)
+        mirror = TreeMirror(self._wire, root, sink, wanted, make=make, closed=self._forget)
 
         def begin() -> None:
             self._mirrors = (*self._mirrors, mirror)
@@ -257,6 +282,13 @@ def _found(path: str, answer: ReadZnode | StoreError | None) -> Stored[bytes] | 
     if isinstance(answer, StoreError):
         raise answer
     return None if answer is None else stored(path, answer.data, answer.stat)
+
+
+def _unless_away(answer: A | StoreError) -> A | NotPermittedError:
+    """Return an answer, or that it is not for us."""
+    if isinstance(answer, StoreError) and not isinstance(answer, NotPermittedError):
+        raise answer
+    return answer
 
 
 def _open_to_us(path: str, answer: ReadZnode | StoreError | None) -> Stored[bytes] | None:

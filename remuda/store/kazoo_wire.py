@@ -19,6 +19,7 @@ from remuda.store.api import (
     Create,
     ExistsError,
     MissingError,
+    NoTreeError,
     Op,
     Session,
     StoreAwayError,
@@ -117,9 +118,10 @@ class KazooWire:
         return False
 
     def prepare(self) -> None:
-        """Create the chroot if it is missing, and see that the server can watch subtrees.
+        """See that the chroot is there, or create it, and that the server can watch subtrees.
 
         Raises:
+            NoTreeError: If it is not, and is not to be created.
             StoreRefusedError: If it cannot, or does not let us in.
             StoreAwayError: If the connection went away.
         """
@@ -130,6 +132,9 @@ class KazooWire:
         for path in lineage(self._root) if self._root else ():
             # Who may not create in an outer part may still find it there.
             if isinstance(self._plainly(path, GetData(path)), MissingError):
+                if not self._options.make_chroot:
+                    servers = ",".join(self._options.hosts)
+                    raise NoTreeError(f"ZooKeeper at {servers} has no {self._root}")
                 made = self._plainly(path, transaction([Create(path=path)], root="", acl=outer))
                 if isinstance(made, StoreError) and not isinstance(made, ExistsError):
                     raise made

@@ -69,6 +69,7 @@ class TreeMirror:
         sink: Callable[[Change], None],
         wanted: Callable[[str], bool],
         *,
+        make: bool,
         closed: Callable[["TreeMirror"], None],
     ) -> None:
         self.root = root
@@ -76,6 +77,7 @@ class TreeMirror:
         self._below = root if root.endswith("/") else root + "/"
         self._sink = sink
         self._wanted = wanted
+        self._make = make
         self._on_closed = closed
         self._closed = False
         self._known: dict[str, int] = {}
@@ -155,7 +157,7 @@ class TreeMirror:
                 log.error("store.mirror_refused root=%s cause=%s", self.root, node)
             self._broken = True
             return
-        if node is None:
+        if node is None and self._make:
             for path in lineage(self.root):
                 ops = [Create(path=path)]
                 self.sent(self.ours(ops))

@@ -57,7 +57,8 @@ class StoreOptions:
 
     Attributes:
         hosts: Servers as ``host:port``; tried in random order.
-        chroot: Path below which everything lies, created if missing; empty for the whole tree.
+        chroot: Path below which everything lies; empty for the whole tree.
+        make_chroot: Whether to create it if it is missing; else connecting fails then.
         tls: If given, the connection is TLS with this client certificate.
         session_s: Session time-out that we ask for; the server may bound it.
         credentials: ``(scheme, credential)`` pairs, such as ``("digest", "name:password")``;
@@ -74,6 +75,7 @@ class StoreOptions:
 
     hosts: tuple[str, ...]
     chroot: str = ""
+    make_chroot: bool = True
     tls: StoreTls | None = None
     session_s: float = 10.0
     credentials: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -1,5 +1,6 @@
 """Options that the commands share."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -8,6 +9,7 @@ import click
 
 from remuda.cli.failing import MistakeError
 from remuda.cli.kinds import duration
+from remuda.model.job import job_variables
 from requestor.desk import default_requestor
 from requestor.wish import COUNT_DIGITS_MAX
 
@@ -36,6 +38,7 @@ class Asking:
             "tenant": self.tenant,
             "reuse": not self.fresh,
             "deadline_s": self.wait_s,
+            "data": job_variables(os.environ),
         }
 
 

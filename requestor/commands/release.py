@@ -9,8 +9,10 @@ import click
 from remuda.cli import output
 from remuda.cli.changing import step_node, user_of
 from remuda.cli.failing import MistakeError
+from remuda.cli.lonely import unknown
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.insight.tree import reader
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
@@ -69,10 +71,10 @@ def release(
 
 def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str | None:
     """Cancel a request and return whose it was; None: ours."""
-    gone = MistakeError(f"there is no request {request_id}; it was served, cancelled, or never was")
+    absent = f"there is no request {request_id}; it was served, cancelled, or never was"
     stored = store.read(paths.request(request_id))
     if stored is None:
-        raise gone
+        raise MistakeError(unknown(reader(store), absent))
     try:
         owner = request_owner(request_record.decode(request_id, stored.value), me=me)
     except CorruptRecordError as error:
@@ -88,7 +90,7 @@ def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str
     try:
         store.commit([Delete(path=stored.path)])
     except MissingError as error:
-        raise gone from error
+        raise MistakeError(absent) from error
     return owner
 
 

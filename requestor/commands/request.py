@@ -11,8 +11,10 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
+from remuda.cli.failing import MistakeError
 from remuda.cli.guessing import check_labels, check_provider
 from remuda.cli.kinds import duration
+from remuda.cli.lonely import tell_what_is_missing
 from remuda.cli.saying import say
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.requests import labels_text
@@ -83,7 +85,7 @@ def request(
         options = asking_of(asking)
         wanted = labels_of_words(labels)
         if (detach or until_pid or keep_s) and not wait:
-            raise click.UsageError("--detach, --until-pid and --keep need --wait")
+            raise MistakeError("--detach, --until-pid and --keep need --wait")
         if detach and not _in_background():
             # Whoever goes to the background tells of its failures, and we pass that on.
             raise click.exceptions.Exit(_detach(len(wanted), this_ending()))
@@ -96,6 +98,7 @@ def request(
             read = reader(store)
             check_labels(read, wanted)
             check_provider(read, options.provider)
+            tell_what_is_missing(read)
             this_ending().hold_off()
             if wait:
                 _take(store, around, wanted, options, stay, as_json=as_json)

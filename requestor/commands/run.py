@@ -10,10 +10,12 @@ import click
 from remuda.cli.failing import MistakeError
 from remuda.cli.guessing import check_labels, check_provider
 from remuda.cli.kinds import duration
+from remuda.cli.lonely import NOBODY
 from remuda.cli.output import age
 from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.insight import tree
 from remuda.insight.tree import reader
-from remuda.ssh.errors import KeyFileError
+from remuda.ssh.errors import SshError
 from requestor.client import Client
 from requestor.commands.crew import Job, JobCrew
 from requestor.commands.ending import RequestorCommand, this_ending
@@ -124,8 +126,7 @@ def run(
     )
     with telling_failures(reporter):
         if stdin and count > 1:
-            raise click.UsageError("--stdin can feed one machine only")
-        _check_key(identity)
+            raise MistakeError("--stdin can feed one machine only")
         check_command(command)
         folder, copy_to = _copy_of(copy)
         job = Job(
@@ -142,15 +143,11 @@ def run(
     raise click.exceptions.Exit(code)
 
 
-def _check_key(identity: str | None) -> None:
-    """Refuse a key that cannot be used before a machine is asked for."""
-    if identity is None:
-        return
-    from remuda.ssh.keyfile import load_key  # noqa: PLC0415 - slow, and not for --help
-
+def _check_key(around: Surroundings, identity: str | None) -> None:
+    """Refuse to ask for a machine without a key to log in with."""
     try:
-        load_key(identity)
-    except KeyFileError as error:
+        around.check_key(identity)
+    except SshError as error:
         raise MistakeError(str(error)) from error
 
 
@@ -160,7 +157,7 @@ def _copy_of(copy: str | None) -> tuple[Path | None, str]:
     local, colon, remote = copy.rpartition(":")
     name = local if colon else copy
     if not name or not Path(name).is_dir():  # an empty one would be the folder that we are in
-        raise click.UsageError(f"--copy: there is no folder {name or repr(name)}")
+        raise MistakeError(f"--copy: there is no folder {name or repr(name)}")
     folder = Path(name)
     return folder, remote if colon and remote else "work"
 
@@ -175,9 +172,12 @@ def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int
             crew.stop()
 
     with around.store() as store:
+        _check_key(around, order.job.key_file)
         read = reader(store)
         check_labels(read, [order.label])
         check_provider(read, order.asking.provider)
+        if not tree.served(read):
+            _tell_nobody(reporter)
         ending.hold_off()
         with Client(store, on_lost=lost, clock=around.clock) as client:
             pending = client.request({order.label: order.count}, **order.asking.as_arguments())
@@ -199,6 +199,10 @@ def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int
                 if code and order.hold_s is not None:
                     _hold(reporter, nodes, order, code)
     return code
+
+
+def _tell_nobody(reporter: RunReporter) -> None:
+    reporter.tell("waiting", NOBODY, request=None, waited_s=0.0, why=NOBODY)
 
 
 def _tell_nodes(reporter: RunReporter, nodes: NodeSet, waited_s: float) -> None:

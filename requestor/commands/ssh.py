@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from remuda.cli.failing import CommandFailedError, MistakeError
+from remuda.cli.lonely import unknown
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
-from remuda.insight.tree import decode_node
+from remuda.insight.tree import decode_node, reader
 from remuda.model.ids import NodeId
 from remuda.store import paths
 from requestor.commands.ending import EXIT_SSH, RequestorCommand, this_ending
@@ -51,8 +52,8 @@ def ssh(
     check_command(command)
     with around.store() as store:
         stored = store.read(paths.node(NodeId(node)))
-    if stored is None or not stored.value:
-        raise MistakeError(f"there is no node {node}")
+        if stored is None or not stored.value:
+            raise MistakeError(unknown(reader(store), f"there is no node {node}"))
     record = decode_node(node, stored.value)
     owner = node_owner(record, me=me)
     if owner is not None and not force:

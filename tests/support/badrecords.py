@@ -23,7 +23,7 @@ from remuda.model import (
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.store import paths
-from tests.support import badimages
+from tests.support import badimages, badreports
 
 PROVIDER: Final = "here"
 NEIGHBOUR: Final = "there"
@@ -42,12 +42,13 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "state_time": NOW_S,
         "created_time": NOW_S,
         "requestor": "zuul",
-        "requestor_data": {"build_set_uuid": "b", "span_info": {"trace_id": 2**127}},
+        "requestor_data": {"job_name": "unit", "span_info": {"trace_id": 2**127}},
         "provider": None,
         "relative_priority": 0,
         "event_id": "e",
         "nodes": [],
         "declined_by": [],
+        "remuda_reasons": {"there": "too large"},
         "reuse": True,
         "tenant_name": "t",
     },
@@ -70,6 +71,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "hold_job": "ada",
         "comment": "why",
         "user_data": {"remuda": {"kept": True}},
+        "remuda_job": {"job": "unit", "pipeline": "check"},
     },
     "launch": {
         "schema": 1,
@@ -119,6 +121,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "quota": {"cores": [1, 20]},
         "quota_seen_s": NOW_S,
         "config_error": None,
+        "max_hold_age_s": 3600.0,
     },
     "pool": {
         "hostname": "h",
@@ -141,30 +144,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "url": "http://127.0.0.1:1",
     },
     "permit": {"schema": 1, "servers": ["7f3c"], "until_s": NOW_S},
-    "verdict": {
-        "schema": 1,
-        "provider": NEIGHBOUR,
-        "ruling": "waiting",
-        "reason": "the pool is full",
-        "numbers": {"cores_used": 96, "cores_max": 96},
-        "eta_s": 30.0,
-        "at_s": NOW_S,
-    },
-    "failure": {
-        "schema": 1,
-        "node": NODE,
-        "label": "small",
-        "pool": "main",
-        "result": "error.ssh",
-        "why": "no",
-        "at_s": NOW_S,
-        "server": "7f3c",
-        "fault": "No valid host",
-        "console": "Kernel panic",
-        "transcript": [
-            {"step": "login", "name": "login", "seconds": 0.5, "ok": False, "output": "x"}
-        ],
-    },
+    **badreports.DOCS,
     **badimages.DOCS,
 }
 
@@ -177,8 +157,7 @@ PLACES: Final[dict[str, str]] = {
     "pool": f"{paths.POOL_COMPONENTS}/there0000000001",
     "replica": f"{paths.replicas(NEIGHBOUR)}/there-1",
     "permit": paths.sweep_permit(PROVIDER),
-    "verdict": paths.verdict(NEIGHBOUR, REQUEST),
-    "failure": paths.failure(NEIGHBOUR, NODE),
+    **badreports.PLACES,
     **badimages.PLACES,
 }
 
@@ -191,8 +170,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "pool": lambda raw: component.decode_pool("there0000000001", raw),
     "replica": lambda raw: component.decode_replica(ReplicaId("there-1"), raw),
     "permit": lambda raw: permit.decode_permit(PLACES["permit"], raw),
-    "verdict": lambda raw: status.decode_verdict(NEIGHBOUR, raw),
-    "failure": lambda raw: status.decode_failure(NODE, raw),
+    **badreports.DECODERS,
     **badimages.DECODERS,
 }
 
@@ -268,6 +246,9 @@ SEEN: Final = (
     *_each("request", "requestor provider tenant_name event_id", (*_NO_TEXTS, "r" * 240_000)),
     *_each("node", "state_time created_time hold_expiration connection_port", _NO_NUMBERS),
     *_each("node", "type allocated_to external_id interface_ip requestor comment", _NO_TEXTS),
+    *_each("request", "requestor_data.job_name remuda_reasons.there build_id", _NO_TEXTS),
+    *_each("request", "requestor_data remuda_reasons", (*_NO_TEXTS, {"\ud800": "\ud800"})),
+    *_each("node", "remuda_job remuda_job.job user_data", _NO_TEXTS),
     *_each("node", "state", ("init", "testing", "", 7, "\ud800")),
     *_each("launch", "planned_s asked_by_s cores ram_mib volume_gib", _NO_NUMBERS),
     *_each(
@@ -277,30 +258,27 @@ SEEN: Final = (
     ),
     *_each("launch", "login_key", (*_NO_TEXTS, "ssh-ed25519 AAAA", f"ssh-ed25519 {'A' * 68}\nx")),
     *_each("launch", "server floating_ip", ("../os-keypairs/NAME", "a/b", "", "..", "a" * 300)),
-    *_each(["launch", "status", "verdict", "failure"][0], "schema", (None, 2, "1", True, 1.0, [])),
+    *_each("launch", "schema", (None, 2, "1", True, 1.0, [])),
     *_each("status", "schema", (None, 2, "1", True, [])),
-    *_each("verdict", "schema", (None, 2, "1", True, [])),
-    *_each("failure", "schema", (None, 2, "1", True, [])),
-    *_each("status", "priority labels.small.ready labels.small.boot_s quota_seen_s", _NO_NUMBERS),
+    *_each(
+        "status",
+        "priority labels.small.ready labels.small.boot_s quota_seen_s max_hold_age_s",
+        _NO_NUMBERS,
+    ),
     *_each("status", "labels.small.room labels.small.failures", (None, "many", float("nan"))),
     *_each(
         "status", "labels pools quota labels.small pools.main", (None, [], 7, "x", {"\ud800": {}})
     ),
     *_each("status", "quota.cores", ([], [1], [1, 2, 3], None, ["a", "b"], [float("nan"), 1])),
     *_each("status", "trouble config_error labels.small.broken", _NO_TEXTS),
-    *_each("verdict", "at_s eta_s", _NO_NUMBERS),
-    *_each("verdict", "numbers ruling reason", (None, [], 7, "\ud800", {"\ud800": "\ud800"})),
     *_each("permit", "until_s", _NO_NUMBERS),
     *_each("permit", "servers schema", (*_NO_TEXTS, ["../x"], [7], ["\ud800"], ["a"] * 6000)),
     *_each("pool", "priority", _NO_NUMBERS),
     *_each("pool", "provider_name id name supported_labels hostname", _NO_TEXTS),
     *_each("replica", "pid started_s", _NO_NUMBERS),
     *_each("replica", "hostname version url", _NO_TEXTS),
-    *_each("failure", "at_s transcript.seconds", _NO_NUMBERS),
-    *_each("failure", "console fault why result node transcript.name transcript.output", _NO_TEXTS),
-    *_each("failure", "transcript", (None, 7, "x", [None], [7], [{}] * 2000)),
     *_each("claim", "owner pool contender", (*_NO_TEXTS, "", "/nodepool/nodes/3000000002")),
-    *(one for args in badimages.SEEN for one in _each(*args)),
+    *(one for args in (*badreports.SEEN, *badimages.SEEN) for one in _each(*args)),
     *(
         Bad(kind, "foreign", value)
         for kind in DOCS

@@ -13,11 +13,26 @@ from click.testing import CliRunner, Result
 from remuda.cli.surroundings import Surroundings
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
+from remuda.ssh.keyfile import load_key
 from remuda.ssh.session import require_host_keys
 from remuda.store import paths
 from remuda.store.api import Create, Done, Op
 from tests.fakes.store import FakeStore, FakeZookeeper
 from tests.support.standin import StandIn
+
+#: No point in time of a test is as early, and no duration as long.
+DAY_S, YEARS_S = 86_400.0, 1e9
+
+
+def check_times(doc: object) -> None:
+    """Fail if a key does not tell whether it is a point in time or a duration, see docs/cli.md."""
+    for part in doc if isinstance(doc, list) else ():
+        check_times(part)
+    for key, value in doc.items() if isinstance(doc, dict) else ():
+        check_times(value)
+        if key.endswith("_s") and isinstance(value, int | float):
+            point = key.endswith("at_s")
+            assert value > DAY_S if point else value < YEARS_S, f"{key}: {value}"
 
 
 @dataclass(slots=True)
@@ -60,6 +75,12 @@ class FakeMachine:
         return self.code
 
 
+def _agent_or_file(key_file: str | None) -> None:
+    """Look at a key; an agent, if one is to be asked, holds one."""
+    if key_file is not None:
+        load_key(key_file)
+
+
 class Desk:
     """Runs commands; each gets a session of its own."""
 
@@ -73,6 +94,7 @@ class Desk:
         self.during: Callable[[FakeMachine], object] = lambda _machine: None
         self.stores: list[FakeStore] = []
         self.clock: Clock = SystemClock()
+        self.check_key: Callable[[str | None], None] = _agent_or_file
 
     def call(self, command: click.Command, *words: str) -> Result:
         """Run a command as from a shell."""
@@ -81,6 +103,7 @@ class Desk:
             connect=lambda _options: self._connect(),
             clock=self.clock,
             open_session=self._login,  # type: ignore[arg-type]  # as far as commands use it
+            check_key=self.check_key,
         )
         return CliRunner().invoke(command, list(words), obj=around)
 
@@ -88,7 +111,9 @@ class Desk:
         """Run a command that succeeds and return the JSON that it prints."""
         result = self.call(command, *words, "--json")
         assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
+        doc = json.loads(result.stdout)
+        check_times(doc)
+        return doc
 
     def _connect(self) -> FakeStore:
         store = self.zookeeper.connect()

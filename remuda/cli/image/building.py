@@ -324,6 +324,11 @@ def _tell_steps(store: Store, one: _Waiting, build_id: BuildId, tell: Tell) -> N
     for step in progress.steps[max(0, told - progress.steps_dropped) :]:
         tell(
             f"{build_id}: {step.name}",
-            {"event": "step", "build": str(build_id), "step": step.name, "since_s": step.since_s},
+            {
+                "event": "step",
+                "build": str(build_id),
+                "step": step.name,
+                "began_at_s": step.since_s or None,
+            },
         )
     one.steps[build_id] = count

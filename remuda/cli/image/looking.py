@@ -15,6 +15,7 @@ from remuda.cli.image.asking import (
     require_image,
 )
 from remuda.cli.image.completing import complete_builds
+from remuda.cli.lonely import tell_what_is_missing
 from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.boots import boots_sheet, standing_json
@@ -41,10 +42,11 @@ from remuda.store.api import NotPermittedError, Store
 def list_images(*, around: Surroundings, as_json: bool) -> None:
     """List which build each image is at in each provider, and what comes next."""
     with around.store() as store:
-        seen = Catalogue(library.read(store, launched=False))
+        seen = Catalogue(library.read(store, launched=False, just_looking=True))
         words = _words(store, around)
         providers = {one for image in seen.images() for one in seen.providers(image)}
         notes = _unknown_orphans(store, words, providers)
+        tell_what_is_missing(tree.reader(store))
     sheet = images_sheet(seen, words, now_s=around.clock.now_s())
     sheet = replace(sheet, notes=[*sheet.notes, *notes])
     if as_json:
@@ -75,7 +77,7 @@ def show(
     """Show an image with its builds, or one build: where from, verdicts, packages, who uses it."""
     name, number = image
     with around.store() as store:
-        seen = Catalogue(library.read(store))
+        seen = Catalogue(library.read(store, just_looking=True))
         require_image(seen, store, around, name)
         words = _words(store, around)
         if number is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from remuda.cli.output import Sheet, age
 from remuda.images.standing import Standing
+from remuda.model.image import Word
 
 _COLUMNS = ("IMAGE", "PROVIDER", "BOOTS", "CURRENT", "PREVIOUS", "PINNED")
 #: After a command only: where in the row it stands.
@@ -61,21 +62,22 @@ def standing_json(one: Standing) -> dict[str, object]:
         "boots": one.boots,
         "current": pointer and pointer.current,
         "previous": pointer and pointer.previous,
-        "pinned": pin and {**_word(pin.word), "build": pin.number, "until_s": pin.until_s},
+        "pinned": pin
+        and {**_word(pin.word), "build": pin.number, "ends_at_s": pin.until_s or None},
         "withdrawn": []
         if pointer is None
         else [{**_word(word), "build": number} for number, word in pointer.withdrawn.items()],
         "newest": newest and newest.id.number,
         "state": one.state,
-        "since_s": newest and newest.since_s,
+        "changed_at_s": newest and newest.since_s,
         "waits": one.waits,
-        "retry_s": one.retry_s,
+        "retry_at_s": one.retry_s or None,
         "orphan": one.orphan,
     }
 
 
-def _word(word: object) -> dict[str, object]:
-    return {key: getattr(word, key) for key in ("who", "why", "at_s")}
+def _word(word: Word) -> dict[str, object]:
+    return {"who": word.who, "why": word.why, "at_s": word.at_s or None}
 
 
 def pinned_number(one: Standing) -> str:

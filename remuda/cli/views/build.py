@@ -87,7 +87,7 @@ def _record_json(seen: Catalogue, build: Build, beside: Beside) -> dict[str, Any
     return {
         "build": str(build.id),
         "state": str(build.state),
-        "since_s": build.since_s,
+        "changed_at_s": build.since_s or None,
         "why": str(build.why),
         "wanted": _word_json(_wanted(seen, build)),
         "providers": list(build.group),
@@ -99,9 +99,9 @@ def _record_json(seen: Catalogue, build: Build, beside: Beside) -> dict[str, Any
         if build.base is None
         else {"id": build.base.id, "name": build.base.name, "hash": build.base.hash},
         "fingerprint": build.fingerprint,
-        "requested_s": build.requested_s,
-        "started_s": build.started_s,
-        "ended_s": build.ended_s,
+        "requested_at_s": build.requested_s or None,
+        "started_at_s": build.started_s or None,
+        "ended_at_s": build.ended_s or None,
         "attempt": build.attempt,
         "request": build.request,
         "node": build.node,
@@ -125,7 +125,7 @@ def step_json(step: LogStep) -> dict[str, object]:
     """Return a step with the stable keys of docs/cli.md."""
     return {
         "name": step.name,
-        "since_s": step.since_s,
+        "began_at_s": step.since_s or None,
         "seconds": step.seconds,
         "ok": step.ok,
     }
@@ -187,7 +187,7 @@ def _word(word: Word | None) -> str:
 
 
 def _word_json(word: Word | None) -> dict[str, object] | None:
-    return None if word is None else {"who": word.who, "why": word.why, "at_s": word.at_s}
+    return None if word is None else {"who": word.who, "why": word.why, "at_s": word.at_s or None}
 
 
 def _failure(mishap: Mishap | None) -> str:
@@ -227,7 +227,7 @@ def _upload_json(one: Upload, users: int) -> dict[str, object]:
     return {
         "place": one.id.place,
         "state": str(one.state),
-        "since_s": one.since_s,
+        "changed_at_s": one.since_s or None,
         "method": one.method and str(one.method),
         "source": one.source,
         "owner": one.owner,
@@ -257,8 +257,8 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
                     "failures": one.failures,
                     "hosts": list(one.hosts),
                     "why": one.why,
-                    "at_s": one.at_s,
-                    "retry_s": one.retry_s,
+                    "at_s": one.at_s or None,
+                    "retry_at_s": one.retry_s or None,
                     "spoiled": one.spoiled,
                 }
             )

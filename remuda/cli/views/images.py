@@ -38,11 +38,11 @@ def images_sheet(seen: Catalogue, words: BuilderWords, *, now_s: float) -> Sheet
             rows.append(_row(seen, one, now_s))
             notes += standing_notes(one, now_s)
             built_s = _built_s(seen, one)
-            data.append({**standing_json(one), "built_s": built_s, "alarms": alarms})
+            data.append({**standing_json(one), "built_at_s": built_s, "alarms": alarms})
         if not found:
             rows.append((image, *["-"] * 8))
             notes.append(f"{image}: {_why_nowhere(seen, image, words)}")
-            data.append({**_nowhere(seen, image, words), "built_s": None, "alarms": alarms})
+            data.append({**_nowhere(seen, image, words), "built_at_s": None, "alarms": alarms})
     notes += [*alarm_notes(words), *unreadable_notes(seen)]
     notes += [
         f"{name}: {why}; it goes on by the one before" for name, why in words.unread().items()
@@ -155,7 +155,7 @@ def builds_sheet(seen: Catalogue, image: str, *, now_s: float) -> Sheet:
                 "state": str(build.state),
                 "why": str(build.why),
                 "providers": list(build.group),
-                "requested_s": build.requested_s,
+                "requested_at_s": build.requested_s or None,
                 "uploads": {place: str(one.state) for place, one in uploads.items()},
             }
         )
@@ -189,7 +189,7 @@ def moves_sheet(seen: Catalogue, image: str, *, now_s: float) -> Sheet:
             "kind": str(move.kind),
             "from": move.before,
             "to": move.after,
-            "at_s": at_s,
+            "at_s": at_s or None,
             "who": move.word.who,
             "why": move.word.why,
         }

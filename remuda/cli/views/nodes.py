@@ -7,6 +7,7 @@ from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.insight.tree import Reader
+from remuda.model.job import whose
 from remuda.model.node import Node, NodeState, hold_ends_s
 
 _COLUMNS = (
@@ -47,19 +48,23 @@ def nodes_sheet(read: Reader, chosen: NodeFilter, *, now_s: float) -> Sheet:
     notes = broken_notes(level.corrupt)
     if not nodes and not notes:
         notes = ["no nodes"]
+    limits = _hold_limits(read) if any(one.state is NodeState.HOLD for one in nodes) else {}
     rows, data = [], []
     for node in nodes:
-        facts = facts_of(node)
-        rows.append(_row(node, facts, now_s))
-        data.append({**facts.as_json(), "hold_ends_s": _hold_ends_s(node)})
+        facts, ends_s = facts_of(node), None
+        if node.state is NodeState.HOLD:
+            ends_s = hold_ends_s(node, limits.get(node.provider or ""))
+        rows.append(_row(node, facts, ends_s, now_s))
+        data.append({**facts.as_json(), "hold_ends_at_s": ends_s})
     return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes)
 
 
-def _hold_ends_s(node: Node) -> float | None:
-    return hold_ends_s(node) if node.state is NodeState.HOLD else None
+def _hold_limits(read: Reader) -> dict[str, float | None]:
+    """Return how long each provider lets nodes be held, as far as it says."""
+    return {name: one.max_hold_age_s for name, one in tree.statuses(read).records.items()}
 
 
-def _row(node: Node, facts: NodeFacts, now_s: float) -> tuple[str, ...]:
+def _row(node: Node, facts: NodeFacts, ends_s: float | None, now_s: float) -> tuple[str, ...]:
     return (
         node.id,
         facts.state,
@@ -70,7 +75,7 @@ def _row(node: Node, facts: NodeFacts, now_s: float) -> tuple[str, ...]:
         facts.allocated_to or "-",
         age(now_s - node.state_time_s) if node.state_time_s else "-",
         facts.build or "-",
-        _note(node, facts, now_s),
+        _note(node, facts, ends_s, now_s),
     )
 
 
@@ -80,10 +85,9 @@ def _address(facts: NodeFacts) -> str:
     return facts.address if facts.port == 22 else f"{facts.address}:{facts.port}"  # noqa: PLR2004 - ssh
 
 
-def _note(node: Node, facts: NodeFacts, now_s: float) -> str:
+def _note(node: Node, facts: NodeFacts, ends_s: float | None, now_s: float) -> str:
     if node.state is not NodeState.HOLD:
-        return facts.requestor or "" if node.allocated_to else ""
-    ends_s = hold_ends_s(node)
+        return whose(facts.requestor, facts.job) if node.allocated_to else ""
     left = "" if ends_s is None else f" ({age(ends_s - now_s)} left)"
     words = ": ".join(word for word in (facts.hold_job, facts.comment) if word)
     return f"{words}{left}".strip()

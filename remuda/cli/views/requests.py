@@ -7,9 +7,21 @@ from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
 from remuda.insight.explanation import service_order
 from remuda.insight.tree import Reader
+from remuda.model.job import job_of_request
 from remuda.model.request import Request
 
-_COLUMNS = ("ID", "STATE", "LABELS", "REQUESTOR", "PROVIDER", "PRIO", "AGE", "NODES", "DECLINED")
+_COLUMNS = (
+    "ID",
+    "STATE",
+    "LABELS",
+    "REQUESTOR",
+    "JOB",
+    "PROVIDER",
+    "PRIO",
+    "AGE",
+    "NODES",
+    "DECLINED",
+)
 
 
 def requests_sheet(read: Reader, states: Collection[str], *, now_s: float) -> Sheet:
@@ -45,6 +57,7 @@ def labels_text(labels: Sequence[str]) -> str:
 
 def request_json(one: Request) -> dict[str, object]:
     """Return a request with the stable keys of docs/cli.md."""
+    job = job_of_request(one.doc)
     return {
         "id": one.id,
         "state": str(one.state),
@@ -52,23 +65,26 @@ def request_json(one: Request) -> dict[str, object]:
         "labels": list(one.labels),
         "nodes": list(one.nodes),
         "requestor": one.requestor,
+        "job": job and job.as_json(),
         "provider": one.provider,
         "relative_priority": one.relative_priority,
         "reuse": one.reuse,
         "tenant": one.tenant,
         "declined_by": list(one.declined_by),
-        "created_s": one.created_s,
-        "since_s": one.state_time_s,
+        "created_at_s": one.created_s or None,
+        "changed_at_s": one.state_time_s or None,
     }
 
 
 def _row(one: Request, now_s: float) -> tuple[str, ...]:
+    job = job_of_request(one.doc)
     born_s = one.created_s or one.state_time_s
     return (
         one.id,
         str(one.state),
         labels_text(one.labels) or "?",
         one.requestor or "-",
+        "-" if job is None else job.text,
         one.provider or "any",
         one.priority if not one.relative_priority else f"{one.priority}+{one.relative_priority}",
         age(now_s - born_s) if born_s else "-",

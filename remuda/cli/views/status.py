@@ -95,7 +95,7 @@ def _provider_json(
         "trouble": trouble,
         "sweep": status and status.sweep,
         "nodes": {str(state): number for state, number in sorted(count.items())},
-        "quota_seen_s": status and status.quota_seen_s,
+        "quota_seen_at_s": status and status.quota_seen_s,
         "quota": None if status is None else {k: list(v) for k, v in status.quota.items()},
     }
 

@@ -4,10 +4,12 @@ import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from kazoo.client import KazooClient
 
+from remuda.cli.dev.keys import write_key
 from remuda.store.core import WireStore
 from remuda.store.embedded import EmbeddedServer
 from requestor.client import Client
@@ -47,6 +49,13 @@ class Bench:
         client = KazooClient(self.hosts)
         client.start()
         return client
+
+
+@pytest.fixture(autouse=True)
+def _key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for machines has a key to log in with."""
+    write_key(tmp_path / "key")
+    monkeypatch.setenv("REMUDA_IDENTITY", str(tmp_path / "key"))
 
 
 @pytest.fixture

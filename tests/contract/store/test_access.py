@@ -328,15 +328,15 @@ def test_a_folder_of_our_own_that_is_closed_to_us_does_until_it_is_open(connect:
 
 
 def test_commands_that_look_leave_out_what_is_closed_to_us(connect: Connect) -> None:
-    """One record keeps nobody from seeing the others; where all are closed, that is said."""
+    """One record keeps nobody from seeing the others; which are closed is known."""
     mallory, other = connect(STRANGER), connect(None)
     closed_below(mallory, paths.status("evil"))
     read = reader(other)
-    with refused():
-        read(paths.STATUSES)
+    alone = read(paths.STATUSES)
     other.commit([Create(path=paths.status("good"), data=b"{}")])
 
-    assert list(read(paths.STATUSES)) == ["good"]
+    assert (alone, list(read(paths.STATUSES))) == ({}, ["good"])
+    assert set(read.closed) == {paths.status("evil")}
 
 
 def test_kazoo_clients_of_others_make_open_locks_that_we_remove(connect: Connect) -> None:

@@ -98,6 +98,20 @@ def test_gauges_tell_what_is_booted_and_what_there_is() -> None:
     assert value(prometheus, "remuda_image_age_limit", image="a") is None
 
 
+def test_a_date_that_is_ahead_is_no_age_of_zero() -> None:
+    """It would look new for years; below zero it shows that the date is wrong."""
+    bench, prometheus = scene()
+    ahead = replace(bench.build("a", 1), requested_s=bench.clock.now_s() + 1e6)
+    store = bench.zookeeper.connect()
+    store.commit([Set(path=paths.build(ahead.id), data=encode_build(ahead), version=-1)])
+    pointer = Pointer(image="a", provider="p", place=HERE, current=1, generation=1)
+    store.commit([Create(path=paths.pointer("a", "p"), data=encode_pointer(pointer))])
+    bench.clock.advance(100.0)
+    bench.go()
+
+    assert (value(prometheus, "remuda_image_age", image="a", provider="p") or 0.0) < -9e5
+
+
 def test_how_old_what_is_booted_may_be_is_told() -> None:
     """By the recipe; so that an alert needs no number of its own."""
     prometheus = PrometheusBackend()

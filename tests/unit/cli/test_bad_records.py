@@ -48,6 +48,7 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
     "replica": ((status, ()),),
     "verdict": ((explain, (REQUEST,)),),
     "failure": ((failures, ()), (failures, (NODE,))),
+    "failed request": ((failures, ()), (failures, (REQUEST,)), (explain, (REQUEST,))),
     "image": ((list_images, ()), (show, (badimages.IMAGE,))),
     "build": ((list_images, ()), (show, ("debian",)), (show, ("debian/12",))),
     "upload": ((list_images, ()), (show, ("debian/13",))),

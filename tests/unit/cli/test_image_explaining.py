@@ -53,7 +53,7 @@ def test_a_request_that_waits_for_an_image_says_what_that_waits_for(desk: ImageD
             "newest": 1,
             "state": "requested",
             "waits": "alpha: the cloud is away",
-            "retry_s": None,
+            "retry_at_s": None,
         }
     ]
     assert (doc["boots"], doc["builder"]) == ({}, None)

@@ -47,7 +47,7 @@ def test_the_list_has_each_image_in_each_provider(desk: ImageDesk) -> None:
         *(3, 2, 3, "usable"),
         None,
     )
-    assert one["built_s"] == NOW_S + 3
+    assert one["built_at_s"] == NOW_S + 3
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_copy_to_be_made_is_told(desk: ImageDesk) -> None:
     found = {one["provider"]: one for one in desk.json(list_images)}["beta"]
 
     assert (found["state"], found["waits"]) == ("pending", "packages: mirror down")
-    assert found["retry_s"] == 9e9
+    assert found["retry_at_s"] == 9e9
     assert "packages: mirror down; again in " in desk.call(list_images).stdout
 
 

@@ -57,6 +57,7 @@ def test_watching_as_json_prints_a_line_for_each_change(
 ) -> None:
     """Until Ctrl-C, which is exit code 130."""
     told: list[Any] = []
+    over = threading.Event()
 
     def emit(line: dict[str, Any]) -> None:
         told.append(json.loads(json.dumps(line)))
@@ -68,13 +69,20 @@ def test_watching_as_json_prints_a_line_for_each_change(
     def connect(_options: object) -> FakeStore:
         store = desk.zookeeper.connect()
         # The stream of the fake is delivered by whoever calls; here that is nobody else.
-        threading.Timer(0.01, desk.zookeeper.deliver).start()
+        threading.Thread(target=deliver).start()
         return store
+
+    def deliver() -> None:
+        while not over.wait(0.01):
+            desk.zookeeper.deliver()
 
     monkeypatch.setattr(output, "emit_line", emit)
     monkeypatch.setattr(looking, "_REDRAW_S", 0.0)
     around = Surroundings(zookeeper="fake:1", connect=connect)
-    result = CliRunner().invoke(nodes, ["--watch", "--json"], obj=around)
+    try:
+        result = CliRunner().invoke(nodes, ["--watch", "--json"], obj=around)
+    finally:
+        over.set()
 
     assert result.exit_code == 130
     assert [len(one["data"]) for one in told] == [0, 1]

@@ -62,15 +62,19 @@ def test_json_of_a_node_has_the_documented_keys(desk: Desk) -> None:
 
     assert one["host_keys"][0].startswith("ssh-ed25519 ")
     assert {"id", "state", "label", "provider", "pool", "address", "port", "user"} <= set(one)
-    assert one["hold_ends_s"] is None
+    assert one["hold_ends_at_s"] is None
 
 
 def test_an_unknown_node_is_one_sentence_and_code_2(desk: Desk) -> None:
     """No traceback for a user's mistake."""
+    nobody = desk.call(nodes, "3000000042")
+    desk.launcher.register("small")
     result = desk.call(nodes, "3000000042")
 
-    assert result.exit_code == 2
-    assert result.stderr == "remuda: there is no node 3000000042\n"
+    assert (nobody.exit_code, result.exit_code) == (2, 2)
+    said = "remuda: there is no node 3000000042"
+    assert nobody.stderr == f"{said}; no launcher is running in this ZooKeeper\n"
+    assert result.stderr == f"{said}\n"
 
 
 def test_broken_records_are_named_and_do_not_stop_the_list(desk: Desk) -> None:
@@ -225,9 +229,9 @@ def test_failures_list_and_show_the_evidence(desk: Desk) -> None:
     assert "the cloud says: No valid host was found" in text
     assert "step disk: FAILED after 0.5 s" in text
     assert "Kernel panic" in text
-    assert desk.json(failures)[0]["provider"] == "alpha"
+    assert desk.json(failures)["launches"][0]["provider"] == "alpha"
     assert desk.call(failures, "1").exit_code == 2
-    assert desk.json(failures, "--label", "big") == []
+    assert desk.json(failures, "--label", "big")["launches"] == []
 
 
 def test_durations_are_written_in_two_units() -> None:
@@ -271,3 +275,22 @@ def test_known_words_may_choose_nothing(desk: Desk) -> None:
     result = desk.call(nodes, "--label", "small", "--provider", "alpha")
 
     assert (result.exit_code, result.stdout) == (0, "no nodes\n")
+
+
+def test_a_held_node_tells_when_its_hold_ends_at_the_latest(desk: Desk) -> None:
+    """By its own record, or by the provider's max-hold-age, whichever is sooner."""
+    hour_s = 3600.0
+    held = desk.launcher.ready_node(state=NodeState.HOLD)
+    short = desk.launcher.ready_node(state=NodeState.HOLD, hold_expiration=hour_s)
+    long = desk.launcher.ready_node(state=NodeState.HOLD, hold_expiration=9 * hour_s)
+    desk.launcher.ready_node()
+
+    def ends() -> dict[str, float | None]:
+        return {one["id"]: one["hold_ends_at_s"] for one in desk.json(nodes, "--state", "hold")}
+
+    before = ends()
+    desk.launcher.status(max_hold_age_s=2 * hour_s)
+    after = ends()
+
+    assert before == {held: None, short: NOW_S + hour_s, long: NOW_S + 9 * hour_s}
+    assert after == {held: NOW_S + 2 * hour_s, short: NOW_S + hour_s, long: NOW_S + 2 * hour_s}

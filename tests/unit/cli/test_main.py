@@ -18,6 +18,8 @@ from remuda.cli.summaries import SUMMARIES
 from remuda.cli.surroundings import Surroundings, hosts_options
 from remuda.store.api import StoreAwayError, StoreRefusedError
 from remuda.store.options import StoreOptions
+from requestor.connecting import connect
+from requestor.errors import WishError
 from tests.support.processes import ROOT
 
 
@@ -148,10 +150,10 @@ def test_zookeeper_away_is_code_3(error: Exception, sentence: str) -> None:
     assert result.output == f"remuda: {sentence}\n"
 
 
-@pytest.mark.parametrize("hosts", ["zk1:abc", "zk1:99999", "zk1:2181,zk 2:2181", "::1"])
+@pytest.mark.parametrize("hosts", ["zk1:abc", "zk1:99999", "zk1:2181,zk 2:2181", "::1", " /ci"])
 def test_what_is_no_host_is_code_2(hosts: str) -> None:
     """Before anybody tries to reach it."""
-    with pytest.raises(MistakeError, match="is not host:port; write for example"):
+    with pytest.raises(MistakeError, match=r"is not host:port|names no server"):
         hosts_options(hosts)
 
 
@@ -190,11 +192,51 @@ def test_ctrl_c_while_importing_has_no_traceback() -> None:
 
 def test_hosts_may_have_a_chroot() -> None:
     """As in every ZooKeeper connection string."""
-    options = hosts_options("a:1, b:2/ci/one/")
+    options = hosts_options("a:1, b:2/ci/one")
 
     assert (options.hosts, options.chroot) == (("a:1", "b:2"), "/ci/one")
-    with pytest.raises(MistakeError):
-        hosts_options("/ci")
+    assert hosts_options("zk1").chroot == ""
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        *("", ",", "zk1,,zk2", "zk1,", "/ci"),
+        *("zk1/", "zk1//", "zk1//a", "zk1/a/", "zk1/a//b", "zk1/.", "zk1/..", "zk1/a/../b"),
+        *("zk1/a b", "zk1/ a", "zk1/a ", "zk1/a\n", "zk1/a\x01", "zk1/\uf000", "zk1/" + "a" * 300),
+        *("zk1/a,zk2/a", "zk1/a,zk2", "zk1,zk2/a,b"),
+    ],
+)
+@pytest.mark.parametrize("by", ["option", "environment", "group", "library"])
+def test_what_is_no_place_of_ours_is_one_sentence(
+    hosts: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it comes; nothing is corrected on the quiet, for that is another tree."""
+    if by == "library":
+        with pytest.raises(WishError, match="where ZooKeeper is"):
+            connect(hosts)
+        return
+    monkeypatch.delenv("REMUDA_ZOOKEEPER", raising=False)
+    words = {"option": ["nodes", "--zookeeper", hosts], "group": ["--zookeeper", hosts, "nodes"]}
+    if by == "environment":
+        monkeypatch.setenv("REMUDA_ZOOKEEPER", hosts)
+    result = CliRunner().invoke(main, words.get(by, ["nodes"]))
+
+    assert result.exit_code == 2
+    unset = by == "environment" and not hosts  # an empty variable is none, as everywhere
+    said = "where is ZooKeeper?" if unset else "where ZooKeeper is: "
+    assert result.stderr.startswith(f"remuda: {said}")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("chroot", ["a", "/", "/a/", "//", "/..", "/a b", "/a,b"])
+def test_the_library_takes_no_odd_chroot(chroot: str) -> None:
+    """It creates what is not there."""
+    with pytest.raises(WishError, match="is not a path in ZooKeeper"):
+        connect("127.0.0.1:1", chroot=chroot)
+    with pytest.raises(WishError, match="in hosts and in chroot"):
+        connect("127.0.0.1:1/ci", chroot="/ci")
 
 
 def test_the_configuration_says_where_zookeeper_is(tmp_path: Path) -> None:

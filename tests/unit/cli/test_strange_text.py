@@ -158,7 +158,7 @@ def test_a_terminal_gets_text_and_no_orders(
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, color_system=None, width=4000)
     for sheet in [*shown, Sheet(columns=("A",), rows=[(NASTY,)], data=None, title=NASTY)]:
-        console.print(*output._rendered(sheet), sep="\n")
+        console.print(*output._rendered(sheet, 200), sep="\n")
 
     assert shown
     assert steering(stream.getvalue()) == set()

@@ -123,9 +123,9 @@ TOP = [
             "write for example zk1.example.org:2181 or [2001:db8::1]:2181"
         ),
     ),
-    (
-        "zookeeper: {chroot: ci}",
-        "zookeeper.chroot: 'ci' is not a path in ZooKeeper; write for example /ci",
+    *(
+        (f"zookeeper: {{chroot: '{path}'}}", f"zookeeper.chroot: '{path}' is not a path in ZooKee")
+        for path in ("ci", "", "/", "//", "/ci/", "/ci//a", "/.", "/ci/../a", "/c i", "/a,zk2/a")
     ),
     (
         "zookeeper: {tls: 3}",

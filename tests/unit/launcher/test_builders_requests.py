@@ -41,7 +41,9 @@ def test_what_a_builder_cannot_have_where_it_asks_fails_at_once() -> None:
     theirs = add_request(made, 1, label, reuse=False, provider="here", image=ask)
     users = add_request(made, 2, "small", provider="here")
 
-    states = [_state_after(transactions.decline(made, one, now_s=1.0)) for one in (theirs, users)]
+    states = [
+        _state_after(transactions.decline(made, one, "no", now_s=1.0)) for one in (theirs, users)
+    ]
     assert states == [RequestState.FAILED, RequestState.REQUESTED]
 
 

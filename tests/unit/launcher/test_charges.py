@@ -105,7 +105,8 @@ def test_a_request_whose_own_launches_failed_too_often_is_declined() -> None:
     tell(made, failed(coming(made, 4, spent)))
 
     assert before == []
-    assert [Decline(request=spent.id, cause="no luck")] == of_kind(think(made), Decline)
+    why = "4 launches for it failed; the last: no luck"
+    assert [Decline(request=spent.id, cause=why)] == of_kind(think(made), Decline)
     assert {old.id} == {one.on_account_of for one in grown(think(made))}
 
 

@@ -112,7 +112,8 @@ def test_a_request_that_failed_too_often_is_declined() -> None:
 
     plan = think(made)
 
-    assert [Decline(request=view.id, cause="no luck")] == of_kind(plan, Decline)
+    why = "2 launches for it failed; the last: no luck"
+    assert [Decline(request=view.id, cause=why)] == of_kind(plan, Decline)
     assert intents(plan) == []
 
 

@@ -45,6 +45,7 @@ class Bench:
             paths.launches("here"),
             paths.claims("here"),
             paths.ledger("here"),
+            paths.FAILED_REQUESTS,
         )
 
     def node(self, number: int, **fields: Any) -> NodeView:
@@ -237,7 +238,7 @@ def test_release_and_decline_give_the_request_back(bench: Bench) -> None:
     """The last of all registered pools fails it."""
     released, declined = bench.claimed(1), bench.claimed(2)
     bench.commit(transactions.release(bench.world, released, now_s=NOW.wall_s))
-    bench.commit(transactions.decline(bench.world, declined, now_s=NOW.wall_s))
+    bench.commit(transactions.decline(bench.world, declined, "too large", now_s=NOW.wall_s))
     one = requests.decode(released.id, bench.read(paths.request(released.id)))
     two = requests.decode(declined.id, bench.read(paths.request(declined.id)))
 

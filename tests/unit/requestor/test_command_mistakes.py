@@ -8,6 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from remuda.cli.surroundings import Surroundings
 from remuda.model.status import Ruling
 from remuda.store import paths
 from requestor.commands.request import request
@@ -148,6 +149,23 @@ def test_a_key_that_is_none_is_told_before_a_machine_is_taken(desk: Desk, tmp_pa
     assert result.exit_code == 2
     assert "not an ed25519, RSA or ECDSA private key" in result.stderr
     assert desk.launcher.store.children(paths.NODES) == ()
+
+
+def test_without_any_key_no_machine_is_taken(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither a file is given, nor is there an agent: the login would fail, minutes later."""
+    desk.check_key = Surroundings().check_key
+    for agent in (None, "", str(tmp_path / "nobody-listens")):
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        if agent is not None:
+            monkeypatch.setenv("SSH_AUTH_SOCK", agent)
+        result = desk.call(run, "small", "--", "x")
+
+        assert result.exit_code == 2
+        assert result.stderr.startswith("remuda: no key to log in with: no file is given")
+        assert result.stderr.count("\n") == 1
+        assert desk.launcher.store.children(paths.REQUESTS) == ()
 
 
 @pytest.mark.parametrize("pid", ["0", "-1"])

@@ -32,6 +32,7 @@ class Told:
 
 def test_the_reason_is_told_once_and_again_when_it_has_changed(bench: Bench) -> None:
     """With the id, by which `remuda explain` finds it."""
+    bench.launcher.register("small")
     pending = bench.client.request({"small": 1})
     bench.launcher.say(pending.id, Ruling.WAITING, "the pool is full")
     beta = StandIn(bench.zookeeper.connect(), provider="beta")

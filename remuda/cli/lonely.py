@@ -1,0 +1,33 @@
+"""Saying what a list cannot show: that nobody serves the tree, and what is closed to us.
+
+Without launchers it is most likely another tree than is meant.
+"""
+
+from remuda.cli.saying import say
+from remuda.insight import tree
+from remuda.insight.tree import Reader, StoreReader
+from remuda.visible import visible
+
+NOBODY = "no launcher is running in this ZooKeeper"
+
+
+def tell_what_is_missing(read: StoreReader) -> None:
+    """Say on standard error that no launcher is running, if none is, and what was closed to us.
+
+    Raises:
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    if not tree.served(read):
+        say(f"remuda: {NOBODY}", err=True)
+    if read.closed:
+        which = f"{len(read.closed)} of them, such as {min(read.closed)}"
+        say(f"remuda: records are closed to us and not shown: {visible(which)}", err=True)
+
+
+def unknown(read: Reader, sentence: str) -> str:
+    """Return *sentence*, about something that is not there, with what may explain it.
+
+    Raises:
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    return sentence if tree.served(read) else f"{sentence}; {NOBODY}"
