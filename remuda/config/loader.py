@@ -15,6 +15,7 @@ from remuda.config.environment import substitute
 from remuda.config.exposure import check_exposure
 from remuda.config.hostfiles import HostFiles
 from remuda.config.imagecheck import check_images
+from remuda.config.machinetexts import check_texts
 from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError, Problem
 from remuda.config.report import Report
@@ -131,6 +132,7 @@ def _understood(
     host.resolve(Config, data)
     # User data and scripts hold passwords and tokens, and machines print what they are given.
     KNOWN.hold(f"configuration {report.file}", secret_values(data))
+    check_texts(Config, data, host)
     check_clouds(data, host, environ)
     check_credential(data, host, hidden)
     look_closer(data, host)
