@@ -162,8 +162,8 @@ class Step(Section):
 
     choices: ClassVar[tuple[Choice, ...]] = (Choice(("script", "copy", "packages", "command")),)
 
-    name: str | None = Field(
-        default=None, min_length=1, max_length=80, description="For messages; else the kind."
+    name: Named | None = Field(
+        default=None, max_length=80, description="For messages; else the kind."
     )
     script: StepScript | None = Field(default=None, description="Runs a script.")
     copied: StepCopy | None = Field(

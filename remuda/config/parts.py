@@ -37,7 +37,7 @@ def name_and_password(text: str) -> tuple[str, str] | None:
 
 
 def _regular_expression(value: str) -> str:
-    if not value:
+    if not value.strip():
         raise WrongValueError(
             "is empty, and matches nothing that has a name", hint="write for example debian-12-.*"
         )

@@ -188,7 +188,7 @@ _LINES: Final = st.sampled_from(
 ) | st.text(max_size=20)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(_LINES, max_size=8), st.sampled_from(("\n", "\r\n")))
 def test_any_text_is_told_of_or_good(lines: list[str], end: str) -> None:
     """Whatever stands in such a file, there is a sentence and never an exception."""
