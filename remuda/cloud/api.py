@@ -16,6 +16,8 @@ from remuda.redaction import redact_middle, redact_text
 #: Longer faults are cut: they go into records.
 FAULT_CHARS_MAX: Final = 2_000
 
+GIB: Final = 1 << 30
+
 #: Why a call must not be sent any more, or None. What cannot be taken back is fenced: this is
 #: asked after every wait of our own, last thing before each call that changes something.
 Fence = Callable[[], str | None]
@@ -159,6 +161,22 @@ class ImageWanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageNeeds:
+    """What an image needs of the machine that boots from it; 0: nothing, or nobody knows.
+
+    Attributes:
+        disk_gib: Of the disk that it is written to: the flavor's own, or a volume.
+    """
+
+    ram_mib: int = 0
+    disk_gib: int = 0
+
+
+#: Any machine will do, as far as is known.
+NO_NEEDS: Final = ImageNeeds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """An image that a server can boot from.
 
@@ -166,26 +184,48 @@ class Image:
         created_s: By the cloud's clock, seconds since the epoch.
         properties: All its fields that are text, so that ``owner`` or ``visibility`` can be
             asked for just like ``os_distro``.
+        size_bytes: None until the data is there.
+        virtual_bytes: Of the disk that a server gets; None if the cloud does not know.
     """
 
     id: str
     name: str
     created_s: float = 0.0
     properties: Mapping[str, str] = field(default_factory=dict)
+    min_disk_gib: int = 0
+    min_ram_mib: int = 0
+    size_bytes: int | None = None
+    virtual_bytes: int | None = None
+
+    @property
+    def needs(self) -> ImageNeeds:
+        """What Nova, or later its hypervisor, compares with the flavor (or the volume)."""
+        data_bytes = max(self.size_bytes or 0, self.virtual_bytes or 0)
+        return ImageNeeds(
+            ram_mib=self.min_ram_mib, disk_gib=max(self.min_disk_gib, -(-data_bytes // GIB))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlavorWanted:
-    """Which flavor: by name, or the smallest with at least these.
+    """Which flavor: by name, or the smallest with at least these; in any case one for its image.
 
     *name* together with minimums: smallest of those whose name contains it. *name* alone may
     also be a flavor's id.
+
+    Attributes:
+        needs: What the image needs besides.
+        local_disk: The image is written to the flavor's own disk, not to a volume. A flavor of
+            disk 0 sets no limit, but most clouds let nobody boot an image from one: it is the
+            last to be taken.
     """
 
     name: str | None = None
     ram_mib: int = 0
     cores: int = 0
     disk_gib: int = 0
+    needs: ImageNeeds = NO_NEEDS
+    local_disk: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +241,11 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What the account may use and does use, in the cloud's eyes; None: unlimited or unknown."""
+    """What the account may use and does use, in the cloud's eyes; None: unlimited or unknown.
+
+    Attributes:
+        metadata_items_max: Of one server.
+    """
 
     instances_max: int | None = None
     cores_max: int | None = None
@@ -209,6 +253,7 @@ class Quota:
     instances_used: int = 0
     cores_used: int = 0
     ram_mib_used: int = 0
+    metadata_items_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +368,8 @@ class Cloud(Protocol):
 
     def find_flavor(self, wanted: FlavorWanted) -> Flavor:
         """Return the flavor; of several that fit, the one with least RAM, then cores, then disk.
+
+        One without a disk comes last if the image is written to that.
 
         Raises:
             BadOrderError: If none fits; the message says what there is.

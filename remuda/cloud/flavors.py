@@ -1,6 +1,6 @@
 """Finding the flavor that a configuration means."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from remuda.cloud.api import BadOrderError, Flavor, FlavorWanted, TryLaterError
@@ -38,22 +38,25 @@ def choose(flavors: Iterable[Flavor], wanted: FlavorWanted) -> Flavor:
     """Return the one that is meant; of several, the smallest.
 
     Raises:
-        BadOrderError: If none fits; the message says what there is.
+        BadOrderError: If none fits; the message says what there is, or what the image needs.
     """
     known = tuple(flavors)
     has_minimum = bool(wanted.ram_mib or wanted.cores or wanted.disk_gib)
-    fitting = [each for each in known if _fits(each, wanted, has_minimum=has_minimum)]
+    meant = [each for each in known if _is_meant(each, wanted, has_minimum=has_minimum)]
+    fitting = [each for each in meant if _holds(each, wanted)]
     if fitting:
-        return min(fitting, key=lambda f: (f.ram_mib, f.cores, f.disk_gib, f.name))
+        return min(fitting, key=lambda f: (_diskless(f, wanted), *_size(f)))
     least = f" with {wanted.ram_mib} MiB, {wanted.cores} cores, {wanted.disk_gib} GiB at least"
     name = f" {wanted.name!r}" if wanted.name else ""
+    what = f"flavor{name}{least if has_minimum else ''}"
+    if meant:
+        raise BadOrderError(f"there is no {what} that the image fits on: {_lacking(meant, wanted)}")
     raise BadOrderError(
-        f"there is no flavor{name}{least if has_minimum else ''};"
-        f" {near_names(wanted.name, (each.name for each in known))}"
+        f"there is no {what}; {near_names(wanted.name, (each.name for each in known))}"
     )
 
 
-def _fits(flavor: Flavor, wanted: FlavorWanted, *, has_minimum: bool) -> bool:
+def _is_meant(flavor: Flavor, wanted: FlavorWanted, *, has_minimum: bool) -> bool:
     if not has_minimum:
         return wanted.name is None or wanted.name in {flavor.name, flavor.id}
     return (
@@ -61,4 +64,32 @@ def _fits(flavor: Flavor, wanted: FlavorWanted, *, has_minimum: bool) -> bool:
         and flavor.cores >= wanted.cores
         and flavor.disk_gib >= wanted.disk_gib
         and (wanted.name is None or wanted.name in flavor.name)
+    )
+
+
+def _holds(flavor: Flavor, wanted: FlavorWanted) -> bool:
+    """Whether Nova lets the image boot: it looks at sizes in just this way."""
+    if flavor.ram_mib < wanted.needs.ram_mib:
+        return False
+    unlimited = not wanted.local_disk or flavor.disk_gib == 0
+    return unlimited or flavor.disk_gib >= wanted.needs.disk_gib
+
+
+def _diskless(flavor: Flavor, wanted: FlavorWanted) -> bool:
+    return wanted.local_disk and flavor.disk_gib == 0
+
+
+def _size(flavor: Flavor) -> tuple[int, int, int, str]:
+    return flavor.ram_mib, flavor.cores, flavor.disk_gib, flavor.name
+
+
+def _lacking(meant: Sequence[Flavor], wanted: FlavorWanted) -> str:
+    """Return what the image needs and the largest of those flavors has."""
+    needs, largest = wanted.needs, max(meant, key=lambda f: (f.disk_gib, f.ram_mib))
+    disk = wanted.local_disk and needs.disk_gib
+    return (
+        f"it needs {needs.ram_mib} MiB of memory"
+        + (f" and {needs.disk_gib} GiB of disk" if disk else "")
+        + f", and the largest of them, {largest.name}, has {largest.ram_mib} MiB"
+        + (f" and {largest.disk_gib} GiB" if disk else "")
     )

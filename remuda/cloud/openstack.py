@@ -282,4 +282,5 @@ def _read_quota(absolute: Mapping[str, Any]) -> Quota:
         instances_used=int(absolute.get("totalInstancesUsed", 0)),
         cores_used=int(absolute.get("totalCoresUsed", 0)),
         ram_mib_used=int(absolute.get("totalRAMUsed", 0)),
+        metadata_items_max=limit("maxServerMeta"),
     )

@@ -49,7 +49,12 @@ _FORMS: Final = (
 #: What the libraries that read YAML and MIME raise besides their own errors, for dates that there
 #: are not, characters without a code, depths beyond the stack (measured by fuzzing).
 _UNREADABLE: Final = (
-    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
 )
 _NOT_LETTERS: Final = re.compile("[^a-z]+")
 

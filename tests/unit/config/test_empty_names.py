@@ -33,7 +33,7 @@ TEXTS: Final = [
 @pytest.mark.parametrize(("model", "shape"), [one for one in TEXTS if not one.values[1].host_file])
 def test_no_name_is_empty(model: type[Section], shape: Shape) -> None:
     """A launch would ask for it, and be refused, again and again."""
-    for empty in ("", " ", "\n") if shape.key not in {"command"} else ("",):
+    for empty in ("", " ", "\n") if shape.key != "command" else ("",):
         value = [empty] if shape.many is Many.LIST else empty
 
         with pytest.raises(ValidationError) as caught:
@@ -47,8 +47,10 @@ def test_no_file_is_named_by_nothing(says: Says, good: str) -> None:
     lines = says(good.replace("cloud: osic", "ssh-key-file: ' '\n    cloud: osic"))
 
     assert lines == [
-        "6:19: providers.osic.ssh-key-file: is empty; write the name of a file, or leave the key"
-        " out"
+        (
+            "6:19: providers.osic.ssh-key-file: is empty; "
+            "write the name of a file, or leave the key out"
+        )
     ]
 
 
@@ -62,13 +64,17 @@ def test_no_file_is_named_by_nothing(says: Says, good: str) -> None:
         ),
         (
             "image: |\n              debian",
-            r"image.name: 'debian\n' has a line end or another control character in it;"
-            " write it in one line",
+            (
+                r"image.name: 'debian\n' has a line end or another control character in it;"
+                " write it in one line"
+            ),
         ),
         (
             f"security-groups: [{'a' * 256}]",
-            f"security-groups[0]: {('a' * 256)!r:.60}… is longer than 255 characters;"
-            " no cloud has such a name",
+            (
+                f"security-groups[0]: {('a' * 256)!r:.60}… is longer than 255 characters;"
+                " no cloud has such a name"
+            ),
         ),
     ],
 )

@@ -29,8 +29,10 @@ BAD: Final = {
     ),
     "list": (
         "#cloud-config\n- a\n",
-        "cannot be used: the #cloud-config must be a mapping, not a list;"
-        " write keys and values below the first line, for example packages: [git]",
+        (
+            "cannot be used: the #cloud-config must be a mapping, not a list;"
+            " write keys and values below the first line, for example packages: [git]"
+        ),
     ),
     "word": ("#cloud-config\npackages\n", "must be a mapping, not a str"),
     "no such date": ("#cloud-config\na: 2024-99-99\n", "cannot be read as what its first line"),
@@ -53,8 +55,10 @@ BAD: Final = {
     "other header": ("#Cloud_Config\na: b\n", "; write #cloud-config as the first line"),
     "blank first line": (
         "\n#cloud-config\na: b\n",
-        "cannot be used: the first line of the user data is blank, and it is the one that tells"
-        " the form; begin with #cloud-config or #!",
+        (
+            "cannot be used: the first line of the user data is blank, and it is the one that tells"
+            " the form; begin with #cloud-config or #!"
+        ),
     ),
     "script of Windows": ("#!/bin/sh\r\necho\r\n", _CRLF + _UNIX),
     "archive": ("#cloud-config-archive\na: b\n", "must be a list of parts"),
@@ -180,11 +184,14 @@ def test_scripts_of_others_may_lie_elsewhere(tmp_path: Path) -> None:
 
 
 _LINES: Final = st.sampled_from(
-    ("#cloud-config", "#!/bin/sh", "#cloud-config-archive", "MIME-Version: 1.0", "--b", "--b--", "")
-    + ('Content-Type: multipart/mixed; boundary="b"', "Content-Type: text/cloud-config; charset=x")
-    + ("Content-Transfer-Encoding: base64", "a: &a [*a]", "a: !!int x", "<<: *a", "- 0x_", "? [")
-    + ("a: 2024-13-45", 'a: "\\ud800"', "1: !!binary x", "ssh_authorized_keys: [{}]", "\r", "\t- ")
-    + ("ssh_keys: 1", "a: " + "9" * 5000, "? {a: b}", "x: !!python/object:a b", "\0", "%YAML 9.9")
+    [
+        *("#cloud-config", "#!/bin/sh", "#cloud-config-archive", "MIME-Version: 1.0", "--b", ""),
+        *("--b--", 'Content-Type: multipart/mixed; boundary="b"', "\r", "\t- ", "\0", "? ["),
+        *("Content-Type: text/cloud-config; charset=x", "Content-Transfer-Encoding: base64"),
+        *("a: &a [*a]", "a: !!int x", "<<: *a", "- 0x_", "a: 2024-13-45", 'a: "\\ud800"'),
+        *("1: !!binary x", "ssh_authorized_keys: [{}]", "ssh_keys: 1", "a: " + "9" * 5000),
+        *("? {a: b}", "x: !!python/object:a b", "%YAML 9.9"),
+    ]
 ) | st.text(max_size=20)
 
 

@@ -218,8 +218,10 @@ def test_metadata_that_nova_would_refuse(says: Says, good: str) -> None:
             f"{here}.{kind}.a: is longer than 255 characters",
             f"{here}.{kind}.b/c: 'b/c' is no name of metadata that Nova takes; {names}",
             f"{here}.{kind}.: '' is no name of metadata that Nova takes; {names}",
-            f"{here}.{kind}.{'f' * 256}: {'f' * 40!r} is no name of metadata that Nova takes;"
-            f" {names}",
+            (
+                f"{here}.{kind}.{'f' * 256}: {'f' * 40!r} is no name of metadata that Nova takes;"
+                f" {names}"
+            ),
         ]
 
 
