@@ -216,8 +216,8 @@ class FlavorWanted:
     Attributes:
         needs: What the image needs besides.
         local_disk: The image is written to the flavor's own disk, not to a volume. A flavor of
-            disk 0 sets no limit, but most clouds let nobody boot an image from one: it is the
-            last to be taken.
+            disk 0 sets no limit, but most clouds let nobody boot an image from one: it is taken
+            only where there are no others.
     """
 
     name: str | None = None
@@ -369,7 +369,7 @@ class Cloud(Protocol):
     def find_flavor(self, wanted: FlavorWanted) -> Flavor:
         """Return the flavor; of several that fit, the one with least RAM, then cores, then disk.
 
-        One without a disk comes last if the image is written to that.
+        One without a disk is left out if the image is written to that, unless all are so.
 
         Raises:
             BadOrderError: If none fits; the message says what there is.

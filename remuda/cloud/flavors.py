@@ -43,9 +43,11 @@ def choose(flavors: Iterable[Flavor], wanted: FlavorWanted) -> Flavor:
     known = tuple(flavors)
     has_minimum = bool(wanted.ram_mib or wanted.cores or wanted.disk_gib)
     meant = [each for each in known if _is_meant(each, wanted, has_minimum=has_minimum)]
+    if wanted.local_disk:  # see FlavorWanted: those without one only where there are no others
+        meant = [each for each in meant if each.disk_gib] or meant
     fitting = [each for each in meant if _holds(each, wanted)]
     if fitting:
-        return min(fitting, key=lambda f: (_diskless(f, wanted), *_size(f)))
+        return min(fitting, key=lambda f: (f.ram_mib, f.cores, f.disk_gib, f.name))
     least = f" with {wanted.ram_mib} MiB, {wanted.cores} cores, {wanted.disk_gib} GiB at least"
     name = f" {wanted.name!r}" if wanted.name else ""
     what = f"flavor{name}{least if has_minimum else ''}"
@@ -73,14 +75,6 @@ def _holds(flavor: Flavor, wanted: FlavorWanted) -> bool:
         return False
     unlimited = not wanted.local_disk or flavor.disk_gib == 0
     return unlimited or flavor.disk_gib >= wanted.needs.disk_gib
-
-
-def _diskless(flavor: Flavor, wanted: FlavorWanted) -> bool:
-    return wanted.local_disk and flavor.disk_gib == 0
-
-
-def _size(flavor: Flavor) -> tuple[int, int, int, str]:
-    return flavor.ram_mib, flavor.cores, flavor.disk_gib, flavor.name
 
 
 def _lacking(meant: Sequence[Flavor], wanted: FlavorWanted) -> str:

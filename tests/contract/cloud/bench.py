@@ -88,6 +88,7 @@ class Bench(ABC):
         image_name: Name of an image that is there.
         networks: What orders name.
         inside: Network for servers that get a floating IP; None: no floating IPs here.
+        diskless: Name of a flavor whose disk is 0; None: there is none.
     """
 
     cloud: Cloud
@@ -95,6 +96,7 @@ class Bench(ABC):
     image_name: str
     networks: tuple[str, ...] = ()
     inside: str | None = None
+    diskless: str | None = None
 
     def __init__(self) -> None:
         self._nodes = 0
