@@ -189,13 +189,17 @@ def test_smallest_flavor_that_the_image_fits_on(wanted: FlavorWanted, expected: 
     [
         (
             FlavorWanted(name="m1.tiny", needs=ImageNeeds(disk_gib=3)),
-            "there is no flavor 'm1.tiny' that the image fits on: it needs 0 MiB of memory and"
-            " 3 GiB of disk, and the largest of them, m1.tiny, has 512 MiB and 1 GiB",
+            (
+                "there is no flavor 'm1.tiny' that the image fits on: it needs 0 MiB of memory and"
+                " 3 GiB of disk, and the largest of them, m1.tiny, has 512 MiB and 1 GiB"
+            ),
         ),
         (
             FlavorWanted(cores=4, needs=ImageNeeds(ram_mib=8192), local_disk=False),
-            "there is no flavor with 0 MiB, 4 cores, 0 GiB at least that the image fits on: it"
-            " needs 8192 MiB of memory, and the largest of them, c1.wide, has 4096 MiB",
+            (
+                "there is no flavor with 0 MiB, 4 cores, 0 GiB at least that the image fits on: it"
+                " needs 8192 MiB of memory, and the largest of them, c1.wide, has 4096 MiB"
+            ),
         ),
         (FlavorWanted(needs=ImageNeeds(disk_gib=99)), "m1.deep, has 4096 MiB and 80 GiB"),
     ],
