@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 from pydantic import ValidationError
 
-from remuda.config.clouds import check_clouds
+from remuda.config.clouds import check_clouds, name_clouds_file
 from remuda.config.credential import check_credential
 from remuda.config.crosscheck import check_choices, check_whole
 from remuda.config.document import Document, NotYamlError, parse
@@ -129,6 +129,7 @@ def _understood(
     data = {k: v for k, v in document.data.items() if not k.startswith(SCRATCH_PREFIX)}
     hidden = substitute(Config, data, environ, report)
     check_choices(Config, data, report)
+    name_clouds_file(data, host, environ)
     host.resolve(Config, data)
     # User data and scripts hold passwords and tokens, and machines print what they are given.
     KNOWN.hold(f"configuration {report.file}", secret_values(data))

@@ -15,7 +15,7 @@ from remuda.config.model import USER_DATA_BYTES_MAX
 from remuda.config.parts import ScriptText
 from remuda.config.shape import sections
 from remuda.config.use import Use, uses_of
-from remuda.ssh.hostkeys import HostKey
+from remuda.ssh.api import HostKey
 from remuda.ssh.userdata import UserDataError, cloud_configs, merge_user_data
 
 _SHEBANG: Final = "#!"

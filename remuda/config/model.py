@@ -236,11 +236,22 @@ class Pool(Section):
     labels: dict[Name, PoolLabel] = Field(min_length=1, description="What it can make, and how.")
 
 
+class ProviderWeb(Section):
+    """The status endpoint of the launchers of one provider: what it leaves out is as in `web`."""
+
+    listen: Named | None = Field(default=None, description="Address to listen on.")
+    port: Whole | None = Field(
+        default=None, ge=0, le=65535, description="0: any free port; it is logged."
+    )
+
+
 class Provider(Section):
     """One region of one account."""
 
     cloud: Named = Field(description="Name in clouds.yaml.")
-    region: Named | None = Field(default=None, description="Region, if the cloud has several.")
+    region: Named | None = Field(
+        default=None, description="Region, if clouds.yaml names none or several."
+    )
     priority: Whole = Field(default=100, description="Lower is preferred.")
     launch_timeout: Duration = Field(
         default=900.0,
@@ -305,6 +316,11 @@ class Provider(Section):
         le=600,
         description="Of one API call, for the whole answer; before that, for its turn at the rate.",
     )
+    web: ProviderWeb = Field(
+        default_factory=ProviderWeb,
+        description="Status endpoint of its launchers, so that those of several providers can "
+        "share a host.",
+    )
     pools: dict[Name, Pool] = Field(min_length=1, description="Its slices.")
 
 
@@ -312,7 +328,12 @@ class Web(Section):
     """The status endpoint of a launcher or builder."""
 
     listen: Named = Field(default="127.0.0.1", description="Address to listen on.")
-    port: Whole = Field(default=0, ge=0, le=65535, description="0: any free port; it is logged.")
+    port: Whole = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="0: any free port; it is logged, and written below /remuda/replicas.",
+    )
 
 
 class Statsd(Section):
@@ -333,7 +354,9 @@ class Config(Section):
         " ZooKeeper, whose records would make our servers look like leaks. null: not looked at.",
     )
     clouds_file: Annotated[str | None, HostFile(secret=True)] = Field(
-        default=None, description="clouds.yaml to use; else where the OpenStack client looks."
+        default=None,
+        description="clouds.yaml to use; else the one that OS_CLIENT_CONFIG_FILE names, the one "
+        "beside this file, or where the OpenStack client looks.",
     )
     labels: dict[Name, Label] = Field(min_length=1, description="What tests may ask for.")
     providers: dict[Name, Provider] = Field(min_length=1, description="Who makes nodes.")
@@ -346,3 +369,13 @@ class Config(Section):
     images: dict[Name, RecipeFrom] = Field(
         default_factory=dict, description="What builders make, for labels to name as built."
     )
+
+    def web_of(self, provider: str | None) -> Web:
+        """Return the endpoint of a launcher of *provider*; None: of a builder."""
+        if provider not in self.providers:
+            return self.web
+        own = self.providers[provider].web
+        return Web(
+            listen=self.web.listen if own.listen is None else own.listen,
+            port=self.web.port if own.port is None else own.port,
+        )

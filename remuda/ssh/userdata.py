@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import yaml
 
-from remuda.ssh.hostkeys import HostKey
+from remuda.ssh.api import HostKey
 from remuda.yamlplace import place_of
 
 #: Nova refuses longer ones (its API schema: maxLength of ``user_data``), counted after base64.
