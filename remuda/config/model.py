@@ -250,7 +250,7 @@ class Provider(Section):
 
     cloud: Named = Field(description="Name in clouds.yaml.")
     region: Named | None = Field(
-        default=None, description="Region, if clouds.yaml names none or several."
+        default=None, description="Region; null: the one that clouds.yaml names."
     )
     priority: Whole = Field(default=100, description="Lower is preferred.")
     launch_timeout: Duration = Field(
