@@ -9,7 +9,8 @@ from launcher.breaker import Breaker
 from launcher.lanes import LISTING
 from launcher.policy import Key
 from launcher.strays import Stray
-from remuda.cloud.api import NO_NEEDS, Flavor, Image, ImageNeeds, Quota, Server
+from remuda.cloud.api import Flavor, Image, Quota, Server
+from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
 from remuda.frame.work import Busy
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.permit import Permit

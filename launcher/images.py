@@ -5,7 +5,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from remuda.cloud.api import Image, ImageNeeds
+from remuda.cloud.api import Image
+from remuda.cloud.sizes import ImageNeeds
 from remuda.images import kinds
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError

@@ -5,15 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from launcher.cloudview import Recipe
 from launcher.policy import Policy
-from remuda.cloud.api import (
-    NO_NEEDS,
-    BadOrderError,
-    Cloud,
-    FlavorWanted,
-    ImageNeeds,
-    ImageWanted,
-    ServerOrder,
-)
+from remuda.cloud.api import BadOrderError, Cloud, ImageWanted, ServerOrder
+from remuda.cloud.sizes import NO_NEEDS, FlavorWanted, ImageNeeds
 from remuda.config.model import FlavorFrom, ImageFrom, PoolLabel
 from remuda.model import tags
 from remuda.model.ids import PoolName

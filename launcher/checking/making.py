@@ -10,9 +10,10 @@ from launcher.cloudview import Recipe
 from launcher.orders import flavor_wanted, image_wanted, volume_of
 from launcher.policy import Key
 from remuda.cli.output import age
-from remuda.cloud.api import NO_NEEDS, BadOrderError, CloudError, Flavor, Image, ImageNeeds
+from remuda.cloud.api import BadOrderError, CloudError, Flavor, Image
 from remuda.cloud.images import near_names
 from remuda.cloud.inspection import SecurityGroup, SeenNetwork
+from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
 from remuda.config.model import Pool, PoolLabel
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.keyfile import load_key

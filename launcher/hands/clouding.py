@@ -20,17 +20,16 @@ from launcher.orders import ServerOrders, look_up
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
 from remuda.cloud.api import (
-    NO_NEEDS,
     BadOrderError,
     Cloud,
     CloudError,
     Fence,
     GoneError,
-    ImageNeeds,
     Quota,
     Server,
     unfenced,
 )
+from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
 from remuda.frame.fence import Deadline, SessionFence
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId, is_node_id

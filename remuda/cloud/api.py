@@ -10,13 +10,12 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from remuda.cloud.leftovers import Leftover
+from remuda.cloud.sizes import GIB, FlavorWanted, ImageNeeds
 from remuda.model.ids import ServerId
 from remuda.redaction import redact_middle, redact_text
 
 #: Longer faults are cut: they go into records.
 FAULT_CHARS_MAX: Final = 2_000
-
-GIB: Final = 1 << 30
 
 #: Why a call must not be sent any more, or None. What cannot be taken back is fenced: this is
 #: asked after every wait of our own, last thing before each call that changes something.
@@ -161,22 +160,6 @@ class ImageWanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageNeeds:
-    """What an image needs of the machine that boots from it; 0: nothing, or nobody knows.
-
-    Attributes:
-        disk_gib: Of the disk that it is written to: the flavor's own, or a volume.
-    """
-
-    ram_mib: int = 0
-    disk_gib: int = 0
-
-
-#: Any machine will do, as far as is known.
-NO_NEEDS: Final = ImageNeeds()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """An image that a server can boot from.
 
@@ -204,28 +187,6 @@ class Image:
         return ImageNeeds(
             ram_mib=self.min_ram_mib, disk_gib=max(self.min_disk_gib, -(-data_bytes // GIB))
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlavorWanted:
-    """Which flavor: by name, or the smallest with at least these; in any case one for its image.
-
-    *name* together with minimums: smallest of those whose name contains it. *name* alone may
-    also be a flavor's id.
-
-    Attributes:
-        needs: What the image needs besides.
-        local_disk: The image is written to the flavor's own disk, not to a volume. A flavor of
-            disk 0 sets no limit, but most clouds let nobody boot an image from one: it is taken
-            only where there are no others.
-    """
-
-    name: str | None = None
-    ram_mib: int = 0
-    cores: int = 0
-    disk_gib: int = 0
-    needs: ImageNeeds = NO_NEEDS
-    local_disk: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from remuda.cloud.api import BadOrderError, Flavor, FlavorWanted, TryLaterError
+from remuda.cloud.api import BadOrderError, Flavor, TryLaterError
 from remuda.cloud.images import near_names
+from remuda.cloud.sizes import FlavorWanted
 from remuda.cloud.wire import Wire
 
 

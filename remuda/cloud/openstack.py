@@ -16,7 +16,6 @@ from remuda.cloud.api import (
     BadOrderError,
     Fence,
     Flavor,
-    FlavorWanted,
     FloatingIp,
     Image,
     ImageWanted,
@@ -38,6 +37,7 @@ from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.openstack_inspection import OpenStackInspector
 from remuda.cloud.paths import is_id
 from remuda.cloud.rate import RateLimit, Traffic
+from remuda.cloud.sizes import FlavorWanted
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
 from remuda.model.tags import Owner

@@ -20,7 +20,6 @@ from remuda.cloud.api import (
     CloudError,
     Fence,
     Flavor,
-    FlavorWanted,
     FloatingIp,
     GoneError,
     Image,
@@ -36,6 +35,7 @@ from remuda.cloud.api import (
 )
 from remuda.cloud.image_store import StoredImage
 from remuda.cloud.leftovers import Leftover
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
 from tests.fakes.cloud_fates import (

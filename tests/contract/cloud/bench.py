@@ -10,16 +10,9 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from remuda.cloud.api import (
-    Cloud,
-    FlavorWanted,
-    ImageWanted,
-    Server,
-    ServerOrder,
-    ServerStatus,
-    TryLaterError,
-)
+from remuda.cloud.api import Cloud, ImageWanted, Server, ServerOrder, ServerStatus, TryLaterError
 from remuda.cloud.image_store import ImageEdit, ImageStore, StoredImage
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
 

@@ -9,7 +9,6 @@ import pytest
 from remuda.cloud.api import (
     BadOrderError,
     Flavor,
-    FlavorWanted,
     Image,
     ImageWanted,
     NoRoomError,
@@ -17,6 +16,7 @@ from remuda.cloud.api import (
     ServerStatus,
 )
 from remuda.cloud.leftovers import LeftoverKind
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import KEYPAIR, Bench, Fault
 from tests.contract.cloud.image_means import ordered

@@ -4,16 +4,10 @@ from typing import Any
 
 import pytest
 
-from remuda.cloud.api import (
-    BadOrderError,
-    Flavor,
-    FlavorWanted,
-    ImageNeeds,
-    ImageWanted,
-    TryLaterError,
-)
+from remuda.cloud.api import BadOrderError, Flavor, ImageWanted, TryLaterError
 from remuda.cloud.flavors import choose
 from remuda.cloud.openstack import OpenStackCloud
+from remuda.cloud.sizes import FlavorWanted, ImageNeeds
 from tests.fakes.clock import ManualClock
 from tests.unit.cloud.scripted_api import Reply, ScriptedApi
 

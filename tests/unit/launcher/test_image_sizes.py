@@ -9,7 +9,8 @@ from launcher.actions import Survey
 from launcher.lanes import SURVEY
 from launcher.orders import look_up
 from launcher.world import World
-from remuda.cloud.api import NO_NEEDS, BadOrderError, ImageNeeds
+from remuda.cloud.api import BadOrderError
+from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
 from remuda.config.model import PoolLabel
 from remuda.model.image import BuildId, UploadId
 from remuda.model.imageask import ImageUse, image_label
