@@ -52,6 +52,8 @@ def choose(flavors: Iterable[Flavor], wanted: FlavorWanted) -> Flavor:
     least = f" with {wanted.ram_mib} MiB, {wanted.cores} cores, {wanted.disk_gib} GiB at least"
     name = f" {wanted.name!r}" if wanted.name else ""
     what = f"flavor{name}{least if has_minimum else ''}"
+    if meant and not has_minimum and wanted.name:
+        raise BadOrderError(f"the image does not fit on {what}: {_lacking(meant, wanted)}")
     if meant:
         raise BadOrderError(f"there is no {what} that the image fits on: {_lacking(meant, wanted)}")
     raise BadOrderError(
@@ -79,12 +81,13 @@ def _holds(flavor: Flavor, wanted: FlavorWanted) -> bool:
 
 
 def _lacking(meant: Sequence[Flavor], wanted: FlavorWanted) -> str:
-    """Return what the image needs and the largest of those flavors has."""
+    """Return what the image needs, and what the largest of those flavors has."""
     needs, largest = wanted.needs, max(meant, key=lambda f: (f.disk_gib, f.ram_mib))
-    disk = wanted.local_disk and needs.disk_gib
-    return (
-        f"it needs {needs.ram_mib} MiB of memory"
-        + (f" and {needs.disk_gib} GiB of disk" if disk else "")
-        + f", and the largest of them, {largest.name}, has {largest.ram_mib} MiB"
-        + (f" and {largest.disk_gib} GiB" if disk else "")
-    )
+    needed, there = [], []
+    if needs.ram_mib:
+        needed.append(f"{needs.ram_mib} MiB of memory")
+        there.append(f"{largest.ram_mib} MiB")
+    if needs.disk_gib and wanted.local_disk:
+        needed.append(f"{needs.disk_gib} GiB of disk")
+        there.append(f"{largest.disk_gib} GiB")
+    return f"it needs {' and '.join(needed)}, and {largest.name} has {' and '.join(there)}"

@@ -62,13 +62,13 @@ def test_user_data_that_cannot_be_joined_with_ours_is_a_problem(
 @pytest.mark.parametrize(
     ("flavor", "image", "said"),
     [
-        ("small", {"min_disk_gib": 11}, "it needs 0 MiB of memory and 11 GiB of disk"),
+        ("small", {"min_disk_gib": 11}, "on flavor 'small': it needs 11 GiB of disk"),
         (
             "small",
             {"virtual_bytes": 12 << 30},
-            "and 12 GiB of disk, and the largest of them, small",
+            "12 GiB of disk, and small has 10 GiB",
         ),
-        ({"cores": 1}, {"min_ram_mib": 9000}, "the largest of them, large, has 8192 MiB"),
+        ({"cores": 1}, {"min_ram_mib": 9000}, "9000 MiB of memory, and large has 8192 MiB"),
     ],
 )
 def test_a_flavor_that_is_too_small_for_its_image(

@@ -57,8 +57,8 @@ def test_the_flavor_is_large_enough_for_the_image(
 @pytest.mark.parametrize(
     ("image", "making", "said"),
     [
-        ({"min_disk_gib": 11}, {"flavor": "small"}, "11 GiB of disk, and the largest of them, sm"),
-        ({"min_disk_gib": 41}, {}, "41 GiB of disk, and the largest of them, large, has 8192 MiB"),
+        ({"min_disk_gib": 11}, {"flavor": "small"}, "11 GiB of disk, and small has 10 GiB"),
+        ({"min_disk_gib": 41}, {}, "41 GiB of disk, and large has 40 GiB"),
         ({"min_disk_gib": 51}, {"boot-from-volume": True}, "makes a volume of 50 GiB"),
     ],
 )
