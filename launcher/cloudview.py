@@ -10,6 +10,7 @@ from launcher.lanes import LISTING
 from launcher.policy import Key
 from launcher.strays import Stray
 from remuda.cloud.api import Flavor, Image, Quota, Server
+from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
 from remuda.frame.work import Busy
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.permit import Permit
@@ -24,11 +25,14 @@ class Recipe:
 
     Attributes:
         image: None: it is one of ours, and each launch is bound to a build of it.
+        needs: What the image needs, for which *flavor* was chosen; of an image of ours, what the
+            build needs that was served when that was looked up.
     """
 
     image: Image | None
     flavor: Flavor
     volume_gib: int = 0
+    needs: ImageNeeds = NO_NEEDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Folding changes of ZooKeeper into the world; corrupt records are set aside with one warning."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from launcher.facts import take_fact
 from launcher.views import ENDED_STATES, ClaimView, RequestView, unreadable_claim
@@ -12,6 +14,9 @@ from remuda.model.codec import CorruptRecordError, UnknownSchemaError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.store import paths
 from remuda.store.api import Change, Dirty, Gone, Put, Stored, Synced
+
+#: Records that tell which builds are booted, and how large they are.
+_SIZED: Final = re.compile("/(?:pointers|uploads)/")
 
 
 @dataclass(slots=True)
@@ -126,6 +131,8 @@ class Fold:
         if image is None:
             return
         self.world.agenda.supply = True
+        if image in self.world.policy.built.values() and _SIZED.search(change.path):
+            self.world.cloud.survey_due_s = 0.0  # what is booted now may need another flavor
         begins = f"{image}/"
         for view in self.world.herd.views.values():
             build = None if view.launch is None else view.launch.image_build

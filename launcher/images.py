@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from remuda.cloud.api import Image
+from remuda.cloud.sizes import ImageNeeds
 from remuda.images import kinds
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
@@ -154,6 +155,25 @@ class Images:
             return f"build {build_id} was withdrawn here by {word_here.who}: {word_here.why}"
         return None
 
+    def needs(self, image: str, now_s: float, *, candidate: bool = False) -> ImageNeeds:
+        """Return what machines of an image need at present; nothing if none can be booted.
+
+        Args:
+            image: Which.
+            now_s: When, by the wall clock.
+            candidate: Also what those need that are tried here.
+        """
+        served = self.served(image, now_s)
+        booted = [] if isinstance(served, NoneServed) else [served]
+        if candidate:
+            booted += [
+                upload_id
+                for upload_id, stored in self.uploads.items()
+                if upload_id.build.image == image and stored.value.trying == self.provider
+            ]
+        disks_gib = (self.image(upload_id).needs.disk_gib for upload_id in booted)
+        return ImageNeeds(disk_gib=max(disks_gib, default=0))
+
     def image(self, upload_id: UploadId) -> Image:
         """Return what the cloud is told to boot.
 
@@ -161,7 +181,12 @@ class Images:
             KeyError: If it is not on record.
         """
         upload = self.uploads[upload_id].value
-        return Image(id=upload.cloud_image or "", name=str(upload_id.build))
+        return Image(
+            id=upload.cloud_image or "",
+            name=str(upload_id.build),
+            min_disk_gib=upload.min_disk_gib,
+            size_bytes=upload.size_bytes,
+        )
 
 
 def _put(records: dict[K, Stored[T]], key: K, read: Callable[[], Stored[T] | None]) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from launcher.cloudview import Recipe
 from launcher.policy import Policy
-from remuda.cloud.api import FlavorWanted, ImageWanted, ServerOrder
-from remuda.config.model import FlavorFrom, ImageFrom
+from remuda.cloud.api import BadOrderError, Cloud, ImageWanted, ServerOrder
+from remuda.cloud.sizes import NO_NEEDS, FlavorWanted, ImageNeeds
+from remuda.config.model import FlavorFrom, ImageFrom, PoolLabel
 from remuda.model import tags
 from remuda.model.ids import PoolName
 from remuda.model.imageask import labelled_image
@@ -149,11 +150,60 @@ def image_wanted(source: ImageFrom) -> ImageWanted:
     )
 
 
-def flavor_wanted(source: FlavorFrom) -> FlavorWanted:
-    """Return the cloud's question for a configured flavor."""
+def flavor_wanted(
+    source: FlavorFrom, needs: ImageNeeds = NO_NEEDS, *, volume_gib: int = 0
+) -> FlavorWanted:
+    """Return the cloud's question for a configured flavor.
+
+    Args:
+        source: As configured.
+        needs: What the image needs.
+        volume_gib: The size of the volume that it is written to; 0: to the flavor's own disk.
+    """
     return FlavorWanted(
         name=source.name,
         ram_mib=source.ram,
         cores=source.cores,
         disk_gib=-(-source.disk // 1024),
+        needs=needs,
+        local_disk=not volume_gib,
     )
+
+
+def volume_of(making: PoolLabel, needs: ImageNeeds) -> int:
+    """Return the size of the volume that a label boots from, GiB; 0: from none.
+
+    Raises:
+        BadOrderError: The image does not fit on it.
+    """
+    volume = making.boot_from_volume
+    if volume is None:
+        return 0
+    volume_gib = -(-volume.size // 1024)
+    if volume_gib < needs.disk_gib:
+        raise BadOrderError(
+            f"the image needs a disk of {needs.disk_gib} GiB, and boot-from-volume makes a volume"
+            f" of {volume_gib} GiB"
+        )
+    return volume_gib
+
+
+def look_up(cloud: Cloud, making: PoolLabel, built: ImageNeeds) -> Recipe:
+    """Return what a label is made of now.
+
+    Args:
+        cloud: Where it is made.
+        making: How.
+        built: What its image needs, if that is one of ours.
+
+    Raises:
+        BadOrderError: Something is not there, or does not fit.
+        CloudError: The cloud does not tell.
+    """
+    image = None
+    if making.image.built is None:
+        image = cloud.find_image(image_wanted(making.image))
+    needs = built if image is None else image.needs
+    volume_gib = volume_of(making, needs)
+    flavor = cloud.find_flavor(flavor_wanted(making.flavor, needs, volume_gib=volume_gib))
+    return Recipe(image=image, flavor=flavor, volume_gib=volume_gib, needs=needs)

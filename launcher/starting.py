@@ -61,6 +61,7 @@ from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.imageask import proves
 from remuda.model.launch import Launch
 from remuda.runtime.now import Now
 from remuda.store import paths
@@ -320,9 +321,13 @@ class Starter:
     def _find_ports(self, action: FindPorts, _now: Now) -> None:
         self.crew.submit(action, lambda: self.cloud.find_ports(action))
 
-    def _survey(self, action: Survey, _now: Now) -> None:
+    def _survey(self, action: Survey, now: Now) -> None:
         policy, ours = self.world.policy, _in_cloud(self.world)
-        self.crew.submit(action, lambda: self.cloud.survey(policy, ours))
+        needs = {
+            key: self.world.images.needs(image, now.wall_s, candidate=proves(key[1]))
+            for key, image in policy.built.items()
+        }
+        self.crew.submit(action, lambda: self.cloud.survey(policy, ours, needs))
 
     def _rescue(self, action: Rescue, _now: Now) -> None:
         self.world.rescues.discard(action.provider)

@@ -171,14 +171,22 @@ class Boot:
         node = tags.owned_node(server.tags, self.means.owner)
         return server.id == self.server or node == self.launch.id
 
-    def _create(self, orders: ServerOrders) -> ServerOrder:
+    def order(self, orders: ServerOrders) -> ServerOrder:
+        """Return its create call, under a name of ours.
+
+        Raises:
+            UserDataError, KeyFileError: As of :meth:`launcher.orders.ServerOrders.server`.
+        """
         making = self.means.policy.making[self.key]
         host_key = make_host_key() if making.host_keys == "inject" else None
         if host_key is not None:
             self.launch = replace(self.launch, host_key=host_key.public)
+        order = orders.server(self.launch, self.recipe, host_key)
+        return replace(order, name=f"remuda-{self.launch.id}")
+
+    def _create(self, orders: ServerOrders) -> ServerOrder:
         with self._step("create"):
-            order = orders.server(self.launch, self.recipe, host_key)
-            order = replace(order, name=f"remuda-{self.launch.id}")
+            order = self.order(orders)
             try:
                 self.server = self.means.cloud.create_server(order)
             except UnknownOutcomeError:

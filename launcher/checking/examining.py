@@ -6,6 +6,7 @@ from launcher.checking.floating import check_floating_ips
 from launcher.checking.imageroom import check_images
 from launcher.checking.making import check_labels, read_offer
 from launcher.checking.means import Means
+from launcher.checking.ordering import check_orders
 from launcher.checking.rights import Shown, ask_rights, judge_rights
 from launcher.checking.room import check_quota
 from launcher.checking.trial import boot_labels
@@ -31,7 +32,8 @@ def examine(means: Means, out: Findings, *, boot: bool) -> None:
     offer = read_offer(means, out)
     recipes = check_labels(means, out, offer)
     check_floating_ips(means, out, offer)
-    check_quota(means, out, recipes, servers)
+    quota = check_quota(means, out, recipes, servers)
+    check_orders(means, out, recipes, quota)
     check_images(means, out, recipes)
     shown: Shown = {}
     if boot and CloudRight.CREATE in told and told[CloudRight.CREATE].told is Told.NO:

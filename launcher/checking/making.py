@@ -7,12 +7,13 @@ from typing import Any, Final, TypeVar
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
 from launcher.cloudview import Recipe
-from launcher.orders import flavor_wanted, image_wanted
+from launcher.orders import flavor_wanted, image_wanted, volume_of
 from launcher.policy import Key
 from remuda.cli.output import age
 from remuda.cloud.api import BadOrderError, CloudError, Flavor, Image
 from remuda.cloud.images import near_names
 from remuda.cloud.inspection import SecurityGroup, SeenNetwork
+from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
 from remuda.config.model import Pool, PoolLabel
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.keyfile import load_key
@@ -114,20 +115,16 @@ class _Label:
     def check(self) -> Recipe | None:
         """Look at everything; return image and flavor if both are there."""
         self._image()
+        volume_gib = self._volume()
         self._flavor()
         self._networks()
         self._groups()
         self._key_pair()
         self._zones()
         looked_up = self.image is not None or self.making.image.built is not None
-        if self.flavor is None or not looked_up:
+        if self.flavor is None or volume_gib is None or not looked_up:
             return None
-        volume = self.making.boot_from_volume
-        return Recipe(
-            image=self.image,
-            flavor=self.flavor,
-            volume_gib=0 if volume is None else -(-volume.size // 1024),
-        )
+        return Recipe(image=self.image, flavor=self.flavor, volume_gib=volume_gib, needs=self.needs)
 
     def facts(self, recipe: Recipe | None) -> dict[str, Any]:
         """Return what was found as data."""
@@ -179,9 +176,28 @@ class _Label:
         old = f", {age(old_s)} old" if image.created_s else ""
         self._ok("image", f"{image.name} ({image.id}{old})")
 
+    @property
+    def needs(self) -> ImageNeeds:
+        """What the image needs, as far as that is known here."""
+        return NO_NEEDS if self.image is None else self.image.needs
+
+    @property
+    def _wanted_gib(self) -> int:
+        """The size of the volume that it boots from, GiB; 0: from none."""
+        return volume_of(self.making, NO_NEEDS)
+
+    def _volume(self) -> int | None:
+        """Return the size of the volume that it boots from; None if that is too small."""
+        try:
+            return volume_of(self.making, self.needs)
+        except BadOrderError as exc:
+            self._problem("volume", str(exc), "raise the size: of boot-from-volume")
+            return None
+
     def _flavor(self) -> None:
         try:
-            flavor = self.means.cloud.find_flavor(flavor_wanted(self.making.flavor))
+            wanted = flavor_wanted(self.making.flavor, self.needs, volume_gib=self._wanted_gib)
+            flavor = self.means.cloud.find_flavor(wanted)
         except BadOrderError as exc:
             self._problem("flavor", str(exc), "correct flavor: of the label")
             return
@@ -191,7 +207,16 @@ class _Label:
         self.flavor = flavor
         cores = "core" if flavor.cores == 1 else "cores"
         size = f"{flavor.cores} {cores}, {flavor.ram_mib} MiB RAM, {flavor.disk_gib} GiB disk"
-        self._ok("flavor", f"{flavor.name} ({size})")
+        if flavor.disk_gib or self._wanted_gib:
+            self._ok("flavor", f"{flavor.name} ({size})")
+            return
+        self.out.warning(
+            Area.LABEL,
+            self._subject("flavor"),
+            f"{flavor.name} ({size}): without a disk of its own, most clouds refuse to boot an"
+            " image from it",
+            "set boot-from-volume, or take a flavor with a disk",
+        )
 
     def _networks(self) -> None:
         known = self.offer.networks

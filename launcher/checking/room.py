@@ -33,13 +33,13 @@ class Most:
 
 def check_quota(
     means: Means, out: Findings, recipes: Mapping[Key, Recipe], servers: Sequence[Server] | None
-) -> None:
-    """Compare the quota with what the pools are allowed to start."""
+) -> Quota | None:
+    """Compare the quota with what the pools are allowed to start, and return it."""
     quota: Quota | None = None
     with out.guarded(Area.QUOTA, "quota"):
         quota = means.cloud.quota()
     if quota is None:
-        return
+        return None
     ours = used_by_us(means.policy, recipes.values(), servers or ())
     free = free_for_us(quota, ours)
     out.facts["quota"] = {
@@ -57,6 +57,7 @@ def check_quota(
         facts += _check_pool(means.policy, pool, free=free, recipes=recipes, out=out)
     out.facts["pools"] = facts
     _check_min_ready(means.policy, facts, out)
+    return quota
 
 
 def used_by_us(policy: Policy, recipes: Iterable[Recipe], servers: Sequence[Server]) -> Limits:

@@ -16,7 +16,7 @@ from launcher.events import (
     PortsFound,
     Surveyed,
 )
-from launcher.orders import ServerOrders, flavor_wanted, image_wanted
+from launcher.orders import ServerOrders, look_up
 from launcher.policy import Key, Policy
 from launcher.views import NodeView
 from remuda.cloud.api import (
@@ -29,6 +29,7 @@ from remuda.cloud.api import (
     Server,
     unfenced,
 )
+from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
 from remuda.frame.fence import Deadline, SessionFence
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId, is_node_id
@@ -181,22 +182,23 @@ class CloudHands:
             return Addressed(node=action.node, result=exc)
         return Addressed(node=action.node, result=made)
 
-    def survey(self, policy: Policy, ours: tuple[int, int, int]) -> Surveyed:
-        """Look up what can be made, and the quota."""
+    def survey(
+        self, policy: Policy, ours: tuple[int, int, int], needs: Mapping[Key, ImageNeeds]
+    ) -> Surveyed:
+        """Look up what can be made, and the quota.
+
+        Args:
+            policy: Of which labels.
+            ours: What we use, see ``CloudView.quota_ours``.
+            needs: What the images of ours need, by pool and label.
+        """
         recipes: dict[Key, Recipe] = {}
         broken: dict[Key, str] = {}
         begun_s = self.clock.monotonic_s()
         try:
             for key, making in policy.making.items():
                 try:
-                    volume = making.boot_from_volume
-                    recipes[key] = Recipe(
-                        image=None
-                        if making.image.built is not None
-                        else self.cloud.find_image(image_wanted(making.image)),
-                        flavor=self.cloud.find_flavor(flavor_wanted(making.flavor)),
-                        volume_gib=0 if volume is None else -(-volume.size // 1024),
-                    )
+                    recipes[key] = look_up(self.cloud, making, needs.get(key, NO_NEEDS))
                 except BadOrderError as exc:
                     broken[key] = str(exc)
         except CloudError as exc:

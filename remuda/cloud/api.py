@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from remuda.cloud.leftovers import Leftover
+from remuda.cloud.sizes import GIB, FlavorWanted, ImageNeeds
 from remuda.model.ids import ServerId
 from remuda.redaction import redact_middle, redact_text
 
@@ -166,26 +167,26 @@ class Image:
         created_s: By the cloud's clock, seconds since the epoch.
         properties: All its fields that are text, so that ``owner`` or ``visibility`` can be
             asked for just like ``os_distro``.
+        size_bytes: None until the data is there.
+        virtual_bytes: Of the disk that a server gets; None if the cloud does not know.
     """
 
     id: str
     name: str
     created_s: float = 0.0
     properties: Mapping[str, str] = field(default_factory=dict)
+    min_disk_gib: int = 0
+    min_ram_mib: int = 0
+    size_bytes: int | None = None
+    virtual_bytes: int | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlavorWanted:
-    """Which flavor: by name, or the smallest with at least these.
-
-    *name* together with minimums: smallest of those whose name contains it. *name* alone may
-    also be a flavor's id.
-    """
-
-    name: str | None = None
-    ram_mib: int = 0
-    cores: int = 0
-    disk_gib: int = 0
+    @property
+    def needs(self) -> ImageNeeds:
+        """What Nova, or later its hypervisor, compares with the flavor (or the volume)."""
+        data_bytes = max(self.size_bytes or 0, self.virtual_bytes or 0)
+        return ImageNeeds(
+            ram_mib=self.min_ram_mib, disk_gib=max(self.min_disk_gib, -(-data_bytes // GIB))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +202,11 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What the account may use and does use, in the cloud's eyes; None: unlimited or unknown."""
+    """What the account may use and does use, in the cloud's eyes; None: unlimited or unknown.
+
+    Attributes:
+        metadata_items_max: Of one server.
+    """
 
     instances_max: int | None = None
     cores_max: int | None = None
@@ -209,6 +214,7 @@ class Quota:
     instances_used: int = 0
     cores_used: int = 0
     ram_mib_used: int = 0
+    metadata_items_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +329,8 @@ class Cloud(Protocol):
 
     def find_flavor(self, wanted: FlavorWanted) -> Flavor:
         """Return the flavor; of several that fit, the one with least RAM, then cores, then disk.
+
+        One without a disk is left out if the image is written to that, unless all are so.
 
         Raises:
             BadOrderError: If none fits; the message says what there is.

@@ -50,7 +50,6 @@ class StoredImage(Image):
     """An image as the account's listing shows it; servers boot from it once it is active.
 
     Attributes:
-        size_bytes: None until the data is there.
         md5: Glance's ``checksum``; hexadecimal.
         hash_algo: Of *hash_value*, as :mod:`hashlib` calls it; None in clouds before 2018.
         disk_format: What an :class:`ImageOrder` for a copy has to say; likewise the next three.
@@ -59,26 +58,21 @@ class StoredImage(Image):
         hidden: In no listing of anybody's but those that ask for hidden ones; found and booted by
             its id.
         protected: Cannot be deleted before that is taken back.
-        virtual_bytes: Of the disk that a server gets; None if the cloud does not know.
         updated_s: Of its last change by whomever; by the cloud's clock, seconds since the epoch.
         volume_backed: It has no data of its own and points to volume snapshots, which its
             deletion leaves behind: a snapshot of a server that boots from a volume.
     """
 
     status: ImageStatus
-    size_bytes: int | None = None
     md5: str | None = None
     hash_algo: str | None = None
     hash_value: str | None = None
     disk_format: str | None = None
     container_format: str | None = None
-    min_disk_gib: int = 0
-    min_ram_mib: int = 0
     visibility: Visibility | None = None
     owner: str | None = None
     hidden: bool = False
     protected: bool = False
-    virtual_bytes: int | None = None
     updated_s: float = 0.0
     volume_backed: bool = False
 

@@ -17,6 +17,8 @@ from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
 NEAR_MAX: Final = 5
 #: Glance takes no longer ones; patterns of operators are not compared with more.
 _IMAGE_NAME_MAX: Final = 255
+#: As much as Glance's database holds.
+_NUMBER_MAX: Final = (1 << 63) - 1
 _PAGE_SIZE: Final = "500"
 
 
@@ -89,7 +91,19 @@ def read_image(doc: Mapping[str, Any]) -> Image:
             for key, value in doc.items()
             if isinstance(value, str)
         },
+        min_disk_gib=_number(doc, "min_disk") or 0,
+        min_ram_mib=_number(doc, "min_ram") or 0,
+        size_bytes=_number(doc, "size"),
+        virtual_bytes=_number(doc, "virtual_size"),
     )
+
+
+def _number(doc: Mapping[str, Any], key: str) -> int | None:
+    """Return a size; None if there is none: an odd one must not hide all other images."""
+    value = doc.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _NUMBER_MAX else None
 
 
 def _by_id(wire: Wire, image_id: str) -> Image:

@@ -9,7 +9,6 @@ from remuda.cloud.api import (
     CloudError,
     Fence,
     Flavor,
-    FlavorWanted,
     FloatingIp,
     Image,
     ImageWanted,
@@ -20,6 +19,7 @@ from remuda.cloud.api import (
     unfenced,
 )
 from remuda.cloud.leftovers import Leftover
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
 

@@ -16,7 +16,6 @@ from remuda.cloud.api import (
     BadOrderError,
     Fence,
     Flavor,
-    FlavorWanted,
     FloatingIp,
     Image,
     ImageWanted,
@@ -38,6 +37,7 @@ from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.openstack_inspection import OpenStackInspector
 from remuda.cloud.paths import is_id
 from remuda.cloud.rate import RateLimit, Traffic
+from remuda.cloud.sizes import FlavorWanted
 from remuda.cloud.wire import Wire
 from remuda.model.ids import ServerId
 from remuda.model.tags import Owner
@@ -282,4 +282,5 @@ def _read_quota(absolute: Mapping[str, Any]) -> Quota:
         instances_used=int(absolute.get("totalInstancesUsed", 0)),
         cores_used=int(absolute.get("totalCoresUsed", 0)),
         ram_mib_used=int(absolute.get("totalRAMUsed", 0)),
+        metadata_items_max=limit("maxServerMeta"),
     )

@@ -4,6 +4,8 @@ A *mark* is metadata of a key that says something pydantic has no word for. The 
 Schema and the reference read the marks through ``remuda.config.shape``.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,8 +33,16 @@ from remuda.model.tags import TRIALS
 
 #: Label, provider and pool names appear in znode names, metric names and server metadata.
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
-#: What Nova takes as a metadata key or value.
+#: What Nova takes as the value of a metadata item, in characters (its schema of ``POST /servers``).
 METADATA_LENGTH_MAX: Final = 255
+#: What it takes as the name of one.
+METADATA_NAME_PATTERN: Final = r"^[A-Za-z0-9_:. -]{1,255}$"
+#: Nova, Neutron and Glance keep no longer names.
+CLOUD_NAME_CHARS_MAX: Final = 255
+
+_METADATA_NAME: Final = re.compile(METADATA_NAME_PATTERN.strip("^$"))
+#: Line ends and other control characters: of a block of YAML, or pasted along.
+_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 _SWITCHES: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("true", "yes", "on"), True),
@@ -146,14 +156,35 @@ def _plain_number(value: object) -> object:
     return value
 
 
-def _metadata(values: Mapping[str, str]) -> Mapping[str, str]:
-    for key, value in values.items():
-        if max(len(key), len(value)) > METADATA_LENGTH_MAX:
-            raise WrongValueError(
-                f"has a name or value of over {METADATA_LENGTH_MAX} characters, at {key[:40]!r}",
-                hint="Nova takes no longer ones",
-            )
-    return values
+def _name_in_cloud(value: str) -> str:
+    if not value.strip():
+        raise WrongValueError("is empty", hint="write a name, or leave the key out")
+    if any(unicodedata.category(each) in _CONTROLS for each in value):
+        raise WrongValueError(
+            "has a line end or another control character in it", hint="write it in one line"
+        )
+    if len(value) > CLOUD_NAME_CHARS_MAX:
+        raise WrongValueError(
+            f"is longer than {CLOUD_NAME_CHARS_MAX} characters", hint="no cloud has such a name"
+        )
+    return value
+
+
+def _trimmed(value: str) -> str:
+    if value != value.strip():
+        raise WrongValueError(
+            "begins or ends with a blank", hint=f"write {value.strip()!r}; Nova refuses others"
+        )
+    return value
+
+
+def _metadata_name(value: str) -> str:
+    if _METADATA_NAME.fullmatch(value) is None:
+        raise WrongValueError(
+            f"{value[:40]!r} is no name of metadata that Nova takes",
+            hint="use 1 to 255 of A-Z, a-z, 0-9, '-', '_', ':', '.' and blanks",
+        )
+    return value
 
 
 def _installation(value: str) -> str:
@@ -189,4 +220,16 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Number = Annotated[float, BeforeValidator(_plain_number)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 InstallationId = Annotated[str, Field(pattern=INSTALLATION_PATTERN), AfterValidator(_installation)]
-Metadata = Annotated[dict[str, str], AfterValidator(_metadata)]
+_NAME_SCHEMA: Final = WithJsonSchema(
+    {"type": "string", "minLength": 1, "maxLength": CLOUD_NAME_CHARS_MAX}
+)
+#: A name, or another short text, that means nothing when it is empty.
+Named = Annotated[str, AfterValidator(_name_in_cloud), _NAME_SCHEMA]
+#: The same where Nova itself looks at how it is written: key pairs, zones, security groups.
+NovaNamed = Annotated[str, AfterValidator(_name_in_cloud), AfterValidator(_trimmed), _NAME_SCHEMA]
+MetadataName = Annotated[
+    str,
+    AfterValidator(_metadata_name),
+    WithJsonSchema({"type": "string", "pattern": METADATA_NAME_PATTERN}),
+]
+Metadata = dict[MetadataName, Annotated[str, Field(max_length=METADATA_LENGTH_MAX)]]

@@ -1,4 +1,7 @@
-"""clouds.yaml: do the clouds that providers name exist? Only names are read of it."""
+"""clouds.yaml: which one is it, and do the clouds that providers name exist in it?
+
+Only names are read of it, those of clouds and of regions.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
@@ -7,7 +10,7 @@ from typing import Final
 from remuda.config.document import NotYamlError, parse
 from remuda.config.doubts import misspelled
 from remuda.config.hostfiles import HostFiles
-from remuda.config.model import Config
+from remuda.config.model import Config, Provider
 from remuda.config.names import nearest
 from remuda.config.raw import entries, mapping
 from remuda.config.sources import CONFIG_BYTES_MAX, UnreadableError
@@ -15,12 +18,32 @@ from remuda.config.sources import CONFIG_BYTES_MAX, UnreadableError
 #: Where the OpenStack client looks, in its order; it takes the first that exists.
 _SYSTEM_FOLDER: Final = "/etc/openstack"
 _NAMES: Final = ("clouds.yaml", "clouds.yml", "clouds.json")
+_VARIABLE: Final = "OS_CLIENT_CONFIG_FILE"
 #: The cloud that the OpenStack client makes from OS_* variables.
 _FROM_ENVIRONMENT: Final = "envvars"
 
 
+def name_clouds_file(data: dict[str, object], host: HostFiles, environ: Mapping[str, str]) -> None:
+    """Name the clouds.yaml beside the configuration in *data*, if nothing else says which it is.
+
+    A process that systemd starts has no other place to look: its working folder is ``/``.
+    """
+    unsure = "clouds-file" in misspelled(Config, data) or environ.get(_VARIABLE)
+    by_environment = any(
+        provider.get("cloud") == _FROM_ENVIRONMENT for _, provider in entries(data, "providers")
+    )
+    if data.get("clouds-file") is not None or unsure or by_environment:
+        return
+    name = next((name for name in _NAMES if (host.folder / name).is_file()), None)
+    if name is not None:
+        data["clouds-file"] = name
+
+
 def check_clouds(data: object, host: HostFiles, environ: Mapping[str, str]) -> None:
-    """Complain of providers whose cloud or region clouds.yaml does not have.
+    """Complain of providers whose cloud or region clouds.yaml does not have; fill in regions.
+
+    The region that clouds.yaml names for a cloud stands in *data* afterwards: node records and
+    machines are told of it.
 
     A named ``clouds-file`` must have them; one found where the OpenStack client looks is not
     certain to be the one it will use, so there it is a warning.
@@ -42,8 +65,19 @@ def check_clouds(data: object, host: HostFiles, environ: Mapping[str, str]) -> N
         if cloud not in known:
             complain = host.complain(path) if named else host.report.warning
             complain(path, f"{file} has no cloud {cloud!r}", nearest(cloud, known))
+        elif provider.get("region") is None:
+            _fill_in(provider, known[cloud])
         else:
             _check_region(provider.get("region"), known[cloud], name, host)
+
+
+def _fill_in(provider: Mapping[str, object], regions: tuple[str, ...]) -> None:
+    if (
+        len(regions) == 1
+        and isinstance(provider, dict)
+        and "region" not in misspelled(Provider, provider)
+    ):
+        provider["region"] = regions[0]
 
 
 def _check_region(region: object, regions: tuple[str, ...], name: str, host: HostFiles) -> None:
@@ -88,8 +122,8 @@ def _found(environ: Mapping[str, str]) -> FilePath | None:
 
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[FilePath]:
-    if environ.get("OS_CLIENT_CONFIG_FILE"):
-        yield FilePath(environ["OS_CLIENT_CONFIG_FILE"]).absolute()
+    if environ.get(_VARIABLE):
+        yield FilePath(environ[_VARIABLE]).absolute()
     folders = [FilePath.cwd(), FilePath(_SYSTEM_FOLDER)]
     if environ.get("HOME"):
         config_home = environ.get("XDG_CONFIG_HOME") or f"{environ['HOME']}/.config"

@@ -12,7 +12,7 @@ from remuda.config.base import switch
 from remuda.config.document import Path
 from remuda.config.doubts import misspelled
 from remuda.config.parts import Zookeeper
-from remuda.config.raw import mapping
+from remuda.config.raw import entries, mapping
 from remuda.config.report import Report
 
 _ZOOKEEPER: Final[Path] = ("zookeeper",)
@@ -34,10 +34,16 @@ def check_exposure(data: object, report: Report) -> None:
             "is off: whoever has a certificate of these authorities can be our ZooKeeper",
             "have the servers' certificates name them",
         )
-    listen = mapping(top.get("web")).get("listen")
+    _warn_of_listening((), top, report)
+    for name, provider in entries(top, "providers"):
+        _warn_of_listening(("providers", name), provider, report)
+
+
+def _warn_of_listening(path: Path, section: Mapping[str, object], report: Report) -> None:
+    listen = mapping(section.get("web")).get("listen")
     if isinstance(listen, str) and _everywhere(listen):
         report.warning(
-            ("web", "listen"),
+            (*path, "web", "listen"),
             "is every address of this host, and the status endpoint asks nobody who they are",
             "listen on 127.0.0.1, or on an address that only your monitoring reaches",
         )

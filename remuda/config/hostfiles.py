@@ -52,6 +52,10 @@ class HostFiles:
 
     def _resolve_one(self, found: Found, shape: Shape, mark: HostFile, value: str) -> None:
         path = (*found.path, shape.key)
+        if not value.strip():  # else it would mean the configuration's own folder
+            self.report.problem(path, "is empty", "write the name of a file, or leave the key out")
+            found.raw[shape.key] = None if shape.nullable else value
+            return
         try:
             file = located(value, self.folder)
             found.raw[shape.key] = str(file)

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from remuda.config.base import AsWritten, Choice, Duration, HostFile, Name, Section, Whole
+from remuda.config.base import AsWritten, Choice, Duration, HostFile, Name, Named, Section, Whole
 from remuda.config.cron import parse_cron, parse_zone
 from remuda.config.parts import CheckFrom, FlavorNamed, ImageFrom, ScriptText, named
 from remuda.config.units import WrongValueError
@@ -162,8 +162,8 @@ class Step(Section):
 
     choices: ClassVar[tuple[Choice, ...]] = (Choice(("script", "copy", "packages", "command")),)
 
-    name: str | None = Field(
-        default=None, min_length=1, max_length=80, description="For messages; else the kind."
+    name: Named | None = Field(
+        default=None, max_length=80, description="For messages; else the kind."
     )
     script: StepScript | None = Field(default=None, description="Runs a script.")
     copied: StepCopy | None = Field(
@@ -253,7 +253,7 @@ class ProviderRecipe(Section):
 
     base: BaseNamed | None = Field(default=None, description="Instead of the recipe's.")
     flavor: FlavorNamed | None = Field(default=None, description="Instead of the recipe's.")
-    username: str | None = Field(default=None, description="Instead of the recipe's.")
+    username: Named | None = Field(default=None, description="Instead of the recipe's.")
     pool: Name | None = Field(
         default=None, description="Where build machines are made; null: any pool with room."
     )
@@ -286,9 +286,7 @@ class ImageDefaults(Section):
         default=None,
         description="Of build machines; its disk is the least that nodes need. Needed as base is.",
     )
-    username: str = Field(
-        default="root", min_length=1, description="Login user, with sudo for steps as-root."
-    )
+    username: Named = Field(default="root", description="Login user, with sudo for steps as-root.")
     connection_port: Whole = Field(default=22, ge=1, le=65535, description="Port of the login.")
     host_keys: Literal["inject", "scan"] = Field(
         default="inject", description="Of build machines; as for the labels of pools."

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 from pydantic import ValidationError
 
-from remuda.config.clouds import check_clouds
+from remuda.config.clouds import check_clouds, name_clouds_file
 from remuda.config.credential import check_credential
 from remuda.config.crosscheck import check_choices, check_whole
 from remuda.config.document import Document, NotYamlError, parse
@@ -15,6 +15,7 @@ from remuda.config.environment import substitute
 from remuda.config.exposure import check_exposure
 from remuda.config.hostfiles import HostFiles
 from remuda.config.imagecheck import check_images
+from remuda.config.machinetexts import check_texts
 from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError, Problem
 from remuda.config.report import Report
@@ -128,9 +129,11 @@ def _understood(
     data = {k: v for k, v in document.data.items() if not k.startswith(SCRATCH_PREFIX)}
     hidden = substitute(Config, data, environ, report)
     check_choices(Config, data, report)
+    name_clouds_file(data, host, environ)
     host.resolve(Config, data)
     # User data and scripts hold passwords and tokens, and machines print what they are given.
     KNOWN.hold(f"configuration {report.file}", secret_values(data))
+    check_texts(Config, data, host)
     check_clouds(data, host, environ)
     check_credential(data, host, hidden)
     look_closer(data, host)

@@ -23,6 +23,8 @@ from remuda.config.base import (
     InstallationId,
     Metadata,
     Name,
+    Named,
+    NovaNamed,
     Number,
     Section,
     SizeMib,
@@ -91,6 +93,16 @@ def _plain_volume(value: object) -> object:
     return {} if wanted else None
 
 
+def _over_ssh(value: object) -> object:
+    """Refuse what Nodepool takes and we could never call ready."""
+    if value == "winrm":
+        raise WrongValueError(
+            "is not possible: a node is ready once it is proven over SSH",
+            hint="write ssh, with an SSH server in the image (Windows has OpenSSH)",
+        )
+    return value
+
+
 def _templates(values: dict[str, str]) -> dict[str, str]:
     for key, template in values.items():
         _check_template(key, template)
@@ -154,14 +166,16 @@ class PoolLabel(Section):
         NodeImageFrom, BeforeValidator(named, json_schema_input_type=str | NodeImageFrom)
     ] = Field(description="Image name, or a mapping that says how to find it.")
     flavor: FlavorNamed = Field(description="Flavor name, or a mapping with minimums.")
-    username: str = Field(default="root", description="Login user of the image.")
-    connection_type: Literal["ssh", "winrm", "network_cli"] = Field(
-        default="ssh", description="How users connect; we prove nodes over ssh only."
+    username: Named = Field(default="root", description="Login user of the image.")
+    connection_type: Annotated[Literal["ssh", "network_cli"], BeforeValidator(_over_ssh)] = Field(
+        default="ssh", description="How users connect; both are over SSH, as our proof is."
     )
     connection_port: Whole = Field(default=22, ge=1, le=65535, description="Port of the login.")
-    python_path: str = Field(default="auto", description="Interpreter for Ansible.")
-    shell_type: str | None = Field(default=None, description="Shell type for Ansible.")
-    key_name: str | None = Field(default=None, description="Keypair of the cloud; else the pool's.")
+    python_path: Named = Field(default="auto", description="Interpreter for Ansible.")
+    shell_type: Named | None = Field(default=None, description="Shell type for Ansible.")
+    key_name: NovaNamed | None = Field(
+        default=None, description="Keypair of the cloud; else the pool's."
+    )
     config_drive: bool | None = Field(default=None, description="Ask for a configuration drive.")
     user_data: Annotated[str | None, AsWritten()] = Field(
         default=None, max_length=USER_DATA_BYTES_MAX, description="Given to the server at boot."
@@ -184,8 +198,8 @@ class PoolLabel(Section):
         Volume | None,
         BeforeValidator(_plain_volume, json_schema_input_type=bool | Volume | None),
     ] = Field(default=None, description="true, or a mapping with the size.")
-    networks: tuple[str, ...] | None = Field(default=None, description="Instead of the pool's.")
-    security_groups: tuple[str, ...] | None = Field(
+    networks: tuple[Named, ...] | None = Field(default=None, description="Instead of the pool's.")
+    security_groups: tuple[NovaNamed, ...] | None = Field(
         default=None, description="Instead of the pool's."
     )
     host_keys: Literal["inject", "scan", "ignore"] = Field(
@@ -209,24 +223,35 @@ class Pool(Section):
         default=False, description="Do not ask the cloud for its quota."
     )
     priority: Whole | None = Field(default=None, description="Lower is preferred; else provider's.")
-    networks: tuple[str, ...] = Field(default=(), description="Names or ids; else the default.")
-    security_groups: tuple[str, ...] = Field(default=(), description="Names or ids.")
-    availability_zones: tuple[str, ...] = Field(
+    networks: tuple[Named, ...] = Field(default=(), description="Names or ids; else the default.")
+    security_groups: tuple[NovaNamed, ...] = Field(default=(), description="Names or ids.")
+    availability_zones: tuple[NovaNamed, ...] = Field(
         default=(), description="Taken in turn; else the cloud chooses."
     )
     floating_ips: bool = Field(default=False, description="Give each node a floating IP.")
-    key_name: str | None = Field(default=None, description="Keypair of the cloud.")
+    key_name: NovaNamed | None = Field(default=None, description="Keypair of the cloud.")
     node_attributes: dict[str, str] = Field(
         default_factory=dict, description="Copied to the node record, e.g. executor-zone for Zuul."
     )
     labels: dict[Name, PoolLabel] = Field(min_length=1, description="What it can make, and how.")
 
 
+class ProviderWeb(Section):
+    """The status endpoint of the launchers of one provider: what it leaves out is as in `web`."""
+
+    listen: Named | None = Field(default=None, description="Address to listen on.")
+    port: Whole | None = Field(
+        default=None, ge=0, le=65535, description="0: any free port; it is logged."
+    )
+
+
 class Provider(Section):
     """One region of one account."""
 
-    cloud: str = Field(description="Name in clouds.yaml.")
-    region: str | None = Field(default=None, description="Region, if the cloud has several.")
+    cloud: Named = Field(description="Name in clouds.yaml.")
+    region: Named | None = Field(
+        default=None, description="Region; null: the one that clouds.yaml names."
+    )
     priority: Whole = Field(default=100, description="Lower is preferred.")
     launch_timeout: Duration = Field(
         default=900.0,
@@ -291,20 +316,30 @@ class Provider(Section):
         le=600,
         description="Of one API call, for the whole answer; before that, for its turn at the rate.",
     )
+    web: ProviderWeb = Field(
+        default_factory=ProviderWeb,
+        description="Status endpoint of its launchers, so that those of several providers can "
+        "share a host.",
+    )
     pools: dict[Name, Pool] = Field(min_length=1, description="Its slices.")
 
 
 class Web(Section):
     """The status endpoint of a launcher or builder."""
 
-    listen: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: Whole = Field(default=0, ge=0, le=65535, description="0: any free port; it is logged.")
+    listen: Named = Field(default="127.0.0.1", description="Address to listen on.")
+    port: Whole = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="0: any free port; it is logged, and written below /remuda/replicas.",
+    )
 
 
 class Statsd(Section):
     """Where to send statsd packets."""
 
-    host: str = Field(description="Host name or address.")
+    host: Named = Field(description="Host name or address.")
     port: Whole = Field(default=8125, ge=1, le=65535, description="UDP port.")
     prefix: str = Field(default="nodepool", description="Before every name.")
 
@@ -319,7 +354,9 @@ class Config(Section):
         " ZooKeeper, whose records would make our servers look like leaks. null: not looked at.",
     )
     clouds_file: Annotated[str | None, HostFile(secret=True)] = Field(
-        default=None, description="clouds.yaml to use; else where the OpenStack client looks."
+        default=None,
+        description="clouds.yaml to use; else the one that OS_CLIENT_CONFIG_FILE names, the one "
+        "beside this file, or where the OpenStack client looks.",
     )
     labels: dict[Name, Label] = Field(min_length=1, description="What tests may ask for.")
     providers: dict[Name, Provider] = Field(min_length=1, description="Who makes nodes.")
@@ -332,3 +369,13 @@ class Config(Section):
     images: dict[Name, RecipeFrom] = Field(
         default_factory=dict, description="What builders make, for labels to name as built."
     )
+
+    def web_of(self, provider: str | None) -> Web:
+        """Return the endpoint of a launcher of *provider*; None: of a builder."""
+        if provider not in self.providers:
+            return self.web
+        own = self.providers[provider].web
+        return Web(
+            listen=self.web.listen if own.listen is None else own.listen,
+            port=self.web.port if own.port is None else own.port,
+        )

@@ -13,6 +13,7 @@ from remuda.config.base import (
     Duration,
     HostFile,
     Name,
+    Named,
     Section,
     SizeMib,
     Whole,
@@ -36,6 +37,10 @@ def name_and_password(text: str) -> tuple[str, str] | None:
 
 
 def _regular_expression(value: str) -> str:
+    if not value.strip():
+        raise WrongValueError(
+            "is empty, and matches nothing that has a name", hint="write for example debian-12-.*"
+        )
     try:
         endless = repeats_repeats(value)
     except re.error as error:
@@ -210,20 +215,20 @@ class ScriptFrom(ScriptText):
 class DiskCheck(Section):
     """Free space on a file system of the machine."""
 
-    path: str = Field(default="/", description="Where to look.")
+    path: Named = Field(default="/", description="Where to look.")
     free: SizeMib = Field(default=1024, ge=1, description="At least this much must be free.")
 
 
 class DnsCheck(Section):
     """A name must resolve on the machine."""
 
-    name: str = Field(min_length=1, description="Host name to resolve.")
+    name: Named = Field(description="Host name to resolve.")
 
 
 class NetworkCheck(Section):
     """A TCP connection must be possible from the machine."""
 
-    host: str = Field(min_length=1, description="Host name or address to connect to.")
+    host: Named = Field(description="Host name or address to connect to.")
     port: Whole = Field(default=443, ge=1, le=65535, description="TCP port.")
 
 
@@ -238,7 +243,7 @@ class CheckFrom(Section):
 
     choices: ClassVar[tuple[Choice, ...]] = (Choice(("disk", "dns", "network", "clock", "script")),)
 
-    name: str | None = Field(default=None, description="For messages; else made from the kind.")
+    name: Named | None = Field(default=None, description="For messages; else made from the kind.")
     disk: DiskCheck | None = Field(default=None, description="Free disk space.")
     dns: DnsCheck | None = Field(default=None, description="A name resolves.")
     network: NetworkCheck | None = Field(default=None, description="A TCP connection works.")
@@ -255,10 +260,8 @@ class ImageFrom(Section):
         Choice(("id", "properties"), least=0),
     )
 
-    id: str | None = Field(default=None, min_length=1, description="Image id.")
-    name: str | None = Field(
-        default=None, min_length=1, description="Exact name; of several the newest."
-    )
+    id: Named | None = Field(default=None, description="Image id.")
+    name: Named | None = Field(default=None, description="Exact name; of several the newest.")
     match: Pattern | None = Field(
         default=None, description="Regular expression for the whole name; the newest match wins."
     )
@@ -286,8 +289,8 @@ class FlavorFrom(Section):
 
     choices: ClassVar[tuple[Choice, ...]] = (Choice(("name", "ram", "cores", "disk"), most=None),)
 
-    name: str | None = Field(
-        default=None, min_length=1, description="Flavor name; with minimums: a part of the name."
+    name: Named | None = Field(
+        default=None, description="Flavor name; with minimums: a part of the name."
     )
     ram: SizeMib = Field(default=0, ge=0, description="At least this much memory.")
     cores: Whole = Field(default=0, ge=0, description="At least so many cores.")

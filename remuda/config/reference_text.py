@@ -22,6 +22,10 @@ say what is left open to others: ZooKeeper without TLS, without a credential or 
 status endpoint on all addresses. `--json` prints the same for programs. On a host that serves one
 provider, and has only its keys, add `--provider NAME`.
 
+What every launch would fail with is a problem as well: user data that is no cloud-config, scripts
+with the line ends of Windows, names that no cloud has. What only the cloud knows, `remuda cloud
+check` asks it.
+
 A running process notices a changed file by itself, and at SIGHUP. It reads the scripts, user data
 and `clouds.yaml` that the file names at the same time. A file with problems changes nothing: the
 last good one stays in force. Replace the file in one step (write another one and rename it), since

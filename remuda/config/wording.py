@@ -52,7 +52,7 @@ def translate(
         at_key = bool(steps) and steps[-1] == _KEY_STEP
         path = steps[:-1] if at_key else steps
         if at_key:
-            report.problem(path, *_bad_name(str(path[-1])), at_key=True)
+            report.problem(path, *_bad_key(str(path[-1]), item.get("ctx", {})), at_key=True)
             continue
         # What was written, not what units and short forms have made of it.
         value = _at(data, path, item["input"])
@@ -77,6 +77,11 @@ def _is_misspelled(model: type[Section], data: object, path: Path) -> bool:
     section = model_at(model, path[:-1]) if len(path) > 1 else model
     raw = mapping(_at(data, path[:-1], None))
     return section is not None and str(path[-1]) in misspelled(section, raw)
+
+
+def _bad_key(name: str, context: Mapping[str, Any]) -> tuple[str, str]:
+    own = context.get("error")
+    return (str(own), own.hint) if isinstance(own, WrongValueError) else _bad_name(name)
 
 
 def _bad_name(name: str) -> tuple[str, str]:
@@ -137,6 +142,10 @@ def _not_word(wrong: _Wrong) -> tuple[str, str]:
 def _too_few(wrong: _Wrong) -> tuple[str, str]:
     named = wrong.shape is not None and wrong.shape.many is Many.NAMED
     return "is empty", f"at least one {'entry' if named else 'item'} is needed"
+
+
+def _no_text(_wrong: _Wrong) -> tuple[str, str]:
+    return "is empty", "write something, or leave the key out"
 
 
 def _too_long(wrong: _Wrong) -> tuple[str, str]:
@@ -219,7 +228,7 @@ _WORDS: Final[Mapping[str, _Worder]] = {
     "bool_parsing": _not_switch,
     "literal_error": _not_word,
     "too_short": _too_few,
-    "string_too_short": _too_few,
+    "string_too_short": _no_text,
     "string_too_long": _too_long,
     "string_pattern_mismatch": _pattern,
     "value_error": _own_words,

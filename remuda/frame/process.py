@@ -199,7 +199,8 @@ class Process:
             ready=lambda: self._ready,
             status=lambda: {} if self._worker is None else self._worker.status(),
         )
-        return WebServer(sources, listen=config.web.listen, port=config.web.port)
+        web = config.web_of(self.role.provider)
+        return WebServer(sources, listen=web.listen, port=web.port)
 
     def _connect(self, config: Config, signals: Signals, log: Log) -> Store:
         def waiting(why: str) -> None:

@@ -31,6 +31,20 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostKey:
+    """A fresh ed25519 host key.
+
+    Attributes:
+        public: ``ssh-ed25519 <base64>``: goes into records and known_hosts.
+        private: OpenSSH private key text. It goes into the user data of one server and nowhere
+            else: neither into ZooKeeper nor into a log; ``repr`` leaves it out.
+    """
+
+    public: str
+    private: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What a script printed, between which two instants of our own wall clock.
 

@@ -1,7 +1,5 @@
 """Makes the host key of a node before the node exists, so that nobody can pose as it."""
 
-from dataclasses import dataclass, field
-
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -11,20 +9,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from remuda.known_secrets import KNOWN
+from remuda.ssh.api import HostKey
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostKey:
-    """A fresh ed25519 host key.
-
-    Attributes:
-        public: ``ssh-ed25519 <base64>``: goes into records and known_hosts.
-        private: OpenSSH private key text. It goes into the user data of one server and nowhere
-            else: neither into ZooKeeper nor into a log; ``repr`` leaves it out.
-    """
-
-    public: str
-    private: str = field(repr=False)
+__all__ = ["HostKey", "make_host_key"]
 
 
 def make_host_key() -> HostKey:

@@ -3,7 +3,7 @@
 import io
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +22,12 @@ from paramiko.ssh_exception import SSHException
 from remuda.known_secrets import KNOWN
 from remuda.ssh.errors import KeyFileError
 
+#: A key of RSA with 16384 bits is a fifth of it; what is longer is no key.
+BYTES_MAX: Final = 64 * 1024
+#: What the libraries raise for what is no key of ours (measured by fuzzing); NotImplementedError:
+#: a point of a curve in a form that they do not read.
+_NO_KEY: Final = (ValueError, NotImplementedError, SSHException, UnsupportedAlgorithm)
+
 
 def load_key(path: str) -> paramiko.PKey:
     """Read an ed25519, RSA or ECDSA private key in OpenSSH or PEM form.
@@ -30,14 +36,15 @@ def load_key(path: str) -> paramiko.PKey:
         KeyFileError: It is missing, unreadable, not a private key, or has a passphrase.
     """
     try:
-        data = Path(path).expanduser().read_bytes()
+        with Path(path).expanduser().open("rb") as file:
+            data = file.read(BYTES_MAX)
         KNOWN.hold(f"key file {path}", [data.decode(errors="replace")])
         return _for_paramiko(_parse(data))
     except OSError as exc:
         raise KeyFileError(f"key file {path}: {exc.strerror or exc}") from exc
     except TypeError as exc:  # what cryptography raises when a passphrase is missing
         raise KeyFileError(f"key file {path}: it has a passphrase; use one without") from exc
-    except (ValueError, SSHException, UnsupportedAlgorithm) as exc:
+    except _NO_KEY as exc:
         raise KeyFileError(f"key file {path}: not an ed25519, RSA or ECDSA private key") from exc
 
 

@@ -11,7 +11,8 @@ Facts from the cloud-init documentation ("User data formats", "SSH" module):
   the authorized keys of all.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from email import message_from_string
 from email.message import Message
 from email.mime.multipart import MIMEMultipart
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 import yaml
 
-from remuda.ssh.hostkeys import HostKey
+from remuda.ssh.api import HostKey
 from remuda.yamlplace import place_of
 
 #: Nova refuses longer ones (its API schema: maxLength of ``user_data``), counted after base64.
@@ -29,6 +30,7 @@ BASE64_CHARS_MAX: Final = 65_535
 # The C emitter, where PyYAML has it: somebody waits for every order, and Python's takes 0.3 ms.
 _DUMPER: Final = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _CLOUD_CONFIG: Final = "#cloud-config"
+_ARCHIVE: Final = "#cloud-config-archive"
 _CONFIG_TYPE: Final = "text/cloud-config"
 
 #: The first line, and the MIME type cloud-init gives it when it stands alone.
@@ -44,11 +46,31 @@ _FORMS: Final = (
 )
 
 
+#: What the libraries that read YAML and MIME raise besides their own errors, for dates that there
+#: are not, characters without a code, depths beyond the stack (measured by fuzzing).
+_UNREADABLE: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+_NOT_LETTERS: Final = re.compile("[^a-z]+")
+
+
 class UserDataError(ValueError):
     """The operator's user data cannot be combined with ours; a change of configuration helps.
 
     The message says where, and quotes nothing: passwords and tokens stand in user data.
+
+    Attributes:
+        hint: What to write instead; may be empty.
     """
+
+    def __init__(self, why: str, *, hint: str = "") -> None:
+        super().__init__(why)
+        self.hint = hint
 
 
 def merge_user_data(
@@ -72,18 +94,38 @@ def merge_user_data(
     """
     ours = _ours(host_key, authorized_keys, username)
     theirs = (theirs or "").lstrip("\ufeff")
-    if not ours:
-        merged = theirs
-    elif not theirs.strip():
-        merged = _dump(ours)
-    elif _is_config(theirs):
-        merged = _dump(_merged(_load(theirs), ours))
-    elif _is_mime(theirs):
-        merged = _into_mime(theirs, ours)
-    else:
-        merged = _two_parts(theirs, ours)
-    check_size(merged)
+    try:
+        merged = _joined(theirs, ours)
+        check_size(merged)
+    except UserDataError:
+        raise
+    except _UNREADABLE:
+        raise UserDataError("the user data cannot be read as what its first line says") from None
     return merged
+
+
+def cloud_configs(text: str) -> Iterator[str]:
+    """Yield each YAML text in *text* that a merge would read: there may be one, several or none."""
+    text = text.lstrip("\ufeff")
+    if _is_config(text) or text.startswith(_ARCHIVE):
+        yield text
+    elif _is_mime(text):
+        for part in message_from_string(text).walk():
+            found = "" if part.is_multipart() else _text(part)
+            if _is_config(found) or part.get_content_type() == _CONFIG_TYPE:
+                yield found
+
+
+def _joined(theirs: str, ours: dict[str, Any]) -> str:
+    if not ours:
+        return theirs
+    if not theirs.strip():
+        return _dump(ours)
+    if _is_config(theirs):
+        return _dump(_merged(_load(theirs), ours))
+    if _is_mime(theirs):
+        return _into_mime(theirs, ours)
+    return _two_parts(theirs, ours)
 
 
 def check_size(text: str) -> None:
@@ -97,7 +139,8 @@ def check_size(text: str) -> None:
     if chars > BASE64_CHARS_MAX:
         raise UserDataError(
             f"user data of {size} bytes is {chars} characters in base64; clouds take "
-            f"{BASE64_CHARS_MAX}: let it fetch its larger parts"
+            f"{BASE64_CHARS_MAX}: let it fetch its larger parts",
+            hint="have it fetch its larger parts from somewhere",
         )
 
 
@@ -136,11 +179,17 @@ def _load(text: str) -> dict[str, Any]:
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError as exc:
-        raise UserDataError(f"the #cloud-config is not valid YAML, at {place_of(exc)}") from None
+        raise UserDataError(
+            f"the #cloud-config is not valid YAML, at {place_of(exc)}",
+            hint="cloud-init schema --config-file FILE says more",
+        ) from None
     if config is None:
         return {}
     if not isinstance(config, dict):
-        raise UserDataError(f"the #cloud-config must be a mapping, not a {type(config).__name__}")
+        raise UserDataError(
+            f"the #cloud-config must be a mapping, not a {type(config).__name__}",
+            hint="write keys and values below the first line, for example packages: [git]",
+        )
     return config
 
 
@@ -165,14 +214,41 @@ def _two_parts(theirs: str, ours: dict[str, Any]) -> str:
     """Put a form that is no cloud-config beside ours."""
     kind = next((kind for start, kind in _FORMS if theirs.startswith(start)), None)
     if kind is None:
-        raise UserDataError(
-            "the first line of the user data is of no form that cloud-init knows "
-            "(a script begins with #!, a configuration with #cloud-config)"
-        )
+        raise _formless(theirs)
+    if theirs.startswith(_ARCHIVE):
+        _check_archive(theirs)
     whole = MIMEMultipart()
     whole.attach(_part(theirs, kind, "operator"))
     whole.attach(_part(_dump(ours), _CONFIG_TYPE, "remuda.cfg"))
     return whole.as_string()
+
+
+def _formless(theirs: str) -> UserDataError:
+    """Return what is wrong with a first line that tells no form."""
+    first = theirs.split("\n", 1)[0].strip()
+    if not first:
+        return UserDataError(
+            "the first line of the user data is blank, and it is the one that tells the form",
+            hint="begin with #cloud-config or #!",
+        )
+    if first.startswith("#") and _NOT_LETTERS.sub("", first.lower()) == "cloudconfig":
+        hint = f"write {_CLOUD_CONFIG} as the first line, just so"
+    else:
+        hint = f"begin with {_CLOUD_CONFIG} for a configuration, with #! for a script"
+    return UserDataError(
+        "the first line of the user data is of no form that cloud-init knows "
+        "(a script begins with #!, a configuration with #cloud-config)",
+        hint=hint,
+    )
+
+
+def _check_archive(theirs: str) -> None:
+    try:
+        parts = yaml.safe_load(theirs)
+    except yaml.YAMLError as exc:
+        raise UserDataError(f"the {_ARCHIVE} is not valid YAML, at {place_of(exc)}") from None
+    if not isinstance(parts, list):
+        raise UserDataError(f"the {_ARCHIVE} must be a list of parts")
 
 
 def _into_mime(theirs: str, ours: dict[str, Any]) -> str:

@@ -242,7 +242,8 @@ def _bind(listen: str, port: int) -> socket.socket:
         if exc.errno == errno.EADDRINUSE:
             raise PortInUseError(
                 f"port {port} of {listen} is in use by another process: "
-                "choose another for web: port, or 0 for any free one"
+                "choose another for web: port, of the provider where several share a host, or 0 "
+                "for any free one"
             ) from exc
         why = os.strerror(exc.errno) if exc.errno and exc.errno > 0 else exc.strerror
         raise ListenError(f"cannot listen on port {port} of {listen}: {why}") from exc

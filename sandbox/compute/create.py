@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sandbox.compute.connect import Connector
 from sandbox.compute.lifecycle import Boot, Lifecycle, boot_effects
 from sandbox.compute.model import Server
-from sandbox.compute.refusals import check_quota, fitting, injected_refusal
+from sandbox.compute.refusals import check_image_fits, check_quota, fitting, injected_refusal
+from sandbox.compute.schema import check_create, check_metadata
 from sandbox.config import FlavorConfig, Timing
 from sandbox.faults import EffectKind
 from sandbox.image.model import Image, ImageState
@@ -22,9 +22,6 @@ from sandbox.network.tables import Row
 from sandbox.stores import Stores
 from sandbox.web.call import Call
 from sandbox.web.errors import ApiError
-
-_NAME_MAX: Final = 255
-_USER_DATA_MAX: Final = 65535  # nova/api/openstack/compute/schemas/servers.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +77,7 @@ class ServerMaker:
             ApiError: 400, 403, 404 or 409, as Nova.
         """
         doc = call.inner("server")
+        check_create(doc)
         least, most = _counts(doc)
         asked = self._asked(call, doc)
         quota = self._quotas.of(call.who.project_id)
@@ -98,7 +96,7 @@ class ServerMaker:
         image, volumes = self._source(call, doc, flavor)
         key_name = doc.get("key_name")
         return _Asked(
-            name=_name(doc.get("name")),
+            name=str(doc["name"]),
             flavor=flavor,
             image=image,
             volumes=volumes,
@@ -163,9 +161,15 @@ class ServerMaker:
             for each in devices
             if each.get("destination_type", "volume") == "volume"
         )
-        return (self._image(call, ref, flavor) if ref else None), volumes
+        if not ref:
+            return None, volumes
+        image = self._image(call, ref)
+        on_volume = boot is not None and boot.get("destination_type", "volume") == "volume"
+        size = int(boot.get("volume_size") or 0) if boot is not None and on_volume else None
+        check_image_fits(image, flavor, volume_gib=size, is_admin=call.who.is_admin)
+        return image, volumes
 
-    def _image(self, call: Call, image_id: str, flavor: FlavorConfig) -> Image:
+    def _image(self, call: Call, image_id: str) -> Image:
         image = self._images.images.get(image_id)
         if image is None or not (
             call.who.is_admin or self._images.usable_by(image, call.who.project_id)
@@ -178,15 +182,6 @@ class ServerMaker:
             )
         if image.state is not ImageState.ACTIVE:
             raise ApiError(400, f"Image {image_id} is not active.")
-        if image.min_ram > flavor.ram:
-            raise ApiError(400, "Flavor's memory is too small for requested image.")
-        if flavor.disk and image.min_disk > flavor.disk:
-            raise ApiError(
-                400,
-                f"Flavor's disk is too small for requested image. Flavor disk is"
-                f" {flavor.disk << 30} bytes, image is {image.min_disk << 30}"
-                " bytes.",
-            )
         return image
 
     # ---------------------------------------------------------------- one server
@@ -244,17 +239,6 @@ def _counts(doc: Mapping[str, Any]) -> tuple[int, int]:
     return least, most
 
 
-def _name(value: object) -> str:
-    name = str(value or "").strip()
-    if not 1 <= len(name) <= _NAME_MAX:
-        raise ApiError(
-            400,
-            f"Invalid input for field/attribute name. Value: {name}. It must have"
-            f" 1 to {_NAME_MAX} characters",
-        )
-    return name
-
-
 def _hostname(name: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-.")[:63] or "server"
 
@@ -267,31 +251,12 @@ def read_metadata(value: object, most: int) -> dict[str, str]:
     """
     if value is None:
         return {}
-    if not isinstance(value, dict):
-        raise ApiError(400, "Invalid input for field/attribute metadata.")
-    for key, each in value.items():
-        if not isinstance(each, str) or not 1 <= len(key) <= _NAME_MAX or len(each) > _NAME_MAX:
-            raise ApiError(
-                400,
-                f"Invalid input for field/attribute {key}. Value: {each}. It must"
-                f" be a string of at most {_NAME_MAX} characters",
-            )
+    check_metadata("metadata", value)
+    assert isinstance(value, dict)  # noqa: S101 - that was looked at
     if 0 <= most < len(value):
-        raise ApiError(
-            403, f"Quota exceeded for metadata_items: Requested {len(value)}, but maximum is {most}"
-        )
+        raise ApiError(403, f"Maximum number of metadata items exceeds {most}")
     return dict(value)
 
 
 def _user_data(doc: Mapping[str, Any]) -> bytes:
-    text = str(doc.get("user_data") or "")
-    if len(text) > _USER_DATA_MAX:
-        raise ApiError(
-            400,
-            f"Invalid input for field/attribute user_data. It is longer than"
-            f" {_USER_DATA_MAX} characters",
-        )
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except binascii.Error as exc:
-        raise ApiError(400, "Userdata content is not valid base64") from exc
+    return base64.b64decode("".join(str(doc.get("user_data") or "").split()), validate=True)

@@ -80,7 +80,7 @@ class Feeder:
 
     def feed(self, pool: str, label: str, count: int, upload: Upload | None = None) -> None:
         """Make so many; of a label that boots an image of ours, of *upload*."""
-        recipe = self._hands.survey(self._policy, (0, 0, 0)).recipes[pool, label]
+        recipe = self._hands.survey(self._policy, (0, 0, 0), {}).recipes[pool, label]
         launches = [self._launch(one, pool, label, recipe) for one in self._ids(count)]
         if upload is not None:
             name, place = str(upload.id.build), upload.id.place

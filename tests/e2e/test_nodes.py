@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import FlavorWanted, ImageWanted, ServerOrder
+from remuda.cloud.api import ImageWanted, ServerOrder
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName
 from remuda.runtime.clock import SystemClock

@@ -6,9 +6,10 @@ from contextlib import closing
 import pytest
 
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import FlavorWanted, ImageWanted, ServerOrder
+from remuda.cloud.api import ImageWanted, ServerOrder
 from remuda.cloud.errors import Effect
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model import launch as launches
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ReplicaId, ServerId

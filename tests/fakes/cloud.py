@@ -20,7 +20,6 @@ from remuda.cloud.api import (
     CloudError,
     Fence,
     Flavor,
-    FlavorWanted,
     FloatingIp,
     GoneError,
     Image,
@@ -36,6 +35,7 @@ from remuda.cloud.api import (
 )
 from remuda.cloud.image_store import StoredImage
 from remuda.cloud.leftovers import Leftover
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
 from tests.fakes.cloud_fates import (
@@ -45,8 +45,8 @@ from tests.fakes.cloud_fates import (
     Create,
     Delete,
     Listing,
-    check_disk,
     check_room,
+    check_sizes,
     check_texts,
     create_error,
 )
@@ -372,7 +372,7 @@ class FakeCloud:
                 if each not in (known or ()):
                     raise BadOrderError(f"fake: there is no {kind} {each!r}")
         check_texts(order)
-        check_disk(order, self.more_images())
+        check_sizes(order, (*self.images, *self.more_images()))
         used = [each.order.flavor for each in self._alive()] + [order.flavor]
         check_room("instances", len(used), self.limits.instances_max)
         check_room("cores", sum(each.cores for each in used), self.limits.cores_max)

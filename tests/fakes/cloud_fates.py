@@ -1,5 +1,6 @@
 """What the fake cloud remembers of a server, and what can be asked to go wrong in it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,16 +8,19 @@ from enum import StrEnum
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,
+    Image,
     NoRoomError,
     ServerOrder,
     TryLaterError,
     UnauthorizedError,
     UnknownOutcomeError,
 )
-from remuda.cloud.image_store import StoredImage
 
-#: In Nova's schema of POST /servers: characters of user data in base64, and of metadata.
-_USER_DATA_MAX, _METADATA_MAX = 65_535, 255
+#: In Nova's schema of POST /servers: characters of user data in base64, and of all other texts.
+_USER_DATA_MAX, _TEXT_MAX = 65_535, 255
+_METADATA_KEY = re.compile(r"[a-zA-Z0-9_:. -]{1,255}")
+#: Nova's default quota.
+_METADATA_ITEMS_MAX = 128
 
 
 class Create(StrEnum):
@@ -110,24 +114,38 @@ def check_room(resource: str, needed: int, limit: int | None) -> None:
         raise NoRoomError(f"fake: HTTP 403: Quota exceeded for {resource}: {needed} of {limit}")
 
 
-def check_disk(order: ServerOrder, images: Iterable[StoredImage]) -> None:
-    """Refuse a flavor whose disk is smaller than the image wants.
+def check_sizes(order: ServerOrder, images: Iterable[Image]) -> None:
+    """Refuse an image that is too large for its machine, as Nova does.
 
     Raises:
         BadOrderError: If it is.
     """
+    flavor, volume_gib = order.flavor, order.volume_gib
+    if volume_gib is None and not flavor.disk_gib:
+        raise BadOrderError("fake: HTTP 403: only volume-backed servers are allowed")
     for each in images:
-        if each.id == order.image.id and each.min_disk_gib > order.flavor.disk_gib:
+        if each.id != order.image.id:
+            continue
+        if each.min_ram_mib > flavor.ram_mib:
+            raise BadOrderError("fake: HTTP 400: Flavor's memory is too small")
+        if each.min_disk_gib > (volume_gib or flavor.disk_gib):
             raise BadOrderError("fake: HTTP 400: Flavor's disk is too small for requested image")
 
 
 def check_texts(order: ServerOrder) -> None:
-    """Refuse what Nova's schema of a create call refuses.
+    """Refuse what Nova's schema of a create call, or its quota of metadata, refuses.
 
     Raises:
-        BadOrderError: If a text is too long.
+        BadOrderError: If a text is too long, or written as it must not be.
     """
     if -(-len(order.user_data or "") // 3) * 4 > _USER_DATA_MAX:
         raise BadOrderError("fake: HTTP 400: user_data is too long")
-    if any(len(each) > _METADATA_MAX for pair in order.tags.items() for each in pair):
-        raise BadOrderError("fake: HTTP 400: metadata is too long")
+    for key, value in order.tags.items():
+        if _METADATA_KEY.fullmatch(key) is None or len(value) > _TEXT_MAX:
+            raise BadOrderError("fake: HTTP 400: Invalid input for field/attribute metadata")
+    if len(order.tags) > _METADATA_ITEMS_MAX:
+        raise BadOrderError("fake: HTTP 403: Maximum number of metadata items exceeds 128")
+    named = (order.key_name, order.az)
+    for name in (order.name, *order.security_groups, *(each for each in named if each)):
+        if not 1 <= len(name) <= _TEXT_MAX or name != name.strip() or not name.isprintable():
+            raise BadOrderError("fake: HTTP 400: Invalid input for field/attribute name")

@@ -95,7 +95,16 @@ def test_bad_orders_are_refused_as_nova_does(cloud: Connection) -> None:
         ({"key_name": "nobody"}, "Invalid key_name provided."),
         ({"networks": [{"uuid": "x"}]}, "Network x could not be found."),
         ({"availability_zone": "mars"}, "The requested availability zone is not available"),
-        ({"user_data": "!"}, "Userdata content is not valid base64"),
+        ({"user_data": "!"}, "attribute user_data. Value: !. '!' is not a 'base64'"),
+        ({"user_data": None}, "None is not of type 'string'"),
+        ({"networks": None}, "None is not of type 'array'"),
+        ({"key_name": ""}, "attribute key_name. Value: . '' is too short"),
+        ({"availability_zone": " nova"}, "Can not start or end with whitespace"),
+        ({"metadata": {"a/b": "c"}}, "Additional properties are not allowed .'a/b' was unexpected"),
+        ({"metadata": {"a": 1}}, "attribute a. Value: 1. 1 is not of type 'string'"),
+        ({"security_groups": [{"id": "default"}]}, "Additional properties .* .'id' was unexpected"),
+        ({"config_drive": "maybe"}, "'maybe' is not one of"),
+        ({"no_such_field": 1}, "Additional properties .* .'no_such_field' was unexpected"),
     ):
         with pytest.raises(exceptions.BadRequestException, match=words):
             boot(cloud, **more)
@@ -105,7 +114,7 @@ def test_bad_orders_are_refused_as_nova_does(cloud: Connection) -> None:
 def test_no_network_named_with_several_there(cloud: Connection) -> None:
     """Nova does not guess; auto takes one, none gives no address."""
     with pytest.raises(exceptions.ConflictException, match="Multiple possible networks found"):
-        boot(cloud, networks=None)
+        boot(cloud, networks=[])
 
     assert active(cloud, networks="none").addresses == {}
 

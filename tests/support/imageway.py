@@ -10,9 +10,10 @@ from typing import Final
 from builder.quiet.identity import Identity
 from builder.quiet.scripts import Traces, identity_script, read_identity
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import FlavorWanted, Image, ImageWanted, Server, ServerOrder, ServerStatus
+from remuda.cloud.api import Image, ImageWanted, Server, ServerOrder, ServerStatus
 from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
 from remuda.runtime.clock import SystemClock

@@ -13,8 +13,9 @@ from builder.hands.machine import Machines
 from builder.hands.making import MakeInCloud, MakingHand
 from builder.hands.validating import TrialInCloud, ValidatingHand
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import FlavorWanted, ImageWanted, Server, ServerOrder, ServerStatus
+from remuda.cloud.api import ImageWanted, Server, ServerOrder, ServerStatus
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.sizes import FlavorWanted
 from remuda.config.images import BaseFrom, SecretFrom, Step
 from remuda.config.parts import CheckFrom, FlavorFrom
 from remuda.config.recipes import ImageRecipe, Making

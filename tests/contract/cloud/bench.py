@@ -10,16 +10,9 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from remuda.cloud.api import (
-    Cloud,
-    FlavorWanted,
-    ImageWanted,
-    Server,
-    ServerOrder,
-    ServerStatus,
-    TryLaterError,
-)
+from remuda.cloud.api import Cloud, ImageWanted, Server, ServerOrder, ServerStatus, TryLaterError
 from remuda.cloud.image_store import ImageEdit, ImageStore, StoredImage
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
 
@@ -88,6 +81,7 @@ class Bench(ABC):
         image_name: Name of an image that is there.
         networks: What orders name.
         inside: Network for servers that get a floating IP; None: no floating IPs here.
+        diskless: Name of a flavor whose disk is 0; None: there is none.
     """
 
     cloud: Cloud
@@ -95,6 +89,7 @@ class Bench(ABC):
     image_name: str
     networks: tuple[str, ...] = ()
     inside: str | None = None
+    diskless: str | None = None
 
     def __init__(self) -> None:
         self._nodes = 0

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from remuda.cloud.api import (
     Cloud,
+    Flavor,
     InUseError,
     Quota,
     TryLaterError,
@@ -46,6 +47,8 @@ class FakeBench(Bench):
         self.image_name = "debian-12"
         self.networks = ("public",)
         self.inside = "private"
+        self.diskless = "diskless"
+        self.fake.flavors.append(Flavor(id="0", name="diskless", cores=1, ram_mib=1024))
 
     def arm(self, fault: Fault) -> bool:
         """Script the fake."""

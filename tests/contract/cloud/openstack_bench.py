@@ -11,7 +11,7 @@ from remuda.cloud.wire import PIECE_BYTES
 from tests.contract.cloud.account_bench import AccountBench
 from tests.contract.cloud.bench import RETRY_AFTER_S, Fault
 from tests.openstack.lab.control import Lab
-from tests.openstack.lab.seed import IMAGE
+from tests.openstack.lab.seed import DISKLESS, IMAGE
 
 CLOUD: Final = "lab"
 OTHER: Final = "lab-other"
@@ -88,6 +88,7 @@ class OpenStackBench(AccountBench):
             lab.layout.clouds_file, CLOUD, networks=("public",), inside="private", scratch=scratch
         )
         self.image_name = IMAGE
+        self.diskless = DISKLESS
         self._mark = lab.mark()
         self._other = self.open(OTHER)
 

@@ -34,6 +34,12 @@ _CONFIG: Final[Mapping[str, Any]] = {
         {"name": "private"},
         {"name": "external", "external": True},
     ],
+    "flavors": [
+        {"name": "m1.tiny", "id": "1", "vcpus": 1, "ram": 512, "disk": 1},
+        {"name": "m1.small", "id": "2", "vcpus": 1, "ram": 2048, "disk": 20},
+        {"name": "m1.large", "id": "4", "vcpus": 4, "ram": 8192, "disk": 80},
+        {"name": "m1.diskless", "id": "5", "vcpus": 1, "ram": 512, "disk": 0},
+    ],
     "images": [
         {"name": "debian-12", "properties": {"os_distro": "debian", "generation": "old"},
          "created_at": "2026-01-01T00:00:00Z"},
@@ -107,6 +113,7 @@ class SandboxBench(AccountBench):
         entry = yaml.safe_load(clouds_file.read_text())["clouds"]["sandbox"]
         self._control: Mapping[str, str] = entry["sandbox_control"]
         self.image_name = "debian-12"
+        self.diskless = "m1.diskless"
         self._other = self.open("sandbox-other")
 
     def neighbour(self) -> tuple[Cloud, ImageStore] | None:

@@ -4,7 +4,6 @@ import pytest
 
 from remuda.cloud.api import (
     BadOrderError,
-    FlavorWanted,
     FloatingIp,
     ImageWanted,
     NoRoomError,
@@ -13,6 +12,7 @@ from remuda.cloud.api import (
     UnauthorizedError,
 )
 from remuda.cloud.leftovers import LeftoverKind
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import Bench
 

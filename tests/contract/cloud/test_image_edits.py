@@ -8,7 +8,6 @@ from remuda.cloud.api import (
     BadOrderError,
     CloudError,
     DamagedError,
-    FlavorWanted,
     GoneError,
     ImageWanted,
     NoRoomError,
@@ -17,6 +16,7 @@ from remuda.cloud.api import (
 from remuda.cloud.image_store import ImageEdit, ImageStatus, Membership, Visibility
 from remuda.cloud.inherited import inherited
 from remuda.cloud.openstack import OpenStackCloud
+from remuda.cloud.sizes import FlavorWanted
 from tests.contract.cloud.bench import Bench, Fault
 from tests.contract.cloud.image_means import ABSENT, gone, neighbour, ordered, ready, running
 

@@ -1,14 +1,28 @@
 """What an order may ask for besides image and flavor, and troubles after the boot."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
 import pytest
 
-from remuda.cloud.api import BadOrderError, NoRoomError, Server, ServerStatus
+from remuda.cloud.api import (
+    BadOrderError,
+    Flavor,
+    Image,
+    ImageWanted,
+    NoRoomError,
+    Server,
+    ServerStatus,
+)
 from remuda.cloud.leftovers import LeftoverKind
+from remuda.cloud.sizes import FlavorWanted
 from remuda.model.ids import ServerId
 from tests.contract.cloud.bench import KEYPAIR, Bench, Fault
+from tests.contract.cloud.image_means import ordered
 
 #: Nova takes 65535 characters of base64, which come in fours.
-_USER_DATA_MAX = 49_149
+_USER_DATA_MAX: Final = 49_149
 
 
 def test_keypair_user_data_and_security_group_are_taken(bench: Bench) -> None:
@@ -24,25 +38,114 @@ def test_keypair_user_data_and_security_group_are_taken(bench: Bench) -> None:
     assert server.name == order.name
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"key_name": "no such keypair"},
-        {"security_groups": ("no such group",)},
-        {"user_data": "#!/bin/sh\n# s3cret".ljust(_USER_DATA_MAX + 4, "#")},
-        {"tags": {"k": "v" * 256}},
-    ],
-    ids=["keypair", "security group", "long user data", "long metadata"],
-)
-def test_what_nova_refuses_is_a_bad_order(bench: Bench, changes: dict[str, object]) -> None:
+#: What Nova's schema, its quotas and its look-ups refuse, one thing each.
+REFUSED: Final[Mapping[str, Mapping[str, object]]] = {
+    "keypair": {"key_name": "no such keypair"},
+    "padded keypair": {"key_name": f" {KEYPAIR}"},
+    "long keypair": {"key_name": "k" * 256},
+    "security group": {"security_groups": ("no such group",)},
+    "empty security group": {"security_groups": ("",)},
+    "long security group": {"security_groups": ("g" * 256,)},
+    "security group of two lines": {"security_groups": ("de\nfault",)},
+    "zone": {"az": "no such zone"},
+    "padded zone": {"az": " nova"},
+    "long zone": {"az": "z" * 256},
+    "network": {"networks": ("no such network",)},
+    "empty network": {"networks": ("",)},
+    "network id": {"networks": ("99999999-9999-4999-8999-999999999999",)},
+    "long user data": {"user_data": "#!/bin/sh\n# s3cret".ljust(_USER_DATA_MAX + 4, "#")},
+    "long metadata": {"tags": {"k": "v" * 256}},
+    "long metadata name": {"tags": {"k" * 256: "v"}},
+    "empty metadata name": {"tags": {"": "v"}},
+    "metadata name with a slash": {"tags": {"a/b": "v"}},
+    "metadata name with an umlaut": {"tags": {"straße": "v"}},
+    "too many metadata": {"tags": {f"k{n}": "v" for n in range(129)}},
+    "empty name": {"name": ""},
+    "padded name": {"name": " np1 "},
+    "long name": {"name": "n" * 256},
+    "flavor": {"flavor": Flavor(id="no-such-flavor", name="x", cores=1, ram_mib=1, disk_gib=1)},
+    "image": {"image": Image(id="99999999-9999-4999-8999-999999999999", name="x")},
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_nova_refuses_is_a_bad_order(bench: Bench, what: str) -> None:
     """Nothing is made, and no user data is repeated in the message."""
-    order = bench.order(**changes)
+    order = bench.order(**REFUSED[what])
+    before = {each.id for each in bench.cloud.list_servers()}
 
     with pytest.raises(BadOrderError) as caught:
         bench.cloud.create_server(order)
 
     assert "s3cret" not in str(caught.value)
-    assert order.name not in {each.name for each in bench.cloud.list_servers()}
+    assert before == {each.id for each in bench.cloud.list_servers()}
+
+
+def test_as_much_metadata_as_nova_takes(bench: Bench) -> None:
+    """Every character that a name may have, the longest of both, and as many as fit."""
+    most = bench.cloud.quota().metadata_items_max or 128
+    ours = bench.order().tags
+    odd = {"a-zA-Z_0:9. x": "ä" * 255, "k" * 255: "", "n": "\n"}
+    more = {f"k{n}": "v" for n in range(most - len(ours) - len(odd))}
+
+    server = bench.active(bench.cloud.create_server(bench.order(tags={**ours, **odd, **more})))
+
+    assert len(server.tags) == most
+    assert server.tags["a-zA-Z_0:9. x"].startswith("ä")
+
+
+@pytest.mark.parametrize("needs", [{"min_ram_mib": 1 << 20}, {"min_disk_gib": 1 << 10}])
+def test_an_image_that_needs_more_than_its_flavor_has(
+    bench: Bench, source: Path, needs: dict[str, int]
+) -> None:
+    """Nova refuses it, and so the image says what it needs: no such flavor is chosen."""
+    made = bench.images.upload(ordered(bench, **needs), source)
+    image = bench.cloud.find_image(ImageWanted(id=made.id))
+
+    with pytest.raises(BadOrderError):
+        bench.cloud.create_server(bench.order(image=image))
+    with pytest.raises(BadOrderError, match="the image"):
+        bench.cloud.find_flavor(FlavorWanted(needs=image.needs))
+
+    assert (image.needs.ram_mib, image.needs.disk_gib) in {(1 << 20, 1), (0, 1 << 10)}
+
+
+def test_the_flavor_that_is_chosen_for_an_image_can_boot_it(bench: Bench, source: Path) -> None:
+    """The smallest of those that are large enough."""
+    smallest = bench.cloud.find_flavor(FlavorWanted())
+    more = {"min_ram_mib": smallest.ram_mib + 1, "min_disk_gib": smallest.disk_gib + 1}
+    made = bench.images.upload(ordered(bench, **more), source)
+    image = bench.cloud.find_image(ImageWanted(id=made.id))
+
+    flavor = bench.cloud.find_flavor(FlavorWanted(needs=image.needs))
+
+    assert flavor.ram_mib > smallest.ram_mib
+    assert flavor.disk_gib > smallest.disk_gib
+    assert bench.active(bench.cloud.create_server(bench.order(image=image, flavor=flavor)))
+
+
+def test_a_flavor_without_a_disk_boots_no_image(bench: Bench) -> None:
+    """Nova's policy lets administrators do so; it is chosen for volumes only."""
+    if bench.diskless is None:
+        pytest.skip("this cloud has no such flavor")
+    diskless = bench.cloud.find_flavor(FlavorWanted(name=bench.diskless))
+    size = {"ram_mib": diskless.ram_mib, "cores": diskless.cores}
+
+    with pytest.raises(BadOrderError):
+        bench.cloud.create_server(bench.order(flavor=diskless))
+
+    assert diskless.disk_gib == 0
+    assert bench.cloud.find_flavor(FlavorWanted(**size)).disk_gib > 0
+    assert bench.cloud.find_flavor(FlavorWanted(**size, local_disk=False)) == diskless
+
+
+def test_a_volume_that_is_too_small_for_its_image(bench: Bench, source: Path) -> None:
+    """Nova compares it with what the image says before it asks anybody for a volume."""
+    made = bench.images.upload(ordered(bench, min_disk_gib=3), source)
+    image = bench.cloud.find_image(ImageWanted(id=made.id))
+
+    with pytest.raises(BadOrderError):
+        bench.cloud.create_server(bench.order(image=image, volume_gib=2))
 
 
 def test_several_networks_give_several_addresses(bench: Bench) -> None:

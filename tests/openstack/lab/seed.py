@@ -37,12 +37,15 @@ _NETWORKS: Final = (
         },
     ),
 )
+#: For servers that boot from volumes.
+DISKLESS: Final = "m1.diskless"
 #: Name, cores, RAM in MiB, disk in GiB.
 _FLAVORS: Final = (
     ("m1.tiny", 1, 512, 1),
     ("m1.small", 1, 2048, 20),
     ("m1.medium", 2, 4096, 40),
     ("m1.large", 4, 8192, 80),
+    (DISKLESS, 1, 512, 0),
 )
 IMAGE: Final = "debian-12"
 OLDER_IMAGE: Final = "debian-11"

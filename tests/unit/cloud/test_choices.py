@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from remuda.cloud.api import BadOrderError, Flavor, FlavorWanted, ImageWanted, TryLaterError
+from remuda.cloud.api import BadOrderError, Flavor, ImageWanted, TryLaterError
 from remuda.cloud.flavors import choose
 from remuda.cloud.openstack import OpenStackCloud
+from remuda.cloud.sizes import FlavorWanted, ImageNeeds
 from tests.fakes.clock import ManualClock
 from tests.unit.cloud.scripted_api import Reply, ScriptedApi
 
@@ -153,3 +154,73 @@ def test_ambiguous_network_is_a_bad_order(api: ScriptedApi, cloud: OpenStackClou
         cloud._networks.ids(("a",))
     with pytest.raises(BadOrderError, match="no network 'c'"):
         cloud._networks.ids(("c",))
+
+
+LACKING = Flavor(id="4", name="m0.volume", cores=1, ram_mib=256)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (FlavorWanted(), TINY),
+        (FlavorWanted(local_disk=False), LACKING),
+        (FlavorWanted(name="m0.volume"), LACKING),
+        (FlavorWanted(name="m0", cores=1), LACKING),
+        (FlavorWanted(needs=ImageNeeds(ram_mib=513)), DEEP),
+        (FlavorWanted(cores=1, needs=ImageNeeds(disk_gib=2)), DEEP),
+        (FlavorWanted(cores=4, needs=ImageNeeds(disk_gib=1)), WIDE),
+        (FlavorWanted(needs=ImageNeeds(disk_gib=999), local_disk=False), LACKING),
+        (FlavorWanted(name="m0.volume", needs=ImageNeeds(disk_gib=999)), LACKING),
+    ],
+)
+def test_smallest_flavor_that_the_image_fits_on(wanted: FlavorWanted, expected: Flavor) -> None:
+    """One without a disk only for volumes, or where nothing else is meant: the cloud tells."""
+    assert choose((*ALL, LACKING), wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (
+            FlavorWanted(name="m1.tiny", needs=ImageNeeds(disk_gib=3)),
+            (
+                "the image does not fit on flavor 'm1.tiny': it needs"
+                " 3 GiB of disk, and m1.tiny has 1 GiB"
+            ),
+        ),
+        (
+            FlavorWanted(cores=4, needs=ImageNeeds(ram_mib=8192), local_disk=False),
+            (
+                "there is no flavor with 0 MiB, 4 cores, 0 GiB at least that the image fits on: it"
+                " needs 8192 MiB of memory, and c1.wide has 4096 MiB"
+            ),
+        ),
+        (FlavorWanted(needs=ImageNeeds(disk_gib=99)), "99 GiB of disk, and m1.deep has 80 GiB"),
+    ],
+)
+def test_no_flavor_that_the_image_fits_on(wanted: FlavorWanted, said: str) -> None:
+    """The message has the numbers: this is what a verdict and `remuda cloud check` say."""
+    with pytest.raises(BadOrderError) as caught:
+        choose((*ALL, LACKING), wanted)
+
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ImageNeeds()),
+        ({"min_disk": 3, "min_ram": 512}, ImageNeeds(ram_mib=512, disk_gib=3)),
+        ({"size": (1 << 30) + 1}, ImageNeeds(disk_gib=2)),
+        ({"size": 5, "virtual_size": 10 << 30, "min_disk": 3}, ImageNeeds(disk_gib=10)),
+        ({"size": None, "virtual_size": None}, ImageNeeds()),
+        ({"size": "x", "min_disk": -1, "min_ram": True, "virtual_size": 1e300}, ImageNeeds()),
+    ],
+)
+def test_what_an_image_needs(
+    api: ScriptedApi, cloud: OpenStackCloud, fields: dict[str, Any], expected: ImageNeeds
+) -> None:
+    """The largest of what is said of it; what is odd says nothing, and hides no other image."""
+    api.on("GET", IMAGES, Reply(body={"images": [_image("a", "deb", 1) | fields]}))
+
+    assert cloud.find_image(ImageWanted(name="deb")).needs == expected

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from remuda.config.loader import Reading
+
 Lines = Callable[..., list[str]]
 
 
@@ -131,3 +133,71 @@ def test_odd_entries_of_clouds_yaml_do_no_harm(says: Lines, good: str, clouds: P
     clouds.write_text("clouds: {osic: {regions: [1, {}, [a]], region_name: 3}, x: [], y: }")
 
     assert says("clouds-file: clouds.yaml\n" + good) == []
+
+
+@pytest.mark.usefixtures("clouds")
+@pytest.mark.parametrize("name", ["clouds.yaml", "clouds.yml"])
+def test_the_file_beside_the_configuration_is_found(
+    reads: Callable[..., Reading], good: str, tmp_path: Path, name: str
+) -> None:
+    """As deploy/ puts it there; its clouds must be those of the providers, as if it were named."""
+    (tmp_path / "clouds.yaml").rename(tmp_path / name)
+
+    config = reads(good).config
+    wrong = reads(good.replace("cloud: osic", "cloud: osik"))
+
+    assert config is not None
+    assert config.clouds_file == str(tmp_path / name)
+    assert str(tmp_path / name) in reads(good).files
+    assert "has no cloud 'osik'" in str(wrong.problems[0])
+
+
+@pytest.mark.usefixtures("clouds")
+@pytest.mark.parametrize(
+    ("change", "environ"),
+    [
+        (("", ""), {"OS_CLIENT_CONFIG_FILE": "/no/where"}),
+        (("cloud: osic", "cloud: envvars"), {}),
+    ],
+)
+def test_the_file_beside_it_yields_to_what_is_said(
+    reads: Callable[..., Reading], good: str, change: tuple[str, str], environ: dict[str, str]
+) -> None:
+    """By the variable of the OpenStack client, or by a cloud that is in the environment."""
+    config = reads(good.replace(*change), environ).config
+
+    assert config is not None
+    assert config.clouds_file is None
+
+
+@pytest.mark.usefixtures("clouds")
+@pytest.mark.parametrize(
+    ("entry", "region"),
+    [
+        ("cloud: osic", "a"),
+        ("cloud: osic\n    region: b", "b"),
+        ("cloud: both", None),
+        ("cloud: both\n    region: b", "b"),
+    ],
+)
+def test_the_region_is_that_of_the_cloud(
+    reads: Callable[..., Reading], good: str, entry: str, region: str | None
+) -> None:
+    """Unless clouds.yaml names several: then the OpenStack client takes the first."""
+    config = reads(good.replace("cloud: osic", entry)).config
+
+    assert config is not None
+    assert config.providers["osic"].region == region
+
+
+@pytest.mark.usefixtures("clouds")
+def test_two_providers_of_one_region_are_noticed_however_it_is_said(
+    reads: Callable[..., Reading], good: str
+) -> None:
+    """By clouds.yaml in one, and in words in the other."""
+    (_, one) = good.split("providers:\n")
+    again = one.replace("osic:", "other:", 1).replace("cloud: osic", "cloud: osic\n    region: a")
+
+    (warning,) = reads(good + again).warnings
+
+    assert "has the same cloud and region as provider 'osic'" in str(warning)

@@ -217,12 +217,15 @@ def test_checks_of_machines_without_ssh(says: Lines, keyed: str) -> None:
     """Said at the label of the pool, where the connection type is."""
     text = keyed.replace("min-ready: 1", "checks: [{clock: {}}]")
 
-    assert says(text.replace("image: ubuntu", "image: a\n            connection-type: winrm")) == [
+    assert says(
+        text.replace("image: ubuntu", "image: a\n            connection-type: network_cli")
+    ) == [
         (
             "12:11: providers.osic.pools.main.labels.small: has checks, which run over ssh only, "
-            "not winrm; have connection-type ssh, or a label without them"
+            "not network_cli; have connection-type ssh, or a label without them"
         )
     ]
     assert (
-        says(keyed.replace("image: ubuntu", "image: a\n            connection-type: winrm")) == []
+        says(keyed.replace("image: ubuntu", "image: a\n            connection-type: network_cli"))
+        == []
     )

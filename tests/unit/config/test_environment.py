@@ -59,6 +59,6 @@ def test_wrong_values_of_the_environment_are_not_shown(says: Lines, good: str) -
 
 def test_user_data_is_left_alone(reads: Callable, good: str) -> None:
     """Its ${} belongs to the machine."""
-    config = reads(good + "            user-data: 'echo ${HOME}'\n").config
+    config = reads(good + "            user-data: '#!/bin/echo ${HOME}'\n").config
 
-    assert config.providers["osic"].pools["main"].labels["small"].user_data == "echo ${HOME}"
+    assert config.providers["osic"].pools["main"].labels["small"].user_data == "#!/bin/echo ${HOME}"

@@ -64,7 +64,7 @@ def test_user_data_is_read_in(reads: Callable, good: str, tmp_path: Path) -> Non
 def test_user_data_twice(says: Lines, good: str, tmp_path: Path) -> None:
     """In place or from a file, not both."""
     (tmp_path / "b").touch()
-    extra = "            user-data: a\n            user-data-file: b\n"
+    extra = "            user-data: '#!a'\n            user-data-file: b\n"
 
     (line,) = says(good + extra)
     assert line.endswith("has user-data and user-data-file, which exclude each other: keep one")

@@ -185,7 +185,7 @@ def test_problems_have_places(reads: Callable[..., Reading]) -> None:
                 "ours; choose another name"
             ),
         ),
-        ("{command: '', timeout: 1m}", "command: is empty; at least one item is needed"),
+        ("{command: '', timeout: 1m}", "command: is empty; write something, or leave the key out"),
         (
             "{command: a, timeout: 2d}",
             "timeout: '2d' is out of range; must be at most 1d",

@@ -65,7 +65,8 @@ def examples(tmp_path: Path) -> Path:
     (folder / "zookeeper-auth").touch(mode=0o600)
     (folder / "zookeeper-auth").write_text("remuda:corral gate\n")
     (folder / "clouds.yaml").touch(mode=0o600)
-    (folder / "clouds.yaml").write_text("clouds: {north: {region_name: RegionOne}, south: }\n")
+    clouds = "{north: {region_name: RegionOne}, south: , sandbox: , cloud-a: , cloud-b: }"
+    (folder / "clouds.yaml").write_text(f"clouds: {clouds}\n")
     return folder
 
 

@@ -15,7 +15,7 @@ def file(tmp_path: Path, keyed: str) -> Path:
     """A configuration with a script, user data and a clouds.yaml."""
     (tmp_path / "setup.sh").write_text("true\n")
     (tmp_path / "node-key").touch(mode=0o600)
-    (tmp_path / "data").write_text("data\n")
+    (tmp_path / "data").write_text("#cloud-config\n")
     (tmp_path / "clouds.yaml").write_text("clouds: {osic: {}}\n")
     path = tmp_path / "config.yaml"
     text = keyed.replace("min-ready: 1", "setup: {file: setup.sh}")

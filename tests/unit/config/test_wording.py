@@ -1,5 +1,6 @@
 """Every kind of wrong value is answered in plain words."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -42,7 +43,7 @@ POOL_LABEL = [
         "connection-type: shh",
         (
             "connection-type: 'shh' is not one of the known words; did you mean 'ssh'? "
-            "known here: network_cli, ssh, winrm"
+            "known here: network_cli, ssh"
         ),
     ),
     ("networks: net1", "networks: must be a list, not 'net1'; write [net1]"),
@@ -91,7 +92,7 @@ POOL_LABEL = [
             r"a plain dot, bracket or star is written \. \[ \*"
         ),
     ),
-    ("image: {name: ''}", "image.name: is empty; at least one item is needed"),
+    ("image: {name: ''}", "image.name: '' is empty; write a name, or leave the key out"),
     (
         "image: 3",
         "image: must be text or a mapping, not 3; known here: built, id, match, name, properties",
@@ -205,12 +206,23 @@ def test_nothing_of_pydantic_shows_through(says: Says, good: str) -> None:
 
 
 def test_metadata_that_nova_would_refuse(says: Says, good: str) -> None:
-    """Said now, not at the first launch."""
-    properties = f"instance-properties: {{a: {'x' * 256}}}"
+    """All of it at once, said now and not at the first launch."""
+    pairs = f"{{a: {'x' * 256}, b/c: d, '': e, {'f' * 256}: g, h: i, 'J-_:. 9': ''}}"
+    here = "13:NN: providers.osic.pools.main.labels.small"
+    names = "use 1 to 255 of A-Z, a-z, 0-9, '-', '_', ':', '.' and blanks"
 
-    lines = says(good.replace("image: ubuntu", f"image: a\n            {properties}"))
+    for kind in ("instance-properties", "dynamic-instance-properties"):
+        lines = says(good.replace("image: ubuntu", f"image: a\n            {kind}: {pairs}"))
 
-    assert "has a name or value of over 255 characters, at 'a'" in lines[0]
+        assert [re.sub(r"^13:[0-9]+", "13:NN", line) for line in lines] == [
+            f"{here}.{kind}.a: is longer than 255 characters",
+            f"{here}.{kind}.b/c: 'b/c' is no name of metadata that Nova takes; {names}",
+            f"{here}.{kind}.: '' is no name of metadata that Nova takes; {names}",
+            (
+                f"{here}.{kind}.{'f' * 256}: {'f' * 40!r} is no name of metadata that Nova takes;"
+                f" {names}"
+            ),
+        ]
 
 
 def test_an_installation_that_would_be_taken_for_a_check(says: Says, good: str) -> None:

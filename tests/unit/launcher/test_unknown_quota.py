@@ -24,7 +24,7 @@ def test_machines_are_made_though_the_quota_is_not_told(error: CloudError) -> No
     made.cloud.recipes.clear()
     works = Works(made)
     works.cloud.fail("quota", error)
-    survey = works.starter.cloud.survey(made.policy, (0, 0, 0))
+    survey = works.starter.cloud.survey(made.policy, (0, 0, 0), {})
     works.hear(survey, NOW)
     add_request(made, 1, "small")
 

@@ -1,5 +1,7 @@
 """Private key files: which are read, and what is said of others."""
 
+import base64
+import contextlib
 import subprocess
 from pathlib import Path
 
@@ -101,3 +103,18 @@ def test_the_ring_reads_a_file_once(tmp_path: Path) -> None:
 
     assert first is same
     assert ring.key(str(file)) != first
+
+
+def test_a_damaged_key_is_a_key_or_said_to_be_none(tmp_path: Path) -> None:
+    """Whatever a byte of it has become: the libraries have more errors than one."""
+    _keygen(tmp_path / "key", "-t", "ecdsa")
+    head, *middle, tail = (tmp_path / "key").read_text().splitlines()
+    body = base64.b64decode("".join(middle))
+
+    for place in range(min(len(body), 240)):
+        spoiled = bytes((*body[:place], body[place] ^ 6, *body[place + 1 :]))
+        text = f"{head}\n{base64.encodebytes(spoiled).decode()}{tail}\n"
+        (tmp_path / "spoiled").write_text(text)
+
+        with contextlib.suppress(KeyFileError):
+            load_key(str(tmp_path / "spoiled"))

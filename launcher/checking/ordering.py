@@ -1,0 +1,47 @@
+"""The create calls themselves: would the cloud take what they carry besides names?"""
+
+from collections.abc import Mapping
+
+from launcher.checking.booting import Boot
+from launcher.checking.findings import Area, Findings
+from launcher.checking.means import Means
+from launcher.cloudview import Recipe
+from launcher.orders import ServerOrders
+from launcher.policy import Key
+from remuda.cloud.api import Quota
+from remuda.ssh.errors import KeyFileError
+from remuda.ssh.userdata import UserDataError
+
+
+def check_orders(
+    means: Means, out: Findings, recipes: Mapping[Key, Recipe], quota: Quota | None
+) -> None:
+    """Make the order of each label, as a launch does, and send none.
+
+    Args:
+        means: What to check.
+        out: Takes complaints; there is nothing to say of what is good.
+        recipes: The labels that can be made.
+        quota: How much metadata the cloud takes; None: it does not say.
+    """
+    orders = ServerOrders(policy=means.policy, owner=means.owner)
+    for number, (key, recipe) in enumerate(sorted(recipes.items())):
+        if recipe.image is None:
+            continue  # one of ours: which build, only a launch knows
+        subject = "/".join(key)
+        try:
+            order = Boot(means=means, recipe=recipe, key=key, number=number).order(orders)
+        except KeyFileError:
+            continue  # told where the key itself is looked at
+        except UserDataError as exc:
+            out.problem(Area.LABEL, f"{subject} user data", str(exc), exc.hint)
+            continue
+        most = None if quota is None else quota.metadata_items_max
+        if most is not None and len(order.tags) > most:
+            out.problem(
+                Area.LABEL,
+                f"{subject} metadata",
+                f"{len(order.tags)} items of metadata, ours included; the quota allows {most} for"
+                " a server",
+                "remove some instance-properties, or raise the quota of metadata items",
+            )
