@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Condemn, Grow, Release
+from launcher.actions import Claim, Condemn, Decline, Grow, Release
 from launcher.decide.standing import ROOM_MAX, our_status
 from launcher.views import ClaimView, RequestView
 from launcher.world import World
@@ -16,8 +16,9 @@ from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
 from remuda.runtime.now import Now
-from tests.unit.launcher.imaged import imaged
+from tests.unit.launcher.imaged import asking, imaged
 from tests.unit.launcher.worlds import (
+    FLAVORS,
     NOW,
     add_claim,
     add_node,
@@ -38,10 +39,7 @@ BOTH = {name: {"image": "debian-12", "flavor": name} for name in ("small", "larg
 def full_of_builders(step: Step = Step.BOOTING) -> tuple[World, RequestView, ClaimView]:
     """Return a full pool with one machine for a builder, and a user's request."""
     made = imaged(pools={"main": {"max-servers": 1}})
-    ask = ImageAsk(use=ImageUse.MAKE)
-    builders = add_request(
-        made, 90, MAKE, priority="900", reuse=False, image=ask, state=RequestState.PENDING
-    )
+    builders = asking(made, ImageUse.MAKE, state=RequestState.PENDING)
     claim = add_claim(made, builders)
     of_builder(made, builders, step)
     add_request(made, 1)
@@ -105,14 +103,19 @@ def test_a_machine_is_taken_from_the_builder_that_has_one_in_the_making() -> Non
     assert given_up(made) == ([NodeId("0000000001")], [builders.id])
 
 
+def in_use(made: World, number: int, pool: str = "main") -> None:
+    """Add a machine that somebody uses."""
+    busy = add_node(made, number, pool=pool, allocated_to="200-0000000099")
+    busy.contenders = frozenset({"its user"})
+    made.touch_node(busy)
+
+
 def starved(made: World, number: int, pool: str) -> RequestView:
     """Add a claimed request for two machines: one is there, and somebody has the other's room."""
     view = add_request(made, number, "small", "small", state=RequestState.PENDING)
     add_claim(made, view, pool=pool)
     add_node(made, number, pool=pool)
-    busy = add_node(made, 50 + number, pool=pool, allocated_to="200-0000000099")
-    busy.contenders = frozenset({"its user"})
-    made.touch_node(busy)
+    in_use(made, 50 + number, pool)
     return view
 
 
@@ -148,9 +151,7 @@ def test_a_machine_made_for_a_request_that_we_gave_back_makes_room_where_it_is_n
     claimed = add_request(made, 1, "large", "large", state=RequestState.PENDING)
     add_claim(made, claimed)
     add_node(made, 1, label="large")
-    busy = add_node(made, 2, label="large", allocated_to="200-0000000099")
-    busy.contenders = frozenset({"its user"})
-    made.touch_node(busy)
+    in_use(made, 2)
     behind = add_request(made, 2, "small", "small", reuse=False)
     step = Step.DONE if state is NodeState.READY else Step.PROVING
     given_back = {"for_request": behind.id}
@@ -159,6 +160,44 @@ def test_a_machine_made_for_a_request_that_we_gave_back_makes_room_where_it_is_n
     )
 
     assert (node.id in {one.node for one in of_kind(think(made), Condemn)}) is going
+
+
+def test_room_that_users_wait_for_is_not_given_to_builders() -> None:
+    """Theirs would fit, but the user's two would wait for it."""
+    made = imaged(pools={"main": {"max-servers": 2}})
+    in_use(made, 1)
+    add_request(made, 1, "small", "small")
+    builders = asking(made, ImageUse.MAKE)
+    crowded = think(made)
+    made.queue.forget(next(iter(made.queue.views)))
+
+    assert of_kind(crowded, Claim) == []
+    assert crowded.verdicts[builders.id].reason == "requests of users wait for the room"
+    assert [one.request for one in of_kind(think(made), Claim)] == [builders.id]
+
+
+def test_the_last_room_is_used_on_account_of_the_first_in_line() -> None:
+    """If that launch fails, it counts against nobody else."""
+    made = world(pools={"main": {"max-servers": 2}})
+    in_use(made, 1)
+    first, second = (add_request(made, n, state=RequestState.PENDING) for n in (2, 3))
+    add_claim(made, second)
+    add_claim(made, first)
+    (grow,) = of_kind(think(made), Grow)
+
+    assert [one.on_account_of for one in grow.intents] == [first.id]
+
+
+def test_what_is_not_known_yet_is_not_too_much() -> None:
+    """A label whose flavor is being looked up may fit: nobody is declined for it."""
+    made = world(pools={"main": {"max-cores": FLAVORS["small"].cores}})
+    view = add_request(made, 1, "large")
+    recipe = made.cloud.recipes.pop(("main", "large"))
+    unknown = of_kind(think(made), Decline)
+    made.cloud.recipes["main", "large"] = recipe
+
+    assert unknown == []
+    assert [one.request for one in of_kind(think(made), Decline)] == [view.id]
 
 
 def test_more_room_than_matters_is_told_as_so_much() -> None:
