@@ -1,6 +1,7 @@
 """Who wants the same room: builders, requests that were given back, and other providers."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -198,6 +199,28 @@ def test_what_is_not_known_yet_is_not_too_much() -> None:
 
     assert unknown == []
     assert [one.request for one in of_kind(think(made), Decline)] == [view.id]
+
+
+@pytest.mark.parametrize(
+    "closed", [{"pools": {"main": {"max-servers": 0}}}, {"max-concurrency": 0}]
+)
+def test_a_closed_pool_declines_at_once(closed: dict[str, Any]) -> None:
+    """Others may serve it, and nobody waits for us."""
+    made = world(**closed)
+    view = add_request(made, 1)
+    plan = think(made)
+
+    assert [one.request for one in of_kind(plan, Decline)] == [view.id]
+    assert plan.verdicts[view.id].reason == "pool main is closed"
+
+
+def test_a_provider_that_tells_nothing_of_itself_is_not_waited_for() -> None:
+    """Another program's launcher, however well placed, comes after whoever has room."""
+    made = world()
+    add_pool(made, "nodepool", "main", "small", priority=1)
+    view = add_request(made, 1)
+
+    assert [one.request for one in of_kind(think(made), Claim)] == [view.id]
 
 
 def test_more_room_than_matters_is_told_as_so_much() -> None:

@@ -23,6 +23,7 @@ from remuda.cloud.api import Server, ServerStatus
 from remuda.model.image import BuildId, UploadId
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
 from remuda.model.launch import Step
+from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
 from remuda.runtime.now import Now
@@ -82,6 +83,35 @@ def test_what_cannot_be_served_as_it_is_written_is_declined_by_who_has_taken_it(
     assert len(of_kind(think(open_one), Decline)) == 1
     assert of_kind(think(taken), Decline) == []
     assert think(taken).verdicts == {}
+
+
+def test_who_has_taken_what_cannot_be_served_declines_it_once() -> None:
+    """Not while it writes, nor without the lock that it had when it took it."""
+    made = world()
+    view = add_request(made, 1, unfit="node_types: not a list", state=RequestState.PENDING)
+    claim = add_claim(made, view)
+    first = of_kind(think(made), Decline)
+    claim.busy = True
+    again = of_kind(think(made), Decline)
+    claim.busy, claim.contender_gone = False, True
+
+    assert [one.request for one in first] == [view.id]
+    assert again == []
+    assert of_kind(think(made), Decline) == []
+
+
+def test_no_more_is_planned_while_what_was_planned_is_being_written() -> None:
+    """The room may be taken by then; nodes go on all the same."""
+    made = world()
+    add_request(made, 1)
+    node = add_node(made, 1, state=NodeState.USED)
+    made.growing = 1
+    writing = think(made)
+    made.growing = 0
+
+    assert of_kind(writing, Claim) == []
+    assert [one.node for one in of_kind(writing, Condemn)] == [node.id]
+    assert len(of_kind(think(made), Claim)) == 1
 
 
 def test_why_we_declined_stays_written_while_others_are_asked() -> None:
