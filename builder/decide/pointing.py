@@ -65,10 +65,9 @@ def _in_whose_name(shelf: Shelf, after: Pointer) -> Pointer:
 
     Whoever restores the build gives back what was withdrawn in the same words.
     """
-    build = shelf.builds.get(after.current)
-    if build is None or build.revoked is None or after.current not in after.withdrawn:
-        return after
-    return replace(after, withdrawn={**after.withdrawn, after.current: build.revoked.word})
+    revoked = shelf.builds[after.current].revoked
+    assert revoked is not None  # noqa: S101 - or nothing would have had to be forced
+    return replace(after, withdrawn={**after.withdrawn, after.current: revoked.word})
 
 
 def _on(

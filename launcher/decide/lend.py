@@ -4,6 +4,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from launcher.actions import Knock, Lend, Plan
 from launcher.decide.bids import pinned_elsewhere, priorities
@@ -161,6 +162,8 @@ def _gets_its_own(
         case MayGet.NEW:
             _lend_its_own(world, view, claim, now, plan)
             return True
+        case _:
+            assert_never(view.may_get)
 
 
 def _lend_its_own(

@@ -298,8 +298,6 @@ def _late(world: World, launch: Launch) -> Condemn:
 
 def _blamed(world: World, view: NodeView, overdue: Condemn) -> Condemn:
     """Say what a machine that ran out of time failed last: no address, no answer, no login."""
-    if overdue.result is not Result.SSH:
-        return overdue
     if wants_ip(world, view):
         lack = unaddressed(world, view)
         return replace(overdue, cause=f"{overdue.cause}; {lack.cause}", result=lack.result)
