@@ -262,8 +262,9 @@ def test_restricted_application_credential(api: Sandbox, cloud: Connection) -> N
 
     assert made.access_rules == rules
     assert list(clerk.compute.flavors())
-    with pytest.raises(Unauthorized):
+    with pytest.raises(exceptions.HttpException) as refused:
         list(clerk.compute.servers())
+    assert refused.value.status_code == 401
     clerk.close()
 
 
