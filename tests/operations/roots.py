@@ -4,14 +4,17 @@ To be used within a mount and a PID namespace of one's own (:mod:`tests.operatio
 and every process then ends with it. All hosts share one network; their addresses are in 127/8.
 """
 
+import hashlib
 import os
+import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 #: Of one block; the longest installs packages.
-BLOCK_S_MAX: Final = 600.0
+BLOCK_S_MAX: Final = 300.0
+_CACHE: Final = "var/cache/pip"
 _DEVICES: Final = ("null", "zero", "full", "random", "urandom")
 #: What a host's processes find in their environment, and nothing else.
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -27,13 +30,18 @@ class Host:
     Attributes:
         name: Short name; its host name is ``NAME.example.org``.
         root: Where its root is mounted; what is written there stays in this host.
+        ending: Called before the root goes.
     """
+
+    #: Downloads of pip that all hosts share, to be kept for the next time.
+    cache: Path | None = None
 
     def __init__(self, name: str, folder: Path, lowers: Sequence[Path]) -> None:
         self.name = name
         self.folder = folder
         self.lowers = tuple(lowers)
         self.root = folder / "root"
+        self.ending: list[Callable[[], None]] = []
         self._mounted = False
 
     @property
@@ -63,6 +71,10 @@ class Host:
             node = self.root / "dev" / name
             node.touch()
             _run(["mount", "--bind", f"/dev/{name}", str(node)])
+        if self.cache is not None:
+            where = self.root / _CACHE
+            where.mkdir(parents=True, exist_ok=True)
+            _run(["mount", "--bind", str(self.cache), str(where)])
         for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
             (self.root / "dev" / name).symlink_to(f"/proc/self/fd{target}")
         self._mounted = True
@@ -70,6 +82,8 @@ class Host:
     def down(self) -> None:
         """Take the mounts away, so that others may stand on what was written."""
         if self._mounted:
+            for each in self.ending:
+                each()
             _run(["umount", "--recursive", str(self.root)])
             self._mounted = False
 
@@ -111,7 +125,8 @@ class Host:
     def environ(more: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of root's shell, with *more* of the site's."""
         usual = {"PATH": _PATH, "HOME": "/root", "USER": "root", "LANG": "C.UTF-8"}
-        return {**usual, "DEBIAN_FRONTEND": "noninteractive", **more}
+        return {**usual, "DEBIAN_FRONTEND": "noninteractive", **more,
+                "PIP_CACHE_DIR": f"/{_CACHE}"}  # fmt: skip
 
 
 class Hosts:
@@ -120,30 +135,59 @@ class Hosts:
     def __init__(self, folder: Path, base: Sequence[Path]) -> None:
         self._folder = folder
         self._base = tuple(base)
-        self._common: dict[tuple[str, ...], Host] = {}
+        #: What hosts have in common, the newest last, and for which hosts that is being written.
+        self._lines: dict[str, tuple[Host, ...]] = {}
+        self._members: dict[Host, tuple[str, ...]] = {}
         self._own: dict[str, Host] = {}
+        self._mail: dict[str, list[tuple[str, Path]]] = {}
 
     def those(self, names: tuple[str, ...]) -> list[Host]:
         """Return the roots in which a block for *names* is to be run."""
-        if len(names) > 1 and not any(name in self._own for name in names):
-            if names not in self._common:
-                self._common[names] = self._made("-".join(names), names[0], self._base)
-            return [self._common[names]]
-        return [self.own(name) for name in names]
+        alike = {(self._line(name), tuple(self._mail.get(name, ()))) for name in names}
+        if len(names) == 1 or len(alike) > 1 or any(name in self._own for name in names):
+            return [self.own(name) for name in names]
+        line, _ = alike.pop()
+        if line and self._members[line[-1]] == names:
+            host = line[-1]
+        else:
+            host = self._made(f"{len(self._members)}-common", names[0], line)
+            self._members[host] = names
+            for name in names:
+                self._lines[name] = (*line, host)
+        self._deliver(host, names)
+        return [host]
 
     def own(self, name: str) -> Host:
         """Return the root of one host: from now on it is like no other."""
         if name not in self._own:
-            lowers = self._base
-            for names, common in self._common.items():
-                if name in names:
-                    common.down()
-                    lowers = (common.upper, *self._base)
-            self._own[name] = self._made(name, name, lowers)
+            self._own[name] = self._made(name, name, self._line(name))
+        self._deliver(self._own[name], (name,))
         return self._own[name]
 
-    def _made(self, folder: str, name: str, lowers: Sequence[Path]) -> Host:
-        host = Host(name, self._folder / folder, lowers)
+    def send(self, name: str, file: Path, folder: str) -> None:
+        """Have a file put into a host's folder before anything else is done there.
+
+        Who gets the same stays alike.
+        """
+        kept = self._folder / "mail" / hashlib.sha256(file.read_bytes()).hexdigest() / file.name
+        if not kept.exists():
+            kept.parent.mkdir(parents=True)
+            shutil.copy(file, kept)
+        self._mail.setdefault(name, []).append((folder, kept))
+
+    def _line(self, name: str) -> tuple[Host, ...]:
+        return self._lines.get(name, ())
+
+    def _deliver(self, host: Host, names: Sequence[str]) -> None:
+        letters = [self._mail.pop(name, []) for name in names]
+        for folder, file in letters[0]:
+            shutil.copy(file, host.root / folder.lstrip("/"))
+
+    def _made(self, folder: str, name: str, line: Sequence[Host]) -> Host:
+        for each in line:
+            each.down()
+        lowers = [each.upper for each in reversed(line)]
+        host = Host(name, self._folder / folder, (*lowers, *self._base))
         host.up()
         return host
 
