@@ -1,16 +1,16 @@
 """The site in which the page is carried out: two clouds, addresses, and what stands for the rest."""
 
 import json
-import re
-import shlex
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 import yaml
 
@@ -45,6 +45,16 @@ _BRINGS: Final = {
 }
 
 
+#: What blocks of a section print, one after the other.
+_EXPECTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "A release": ("0.1.0",),
+    "ZooKeeper": ("Mode: ",),
+    "Launchers and the builder": ("no problems", "Linux", "tools 1"),
+    "A developer's machine": ("remuda-",),
+    "Upgrade and rollback": ("0.1.1", "0.1.0"),
+}
+
+
 class Site:
     """Everything that the page takes for granted."""
 
@@ -56,18 +66,79 @@ class Site:
         Host.cache.mkdir(parents=True, exist_ok=True)
         self._systemds: dict[str, Systemd] = {}
         self._calls: dict[Path, Calls] = {}
+        self._said = ""
+        self._heading = ""
         self._network = f"127.{64 + int(time.time()) % 64}.{int(time.time() * 7) % 200 + 1}"
         self.hosts = Hosts(folder / "hosts", [self._blank(), bare or Path("/")])
         self._values = self._clouds()
 
     def do(self, step: Step) -> None:
-        """Carry one block out."""
+        """Carry one block out.
+
+        Raises:
+            BlockError: If it, or the section before, has not done what it is to do.
+        """
+        if step.heading != self._heading:
+            self.leave()
+            self._heading = step.heading
+            if step.heading == "Upgrade and rollback":
+                self._publish()
         script = step.script
         for placeholder, value in self._values.items():
             script = script.replace(placeholder, value)
-        for host in self.hosts.those(step.hosts):
+        for host in self.hosts.those(step.hosts, personal="hostname" in script):
             self._equip(host)
-            host.shell(script, self._environment(), self.logs / f"{host.name}.log")
+            log = self.logs / f"{host.name}.log"
+            self._said += host.shell(script, self._environment(), log)
+
+    def leave(self) -> None:
+        """See what came of the section that ends here."""
+        rest = self._said
+        for text in _EXPECTED.get(self._heading, ()):
+            _, found, rest = rest.partition(text)
+            if not found:
+                raise BlockError(f"{text!r} was not said:\n{self._said[-6000:]}")
+        if self._heading == "Monitoring":
+            self._scrape()
+        self._said = ""
+
+    def sizes(self) -> Iterator[str]:
+        """Yield what each service takes, in the end.
+
+        Raises:
+            BlockError: If one of them has died.
+        """
+        for systemd in self._systemds.values():
+            for name, process in systemd.running.items():
+                if process.poll() is not None:
+                    raise BlockError(f"{name} has ended: {systemd.log(name).read_text()[-6000:]}")
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                facts = dict(line.split(":", 1) for line in status.splitlines())
+                memory = int(facts["VmRSS"].split()[0]) // 1024
+                yield f"{systemd.host.name} {name}: {memory} MiB, {facts['Threads'].strip()} threads"
+
+    def _publish(self) -> None:
+        """Make the source one of a newer release."""
+        file = self.hosts.own("admin").root / _SOURCE / "pyproject.toml"
+        file.write_text(file.read_text().replace('version = "0.1.0"', 'version = "0.1.1"'))
+
+    def _scrape(self) -> None:
+        """Ask every target for its metrics, as Prometheus would."""
+        file = self.hosts.own("mon").root / "etc/prometheus/prometheus.yml"
+        (job,) = yaml.safe_load(file.read_text())["scrape_configs"]
+        for target in job["static_configs"][0]["targets"]:
+            name, _, port = target.partition(":")
+            address = self._address(name.removesuffix(".example.org"))
+            try:
+                with urlopen(f"http://{address}:{port}/metrics", timeout=10) as answer:  # noqa: S310
+                    text = answer.read().decode()
+            except OSError as error:
+                raise BlockError(f"{target}: {error}") from error
+            if "remuda_build_info{" not in text:
+                raise BlockError(f"{target} tells no metrics of ours")
+
+    def _address(self, name: str) -> str:
+        return f"{self._network}.{HOSTS.index(name) + 1}"
 
     def _environment(self) -> dict[str, str]:
         found = fresh_environment()
@@ -85,7 +156,7 @@ class Site:
             for name in _HIDDEN:
                 _mark_opaque(layer / name)
         lines = ["127.0.0.1 localhost"]
-        lines += [f"{self._network}.{n} {h}.example.org {h}" for n, h in enumerate(HOSTS, 1)]
+        lines += [f"{self._address(each)} {each}.example.org {each}" for each in HOSTS]
         (layer / "etc/hosts").write_text("\n".join(lines) + "\n")
         shutil.copy("/etc/resolv.conf", layer / "etc/resolv.conf")
         if certificates := fresh_environment().get("PIP_CERT"):
@@ -172,8 +243,6 @@ class Site:
 
 
 def _mark_opaque(folder: Path) -> None:
-    import os
-
     os.setxattr(folder, "trusted.overlay.opaque", b"y")
 
 
@@ -191,15 +260,18 @@ def run(bare: Path | None, logs: Path) -> int:
 def _carried_out(bare: Path | None, folder: Path, logs: Path) -> int:
     site = Site(bare, folder, logs)
     started = time.monotonic()
-    for step in steps(PAGE.read_text()):
-        began = time.monotonic()
-        where = f"docs/operations.md:{step.line} on {', '.join(step.hosts)}"
-        try:
+    where = "before the first block"
+    try:
+        for step in steps(PAGE.read_text()):
+            began = time.monotonic()
+            where = f"docs/operations.md:{step.line} on {', '.join(step.hosts)}"
             site.do(step)
-        except BlockError as error:
-            sys.stderr.write(f"{where}: {error}\nlogs: {logs}\n")
-            return 1
-        now = time.monotonic()
-        sys.stdout.write(f"{now - started:6.1f} s  {now - began:5.1f} s  {where}\n")
-        sys.stdout.flush()
+            now = time.monotonic()
+            sys.stdout.write(f"{now - started:6.1f} s  {now - began:5.1f} s  {where}\n")
+            sys.stdout.flush()
+        site.leave()
+        sys.stdout.writelines(f"{line}\n" for line in site.sizes())
+    except BlockError as error:
+        sys.stderr.write(f"{where}: {error}\nlogs: {logs}\n")
+        return 1
     return 0

@@ -67,13 +67,13 @@ class Systemd:
     """
 
     def __init__(self, host: Host, logs: Path) -> None:
-        self._host = host
+        self.host = host
         self._logs = logs
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def log(self, name: str) -> Path:
         """Return where a unit's output goes: its journal."""
-        return self._logs / f"{self._host.name}-{name.removesuffix('.service')}.log"
+        return self._logs / f"{self.host.name}-{name.removesuffix('.service')}.log"
 
     def systemctl(self, words: list[str]) -> int:
         """Do what ``systemctl WORDS`` is to do; return its exit code."""
@@ -107,11 +107,11 @@ class Systemd:
     def _start(self, name: str) -> None:
         if self._alive(name):
             return
-        unit = read_unit(self._host, name)
+        unit = read_unit(self.host, name)
         words = [_environ_word(unit.last("ExecStart"))]
         with self.log(name).open("ab") as output:
             self.running[name] = subprocess.Popen(
-                self._host.command(["/bin/sh", "-c", self._script(unit), *words]),
+                self.host.command(["/bin/sh", "-c", self._script(unit), *words]),
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -125,7 +125,7 @@ class Systemd:
             process.wait(_STOP_S)
 
     def _reload(self, name: str) -> None:
-        unit = read_unit(self._host, name)
+        unit = read_unit(self.host, name)
         if not self._alive(name):
             raise UnitError(f"{name} is not running")
         command = unit.last("ExecReload").replace("$MAINPID", str(self.running[name].pid))
@@ -152,7 +152,7 @@ class Systemd:
         for line in unit.lines.get("Environment", []):
             found += shlex.split(line)
         for name in unit.lines.get("EnvironmentFile", []):
-            file = self._host.root / name.removeprefix("-").lstrip("/")
+            file = self.host.root / name.removeprefix("-").lstrip("/")
             if not file.exists():
                 if name.startswith("-"):
                     continue
