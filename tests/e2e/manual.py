@@ -62,7 +62,9 @@ CARRIED_OUT: Final[dict[str, Way]] = {
         instead=(("debian-ci/12", "tools/1"), ("debian-ci", "tools")),
     ),
     "docs/cli.md: remuda cloud check east": Way(instead=_CLOUD),
-    "docs/cli.md: remuda cloud sweep east": Way(instead=(*_CLOUD, ("--confirm", "--confirm --yes"))),
+    "docs/cli.md: remuda cloud sweep east": Way(
+        instead=(*_CLOUD, ("--confirm", "--confirm --yes"))
+    ),
     "docs/cli.md: remuda dev --dir ./try": Way(
         instead=(("./try.json &", "./try.json"), ("up.json &", "up.json")),
         until={"remuda dev": "Ctrl-C"},
@@ -73,7 +75,7 @@ CARRIED_OUT: Final[dict[str, Way]] = {
     "docs/images.md: remuda config check remuda.yaml": Way(
         until={"remuda builder": "builder.started"}
     ),
-    "docs/images.md: remuda image rollback tools --why \"no mirror\"": Way(
+    'docs/images.md: remuda image rollback tools --why "no mirror"': Way(
         instead=(("tools/41", "tools/1"), ("tools/42", "tools/2"), ("tools/43", "tools/3")),
         codes={"promote": 1},
     ),

@@ -16,7 +16,7 @@ from tests.support.processes import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
-_DEADLINE_S = 600
+_DEADLINE_S = 1200
 
 
 @pytest.mark.timeout(_DEADLINE_S + 30)

@@ -144,7 +144,12 @@ class Hosts:
     def those(self, names: tuple[str, ...], *, personal: bool) -> list[Host]:
         """Return the roots in which a block for *names* is to be run; *personal*: in each by itself."""
         alike = {(self._line(name), tuple(self._mail.get(name, ()))) for name in names}
-        if personal or len(names) == 1 or len(alike) > 1 or any(name in self._own for name in names):
+        if (
+            personal
+            or len(names) == 1
+            or len(alike) > 1
+            or any(name in self._own for name in names)
+        ):
             return [self.own(name) for name in names]
         line, _ = alike.pop()
         if line and self._members[line[-1]] == names:
