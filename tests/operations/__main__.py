@@ -18,7 +18,8 @@ def _inside() -> None:
     """Run again with mounts and processes of our own: they all end with us."""
     words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     os.environ["REMUDA_OPERATIONS_INSIDE"] = "1"
-    os.execvp("unshare", [*words, sys.executable, "-m", "tests.operations", *sys.argv[1:]])
+    words += [sys.executable, "-m", "tests.operations", *sys.argv[1:]]
+    os.execvp(words[0], words)  # noqa: S606 - no shell is wanted
 
 
 def main() -> int:

@@ -142,7 +142,12 @@ class Hosts:
         self._mail: dict[str, list[tuple[str, Path]]] = {}
 
     def those(self, names: tuple[str, ...], *, personal: bool) -> list[Host]:
-        """Return the roots in which a block for *names* is to be run; *personal*: in each by itself."""
+        """Return the roots in which a block for *names* is to be run.
+
+        Args:
+            names: Whose block it is.
+            personal: What it does depends on the host.
+        """
         alike = {(self._line(name), tuple(self._mail.get(name, ()))) for name in names}
         if (
             personal

@@ -1,4 +1,4 @@
-"""The site in which the page is carried out: two clouds, addresses, and what stands for the rest."""
+"""The site in which the page is carried out: clouds, addresses, what stands for the rest."""
 
 import json
 import os
@@ -50,7 +50,7 @@ _EXPECTED: Final[Mapping[str, tuple[str, ...]]] = {
     "A release": ("0.1.0",),
     "ZooKeeper": ("Mode: ",),
     "Launchers and the builder": ("no problems", "Linux", "tools 1"),
-    "A developer's machine": ("remuda-",),
+    "A developer's machine": ("remuda: small ",),
     "Upgrade and rollback": ("0.1.1", "0.1.0"),
 }
 
@@ -114,8 +114,8 @@ class Site:
                     raise BlockError(f"{name} has ended: {systemd.log(name).read_text()[-6000:]}")
                 status = Path(f"/proc/{process.pid}/status").read_text()
                 facts = dict(line.split(":", 1) for line in status.splitlines())
-                memory = int(facts["VmRSS"].split()[0]) // 1024
-                yield f"{systemd.host.name} {name}: {memory} MiB, {facts['Threads'].strip()} threads"
+                memory, threads = int(facts["VmRSS"].split()[0]) // 1024, facts["Threads"].strip()
+                yield f"{systemd.host.name} {name}: {memory} MiB, {threads} threads"
 
     def _publish(self) -> None:
         """Make the source one of a newer release."""
