@@ -1,5 +1,7 @@
 """Every command that README, docs and help texts show is one as it stands."""
 
+import ast
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -7,11 +9,13 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from remuda.cli.failing import PlainCommand
 from remuda.cli.main import main
 from tests.support.manual import pages, shell_blocks
 from tests.support.source import ROOT
+from tests.support.sshd import make_key
 
 #: Words of a shell that end a command of ours.
 _ENDS = frozenset({"|", "&&", "&", ";", "<", ">", ")", "<<", ">>"})
@@ -135,6 +139,64 @@ def test_every_command_is_in_the_manual() -> None:
     names = {name.removeprefix("remuda ").split()[-1] for name in _ALL}
 
     assert {name for name in names if not re.search(rf"`[^`\n]*\b{name}\b", text)} == set()
+
+
+def fenced(page: Path, kind: str) -> list[str]:
+    """Return a page's blocks of a kind."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_first_configuration_is_good(tmp_path: Path) -> None:
+    """README's, with stand-ins for the files of a site."""
+    (text,) = fenced(ROOT / "README.md", "yaml")
+    make_key(tmp_path / "id_ed25519")
+    clouds = tmp_path / "clouds.yaml"
+    clouds.touch(mode=0o600)
+    clouds.write_text("clouds: {east: {region_name: RegionOne}}\n")
+    file = tmp_path / "remuda.yaml"
+    file.write_text(f"clouds-file: {clouds}\n" + text.replace("/etc/remuda/", f"{tmp_path}/"))
+
+    result = CliRunner().invoke(main, ["config", "check", str(file)])
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_python_is_python(page: Path) -> None:
+    """Blocks can be read, and have from our packages what these have."""
+    for text in fenced(page, "python"):
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                module = importlib.import_module(node.module)
+                assert [name.name for name in node.names if not hasattr(module, name.name)] == []
+            elif isinstance(node, ast.Import):
+                for name in node.names:
+                    importlib.import_module(name.name)
+
+
+#: Options that no test names as they are written, and where they are tried.
+_TRIED_ELSEWHERE = {
+    "remuda dev --places": "test_dev_places.py tries every plan",
+    "remuda dev --system": "test_dev.py tries every plan",
+}
+
+
+def test_every_option_is_tried() -> None:
+    """What help promises of an option, some test holds it to."""
+    tests = "\n".join(
+        file.read_text() for file in (ROOT / "tests").rglob("*.py") if "manual" not in file.name
+    )
+    untried = {
+        f"{name} {option}"
+        for name, command in _ALL.items()
+        for param in command.params
+        if isinstance(param, click.Option)
+        for option in param.opts
+        if option.startswith("--") and not re.search(rf"{option}[\"'= \])]", tests)
+    }
+
+    assert untried == set(_TRIED_ELSEWHERE)
 
 
 def test_links_lead_somewhere() -> None:
