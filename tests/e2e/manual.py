@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 #: Long enough for anything but an image on a busy machine.
-USUAL_S: Final = 90.0
+USUAL_S: Final = 240.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +12,7 @@ class Way:
     """How a block's commands are carried out in a folder of `remuda dev`.
 
     Attributes:
+        before: Commands that make what the page takes for granted.
         instead: What is replaced in the text: names of the page's site by those of `remuda dev`.
         codes: Exit codes other than 0, by a part of the command.
         until: What commands that would go on for ever have printed when they are stopped, by a
@@ -20,6 +21,7 @@ class Way:
         needs: A command without which it cannot be tried.
     """
 
+    before: tuple[str, ...] = ()
     instead: tuple[tuple[str, str], ...] = ()
     codes: dict[str, int] = field(default_factory=dict)
     until: dict[str, str] = field(default_factory=dict)
@@ -76,8 +78,9 @@ CARRIED_OUT: Final[dict[str, Way]] = {
         until={"remuda builder": "builder.started"}
     ),
     'docs/images.md: remuda image rollback tools --why "no mirror"': Way(
-        instead=(("tools/41", "tools/1"), ("tools/42", "tools/2"), ("tools/43", "tools/3")),
-        codes={"promote": 1},
+        instead=(("tools/41", "tools/1"), ("tools/42", "tools/2"), ("tools/43", "tools/2")),
+        before=("remuda image build tools --wait",),
+        codes={"promote": 1},  # of what was revoked before
     ),
 }
 

@@ -136,7 +136,7 @@ def test_a_block_can_be_followed(name: str, dev: Dev) -> None:
     (block,) = (block for each, block in _BLOCKS.items() if each.startswith(name))
     text = filled_in(dev, block.text, way)
 
-    for command in commands(block, text, way):
+    for command in (*way.before, *commands(block, text, way)):
         code, said = dev.run(command, expected(command, way.until, ""))
 
         assert code == expected(command, way.codes, 0), f"{command}\n{said}"

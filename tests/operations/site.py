@@ -119,8 +119,10 @@ class Site:
 
     def _publish(self) -> None:
         """Make the source one of a newer release."""
-        file = self.hosts.own("admin").root / _SOURCE / "pyproject.toml"
-        file.write_text(file.read_text().replace('version = "0.1.0"', 'version = "0.1.1"'))
+        source = self.hosts.own("admin").root / _SOURCE
+        for name in ("pyproject.toml", "remuda/__init__.py"):
+            text = (source / name).read_text()
+            (source / name).write_text(text.replace('"0.1.0"', '"0.1.1"'))
 
     def _scrape(self) -> None:
         """Ask every target for its metrics, as Prometheus would."""
