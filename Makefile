@@ -133,6 +133,13 @@ bench-openstack: install ## API calls per node and boots per minute on a real Op
 	@$(LAB) start
 	@status=0; $(BIN)/python -m tests.openstack.bench || status=$$?; $(LAB) stop; exit $$status
 
+# debootstrap makes the root once; apt-get and pip then do in it what the page says.
+BARE := build/operations/bare
+.PHONY: test-operations
+test-operations: install promtool ## Carry docs/operations.md out in a bare Debian, packages included (root, a quarter of an hour)
+	@deploy/bare-root.sh $(BARE)
+	REMUDA_OPERATIONS_BARE=$(CURDIR)/$(BARE) $(PYTEST) -p no:cacheprovider tests/e2e/test_operations.py
+
 # Document and the module that writes it; a test of each compares.
 GENERATED := configuration:remuda.config.reference metrics:remuda.metrics.reference \
 	states:remuda.model.diagrams

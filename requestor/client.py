@@ -92,7 +92,7 @@ class Client:
             provider: Preferred provider.
             reuse: False: only machines made for this request.
             requestor: Instead of the client's.
-            tenant: For whom; written into request and nodes, and shown. No limits depend on it.
+            tenant: For whom; a name in the records of request and nodes. No limits depend on it.
             deadline_s: Cancelled when it is not served after this many seconds.
             ephemeral: False: it outlives our session; somebody must accept or delete it.
             data: Anything that JSON can say, for whoever looks at the request.

@@ -108,14 +108,33 @@ class UserConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRule:
+    """A call that a restricted credential may make.
+
+    Attributes:
+        service: Type of the service in the catalogue.
+        path: Of the whole URL; ``*`` and ``{name}`` stand for one part of it, ``**`` for any.
+    """
+
+    service: str
+    method: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialConfig:
-    """An application credential of a user in a project."""
+    """An application credential of a user in a project.
+
+    Attributes:
+        access_rules: What it is good for; None: for everything that its user may do.
+    """
 
     id: str
     name: str
     secret: str = field(repr=False)
     user: str
     project: str
+    access_rules: tuple[AccessRule, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import yaml
 
 from sandbox.clock import from_iso
 from sandbox.config import (
+    AccessRule,
     Config,
     CredentialConfig,
     FlavorConfig,
@@ -140,6 +141,15 @@ def _credential(reader: Reader) -> CredentialConfig:
         secret=reader.text("secret"),
         user=reader.text("user", "demo"),
         project=reader.text("project", "demo"),
+        access_rules=_list(reader, "access_rules", _access_rule, ())
+        if reader.has("access_rules")
+        else None,
+    )
+
+
+def _access_rule(reader: Reader) -> AccessRule:
+    return AccessRule(
+        service=reader.text("service"), method=reader.text("method"), path=reader.text("path")
     )
 
 

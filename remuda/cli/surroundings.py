@@ -132,8 +132,7 @@ def _configured(file: Path) -> StoreOptions:
     from remuda.config import loader  # noqa: PLC0415
     from remuda.store.configured import store_options  # noqa: PLC0415
 
-    # What a provider needs (keys, clouds) may well lie on other hosts than this one.
-    return store_options(loader.load(file, provider="").zookeeper)
+    return store_options(loader.load_for_user(file).zookeeper)
 
 
 def hosts_options(text: str) -> StoreOptions:

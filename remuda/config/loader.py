@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -16,7 +17,7 @@ from remuda.config.exposure import check_exposure
 from remuda.config.hostfiles import HostFiles
 from remuda.config.imagecheck import check_images
 from remuda.config.machinetexts import check_texts
-from remuda.config.model import Config
+from remuda.config.model import Config, UserConfig
 from remuda.config.problems import ConfigInvalidError, Problem
 from remuda.config.report import Report
 from remuda.config.sources import CONFIG_BYTES_MAX, Sources, UnreadableError
@@ -26,6 +27,8 @@ from remuda.redaction import secret_values
 
 #: Keys of the top level that begin so are a place for anchors, and otherwise ignored.
 SCRATCH_PREFIX = "x-"
+#: A file with one of these is meant for those who make nodes.
+_OF_PROVIDERS: Final = frozenset({"labels", "providers", "images"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,24 @@ def load(
     return reading.config
 
 
+def load_for_user(
+    path: str | os.PathLike[str], *, environ: Mapping[str, str] = os.environ
+) -> UserConfig:
+    """Return what who only asks for nodes, and looks at them, needs to know.
+
+    A file that says where ZooKeeper is, and nothing else, is enough for that. One that has
+    providers must be good, and is returned as Config; what these need (keys, clouds) may well lie
+    on other hosts.
+
+    Raises:
+        ConfigInvalidError: With every problem there is, if there is any.
+    """
+    config, reading = _read(path, "", environ, _no_closer_look, model=UserConfig)
+    if config is None:
+        raise ConfigInvalidError(reading.problems, reading.warnings)
+    return config
+
+
 def _no_closer_look(_data: object, _host: HostFiles) -> None:
     """Take files that are only looked at for what they should be."""
 
@@ -85,24 +106,37 @@ def read(
         look_closer: Reports what is wrong in files that are only looked at otherwise, see
             ``remuda.config.contents``.
     """
+    return _read(path, provider, environ, look_closer, model=Config)[1]
+
+
+def _read(
+    path: str | os.PathLike[str],
+    provider: str | None,
+    environ: Mapping[str, str],
+    look_closer: Callable[[object, HostFiles], None],
+    *,
+    model: type[UserConfig],
+) -> tuple[UserConfig | None, Reading]:
+    """Do what ``read`` does; *model* is what the file has to be at least."""
     sources = Sources()
     file = FilePath(os.path.abspath(path))  # noqa: PTH100 - resolve() would leave the link's folder
     name = os.fspath(path)
     try:
         document = parse(sources.read(file, bytes_max=CONFIG_BYTES_MAX))
     except UnreadableError as error:
-        return _failed(Problem(file=name, message=f"this file {error}"), sources)
+        return None, _failed(Problem(file=name, message=f"this file {error}"), sources)
     except NotYamlError as error:
         line, column = error.place.line, error.place.column
         message = f"this file {error}"
         problem = Problem(file=name, line=line, column=column, message=message, hint=error.hint)
-        return _failed(problem, sources)
+        return None, _failed(problem, sources)
     report = Report(name, document)
     host = HostFiles(file.parent, sources, report, provider)
-    config = _understood(document, host, environ, look_closer)
+    found = _understood(document, host, environ, look_closer, model)
     problems = report.problems()
-    return Reading(
-        config=None if problems else config,
+    config = None if problems else found
+    return config, Reading(
+        config=config if isinstance(config, Config) else None,
         problems=problems,
         warnings=report.warnings(),
         files=sources.files,
@@ -115,7 +149,8 @@ def _understood(
     host: HostFiles,
     environ: Mapping[str, str],
     look_closer: Callable[[object, HostFiles], None],
-) -> Config | None:
+    model: type[UserConfig],
+) -> UserConfig | None:
     """Check all of *document*, reporting what is wrong; None if pydantic does not take it."""
     report = host.report
     for flaw in document.flaws:
@@ -127,13 +162,15 @@ def _understood(
         report.problem((), "this file is not a mapping", "it needs at least labels: and providers:")
         return None
     data = {k: v for k, v in document.data.items() if not k.startswith(SCRATCH_PREFIX)}
-    hidden = substitute(Config, data, environ, report)
-    check_choices(Config, data, report)
+    if not data.keys().isdisjoint(_OF_PROVIDERS):
+        model = Config
+    hidden = substitute(model, data, environ, report)
+    check_choices(model, data, report)
     name_clouds_file(data, host, environ)
-    host.resolve(Config, data)
+    host.resolve(model, data)
     # User data and scripts hold passwords and tokens, and machines print what they are given.
     KNOWN.hold(f"configuration {report.file}", secret_values(data))
-    check_texts(Config, data, host)
+    check_texts(model, data, host)
     check_clouds(data, host, environ)
     check_credential(data, host, hidden)
     look_closer(data, host)
@@ -141,9 +178,9 @@ def _understood(
     check_images(data, report)
     check_exposure(data, report)
     try:
-        return Config.model_validate(data, by_alias=True, by_name=False)
+        return model.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
-        translate(error, Config, data, report, hidden)
+        translate(error, model, data, report, hidden)
     return None
 
 

@@ -344,10 +344,15 @@ class Statsd(Section):
     prefix: str = Field(default="nodepool", description="Before every name.")
 
 
-class Config(Section):
-    """The whole file."""
+class UserConfig(Section):
+    """The part of the file that who only asks for nodes needs."""
 
     zookeeper: Zookeeper = Field(default_factory=Zookeeper, description="Where ZooKeeper is.")
+
+
+class Config(UserConfig):
+    """The whole file."""
+
     installation: InstallationId | None = Field(
         default=None,
         description="Id that /remuda/installation must hold; a launcher refuses to start on another"

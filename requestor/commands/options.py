@@ -60,7 +60,7 @@ _ASKING: Final = (
     click.option(
         "--tenant",
         metavar="NAME",
-        help="For whom; written into request and nodes, and shown. No limits depend on it.",
+        help="For whom; a name in the records of request and nodes. No limits depend on it.",
     ),
     click.option("--fresh", is_flag=True, help="Only machines made for this request."),
     click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sandbox.config import Config, CredentialConfig, stable_id
@@ -95,7 +95,8 @@ class Accounts:
             secret = str(asked.get("secret", ""))
             if hmac.compare_digest(secret.encode(), each.secret.encode()):
                 user = next(user for user in self.users if user.name == each.user)
-                return user.who(self.projects[each.project])
+                who = user.who(self.projects[each.project])
+                return replace(who, access_rules=each.access_rules)
         if asked.get("id") is not None and asked["id"] not in {x.id for x in self.credentials}:
             # Keystone 30 does not hide this behind a 401.
             raise ApiError(404, f"Could not find Application Credential: {asked['id']}.")

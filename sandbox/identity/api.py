@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import asdict
 from typing import Any
 
 from starlette.responses import Response
 
 from sandbox.clock import iso_micro
-from sandbox.config import CredentialConfig
+from sandbox.config import AccessRule, CredentialConfig
 from sandbox.identity.accounts import DOMAIN, Accounts, Project, User
 from sandbox.identity.catalog import Endpoints
 from sandbox.identity.tokens import Token, Tokens
@@ -180,6 +181,7 @@ class IdentityApi:
             user=call.who.user,
             secret=str(asked.get("secret") or secrets.token_urlsafe(32)),
             project=call.who.project,
+            access_rules=_rules(asked.get("access_rules")),
         )
         self._accounts.credentials.append(credential)
         doc = self._credential_doc(credential) | {"secret": credential.secret}
@@ -200,7 +202,27 @@ class IdentityApi:
             "roles": [{"id": "member", "name": "member"}],
             "unrestricted": False,
             "expires_at": None,
+            **(
+                {}
+                if credential.access_rules is None
+                else {"access_rules": [asdict(each) for each in credential.access_rules]}
+            ),
         }
+
+
+def _rules(asked: object) -> tuple[AccessRule, ...] | None:
+    """Return the rules that a credential is made with; None: without any."""
+    if asked is None:
+        return None
+    try:
+        if isinstance(asked, list):
+            return tuple(
+                AccessRule(service=one["service"], method=one["method"], path=one["path"])
+                for one in asked
+            )
+    except (KeyError, TypeError):
+        pass
+    raise ApiError(400, "access_rules: Invalid input")
 
 
 def _project_doc(project: Project) -> dict[str, Any]:

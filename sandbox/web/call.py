@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox.config import AccessRule
 from sandbox.faults import Effect, EffectKind, FaultPlan, Subject
 from sandbox.web.errors import ApiError
 
@@ -18,13 +19,18 @@ Version = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
-    """In whose name a call is made; empty: nobody's."""
+    """In whose name a call is made; empty: nobody's.
+
+    Attributes:
+        access_rules: The only calls that the credential is good for; None: no such bound.
+    """
 
     user_id: str = ""
     user: str = ""
     project_id: str = ""
     project: str = ""
     roles: tuple[str, ...] = ()
+    access_rules: tuple[AccessRule, ...] | None = None
 
     @property
     def is_admin(self) -> bool:

@@ -18,6 +18,7 @@ from sandbox.calls import CallCounts
 from sandbox.clock import Clock
 from sandbox.faults import Effect, EffectKind, FaultPlan, Subject
 from sandbox.web import microversion
+from sandbox.web.access_rules import allowed
 from sandbox.web.call import NOBODY, Authority, Call, Op
 from sandbox.web.errors import ApiError, Service, response
 from sandbox.web.wire import hang_up
@@ -70,9 +71,12 @@ class Gate:
             return hang_up(request), _LOST
         return self._labelled(answer, version), ""
 
-    @staticmethod
-    async def _worked(op: Op, call: Call) -> Response:
-        if call.who is NOBODY and not op.open:
+    async def _worked(self, op: Op, call: Call) -> Response:
+        bounded = not allowed(
+            call.who.access_rules, self.service, op.method, call.request.url.path
+        )
+        # keystonemiddleware answers as it does to an unknown token.
+        if (call.who is NOBODY or bounded) and not op.open:
             raise ApiError(
                 401, "The request you have made requires authentication.", headers=_CHALLENGE
             )

@@ -256,6 +256,27 @@ def test_application_credential(api: Sandbox, cloud: Connection) -> None:
     robot.close()
 
 
+def test_restricted_application_credential(api: Sandbox, cloud: Connection) -> None:
+    """Good for the calls that its rules name; the others meet a 401, as an unknown token does."""
+    rules = [{"service": "compute", "method": "GET", "path": "/**/flavors/detail"}]
+    made = cloud.identity.create_application_credential(
+        user=cloud.current_user_id, name="clerk", access_rules=rules
+    )
+
+    clerk = Connection(
+        auth_type="v3applicationcredential", region_name="north",
+        auth={"auth_url": api.base_url + "/identity/v3",
+              "application_credential_id": made.id, "application_credential_secret": made.secret},
+    )  # fmt: skip
+
+    assert made.access_rules == rules
+    assert list(clerk.compute.flavors())
+    with pytest.raises(exceptions.HttpException) as refused:
+        list(clerk.compute.servers())
+    assert refused.value.status_code == 401
+    clerk.close()
+
+
 def test_revoked_tokens_are_renewed_by_the_client(api: Sandbox, cloud: Connection) -> None:
     """The client sees 401, logs in again, and its caller notices nothing."""
     list(cloud.compute.servers())

@@ -31,6 +31,7 @@ class Process:
         log: Path,
         *,
         env: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
         last_signal: signal.Signals = signal.SIGKILL,
     ) -> None:
         self.name = name
@@ -38,7 +39,7 @@ class Process:
         with log.open("ab") as output:
             self.child = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -8,6 +8,7 @@ import click
 from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.surroundings import Surroundings
 from remuda.config import loader
+from remuda.config.model import Config
 from remuda.config.names import nearest
 from remuda.config.recipes import ImageRecipe, recipes
 from remuda.images.catalogue import Catalogue
@@ -105,14 +106,16 @@ def known_images(store: Store) -> list[str]:
 
 
 def configured(around: Surroundings) -> dict[str, ImageRecipe]:
-    """Return the images of the configuration file; none if no file was named.
+    """Return the images of the configuration file; none if no file was named, or only ZooKeeper.
 
     Raises:
         ConfigInvalidError: If it cannot be used.
     """
     if around.config is None:
         return {}
-    config = loader.load(around.config, provider="")
+    config = loader.load_for_user(around.config)
+    if not isinstance(config, Config):
+        return {}
     return dict(recipes(config.images, config.image_defaults, config.providers))
 
 

@@ -1,13 +1,14 @@
-"""What docs/images.md shows: its configuration is good, its commands exist, its steps are shell."""
+"""What docs/images.md shows: its configuration is good, its steps are shell.
+
+Its commands: test_manual.py.
+"""
 
 import re
-import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -17,10 +18,6 @@ from tests.support.sshd import make_key
 
 ROOT: Final = Path(__file__).parents[3]
 TEXT: Final = (ROOT / "docs/images.md").read_text()
-#: The part of the manual of commands that is about images.
-MANUAL: Final = (
-    (ROOT / "docs/cli.md").read_text().split("\n## `remuda image`\n")[1].split("\n## ")[0]
-)
 
 
 def blocks(kind: str) -> list[str]:
@@ -35,59 +32,9 @@ def merged(one: Any, other: Any) -> Any:
     return {key: merged(one.get(key, {}), other.get(key, one.get(key))) for key in {**one, **other}}
 
 
-def lines() -> Iterator[str]:
-    """Yield the commands that stand on lines of their own."""
-    for text in (TEXT, MANUAL):
-        for line in text.splitlines():
-            if re.match(r"^(?: {4})?remuda ", line):
-                yield line.strip()
-
-
-def mentions() -> Iterator[str]:
-    """Yield the commands that a sentence or a table names; what they are about may be left out."""
-    for text in (TEXT, MANUAL):
-        yield from sorted(set(re.findall(r"`(remuda [^`]+)`", text)))
-
-
-def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
-    """Return the command that is called, and the words that are left for it."""
-    command: click.Command = main
-    context = click.Context(main, info_name="remuda")
-    rest = words[1:]
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        found = command.get_command(context, rest[0])
-        assert found is not None, f"there is no command {rest[0]!r} in: {shlex.join(words)}"
-        command, rest = found, rest[1:]
-    return command, rest
-
-
 def test_there_is_something_to_look_at() -> None:
     """A page that was written anew must not make the tests empty."""
     assert len(blocks("yaml")) >= 2
-    assert len([*lines()]) >= 12
-    assert len([*mentions()]) >= 6
-
-
-@pytest.mark.parametrize("line", [*lines()])
-def test_a_command_is_one_as_it_stands(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With its arguments and options; it is not carried out."""
-    (tmp_path / "remuda.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    command, rest = resolve(shlex.split(line, comments=True))
-
-    assert not isinstance(command, click.Group)
-    command.make_context(command.name, rest)
-
-
-@pytest.mark.parametrize("line", [*mentions()])
-def test_a_command_that_is_mentioned_exists(line: str) -> None:
-    """And so do its options."""
-    command, rest = resolve(shlex.split(line))
-    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
-
-    assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= known
 
 
 @pytest.fixture(params=range(1, len(blocks("yaml")) + 1))
@@ -124,11 +71,3 @@ def test_the_steps_are_shell(config: Path) -> None:
     assert len(scripts) >= 2
     for text in scripts:
         assert subprocess.run(["sh", "-n", "-c", text], check=False).returncode == 0, text
-
-
-def test_files_that_are_linked_exist() -> None:
-    """Of this repository."""
-    links = re.findall(r"\]\(([^)#]+)", TEXT)
-
-    assert links
-    assert [one for one in links if not (ROOT / "docs" / one).exists()] == []

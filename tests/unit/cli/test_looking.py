@@ -106,12 +106,13 @@ def test_ten_times_as_many_nodes_cost_ten_times_as_much(desk: Desk) -> None:
 def test_requests_are_listed_in_the_order_of_service(desk: Desk) -> None:
     """Priority, then relative priority, then age."""
     normal = desk.call(request, "small").stdout.strip()
-    low = desk.call(request, "small", "--priority", "low").stdout.strip()
+    low = desk.call(request, "small", "--priority", "low", "--tenant", "t1").stdout.strip()
     high = desk.call(request, "small=2", "big", "--priority", "high").stdout.strip()
     listed = desk.json(requests)
 
     assert [one["id"] for one in listed] == [high, normal, low]
     assert listed[0]["labels"] == ["small", "small", "big"]
+    assert [one["tenant"] for one in listed] == [None, None, "t1"]
     assert "2 small, big" in desk.call(requests).stdout
 
 

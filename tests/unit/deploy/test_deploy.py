@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.source import ROOT
 #: Of `systemd-analyze security`, in tenths: 0 is a service that may do nothing.
 _EXPOSURE_MAX: Final = 15
 _UNITS: Final = sorted((ROOT / "deploy/systemd").glob("*.service"))
+_STARTED: Final = ("opt/remuda/.venv/bin/remuda", "usr/bin/java", "bin/kill")
 _PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==\S+ \\$")
 _HASH: Final = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
@@ -40,6 +42,30 @@ def test_units_are_hardened(unit: object) -> None:
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("unit", _UNITS, ids=lambda unit: unit.name)
+def test_units_are_understood(unit: Path, tmp_path: Path) -> None:
+    """Systemd knows every key and value, in a root that has what they start."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    folder = tmp_path / "etc/systemd/system"
+    folder.mkdir(parents=True)
+    for target in ("sysinit", "basic", "shutdown", "network-online", "multi-user"):
+        (folder / f"{target}.target").write_text("[Unit]\nDefaultDependencies=no\n")
+    shutil.copy(unit, folder)
+    for program in _STARTED:
+        file = tmp_path / program
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy("/bin/true", file)
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", f"--root={tmp_path}",
+         unit.name.replace("@.", "@east.")],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_there_is_a_unit() -> None:

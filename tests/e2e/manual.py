@@ -1,0 +1,108 @@
+"""How each shell block of README and docs is tried: carried out, or why not."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+#: Long enough for anything but an image on a busy machine.
+USUAL_S: Final = 240.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a block's commands are carried out in a folder of `remuda dev`.
+
+    Attributes:
+        before: Commands that make what the page takes for granted.
+        instead: What is replaced in the text: names of the page's site by those of `remuda dev`.
+        codes: Exit codes other than 0, by a part of the command.
+        until: What commands that would go on for ever have printed when they are stopped, by a
+            part of the command.
+        whole: The block is one script.
+        needs: A command without which it cannot be tried.
+    """
+
+    before: tuple[str, ...] = ()
+    instead: tuple[tuple[str, str], ...] = ()
+    codes: dict[str, int] = field(default_factory=dict)
+    until: dict[str, str] = field(default_factory=dict)
+    whole: bool = False
+    needs: str = ""
+
+
+#: Ids in examples; the test makes a node and a request, and fills them in.
+_NODE: Final = ("3000000042", "{node}")
+_REQUEST: Final = ("200-0000000017", "{request}")
+#: Machines of the sandbox are minimal: they have no make, and no tox.
+_MAKE: Final = ("-- make test", "-- ./run-tests.sh")
+_CLOUD: Final = (
+    ("check east", "check alpha"),
+    ("sweep east", "sweep alpha"),
+    (" --config /etc/remuda/remuda.yaml", ""),
+)
+
+CARRIED_OUT: Final[dict[str, Way]] = {
+    "README.md: remuda config check remuda.yaml": Way(
+        instead=(("--provider east", "--provider alpha"),),
+        until={"remuda launcher": "launcher.started"},
+    ),
+    "README.md: remuda run small -- ./run-tests.sh": Way(
+        instead=(_NODE, _REQUEST, ("-- make", "-- ./run-tests.sh"), ("./run", "/bin/true ./run")),
+        until={"--watch": "STATE"},
+    ),
+    "docs/cli.md: remuda run small -- make test": Way(
+        instead=(("-- make test", "-- true"), ("src:/srv/src -- make", "src:src -- ls")),
+        codes={"tox": 127},
+    ),
+    "docs/cli.md: # Kept until the script ends, however it ends:": Way(
+        instead=(
+            ('ssh -p "$port"', 'ssh -i "$REMUDA_IDENTITY" -o StrictHostKeyChecking=no -p "$port"'),
+            ("make test", "true"),
+        ),
+        whole=True,
+    ),
+    "docs/cli.md: remuda image list": Way(
+        instead=(("debian-ci/12", "tools/1"), ("debian-ci", "tools")),
+    ),
+    "docs/cli.md: remuda cloud check east": Way(instead=_CLOUD),
+    "docs/cli.md: remuda cloud sweep east": Way(
+        instead=(*_CLOUD, ("--confirm", "--confirm --yes"))
+    ),
+    "docs/cli.md: remuda dev --dir ./try": Way(
+        instead=(("./try.json &", "./try.json"), ("up.json &", "up.json")),
+        until={"remuda dev": "Ctrl-C"},
+    ),
+    "docs/cloud-check.md: remuda cloud check east --config /etc/remuda/remuda.yaml": Way(
+        instead=_CLOUD, needs="jq"
+    ),
+    "docs/images.md: remuda config check remuda.yaml": Way(
+        until={"remuda builder": "builder.started"}
+    ),
+    'docs/images.md: remuda image rollback tools --why "no mirror"': Way(
+        instead=(("tools/41", "tools/1"), ("tools/42", "tools/2"), ("tools/43", "tools/2")),
+        before=("remuda image build tools --wait",),
+        codes={"promote": 1},  # of what was revoked before
+    ),
+}
+
+NOT_CARRIED_OUT: Final[dict[str, str]] = {
+    "README.md: make demo": "tests/e2e/test_demo.py runs the demo; `make test` is this",
+    "docs/benchmarks.md: make bench": "takes minutes, and a machine of its own; run by hand",
+    "docs/chaos.md: make chaos": "takes minutes; tests/chaos is the short form in `make test`",
+    "docs/chaos.md: python -m tests.chaos.judge": "reads what a run of chaos has left",
+    "docs/configuration.md: $ remuda config check remuda.yaml": (
+        "shows what is said of a mistake: tests/unit/config/test_reference.py"
+    ),
+    "docs/openstack-lab.md: make openstack-lab": "a real OpenStack: `make test-openstack` runs it",
+    "docs/operations.md: $ openstack application credential create remuda": (
+        "needs a real Keystone and python-openstackclient; the credential of the sandbox has the"
+        " same rules"
+    ),
+    "docs/sandbox.md: python -m sandbox --clouds-yaml ./clouds.yaml": (
+        "tests/sandbox starts it so, and `remuda dev` does"
+    ),
+    "docs/sandbox.md: export OS_CLOUD=sandbox": (
+        "needs python-openstackclient, which is no part of the tests; tests/sandbox does the same"
+        " with openstacksdk"
+    ),
+    "docs/sandbox.md: curl": "shows what is said of a mistake: tests/sandbox/test_control.py",
+}

@@ -1,0 +1,154 @@
+"""Each shell block of README and docs: carried out in `remuda dev`, or named with a reason.
+
+docs/operations.md has a test of its own, which needs several hosts: test_operations.py.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.e2e.manual import CARRIED_OUT, NOT_CARRIED_OUT, USUAL_S, Way
+from tests.support import stage as stages
+from tests.support.deadline import wait_for
+from tests.support.manual import Block, pages, shell_blocks
+from tests.support.processes import Process
+
+_OPERATIONS: Final = "docs/operations.md"
+_BLOCKS: Final = {
+    block.name: block
+    for page in pages()
+    for block in shell_blocks(page)
+    if block.page != _OPERATIONS or block.text.startswith("$ ")
+}
+#: Of the whole of `remuda dev`, with a machine of each kind.
+_UP_S: Final = 120.0
+
+
+def known_as(name: str, table: dict[str, Any]) -> list[str]:
+    """Return the entries of a table that mean a block."""
+    return [key for key in table if name.startswith(key)]
+
+
+def test_every_block_is_carried_out_or_has_a_reason() -> None:
+    """One of both: a new block needs an entry, and no entry outlives its block."""
+    tables: dict[str, Any] = {**CARRIED_OUT, **NOT_CARRIED_OUT}
+    found = {name: known_as(name, tables) for name in _BLOCKS}
+
+    assert {name: keys for name, keys in found.items() if len(keys) != 1} == {}
+    assert {key for keys in found.values() for key in keys} == set(tables)
+
+
+@dataclass(frozen=True)
+class Dev:
+    """A running `remuda dev`."""
+
+    folder: Path
+    environ: dict[str, str]
+
+    def run(self, command: str, until: str = "") -> tuple[int, str]:
+        """Run a command; one with *until* is stopped by SIGINT once it has printed that."""
+        log = self.folder / "command.log"
+        log.unlink(missing_ok=True)
+        shell = ["bash", "-c", f"exec {command}" if until else command]
+        process = Process("command", shell, log, env=self.environ, cwd=self.folder)
+        try:
+            wait_for(
+                lambda: not process.alive or (until and until in process.text()),
+                USUAL_S,
+                f"{command}: {process.text()[-2000:]}",
+            )
+            if until and process.alive:
+                process.signal(signal.SIGINT)
+                process.stop(30.0)
+                return 0, process.text()
+            return process.stop(), process.text()
+        finally:
+            process.stop()
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    """Give a `remuda dev`, with what the examples take for granted in its folder."""
+    if why := stages.missing():
+        pytest.skip(why)
+    folder = tmp_path_factory.mktemp("dev")
+    ready = folder / "ready.json"
+    process = Process.python(
+        "dev",
+        "remuda",
+        *("dev", "--dir", str(folder / "here"), "--ready-file", str(ready)),
+        log=folder / "dev.log",
+        last_signal=signal.SIGTERM,
+    )
+    try:
+        wait_for(lambda: ready.exists() or not process.alive, _UP_S, "remuda dev")
+        assert process.alive, process.tail()
+        doc = json.loads(ready.read_text())
+        here = folder / "here"
+        scripts = Path(sys.executable).parent
+        environ = {
+            "PATH": f"{scripts}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            **doc["environment"],
+        }
+        (here / "run-tests.sh").write_text("#!/bin/sh\necho tested\n")
+        (here / "run-tests.sh").chmod(0o755)
+        (here / "src").mkdir()
+        yield Dev(here, environ)
+    finally:
+        process.stop(30.0)
+
+
+def filled_in(dev: Dev, text: str, way: Way) -> str:
+    """Return a block with what is ours in place of the page's."""
+    for old, new in way.instead:
+        text = text.replace(old, new)
+    if "{node}" in text:
+        code, said = dev.run("remuda request small --wait --detach")
+        assert code == 0, said
+        text = text.replace("{node}", re.search(r"^(\d{10}) ", said, re.MULTILINE)[1])  # type: ignore[index]
+    if "{request}" in text:
+        code, said = dev.run("remuda request small")
+        assert code == 0, said
+        text = text.replace("{request}", said.split()[-1])
+    return text
+
+
+@pytest.mark.e2e
+@pytest.mark.ssh
+@pytest.mark.zk
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", CARRIED_OUT)
+def test_a_block_can_be_followed(name: str, dev: Dev) -> None:
+    """Each of its commands does what it says, and ends with the code that it should."""
+    way = CARRIED_OUT[name]
+    if way.needs and shutil.which(way.needs) is None:
+        pytest.skip(f"needs {way.needs}")
+    (block,) = (block for each, block in _BLOCKS.items() if each.startswith(name))
+    text = filled_in(dev, block.text, way)
+
+    for command in (*way.before, *commands(block, text, way)):
+        code, said = dev.run(command, expected(command, way.until, ""))
+
+        assert code == expected(command, way.codes, 0), f"{command}\n{said}"
+
+
+def commands(block: Block, text: str, way: Way) -> list[str]:
+    """Return what is run at a time."""
+    if way.whole:
+        return [text]
+    return Block(page=block.page, line=block.line, text=text).commands()
+
+
+def expected(command: str, table: dict[str, Any], usual: Any) -> Any:
+    """Return what a table says of a command."""
+    return next((value for part, value in table.items() if part in command), usual)
