@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import OUT_OF_TIME, Proof, ProofOrder, Script, Step, StepTaken
-from remuda.ssh.errors import KeyFileError, SshError
+from remuda.ssh.errors import KeyFileError, NoCommandsError, NotYetError, SshError
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
-from remuda.ssh.runner import STOPPED, Ran, run_script
+from remuda.ssh.runner import STOPPED, Ran, greet, run_script
 from remuda.ssh.wire import dial
 
 
@@ -107,9 +107,21 @@ class _Attempt:
             with self._step(Step.HOST_KEY):
                 self.host_keys = (link.meet(self.order.login.host_keys),)
             if self.order.login_wanted:
-                with self._step(Step.LOGIN):
-                    link.login(self.order.login, self.ring)
+                self._login(link)
                 self._run_all(link)
+
+    def _login(self, link: Link) -> None:
+        """Open the account, and see that it executes a command: whoever gets it will have it do so.
+
+        sshd opens accounts whose password has expired or whose shell is ``nologin``, too.
+        """
+        with self._step(Step.LOGIN):
+            link.login(self.order.login, self.ring)
+            greeted = greet(link, self.clock, self.stopped)
+            if greeted.why and greeted.exit_code is not None:
+                raise NoCommandsError(greeted.why)
+            if greeted.why:
+                raise NotYetError(f"{greeted.why} (at the first command)")
 
     def _run_all(self, link: Link) -> None:
         if self.order.setup is not None:
