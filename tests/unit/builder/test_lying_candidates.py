@@ -70,9 +70,11 @@ class Prover:
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
+        login_by_s: float | None = None,
     ) -> Proof:
         """Prove it, with a deadline of the clock on the wall instead of the test's."""
         assert deadline_s is not None
+        assert login_by_s is None
         login = replace(order.login, address="127.0.0.1", port=self._liar.port)
         here = replace(order, login=login)
         return self._real.prove(here, stopped=stopped, deadline_s=time.monotonic() + LONG_S)
