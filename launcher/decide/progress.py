@@ -80,18 +80,18 @@ def late_from_s(world: World, view: NodeView, launch: Launch) -> float | None:
     return max(from_s + share_s, launch.planned_s + LATE_TIMES * usual_s)
 
 
-def late(world: World, key: Key, now: Now) -> list[NodeView]:
-    """Return the machines of a kind that are late, if none has become ready since they run.
+def late(world: World, now: Now) -> dict[Key, list[NodeView]]:
+    """Return the machines that are late, by kind: those of which none became ready since they run.
 
-    Else there is nothing wrong with the network, nor with the image.
+    Where one did, there is nothing wrong with the network, nor with the image.
     """
-    ready_s = world.cloud.ready_s.get(key, float("-inf"))
-    found = []
+    found: dict[Key, list[NodeView]] = {}
     for node_id in sorted(world.slow):
         view = world.herd.views.get(node_id)
-        if view is None or view.launch is None or view.key != key or view.dying:
+        if view is None or view.launch is None or view.dying:
             continue
         late_s = late_from_s(world, view, view.launch)
+        ready_s = world.cloud.ready_s.get(view.key, float("-inf"))
         if late_s is not None and late_s <= now.wall_s and (view.launch.active_s or 0.0) > ready_s:
-            found.append(view)
+            found.setdefault(view.key, []).append(view)
     return found

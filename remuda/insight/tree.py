@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from remuda.model import component, node, request, status
+from remuda.model import component, launch, node, request, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.ids import NodeId, ReplicaId, RequestId
+from remuda.model.launch import Launch
 from remuda.model.node import Node
 from remuda.model.request import Request
 from remuda.model.status import FailureReport, ProviderStatus
@@ -95,6 +96,11 @@ def decode_node(name: str, raw: bytes) -> Node:
     return node.decode(NodeId(name), raw)
 
 
+def decode_launch(name: str, raw: bytes) -> Launch:
+    """Decode a launch record by the name of its znode."""
+    return launch.decode(NodeId(name), raw)
+
+
 def decode_request(name: str, raw: bytes) -> Request:
     """Decode a request record by the name of its znode."""
     return request.decode(RequestId(name), raw)
@@ -108,6 +114,11 @@ def decode_replica(name: str, raw: bytes) -> Replica:
 def nodes(read: Reader) -> Level[Node]:
     """Return every node."""
     return decode_all(read(paths.NODES), decode_node)
+
+
+def launches(read: Reader, provider: str) -> Level[Launch]:
+    """Return every launch of a provider."""
+    return decode_all(read(paths.launches(provider)), decode_launch)
 
 
 def requests(read: Reader) -> Level[Request]:
