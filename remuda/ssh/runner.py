@@ -152,7 +152,8 @@ class _Run:
         if not answers.begun or (answers.code is None and told == 0):
             # A shell that executes nothing, or that hides how its command ended.
             why = _unanswered(told, answers.noise(), begun=answers.begun)
-            return Ran(exit_code=told, why=why, output=heard.output or answers.noise())
+            said = heard.output or answers.noise()
+            return Ran(exit_code=told, why=why, output=said, broken=True)
         code = told if answers.code is None else answers.code
         if code in TIMED_OUT_CODES and took_s >= self.script.timeout_s:
             why = f"killed after {self.script.timeout_s:g} s"
