@@ -14,6 +14,7 @@ from tests.support.stage import Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
+_USER = "ada"
 _NOISE = """\
 echo Welcome; echo 1700000000; echo 1700000000 >&2
 """
@@ -24,12 +25,12 @@ def _account(
 ) -> str:
     """Return user data that makes an account for our key."""
     key = stage.key.with_suffix(".pub").read_text().strip()
-    ada = {"name": "ada", "ssh_authorized_keys": [key], "shell": login_shell}
+    ada = {"name": _USER, "ssh_authorized_keys": [key], "shell": login_shell}
     config: dict[str, Any] = {"users": ["default", ada]}
     if expire:
-        config["chpasswd"] = {"users": [{"name": "ada", "password": "ada", "type": "text"}]}
+        config["chpasswd"] = {"users": [{"name": _USER, "password": "ada", "type": "text"}]}
     if bashrc:
-        config["write_files"] = [{"path": "/home/ada/.bashrc", "content": bashrc}]
+        config["write_files"] = [{"path": f"/home/{_USER}/.bashrc", "content": bashrc}]
     return f"#cloud-config\n{yaml.safe_dump(config)}"
 
 
@@ -45,7 +46,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             "useless": _account(made, "/bin/true"),
             "noisy": _account(made, bashrc=_NOISE),
         }
-        labels = {name: {"username": "ada", "user-data": text} for name, text in accounts.items()}
+        labels = {name: {"username": _USER, "user-data": text} for name, text in accounts.items()}
         made.provider("alpha", "a", labels=labels, launch_attempts=1)
         made.launcher("alpha")
         yield made
