@@ -13,6 +13,8 @@ from remuda.runtime.now import Now
 from remuda.ssh.api import Proof
 from remuda.ssh.api import Step as ProofStep
 
+#: Machines and clouds choose some of the words, and each is in a record.
+WORDS_CHARS_MAX: Final = 500
 #: The stage in which a machine that runs has no address to connect to.
 ADDRESS: Final = "address"
 
@@ -27,6 +29,7 @@ def enter(view: NodeView, step: str, words: str, wall_s: float) -> None:
     if old is None and launch is not None and launch.proof_step is not None:
         since_s = wall_s if launch.proof_since_s is None else launch.proof_since_s
         old = Stage(step=launch.proof_step, words=launch.proof_words or "", since_s=since_s)
+    words = words[:WORDS_CHARS_MAX]
     same = old is not None and old.step == step and (step not in SCRIPTS or old.words == words)
     since_s = old.since_s if same and old is not None else round(wall_s, 3)
     view.stage = Stage(step=step, words=words, since_s=since_s)

@@ -61,10 +61,18 @@ def _due_s(view: NodeView, launch: Launch, stage: Stage, now: Now) -> float:
     """Return when a stage is to be written down (monotonic); infinite: it is."""
     known = launch.proof_step == stage.step and launch.proof_since_s == stage.since_s
     if not known:
-        return mono_s(stage.since_s + MOMENT_S, now)
+        return mono_s(_slow_since_s(view, launch, stage) + MOMENT_S, now)
     if (launch.proof_words or "") != stage.words:
         return view.noted_s + ANSWER_S
     return float("inf")
+
+
+def _slow_since_s(view: NodeView, launch: Launch, stage: Stage) -> float:
+    """Return since when it is slow (wall clock): a machine that answers each time otherwise is."""
+    from_s = login_counts_from_s(view, launch)
+    if from_s is None or launch.proof_step is not None or stage.step not in KNOCKING:
+        return stage.since_s
+    return min(stage.since_s, from_s)
 
 
 def late_from_s(world: World, view: NodeView, launch: Launch) -> float | None:
