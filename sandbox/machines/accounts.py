@@ -60,9 +60,9 @@ def _shell(user: User) -> str:
     Raises:
         MachineError: If it is no path, which would be read as more than that.
     """
-    if not _SHELL.fullmatch(user.shell):
-        raise MachineError(f"no shell of an account: {user.shell[:80]!r}")
-    return user.shell
+    if not _SHELL.fullmatch(user.login_shell):
+        raise MachineError(f"no shell of an account: {user.login_shell[:80]!r}")
+    return user.login_shell
 
 
 def _lines(upper: Path, name: str) -> list[str]:

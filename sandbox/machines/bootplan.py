@@ -27,14 +27,14 @@ class User:
     """Somebody who can log in with one of *keys*.
 
     Attributes:
-        shell: Of an account that the image has not.
+        login_shell: Of an account that the image has not.
         expired: The password is to be changed at the first login, whatever opens the account.
     """
 
     name: str
     keys: tuple[str, ...] = ()
     sudo: bool = True
-    shell: str = "/bin/bash"
+    login_shell: str = "/bin/bash"
     expired: bool = False
 
 
@@ -186,7 +186,7 @@ def _with_users(plan: BootPlan, config: Mapping[str, Any], user: str) -> BootPla
                 name=name,
                 keys=(before.keys if before else ()) + keys,
                 sudo=bool(entry.get("sudo")) or name in ("root", user),
-                shell=str(entry.get("shell") or "/bin/bash"),
+                login_shell=str(entry.get("shell") or "/bin/bash"),
             )
     for name in _expired(config.get("chpasswd")):
         if name in users:
