@@ -119,6 +119,14 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Write down what a launch is waited for; whoever works on its machine goes on meanwhile."""
+
+    node: NodeId
+    launch: Launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """Give a server a floating IP, so that it can be reached; *untried*: nobody has asked yet."""
 
@@ -293,6 +301,7 @@ Action = (
     | Adopt
     | Create
     | Advance
+    | Note
     | Address
     | Prove
     | Knock

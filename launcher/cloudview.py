@@ -82,7 +82,8 @@ class CloudView:
         quota_ours: What ours used (servers, cores, MiB of RAM) when the quota was asked for.
         quota_why: Why the last survey did not learn the quota, or None.
         quota_seen_s: When that was, by the wall clock; None: never.
-        boot_s: Smoothed time from intent to ready.
+        boot_s: Smoothed time from intent to ready; *ready_s*: when the last one became ready, by
+            the wall clock.
     """
 
     busy: Busy[Action]
@@ -119,6 +120,7 @@ class CloudView:
     no_room_why: dict[str, str] = field(default_factory=dict)
     breakers: dict[Key, Breaker] = field(default_factory=dict)
     boot_s: dict[Key, float] = field(default_factory=dict)
+    ready_s: dict[Key, float] = field(default_factory=dict)
 
     def latest_listing(self) -> int:
         """Return the number of the last listing that was begun; only later ones are news."""

@@ -260,7 +260,7 @@ def assemble(
         writer=writer,
         crew=crew,
         cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
-        proving=ProvingHands(prover=prover, stopped=lambda: crew.stopped),
+        proving=ProvingHands(prover, lambda: crew.stopped, clock, inbox),
         orders=ServerOrders(policy=world.policy, owner=owner),
     )
     metrics = instruments.metrics

@@ -1,4 +1,7 @@
-"""What hands return: every action ends in exactly one event, whatever happened."""
+"""What hands return: every action ends in exactly one event, whatever happened.
+
+Only :class:`ScriptBegun` comes in between.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +12,7 @@ from launcher.policy import Key, Policy
 from remuda.cloud.api import CloudError, FloatingIp, Port, Quota, Server
 from remuda.frame.work import Finished, HandCrashed
 from remuda.model.ids import NodeId, ServerId
-from remuda.ssh.api import Proof
+from remuda.ssh.api import Proof, Step
 from remuda.store.api import Done, StoreError
 
 
@@ -139,6 +142,22 @@ class Addressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptBegun:
+    """A proof has come as far as a script: the machine let us in. The proof itself goes on.
+
+    Attributes:
+        step: Setup or check.
+        name: Of the script.
+        at_s: Wall clock.
+    """
+
+    node: NodeId
+    step: Step
+    name: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proved:
     """One attempt to prove a machine ended."""
 
@@ -212,6 +231,7 @@ Event = (
     | LeakSpared
     | Surveyed
     | Addressed
+    | ScriptBegun
     | Proved
     | Knocked
     | AutopsyDone

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from launcher.stages import shown
 from launcher.strays import Stray
 from launcher.trials import is_forgotten
 from launcher.views import NodeView
@@ -106,6 +107,7 @@ class _Taking:
         if view.server != server or view.missed or not view.confirmed:
             view.name_server(server.id)
             view.confirmed, view.server, view.missed = True, server, 0
+            shown(view, self.now)
             self.world.touch_node(view)
         else:
             self.ours[server.id] = view.server  # equal: the one that is kept anyway

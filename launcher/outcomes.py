@@ -78,6 +78,7 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
         return
     world.cloud.breakers.pop(view.key, None)
     world.cloud.no_room_times.pop(view.key[0], None)
+    world.cloud.ready_s[view.key] = now.wall_s
     world.cloud.learn_boot(view.key, max(0.0, now.wall_s - view.launch.planned_s))
     world.agenda.supply = True
 

@@ -14,6 +14,8 @@ from remuda.runtime.now import Now
 
 #: Gauges are renewed at most this often, and only when something happened.
 REPORT_PERIOD_S: Final = 1.0
+#: So many slow machines are shown.
+SLOW_MAX: Final = 50
 #: No request is believed to have waited longer.
 WAIT_S_MAX: Final = 7 * 86400.0
 
@@ -62,8 +64,25 @@ class Reporter:
             "config_error": world.config_error,
             "brake": world.cloud.brake,
             "listing": world.cloud.listing,
+            "slow": _slow(world),
             "status": json.loads(encode_status(status)),
         }
+
+
+def _slow(world: World) -> list[dict[str, Any]]:
+    """Return what the slowest machines are waited for, those of all replicas, the oldest first."""
+    views = (world.herd.views.get(node_id) for node_id in world.slow)
+    launches = [view.launch for view in views if view is not None and view.launch is not None]
+    launches.sort(key=lambda one: (one.proof_since_s or one.planned_s, one.id))
+    return [
+        {
+            "node": one.id,
+            "part": one.proof_step,
+            "began_at_s": one.proof_since_s,
+            "words": one.proof_words,
+        }
+        for one in launches[:SLOW_MAX]
+    ]
 
 
 def _images(world: World) -> set[str]:

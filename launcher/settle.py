@@ -5,8 +5,10 @@ After it, the node concerned is on the agenda again, and the next plan goes on f
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
+from launcher import stages
 from launcher.actions import Action, Autopsy
 from launcher.breaker import DOUBLINGS_MAX
 from launcher.crashes import CRASH_RETRY_S, TIDY_PERIOD_S, free_look, free_request
@@ -26,6 +28,7 @@ from launcher.events import (
     Proved,
     Registered,
     Rescued,
+    ScriptBegun,
     Surveyed,
     Tidied,
     Written,
@@ -98,6 +101,7 @@ class Settle:
             LeakSpared: self._leak_spared,
             Surveyed: self._surveyed,
             Addressed: self._addressed,
+            ScriptBegun: partial(stages.script_begun, self.world),
             Proved: self._proved,
             Knocked: self._knocked,
             AutopsyDone: self._autopsy_done,
@@ -269,9 +273,8 @@ class Settle:
         self.world.cloud.forget_strays(event.server)
         if event.error is None:
             self.metrics.count_leaked(self.world.policy.provider, "instances", 1)
-        self.log.warning(
-            "server.leaked", server=event.server, error=event.error and str(event.error)
-        )
+        why = event.error and str(event.error)
+        self.log.warning("server.leaked", server=event.server, error=why)
 
     def _leak_spared(self, event: LeakSpared, now: Now) -> None:  # noqa: ARG002
         # What was seen before does not count any more: it has to be seen for as long again.
@@ -282,6 +285,7 @@ class Settle:
         view = self._unbusy(event.node)
         if view is None:
             return
+        stages.addressed(view, event.result, now)
         if isinstance(event.result, CloudError):
             learn_no_address(self.world, view, event.result, now)
             self.log.warning("node.no-floating-ip", node=view.id, why=str(event.result))
@@ -294,6 +298,7 @@ class Settle:
         if view is None or view.launch is None:
             return
         view.proof = event.proof.or_earlier(view.proof)
+        stages.proved(view, event.proof, now)
         for step in event.proof.steps:
             self.metrics.observe_step(
                 self.world.policy.provider, *view.key, str(step.step), step.seconds

@@ -22,6 +22,7 @@ from launcher.actions import (
     Lend,
     MakeReady,
     Normalise,
+    Note,
     Publish,
     Release,
     Rule,
@@ -32,6 +33,7 @@ from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
 from launcher.lanes import STATUS
 from launcher.outcomes import learn_failure, learn_success, says_something
+from launcher.stages import runs
 from launcher.views import ClaimView, Failure, NodeView, RequestView
 from launcher.world import World
 from remuda.metrics.results import Result
@@ -99,15 +101,14 @@ class SettleWrites:
             self._grown(event)
         if isinstance(action, Lend | Claim | Decline | Release | Normalise):
             self._request_written(action, event, now)
+        elif isinstance(action, Note):
+            self._noted(action)
         elif isinstance(action, Adopt | Advance | Bury | Condemn | Free | MakeReady):
             self._node_written(action, event, now)
         elif isinstance(action, AdoptClaim | DropClaim):
             self._claim_written(action, event, now)
         elif isinstance(action, Publish):
-            self.world.busy.leave(STATUS, action)
-            if not isinstance(error, StoreError):
-                self.world.published = action.status
-                self.world.outlined = action.outline
+            self._published(action, event)
         elif isinstance(action, Rule):
             self._ruled(action, event)
 
@@ -233,10 +234,25 @@ class SettleWrites:
             view.doubtful = not self.world.created_here(view.id)
             self.log.info("node.adopted", node=view.id, step=view.launch and str(view.launch.step))
         elif isinstance(action, Advance):
+            if action.launch.step is Step.PROVING:
+                runs(self.world, view, now)
             self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server_id)
         elif isinstance(action, Free):
             self.log.info("node.freed", node=view.id, cause=action.cause)
         self.world.touch_node(view)
+
+    def _published(self, action: Publish, event: Written) -> None:
+        self.world.busy.leave(STATUS, action)
+        if not isinstance(event.result, StoreError):
+            self.world.published = action.status
+            self.world.outlined = action.outline
+
+    def _noted(self, action: Note) -> None:
+        """Go on judging; if it was not written, it is tried again after a moment."""
+        view = self.world.herd.views.get(action.node)
+        if view is not None:
+            view.noting = False
+            self.world.touch_node(view)
 
     def _node_rejected(self, view: NodeView, error: StoreError, now: Now) -> None:
         self.metrics.count_lost_write(self.world.policy.provider, "node")

@@ -29,6 +29,7 @@ from launcher.actions import (
     ListServers,
     MakeReady,
     Normalise,
+    Note,
     Prove,
     Publish,
     Release,
@@ -39,7 +40,7 @@ from launcher.actions import (
 )
 from launcher.cloudview import Recipe
 from launcher.decide.addressing import address
-from launcher.decide.deadlines import ask_ends_s, launch_ends_s, mono_s
+from launcher.decide.deadlines import ask_ends_s, attempt_ends_s, launch_ends_s, mono_s
 from launcher.decide.doors import door
 from launcher.decide.outdated import unbootable
 from launcher.decide.publishing import PUBLISH_PERIOD_S
@@ -95,6 +96,7 @@ class Starter:
             Adopt: self._adopt,
             Create: self._create,
             Advance: self._advance,
+            Note: self._note,
             Address: self._address,
             Prove: self._prove,
             Knock: self._knock,
@@ -221,6 +223,11 @@ class Starter:
         ops = transactions.advance(self.world, view, action.launch)
         self._write_node(action, view, ops, now)
 
+    def _note(self, action: Note, now: Now) -> None:
+        view = self.world.herd.views[action.node]
+        view.noting, view.noted_s = True, now.mono_s
+        self.writer.send(action, transactions.advance(self.world, view, action.launch), now)
+
     def _make_ready(self, action: MakeReady, now: Now) -> None:
         view = self.world.herd.views[action.node]
         node = ready_node(view, self.world.policy)
@@ -296,7 +303,13 @@ class Starter:
         assert launch is not None  # noqa: S101 - decided on a known launch
         assert where is not None  # noqa: S101 - decided on a known address
         until_s = mono_s(launch_ends_s(self.world, view, launch, now), now)
-        self.crew.submit(action, lambda: self.proving.prove(launch, orders, where, until_s=until_s))
+        login_by_s = mono_s(attempt_ends_s(self.world, view, launch, now), now)
+        self.crew.submit(
+            action,
+            lambda: self.proving.prove(
+                launch, orders, where, until_s=until_s, login_by_s=login_by_s
+            ),
+        )
 
     def _knock(self, action: Knock, now: Now) -> None:
         view, begun_s = self._hold_node(action.node, KNOCK), now.mono_s

@@ -244,7 +244,16 @@ def ready(world: World, view: NodeView, node: Node, *, now_s: float) -> list[Op]
     return [
         Set(path=paths.node(view.id), data=nodes.encode(proven), version=view.node_version),
         *advance(
-            world, view, view.launch.after(StepEvent.PROVEN, floating_ip=given, address=where)
+            world,
+            view,
+            view.launch.after(
+                StepEvent.PROVEN,
+                floating_ip=given,
+                address=where,
+                proof_step=None,
+                proof_since_s=None,
+                proof_words=None,
+            ),
         ),
     ]
 

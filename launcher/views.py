@@ -47,6 +47,19 @@ class Refusal:
     cause: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What a machine in the making is waited for; see ``Launch.proof_step``.
+
+    Attributes:
+        since_s: Wall clock.
+    """
+
+    step: str
+    words: str
+    since_s: float
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class NodeView:
     """One node: its two records with their versions, and what only this process knows.
@@ -59,6 +72,12 @@ class NodeView:
         busy: A hand works on it: nothing else may start.
         waited_s: How long it had to wait for us while it was made: for places in lanes, and for our
             connection to ZooKeeper. That is not the machine's fault.
+        waited_active_s: How much of that was over when it ran.
+        stage: What it is waited for, as far as we have seen; None: what its record says.
+        noting: The record is being written for the stage alone; whatever is busy goes on.
+        noted_s: When that was tried last (monotonic).
+        reached_s: When its floating IP was given, by the wall clock: before, no login was possible.
+        logged_in: A proof of ours got past the login once.
         dying: The machine is to be deleted until it is gone; nobody may have it any more.
         server: What the last listing showed, or None.
         server_id: Known since the create call answered or the listing showed our tag, or only
@@ -102,6 +121,12 @@ class NodeView:
     contenders: frozenset[str] = frozenset()
     busy: str | None = None
     waited_s: float = 0.0
+    waited_active_s: float = 0.0
+    stage: Stage | None = None
+    noting: bool = False
+    noted_s: float = float("-inf")
+    reached_s: float | None = None
+    logged_in: bool = False
     dying: bool = False
     why: str | None = None
     server: Server | None = None

@@ -73,6 +73,8 @@ class World:
         awaiting: Nodes of ours that wait for news which only a listing brings.
         portless: Nodes of ours on the way to ready that need a floating IP, but whose server's port
             is not known.
+        slow: Nodes in the making, anybody's, that are waited for longer than a moment, as their
+            records say.
         blocked: By pool, an old request that needs room there before others may have it.
         published, outlined: The status that was published last, whole and in outline.
         ruled: The verdicts that were written last.
@@ -101,6 +103,7 @@ class World:
     fresh: set[NodeId] = field(default_factory=set)
     awaiting: set[NodeId] = field(default_factory=set)
     portless: set[NodeId] = field(default_factory=set)
+    slow: set[NodeId] = field(default_factory=set)
     blocked: dict[str, RequestId] = field(default_factory=dict)
     config_error: str | None = None
     published: bytes | None = None
@@ -177,6 +180,10 @@ class World:
             self.portless.add(view.id)
         else:
             self.portless.discard(view.id)
+        if _is_slow(view):
+            self.slow.add(view.id)
+        else:
+            self.slow.discard(view.id)
         if not self.cloud.floating_ips_seen and _has_address(view):
             self.cloud.floating_ips_seen = True
         if view.launch is not None:
@@ -207,6 +214,7 @@ class World:
         self.herd.forget(node_id)
         self.awaiting.discard(node_id)
         self.portless.discard(node_id)
+        self.slow.discard(node_id)
         self.fresh.discard(node_id)
         self.busy.give_up(machine(node_id))
         self.agenda.nodes.discard(node_id)
@@ -256,6 +264,11 @@ def _lacks_port(view: NodeView, me: ReplicaId) -> bool:
         return False
     wanted = launch.step in (Step.BOOTING, Step.PROVING)
     return wanted and view.port is None and view.floating_ip is None
+
+
+def _is_slow(view: NodeView) -> bool:
+    launch = view.launch
+    return launch is not None and launch.proof_step is not None and view.coming
 
 
 def _has_address(view: NodeView) -> bool:

@@ -23,6 +23,7 @@ from remuda.model.ids import NodeId, ReplicaId, ServerId
 from remuda.model.launch import Launch, Step
 from remuda.redaction import redact_end
 from remuda.ssh.api import Proof, StepTaken
+from remuda.ssh.api import Step as ProofStep
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.hostkeys import make_host_key
 from remuda.ssh.userdata import UserDataError
@@ -240,18 +241,22 @@ class Boot:
         """Try again while it is too early, then note every step of the last attempt."""
         clock = self.means.clock
         begun_s = clock.monotonic_s()
+        in_s = min(limit_s, begun_s + self.means.policy.config.login_timeout)
         order = orders.proof(self.launch, address)
         last_s = begun_s
         proof: Proof | None = None
         while True:
             try:
                 proof = self.means.prover.prove(
-                    order, stopped=self.means.stopped, deadline_s=limit_s
+                    order, stopped=self.means.stopped, deadline_s=limit_s, login_by_s=in_s
                 ).or_earlier(proof)
             except KeyFileError as exc:
                 with self._step("login"):
                     raise FailedError(str(exc)) from exc
-            if not proof.too_early or self.means.stopped() or clock.monotonic_s() >= limit_s:
+            # Whoever was in has the whole time: the machine may reboot while it is checked.
+            if any(one.step is ProofStep.LOGIN and one.ok for one in proof.steps):
+                in_s = limit_s
+            if not proof.too_early or self.means.stopped() or clock.monotonic_s() >= in_s:
                 break
             self._pause()
             last_s = clock.monotonic_s()

@@ -7,15 +7,22 @@ which we had no connection to ZooKeeper; and what a listing would tell is not ju
 from typing import Final
 
 from launcher.actions import Plan
+from launcher.decide.addressing import wants_ip
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.model.launch import Launch, Step
 from remuda.runtime.now import Now
+from remuda.ssh.api import Step as ProofStep
 
+#: Steps of a proof that run on the machine: somebody is in.
+SCRIPTS: Final = frozenset({ProofStep.SETUP, ProofStep.CHECK})
 #: A cloud that shows no listing for so long past a deadline is believed to have no machine.
 BLIND_S_MAX: Final = 600.0
 #: A hand that is this much over its own deadline does not come back.
 HAND_GRACE_S: Final = 5.0
+#: A first look at a machine may take so long though the time for its login is over: whoever takes
+#: a launch over has not seen yet that nobody gets in.
+FIRST_LOOK_S: Final = 20.0
 #: So long at most does the deletion of a failed machine wait for its evidence, whatever hangs: the
 #: machine takes up room that others need, and few consoles are fetched at once.
 EVIDENCE_S_MAX: Final = 30.0
@@ -29,6 +36,36 @@ def launch_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> flo
 def boot_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float:
     """Return when the cloud has to call a machine active (wall clock)."""
     return launch.planned_s + world.policy.config.boot_timeout + _waited_s(world, view, now)
+
+
+def login_counts_from_s(view: NodeView, launch: Launch) -> float | None:
+    """Return since when somebody should get in (wall clock), or None: that does not count."""
+    if launch.active_s is None or logged_in(view, launch):
+        return None
+    return launch.active_s if view.reached_s is None else max(launch.active_s, view.reached_s)
+
+
+def logged_in(view: NodeView, launch: Launch) -> bool:
+    """Whether somebody got in: seen by us, or by whoever wrote how far the proof was."""
+    return view.logged_in or view.proven or launch.proof_step in SCRIPTS
+
+
+def login_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float | None:
+    """Return until when somebody has to get into a machine (wall clock), or None: that is all."""
+    from_s = login_counts_from_s(view, launch)
+    if from_s is None or wants_ip(world, view):
+        return None
+    waited_s = max(0.0, _waited_s(world, view, now) - view.waited_active_s)
+    return from_s + world.policy.config.login_timeout + waited_s
+
+
+def attempt_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float:
+    """Return until when an attempt that begins now has to have logged in (wall clock)."""
+    login_s = login_ends_s(world, view, launch, now)
+    if login_s is not None and view.proof is None:
+        login_s = max(login_s, now.wall_s + FIRST_LOOK_S)
+    launch_s = launch_ends_s(world, view, launch, now)
+    return launch_s if login_s is None else min(launch_s, login_s)
 
 
 def ask_ends_s(world: World, launch: Launch) -> float:

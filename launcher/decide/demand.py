@@ -7,7 +7,7 @@ from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
 from launcher.decide.overtaking import overtaken
 from launcher.decide.room import give_way, make_room
-from launcher.decide.rulings import declined, serving, waiting, yielding
+from launcher.decide.rulings import declined, late_from_s, serving, waiting, yielding
 from launcher.decide.standing import OwnStanding
 from launcher.decide.supplying import feed_claims, keep_ready
 from launcher.decide.upkeep import gist
@@ -129,6 +129,9 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
     short = _unfed(work, view, claim)
     if short is None:
         work.plan.verdicts[view.id] = serving(world, work.now, view, claim)
+        late_s = late_from_s(world, view, claim.pool)
+        if late_s is not None and work.now.mono_s < late_s:
+            work.plan.look_again("request", view.id, late_s)
     else:
         _starve(work, view, claim, short)
 
@@ -156,7 +159,21 @@ def _misplaced(work: Draft, view: RequestView, claim: ClaimView) -> str | None:
         return "its pool is no longer configured"
     if not pool.labels.issuperset(view.request.labels):
         return "its pool makes not all of its labels any more"
+    if _stuck(work, view, claim):
+        return "its machines let nobody in, and another provider could make them"
     return "another provider has its nodes ready" if overtaken(work, view, claim) else None
+
+
+def _stuck(work: Draft, view: RequestView, claim: ClaimView) -> bool:
+    """Whether its machines do not come, and it is time that somebody else tries.
+
+    If nobody takes it, it comes back, and then it stays for as long as those machines may take.
+    """
+    world, now = work.world, work.now
+    if now.mono_s - view.returned_s < world.policy.config.login_timeout:
+        return False
+    late = any((claim.pool, label) in work.standing.late for label in view.request.labels)
+    return late and _others_could(work, view)
 
 
 def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:

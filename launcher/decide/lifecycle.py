@@ -5,11 +5,11 @@ the node is looked at again. Times written in records are wall clock; everything
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from launcher.actions import (
     Action,
+    Address,
     Adopt,
     Advance,
     Condemn,
@@ -21,11 +21,18 @@ from launcher.actions import (
     Plan,
     Prove,
 )
-from launcher.decide.addressing import address, give, unaddressed, wants_ip
-from launcher.decide.deadlines import ask_ends_s, boot_ends_s, hand_ends_s, is_over, launch_ends_s
+from launcher.decide.addressing import address, give, wants_ip
+from launcher.decide.deadlines import (
+    ask_ends_s,
+    boot_ends_s,
+    hand_ends_s,
+    is_over,
+    launch_ends_s,
+)
 from launcher.decide.dying import dying, surely_absent
 from launcher.decide.outdated import not_handed_out, outdated, unbootable
-from launcher.outcomes import failed_step
+from launcher.decide.overdue import blamed, give_up_hand, late_launch, out_of_time
+from launcher.decide.progress import due_note
 from launcher.views import AUTOPSY, ENDED_STATES, NodeView
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
@@ -43,30 +50,37 @@ MISSED_LISTINGS_MAX: Final = 2
 LIFELESS_LISTINGS_MAX: Final = 2
 #: When to look again whether image and flavor are known.
 RECIPE_AGAIN_S: Final = 0.5
-#: What hands do to a machine that is proven: it counts against its time.
-_MAKING: Final = frozenset({"prove", "address"})
+#: What changes no launch record, so that a note may be written at the same time.
+_BESIDE_NOTES: Final = (Prove, Address)
 _NOT_RUNNING: Final = frozenset({ServerStatus.STOPPED, ServerStatus.ERROR})
 
 
 def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add the next action of every node on the agenda, and the alarms of the others."""
-    views, me, taken = world.herd.views, world.neighbours.me, _taken(plan)
+    views, taken = world.herd.views, _taken(plan)
     for node_id in views if agenda.everything else sorted(agenda.nodes):
         view = views.get(node_id)
-        if view is None or view.launch is None or view.stale or node_id in taken:
+        if view is None or view.launch is None or view.stale or node_id in taken or view.noting:
             continue
-        if view.busy and not _evidence_is_late(view, now, plan):
-            _give_up_hand(world, view, view.launch, now, plan)
-            continue
-        ours = view.launch.owner == me or _falls_to_us(world, view, view.launch)
-        if not (ours or _doubted(view) or _found_dead(view)):
-            continue
-        if now.mono_s < view.retry_s:
-            plan.look_again("node", node_id, view.retry_s)
-            continue
-        action = _judge(world, view, view.launch, now, plan) if ours else _anothers(view)
+        action = _next(world, view, view.launch, now, plan)
         if action is not None:
             plan.do(action)
+        if action is None or isinstance(action, _BESIDE_NOTES):
+            note = due_note(world, view, view.launch, now, plan)
+            if note is not None:
+                plan.do(note)
+
+
+def _next(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
+    if view.busy and not _evidence_is_late(view, now, plan):
+        return give_up_hand(world, view, launch, now, plan)
+    ours = launch.owner == world.neighbours.me or _falls_to_us(world, view, launch)
+    if not (ours or _doubted(view) or _found_dead(view)):
+        return None
+    if now.mono_s < view.retry_s:
+        plan.look_again("node", view.id, view.retry_s)
+        return None
+    return _judge(world, view, launch, now, plan) if ours else _anothers(view)
 
 
 def _evidence_is_late(view: NodeView, now: Now, plan: Plan) -> bool:
@@ -77,18 +91,6 @@ def _evidence_is_late(view: NodeView, now: Now, plan: Plan) -> bool:
         plan.look_again("node", view.id, view.failure.until_s)
         return False
     return True
-
-
-def _give_up_hand(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> None:
-    """Condemn a machine at which a hand has worked for too long: it may never come back."""
-    if view.busy not in _MAKING or view.dying or launch.step is not Step.PROVING:
-        return
-    due_s = hand_ends_s(world, view, launch, now)
-    if now.mono_s < due_s:
-        plan.look_again("node", view.id, due_s)
-    else:
-        late = _late(world, launch)
-        plan.do(_blamed(world, view, replace(late, cause=f"{late.cause} ({view.busy} hangs)")))
 
 
 def _taken(plan: Plan) -> set[NodeId]:
@@ -203,7 +205,8 @@ def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
             node=view.id, cause=f"the cloud says: {server.fault or 'ERROR'}", result=Result.STATUS
         )
     if server is not None and server.status is ServerStatus.ACTIVE and address(view):
-        return Advance(node=view.id, launch=launch.after(StepEvent.ACTIVE))
+        running = launch.after(StepEvent.ACTIVE, active_s=round(now.wall_s, 3))
+        return Advance(node=view.id, launch=running)
     if view.missed >= MISSED_LISTINGS_MAX:
         return Condemn(node=view.id, cause="the cloud lost the server", result=Result.STATUS)
     if server is not None and view.lifeless >= LIFELESS_LISTINGS_MAX:
@@ -225,8 +228,8 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
         return never
     if view.proven and view.server is not None:
         return MakeReady(node=view.id)  # though its time be over by now
-    if is_over(world, view, launch_ends_s(world, view, launch, now), now, plan):
-        return _blamed(world, view, _late(world, launch))
+    if late := out_of_time(world, view, launch, now, plan):
+        return blamed(world, view, late)
     if wants_ip(world, view):
         if view.port is not None and world.halted is None:
             plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
@@ -283,28 +286,8 @@ def _overdue(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     if unwelcome := _unwelcome(world, node, launch):
         return unwelcome
     if is_over(world, view, launch_ends_s(world, view, launch, now), now, plan):
-        return _late(world, launch)
+        return late_launch(world, launch)
     return None
-
-
-def _late(world: World, launch: Launch) -> Condemn:
-    limit_s = world.policy.config.launch_timeout
-    return Condemn(
-        node=launch.id,
-        cause=f"{launch.step} for too long: not ready after {limit_s:g} s",
-        result=Result.SSH if launch.step is Step.PROVING else Result.CREATE_TIMEOUT,
-    )
-
-
-def _blamed(world: World, view: NodeView, overdue: Condemn) -> Condemn:
-    """Say what a machine that ran out of time failed last: no address, no answer, no login."""
-    if wants_ip(world, view):
-        lack = unaddressed(world, view)
-        return replace(overdue, cause=f"{overdue.cause}; {lack.cause}", result=lack.result)
-    proof = view.proof
-    if proof is None or proof.ok or proof.stopped:
-        return overdue
-    return replace(overdue, cause=f"{overdue.cause}; {proof.why}", result=failed_step(proof))
 
 
 def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:

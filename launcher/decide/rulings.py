@@ -9,7 +9,9 @@ from launcher.world import World
 from remuda.model.status import Ruling, Verdict
 from remuda.runtime.now import Now
 
-#: A request is late when its nodes take so much longer than usual; told anew for each.
+#: A request is late when its nodes take longer than usual by this share: the usual time is a mean.
+LATE_SHARE: Final = 0.25
+#: It is told anew for each of these.
 LATE_S: Final = 60.0
 
 
@@ -52,12 +54,16 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
         min(labels.count(label), len(world.herd.free.get((claim.pool, label), ())))
         for label in set(labels)
     )
-    left_s = _left_s(world, now, view, claim.pool)
-    late_min = 0 if left_s is None else int(max(0.0, -left_s) // LATE_S)
-    expected = "" if left_s is None else f", about {max(0.0, left_s):.0f} s to go"
-    if late_min:
-        expected = f", more than {late_min * LATE_S:.0f} s later than usual"
-    eta_s = None if late_min or left_s is None else max(0.0, left_s)
+    usual_s = _usual_s(world, view, claim.pool)
+    late_s = late_from_s(world, view, claim.pool)
+    over_s = None if usual_s is None else now.mono_s - view.seen_s - usual_s
+    late = late_s is not None and now.mono_s >= late_s
+    late_min = int(over_s // LATE_S) if late and over_s is not None else 0
+    expected = "" if usual_s is None else f", which usually takes {usual_s:.0f} s"
+    if late:
+        more = f" by more than {late_min * LATE_S:.0f} s" if late_min else ""
+        expected = f", later than the usual {usual_s:.0f} s{more}"
+    eta_s = None if late or over_s is None else max(0.0, -over_s)
     failures = world.queue.charges.count(view.id)
     why = world.queue.charges.last(view.id)
     failed = f", {failures} launches failed ({why})" if failures else ""
@@ -69,6 +75,7 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
             "ready": ready,
             "wanted": len(labels),
             "failures": failures,
+            "late": int(late),
             "late_min": late_min,
         },
         eta_s=eta_s,
@@ -76,10 +83,16 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
     )
 
 
-def _left_s(world: World, now: Now, view: RequestView, pool: str) -> float | None:
-    """Return the expected seconds until its nodes are ready; negative: late; None: unknown."""
+def late_from_s(world: World, view: RequestView, pool: str) -> float | None:
+    """Return from when on its nodes take longer than usual (monotonic), or None."""
+    usual_s = _usual_s(world, view, pool)
+    return None if usual_s is None else view.seen_s + usual_s * (1.0 + LATE_SHARE)
+
+
+def _usual_s(world: World, view: RequestView, pool: str) -> float | None:
+    """Return in how many seconds its nodes are usually ready, or None: nobody knows."""
     known = [world.cloud.boot_s.get((pool, label)) for label in set(view.request.labels)]
     boots = [boot_s for boot_s in known if boot_s is not None]
     if len(boots) < len(known):
         return None
-    return max(boots, default=0.0) - (now.mono_s - view.seen_s)
+    return max(boots, default=0.0)

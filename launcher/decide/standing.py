@@ -1,24 +1,28 @@
 """How we stand: the status that our provider tells the others, computed from the world."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from launcher.decide.budget import Budget, account_use
+from launcher.decide.progress import late
 from launcher.herd import Usage
 from launcher.policy import Key
 from launcher.usage import pool_usage, total_usage
+from launcher.views import NodeView
 from launcher.world import World
 from remuda.model.imageask import labelled_image
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
 from remuda.runtime.now import Now
 
+#: Machines that are late, by pool and label.
+Late = Mapping[Key, Sequence[NodeView]]
 #: More room than this makes no difference to anybody's choice.
 ROOM_MAX = 50
 
 
-def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
-    """Return our standing with one label, over all our pools."""
+def label_status(world: World, budget: Budget, label: str, slow: Late) -> LabelStatus:
+    """Return our standing with one label, over all our pools; some machines are too *slow*."""
     ready = coming = room = failures = 0
     troubles: list[str | None] = []
     boots: list[float] = []
@@ -27,13 +31,14 @@ def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
             continue
         key = (pool.name, label)
         needed = world.queue.needed[key]
-        supply = len(world.herd.free.get(key, ())) + world.herd.coming[key]
+        under_way = max(0, world.herd.coming[key] - len(slow.get(key, ())))
+        supply = len(world.herd.free.get(key, ())) + under_way
         ready += max(0, len(world.herd.free.get(key, ())) - needed)
-        coming += max(0, min(world.herd.coming[key], supply - needed))
+        coming += max(0, min(under_way, supply - needed))
         room += _room(budget, key)
         breaker = world.cloud.breaker(key)
         failures = max(failures, breaker.failures)
-        troubles.append(_trouble(world, key))
+        troubles.append(_trouble(world, key, slow.get(key, ())))
         if key in world.cloud.boot_s:
             boots.append(world.cloud.boot_s[key])
     return LabelStatus(
@@ -46,8 +51,8 @@ def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
     )
 
 
-def _trouble(world: World, key: Key) -> str | None:
-    """Return why launches in one pool are held back, or None."""
+def _trouble(world: World, key: Key, slow: Sequence[NodeView]) -> str | None:
+    """Return why one pool is not to be counted on: launches are held back, or do not come."""
     breaker = world.cloud.breaker(key)
     if key in world.cloud.broken:
         return world.cloud.broken[key]
@@ -55,6 +60,10 @@ def _trouble(world: World, key: Key) -> str | None:
         return f"the cloud refused it: {world.cloud.refusals[key].why}"
     if breaker.failures >= world.policy.breaker_failures:
         return f"{breaker.failures} launches in a row failed: {breaker.why}"
+    if slow:
+        words = {one.launch.proof_words for one in slow if one.launch and one.launch.proof_words}
+        why = f": {min(words)}" if words else ""
+        return f"{len(slow)} machines run, but let nobody in{why}"
     return None
 
 
@@ -74,14 +83,21 @@ class OwnStanding:
     world: World
     now: Now
     _budget: Budget | None = None
+    _late: Late | None = None
     _labels: dict[str, LabelStatus] = field(default_factory=dict)
+
+    @property
+    def late(self) -> Late:
+        """The machines that are late, by pool and label."""
+        self._late = late(self.world, self.now) if self._late is None else self._late
+        return self._late
 
     def of(self, labels: Iterable[str]) -> ProviderStatus:
         """Return our status with the entries of *labels*."""
         for label in labels:
             if label not in self._labels:
                 self._budget = self._budget or Budget.of(self.world, self.now)
-                self._labels[label] = label_status(self.world, self._budget, label)
+                self._labels[label] = label_status(self.world, self._budget, label, self.late)
         return ProviderStatus(
             provider=self.world.policy.provider,
             priority=self.world.policy.config.priority,
@@ -92,7 +108,7 @@ class OwnStanding:
 
 def our_status(world: World, now: Now) -> ProviderStatus:
     """Return our whole status."""
-    budget, used = Budget.of(world, now), pool_usage(world)
+    budget, used, slow = Budget.of(world, now), pool_usage(world), late(world, now)
     labels = sorted(
         label
         for label in {one for pool in world.policy.pools.values() for one in pool.labels}
@@ -102,7 +118,7 @@ def our_status(world: World, now: Now) -> ProviderStatus:
         provider=world.policy.provider,
         priority=world.policy.config.priority,
         trouble=world.halted or world.cloud.trouble,
-        labels={label: label_status(world, budget, label) for label in labels},
+        labels={label: label_status(world, budget, label, slow) for label in labels},
         pools={
             name: _pool_status(world, name, used.get(name, Usage()))
             for name in sorted(world.policy.pools)

@@ -1,15 +1,17 @@
 """The SSH hands: prove a new machine, look after a waiting one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from launcher.decide.doors import Door
-from launcher.events import Knocked, Proved
+from launcher.events import Event, Knocked, Proved, ScriptBegun
 from launcher.orders import ServerOrders
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch
 from remuda.redaction import redact_text
-from remuda.ssh.api import Prover
+from remuda.runtime.clock import Clock
+from remuda.runtime.inbox import Inbox
+from remuda.ssh.api import ProofOrder, Prover, Step, StepTaken
 
 
 @dataclass(slots=True)
@@ -18,13 +20,27 @@ class ProvingHands:
 
     prover: Prover
     stopped: Callable[[], bool]
+    clock: Clock
+    inbox: Inbox[Event]
 
     def prove(
-        self, launch: Launch, orders: ServerOrders, address: str, *, until_s: float
+        self,
+        launch: Launch,
+        orders: ServerOrders,
+        address: str,
+        *,
+        until_s: float,
+        login_by_s: float,
     ) -> Proved:
-        """Make one attempt to prove a machine; it has to end by *until_s* (monotonic)."""
+        """Make one attempt to prove a machine, and tell when it has come as far as a script.
+
+        It has to be in by *login_by_s* and to end by *until_s* (both monotonic).
+        """
         order = orders.proof(launch, address)
-        proof = self.prover.prove(order, stopped=self.stopped, deadline_s=until_s)
+        order = replace(order, on_step=_Telling(launch.id, order, self.clock, self.inbox).take)
+        proof = self.prover.prove(
+            order, stopped=self.stopped, deadline_s=until_s, login_by_s=login_by_s
+        )
         return Proved(node=launch.id, proof=proof)
 
     def knock(self, node: NodeId, door: Door | None, *, begun_s: float) -> Knocked:
@@ -33,3 +49,27 @@ class ProvingHands:
             return Knocked(node=node, why="nobody knows its address", begun_s=begun_s)
         why = self.prover.knock(door.address, door.port, host_keys=door.host_keys)
         return Knocked(node=node, why=why and redact_text(why), begun_s=begun_s)
+
+
+@dataclass(slots=True)
+class _Telling:
+    """Tells which script of a proof begins: whatever follows the login, or another script."""
+
+    node: NodeId
+    order: ProofOrder
+    clock: Clock
+    inbox: Inbox[Event]
+    left: list[tuple[Step, str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know what follows."""
+        setup = () if self.order.setup is None else ((Step.SETUP, self.order.setup.name),)
+        self.left = [*setup, *((Step.CHECK, one.name) for one in self.order.checks)]
+
+    def take(self, taken: StepTaken) -> None:
+        """Take one step that ended."""
+        if taken.ok and taken.step not in (Step.CONNECT, Step.HOST_KEY) and self.left:
+            step, name = self.left.pop(0)
+            begun = ScriptBegun(node=self.node, step=step, name=name, at_s=self.clock.now_s())
+            # What takes longer than a moment is written down; nobody asks before.
+            self.inbox.event(begun, urgent=False)

@@ -10,10 +10,12 @@ from remuda.cli.lonely import NOBODY, unknown
 from remuda.cli.output import Sheet, age
 from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.boots import standing_notes
+from remuda.cli.views.making import making_text
 from remuda.cli.views.requests import labels_text
-from remuda.insight.explanation import Explanation
+from remuda.insight.explanation import Explanation, expected_in_s
 from remuda.insight.explanation import explain as read_explanation
 from remuda.insight.imagenotes import ImageNotes, read_image_notes
+from remuda.insight.making import making_for
 from remuda.insight.tree import reader
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageUse
@@ -36,17 +38,20 @@ def explain(*, around: Surroundings, request: str, as_json: bool) -> None:
         found = read_explanation(store, RequestId(request), now_s=now_s)
         absent = found.state is None and found.broken is None
         gone = f"there is no request {request}; it was served, cancelled, or never was, or it "
-        told = unknown(reader(store), f"{gone}failed long ago") if absent else ""
+        missing = unknown(reader(store), f"{gone}failed long ago") if absent else ""
         notes = read_image_notes(store, RequestId(request), found.verdicts, now_s=now_s)
+        made = making_for(store, RequestId(request), found.verdicts)
     if found.state is None and found.broken is not None:
         raise CommandFailedError(f"request {request}: {found.sentence}", 1)
     if absent:
-        raise MistakeError(told)
+        raise MistakeError(missing)
     if as_json:
-        output.emit_json({**found.as_json(), **notes.as_json()})
+        making = [one.as_json() for one in made]
+        output.emit_json({**found.as_json(), **notes.as_json(), "making": making})
     else:
         sheet = explanation_sheet(found, now_s=now_s)
-        output.show([replace(sheet, notes=[*sheet.notes, *_image_sentences(notes, now_s)])])
+        told = [f"node {one.node} in {one.provider}, {making_text(one, now_s)}" for one in made]
+        output.show([replace(sheet, notes=[*sheet.notes, *told, *_image_sentences(notes, now_s)])])
 
 
 def _image_sentences(notes: ImageNotes, now_s: float) -> list[str]:
@@ -72,13 +77,12 @@ def explanation_sheet(found: Explanation, *, now_s: float) -> Sheet:
 
 
 def _row(one: Verdict, now_s: float) -> tuple[str, ...]:
-    eta_s = None if one.eta_s is None else max(0.0, one.at_s + one.eta_s - now_s)
     return (
         one.provider,
         str(one.ruling),
         one.reason,
         ", ".join(f"{name} {value}" for name, value in one.numbers.items()) or "-",
-        age(eta_s),
+        age(expected_in_s(one, now_s)),
         f"{age(now_s - one.at_s)} ago" if one.at_s else "-",
     )
 

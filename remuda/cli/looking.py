@@ -16,7 +16,7 @@ from remuda.cli.views.pools import pools_sheets
 from remuda.cli.views.requests import requests_sheet
 from remuda.cli.views.status import status_sheets
 from remuda.insight import tree
-from remuda.insight.live import LiveTrees
+from remuda.insight.live import LiveTrees, Wanted
 from remuda.insight.tree import Reader, reader
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
@@ -73,7 +73,12 @@ def nodes(
             check_filters(read, labels=label, providers=provider)
         return (sheet,)
 
-    _look(around, view, {paths.NODES: 1, paths.STATUSES: 1}, as_json=as_json, watch=watch)
+    roots: dict[str, int | Wanted] = {
+        paths.NODES: 1,
+        paths.STATUSES: 1,
+        paths.PROVIDERS: paths.leads_to_launches,
+    }
+    _look(around, view, roots, as_json=as_json, watch=watch)
 
 
 @click.command(
@@ -150,7 +155,7 @@ def status(*, around: Surroundings, as_json: bool, watch: bool) -> None:
 def _look(
     around: Surroundings,
     view: View,
-    roots: Mapping[str, int],
+    roots: Mapping[str, int | Wanted],
     *,
     as_json: bool,
     watch: bool,

@@ -266,6 +266,15 @@ class Provider(Section):
         le=6 * 3600,
         description="Until the cloud calls the server active; judged by a listing begun after it.",
     )
+    login_timeout: Duration = Field(
+        default=120.0,
+        gt=0,
+        le=6 * 3600,
+        description="From a running server with its address, floating IP included, to the first "
+        "login, or to its host key where nobody logs in; waits for us do not count. Tells networks "
+        "that lead nowhere. More is wanted where sshd starts late: emulated machines, and images "
+        "that prepare a lot before it.",
+    )
     launch_attempts: Whole = Field(
         default=3,
         ge=1,

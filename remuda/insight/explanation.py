@@ -130,6 +130,12 @@ def _words(verdict: Verdict) -> str:
     return f"{verb} ({verdict.reason})" if verdict.reason else verb
 
 
+def expected_in_s(verdict: Verdict, now_s: float) -> float | None:
+    """Return in how many seconds nodes are expected, or None: nobody knows, or it took longer."""
+    left_s = None if verdict.eta_s is None else verdict.at_s + verdict.eta_s - now_s
+    return None if left_s is None or left_s < 0.0 else left_s
+
+
 def _offered_by_pools(label: str) -> bool:
     """Whether a pool says so if it makes machines of a label; those for images are said nowhere."""
     return labelled_image(label) is None
@@ -173,7 +179,8 @@ def compose(
         return Explanation(request_id=request_id, state=None, verdicts=found, broken=broken)
     offered = set(tree.offered_labels(tuple(components.values())))
     position, length = (None, None) if queue is None else position_of(request, queue)
-    etas = [max(0.0, one.at_s + one.eta_s - now_s) for one in found if one.eta_s is not None]
+    # A time that is over says nothing: nobody knows how much longer it takes.
+    etas = [left_s for one in found if (left_s := expected_in_s(one, now_s)) is not None]
     return Explanation(
         request_id=request_id,
         state=request.state,

@@ -9,7 +9,8 @@ from remuda.images.catalogue import Catalogue
 from remuda.images.standing import Standing, standing
 from remuda.images.words import read_words
 from remuda.insight.facts import facts_of
-from remuda.model import launch as launches
+from remuda.insight.making import launches_for
+from remuda.insight.tree import reader
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.fields import LABELS_MAX
@@ -18,7 +19,7 @@ from remuda.model.image import IMAGE_NAME, BuildId, parse_build
 from remuda.model.imageask import ImageUse, labelled_image
 from remuda.model.node import decode as decode_node
 from remuda.model.request import Request
-from remuda.model.status import IMAGE_NUMBER, Ruling, Verdict
+from remuda.model.status import IMAGE_NUMBER, Verdict
 from remuda.store import paths
 from remuda.store.api import Store
 
@@ -118,9 +119,10 @@ def _boots(
             if build is not None:
                 yield node, build
         return
-    for verdict in verdicts:
-        if verdict.ruling is Ruling.SERVING:
-            yield from _launched(store, request.id, verdict.provider)
+    for _, launch in launches_for(reader(store), request.id, verdicts):
+        build = parse_build(launch.image_build or "")
+        if build is not None:
+            yield launch.id, build
 
 
 def _booted(node: NodeId, raw: bytes) -> BuildId | None:
@@ -128,21 +130,6 @@ def _booted(node: NodeId, raw: bytes) -> BuildId | None:
         return parse_build(facts_of(decode_node(node, raw)).image or "")
     except CorruptRecordError:
         return None
-
-
-def _launched(store: Store, request: RequestId, provider: str) -> Iterator[tuple[NodeId, BuildId]]:
-    names = [NodeId(one) for one in store.children(paths.launches(provider))]
-    found = store.read_many([paths.launch(provider, one) for one in names])
-    for name, stored in zip(names, found, strict=True):
-        try:
-            one = None if stored is None else launches.decode(name, stored.value)
-        except CorruptRecordError:
-            continue
-        if one is None or request not in {one.for_request, one.on_account_of}:
-            continue
-        build = parse_build(one.image_build or "")
-        if build is not None:
-            yield name, build
 
 
 def _asking(store: Store, request: Request, image: str, use: ImageUse) -> BuildId | None:

@@ -1,10 +1,13 @@
 """The same trees, kept up to date by mirrors: for who watches a screen. Nothing is polled."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from remuda.store.api import Change, Gone, Mirror, Put, Store, Stored, Synced
+
+#: Says whether a path is to be read.
+Wanted = Callable[[str], bool]
 
 
 class LiveTrees:
@@ -12,17 +15,23 @@ class LiveTrees:
 
     Args:
         store: Where they are.
-        depths: How many levels below each root are wanted: 1 reads its children only.
+        depths: How many levels below each root are wanted: 1 reads its children only. Or what says
+            of a path whether it is.
     """
 
-    def __init__(self, store: Store, depths: dict[str, int]) -> None:
+    def __init__(self, store: Store, depths: Mapping[str, int | Wanted]) -> None:
         self._changed = threading.Condition()
         self._ended = threading.Event()
         self._held: dict[str, Stored[bytes]] = {}
         self._unsynced = set(depths)
         self._count = 0
         self._mirrors: Sequence[Mirror] = [
-            store.mirror(root, self._take, wanted=_shallow(root, depth), make=False)
+            store.mirror(
+                root,
+                self._take,
+                wanted=_shallow(root, depth) if isinstance(depth, int) else depth,
+                make=False,
+            )
             for root, depth in depths.items()
         ]
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from remuda.model import component, failedrequest, node, request, status
+from remuda.model import component, failedrequest, launch, node, request, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.failedrequest import FailedRequest
 from remuda.model.ids import NodeId, ReplicaId, RequestId
+from remuda.model.launch import Launch
 from remuda.model.node import Node
 from remuda.model.request import Request
 from remuda.model.status import FailureReport, ProviderStatus
@@ -92,6 +93,11 @@ def decode_node(name: str, raw: bytes) -> Node:
     return node.decode(NodeId(name), raw)
 
 
+def decode_launch(name: str, raw: bytes) -> Launch:
+    """Decode a launch record by the name of its znode."""
+    return launch.decode(NodeId(name), raw)
+
+
 def decode_request(name: str, raw: bytes) -> Request:
     """Decode a request record by the name of its znode."""
     return request.decode(RequestId(name), raw)
@@ -105,6 +111,11 @@ def decode_replica(name: str, raw: bytes) -> Replica:
 def nodes(read: Reader) -> Level[Node]:
     """Return every node."""
     return decode_all(read(paths.NODES), decode_node)
+
+
+def launches(read: Reader, provider: str) -> Level[Launch]:
+    """Return every launch of a provider."""
+    return decode_all(read(paths.launches(provider)), decode_launch)
 
 
 def requests(read: Reader) -> Level[Request]:

@@ -65,7 +65,13 @@ class Launch:
         host_keys: How its host key is known, in the configuration's words of when it was made
             (inject, scan, ignore); None: the record is older than this field.
         host_key: Public host key that we gave to the machine, or None (scan).
-        planned_s: Wall clock of the intent; every deadline counts from here.
+        planned_s: Wall clock of the intent; every deadline but that of the login counts from here.
+        active_s: Wall clock of when a listing first showed it running, with an address: from here
+            counts the login. None: not yet, or the record is older than this field.
+        proof_step: What it is waited for, once that has taken more than a moment: ``address``, or
+            the step of its proof (connect, host-key, login, setup, check); None: nothing so far.
+        proof_since_s: Since when, wall clock.
+        proof_words: What the machine or the cloud answered last; the name of a script that runs.
         asked_by_s: Until then a create call of a dead owner may still reach the cloud.
         cores, ram_mib, volume_gib: What it costs of the limits, from the intent on.
         image_build, image_place: The upload that it boots, if it boots an image of ours: build as
@@ -94,6 +100,10 @@ class Launch:
     for_request: RequestId | None = None
     on_account_of: RequestId | None = None
     server: ServerId | None = None
+    active_s: float | None = None
+    proof_step: str | None = None
+    proof_since_s: float | None = None
+    proof_words: str | None = None
     host_keys: str | None = None
     host_key: str | None = None
     image: str | None = None
@@ -166,6 +176,10 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         for_request=RequestId(for_request) if for_request else None,
         on_account_of=RequestId(charged) if charged else None,
         server=ServerId(server) if server else None,
+        active_s=fields.maybe_number("active_s"),
+        proof_step=fields.maybe_text("proof_step"),
+        proof_since_s=fields.maybe_number("proof_since_s"),
+        proof_words=fields.prose("proof_words"),
         host_keys=fields.maybe_text("host_keys"),
         host_key=fields.maybe_text("host_key", KEY_CHARS_MAX),
         image=fields.maybe_text("image"),

@@ -210,6 +210,7 @@ class Prover(Protocol):
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
+        login_by_s: float | None = None,
     ) -> Proof:
         """Make one attempt; never raises for what a machine or network does.
 
@@ -220,6 +221,7 @@ class Prover(Protocol):
             deadline_s: The attempt has failed if it has not ended by this instant of the prover's
                 monotonic clock, whatever the machine does; None: only the limits of the single
                 steps. Ending what still runs on the machine may take a few seconds more.
+            login_by_s: The same, for all before the scripts.
 
         Raises:
             KeyFileError: Our own private key cannot be used.

@@ -46,6 +46,10 @@ class LoginRefusedError(SshError):
     too_early = True
 
 
+class NoCommandsError(SshError):
+    """Our key opens the account, but it executes nothing: it has expired, or its shell refuses."""
+
+
 class KeyFileError(SshError):
     """Our own private key cannot be used: configuration, nothing the machine could mend."""
 

@@ -238,6 +238,8 @@ class Link:
     def feed(self, channel: paramiko.Channel, program: bytes, *, as_root: bool) -> None:
         """Start a shell on a fresh channel and give it *program* to execute.
 
+        It may have ended before it has read all of that: how, the channel tells.
+
         Raises:
             ConnectionLostError: The connection broke, no answer came, or sshd refused.
         """
@@ -248,6 +250,8 @@ class Link:
                 channel.sendall(program)
                 channel.shutdown_write()
             except BROKEN as exc:
+                if channel.closed and self.alive and not self._wire.expired:
+                    return
                 raise ConnectionLostError(self._broken("sending a script", exc)) from exc
 
     def close_channel(self, channel: paramiko.Channel) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import OUT_OF_TIME, Proof, ProofOrder, Script, Step, StepTaken
-from remuda.ssh.errors import KeyFileError, SshError
+from remuda.ssh.errors import KeyFileError, NoCommandsError, NotYetError, SshError
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
-from remuda.ssh.runner import STOPPED, Ran, run_script
+from remuda.ssh.runner import STOPPED, Ran, greet, run_script
 from remuda.ssh.wire import dial
 
 
@@ -27,6 +27,7 @@ class ParamikoProver:
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
+        login_by_s: float | None = None,
     ) -> Proof:
         """Make one attempt; see :meth:`remuda.ssh.api.Prover.prove`.
 
@@ -35,7 +36,9 @@ class ParamikoProver:
         """
         if order.login_wanted and order.login.key_file is not None:
             self._ring.key(order.login.key_file)  # before anybody is bothered with a connection
-        attempt = _Attempt(order, self._clock, self._ring, stopped, deadline_s)
+        ends_s = float("inf") if deadline_s is None else deadline_s
+        in_s = ends_s if login_by_s is None else min(login_by_s, ends_s)
+        attempt = _Attempt(order, self._clock, self._ring, stopped, ends_s, in_s)
         try:
             attempt.make()
         except _Failed as failed:
@@ -79,13 +82,14 @@ class _Attempt:
     clock: Clock
     ring: KeyRing
     stopped: Callable[[], bool]
-    deadline_s: float | None
+    deadline_s: float
+    ends_s: float  # of what is done just now: up to the login that is sooner
     steps: list[StepTaken] = field(default_factory=list)
     host_keys: tuple[str, ...] = ()
 
     def proof(self, *, ok: bool, too_early: bool = False, stopped: bool = False) -> Proof:
         """Return what came out."""
-        late = self.deadline_s is not None and self.clock.monotonic_s() >= self.deadline_s
+        late = self.clock.monotonic_s() >= self.ends_s
         return Proof(
             ok=ok,
             cut=late and not ok,
@@ -102,14 +106,27 @@ class _Attempt:
             _Failed: One failed; it is the last that was recorded.
         """
         with self._step(Step.CONNECT):
-            link = open_link(self.order.login, self.clock, deadline_s=self.deadline_s)
+            link = open_link(self.order.login, self.clock, deadline_s=self.ends_s)
         with link:
             with self._step(Step.HOST_KEY):
                 self.host_keys = (link.meet(self.order.login.host_keys),)
             if self.order.login_wanted:
-                with self._step(Step.LOGIN):
-                    link.login(self.order.login, self.ring)
+                self._login(link)
+                self.ends_s = link.deadline_s = self.deadline_s
                 self._run_all(link)
+
+    def _login(self, link: Link) -> None:
+        """Open the account, and see that it executes a command: whoever gets it will have it do so.
+
+        sshd opens accounts whose password has expired or whose shell is ``nologin``, too.
+        """
+        with self._step(Step.LOGIN):
+            link.login(self.order.login, self.ring)
+            greeted = greet(link, self.clock, self.stopped)
+            if greeted.why and greeted.exit_code is not None:
+                raise NoCommandsError(greeted.why)
+            if greeted.why:
+                raise NotYetError(f"{greeted.why} (at the first command)")
 
     def _run_all(self, link: Link) -> None:
         if self.order.setup is not None:
@@ -145,9 +162,9 @@ class _Attempt:
         if self.stopped():
             self._take(step, name, begun_s, _quiet(STOPPED))
             raise _Failed(stopped=True)
-        if self.deadline_s is not None and begun_s >= self.deadline_s:
+        if begun_s >= self.ends_s:
             self._take(step, name, begun_s, _quiet(OUT_OF_TIME))
-            raise _Failed
+            raise _Failed(too_early=self.ends_s < self.deadline_s)
         return begun_s
 
     def _take(self, step: Step, name: str, begun_s: float, ran: Ran) -> None:

@@ -1,6 +1,5 @@
 """Runs one script over a connection: its end, its last words, and both of its time limits."""
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,15 +7,17 @@ from typing import Final
 
 import paramiko
 
-from remuda.redaction import MARGIN, redact_end
 from remuda.runtime.clock import Clock
+from remuda.ssh.answers import Answers
 from remuda.ssh.api import OUT_OF_TIME, Heard, Script
 from remuda.ssh.errors import ConnectionLostError
 from remuda.ssh.link import BROKEN, Link
+from remuda.ssh.tail import Tail
 from remuda.ssh.wrapping import (
     CANNOT_CODE,
     KILL_AFTER_S,
     TIMED_OUT_CODES,
+    greeting,
     killer,
     make_token,
     program,
@@ -69,38 +70,6 @@ class Ran:
     broken: bool = False
 
 
-class Tail:
-    """Keeps the end of a stream of bytes, and a little more: the cut must not halve a secret."""
-
-    def __init__(self, bytes_max: int) -> None:
-        """Keep at most *bytes_max*."""
-        self._bytes_max = bytes_max
-        self._parts: deque[bytes] = deque()
-        self._held = 0
-        self.total = 0
-
-    def add(self, data: bytes) -> None:
-        """Take *data* and forget what is too old."""
-        self._parts.append(data)
-        self._held += len(data)
-        self.total += len(data)
-        while self._held - len(self._parts[0]) >= self._bytes_max + MARGIN:
-            self._held -= len(self._parts.popleft())
-
-    def text(self) -> str:
-        """Return the end as text, beginning with a note if something was left out."""
-        seen = b"".join(self._parts)[-self._bytes_max - MARGIN :]
-        kept = _decoded(seen[-self._bytes_max :])
-        if self.total <= self._bytes_max:
-            return kept
-        note = f"[{self.total - self._bytes_max} bytes left out]\n"
-        return note + redact_end(_decoded(seen), len(kept))
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
 def run_script(
     link: Link,
     script: Script,
@@ -118,35 +87,17 @@ def run_script(
         hear: Takes all output as it comes, and must not raise; then there may be any amount of
             it. None: whoever prints more than :data:`OUTPUT_TOTAL_MAX` is ended.
     """
-    tail = Tail(script.output_bytes_max)
-    if hear is None:
-        link.allow(packets=_PACKETS_MAX, received=_RECEIVED_MAX)
-    else:
-        link.allow(packets=float("inf"), received=float("inf"))
-    started_s = clock.now_s()
-    begun_s = clock.monotonic_s()
-    try:
-        with link.channel() as channel:
-            run = _Run(link, channel, script, tail, clock, stopped, hear)
-            run.begin()
-            why = run.listen()
-            code = channel.exit_status
-    except (ConnectionLostError, *BROKEN) as exc:
-        why = link.misbehaviour or str(exc) or "the connection was closed"
-        lost = not link.misbehaviour
-        return Ran(exit_code=None, why=why, output=tail.text(), lost=lost, broken=not lost)
-    took_s = clock.monotonic_s() - begun_s
-    heard = Heard(output=tail.text(), started_s=started_s, ended_s=clock.now_s())
-    if why:
-        return Ran(exit_code=None, why=why, output=heard.output, broken=code < 0)
-    if code < 0:  # paramiko's word for a channel that ended without an exit code
-        why = link.misbehaviour or "the connection was closed before it ended"
-        lost = not link.misbehaviour
-        return Ran(exit_code=None, why=why, output=heard.output, lost=lost, broken=not lost)
-    if code in TIMED_OUT_CODES and took_s >= script.timeout_s:
-        why = f"killed after {script.timeout_s:g} s"
-        return Ran(exit_code=None, why=why, output=heard.output)
-    return Ran(exit_code=code, why=_verdict(script, code, heard), output=heard.output)
+    token, nonce = make_token(), make_token()
+    run = _Run(link, script, Tail(script.output_bytes_max), clock, stopped, hear, token, nonce)
+    return run.execute(program(script, token, nonce))
+
+
+def greet(link: Link, clock: Clock, stopped: Callable[[], bool]) -> Ran:
+    """Have the account execute one command; a login alone does not show that it executes any."""
+    script = Script(name="login", text="", timeout_s=link.answer_timeout_s)
+    token, nonce = make_token(), make_token()
+    run = _Run(link, script, Tail(script.output_bytes_max), clock, stopped, None, token, nonce)
+    return run.execute(greeting(nonce))
 
 
 @dataclass(slots=True)
@@ -154,59 +105,117 @@ class _Run:
     """A script under way."""
 
     link: Link
-    channel: paramiko.Channel
     script: Script
     tail: Tail
     clock: Clock
     stopped: Callable[[], bool]
-    hear: Callable[[bytes], object] | None = None
-    token: str = field(default_factory=make_token)
+    hear: Callable[[bytes], object] | None
+    token: str
+    nonce: str
+    answers: Answers = field(init=False)
 
-    def begin(self) -> None:
-        """Start the shell and give it the whole program."""
-        self.channel.set_combine_stderr(combine=True)
-        self.link.feed(self.channel, program(self.script, self.token), as_root=self.script.as_root)
+    def __post_init__(self) -> None:
+        """Listen for the answers of this very program."""
+        self.answers = Answers(self.nonce, self._take)
 
-    def listen(self) -> str:
+    def execute(self, sent: bytes) -> Ran:
+        """Have the program that is *sent* executed; return how it ended."""
+        if self.hear is None:
+            self.link.allow(packets=_PACKETS_MAX, received=_RECEIVED_MAX)
+        else:
+            self.link.allow(packets=float("inf"), received=float("inf"))
+        started_s = self.clock.now_s()
+        begun_s = self.clock.monotonic_s()
+        try:
+            with self.link.channel() as channel:
+                self.link.feed(channel, sent, as_root=self.script.as_root)
+                why = self._listen(channel)
+                code = channel.exit_status
+        except (ConnectionLostError, *BROKEN) as exc:
+            why = self.link.misbehaviour or str(exc) or "the connection was closed"
+            return self._lost(why)
+        if why:
+            return Ran(exit_code=None, why=why, output=self._output(), broken=code < 0)
+        if code < 0:  # paramiko's word for a channel that ended without an exit code
+            return self._lost(self.link.misbehaviour or "the connection was closed before it ended")
+        took_s = self.clock.monotonic_s() - begun_s
+        heard = Heard(output=self._output(), started_s=started_s, ended_s=self.clock.now_s())
+        return self._ended_by_itself(code, heard, took_s)
+
+    def _lost(self, why: str) -> Ran:
+        lost = not self.link.misbehaviour
+        return Ran(exit_code=None, why=why, output=self._output(), lost=lost, broken=not lost)
+
+    def _ended_by_itself(self, told: int, heard: Heard, took_s: float) -> Ran:
+        """Judge a command that ended, and of which *told* is what sshd says."""
+        answers = self.answers
+        if not answers.begun or (answers.code is None and told == 0):
+            # A shell that executes nothing, or that hides how its command ended.
+            why = _unanswered(told, answers.noise(), begun=answers.begun)
+            said = heard.output or answers.noise()
+            return Ran(exit_code=told, why=why, output=said, broken=True)
+        code = told if answers.code is None else answers.code
+        if code in TIMED_OUT_CODES and took_s >= self.script.timeout_s:
+            why = f"killed after {self.script.timeout_s:g} s"
+            return Ran(exit_code=None, why=why, output=heard.output)
+        return Ran(exit_code=code, why=_verdict(self.script, code, heard), output=heard.output)
+
+    def _output(self) -> str:
+        self.answers.flush()
+        return self.tail.text()
+
+    def _take(self, data: bytes) -> None:
+        """Take what the program itself says."""
+        self.tail.add(data)
+        if self.hear is not None:
+            self.hear(data)
+
+    def _listen(self, channel: paramiko.Channel) -> str:
         """Collect output until the end; return why we ended it, or an empty string."""
         limit_s = self.clock.monotonic_s() + self.script.timeout_s + _GRACE_S
         drained_s: float | None = None
-        while not self._ended():
+        while True:
+            heard = self.answers.total
+            if self._ended(channel):
+                return ""
             now_s = self.clock.monotonic_s()
-            if self.channel.exit_status_ready():
-                drained_s = now_s + _DRAIN_S if drained_s is None else drained_s
-                if now_s >= drained_s:
-                    break
+            if channel.exit_status_ready():
+                # What a process left behind says is not waited for, but the program's own end is.
+                more = self.answers.code is None and self.answers.total > heard
+                drained_s = now_s + _DRAIN_S if drained_s is None or more else drained_s
+                if now_s >= min(drained_s, limit_s):
+                    return ""
             if why := self._too_much(overdue=now_s >= limit_s):
-                self._kill()
+                self._kill(channel)
                 return why
-        return ""
 
-    def _ended(self) -> bool:
+    def _ended(self, channel: paramiko.Channel) -> bool:
         """Take what has come; return True if output and exit code are complete."""
         slice_s = max(0.0, min(_SLICE_S, self.link.deadline_s - self.clock.monotonic_s()))
-        self.channel.settimeout(slice_s)
+        if channel.recv_stderr_ready():
+            self.answers.add_beside(channel.recv_stderr(_CHUNK))
+        channel.settimeout(slice_s)
         try:
-            data = self.channel.recv(_CHUNK)
+            data = channel.recv(_CHUNK)
         except TimeoutError:
             return False
         if data:
-            self.tail.add(data)
-            if self.hear is not None:
-                self.hear(data)
+            self.answers.add(data)
             return False
-        return self.channel.status_event.wait(slice_s)
+        while channel.recv_stderr_ready():
+            self.answers.add_beside(channel.recv_stderr(_CHUNK))
+        return channel.status_event.wait(slice_s)
 
     def _too_much(self, *, overdue: bool) -> str:
         if self.clock.monotonic_s() >= self.link.deadline_s:
             return OUT_OF_TIME
         if overdue:
             return f"no end after {self.script.timeout_s:g} s, and the machine did not kill it"
-        if self.hear is None and self.tail.total > OUTPUT_TOTAL_MAX:
+        if self.hear is None and self.answers.total > OUTPUT_TOTAL_MAX:
             return f"it printed more than {OUTPUT_TOTAL_MAX >> 20} MiB"
         return STOPPED if self.stopped() else ""
 
-    def _kill(self) -> None:
+    def _kill(self, channel: paramiko.Channel) -> None:
         """Have all its processes ended: the backstop of the limit that the machine enforces."""
         ends_s = self.clock.monotonic_s() + ENDING_S
         hurried = self.link.deadline_s < ends_s
@@ -214,7 +223,7 @@ class _Run:
         with suppress(ConnectionLostError):  # a frozen machine: what we know already is the reason
             end_processes(
                 self.link,
-                self.channel,
+                channel,
                 self.token,
                 as_root=self.script.as_root,
                 signals=("KILL",) if hurried else ("TERM", "KILL"),
@@ -239,12 +248,26 @@ def end_processes(
         channel.status_event.wait(len(signals) + 1.0)
 
 
+def _unanswered(code: int, noise: str, *, begun: bool) -> str:
+    """Say what an account did that gave no answer."""
+    if begun:
+        return "the account's shell ended with exit code 0, but what it was told to run did not end"
+    said = _last_line(noise)
+    if said:
+        return f"the account does not run commands; it says: {said}"
+    return f"the account does not run commands: exit code {code}, and no answer"
+
+
+def _last_line(text: str) -> str:
+    lines = (line.strip() for line in reversed(text.split("\n")))
+    return next((line for line in lines if line), "")[:_LAST_LINE_MAX]
+
+
 def _verdict(script: Script, code: int, heard: Heard) -> str:
     """Say why a script that ended by itself has failed, or return an empty string."""
     if code == 0:
         return script.judge(heard) if script.judge else ""
-    last = next((line.strip() for line in reversed(heard.output.split("\n")) if line.strip()), "")
+    last = _last_line(heard.output)
     if not last:
         return f"exit code {code}"
-    last = last[:_LAST_LINE_MAX]
     return last if code in {1, CANNOT_CODE} else f"{last} (exit code {code})"

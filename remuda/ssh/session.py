@@ -23,7 +23,8 @@ from remuda.ssh.errors import (
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
 from remuda.ssh.pumps import ChannelWriter, InPump, OutPump, Sink, Source
-from remuda.ssh.runner import STOPPED, Ran, Tail, end_processes, run_script
+from remuda.ssh.runner import STOPPED, Ran, end_processes, run_script
+from remuda.ssh.tail import Tail
 from remuda.ssh.wrapping import MARK, exports, led_by, make_token, shell_line
 
 #: How often a copy under way looks at its limit and at *stopped*.
@@ -35,7 +36,12 @@ _QUIET_S: Final = 0.5
 #: After the exit code of a command with a limit, all output has to be here in this time.
 _DRAIN_S: Final = 1.0
 
-_COPY_IN: Final = 'mkdir -p -- "$REMUDA_DIR" && exec tar -xpof - -C "$REMUDA_DIR"'
+#: An account may execute nothing and end well: the last words show that it did.
+_COPIED: Final = "remuda-copied"
+_COPY_IN: Final = (
+    'mkdir -p -- "$REMUDA_DIR" && tar -xpof - -C "$REMUDA_DIR"'
+    f' && printf "%s-%s\\n" {_COPIED} "$REMUDA_NONCE"'
+)
 
 
 class CopyFailedError(SshError):
@@ -213,18 +219,19 @@ class Session:
                 tar.add(local, arcname=name, filter=_without_owner)
             buffered.flush()
 
-        said = _TailSink()
+        said, nonce = _TailSink(), make_token()
         call = _Call(
             command=_COPY_IN,
-            env={"REMUDA_DIR": remote_dir},
+            env={"REMUDA_DIR": remote_dir, "REMUDA_NONCE": nonce},
             sinks=(said, said),
             feed=feed,
             limit_s=limit_s,
             stopped=stopped,
         )
         code = self._execute(call)
-        if code:
-            raise CopyFailedError(f"{remote_dir}: {said.text().strip() or f'exit code {code}'}")
+        words = said.text()
+        if code or f"{_COPIED}-{nonce}" not in words:
+            raise CopyFailedError(f"{remote_dir}: {words.strip() or f'exit code {code}'}")
 
     def _execute(self, call: "_Call") -> int:
         """Run one command with its three streams pumped; see :meth:`run`."""

@@ -11,6 +11,11 @@ group at its limit.
 Whatever we start carries a random token in its environment (:data:`MARK`), by which another
 program finds and ends it with all its descendants, in whatever process group. (The ``signal``
 request of RFC 4254 would be shorter, but sshd refuses it to root.)
+
+An account may not execute what it is told: its shell is ``nologin`` or ``true``, its password has
+expired; or its shell says more than it is asked, as a ``.bashrc`` may. So the program says two
+*answers* with a nonce, before and after the script (:mod:`remuda.ssh.answers`). It has to put them
+together, so that nothing that merely repeats its input gives them.
 """
 
 import math
@@ -43,6 +48,7 @@ _RUN_AS_ROOT: Final = f"{_SHELL} -c " + shlex.quote(
 
 _PROGRAM: Final = """\
 main() {{
+{begin}
 umask 077
 text() {{
 cat <<'{mark}'
@@ -76,8 +82,14 @@ trap '' PIPE
 wait "$p"
 }}
 main
-exit $?
+{end}
 """
+
+#: All goes one way from here on: what comes over the other was said by somebody else.
+_BEGIN: Final = "exec 2>&1\nprintf '%s-%s\\n' {word} {nonce}"
+_END: Final = "c=$?; printf '%s-%s %s\\n' {word} {nonce} $c; exit $c"
+#: The first words of the two answers; the nonce follows after a dash.
+BEGUN, ENDED = "remuda-begins", "remuda-ended"
 
 
 def command(*, as_root: bool) -> str:
@@ -90,15 +102,18 @@ def make_token() -> str:
     return secrets.token_hex(16)
 
 
-def program(script: Script, token: str) -> bytes:
+def program(script: Script, token: str, nonce: str) -> bytes:
     """Return what goes to the standard input of :func:`command`.
 
     Args:
         script: What to run.
         token: Fresh; it also ends the script's text in the program, so that no script can hold it.
+        nonce: Fresh, and unlike *token* never told to the script: it is in the answers.
     """
     text = script.text.removesuffix("\n")
     return _PROGRAM.format(
+        begin=_BEGIN.format(word=BEGUN, nonce=nonce),
+        end=_END.format(word=ENDED, nonce=nonce),
         mark=f"END-{token}",
         text=text,
         exports=exports((*script.environment, (MARK, token))),
@@ -108,6 +123,12 @@ def program(script: Script, token: str) -> bytes:
         limit=math.ceil(script.timeout_s),
         cannot=CANNOT_CODE,
     ).encode()
+
+
+def greeting(nonce: str) -> bytes:
+    """Return the least program that answers as one with a script does, and needs no disk."""
+    begin, end = _BEGIN.format(word=BEGUN, nonce=nonce), _END.format(word=ENDED, nonce=nonce)
+    return f"main() {{\n{begin}\n{end}\n}}\nmain\n".encode()
 
 
 def killer(token: str, signals: Sequence[str]) -> bytes:

@@ -85,6 +85,13 @@ def launches(name: str) -> str:
     return f"{PROVIDERS}/{name}/launches"
 
 
+def leads_to_launches(path: str) -> bool:
+    """Whether a path below :data:`PROVIDERS` is a launch, or leads to launches."""
+    _, _, below = path.partition(f"{PROVIDERS}/")
+    provider, *rest = below.split("/")
+    return not rest or (path + "/").startswith(f"{launches(provider)}/")
+
+
 def launch(name: str, node_id: NodeId) -> str:
     """Return the path of one launch record."""
     return f"{launches(name)}/{node_id}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from sandbox.machines.upper import put, text_of
 
 #: Ordinary people's ids (login.defs(5)); the host's own are not shown in a machine.
 _PEOPLE: Final = range(1000, 60000)
+_SHELL: Final = re.compile(r"/[A-Za-z0-9_./+-]{1,200}")
 #: Of an entry in passwd(5).
 _FIELDS: Final = 7
 #: (uid_t) -1 stands for none.
@@ -36,11 +38,12 @@ def write_accounts(upper: Path, users: tuple[User, ...]) -> None:
     for user in users:
         if not any(line.startswith(f"{user.name}:") for line in passwd):
             number = _free_id(passwd)
-            passwd.append(f"{user.name}:x:{number}:{number}::/home/{user.name}:/bin/bash")
+            passwd.append(f"{user.name}:x:{number}:{number}::/home/{user.name}:{_shell(user)}")
             group.append(f"{user.name}:x:{number}:")
         # "*": no password opens it, yet sshd does not hold it for locked, as it does with "!".
         shadow = [line for line in shadow if not line.startswith(f"{user.name}:")]
-        shadow.append(f"{user.name}:*:19000:0:99999:7:::")
+        # Day 0: it is to be changed now (shadow(5)).
+        shadow.append(f"{user.name}:*:{0 if user.expired else 19000}:0:99999:7:::")
     sudoers = [user.name for user in users if user.sudo and user.name != "root"]
     put(upper, "etc/passwd", _joined(passwd))
     put(upper, "etc/group", _joined(_with_members(group, sudoers)))
@@ -49,6 +52,17 @@ def write_accounts(upper: Path, users: tuple[User, ...]) -> None:
         _write_home(upper, user, passwd)
     rights = [f"{name} ALL=(ALL) NOPASSWD:ALL" for name in sudoers]
     put(upper, "etc/sudoers.d/90-cloud-init-users", _joined(rights), 0o440)
+
+
+def _shell(user: User) -> str:
+    """Return the shell of a new account.
+
+    Raises:
+        MachineError: If it is no path, which would be read as more than that.
+    """
+    if not _SHELL.fullmatch(user.login_shell):
+        raise MachineError(f"no shell of an account: {user.login_shell[:80]!r}")
+    return user.login_shell
 
 
 def _lines(upper: Path, name: str) -> list[str]:

@@ -1,8 +1,9 @@
 """What user data asks of a machine; pure.
 
 A small part of cloud-init, with its words: ``#!`` scripts, ``#cloud-config`` with hostname,
-ssh_authorized_keys, users, ssh_keys, ssh_deletekeys, write_files, runcmd and bootcmd, and MIME
-multipart of those.  Everything else in a cloud-config is ignored, as cloud-init warns only.
+ssh_authorized_keys, users, ssh_keys, ssh_deletekeys, write_files, runcmd and bootcmd, of chpasswd
+whose password has expired, and MIME multipart of those.  Everything else in a cloud-config is
+ignored, as cloud-init warns only.
 """
 
 from __future__ import annotations
@@ -23,11 +24,18 @@ _KEY_TYPES: Final = ("ed25519", "ecdsa", "rsa")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who can log in with one of *keys*."""
+    """Somebody who can log in with one of *keys*.
+
+    Attributes:
+        login_shell: Of an account that the image has not.
+        expired: The password is to be changed at the first login, whatever opens the account.
+    """
 
     name: str
     keys: tuple[str, ...] = ()
     sudo: bool = True
+    login_shell: str = "/bin/bash"
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +186,21 @@ def _with_users(plan: BootPlan, config: Mapping[str, Any], user: str) -> BootPla
                 name=name,
                 keys=(before.keys if before else ()) + keys,
                 sudo=bool(entry.get("sudo")) or name in ("root", user),
+                login_shell=str(entry.get("shell") or "/bin/bash"),
             )
+    for name in _expired(config.get("chpasswd")):
+        if name in users:
+            users[name] = replace(users[name], expired=True)
     return replace(plan, users=tuple(users.values()))
+
+
+def _expired(chpasswd: Any) -> Iterator[str]:
+    """Yield whose new passwords are to be changed; cloud-init's default is that all are."""
+    if not isinstance(chpasswd, Mapping) or chpasswd.get("expire", True) is False:
+        return
+    for entry in _list(chpasswd.get("users")):
+        if isinstance(entry, dict) and entry.get("name"):
+            yield str(entry["name"])
 
 
 def _with_file(plan: BootPlan, entry: Mapping[str, Any]) -> BootPlan:

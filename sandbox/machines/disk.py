@@ -73,6 +73,8 @@ def make_disk(upper: Path, order: Order, *, port: int, version: tuple[int, int])
                 version=version,
                 host_keys=[f"/etc/ssh/ssh_host_{kind}_key" for kind in kinds],
                 keys_file=".ssh/authorized_keys",
+                # Only PAM looks at the age of a password when a key opens the account.
+                pam=any(user.expired for user in order.plan.users),
                 more=["Subsystem sftp internal-sftp"],
             ),
         )

@@ -19,6 +19,7 @@ def sshd_config(
     host_keys: Iterable[str],
     keys_file: str,
     version: tuple[int, int],
+    pam: bool = False,
     more: Iterable[str] = (),
 ) -> str:
     """Return an sshd_config for one machine."""
@@ -29,7 +30,7 @@ def sshd_config(
         "PermitRootLogin prohibit-password",
         "PasswordAuthentication no",
         "KbdInteractiveAuthentication no",
-        "UsePAM no",
+        f"UsePAM {'yes' if pam else 'no'}",
         "StrictModes no",
         "UseDNS no",
         "PrintMotd no",

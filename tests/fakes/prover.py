@@ -68,16 +68,16 @@ class FakeProver:
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
+        login_by_s: float | None = None,
     ) -> Proof:
         """Do what was scripted for the address."""
         machine = self._meet(order)
         if machine.slow is not None and not machine.slow.wait(60):
             raise AssertionError("the test never let the slow machine go on")
 
-        def late() -> bool:
-            return deadline_s is not None and self._clock.monotonic_s() >= deadline_s
-
-        return _Attempt(order, machine, stopped, late).make()
+        ends_s = float("inf") if deadline_s is None else deadline_s
+        in_s = ends_s if login_by_s is None else min(login_by_s, ends_s)
+        return _Attempt(order, machine, stopped, self._clock, (in_s, ends_s)).make()
 
     def knock(
         self,
@@ -117,12 +117,14 @@ class _Attempt:
         order: ProofOrder,
         machine: Machine,
         stopped: Callable[[], bool],
-        late: Callable[[], bool],
+        clock: Clock,
+        limits_s: tuple[float, float],
     ) -> None:
         self._order = order
         self._machine = machine
         self._stopped = stopped
-        self._late = late
+        self._clock = clock
+        self._ends_s, self._deadline_s = limits_s
         self._steps: list[StepTaken] = []
         self._host_keys: tuple[str, ...] = ()
 
@@ -132,9 +134,11 @@ class _Attempt:
             if self._stopped():
                 self._take(step, name, "stopped by us", Exit())
                 return self._proof(ok=False, stopped=True)
+            if step in {Step.SETUP, Step.CHECK}:
+                self._ends_s = self._deadline_s
             if self._late():
                 self._take(step, name, OUT_OF_TIME, Exit())
-                return self._proof(ok=False)
+                return self._proof(ok=False, too_early=self._ends_s < self._deadline_s)
             why, exit_, too_early = act()
             self._take(step, name, why, exit_)
             if why:
@@ -152,6 +156,9 @@ class _Attempt:
             plan += [(Step.SETUP, one.name, self._runs(one)) for one in setup]
             plan += [(Step.CHECK, one.name, self._runs(one)) for one in self._order.checks]
         return plan
+
+    def _late(self) -> bool:
+        return self._clock.monotonic_s() >= self._ends_s
 
     def _connect(self) -> tuple[str, Exit, bool]:
         return ("Connection refused" if self._machine.too_early else ""), Exit(), True

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.machines.accounts import write_accounts
 from sandbox.machines.base import MachineError
-from sandbox.machines.bootplan import User
+from sandbox.machines.bootplan import User, plan_boot
 from sandbox.machines.upper import hide, put, text_of
 
 ADA = User(name="ada", keys=("ssh-ed25519 AAAA ada",))
@@ -96,3 +96,46 @@ def test_no_name_leads_out_of_a_machine(upper: Path, name: str) -> None:
 
     assert outside(upper) == [upper.parent / "x"]
     assert (upper.parent / "x").read_text() == "the host's"
+
+
+def test_a_new_account_has_the_shell_and_the_age_that_were_asked_for(upper: Path) -> None:
+    """Of a password that has expired sshd wants a new one first."""
+    eve = User(name="eve", login_shell="/usr/sbin/nologin", expired=True)
+
+    write_accounts(upper, (ADA, eve))
+
+    passwd = (upper / "etc/passwd").read_text().splitlines()
+    assert [line.rpartition(":")[2] for line in passwd] == ["/bin/bash", "/usr/sbin/nologin"]
+    shadow = (upper / "etc/shadow").read_text().splitlines()
+    assert shadow == ["ada:*:19000:0:99999:7:::", "eve:*:0:0:99999:7:::"]
+
+
+@pytest.mark.parametrize("shell", ["sh", "/bin/sh\nroot2::0:0::/:/bin/sh", "/bin:/sh", "/"])
+def test_a_shell_that_is_no_path_fails_the_machine(upper: Path, shell: str) -> None:
+    """It would be read as another entry."""
+    with pytest.raises(MachineError, match="shell"):
+        write_accounts(upper, (User(name="eve", login_shell=shell),))
+
+
+@pytest.mark.parametrize(
+    ("chpasswd", "expired"),
+    [
+        ("chpasswd: {users: [{name: ada, password: x}]}", True),
+        ("chpasswd: {expire: true, users: [{name: ada, password: x}]}", True),
+        ("chpasswd: {expire: false, users: [{name: ada, password: x}]}", False),
+        ("chpasswd: {users: [{name: nobody-here, password: x}]}", False),
+        ("chpasswd: {users: ada}", False),
+        ("chpasswd: [ada]", False),
+    ],
+)
+def test_whose_password_has_expired_is_said_as_cloud_init_has_it(
+    chpasswd: str, *, expired: bool
+) -> None:
+    """A new password is to be changed, unless that is not wanted."""
+    data = f"#cloud-config\nusers: [default, {{name: ada, shell: /bin/sh}}]\n{chpasswd}\n"
+
+    plan = plan_boot(data.encode(), hostname="h", user="debian", keys=())
+
+    (ada,) = (one for one in plan.users if one.name == "ada")
+    assert (ada.expired, ada.login_shell) == (expired, "/bin/sh")
+    assert not any(one.expired for one in plan.users if one.name != "ada")

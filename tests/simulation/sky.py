@@ -211,6 +211,7 @@ class SimProver:
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
+        login_by_s: float | None = None,
     ) -> Proof:
         """Make one attempt."""
         server = self.sky.at(order.login.address)
@@ -218,7 +219,10 @@ class SimProver:
             return Proof(ok=False, host_keys=(), steps=(), too_early=True)
         login = replace(order.login, address=self.sky.address(server.id))
         proof = self.sky.prover.prove(
-            replace(order, login=login), stopped=stopped, deadline_s=deadline_s
+            replace(order, login=login),
+            stopped=stopped,
+            deadline_s=deadline_s,
+            login_by_s=login_by_s,
         )
         if proof.ok:
             self.sky.proven[server.id] = proof.host_keys[0]

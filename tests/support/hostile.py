@@ -6,6 +6,7 @@ is bounded so that a client without limits of its own makes a test fail, not han
 
 import contextlib
 import random
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,10 @@ from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 GIVE_UP_S: Final = 20.0
 #: Between two bytes: far less than the client's longest wait for the network.
 DRIP_S: Final = 0.02
+
+
+#: How our programs say that they begin and end.
+_ANSWER: Final = re.compile(r"printf '%s-%s[^']*' (\S+) (\S+)")
 
 
 class Stage(Enum):
@@ -47,6 +52,17 @@ class Peer:
     channel: int = 0
     program: str = ""
     shell: Any = None
+
+    def answers(self, code: int = 0) -> tuple[bytes, bytes]:
+        """Return what an honest account that executes the program says before and after it.
+
+        Both are empty of a program that asks for no answer, as one that ends processes.
+        """
+        words = _ANSWER.findall(self.program)
+        if len(words) != 2:
+            return b"", b""
+        (begun, first), (ended, last) = words
+        return f"{begun}-{first}\n".encode(), f"{ended}-{last} {code}\n".encode()
 
     def say(self, kind: int, *fields: object) -> None:
         """Send one packet: integers as uint32, the rest as strings."""

@@ -8,16 +8,19 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import paramiko
 from paramiko.common import MSG_CHANNEL_DATA
 
+from builder.log import BuildLog
 from builder.quiet.kinds import Kind, quiet_kinds
+from remuda.ssh.api import Login
+from remuda.ssh.session import Session, open_session
 from tests.support import attacks
 from tests.support.hostile import Peer, Stage, hostile
-from tests.unit.builder.handbench import GOOD, IDENTITY, report
+from tests.unit.builder.handbench import GOOD, IDENTITY, Bench, report
 from tests.unit.builder.trials import clone
 
 #: What a builder has a machine run, in order, and how its program is told from others.
@@ -59,7 +62,8 @@ def says(text: str, code: int = 0, *, stays: bool = False) -> Answer:
     """Print a text, and end; *stays*: the channel is never closed."""
 
     def answer(peer: Peer) -> None:
-        peer.shell.sendall(text.encode())
+        begun, ended = peer.answers(code)
+        peer.shell.sendall(begun + text.encode() + ended)
         peer.shell.send_exit_status(code)
         if stays:
             attacks.output_for_ever(peer)
@@ -70,13 +74,14 @@ def says(text: str, code: int = 0, *, stays: bool = False) -> Answer:
 
 def floods(peer: Peer) -> None:
     """Print as much as the window takes, for ever."""
+    peer.shell.sendall(peer.answers()[0])
     while not peer.over.is_set():
         peer.shell.sendall(b"flood \x1b[2J\xe2\x80\xae\n" * 4096)
 
 
 def ends_without_a_code(peer: Peer) -> None:
     """Close the channel alone."""
-    peer.shell.sendall(b"half a rep")
+    peer.shell.sendall(peer.answers()[0] + b"half a rep")
     peer.shell.close()
 
 
@@ -109,6 +114,9 @@ class Liar:
     def attack(self, peer: Peer) -> None:
         """Answer to one program."""
         phase = next((name for name, mark in _MARKS.items() if mark in peer.program), None)
+        if phase is None and peer.answers()[0]:  # only whether it does anything is asked
+            says("")(peer)
+            return
         if phase is None:  # what ends processes: it does not
             self.ended.set()
             peer.shell.close()
@@ -117,6 +125,48 @@ class Liar:
         answer = self.lies.get(phase) or says(HONEST[phase])
         with contextlib.suppress(OSError, EOFError):
             answer(peer)
+
+
+def serve(bench: Bench, host_key: str) -> None:
+    """Let a bench's machine be recorded with this key, and no other."""
+
+    def give(name: str) -> None:
+        bench.give(name, {"host_key": host_key}, host_keys=[host_key])
+
+    bench.serve = give
+
+
+def connect_to(bench: Bench, liar: Liar, **limits: float) -> None:
+    """Let a bench's builder reach this machine wherever it thinks that it connects to."""
+
+    def connect(login: Login) -> Session:
+        there: Any = {"address": "127.0.0.1", "port": liar.port, **limits}
+        return open_session(replace(login, **there))
+
+    bench.machines._connect = connect
+
+
+class KeptLog:
+    """A real log, of which a test can tell that it was closed."""
+
+    def __init__(self, log: BuildLog) -> None:
+        """Pass everything on to *log*."""
+        self._log = log
+        self.closed = False
+        self.ok: bool | None = None
+
+    def step(self, name: str) -> None:
+        """Pass it on."""
+        self._log.step(name)
+
+    def write(self, data: bytes) -> None:
+        """Pass it on."""
+        self._log.write(data)
+
+    def close(self, *, ok: bool | None = None) -> None:
+        """Note it, and pass it on."""
+        self.closed, self.ok = True, ok
+        self._log.close(ok=ok)
 
 
 @contextmanager

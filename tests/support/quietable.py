@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from remuda.ssh.answers import Answers
 from remuda.ssh.api import Heard, Script
 from remuda.ssh.wrapping import make_token, program
 
@@ -129,8 +130,12 @@ class Machine:
         """
         if "quiet" in dict(script.environment)["REMUDA_PHASES"]:
             (self.root / "etc/ssh/ssh_host_met_key.pub").write_text(f"{HOST_KEY} met\n")
-        done = self._run(f"{before}\n".encode() + program(script, make_token()))
-        return done.returncode, done.stdout
+        nonce, said = make_token(), bytearray()
+        done = self._run(f"{before}\n".encode() + program(script, make_token(), nonce))
+        answers = Answers(nonce, said.extend)
+        answers.add(done.stdout.encode())
+        assert answers.code in (None, done.returncode), done.stdout
+        return done.returncode, said.decode() if answers.begun else done.stdout
 
     def verdict(self, script: Script) -> str:
         """Return why *script* has failed, by exit code and judge; empty if it has not."""

@@ -1,11 +1,13 @@
 """Nodes as a table."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from remuda.cli.output import Sheet, age, broken_notes
+from remuda.cli.views.making import making_text
 from remuda.insight import tree
 from remuda.insight.facts import NodeFacts, facts_of
+from remuda.insight.making import Making, read_making
 from remuda.insight.tree import Reader
 from remuda.model.job import whose
 from remuda.model.node import Node, NodeState, hold_ends_s
@@ -50,12 +52,15 @@ def nodes_sheet(read: Reader, chosen: NodeFilter, *, now_s: float) -> Sheet:
         notes = ["no nodes"]
     limits = _hold_limits(read) if any(one.state is NodeState.HOLD for one in nodes) else {}
     rows, data = [], []
+    coming = [one for one in nodes if one.state is NodeState.BUILDING]
+    making = read_making(read, {one.provider for one in coming if one.provider})
     for node in nodes:
-        facts, ends_s = facts_of(node), None
+        facts, made, ends_s = facts_of(node), making.get(node.id), None
         if node.state is NodeState.HOLD:
             ends_s = hold_ends_s(node, limits.get(node.provider or ""))
-        rows.append(_row(node, facts, ends_s, now_s))
-        data.append({**facts.as_json(), "hold_ends_at_s": ends_s})
+        rows.append(_row(node, facts, ends_s, now_s, made))
+        told = None if made is None else made.as_json()
+        data.append({**facts.as_json(), "hold_ends_at_s": ends_s, "making": told})
     return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes)
 
 
@@ -64,7 +69,9 @@ def _hold_limits(read: Reader) -> dict[str, float | None]:
     return {name: one.max_hold_age_s for name, one in tree.statuses(read).records.items()}
 
 
-def _row(node: Node, facts: NodeFacts, ends_s: float | None, now_s: float) -> tuple[str, ...]:
+def _row(
+    node: Node, facts: NodeFacts, ends_s: float | None, now_s: float, made: Making | None
+) -> tuple[str, ...]:
     return (
         node.id,
         facts.state,
@@ -75,7 +82,7 @@ def _row(node: Node, facts: NodeFacts, ends_s: float | None, now_s: float) -> tu
         facts.allocated_to or "-",
         age(now_s - node.state_time_s) if node.state_time_s else "-",
         facts.build or "-",
-        _note(node, facts, ends_s, now_s),
+        _note(node, facts, ends_s, now_s) if made is None else _step(made, facts, now_s),
     )
 
 
@@ -83,6 +90,10 @@ def _address(facts: NodeFacts) -> str:
     if facts.address is None:
         return "-"
     return facts.address if facts.port == 22 else f"{facts.address}:{facts.port}"  # noqa: PLR2004 - ssh
+
+
+def _step(made: Making, facts: NodeFacts, now_s: float) -> str:
+    return making_text(replace(made, port=facts.port), now_s)
 
 
 def _note(node: Node, facts: NodeFacts, ends_s: float | None, now_s: float) -> str:

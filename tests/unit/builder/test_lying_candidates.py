@@ -16,21 +16,23 @@ from remuda.config.images import SecretFrom
 from remuda.model.build import BuildState
 from remuda.model.upload import TrialResult
 from remuda.ssh import runner
-from remuda.ssh.api import Login, Proof, ProofOrder
+from remuda.ssh.api import Proof, ProofOrder
 from remuda.ssh.prover import ParamikoProver
-from remuda.ssh.session import Session, open_session
 from tests.support import attacks
 from tests.support.liars import (
     CLONE,
     HONEST,
     KINDS,
     Answer,
+    KeptLog,
     Liar,
+    connect_to,
     ends_without_a_code,
     floods,
     lying,
     overruns,
     says,
+    serve,
 )
 from tests.unit.builder.handbench import BUILD, PROVIDER, Bench, recipe, report
 from tests.unit.builder.makings import make
@@ -70,27 +72,20 @@ class Prover:
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
+        login_by_s: float | None = None,
     ) -> Proof:
         """Prove it, with a deadline of the clock on the wall instead of the test's."""
         assert deadline_s is not None
+        assert login_by_s is None
         login = replace(order.login, address="127.0.0.1", port=self._liar.port)
         here = replace(order, login=login)
         return self._real.prove(here, stopped=stopped, deadline_s=time.monotonic() + LONG_S)
 
 
-def give(bench: Bench, liar: Liar) -> None:
-    """Let a bench's machine have this one's key."""
-
-    def serve(name: str) -> None:
-        bench.give(name, {"host_key": liar.host_key}, host_keys=[liar.host_key])
-
-    bench.serve = serve
-
-
 def test_a_candidate_that_says_what_is_expected_is_proven(trial: Bench) -> None:
     """Else what follows would prove nothing."""
     with lying() as liar:
-        give(trial, liar)
+        serve(trial, liar.host_key)
         ended = validate(trial, Prover(liar))
 
     assert ended.why is None
@@ -118,7 +113,7 @@ def test_a_candidate_that_says_what_is_expected_is_proven(trial: Bench) -> None:
 def test_a_candidate_that_lies_is_not_proven(trial: Bench, lie: Answer, blame: str) -> None:
     """It counts as a failure of the image, and says whose it was."""
     with lying(clone=lie) as liar:
-        give(trial, liar)
+        serve(trial, liar.host_key)
         ended = validate(trial, Prover(liar))
 
     assert ended.why is not None
@@ -130,7 +125,7 @@ def test_a_candidate_that_lies_is_not_proven(trial: Bench, lie: Answer, blame: s
 def test_a_candidate_with_another_key_is_told_nothing(trial: Bench) -> None:
     """The secrets that are looked for in it least of all."""
     with lying() as liar, lying() as other:
-        give(trial, liar)
+        serve(trial, liar.host_key)
         ended = validate(trial, Prover(other))
 
     assert ended.why is not None
@@ -139,7 +134,7 @@ def test_a_candidate_with_another_key_is_told_nothing(trial: Bench) -> None:
 
 
 def _hangs_up_with(peer: Any) -> None:
-    peer.shell.sendall(f"{SECRET}".encode())
+    peer.shell.sendall(peer.answers()[0] + f"{SECRET}".encode())
     attacks.closes(peer)
 
 
@@ -176,11 +171,8 @@ def told(bench: Bench, tmp_path: Path) -> Callable[[Liar], BuildLog]:
     bench.recipe = recipe(fill, secrets={"TOKEN": SecretFrom(file=str(tmp_path / "token"))})
 
     def begin(liar: Liar) -> BuildLog:
-        def connect(login: Login) -> Session:
-            return open_session(replace(login, address="127.0.0.1", port=liar.port))
-
-        bench.machines._connect = connect
-        give(bench, liar)
+        connect_to(bench, liar)
+        serve(bench, liar.host_key)
         bench.put_build()
         return BuildLog(bench.others, BUILD, writer="me", folder=tmp_path / "logs")
 
@@ -194,7 +186,7 @@ def test_no_record_and_no_log_has_a_secret_that_a_machine_says(
     """Wherever it puts it."""
     with lying(**SECRET_SAID[said]) as liar:
         log = told(liar)
-        bench.log = Kept(log)  # type: ignore[assignment]
+        bench.log = KeptLog(log)  # type: ignore[assignment]
         make(bench)
         assert log.settle(60.0)
 
@@ -214,24 +206,3 @@ def _paths(bench: Bench, above: str = "/") -> Iterator[str]:
         path = f"{above.rstrip('/')}/{name}"
         yield path
         yield from _paths(bench, path)
-
-
-class Kept:
-    """A real log, of which a test can tell that it was closed."""
-
-    def __init__(self, log: BuildLog) -> None:
-        self._log = log
-        self.closed, self.ok = False, None
-
-    def step(self, name: str) -> None:
-        """Pass it on."""
-        self._log.step(name)
-
-    def write(self, data: bytes) -> None:
-        """Pass it on."""
-        self._log.write(data)
-
-    def close(self, *, ok: bool | None = None) -> None:
-        """Note it, and pass it on."""
-        self.closed, self.ok = True, ok
-        self._log.close(ok=ok)

@@ -7,7 +7,6 @@ No test judges how fast something is: what is not bounded would go on until the 
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,8 +17,6 @@ from remuda.images.buildlog import MAKING_ROOM, PART_BYTES
 from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame, BuildState
 from remuda.ssh import runner
-from remuda.ssh.api import Login
-from remuda.ssh.session import Session, open_session
 from tests.support import attacks
 from tests.support.hostile import Peer
 from tests.support.liars import (
@@ -28,12 +25,15 @@ from tests.support.liars import (
     PHASES,
     QUIET,
     Answer,
+    KeptLog,
     Liar,
+    connect_to,
     ends_without_a_code,
     floods,
     lying,
     overruns,
     says,
+    serve,
 )
 from tests.unit.builder.handbench import BUILD, PRIVATE_KEY, Bench, recipe, report
 from tests.unit.builder.makings import make, mishap
@@ -67,15 +67,8 @@ def on(bench: Bench, liar: Liar, *steps: dict[str, Any]) -> None:
     fill = {"command": "fill-the-image", "name": "fill", "timeout": "1s"}
     bench.recipe = recipe(*(steps or (fill,)))
 
-    def connect(login: Login) -> Session:
-        here = replace(login, address="127.0.0.1", port=liar.port, answer_timeout_s=5.0)
-        return open_session(here)
-
-    def give(name: str) -> None:
-        bench.give(name, {"host_key": liar.host_key}, host_keys=[liar.host_key])
-
-    bench.machines._connect = connect
-    bench.serve = give
+    connect_to(bench, liar, answer_timeout_s=5.0)
+    serve(bench, liar.host_key)
 
 
 def blamed(bench: Bench, liar: Liar, last: str) -> str:
@@ -189,10 +182,14 @@ def test_a_flood_takes_no_more_room_in_the_log_than_there_is(bench: Bench) -> No
     seen: list[int] = []
 
     def flood(peer: Peer) -> None:
+        begun, ended = peer.answers()
+        peer.shell.sendall(begun)
         piece = b"flood \x1b[2J\xe2\x80\xae\n" * 4096
         for _ in range(200):  # of 60 KiB
             peer.shell.sendall(piece)
-        says("done\n")(peer)
+        peer.shell.sendall(ended)
+        peer.shell.send_exit_status(0)
+        peer.shell.close()
 
     with lying(step=flood) as liar:
         on(bench, liar, {"command": "fill-the-image", "timeout": "1h"})
@@ -205,7 +202,7 @@ def test_a_flood_takes_no_more_room_in_the_log_than_there_is(bench: Bench) -> No
             seen.append(sum(map(len, log._pages.parts.values())))
 
         log.step = look  # type: ignore[method-assign]
-        bench.log = _Closing(log)  # type: ignore[assignment]
+        bench.log = KeptLog(log)  # type: ignore[assignment]
         ended = make(bench)
         assert log.settle(60.0)
 
@@ -240,12 +237,7 @@ def test_a_machine_with_another_key_hears_nothing(bench: Bench) -> None:
     """Neither who we are, nor what would be run."""
     with lying() as liar:
         on(bench, liar)
-        good = liar.host_key
-
-        def give(name: str) -> None:
-            bench.give(name, {"host_key": _other(good)}, host_keys=[_other(good)])
-
-        bench.serve = give
+        serve(bench, _other(liar.host_key))
         make(bench)
 
     assert mishap(bench).blame is Blame.MACHINE
@@ -273,24 +265,3 @@ class _Counting:
     def close(self, *, ok: bool | None = None) -> None:
         """Note it."""
         self.closed, self.ok = True, ok
-
-
-class _Closing:
-    """A real log, of which a test can tell that it was closed."""
-
-    def __init__(self, log: BuildLog) -> None:
-        self._log = log
-        self.closed, self.ok = False, None
-
-    def step(self, name: str) -> None:
-        """Pass it on."""
-        self._log.step(name)
-
-    def write(self, data: bytes) -> None:
-        """Pass it on."""
-        self._log.write(data)
-
-    def close(self, *, ok: bool | None = None) -> None:
-        """Note it, and pass it on."""
-        self.closed, self.ok = True, ok
-        self._log.close(ok=ok)

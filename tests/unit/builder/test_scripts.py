@@ -132,7 +132,7 @@ def test_secrets_are_in_no_text() -> None:
         assert SECRET not in script.text
         assert SECRET not in repr(script)
         assert SECRET not in repr(traces)
-        assert SECRET.encode() in program(script, "token")
+        assert SECRET.encode() in program(script, "token", "nonce")
 
 
 def test_all_want_root_and_have_limits() -> None:

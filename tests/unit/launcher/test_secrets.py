@@ -31,6 +31,7 @@ from remuda.cloud.api import BadOrderError, CloudError, TryLaterError
 from remuda.config.loader import load, read
 from remuda.known_secrets import KNOWN
 from remuda.model.ids import NodeId
+from remuda.runtime.inbox import Inbox
 from remuda.ssh.api import Proof, ProofOrder
 from remuda.ssh.keyfile import load_key
 from remuda.store.configured import store_options
@@ -187,6 +188,7 @@ class LoudProver(FakeProver):
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
+        login_by_s: float | None = None,
     ) -> Proof:
         """Crash, or fail, or do as ever."""
         if self.crash:
@@ -195,7 +197,7 @@ class LoudProver(FakeProver):
         if self.failing:
             exits = {self.failing: Exit(code=1, output=self.says())}
             self.script(order.login.address, Machine(exits=exits))
-        return super().prove(order, stopped=stopped, deadline_s=deadline_s)
+        return super().prove(order, stopped=stopped, deadline_s=deadline_s, login_by_s=login_by_s)
 
     def knock(
         self,
@@ -327,7 +329,7 @@ def test_a_crash_of_ours_says_nothing_of_it(scene: Scene) -> None:
 def test_a_knock_tells_nothing(scene: Scene) -> None:
     """Whatever greets instead of sshd is quoted."""
     scene.prover.greeting = said()
-    hands = ProvingHands(scene.prover, lambda: False)
+    hands = ProvingHands(scene.prover, lambda: False, ManualClock(), Inbox())
 
     told = hands.knock(
         NodeId("3000000001"), Door(address="198.18.0.1", port=22, host_keys=()), begun_s=0.0

@@ -79,7 +79,9 @@ class Works:
             writer=writer,
             crew=self.crew,
             cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
-            proving=ProvingHands(prover=FakeProver(), stopped=lambda: False),
+            proving=ProvingHands(
+                prover=FakeProver(), stopped=lambda: False, clock=clock, inbox=inbox
+            ),
             orders=ServerOrders(policy=world.policy, owner=OWNER),
         )
         log, metrics = Quiet(), NullMetrics()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from remuda.ssh.api import Script
-from remuda.ssh.runner import Tail
+from remuda.ssh.tail import Tail
 from remuda.ssh.wrapping import command, interpreter, killer, led_by, program, shell_line
 
 SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
@@ -49,9 +49,9 @@ def test_a_program_works_in_every_shell(shell: str, tmp_path: Path) -> None:
     """And leaves nothing in the temporary directory."""
     script = Script(name="x", text="cat; echo $A; exit 7", environment=(("A", "b c"),))
 
-    result = _feed(program(script, "token"), shell=shell, TMPDIR=str(tmp_path))
+    result = _feed(program(script, "token", "nonce"), shell=shell, TMPDIR=str(tmp_path))
 
-    assert result == (7, "b c\n")
+    assert result == (7, "remuda-begins-nonce\nb c\nremuda-ended-nonce 7\n")
     assert not list(tmp_path.iterdir())
 
 
@@ -59,8 +59,8 @@ def test_a_program_works_in_every_shell(shell: str, tmp_path: Path) -> None:
 def test_half_a_program_does_nothing(shell: str, tmp_path: Path) -> None:
     """A connection may break at every byte."""
     witness = tmp_path / "witness"
-    whole = program(Script(name="x", text=f"touch {witness}"), "token")
-    for end in range(0, len(whole) - len("\nexit $?\n") - len("main"), 7):
+    whole = program(Script(name="x", text=f"touch {witness}"), "token", "nonce")
+    for end in range(0, whole.rindex(b"\nmain\n"), 7):
         _feed(whole[:end], shell=shell, TMPDIR=str(tmp_path))
 
     assert not list(tmp_path.iterdir())
@@ -70,10 +70,10 @@ def test_a_bad_temporary_directory_is_no_obstacle() -> None:
     """A check must be able to say that the disk is full; memory will do."""
     script = Script(name="x", text='echo "${0%/*/*}"')
 
-    code, place = _feed(program(script, "token"), TMPDIR="/nowhere")
+    code, place = _feed(program(script, "token", "nonce"), TMPDIR="/nowhere")
 
     assert code == 0
-    assert place.strip() in {"/dev/shm", "/var/tmp"}  # noqa: S108 - where it may be
+    assert place.splitlines()[1] in {"/dev/shm", "/var/tmp"}  # noqa: S108 - where it may be
 
 
 def test_a_machine_without_timeout_still_runs_scripts(tmp_path: Path) -> None:
@@ -84,13 +84,14 @@ def test_a_machine_without_timeout_still_runs_scripts(tmp_path: Path) -> None:
 
     done = subprocess.run(
         ["/bin/sh"],
-        input=program(script, "token"),
+        input=program(script, "token", "nonce"),
         capture_output=True,
         env={"PATH": str(tmp_path)},
         check=False,
     )
 
-    assert (done.returncode, done.stdout) == (0, b"ran\n")
+    assert done.returncode == 0
+    assert done.stdout == b"remuda-begins-nonce\nran\nremuda-ended-nonce 0\n"
 
 
 def test_no_command_line_tells_anything() -> None:
