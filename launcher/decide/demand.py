@@ -178,14 +178,14 @@ def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
 
 
 def _others_could(work: Draft, view: RequestView) -> bool:
-    found = bids(work.world, view.request, work.standing.of(view.request.labels), work.known_bids)
+    found = bids(work.world, view, work.standing.of(view.request.labels), work.known_bids)
     return any(bid.provider != work.world.policy.provider and bid.hopeful for bid in found)
 
 
 def _judge_open(work: Draft, view: RequestView) -> None:
     """Decide about a request that nobody has taken."""
     world, request, plan, now = work.world, view.request, work.plan, work.now
-    if pinned_elsewhere(world, request):
+    if pinned_elsewhere(world, view):
         plan.verdicts[view.id] = yielding(world, now, f"it prefers {request.provider}")
         return
     pools = [
@@ -246,7 +246,7 @@ def _cannot(work: Draft, view: RequestView) -> None:
 def _yields(work: Draft, view: RequestView) -> bool:
     """Whether better-placed providers still have their grace; sets the alarm."""
     world, now = work.world, work.now
-    ranking = bids(world, view.request, work.standing.of(view.request.labels), work.known_bids)
+    ranking = bids(world, view, work.standing.of(view.request.labels), work.known_bids)
     ahead = []
     for bid in ranking:
         if bid.provider == world.policy.provider:

@@ -47,11 +47,7 @@ def waiting(world: World, now: Now, view: RequestView, short: Shortage) -> Verdi
 
 def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verdict:
     """Its nodes are being made; says how far the slowest is."""
-    labels = view.request.labels
-    ready = sum(
-        min(labels.count(label), len(world.herd.free.get((claim.pool, label), ())))
-        for label in set(labels)
-    )
+    labels, ready = view.request.labels, _ready(world, view, claim.pool)
     left_s = _left_s(world, now, view, claim.pool)
     late_min = 0 if left_s is None else int(max(0.0, -left_s) // LATE_S)
     expected = "" if left_s is None else f", about {max(0.0, left_s):.0f} s to go"
@@ -74,6 +70,17 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
         eta_s=eta_s,
         at_s=now.wall_s,
     )
+
+
+def _ready(world: World, view: RequestView, pool: str) -> int:
+    """Return how many of its nodes are ready: of those that it may get."""
+    labels, herd = view.request.labels, world.herd
+    if not view.may_get.own:
+        return sum(
+            min(labels.count(label), len(herd.free.get((pool, label), ()))) for label in set(labels)
+        )
+    own = (herd.views[node_id] for node_id in herd.allocated.get(view.id, ()))
+    return sum(one.node is not None and one.node.state == "ready" and not one.dying for one in own)
 
 
 def _left_s(world: World, now: Now, view: RequestView, pool: str) -> float | None:

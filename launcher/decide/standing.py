@@ -1,8 +1,8 @@
 """How we stand: the status that our provider tells the others, computed from the world."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from launcher.decide.budget import Budget, account_use
 from launcher.herd import Usage
@@ -17,33 +17,41 @@ from remuda.runtime.now import Now
 ROOM_MAX = 50
 
 
-def label_status(world: World, budget: Budget, label: str) -> LabelStatus:
-    """Return our standing with one label, over all our pools."""
-    ready = coming = room = failures = 0
-    troubles: list[str | None] = []
-    boots: list[float] = []
-    for pool in world.policy.pools.values():
-        if label not in pool.labels:
-            continue
-        key = (pool.name, label)
-        needed = world.queue.needed[key]
-        supply = len(world.herd.free.get(key, ())) + world.herd.coming[key]
-        ready += max(0, len(world.herd.free.get(key, ())) - needed)
-        coming += max(0, min(world.herd.coming[key], supply - needed))
-        room += _room(budget, key)
-        breaker = world.cloud.breaker(key)
-        failures = max(failures, breaker.failures)
-        troubles.append(_trouble(world, key))
-        if key in world.cloud.boot_s:
-            boots.append(world.cloud.boot_s[key])
+def _in_pool(world: World, budget: Budget, key: Key) -> LabelStatus:
+    """Return how one pool of ours stands with a label."""
+    free, needed = len(world.herd.free.get(key, ())), world.queue.needed[key]
+    coming = world.herd.coming[key]
+    boot_s = world.cloud.boot_s.get(key)
     return LabelStatus(
-        ready=ready,
-        coming=coming,
-        room=room,
-        boot_s=round(min(boots), 1) if boots else None,
-        broken=troubles[0] if troubles and all(troubles) else None,
-        failures=failures,
+        ready=max(0, free - needed),
+        coming=max(0, min(coming, free + coming - needed)),
+        room=_room(budget, key),
+        boot_s=None if boot_s is None else round(boot_s, 1),
+        broken=_trouble(world, key),
+        failures=world.cloud.breaker(key).failures,
     )
+
+
+def _together(pools: Collection[LabelStatus]) -> LabelStatus:
+    """Return the standing of all our pools with a label."""
+    troubles = [one.broken for one in pools]
+    return LabelStatus(
+        ready=sum(one.ready for one in pools),
+        coming=sum(one.coming for one in pools),
+        room=sum(one.room for one in pools),
+        boot_s=min((one.boot_s for one in pools if one.boot_s is not None), default=None),
+        broken=troubles[0] if troubles and all(troubles) else None,
+        failures=max((one.failures for one in pools), default=0),
+    )
+
+
+def _by_pool(world: World, budget: Budget, label: str) -> dict[str, LabelStatus]:
+    """Return our standing with one label in each pool that makes it."""
+    return {
+        pool.name: _in_pool(world, budget, (pool.name, label))
+        for pool in world.policy.pools.values()
+        if label in pool.labels
+    }
 
 
 def _trouble(world: World, key: Key) -> str | None:
@@ -74,20 +82,18 @@ class OwnStanding:
     world: World
     now: Now
     _budget: Budget | None = None
-    _labels: dict[str, LabelStatus] = field(default_factory=dict)
+    _labels: dict[str, dict[str, LabelStatus]] = field(default_factory=dict)
+    _status: ProviderStatus | None = None
 
     def of(self, labels: Iterable[str]) -> ProviderStatus:
         """Return our status with the entries of *labels*."""
-        for label in labels:
-            if label not in self._labels:
-                self._budget = self._budget or Budget.of(self.world, self.now)
-                self._labels[label] = label_status(self.world, self._budget, label)
-        return ProviderStatus(
-            provider=self.world.policy.provider,
-            priority=self.world.policy.config.priority,
-            trouble=self.world.halted or self.world.cloud.trouble,
-            labels=self._labels,
-        )
+        new = [label for label in labels if label not in self._labels]
+        for label in new:
+            self._budget = self._budget or Budget.of(self.world, self.now)
+            self._labels[label] = _by_pool(self.world, self._budget, label)
+        if new or self._status is None:
+            self._status = _status(self.world, self._labels)
+        return self._status
 
 
 def our_status(world: World, now: Now) -> ProviderStatus:
@@ -98,19 +104,34 @@ def our_status(world: World, now: Now) -> ProviderStatus:
         for label in {one for pool in world.policy.pools.values() for one in pool.labels}
         if labelled_image(label) is None
     )
-    return ProviderStatus(
-        provider=world.policy.provider,
-        priority=world.policy.config.priority,
-        trouble=world.halted or world.cloud.trouble,
-        labels={label: label_status(world, budget, label) for label in labels},
+    told = _status(world, {label: _by_pool(world, budget, label) for label in labels})
+    return replace(
+        told,
         pools={
-            name: _pool_status(world, name, used.get(name, Usage()))
-            for name in sorted(world.policy.pools)
+            name: replace(_pool_status(world, name, used.get(name, Usage())), labels=pool.labels)
+            for name, pool in told.pools.items()
         },
         quota=_quota(world),
         quota_seen_s=world.cloud.quota_seen_s,
         config_error=world.config_error,
         sweep=world.cloud.brake,
+    )
+
+
+def _status(world: World, labels: Mapping[str, Mapping[str, LabelStatus]]) -> ProviderStatus:
+    """Return our status with the standing of *labels*, each by pool."""
+    shared = {label: pools for label, pools in labels.items() if len(pools) > 1}
+    return ProviderStatus(
+        provider=world.policy.provider,
+        priority=world.policy.config.priority,
+        trouble=world.halted or world.cloud.trouble,
+        labels={label: _together(tuple(pools.values())) for label, pools in labels.items()},
+        pools={
+            name: PoolStatus(
+                labels={label: pools[name] for label, pools in shared.items() if name in pools}
+            )
+            for name in sorted(world.policy.pools)
+        },
     )
 
 
