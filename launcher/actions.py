@@ -275,10 +275,15 @@ class Publish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Write our verdict on a waiting request; None removes it."""
+    """Write our verdict on a waiting request; None removes it.
+
+    Attributes:
+        taken: Another provider has taken the request: few of these are written at once.
+    """
 
     request: RequestId
     verdict: Verdict | None
+    taken: bool = False
 
 
 Action = (

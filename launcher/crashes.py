@@ -13,7 +13,7 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
-from launcher.decide.upkeep import gist
+from launcher.decide.rulings import gist
 from launcher.world import World
 from remuda.runtime.now import Now
 

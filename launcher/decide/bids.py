@@ -86,7 +86,9 @@ def _untied(world: World, view: RequestView, own: ProviderStatus) -> list[Bid]:
     return found
 
 
-def priorities(world: World, view: RequestView, own: ProviderStatus | None = None) -> dict[str, int]:
+def priorities(
+    world: World, view: RequestView, own: ProviderStatus | None = None
+) -> dict[str, int]:
     """Return the providers that may serve the request, each with its best pool's priority.
 
     While a pin holds, that is the one alone. Ours counts as well unless *own* says otherwise.

@@ -7,10 +7,10 @@ from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
 from launcher.decide.overtaking import overtaken
 from launcher.decide.room import give_way, make_room
-from launcher.decide.rulings import declined, serving, waiting, yielding
+from launcher.decide.rulings import declined, gist, serving, waiting, yielding
 from launcher.decide.standing import OwnStanding
 from launcher.decide.supplying import feed_claims, keep_ready
-from launcher.decide.upkeep import gist
+from launcher.decide.taken import is_taken, stand_by
 from launcher.views import ClaimView, MayGet, RequestView
 from launcher.world import Agenda, World
 from remuda.model.request import RequestState
@@ -28,7 +28,7 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add claims, intents, declines and verdicts for what ready nodes did not cover."""
     whole = agenda.everything or agenda.supply
     work = _begin(world, now, plan)
-    work.whole = whole
+    work.whole, work.thorough = whole, agenda.everything
     if whole:
         views = list(world.queue.in_order())
     else:
@@ -85,6 +85,8 @@ def _judge(work: Draft, view: RequestView) -> None:
         work.plan.look_again("supply", "builders", work.now.mono_s)
     elif unclaimed:
         _judge_open(work, view)
+    elif is_taken(world, view):
+        _judge_taken(work, view)
 
 
 def _refuse(work: Draft, view: RequestView, claim: ClaimView | None, why: str) -> None:
@@ -188,26 +190,47 @@ def _judge_open(work: Draft, view: RequestView) -> None:
     if pinned_elsewhere(world, view):
         plan.verdicts[view.id] = yielding(world, now, f"it prefers {request.provider}")
         return
-    pools = [
-        pool.name
-        for pool in world.policy.pools_for(request.labels)
-        if not world.neighbours.declined_here(pool.name, request.declined_by)
-    ]
+    pools = _pools(work, view)
     if not pools:
         _cannot(work, view)
         return
-    nevers = [_never(work, view, pool) for pool in pools]
-    if all(nevers):
-        short = next(short for short in nevers if short is not None)
-        reason = short.reason
-        plan.verdicts[view.id] = declined(world, now, reason, short.numbers)
+    able, never = _able(work, view, pools)
+    if never is not None:
+        plan.verdicts[view.id] = declined(world, now, never.reason, never.numbers)
         if world.neighbours.duty(view.id):
-            plan.do(Decline(request=view.id, cause=reason))
-        return
-    if _yields(work, view):
-        return
-    able = [pool for pool, never in zip(pools, nevers, strict=True) if never is None]
-    _take(work, view, able)
+            plan.do(Decline(request=view.id, cause=never.reason))
+    elif not _yields(work, view):
+        _take(work, view, able)
+
+
+def _judge_taken(work: Draft, view: RequestView) -> None:
+    """Say why we do not serve a request that another provider has taken."""
+    world, now = work.world, work.now
+    if pinned_elsewhere(world, view):
+        verdict = yielding(world, now, f"it prefers {view.request.provider}")
+    elif pools := _pools(work, view):
+        verdict = stand_by(work, view, *_able(work, view, pools))
+    elif world.ruled.get(view.id, "").startswith(Ruling.DECLINED):
+        return  # the verdict that is written says why
+    else:
+        verdict = declined(world, now, _why_none(view))
+    work.plan.verdicts[view.id] = verdict
+
+
+def _pools(work: Draft, view: RequestView) -> list[str]:
+    """Return our pools that have all labels of a request and have not declined it."""
+    return [
+        pool.name
+        for pool in work.world.policy.pools_for(view.request.labels)
+        if not work.world.neighbours.declined_here(pool.name, view.request.declined_by)
+    ]
+
+
+def _able(work: Draft, view: RequestView, pools: list[str]) -> tuple[list[str], Shortage | None]:
+    """Return which of *pools* could serve a request; if none, why not."""
+    nevers = {pool: _never(work, view, pool) for pool in pools}
+    able = [pool for pool, never in nevers.items() if never is None]
+    return able, None if able else nevers[pools[0]]
 
 
 def _never(work: Draft, view: RequestView, pool: str) -> Shortage | None:
@@ -234,13 +257,17 @@ def _cannot(work: Draft, view: RequestView) -> None:
     if candidates and world.ruled.get(view.id, "").startswith(Ruling.DECLINED):
         return  # the verdict that is written says why
     if candidates:
-        reason = "it has declined" if request.declined_by else "it makes not all of its labels"
-        work.plan.verdicts[view.id] = declined(world, work.now, reason)
+        work.plan.verdicts[view.id] = declined(world, work.now, _why_none(view))
         return
     missing = sorted(set(request.labels) - world.neighbours.known_labels())
     reason = f"no pool makes {', '.join(missing)}" if missing else "no single pool can serve it"
     work.plan.verdicts[view.id] = declined(world, work.now, reason)
     _decline(work, view, reason)
+
+
+def _why_none(view: RequestView) -> str:
+    """Return why no pool of ours is for a request, though others' are."""
+    return "it has declined" if view.request.declined_by else "it makes not all of its labels"
 
 
 def _yields(work: Draft, view: RequestView) -> bool:

@@ -39,7 +39,7 @@ class Draft:
         starved: Claimed requests that lack room, in service order, and why.
         elsewhere: Whether another provider has nodes for these labels ready.
         passed_on: Labels of the requests that were given back of late; None: not counted yet.
-        whole: Whether all requests are judged.
+        whole: Whether all requests are judged; *thorough*: those that others have taken as well.
         crowded: Pools for whose room somebody waits.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
@@ -69,6 +69,7 @@ class Draft:
     elsewhere: dict[tuple[str, ...], bool] = field(default_factory=dict)
     passed_on: Counter[str] | None = None
     whole: bool = False
+    thorough: bool = False
     crowded: set[str] = field(default_factory=set)
     stuck: dict[WaitingKind, frozenset[str]] = field(default_factory=dict)
     left_behind: tuple[tuple[RequestId, NodeView], ...] | None = None
@@ -131,6 +132,9 @@ class Draft:
         ruled, stuck, claims = self.world.ruled, self.stuck, self.world.queue.claims
         patient_since_s = self.now.mono_s - self.world.policy.patience_s
         for view in views:
+            taken = view.request.state is RequestState.PENDING and view.id not in claims
+            if taken and not (self.thorough or view.id in asked):
+                continue  # it is spoken of when it changes, and once a minute
             words = ruled.get(view.id)
             if words is None or view.id in asked or view.id in claims:
                 yield view

@@ -90,3 +90,10 @@ def _left_s(world: World, now: Now, view: RequestView, pool: str) -> float | Non
     if len(boots) < len(known):
         return None
     return max(boots, default=0.0) - (now.mono_s - view.seen_s)
+
+
+def gist(verdict: Verdict) -> str:
+    """Return what must change for a verdict to be written again: not the seconds to go."""
+    numbers = {k: v for k, v in verdict.numbers.items() if k not in ("retry_in_s", "position")}
+    reason = "serving" if verdict.ruling == "serving" else verdict.reason.partition("; next")[0]
+    return f"{verdict.ruling}|{reason}|{sorted(numbers.items())}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from remuda.insight import tree
+from remuda.insight.unheard import instead
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.component import PoolComponent
@@ -27,6 +28,7 @@ class Explanation:
     Attributes:
         state: Its state, or None if there is no such request (any more).
         verdicts: One per provider that has looked at it, the most hopeful first.
+        unheard: One per other provider that is known, without a time: what its public records tell.
         missing_labels: Labels that no registered pool can make.
         pools: How many pools are registered; 0: no launcher is there at all.
         position: Its place among the waiting requests, from 1; None: not asked, or not waiting.
@@ -40,6 +42,7 @@ class Explanation:
     state: RequestState | None
     labels: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    unheard: tuple[Verdict, ...] = ()
     missing_labels: tuple[str, ...] = ()
     pools: int = 0
     position: int | None = None
@@ -47,6 +50,11 @@ class Explanation:
     eta_s: float | None = None
     waited_s: float | None = None
     broken: str | None = None
+
+    @property
+    def everybody(self) -> tuple[Verdict, ...]:
+        """A verdict for each known provider, the most hopeful first."""
+        return _in_order((*self.verdicts, *self.unheard))
 
     @property
     def sentence(self) -> str:
@@ -92,9 +100,13 @@ class Explanation:
                     "eta_s": one.eta_s,
                     "at_s": one.at_s,
                 }
-                for one in self.verdicts
+                for one in self.everybody
             ],
         }
+
+
+def _in_order(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    return tuple(sorted(verdicts, key=lambda one: (_HOPE.index(one.ruling), one.provider)))
 
 
 def _words(verdict: Verdict) -> str:
@@ -131,6 +143,7 @@ def compose(
     *,
     components: Mapping[str, PoolComponent],
     queue: Iterable[Request] | None = None,
+    unheard: Iterable[Verdict] = (),
     broken: str | None = None,
     now_s: float,
 ) -> Explanation:
@@ -142,10 +155,11 @@ def compose(
         verdicts: What providers say of it.
         components: The registered pools.
         queue: All requests, to tell its position; None: leave that out.
+        unheard: Of whom nothing is written, what can be said in their place.
         broken: Why its record could not be read at all, or None.
         now_s: Wall clock, seconds since the epoch.
     """
-    found = tuple(sorted(verdicts, key=lambda one: (_HOPE.index(one.ruling), one.provider)))
+    found = _in_order(verdicts)
     if request is None:
         return Explanation(request_id=request_id, state=None, verdicts=found, broken=broken)
     offered = set(tree.offered_labels(tuple(components.values())))
@@ -156,6 +170,7 @@ def compose(
         state=request.state,
         labels=request.labels,
         verdicts=found,
+        unheard=tuple(unheard),
         missing_labels=tuple(sorted(filter(_offered_by_pools, set(request.labels) - offered))),
         pools=len(components),
         position=position,
@@ -194,7 +209,8 @@ def explain(
         store: Where to look.
         request_id: The request in question.
         now_s: Wall clock, seconds since the epoch.
-        with_position: Read all requests, to tell its place in the queue.
+        with_position: Read all requests, to tell its place in the queue, and what can be said of
+            providers that say nothing themselves.
 
     Raises:
         StoreAwayError: If an answer did not come in time.
@@ -204,12 +220,14 @@ def explain(
     components = tree.pools(read).records
     if with_position:
         level = tree.requests(read)
+        found = level.records.get(request_id)
         return compose(
             request_id,
-            level.records.get(request_id),
+            found,
             verdicts,
             components=components,
             queue=level.records.values(),
+            unheard=() if found is None else _unheard(read, found, verdicts, components),
             broken=level.corrupt.get(request_id),
             now_s=now_s,
         )
@@ -221,3 +239,19 @@ def explain(
         except CorruptRecordError as exc:
             broken = exc.why
     return compose(request_id, request, verdicts, components=components, broken=broken, now_s=now_s)
+
+
+def _unheard(
+    read: tree.Reader,
+    request: Request,
+    heard: Iterable[Verdict],
+    components: Mapping[str, PoolComponent],
+) -> tuple[Verdict, ...]:
+    living = {name: level.records for name, level in tree.replicas(read).items()}
+    return instead(
+        request,
+        heard,
+        components=components.values(),
+        statuses=tree.statuses(read).records,
+        living=living,
+    )

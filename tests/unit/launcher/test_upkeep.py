@@ -13,7 +13,7 @@ from launcher.actions import (
     Tidy,
 )
 from launcher.decide.standing import our_status
-from launcher.decide.upkeep import gist
+from launcher.decide.rulings import gist
 from launcher.lanes import LISTING, STATUS, SURVEY
 from remuda.cloud.api import Quota
 from remuda.model.launch import Step
