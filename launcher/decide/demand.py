@@ -8,6 +8,7 @@ from launcher.decide.draft import Draft
 from launcher.decide.overtaking import overtaken
 from launcher.decide.room import give_way, make_room
 from launcher.decide.rulings import declined, gist, serving, waiting, yielding
+from launcher.decide.shrinking import shrink
 from launcher.decide.standing import OwnStanding
 from launcher.decide.supplying import feed_claims, keep_ready
 from launcher.decide.taken import is_taken, stand_by
@@ -42,6 +43,8 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     give_way(work)
     if world.neighbours.duty("demand") and (whole or work.lent):
         keep_ready(work)
+    if world.neighbours.duty("demand") and whole:
+        shrink(work)
     plan.blocked = work.blocked
 
 
