@@ -1,8 +1,9 @@
 """Surplus: ready nodes beyond min-ready that nobody has needed for long are given up.
 
 They are left when a cloud that was away comes back, when min-ready is lowered, or when a request
-goes away before its nodes come. Requests take the longest ready first, so that one which has waited
-for ``max-surplus-age`` was not needed all that time. The others stay: load comes back as well.
+goes away before its nodes come. They stay until none has become ready for ``max-surplus-age``: as
+long as there are too many, none is made for min-ready, and requests take the longest ready first.
+So a provider whose neighbour comes and goes makes and gives up each node once in that time at most.
 
 Never does it take what keep_ready would make again: a provider gives up only what is beyond its own
 share of min-ready, and only while all providers together have more ready than that. They take
@@ -50,9 +51,10 @@ def _idle(work: Draft, keys: list[Key]) -> Iterator[NodeView]:
 
 def _shrink(work: Draft, name: str, label: Label, idle: list[NodeView]) -> None:
     now, me = work.now, work.world.policy.provider
-    since_s, node = min((one.node.state_time_s, one.id) for one in idle if one.node is not None)
+    ready = sorted((one.node.state_time_s, one.id) for one in idle if one.node is not None)
+    since_s, node = ready[0]
     assert label.max_surplus_age is not None  # noqa: S101 - looked at before
-    due_s = since_s + label.max_surplus_age
+    due_s = ready[-1][0] + label.max_surplus_age
     if now.wall_s >= due_s:  # else it does not matter yet how many there are
         turn = _turn(me, len(idle), label.min_ready, partners(work, name))
         if turn is None:

@@ -133,8 +133,8 @@ class Label(Section):
     max_surplus_age: Duration | None = Field(
         default=1800.0,
         ge=60,
-        description="A ready node beyond what min-ready asks for is given up when it has waited "
-        "this long; null: never.",
+        description="Ready nodes beyond what min-ready asks for are given up, one by one, when no "
+        "other has become ready for this long; null: never.",
     )
     recheck: Duration | None = Field(
         default=300.0,

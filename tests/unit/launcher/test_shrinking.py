@@ -33,7 +33,7 @@ def stage(ready: int, *, min_ready: int = 0, age_s: float | None = AGE_S, **labe
     for number in range(ready):
         view = add_node(made, number)
         assert view.node is not None
-        view.node = replace(view.node, state_time_s=NOW.wall_s - AGE_S + number)
+        view.node = replace(view.node, state_time_s=NOW.wall_s - AGE_S - ready + number)
         made.touch_node(view)
     return made
 
@@ -54,10 +54,10 @@ def test_the_one_that_waited_longest_goes_first_and_one_at_a_time() -> None:
     assert gone(made, 10.0) == [1]
 
 
-def test_younger_ones_stay_and_an_alarm_is_set() -> None:
-    """Load comes back as well; and nobody has to look in between."""
-    made = stage(1)
-    view = next(iter(made.herd.views.values()))
+def test_none_goes_before_the_last_has_waited_so_long_and_an_alarm_is_set() -> None:
+    """What was made in need a moment ago may be needed again; and nobody looks in between."""
+    made = stage(3)
+    view = list(made.herd.views.values())[-1]
     assert view.node is not None
     view.node = replace(view.node, state_time_s=NOW.wall_s - 100.0)
     plan = think(made)
@@ -65,6 +65,7 @@ def test_younger_ones_stay_and_an_alarm_is_set() -> None:
     assert of_kind(plan, Condemn) == []
     due = [one.due_s for one in plan.alarms if one.name == "surplus small"]
     assert due == [NOW.mono_s + AGE_S - 100.0]
+    assert gone(made, AGE_S - 100.0) == [0]
 
 
 @pytest.mark.parametrize(("min_ready", "kept"), [(0, 0), (2, 2), (3, 3), (4, 3)])
