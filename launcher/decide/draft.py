@@ -192,7 +192,8 @@ class Draft:
         held: list[Key] = []
         later: Shortage | None = None
         only = view if view.may_get.own else None
-        for label, n in sorted(self.lacking(view, pool).items()):
+        lacking = self.lacking(view, pool)
+        for label, n in sorted(lacking.items()):
             key = (pool, label)
             upload = bind(self.world, self.now, key, only) if n else None
             if isinstance(upload, Shortage):
@@ -202,7 +203,10 @@ class Draft:
                 short = self.budget.no_room(key)
                 if short is not None:
                     self._give_back(intents, held)
-                    return short
+                    # In words of all that it lacks, not of what was left for the last one of them.
+                    return (
+                        (self.budget.no_room_for(pool, lacking) or short) if short.pools else short
+                    )
                 short = self.budget.not_yet(key)
                 if short is None:
                     self.budget.take(key, self.world.cloud.recipes[key])

@@ -6,11 +6,14 @@ from typing import Any, Final
 from launcher.decide.budget import Shortage
 from launcher.views import ClaimView, RequestView
 from launcher.world import World
+from remuda.model.ids import NodeId
 from remuda.model.status import Ruling, Verdict
 from remuda.runtime.now import Now
 
 #: A request is late when its nodes take so much longer than usual; told anew for each.
 LATE_S: Final = 60.0
+#: So many held nodes are named; `remuda nodes --state hold` lists them all.
+HELD_MAX: Final = 3
 
 
 def declined(
@@ -34,15 +37,25 @@ def yielding(world: World, now: Now, reason: str) -> Verdict:
 
 
 def waiting(world: World, now: Now, view: RequestView, short: Shortage) -> Verdict:
-    """We would serve it, but not now."""
-    position = world.queue.position(view)
+    """We would serve it, but not now; if for nodes that somebody holds, how to end that."""
+    position, held = world.queue.position(view), _held(world, short)
+    reason, numbers = short.reason, dict(short.numbers)
+    if held:
+        more = f" and {len(held) - HELD_MAX} more" if len(held) > HELD_MAX else ""
+        reason += f"; held: {', '.join(held[:HELD_MAX])}{more} (remuda release {held[0]} ends it)"
+        numbers["held"] = len(held)
     return Verdict(
         provider=world.policy.provider,
         ruling=Ruling.WAITING,
-        reason=short.reason,
-        numbers={**short.numbers, "position": position},
+        reason=reason,
+        numbers={**numbers, "position": position},
         at_s=now.wall_s,
     )
+
+
+def _held(world: World, short: Shortage) -> list[NodeId]:
+    """Return the nodes that somebody holds in the pools that have no room."""
+    return sorted(node for pool in short.pools for node in world.herd.held.get(pool, ()))
 
 
 def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verdict:
