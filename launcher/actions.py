@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from launcher.policy import Key
 from remuda.cloud.api import Port
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
@@ -250,7 +251,9 @@ class FindPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Look up images, flavors, zones and quota."""
+    """Look up images, flavors and quota; *only*: what these name alone, as orders were refused."""
+
+    only: frozenset[Key] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

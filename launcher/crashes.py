@@ -66,7 +66,7 @@ def free_look(world: World, action: Action, now: Now) -> None:
     elif isinstance(action, FindPorts):
         cloud.ports_due_s = again_s
     elif isinstance(action, Survey):
-        cloud.survey_due_s = again_s
+        cloud.survey_due_s = cloud.doubted_due_s = again_s
     elif isinstance(action, Tidy):
         cloud.tidy_due_s = now.mono_s + TIDY_PERIOD_S
     elif isinstance(action, Rescue):

@@ -324,7 +324,7 @@ class Starter:
 
     def _survey(self, action: Survey, _now: Now) -> None:
         policy, ours = self.world.policy, _in_cloud(self.world)
-        self.crew.submit(action, lambda: self.cloud.survey(policy, ours))
+        self.crew.submit(action, lambda: self.cloud.survey(policy, ours, action.only))
 
     def _rescue(self, action: Rescue, _now: Now) -> None:
         self.world.rescues.discard(action.provider)

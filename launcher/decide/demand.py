@@ -6,7 +6,7 @@ from launcher.decide.binding import bind
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
 from launcher.decide.overtaking import overtaken
-from launcher.decide.room import give_way, make_room
+from launcher.decide.room import give_way, make_room, no_more
 from launcher.decide.rulings import declined, gist, serving, waiting, yielding
 from launcher.decide.shrinking import shrink
 from launcher.decide.standing import OwnStanding
@@ -121,11 +121,7 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
         return
     if work.spent(view):
         failures, why = world.queue.charges.count(view.id), world.queue.charges.last(view.id)
-        work.plan.verdicts[view.id] = declined(
-            world, work.now, f"{failures} launches for it failed; the last: {why}"
-        )
-        if world.neighbours.duty("demand"):
-            work.plan.do(Decline(request=view.id, cause=why))
+        _give_up(work, view, f"{failures} launches for it failed; the last: {why}", cause=why)
         return
     misplaced = _misplaced(work, view, claim)
     if misplaced is not None:
@@ -139,11 +135,22 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
         _starve(work, view, claim, short)
 
 
+def _give_up(work: Draft, view: RequestView, reason: str, *, cause: str | None = None) -> None:
+    """Decline a request that we have taken."""
+    work.plan.verdicts[view.id] = declined(work.world, work.now, reason)
+    if work.world.neighbours.duty("demand"):
+        work.plan.do(Decline(request=view.id, cause=cause or reason))
+
+
 def _starve(work: Draft, view: RequestView, claim: ClaimView, short: Shortage) -> None:
     """Find what a claimed request lacks room for, or give it back."""
     world = work.world
     # Limits may have become lower since it was claimed.
     short = work.budget.never(claim.pool, view.request.labels) or short
+    most = no_more(work, view, claim)
+    if most is not None:
+        _give_up(work, view, most.reason)
+        return
     work.plan.verdicts[view.id] = waiting(world, work.now, view, short)
     if short.passing:
         return

@@ -60,7 +60,7 @@ def _held(world: World, short: Shortage) -> list[NodeId]:
 
 def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verdict:
     """Its nodes are being made; says how far the slowest is."""
-    labels, ready = view.request.labels, _ready(world, view, claim.pool)
+    labels, ready = view.request.labels, ready_for(world, view, claim.pool)
     left_s = _left_s(world, now, view, claim.pool)
     late_min = 0 if left_s is None else int(max(0.0, -left_s) // LATE_S)
     expected = "" if left_s is None else f", about {max(0.0, left_s):.0f} s to go"
@@ -85,7 +85,7 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
     )
 
 
-def _ready(world: World, view: RequestView, pool: str) -> int:
+def ready_for(world: World, view: RequestView, pool: str) -> int:
     """Return how many of its nodes are ready: of those that it may get."""
     labels, herd = view.request.labels, world.herd
     if not view.may_get.own:

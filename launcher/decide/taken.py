@@ -43,8 +43,8 @@ def stand_by(work: Draft, view: RequestView, able: list[str], never: Shortage | 
     short = None if None in shorts else shorts[0]
     if short is None or short.passing:
         return yielding(world, now, "another provider has taken it")
-    verdict = waiting(world, now, view, short)
-    return replace(verdict, reason=f"another provider has taken it, and here {short.reason}")
+    reason = f"another provider has taken it, and here {short.reason}"
+    return waiting(world, now, view, replace(short, reason=reason))
 
 
 def _short(work: Draft, view: RequestView, pool: str) -> Shortage | None:

@@ -31,10 +31,13 @@ def poll_cloud(world: World, now: Now, plan: Plan) -> None:
         else:
             plan.look_again("cloud", "list", due_s)
     if SURVEY not in world.busy:
+        doubted_due_s = cloud.doubted_due_s if cloud.doubted else float("inf")
         if now.mono_s >= cloud.survey_due_s:
             plan.do(Survey())
+        elif now.mono_s >= doubted_due_s:
+            plan.do(Survey(only=frozenset(cloud.doubted)))
         else:
-            plan.look_again("cloud", "survey", cloud.survey_due_s)
+            plan.look_again("cloud", "survey", min(cloud.survey_due_s, doubted_due_s))
 
 
 def _list_due_s(world: World) -> float:

@@ -181,13 +181,17 @@ class CloudHands:
             return Addressed(node=action.node, result=exc)
         return Addressed(node=action.node, result=made)
 
-    def survey(self, policy: Policy, ours: tuple[int, int, int]) -> Surveyed:
-        """Look up what can be made, and the quota."""
+    def survey(
+        self, policy: Policy, ours: tuple[int, int, int], only: frozenset[Key] | None = None
+    ) -> Surveyed:
+        """Look up what can be made, and the quota; or what *only* these name."""
         recipes: dict[Key, Recipe] = {}
         broken: dict[Key, str] = {}
         begun_s = self.clock.monotonic_s()
         try:
             for key, making in policy.making.items():
+                if only is not None and key not in only:
+                    continue
                 try:
                     volume = making.boot_from_volume
                     recipes[key] = Recipe(
@@ -200,8 +204,8 @@ class CloudHands:
                 except BadOrderError as exc:
                     broken[key] = str(exc)
         except CloudError as exc:
-            return Surveyed(begun_s=begun_s, error=exc, policy=policy)
-        quota, quota_why = self._quota()
+            return Surveyed(begun_s=begun_s, error=exc, policy=policy, only=only)
+        quota, quota_why = (None, None) if only is not None else self._quota()
         return Surveyed(
             begun_s=begun_s,
             recipes=recipes,
@@ -210,6 +214,7 @@ class CloudHands:
             quota_why=quota_why,
             ours=ours,
             policy=policy,
+            only=only,
         )
 
     def _quota(self) -> tuple[Quota | None, str | None]:

@@ -1,11 +1,13 @@
 """Orders that the cloud refuses before anything is made: counted, shown, and never repeated."""
 
+from dataclasses import replace
+
 from launcher.actions import Claim, Condemn, Create, Survey
 from launcher.cloudview import Recipe
 from launcher.decide.standing import our_status
 from launcher.events import Created, Surveyed, Written
 from launcher.world import World
-from remuda.cloud.api import BadOrderError, Flavor, Image
+from remuda.cloud.api import BadOrderError, Flavor, Image, Quota, TryLaterError
 from remuda.metrics.results import Result
 from remuda.model.request import RequestState
 from remuda.runtime.now import Now
@@ -119,3 +121,37 @@ def test_other_labels_are_not_held_back() -> None:
         "large"
     ]
     assert of_kind(think(made), Create) == []
+
+
+def test_only_what_the_order_named_is_looked_up_anew() -> None:
+    """A cloud that refuses one thing must not be asked for all others each time."""
+    made, works = stage()
+    refused(made, works, 1, NOW)
+    made.cloud.quota = Quota(instances_max=7)
+    large = made.cloud.recipes["main", "large"]
+    made.cloud.broken["main", "odd"] = "no such flavor"
+    (survey,) = of_kind(think(made), Survey)
+    works.cloud.images.clear()
+    told = works.starter.cloud.survey(made.policy, (0, 0, 0), survey.only)
+    whole_s = made.cloud.survey_due_s
+    works.hear(replace(told, begun_s=later(1.0).mono_s), later(1.0))
+
+    assert survey.only == {KEY}
+    assert set(told.broken) == {KEY}
+    assert set(made.cloud.broken) == {KEY, ("main", "odd")}
+    assert made.cloud.recipes == {("main", "large"): large}
+    assert made.cloud.quota == Quota(instances_max=7)
+    assert made.cloud.survey_due_s < whole_s  # what cannot be made is looked for more often
+    assert of_kind(think(made, later(1.0)), Survey) == []
+
+
+def test_a_cloud_that_does_not_answer_is_not_asked_at_once_again() -> None:
+    """Whatever it was to be asked for."""
+    made, works = stage()
+    refused(made, works, 1, NOW)
+    (survey,) = of_kind(think(made), Survey)
+    failed = Surveyed(begun_s=NOW.mono_s, error=TryLaterError("503"), only=survey.only)
+    works.hear(failed, later(1.0))
+
+    assert of_kind(think(made, later(2.0)), Survey) == []
+    assert len(of_kind(think(made, later(11.0)), Survey)) == 1
