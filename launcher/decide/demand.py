@@ -271,6 +271,8 @@ def _cannot(work: Draft, view: RequestView) -> None:
         return
     missing = sorted(set(request.labels) - world.neighbours.known_labels())
     reason = f"no pool makes {', '.join(missing)}" if missing else "no single pool can serve it"
+    if world.neighbours.candidates(frozenset(request.labels), frozenset()):
+        reason = "every pool that makes its labels has declined"
     work.plan.verdicts[view.id] = declined(world, work.now, reason)
     _decline(work, view, reason)
 
