@@ -76,7 +76,7 @@ class CloudView:
         leftovers: What the last round of tidying saw; deleted if the next one still sees it.
         no_room_until_s: By pool: the cloud refused for lack of room, or did not answer; nothing is
             asked before, and *no_room_why* says why.
-        refused: By pool: so many times in a row the cloud said that it has no room.
+        no_room_refusals: By pool: so many times in a row the cloud said that it has no room.
         quota_ours: What ours used (servers, cores, MiB of RAM) when the quota was asked for.
         quota_why: Why the last survey did not learn the quota, or None.
         quota_seen_s: When that was, by the wall clock; None: never.
@@ -117,7 +117,7 @@ class CloudView:
     no_room_until_s: dict[str, float] = field(default_factory=dict)
     no_room_times: dict[str, int] = field(default_factory=dict)
     no_room_why: dict[str, str] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
+    no_room_refusals: Counter[str] = field(default_factory=Counter)
     breakers: dict[Key, Breaker] = field(default_factory=dict)
     boot_s: dict[Key, float] = field(default_factory=dict)
 

@@ -81,7 +81,7 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
         return
     world.cloud.breakers.pop(view.key, None)
     world.cloud.no_room_times.pop(view.key[0], None)
-    world.cloud.refused.pop(view.key[0], None)
+    world.cloud.no_room_refusals.pop(view.key[0], None)
     world.cloud.learn_boot(view.key, max(0.0, now.wall_s - view.launch.planned_s))
     world.agenda.supply = True
 
@@ -115,7 +115,7 @@ def learn_no_room(world: World, pool: str, error: CloudError, now: Now) -> None:
     """The cloud refused for lack of room, or asked us to wait: leave the pool alone for a while."""
     cloud = world.cloud
     news = _pause(world, pool, error, now, most_s=NO_ROOM_MAX_S)
-    cloud.refused[pool] += news and isinstance(error, NoRoomError)
+    cloud.no_room_refusals[pool] += news and isinstance(error, NoRoomError)
     cloud.no_room_why[pool] = f"the cloud refused for lack of room ({error})"
     if news:
         cloud.survey_due_s = min(cloud.survey_due_s, now.mono_s)

@@ -85,7 +85,7 @@ def no_more(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None
     what the account may have is less than is wanted, whatever it says of its quota, or we ignore.
     """
     world, pool = work.world, claim.pool
-    if world.cloud.refused[pool] < REFUSED_MIN or world.cloud.foreign:
+    if world.cloud.no_room_refusals[pool] < REFUSED_MIN or world.cloud.foreign:
         return None
     ready = ready_for(world, view, pool)
     patient = work.now.mono_s - claim.since_s <= world.policy.patience_s

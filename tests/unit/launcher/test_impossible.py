@@ -12,6 +12,7 @@ from remuda.cloud.api import CloudError, NoRoomError, Quota, TryLaterError
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
+from remuda.model.status import LabelStatus
 from tests.unit.launcher.worlds import (
     NOW,
     add_claim,
@@ -203,3 +204,12 @@ def test_it_waits_on_if_it_has_nothing_or_nothing_was_refused() -> None:
         [],
         [],
     ]
+
+
+def test_whoever_declines_last_says_that_all_others_have() -> None:
+    """That no single pool could serve it would be wrong: one could, and would not."""
+    made = world()
+    add_provider(made, "there", odd=LabelStatus(room=1))
+    add_request(made, 1, "odd", declined_by=("id-there-main",))
+
+    assert reason(made) == "every pool that makes its labels has declined"
