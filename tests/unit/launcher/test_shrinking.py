@@ -123,6 +123,14 @@ def test_providers_take_turns(ready: int, priority: int, *, waits: bool) -> None
     assert (gone(made), gone(made, TURN_S)) == ([] if waits else [0], [0])
 
 
+def test_a_share_of_min_ready_is_not_given_up_for_others_that_have_too_many() -> None:
+    """They give it up: what goes here would be made again here."""
+    made = stage(2, min_ready=4)
+    add_provider(made, "there", small=LabelStatus(ready=5, room=5))
+
+    assert gone(made, 10 * TURN_S) == []
+
+
 def test_what_somebody_waits_for_stays() -> None:
     """It may be what the request gets in a moment."""
     made = stage(3)

@@ -67,8 +67,9 @@ def test_who_wants_new_machines_is_not_given_back_to_whoever_has_only_ready_ones
 
 
 def test_its_verdict_counts_only_what_was_made_for_it() -> None:
-    """Two are ready, one of them is its own."""
+    """Three are ready, one of them is its own."""
     made = world()
+    add_node(made, 4)
     view = add_request(made, 1, "small", "small", state=RequestState.PENDING, reuse=False)
     add_claim(made, view)
     add_node(made, 1)
