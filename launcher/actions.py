@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from launcher.policy import Key
 from remuda.cloud.api import Port
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
@@ -258,7 +259,9 @@ class FindPorts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """Look up images, flavors, zones and quota."""
+    """Look up images, flavors and quota; *only*: what these name alone, as orders were refused."""
+
+    only: frozenset[Key] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,10 +286,15 @@ class Publish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Write our verdict on a waiting request; None removes it."""
+    """Write our verdict on a waiting request; None removes it.
+
+    Attributes:
+        taken: Another provider has taken the request: few of these are written at once.
+    """
 
     request: RequestId
     verdict: Verdict | None
+    taken: bool = False
 
 
 Action = (

@@ -1,6 +1,6 @@
 """What we know of the cloud: the last listing, what orders resolve to, its quota, its moods."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -72,6 +72,7 @@ class CloudView:
         brake: Why leaks are not deleted, all or some, or None.
         permit: What an operator permits to delete all the same.
         recipes: What can be made; *broken* says why the others cannot.
+        doubted: What is to be looked up anew because an order of it was refused, and when that was.
         refusals: Orders that were refused since the last survey was begun: no other one like it
             is sent before the next survey has looked up what it names.
         trouble: Why the cloud is out of service, or None.
@@ -79,6 +80,7 @@ class CloudView:
         leftovers: What the last round of tidying saw; deleted if the next one still sees it.
         no_room_until_s: By pool: the cloud refused for lack of room, or did not answer; nothing is
             asked before, and *no_room_why* says why.
+        no_room_refusals: By pool: so many times in a row the cloud said that it has no room.
         quota_ours: What ours used (servers, cores, MiB of RAM) when the quota was asked for.
         quota_why: Why the last survey did not learn the quota, or None.
         quota_seen_s: When that was, by the wall clock; None: never.
@@ -103,6 +105,7 @@ class CloudView:
     permit: Permitted | None = None
     recipes: dict[Key, Recipe] = field(default_factory=dict)
     broken: dict[Key, str] = field(default_factory=dict)
+    doubted: dict[Key, float] = field(default_factory=dict)
     refusals: dict[Key, Refused] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
     quota: Quota | None = None
@@ -111,6 +114,7 @@ class CloudView:
     quota_seen_s: float | None = None
     survey_failed: bool = False
     survey_due_s: float = 0.0
+    doubted_due_s: float = 0.0
     trouble: str | None = None
     buried: deque[ServerId] = field(default_factory=lambda: deque(maxlen=BURIED_MAX))
     leftovers: frozenset[str] = frozenset()
@@ -118,6 +122,7 @@ class CloudView:
     no_room_until_s: dict[str, float] = field(default_factory=dict)
     no_room_times: dict[str, int] = field(default_factory=dict)
     no_room_why: dict[str, str] = field(default_factory=dict)
+    no_room_refusals: Counter[str] = field(default_factory=Counter)
     breakers: dict[Key, Breaker] = field(default_factory=dict)
     boot_s: dict[Key, float] = field(default_factory=dict)
     ready_s: dict[Key, float] = field(default_factory=dict)

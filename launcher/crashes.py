@@ -13,7 +13,7 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
-from launcher.decide.upkeep import gist
+from launcher.decide.rulings import gist
 from launcher.world import World
 from remuda.runtime.now import Now
 
@@ -66,7 +66,7 @@ def free_look(world: World, action: Action, now: Now) -> None:
     elif isinstance(action, FindPorts):
         cloud.ports_due_s = again_s
     elif isinstance(action, Survey):
-        cloud.survey_due_s = again_s
+        cloud.survey_due_s = cloud.doubted_due_s = again_s
     elif isinstance(action, Tidy):
         cloud.tidy_due_s = now.mono_s + TIDY_PERIOD_S
     elif isinstance(action, Rescue):

@@ -220,7 +220,7 @@ def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     cloud_view = brain.world.cloud
     cloud_view.survey_due_s = 0.0
     # What failed is to be tried anew: most likely it is what the new configuration corrects.
-    for known in (cloud_view.recipes, cloud_view.refusals, cloud_view.breakers):
+    for known in (cloud_view.recipes, cloud_view.refusals, cloud_view.doubted, cloud_view.breakers):
         known.clear()
     brain.reregister()
 

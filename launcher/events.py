@@ -120,6 +120,7 @@ class Surveyed:
 
     Attributes:
         quota_why: Why the cloud did not tell its quota alone, or None.
+        only: What was looked up, and the quota was not; None: everything.
     """
 
     begun_s: float
@@ -131,6 +132,7 @@ class Surveyed:
     ours: tuple[int, int, int] = (0, 0, 0)
     error: CloudError | None = None
     policy: Policy | None = None
+    only: frozenset[Key] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from launcher.policy import Key
 from launcher.views import NodeView
 from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.node import NodeState
 
 
 @dataclass(slots=True)
@@ -85,13 +86,14 @@ class Herd:
         unreadable: Nodes whose launch record we cannot read; their machines are not touched.
         locks: Contenders by node, for each lock directory that there is, of others' nodes, too: it
             may be told before we hear that a node is ours.
-        making: Number of all nodes being made.
         dedicated: Living nodes made for one request alone, by request and label.
         on_account: Nodes that are free or coming, by the request on whose account they were
             started.
         allocated: Nodes by the request they are promised to.
         usage: Cost by pool: every node counts, from its intent to its grave.
         states: Number of nodes by (pool, label, state), for metrics.
+        held: Nodes that somebody holds, by pool.
+        being_made: All nodes being made.
         by_server: Nodes by their server, if the cloud itself said whose it is.
     """
 
@@ -103,11 +105,17 @@ class Herd:
     states: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     by_server: dict[ServerId, NodeId] = field(default_factory=dict)
     locks: dict[NodeId, frozenset[str]] = field(default_factory=dict)
-    making: int = 0
+    held: dict[str, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
+    being_made: set[NodeId] = field(default_factory=set)
     unreadable: set[NodeId] = field(default_factory=set)
     dedicated: Counter[tuple[RequestId, str]] = field(default_factory=Counter)
     on_account: dict[RequestId, set[NodeId]] = field(default_factory=lambda: defaultdict(set))
     _booked: dict[NodeId, _Booking] = field(default_factory=dict)
+
+    @property
+    def making(self) -> int:
+        """Number of all nodes being made."""
+        return len(self.being_made)
 
     def view(self, node_id: NodeId) -> NodeView:
         """Return the view of a node, made if it is new."""
@@ -145,7 +153,6 @@ class Herd:
         if not booking.counted:
             return
         self._count_usage(booking, sign)
-        self.making += sign * booking.making
         if booking.coming:
             self.coming[booking.key] += sign
         if booking.dedicated:
@@ -160,6 +167,10 @@ class Herd:
             self._strike(node_id, booking)
 
     def _enlist(self, node_id: NodeId, booking: _Booking) -> None:
+        if booking.making:
+            self.being_made.add(node_id)
+        if booking.state == NodeState.HOLD:
+            self.held[booking.key[0]].add(node_id)
         if booking.free:
             self.free[booking.key][node_id] = None
         if booking.allocated:
@@ -170,6 +181,10 @@ class Herd:
             self.by_server[booking.server] = node_id
 
     def _strike(self, node_id: NodeId, booking: _Booking) -> None:
+        if booking.making:
+            self.being_made.discard(node_id)
+        if booking.state == NodeState.HOLD:
+            self.held[booking.key[0]].discard(node_id)
         if booking.free:
             self.free[booking.key].pop(node_id, None)
         if booking.allocated:

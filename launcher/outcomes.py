@@ -1,10 +1,11 @@
 """What the launcher learns from how launches end: breakers, ceilings, expected boot times."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from launcher.breaker import DOUBLINGS_MAX
-from launcher.cloudview import Recipe, Refused
+from launcher.cloudview import Refused
+from launcher.events import Surveyed
 from launcher.policy import Key
 from launcher.views import NodeView, Refusal
 from launcher.world import World
@@ -20,6 +21,8 @@ from remuda.cloud.api import (
 from remuda.metrics.results import Result
 from remuda.runtime.now import Now
 from remuda.ssh.api import Proof, Step
+
+T = TypeVar("T")
 
 #: After a refusal for lack of room nothing is asked of the pool for so long, doubling.
 NO_ROOM_S: Final = 5.0
@@ -79,6 +82,7 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
     world.cloud.breakers.pop(view.key, None)
     world.cloud.no_room_times.pop(view.key[0], None)
     world.cloud.ready_s[view.key] = now.wall_s
+    world.cloud.no_room_refusals.pop(view.key[0], None)
     world.cloud.learn_boot(view.key, max(0.0, now.wall_s - view.launch.planned_s))
     world.agenda.supply = True
 
@@ -86,26 +90,33 @@ def learn_success(world: World, view: NodeView, now: Now) -> None:
 def learn_refusal(world: World, view: NodeView, error: BadOrderError, now: Now) -> None:
     """The cloud refused an order: before the next one like it, what it names is looked up anew."""
     cloud = world.cloud
-    cloud.survey_due_s = now.mono_s
+    cloud.doubted[view.key] = now.mono_s
     if view.launch is None or view.launch.image_build is None:
         cloud.refusals[view.key] = Refused(why=str(error), at_s=now.mono_s)
 
 
-def learn_recipes(world: World, recipes: Mapping[Key, Recipe], *, begun_s: float) -> None:
+def learn_recipes(world: World, event: Surveyed) -> None:
     """Take in what labels resolve to now; what is made otherwise than before may be well again."""
     cloud = world.cloud
-    for key, recipe in recipes.items():
+    for key, recipe in event.recipes.items():
         if cloud.recipes.get(key, recipe) != recipe:
             cloud.breakers.pop(key, None)
-    cloud.recipes = dict(recipes)
-    later = {key: one for key, one in cloud.refusals.items() if one.at_s > begun_s}
-    cloud.refusals = later
+    cloud.recipes = {**_others(cloud.recipes, event.only), **event.recipes}
+    cloud.broken = {**_others(cloud.broken, event.only), **event.broken}
+    cloud.refusals = {key: one for key, one in cloud.refusals.items() if one.at_s > event.begun_s}
+    cloud.doubted = {key: at_s for key, at_s in cloud.doubted.items() if at_s > event.begun_s}
+
+
+def _others(known: Mapping[Key, T], only: frozenset[Key] | None) -> dict[Key, T]:
+    """Return what a survey did not look up."""
+    return {} if only is None else {key: one for key, one in known.items() if key not in only}
 
 
 def learn_no_room(world: World, pool: str, error: CloudError, now: Now) -> None:
     """The cloud refused for lack of room, or asked us to wait: leave the pool alone for a while."""
     cloud = world.cloud
     news = _pause(world, pool, error, now, most_s=NO_ROOM_MAX_S)
+    cloud.no_room_refusals[pool] += news and isinstance(error, NoRoomError)
     cloud.no_room_why[pool] = f"the cloud refused for lack of room ({error})"
     if news:
         cloud.survey_due_s = min(cloud.survey_due_s, now.mono_s)

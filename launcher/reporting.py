@@ -123,8 +123,8 @@ def _ages(world: World) -> dict[str, float]:
 def _launches(world: World, now: Now) -> dict[str, float]:
     """Return for each label how long the oldest of its nodes is being made already."""
     oldest = _ages(world)
-    for view in world.herd.views.values() if world.herd.making else ():
-        if view.launch is not None and view.coming and view.key[1] in oldest:
+    for view in (world.herd.views[node_id] for node_id in world.herd.being_made):
+        if view.launch is not None and view.key[1] in oldest:
             age_s = max(0.0, now.wall_s - view.launch.planned_s)
             oldest[view.key[1]] = max(oldest[view.key[1]], age_s)
     return oldest

@@ -218,22 +218,23 @@ class Settle:
             cloud.survey_due_s = now.mono_s
             return
         if event.error is not None:
-            cloud.survey_due_s = now.mono_s + SURVEY_FAILED_S
+            cloud.survey_due_s = cloud.doubted_due_s = now.mono_s + SURVEY_FAILED_S
             if not cloud.recipes:
                 # What was looked up before stays usable; without any nothing can be made.
                 cloud.survey_failed = True
                 self._trouble(event.error)
             return
         cloud.survey_failed = False
-        learn_recipes(self.world, event.recipes, begun_s=event.begun_s)
-        cloud.survey_due_s = now.mono_s + (SURVEY_SOON_S if event.broken else SURVEY_PERIOD_S)
-        if cloud.refusals:
-            cloud.survey_due_s = now.mono_s
         for key, why in event.broken.items():
             if cloud.broken.get(key) != why:
                 self.log.warning("label.broken", pool=key[0], label=key[1], why=why)
-        cloud.broken = dict(event.broken)
-        self._quota_told(event, now)
+        learn_recipes(self.world, event)
+        again_s = now.mono_s + (SURVEY_SOON_S if cloud.broken else SURVEY_PERIOD_S)
+        if event.only is None:
+            cloud.survey_due_s = again_s
+            self._quota_told(event, now)
+        else:
+            cloud.survey_due_s = min(cloud.survey_due_s, again_s)
         self.world.agenda.supply = True
 
     def _quota_told(self, event: Surveyed, now: Now) -> None:

@@ -28,7 +28,7 @@ from launcher.actions import (
     Rule,
 )
 from launcher.decide.deadlines import EVIDENCE_S_MAX
-from launcher.decide.upkeep import gist
+from launcher.decide.rulings import gist
 from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
 from launcher.lanes import STATUS

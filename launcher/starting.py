@@ -44,7 +44,8 @@ from launcher.decide.deadlines import ask_ends_s, attempt_ends_s, launch_ends_s,
 from launcher.decide.doors import door
 from launcher.decide.outdated import unbootable
 from launcher.decide.publishing import PUBLISH_PERIOD_S
-from launcher.decide.upkeep import gist
+from launcher.decide.rulings import gist
+from launcher.decide.taken import TAKEN_PERIOD_S
 from launcher.events import Event
 from launcher.hands.clouding import CloudHands
 from launcher.hands.proving import ProvingHands
@@ -192,6 +193,8 @@ class Starter:
 
     def _rule(self, action: Rule, now: Now) -> None:
         self.writer.rule(action, now)
+        if action.taken:
+            self.world.rule_taken_s = now.mono_s + TAKEN_PERIOD_S
         if action.verdict is not None:
             self.world.ruled[action.request] = gist(action.verdict)
         else:
@@ -340,7 +343,7 @@ class Starter:
             key: self.world.images.needs(image, now.wall_s, candidate=proves(key[1]))
             for key, image in policy.built.items()
         }
-        self.crew.submit(action, lambda: self.cloud.survey(policy, ours, needs))
+        self.crew.submit(action, lambda: self.cloud.survey(policy, ours, needs, action.only))
 
     def _rescue(self, action: Rescue, _now: Now) -> None:
         self.world.rescues.discard(action.provider)

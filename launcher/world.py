@@ -78,6 +78,7 @@ class World:
         blocked: By pool, an old request that needs room there before others may have it.
         published, outlined: The status that was published last, whole and in outline.
         ruled: The verdicts that were written last.
+        rule_taken_s: Nothing is written before this (monotonic) on requests that others have taken.
     """
 
     policy: Policy
@@ -110,6 +111,7 @@ class World:
     outlined: str | None = None
     publish_due_s: float = 0.0
     ruled: dict[RequestId, str] = field(default_factory=dict)
+    rule_taken_s: float = 0.0
     rescues: set[str] = field(default_factory=set)
     images: Images = field(init=False)
 

@@ -57,6 +57,7 @@ DECIDING: Final = (
     "remuda/insight/explanation.py",
     "remuda/insight/facts.py",
     "remuda/insight/tree.py",
+    "remuda/insight/unheard.py",
 )
 #: What a judgement may not know: the world, the time, chance, and other threads.
 IMPURE: Final = frozenset(

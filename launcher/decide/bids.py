@@ -5,15 +5,17 @@ priority decides between equals, then a hash of the request, which spreads the l
 step in after a grace time that grows with their rank, so that nobody's death stops a request.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+from launcher.views import RequestView
 from launcher.world import World
 from remuda.membership.duty import weight
 from remuda.model.component import PoolComponent
 from remuda.model.imageask import labelled_image
 from remuda.model.request import Request
-from remuda.model.status import LabelStatus, ProviderStatus
+from remuda.model.status import ProviderStatus
 
 #: Expected boot times closer than this are equal: their spread is larger.
 BOOT_CLASS_S = 15.0
@@ -50,17 +52,18 @@ _READY, _ROOM, _FULL, _TROUBLE = 0, 1, 2, 3
 
 #: What all requests for the same labels, with the same pin, have in common of their bids, within
 #: one plan.
-KnownBids = dict[tuple[tuple[str, ...], tuple[str, ...], str | None], list[Bid]]
+KnownBids = dict[tuple[tuple[str, ...], tuple[str, ...], str | None, bool], list[Bid]]
 
 
 def bids(
-    world: World, request: Request, own: ProviderStatus, known: KnownBids | None = None
+    world: World, view: RequestView, own: ProviderStatus, known: KnownBids | None = None
 ) -> tuple[Bid, ...]:
     """Return the bids of the living providers that can make all labels, best first."""
-    key = (request.labels, request.declined_by, request.provider)
+    request = view.request
+    key = (request.labels, request.declined_by, request.provider, view.may_get.own)
     found = None if known is None else known.get(key)
     if found is None:
-        found = _untied(world, request, own)
+        found = _untied(world, view, own)
         if known is not None:
             known[key] = found
     if len(found) == 1:
@@ -74,23 +77,26 @@ def _tied(bid: Bid, request: Request) -> Bid:
     return Bid(bid.grade, bid.priority, bid.boot_class, tie, bid.provider)
 
 
-def _untied(world: World, request: Request, own: ProviderStatus) -> list[Bid]:
+def _untied(world: World, view: RequestView, own: ProviderStatus) -> list[Bid]:
+    pools = _pools_by_provider(world, view.request)
     found = []
-    for provider, priority in priorities(world, request, own).items():
+    for provider, priority in priorities(world, view, own).items():
         status = own if provider == own.provider else world.neighbours.status(provider)
-        found.append(_bid(provider, priority, status, request))
+        found.append(_bid(provider, priority, status, pools[provider], view))
     return found
 
 
-def priorities(world: World, request: Request, own: ProviderStatus | None = None) -> dict[str, int]:
+def priorities(
+    world: World, view: RequestView, own: ProviderStatus | None = None
+) -> dict[str, int]:
     """Return the providers that may serve the request, each with its best pool's priority.
 
     While a pin holds, that is the one alone. Ours counts as well unless *own* says otherwise.
     """
     best: dict[str, int] = {}
-    for pool in _open_pools(world, request):
+    for pool in _open_pools(world, view.request):
         best[pool.provider] = min(pool.priority, best.get(pool.provider, pool.priority))
-    pin = pinned_to(world, request, own)
+    pin = pinned_to(world, view, own)
     if pin is None:
         return best
     return {pin: best[pin]} if pin in best else {}
@@ -101,50 +107,84 @@ def _open_pools(world: World, request: Request) -> Iterator[PoolComponent]:
     return (pool for pool in found if not pool.paused)
 
 
+def _pools_by_provider(world: World, request: Request) -> dict[str, set[str]]:
+    pools: dict[str, set[str]] = {}
+    for pool in _open_pools(world, request):
+        pools.setdefault(pool.provider, set()).add(pool.pool)
+    return pools
+
+
 def for_builder(request: Request) -> bool:
     """Whether a request is for machines that only builders ask for, by its labels."""
     return any(labelled_image(label) is not None for label in request.labels)
 
 
-def pinned_to(world: World, request: Request, own: ProviderStatus | None = None) -> str | None:
+def pinned_to(world: World, view: RequestView, own: ProviderStatus | None = None) -> str | None:
     """Return the provider that the request is left to, or None: anybody may serve it.
 
     A pin is a preference. It holds while that provider has a registered pool that is not paused,
     has all labels and has not declined, and could at least start: not while it says that its cloud
-    is in trouble or a label is broken, unless it has the nodes ready.
+    is in trouble or a label is broken, unless it has the nodes ready and the request may get them.
 
     A builder's is an order: what its machine is for lies there and nowhere else, and pools tell
     nobody that they make such machines.
     """
-    pin = request.provider
-    if pin is not None and for_builder(request):
+    pin = view.request.provider
+    if pin is not None and for_builder(view.request):
         return pin
-    if pin is None or all(pool.provider != pin for pool in _open_pools(world, request)):
+    if pin is None:
+        return None
+    pools = _pools_by_provider(world, view.request).get(pin)
+    if pools is None:
         return None
     ours = own is not None and pin == own.provider
     status = own if ours else world.neighbours.status(pin)
-    if status is not None and _grade(status, _counts(request.labels)) == _TROUBLE:
+    if status is not None and _grade(status, pools, view) == _TROUBLE:
         return None
     return pin
 
 
-def pinned_elsewhere(world: World, request: Request) -> bool:
+def pinned_elsewhere(world: World, view: RequestView) -> bool:
     """Whether the request is left to another provider."""
-    return pinned_to(world, request) not in (None, world.policy.provider)
+    return pinned_to(world, view) not in (None, world.policy.provider)
 
 
-def _bid(provider: str, priority: int, status: ProviderStatus | None, request: Request) -> Bid:
+def ready_there(world: World, view: RequestView) -> frozenset[str]:
+    """Return the other providers that say they have all nodes of a request ready, in one pool."""
+    wanted, found = Counter(view.request.labels), set()
+    for pool in _open_pools(world, view.request):
+        status = world.neighbours.status(pool.provider)
+        if status is not None and pool.provider != world.policy.provider:
+            labels = ((status.standing(pool.pool, name), n) for name, n in wanted.items())
+            if all(label.ready >= n for label, n in labels):
+                found.add(pool.provider)
+    return frozenset(found)
+
+
+def _bid(
+    provider: str, priority: int, status: ProviderStatus | None, pools: set[str], view: RequestView
+) -> Bid:
     if status is None:
         # Another program's launcher, or one that has not told yet: it can look after itself.
         return Bid(_FULL, priority, 0, 0, provider)
-    wanted = _counts(request.labels)
-    labels: Mapping[str, LabelStatus] = status.labels
+    labels = status.labels
+    wanted = set(view.request.labels)
     boot_s = max((labels[name].boot_s or 0.0 for name in wanted if name in labels), default=0.0)
-    return Bid(_grade(status, wanted), priority, round(boot_s / BOOT_CLASS_S), 0, provider)
+    grade = _grade(status, pools, view)
+    return Bid(grade, priority, round(boot_s / BOOT_CLASS_S), 0, provider)
 
 
-def _grade(status: ProviderStatus, wanted: Mapping[str, int]) -> int:
-    labels = [(status.labels.get(name, LabelStatus()), n) for name, n in wanted.items()]
+def _grade(status: ProviderStatus, pools: set[str], view: RequestView) -> int:
+    """Return how well the best of *pools* stands: all nodes of a request come from one."""
+    return min(_grade_of_pool(status, pool, view) for pool in pools)
+
+
+def _grade_of_pool(status: ProviderStatus, pool: str, view: RequestView) -> int:
+    wanted = Counter(view.request.labels).items()
+    labels = [(status.standing(pool, name), n) for name, n in wanted]
+    if view.may_get.own:
+        # It gets none of these, or those that fit together by chance: which, no status says.
+        labels = [(replace(label, ready=0, coming=0), n) for label, n in labels]
     if all(label.ready >= n for label, n in labels):
         return _READY
     if status.trouble is not None or any(
@@ -154,10 +194,3 @@ def _grade(status: ProviderStatus, wanted: Mapping[str, int]) -> int:
     if all(label.ready + label.coming + label.room >= n for label, n in labels):
         return _ROOM
     return _FULL
-
-
-def _counts(labels: tuple[str, ...]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for label in labels:
-        counts[label] = counts.get(label, 0) + 1
-    return counts

@@ -84,12 +84,9 @@ class Budget:
 
     def reserve(self, key: Key, recipe: Recipe, n: int = 1) -> None:
         """Count the room of *n* nodes of *key* that are to be started later."""
+        cost = _cost(recipe, n)
         for usage in (self.used.setdefault(key[0], Usage()), self.total):
-            usage.instances += n
-            usage.cores += n * recipe.flavor.cores
-            usage.ram_mib += n * recipe.flavor.ram_mib
-            usage.volumes += n * (recipe.volume_gib > 0)
-            usage.volume_gib += n * recipe.volume_gib
+            usage.add(cost)
 
     def shortage(self, key: Key) -> Shortage | None:
         """Return why no node of *key* may be started now, or None if one may."""
@@ -97,7 +94,7 @@ class Budget:
 
     def no_room(self, key: Key) -> Shortage | None:
         """Return why *key* cannot be made or has no room, or None."""
-        return self._cloud_shortage(key) or self._pool_shortage(key) or self._quota_shortage(key)
+        return self._cloud_shortage(key) or self.no_room_for(key[0], {key[1]: 1})
 
     def not_yet(self, key: Key) -> Shortage | None:
         """Return why no node of *key* may be started now although there is room, or None."""
@@ -136,20 +133,28 @@ class Budget:
         served = served_build(self.world, self.now, image)
         return served if isinstance(served, Shortage) else None
 
-    def _pool_shortage(self, key: Key) -> Shortage | None:
-        recipe = self.world.cloud.recipes[key]
-        limits = self.world.policy.pools[key[0]].limits
-        used = self.used.get(key[0], Usage())
-        return _over(f"pool {key[0]}", used, recipe, limits, (key[0],))
+    def no_room_for(self, pool: str, labels: Mapping[str, int]) -> Shortage | None:
+        """Return why a pool has no room for so many nodes of each label at once, or None."""
+        need = Usage()
+        for label, n in labels.items():
+            recipe = self.world.cloud.recipes.get((pool, label))
+            if recipe is not None:
+                need.add(_cost(recipe, n))
+        return self._pool_shortage(pool, need) or self._quota_shortage(pool, need)
 
-    def _quota_shortage(self, key: Key) -> Shortage | None:
+    def _pool_shortage(self, pool: str, need: Usage) -> Shortage | None:
+        limits = self.world.policy.pools[pool].limits
+        used = self.used.get(pool, Usage())
+        return _over(f"pool {pool}", used, need, limits, pools=(pool,))
+
+    def _quota_shortage(self, pool: str, need: Usage) -> Shortage | None:
         quota = self.world.cloud.quota
-        if quota is None or self.world.policy.pools[key[0]].config.ignore_provider_quota:
+        if quota is None or self.world.policy.pools[pool].config.ignore_provider_quota:
             return None
         used = account_use(self.world.cloud, quota, self.total)
         pools = tuple(sorted(self.world.policy.pools))
-        recipe = self.world.cloud.recipes[key]
-        return _over("the cloud's quota", used, recipe, _quota_limits(quota), pools)
+        limits = _quota_limits(quota)
+        return _over("the cloud's quota", used, need, limits, pools=pools, ours=self.total)
 
     def _mood_shortage(self, key: Key) -> Shortage | None:
         cloud, policy = self.world.cloud, self.world.policy
@@ -187,14 +192,9 @@ class Budget:
             return Shortage(reason=f"pool {pool} is closed", final=True)
         need = Usage()
         for label in labels:
-            need.instances += 1
             recipe = self.world.cloud.recipes.get((pool, label))
-            if recipe is None:
-                continue  # what is not known (yet) cannot be too much
-            need.cores += recipe.flavor.cores
-            need.ram_mib += recipe.flavor.ram_mib
-            need.volumes += recipe.volume_gib > 0
-            need.volume_gib += recipe.volume_gib
+            # What is not known (yet) cannot be too much.
+            need.add(Usage(instances=1) if recipe is None else _cost(recipe))
         return _beyond(f"pool {pool}", need, limits) or self._beyond_quota(pool, need)
 
     def _beyond_quota(self, pool: str, need: Usage) -> Shortage | None:
@@ -227,20 +227,43 @@ def _quota_limits(quota: Quota) -> Limits:
     return Limits(instances=quota.instances_max, cores=quota.cores_max, ram_mib=quota.ram_mib_max)
 
 
+def _cost(recipe: Recipe, n: int = 1) -> Usage:
+    """Return what *n* nodes of a recipe cost."""
+    return Usage(
+        instances=n,
+        cores=n * recipe.flavor.cores,
+        ram_mib=n * recipe.flavor.ram_mib,
+        volumes=n * (recipe.volume_gib > 0),
+        volume_gib=n * recipe.volume_gib,
+    )
+
+
 def _over(
-    whose: str, used: Usage, recipe: Recipe, limits: Limits, pools: tuple[str, ...] = ()
+    whose: str,
+    used: Usage,
+    need: Usage,
+    limits: Limits,
+    *,
+    pools: tuple[str, ...],
+    ours: Usage | None = None,
 ) -> Shortage | None:
+    """Return why *need* is more than *limits* leave, or None.
+
+    What *used* counts besides *ours* is other people's.
+    """
     wanted = (
-        ("instances", used.instances, 1, limits.instances),
-        ("cores", used.cores, recipe.flavor.cores, limits.cores),
-        ("ram_mib", used.ram_mib, recipe.flavor.ram_mib, limits.ram_mib),
-        ("volumes", used.volumes, int(recipe.volume_gib > 0), limits.volumes),
-        ("volume_gib", used.volume_gib, recipe.volume_gib, limits.volume_gib),
+        ("instances", used.instances, need.instances, limits.instances),
+        ("cores", used.cores, need.cores, limits.cores),
+        ("ram_mib", used.ram_mib, need.ram_mib, limits.ram_mib),
+        ("volumes", used.volumes, need.volumes, limits.volumes),
+        ("volume_gib", used.volume_gib, need.volume_gib, limits.volume_gib),
     )
     for name, have, more, limit in wanted:
         if limit is not None and more > 0 and have + more > limit:
+            others = 0 if ours is None else have - getattr(ours, name)
+            whom = f" ({others} of them not by us)" if others else ""
             return Shortage(
-                reason=f"{whose} has {have} of {limit} {_WORDS.get(name, name)} in use, "
+                reason=f"{whose} has {have} of {limit} {_WORDS.get(name, name)} in use{whom}, "
                 f"{more} more needed",
                 numbers={f"{name}_used": have, f"{name}_max": limit, f"{name}_needed": more},
                 pools=pools,

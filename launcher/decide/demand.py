@@ -6,11 +6,12 @@ from launcher.decide.binding import bind
 from launcher.decide.budget import Budget, Shortage
 from launcher.decide.draft import Draft
 from launcher.decide.overtaking import overtaken
-from launcher.decide.room import give_way, make_room
-from launcher.decide.rulings import declined, late_from_s, serving, waiting, yielding
+from launcher.decide.room import give_way, make_room, no_more
+from launcher.decide.rulings import declined, gist, late_from_s, serving, waiting, yielding
+from launcher.decide.shrinking import shrink
 from launcher.decide.standing import OwnStanding
 from launcher.decide.supplying import feed_claims, keep_ready
-from launcher.decide.upkeep import gist
+from launcher.decide.taken import is_taken, stand_by
 from launcher.views import ClaimView, MayGet, RequestView
 from launcher.world import Agenda, World
 from remuda.model.request import RequestState
@@ -28,7 +29,7 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """Add claims, intents, declines and verdicts for what ready nodes did not cover."""
     whole = agenda.everything or agenda.supply
     work = _begin(world, now, plan)
-    work.whole = whole
+    work.whole, work.thorough = whole, agenda.everything
     if whole:
         views = list(world.queue.in_order())
     else:
@@ -42,6 +43,8 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     give_way(work)
     if world.neighbours.duty("demand") and (whole or work.lent):
         keep_ready(work)
+    if world.neighbours.duty("demand") and whole:
+        shrink(work)
     plan.blocked = work.blocked
 
 
@@ -85,6 +88,8 @@ def _judge(work: Draft, view: RequestView) -> None:
         work.plan.look_again("supply", "builders", work.now.mono_s)
     elif unclaimed:
         _judge_open(work, view)
+    elif is_taken(world, view):
+        _judge_taken(work, view)
 
 
 def _refuse(work: Draft, view: RequestView, claim: ClaimView | None, why: str) -> None:
@@ -116,10 +121,7 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
         return
     if work.spent(view):
         failures, why = world.queue.charges.count(view.id), world.queue.charges.last(view.id)
-        reason = f"{failures} launches for it failed; the last: {why}"
-        work.plan.verdicts[view.id] = declined(world, work.now, reason)
-        if world.neighbours.duty("demand"):
-            work.plan.do(Decline(request=view.id, cause=reason))
+        _give_up(work, view, f"{failures} launches for it failed; the last: {why}")
         return
     misplaced = _misplaced(work, view, claim)
     if misplaced is not None:
@@ -136,11 +138,22 @@ def _judge_claimed(work: Draft, view: RequestView, claim: ClaimView) -> None:
         _starve(work, view, claim, short)
 
 
+def _give_up(work: Draft, view: RequestView, reason: str) -> None:
+    """Decline a request that we have taken."""
+    work.plan.verdicts[view.id] = declined(work.world, work.now, reason)
+    if work.world.neighbours.duty("demand"):
+        work.plan.do(Decline(request=view.id, cause=reason))
+
+
 def _starve(work: Draft, view: RequestView, claim: ClaimView, short: Shortage) -> None:
     """Find what a claimed request lacks room for, or give it back."""
     world = work.world
     # Limits may have become lower since it was claimed.
     short = work.budget.never(claim.pool, view.request.labels) or short
+    most = no_more(work, view, claim)
+    if most is not None:
+        _give_up(work, view, most.reason)
+        return
     work.plan.verdicts[view.id] = waiting(world, work.now, view, short)
     if short.passing:
         return
@@ -194,36 +207,57 @@ def _unfed(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
 
 
 def _others_could(work: Draft, view: RequestView) -> bool:
-    found = bids(work.world, view.request, work.standing.of(view.request.labels), work.known_bids)
+    found = bids(work.world, view, work.standing.of(view.request.labels), work.known_bids)
     return any(bid.provider != work.world.policy.provider and bid.hopeful for bid in found)
 
 
 def _judge_open(work: Draft, view: RequestView) -> None:
     """Decide about a request that nobody has taken."""
     world, request, plan, now = work.world, view.request, work.plan, work.now
-    if pinned_elsewhere(world, request):
+    if pinned_elsewhere(world, view):
         plan.verdicts[view.id] = yielding(world, now, f"it prefers {request.provider}")
         return
-    pools = [
-        pool.name
-        for pool in world.policy.pools_for(request.labels)
-        if not world.neighbours.declined_here(pool.name, request.declined_by)
-    ]
+    pools = _pools(work, view)
     if not pools:
         _cannot(work, view)
         return
-    nevers = [_never(work, view, pool) for pool in pools]
-    if all(nevers):
-        short = next(short for short in nevers if short is not None)
-        reason = short.reason
-        plan.verdicts[view.id] = declined(world, now, reason, short.numbers)
+    able, never = _able(work, view, pools)
+    if never is not None:
+        plan.verdicts[view.id] = declined(world, now, never.reason, never.numbers)
         if world.neighbours.duty(view.id):
-            plan.do(Decline(request=view.id, cause=reason))
-        return
-    if _yields(work, view):
-        return
-    able = [pool for pool, never in zip(pools, nevers, strict=True) if never is None]
-    _take(work, view, able)
+            plan.do(Decline(request=view.id, cause=never.reason))
+    elif not _yields(work, view):
+        _take(work, view, able)
+
+
+def _judge_taken(work: Draft, view: RequestView) -> None:
+    """Say why we do not serve a request that another provider has taken."""
+    world, now = work.world, work.now
+    if pinned_elsewhere(world, view):
+        verdict = yielding(world, now, f"it prefers {view.request.provider}")
+    elif pools := _pools(work, view):
+        verdict = stand_by(work, view, *_able(work, view, pools))
+    elif world.ruled.get(view.id, "").startswith(Ruling.DECLINED):
+        return  # the verdict that is written says why
+    else:
+        verdict = declined(world, now, _why_none(view))
+    work.plan.verdicts[view.id] = verdict
+
+
+def _pools(work: Draft, view: RequestView) -> list[str]:
+    """Return our pools that have all labels of a request and have not declined it."""
+    return [
+        pool.name
+        for pool in work.world.policy.pools_for(view.request.labels)
+        if not work.world.neighbours.declined_here(pool.name, view.request.declined_by)
+    ]
+
+
+def _able(work: Draft, view: RequestView, pools: list[str]) -> tuple[list[str], Shortage | None]:
+    """Return which of *pools* could serve a request; if none, why not."""
+    nevers = {pool: _never(work, view, pool) for pool in pools}
+    able = [pool for pool, never in nevers.items() if never is None]
+    return able, None if able else nevers[pools[0]]
 
 
 def _never(work: Draft, view: RequestView, pool: str) -> Shortage | None:
@@ -250,19 +284,25 @@ def _cannot(work: Draft, view: RequestView) -> None:
     if candidates and world.ruled.get(view.id, "").startswith(Ruling.DECLINED):
         return  # the verdict that is written says why
     if candidates:
-        reason = "it has declined" if request.declined_by else "it makes not all of its labels"
-        work.plan.verdicts[view.id] = declined(world, work.now, reason)
+        work.plan.verdicts[view.id] = declined(world, work.now, _why_none(view))
         return
     missing = sorted(set(request.labels) - world.neighbours.known_labels())
     reason = f"no pool makes {', '.join(missing)}" if missing else "no single pool can serve it"
+    if world.neighbours.candidates(frozenset(request.labels), frozenset()):
+        reason = "every pool that makes its labels has declined"
     work.plan.verdicts[view.id] = declined(world, work.now, reason)
     _decline(work, view, reason)
+
+
+def _why_none(view: RequestView) -> str:
+    """Return why no pool of ours is for a request, though others' are."""
+    return "it has declined" if view.request.declined_by else "it makes not all of its labels"
 
 
 def _yields(work: Draft, view: RequestView) -> bool:
     """Whether better-placed providers still have their grace; sets the alarm."""
     world, now = work.world, work.now
-    ranking = bids(world, view.request, work.standing.of(view.request.labels), work.known_bids)
+    ranking = bids(world, view, work.standing.of(view.request.labels), work.known_bids)
     ahead = []
     for bid in ranking:
         if bid.provider == world.policy.provider:

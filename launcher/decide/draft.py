@@ -39,7 +39,7 @@ class Draft:
         starved: Claimed requests that lack room, in service order, and why.
         elsewhere: Whether another provider has nodes for these labels ready.
         passed_on: Labels of the requests that were given back of late; None: not counted yet.
-        whole: Whether all requests are judged.
+        whole: Whether all requests are judged; *thorough*: those that others have taken as well.
         crowded: Pools for whose room somebody waits.
         stuck: Requests that were found to wait, by what they want and the words that were written
             for them, with the pools that are short of room: who wants the same waits as well.
@@ -69,6 +69,7 @@ class Draft:
     elsewhere: dict[tuple[str, ...], bool] = field(default_factory=dict)
     passed_on: Counter[str] | None = None
     whole: bool = False
+    thorough: bool = False
     crowded: set[str] = field(default_factory=set)
     stuck: dict[WaitingKind, frozenset[str]] = field(default_factory=dict)
     left_behind: tuple[tuple[RequestId, NodeView], ...] | None = None
@@ -131,6 +132,9 @@ class Draft:
         ruled, stuck, claims = self.world.ruled, self.stuck, self.world.queue.claims
         patient_since_s = self.now.mono_s - self.world.policy.patience_s
         for view in views:
+            taken = view.request.state is RequestState.PENDING and view.id not in claims
+            if taken and not (self.thorough or view.id in asked):
+                continue  # it is spoken of when it changes, and once a minute
             words = ruled.get(view.id)
             if words is None or view.id in asked or view.id in claims:
                 yield view
@@ -188,7 +192,8 @@ class Draft:
         held: list[Key] = []
         later: Shortage | None = None
         only = view if view.may_get.own else None
-        for label, n in sorted(self.lacking(view, pool).items()):
+        lacking = self.lacking(view, pool)
+        for label, n in sorted(lacking.items()):
             key = (pool, label)
             upload = bind(self.world, self.now, key, only) if n else None
             if isinstance(upload, Shortage):
@@ -198,7 +203,10 @@ class Draft:
                 short = self.budget.no_room(key)
                 if short is not None:
                     self._give_back(intents, held)
-                    return short
+                    # In words of all that it lacks, not of what was left for the last one of them.
+                    return (
+                        (self.budget.no_room_for(pool, lacking) or short) if short.pools else short
+                    )
                 short = self.budget.not_yet(key)
                 if short is None:
                     self.budget.take(key, self.world.cloud.recipes[key])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from launcher.actions import Knock, Lend, Plan
-from launcher.decide.bids import pinned_elsewhere, priorities
+from launcher.decide.bids import pinned_elsewhere, priorities, ready_there
 from launcher.decide.binding import choose, fitting
 from launcher.policy import Key
 from launcher.views import ClaimView, MayGet, RequestView
@@ -141,7 +141,7 @@ def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan
         ready.give(pool, request.labels, matching=matching)  # a replica of ours lends these
         return
     if claim is None:
-        wait_s = _courtesy_s(world, request) - (now.mono_s - view.seen_s)
+        wait_s = _courtesy_s(world, view) - (now.mono_s - view.seen_s)
         if wait_s > 0:
             if wait_s != float("inf"):
                 plan.look_again("request", view.id, now.mono_s + wait_s)
@@ -241,24 +241,21 @@ def _covering_pool(
     return None
 
 
-def _courtesy_s(world: World, request: Request) -> float:
+def _courtesy_s(world: World, view: RequestView) -> float:
     """Return how long we let better-placed providers with ready nodes go first, seconds."""
-    if pinned_elsewhere(world, request):
+    if pinned_elsewhere(world, view):
         return float("inf")
     if len(world.neighbours.statuses) == 0:
         return 0.0
-    own = world.policy.provider
+    own, there = world.policy.provider, ready_there(world, view)
     ranks = {
-        provider: (priority, -weight(request.id, provider))
-        for provider, priority in priorities(world, request).items()
+        provider: (priority, -weight(view.id, provider))
+        for provider, priority in priorities(world, view).items()
     }
-    better = 0
-    for provider, rank in ranks.items():
-        status = world.neighbours.status(provider)
-        if provider == own or status is None or (own in ranks and rank >= ranks[own]):
-            continue
-        counts = ((status.labels.get(name), request.labels.count(name)) for name in request.labels)
-        better += all(label is not None and label.ready >= n for label, n in counts)
+    better = sum(
+        provider in there and (own not in ranks or rank < ranks[own])
+        for provider, rank in ranks.items()
+    )
     return better * world.policy.warm_grace_s
 
 

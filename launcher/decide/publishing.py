@@ -4,6 +4,8 @@ Every launcher of another provider reads what we tell, so a short life of a node
 it: what is told at once is rough where exact numbers make no difference to anybody's choice.
 """
 
+from collections.abc import Mapping
+
 from launcher.actions import Lend, Plan, Publish
 from launcher.decide.bids import BOOT_CLASS_S
 from launcher.decide.standing import our_status
@@ -49,10 +51,14 @@ def publish(world: World, now: Now, plan: Plan) -> None:
 
 def outline(status: ProviderStatus) -> str:
     """Return what others act on, in words that change only if they might act otherwise."""
-    labels = sorted((name, _label(one)) for name, one in status.labels.items())
+    pools = sorted((name, _labels(one.labels)) for name, one in status.pools.items())
     return repr(
-        (status.priority, status.trouble, status.config_error, sorted(status.pools), labels)
+        (status.priority, status.trouble, status.config_error, pools, _labels(status.labels))
     )
+
+
+def _labels(labels: Mapping[str, LabelStatus]) -> list[tuple[str, tuple[object, ...]]]:
+    return sorted((name, _label(one)) for name, one in labels.items())
 
 
 def _label(one: LabelStatus) -> tuple[object, ...]:

@@ -5,14 +5,20 @@ out of it. One goes at a time, the most superfluous first; requests come before 
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from launcher.actions import Condemn, Release
 from launcher.decide.bids import for_builder
 from launcher.decide.budget import Shortage
 from launcher.decide.draft import Draft
+from launcher.decide.rulings import ready_for
 from launcher.policy import Key
-from launcher.views import NodeView, RequestView
+from launcher.usage import total_usage
+from launcher.views import ClaimView, NodeView, RequestView
 from remuda.model.ids import NodeId, RequestId
+
+#: A cloud that has refused so many times in a row, with growing pauses, means it.
+REFUSED_MIN: Final = 3
 
 
 def make_room(work: Draft, view: RequestView, pool: str, short: Shortage) -> None:
@@ -70,6 +76,26 @@ def give_way(work: Draft) -> None:
         if not set(short.pools).isdisjoint(other.pools):
             work.plan.do(Release(request=view.id, cause=f"{first.id} needs the room first"))
             return
+
+
+def no_more(work: Draft, view: RequestView, claim: ClaimView) -> Shortage | None:
+    """Return why a claimed request gets no more machines from the cloud, ever; None: it may.
+
+    The cloud refuses for lack of room again and again, and nobody but the request has any of it:
+    what the account may have is less than is wanted, whatever it says of its quota, or we ignore.
+    """
+    world, pool = work.world, claim.pool
+    if world.cloud.no_room_refusals[pool] < REFUSED_MIN or world.cloud.foreign:
+        return None
+    ready = ready_for(world, view, pool)
+    patient = work.now.mono_s - claim.since_s <= world.policy.patience_s
+    if patient or not ready or total_usage(world).instances != ready:
+        return None
+    return Shortage(
+        reason=f"the cloud gives no more than {ready} of its {len(view.request.labels)} nodes, and "
+        f"nothing else of ours is there; {world.cloud.no_room_why.get(pool)}",
+        final=True,
+    )
 
 
 def _idle(work: Draft, view: RequestView, pool: str, pools: tuple[str, ...]) -> NodeId | None:

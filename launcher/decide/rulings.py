@@ -6,6 +6,7 @@ from typing import Any, Final
 from launcher.decide.budget import Shortage
 from launcher.views import ClaimView, RequestView
 from launcher.world import World
+from remuda.model.ids import NodeId
 from remuda.model.status import Ruling, Verdict
 from remuda.runtime.now import Now
 
@@ -13,6 +14,8 @@ from remuda.runtime.now import Now
 LATE_SHARE: Final = 0.25
 #: It is told anew for each of these.
 LATE_S: Final = 60.0
+#: So many held nodes are named; `remuda nodes --state hold` lists them all.
+HELD_MAX: Final = 3
 
 
 def declined(
@@ -36,24 +39,30 @@ def yielding(world: World, now: Now, reason: str) -> Verdict:
 
 
 def waiting(world: World, now: Now, view: RequestView, short: Shortage) -> Verdict:
-    """We would serve it, but not now."""
-    position = world.queue.position(view)
+    """We would serve it, but not now; if for nodes that somebody holds, how to end that."""
+    position, held = world.queue.position(view), _held(world, short)
+    reason, numbers = short.reason, dict(short.numbers)
+    if held:
+        more = f" and {len(held) - HELD_MAX} more" if len(held) > HELD_MAX else ""
+        reason += f"; held: {', '.join(held[:HELD_MAX])}{more} (remuda release {held[0]} ends it)"
+        numbers["held"] = len(held)
     return Verdict(
         provider=world.policy.provider,
         ruling=Ruling.WAITING,
-        reason=short.reason,
-        numbers={**short.numbers, "position": position},
+        reason=reason,
+        numbers={**numbers, "position": position},
         at_s=now.wall_s,
     )
 
 
+def _held(world: World, short: Shortage) -> list[NodeId]:
+    """Return the nodes that somebody holds in the pools that have no room."""
+    return sorted(node for pool in short.pools for node in world.herd.held.get(pool, ()))
+
+
 def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verdict:
     """Its nodes are being made; says how far the slowest is."""
-    labels = view.request.labels
-    ready = sum(
-        min(labels.count(label), len(world.herd.free.get((claim.pool, label), ())))
-        for label in set(labels)
-    )
+    labels, ready = view.request.labels, ready_for(world, view, claim.pool)
     usual_s = _usual_s(world, view, claim.pool)
     late_s = late_from_s(world, view, claim.pool)
     over_s = None if usual_s is None else now.mono_s - view.seen_s - usual_s
@@ -83,6 +92,17 @@ def serving(world: World, now: Now, view: RequestView, claim: ClaimView) -> Verd
     )
 
 
+def ready_for(world: World, view: RequestView, pool: str) -> int:
+    """Return how many of its nodes are ready: of those that it may get."""
+    labels, herd = view.request.labels, world.herd
+    if not view.may_get.own:
+        return sum(
+            min(labels.count(label), len(herd.free.get((pool, label), ()))) for label in set(labels)
+        )
+    own = (herd.views[node_id] for node_id in herd.allocated.get(view.id, ()))
+    return sum(one.node is not None and one.node.state == "ready" and not one.dying for one in own)
+
+
 def late_from_s(world: World, view: RequestView, pool: str) -> float | None:
     """Return from when on its nodes take longer than usual (monotonic), or None."""
     usual_s = _usual_s(world, view, pool)
@@ -96,3 +116,10 @@ def _usual_s(world: World, view: RequestView, pool: str) -> float | None:
     if len(boots) < len(known):
         return None
     return max(boots, default=0.0)
+
+
+def gist(verdict: Verdict) -> str:
+    """Return what must change for a verdict to be written again: not the seconds to go."""
+    numbers = {k: v for k, v in verdict.numbers.items() if k not in ("retry_in_s", "position")}
+    reason = "serving" if verdict.ruling == "serving" else verdict.reason.partition("; next")[0]
+    return f"{verdict.ruling}|{reason}|{sorted(numbers.items())}"

@@ -15,12 +15,14 @@ class Partner:
     Attributes:
         have: What it has ready or coming, promised to nobody.
         room: How many more it could start now.
+        ready: What it has ready.
     """
 
     priority: int
     provider: str
     have: int
     room: int
+    ready: int = 0
 
 
 def shares(min_ready: int, partners: Sequence[Partner]) -> Mapping[str, int]:

@@ -1,8 +1,8 @@
 """How we stand: the status that our provider tells the others, computed from the world."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from launcher.decide.budget import Budget, account_use
 from launcher.decide.progress import late
@@ -21,34 +21,38 @@ Late = Mapping[Key, Sequence[NodeView]]
 ROOM_MAX = 50
 
 
-def label_status(world: World, budget: Budget, label: str, slow: Late) -> LabelStatus:
-    """Return our standing with one label, over all our pools; some machines are too *slow*."""
-    ready = coming = room = failures = 0
-    troubles: list[str | None] = []
-    boots: list[float] = []
-    for pool in world.policy.pools.values():
-        if label not in pool.labels:
-            continue
-        key = (pool.name, label)
-        needed = world.queue.needed[key]
-        under_way = max(0, world.herd.coming[key] - len(slow.get(key, ())))
-        supply = len(world.herd.free.get(key, ())) + under_way
-        ready += max(0, len(world.herd.free.get(key, ())) - needed)
-        coming += max(0, min(under_way, supply - needed))
-        room += _room(budget, key)
-        breaker = world.cloud.breaker(key)
-        failures = max(failures, breaker.failures)
-        troubles.append(_trouble(world, key, slow.get(key, ())))
-        if key in world.cloud.boot_s:
-            boots.append(world.cloud.boot_s[key])
+def _in_pool(world: World, budget: Budget, key: Key, slow: Sequence[NodeView]) -> LabelStatus:
+    """Return how one pool of ours stands with a label; some of its machines are too *slow*."""
+    free, needed = len(world.herd.free.get(key, ())), world.queue.needed[key]
+    coming = max(0, world.herd.coming[key] - len(slow))
+    boot_s = world.cloud.boot_s.get(key)
     return LabelStatus(
-        ready=ready,
-        coming=coming,
-        room=room,
-        boot_s=round(min(boots), 1) if boots else None,
-        broken=troubles[0] if troubles and all(troubles) else None,
-        failures=failures,
+        ready=max(0, free - needed),
+        coming=max(0, min(coming, free + coming - needed)),
+        room=_room(budget, key),
+        boot_s=None if boot_s is None else round(boot_s, 1),
+        broken=_trouble(world, key, slow),
+        failures=world.cloud.breaker(key).failures,
     )
+
+
+def _together(pools: Collection[LabelStatus]) -> LabelStatus:
+    """Return the standing of all our pools with a label."""
+    troubles = [one.broken for one in pools]
+    return LabelStatus(
+        ready=sum(one.ready for one in pools),
+        coming=sum(one.coming for one in pools),
+        room=sum(one.room for one in pools),
+        boot_s=min((one.boot_s for one in pools if one.boot_s is not None), default=None),
+        broken=troubles[0] if troubles and all(troubles) else None,
+        failures=max((one.failures for one in pools), default=0),
+    )
+
+
+def _by_pool(world: World, budget: Budget, label: str, slow: Late) -> dict[str, LabelStatus]:
+    """Return our standing with one label in each pool that makes it."""
+    keys = [(pool.name, label) for pool in world.policy.pools.values() if label in pool.labels]
+    return {key[0]: _in_pool(world, budget, key, slow.get(key, ())) for key in keys}
 
 
 def _trouble(world: World, key: Key, slow: Sequence[NodeView]) -> str | None:
@@ -84,7 +88,8 @@ class OwnStanding:
     now: Now
     _budget: Budget | None = None
     _late: Late | None = None
-    _labels: dict[str, LabelStatus] = field(default_factory=dict)
+    _labels: dict[str, dict[str, LabelStatus]] = field(default_factory=dict)
+    _status: ProviderStatus | None = None
 
     @property
     def late(self) -> Late:
@@ -94,16 +99,13 @@ class OwnStanding:
 
     def of(self, labels: Iterable[str]) -> ProviderStatus:
         """Return our status with the entries of *labels*."""
-        for label in labels:
-            if label not in self._labels:
-                self._budget = self._budget or Budget.of(self.world, self.now)
-                self._labels[label] = label_status(self.world, self._budget, label, self.late)
-        return ProviderStatus(
-            provider=self.world.policy.provider,
-            priority=self.world.policy.config.priority,
-            trouble=self.world.halted or self.world.cloud.trouble,
-            labels=self._labels,
-        )
+        new = [label for label in labels if label not in self._labels]
+        for label in new:
+            self._budget = self._budget or Budget.of(self.world, self.now)
+            self._labels[label] = _by_pool(self.world, self._budget, label, self.late)
+        if new or self._status is None:
+            self._status = _status(self.world, self._labels)
+        return self._status
 
 
 def our_status(world: World, now: Now) -> ProviderStatus:
@@ -114,20 +116,35 @@ def our_status(world: World, now: Now) -> ProviderStatus:
         for label in {one for pool in world.policy.pools.values() for one in pool.labels}
         if labelled_image(label) is None
     )
-    return ProviderStatus(
-        provider=world.policy.provider,
-        priority=world.policy.config.priority,
-        trouble=world.halted or world.cloud.trouble,
-        labels={label: label_status(world, budget, label, slow) for label in labels},
+    told = _status(world, {label: _by_pool(world, budget, label, slow) for label in labels})
+    return replace(
+        told,
         pools={
-            name: _pool_status(world, name, used.get(name, Usage()))
-            for name in sorted(world.policy.pools)
+            name: replace(_pool_status(world, name, used.get(name, Usage())), labels=pool.labels)
+            for name, pool in told.pools.items()
         },
         quota=_quota(world),
         max_hold_age_s=world.policy.max_hold_age_s,
         quota_seen_s=world.cloud.quota_seen_s,
         config_error=world.config_error,
         sweep=world.cloud.brake,
+    )
+
+
+def _status(world: World, labels: Mapping[str, Mapping[str, LabelStatus]]) -> ProviderStatus:
+    """Return our status with the standing of *labels*, each by pool."""
+    shared = {label: pools for label, pools in labels.items() if len(pools) > 1}
+    return ProviderStatus(
+        provider=world.policy.provider,
+        priority=world.policy.config.priority,
+        trouble=world.halted or world.cloud.trouble,
+        labels={label: _together(tuple(pools.values())) for label, pools in labels.items()},
+        pools={
+            name: PoolStatus(
+                labels={label: pools[name] for label, pools in shared.items() if name in pools}
+            )
+            for name in sorted(world.policy.pools)
+        },
     )
 
 

@@ -83,7 +83,7 @@ def keep_ready(work: Draft) -> None:
         keys = [(p.name, name) for p in world.policy.pools.values() if name in p.labels]
         if label.min_ready == 0 or not keys:
             continue
-        share = shares(label.min_ready, _partners(work, name)).get(world.policy.provider, 0)
+        share = shares(label.min_ready, partners(work, name)).get(world.policy.provider, 0)
         lacking = share - sum(work.supply(key) for key in keys)
         for key in sorted(keys, key=lambda k: (world.policy.pools[k[0]].priority, k)):
             # Room that an old request waits for is not ours to fill.
@@ -94,10 +94,11 @@ def keep_ready(work: Draft) -> None:
         work.plan.do(Grow(intents=tuple(intents), cause="min-ready"))
 
 
-def _partners(work: Draft, label: str) -> list[Partner]:
+def partners(work: Draft, label: str) -> list[Partner]:
+    """Return the providers that could hold ready nodes of a label: not those in trouble."""
     world = work.world
     label_min = world.policy.labels[label].min_ready
-    partners = []
+    found = []
     own = work.standing.of((label,))
     providers = {p.provider for p in world.neighbours.pools.values() if label in p.labels}
     for provider in sorted(providers | {world.policy.provider}):
@@ -105,11 +106,12 @@ def _partners(work: Draft, label: str) -> list[Partner]:
         status = own if mine else world.neighbours.status(provider)
         if status is None and world.neighbours.provider_alive(provider):
             # It has just started and will speak for itself in a moment.
-            partners.append(Partner(world.policy.config.priority, provider, 0, label_min))
+            found.append(Partner(world.policy.config.priority, provider, 0, label_min))
             continue
         if status is None or status.trouble is not None or label not in status.labels:
             continue
         one = status.labels[label]
         # A label that is held back has room again for the one try that may show it is well.
-        partners.append(Partner(status.priority, provider, one.ready + one.coming, one.room))
-    return partners
+        have = one.ready + one.coming
+        found.append(Partner(status.priority, provider, have, one.room, one.ready))
+    return found

@@ -14,9 +14,10 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
+from launcher.decide.rulings import gist
+from launcher.decide.taken import TAKEN_MAX, is_taken, says_more, taken_due_s
 from launcher.lanes import LISTING, SURVEY, TIDYING
 from launcher.world import Agenda, World
-from remuda.model.status import Verdict
 from remuda.runtime.now import Now
 
 
@@ -30,10 +31,13 @@ def poll_cloud(world: World, now: Now, plan: Plan) -> None:
         else:
             plan.look_again("cloud", "list", due_s)
     if SURVEY not in world.busy:
+        doubted_due_s = cloud.doubted_due_s if cloud.doubted else float("inf")
         if now.mono_s >= cloud.survey_due_s:
             plan.do(Survey())
+        elif now.mono_s >= doubted_due_s:
+            plan.do(Survey(only=frozenset(cloud.doubted)))
         else:
-            plan.look_again("cloud", "survey", cloud.survey_due_s)
+            plan.look_again("cloud", "survey", min(cloud.survey_due_s, doubted_due_s))
 
 
 def _list_due_s(world: World) -> float:
@@ -95,17 +99,24 @@ def rule(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     the reason at once.
     """
     declining = {action.request for action in plan.actions if isinstance(action, Decline)}
+    left = TAKEN_MAX
     for request_id, verdict in plan.verdicts.items():
         view = world.queue.views.get(request_id)
         if request_id in declining:
             continue
         if view is None or not world.neighbours.duty("demand"):
             continue
+        taken, known, words = is_taken(world, view), world.ruled.get(request_id), gist(verdict)
+        if known == words or (taken and not says_more(known, words)):
+            continue
         due_s = view.seen_s + world.policy.verdict_after_s
+        if taken:
+            due_s = taken_due_s(world, view, now, left)
         if now.mono_s < due_s:
             plan.look_again("request", request_id, due_s)
-        elif world.ruled.get(request_id) != gist(verdict):
-            plan.do(Rule(request=request_id, verdict=verdict))
+        else:
+            left -= taken
+            plan.do(Rule(request=request_id, verdict=verdict, taken=taken))
     plan.actions = list(_reasons_first(plan))
     ended = world.ruled.keys() if agenda.everything else agenda.requests & world.ruled.keys()
     for request_id in sorted(ended):
@@ -120,10 +131,3 @@ def _reasons_first(plan: Plan) -> Iterator[Action]:
         if isinstance(action, Decline) and action.request in plan.verdicts:
             yield Rule(request=action.request, verdict=plan.verdicts[action.request])
         yield action
-
-
-def gist(verdict: Verdict) -> str:
-    """Return what must change for a verdict to be written again: not the seconds to go."""
-    numbers = {k: v for k, v in verdict.numbers.items() if k not in ("retry_in_s", "position")}
-    reason = "serving" if verdict.ruling == "serving" else verdict.reason.partition("; next")[0]
-    return f"{verdict.ruling}|{reason}|{sorted(numbers.items())}"

@@ -183,7 +183,11 @@ class CloudHands:
         return Addressed(node=action.node, result=made)
 
     def survey(
-        self, policy: Policy, ours: tuple[int, int, int], needs: Mapping[Key, ImageNeeds]
+        self,
+        policy: Policy,
+        ours: tuple[int, int, int],
+        needs: Mapping[Key, ImageNeeds],
+        only: frozenset[Key] | None = None,
     ) -> Surveyed:
         """Look up what can be made, and the quota.
 
@@ -191,19 +195,22 @@ class CloudHands:
             policy: Of which labels.
             ours: What we use, see ``CloudView.quota_ours``.
             needs: What the images of ours need, by pool and label.
+            only: Look up nothing but these; None: all, and the quota.
         """
         recipes: dict[Key, Recipe] = {}
         broken: dict[Key, str] = {}
         begun_s = self.clock.monotonic_s()
         try:
             for key, making in policy.making.items():
+                if only is not None and key not in only:
+                    continue
                 try:
                     recipes[key] = look_up(self.cloud, making, needs.get(key, NO_NEEDS))
                 except BadOrderError as exc:
                     broken[key] = str(exc)
         except CloudError as exc:
-            return Surveyed(begun_s=begun_s, error=exc, policy=policy)
-        quota, quota_why = self._quota()
+            return Surveyed(begun_s=begun_s, error=exc, policy=policy, only=only)
+        quota, quota_why = (None, None) if only is not None else self._quota()
         return Surveyed(
             begun_s=begun_s,
             recipes=recipes,
@@ -212,6 +219,7 @@ class CloudHands:
             quota_why=quota_why,
             ours=ours,
             policy=policy,
+            only=only,
         )
 
     def _quota(self) -> tuple[Quota | None, str | None]:

@@ -70,7 +70,7 @@ def explanation_sheet(found: Explanation, *, now_s: float) -> Sheet:
     """Return the verdicts as a table, with everything else in sentences below it."""
     return Sheet(
         columns=("PROVIDER", "RULING", "WHY", "NUMBERS", "ETA", "SEEN"),
-        rows=[_row(one, now_s) for one in found.verdicts],
+        rows=[_row(one, now_s) for one in found.everybody],
         data=found.as_json(),
         notes=_sentences(found, now_s),
     )

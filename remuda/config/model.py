@@ -142,6 +142,12 @@ class Label(Section):
     max_ready_age: Duration | None = Field(
         default=None, gt=0, description="A ready node older than this is replaced; null: never."
     )
+    max_surplus_age: Duration | None = Field(
+        default=1800.0,
+        ge=60,
+        description="Ready nodes beyond what min-ready asks for are given up, one by one, when no "
+        "other has become ready for this long; null: never.",
+    )
     recheck: Duration | None = Field(
         default=300.0,
         gt=0,

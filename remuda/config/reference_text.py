@@ -85,7 +85,14 @@ NODEPOOL: Final = (
         "images are built in the cloud by the builder, not with diskimage-builder",
     ),
     ("labels[].name", "the key below labels", ""),
-    ("labels[].min-ready", "labels.NAME.min-ready", "held over all providers together"),
+    (
+        "labels[].min-ready",
+        "labels.NAME.min-ready",
+        (
+            "held over all providers together; what is ready beyond it goes after "
+            "`max-surplus-age` (null: never, as in Nodepool)"
+        ),
+    ),
     ("labels[].max-ready-age", "labels.NAME.max-ready-age", "null instead of 0 for never"),
     (
         "providers[].driver",

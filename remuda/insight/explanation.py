@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from remuda.insight import tree
+from remuda.insight.unheard import instead
 from remuda.model import failedrequest
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
@@ -33,6 +34,7 @@ class Explanation:
         state: Its state, or None if there is no such request (any more).
         requestor, job: Who asked, and for which job, as far as the record says.
         verdicts: One per provider that has looked at it, the most hopeful first.
+        unheard: One per other provider that is known, without a time: what its public records tell.
         missing_labels: Labels that no registered pool can make.
         pools: How many pools are registered; 0: no launcher is there at all.
         position: Its place among the waiting requests, from 1; None: not asked, or not waiting.
@@ -50,6 +52,7 @@ class Explanation:
     requestor: str | None = None
     job: Job | None = None
     verdicts: tuple[Verdict, ...] = ()
+    unheard: tuple[Verdict, ...] = ()
     missing_labels: tuple[str, ...] = ()
     pools: int = 0
     position: int | None = None
@@ -59,6 +62,11 @@ class Explanation:
     broken: str | None = None
     ended_at_s: float | None = None
     gone: bool = False
+
+    @property
+    def everybody(self) -> tuple[Verdict, ...]:
+        """A verdict for each known provider, the most hopeful first."""
+        return _in_order((*self.verdicts, *self.unheard))
 
     @property
     def sentence(self) -> str:
@@ -115,9 +123,13 @@ class Explanation:
                     "eta_s": one.eta_s,
                     "at_s": one.at_s or None,
                 }
-                for one in self.verdicts
+                for one in self.everybody
             ],
         }
+
+
+def _in_order(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    return tuple(sorted(verdicts, key=lambda one: (_HOPE.index(one.ruling), one.provider)))
 
 
 def _words(verdict: Verdict) -> str:
@@ -160,6 +172,7 @@ def compose(
     *,
     components: Mapping[str, PoolComponent],
     queue: Iterable[Request] | None = None,
+    unheard: Iterable[Verdict] = (),
     broken: str | None = None,
     now_s: float,
 ) -> Explanation:
@@ -171,10 +184,11 @@ def compose(
         verdicts: What providers say of it.
         components: The registered pools.
         queue: All requests, to tell its position; None: leave that out.
+        unheard: Of whom nothing is written, what can be said in their place.
         broken: Why its record could not be read at all, or None.
         now_s: Wall clock, seconds since the epoch.
     """
-    found = tuple(sorted(verdicts, key=lambda one: (_HOPE.index(one.ruling), one.provider)))
+    found = _in_order(verdicts)
     if request is None:
         return Explanation(request_id=request_id, state=None, verdicts=found, broken=broken)
     offered = set(tree.offered_labels(tuple(components.values())))
@@ -188,6 +202,7 @@ def compose(
         requestor=request.requestor,
         job=job_of_request(request.doc),
         verdicts=found,
+        unheard=tuple(unheard),
         missing_labels=tuple(sorted(filter(_offered_by_pools, set(request.labels) - offered))),
         pools=len(components),
         position=position,
@@ -270,7 +285,8 @@ def explain(
         store: Where to look.
         request_id: The request in question.
         now_s: Wall clock, seconds since the epoch.
-        with_position: Read all requests, to tell its place in the queue.
+        with_position: Read all requests, to tell its place in the queue, and what can be said of
+            providers that say nothing themselves.
 
     Raises:
         StoreAwayError: If an answer did not come in time.
@@ -296,12 +312,14 @@ def _explain(
     components = tree.pools(read).records
     if with_position:
         level = tree.requests(read)
+        found = level.records.get(request_id)
         return compose(
             request_id,
-            level.records.get(request_id),
+            found,
             verdicts,
             components=components,
             queue=level.records.values(),
+            unheard=() if found is None else _unheard(read, found, verdicts, components),
             broken=level.corrupt.get(request_id),
             now_s=now_s,
         )
@@ -313,3 +331,19 @@ def _explain(
         except CorruptRecordError as exc:
             broken = exc.why
     return compose(request_id, request, verdicts, components=components, broken=broken, now_s=now_s)
+
+
+def _unheard(
+    read: tree.Reader,
+    request: Request,
+    heard: Iterable[Verdict],
+    components: Mapping[str, PoolComponent],
+) -> tuple[Verdict, ...]:
+    living = {name: level.records for name, level in tree.replicas(read).items()}
+    return instead(
+        request,
+        heard,
+        components=components.values(),
+        statuses=tree.statuses(read).records,
+        living=living,
+    )

@@ -41,6 +41,8 @@ class PoolStatus:
 
     Attributes:
         instances: Machines we answer for in the pool (any state), and so on.
+        labels: How it stands with labels that other pools of its provider make as well: all nodes
+            of a request come from one pool. Of the others, the provider's standing says it all.
     """
 
     instances: int = 0
@@ -49,6 +51,7 @@ class PoolStatus:
     cores_max: int | None = None
     ram_mib: int = 0
     ram_mib_max: int | None = None
+    labels: Mapping[str, LabelStatus] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,11 @@ class ProviderStatus:
     sweep: str | None = None
     max_hold_age_s: float | None = None
 
+    def standing(self, pool: str, label: str) -> LabelStatus:
+        """Return how one pool of the provider stands with a label."""
+        in_pool = self.pools[pool].labels.get(label) if pool in self.pools else None
+        return in_pool or self.labels.get(label, LabelStatus())
+
 
 def encode_status(status: ProviderStatus) -> bytes:
     """Serialise a status."""
@@ -83,6 +91,8 @@ def encode_status(status: ProviderStatus) -> bytes:
     doc = _shallow(status)
     for part in ("labels", "pools"):
         doc[part] = {name: _shallow(one) for name, one in doc[part].items()}
+    for pool in doc["pools"].values():
+        pool["labels"] = {name: _shallow(one) for name, one in pool["labels"].items()}
     return codec.dump({"schema": SCHEMA, **doc})
 
 
@@ -131,6 +141,7 @@ def _pool(fields: Fields) -> PoolStatus:
         cores_max=fields.maybe_count("cores_max"),
         ram_mib=fields.count("ram_mib", 0),
         ram_mib_max=fields.maybe_count("ram_mib_max"),
+        labels={name: _label(one) for name, one in fields.parts("labels")},
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from launcher.actions import Rule
 from launcher.cloudview import Recipe
 from launcher.decide.decide import decide
-from launcher.decide.upkeep import gist
+from launcher.decide.rulings import gist
 from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.views import RequestView

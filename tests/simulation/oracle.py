@@ -248,13 +248,16 @@ class Oracle(Records):
             self._condemned(provider, node, old, str(new.why))
 
     def _condemned(self, provider: str, node: Node, launch: Launch, why: str) -> None:
-        """A ready machine may be given up for its age, its silence or its configuration only."""
+        """A ready machine may be given up for its age, its silence or its configuration only.
+
+        Or as one too many: that enough are left is for the rest to tell, when all know all.
+        """
         if self.locked_by_user(node.id):
             self.history.fail(f"I5: {node.id} was condemned under its user's lock: {why}")
         aged = why.startswith("ready for") and self.ages.get(launch.label)
         free = node.doc.get("allocated_to") is None and not self._was_used(node)
         healthy = launch.server is not None and self.skies[provider].healthy(launch.server)
-        told = "make room" in why or "no longer configured" in why
+        told = any(word in why for word in ("make room", "no longer configured", "not needed for"))
         if self.images is not None:
             told = told or self.images.truly_told(provider, launch, why)
         if free and healthy and not aged and not told:

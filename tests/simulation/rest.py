@@ -105,6 +105,8 @@ def _pools(simulation: "Simulation") -> str | None:
     for name, label in sorted(config.labels.items()):
         if ready[name] < label.min_ready and _has_room(simulation, name):
             return f"{ready[name]} {name} are ready, {label.min_ready} are wanted"
+        if ready[name] > label.min_ready and label.max_surplus_age == settings.SURPLUS_S:
+            return f"{ready[name]} {name} are ready, and no more than {label.min_ready} are wanted"
     return None
 
 

@@ -23,6 +23,8 @@ API_TIMEOUT_S = 10.0
 #: rest, two must have come.
 TIDY_S = 300.0
 SESSION_TIMEOUT_S = 6.0
+#: Where surplus goes soon: within the time that a run waits for rest.
+SURPLUS_S = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,14 @@ def draw(rng: random.Random, *, calm: bool = False, imaged: bool | None = None) 
     # Last, so that what a seed drew before stays as it was.
     made = replace(made, hostility=_hostility(rng))
     images = draw_images(random.Random(rng.random()), LABELS, wanted=imaged)  # noqa: S311
+    document = {**document, "labels": _surplus(rng, document["labels"])}
     return replace(made, images=images, document=applied(document, images))
+
+
+def _surplus(rng: random.Random, labels: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the labels with how long surplus stays: half an hour outlasts every storm."""
+    ages = {name: rng.choice((1800, 1800, SURPLUS_S)) for name in labels}
+    return {name: {**label, "max-surplus-age": ages[name]} for name, label in labels.items()}
 
 
 def _hostility(rng: random.Random) -> HostileRates:

@@ -195,3 +195,24 @@ def test_two_claims_that_keep_the_room_from_each_other_end() -> None:
     simulation.processes[0].reload(simulation.setting.config)
 
     assert ends_well(simulation, clients)
+
+
+def test_what_a_fail_over_leaves_is_given_up_and_nothing_comes_and_goes() -> None:
+    """The other cloud took over min-ready; then the first one is back with its own."""
+    simulation = stage(alpha={}, beta={}, min_ready=4)
+    small = {**simulation.document["labels"]["small"], "max-surplus-age": 60}
+    simulation.document = {**simulation.document, "labels": {"small": small}}
+    up(simulation)
+    simulation.run_until(60.0)
+    (alpha,) = (one for one in simulation.processes if one.sky.provider == "alpha")
+    simulation.crash(alpha, restart_s=30.0)
+    simulation.run_until(100.0)
+    after_it, least = simulation.ready()["small"], 99
+    made = [len(sky.cloud.orders) for sky in simulation.skies.values()]
+    for _ in range(300):
+        simulation.run_until(simulation.timetable.now_s() + 1.0)
+        least = min(least, simulation.ready()["small"])
+
+    assert (after_it, least, simulation.ready()["small"]) == (6, 4, 4)
+    assert made == [len(sky.cloud.orders) for sky in simulation.skies.values()]
+    simulation.settle()

@@ -18,6 +18,7 @@ from tests.unit.launcher.worlds import (
     add_node,
     add_stray,
     doom,
+    later,
     of_kind,
     policy,
     think,
@@ -57,11 +58,6 @@ def port(view: NodeView) -> Port:
     """Return the port of a node."""
     assert view.server_id is not None
     return Port(id=f"port of {view.id}", server=view.server_id, ipv4="10.0.0.5")
-
-
-def later(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
 
 
 def looks(made: World, now: Now = NOW) -> list[FindPorts]:

@@ -174,7 +174,9 @@ def test_the_quota_counts_what_others_use() -> None:
 
     verdict = think(made).verdicts[view.id]
 
-    assert verdict.reason == "the cloud's quota has 5 of 5 instances in use, 1 more needed"
+    assert verdict.reason == (
+        "the cloud's quota has 4 of 5 instances in use (4 of them not by us), 2 more needed"
+    )
 
 
 def test_labels_that_nobody_makes_fail_and_those_of_others_are_left_to_them() -> None:

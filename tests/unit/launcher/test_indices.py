@@ -137,7 +137,10 @@ class Changes(RuleBasedStateMachine):
         herd = self.made.herd
 
         assert +fresh.coming == +herd.coming
-        assert fresh.making == herd.making
+        assert fresh.being_made == herd.being_made
+        assert {pool: one for pool, one in fresh.held.items() if one} == {
+            pool: one for pool, one in herd.held.items() if one
+        }
         assert +fresh.dedicated == +herd.dedicated
         assert +fresh.states == +herd.states
         assert dict(fresh.allocated) == {k: v for k, v in herd.allocated.items() if v}

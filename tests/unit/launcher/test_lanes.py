@@ -24,15 +24,17 @@ from remuda.ssh.api import Proof
 from remuda.store.api import Session
 from tests.fakes.clock import ManualClock
 from tests.unit.launcher.works import Quiet, Works, deleted, quiet_fold
-from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
+from tests.unit.launcher.worlds import (
+    NOW,
+    add_node,
+    later,
+    of_kind,
+    think,
+    world,
+)
 
 ONE = NodeId(f"{1:010d}")
 NODE_ACTIONS = (Address, Condemn, Create, Delete, MakeReady, Prove)
-
-
-def later(seconds: float) -> Now:
-    """Return a time after NOW."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
 
 
 def active(number: int = 1, status: ServerStatus = ServerStatus.ACTIVE) -> Server:

@@ -21,6 +21,7 @@ from tests.unit.launcher.worlds import (
     add_provider,
     add_replica,
     add_request,
+    later,
     of_kind,
     think,
     world,
@@ -313,24 +314,19 @@ def two_of_them() -> tuple[World, Works, RequestView]:
     return made, Works(made), view
 
 
-def at(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
-
-
 def test_a_hand_over_of_several_machines_does_not_go_round() -> None:
     """One look each: the first answer is too old for its label when the last one comes."""
     made, works, view = two_of_them()
     works.start(think(made), NOW, Knock)
     first, second = (action.node for action, _ in works.crew.orders)
 
-    works.hear(Knocked(node=first, why=None, begun_s=NOW.mono_s), at(0.1))
-    between = think(made, at(0.1))
-    works.hear(Knocked(node=second, why=None, begun_s=NOW.mono_s), at(30.0))
+    works.hear(Knocked(node=first, why=None, begun_s=NOW.mono_s), later(0.1))
+    between = think(made, later(0.1))
+    works.hear(Knocked(node=second, why=None, begun_s=NOW.mono_s), later(30.0))
 
     assert of_kind(between, Knock, Lend) == []
     assert {view.id: {first, second}} == {
-        request: set(nodes) for request, nodes in lends(made, at(30.0)).items()
+        request: set(nodes) for request, nodes in lends(made, later(30.0)).items()
     }
 
 
@@ -339,13 +335,13 @@ def test_looks_count_no_longer_when_a_machine_has_to_be_replaced() -> None:
     made, works, _ = two_of_them()
     works.start(think(made), NOW, Knock)
     good, bad = (action.node for action, _ in works.crew.orders)
-    works.hear(Knocked(node=good, why=None, begun_s=NOW.mono_s), at(0.1))
+    works.hear(Knocked(node=good, why=None, begun_s=NOW.mono_s), later(0.1))
     for tried_s in (0.1, 1.5):
-        works.hear(Knocked(node=bad, why="silence", begun_s=NOW.mono_s), at(tried_s))
+        works.hear(Knocked(node=bad, why="silence", begun_s=NOW.mono_s), later(tried_s))
     made.drop_node(bad)
-    add_node(made, 3).checked_s = at(60.0).mono_s
+    add_node(made, 3).checked_s = later(60.0).mono_s
 
-    plan = think(made, at(60.0))
+    plan = think(made, later(60.0))
 
     assert [good] == [action.node for action in of_kind(plan, Knock)]
     assert of_kind(plan, Lend) == []

@@ -12,7 +12,6 @@ from remuda.model import request as requests
 from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
 from remuda.runtime.inbox import Inbox
-from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Create, MissingError
 from tests.fakes.clock import ManualClock
@@ -24,15 +23,11 @@ from tests.unit.launcher.worlds import (
     add_node,
     add_replica,
     add_request,
+    later,
     of_kind,
     think,
     world,
 )
-
-
-def later(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
 
 
 def test_a_claim_is_served_though_a_replica_that_had_declined_is_back() -> None:

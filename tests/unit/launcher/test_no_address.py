@@ -31,6 +31,7 @@ from tests.unit.launcher.worlds import (
     add_request,
     charge,
     doom,
+    later,
     of_kind,
     think,
     world,
@@ -39,11 +40,6 @@ from tests.unit.launcher.worlds import (
 FULL = NoRoomError("HTTP 409: no more addresses")
 UNREACHABLE = BadOrderError("HTTP 404: external network x is not reachable")
 PORT_GONE = GoneError("HTTP 404: port could not be found")
-
-
-def at(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
 
 
 def waiting_node(made: World, number: int = 1) -> NodeView:
@@ -69,7 +65,7 @@ def test_no_more_machines_are_begun_that_cannot_be_reached() -> None:
     made, works, view = stage()
     request = add_request(made, 1, "large")
 
-    works.hear(Addressed(node=view.id, result=FULL), at(0.0))
+    works.hear(Addressed(node=view.id, result=FULL), later(0.0))
     plan = think(made)
 
     assert of_kind(plan, Claim) == []
@@ -81,11 +77,11 @@ def test_refusals_of_many_nodes_at_once_are_one_lesson() -> None:
     made, works, first = stage()
     views = [first, *(waiting_node(made, number) for number in range(2, 7))]
     for view in views:
-        works.hear(Addressed(node=view.id, result=FULL), at(0.0))
+        works.hear(Addressed(node=view.id, result=FULL), later(0.0))
     once = made.cloud.no_room_until_s["main"] - NOW.mono_s
-    works.hear(Addressed(node=first.id, result=FULL), at(once))
+    works.hear(Addressed(node=first.id, result=FULL), later(once))
 
-    assert made.cloud.no_room_until_s["main"] - at(once).mono_s == 2 * once
+    assert made.cloud.no_room_until_s["main"] - later(once).mono_s == 2 * once
     assert once < NO_ROOM_MAX_S / 8
 
 
@@ -95,7 +91,7 @@ def test_what_was_refused_during_a_pause_asks_for_no_survey() -> None:
     due_s = made.cloud.survey_due_s
     learn_no_room(made, "main", FULL, NOW)
     asked_s, made.cloud.survey_due_s = made.cloud.survey_due_s, due_s
-    learn_no_room(made, "main", FULL, at(1.0))
+    learn_no_room(made, "main", FULL, later(1.0))
 
     assert (asked_s, made.cloud.survey_due_s) == (NOW.mono_s, due_s)
 
@@ -112,7 +108,7 @@ def test_the_node_tries_again_after_doubling_pauses(error: CloudError, *, looks:
         pauses.append(view.retry_s - now.mono_s)
         now = Now(wall_s=NOW.wall_s, mono_s=view.retry_s)
 
-    early, late = think(made, at(0.0)), think(made, now)
+    early, late = think(made, later(0.0)), think(made, now)
 
     assert pauses[:4] == [5.0, 10.0, 20.0, 40.0]
     assert pauses[-1] == ADDRESS_AGAIN_MAX_S
@@ -128,9 +124,9 @@ def test_a_node_whose_network_leads_nowhere_is_refused_with_the_cause() -> None:
     request = add_request(made, 1, state=RequestState.PENDING)
     add_claim(made, request)
 
-    works.hear(Addressed(node=view.id, result=UNREACHABLE), at(0.0))
+    works.hear(Addressed(node=view.id, result=UNREACHABLE), later(0.0))
     (condemned,) = of_kind(think(made), Condemn)
-    works.hear(Written(action=condemned, result=()), at(0.0))
+    works.hear(Written(action=condemned, result=()), later(0.0))
     doom(made, view)
 
     assert (condemned.result, view.dying) == (Result.ORDER, True)
@@ -159,9 +155,9 @@ def test_a_node_that_runs_out_of_time_without_an_address_blames_that(
     """Nobody ever tried SSH."""
     made, works, view = stage()
     if error is not None:
-        works.hear(Addressed(node=view.id, result=error), at(0.0))
+        works.hear(Addressed(node=view.id, result=error), later(0.0))
 
-    (condemned,) = of_kind(think(made, at(10_000.0)), Condemn)
+    (condemned,) = of_kind(think(made, later(10_000.0)), Condemn)
 
     assert condemned.result is result
     assert why in condemned.cause
@@ -172,10 +168,10 @@ def test_a_look_at_ports_that_fails_is_blamed_too() -> None:
     """Until one succeeds."""
     made, works, view = stage()
     view.port = None
-    works.hear(PortsFound(result=TryLaterError("HTTP 503"), begun_s=NOW.mono_s), at(0.0))
-    (failed,) = of_kind(think(made, at(10_000.0)), Condemn)
-    works.hear(PortsFound(result={}, begun_s=NOW.mono_s), at(1.0))
-    (unseen,) = of_kind(think(made, at(10_000.0)), Condemn)
+    works.hear(PortsFound(result=TryLaterError("HTTP 503"), begun_s=NOW.mono_s), later(0.0))
+    (failed,) = of_kind(think(made, later(10_000.0)), Condemn)
+    works.hear(PortsFound(result={}, begun_s=NOW.mono_s), later(1.0))
+    (unseen,) = of_kind(think(made, later(10_000.0)), Condemn)
 
     assert ("HTTP 503" in failed.cause, "HTTP 503" in unseen.cause) == (True, False)
 
@@ -183,10 +179,10 @@ def test_a_look_at_ports_that_fails_is_blamed_too() -> None:
 def test_an_address_in_the_end_ends_the_blame() -> None:
     """What fails then is something else, and begins with all its attempts."""
     made, works, view = stage()
-    works.hear(Addressed(node=view.id, result=FULL), at(0.0))
+    works.hear(Addressed(node=view.id, result=FULL), later(0.0))
     given = FloatingIp(id="fip", address="203.0.113.1")
-    works.hear(Addressed(node=view.id, result=given), at(5.0))
+    works.hear(Addressed(node=view.id, result=given), later(5.0))
 
-    (condemned,) = of_kind(think(made, at(10_000.0)), Condemn)
+    (condemned,) = of_kind(think(made, later(10_000.0)), Condemn)
 
     assert (condemned.result, view.tries) == (Result.SSH, 0)

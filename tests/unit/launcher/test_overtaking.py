@@ -12,7 +12,6 @@ from launcher.world import World
 from remuda.model.launch import Step
 from remuda.model.request import RequestEvent, RequestState
 from remuda.model.status import LabelStatus
-from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,
@@ -20,17 +19,13 @@ from tests.unit.launcher.worlds import (
     add_node,
     add_provider,
     add_request,
+    later,
     of_kind,
     think,
     world,
 )
 
 BOOT_S = 20.0
-
-
-def later(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
 
 
 def served(*, ready: int = 1, boot_s: float | None = BOOT_S, count: int = 1) -> World:

@@ -1,43 +1,31 @@
 """Orders that the cloud refuses before anything is made: counted, shown, and never repeated."""
 
-from launcher.actions import Claim, Condemn, Create, Grow, Plan, Survey
+from dataclasses import replace
+
+from launcher.actions import Claim, Condemn, Create, Survey
 from launcher.cloudview import Recipe
 from launcher.decide.standing import our_status
 from launcher.events import Created, Surveyed, Written
-from launcher.views import NodeView
 from launcher.world import World
-from remuda.cloud.api import BadOrderError, Flavor, Image
+from remuda.cloud.api import BadOrderError, Flavor, Image, Quota, TryLaterError
 from remuda.metrics.results import Result
-from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,
     add_claim,
-    add_node,
     add_request,
+    asked,
+    later,
     of_kind,
+    started,
     think,
     world,
 )
 
 NO_KEY = BadOrderError("HTTP 400: invalid key_name provided")
 KEY = ("main", "small")
-
-
-def at(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
-
-
-def asked(made: World, number: int) -> NodeView:
-    """Add a node whose create call is under way."""
-    view = add_node(made, number, step=Step.PLANNED, server=None)
-    made.fresh.add(view.id)
-    view.create_sent, view.busy = True, "create"
-    made.touch_node(view)
-    return view
 
 
 def stage() -> tuple[World, Works]:
@@ -62,20 +50,15 @@ def surveyed(made: World, begun: Now, **recipes: Recipe) -> Surveyed:
     return Surveyed(begun_s=begun.mono_s, recipes=there, policy=made.policy)
 
 
-def started(plan: Plan) -> int:
-    """Return how many nodes a plan starts."""
-    return sum(len(action.intents) for action in of_kind(plan, Claim, Grow))
-
-
 def test_nothing_like_it_is_ordered_before_a_survey_that_was_begun_later() -> None:
     """One that was under way may have seen what has gone since."""
     made, works = stage()
-    refused(made, works, 1, at(1.0))
-    plan = think(made, at(1.0))
-    works.hear(surveyed(made, at(0.5)), at(2.0))
-    early = think(made, at(2.0))
-    works.hear(surveyed(made, at(2.5)), at(3.0))
-    late = think(made, at(3.0))
+    refused(made, works, 1, later(1.0))
+    plan = think(made, later(1.0))
+    works.hear(surveyed(made, later(0.5)), later(2.0))
+    early = think(made, later(2.0))
+    works.hear(surveyed(made, later(2.5)), later(3.0))
+    late = think(made, later(3.0))
 
     assert [len(of_kind(one, Survey)) for one in (plan, early, late)] == [1, 1, 0]
     assert [started(one) for one in (plan, early, late)] == [0, 0, 1]
@@ -88,9 +71,9 @@ def test_refusals_open_the_breaker_which_pauses_longer_and_longer() -> None:
     threshold = made.policy.breaker_failures
     for number in range(1, threshold + 1):
         refused(made, works, number, NOW)
-    works.hear(surveyed(made, at(1.0)), at(1.0))
+    works.hear(surveyed(made, later(1.0)), later(1.0))
     first_s = made.cloud.breaker(KEY).open_until_s - NOW.mono_s
-    held = think(made, at(1.0))
+    held = think(made, later(1.0))
     again = Now(wall_s=NOW.wall_s + first_s, mono_s=NOW.mono_s + first_s)
     probes = started(think(made, again))
     refused(made, works, 50, again)
@@ -110,11 +93,11 @@ def test_another_image_or_flavor_is_tried_at_once() -> None:
         image=Image(id="image-2", name="new"),
         flavor=Flavor(id="2", name="m1", cores=1, ram_mib=1024, disk_gib=10),
     )
-    works.hear(surveyed(made, at(1.0)), at(1.0))
-    same = started(think(made, at(1.0)))
-    works.hear(surveyed(made, at(2.0), small=new), at(2.0))
+    works.hear(surveyed(made, later(1.0)), later(1.0))
+    same = started(think(made, later(1.0)))
+    works.hear(surveyed(made, later(2.0), small=new), later(2.0))
 
-    assert (same, started(think(made, at(2.0)))) == (0, 1)
+    assert (same, started(think(made, later(2.0)))) == (0, 1)
 
 
 def test_a_refused_order_is_charged_to_who_it_was_for() -> None:
@@ -138,3 +121,37 @@ def test_other_labels_are_not_held_back() -> None:
         "large"
     ]
     assert of_kind(think(made), Create) == []
+
+
+def test_only_what_the_order_named_is_looked_up_anew() -> None:
+    """A cloud that refuses one thing must not be asked for all others each time."""
+    made, works = stage()
+    refused(made, works, 1, NOW)
+    made.cloud.quota = Quota(instances_max=7)
+    large = made.cloud.recipes["main", "large"]
+    made.cloud.broken["main", "odd"] = "no such flavor"
+    (survey,) = of_kind(think(made), Survey)
+    works.cloud.images.clear()
+    told = works.starter.cloud.survey(made.policy, (0, 0, 0), survey.only)
+    whole_s = made.cloud.survey_due_s
+    works.hear(replace(told, begun_s=later(1.0).mono_s), later(1.0))
+
+    assert survey.only == {KEY}
+    assert set(told.broken) == {KEY}
+    assert set(made.cloud.broken) == {KEY, ("main", "odd")}
+    assert made.cloud.recipes == {("main", "large"): large}
+    assert made.cloud.quota == Quota(instances_max=7)
+    assert made.cloud.survey_due_s < whole_s  # what cannot be made is looked for more often
+    assert of_kind(think(made, later(1.0)), Survey) == []
+
+
+def test_a_cloud_that_does_not_answer_is_not_asked_at_once_again() -> None:
+    """Whatever it was to be asked for."""
+    made, works = stage()
+    refused(made, works, 1, NOW)
+    (survey,) = of_kind(think(made), Survey)
+    failed = Surveyed(begun_s=NOW.mono_s, error=TryLaterError("503"), only=survey.only)
+    works.hear(failed, later(1.0))
+
+    assert of_kind(think(made, later(2.0)), Survey) == []
+    assert len(of_kind(think(made, later(11.0)), Survey)) == 1

@@ -25,17 +25,13 @@ from tests.unit.launcher.worlds import (
     add_replica,
     add_stray,
     doom,
+    later,
     of_kind,
     think,
     world,
 )
 
 BUILDING, ACTIVE, ERROR = ServerStatus.BUILDING, ServerStatus.ACTIVE, ServerStatus.ERROR
-
-
-def later(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
 
 
 def server(node: str, name: str = "s1", *, owner: tags.Owner = OWNER) -> Server:

@@ -1,6 +1,6 @@
 """Create calls without an answer: their room is kept, but nobody counts on the machines."""
 
-from launcher.actions import Claim, Condemn, Create, Grow, Plan, Release
+from launcher.actions import Condemn, Create, Release
 from launcher.decide.standing import our_status
 from launcher.events import Created, Written
 from launcher.views import NodeView
@@ -8,18 +8,18 @@ from launcher.world import World
 from remuda.cloud.api import UnknownOutcomeError
 from remuda.metrics.results import Result
 from remuda.model.ids import ServerId
-from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
-from remuda.runtime.now import Now
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,
     add_claim,
-    add_node,
     add_provider,
     add_request,
+    asked,
+    later,
     of_kind,
+    started,
     think,
     world,
 )
@@ -27,30 +27,11 @@ from tests.unit.launcher.worlds import (
 LOST = UnknownOutcomeError("503 Service Unavailable")
 
 
-def later(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
-
-
-def asked(made: World, number: int) -> NodeView:
-    """Add a node whose create call is under way."""
-    view = add_node(made, number, step=Step.PLANNED, server=None)
-    made.fresh.add(view.id)
-    view.create_sent, view.busy = True, "create"
-    made.touch_node(view)
-    return view
-
-
 def stage(*, room: int = 10) -> tuple[World, Works, NodeView]:
     """Return a world with one claimed request and its node, asked for."""
     made = world(pools={"main": {"max-servers": room}})
     add_claim(made, add_request(made, 1, state=RequestState.PENDING))
     return made, Works(made), asked(made, 1)
-
-
-def started(plan: Plan) -> int:
-    """Return how many nodes a plan starts."""
-    return sum(len(action.intents) for action in of_kind(plan, Claim, Grow))
 
 
 def test_what_is_under_way_counts_and_what_had_no_answer_does_not() -> None:

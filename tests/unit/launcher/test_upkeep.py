@@ -12,29 +12,24 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
+from launcher.decide.rulings import gist
 from launcher.decide.standing import our_status
-from launcher.decide.upkeep import gist
 from launcher.lanes import LISTING, STATUS, SURVEY
 from remuda.cloud.api import Quota
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.model.status import Ruling, Verdict
-from remuda.runtime.now import Now
 from tests.unit.launcher.worlds import (
     NOW,
     add_claim,
     add_node,
     add_replica,
     add_request,
+    later,
     of_kind,
     think,
     world,
 )
-
-
-def later(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
 
 
 @pytest.mark.parametrize(("busy", "due_s"), [(False, 60.0), (True, 3.0)])

@@ -7,18 +7,16 @@ from launcher.events import Registered, Written
 from launcher.registry import tree
 from launcher.settle_writes import RESTORE_AGAIN_S
 from remuda.model.ids import NodeId, RequestId
-from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Create, Delete, MissingError, Op, Set
 from tests.unit.launcher.works import Works
-from tests.unit.launcher.worlds import NOW, world
+from tests.unit.launcher.worlds import (
+    NOW,
+    later,
+    world,
+)
 
 PUBLISH = Publish(status=b"{}", outline="")
-
-
-def later(seconds: float) -> Now:
-    """Return a later present."""
-    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
 
 
 def deliver(works: Works) -> None:

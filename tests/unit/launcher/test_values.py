@@ -90,7 +90,7 @@ def test_the_soonest_bids_best() -> None:
     add_provider(made, "slow", priority=100, small=LabelStatus(room=5, boot_s=500.0))
     view = add_request(made, 1)
 
-    found = bids(made, view.request, our_status(made, NOW))
+    found = bids(made, view, our_status(made, NOW))
 
     assert [one.provider for one in found] == ["ready", "here", "slow", "full", "broken"]
     assert found[-1].hopeless
@@ -100,10 +100,10 @@ def test_a_pin_holds_only_while_the_preferred_provider_can() -> None:
     """It is a preference: without a pool that has all labels it means nothing."""
     made = world()
     add_pool(made, "there", "main", "small")
-    pinned = add_request(made, 1, "small", provider="there").request
-    too_much = add_request(made, 2, "small", "large", provider="there").request
-    ours = add_request(made, 3, "small", provider="here").request
-    unknown = add_request(made, 4, "small", provider="nowhere").request
+    pinned = add_request(made, 1, "small", provider="there")
+    too_much = add_request(made, 2, "small", "large", provider="there")
+    ours = add_request(made, 3, "small", provider="here")
+    unknown = add_request(made, 4, "small", provider="nowhere")
     found = [pinned_elsewhere(made, one) for one in (pinned, too_much, ours, unknown)]
 
     assert found == [True, False, False, False]

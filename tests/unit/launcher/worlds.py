@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from launcher.actions import Plan
+from launcher.actions import Claim, Grow, Plan
 from launcher.cloudview import Recipe
 from launcher.decide.decide import decide
 from launcher.neighbours import Neighbours
@@ -258,6 +258,25 @@ def charge(
         node = NodeId(f"{9_000_000_000 + number}")
         label = view.request.labels[0]
         made.queue.charges.add(view.id, node, why, label=label, made_s=made_s)
+
+
+def asked(made: World, number: int) -> NodeView:
+    """Add a node whose create call is under way."""
+    view = add_node(made, number, step=Step.PLANNED, server=None)
+    made.fresh.add(view.id)
+    view.create_sent, view.busy = True, "create"
+    made.touch_node(view)
+    return view
+
+
+def later(seconds: float) -> Now:
+    """Return a later present."""
+    return Now(wall_s=NOW.wall_s + seconds, mono_s=NOW.mono_s + seconds)
+
+
+def started(plan: Plan) -> int:
+    """Return how many nodes a plan starts."""
+    return sum(len(action.intents) for action in of_kind(plan, Claim, Grow))
 
 
 def think(made: World, now: Now = NOW, *, everything: bool = True) -> Plan:
