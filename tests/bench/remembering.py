@@ -87,6 +87,7 @@ class Memory:
                 root,
                 lambda change: fold.fold(change, now_s=NOW.mono_s),
                 lambda _path: True,
+                make=True,
                 closed=lambda _mirror: None,
             )
             for root in (paths.NODES, paths.provider("east"))
