@@ -4,17 +4,21 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from remuda.known_secrets import KNOWN
 
 
 def pytest_configure() -> None:
-    """Let signals arrive again in the processes that tests start.
+    """Let properties take their time, and signals arrive again in the processes that tests start.
 
     A shell without job control starts background jobs with SIGINT ignored, nohup those with
     SIGHUP, and children inherit that: Python then installs no handler for SIGINT, our commands
     leave alone what is ignored, and so does a shell behind sshd.
     """
+    # How fast this machine is proves nothing about a property.
+    settings.register_profile("any machine", deadline=None)
+    settings.load_profile("any machine")
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
     for number, handler in usual.items():
         if signal.getsignal(number) is signal.SIG_IGN:
