@@ -129,8 +129,13 @@ class Surroundings:
 
 def _configured(file: Path) -> StoreOptions:
     # Its models are slow to import, and who gives --zookeeper does not need them.
-    from remuda.config import loader  # noqa: PLC0415
+    from remuda.config.whereabouts import read_zookeeper  # noqa: PLC0415
     from remuda.store.configured import store_options  # noqa: PLC0415
+
+    section = read_zookeeper(file)
+    if section is not None:
+        return store_options(section)
+    from remuda.config import loader  # noqa: PLC0415 - all of it
 
     return store_options(loader.load_for_user(file).zookeeper)
 

@@ -95,10 +95,13 @@ def test_ten_times_as_many_nodes_cost_ten_times_as_much(desk: Desk) -> None:
     for count, more in ((100, 100), (1000, 900)):
         for _ in range(more):
             desk.launcher.ready_node()
-        begun_s = time.process_time()
-        result = desk.call(nodes)
-        costs_s.append(time.process_time() - begun_s)
-        assert len(result.stdout.splitlines()) == count + 1
+        tries_s = []
+        for _ in range(3):  # Python may collect the garbage of all tests before in one of them
+            begun_s = time.process_time()
+            result = desk.call(nodes)
+            tries_s.append(time.process_time() - begun_s)
+            assert len(result.stdout.splitlines()) == count + 1
+        costs_s.append(min(tries_s))
 
     assert costs_s[1] < GROWTH_MAX * costs_s[0]
 
