@@ -37,6 +37,8 @@ NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 METADATA_LENGTH_MAX: Final = 255
 #: What it takes as the name of one.
 METADATA_NAME_PATTERN: Final = r"^[A-Za-z0-9_:. -]{1,255}$"
+#: So many items a server may have, if nobody has changed Nova's quota (``metadata_items``).
+METADATA_ITEMS_MAX: Final = 128
 #: Nova, Neutron and Glance keep no longer names.
 CLOUD_NAME_CHARS_MAX: Final = 255
 

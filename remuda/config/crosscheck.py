@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from remuda.config.base import Choice, Section
+from remuda.config.base import METADATA_ITEMS_MAX, Choice, Section
 from remuda.config.document import Path
 from remuda.config.doubts import Coverage, misspelled
 from remuda.config.model import PoolLabel, Provider
@@ -14,6 +14,7 @@ from remuda.config.report import Report
 from remuda.config.room import check_room
 from remuda.config.shape import sections, shapes
 from remuda.config.use import uses_of
+from remuda.model.tags import OURS_MAX
 
 _CONNECTIONS: Final = shapes(PoolLabel)["connection-type"].words
 
@@ -35,6 +36,7 @@ def check_whole(data: object, report: Report) -> None:
     coverage = Coverage.of(data, report)
     _check_references(data, coverage, report)
     _check_logins(data, report)
+    _check_metadata(data, report)
     check_room(data, coverage, report)
     _check_same_region(data, report)
     _check_times(data, report)
@@ -92,6 +94,22 @@ def _check_logins(data: object, report: Report) -> None:
                 use.path,
                 f"has {' and '.join(wanted)}, but its provider has no key to log in with",
                 f"add ssh-key-file to providers.{use.path[1]}",
+                at_key=True,
+            )
+
+
+def _check_metadata(data: object, report: Report) -> None:
+    """Warn of more metadata than Nova takes by default; a cloud may have another quota."""
+    most = METADATA_ITEMS_MAX - OURS_MAX
+    for use in uses_of(data):
+        kinds = ("instance-properties", "dynamic-instance-properties")
+        names = {name for kind in kinds for name in mapping(use.entry.get(kind))}
+        if len(names) > most:
+            report.warning(
+                use.path,
+                f"has {len(names)} properties; with {OURS_MAX} of ours that is more than the"
+                f" {METADATA_ITEMS_MAX} that clouds take by default",
+                f"keep {most}; remuda cloud check compares with the cloud's own limit",
                 at_key=True,
             )
 

@@ -20,9 +20,12 @@ from remuda.ssh.userdata import UserDataError, cloud_configs, merge_user_data
 
 _SHEBANG: Final = "#!"
 _UNIX: Final = "save it with the line ends of Unix: sed -i 's/\\r$//' FILE"
-#: As long as those that a launcher makes (ed25519), so that sizes are right.
-_HOST_KEY: Final = HostKey(public=f"ssh-ed25519 {'A' * 68}", private="A" * 387)
-_LOGIN_KEY: Final = f"ssh-ed25519 {'A' * 68}"
+#: As long as those that a launcher makes (ed25519), line by line, so that sizes are right.
+SAMPLE_HOST_KEY: Final = HostKey(
+    public=f"ssh-ed25519 {'A' * 68}",
+    private="".join("A" * chars + "\n" for chars in (35, 70, 70, 70, 70, 32, 33)),
+)
+_LOGIN_KEY: Final = SAMPLE_HOST_KEY.public
 
 
 def check_texts(model: type[Section], data: object, host: HostFiles) -> None:
@@ -105,4 +108,4 @@ def _what_we_add(use: Use) -> tuple[HostKey | None, tuple[str, ...]]:
     makes = use.entry.get("host-keys") in (None, "inject")
     injects = switch(use.provider.get("inject-key")) is not False
     logs_in = use.provider.get("ssh-key-file") is not None
-    return _HOST_KEY if makes else None, (_LOGIN_KEY,) if injects and logs_in else ()
+    return SAMPLE_HOST_KEY if makes else None, (_LOGIN_KEY,) if injects and logs_in else ()

@@ -36,6 +36,9 @@ _NOTE_PREFIX: Final = "remuda"
 #: Written out: what a new image does not say of itself, it inherits.
 _NO_COPY: Final = "none"
 
+#: So many pairs are ours on a server; the rest of the cloud's quota is the operator's.
+OURS_MAX: Final = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:

@@ -8,7 +8,7 @@ from openstack.connection import Connection
 
 from tests.support.deadline import wait_for
 
-SOON_S: Final = 10.0
+SOON_S: Final = 60.0
 
 
 def boot(cloud: Connection, name: str = "s", **more: Any) -> Any:

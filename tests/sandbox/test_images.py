@@ -127,15 +127,17 @@ def test_members_are_added_by_the_owner_and_accept_themselves(
         theirs.image.get_image(image)
 
 
-def test_a_server_that_goes_before_its_snapshot_begins_leaves_it_queued(mine: Connection) -> None:
+def test_a_server_that_goes_before_its_snapshot_begins_leaves_it_queued(tmp_path: Path) -> None:
     """Nova forgets the image; somebody has to delete it."""
-    server = active(mine)
-    image = mine.compute.create_server_image(server, "left")
+    with running(tmp_path, {**CONFIG, "snapshot_seconds": 600.0}) as slow:
+        mine = slow.connect()
+        server = active(mine)
+        image = mine.compute.create_server_image(server, "left")
 
-    mine.compute.delete_server(server)
-    gone(mine, server)
+        mine.compute.delete_server(server)
+        gone(mine, server)
 
-    assert mine.image.get_image(image.id).status == "queued"
+        assert mine.image.get_image(image.id).status == "queued"
 
 
 def test_a_clock_that_is_wrong_is_wrong_everywhere(box: Sandbox, mine: Connection) -> None:

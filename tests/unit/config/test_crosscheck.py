@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from remuda.model import tags
+from remuda.model.ids import NodeId, PoolName, ProviderName
+
 Lines = Callable[..., list[str]]
 
 
@@ -229,3 +232,30 @@ def test_checks_of_machines_without_ssh(says: Lines, keyed: str) -> None:
         says(keyed.replace("image: ubuntu", "image: a\n            connection-type: network_cli"))
         == []
     )
+
+
+def test_more_metadata_than_clouds_take_by_default(warns: Lines, good: str) -> None:
+    """Ours count as well; only the cloud knows its quota, so it is a warning."""
+
+    def told(number: int) -> list[str]:
+        fixed = ", ".join(f"k{n}: v" for n in range(number))
+        pairs = f"instance-properties: {{{fixed}}}\n            "
+        made = "dynamic-instance-properties: {k0: a, d: b}"
+        return warns(good.replace("image: ubuntu", f"image: a\n            {pairs}{made}"))
+
+    assert told(117) == []
+    (line,) = told(118)
+    assert line.startswith(
+        "11:11: providers.osic.pools.main.labels.small: has 119 properties; with"
+    )
+    assert line.endswith("keep 118; remuda cloud check compares with the cloud's own limit")
+
+
+def test_ours_are_counted_as_they_are() -> None:
+    """The most of them, on a server that boots an image of ours."""
+    owner = tags.Owner(installation="i", provider=ProviderName("p"))
+    ours = tags.ServerTags(
+        owner=owner, node=NodeId("1"), pool=PoolName("p"), label="l", build="b/1"
+    )
+
+    assert len(tags.make(ours)) == tags.OURS_MAX

@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from remuda.config.loader import read
+from remuda.config.machinetexts import SAMPLE_HOST_KEY
+from remuda.ssh.hostkeys import make_host_key
+from remuda.ssh.userdata import merge_user_data
 from tests.unit.config.conftest import GOOD, WITH_KEY
 
 _HERE: Final = "providers.osic.pools.main.labels.small"
@@ -114,6 +117,16 @@ def test_user_data_in_place_is_told_of_in_place(tmp_path: Path) -> None:
 
     assert line.startswith(f"14:24: {_HERE}.user-data: {_NO_YAML} 3, column 1")
     assert "s3cret" not in line
+
+
+def test_sizes_are_those_of_real_keys() -> None:
+    """So that nothing is called too long here that a launch could send, nor the reverse."""
+    real, sample = (
+        merge_user_data("#cloud-config\na: b\n", host_key=key)
+        for key in (make_host_key(), SAMPLE_HOST_KEY)
+    )
+
+    assert len(real) == len(sample)
 
 
 @pytest.mark.parametrize("text", GOOD_ONES)

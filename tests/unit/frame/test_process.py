@@ -178,6 +178,17 @@ def test_it_takes_turns_until_it_is_told_to_stop(scene: Scene) -> None:
     assert scene.role.begun.url.startswith("http://127.0.0.1:")
 
 
+def test_it_listens_where_its_provider_says(scene: Scene) -> None:
+    """Several launchers with one configuration share a host."""
+    scene.write(GOOD.replace("cloud: here", "cloud: here\n    web: {listen: 127.0.0.2}"))
+    scene.role.provider = "here"
+
+    scene.run()
+
+    assert scene.role.begun is not None
+    assert scene.role.begun.url.startswith("http://127.0.0.2:")
+
+
 def test_a_changed_configuration_is_taken_in_and_a_bad_one_is_not(scene: Scene) -> None:
     """Each is told to the worker, which goes on."""
     scene.role.worker.script = [
