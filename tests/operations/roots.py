@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 #: Of one block; the longest installs packages.
-BLOCK_S_MAX: Final = 300.0
+BLOCK_S_MAX: Final = 600.0
 _CACHE: Final = "var/cache/pip"
 _DEVICES: Final = ("null", "zero", "full", "random", "urandom")
 #: What a host's processes find in their environment, and nothing else.

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import click
 import pytest
@@ -18,9 +19,9 @@ from tests.support.source import ROOT
 from tests.support.sshd import make_key
 
 #: Words of a shell that end a command of ours.
-_ENDS = frozenset({"|", "&&", "&", ";", "<", ">", ")", "<<", ">>"})
+_ENDS: Final = frozenset({"|", "&&", "&", ";", "<", ">", ")", "<<", ">>"})
 #: Where the words that a person has to write begin.
-_PLACEHOLDER = re.compile(r"…|\.\.\.|[|,]| COMMAND")
+_PLACEHOLDER: Final = re.compile(r"…|\.\.\.|[|,]| COMMAND")
 
 
 def subcommands(
@@ -37,7 +38,7 @@ def subcommands(
         yield " ".join(words), command
 
 
-_ALL = dict(subcommands(main, ("remuda",)))
+_ALL: Final = dict(subcommands(main, ("remuda",)))
 
 
 def calls_in(text: str) -> Iterator[list[str]]:
@@ -176,7 +177,7 @@ def test_python_is_python(page: Path) -> None:
 
 
 #: Options that no test names as they are written, and where they are tried.
-_TRIED_ELSEWHERE = {
+_TRIED_ELSEWHERE: Final = {
     "remuda dev --places": "test_dev_places.py tries every plan",
     "remuda dev --system": "test_dev.py tries every plan",
 }
