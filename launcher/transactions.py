@@ -250,9 +250,6 @@ def ready(world: World, view: NodeView, node: Node, *, now_s: float) -> list[Op]
                 StepEvent.PROVEN,
                 floating_ip=given,
                 address=where,
-                proof_step=None,
-                proof_since_s=None,
-                proof_words=None,
             ),
         ),
     ]

@@ -43,6 +43,9 @@ class IllegalLaunchStepError(AssertionError):
     """Our own bug: code asked for a step that the table does not allow."""
 
 
+#: Fields that say what is waited for within a step.
+_AWAITED: Final = ("proof_step", "proof_since_s", "proof_words")
+
 _S, _E = Step, StepEvent
 STEP_TABLE: Final[Mapping[Step, Mapping[StepEvent, Step]]] = {
     _S.PLANNED: {_E.CREATED: _S.BOOTING, _E.ACTIVE: _S.PROVING, _E.CONDEMNED: _S.CONDEMNED},
@@ -126,6 +129,8 @@ class Launch:
     def after(self, event: StepEvent, **changes: Any) -> "Launch":
         """Return the launch one step on; the only way its step changes.
 
+        What it was waited for is over then, but for one that is condemned: that is where it ended.
+
         Raises:
             IllegalLaunchStepError: If the table has no such edge.
         """
@@ -135,7 +140,8 @@ class Launch:
             raise IllegalLaunchStepError(
                 f"launch {self.id} is {self.step!s}: no edge {event!s}"
             ) from None
-        return replace(self, step=step, **changes)
+        awaited = {} if event is StepEvent.CONDEMNED else dict.fromkeys(_AWAITED)
+        return replace(self, step=step, **{**awaited, **changes})
 
 
 _WRITTEN: Final = tuple(one.name for one in fields(Launch) if one.name != "id")

@@ -8,9 +8,11 @@ from launcher.actions import Publish, Release
 from launcher.decide.bids import bids
 from launcher.decide.progress import LATE_SHARE
 from launcher.decide.standing import our_status
+from launcher.reporting import SLOW_MAX, Reporter
 from launcher.views import NodeView, RequestView
 from launcher.world import World
 from remuda.insight.explanation import expected_in_s
+from remuda.metrics.sink import NullMetrics
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus, ProviderStatus
@@ -201,3 +203,23 @@ def test_when_it_gets_late_the_verdict_is_judged_again() -> None:
     assert NOW.mono_s + 50.0 in [one.due_s for one in plan.alarms if one.name == view.id]
     early, late = plan.verdicts[view.id], think(made, at(51.0)).verdicts[view.id]
     assert early.numbers != late.numbers
+
+
+def test_the_status_page_shows_what_slow_machines_are_waited_for() -> None:
+    """Those of all replicas, the oldest first, and no more than a screen takes."""
+    made = world()
+    for number in range(SLOW_MAX + 5):
+        add_silent(made, number, proof_since_s=NOW.wall_s - number)
+    add_node(made, 999, step=Step.PROVING)
+    reporter = Reporter(made, NullMetrics())
+
+    reporter.report(NOW)
+
+    slow = reporter.snapshot["slow"]
+    assert len(slow) == SLOW_MAX
+    assert slow[0] == {
+        "node": f"{SLOW_MAX + 4:010d}",
+        "part": "connect",
+        "begun_at_s": NOW.wall_s - SLOW_MAX - 4,
+        "words": SILENT,
+    }

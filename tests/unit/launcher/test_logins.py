@@ -9,13 +9,13 @@ from launcher.actions import Action, Address, Advance, Condemn, Note, Prove
 from launcher.decide.deadlines import FIRST_LOOK_S, attempt_ends_s
 from launcher.decide.progress import ANSWER_S, MOMENT_S
 from launcher.events import Addressed, Proved, ScriptBegun
-from launcher.stages import WORDS_CHARS_MAX, enter
+from launcher.stages import WORDS_CHARS_MAX, enter, shown
 from launcher.views import NodeView, Stage
 from launcher.world import World
 from remuda.cloud.api import FloatingIp, NoRoomError, Server, ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import ServerId
-from remuda.model.launch import Step
+from remuda.model.launch import Step, StepEvent
 from remuda.runtime.now import Now
 from remuda.ssh.api import Proof, StepTaken
 from remuda.ssh.api import Step as ProofStep
@@ -293,3 +293,30 @@ def test_who_takes_it_over_knows_since_when_it_is_waited_for() -> None:
     enter(view, "connect", SILENT, NOW.wall_s + 50.0)
 
     assert view.stage == Stage(step="connect", words=SILENT, since_s=NOW.wall_s + 2.0)
+
+
+def test_what_a_machine_is_waited_for_ends_with_its_step() -> None:
+    """But for one that failed: there it ended."""
+    made = world()
+    view = running(made, proof_step="address", proof_since_s=NOW.wall_s, proof_words="none left")
+    assert view.launch is not None
+    booting = replace(view.launch, step=Step.BOOTING)
+
+    for one in (booting.after(StepEvent.ACTIVE), view.launch.after(StepEvent.PROVEN)):
+        assert (one.proof_step, one.proof_since_s, one.proof_words) == (None, None, None)
+    assert view.launch.after(StepEvent.CONDEMNED).proof_step == "address"
+
+
+def test_a_running_machine_without_an_address_is_slow_too() -> None:
+    """The cloud says that it runs; nobody can reach it."""
+    made = world()
+    view = add_node(made, 1, step=Step.BOOTING)
+    view.server = Server(id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE)
+    shown(view, NOW)
+    made.touch_node(view)
+
+    assert not noted(made, view, at(MOMENT_S - 0.1))
+    assert noted(made, view, at(MOMENT_S))
+    assert view.launch is not None
+    assert view.launch.proof_step == "address"
+    assert view.launch.proof_words == "the cloud shows no address of it"
