@@ -72,9 +72,7 @@ class Gate:
         return self._labelled(answer, version), ""
 
     async def _worked(self, op: Op, call: Call) -> Response:
-        bounded = not allowed(
-            call.who.access_rules, self.service, op.method, call.request.url.path
-        )
+        bounded = not allowed(call.who.access_rules, self.service, op.method, call.request.url.path)
         # keystonemiddleware answers as it does to an unknown token.
         if (call.who is NOBODY or bounded) and not op.open:
             raise ApiError(
