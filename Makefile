@@ -136,7 +136,7 @@ bench-openstack: install ## API calls per node and boots per minute on a real Op
 # debootstrap makes the root once; apt-get and pip then do in it what the page says.
 BARE := build/operations/bare
 .PHONY: test-operations
-test-operations: install promtool ## Carry docs/operations.md out in a bare Debian, packages included (root, a quarter of an hour)
+test-operations: install promtool ## Carry docs/operations.md out in a bare Debian, packages included (root, many minutes)
 	@deploy/bare-root.sh $(BARE)
 	REMUDA_OPERATIONS_BARE=$(CURDIR)/$(BARE) $(PYTEST) -p no:cacheprovider tests/e2e/test_operations.py
 
