@@ -120,7 +120,7 @@ def test_everybody_prefers_another_provider_at_once() -> None:
 
     def ranked(seconds: float) -> list[str]:
         found: ProviderStatus = our_status(made, at(seconds))
-        return [one.provider for one in bids(made, wanted.request, found)]
+        return [one.provider for one in bids(made, wanted, found)]
 
     assert ranked(LATE_S - 1) == ["here", "there"]
     assert ranked(LATE_S) == ["there", "here"]
@@ -220,6 +220,6 @@ def test_the_status_page_shows_what_slow_machines_are_waited_for() -> None:
     assert slow[0] == {
         "node": f"{SLOW_MAX + 4:010d}",
         "part": "connect",
-        "begun_at_s": NOW.wall_s - SLOW_MAX - 4,
+        "began_at_s": NOW.wall_s - SLOW_MAX - 4,
         "words": SILENT,
     }

@@ -132,7 +132,7 @@ def test_only_what_the_order_named_is_looked_up_anew() -> None:
     made.cloud.broken["main", "odd"] = "no such flavor"
     (survey,) = of_kind(think(made), Survey)
     works.cloud.images.clear()
-    told = works.starter.cloud.survey(made.policy, (0, 0, 0), survey.only)
+    told = works.starter.cloud.survey(made.policy, (0, 0, 0), {}, survey.only)
     whole_s = made.cloud.survey_due_s
     works.hear(replace(told, begun_s=later(1.0).mono_s), later(1.0))
 
