@@ -11,7 +11,7 @@ from launcher.decide.rulings import declined, gist, late_from_s, serving, waitin
 from launcher.decide.shrinking import shrink
 from launcher.decide.standing import OwnStanding
 from launcher.decide.supplying import feed_claims, keep_ready
-from launcher.decide.taken import is_taken, stand_by
+from launcher.decide.taken import stand_by
 from launcher.views import ClaimView, MayGet, RequestView
 from launcher.world import Agenda, World
 from remuda.model.request import RequestState
@@ -88,7 +88,7 @@ def _judge(work: Draft, view: RequestView) -> None:
         work.plan.look_again("supply", "builders", work.now.mono_s)
     elif unclaimed:
         _judge_open(work, view)
-    elif is_taken(world, view):
+    else:  # another provider has taken it
         _judge_taken(work, view)
 
 

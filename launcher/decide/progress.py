@@ -95,9 +95,8 @@ def late(world: World, now: Now) -> dict[Key, list[NodeView]]:
     """
     found: dict[Key, list[NodeView]] = {}
     for node_id in sorted(world.slow):
-        view = world.herd.views.get(node_id)
-        if view is None or view.launch is None or view.dying:
-            continue
+        view = world.herd.views[node_id]
+        assert view.launch is not None  # noqa: S101 - what is slow has its record
         late_s = late_from_s(world, view, view.launch)
         ready_s = world.cloud.ready_s.get(view.key, float("-inf"))
         if late_s is not None and late_s <= now.wall_s and (view.launch.active_s or 0.0) > ready_s:

@@ -10,7 +10,6 @@ share of min-ready, and only while all providers together have more ready than t
 turns, for what one knows of the others may be some seconds old.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from launcher.actions import Condemn
@@ -18,7 +17,6 @@ from launcher.decide.deadlines import mono_s
 from launcher.decide.draft import Draft
 from launcher.decide.shares import Partner, shares
 from launcher.decide.supplying import partners
-from launcher.policy import Key
 from launcher.views import NodeView
 from remuda.config.model import Label
 
@@ -35,18 +33,11 @@ def shrink(work: Draft) -> None:
     for name, label in sorted(world.policy.labels.items()):
         if label.max_surplus_age is None or any(True for _ in world.queue.wanting(name)):
             continue
+        # So none of these nodes is handed out by this plan, or promised to anybody.
         keys = [(p.name, name) for p in world.policy.pools.values() if name in p.labels]
-        idle = list(_idle(work, keys))
+        idle = [world.herd.views[one] for key in keys for one in world.herd.free.get(key, ())]
         if idle and work.emptying.isdisjoint(pool for pool, _ in keys):
             _shrink(work, name, label, idle)
-
-
-def _idle(work: Draft, keys: list[Key]) -> Iterator[NodeView]:
-    herd = work.world.herd
-    for key in keys:
-        for node_id in herd.free.get(key, ()):
-            if node_id not in work.given and node_id not in work.promised:
-                yield herd.views[node_id]
 
 
 def _shrink(work: Draft, name: str, label: Label, idle: list[NodeView]) -> None:

@@ -25,7 +25,6 @@ from tests.unit.builder.judging import (
     HERE,
     NOW_S,
     POLICY,
-    REVOKED,
     WORD,
     build,
     some,
@@ -103,7 +102,7 @@ ODD = (paths.build(BuildId("a", 9)),)
 
 def test_nothing_retires_while_a_record_may_refer_to_it() -> None:
     """Nobody can tell what one says that cannot be read."""
-    builds, uploads = [build(1, revoked=REVOKED), build(2)], [upload(1), upload(2)]
+    builds, uploads = [build(1, unwanted=WORD), build(2)], [upload(1), upload(2)]
     plan = decide(world(builds, uploads, unreadable=ODD))
 
     assert [one.id for one in some(decide(world(builds, uploads)), RetireUpload)] == [uploads[0].id]

@@ -213,3 +213,14 @@ def test_whoever_declines_last_says_that_all_others_have() -> None:
     add_request(made, 1, "odd", declined_by=("id-there-main",))
 
     assert reason(made) == "every pool that makes its labels has declined"
+
+
+def test_what_is_being_looked_up_counts_for_nothing_yet() -> None:
+    """Nobody knows how much room it will take; what is known to be lacking is said."""
+    made = world(pools={"main": {"max-servers": 2}})
+    add_node(made, 1, step=Step.BOOTING)
+    add_node(made, 2, step=Step.BOOTING)
+    del made.cloud.recipes["main", "small"]
+    add_request(made, 3, "large", "small")
+
+    assert reason(made) == "pool main has 2 of 2 instances in use, 1 more needed"

@@ -6,7 +6,7 @@ import pytest
 
 from launcher.actions import Publish, Release
 from launcher.decide.bids import bids
-from launcher.decide.progress import LATE_SHARE
+from launcher.decide.progress import LATE_SHARE, late
 from launcher.decide.standing import our_status
 from launcher.reporting import SLOW_MAX, Reporter
 from launcher.views import NodeView, RequestView
@@ -23,6 +23,7 @@ from tests.unit.launcher.worlds import (
     add_node,
     add_provider,
     add_request,
+    doom,
     of_kind,
     think,
     world,
@@ -223,3 +224,13 @@ def test_the_status_page_shows_what_slow_machines_are_waited_for() -> None:
         "began_at_s": NOW.wall_s - SLOW_MAX - 4,
         "words": SILENT,
     }
+
+
+def test_one_that_is_given_up_is_late_no_more() -> None:
+    """Its failure counts by itself."""
+    made = world()
+    view = add_silent(made, 1)
+    assert list(late(made, at(LATE_S))) == [view.key]
+    doom(made, view)
+
+    assert late(made, at(LATE_S)) == {}

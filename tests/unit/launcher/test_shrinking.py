@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Claim, Condemn, Grow
+from launcher.actions import Claim, Condemn, Grow, Lend
 from launcher.decide.shrinking import TURN_S
 from launcher.world import World
 from remuda.model.request import RequestState
@@ -152,3 +152,13 @@ def test_nothing_is_given_up_before_the_others_have_spoken() -> None:
 
     assert gone(made) == []
     assert gone(made, made.policy.settle_s) == [0]
+
+
+def test_what_is_handed_out_in_the_same_moment_is_not_surplus() -> None:
+    """A plan gives no node twice."""
+    made = stage(2)
+    add_request(made, 1)
+    plan = think(made)
+
+    assert len(of_kind(plan, Lend)) == 1
+    assert of_kind(plan, Condemn) == []

@@ -159,3 +159,13 @@ def test_a_change_elsewhere_does_not_have_all_of_them_judged() -> None:
     assert of_kind(think(made, everything=False), Rule) == []
     made.agenda.requests.add(view.id)
     assert len(of_kind(think(made, everything=False), Rule)) == 1
+
+
+def test_a_verdict_that_says_why_we_declined_is_not_written_over() -> None:
+    """Why we did is known; that we did is less."""
+    made = stage()
+    declined = ("id-main",)
+    view = add_request(made, 1, state=RequestState.PENDING, seen_s=LONG_AGO_S, declined_by=declined)
+    made.ruled[view.id] = "declined|its launches failed|[]"
+
+    assert of_kind(think(made), Rule) == []
