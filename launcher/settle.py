@@ -230,11 +230,10 @@ class Settle:
                 self.log.warning("label.broken", pool=key[0], label=key[1], why=why)
         learn_recipes(self.world, event)
         again_s = now.mono_s + (SURVEY_SOON_S if cloud.broken else SURVEY_PERIOD_S)
-        if event.only is None:
-            cloud.survey_due_s = again_s
+        whole = event.only is None
+        cloud.survey_due_s = again_s if whole else min(cloud.survey_due_s, again_s)
+        if whole:
             self._quota_told(event, now)
-        else:
-            cloud.survey_due_s = min(cloud.survey_due_s, again_s)
         self.world.agenda.supply = True
 
     def _quota_told(self, event: Surveyed, now: Now) -> None:

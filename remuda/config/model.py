@@ -31,6 +31,7 @@ from remuda.config.base import (
     Whole,
     switch,
 )
+from remuda.config.endpoints import ProviderWeb, Web
 from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.names import meant_name
 from remuda.config.parts import (
@@ -242,15 +243,6 @@ class Pool(Section):
     labels: dict[Name, PoolLabel] = Field(min_length=1, description="What it can make, and how.")
 
 
-class ProviderWeb(Section):
-    """The status endpoint of the launchers of one provider: what it leaves out is as in `web`."""
-
-    listen: Named | None = Field(default=None, description="Address to listen on.")
-    port: Whole | None = Field(
-        default=None, ge=0, le=65535, description="0: any free port; it is logged."
-    )
-
-
 class Provider(Section):
     """One region of one account."""
 
@@ -337,18 +329,6 @@ class Provider(Section):
         "share a host.",
     )
     pools: dict[Name, Pool] = Field(min_length=1, description="Its slices.")
-
-
-class Web(Section):
-    """The status endpoint of a launcher or builder."""
-
-    listen: Named = Field(default="127.0.0.1", description="Address to listen on.")
-    port: Whole = Field(
-        default=0,
-        ge=0,
-        le=65535,
-        description="0: any free port; it is logged, and written below /remuda/replicas.",
-    )
 
 
 class Statsd(Section):

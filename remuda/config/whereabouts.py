@@ -25,7 +25,7 @@ from remuda.config.sources import CONFIG_BYTES_MAX, Sources, UnreadableError
 _KEY: Final = "zookeeper"
 #: A line of the top level: a plain key, or nothing that matters. Anything else may be the middle of
 #: a text or a bracket that begins above.
-_TOP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:(?:[ \t].*)?|#.*|---[ \t]*")
+_TOP: Final = re.compile(r"\A(?:[A-Za-z][A-Za-z0-9_-]*:(?:[ \t].*)?|#.*|---[ \t]*)")
 #: What may span lines and end at the margin, and names that lead elsewhere in the file.
 _SPANS: Final = ("{}", "[]")
 _ELSEWHERE: Final = re.compile(r"(?:^|[\s:\[{,])[&*!<]")

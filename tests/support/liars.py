@@ -5,6 +5,7 @@ It stands on :mod:`tests.support.hostile`; nothing is executed.
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ COPY, PLACE, REMOVE = "copy", "place", "remove"
 _MARKS: Final = {
     **PHASES,
     CLONE: "export REMUDA_PHASES='identity clone'",
-    COPY: "exec tar -xpof",
+    COPY: "tar -xpof",
     PLACE: "is_folder",
     REMOVE: "rm -rf --",
 }
@@ -53,7 +54,7 @@ HONEST: Final[Mapping[str, str]] = {
     "host keys": GOOD["host keys"].output,
     "quiet": QUIET,
     CLONE: clone().output,
-    **dict.fromkeys((COPY, PLACE, REMOVE), ""),
+    **dict.fromkeys((PLACE, REMOVE), ""),
 }
 Answer = Callable[[Peer], None]
 
@@ -70,6 +71,13 @@ def says(text: str, code: int = 0, *, stays: bool = False) -> Answer:
         peer.shell.close()
 
     return answer
+
+
+def took_all(peer: Peer) -> None:
+    """Say that all that was copied has come, in the words that it was asked for."""
+    nonce = re.search(r"REMUDA_NONCE=(\w+)", peer.program)
+    assert nonce is not None, peer.program
+    says(f"remuda-copied-{nonce[1]}\n")(peer)
 
 
 def floods(peer: Peer) -> None:
@@ -122,7 +130,8 @@ class Liar:
             peer.shell.close()
             return
         self.heard.append(phase)
-        answer = self.lies.get(phase) or says(HONEST[phase])
+        honest = took_all if phase == COPY else says(HONEST[phase])
+        answer = self.lies.get(phase, honest)
         with contextlib.suppress(OSError, EOFError):
             answer(peer)
 
