@@ -23,7 +23,7 @@ from openstack.connection import Connection
 from tests.support.control import ask_control
 from tests.support.deadline import wait_for
 
-_START_S: Final = 30.0
+_START_S: Final = 60.0
 _STOP_S: Final = 15.0
 #: Fast, yet every state can be seen.
 QUICK: Final[Mapping[str, Any]] = {

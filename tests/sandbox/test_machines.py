@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.ssh,
     pytest.mark.skipif(bool(why_no_machines()), reason=why_no_machines() or "can be tested"),
 ]
-_SOON_S: Final = 20.0
+_SOON_S: Final = 60.0
 
 
 class Key:

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(bool(why_no_sshd()), reason=why_no_sshd() or "can be tested"),
 ]
-_SOON_S: Final = 20.0
+_SOON_S: Final = 60.0
 #: A high port needs no privilege.
 _CONFIG: Final = {"machines": "plain", "ssh_port": 2299}
 

@@ -18,7 +18,7 @@ from tests.sandbox.running import Sandbox, running, why_no_machines, why_no_sshd
 from tests.support.deadline import wait_for
 
 pytestmark = pytest.mark.e2e
-_SOON_S: Final = 30.0
+_SOON_S: Final = 60.0
 #: Tells when it was asked to end, and ends. The shell complains of its child's end, to somebody who
 #: may have ended as well: that would kill it.
 _OBEDIENT: Final = """#!/bin/sh

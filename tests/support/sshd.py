@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 #: Where Debian puts it; not in the PATH of everybody.
 SSHD: Final = shutil.which("sshd") or "/usr/sbin/sshd"
 
-_UP_S: Final = 15.0
+_UP_S: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from tests.support.sshd import Sshd
 
 VALUE: Final = "correct-horse-battery"
 MIB: Final = 1024 * 1024
-SOON_S: Final = 20.0
+SOON_S: Final = 60.0
 #: Notes how it was called, and fails as often as a file says.
 _APT: Final = """\
 #!/bin/sh

@@ -57,7 +57,7 @@ pytestmark = [
     pytest.mark.ssh,
     pytest.mark.skipif(bool(why_no_machines()), reason=why_no_machines() or "can be tested"),
 ]
-_SOON_S: Final = 30.0
+_SOON_S: Final = 60.0
 _USER: Final = "debian"
 _PROVIDER: Final = "alpha"
 _PLACE: Final = "a" * 12

@@ -16,7 +16,7 @@ from requestor.client import Client
 from tests.support.standin import StandIn
 from tests.support.zookeeper import connected, missing, running_server
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 _chroots = itertools.count()
 
 
