@@ -1,10 +1,10 @@
 """What no single value shows: keys that exclude each other, and sections that do not fit."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from remuda.config.base import METADATA_ITEMS_MAX, Choice, Section
+from remuda.config.base import METADATA_ITEMS_MAX
 from remuda.config.document import Path
 from remuda.config.doubts import Coverage, misspelled
 from remuda.config.model import PoolLabel, Provider
@@ -12,23 +12,11 @@ from remuda.config.names import nearest
 from remuda.config.raw import entries, mapping, seconds
 from remuda.config.report import Report
 from remuda.config.room import check_room
-from remuda.config.shape import sections, shapes
+from remuda.config.shape import shapes
 from remuda.config.use import uses_of
 from remuda.model.tags import OURS_MAX
 
 _CONNECTIONS: Final = shapes(PoolLabel)["connection-type"].words
-
-
-def check_choices(model: type[Section], data: object, report: Report) -> None:
-    """Report sections with too many or too few of the keys that choose between kinds."""
-    for found in sections(model, data):
-        for choice in found.model.choices:
-            present = [key for key in choice.keys if found.raw.get(key) is not None]
-            if not misspelled(found.model, found.raw).isdisjoint(choice.keys):
-                continue
-            message = _wrong_choice(choice, present)
-            if message:
-                report.problem(found.path, message)
 
 
 def check_whole(data: object, report: Report) -> None:
@@ -41,16 +29,6 @@ def check_whole(data: object, report: Report) -> None:
     _check_same_region(data, report)
     _check_times(data, report)
     _check_repeats(data, (), report)
-
-
-def _wrong_choice(choice: Choice, present: Sequence[str]) -> str:
-    names = ", ".join(choice.keys)
-    if len(present) < choice.least:
-        how = "at least one" if choice.most is None else "exactly one"
-        return f"needs {how} of {names}"
-    if choice.most is not None and len(present) > choice.most:
-        return f"has {' and '.join(present)}, which exclude each other: keep one"
-    return ""
 
 
 def _check_references(data: object, coverage: Coverage, report: Report) -> None:

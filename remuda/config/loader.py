@@ -8,9 +8,10 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from remuda.config.choices import check_choices
 from remuda.config.clouds import check_clouds, name_clouds_file
 from remuda.config.credential import check_credential
-from remuda.config.crosscheck import check_choices, check_whole
+from remuda.config.crosscheck import check_whole
 from remuda.config.document import Document, NotYamlError, parse
 from remuda.config.environment import substitute
 from remuda.config.exposure import check_exposure

@@ -13,8 +13,8 @@ from typing import Final
 from pydantic import Field, ValidationError
 
 from remuda.config.base import Section
+from remuda.config.choices import check_choices
 from remuda.config.credential import check_credential
-from remuda.config.crosscheck import check_choices
 from remuda.config.document import NotYamlError, parse
 from remuda.config.environment import substitute
 from remuda.config.hostfiles import HostFiles

@@ -120,6 +120,23 @@ def test_looking_imports_no_ssh_and_no_requestor() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_where_zookeeper_is_takes_no_model_of_the_whole_configuration(tmp_path: Path) -> None:
+    """Most of what a list of nodes would cost, though a line of the file is wanted."""
+    file = tmp_path / "remuda.yaml"
+    file.write_text("zookeeper:\n  hosts: ['zk.example.org:2181']\nlabels: {}\nproviders: {}\n")
+    code = (
+        "import sys, remuda.cli.main, remuda.cli.looking\n"
+        "from remuda.config.whereabouts import read_zookeeper\n"
+        f"print(read_zookeeper({str(file)!r}).hosts, 'remuda.config.model' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert "zk.example.org:2181" in done.stdout
+    assert done.stdout.strip().endswith("False")
+
+
 def test_not_knowing_where_zookeeper_is_is_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence says how to tell."""
     monkeypatch.delenv("REMUDA_ZOOKEEPER", raising=False)
