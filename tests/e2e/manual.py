@@ -78,7 +78,11 @@ CARRIED_OUT: Final[dict[str, Way]] = {
         until={"remuda builder": "builder.started"}
     ),
     'docs/images.md: remuda image rollback tools --why "no mirror"': Way(
-        instead=(("tools/41", "tools/1"), ("tools/42", "tools/2"), ("tools/43", "tools/2")),
+        instead=(
+            ("tools/41", "tools/{previous}"),
+            ("tools/42", "tools/{current}"),
+            ("tools/43", "tools/{current}"),
+        ),
         before=("remuda image build tools --wait",),
         codes={"promote": 1},  # of what was revoked before
     ),

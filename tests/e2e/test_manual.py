@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -112,6 +112,12 @@ def filled_in(dev: Dev, text: str, way: Way) -> str:
     """Return a block with what is ours in place of the page's."""
     for old, new in way.instead:
         text = text.replace(old, new)
+    if "{current}" in text:
+        code, said = dev.run("remuda image list --json")
+        assert code == 0, said
+        tools = next(one for one in json.loads(said) if one["image"] == "tools")
+        text = text.replace("{current}", str(tools["current"]))
+        text = text.replace("{previous}", str(tools["previous"]))
     if "{node}" in text:
         code, said = dev.run("remuda request small --wait --detach")
         assert code == 0, said
@@ -134,11 +140,15 @@ def test_a_block_can_be_followed(name: str, dev: Dev) -> None:
     if way.needs and shutil.which(way.needs) is None:
         pytest.skip(f"needs {way.needs}")
     (block,) = (block for each, block in _BLOCKS.items() if each.startswith(name))
+    carry_out(dev, way.before, way)
     text = filled_in(dev, block.text, way)
+    carry_out(dev, commands(block, text, way), way)
 
-    for command in (*way.before, *commands(block, text, way)):
+
+def carry_out(dev: Dev, each: Iterable[str], way: Way) -> None:
+    """Run commands; each does what it says, and ends with the code that it should."""
+    for command in each:
         code, said = dev.run(command, expected(command, way.until, ""))
-
         assert code == expected(command, way.codes, 0), f"{command}\n{said}"
 
 
