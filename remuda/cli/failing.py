@@ -77,16 +77,8 @@ def usage_mistake(error: click.UsageError) -> click.ClickException:
     )
 
 
-class PlainCommand(click.Command):
-    """A command that turns the errors we know into a sentence and an exit code.
-
-    Args:
-        examples: Command lines that its ``--help`` shows.
-    """
-
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.examples = examples
+class PlainReader(click.Command):
+    """Whatever reads words of a command line, and says in one sentence what is wrong with them."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the command line.
@@ -98,6 +90,18 @@ class PlainCommand(click.Command):
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
             raise usage_mistake(error) from error
+
+
+class PlainCommand(PlainReader):
+    """A command that turns the errors we know into a sentence and an exit code.
+
+    Args:
+        examples: Command lines that its ``--help`` shows.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the options."""

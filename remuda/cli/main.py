@@ -11,7 +11,7 @@ import click
 
 import remuda
 from remuda.cli.extras import advice
-from remuda.cli.failing import CommandFailedError, MistakeError, usage_mistake
+from remuda.cli.failing import CommandFailedError, MistakeError, PlainReader, usage_mistake
 from remuda.cli.summaries import SUMMARIES
 from remuda.cli.surroundings import Surroundings
 from remuda.visible import visible_lines
@@ -62,7 +62,7 @@ def installed_loaders() -> dict[str, Loader]:
     return {one.name: _own(one.value) for one in metadata.entry_points(group=ENTRY_POINTS)}
 
 
-class Commands(click.Group):
+class Commands(PlainReader, click.Group):
     """A group that imports a command when it is asked for.
 
     Args:
@@ -119,17 +119,6 @@ class Commands(click.Group):
             known = nearest(name, self.list_commands(ctx))
             raise MistakeError(f"there is no command {ctx.command_path} {name}; {known}")
         return super().resolve_command(ctx, args)
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the command line, up to the command's name.
-
-        Raises:
-            click.ClickException: If it cannot be understood.
-        """
-        try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            raise usage_mistake(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it quotes of its arguments steers no terminal.
