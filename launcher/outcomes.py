@@ -103,8 +103,16 @@ def learn_recipes(world: World, event: Surveyed) -> None:
             cloud.breakers.pop(key, None)
     cloud.recipes = {**_others(cloud.recipes, event.only), **event.recipes}
     cloud.broken = {**_others(cloud.broken, event.only), **event.broken}
-    cloud.refusals = {key: one for key, one in cloud.refusals.items() if one.at_s > event.begun_s}
-    cloud.doubted = {key: at_s for key, at_s in cloud.doubted.items() if at_s > event.begun_s}
+    # A refusal that came between the order of a survey and its beginning was not looked at by it.
+    asked_s = event.begun_s
+    cloud.refusals = {
+        **_others(cloud.refusals, event.only),
+        **{key: one for key, one in cloud.refusals.items() if one.at_s > asked_s},
+    }
+    cloud.doubted = {
+        **_others(cloud.doubted, event.only),
+        **{key: at_s for key, at_s in cloud.doubted.items() if at_s > asked_s},
+    }
 
 
 def _others(known: Mapping[Key, T], only: frozenset[Key] | None) -> dict[Key, T]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from launcher.actions import Claim, Condemn, Create, Survey
-from launcher.cloudview import Recipe
+from launcher.cloudview import Recipe, Refused
 from launcher.decide.standing import our_status
 from launcher.events import Created, Surveyed, Written
 from launcher.world import World
@@ -143,6 +143,21 @@ def test_only_what_the_order_named_is_looked_up_anew() -> None:
     assert made.cloud.quota == Quota(instances_max=7)
     assert made.cloud.survey_due_s < whole_s  # what cannot be made is looked for more often
     assert of_kind(think(made, later(1.0)), Survey) == []
+
+
+def test_what_is_refused_before_a_survey_of_others_begins_is_looked_up_after_it() -> None:
+    """A survey waits for its turn, and looks up only what was refused when it was ordered."""
+    made, works = stage()
+    refused(made, works, 1, NOW)
+    (survey,) = of_kind(think(made), Survey)
+    large = ("main", "large")
+    made.cloud.refusals[large] = Refused(why="no such zone", at_s=later(1.0).mono_s)
+    made.cloud.doubted[large] = later(1.0).mono_s
+    told = works.starter.cloud.survey(made.policy, (0, 0, 0), {}, survey.only)
+    works.hear(replace(told, begun_s=later(2.0).mono_s), later(3.0))
+
+    assert set(made.cloud.refusals) == {large}
+    assert [one.only for one in of_kind(think(made, later(3.0)), Survey)] == [{large}]
 
 
 def test_a_cloud_that_does_not_answer_is_not_asked_at_once_again() -> None:
