@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from requestor import Client, connect
-from tests.support.stage import Stage, open_stage
+from tests.support.stage import Stage, two_providers
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
 
@@ -22,15 +22,8 @@ SERVED_S = 60
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Give two providers; alpha is preferred."""
-    with open_stage(tmp_path_factory, "two-providers") as made:
-        for cloud in ("a", "b"):
-            made.cloud(cloud, quota={"instances": 6, "cores": 100, "ram": 200000})
-        made.provider("alpha", "a", labels=("small", "only-a"), priority=10)
-        made.provider("beta", "b", labels=("small",), priority=200)
-        for provider in ("alpha", "beta"):
-            made.launcher(provider, wait=False)
-        for process in made.processes:
-            made.at_work(process)
+    alpha, beta = {"priority": 10}, {"priority": 200}
+    with two_providers(tmp_path_factory, "two-providers", alpha=alpha, beta=beta) as made:
         yield made
 
 

@@ -331,6 +331,23 @@ def open_stage(factory: pytest.TempPathFactory, name: str, **options: Any) -> It
         yield stage
 
 
+@contextmanager
+def two_providers(
+    factory: pytest.TempPathFactory, name: str, *, alpha: Mapping[str, Any], beta: Mapping[str, Any]
+) -> Iterator[Stage]:
+    """Give a stage with two clouds, and launchers at work in both; one label only alpha makes."""
+    with open_stage(factory, name) as made:
+        for cloud in ("a", "b"):
+            made.cloud(cloud, quota={"instances": 6, "cores": 100, "ram": 200000})
+        made.provider("alpha", "a", labels=("small", "only-a"), **alpha)
+        made.provider("beta", "b", labels=("small",), **beta)
+        for provider in ("alpha", "beta"):
+            made.launcher(provider, wait=False)
+        for process in made.processes:
+            made.at_work(process)
+        yield made
+
+
 def attach_logs(item: pytest.Item, report: pytest.TestReport) -> None:
     """Show the logs of a failed test's stage below its failure."""
     if not report.failed or not isinstance(item, pytest.Function):
