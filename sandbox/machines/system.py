@@ -41,6 +41,8 @@ _MADE: Final = (
 _CHOSEN: Final = "/etc/alternatives/"
 _INFO: Final = "/var/lib/dpkg/info"
 _STATUS: Final = "/var/lib/dpkg/status"
+#: What dpkg has done since it last wrote its status (dpkg's own journal).
+_UPDATES: Final = "/var/lib/dpkg/updates"
 _FIELDS: Final = "${binary:Package}\t${Essential}\t${Priority}\t${Depends}, ${Pre-Depends}"
 _QUERY_S: Final = 60.0
 
@@ -92,6 +94,8 @@ def make_layer(layer: Path, *, minimal: bool) -> None:
     try:
         if minimal:
             _hide_rest(layer, _closure(_installed()))
+        elif Path(_STATUS).exists():
+            _write_status(layer)
         if shutil.which("sudo", path="/usr/bin:/bin:/usr/sbin:/sbin") is None:
             _put_sudo(layer)
     except (OSError, subprocess.SubprocessError) as exc:
@@ -269,13 +273,29 @@ def _make_folders(layer: Path, folder: Path) -> None:
         folder.chmod(stat.S_IMODE(seen.st_mode))
 
 
-def _write_status(layer: Path, names: set[str]) -> None:
-    """Write what dpkg knows: those packages, and no others."""
+def _write_status(layer: Path, names: set[str] | None = None) -> None:
+    """Write what dpkg knows: those packages and no others, or all.
+
+    Never one that this machine is just installing: its tools go on, those of machines would not.
+    """
     text = Path(_STATUS).read_text(encoding="utf-8", errors="surrogateescape")
-    own = [each for each in text.split("\n\n") if _package_of(each) in names]
+    own = [
+        each
+        for each in text.split("\n\n")
+        if (names is None or _package_of(each) in names) and _is_settled(each)
+    ]
     path = layer / _STATUS[1:]
+    _make_folders(layer, path.parent)
     path.write_text("".join(f"{each.strip()}\n\n" for each in own), errors="surrogateescape")
     path.chmod(0o644)
+    _make_folders(layer, layer / _UPDATES[1:])
+    os.setxattr(layer / _UPDATES[1:], "trusted.overlay.opaque", b"y")
+
+
+def _is_settled(paragraph: str) -> bool:
+    """Say whether a package is whole, or only its configuration is left."""
+    found = re.search(r"^Status: \w+ ok (\S+)$", paragraph, re.MULTILINE)
+    return found is not None and found[1] in ("installed", "config-files")
 
 
 def _package_of(paragraph: str) -> str:

@@ -65,6 +65,35 @@ def test_a_layer_hides_what_is_not_of_the_minimal_system(tmp_path: Path) -> None
 
 
 @needs_root
+@pytest.mark.parametrize("minimal", [False, True])
+def test_packages_that_the_host_is_installing_are_not_half_installed_in_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, minimal: bool
+) -> None:
+    """Its package tools go on, and are not to be seen by machines that began meanwhile."""
+    paragraphs = {
+        "whole": "Package: whole\nStatus: install ok installed\n",
+        "left": "Package: left\nStatus: deinstall ok config-files\n",
+        "half": "Package: half\nStatus: install ok half-installed\n",
+        "open": "Package: open\nStatus: install ok unpacked\nVersion: 1\n",
+    }
+    status, layer = tmp_path / "status", tmp_path / "layer"
+    status.write_text("\n".join(paragraphs.values()))
+    layer.mkdir()
+    monkeypatch.setattr(system, "_STATUS", str(status))
+    monkeypatch.setattr(system, "_closure", lambda _packages: {"whole", "half"})
+    monkeypatch.setattr(system, "_files_of", lambda _names: iter(()))
+
+    system.make_layer(layer, minimal=minimal)
+
+    seen = (layer / str(status)[1:]).read_text()
+    assert [system._package_of(one) for one in seen.split("\n\n") if one.strip()] == (
+        ["whole"] if minimal else ["whole", "left"]
+    )
+    updates = layer / "var/lib/dpkg/updates"
+    assert os.getxattr(updates, "trusted.overlay.opaque") == b"y"
+
+
+@needs_root
 def test_a_host_without_sudo_lends_a_small_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
