@@ -8,6 +8,10 @@ STAMP := .venv/.installed
 # For example: make test PYTEST_ARGS='-k request -x'
 PYTEST_ARGS ?=
 PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
+# Test modules run side by side, each module in one process with what it set up. Many wait for
+# machines and servers, so there are more processes than processors. WORKERS=0: one after another.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n < 8 ? n + 1 : 8)))
+BESIDE := -n $(WORKERS) --dist loadfile
 
 .PHONY: help
 help: ## Say what there is
@@ -51,12 +55,12 @@ test: install promtool ## Lint, coverage of what decides, then all tests but the
 	@status=0; \
 	$(MAKE) --no-print-directory lint || status=$$?; \
 	$(MAKE) --no-print-directory coverage || status=$$?; \
-	$(PYTEST) || status=$$?; \
+	$(PYTEST) $(BESIDE) || status=$$?; \
 	exit $$status
 
 .PHONY: unit
 unit: install ## Only the fast tests: no ZooKeeper, no processes
-	$(PYTEST) tests/unit tests/test_tidy.py tests/test_architecture.py
+	$(PYTEST) $(BESIDE) tests/unit tests/test_tidy.py tests/test_architecture.py
 
 COVERAGE := $(BIN)/python -m coverage
 ifdef ALL
