@@ -107,7 +107,6 @@ class CloudView:
     broken: dict[Key, str] = field(default_factory=dict)
     doubted: dict[Key, float] = field(default_factory=dict)
     refusals: dict[Key, Refused] = field(default_factory=dict)
-    zones: tuple[str, ...] = ()
     quota: Quota | None = None
     quota_why: str | None = None
     quota_ours: tuple[int, int, int] = (0, 0, 0)

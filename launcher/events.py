@@ -128,7 +128,6 @@ class Surveyed:
     broken: Mapping[Key, str] = field(default_factory=dict)
     quota: Quota | None = None
     quota_why: str | None = None
-    zones: tuple[str, ...] = ()
     ours: tuple[int, int, int] = (0, 0, 0)
     error: CloudError | None = None
     policy: Policy | None = None

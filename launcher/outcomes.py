@@ -5,22 +5,19 @@ from typing import Final, TypeVar
 
 from launcher.breaker import DOUBLINGS_MAX
 from launcher.cloudview import Refused
+from launcher.decide.blame import address_result
 from launcher.events import Surveyed
 from launcher.policy import Key
 from launcher.views import NodeView, Refusal
 from launcher.world import World
 from remuda.cloud.api import (
     BadOrderError,
-    CloudConfigError,
     CloudError,
     GoneError,
     NoRoomError,
     TryLaterError,
-    UnauthorizedError,
 )
-from remuda.metrics.results import Result
 from remuda.runtime.now import Now
-from remuda.ssh.api import Proof, Step
 
 T = TypeVar("T")
 
@@ -32,28 +29,6 @@ NO_ANSWER_MAX_S: Final = 30.0
 #: After a floating IP was refused the node tries again, doubling.
 ADDRESS_AGAIN_S: Final = 5.0
 ADDRESS_AGAIN_MAX_S: Final = 60.0
-
-
-def result_of(error: CloudError) -> Result:
-    """Return the word for a failed create call, as in metrics."""
-    return Result.QUOTA if isinstance(error, NoRoomError) else Result.ORDER
-
-
-def failed_step(proof: Proof) -> Result:
-    """Return the word for a proof that failed."""
-    failed = next((one.step for one in proof.steps if not one.ok), Step.CONNECT)
-    words = {Step.CONNECT: Result.NETWORK, Step.HOST_KEY: Result.KEYSCAN}
-    return words.get(failed, Result.SSH)
-
-
-def says_something(result: Result | None) -> bool:
-    """Whether a failure tells that the next machine of its kind would fail, too.
-
-    Only room comes and goes by itself. An order that the cloud refused is refused again, whatever
-    in it is wrong: key pair, network, security group, metadata. If it was the image or the flavor,
-    the next survey finds another one, and :func:`learn_recipes` begins anew.
-    """
-    return result is not None and result is not Result.QUOTA
 
 
 def learn_failure(world: World, view: NodeView, why: str, now: Now) -> None:
@@ -154,7 +129,7 @@ def _pause(world: World, pool: str, error: CloudError, now: Now, *, most_s: floa
 
 def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) -> None:
     """A machine that runs was refused its floating IP: it tries again, if that can help."""
-    view.unaddressed = Refusal(result=_word(error), cause=f"no floating IP: {error}")
+    view.unaddressed = Refusal(result=address_result(error), cause=f"no floating IP: {error}")
     if isinstance(error, BadOrderError):
         # A network that leads nowhere stays so, for the next machine as well.
         view.refused = view.unaddressed
@@ -169,10 +144,3 @@ def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) 
         pause_s = max(pause_s, error.retry_after_s)
     view.retry_s = now.mono_s + min(ADDRESS_AGAIN_MAX_S, pause_s)
     view.tries += 1
-
-
-def _word(error: CloudError) -> Result:
-    """Return the word for a floating IP that was refused, as in metrics."""
-    if isinstance(error, NoRoomError | BadOrderError | UnauthorizedError | CloudConfigError):
-        return result_of(error)
-    return Result.NETWORK

@@ -12,6 +12,7 @@ from launcher import stages
 from launcher.actions import Action, Autopsy
 from launcher.breaker import DOUBLINGS_MAX
 from launcher.crashes import CRASH_RETRY_S, TIDY_PERIOD_S, free_look, free_request
+from launcher.decide.blame import failed_step, result_of
 from launcher.decide.doors import known
 from launcher.events import (
     Addressed,
@@ -36,13 +37,11 @@ from launcher.events import (
 from launcher.lanes import KINDS, LANES, node_of
 from launcher.listing import take_listing
 from launcher.outcomes import (
-    failed_step,
     learn_no_address,
     learn_no_answer,
     learn_no_room,
     learn_recipes,
     learn_refusal,
-    result_of,
 )
 from launcher.settle_writes import SettleWrites
 from launcher.views import NodeView, Refusal

@@ -27,12 +27,13 @@ from launcher.actions import (
     Release,
     Rule,
 )
+from launcher.decide.blame import says_something
 from launcher.decide.deadlines import EVIDENCE_S_MAX
 from launcher.decide.rulings import gist
 from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
 from launcher.lanes import STATUS
-from launcher.outcomes import learn_failure, learn_success, says_something
+from launcher.outcomes import learn_failure, learn_success
 from launcher.stages import runs
 from launcher.views import ClaimView, Failure, NodeView, RequestView
 from launcher.world import World

@@ -40,6 +40,7 @@ from launcher.actions import (
 )
 from launcher.cloudview import Recipe
 from launcher.decide.addressing import address
+from launcher.decide.blame import says_something
 from launcher.decide.deadlines import ask_ends_s, attempt_ends_s, launch_ends_s, mono_s
 from launcher.decide.doors import door
 from launcher.decide.outdated import unbootable
@@ -55,7 +56,6 @@ from launcher.hands.writing import Writer
 from launcher.images import upload_of
 from launcher.lanes import KINDS, Lane, machine, node_of, places
 from launcher.orders import ServerOrders
-from launcher.outcomes import says_something
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
 from launcher.views import ADOPT, AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView

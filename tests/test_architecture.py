@@ -37,27 +37,38 @@ PROJECTS: Final = {
     "openstack": "openstacksdk",
 }
 EXTRAS: Final = {"sandbox": ("sandbox",)}
-#: Where judgements are made, and the values that they are made of: snapshot in, plan out.
+#: Everything in these folders decides, or is a value that decisions are made of…
 DECIDING: Final = (
-    "launcher/decide/",
-    "builder/decide/",
+    "launcher/",
+    "builder/",
+    *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
+    "remuda/images/",
+    "remuda/insight/",
+    "remuda/membership/attendance.py",
+    "remuda/membership/duty.py",
+    "remuda/model/",
+)
+#: …but for hands and the programs that are nothing else, and what wires or measures a process.
+NOT_DECIDING: Final = (
+    "launcher/hands/",
+    "launcher/checking/",
     *(
-        f"launcher/{noun}.py"
-        for noun in (
-            *("actions", "breaker", "cloudview", "events", "fold", "herd", "images"),
-            *("listing", "neighbours", "policy", "queue", "views", "world"),
+        f"launcher/{name}.py"
+        for name in (
+            *("__main__", "brain", "command", "daemon", "orders", "registry", "reporting"),
+            *("settle", "settle_writes", "starting"),
         )
     ),
-    *(f"remuda/config/{noun}.py" for noun in ("cron", "fingerprint", "recipes", "schedule")),
-    *(f"remuda/images/{noun}.py" for noun in ("moves", "references", "revoking", "writes")),
-    *(f"builder/{noun}.py" for noun in ("events", "fold", "known", "records", "transactions")),
-    *(f"remuda/images/{noun}.py" for noun in ("catalogue", "kinds", "standing")),
-    "builder/logpages.py",
-    "remuda/membership/duty.py",
-    "remuda/insight/explanation.py",
-    "remuda/insight/facts.py",
-    "remuda/insight/tree.py",
-    "remuda/insight/unheard.py",
+    "builder/hands/",
+    *(
+        f"builder/{name}.py"
+        for name in (
+            *("__main__", "assembly", "clouds", "command", "daemon", "hands_api", "log", "logfile"),
+            *("mind", "orders", "reporting", "settle", "wiring", "worker", "writing"),
+        )
+    ),
+    "remuda/images/following.py",
+    "remuda/insight/live.py",
 )
 #: What a judgement may not know: the world, the time, chance, and other threads.
 IMPURE: Final = frozenset(
@@ -81,6 +92,8 @@ IMPURE: Final = frozenset(
         "urllib",
     }
 )
+#: No judgement reaches these, through whatever chain of modules.
+FOREIGN: Final = frozenset({"kazoo", "keystoneauth1", "openstack", "paramiko"})
 #: The same of ours: their results come in as values.
 OURS_IMPURE: Final = (
     "remuda.logs",
@@ -89,6 +102,11 @@ OURS_IMPURE: Final = (
     "remuda.runtime.inbox",
     "remuda.store.connection",
 )
+
+
+def decides(source: Source) -> bool:
+    """Say whether a module has to be pure."""
+    return source.path.startswith(DECIDING) and not source.path.startswith(NOT_DECIDING)
 
 
 def heads(source: Source) -> Iterator[tuple[ast.stmt, str]]:
@@ -111,6 +129,14 @@ def edges(source: Source) -> set[str]:
         owner = name.rpartition(".")[0]
         found.add(name if name in known else owner)
     return {name for name in found if name in known and name != source.module}
+
+
+@functools.cache
+def reaches(module: str) -> frozenset[str]:
+    """Return the foreign systems that a module imports, or one that it imports, and so on."""
+    source = ours()[module]
+    own = FOREIGN.intersection(head for _, head in heads(source))
+    return own.union(*(reaches(name) for name in edges(source)))
 
 
 def test_packages_import_only_the_core() -> None:
@@ -140,7 +166,7 @@ def test_judgements_are_pure() -> None:
     found = [
         source.at(node, f"decides, but imports {name}")
         for source in code.product()
-        if source.path.startswith(DECIDING)
+        if decides(source)
         for node, name in code.imports(source)
         if name.partition(".")[0] in IMPURE or name.startswith(OURS_IMPURE)
     ]
@@ -149,22 +175,11 @@ def test_judgements_are_pure() -> None:
 
 def test_judgements_do_not_reach_foreign_systems_through_others() -> None:
     """Not through any chain of our own modules either."""
-    known = ours()
-    found = []
-    for source in code.product():
-        if not source.path.startswith(DECIDING):
-            continue
-        seen, todo = {source.module}, [source.module]
-        while todo:
-            for name in edges(known[todo.pop()]) - seen:
-                seen.add(name)
-                todo.append(name)
-        found += [
-            f"{source.path} → {name} imports {head}"
-            for name in sorted(seen)
-            for _, head in heads(known[name])
-            if head in {"kazoo", "openstack", "keystoneauth1", "paramiko"}
-        ]
+    found = [
+        f"{source.path} reaches {', '.join(sorted(reached))}"
+        for source in code.product()
+        if decides(source) and (reached := reaches(source.module))
+    ]
     nothing(found)
 
 
@@ -230,3 +245,28 @@ def test_every_package_says_that_it_has_types() -> None:
     nothing([top for top in sorted(tops) if not (code.ROOT / top / "py.typed").exists()])
     text = (code.ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert "py.typed" in tomllib.loads(text)["tool"]["setuptools"]["package-data"]["*"]
+
+
+#: A module or a folder in backticks, such as ``launcher/world.py`` or ``sandbox/``.
+PLACE: Final = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.py|(?:[\w.-]+/)+)`")
+
+
+def resolves(place: str, before: str) -> bool:
+    """Say whether *place* is there: from the top, beside the one *before*, or below a folder."""
+    if (code.ROOT / place).exists() or (code.ROOT / before / place).exists():
+        return True
+    return any(f"/{place}" in f"/{source.path}" for source in code.product())
+
+
+def test_what_the_architecture_names_is_there() -> None:
+    """Each module and folder of ARCHITECTURE.md: who follows it arrives."""
+    text = (code.ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    missing = []
+    for number, line in enumerate(text.splitlines(), 1):
+        before = ""
+        for place in PLACE.findall(line):
+            if not resolves(place, before):
+                missing.append(f"ARCHITECTURE.md:{number}: {place}")
+            before = place.rpartition("/")[0] or before
+    assert "## Where to change what" in text
+    nothing(missing)

@@ -5,8 +5,8 @@ from typing import Final
 
 from launcher.actions import Condemn, Plan
 from launcher.decide.addressing import unaddressed, wants_ip
+from launcher.decide.blame import failed_step
 from launcher.decide.deadlines import hand_ends_s, is_over, launch_ends_s, login_ends_s
-from launcher.outcomes import failed_step
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.metrics.results import Result

@@ -10,10 +10,8 @@ class Result(StrEnum):
     NETWORK = "error.network"  # active, but without an address, or nothing answers there
     KEYSCAN = "error.keyscan"  # something answers, but with another host key or none
     SSH = "error.ssh"  # the login, the setup or a check failed
-    CAPACITY = "error.capacity"  # the cloud found no host for it
     QUOTA = "error.quota"  # the account is full
     STATUS = "error.status"  # the cloud put the server into ERROR, or stopped it
     CREATE_TIMEOUT = "error.servercreatetimeout"  # not active in time
-    IMAGE_TIMEOUT = "error.imagetimeout"  # its image did not become usable in time
     ORDER = "error.nodepool"  # what we ask is wrong: image, flavor, network, credentials
     UNKNOWN = "error.unknown"  # none of these; the failure report says more

@@ -109,7 +109,6 @@ class Launch:
     proof_words: str | None = None
     host_keys: str | None = None
     host_key: str | None = None
-    image: str | None = None
     image_build: str | None = None
     image_place: str | None = None
     login_key: str | None = None
@@ -188,7 +187,6 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         proof_words=fields.prose("proof_words"),
         host_keys=fields.maybe_text("host_keys"),
         host_key=fields.maybe_text("host_key", KEY_CHARS_MAX),
-        image=fields.maybe_text("image"),
         image_build=fields.maybe_text("image_build"),
         image_place=fields.maybe_text("image_place"),
         login_key=read_login_key(fields),

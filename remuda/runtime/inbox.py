@@ -18,13 +18,11 @@ class News(Generic[E]):
         session: The session's newest state, if it changed.
         changes: Changes of ZooKeeper, the last one of each path, oldest first.
         events: What hands returned, in order.
-        woken: Somebody only wants a look (signal, reload).
     """
 
     session: tuple[Session, ...]
     changes: tuple[Change, ...]
     events: tuple[E, ...]
-    woken: bool
 
 
 class Inbox(Generic[E]):
@@ -39,7 +37,6 @@ class Inbox(Generic[E]):
         self._session: deque[Session] = deque(maxlen=16)
         self._changes: dict[str, Change] = {}
         self._events: deque[E] = deque()
-        self._woken = False
         self._news = False
 
     def session(self, state: Session) -> None:
@@ -75,7 +72,6 @@ class Inbox(Generic[E]):
     def wake(self) -> None:
         """Ask for a look, with nothing to tell."""
         with self._cond:
-            self._woken = True
             self._tell()
 
     def drain(self, *, wait_s_max: float | None) -> News[E]:
@@ -86,12 +82,11 @@ class Inbox(Generic[E]):
                 session=tuple(self._session),
                 changes=tuple(self._changes.values()),
                 events=tuple(self._events),
-                woken=self._woken,
             )
             self._session.clear()
             self._changes = {}
             self._events.clear()
-            self._woken = self._news = False
+            self._news = False
             return news
 
     def _tell(self) -> None:

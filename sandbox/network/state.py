@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv4Network
-from typing import Any, Final
+from typing import Any
 
 from sandbox.clock import Clock, iso
 from sandbox.config import NetworkConfig, stable_id
@@ -13,8 +13,6 @@ from sandbox.network.addresses import AddressPool, NoAddressesError
 from sandbox.network.tables import Row, Table
 from sandbox.quota import Quotas, exceeds
 from sandbox.web.errors import ApiError
-
-ADMIN_PROJECT: Final = ""
 
 
 def over_quota(resource: str) -> ApiError:

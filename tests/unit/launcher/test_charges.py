@@ -6,7 +6,7 @@ import pytest
 
 from launcher.actions import Claim, Condemn, Decline, Grow, Intent, Plan
 from launcher.charges import Charges
-from launcher.outcomes import says_something
+from launcher.decide.blame import says_something
 from launcher.views import NodeView, RequestView
 from launcher.world import World
 from remuda.metrics.results import Result

@@ -84,8 +84,7 @@ def test_whoever_waits_is_woken_from_another_thread() -> None:
     inbox: Inbox[str] = Inbox()
     thread = threading.Thread(target=inbox.wake)
     thread.start()
-    news = inbox.drain(wait_s_max=10.0)
+    news = inbox.drain(wait_s_max=None)
     thread.join()
 
-    assert news.woken
-    assert not inbox.drain(wait_s_max=0).woken
+    assert news == inbox.drain(wait_s_max=0)
