@@ -116,7 +116,6 @@ def test_a_launch_survives_the_round_trip(step: Step, when_s: float, text: str |
         server=ServerId("7f3c:a-1") if step is Step.DONE else None,
         host_keys=text,
         host_key=text,
-        image=text,
         address=text,
         image_build=text,
         image_place=text,
