@@ -1,6 +1,7 @@
 """The commands that only look."""
 
 import time
+from collections import Counter
 
 import click
 import pytest
@@ -16,11 +17,14 @@ from remuda.store import paths
 from remuda.store.api import Create
 from requestor.commands.request import request
 from tests.support.commands import Desk
+from tests.support.counting import calls
 from tests.support.standin import NOW_S
 
 #: A list of a thousand nodes must not make a person wait; generous for a busy test machine.
 #: Of the cost of ten times as much; what is quadratic reaches a hundred.
 GROWTH_MAX = 40.0
+#: Functions of the store that wait for an answer; those of many answers wait once.
+_ASKING = ("read", "read_each", "read_many", "read_fresh", "children", "children_each")
 
 
 def test_nodes_are_listed_with_what_matters(desk: Desk) -> None:
@@ -104,6 +108,27 @@ def test_ten_times_as_many_nodes_cost_ten_times_as_much(desk: Desk) -> None:
         costs_s.append(min(tries_s))
 
     assert costs_s[1] < GROWTH_MAX * costs_s[0]
+
+
+@pytest.mark.parametrize(("look", "calls_max"), [(requests, 150), (nodes, 220)])
+def test_one_more_record_costs_little_more(
+    desk: Desk, look: click.Command, calls_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No question of its own to ZooKeeper, and few calls, each of what is dear only once."""
+    monkeypatch.setenv("CI_JOB_NAME", "unit")
+    counts = []
+    for _ in range(2):
+        for _ in range(20):
+            desk.launcher.ready_node()
+            assert desk.call(request, "small").exit_code == 0
+        counts.append(calls(lambda: desk.call(look)))
+    few, more = counts
+    grown = Counter({name: (more[name] - few[name]) / 20 for name in more})
+
+    assert (few["read_each"], more["read_each"]) == (2, 2)
+    assert {name: grown[name] for name in _ASKING} == dict.fromkeys(_ASKING, 0)
+    assert grown["find_job"] <= 1
+    assert grown.total() <= calls_max, grown.most_common(10)
 
 
 def test_requests_are_listed_in_the_order_of_service(desk: Desk) -> None:
