@@ -1,5 +1,6 @@
 """The commands that only look."""
 
+import re
 import time
 from collections import Counter
 
@@ -277,6 +278,16 @@ def test_durations_are_written_in_two_units() -> None:
         "19675d22h",
     ]
     assert (limit(3, 10), limit(3, None)) == ("3/10", "3")
+
+
+def test_durations_look_as_their_docstring_says() -> None:
+    """Whoever writes a table reads it there."""
+    sizes = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+    examples = re.findall(r"``(.+?)``", age.__doc__ or "")
+    parts = [re.findall(r"([0-9]+)([dhms])", one) for one in examples]
+
+    assert len(examples) > 2
+    assert [age(sum(int(count) * sizes[unit] for count, unit in one)) for one in parts] == examples
 
 
 @pytest.mark.parametrize("command", [nodes, failures])
