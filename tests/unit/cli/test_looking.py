@@ -1,5 +1,6 @@
 """The commands that only look."""
 
+import gc
 import re
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from remuda.cli.explaining import explain
 from remuda.cli.failures import failures
 from remuda.cli.looking import nodes, pools, requests, status
 from remuda.cli.output import age, limit
+from remuda.model.ids import RequestId
 from remuda.model.node import NodeState
 from remuda.model.status import LabelStatus, PoolStatus, Ruling
 from remuda.store import paths
@@ -130,6 +132,27 @@ def test_one_more_record_costs_little_more(
     assert {name: grown[name] for name in _ASKING} == dict.fromkeys(_ASKING, 0)
     assert grown["find_job"] <= 1
     assert grown.total() <= calls_max, grown.most_common(10)
+
+
+@pytest.mark.parametrize("look", [requests, nodes])
+def test_nothing_is_collected_while_records_are_read(desk: Desk, look: click.Command) -> None:
+    """Of many records all are wanted; afterwards Python does as before."""
+    first = RequestId(desk.call(request, "small").stdout.strip())
+    stored = desk.launcher.store.read(paths.request(first))
+    assert stored is not None
+    again = Create(path=f"{paths.REQUESTS}/200-", data=stored.value, sequence=True)
+    counts = []
+    for more in (20, 200):
+        for _ in range(more):
+            desk.launcher.ready_node()
+            desk.launcher.store.commit([again])
+        gc.collect()
+        before = gc.get_stats()[0]["collections"]
+        assert desk.call(look).exit_code == 0
+        counts.append(gc.get_stats()[0]["collections"] - before)
+
+    assert counts[1] <= counts[0] + 1
+    assert gc.isenabled()
 
 
 def test_requests_are_listed_in_the_order_of_service(desk: Desk) -> None:
