@@ -20,7 +20,7 @@ from builder.hands.packages import keep_packages
 from builder.hands.patience import HandStoppedError
 from builder.hands.quieting import Quieting
 from builder.hands.records import HeldRecord, TakenOverError, hold_build
-from builder.hands.secrets import SecretError, read_secrets
+from builder.hands.secrets import SECRETS_STEP, SecretError, read_secrets
 from builder.hands.sites import ARRIVAL_S, FENCE_S, call_fence
 from builder.hands.snapshots import ASK_S, Snapshots
 from builder.hands.steps import StepContext, StepRunner
@@ -139,7 +139,7 @@ class _Making(InPhases):
     # -- the way -----------------------------------------------------------------------------
 
     def _make(self) -> None:
-        self._begin("values")
+        self._begin(SECRETS_STEP)
         self.secrets = read_secrets(self.order.recipe, self.hand.environ)
         known_keys = self._known_keys()
         self._begin("machine")

@@ -15,6 +15,9 @@ from remuda.model.build import Blame
 from remuda.secret import Secret
 from remuda.visible import visible
 
+#: The step of a build that reads them, and the key that launchers put into machines. An error
+#: follows it after a colon: were ``secrets`` its last word, the error would be masked in logs.
+SECRETS_STEP: Final = "secrets and keys"
 #: Linux takes 128 KiB for one variable of an environment.
 SECRET_BYTES_MAX: Final = 32 * 1024
 

@@ -184,7 +184,7 @@ def screen() -> Iterator[Screen]:
 
 
 def age(seconds: float | None) -> str:
-    """Return a duration in its two largest units: ``3d4h``, ``2h10m``, ``5m02s``, ``7s``."""
+    """Return a duration in its two largest units: ``3d4h``, ``2h10m``, ``5m2s``, ``7s``."""
     if seconds is None:
         return "-"
     rest = max(0.0, seconds)

@@ -7,7 +7,7 @@ jobs by a few usual keys; those are looked for, and everything else is left alon
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from remuda.model.fields import COUNT_MAX, safe
@@ -30,6 +30,7 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "ref": ("ref", "ref_name", "ci_commit_ref_name", "branch", "branch_name", "git_branch"),
 }
+_WANTED: Final = frozenset(key for keys in _KEYS.values() for key in keys)
 #: Variables by which GitLab and Jenkins tell their jobs who they are.
 _VARIABLES: Final = (
     *("CI_JOB_NAME", "CI_PIPELINE_ID", "CI_PROJECT_PATH", "CI_MERGE_REQUEST_IID"),
@@ -69,7 +70,7 @@ class Job:
 
     def as_json(self) -> dict[str, str | None]:
         """Return all fields with the stable keys of docs/cli.md."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def job_of_request(doc: Mapping[str, Any]) -> Job | None:
@@ -96,9 +97,13 @@ def whose(requestor: str | None, job: Job | None) -> str:
 
 def find_job(*places: object) -> Job | None:
     """Return the job that any JSON tells of, or None if it tells of none."""
-    told = list(_entries(places))
-    found = {field: _first(told, keys) for field, keys in _KEYS.items()}
-    return Job(**found) if any(found.values()) else None
+    told: dict[str, str] = {}
+    for key, value in _entries(places):
+        if key in _WANTED and key not in told and (text := _text(value)) is not None:
+            told[key] = text
+    if not told:
+        return None
+    return Job(**{field: _first(told, keys) for field, keys in _KEYS.items()})
 
 
 def _entries(places: tuple[object, ...]) -> Iterator[tuple[str, object]]:
@@ -115,12 +120,8 @@ def _entries(places: tuple[object, ...]) -> Iterator[tuple[str, object]]:
                 waiting.append((value, depth + 1))
 
 
-def _first(told: list[tuple[str, object]], keys: tuple[str, ...]) -> str | None:
-    for wanted in keys:
-        for key, value in told:
-            if key == wanted and (text := _text(value)) is not None:
-                return text
-    return None
+def _first(told: Mapping[str, str], keys: tuple[str, ...]) -> str | None:
+    return next((told[key] for key in keys if key in told), None)
 
 
 def _text(value: object) -> str | None:

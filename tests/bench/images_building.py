@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from builder.hands.secrets import SECRETS_STEP
 from remuda.images.buildlog import decode_progress
 from remuda.model.image import BuildId
 from remuda.store import paths
@@ -116,7 +117,7 @@ class Building:
         machine, clone = boots
         log = {name: one.seconds or 0.0 for name, one in steps.items()}
         phases = {
-            "begin": steps["values"].since_s - build["requested_s"],
+            "begin": steps[SECRETS_STEP].since_s - build["requested_s"],
             "machine: boot": machine[1] - machine[0],
             "machine: ask, prove": log["machine"] - (machine[1] - machine[0]),
             "log in, prepare": log["base"] + log["login"] + log["prepare"],

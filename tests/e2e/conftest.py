@@ -1,10 +1,32 @@
 """Whole installations, one per module where its tests do not disturb each other."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.support.stage import attach_logs
+from requestor import Client, connect
+from tests.support.stage import Stage, attach_logs
+
+
+@pytest.fixture(scope="module")
+def client(stage: Stage) -> Iterator[Client]:
+    """Give a requestor with a session of its own, on the stage of a module."""
+    with connect(stage.server.hosts) as made:
+        yield made
+
+
+@pytest.fixture
+def healed(stage: Stage) -> Iterator[None]:
+    """Take all faults away after each test."""
+    yield
+    stage.heal()
+
+
+@pytest.fixture
+def recovered(stage: Stage) -> Iterator[None]:
+    """Take all faults away after each test, and wait until all providers are well again."""
+    yield
+    stage.heal(recovered_s=90.0)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,7 @@ import yaml
 
 from remuda.ssh.api import Login
 from remuda.ssh.session import open_session
-from requestor import Client, RequestFailedError, connect
+from requestor import Client, RequestFailedError
 from tests.support.stage import Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
@@ -49,13 +49,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         labels = {name: {"username": _USER, "user-data": text} for name, text in accounts.items()}
         made.provider("alpha", "a", labels=labels, launch_attempts=1)
         made.launcher("alpha")
-        yield made
-
-
-@pytest.fixture(scope="module")
-def client(stage: Stage) -> Iterator[Client]:
-    """Give a requestor with a session of its own."""
-    with connect(stage.server.hosts) as made:
         yield made
 
 

@@ -18,11 +18,14 @@ from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName
 from remuda.runtime.clock import SystemClock
 from remuda.store import paths
-from requestor import Client, RequestFailedError, connect
+from requestor import Client, RequestFailedError
 from tests.support.operator import permit_sweep
 from tests.support.stage import SOON_S, Stage, open_stage
 
-pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
+pytestmark = [
+    *(pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk),
+    pytest.mark.usefixtures("healed"),
+]
 
 _SETUP = "set -e\necho prepared by $REMUDA_NODE > /prepared\n"
 
@@ -57,20 +60,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                       api_timeout=3, launch_timeout=10)  # fmt: skip
         made.launcher("alpha")
         yield made
-
-
-@pytest.fixture(scope="module")
-def client(stage: Stage) -> Iterator[Client]:
-    """Give a requestor with a session of its own."""
-    with connect(stage.server.hosts) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def healed(stage: Stage) -> Iterator[None]:
-    """Take all faults away after each test."""
-    yield
-    stage.clouds["a"].heal()
 
 
 def only(label: str) -> dict[str, Any]:

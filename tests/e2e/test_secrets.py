@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from requestor import Client, RequestFailedError, connect
+from requestor import Client, RequestFailedError
 from tests.support.stage import Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
@@ -33,13 +33,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         made.label("blabbing", setup={"inline": _BLAB})
         made.provider("alpha", "a", labels=("blabbing",), launch_attempts=2)
         made.launcher("alpha")
-        yield made
-
-
-@pytest.fixture(scope="module")
-def client(stage: Stage) -> Iterator[Client]:
-    """Give a requestor with a session of its own."""
-    with connect(stage.server.hosts) as made:
         yield made
 
 

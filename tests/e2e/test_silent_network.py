@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from remuda.store import paths
-from requestor import Client, connect
+from requestor import Client
 from tests.support.stage import Stage, open_stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
@@ -29,13 +29,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         made.provider("beta", "b", priority=100)
         made.clouds["a"].fault("server.boot", "ssh", mode="blackhole")
         made.launcher("alpha")
-        yield made
-
-
-@pytest.fixture(scope="module")
-def client(stage: Stage) -> Iterator[Client]:
-    """Give a requestor with a session of its own."""
-    with connect(stage.server.hosts) as made:
         yield made
 
 

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from requestor import Client, connect
+from requestor import Client
 from tests.support.stage import Stage, two_providers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
+pytestmark = [
+    *(pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk),
+    pytest.mark.usefixtures("recovered"),
+]
 
 _LAUNCHER = (sys.executable, "-m", "launcher")
 
@@ -22,26 +25,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     alpha, beta = {"api_timeout": 3}, {"priority": 200, "api_timeout": 3}
     with two_providers(tmp_path_factory, "trouble", alpha=alpha, beta=beta) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def client(stage: Stage) -> Iterator[Client]:
-    """Give a requestor with a session of its own."""
-    with connect(stage.server.hosts) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def healed(stage: Stage) -> Iterator[None]:
-    """Wait until both clouds are well again after each test."""
-    yield
-    for cloud in stage.clouds.values():
-        cloud.heal()
-    stage.until(
-        lambda: not any(stage.status(one).get("trouble", "?") for one in ("alpha", "beta")),
-        "both providers to recover",
-        90.0,
-    )
 
 
 @pytest.mark.parametrize(

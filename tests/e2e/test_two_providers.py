@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from requestor import Client, connect
+from requestor import Client
 from tests.support.stage import Stage, two_providers
 
-pytestmark = [pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk]
+pytestmark = [
+    *(pytest.mark.e2e, pytest.mark.ssh, pytest.mark.zk),
+    pytest.mark.usefixtures("healed"),
+]
 
 #: As many launches of its own may fail for a request, by default.
 ATTEMPTS = 3
@@ -25,21 +28,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     alpha, beta = {"priority": 10}, {"priority": 200}
     with two_providers(tmp_path_factory, "two-providers", alpha=alpha, beta=beta) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def client(stage: Stage) -> Iterator[Client]:
-    """Give a requestor with a session of its own."""
-    with connect(stage.server.hosts) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def healed(stage: Stage) -> Iterator[None]:
-    """Take all faults away after each test."""
-    yield
-    for cloud in stage.clouds.values():
-        cloud.heal()
 
 
 def explain(stage: Stage, request: str) -> dict[str, dict[str, Any]]:

@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from typing import Any, Final
 
 import paramiko
 from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+
+from remuda.ssh.api import Login
 
 #: An attack that nobody has ended by then is over; the client under test was to end it long before.
 GIVE_UP_S: Final = 20.0
@@ -203,6 +206,18 @@ def hostile(
             yield int(listener.getsockname()[1])
         finally:
             server.over.set()
+
+
+def login_to(port: int, key_file: Path, *, answer_timeout_s: float) -> Login:
+    """Return how to get in, with all the time in the world for the start of a session."""
+    return Login(
+        address="127.0.0.1",
+        port=port,
+        user="root",
+        key_file=str(key_file),
+        connect_timeout_s=600,
+        answer_timeout_s=answer_timeout_s,
+    )
 
 
 @contextmanager

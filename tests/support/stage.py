@@ -300,6 +300,19 @@ class Stage:
         """Wait for a condition, but not longer than a launcher lives."""
         return wait_for(condition, deadline_s, what)
 
+    def heal(self, *, recovered_s: float = 0.0) -> None:
+        """Take all faults away; wait so long for the providers to notice, if it is not 0."""
+        for cloud in self.clouds.values():
+            cloud.heal()
+        if not recovered_s:
+            return
+        providers = tuple(self.config["providers"])
+        self.until(
+            lambda: not any(self.status(one).get("trouble", "?") for one in providers),
+            "all providers to recover",
+            recovered_s,
+        )
+
     def quiet(self, deadline_s: float = SOON_S) -> None:
         """Wait until no node is left and no cloud has a server."""
         self.until(

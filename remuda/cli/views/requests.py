@@ -7,7 +7,7 @@ from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
 from remuda.insight.explanation import service_order
 from remuda.insight.tree import Reader
-from remuda.model.job import job_of_request
+from remuda.model.job import Job, job_of_request
 from remuda.model.request import Request
 
 _COLUMNS = (
@@ -39,10 +39,11 @@ def requests_sheet(read: Reader, states: Collection[str], *, now_s: float) -> Sh
     notes += broken_notes(level.corrupt)
     if not wanted and not notes:
         notes = ["no requests"]
+    jobs = [job_of_request(one.doc) for one in wanted]  # once: there may be ten thousand
     return Sheet(
         columns=_COLUMNS,
-        rows=[_row(one, now_s) for one in wanted],
-        data=[request_json(one) for one in wanted],
+        rows=[_row(one, job, now_s) for one, job in zip(wanted, jobs, strict=True)],
+        data=[request_json(one, job) for one, job in zip(wanted, jobs, strict=True)],
         notes=notes,
     )
 
@@ -55,9 +56,8 @@ def labels_text(labels: Sequence[str]) -> str:
     )
 
 
-def request_json(one: Request) -> dict[str, object]:
-    """Return a request with the stable keys of docs/cli.md."""
-    job = job_of_request(one.doc)
+def request_json(one: Request, job: Job | None) -> dict[str, object]:
+    """Return a request, and the job that it is for, with the stable keys of docs/cli.md."""
     return {
         "id": one.id,
         "state": str(one.state),
@@ -76,8 +76,7 @@ def request_json(one: Request) -> dict[str, object]:
     }
 
 
-def _row(one: Request, now_s: float) -> tuple[str, ...]:
-    job = job_of_request(one.doc)
+def _row(one: Request, job: Job | None, now_s: float) -> tuple[str, ...]:
     born_s = one.created_s or one.state_time_s
     return (
         one.id,

@@ -1,6 +1,7 @@
 """Real SSH servers for the tests of this folder."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,14 @@ def sudo_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         tool.chmod(0o755)
     with servers.running(home, path=f"{tools}:/usr/bin:/bin") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a key of ours; hostile machines let everybody in."""
+    path = tmp_path_factory.mktemp("key") / "key"
+    servers.make_key(path)
+    return path
 
 
 @pytest.fixture

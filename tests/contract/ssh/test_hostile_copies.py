@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import pytest
 
-from remuda.ssh.api import Login
 from remuda.ssh.errors import (
     TEXT_MAX,
     ConnectionLostError,
@@ -22,8 +21,7 @@ from remuda.ssh.errors import (
 )
 from remuda.ssh.session import CopyFailedError, Session, open_session
 from tests.support import attacks
-from tests.support.hostile import GIVE_UP_S, Attack, Peer, Stage, hostile
-from tests.support.sshd import make_key
+from tests.support.hostile import GIVE_UP_S, Attack, Peer, Stage, hostile, login_to
 from tests.support.traces import Traces
 
 pytestmark = pytest.mark.ssh
@@ -68,14 +66,6 @@ ATTACKS: Final[dict[str, tuple[Stage, Attack, type[SshError]]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a key of ours; these machines let everybody in."""
-    path = tmp_path_factory.mktemp("key") / "key"
-    make_key(path)
-    return path
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with a file of 8 MB, more than any window holds."""
@@ -87,15 +77,7 @@ def folder(tmp_path: Path) -> Path:
 
 def log_in(port: int, key_file: Path) -> Session:
     """Open a session whose single answers have all the time in the world, but for starts."""
-    login = Login(
-        address="127.0.0.1",
-        port=port,
-        user="root",
-        key_file=str(key_file),
-        connect_timeout_s=600,
-        answer_timeout_s=1.0,
-    )
-    return open_session(login, insecure=True)
+    return open_session(login_to(port, key_file, answer_timeout_s=1.0), insecure=True)
 
 
 @contextlib.contextmanager

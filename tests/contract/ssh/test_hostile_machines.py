@@ -21,8 +21,7 @@ from remuda.ssh.errors import TEXT_MAX, SshError
 from remuda.ssh.prover import ParamikoProver
 from remuda.ssh.session import open_session
 from tests.support import attacks
-from tests.support.hostile import DRIP_S, GIVE_UP_S, Attack, HugeKey, Stage, hostile, raw
-from tests.support.sshd import make_key
+from tests.support.hostile import DRIP_S, GIVE_UP_S, Attack, HugeKey, Stage, hostile, login_to, raw
 from tests.support.traces import Traces
 
 pytestmark = pytest.mark.ssh
@@ -81,24 +80,9 @@ ATTACKS: Final = {
 }
 
 
-@pytest.fixture(scope="module")
-def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a key of ours; these machines let everybody in."""
-    path = tmp_path_factory.mktemp("key") / "key"
-    make_key(path)
-    return path
-
-
 def _prove(port: int, key_file: Path, *, script: Script = CHECK, time_s: float = TIME_S) -> Proof:
     """Prove with generous limits for the single steps, so that only the deadline ends it."""
-    login = Login(
-        address="127.0.0.1",
-        port=port,
-        user="root",
-        key_file=str(key_file),
-        connect_timeout_s=600,
-        answer_timeout_s=600,
-    )
+    login = login_to(port, key_file, answer_timeout_s=600)
     order = ProofOrder(login=login, checks=(script,))
     return ParamikoProver().prove(order, deadline_s=time.monotonic() + time_s)
 

@@ -17,6 +17,7 @@ from remuda.model.build import Base, Blame, BuildState
 from remuda.model.image import BuildId
 from remuda.model.imageask import ImageUse
 from remuda.model.upload import Method, UploadState
+from remuda.redaction import redact_text
 from tests.fakes.cloud import DEBIAN
 from tests.support.sshd import make_key
 from tests.unit.builder.handbench import (
@@ -30,7 +31,10 @@ from tests.unit.builder.handbench import (
 from tests.unit.builder.makings import make, mishap, nothing_held
 
 SECRET = "swordfish-and-more"
-STEPS = ["values", "machine", "base", "login", "prepare", "fill", "quiet", "stop", "snapshot"]
+STEPS = [
+    *("secrets and keys", "machine", "base", "login", "prepare", "fill"),
+    *("quiet", "stop", "snapshot"),
+]
 
 
 def test_a_build_ends_as_a_hidden_image_on_record(bench: Bench) -> None:
@@ -217,6 +221,9 @@ def test_what_this_host_lacks_another_builder_may_have(bench: Bench, what: str) 
     make(bench, **changes)
 
     assert mishap(bench).blame is Blame.BUILDER
+    assert mishap(bench).step == "secrets and keys"
+    why = f"{mishap(bench).step}: {mishap(bench).message}"
+    assert redact_text(why) == why  # a colon after "secrets" would have it masked
     assert bench.nodes() == []
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.secrets import SECRET_BYTES_MAX, SecretError, read_secrets
+from builder.hands.secrets import SECRET_BYTES_MAX, SECRETS_STEP, SecretError, read_secrets
 from remuda.config.images import SecretFrom
 from remuda.model.build import Blame
 from remuda.redaction import redact_text
@@ -69,7 +69,7 @@ def test_a_variable_that_is_of_no_use_is_named_and_not_shown() -> None:
 
     with pytest.raises(SecretError, match="SITE_TOKEN is not set") as missing:
         read_secrets(one, {})
-    said = f"values: {missing.value}"
+    said = f"{SECRETS_STEP}: {missing.value}"
     assert redact_text(said) == said  # not a word of it is taken for a value
     with pytest.raises(SecretError, match="more than") as caught:
         read_secrets(one, {"SITE_TOKEN": VALUE * SECRET_BYTES_MAX})

@@ -1,6 +1,9 @@
 """The commands that only look."""
 
+import gc
+import re
 import time
+from collections import Counter
 
 import click
 import pytest
@@ -10,17 +13,21 @@ from remuda.cli.explaining import explain
 from remuda.cli.failures import failures
 from remuda.cli.looking import nodes, pools, requests, status
 from remuda.cli.output import age, limit
+from remuda.model.ids import RequestId
 from remuda.model.node import NodeState
 from remuda.model.status import LabelStatus, PoolStatus, Ruling
 from remuda.store import paths
 from remuda.store.api import Create
 from requestor.commands.request import request
 from tests.support.commands import Desk
+from tests.support.counting import calls
 from tests.support.standin import NOW_S
 
 #: A list of a thousand nodes must not make a person wait; generous for a busy test machine.
 #: Of the cost of ten times as much; what is quadratic reaches a hundred.
 GROWTH_MAX = 40.0
+#: Functions of the store that wait for an answer; those of many answers wait once.
+_ASKING = ("read", "read_each", "read_many", "read_fresh", "children", "children_each")
 
 
 def test_nodes_are_listed_with_what_matters(desk: Desk) -> None:
@@ -104,6 +111,48 @@ def test_ten_times_as_many_nodes_cost_ten_times_as_much(desk: Desk) -> None:
         costs_s.append(min(tries_s))
 
     assert costs_s[1] < GROWTH_MAX * costs_s[0]
+
+
+@pytest.mark.parametrize(("look", "calls_max"), [(requests, 150), (nodes, 220)])
+def test_one_more_record_costs_little_more(
+    desk: Desk, look: click.Command, calls_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No question of its own to ZooKeeper, and few calls, each of what is dear only once."""
+    monkeypatch.setenv("CI_JOB_NAME", "unit")
+    counts = []
+    for _ in range(2):
+        for _ in range(20):
+            desk.launcher.ready_node()
+            assert desk.call(request, "small").exit_code == 0
+        counts.append(calls(lambda: desk.call(look)))
+    few, more = counts
+    grown = Counter({name: (more[name] - few[name]) / 20 for name in more})
+
+    assert (few["read_each"], more["read_each"]) == (2, 2)
+    assert {name: grown[name] for name in _ASKING} == dict.fromkeys(_ASKING, 0)
+    assert grown["find_job"] <= 1
+    assert grown.total() <= calls_max, grown.most_common(10)
+
+
+@pytest.mark.parametrize("look", [requests, nodes])
+def test_nothing_is_collected_while_records_are_read(desk: Desk, look: click.Command) -> None:
+    """Of many records all are wanted; afterwards Python does as before."""
+    first = RequestId(desk.call(request, "small").stdout.strip())
+    stored = desk.launcher.store.read(paths.request(first))
+    assert stored is not None
+    again = Create(path=f"{paths.REQUESTS}/200-", data=stored.value, sequence=True)
+    counts = []
+    for more in (20, 200):
+        for _ in range(more):
+            desk.launcher.ready_node()
+            desk.launcher.store.commit([again])
+        gc.collect()
+        before = gc.get_stats()[0]["collections"]
+        assert desk.call(look).exit_code == 0
+        counts.append(gc.get_stats()[0]["collections"] - before)
+
+    assert counts[1] <= counts[0] + 1
+    assert gc.isenabled()
 
 
 def test_requests_are_listed_in_the_order_of_service(desk: Desk) -> None:
@@ -252,6 +301,16 @@ def test_durations_are_written_in_two_units() -> None:
         "19675d22h",
     ]
     assert (limit(3, 10), limit(3, None)) == ("3/10", "3")
+
+
+def test_durations_look_as_their_docstring_says() -> None:
+    """Whoever writes a table reads it there."""
+    sizes = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+    examples = re.findall(r"``(.+?)``", age.__doc__ or "")
+    parts = [re.findall(r"([0-9]+)([dhms])", one) for one in examples]
+
+    assert len(examples) > 2
+    assert [age(sum(int(count) * sizes[unit] for count, unit in one)) for one in parts] == examples
 
 
 @pytest.mark.parametrize("command", [nodes, failures])

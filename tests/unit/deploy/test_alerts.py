@@ -111,6 +111,9 @@ CASES: Final[dict[str, Case]] = {
             'remuda_image_age_limit{image="i"}': "86400x180",
         },
     ),
+    "RemudaImageDateAhead": _pair(
+        'remuda_image_age{image="i", provider="p"}', "-90000+60x180", "-300+60x180"
+    ),
     "RemudaImageBuildsFail": _pair(_BUILT, "0 1 2 3 4x176", "0 1x179"),
     "RemudaNoBuilder": Case(
         {'remuda_images_configured{provider="p"}': "1x180"},

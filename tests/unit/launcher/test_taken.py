@@ -130,15 +130,6 @@ def test_those_that_had_to_wait_are_looked_at_again() -> None:
     assert alarms == [NOW.mono_s + TAKEN_PERIOD_S]
 
 
-def test_it_goes_with_the_request() -> None:
-    """As every verdict."""
-    made = stage()
-    view = add_request(made, 1, state=RequestState.FULFILLED)
-    made.ruled[view.id] = "yielding|another provider has taken it|[]"
-
-    assert [Rule(request=view.id, verdict=None)] == of_kind(think(made), Rule)
-
-
 def test_one_replica_speaks() -> None:
     """The one that decides about launches, as of all other requests."""
     made = stage()

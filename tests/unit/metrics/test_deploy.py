@@ -17,6 +17,8 @@ from remuda.metrics.names import METRICS, MetricKind
 ROOT = Path(__file__).resolve().parents[3]
 ALERTS = ROOT / "deploy/prometheus/alerts.yaml"
 DASHBOARD = ROOT / "deploy/grafana/remuda.json"
+#: What documents name beside metrics: our keys in records of others, and tags of servers.
+KEYS = {"remuda_booted_build", "remuda_image", "remuda_job", "remuda_reasons", "remuda_unfit"}
 #: Labels that Prometheus itself adds.
 SCRAPED = {"instance", "job", "le"}
 
@@ -79,11 +81,19 @@ def test_every_alert_says_what_to_do() -> None:
 
 
 def test_images_have_their_alerts() -> None:
-    """Too old, builds that fail, what builders say, and no builder at all."""
+    """Too old or of no known age, builds that fail, what builders say, and no builder at all."""
     names = {rule["alert"] for rule in alerts()}
     wanted = {"RemudaImageOld", "RemudaImageBuildsFail", "RemudaImageAlarm", "RemudaNoBuilder"}
 
-    assert wanted <= names
+    assert {*wanted, "RemudaImageDateAhead"} <= names
+
+
+def test_documents_name_metrics_that_exist() -> None:
+    """Whoever copies a name into a query of their own gets an answer."""
+    texts = [file.read_text() for file in (ROOT / "docs").glob("*.md")]
+    named = {name for text in texts for name in re.findall(r"`(remuda_[a-z_]+)`", text)}
+
+    assert named - series().keys() - {metric.name for metric in METRICS} <= KEYS
 
 
 def test_the_dashboard_shows_every_metric() -> None:
