@@ -13,7 +13,8 @@ One thread sends at a time, and it sends whatever is queued (see ``WireClient.su
 I/O thread ever waits for the socket: what a full socket does not take from another thread, and
 all that goes through TLS (OpenSSL takes no reader beside a writer), is left to it.
 
-The parts of kazoo that are overridden have underscores; ``tests/contract/store`` holds them.
+The parts of kazoo that are overridden have underscores; ``tests/contract/store`` holds them. What
+they save is measured (docs/adr/0023).
 """
 
 import select

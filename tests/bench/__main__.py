@@ -24,6 +24,7 @@ from tests.bench import (
     releasing,
     remembering,
     taking_over,
+    transport,
 )
 from tests.bench.figures import Figure, table, write_json
 from tests.support import stage
@@ -42,6 +43,7 @@ GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
     ("cold", "packets"): lambda folder, wanted, quick: living.measure(folder, wanted, quick=quick),
     ("listings",): lambda folder, _wanted, quick: listing.measure(folder, quick=quick),
     ("take-over",): lambda folder, _wanted, quick: taking_over.measure(folder, quick=quick),
+    ("transport",): lambda folder, _wanted, quick: transport.measure(folder, quick=quick),
     ("proofs",): lambda folder, _wanted, quick: proving.measure(folder, quick=quick),
 }
 #: Those of images take longer than all others together, and are measured by themselves.
