@@ -126,7 +126,7 @@ class CredentialConfig:
     """An application credential of a user in a project.
 
     Attributes:
-        access_rules: What it is good for; None: for everything that its user may do.
+        access_rules: What it is good for; None or empty: for everything that its user may do.
     """
 
     id: str

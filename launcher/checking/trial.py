@@ -152,9 +152,8 @@ def _sweep(means: Means, out: Findings, servers: Sequence[Server]) -> None:
     if not means.policy.gives_floating_ips:
         return
     with out.guarded(Area.FLOATING_IPS, "those of earlier checks"):
-        for leftover in means.cloud.list_leftovers():
-            if leftover.kind is LeftoverKind.FLOATING_IP:
-                means.cloud.delete_leftover(leftover)
+        for leftover in means.cloud.list_leftovers({LeftoverKind.FLOATING_IP}):
+            means.cloud.delete_leftover(leftover)
 
 
 def _sweep_images(means: Means, out: Findings) -> None:

@@ -61,14 +61,15 @@ def tidy(
     except StoreError:
         return nothing
     stored = replace(nothing, removed=removed, freed=freed, claimants=claimants)
-    if not ports and not floating_ips:
+    wanted = {LeftoverKind.PORT: ports, LeftoverKind.FLOATING_IP: floating_ips}
+    kinds = frozenset(kind for kind, so in wanted.items() if so)
+    if not kinds:
         return stored
     try:
         found = [
             one
-            for one in cloud.list_leftovers()
-            if (one.kind is LeftoverKind.PORT and ports and one.server in buried)
-            or (one.kind is LeftoverKind.FLOATING_IP and floating_ips)
+            for one in cloud.list_leftovers(kinds)
+            if one.kind is LeftoverKind.FLOATING_IP or one.server in buried
         ]
     except CloudError:
         return stored

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from remuda.cloud.leftovers import Leftover
+from remuda.cloud.leftovers import ALL_KINDS, Leftover, LeftoverKind
 from remuda.cloud.sizes import GIB, FlavorWanted, ImageNeeds
 from remuda.model.ids import ServerId
 from remuda.redaction import redact_middle, redact_text
@@ -378,9 +378,10 @@ class Cloud(Protocol):
             fence: Asked before each call that releases one.
         """
 
-    def list_leftovers(self) -> tuple[Leftover, ...]:
+    def list_leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
         """Return ports that are down and were made for a server, and our idle floating IPs.
 
+        Only for *kinds* the cloud is asked: an account need not be allowed the others.
         Ports carry no mark of ours (Nova makes them): it is the caller who knows that
         ``Leftover.server`` was one of ours and is gone.
         """

@@ -1,7 +1,9 @@
 """What a cloud keeps although no server needs it any more."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from remuda.model.ids import ServerId
 
@@ -11,6 +13,9 @@ class LeftoverKind(StrEnum):
 
     PORT = "port"
     FLOATING_IP = "floating ip"
+
+
+ALL_KINDS: Final[Collection[LeftoverKind]] = frozenset(LeftoverKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

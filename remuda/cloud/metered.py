@@ -18,7 +18,7 @@ from remuda.cloud.api import (
     ServerOrder,
     unfenced,
 )
-from remuda.cloud.leftovers import Leftover
+from remuda.cloud.leftovers import ALL_KINDS, Leftover, LeftoverKind
 from remuda.cloud.sizes import FlavorWanted
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
@@ -125,10 +125,10 @@ class MeteredCloud:
         with self._timed("remove_floating_ips"):
             self._inner.remove_floating_ips(server, known=known, hint=hint, fence=fence)
 
-    def list_leftovers(self) -> tuple[Leftover, ...]:
+    def list_leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
         """Return what seems to be nobody's."""
         with self._timed("list_leftovers"):
-            return self._inner.list_leftovers()
+            return self._inner.list_leftovers(kinds)
 
     def delete_leftover(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:
         """Delete a leftover."""

@@ -31,7 +31,7 @@ from remuda.cloud.api import (
 from remuda.cloud.cache import TtlCache
 from remuda.cloud.errors import Effect
 from remuda.cloud.floating import FloatingIps
-from remuda.cloud.leftovers import Leftover, LeftoverKind
+from remuda.cloud.leftovers import ALL_KINDS, Leftover, LeftoverKind
 from remuda.cloud.networks import Networks
 from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.openstack_inspection import OpenStackInspector
@@ -241,9 +241,11 @@ class OpenStackCloud:
         """Release those that we gave the server; a call for each, and a look if none is known."""
         self._floating.remove(server, known=known, hint=hint, fence=fence)
 
-    def list_leftovers(self) -> tuple[Leftover, ...]:
-        """Return ports that are down and idle floating IPs; two calls."""
-        return (*ports.list_idle_ports(self._wire), *self._floating.idle())
+    def list_leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
+        """Return ports that are down and idle floating IPs; a call for each kind."""
+        idle_ports = ports.list_idle_ports(self._wire) if LeftoverKind.PORT in kinds else ()
+        idle_ips = self._floating.idle() if LeftoverKind.FLOATING_IP in kinds else ()
+        return (*idle_ports, *idle_ips)
 
     def delete_leftover(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:
         """Delete it unless it has changed; one to three calls."""

@@ -17,8 +17,11 @@ _PARTS: Final = re.compile(r"(?P<rest>\*\*)|(?P<one>\*|\{[^}]*\})|(?P<plain>[^*{
 
 
 def allowed(rules: Sequence[AccessRule] | None, service: str, method: str, path: str) -> bool:
-    """Say whether a call is within *rules*; None: there are none to be within."""
-    return rules is None or any(
+    """Say whether a call is within *rules*; with none at all, or None, there is no bound.
+
+    Keystone does not show an empty list to the services, so that it lets everything through.
+    """
+    return not rules or any(
         each.service == service and each.method == method and _pattern(each.path).fullmatch(path)
         for each in rules
     )

@@ -22,7 +22,7 @@ class Who:
     """In whose name a call is made; empty: nobody's.
 
     Attributes:
-        access_rules: The only calls that the credential is good for; None: no such bound.
+        access_rules: The only calls that the credential is good for; None or empty: no such bound.
     """
 
     user_id: str = ""

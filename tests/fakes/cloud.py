@@ -34,7 +34,7 @@ from remuda.cloud.api import (
     unfenced,
 )
 from remuda.cloud.image_store import StoredImage
-from remuda.cloud.leftovers import Leftover
+from remuda.cloud.leftovers import ALL_KINDS, Leftover, LeftoverKind
 from remuda.cloud.sizes import FlavorWanted
 from remuda.model.ids import ServerId
 from remuda.runtime.clock import Clock
@@ -313,10 +313,11 @@ class FakeCloud:
             self._begin("remove_floating_ips", fence)
             self.floating.take(server, known)
 
-    def list_leftovers(self) -> tuple[Leftover, ...]:
+    def list_leftovers(self, kinds: Collection[LeftoverKind] = ALL_KINDS) -> tuple[Leftover, ...]:
         """Return planted ports and idle floating IPs."""
         self._begin("list_leftovers")
-        return (*self.ports, *self.floating.idle(self.truth()))
+        self.calls.update(f"list_leftovers {kind}" for kind in kinds)
+        return tuple(x for x in (*self.ports, *self.floating.idle(self.truth())) if x.kind in kinds)
 
     def delete_leftover(self, leftover: Leftover, *, fence: Fence = unfenced) -> None:
         """Forget it."""
@@ -335,8 +336,7 @@ class FakeCloud:
         if why := fence():
             raise NotSentError(why)
         self.calls[operation] += 1
-        queue = self._failures.get(operation)
-        if queue:
+        if queue := self._failures.get(operation):
             raise queue.popleft()
 
     def _fate(self, script: deque[Fate], rates: Mapping[Fate, float], usual: Fate) -> Fate:

@@ -35,12 +35,12 @@ class _Nothing:
 
 
 class Account:
-    """An account of the lab, as a stage sees a cloud."""
+    """An account of the lab, as a stage sees a cloud: always with all its rights."""
 
-    def __init__(self, lab: Lab, name: str) -> None:
+    def __init__(self, lab: Lab, name: str, entry: Doc | None) -> None:
         self.name = name
         self.process = _Nothing(name)
-        self.entry = lab.entry(name)
+        self.entry = lab.entry(name) if entry is None else entry
         self._connection = lab.account(name)
 
     def servers(self) -> int:
@@ -59,9 +59,9 @@ class LabStage(Stage):
         super().__init__(folder)
         self.lab = lab
 
-    def account(self, name: str) -> Account:
-        """Use an account of the lab."""
-        made = Account(self.lab, name)
+    def account(self, name: str, entry: Doc | None = None) -> Account:
+        """Use an account of the lab, as its own clouds.yaml says or as *entry* does."""
+        made = Account(self.lab, name, entry)
         self.clouds[name] = made  # type: ignore[assignment]  # as far as stages use it
         doc = {"clouds": {f"cloud-{one.name}": one.entry for one in self.clouds.values()}}
         clouds_file = self.folder / "clouds.yaml"

@@ -30,10 +30,10 @@ def test_a_rule_is_about_a_whole_path(rule: str, path: str, *, lets_through: boo
 
 
 def test_service_and_method_count() -> None:
-    """No rules at all leave everything open, an empty list nothing."""
+    """No rules at all leave everything open, and so does an empty list of them."""
     rules = [AccessRule(service="compute", method="GET", path="/**")]
 
     assert not allowed(rules, "compute", "DELETE", _SERVERS)
     assert not allowed(rules, "image", "GET", _SERVERS)
     assert allowed(None, "compute", "DELETE", _SERVERS)
-    assert not allowed([], "compute", "GET", _SERVERS)
+    assert allowed([], "compute", "DELETE", _SERVERS)

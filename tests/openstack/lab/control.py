@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 import yaml
@@ -26,8 +26,17 @@ VARIABLE: Final = "REMUDA_OPENSTACK"
 _SETTLE_S: Final = 120.0
 #: Identifiers in paths, so that calls can be counted by what they are.
 #: Of a note on a call, see ``inside/gate.py``.
-_METHOD, _PATH, _MS, _PORT, _AGENT, _FIELDS = 2, 3, 5, 6, 7, 8
+_METHOD, _PATH, _STATUS, _MS, _PORT, _AGENT, _FIELDS = 2, 3, 4, 5, 6, 7, 8
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}")
+
+
+class Asked(NamedTuple):
+    """A call that somebody made, its path without query, and how it was answered."""
+
+    service: str
+    method: str
+    path: str
+    status: str
 
 
 def running_lab() -> "Lab":
@@ -179,6 +188,12 @@ class Lab:
     def calls(self, since: Mapping[str, int], *, agent: str) -> Counter[str]:
         """Return how often what was called since a mark by clients that call themselves so."""
         return Counter(_name(service, call) for service, call in self._noted(since, agent))
+
+    def asked(self, since: Mapping[str, int], *, agent: str) -> Iterator[Asked]:
+        """Yield those calls, with their whole paths."""
+        for service, call in self._noted(since, agent):
+            path = call[_PATH].partition("?")[0]
+            yield Asked(service, call[_METHOD], path, call[_STATUS])
 
     def connections(self, since: Mapping[str, int], *, agent: str) -> int:
         """Return over how many TCP connections those calls came."""

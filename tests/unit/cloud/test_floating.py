@@ -303,6 +303,20 @@ def test_leftovers_are_down_ports_of_servers_and_our_idle_addresses(
     assert {each.server for each in found} == {"dead"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [(LeftoverKind.PORT, f"{BASE}/ports"), (LeftoverKind.FLOATING_IP, FIPS)],
+)
+def test_only_the_wanted_kind_of_leftover_is_asked_for(
+    neutron: ScriptedApi, cloud: OpenStackCloud, kind: LeftoverKind, path: str
+) -> None:
+    """An account without floating IPs may be refused the look at them."""
+    neutron.on("GET", path, Reply(body={"ports": [], "floatingips": []}))
+
+    assert cloud.list_leftovers({kind}) == ()
+    assert [each.path for each in neutron.seen] == [path]
+
+
 def test_floating_ip_that_was_given_away_is_not_swept(
     neutron: ScriptedApi, cloud: OpenStackCloud
 ) -> None:

@@ -84,11 +84,13 @@ def test_only_what_is_wanted_is_removed(
     floating_ips: bool,  # noqa: FBT001
     left: set[str] | None,
 ) -> None:
-    """Without either the cloud is not even asked."""
+    """The cloud is not even asked for what is not, for which we may have no right."""
     seen = place.tidy(ports=ports, floating_ips=floating_ips).seen
 
     place.tidy(seen, ports=ports, floating_ips=floating_ips)
 
+    asked = [place.cloud.calls[f"list_leftovers {kind}"] > 0 for kind in LeftoverKind]
+    assert asked == [ports, floating_ips]
     if left is None:
         assert place.cloud.calls["list_leftovers"] == 0
     else:
