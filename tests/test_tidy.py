@@ -125,7 +125,7 @@ PRINTING_ALLOWED: Final = {
     "remuda/config/reference.py": "writes our own documentation",
     "remuda/metrics/reference.py": "writes our own documentation",
     "remuda/model/diagrams.py": "writes our own documentation",
-    "remuda/ssh/pumps.py": "wakes a pipe; passes a job's own output on",
+    "remuda/ssh/streams.py": "wakes a pipe; passes a job's own output on",
     "requestor/commands/ending.py": "one sentence of ours, on the way out",
     "requestor/commands/keeping.py": "wakes a pipe",
     "requestor/commands/request.py": "passes on what our own child has said; flushes",

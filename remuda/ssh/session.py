@@ -22,8 +22,8 @@ from remuda.ssh.errors import (
 )
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
-from remuda.ssh.pumps import ChannelWriter, InPump, OutPump, Sink, Source
 from remuda.ssh.runner import STOPPED, Ran, end_processes, run_script
+from remuda.ssh.streams import ChannelWriter, InStream, OutStream, Sink, Source
 from remuda.ssh.tail import Tail
 from remuda.ssh.wrapping import MARK, exports, led_by, make_token, shell_line
 
@@ -76,7 +76,7 @@ class _Call:
     stopped: Callable[[], bool] = _never
 
 
-class Session:
+class SshSession:
     """A logged-in connection; leaving the block closes it and ends what still runs in it.
 
     Commands may be run one after another, or at once from several threads.
@@ -246,16 +246,16 @@ class Session:
             writer.write(header)
             call.feed(writer)
 
-        fed = InPump(channel, lead)
+        fed = InStream(channel, lead)
         outs = (
-            OutPump(channel.recv, call.sinks[0], "ssh-stdout"),
-            OutPump(channel.recv_stderr, call.sinks[1], "ssh-stderr"),
+            OutStream(channel.recv, call.sinks[0], "ssh-stdout"),
+            OutStream(channel.recv_stderr, call.sinks[1], "ssh-stderr"),
         )
         try:
             self._link.start(channel, led_by(header))
-            for pump in (fed, *outs):
-                pump.on_failure = partial(self._link.close_channel, channel)
-                pump.start()
+            for stream in (fed, *outs):
+                stream.on_failure = partial(self._link.close_channel, channel)
+                stream.start()
             self._await_end(channel, token, call)
             _drain(outs, self._enough(call))
         except KeyboardInterrupt:
@@ -313,7 +313,7 @@ def require_host_keys(login: Login) -> None:
         )
 
 
-def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = False) -> Session:
+def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = False) -> SshSession:
     """Connect, compare the host key, log in.
 
     Args:
@@ -342,7 +342,7 @@ def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = F
         link.close()
         raise
     link.keep_alive()
-    return Session(link, host_key, clock)
+    return SshSession(link, host_key, clock)
 
 
 class _TailSink(Tail):
@@ -364,7 +364,7 @@ def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def _drain(outs: tuple[OutPump, ...], enough: Callable[[], bool]) -> None:
+def _drain(outs: tuple[OutStream, ...], enough: Callable[[], bool]) -> None:
     """Let output arrive that was under way at the exit, however slow its reader here is.
 
     A process left in the background may hold the streams open for ever: silence ends the wait,
@@ -380,10 +380,10 @@ def _drain(outs: tuple[OutPump, ...], enough: Callable[[], bool]) -> None:
             return
 
 
-def _outcome(channel: paramiko.Channel, pumps: tuple[InPump | OutPump, ...]) -> int:
-    for pump in pumps:
-        if pump.failure is not None:
-            raise pump.failure
+def _outcome(channel: paramiko.Channel, streams: tuple[InStream | OutStream, ...]) -> int:
+    for stream in streams:
+        if stream.failure is not None:
+            raise stream.failure
     if channel.exit_status < 0:
         raise ConnectionLostError("the connection broke before the command had ended")
     return channel.exit_status
