@@ -50,7 +50,7 @@ class Heard:
 
     Attributes:
         started_s: When it was sent, seconds since the epoch.
-        ended_s: When its last words had arrived.
+        ended_s: When the last of it had arrived.
     """
 
     output: str

@@ -36,7 +36,7 @@ _QUIET_S: Final = 0.5
 #: After the exit code of a command with a limit, all output has to be here in this time.
 _DRAIN_S: Final = 1.0
 
-#: An account may execute nothing and end well: the last words show that it did.
+#: An account may run nothing and report success: this last line shows that the copy was made.
 _COPIED: Final = "remuda-copied"
 _COPY_IN: Final = (
     'mkdir -p -- "$REMUDA_DIR" && tar -xpof - -C "$REMUDA_DIR"'
@@ -346,7 +346,7 @@ def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = F
 
 
 class _TailSink(Tail):
-    """The last words of ``tar``, as a stream."""
+    """Keeps the end of what ``tar`` prints."""
 
     def __init__(self) -> None:
         super().__init__(4096)
