@@ -12,7 +12,7 @@ from launcher.policy import Key, Policy
 from remuda.cloud.api import CloudError, FloatingIp, Port, Quota, Server
 from remuda.frame.work import Finished, HandCrashed
 from remuda.model.ids import NodeId, ServerId
-from remuda.ssh.api import Proof, Step
+from remuda.ssh.api import Proof, ProofStep
 from remuda.store.api import Done, StoreError
 
 
@@ -153,7 +153,7 @@ class ScriptBegun:
     """
 
     node: NodeId
-    step: Step
+    step: ProofStep
     name: str
     at_s: float
 

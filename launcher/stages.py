@@ -10,8 +10,7 @@ from launcher.world import World
 from remuda.cloud.api import CloudError, FloatingIp, ServerStatus
 from remuda.model.launch import Step
 from remuda.runtime.now import Now
-from remuda.ssh.api import Proof
-from remuda.ssh.api import Step as ProofStep
+from remuda.ssh.api import Proof, ProofStep
 
 #: Machines and clouds choose some of the words, and each is in a record.
 WORDS_CHARS_MAX: Final = 500

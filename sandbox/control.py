@@ -10,8 +10,8 @@ import hmac
 import json
 import uuid
 from collections import Counter
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,11 +19,14 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.cloud import Cloud
-from sandbox.config_file import read_quota
+from sandbox.config import Quota, change_quota
 from sandbox.fault_rules import parse_rule, rule_doc
 from sandbox.faults import Rule
-from sandbox.reading import NUMBER_MAX, BadInputError, Reader
+from sandbox.reading import NUMBER_MAX, BadInputError, Section, Text, number, read
 from sandbox.region import Region
+
+#: Keys of a change of quotas that say where.
+_WHERE: Final = ("project", "region")
 
 
 def control_app(cloud: Cloud) -> ASGIApp:
@@ -69,15 +72,22 @@ async def _body(request: Request) -> Any:
         raise BadInputError([f"the body is not JSON: {exc}"]) from exc
 
 
-async def _number(request: Request, key: str, default: float, least: float) -> float:
-    """Return the one number that a body holds."""
-    problems: list[str] = []
-    reader = Reader(await _body(request), "", problems)
-    value = reader.number(key, default, least=least)
-    reader.close()
-    if problems:
-        raise BadInputError(problems)
-    return value
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lifetime(Section):
+    lifetime: Annotated[float, number(0.1)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offset(Section):
+    offset: Annotated[float, number(-NUMBER_MAX)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _QuotaChange(Quota):
+    """What is to be changed, and where; empty: everywhere."""
+
+    project: Text = ""
+    region: Text = ""
 
 
 class _Control:
@@ -164,26 +174,11 @@ class _Control:
         """
         cloud = self._cloud
         if request.method == "PUT":
-            problems: list[str] = []
             try:
-                reader = Reader(await _body(request), "", problems)
+                changes = self._quota_changes(await _body(request))
             except BadInputError as exc:
                 return _bad(exc.problems)
-            projects = list(cloud.accounts.projects)
-            project = reader.choice("project", ["", *projects], "")
-            names = [region.name for region in cloud.regions]
-            wanted = reader.choice("region", ["", *names], "")
-            changes = [
-                (region, cloud.accounts.projects[name].id)
-                for region in cloud.regions
-                if wanted in ("", region.name)
-                for name in projects
-                if project in ("", name)
-            ]
-            quotas = [read_quota(reader, region.stores.quotas.of(pid)) for region, pid in changes]
-            if problems:
-                return _bad(list(dict.fromkeys(problems)))
-            for (region, project_id), quota in zip(changes, quotas, strict=True):
+            for region, project_id, quota in changes:
                 region.stores.quotas.change(project_id, quota)
         return JSONResponse(
             {
@@ -197,6 +192,28 @@ class _Control:
             }
         )
 
+    def _quota_changes(self, doc: Any) -> list[tuple[Region, str, Quota]]:
+        asked, projects = read(_QuotaChange, doc), self._cloud.accounts.projects
+        regions = {region.name: region for region in self._cloud.regions}
+        problems = [
+            f"{key}: {name!r} is not known; known are {', '.join(known)}"
+            for key, name, known in (
+                ("project", asked.project, projects),
+                ("region", asked.region, regions),
+            )
+            if name and name not in known
+        ]
+        if problems:
+            raise BadInputError(problems)
+        named = {key: value for key, value in (doc or {}).items() if key not in _WHERE}
+        return [
+            (region, project.id, change_quota(region.stores.quotas.of(project.id), named))
+            for region in regions.values()
+            if asked.region in ("", region.name)
+            for name, project in projects.items()
+            if asked.project in ("", name)
+        ]
+
     async def tokens(self, request: Request) -> Response:
         """GET or PUT the lifetime of coming tokens; DELETE: all become invalid at once."""
         tokens = self._cloud.tokens
@@ -205,7 +222,8 @@ class _Control:
             return Response(status_code=204)
         if request.method == "PUT":
             try:
-                tokens.lifetime_s = await _number(request, "lifetime", tokens.lifetime_s, 0.1)
+                asked = read(_Lifetime, await _body(request)).lifetime
+                tokens.lifetime_s = tokens.lifetime_s if asked is None else asked
             except BadInputError as exc:
                 return _bad(exc.problems)
         return JSONResponse({"lifetime": tokens.lifetime_s})
@@ -224,7 +242,8 @@ class _Control:
         clock = self._cloud.clock
         if request.method == "PUT":
             try:
-                clock.offset_s = await _number(request, "offset", clock.offset_s, -NUMBER_MAX)
+                asked = read(_Offset, await _body(request)).offset
+                clock.offset_s = clock.offset_s if asked is None else asked
             except BadInputError as exc:
                 return _bad(exc.problems)
         return JSONResponse({"offset": clock.offset_s})

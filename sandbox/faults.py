@@ -10,10 +10,26 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from sandbox.reading import (
+    SECTION,
+    Flag,
+    Number,
+    Pairs,
+    Section,
+    Text,
+    WrongKeyError,
+    given,
+    key,
+    number,
+    whole,
+)
 
 
 class EffectKind(StrEnum):
@@ -95,7 +111,7 @@ BOOT: Final = "server.boot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(Section):
     """One effect with its settings; which of them count depends on the kind.
 
     Attributes:
@@ -106,13 +122,13 @@ class Effect:
     """
 
     kind: EffectKind
-    seconds: float = 0.0
-    status: int = 503
-    retry_after_s: float | None = None
-    text: str = ""
+    seconds: Number = 0.0
+    status: Annotated[int, whole(400, 599)] = 503
+    retry_after_s: Annotated[Number | None, key("retry_after")] = None
+    text: Text = ""
     mode: SshMode = SshMode.REFUSE
-    resource: str = "instances"
-    fraction: float = 1.0
+    resource: Literal["instances", "cores", "ram", "floatingip", "port"] = "instances"
+    fraction: Annotated[float, number(0.0, 1.0)] = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,24 +147,46 @@ class Subject:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+def _effect(value: object) -> object:
+    """Take the name of an effect for one without settings."""
+    known = ", ".join(EffectKind)
+    if not value:
+        raise ValueError(f"is required; known are {known}")
+    if isinstance(value, str) and value not in list(EffectKind):
+        raise ValueError(f"{value!r} is not known; known are {known}")
+    return {"kind": value} if isinstance(value, str) else given(value)
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as exc:
+        raise ValueError(f"is not a regular expression: {exc}") from None
+    return text
+
+
+def _sorted(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(pairs))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(Section):
     """What a rule looks at; empty means anything.
 
     All are shell patterns (``fnmatch``), except *path*: a regular expression that is searched
     in the path with its query.
     """
 
-    operation: str = ""
-    service: str = ""
-    region: str = ""
-    project: str = ""
-    method: str = ""
-    path: str = ""
-    name: str = ""
-    flavor: str = ""
-    image: str = ""
-    metadata: tuple[tuple[str, str], ...] = ()
+    operation: Text = ""
+    service: Text = ""
+    region: Text = ""
+    project: Text = ""
+    method: Literal["", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = ""
+    path: Annotated[Text, AfterValidator(_pattern)] = ""
+    name: Text = ""
+    flavor: Text = ""
+    image: Text = ""
+    metadata: Annotated[Pairs, AfterValidator(_sorted)] = ()
 
     @property
     def about_things(self) -> bool:
@@ -156,20 +194,52 @@ class Match:
         return bool(self.name or self.flavor or self.image or self.metadata)
 
 
+def _fitting(match: Match, info: ValidationInfo) -> Match:
+    """Return *match* with an operation that goes with the effect, which was read before it."""
+    effect: Effect | None = info.data.get("effect")
+    if effect is None:
+        return match
+    allowed = EFFECT_OPERATIONS.get(effect.kind, ())
+    wanted = match.operation or (allowed[0] if allowed else "")
+    if allowed and not any(fnmatchcase(wanted, one) or fnmatchcase(one, wanted) for one in allowed):
+        raise WrongKeyError(
+            "operation",
+            f"{wanted!r} does not go with the effect {effect.kind}, which"
+            f" belongs to {', '.join(allowed)}",
+        )
+    return replace(match, operation=wanted)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Section):
     """One line of the plan.
 
     Skip the first *after* matches, then fire with probability *rate*, at most *count* times.
     """
 
-    id: str
-    match: Match
-    effect: Effect
-    rate: float = 1.0
-    count: int | None = None
-    after: int = 0
-    enabled: bool = True
+    id: Text
+    effect: Annotated[Effect, BeforeValidator(_effect)]
+    match: Annotated[Match, SECTION, AfterValidator(_fitting)]
+    rate: Annotated[float, number(0.0, 1.0)] = 1.0
+    count: Annotated[int, whole()] | None = None
+    after: Annotated[int, whole()] = 0
+    enabled: Flag = True
+
+
+def with_id(value: object, default_id: str) -> object:
+    """Return a rule as written, or as it was shown, as one to read."""
+    doc = given(value)
+    if not isinstance(doc, dict):
+        return doc
+    told = {key: one for key, one in doc.items() if key not in ("seen", "fired")}
+    return {"match": {}, "effect": "", **told, "id": told.get("id") or default_id}
+
+
+def with_ids(value: object) -> object:
+    """Give the rules of a configuration ids."""
+    if not isinstance(value, list):
+        return value
+    return [with_id(one, f"config-{i}") for i, one in enumerate(value)]
 
 
 def call_matches(match: Match, subject: Subject) -> bool:

@@ -1,14 +1,53 @@
-"""Reading mappings that people wrote: all problems at once, each with its path."""
+"""Reading what people wrote into dataclasses, by pydantic: all problems at once, in sentences.
+
+What is read is a :class:`Section`: the annotations of its fields say what may stand there. What is
+null counts as not given.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.fields import FieldInfo
+
+T = TypeVar("T")
 
 #: Seconds, for most of them: 68 years, which points in time can still be reckoned with.
 NUMBER_MAX: Final = 2**31
 _TELLABLE_MAX: Final = 1e15
+
+#: What else pydantic may have to say. YAML reads an unquoted 12 or 1.10 as a number; as a name
+#: that is a trap worth telling.
+_WANTED: Final = {
+    "bool_type": "must be true or false, not {}",
+    "dataclass_type": "must be a mapping, not {}",
+    "float_type": "must be a number, not {}",
+    "int_type": "must be a whole number, not {}",
+    "tuple_type": "must be a list, not {}",
+}
 
 
 class BadInputError(ValueError):
@@ -19,140 +58,158 @@ class BadInputError(ValueError):
         super().__init__("; ".join(self.problems))
 
 
-class Reader:
-    """One mapping under *path*; every mistake is appended to *problems*, none is raised.
+class WrongKeyError(ValueError):
+    """What is wrong with a mapping is wrong with one *key* of it."""
 
-    Call :meth:`close` last: it complains about keys nobody asked for.
+    def __init__(self, key: str, sentence: str) -> None:
+        self.key = key
+        super().__init__(sentence)
+
+
+class Section:
+    """What is read from a mapping; other keys than its fields are mistakes."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+
+def given(value: object) -> object:
+    """Return a mapping without what is null; nothing at all is an empty one."""
+    if isinstance(value, Mapping):
+        return {key: one for key, one in value.items() if one is not None}
+    return {} if value is None else value
+
+
+def key(name: str) -> Any:
+    """Return what says that a field is called *name* in the file."""
+    return Field(validation_alias=name)
+
+
+def number(least: float = 0.0, most: float = NUMBER_MAX) -> Any:
+    """Return what takes a finite number between *least* and *most*."""
+    return Field(strict=True, ge=least, le=most, allow_inf_nan=False)
+
+
+def whole(least: int = 0, most: int = NUMBER_MAX) -> Any:
+    """Return what takes a whole number between *least* and *most*."""
+    return Field(strict=True, ge=least, le=most)
+
+
+def _pairs(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"must be a mapping, not {_kind(value)}")  # noqa: TRY004 - pydantic's
+    return tuple(
+        (str(k), v if isinstance(v, str) else str(v).lower() if isinstance(v, bool) else str(v))
+        for k, v in value.items()
+    )
+
+
+Text = Annotated[str, Strict()]
+Texts = tuple[Text, ...]
+Flag = Annotated[bool, Strict()]
+Number = Annotated[float, number()]
+#: A mapping of texts; numbers and truth values are turned into text.
+Pairs = Annotated[tuple[tuple[str, str], ...], PlainValidator(_pairs)]
+SECTION: Final = BeforeValidator(given)
+
+
+def read(kind: type[T], doc: object, *, path: str = "", base: Path = Path()) -> T:
+    """Read a *kind* of section that stands at *path*; relative paths are below *base*.
+
+    Raises:
+        BadInputError: With all mistakes in it.
     """
+    try:
+        return TypeAdapter(kind).validate_python(given(doc), context=base)
+    except ValidationError as exc:
+        raise BadInputError(_problems(kind, exc, path)) from None
 
-    def __init__(self, value: object, path: str, problems: list[str]) -> None:
-        self.path = path
-        self.problems = problems
-        self._known: list[str] = []
-        self._map: Mapping[Any, Any] = {}
-        if isinstance(value, Mapping):
-            self._map = value
-        elif value is not None:
-            self.wrong("", f"must be a mapping, not {_kind(value)}")
 
-    def wrong(self, key: str, sentence: str) -> None:
-        """Note that *key* (empty: the mapping itself) is wrong."""
-        where = ".".join(part for part in (self.path, key) if part)
-        self.problems.append(f"{where or 'the document'}: {sentence}")
+def _problems(kind: type, exc: ValidationError, path: str) -> Iterator[str]:
+    for error in exc.errors(include_url=False):
+        place, wrong = list(error["loc"]), error.get("ctx", {}).get("error")
+        if isinstance(wrong, WrongKeyError):
+            place.append(wrong.key)
+        section = _at(kind, place[:-1])
+        told = str(wrong) if wrong else _told(error["type"], error["input"], section, place)
+        yield f"{joined(path, *place) or 'the document'}: {told}"
 
-    def has(self, key: str) -> bool:
-        """Say whether *key* was given (and not null)."""
-        return self.raw(key) is not None
 
-    def raw(self, key: str) -> Any:
-        """Return whatever stands under *key*, or None."""
-        if key not in self._known:
-            self._known.append(key)
-        return self._map.get(key)
+def joined(path: str, *place: int | str) -> str:
+    """Return the place below *path* as it is told, such as ``flavors[0].name``."""
+    for part in place:
+        path += f"[{part}]" if isinstance(part, int) and path else f".{part}" if path else str(part)
+    return path
 
-    def text(self, key: str, default: str | None = None) -> str:
-        """Return a string; without *default* the key is required."""
-        value = self.raw(key)
-        if value is None:
-            if default is None:
-                self.wrong(key, "is required")
-            return default or ""
-        # YAML reads an unquoted 12 or 1.10 as a number; as a name that is a trap worth telling.
-        if not isinstance(value, str):
-            self.wrong(key, f"must be text, not {_kind(value)} (quote it)")
-            return default or ""
-        return value
 
-    def number(
-        self, key: str, default: float, *, least: float = 0.0, most: float = NUMBER_MAX
-    ) -> float:
-        """Return a finite number between *least* and *most*."""
-        value = self.raw(key)
-        if value is None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.wrong(key, f"must be a number, not {_kind(value)}")
-            return default
-        if not least <= value <= most:
-            # A whole number may be too large for a float, and for the eye.
-            told = "so large a number" if abs(value) > _TELLABLE_MAX else f"{value:g}"
-            top = "" if most == NUMBER_MAX and value < least else f" and at most {most:.15g}"
-            self.wrong(key, f"must be at least {least:.15g}{top}, not {told}")
-            return default
-        return float(value)
+def _told(error: str, value: object, section: Any, place: list[int | str]) -> str:
+    keys = {} if section is None else _keys(section)
+    hint = keys.get(str(place[-1])) if place else None
+    known = ", ".join(_words(hint))
+    match error:
+        case "missing":
+            return "is required" + (f"; known are {known}" if known else "")
+        case "unexpected_keyword_argument" | "invalid_key":
+            return _unknown(str(place[-1]), list(keys))
+        case "enum" | "literal_error" if isinstance(value, str):
+            return f"{value!r} is not known; known are {known}"
+        case "greater_than_equal" | "less_than_equal" | "finite_number":
+            return _beyond(value, hint)
+        case "float_type" if isinstance(value, int) and not isinstance(value, bool):
+            return _beyond(value, hint)  # too large for a float
+    return _WANTED.get(error, "must be text, not {} (quote it)").format(_kind(value))
 
-    def whole(self, key: str, default: int, *, least: int = 0, most: int = NUMBER_MAX) -> int:
-        """Return a whole number between *least* and *most*."""
-        value = self.raw(key)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-            self.wrong(key, f"must be a whole number, not {_kind(value)}")
-            return default
-        return int(self.number(key, default, least=least, most=most))
 
-    def flag(self, key: str, *, default: bool) -> bool:
-        """Return true or false."""
-        value = self.raw(key)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            self.wrong(key, f"must be true or false, not {_kind(value)}")
-            return default
-        return value
+def _beyond(value: Any, hint: Any) -> str:
+    least, most = (
+        next(getattr(one, name) for one in _marks(hint) if hasattr(one, name))
+        for name in ("ge", "le")
+    )
+    # A whole number may be too large for a float, and for the eye.
+    told = "so large a number" if abs(value) > _TELLABLE_MAX else f"{value:g}"
+    top = "" if most == NUMBER_MAX and value < least else f" and at most {most:.15g}"
+    return f"must be at least {least:.15g}{top}, not {told}"
 
-    def choice(self, key: str, options: Iterable[str], default: str) -> str:
-        """Return one of *options*."""
-        value, known = self.text(key, default), list(options)
-        if value not in known:
-            self.wrong(key, f"{value!r} is not known; known are {', '.join(known)}")
-            return default
-        return value
 
-    def texts(self, key: str, default: Iterable[str] = ()) -> tuple[str, ...]:
-        """Return a list of strings."""
-        value = self.raw(key)
-        if value is None:
-            return tuple(default)
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.wrong(key, "must be a list of texts")
-            return tuple(default)
-        return tuple(value)
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"is not a known key{hint}; known are {', '.join(known)}"
 
-    def pairs(self, key: str) -> dict[str, str]:
-        """Return a mapping of strings; numbers and truth values are turned into text."""
-        value = self.raw(key)
-        if value is None:
-            return {}
-        if not isinstance(value, Mapping):
-            self.wrong(key, f"must be a mapping, not {_kind(value)}")
-            return {}
-        return {
-            str(k): v if isinstance(v, str) else str(v).lower() if isinstance(v, bool) else str(v)
-            for k, v in value.items()
-        }
 
-    def inner(self, key: str) -> Reader:
-        """Return the reader of the mapping under *key* (an empty one if it is missing)."""
-        return Reader(self.raw(key), ".".join(p for p in (self.path, key) if p), self.problems)
+def _at(kind: Any, place: Iterable[int | str]) -> Any:
+    """Return the section that stands at *place* in one."""
+    for part in place:
+        if isinstance(part, str):
+            inner = (one for one in _marks(_keys(kind)[part]) if isinstance(one, type))
+            kind = next((one for one in inner if issubclass(one, Section)), None)
+    return kind
 
-    def each(self, key: str) -> list[Reader]:
-        """Return one reader per mapping of the list under *key*."""
-        value = self.raw(key)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            self.wrong(key, f"must be a list, not {_kind(value)}")
-            return []
-        prefix = ".".join(p for p in (self.path, key) if p)
-        return [Reader(item, f"{prefix}[{i}]", self.problems) for i, item in enumerate(value)]
 
-    def close(self) -> None:
-        """Complain about every key that nobody asked for, naming the known ones."""
-        for key in self._map:
-            if key in self._known:
-                continue
-            close = difflib.get_close_matches(str(key), self._known, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            self.wrong(str(key), f"is not a known key{hint}; known are {', '.join(self._known)}")
+def _keys(section: Any) -> dict[str, Any]:
+    """Return what may stand in a section, by the file's keys."""
+    keys = {}
+    for name, hint in get_type_hints(section, include_extras=True).items():
+        names = [mark.validation_alias for mark in _marks(hint) if isinstance(mark, FieldInfo)]
+        keys[str(next(filter(None, names), name))] = hint
+    del keys["__pydantic_config__"]
+    return keys
+
+
+def _marks(hint: Any) -> list[Any]:
+    """Return all that the annotations of a field say, and what they are made of."""
+    inner = [mark for one in get_args(hint) for mark in _marks(one)]
+    return [hint, *inner, *(hint.metadata if isinstance(hint, FieldInfo) else ())]
+
+
+def _words(hint: Any) -> list[str]:
+    """Return the words that may stand in a field, if only some may."""
+    for one in _marks(hint):
+        if isinstance(one, type) and issubclass(one, StrEnum):
+            return list(one)
+        if get_origin(one) is Literal:
+            return list(get_args(one))
+    return []
 
 
 def _kind(value: object) -> str:

@@ -20,9 +20,9 @@ from sandbox.config import Config
 from sandbox.identity.accounts import Accounts
 from sandbox.identity.catalog import Endpoints
 from sandbox.image.api import ImageApi
+from sandbox.image.limits import ImageRoom
 from sandbox.image.members import MemberApi
 from sandbox.image.model import ImageStore
-from sandbox.image.room import ImageRoom
 from sandbox.image.transfer import TransferApi
 from sandbox.machines.base import Machines
 from sandbox.network.api import NetworkApi

@@ -20,7 +20,7 @@ from sandbox.config import Config
 from sandbox.host import Host, open_host
 from sandbox.journal import Journal
 from sandbox.network.banner import BannerListener
-from sandbox.web.wire import HangUpProtocol
+from sandbox.web.hangup import HangUpProtocol
 
 _LOG = logging.getLogger(__name__)
 _LISTEN_ON = "127.0.0.1"

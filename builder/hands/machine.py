@@ -21,9 +21,8 @@ from remuda.model.tags import Owner
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import SshError
-from remuda.ssh.session import Session, open_session
-from remuda.store.api import Session as SessionState
-from remuda.store.api import Store, StoreAwayError
+from remuda.ssh.session import SshSession, open_session
+from remuda.store.api import Session, Store, StoreAwayError
 from remuda.visible import visible
 from requestor.client import Client
 from requestor.errors import RequestFailedError, RequestGoneError, RequestorError
@@ -36,7 +35,7 @@ EXPLAIN_S: Final = 30.0
 LOGIN_S: Final = 60.0
 _LOGIN_AGAIN_S: Final = 2.0
 
-LogIn = Callable[[Login], Session]
+LogIn = Callable[[Login], SshSession]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +157,7 @@ class Machines:
             finally:
                 pending.abandon()
 
-    def connect(self, machine: BorrowedMachine, patience: Patience) -> Session:
+    def connect(self, machine: BorrowedMachine, patience: Patience) -> SshSession:
         """Log in, with the host key that the launcher has met.
 
         Raises:
@@ -177,7 +176,7 @@ class Machines:
     def _raise_if_lost(self, session_id: int, exc: Exception) -> None:
         """Take the blame for what broke while our session was gone: launchers delete it then."""
         same = self.store.session_id == session_id
-        if not same or self.store.session is not SessionState.CONNECTED:
+        if not same or self.store.session is not Session.CONNECTED:
             message = f"the session with ZooKeeper was lost ({exc})"
             raise blame.fail("machine", Blame.BUILDER, message) from exc
 

@@ -35,7 +35,7 @@ from remuda.model.tags import ImageTags
 from remuda.secret import Secret
 from remuda.ssh.checks import make_checks
 from remuda.ssh.keyfile import KeyRing
-from remuda.ssh.session import Session
+from remuda.ssh.session import SshSession
 from remuda.store.api import Op, Stored, StoreError
 from remuda.visible import visible
 
@@ -208,7 +208,7 @@ class _Making(InPhases):
         return Base(id=image.id, name=image.name, hash=hash_of(image))
 
     def _fill(
-        self, session: Session, machine: BorrowedMachine, known_keys: tuple[str, ...]
+        self, session: SshSession, machine: BorrowedMachine, known_keys: tuple[str, ...]
     ) -> Mapping[str, str]:
         """Run everything that runs on the machine; return what tells it from others."""
         recipe, build = self.order.recipe, self.record.value

@@ -28,7 +28,7 @@ from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame
 from remuda.ssh.api import Script
 from remuda.ssh.runner import STOPPED, Ran
-from remuda.ssh.session import Session
+from remuda.ssh.session import SshSession
 from remuda.visible import visible
 
 #: sshd makes three or four, of which RSA's is the longest.
@@ -55,7 +55,7 @@ class Quieting:
     Everything raises MishapError if it fails, and HandStoppedError if the hand has to stop.
     """
 
-    session: Session
+    session: SshSession
     patience: Patience
     log: ProgressLog
 

@@ -22,7 +22,7 @@ from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
 from remuda.model.upload import Upload
-from remuda.ssh.api import Proof, ProofOrder, Prover, Script, Step, StepTaken
+from remuda.ssh.api import Proof, ProofOrder, ProofStep, Prover, Script, StepTaken
 from remuda.ssh.checks import make_checks
 from remuda.store.api import Stored, StoreError
 from remuda.visible import visible
@@ -221,6 +221,6 @@ def _failed(proof: Proof) -> str:
 def _whose(proof: Proof, clone_check: str) -> Blame:
     """Return whose failure a proof is; each of them counts against the image."""
     failed = next((one for one in proof.steps if not one.ok), None)
-    if failed is None or failed.step is not Step.CHECK or failed.broken or proof.too_early:
+    if failed is None or failed.step is not ProofStep.CHECK or failed.broken or proof.too_early:
         return Blame.MACHINE
     return Blame.RESIDUE if failed.name == clone_check else Blame.RECIPE

@@ -22,8 +22,7 @@ from remuda.model import tags
 from remuda.model.ids import NodeId, ReplicaId, ServerId
 from remuda.model.launch import Launch, Step
 from remuda.redaction import redact_end
-from remuda.ssh.api import Proof, StepTaken
-from remuda.ssh.api import Step as ProofStep
+from remuda.ssh.api import Proof, ProofStep, StepTaken
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.hostkeys import make_host_key
 from remuda.ssh.userdata import UserDataError

@@ -8,7 +8,7 @@ from remuda.cloud.api import (
     UnauthorizedError,
 )
 from remuda.metrics.results import Result
-from remuda.ssh.api import Proof, Step
+from remuda.ssh.api import Proof, ProofStep
 
 
 def result_of(error: CloudError) -> Result:
@@ -18,8 +18,8 @@ def result_of(error: CloudError) -> Result:
 
 def failed_step(proof: Proof) -> Result:
     """Return the word for a proof that failed."""
-    failed = next((one.step for one in proof.steps if not one.ok), Step.CONNECT)
-    words = {Step.CONNECT: Result.NETWORK, Step.HOST_KEY: Result.KEYSCAN}
+    failed = next((one.step for one in proof.steps if not one.ok), ProofStep.CONNECT)
+    words = {ProofStep.CONNECT: Result.NETWORK, ProofStep.HOST_KEY: Result.KEYSCAN}
     return words.get(failed, Result.SSH)
 
 

@@ -12,7 +12,7 @@ from launcher.views import NodeView
 from launcher.world import World
 from remuda.model.launch import Launch, Step
 from remuda.runtime.now import Now
-from remuda.ssh.api import Step as ProofStep
+from remuda.ssh.api import ProofStep
 
 #: Steps of a proof that run on the machine: somebody is in.
 SCRIPTS: Final = frozenset({ProofStep.SETUP, ProofStep.CHECK})

@@ -15,7 +15,7 @@ from launcher.views import NodeView, Stage
 from launcher.world import World
 from remuda.model.launch import Launch, Step
 from remuda.runtime.now import Now
-from remuda.ssh.api import Step as ProofStep
+from remuda.ssh.api import ProofStep
 
 #: What takes no longer is not written down.
 MOMENT_S: Final = 5.0

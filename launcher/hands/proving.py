@@ -11,7 +11,7 @@ from remuda.model.launch import Launch
 from remuda.redaction import redact_text
 from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
-from remuda.ssh.api import ProofOrder, Prover, Step, StepTaken
+from remuda.ssh.api import ProofOrder, ProofStep, Prover, StepTaken
 
 
 @dataclass(slots=True)
@@ -59,16 +59,16 @@ class _Telling:
     order: ProofOrder
     clock: Clock
     inbox: Inbox[Event]
-    left: list[tuple[Step, str]] = field(init=False)
+    left: list[tuple[ProofStep, str]] = field(init=False)
 
     def __post_init__(self) -> None:
         """Know what follows."""
-        setup = () if self.order.setup is None else ((Step.SETUP, self.order.setup.name),)
-        self.left = [*setup, *((Step.CHECK, one.name) for one in self.order.checks)]
+        setup = () if self.order.setup is None else ((ProofStep.SETUP, self.order.setup.name),)
+        self.left = [*setup, *((ProofStep.CHECK, one.name) for one in self.order.checks)]
 
     def take(self, taken: StepTaken) -> None:
         """Take one step that ended."""
-        if taken.ok and taken.step not in (Step.CONNECT, Step.HOST_KEY) and self.left:
+        if taken.ok and taken.step not in (ProofStep.CONNECT, ProofStep.HOST_KEY) and self.left:
             step, name = self.left.pop(0)
             begun = ScriptBegun(node=self.node, step=step, name=name, at_s=self.clock.now_s())
             # What takes longer than a moment is written down; nobody asks before.

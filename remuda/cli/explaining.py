@@ -9,7 +9,7 @@ from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.lonely import NOBODY, unknown
 from remuda.cli.output import Sheet, age
 from remuda.cli.surroundings import Surroundings, with_surroundings
-from remuda.cli.views.boots import standing_notes
+from remuda.cli.views.boots import state_notes
 from remuda.cli.views.making import making_text
 from remuda.cli.views.requests import labels_text
 from remuda.insight.explanation import Explanation, expected_in_s
@@ -61,7 +61,7 @@ def _image_sentences(notes: ImageNotes, now_s: float) -> list[str]:
         what = "make" if notes.use is ImageUse.MAKE else "try"
         told.append(f"a builder asks for it, to {what} image {which}")
     for one in notes.waits:
-        told += standing_notes(one, now_s) or [f"{one.image} in {one.provider}: it has come"]
+        told += state_notes(one, now_s) or [f"{one.image} in {one.provider}: it has come"]
     told += [f"node {node} boots {build}" for node, build in notes.boots]
     return told
 

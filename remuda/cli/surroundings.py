@@ -20,7 +20,7 @@ from remuda.store.api import Store
 from remuda.store.options import StoreOptions
 
 if TYPE_CHECKING:
-    from remuda.ssh.session import Session
+    from remuda.ssh.session import SshSession
 
 F = TypeVar("F", bound=Callable[..., Any])
 V = TypeVar("V")
@@ -51,11 +51,11 @@ def _connect(options: StoreOptions) -> Store:
 class OpensSessions(Protocol):
     """Logs in to a machine; see :func:`remuda.ssh.session.open_session`."""
 
-    def __call__(self, login: Login, *, insecure: bool = False) -> "Session":
+    def __call__(self, login: Login, *, insecure: bool = False) -> "SshSession":
         """Connect, compare the host key unless *insecure* and unknown, log in."""
 
 
-def _open_session(login: Login, *, insecure: bool = False) -> "Session":
+def _open_session(login: Login, *, insecure: bool = False) -> "SshSession":
     from remuda.ssh.session import open_session  # noqa: PLC0415 - slow, and few commands need it
 
     return open_session(login, insecure=insecure)

@@ -202,7 +202,7 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What the account may use and does use, in the cloud's eyes; None: unlimited or unknown.
+    """What the account may use and does use, as the cloud counts; None: unlimited or unknown.
 
     Attributes:
         metadata_items_max: Of one server.

@@ -120,7 +120,7 @@ class ImageEdit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageUsage:
-    """How many images the account has and may have, in the cloud's eyes; None: no limit.
+    """How many images the account has and may have, as the cloud counts; None: no limit.
 
     Size is counted when data has come, not while it comes: the last upload may go beyond it.
     """

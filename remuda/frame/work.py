@@ -1,8 +1,9 @@
 """Work for hands: what an action occupies while it is under way, and how it ends."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 A = TypeVar("A")
@@ -41,6 +42,10 @@ class Busy(Generic[A]):
     def __iter__(self) -> Iterator[Hashable]:
         """Return all that is worked on."""
         return iter(self._by)
+
+    def under_way(self) -> Mapping[Hashable, A]:
+        """Return what is done, by what it is done to."""
+        return MappingProxyType(self._by)
 
     def enter(self, subject: Hashable, action: A) -> None:
         """Note that *action* has begun."""

@@ -45,8 +45,8 @@ class Room(NamedTuple):
 
 
 MAKING_ROOM: Final = Room(8, 8)
-#: Of each provider; what a trial prints are reports and the last words of a machine. The last part
-#: may have just begun, so that one alone would be no end.
+#: Of each provider; a trial prints reports, and the end of its machine's console log. The last part
+#: may have just begun, so that one alone might hold next to nothing.
 TRIAL_ROOM: Final = Room(1, 2)
 
 

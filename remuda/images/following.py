@@ -61,7 +61,7 @@ class LogFollower:
         Raises:
             CorruptRecordError: If the log is not readable.
             StoreAwayError: If ZooKeeper stays away.
-            StoreRefusedError: If it will not have us.
+            StoreRefusedError: If it refuses us.
         """
         teller = LogTeller()
         seen_s = self._clock.monotonic_s()

@@ -6,7 +6,7 @@ from typing import Any
 
 from remuda.images import library
 from remuda.images.catalogue import Catalogue
-from remuda.images.standing import Standing, standing
+from remuda.images.state import ImageState, image_state
 from remuda.images.words import read_words
 from remuda.insight.facts import facts_of
 from remuda.insight.making import launches_for
@@ -35,7 +35,7 @@ class ImageNotes:
         image: Of which image it is about then; *build*: of which build, if that is on record.
     """
 
-    waits: tuple[Standing, ...] = ()
+    waits: tuple[ImageState, ...] = ()
     boots: tuple[tuple[NodeId, BuildId], ...] = ()
     use: ImageUse | None = None
     image: str | None = None
@@ -91,7 +91,7 @@ def read_image_notes(
     return ImageNotes(waits=waits, boots=boots, use=use, image=image, build=build)
 
 
-def _waits(store: Store, verdicts: Iterable[Verdict], now_s: float) -> Iterator[Standing]:
+def _waits(store: Store, verdicts: Iterable[Verdict], now_s: float) -> Iterator[ImageState]:
     named = [(one.numbers.get(IMAGE_NUMBER), one.provider) for one in verdicts]
     pairs = [(image, one) for image, one in named if _is_image(image)]
     if not pairs:
@@ -100,7 +100,7 @@ def _waits(store: Store, verdicts: Iterable[Verdict], now_s: float) -> Iterator[
     seen = Catalogue(library.read(store, only=some, launched=False))
     words = read_words(store)
     for image, provider in pairs:
-        yield standing(seen, str(image), provider, now_s=now_s, words=words)
+        yield image_state(seen, str(image), provider, now_s=now_s, words=words)
 
 
 def _is_image(name: object) -> bool:

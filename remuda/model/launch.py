@@ -58,7 +58,7 @@ STEP_TABLE: Final[Mapping[Step, Mapping[StepEvent, Step]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """One launch, from the intent to the grave.
+    """One launch, from the intent until its records are removed.
 
     Attributes:
         owner: The replica that works on it.

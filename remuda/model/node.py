@@ -32,7 +32,7 @@ class NodeState(StrEnum):
     FAILED = "failed"  # its launch gave up
     ABORTED = "aborted"  # the cloud had no room
     DELETING = "deleting"  # will be destroyed; never comes back
-    DELETED = "deleted"  # another launcher's last word before the znode goes
+    DELETED = "deleted"  # written by another launcher right before it removes the znode
 
 
 class NodeEvent(StrEnum):

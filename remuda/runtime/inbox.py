@@ -1,4 +1,4 @@
-"""The daemon's only ear, its only lock and its only place to wait."""
+"""All that a daemon's thread is told arrives here; it waits and takes a lock nowhere else."""
 
 import threading
 from collections import deque

@@ -20,7 +20,7 @@ WHY_CHARS_MAX: Final = 2_000
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Step(StrEnum):
+class ProofStep(StrEnum):
     """The steps of a proof, in order; the value is the name in metrics and records."""
 
     CONNECT = "connect"  # TCP and the SSH banner
@@ -50,7 +50,7 @@ class Heard:
 
     Attributes:
         started_s: When it was sent, seconds since the epoch.
-        ended_s: When its last words had arrived.
+        ended_s: When the last of it had arrived.
     """
 
     output: str
@@ -136,7 +136,7 @@ class StepTaken:
         broken: The machine itself is at fault; see :class:`remuda.ssh.runner.Ran`.
     """
 
-    step: Step
+    step: ProofStep
     name: str
     seconds: float
     ok: bool

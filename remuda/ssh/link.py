@@ -29,8 +29,8 @@ from remuda.ssh.errors import (
     NotYetError,
 )
 from remuda.ssh.keyfile import KeyRing
+from remuda.ssh.sshsocket import SshSocket, dial
 from remuda.ssh.transport import HOST_KEY_ALGORITHMS, MisbehavesError, QuietTransport
-from remuda.ssh.wire import SshWire, dial
 from remuda.ssh.wrapping import command
 
 #: What paramiko raises when the connection breaks, whoever notices first.
@@ -74,19 +74,19 @@ class Link:
 
     def __init__(
         self,
-        wire: SshWire,
+        sock: SshSocket,
         clock: Clock,
         *,
         answer_timeout_s: float,
         deadline_s: float | None = None,
     ) -> None:
-        """Take over *wire*."""
-        self._wire = wire
+        """Take over *sock*."""
+        self._socket = sock
         self._clock = clock
         self.answer_timeout_s = answer_timeout_s
         self.deadline_s = float("inf") if deadline_s is None else deadline_s
-        self._transport = QuietTransport(wire, clock)
-        # paramiko's own limits end later than the wire's, which are ours to classify.
+        self._transport = QuietTransport(sock, clock)
+        # paramiko's own limits end later than the socket's, which are ours to classify.
         self._transport.auth_timeout = answer_timeout_s + _JOIN_S
         self._transport.clear_to_send_timeout = answer_timeout_s + _JOIN_S
 
@@ -105,11 +105,11 @@ class Link:
 
     def close(self) -> None:
         """End the connection, wait for paramiko's thread, free the socket."""
-        self._wire.hang_up()
+        self._socket.hang_up()
         if self._transport.is_alive():
             self._transport.join(_JOIN_S)
         self._transport.close()
-        self._wire.close()
+        self._socket.close()
 
     @property
     def misbehaviour(self) -> str:
@@ -250,7 +250,7 @@ class Link:
                 channel.sendall(program)
                 channel.shutdown_write()
             except BROKEN as exc:
-                if channel.closed and self.alive and not self._wire.expired:
+                if channel.closed and self.alive and not self._socket.expired:
                     return
                 raise ConnectionLostError(self._broken("sending a script", exc)) from exc
 
@@ -267,13 +267,13 @@ class Link:
     def _answer_expected(self) -> Iterator[None]:
         """Break the connection if the peer does not answer what is asked inside."""
         ends_s = self._clock.monotonic_s() + self.answer_timeout_s
-        with self._wire.ends_by(min(ends_s, self.deadline_s)):
+        with self._socket.ends_by(min(ends_s, self.deadline_s)):
             yield
 
     def _broken(self, doing: str, exc: BaseException) -> str:
-        if self._wire.expired and self._clock.monotonic_s() >= self.deadline_s:
+        if self._socket.expired and self._clock.monotonic_s() >= self.deadline_s:
             return f"{OUT_OF_TIME} ({doing})"
-        if self._wire.expired:
+        if self._socket.expired:
             return f"no answer within {self.answer_timeout_s:g} s {doing}"
         if isinstance(exc, EOFError) or not str(exc):
             return f"the connection was closed {doing}"
@@ -295,8 +295,8 @@ def open_link(login: Login, clock: Clock, *, deadline_s: float | None = None) ->
     timeout_s = login.connect_timeout_s
     if deadline_s is not None:
         timeout_s = max(0.0, min(timeout_s, deadline_s - clock.monotonic_s()))
-    wire = dial(login.address, login.port, timeout_s=timeout_s, clock=clock)
-    return Link(wire, clock, answer_timeout_s=login.answer_timeout_s, deadline_s=deadline_s)
+    sock = dial(login.address, login.port, timeout_s=timeout_s, clock=clock)
+    return Link(sock, clock, answer_timeout_s=login.answer_timeout_s, deadline_s=deadline_s)
 
 
 def fingerprint(line: str) -> str:

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.ssh.api import OUT_OF_TIME, Proof, ProofOrder, Script, Step, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Proof, ProofOrder, ProofStep, Script, StepTaken
 from remuda.ssh.errors import KeyFileError, NoCommandsError, NotYetError, SshError
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
 from remuda.ssh.runner import STOPPED, Ran, greet, run_script
-from remuda.ssh.wire import dial
+from remuda.ssh.sshsocket import dial
 
 
 class ParamikoProver:
@@ -56,8 +56,8 @@ class ParamikoProver:
         """See whether a machine is there; see :meth:`remuda.ssh.api.Prover.knock`."""
         ends_s = self._clock.monotonic_s() + timeout_s
         try:
-            wire = dial(address, port, timeout_s=timeout_s, clock=self._clock)
-            with Link(wire, self._clock, answer_timeout_s=timeout_s, deadline_s=ends_s) as link:
+            sock = dial(address, port, timeout_s=timeout_s, clock=self._clock)
+            with Link(sock, self._clock, answer_timeout_s=timeout_s, deadline_s=ends_s) as link:
                 if host_keys:
                     link.meet(host_keys)
         except SshError as exc:
@@ -105,10 +105,10 @@ class _Attempt:
         Raises:
             _Failed: One failed; it is the last that was recorded.
         """
-        with self._step(Step.CONNECT):
+        with self._step(ProofStep.CONNECT):
             link = open_link(self.order.login, self.clock, deadline_s=self.ends_s)
         with link:
-            with self._step(Step.HOST_KEY):
+            with self._step(ProofStep.HOST_KEY):
                 self.host_keys = (link.meet(self.order.login.host_keys),)
             if self.order.login_wanted:
                 self._login(link)
@@ -120,7 +120,7 @@ class _Attempt:
 
         sshd opens accounts whose password has expired or whose shell is ``nologin``, too.
         """
-        with self._step(Step.LOGIN):
+        with self._step(ProofStep.LOGIN):
             link.login(self.order.login, self.ring)
             greeted = greet(link, self.clock, self.stopped)
             if greeted.why and greeted.exit_code is not None:
@@ -130,12 +130,12 @@ class _Attempt:
 
     def _run_all(self, link: Link) -> None:
         if self.order.setup is not None:
-            self._run(link, Step.SETUP, self.order.setup)
+            self._run(link, ProofStep.SETUP, self.order.setup)
         for check in self.order.checks:
-            self._run(link, Step.CHECK, check)
+            self._run(link, ProofStep.CHECK, check)
 
     @contextmanager
-    def _step(self, step: Step) -> Iterator[None]:
+    def _step(self, step: ProofStep) -> Iterator[None]:
         """Time what happens inside, and turn its error into a recorded failure."""
         begun_s = self._begin(step, step.value)
         try:
@@ -147,7 +147,7 @@ class _Attempt:
             raise _Failed(too_early=exc.too_early) from exc
         self._take(step, step.value, begun_s, _quiet(""))
 
-    def _run(self, link: Link, step: Step, script: Script) -> None:
+    def _run(self, link: Link, step: ProofStep, script: Script) -> None:
         begun_s = self._begin(step, script.name)
         ran = run_script(link, script, self.clock, self.stopped)
         self._take(step, script.name, begun_s, ran)
@@ -157,7 +157,7 @@ class _Attempt:
             too_early = ran.lost and self.order.setup is None
             raise _Failed(too_early=too_early, stopped=ran.why == STOPPED)
 
-    def _begin(self, step: Step, name: str) -> float:
+    def _begin(self, step: ProofStep, name: str) -> float:
         begun_s = self.clock.monotonic_s()
         if self.stopped():
             self._take(step, name, begun_s, _quiet(STOPPED))
@@ -167,7 +167,7 @@ class _Attempt:
             raise _Failed(too_early=self.ends_s < self.deadline_s)
         return begun_s
 
-    def _take(self, step: Step, name: str, begun_s: float, ran: Ran) -> None:
+    def _take(self, step: ProofStep, name: str, begun_s: float, ran: Ran) -> None:
         taken = StepTaken(
             step=step,
             name=name,

@@ -1,4 +1,4 @@
-"""Runs one script over a connection: its end, its last words, and both of its time limits."""
+"""Runs one script over a connection: how it ends, what it said last, both of its time limits."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -22,8 +22,8 @@ from remuda.ssh.errors import (
 )
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
-from remuda.ssh.pumps import ChannelWriter, InPump, OutPump, Sink, Source
 from remuda.ssh.runner import STOPPED, Ran, end_processes, run_script
+from remuda.ssh.streams import ChannelWriter, InStream, OutStream, Sink, Source
 from remuda.ssh.tail import Tail
 from remuda.ssh.wrapping import MARK, exports, led_by, make_token, shell_line
 
@@ -36,7 +36,7 @@ _QUIET_S: Final = 0.5
 #: After the exit code of a command with a limit, all output has to be here in this time.
 _DRAIN_S: Final = 1.0
 
-#: An account may execute nothing and end well: the last words show that it did.
+#: An account may run nothing and report success: this last line shows that the copy was made.
 _COPIED: Final = "remuda-copied"
 _COPY_IN: Final = (
     'mkdir -p -- "$REMUDA_DIR" && tar -xpof - -C "$REMUDA_DIR"'
@@ -76,7 +76,7 @@ class _Call:
     stopped: Callable[[], bool] = _never
 
 
-class Session:
+class SshSession:
     """A logged-in connection; leaving the block closes it and ends what still runs in it.
 
     Commands may be run one after another, or at once from several threads.
@@ -246,16 +246,16 @@ class Session:
             writer.write(header)
             call.feed(writer)
 
-        fed = InPump(channel, lead)
+        fed = InStream(channel, lead)
         outs = (
-            OutPump(channel.recv, call.sinks[0], "ssh-stdout"),
-            OutPump(channel.recv_stderr, call.sinks[1], "ssh-stderr"),
+            OutStream(channel.recv, call.sinks[0], "ssh-stdout"),
+            OutStream(channel.recv_stderr, call.sinks[1], "ssh-stderr"),
         )
         try:
             self._link.start(channel, led_by(header))
-            for pump in (fed, *outs):
-                pump.on_failure = partial(self._link.close_channel, channel)
-                pump.start()
+            for stream in (fed, *outs):
+                stream.on_failure = partial(self._link.close_channel, channel)
+                stream.start()
             self._await_end(channel, token, call)
             _drain(outs, self._enough(call))
         except KeyboardInterrupt:
@@ -313,7 +313,7 @@ def require_host_keys(login: Login) -> None:
         )
 
 
-def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = False) -> Session:
+def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = False) -> SshSession:
     """Connect, compare the host key, log in.
 
     Args:
@@ -342,11 +342,11 @@ def open_session(login: Login, *, clock: Clock | None = None, insecure: bool = F
         link.close()
         raise
     link.keep_alive()
-    return Session(link, host_key, clock)
+    return SshSession(link, host_key, clock)
 
 
 class _TailSink(Tail):
-    """The last words of ``tar``, as a stream."""
+    """Keeps the end of what ``tar`` prints."""
 
     def __init__(self) -> None:
         super().__init__(4096)
@@ -364,7 +364,7 @@ def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def _drain(outs: tuple[OutPump, ...], enough: Callable[[], bool]) -> None:
+def _drain(outs: tuple[OutStream, ...], enough: Callable[[], bool]) -> None:
     """Let output arrive that was under way at the exit, however slow its reader here is.
 
     A process left in the background may hold the streams open for ever: silence ends the wait,
@@ -380,10 +380,10 @@ def _drain(outs: tuple[OutPump, ...], enough: Callable[[], bool]) -> None:
             return
 
 
-def _outcome(channel: paramiko.Channel, pumps: tuple[InPump | OutPump, ...]) -> int:
-    for pump in pumps:
-        if pump.failure is not None:
-            raise pump.failure
+def _outcome(channel: paramiko.Channel, streams: tuple[InStream | OutStream, ...]) -> int:
+    for stream in streams:
+        if stream.failure is not None:
+            raise stream.failure
     if channel.exit_status < 0:
         raise ConnectionLostError("the connection broke before the command had ended")
     return channel.exit_status

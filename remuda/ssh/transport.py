@@ -2,8 +2,8 @@
 
 What is changed, and why (paramiko 3.4 to 5.1 read):
 
-- its reader wakes ten times a second; ours when the wire says so (``wire.SLICE_S``);
-- it starts one timer thread per handshake that lives on for 15 s after a failure; the wire's
+- its reader wakes ten times a second; ours when the socket says so (``sshsocket.SLICE_S``);
+- it starts one timer thread per handshake that lives on for 15 s after a failure; the socket's
   deadline does that work;
 - it logs every failure of a machine as our error, with tracebacks; we return them instead;
 - it does not know ``exit-signal`` (RFC 4254 section 6.10) and would report a killed command as -1;
@@ -29,7 +29,7 @@ from paramiko.packet import Packetizer
 from paramiko.ssh_exception import SSHException
 
 from remuda.runtime.clock import Clock
-from remuda.ssh.wire import SshWire
+from remuda.ssh.sshsocket import SshSocket
 
 #: Its hooks are not in the published types.
 _Native: Final[Any] = paramiko.Transport
@@ -92,7 +92,7 @@ class MisbehavesError(SSHException):
 
 
 class _QuietPacketizer(Packetizer):
-    """Leaves time to the wire, logs nothing, and counts what comes.
+    """Leaves time to the socket, logs nothing, and counts what comes.
 
     Attributes:
         packets, received: How many packets and bytes came; only the reading thread writes them.
@@ -127,7 +127,7 @@ class _QuietPacketizer(Packetizer):
         """Have no timer to stop."""
 
     def handshake_timed_out(self) -> bool:
-        """Let the wire's deadline decide."""
+        """Let the socket's deadline decide."""
         return False
 
     def _log(self, level: Any, msg: Any) -> None:
@@ -167,7 +167,7 @@ def _known(wanted: tuple[str, ...], offered: Any) -> tuple[str, ...]:
 
 
 class QuietTransport(paramiko.Transport):
-    """A client connection over a :class:`~remuda.ssh.wire.SshWire`."""
+    """A client connection over a :class:`~remuda.ssh.sshsocket.SshSocket`."""
 
     _send_message: Any  # inherited
     saved_exception: Exception | None  # inherited
@@ -178,10 +178,10 @@ class QuietTransport(paramiko.Transport):
         MSG_CHANNEL_EXTENDED_DATA: partial(_within_window, kind=MSG_CHANNEL_EXTENDED_DATA),
     }
 
-    def __init__(self, wire: SshWire, clock: Clock) -> None:
+    def __init__(self, sock: SshSocket, clock: Clock) -> None:
         """Prepare; nothing is sent before :meth:`start_client`."""
-        super().__init__(wire, packetizer_class=_QuietPacketizer)  # type: ignore[arg-type]
-        self._wire = wire
+        super().__init__(sock, packetizer_class=_QuietPacketizer)  # type: ignore[arg-type]
+        self._socket = sock
         self._clock = clock
         self._begun_s = clock.monotonic_s()
         self._exchanges = 0
@@ -250,7 +250,7 @@ class QuietTransport(paramiko.Transport):
 
         OpenSSH refuses ``keepalive@openssh.com``, and a refusal is life enough.
         """
-        if self._clock.monotonic_s() - self._wire.heard_s > KEEPALIVE_S * KEEPALIVES_MAX:
+        if self._clock.monotonic_s() - self._socket.heard_s > KEEPALIVE_S * KEEPALIVES_MAX:
             raise EOFError("no sign of life")
         message = paramiko.Message()
         message.add_byte(cMSG_GLOBAL_REQUEST)

@@ -24,7 +24,7 @@ class StoreAwayError(StoreError):
 
 
 class StoreRefusedError(StoreError):
-    """ZooKeeper will not have us, or we do not trust it: password, ACL, TLS. A human must act."""
+    """ZooKeeper refuses us, or we do not trust it: password, ACL, TLS. A human must act."""
 
 
 class NotPermittedError(StoreRefusedError):

@@ -1,4 +1,4 @@
-"""Kazoo's connection, taught to batch, to answer without thread hops, and to hear subtrees.
+"""Kazoo's connection with batches, answers without a change of thread, and watches of subtrees.
 
 Kazoo 2.11 keeps the session for us: hosts, TLS, authentication, pings, time-outs, reconnects.
 What it does per request is replaced, as it costs more than everything above it: it wakes its
@@ -334,7 +334,7 @@ class BatchingConnection(ConnectionHandler):  # type: ignore[misc]
         return response
 
     def _send_request(self, read_timeout: float, connect_timeout: float) -> None:
-        """Answer the bell: send what is waiting.
+        """Send what is waiting; kazoo calls this when its thread was woken.
 
         Kazoo takes any request for a ping, and looks for the answers to pings alone: who goes
         on sending would never find out that nobody answers.

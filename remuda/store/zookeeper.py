@@ -55,7 +55,7 @@ class ZookeeperStore(WireStore):
             clock: For tests.
 
         Raises:
-            StoreRefusedError: If ZooKeeper will not have us, or is too old, or a file or package
+            StoreRefusedError: If ZooKeeper refuses us, or is too old, or a file or package
                 of ours is missing.
             StoreAwayError: If it could not be reached within *wait_s*.
         """

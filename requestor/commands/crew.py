@@ -12,7 +12,7 @@ from remuda.cli.surroundings import OpensSessions
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import HostKeyUnknownError, SshError
-from remuda.ssh.session import Session
+from remuda.ssh.session import SshSession
 from requestor.commands.ending import EXIT_SSH
 from requestor.nodes import LeasedNode, NodeSet
 
@@ -126,7 +126,7 @@ class JobCrew:
         self._connect = connect
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._sessions: list[Session] = []
+        self._sessions: list[SshSession] = []
         self.outcomes: Final = tuple(JobOutcome(node) for node in nodes)
 
     def run(self) -> int:
@@ -163,7 +163,7 @@ class JobCrew:
             outcome.why = f"{error}"
             outcome.code = 1
 
-    def _use(self, session: Session, index: int) -> int:
+    def _use(self, session: SshSession, index: int) -> int:
         if self._job.copy is not None:
             session.copy_tree(self._job.copy, self._job.copy_to)
         out, err = self._outlets[index]
@@ -175,7 +175,7 @@ class JobCrew:
             env=environment_of(self._nodes, index),
         )
 
-    def _open(self, node: LeasedNode) -> Session:
+    def _open(self, node: LeasedNode) -> SshSession:
         login = login_of(node, self._job.key_file)
         end_s = self._clock.monotonic_s() + _CONNECT_S
         while True:

@@ -13,7 +13,7 @@ from sandbox.compute.model import Server
 from sandbox.compute.servers import ServersApi
 from sandbox.compute.states import SERVER_TABLE, VM_STATES, ServerEvent, ServerState
 from sandbox.faults import EFFECT_OPERATIONS, Effect, EffectKind, FaultPlan, Subject
-from sandbox.image.room import ImageRoom
+from sandbox.image.limits import ImageRoom
 from sandbox.stores import Stores
 from sandbox.web.call import Call, Op, empty, reply
 from sandbox.web.errors import ApiError

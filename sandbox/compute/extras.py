@@ -10,11 +10,10 @@ from starlette.responses import Response
 
 from sandbox.compute.keypairs import keypair_detail, keypair_doc
 from sandbox.compute.render import flavor_doc, links
-from sandbox.config import FlavorConfig, Quota
-from sandbox.config_file import read_quota
+from sandbox.config import FlavorConfig, Quota, change_quota
 from sandbox.machines.base import MachineError
 from sandbox.machines.keys import fingerprint, generate
-from sandbox.reading import Reader
+from sandbox.reading import BadInputError
 from sandbox.stores import Stores
 from sandbox.web.call import Call, Op, empty, reply
 from sandbox.web.errors import ApiError
@@ -239,12 +238,13 @@ class ExtrasApi:
             raise ApiError(
                 403, "Policy doesn't allow os_compute_api:os-quota-sets:update to be performed."
             )
-        project, problems = call.param("project"), list[str]()
+        project = call.param("project")
         known = {field.name for field in fields(Quota)}
         asked = {k: v for k, v in call.inner("quota_set").items() if k in known}
-        quota = read_quota(Reader(asked, "quota_set", problems), self._quotas.of(project))
-        if problems:
-            raise ApiError(400, "; ".join(problems))
+        try:
+            quota = change_quota(self._quotas.of(project), asked, path="quota_set")
+        except BadInputError as exc:
+            raise ApiError(400, str(exc)) from exc
         self._quotas.change(project, quota)
         return await self._quota(call)
 

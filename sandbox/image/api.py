@@ -10,8 +10,8 @@ from starlette.responses import Response
 from sandbox.faults import EffectKind
 from sandbox.image.access import Access, check_visibility, described
 from sandbox.image.edits import PATCH_TYPES, apply_edits, split_attributes
+from sandbox.image.limits import ImageRoom, over_quota
 from sandbox.image.model import IMAGE_TABLE, Image, ImageEvent, ImageStore, image_doc
-from sandbox.image.room import ImageRoom, over_quota
 from sandbox.web.call import Call, Op, empty, reply
 from sandbox.web.errors import ApiError
 from sandbox.web.paging import cut, next_query, order, read_limit, same

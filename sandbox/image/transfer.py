@@ -13,11 +13,11 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from sandbox.faults import EffectKind
 from sandbox.image.access import Access
 from sandbox.image.inspection import HEAD_BYTES, mismatch
+from sandbox.image.limits import ImageRoom
 from sandbox.image.model import Image, ImageEvent, ImageState, ImageStore, digest
-from sandbox.image.room import ImageRoom
 from sandbox.web.call import Call, Op, empty
 from sandbox.web.errors import ApiError
-from sandbox.web.wire import CutShort
+from sandbox.web.hangup import CutShort
 from sandbox.workers import Workers
 
 _PIECE = 2**18

@@ -21,7 +21,7 @@ from sandbox.web import microversion
 from sandbox.web.access_rules import allowed
 from sandbox.web.call import NOBODY, Authority, Call, Op
 from sandbox.web.errors import ApiError, Service, response
-from sandbox.web.wire import hang_up
+from sandbox.web.hangup import hang_up
 
 _LOST: Final = "lost"
 _DROPPED: Final = "dropped"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from remuda.runtime.clock import Clock
-from remuda.ssh.api import OUT_OF_TIME, Heard, Proof, ProofOrder, Script, Step, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Heard, Proof, ProofOrder, ProofStep, Script, StepTaken
 from remuda.ssh.link import fingerprint
 from tests.fakes.clock import ManualClock
 
@@ -134,7 +134,7 @@ class _Attempt:
             if self._stopped():
                 self._take(step, name, "stopped by us", Exit())
                 return self._proof(ok=False, stopped=True)
-            if step in {Step.SETUP, Step.CHECK}:
+            if step in {ProofStep.SETUP, ProofStep.CHECK}:
                 self._ends_s = self._deadline_s
             if self._late():
                 self._take(step, name, OUT_OF_TIME, Exit())
@@ -145,16 +145,16 @@ class _Attempt:
                 return self._proof(ok=False, too_early=too_early)
         return self._proof(ok=True)
 
-    def _plan(self) -> list[tuple[Step, str, Callable[[], tuple[str, Exit, bool]]]]:
+    def _plan(self) -> list[tuple[ProofStep, str, Callable[[], tuple[str, Exit, bool]]]]:
         plan = [
-            (Step.CONNECT, "connect", self._connect),
-            (Step.HOST_KEY, "host-key", self._compare),
+            (ProofStep.CONNECT, "connect", self._connect),
+            (ProofStep.HOST_KEY, "host-key", self._compare),
         ]
         if self._order.login_wanted:
-            plan.append((Step.LOGIN, "login", self._login))
+            plan.append((ProofStep.LOGIN, "login", self._login))
             setup = (self._order.setup,) if self._order.setup else ()
-            plan += [(Step.SETUP, one.name, self._runs(one)) for one in setup]
-            plan += [(Step.CHECK, one.name, self._runs(one)) for one in self._order.checks]
+            plan += [(ProofStep.SETUP, one.name, self._runs(one)) for one in setup]
+            plan += [(ProofStep.CHECK, one.name, self._runs(one)) for one in self._order.checks]
         return plan
 
     def _late(self) -> bool:
@@ -187,8 +187,8 @@ class _Attempt:
 
         return act
 
-    def _take(self, step: Step, name: str, why: str, exit_: Exit) -> None:
-        script = step in {Step.SETUP, Step.CHECK}
+    def _take(self, step: ProofStep, name: str, why: str, exit_: Exit) -> None:
+        script = step in {ProofStep.SETUP, ProofStep.CHECK}
         taken = StepTaken(
             step=step,
             name=name,

@@ -67,6 +67,43 @@ def test_all_problems_are_told_at_once_with_their_places() -> None:
     assert "faults[0].effect: 'explode' is not known; known are http, slow" in text
 
 
+def test_what_is_named_is_looked_for_though_the_rest_is_wrong() -> None:
+    """Names and ids are compared in what is written, not only in what could be read."""
+    with pytest.raises(BadInputError) as caught:
+        parse(
+            {
+                "regions": ["one", 2],
+                "users": [{"name": "u", "projects": "p"}, 7],
+                "quota": {"cores": -2},
+                "boot_jitter": float("nan"),
+                "delete_seconds": 10**400,
+                "application_credentials": [{"name": "c", "user": "nobody", "project": "q"}],
+                "images": [{"name": "i"}, {"name": "i"}],
+                "faults": [{}, {"id": "config-0", "effect": "drop"}],
+            }
+        )
+
+    problems = caught.value.problems
+    assert "regions[1]: must be text, not a number (quote it)" in problems
+    assert "users[0].projects: must be a list, not text" in problems
+    assert "users[1]: must be a mapping, not a number" in problems
+    assert "quota.cores: must be at least -1, not -2" in problems
+    assert "boot_jitter: must be at least 0 and at most 1, not nan" in problems
+    assert any(each.startswith("delete_seconds: must be at least 0 and at") for each in problems)
+    assert "application_credentials[0].secret: is required" in problems
+    assert "application_credentials[0].user: no user 'nobody'" in problems
+    assert "application_credentials[0].project: no user has the project 'q'" in problems
+    assert any(each.startswith("images: the id ") for each in problems)
+    assert "faults: the id 'config-0' is there twice" in problems
+
+
+def test_what_is_null_is_not_given() -> None:
+    """A key may be emptied without taking it out."""
+    empty = {"boot_seconds": None, "quota": None, "flavors": None, "regions": [], "ssh_port": None}
+
+    assert Config() == parse(empty)
+
+
 def test_values_are_taken_over() -> None:
     """Ids that are not given follow from names, so that they survive a restart."""
     config = parse(

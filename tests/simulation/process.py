@@ -14,6 +14,7 @@ from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
 from launcher.registry import prepare
 from launcher.starting import Starter
+from launcher.validating import contradictions
 from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
@@ -35,6 +36,9 @@ from tests.simulation.timetable import SkewedClock
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
+#: A world of so many nodes is validated after every turn, a larger one now and then.
+VALIDATED_MAX: Final = 40
+VALIDATED_EVERY: Final = 10
 INSTRUMENTS: Final[Instruments] = build_instruments(None)
 
 
@@ -82,6 +86,7 @@ class Process:
     crash_at: int | None = None
     crew_class: type[SimCrew] = SimCrew
     actions: int = 0
+    turns: int = 0
     owner: tags.Owner = field(init=False)
     brain: Brain = field(init=False)
 
@@ -180,12 +185,24 @@ class Process:
             self.brain.turn(wait_s_max=0.0)
         except CrashedError:
             self.simulation.crash(self)
+            return
+        self.validate()
+
+    def validate(self) -> None:
+        """See that what it knows does not contradict itself."""
+        world = self.brain.world
+        self.turns += 1
+        if len(world.herd.views) <= VALIDATED_MAX or self.turns % VALIDATED_EVERY == 0:
+            wrong = contradictions(world, self.brain.fold.mine)
+            if wrong:
+                self.simulation.history.fail(f"the world of {self.name}: {'; '.join(wrong)}")
 
     def reload(self, config: Config) -> None:
         """Take in another configuration."""
         policy = compile_policy(config, self.sky.provider)
         reconfigure(self.brain, policy, cast("Cloud", Window(self.sky, self.name)))
         self.brain.world.agenda.everything = True
+        self.validate()
 
     def order(self, action: Action, work: Callable[[], Event], *, slow_s: float) -> None:
         """Have a hand's work take effect some time later, and its result arrive later still."""

@@ -38,3 +38,15 @@ def test_nothing_forbidden_happens_and_everything_comes_to_rest(start: int) -> N
 def test_the_same_seed_does_the_same_again() -> None:
     """A failure can be looked at again: all chance comes from the seed."""
     assert run(1).history.digest() == run(1).history.digest()
+
+
+def test_a_launcher_whose_world_contradicts_itself_is_found_at_once() -> None:
+    """Not when a judgement has believed it: after the turn in which it went wrong."""
+    setting = draw(random.Random("setting 1"))  # noqa: S311 - reproducible, not secret
+    simulation = Simulation(seed=1, setting=setting)
+    simulation.start_all()
+    simulation.run_until(5.0)
+    simulation.processes[0].brain.world.herd.coming["main", "small"] += 7
+
+    with pytest.raises(ViolationError, match="coming of main/small: the index says"):
+        simulation.run_until(65.0)

@@ -18,7 +18,7 @@ from paramiko.common import MSG_CHANNEL_DATA
 from builder.log import BuildLog
 from builder.quiet.kinds import Kind, quiet_kinds
 from remuda.ssh.api import Login
-from remuda.ssh.session import Session, open_session
+from remuda.ssh.session import SshSession, open_session
 from tests.support import attacks
 from tests.support.hostile import Peer, Stage, hostile
 from tests.unit.builder.handbench import GOOD, IDENTITY, Bench, report
@@ -148,7 +148,7 @@ def serve(bench: Bench, host_key: str) -> None:
 def connect_to(bench: Bench, liar: Liar, **limits: float) -> None:
     """Let a bench's builder reach this machine wherever it thinks that it connects to."""
 
-    def connect(login: Login) -> Session:
+    def connect(login: Login) -> SshSession:
         there: Any = {"address": "127.0.0.1", "port": liar.port, **limits}
         return open_session(replace(login, **there))
 

@@ -21,7 +21,7 @@ from remuda.images.buildlog import read_progress
 from remuda.images.catalogue import Catalogue
 from remuda.images.following import AWAY_S
 from remuda.images.moves import MoveRefusedError
-from remuda.images.standing import Outcome, Result, newest_for, result_of
+from remuda.images.state import BuildResult, Outcome, build_result, newest_for
 from remuda.images.words import BuilderWords, read_words
 from remuda.insight import tree
 from remuda.insight.live import LiveTrees
@@ -56,7 +56,7 @@ class _Waiting:
     image: str
     above: int
     expected: set[str]
-    results: dict[str, Result] = field(default_factory=dict)
+    results: dict[str, BuildResult] = field(default_factory=dict)
     steps: dict[BuildId, int] = field(default_factory=dict)
     idle: str | None = None
 
@@ -261,7 +261,7 @@ def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
     except StoreAwayError:
         return False
     for provider in sorted(one.expected):
-        result = result_of(seen, one.image, provider, above=one.above, now_s=now_s, words=words)
+        result = build_result(seen, one.image, provider, above=one.above, now_s=now_s, words=words)
         before = one.results.get(provider)
         one.results[provider] = result
         if before != result and result.build is not None:
@@ -292,7 +292,7 @@ def _tell_idle(one: _Waiting, why: str | None, tell: Tell) -> None:
         tell(f"{one.image} waits: {why}", event)
 
 
-def _tell_result(provider: str, result: Result, tell: Tell) -> None:
+def _tell_result(provider: str, result: BuildResult, tell: Tell) -> None:
     said = {
         Outcome.CURRENT: " is current there",
         Outcome.FAILED: f" failed: {result.why or 'why is not on record'}",

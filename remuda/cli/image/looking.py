@@ -18,7 +18,7 @@ from remuda.cli.image.completing import complete_builds
 from remuda.cli.lonely import tell_what_is_missing
 from remuda.cli.output import Sheet
 from remuda.cli.surroundings import Surroundings, with_surroundings
-from remuda.cli.views.boots import boots_sheet, standing_json
+from remuda.cli.views.boots import boots_sheet, state_json
 from remuda.cli.views.build import Beside, build_sheets
 from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, words_sheet
 from remuda.cli.views.packages import LINES_MAX, build_before, compare, packages_sheet
@@ -27,7 +27,7 @@ from remuda.images import library
 from remuda.images.buildlog import Progress, read_progress
 from remuda.images.catalogue import Catalogue
 from remuda.images.inventory import Inventory, read_inventory
-from remuda.images.standing import standings
+from remuda.images.state import image_states
 from remuda.images.words import BuilderWords, read_words
 from remuda.insight import tree
 from remuda.model.build import Build
@@ -132,7 +132,7 @@ def _unknown_orphans(store: Store, words: BuilderWords, providers: Collection[st
 
 
 def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float) -> Sequence[Sheet]:
-    found = standings(seen, name, now_s=now_s, words=words)
+    found = image_states(seen, name, now_s=now_s, words=words)
     boots = boots_sheet(found, now_s=now_s)
     record = seen.library.images.get(name)
     notes = list(boots.notes)
@@ -142,7 +142,7 @@ def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float)
         wanted, above = record.value.wanted, record.value.wanted_above
         notes.append(f"{wanted.who} wanted a build above {above}: {wanted.why}")
     return (
-        replace(boots, data=[standing_json(one) for one in found], notes=notes),
+        replace(boots, data=[state_json(one) for one in found], notes=notes),
         builds_sheet(seen, name, now_s=now_s),
         moves_sheet(seen, name, now_s=now_s),
         words_sheet(seen, words, name, [one.provider for one in found]),

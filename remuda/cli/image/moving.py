@@ -33,7 +33,7 @@ from remuda.images import library, moves
 from remuda.images.catalogue import Catalogue
 from remuda.images.library import Library
 from remuda.images.moves import MoveRefusedError, Shelf
-from remuda.images.standing import standings
+from remuda.images.state import image_states
 from remuda.images.writes import NotBootableError
 from remuda.model.image import BuildId, Word
 from remuda.model.pointer import Pointer
@@ -343,7 +343,7 @@ def show_boots(
     now_s = around.clock.now_s()
     found = []
     for image in images:
-        found += standings(
+        found += image_states(
             Catalogue(library.read(store, only=[image], launched=False)), image, now_s=now_s
         )
     sheet = boots_sheet(found, outcomes, now_s=now_s)

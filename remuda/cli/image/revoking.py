@@ -25,7 +25,7 @@ from remuda.images.catalogue import Catalogue
 from remuda.images.library import Library
 from remuda.images.moves import Shelf
 from remuda.images.revoking import Changes
-from remuda.images.standing import standings
+from remuda.images.state import image_states
 from remuda.model.build import Build
 from remuda.model.image import BuildId, Word
 from remuda.store.api import Op
@@ -168,7 +168,7 @@ def _show(
         for image in images
         for provider, pointer in before.pointers.get(image, {}).items()
     ]
-    found = [one for image in images for one in standings(after, image, now_s=now_s)]
+    found = [one for image in images for one in image_states(after, image, now_s=now_s)]
     sheet = boots_sheet(found, outcomes, now_s=now_s)
     if as_json:
         output.emit_json({"builds": builds, "boots": sheet.data})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from remuda.cli.output import Sheet, age
-from remuda.images.standing import Standing
+from remuda.images.state import ImageState
 from remuda.model.image import Word
 
 _COLUMNS = ("IMAGE", "PROVIDER", "BOOTS", "CURRENT", "PREVIOUS", "PINNED")
@@ -28,7 +28,7 @@ class BootOutcome:
 
 
 def boots_sheet(
-    found: Sequence[Standing], outcomes: Sequence[BootOutcome] = (), *, now_s: float
+    found: Sequence[ImageState], outcomes: Sequence[BootOutcome] = (), *, now_s: float
 ) -> Sheet:
     """Return what launches boot now, and, after a command, what they did before."""
     before = {(one.image, one.provider): one for one in outcomes}
@@ -40,10 +40,10 @@ def boots_sheet(
         refused = told is None or told.refused is not None
         cell = "-" if told is None or refused else number_text(told.before)
         rows.append((*row[:_BEFORE_AT], *((cell,) if before else ()), *row[_BEFORE_AT:]))
-        notes += standing_notes(one, now_s)
+        notes += state_notes(one, now_s)
         data.append(
             {
-                **standing_json(one),
+                **state_json(one),
                 "before": None if told is None else told.before,
                 "refused": None if told is None else told.refused,
             }
@@ -53,8 +53,8 @@ def boots_sheet(
     return Sheet(columns=columns, rows=rows, data=data, notes=notes)
 
 
-def standing_json(one: Standing) -> dict[str, object]:
-    """Return how an image stands in a provider, with the stable keys of docs/cli.md."""
+def state_json(one: ImageState) -> dict[str, object]:
+    """Return the state of an image in a provider, with the stable keys of docs/cli.md."""
     pointer, newest, pin = one.pointer, one.newest, one.pin
     return {
         "image": one.image,
@@ -80,12 +80,12 @@ def _word(word: Word) -> dict[str, object]:
     return {"who": word.who, "why": word.why, "at_s": word.at_s or None}
 
 
-def pinned_number(one: Standing) -> str:
+def pinned_number(one: ImageState) -> str:
     """Return the build that is pinned now, for a cell."""
     return "-" if one.pin is None else str(one.pin.number)
 
 
-def standing_notes(one: Standing, now_s: float) -> list[str]:
+def state_notes(one: ImageState, now_s: float) -> list[str]:
     """Return what stands below a table: who has pinned a build, and why a newer one waits."""
     where, notes = f"{one.image} in {one.provider}", []
     pin = one.pin
@@ -100,7 +100,7 @@ def standing_notes(one: Standing, now_s: float) -> list[str]:
     return notes
 
 
-def _of_pin(one: Standing) -> bool:
+def _of_pin(one: ImageState) -> bool:
     """Whether what it waits for is the end of its pin, which is told already."""
     return one.newest is None or one.pointer is None or _is_old(one)
 
@@ -110,7 +110,7 @@ def number_text(number: int | None) -> str:
     return "-" if number is None else str(number)
 
 
-def _row(one: Standing) -> tuple[str, ...]:
+def _row(one: ImageState) -> tuple[str, ...]:
     pointer = one.pointer
     return (
         one.image,
@@ -122,7 +122,7 @@ def _row(one: Standing) -> tuple[str, ...]:
     )
 
 
-def _about(one: Standing) -> str:
+def _about(one: ImageState) -> str:
     """Return which build it is that waits; none if launches do, or nothing is newer."""
     if one.newest is None or one.orphan or _is_old(one):
         return ""
@@ -130,7 +130,7 @@ def _about(one: Standing) -> str:
     return "" if launches_wait else f", build {one.newest.id.number}"
 
 
-def _is_old(one: Standing) -> bool:
+def _is_old(one: ImageState) -> bool:
     """Whether the newest build is current, or older than that."""
     current = 0 if one.pointer is None else one.pointer.current
     return one.newest is None or one.newest.id.number <= current

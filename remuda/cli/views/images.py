@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from remuda.cli.output import Sheet, age, broken_notes
-from remuda.cli.views.boots import number_text, pinned_number, standing_json, standing_notes
+from remuda.cli.views.boots import number_text, pinned_number, state_json, state_notes
 from remuda.images.catalogue import Catalogue
-from remuda.images.standing import Standing, standings
+from remuda.images.state import ImageState, image_states
 from remuda.images.words import BuilderWords
 from remuda.store import paths
 
@@ -32,13 +32,13 @@ def images_sheet(seen: Catalogue, words: BuilderWords, *, now_s: float) -> Sheet
     """
     rows, data, notes = [], [], []
     for image in seen.images():
-        found = standings(seen, image, now_s=now_s, words=words)
+        found = image_states(seen, image, now_s=now_s, words=words)
         alarms = list(words.alarms.get(image, ()))
         for one in found:
             rows.append(_row(seen, one, now_s))
-            notes += standing_notes(one, now_s)
+            notes += state_notes(one, now_s)
             built_s = _built_s(seen, one)
-            data.append({**standing_json(one), "built_at_s": built_s, "alarms": alarms})
+            data.append({**state_json(one), "built_at_s": built_s, "alarms": alarms})
         if not found:
             rows.append((image, *["-"] * 8))
             notes.append(f"{image}: {_why_nowhere(seen, image, words)}")
@@ -106,16 +106,16 @@ def _why_nowhere(seen: Catalogue, image: str, words: BuilderWords) -> str:
 
 def _nowhere(seen: Catalogue, image: str, words: BuilderWords) -> dict[str, object]:
     gone = words.providers is not None and image not in words.providers
-    empty = standing_json(Standing(image=image, provider="", orphan=gone))
+    empty = state_json(ImageState(image=image, provider="", orphan=gone))
     return {**empty, "provider": None, "waits": _why_nowhere(seen, image, words)}
 
 
-def _built_s(seen: Catalogue, one: Standing) -> float | None:
+def _built_s(seen: Catalogue, one: ImageState) -> float | None:
     build = seen.builds.get(one.image, {}).get(one.boots or 0)
     return None if build is None else build.requested_s
 
 
-def _row(seen: Catalogue, one: Standing, now_s: float) -> tuple[str, ...]:
+def _row(seen: Catalogue, one: ImageState, now_s: float) -> tuple[str, ...]:
     built_s, newest = _built_s(seen, one), one.newest
     return (
         one.image,

@@ -11,14 +11,14 @@ import pytest
 from builder.hands.blame import MishapError
 from builder.hands.patience import Patience
 from builder.hands.steps import StepContext, StepRunner
-from remuda.config.images import BaseFrom, Step
+from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
-from remuda.config.recipes import ImageRecipe, Making
+from remuda.config.recipes import ImageRecipe, ProviderMaking
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
 from remuda.secret import Secret
 from remuda.ssh.api import Login
-from remuda.ssh.session import Session, open_session
+from remuda.ssh.session import SshSession, open_session
 from tests.fakes.clock import ManualClock
 from tests.support import sshd as servers
 from tests.support.sshd import Sshd
@@ -97,12 +97,12 @@ class Bench:
             key_file=str(server.key_file),
             host_keys=(server.host_key,),
         )
-        self.session: Session = open_session(login)
+        self.session: SshSession = open_session(login)
 
     def run(self, *steps: dict[str, Any]) -> str:
         """Take steps, as a file has them; return what they printed."""
-        read = tuple(Step.model_validate({"timeout": "30s", **one}) for one in steps)
-        making = Making(
+        read = tuple(BuildStep.model_validate({"timeout": "30s", **one}) for one in steps)
+        making = ProviderMaking(
             base=BaseFrom(name="b"), flavor=FlavorFrom(name="f"), username=self.server.user
         )
         recipe = ImageRecipe(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from remuda.config.parts import CheckFrom
-from remuda.ssh.api import Login, Proof, ProofOrder, Script, Step
+from remuda.ssh.api import Login, Proof, ProofOrder, ProofStep, Script
 from remuda.ssh.checks import make_check
 from remuda.ssh.prover import ParamikoProver
 from remuda.ssh.session import CopyFailedError, open_session
@@ -77,7 +77,7 @@ def test_a_machine_is_proven_only_if_its_account_executes_a_command(
         proof = prove(login)
 
     assert (proof.ok, proof.too_early) == (False, False)
-    assert proof.steps[-1].step is Step.LOGIN
+    assert proof.steps[-1].step is ProofStep.LOGIN
     assert words in proof.why
 
 

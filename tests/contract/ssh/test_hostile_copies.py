@@ -19,7 +19,7 @@ from remuda.ssh.errors import (
     CutShortError,
     SshError,
 )
-from remuda.ssh.session import CopyFailedError, Session, open_session
+from remuda.ssh.session import CopyFailedError, SshSession, open_session
 from tests.support import attacks
 from tests.support.hostile import GIVE_UP_S, Attack, Peer, Stage, hostile, login_to
 from tests.support.traces import Traces
@@ -75,7 +75,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "item"
 
 
-def log_in(port: int, key_file: Path) -> Session:
+def log_in(port: int, key_file: Path) -> SshSession:
     """Open a session whose single answers have all the time in the world, but for starts."""
     return open_session(login_to(port, key_file, answer_timeout_s=1.0), insecure=True)
 
@@ -89,7 +89,7 @@ def _leaving_no_thread() -> Iterator[None]:
     assert left == []
 
 
-def copy(session: Session, folder: Path, what: str, **limits: Any) -> None:
+def copy(session: SshSession, folder: Path, what: str, **limits: Any) -> None:
     """Copy the folder, or the small file of it."""
     if what == "folder":
         session.copy_tree(folder, "/var/came/item", **limits)

@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 
-from remuda.ssh.api import OUT_OF_TIME, Login, Proof, ProofOrder, Script, Step
+from remuda.ssh.api import OUT_OF_TIME, Login, Proof, ProofOrder, ProofStep, Script
 from remuda.ssh.errors import TEXT_MAX, SshError
 from remuda.ssh.prover import ParamikoProver
 from remuda.ssh.session import open_session
@@ -116,7 +116,7 @@ def test_a_machine_that_drips_all_it_says_is_overdue(key_file: Path) -> None:
     with hostile(Stage.RUNNING, attacks.nothing, drips=True) as port:
         proof = _prove(port, key_file)
 
-    assert proof.steps[-1].step is Step.HOST_KEY
+    assert proof.steps[-1].step is ProofStep.HOST_KEY
     assert OUT_OF_TIME in proof.why
 
 
@@ -127,7 +127,7 @@ def test_a_host_key_of_absurd_size_proves_nothing(bits: int, key_file: Path) -> 
         proof = _prove(port, key_file, time_s=LONG_S)
 
     assert not proof.ok
-    assert proof.steps[-1].step is Step.HOST_KEY
+    assert proof.steps[-1].step is ProofStep.HOST_KEY
     assert OUT_OF_TIME not in proof.why
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remuda.ssh.api import OUT_OF_TIME, Login, ProofOrder, Prover, Script, Step, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Login, ProofOrder, ProofStep, Prover, Script, StepTaken
 from remuda.ssh.hostkeys import make_host_key
 from remuda.ssh.prover import ParamikoProver
 from tests.fakes.prover import OTHER, SCANNED, Exit, FakeProver, Machine
@@ -72,7 +72,7 @@ PASSES = Script(name="passes", text="exit 0")
 FAILS = Script(name="fails", text="echo first; echo last words; exit 3")
 
 
-def _kinds(steps: tuple[StepTaken, ...]) -> list[Step]:
+def _kinds(steps: tuple[StepTaken, ...]) -> list[ProofStep]:
     return [step.step for step in steps]
 
 
@@ -84,7 +84,14 @@ def test_a_good_machine_is_proven_in_the_stated_order(bench: Bench) -> None:
 
     assert (proof.ok, proof.why, proof.too_early) == (True, "", False)
     assert bench.good.host_keys == proof.host_keys
-    expected = [Step.CONNECT, Step.HOST_KEY, Step.LOGIN, Step.SETUP, Step.CHECK, Step.CHECK]
+    expected = [
+        ProofStep.CONNECT,
+        ProofStep.HOST_KEY,
+        ProofStep.LOGIN,
+        ProofStep.SETUP,
+        ProofStep.CHECK,
+        ProofStep.CHECK,
+    ]
     assert expected == _kinds(proof.steps)
     assert all(step.ok for step in proof.steps)
     assert [step.exit_code for step in proof.steps] == [None, None, None, 0, 0, 0]
@@ -114,7 +121,7 @@ def test_a_refused_key_is_too_early(bench: Bench) -> None:
 
     assert (proof.ok, proof.too_early) == (False, True)
     assert f"login: our key does not open the account {bench.refusing.user}" == proof.why
-    assert _kinds(proof.steps) == [Step.CONNECT, Step.HOST_KEY, Step.LOGIN]
+    assert _kinds(proof.steps) == [ProofStep.CONNECT, ProofStep.HOST_KEY, ProofStep.LOGIN]
 
 
 def test_a_wrong_host_key_is_final_and_ends_before_the_login(bench: Bench) -> None:
@@ -124,7 +131,7 @@ def test_a_wrong_host_key_is_final_and_ends_before_the_login(bench: Bench) -> No
     proof = bench.prover.prove(ProofOrder(login=login, setup=SETUP))
 
     assert (proof.ok, proof.too_early) == (False, False)
-    assert _kinds(proof.steps) == [Step.CONNECT, Step.HOST_KEY]
+    assert _kinds(proof.steps) == [ProofStep.CONNECT, ProofStep.HOST_KEY]
     assert "SHA256:" in proof.why
     assert proof.host_keys == ()
 
@@ -155,7 +162,7 @@ def test_without_a_login_only_the_host_key_is_met(bench: Bench) -> None:
     proof = bench.prover.prove(order)
 
     assert proof.ok
-    assert _kinds(proof.steps) == [Step.CONNECT, Step.HOST_KEY]
+    assert _kinds(proof.steps) == [ProofStep.CONNECT, ProofStep.HOST_KEY]
 
 
 def test_a_failed_check_is_final_and_keeps_the_last_words(bench: Bench) -> None:
@@ -173,7 +180,7 @@ def test_a_failed_setup_skips_the_checks(bench: Bench) -> None:
     proof = bench.prover.prove(ProofOrder(login=bench.good, setup=FAILS, checks=(PASSES,)))
 
     assert (proof.ok, proof.too_early) == (False, False)
-    assert proof.steps[-1].step == Step.SETUP
+    assert proof.steps[-1].step == ProofStep.SETUP
 
 
 def test_a_judge_may_find_fault_with_what_a_script_printed(bench: Bench) -> None:
@@ -207,7 +214,7 @@ def test_a_proof_whose_time_is_over_takes_no_step(bench: Bench) -> None:
 
     assert (late.ok, late.stopped, early.ok) == (False, False, True)
     assert (late.cut, early.cut) == (True, False)
-    assert _kinds(late.steps) == [Step.CONNECT]
+    assert _kinds(late.steps) == [ProofStep.CONNECT]
     assert late.why == f"connect: {OUT_OF_TIME}"
 
 

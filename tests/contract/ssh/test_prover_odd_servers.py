@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from remuda.ssh.api import Login, Proof, ProofOrder, Script, Step
+from remuda.ssh.api import Login, Proof, ProofOrder, ProofStep, Script
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.prover import ParamikoProver
 from tests.contract.ssh.conftest import login_of
@@ -27,38 +27,38 @@ BANNER: Final = b"SSH-2.0-Odd_1.0\r\n"
 
 #: (how it behaves, is it too early, at which step it ends, a part of why)
 ODD: Final = {
-    "mute": (Behaviour(), True, Step.CONNECT, "no SSH banner within 0.3 s"),
-    "closes at once": (Behaviour(closes=True), True, Step.CONNECT, "before the SSH banner"),
-    "half a banner": (Behaviour(says=b"SSH-2"), True, Step.CONNECT, "no SSH banner"),
-    "garbage": (Behaviour(says=b"\x00\xff" * 8192), False, Step.CONNECT, "not an SSH server"),
+    "mute": (Behaviour(), True, ProofStep.CONNECT, "no SSH banner within 0.3 s"),
+    "closes at once": (Behaviour(closes=True), True, ProofStep.CONNECT, "before the SSH banner"),
+    "half a banner": (Behaviour(says=b"SSH-2"), True, ProofStep.CONNECT, "no SSH banner"),
+    "garbage": (Behaviour(says=b"\x00\xff" * 8192), False, ProofStep.CONNECT, "not an SSH server"),
     "web server": (
         Behaviour(says=b"HTTP/1.1 400 Bad Request\r\n\r\n", closes=True),
         True,
-        Step.CONNECT,
+        ProofStep.CONNECT,
         "before the SSH banner",
     ),
     "closes after the banner": (
         Behaviour(says=BANNER, closes=True),
         True,
-        Step.HOST_KEY,
+        ProofStep.HOST_KEY,
         "in the key exchange",
     ),
     "mute after the banner": (
         Behaviour(says=BANNER),
         True,
-        Step.HOST_KEY,
+        ProofStep.HOST_KEY,
         "no answer within 0.5 s in the key exchange",
     ),
     "garbage after the banner": (
         Behaviour(says=BANNER + b"\xff" * 4096),
         True,
-        Step.HOST_KEY,
+        ProofStep.HOST_KEY,
         "in the key exchange",
     ),
     "an old protocol": (
         Behaviour(says=b"SSH-1.5-Old\r\n"),
         False,
-        Step.HOST_KEY,
+        ProofStep.HOST_KEY,
         "Incompatible version",
     ),
 }
@@ -147,7 +147,7 @@ def test_a_machine_that_dies_while_it_is_checked_may_be_tried_again(tmp_path: Pa
             proof = _prove_dying(server, setup)
 
         assert (proof.ok, proof.too_early) == (False, too_early)
-        assert proof.steps[-1].step == Step.CHECK
+        assert proof.steps[-1].step == ProofStep.CHECK
         assert "closed" in proof.why or "end" in proof.why
 
 

@@ -14,7 +14,7 @@ import pytest
 from remuda.ssh.api import Login
 from remuda.ssh.errors import ConnectionLostError, HostKeyMismatchError
 from remuda.ssh.hostkeys import make_host_key
-from remuda.ssh.session import CopyFailedError, Session, open_session
+from remuda.ssh.session import CopyFailedError, SshSession, open_session
 from tests.contract.ssh.conftest import login_of
 from tests.support import sshd as servers
 from tests.support.deadline import wait_for
@@ -26,7 +26,7 @@ MANY_BYTES: Final = bytes(range(256)) * (8 << 12)
 
 
 @pytest.fixture
-def session(login: Login) -> Iterator[Session]:
+def session(login: Login) -> Iterator[SshSession]:
     """Open a session with the shared server."""
     with open_session(login) as session:
         yield session
@@ -49,7 +49,7 @@ class Ears:
         """Have nothing to pass on."""
 
 
-def test_the_exit_code_and_both_streams_come_back(session: Session) -> None:
+def test_the_exit_code_and_both_streams_come_back(session: SshSession) -> None:
     """Apart from each other, byte for byte."""
     out, err = io.BytesIO(), io.BytesIO()
 
@@ -60,7 +60,7 @@ def test_the_exit_code_and_both_streams_come_back(session: Session) -> None:
     assert (code, out.getvalue(), err.getvalue()) == (42, b"a\0\xff", b"oops\n")
 
 
-def test_arguments_arrive_as_they_are(session: Session) -> None:
+def test_arguments_arrive_as_they_are(session: SshSession) -> None:
     """No shell looks into them."""
     words = ["a b", "$HOME", "'", '"', "*", "", "two\nlines", "-n"]
     out = io.BytesIO()
@@ -70,7 +70,7 @@ def test_arguments_arrive_as_they_are(session: Session) -> None:
     assert out.getvalue().decode() == "".join(f"{word}|" for word in words)
 
 
-def test_a_text_is_for_the_shell(session: Session) -> None:
+def test_a_text_is_for_the_shell(session: SshSession) -> None:
     """Pipes and variables work, as with ssh."""
     out = io.BytesIO()
 
@@ -79,7 +79,7 @@ def test_a_text_is_for_the_shell(session: Session) -> None:
     assert (code, out.getvalue().strip()) == (3, b"2")
 
 
-def test_a_command_that_does_not_exist_is_127(session: Session) -> None:
+def test_a_command_that_does_not_exist_is_127(session: SshSession) -> None:
     """As every shell has it."""
     err = io.BytesIO()
 
@@ -88,12 +88,12 @@ def test_a_command_that_does_not_exist_is_127(session: Session) -> None:
 
 
 @pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV"])
-def test_death_by_signal_is_told_as_shells_tell_it(session: Session, name: str) -> None:
+def test_death_by_signal_is_told_as_shells_tell_it(session: SshSession, name: str) -> None:
     """128 and the number."""
     assert session.run(f"kill -{name} $$") == 128 + getattr(signal, f"SIG{name}")
 
 
-def test_the_environment_arrives_and_standard_input_is_not_touched(session: Session) -> None:
+def test_the_environment_arrives_and_standard_input_is_not_touched(session: SshSession) -> None:
     """Though both take the same way."""
     out = io.BytesIO()
 
@@ -107,13 +107,13 @@ def test_the_environment_arrives_and_standard_input_is_not_touched(session: Sess
     assert out.getvalue() == b"it's\n$x\n\0rest"
 
 
-def test_a_wrong_variable_name_is_refused(session: Session) -> None:
+def test_a_wrong_variable_name_is_refused(session: SshSession) -> None:
     """Before anything is run."""
     with pytest.raises(ValueError, match="A-B"):
         session.run("true", env={"A-B": "c"})
 
 
-def test_much_goes_through_in_both_directions_at_once(session: Session) -> None:
+def test_much_goes_through_in_both_directions_at_once(session: SshSession) -> None:
     """A command that echoes needs us to read while we write."""
     out = io.BytesIO()
 
@@ -123,7 +123,7 @@ def test_much_goes_through_in_both_directions_at_once(session: Session) -> None:
     assert out.getvalue() == MANY_BYTES
 
 
-def test_a_file_with_a_descriptor_is_streamed(session: Session, tmp_path: Path) -> None:
+def test_a_file_with_a_descriptor_is_streamed(session: SshSession, tmp_path: Path) -> None:
     """As standard input of a command line is."""
     file = tmp_path / "input"
     file.write_bytes(MANY_BYTES)
@@ -135,7 +135,7 @@ def test_a_file_with_a_descriptor_is_streamed(session: Session, tmp_path: Path) 
     assert int(out.getvalue()) == len(MANY_BYTES)
 
 
-def test_output_comes_while_the_command_runs(session: Session) -> None:
+def test_output_comes_while_the_command_runs(session: SshSession) -> None:
     """And input goes when it is there: a conversation works."""
     ears = Ears()
     read, write = os.pipe()
@@ -156,7 +156,7 @@ def test_output_comes_while_the_command_runs(session: Session) -> None:
     assert (ears.data, codes) == (b"ready\n", [17])
 
 
-def test_a_command_may_end_before_its_input_does(session: Session) -> None:
+def test_a_command_may_end_before_its_input_does(session: SshSession) -> None:
     """An open terminal must not hold up the end."""
     read, write = os.pipe()
     with os.fdopen(read, "rb") as stdin:
@@ -166,7 +166,7 @@ def test_a_command_may_end_before_its_input_does(session: Session) -> None:
     assert code == 5
 
 
-def test_a_process_left_behind_does_not_hold_up_the_end(session: Session) -> None:
+def test_a_process_left_behind_does_not_hold_up_the_end(session: SshSession) -> None:
     """Its output is given up after a moment of silence."""
     out = io.BytesIO()
 
@@ -176,7 +176,7 @@ def test_a_process_left_behind_does_not_hold_up_the_end(session: Session) -> Non
     os.kill(int(out.getvalue()), 9)
 
 
-def test_a_reader_of_ours_that_goes_away_ends_the_command(session: Session) -> None:
+def test_a_reader_of_ours_that_goes_away_ends_the_command(session: SshSession) -> None:
     """As ``yes | head`` does."""
     read, write = os.pipe()
     os.close(read)
@@ -185,7 +185,7 @@ def test_a_reader_of_ours_that_goes_away_ends_the_command(session: Session) -> N
         session.run(["yes"], stdout=stdout)
 
 
-def test_several_commands_at_once_share_a_connection(session: Session) -> None:
+def test_several_commands_at_once_share_a_connection(session: SshSession) -> None:
     """Each gets its own streams and code."""
     results: dict[int, tuple[int, bytes]] = {}
 
@@ -203,7 +203,7 @@ def test_several_commands_at_once_share_a_connection(session: Session) -> None:
     assert results == {number: (number, b"%d" % (number * 1000)) for number in range(1, 6)}
 
 
-def test_ctrl_c_ends_the_command_and_all_its_children(session: Session) -> None:
+def test_ctrl_c_ends_the_command_and_all_its_children(session: SshSession) -> None:
     """The machine may be used further, or held; nothing of ours keeps running on it."""
     ears = Ears()
 
@@ -277,7 +277,7 @@ def _describe(top: Path) -> dict[str, tuple[int, str | bytes | None]]:
     return seen
 
 
-def test_a_tree_arrives_as_it_is(session: Session, tmp_path: Path) -> None:
+def test_a_tree_arrives_as_it_is(session: SshSession, tmp_path: Path) -> None:
     """Modes, links and odd names included; the directory is made."""
     local, remote = tmp_path / "local", tmp_path / "re mote" / "new"
     _make_tree(local)
@@ -288,7 +288,7 @@ def test_a_tree_arrives_as_it_is(session: Session, tmp_path: Path) -> None:
     assert (remote / "hard").samefile(remote / "secret")
 
 
-def test_a_folder_is_copied_through_a_link_to_it(session: Session, tmp_path: Path) -> None:
+def test_a_folder_is_copied_through_a_link_to_it(session: SshSession, tmp_path: Path) -> None:
     """What is in it, not the link, which would point nowhere there."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "file").write_text("content")
@@ -300,14 +300,14 @@ def test_a_folder_is_copied_through_a_link_to_it(session: Session, tmp_path: Pat
     assert (tmp_path / "there" / "file").read_text() == "content"
 
 
-def test_copying_where_nothing_may_be_written_says_so(session: Session, tmp_path: Path) -> None:
+def test_copying_where_nothing_may_be_written_says_so(session: SshSession, tmp_path: Path) -> None:
     """With the machine's own words."""
     with pytest.raises(CopyFailedError, match="/proc/x"):
         session.copy_tree(tmp_path, "/proc/x")
 
 
 def test_a_local_file_that_cannot_be_read_is_our_own_error(
-    session: Session, tmp_path: Path
+    session: SshSession, tmp_path: Path
 ) -> None:
     """And the machine is not left waiting."""
     with pytest.raises(NotADirectoryError):

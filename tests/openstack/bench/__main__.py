@@ -24,19 +24,26 @@ _TOKEN: Final = "keystone POST /v3/auth/tokens"
 
 def judge(found: Economy) -> list[Figure]:
     """Return the figures with their bounds."""
+    return [_boots(found), *_calls(found), _seconds(found), _idle(found), *_connections(found)]
+
+
+def _boots(found: Economy) -> Figure:
+    return Figure(
+        name="boots per minute",
+        bound=f">= {RATIO_MIN:g} x bare SDK",
+        measured=f"{found.launcher.per_minute:.1f}",
+        raw=f"{found.bare.per_minute:.1f}",
+        ratio=found.ratio,
+        ok=found.ratio >= RATIO_MIN,
+        details={"rounds": found.rounds, "ratios": found.ratios, "bare at once": AT_ONCE},
+    )
+
+
+def _calls(found: Economy) -> list[Figure]:
+    """Return the figures of calls per node, with addresses of the network and with floating IPs."""
     ours, bare = found.launcher, found.bare
     beyond, floating = _own(ours), _own(found.floating)
-    idle = sum(found.idle.values()) * 60 / found.idle_s
     return [
-        Figure(
-            name="boots per minute",
-            bound=f">= {RATIO_MIN:g} x bare SDK",
-            measured=f"{ours.per_minute:.1f}",
-            raw=f"{bare.per_minute:.1f}",
-            ratio=found.ratio,
-            ok=found.ratio >= RATIO_MIN,
-            details={"rounds": found.rounds, "ratios": found.ratios, "bare at once": AT_ONCE},
-        ),
         Figure(
             name="calls per node life beyond shared lists",
             bound=f"<= {CALLS_PER_NODE_MAX:g}",
@@ -65,20 +72,34 @@ def judge(found: Economy) -> list[Figure]:
             measured=f"{_shared(found.floating):.2f}",
             details={name: found.floating.calls[name] for name in SHARED},
         ),
-        Figure(
-            name="seconds of the services per node life",
-            bound="< bare SDK",
-            measured=f"{ours.busy_s / ours.nodes:.2f} s",
-            raw=f"{bare.busy_s / bare.nodes:.2f} s",
-            ratio=(ours.busy_s / ours.nodes) / (bare.busy_s / bare.nodes),
-            ok=ours.busy_s / ours.nodes < bare.busy_s / bare.nodes,
-        ),
-        Figure(
-            name="calls per idle minute",
-            bound="",
-            measured=f"{idle:.1f}",
-            details=dict(found.idle),
-        ),
+    ]
+
+
+def _seconds(found: Economy) -> Figure:
+    ours, bare = found.launcher, found.bare
+    return Figure(
+        name="seconds of the services per node life",
+        bound="< bare SDK",
+        measured=f"{ours.busy_s / ours.nodes:.2f} s",
+        raw=f"{bare.busy_s / bare.nodes:.2f} s",
+        ratio=(ours.busy_s / ours.nodes) / (bare.busy_s / bare.nodes),
+        ok=ours.busy_s / ours.nodes < bare.busy_s / bare.nodes,
+    )
+
+
+def _idle(found: Economy) -> Figure:
+    idle = sum(found.idle.values()) * 60 / found.idle_s
+    return Figure(
+        name="calls per idle minute",
+        bound="",
+        measured=f"{idle:.1f}",
+        details=dict(found.idle),
+    )
+
+
+def _connections(found: Economy) -> list[Figure]:
+    ours = found.launcher
+    return [
         Figure(
             name="tokens of one launcher",
             bound=f"<= {TOKENS_MAX}",

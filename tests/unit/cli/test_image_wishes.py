@@ -19,7 +19,7 @@ from remuda.cli.surroundings import Surroundings
 from remuda.images.catalogue import Catalogue
 from remuda.images.following import AWAY_S
 from remuda.images.library import read
-from remuda.images.standing import Outcome, result_of
+from remuda.images.state import Outcome, build_result
 from remuda.model.build import Blame, BuildState, Mishap
 from remuda.model.image import BuildId
 from remuda.model.pointer import Pin
@@ -274,7 +274,7 @@ def test_what_was_superseded_has_a_minute_for_its_successor(
     desk.build(4, providers=[], state=BuildState.SUPERSEDED, since_s=since_s)
     seen = Catalogue(read(desk.store))
 
-    assert result_of(seen, "debian", "alpha", above=3, now_s=1000.0).outcome is outcome
+    assert build_result(seen, "debian", "alpha", above=3, now_s=1000.0).outcome is outcome
 
 
 # -- pause, resume, delete -------------------------------------------------------------------

@@ -15,9 +15,9 @@ def test_a_subject_is_busy_until_its_action_has_ended() -> None:
     busy: Busy[Action] = Busy()
     action = Action()
     busy.enter("listing", action)
-    during = ("listing" in busy, list(busy))
+    during = ("listing" in busy, list(busy), dict(busy.under_way()))
 
-    assert during == (True, ["listing"])
+    assert during == (True, ["listing"], {"listing": action})
     assert busy.leave("listing", action)
     assert "listing" not in busy
 

@@ -5,8 +5,7 @@ import pytest
 from launcher.actions import Condemn
 from remuda.metrics.results import Result
 from remuda.model.launch import Step
-from remuda.ssh.api import Proof, StepTaken
-from remuda.ssh.api import Step as ProofStep
+from remuda.ssh.api import Proof, ProofStep, StepTaken
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 
 _LATE_S = 10_000.0

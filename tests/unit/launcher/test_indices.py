@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from launcher.herd import Herd
 from launcher.queue import Queue
+from launcher.validating import contradictions
 from launcher.world import World
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
@@ -71,7 +72,8 @@ class Changes(RuleBasedStateMachine):
         if what == "busy":
             view.busy = None if view.busy else "hand"
         elif what == "lock":
-            view.contenders ^= {"user"}
+            self.made.herd.locks[view.id] = view.contenders ^ {"user"}
+            self.made.herd.learn_lock(view)
         elif what == "server":
             view.server_id = ServerId(f"another {number}")
         elif what == "node":
@@ -126,6 +128,11 @@ class Changes(RuleBasedStateMachine):
     def cancel(self, number: int) -> None:
         """A request goes."""
         self.made.queue.forget(f"200-{number:010d}")  # type: ignore[arg-type]
+
+    @invariant()
+    def nothing_contradicts_itself(self) -> None:
+        """What the simulation asks after every turn."""
+        assert not contradictions(self.made)
 
     @invariant()
     def herd_equals_a_recount(self) -> None:

@@ -17,8 +17,7 @@ from remuda.metrics.results import Result
 from remuda.model.ids import ServerId
 from remuda.model.launch import Step, StepEvent
 from remuda.runtime.now import Now
-from remuda.ssh.api import Proof, StepTaken
-from remuda.ssh.api import Step as ProofStep
+from remuda.ssh.api import Proof, ProofStep, StepTaken
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 

@@ -8,7 +8,7 @@ from launcher.events import Event, ScriptBegun
 from launcher.hands.proving import ProvingHands
 from launcher.orders import ServerOrders
 from remuda.runtime.inbox import Inbox
-from remuda.ssh.api import Step
+from remuda.ssh.api import ProofStep
 from tests.fakes.clock import ManualClock
 from tests.fakes.prover import Exit, FakeProver, Machine
 from tests.unit.launcher.works import OWNER
@@ -18,7 +18,7 @@ ADDRESS = "198.18.0.1"
 CHECKS: list[dict[str, Any]] = [{"disk": {"free": "1MiB"}}, {"dns": {"name": "localhost"}}]
 
 
-def told(machine: Machine, **label: Any) -> list[tuple[Step, str]]:
+def told(machine: Machine, **label: Any) -> list[tuple[ProofStep, str]]:
     """Return which scripts the hand told of, until its attempt ended."""
     made = world(labels={"small": label}, **{"ssh-key-file": "/nowhere/key"})
     view = add_node(made, 1)
@@ -34,7 +34,11 @@ def told(machine: Machine, **label: Any) -> list[tuple[Step, str]]:
     return [(one.step, one.name) for one in events if isinstance(one, ScriptBegun)]
 
 
-SETUP, DISK, DNS = (Step.SETUP, "setup"), (Step.CHECK, "disk /"), (Step.CHECK, "dns localhost")
+SETUP, DISK, DNS = (
+    (ProofStep.SETUP, "setup"),
+    (ProofStep.CHECK, "disk /"),
+    (ProofStep.CHECK, "dns localhost"),
+)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +53,7 @@ SETUP, DISK, DNS = (Step.SETUP, "setup"), (Step.CHECK, "disk /"), (Step.CHECK, "
     ids=["good", "silent", "closed", "setup fails", "check fails"],
 )
 def test_each_script_is_told_when_it_begins(
-    machine: Machine, expected: list[tuple[Step, str]]
+    machine: Machine, expected: list[tuple[ProofStep, str]]
 ) -> None:
     """Somebody is in by then; and none that is not reached."""
     assert told(machine, setup={"inline": "true"}, checks=CHECKS) == expected

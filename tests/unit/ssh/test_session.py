@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from remuda.ssh.link import Link
-from remuda.ssh.pumps import OutPump
-from remuda.ssh.session import Session, _Call, _drain
+from remuda.ssh.session import SshSession, _Call, _drain
+from remuda.ssh.streams import OutStream
 from tests.fakes.clock import ManualClock
 
 
@@ -26,7 +26,7 @@ def call(limit_s: float | None, stopped: Callable[[], bool]) -> _Call:
 
 
 @contextmanager
-def chatter(clock: ManualClock) -> Iterator[tuple[OutPump, threading.Event]]:
+def chatter(clock: ManualClock) -> Iterator[tuple[OutStream, threading.Event]]:
     """Yield the output of a process that prints a byte now and then, and what ends it."""
     end = threading.Event()
 
@@ -36,23 +36,23 @@ def chatter(clock: ManualClock) -> Iterator[tuple[OutPump, threading.Event]]:
         clock.advance(0.1)
         return b"."
 
-    pump = OutPump(receive, None, "chatter")
-    pump.start()
+    stream = OutStream(receive, None, "chatter")
+    stream.start()
     try:
-        yield pump, end
+        yield stream, end
     finally:
         end.set()
-        pump.finish()
+        stream.finish()
 
 
 @pytest.mark.parametrize("how", ["limit", "stopped"])
 def test_a_process_left_behind_that_prints_now_and_then_does_not_hold_us(how: str) -> None:
     """A command that has a limit ends soon after its exit code; and at once when told to stop."""
     clock = ManualClock()
-    session = Session(cast("Link", cast("Any", None)), "key", clock)
-    with chatter(clock) as (pump, end):
+    session = SshSession(cast("Link", cast("Any", None)), "key", clock)
+    with chatter(clock) as (stream, end):
         enough = session._enough(call(60.0, lambda: how == "stopped"))
-        thread = threading.Thread(target=_drain, args=((pump,), enough), daemon=True)
+        thread = threading.Thread(target=_drain, args=((stream,), enough), daemon=True)
         thread.start()
         thread.join(20.0)
         ended = not thread.is_alive()
@@ -64,7 +64,7 @@ def test_a_process_left_behind_that_prints_now_and_then_does_not_hold_us(how: st
 def test_a_command_without_a_limit_waits_for_its_output() -> None:
     """However long its reader takes."""
     clock = ManualClock()
-    session = Session(cast("Link", cast("Any", None)), "key", clock)
+    session = SshSession(cast("Link", cast("Any", None)), "key", clock)
     enough = session._enough(call(None, lambda: True))
     clock.advance(3600.0)
 

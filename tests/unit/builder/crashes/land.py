@@ -156,13 +156,39 @@ class Land:
             except NotBootableError:
                 return False
             image_id = stored.value.cloud_image or ""
+        one = self._intent(label, upload_id, request, login_key)
+        path = paths.launch(provider, one.id)
+        try:
+            self.store.commit([*ops, Create(path=path, data=launches.encode(one))])
+        except RejectedError:
+            return False
+        server = self._server(provider, one, image_id)
+        proven = replace(one, server=server, address=ADDRESS, host_key=HOST_KEY)
+        self.store.commit([Set(path=path, data=launches.encode(proven), version=0)])
+        self.machines.append(
+            Launched(
+                provider=provider,
+                node=one.id,
+                server=server,
+                ready_s=one.planned_s + BOOT_S,
+                request=request,
+                lent=request is None,
+            )
+        )
+        return True
+
+    def _intent(
+        self,
+        label: str,
+        upload_id: UploadId | None,
+        request: RequestId | None,
+        login_key: str | None,
+    ) -> Launch:
+        """Return the intent of the next machine."""
         self._numbers += 1
         now_s = self.clock.now_s()
-        node = NodeId(f"{3_000_000_000 + self._numbers}")
-        owner = Owner(installation=INSTALLATION, provider=ProviderName(provider))
-        marks = ServerTags(owner=owner, node=node, pool=PoolName("main"), label=label)
-        one = Launch(
-            id=node,
+        return Launch(
+            id=NodeId(f"{3_000_000_000 + self._numbers}"),
             pool="main",
             label=label,
             step=Step.PLANNED,
@@ -174,31 +200,19 @@ class Land:
             for_request=request,
             login_key=login_key,
         )
-        path = paths.launch(provider, node)
-        try:
-            self.store.commit([*ops, Create(path=path, data=launches.encode(one))])
-        except RejectedError:
-            return False
+
+    def _server(self, provider: str, one: Launch, image_id: str) -> ServerId:
+        """Boot what a launch asks for; what the records call bootable has to be there."""
+        owner = Owner(installation=INSTALLATION, provider=ProviderName(provider))
+        marks = ServerTags(owner=owner, node=one.id, pool=PoolName("main"), label=one.label)
         cloud = self.clouds[provider]
         known = [*cloud.images, *cloud.more_images()]
         image = next((each for each in known if each.id == image_id), None)
-        assert image is not None, f"5: {provider} cannot boot {upload_id}: {image_id} is not there"
-        server = cloud.create_server(
-            ServerOrder(name=node, image=image, flavor=DISK, tags=tags.make(marks))
+        wanted = f"{one.image_build} of {one.image_place}"
+        assert image is not None, f"5: {provider} cannot boot {wanted}: {image_id} is not there"
+        return cloud.create_server(
+            ServerOrder(name=one.id, image=image, flavor=DISK, tags=tags.make(marks))
         )
-        proven = replace(one, server=server, address=ADDRESS, host_key=HOST_KEY)
-        self.store.commit([Set(path=path, data=launches.encode(proven), version=0)])
-        self.machines.append(
-            Launched(
-                provider=provider,
-                node=node,
-                server=server,
-                ready_s=now_s + BOOT_S,
-                request=request,
-                lent=request is None,
-            )
-        )
-        return True
 
     def _go_on(self, one: Launched) -> bool:
         if one.condemned:

@@ -1,11 +1,11 @@
-"""The wire's deadlines on a clock that a test moves: what comes and goes does not put them off."""
+"""A socket's deadlines on a clock that a test moves: what comes and goes puts none of them off."""
 
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from remuda.ssh.wire import STALL_S, SshWire
+from remuda.ssh.sshsocket import STALL_S, SshSocket
 from tests.fakes.clock import ManualClock
 
 
@@ -16,65 +16,65 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def ends(clock: ManualClock) -> Iterator[tuple[SshWire, socket.socket]]:
-    """Return a wire and its other end."""
+def ends(clock: ManualClock) -> Iterator[tuple[SshSocket, socket.socket]]:
+    """Return a socket and its other end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
         theirs, _ = listener.accept()
-    wire = SshWire(ours, clock)
+    sock = SshSocket(ours, clock)
     with theirs:
-        yield wire, theirs
-    wire.close()
+        yield sock, theirs
+    sock.close()
 
 
 def test_a_peer_that_speaks_is_overdue_all_the_same(
-    ends: tuple[SshWire, socket.socket], clock: ManualClock
+    ends: tuple[SshSocket, socket.socket], clock: ManualClock
 ) -> None:
     """The byte that has come after the deadline is not read any more."""
-    wire, peer = ends
-    with wire.ends_by(5.0):
+    sock, peer = ends
+    with sock.ends_by(5.0):
         peer.sendall(b"a")
-        heard = wire.recv(1)
+        heard = sock.recv(1)
         clock.advance(5.0)
         peer.sendall(b"b")
         with pytest.raises(EOFError, match="no answer in time"):
-            wire.recv(1)
+            sock.recv(1)
 
     assert heard == b"a"
-    assert wire.expired
+    assert sock.expired
 
 
 def test_a_peer_that_reads_is_overdue_all_the_same(
-    ends: tuple[SshWire, socket.socket], clock: ManualClock
+    ends: tuple[SshSocket, socket.socket], clock: ManualClock
 ) -> None:
     """Sending has the same deadline."""
-    wire, _ = ends
-    with wire.ends_by(5.0):
-        assert wire.send(b"a") == 1
+    sock, _ = ends
+    with sock.ends_by(5.0):
+        assert sock.send(b"a") == 1
         clock.advance(5.0)
         with pytest.raises(EOFError, match="no answer in time"):
-            wire.send(b"b")
+            sock.send(b"b")
 
 
 def test_of_several_deadlines_the_first_one_holds_until_it_is_left(
-    ends: tuple[SshWire, socket.socket], clock: ManualClock
+    ends: tuple[SshSocket, socket.socket], clock: ManualClock
 ) -> None:
     """Threads share a connection, and each has its own."""
-    wire, peer = ends
+    sock, peer = ends
     peer.sendall(b"abc")
-    outer, inner = wire.ends_by(10.0), wire.ends_by(20.0)
+    outer, inner = sock.ends_by(10.0), sock.ends_by(20.0)
     outer.__enter__()
     inner.__enter__()
     clock.advance(9.0)
-    first = wire.recv(1)
+    first = sock.recv(1)
     outer.__exit__(None, None, None)
     clock.advance(9.0)
-    wire.send(b"x")
+    sock.send(b"x")
     clock.advance(9.0)
     with pytest.raises(EOFError):
-        wire.send(b"x")
+        sock.send(b"x")
     inner.__exit__(None, None, None)
-    assert wire.send(b"x") == 1
+    assert sock.send(b"x") == 1
     assert first == b"a"
 
 
@@ -97,17 +97,17 @@ class Stuck:
 def test_a_peer_that_takes_nothing_for_long_is_dead(clock: ManualClock) -> None:
     """Without any deadline, as in a session that lasts; a single byte taken begins anew."""
     stuck = Stuck()
-    wire = SshWire(stuck, clock)  # type: ignore[arg-type]  # as far as it sends
+    sock = SshSocket(stuck, clock)  # type: ignore[arg-type]  # as far as it sends
 
     def times_out() -> None:
         with pytest.raises(TimeoutError):
-            wire.send(b"x")
+            sock.send(b"x")
 
     times_out()
     clock.advance(STALL_S - 1)
     times_out()
     stuck.takes = True
-    assert wire.send(b"xyz") == 1
+    assert sock.send(b"xyz") == 1
     stuck.takes = False
     clock.advance(STALL_S - 1)
     times_out()
@@ -115,4 +115,4 @@ def test_a_peer_that_takes_nothing_for_long_is_dead(clock: ManualClock) -> None:
     times_out()
     clock.advance(1)
     with pytest.raises(EOFError, match="takes nothing"):
-        wire.send(b"x")
+        sock.send(b"x")

@@ -33,7 +33,7 @@ class Sink(Protocol):
         """Pass it on."""
 
 
-class OutPump:
+class OutStream:
     """Copies one output stream of a channel to a local stream until its end."""
 
     def __init__(self, receive: Callable[[int], bytes], sink: Sink | None, name: str) -> None:
@@ -110,7 +110,7 @@ class ChannelWriter(io.RawIOBase):
         return len(view)
 
 
-class InPump:
+class InStream:
     """Feeds the standard input of a command in a thread, then sends the end.
 
     Attributes:

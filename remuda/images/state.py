@@ -1,4 +1,4 @@
-"""How an image stands in a provider, and what it waits for. Pure.
+"""The state of an image in a provider, and what it waits for. Pure.
 
 It is said from the records alone, but for what only builders know: which providers are configured,
 and what hinders them to begin with something.
@@ -20,7 +20,7 @@ _SUCCESSOR_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ImageState:
     """One image in one provider.
 
     Attributes:
@@ -44,27 +44,27 @@ class Standing:
     orphan: bool = False
 
 
-def standings(
+def image_states(
     catalogue: Catalogue, image: str, *, now_s: float, words: BuilderWords = NOBODY
-) -> list[Standing]:
-    """Return how an image stands in each provider that has, or is to have, it."""
+) -> list[ImageState]:
+    """Return the state of an image in each provider that has, or is to have, it."""
     providers = sorted({*catalogue.providers(image), *words.configured(image)})
-    return [standing(catalogue, image, one, now_s=now_s, words=words) for one in providers]
+    return [image_state(catalogue, image, one, now_s=now_s, words=words) for one in providers]
 
 
-def standing(
+def image_state(
     catalogue: Catalogue,
     image: str,
     provider: str,
     *,
     now_s: float,
     words: BuilderWords = NOBODY,
-) -> Standing:
-    """Return how an image stands in one provider."""
+) -> ImageState:
+    """Return the state of an image in one provider."""
     pointer = catalogue.pointers.get(image, {}).get(provider)
     newest = newest_for(catalogue, image, provider)
     upload = None if newest is None else catalogue.upload_in(newest, provider)
-    bare = Standing(
+    bare = ImageState(
         image=image,
         provider=provider,
         pointer=pointer,
@@ -108,7 +108,7 @@ def _state(build: Build, upload: Upload | None, provider: str) -> str:
 
 def _waits(
     catalogue: Catalogue,
-    found: Standing,
+    found: ImageState,
     upload: Upload | None,
     now_s: float,
     words: BuilderWords,
@@ -125,7 +125,7 @@ def _waits(
     return _newest_waits(catalogue, found, newest, upload, words)
 
 
-def _resting(catalogue: Catalogue, found: Standing, words: BuilderWords) -> str | None:
+def _resting(catalogue: Catalogue, found: ImageState, words: BuilderWords) -> str | None:
     """Return why an image that boots its newest build gets no newer one, if somebody wants that."""
     if found.pin is not None:
         return _by("pinned", found.pin.word)
@@ -140,7 +140,7 @@ def _paused(catalogue: Catalogue, image: str) -> Word | None:
 
 def _newest_waits(
     catalogue: Catalogue,
-    found: Standing,
+    found: ImageState,
     newest: Build,
     upload: Upload | None,
     words: BuilderWords,
@@ -239,7 +239,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class BuildResult:
     """The same, with the build that it is about and why."""
 
     outcome: Outcome
@@ -247,7 +247,7 @@ class Result:
     why: str | None = None
 
 
-def result_of(
+def build_result(
     catalogue: Catalogue,
     image: str,
     provider: str,
@@ -255,15 +255,15 @@ def result_of(
     above: int,
     now_s: float,
     words: BuilderWords = NOBODY,
-) -> Result:
+) -> BuildResult:
     """Return what has come of the builds above a number in one provider."""
     pointer = catalogue.pointers.get(image, {}).get(provider)
     if pointer is not None and pointer.current > above:
-        return Result(outcome=Outcome.CURRENT, build=pointer.build(pointer.current))
-    found = standing(catalogue, image, provider, now_s=now_s, words=words)
+        return BuildResult(outcome=Outcome.CURRENT, build=pointer.build(pointer.current))
+    found = image_state(catalogue, image, provider, now_s=now_s, words=words)
     build = found.newest
     if build is None or build.id.number <= above:
-        return Result(outcome=Outcome.OPEN)
+        return BuildResult(outcome=Outcome.OPEN)
     upload = catalogue.upload_in(build, provider)
     failed = build.state in {BuildState.FAILED, BuildState.RETIRING}
     # What comes instead of it is begun at once, if anything comes.
@@ -274,4 +274,4 @@ def result_of(
         failed |= trial.result is TrialResult.FAILED
         failed |= upload.state in {UploadState.REJECTED, UploadState.FAILED}
     outcome = Outcome.FAILED if failed else Outcome.OPEN
-    return Result(outcome=outcome, build=build.id, why=found.waits)
+    return BuildResult(outcome=outcome, build=build.id, why=found.waits)

@@ -43,7 +43,7 @@ _KEEPALIVE: Final = (
 )
 
 
-class SshWire:
+class SshSocket:
     """The connection; ``recv``, ``send``, ``close`` and ``settimeout`` are for paramiko."""
 
     def __init__(self, sock: socket.socket, clock: Clock, early: bytes = b"") -> None:
@@ -155,7 +155,7 @@ class SshWire:
         self._sock.close()
 
 
-def dial(address: str, port: int, *, timeout_s: float, clock: Clock) -> SshWire:
+def dial(address: str, port: int, *, timeout_s: float, clock: Clock) -> SshSocket:
     """Connect and meet the banner, both within *timeout_s*.
 
     Raises:
@@ -179,7 +179,7 @@ def dial(address: str, port: int, *, timeout_s: float, clock: Clock) -> SshWire:
     except BaseException:
         sock.close()
         raise
-    return SshWire(sock, clock, early)
+    return SshSocket(sock, clock, early)
 
 
 def _connect(address: str, port: int, deadline_s: float, clock: Clock) -> socket.socket:
