@@ -10,8 +10,8 @@ import click
 from remuda.cli.failing import MistakeError
 from remuda.cli.kinds import duration
 from remuda.model.job import job_variables
-from requestor.desk import default_requestor
-from requestor.wish import COUNT_DIGITS_MAX
+from requestor.context import default_requestor
+from requestor.request_options import COUNT_DIGITS_MAX
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,13 +17,13 @@ from remuda.insight import tree
 from remuda.insight.tree import reader
 from remuda.ssh.errors import SshError
 from requestor.client import Client
-from requestor.commands.crew import Job, JobCrew
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
+from requestor.commands.parallel import ParallelRun, RemoteJob
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
 from requestor.commands.telling import telling_failures
 from requestor.commands.waiting import accept
-from requestor.desk import default_requestor
+from requestor.context import default_requestor
 from requestor.nodes import NodeSet
 
 _HOLD_DEFAULT: Final = "2h"
@@ -40,7 +40,7 @@ class Order:
     label: str
     count: int
     asking: Asking
-    job: Job
+    job: RemoteJob
     hold_s: float | None
 
 
@@ -129,7 +129,7 @@ def run(
             raise MistakeError("--stdin can feed one machine only")
         check_command(command)
         folder, copy_to = _copy_of(copy)
-        job = Job(
+        job = RemoteJob(
             command=command,
             copy=folder,
             copy_to=copy_to,
@@ -165,11 +165,11 @@ def _copy_of(copy: str | None) -> tuple[Path | None, str]:
 def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int:
     """Ask, run, and give back or hold; return the exit code."""
     ending = this_ending()
-    crews: list[JobCrew] = []
+    runs: list[ParallelRun] = []
 
     def lost(_nodes: NodeSet) -> None:
-        for crew in crews:
-            crew.stop()
+        for parallel in runs:
+            parallel.stop()
 
     with around.store() as store:
         _check_key(around, order.job.key_file)
@@ -186,15 +186,15 @@ def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int
             with accept(pending, what, ending, reporter.tell) as nodes:
                 _tell_nodes(reporter, nodes, around.clock.monotonic_s() - started_s)
                 outlets = [reporter.outlets(node, index) for index, node in enumerate(nodes)]
-                crew = JobCrew(
+                parallel = ParallelRun(
                     order.job, nodes, outlets, clock=around.clock, connect=around.open_session
                 )
-                crews.append(crew)
-                ending.on_asked(crew.stop)
+                runs.append(parallel)
+                ending.on_asked(parallel.stop)
                 nodes.check()
-                code = crew.run()
+                code = parallel.run()
                 ending.check()
-                _tell_outcomes(reporter, crew, code)
+                _tell_outcomes(reporter, parallel, code)
                 nodes.check()
                 if code and order.hold_s is not None:
                     _hold(reporter, nodes, order, code)
@@ -215,9 +215,9 @@ def _tell_nodes(reporter: RunReporter, nodes: NodeSet, waited_s: float) -> None:
         )
 
 
-def _tell_outcomes(reporter: RunReporter, crew: JobCrew, code: int) -> None:
-    several = len(crew.outcomes) > 1
-    for outcome in crew.outcomes:
+def _tell_outcomes(reporter: RunReporter, parallel: ParallelRun, code: int) -> None:
+    several = len(parallel.outcomes) > 1
+    for outcome in parallel.outcomes:
         why = outcome.why or (f"exit code {outcome.code}" if outcome.code and several else "")
         reporter.tell(
             "exit",

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final, Protocol
 from remuda.cli.saying import say
 from remuda.jsontext import to_json
 from remuda.visible import visible
-from requestor.commands.crew import Outlet
+from requestor.commands.parallel import Outlet
 from requestor.nodes import LeasedNode
 
 

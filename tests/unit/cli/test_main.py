@@ -19,7 +19,7 @@ from remuda.cli.surroundings import Surroundings, hosts_options
 from remuda.store.api import StoreAwayError, StoreRefusedError
 from remuda.store.options import StoreOptions
 from requestor.connecting import connect
-from requestor.errors import WishError
+from requestor.errors import InvalidOptionsError
 from tests.support.processes import ROOT
 
 
@@ -230,7 +230,7 @@ def test_what_is_no_place_of_ours_is_one_sentence(
 ) -> None:
     """However it comes; nothing is corrected on the quiet, for that is another tree."""
     if by == "library":
-        with pytest.raises(WishError, match="where ZooKeeper is"):
+        with pytest.raises(InvalidOptionsError, match="where ZooKeeper is"):
             connect(hosts)
         return
     monkeypatch.delenv("REMUDA_ZOOKEEPER", raising=False)
@@ -250,9 +250,9 @@ def test_what_is_no_place_of_ours_is_one_sentence(
 @pytest.mark.parametrize("chroot", ["a", "/", "/a/", "//", "/..", "/a b", "/a,b"])
 def test_the_library_takes_no_odd_chroot(chroot: str) -> None:
     """It creates what is not there."""
-    with pytest.raises(WishError, match="is not a path in ZooKeeper"):
+    with pytest.raises(InvalidOptionsError, match="is not a path in ZooKeeper"):
         connect("127.0.0.1:1", chroot=chroot)
-    with pytest.raises(WishError, match="in hosts and in chroot"):
+    with pytest.raises(InvalidOptionsError, match="in hosts and in chroot"):
         connect("127.0.0.1:1/ci", chroot="/ci")
 
 

@@ -11,7 +11,7 @@ from requestor.commands.keeping import KEPT
 from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.commands.ssh import ssh
-from requestor.desk import default_requestor
+from requestor.context import default_requestor
 from tests.support.commands import Desk
 
 

@@ -11,7 +11,7 @@ from remuda.store.api import Session, Store, Stored, StoreError
 ANSWER_S: Final = 1.0
 
 
-class Eye:
+class ZnodeWatch:
     """Looks at one znode and knows when to look again.
 
     Thread-safe. News come from the watch, from a reconnect (a watch may have been lost with the

@@ -19,7 +19,7 @@ RETRY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class RequestorContext:
     """The shared part of a client.
 
     Attributes:
