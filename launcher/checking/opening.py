@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from remuda.cli.failing import MistakeError
+from remuda.cli.errors import MistakeError
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import CloudConfigError
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud

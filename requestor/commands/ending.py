@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn, Self
 
 import click
 
-from remuda.cli.failing import (
+from remuda.cli.errors import (
     EXIT_FAILED,
     EXIT_LOST,
     EXIT_TIMEOUT,

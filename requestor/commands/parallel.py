@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Protocol
 
-from remuda.cli.surroundings import OpensSessions
+from remuda.cli.context import OpensSessions
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import HostKeyUnknownError, SshError

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import click
 
-from remuda.cli.failing import PlainCommand
+from remuda.cli.errors import PlainCommand
 from requestor.commands.ending import EndedError
 from requestor.errors import RequestFailedError, RequestTimeoutError
 

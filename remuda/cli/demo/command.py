@@ -10,9 +10,9 @@ import click
 from remuda.cli.demo.images import DemoImages
 from remuda.cli.demo.jobs import Jobs, title
 from remuda.cli.demo.stage import DemoFailedError, Stage
-from remuda.cli.failing import CommandFailedError, PlainCommand
+from remuda.cli.errors import CommandFailedError, PlainCommand
 from remuda.cli.output import Sheet, show
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.runtime.clock import SystemClock
 
 _WARM_S: Final = 120.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from remuda.cli.demo.stage import CommandRan, DemoFailedError, Stage
-from remuda.cli.saying import say, say_title
+from remuda.cli.terminal import say, say_title
 
 _WHO: Final = re.compile(r"remuda: (\S+) (\d{10}) at (\S+) \((\S+)\) after ([\d.]+) s")
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from remuda.cli.dev.control import Control, ControlFailedError
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.runtime.clock import Clock, SystemClock
 
 _READY_S: Final = 90.0

@@ -1,8 +1,8 @@
-"""What somebody may have meant by a name that does not exist."""
+"""Refusing names that nobody knows, with what may have been meant."""
 
 from collections.abc import Sequence
 
-from remuda.cli.failing import MistakeError
+from remuda.cli.errors import MistakeError
 from remuda.config.names import nearest
 from remuda.insight import tree
 from remuda.insight.tree import Reader
