@@ -12,7 +12,7 @@ from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config import loader
 from remuda.config.loader import Reading
 from remuda.config.model import Config
-from remuda.config.names import meant_name
+from remuda.config.name_guesses import meant_name
 from remuda.config.problems import ConfigInvalidError
 from remuda.model.tags import Owner
 from remuda.runtime.clock import Clock

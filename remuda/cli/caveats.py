@@ -5,7 +5,7 @@ Without launchers it is most likely another tree than is meant.
 
 from remuda.cli.terminal import say
 from remuda.insight import tree
-from remuda.insight.tree import Reader, StoreReader
+from remuda.insight.tree import StoreReader, TreeReader
 from remuda.visible import visible
 
 NO_LAUNCHER = "no launcher is running in this ZooKeeper"
@@ -24,7 +24,7 @@ def tell_what_is_missing(read: StoreReader) -> None:
         say(f"remuda: records are closed to us and not shown: {visible(which)}", err=True)
 
 
-def unknown(read: Reader, sentence: str) -> str:
+def unknown(read: TreeReader, sentence: str) -> str:
     """Return *sentence*, about something that is not there, with what may explain it.
 
     Raises:

@@ -9,7 +9,7 @@ from remuda.cli.errors import MistakeError
 from remuda.cli.terminal import say
 from remuda.config.contents import Contents
 from remuda.config.loader import Reading, read
-from remuda.config.names import nearest
+from remuda.config.name_guesses import nearest
 from remuda.config.schema import schema as json_schema
 from remuda.jsontext import to_json
 

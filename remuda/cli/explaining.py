@@ -10,12 +10,12 @@ from remuda.cli.context import CommandContext, with_context
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.output import Sheet, age
 from remuda.cli.views.boots import standing_notes
-from remuda.cli.views.making import making_text
+from remuda.cli.views.launch_progress import launch_progress_text
 from remuda.cli.views.requests import labels_text
 from remuda.insight.explanation import Explanation, expected_in_s
 from remuda.insight.explanation import explain as read_explanation
 from remuda.insight.imagenotes import ImageNotes, read_image_notes
-from remuda.insight.making import making_for
+from remuda.insight.launch_progress import launch_progress_for
 from remuda.insight.tree import reader
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageUse
@@ -40,7 +40,7 @@ def explain(*, context: CommandContext, request: str, as_json: bool) -> None:
         gone = f"there is no request {request}; it was served, cancelled, or never was, or it "
         missing = unknown(reader(store), f"{gone}failed long ago") if absent else ""
         notes = read_image_notes(store, RequestId(request), found.verdicts, now_s=now_s)
-        made = making_for(store, RequestId(request), found.verdicts)
+        made = launch_progress_for(store, RequestId(request), found.verdicts)
     if found.state is None and found.broken is not None:
         raise CommandFailedError(f"request {request}: {found.sentence}", 1)
     if absent:
@@ -50,7 +50,9 @@ def explain(*, context: CommandContext, request: str, as_json: bool) -> None:
         output.emit_json({**found.as_json(), **notes.as_json(), "making": making})
     else:
         sheet = explanation_sheet(found, now_s=now_s)
-        told = [f"node {one.node} in {one.provider}, {making_text(one, now_s)}" for one in made]
+        told = [
+            f"node {one.node} in {one.provider}, {launch_progress_text(one, now_s)}" for one in made
+        ]
         output.show([replace(sheet, notes=[*sheet.notes, *told, *_image_sentences(notes, now_s)])])
 
 

@@ -114,7 +114,7 @@ class Commands(PlainReader, click.Group):
         """
         name = args[0]
         if self.get_command(ctx, name) is None and name[:1] != "-" and not ctx.resilient_parsing:
-            from remuda.config.names import nearest  # noqa: PLC0415 - for who mistypes only
+            from remuda.config.name_guesses import nearest  # noqa: PLC0415 - for who mistypes only
 
             known = nearest(name, self.list_commands(ctx))
             raise MistakeError(f"there is no command {ctx.command_path} {name}; {known}")

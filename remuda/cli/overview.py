@@ -17,7 +17,7 @@ from remuda.cli.views.requests import requests_sheet
 from remuda.cli.views.status import status_sheets
 from remuda.insight import tree
 from remuda.insight.live import LiveTrees, Wanted
-from remuda.insight.tree import Reader, reader
+from remuda.insight.tree import TreeReader, reader
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.store import paths
@@ -29,7 +29,7 @@ _REFRESH_S: Final = 5.0
 
 _NO_LAUNCHER: Final = Sheet(columns=(), rows=(), data=None, notes=(NO_LAUNCHER,))
 
-View = Callable[[Reader, float], Sequence[Sheet]]
+View = Callable[[TreeReader, float], Sequence[Sheet]]
 
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 _WATCH: Final = click.option("--watch", is_flag=True, help="Go on showing what changes.")
@@ -64,7 +64,7 @@ def nodes(
     """List nodes."""
     chosen = NodeFilter(ids=ids, states=state, labels=label, providers=provider)
 
-    def view(read: Reader, now_s: float) -> Sequence[Sheet]:
+    def view(read: TreeReader, now_s: float) -> Sequence[Sheet]:
         sheet = nodes_sheet(read, chosen, now_s=now_s)
         missing = sorted(set(ids) - {str(one["id"]) for one in sheet.data})
         if missing and not watch:
@@ -97,7 +97,7 @@ def requests(
 ) -> None:
     """List requests in the order in which they are served."""
 
-    def view(read: Reader, now_s: float) -> Sequence[Sheet]:
+    def view(read: TreeReader, now_s: float) -> Sequence[Sheet]:
         return (requests_sheet(read, state, now_s=now_s),)
 
     _look(context, view, {paths.REQUESTS: 1}, as_json=as_json, watch=watch)

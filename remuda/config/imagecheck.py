@@ -7,12 +7,12 @@ from typing import Final
 from remuda.config.base import switch
 from remuda.config.cron import longest_pause_s, parse_cron, parse_zone
 from remuda.config.document import Path
-from remuda.config.doubts import misspelled
 from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.imageuse import check_image_uses
-from remuda.config.names import nearest
+from remuda.config.misspellings import misspelled
+from remuda.config.name_guesses import nearest
 from remuda.config.raw import entries, mapping, seconds
-from remuda.config.recipes import Written
+from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
 from remuda.config.units import WrongValueError, show_duration
 from remuda.redaction import is_secret_name
@@ -22,7 +22,7 @@ _DEFAULTS: Final[Path] = ("image-defaults",)
 
 def check_images(data: object, report: Report) -> None:
     """Report what is wrong between recipes, what they share, providers and labels."""
-    written = Written.of(data)
+    written = WrittenRecipes.of(data)
     _check_providers(data, written, report)
     _check_parents(written, report)
     for name in written.images:
@@ -34,14 +34,14 @@ def check_images(data: object, report: Report) -> None:
     check_image_uses(data, written, report)
 
 
-def _tops(written: Written) -> Iterator[tuple[Path, Mapping[str, object]]]:
+def _tops(written: WrittenRecipes) -> Iterator[tuple[Path, Mapping[str, object]]]:
     """Yield what all recipes share, and each recipe."""
     yield _DEFAULTS, written.defaults
     for name, image in written.images.items():
         yield ("images", name), image
 
 
-def _check_providers(data: object, written: Written, report: Report) -> None:
+def _check_providers(data: object, written: WrittenRecipes, report: Report) -> None:
     """Report providers and pools that are not there."""
     known = dict(entries(data, "providers"))
     for top, section in _tops(written) if known else ():
@@ -55,7 +55,7 @@ def _check_providers(data: object, written: Written, report: Report) -> None:
                 report.problem((*path, "pool"), f"{name} has no such pool", nearest(pool, pools))
 
 
-def _check_parents(written: Written, report: Report) -> None:
+def _check_parents(written: WrittenRecipes, report: Report) -> None:
     """Report parents that are not there, not made where their child is, or their own children."""
     graph: dict[str, dict[str, Path]] = {}
     for name in written.images:
@@ -97,7 +97,7 @@ def _check_circles(graph: dict[str, dict[str, Path]], report: Report) -> None:
             return
 
 
-def _check_needs(name: str, written: Written, report: Report) -> None:
+def _check_needs(name: str, written: WrittenRecipes, report: Report) -> None:
     """Report recipes that do not say what to start from, or on which machine."""
     image = written.images[name]
     doubtful = misspelled(RecipeFrom, image) | misspelled(ImageDefaults, written.defaults)
@@ -119,7 +119,7 @@ def _check_needs(name: str, written: Written, report: Report) -> None:
         )
 
 
-def _check_copies(name: str, written: Written, report: Report) -> None:
+def _check_copies(name: str, written: WrittenRecipes, report: Report) -> None:
     """Report copies of what is not built where it is said to come from."""
     providers = written.chosen(name)
     for provider in providers:
@@ -140,7 +140,7 @@ def _check_copies(name: str, written: Written, report: Report) -> None:
             )
 
 
-def _check_freshness(name: str, written: Written, report: Report) -> None:
+def _check_freshness(name: str, written: WrittenRecipes, report: Report) -> None:
     """Report limits that are passed between any two builds, though nothing is wrong."""
     image, defaults = written.images[name], written.defaults
     own = "freshness" in image
@@ -168,7 +168,7 @@ def _pause_s(schedule: Mapping[str, object]) -> float | None:
         return None
 
 
-def _check_secrets(written: Written, report: Report) -> None:
+def _check_secrets(written: WrittenRecipes, report: Report) -> None:
     """Report secrets that steps name and nobody declares, and those that no step names."""
     common = mapping(written.defaults.get("secrets"))
     used: set[str] = set()
@@ -198,7 +198,7 @@ def _check_secrets(written: Written, report: Report) -> None:
             report.warning((*_DEFAULTS, "secrets", name), "no step names this secret", at_key=True)
 
 
-def _check_environments(written: Written, report: Report) -> None:
+def _check_environments(written: WrittenRecipes, report: Report) -> None:
     """Report variables that secrets would hide, and warn of those that look like secrets."""
     common = mapping(written.defaults.get("secrets"))
     for top, section in _tops(written):

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from remuda.config.doubts import Coverage
-from remuda.config.names import meant_name, nearest
+from remuda.config.misspellings import Coverage
+from remuda.config.name_guesses import meant_name, nearest
 from remuda.config.raw import mapping, size_mib
-from remuda.config.recipes import Written
+from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
 from remuda.config.room import volume_mib
 from remuda.config.units import show_size
@@ -14,7 +14,7 @@ from remuda.config.use import Use, uses_of
 _BUILT: Final = ("image", "built")
 
 
-def check_image_uses(data: object, written: Written, report: Report) -> None:
+def check_image_uses(data: object, written: WrittenRecipes, report: Report) -> None:
     """Report labels whose image nobody makes there or that cannot boot it; warn of idle images."""
     used: set[str] = set()
     for use in uses_of(data):
@@ -45,7 +45,9 @@ def check_image_uses(data: object, written: Written, report: Report) -> None:
             )
 
 
-def _check_disk(use: Use, name: str, provider: str, written: Written, report: Report) -> None:
+def _check_disk(
+    use: Use, name: str, provider: str, written: WrittenRecipes, report: Report
+) -> None:
     """Report a volume that is smaller than the image; warn of a flavor that may well be."""
     source = written.value("copy-from", name, provider)
     maker = provider if source is None else str(source)

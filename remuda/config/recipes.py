@@ -16,17 +16,17 @@ from remuda.config.images import (
     ImageDefaults,
     ProviderRecipe,
     RecipeFrom,
+    RecipeStep,
     RolloutWindow,
     ScheduleFrom,
     SecretFrom,
-    Step,
 )
 from remuda.config.parts import CheckFrom, FlavorFrom
 from remuda.config.raw import mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class RecipeInProvider:
     """How one provider comes to an image.
 
     Attributes:
@@ -53,12 +53,12 @@ class ImageRecipe:
     """
 
     name: str
-    makings: Mapping[str, Making]
+    makings: Mapping[str, RecipeInProvider]
     connection_port: int = 22
     host_keys: Literal["inject", "scan"] = "inject"
     config_drive: bool | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RecipeStep, ...] = ()
     checks_before: tuple[CheckFrom, ...] = ()
     checks: tuple[CheckFrom, ...] = ()
     schedule: ScheduleFrom | None = None
@@ -76,7 +76,7 @@ def recipes(
 
     *providers* are the names of all there are.
     """
-    written = Written(
+    written = WrittenRecipes(
         images={name: said_by(image) for name, image in images.items()},
         defaults=said_by(defaults),
         known=tuple(providers),
@@ -102,7 +102,7 @@ def said_by(section: Section) -> Mapping[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenRecipes:
     """Recipes and defaults as mappings by the file's keys; the values may be anything.
 
     Attributes:
@@ -114,7 +114,7 @@ class Written:
     known: tuple[str, ...]
 
     @classmethod
-    def of(cls, data: object) -> "Written":
+    def of(cls, data: object) -> "WrittenRecipes":
         """Return what *data*, a whole file, says; what is no mapping is left out."""
         top = mapping(data)
         images = mapping(top.get("images")).items()
@@ -184,12 +184,12 @@ def parent_of(base: object) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _making(written: Written, name: str, provider: str) -> Making:
+def _making(written: WrittenRecipes, name: str, provider: str) -> RecipeInProvider:
     base, flavor = (written.value(key, name, provider) for key in ("base", "flavor"))
     username = written.value("username", name, provider)
     pool, copy_from = (written.value(key, name, provider) for key in ("pool", "copy-from"))
     if isinstance(base, BaseFrom) and isinstance(flavor, FlavorFrom):
-        return Making(
+        return RecipeInProvider(
             base=base,
             flavor=flavor,
             username=ImageDefaults().username if username is None else str(username),
@@ -200,7 +200,7 @@ def _making(written: Written, name: str, provider: str) -> Making:
 
 
 def _joined(
-    name: str, image: RecipeFrom, defaults: ImageDefaults, makings: Mapping[str, Making]
+    name: str, image: RecipeFrom, defaults: ImageDefaults, makings: Mapping[str, RecipeInProvider]
 ) -> ImageRecipe:
     def one(key: str) -> Any:
         return getattr(image if key in image.model_fields_set else defaults, key)

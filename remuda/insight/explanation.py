@@ -72,7 +72,7 @@ class Explanation:
     def sentence(self) -> str:
         """Everything that matters in one sentence, without a full stop."""
         if self.verdicts and self.state is not None:
-            # The last words of launchers that are gone mean less than that they are.
+            # That its launchers are gone tells more than what they wrote last.
             nobody = ["no launcher is running"] if self.pools == 0 and self.waits else []
             return "; ".join([*nobody, *(f"{one.provider} {_words(one)}" for one in self.verdicts)])
         if self.broken is not None:
@@ -334,7 +334,7 @@ def _explain(
 
 
 def _unheard(
-    read: tree.Reader,
+    read: tree.TreeReader,
     request: Request,
     heard: Iterable[Verdict],
     components: Mapping[str, PoolComponent],

@@ -9,7 +9,7 @@ from remuda.cli.context import CommandContext
 from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.config import loader
 from remuda.config.model import Config
-from remuda.config.names import nearest
+from remuda.config.name_guesses import nearest
 from remuda.config.recipes import ImageRecipe, recipes
 from remuda.images.catalogue import Catalogue
 from remuda.images.moves import MoveRefusedError

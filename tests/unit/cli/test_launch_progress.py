@@ -7,8 +7,8 @@ import pytest
 
 from remuda.cli.explaining import explain
 from remuda.cli.overview import nodes
-from remuda.cli.views.making import making_text
-from remuda.insight.making import making_of
+from remuda.cli.views.launch_progress import launch_progress_text
+from remuda.insight.launch_progress import progress_of
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeState
@@ -70,16 +70,16 @@ def proving(part: str, words: str | None = None) -> Launch:
 )
 def test_every_step_has_words(one: Launch, text: str) -> None:
     """Those of a version to come as well."""
-    made = making_of("alpha", one)
+    made = progress_of("alpha", one)
 
     assert made is not None
-    assert making_text(made, NOW_S) == text
+    assert launch_progress_text(made, NOW_S) == text
 
 
 @pytest.mark.parametrize("step", [Step.DONE, Step.CONDEMNED])
 def test_nothing_is_made_of_what_is_over(step: Step) -> None:
     """Its record may still tell of it."""
-    assert making_of("alpha", launch(step, proof_step="connect")) is None
+    assert progress_of("alpha", launch(step, proof_step="connect")) is None
 
 
 @pytest.fixture
