@@ -19,7 +19,7 @@ class ZnodeWatch:
     tells of it, on the store's thread: whoever waits is woken with the answer, not to ask for it.
 
     Attributes:
-        lost: The session was lost since the eye was opened.
+        lost: The session was lost since the watch began.
     """
 
     def __init__(self, store: Store, path: str) -> None:

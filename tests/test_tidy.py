@@ -127,7 +127,7 @@ PRINTING_ALLOWED: Final = {
     "remuda/model/diagrams.py": "writes our own documentation",
     "remuda/ssh/pumps.py": "wakes a pipe; passes a job's own output on",
     "requestor/commands/ending.py": "one sentence of ours, on the way out",
-    "requestor/commands/keeping.py": "wakes a pipe",
+    "requestor/commands/kept_nodes.py": "wakes a pipe",
     "requestor/commands/request.py": "passes on what our own child has said; flushes",
     "requestor/commands/streams.py": "a job's own output; JSON lines",
     "requestor/commands/waiting.py": "one line that is made visible",

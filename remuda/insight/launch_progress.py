@@ -18,7 +18,7 @@ _MAKING = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchProgress:
-    """What a machine in the making is waited for.
+    """What a machine that is being made is waited for.
 
     Attributes:
         step: How far its launch is: planned, booting or proving.

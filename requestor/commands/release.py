@@ -20,7 +20,7 @@ from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Store
 from requestor.commands.ending import RequestorCommand
-from requestor.commands.keeping import KEPT
+from requestor.commands.kept_nodes import KEPT
 from requestor.commands.options import owner_options
 from requestor.owning import node_owner, request_owner
 

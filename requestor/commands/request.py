@@ -22,10 +22,10 @@ from remuda.insight.tree import reader
 from remuda.store.api import Store
 from requestor.client import Client
 from requestor.commands.ending import Ending, RequestorCommand, this_ending
-from requestor.commands.keeping import KEPT, Keeper, Wakeup
+from requestor.commands.failure_lines import is_failure, telling_failures
+from requestor.commands.kept_nodes import KEPT, Keeper, Wakeup
 from requestor.commands.options import Asking, asking_of, asking_options, labels_of_words
 from requestor.commands.streams import JsonReporter
-from requestor.commands.telling import is_failure, telling_failures
 from requestor.commands.waiting import accept, tell_people
 from requestor.nodes import NodeSet
 

@@ -18,10 +18,10 @@ from remuda.insight.tree import reader
 from remuda.ssh.errors import SshError
 from requestor.client import Client
 from requestor.commands.ending import RequestorCommand, this_ending
+from requestor.commands.failure_lines import telling_failures
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
 from requestor.commands.parallel import ParallelRun, RemoteJob
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
-from requestor.commands.telling import telling_failures
 from requestor.commands.waiting import accept
 from requestor.context import default_requestor
 from requestor.nodes import NodeSet

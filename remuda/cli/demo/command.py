@@ -9,7 +9,7 @@ import click
 
 from remuda.cli.demo.images import DemoImages
 from remuda.cli.demo.jobs import Jobs, title
-from remuda.cli.demo.stage import DemoFailedError, Stage
+from remuda.cli.demo.stage import DemoFailedError, DemoStage
 from remuda.cli.errors import CommandFailedError, PlainCommand
 from remuda.cli.output import Sheet, show
 from remuda.cli.terminal import say
@@ -28,7 +28,7 @@ class _Demo:
     jobs: Jobs
 
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> DemoStage:
         """Where it plays."""
         return self.jobs.stage
 
@@ -127,7 +127,7 @@ def demo() -> None:
     clock = SystemClock()
     begun_s = clock.monotonic_s()
     title("Starting ZooKeeper, two clouds and a launcher for each")
-    stage = Stage.temporary()
+    stage = DemoStage.temporary()
     try:
         with stage:
             _Demo(Jobs(stage)).play()

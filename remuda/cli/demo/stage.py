@@ -39,7 +39,7 @@ class CommandRan:
 
 
 @dataclass(slots=True)
-class Stage:
+class DemoStage:
     """An installation of its own, used through the `remuda` command only."""
 
     folder: Path
@@ -49,7 +49,7 @@ class Stage:
     _pause: Event = field(default_factory=Event)
 
     @classmethod
-    def temporary(cls) -> "Stage":
+    def temporary(cls) -> "DemoStage":
         """Return a stage in a new temporary folder, which stays if something fails."""
         return cls(folder=Path(tempfile.mkdtemp(prefix="remuda-demo-")))
 

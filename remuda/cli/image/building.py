@@ -112,10 +112,10 @@ def build(
         _refuse_if_gone(images, recipes, words)
         if wait:
             _refuse_if_paused(before, recipes)
-        waiting = [_wish(store, context, image, before[image], why) for image in images]
+        waiting = [_ask_for_build(store, context, image, before[image], why) for image in images]
         tell = _teller(as_json=as_json)
         for one in waiting:
-            _told_wish(one, before[one.image], words, tell)
+            _tell_asked(one, before[one.image], words, tell)
         if not wait:
             return
         end_s = None if timeout is None else context.clock.monotonic_s() + timeout
@@ -162,7 +162,7 @@ def _refuse_if_paused(before: Mapping[str, Catalogue], recipes: Mapping[str, Ima
             )
 
 
-def _wish(
+def _ask_for_build(
     store: Store, context: CommandContext, image: str, before: Catalogue, why: str
 ) -> _Waiting:
     said = word(context, why)
@@ -193,7 +193,7 @@ def _expected(store: Store, context: CommandContext, image: str, before: Catalog
     }
 
 
-def _told_wish(one: _Waiting, before: Catalogue, words: BuilderWords, tell: TellProgress) -> None:
+def _tell_asked(one: _Waiting, before: Catalogue, words: BuilderWords, tell: TellProgress) -> None:
     record = before.library.images.get(one.image)
     paused = None if record is None else record.value.paused
     if not words.living:

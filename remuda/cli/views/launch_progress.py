@@ -1,4 +1,4 @@
-"""Machines in the making, in words."""
+"""What machines that are being made are waited for, in words."""
 
 from remuda.cli.output import age
 from remuda.insight.launch_progress import LaunchProgress

@@ -53,9 +53,9 @@ def nodes_sheet(read: TreeReader, chosen: NodeFilter, *, now_s: float) -> Sheet:
     limits = _hold_limits(read) if any(one.state is NodeState.HOLD for one in nodes) else {}
     rows, data = [], []
     coming = [one for one in nodes if one.state is NodeState.BUILDING]
-    making = read_launch_progress(read, {one.provider for one in coming if one.provider})
+    progress = read_launch_progress(read, {one.provider for one in coming if one.provider})
     for node in nodes:
-        facts, made, ends_s = facts_of(node), making.get(node.id), None
+        facts, made, ends_s = facts_of(node), progress.get(node.id), None
         if node.state is NodeState.HOLD:
             ends_s = hold_ends_s(node, limits.get(node.provider or ""))
         rows.append(_row(node, facts, ends_s, now_s, made))

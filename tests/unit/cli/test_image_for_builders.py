@@ -64,7 +64,7 @@ def test_a_build_is_wanted_above_the_last(harness: ImageHarness) -> None:
 
 
 def test_an_image_that_is_paused_is_said_to_be(harness: ImageHarness) -> None:
-    """The wish stays; to wait for it would be for ever."""
+    """What is asked for stays; to wait for it would be for ever."""
     harness.image(last_build=3, paused=ADA)
 
     assert "but it is paused by ada@host: it is bad" in harness.call(build, "debian").stdout
@@ -104,7 +104,7 @@ class Waiting:
         self._call: Callable[[], Result] = lambda: harness.call(build, "debian", "--wait", *words)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        wait_for(lambda: harness.read_image().wanted, deadline_s=20, what="the wish")
+        wait_for(lambda: harness.read_image().wanted, deadline_s=20, what="what is asked for")
 
     def _run(self) -> None:
         self.result = self._call()
@@ -224,7 +224,7 @@ def test_the_file_says_for_which_providers_to_wait(tmp_path: Path) -> None:
 
 
 def test_a_zookeeper_that_is_away_for_a_while_is_waited_for(harness: ImageHarness) -> None:
-    """The wish is on record."""
+    """What was asked for is on record."""
     waiting = Waiting(harness)
     wait_for(lambda: len(harness.stores) > 0, deadline_s=10, what="the session")
     store = harness.stores[-1]

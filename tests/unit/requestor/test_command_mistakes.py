@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from remuda.cli.context import CommandContext
 from remuda.model.status import Ruling
 from remuda.store import paths
+from requestor.commands.failure_lines import is_failure
 from requestor.commands.request import request
 from requestor.commands.run import run
-from requestor.commands.telling import is_failure
 from tests.support.commands import CommandHarness
 
 

@@ -7,7 +7,7 @@ from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.store import paths
 from remuda.store.api import Create
-from requestor.commands.keeping import KEPT
+from requestor.commands.kept_nodes import KEPT
 from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.commands.ssh import ssh

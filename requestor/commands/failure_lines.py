@@ -19,7 +19,7 @@ class Teller(Protocol):
     """The part of a reporter that is needed here."""
 
     def tell(self, event: str, sentence: str, /, **facts: Any) -> None:
-        """See :class:`requestor.commands.streams.Reporter`."""
+        """See :class:`requestor.commands.streams.RunReporter`."""
 
 
 @contextmanager
