@@ -7,7 +7,7 @@ from typing import Final
 
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
-from remuda.config.recipes import ImageRecipe, RecipeInProvider, recipes
+from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
 from remuda.model.imageask import ImageUse, image_label
 
 Key = tuple[str, str]
@@ -162,7 +162,7 @@ def _start(base: BaseFrom) -> NodeImageFrom:
     return NodeImageFrom(id=base.id, name=base.name, match=base.match, properties=base.properties)
 
 
-def _machine(recipe: ImageRecipe, making: RecipeInProvider, image: NodeImageFrom) -> PoolLabel:
+def _machine(recipe: ImageRecipe, making: ProviderMaking, image: NodeImageFrom) -> PoolLabel:
     return PoolLabel(
         image=image,
         flavor=making.flavor,

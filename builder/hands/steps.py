@@ -12,7 +12,7 @@ from builder.hands.stepscripts import PACKAGES, PLACE, REMOVE
 from builder.hands.telling import ProgressLog, say
 from remuda.config import trees
 from remuda.config.fingerprint import Trees, same
-from remuda.config.images import RecipeStep, StepCopy
+from remuda.config.images import BuildStep, StepCopy
 from remuda.config.recipes import ImageRecipe
 from remuda.config.sources import UnreadableError
 from remuda.model.build import Blame
@@ -48,7 +48,7 @@ class StepContext:
     secrets: Mapping[str, Secret]
     copied: Trees = field(default_factory=dict)
 
-    def environment(self, step: RecipeStep) -> tuple[tuple[str, str], ...]:
+    def environment(self, step: BuildStep) -> tuple[tuple[str, str], ...]:
         """Return the variables of a step: those said later win, ours before all, then secrets."""
         script = {} if step.script is None else step.script.environment
         ours = {
@@ -62,7 +62,7 @@ class StepContext:
         return tuple({**self.recipe.environment, **script, **ours, **given}.items())
 
 
-def name_of(step: RecipeStep) -> str:
+def name_of(step: BuildStep) -> str:
     """Return what people call a step."""
     if step.name is not None:
         return step.name
@@ -73,7 +73,7 @@ def name_of(step: RecipeStep) -> str:
     return "command" if step.packages is None else "packages"
 
 
-def script_of(step: RecipeStep, context: StepContext) -> Script | None:
+def script_of(step: BuildStep, context: StepContext) -> Script | None:
     """Return what a step runs on the machine; None: it copies.
 
     Raises:
@@ -121,7 +121,7 @@ class StepRunner:
         for step in self.context.recipe.steps:
             self.run(step)
 
-    def run(self, step: RecipeStep) -> None:
+    def run(self, step: BuildStep) -> None:
         """Take one step; raises as :meth:`run_all`."""
         name = name_of(step)
         self.patience.check()
@@ -136,7 +136,7 @@ class StepRunner:
                 raise blame.fail(name, Blame.RECIPE, f"{why}{tries}")
             self.patience.pause(wait_s)
 
-    def _once(self, step: RecipeStep, name: str) -> str:
+    def _once(self, step: BuildStep, name: str) -> str:
         """Make one attempt; return why it failed, or an empty string.
 
         Raises:
@@ -161,7 +161,7 @@ class StepRunner:
             raise blame.fail(script.name, Blame.MACHINE, ran.why)
         return ran.why
 
-    def _copy(self, copied: StepCopy, step: RecipeStep) -> str:
+    def _copy(self, copied: StepCopy, step: BuildStep) -> str:
         source = Path(copied.source)
         entries = trees.survey(source)
         say(self.log, f"{len(entries)} entries, {sum(one.size for one in entries)} bytes")

@@ -162,7 +162,7 @@ def _belong(ours: x509.Certificate, key: PrivateKeyTypes) -> bool:
 
 
 def _check_together(tls: Mapping[str, object], host: HostFiles) -> None:
-    """Have OpenSSL load all three as for a connection: what it says counts."""
+    """Have OpenSSL load all three as for a connection: what it refuses is wrong."""
     cert, key, ca = (FilePath(str(tls[name])) for name in ("cert", "key", "ca"))
     try:
         client_context(StoreTls(cert=cert, key=key, ca=ca))

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from remuda.config.images import RecipeStep, StepCopy
+from remuda.config.images import BuildStep, StepCopy
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe
 from remuda.config.trees import TreeEntry
@@ -57,7 +57,7 @@ def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def _step(step: RecipeStep, trees: Trees) -> dict[str, Any]:
+def _step(step: BuildStep, trees: Trees) -> dict[str, Any]:
     doc: dict[str, Any] = {"as-root": step.as_root, "secrets": sorted(step.secrets)}
     if step.script is not None:
         doc["script"] = step.script.sha256

@@ -157,7 +157,7 @@ class StepCopy(Section):
     )
 
 
-class RecipeStep(Section):
+class BuildStep(Section):
     """One step of a build; they run in order, each once the one before has succeeded."""
 
     choices: ClassVar[tuple[Choice, ...]] = (Choice(("script", "copy", "packages", "command")),)
@@ -297,7 +297,7 @@ class ImageDefaults(Section):
         description="Variables of all scripts and commands, e.g. http_proxy; joined with those of "
         "image-defaults.",
     )
-    steps: tuple[RecipeStep, ...] = Field(
+    steps: tuple[BuildStep, ...] = Field(
         default=(), description="In order; first those of image-defaults."
     )
     checks_before: tuple[CheckFrom, ...] = Field(

@@ -13,10 +13,10 @@ from remuda.config.base import Section
 from remuda.config.document import Path
 from remuda.config.images import (
     BaseFrom,
+    BuildStep,
     ImageDefaults,
     ProviderRecipe,
     RecipeFrom,
-    RecipeStep,
     RolloutWindow,
     ScheduleFrom,
     SecretFrom,
@@ -26,7 +26,7 @@ from remuda.config.raw import mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeInProvider:
+class ProviderMaking:
     """How one provider comes to an image.
 
     Attributes:
@@ -53,12 +53,12 @@ class ImageRecipe:
     """
 
     name: str
-    makings: Mapping[str, RecipeInProvider]
+    makings: Mapping[str, ProviderMaking]
     connection_port: int = 22
     host_keys: Literal["inject", "scan"] = "inject"
     config_drive: bool | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    steps: tuple[RecipeStep, ...] = ()
+    steps: tuple[BuildStep, ...] = ()
     checks_before: tuple[CheckFrom, ...] = ()
     checks: tuple[CheckFrom, ...] = ()
     schedule: ScheduleFrom | None = None
@@ -184,12 +184,12 @@ def parent_of(base: object) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _making(written: WrittenRecipes, name: str, provider: str) -> RecipeInProvider:
+def _making(written: WrittenRecipes, name: str, provider: str) -> ProviderMaking:
     base, flavor = (written.value(key, name, provider) for key in ("base", "flavor"))
     username = written.value("username", name, provider)
     pool, copy_from = (written.value(key, name, provider) for key in ("pool", "copy-from"))
     if isinstance(base, BaseFrom) and isinstance(flavor, FlavorFrom):
-        return RecipeInProvider(
+        return ProviderMaking(
             base=base,
             flavor=flavor,
             username=ImageDefaults().username if username is None else str(username),
@@ -200,7 +200,7 @@ def _making(written: WrittenRecipes, name: str, provider: str) -> RecipeInProvid
 
 
 def _joined(
-    name: str, image: RecipeFrom, defaults: ImageDefaults, makings: Mapping[str, RecipeInProvider]
+    name: str, image: RecipeFrom, defaults: ImageDefaults, makings: Mapping[str, ProviderMaking]
 ) -> ImageRecipe:
     def one(key: str) -> Any:
         return getattr(image if key in image.model_fields_set else defaults, key)

@@ -72,7 +72,7 @@ class Explanation:
     def sentence(self) -> str:
         """Everything that matters in one sentence, without a full stop."""
         if self.verdicts and self.state is not None:
-            # That its launchers are gone tells more than what they wrote last.
+            # What launchers said before they went matters less than that they are gone.
             nobody = ["no launcher is running"] if self.pools == 0 and self.waits else []
             return "; ".join([*nobody, *(f"{one.provider} {_words(one)}" for one in self.verdicts)])
         if self.broken is not None:

@@ -11,9 +11,9 @@ import pytest
 from builder.hands.blame import MishapError
 from builder.hands.patience import Patience
 from builder.hands.steps import StepContext, StepRunner
-from remuda.config.images import BaseFrom, RecipeStep
+from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
-from remuda.config.recipes import ImageRecipe, RecipeInProvider
+from remuda.config.recipes import ImageRecipe, ProviderMaking
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
 from remuda.secret import Secret
@@ -101,8 +101,8 @@ class Bench:
 
     def run(self, *steps: dict[str, Any]) -> str:
         """Take steps, as a file has them; return what they printed."""
-        read = tuple(RecipeStep.model_validate({"timeout": "30s", **one}) for one in steps)
-        making = RecipeInProvider(
+        read = tuple(BuildStep.model_validate({"timeout": "30s", **one}) for one in steps)
+        making = ProviderMaking(
             base=BaseFrom(name="b"), flavor=FlavorFrom(name="f"), username=self.server.user
         )
         recipe = ImageRecipe(

@@ -16,9 +16,9 @@ from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import ImageWanted, Server, ServerOrder, ServerStatus
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.cloud.sizes import FlavorWanted
-from remuda.config.images import BaseFrom, RecipeStep, SecretFrom
+from remuda.config.images import BaseFrom, BuildStep, SecretFrom
 from remuda.config.parts import CheckFrom, FlavorFrom
-from remuda.config.recipes import ImageRecipe, RecipeInProvider
+from remuda.config.recipes import ImageRecipe, ProviderMaking
 from remuda.model import launch as launch_record
 from remuda.model import tags
 from remuda.model.build import Base, Blame, Build, BuildState, Why, decode_build, encode_build
@@ -215,14 +215,14 @@ class Bench:
 
     def recipe(self, *steps: dict[str, Any], checks: tuple[CheckFrom, ...] = ()) -> ImageRecipe:
         """Return a recipe with these steps, which know a secret."""
-        making = RecipeInProvider(
+        making = ProviderMaking(
             base=BaseFrom(name="debian-12"), flavor=FlavorFrom(name="m1.tiny"), username=_USER
         )
         return ImageRecipe(
             name="noble",
             makings={_PROVIDER: making},
             connection_port=self.port,
-            steps=tuple(RecipeStep.model_validate({"timeout": "30s", **one}) for one in steps),
+            steps=tuple(BuildStep.model_validate({"timeout": "30s", **one}) for one in steps),
             checks_before=checks,
             checks=checks,
             secrets={"TOKEN": SecretFrom(environment="SITE_TOKEN")},

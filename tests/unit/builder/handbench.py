@@ -11,9 +11,9 @@ from typing import Any, Final, Self
 from builder.decide.policy import ImagePolicy
 from builder.hands.machine import Machines
 from remuda.cloud.api import Flavor, Server, ServerOrder
-from remuda.config.images import BaseFrom, RecipeStep
+from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
-from remuda.config.recipes import ImageRecipe, RecipeInProvider
+from remuda.config.recipes import ImageRecipe, ProviderMaking
 from remuda.model import launch as launch_record
 from remuda.model import node as node_record
 from remuda.model import tags
@@ -50,10 +50,10 @@ IDENTITY: Final = {"machine_id": "m" * 32, "host_keys": ["0" * 64]}
 
 def recipe(*steps: dict[str, Any], **changes: Any) -> ImageRecipe:
     """Return a recipe with steps as a file has them."""
-    making = RecipeInProvider(
+    making = ProviderMaking(
         base=BaseFrom(name="debian-12"), flavor=FlavorFrom(name="disk"), username="debian"
     )
-    read = tuple(RecipeStep.model_validate({"timeout": "1m", **one}) for one in steps)
+    read = tuple(BuildStep.model_validate({"timeout": "1m", **one}) for one in steps)
     return ImageRecipe(name="debian", makings={PROVIDER: making}, steps=read, **changes)
 
 

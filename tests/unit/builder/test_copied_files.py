@@ -12,9 +12,9 @@ from builder.hands.patience import Patience
 from builder.hands.steps import StepContext, StepRunner
 from builder.policies import compile_policy
 from remuda.config import trees
-from remuda.config.images import BaseFrom, RecipeStep
+from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
-from remuda.config.recipes import ImageRecipe, RecipeInProvider
+from remuda.config.recipes import ImageRecipe, ProviderMaking
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
 from remuda.ssh.runner import Ran
@@ -52,12 +52,10 @@ class Silent:
 
 def attempt(source: Path, *, before: Callable[[], object], meanwhile: Callable[[], object]) -> int:
     """Copy by the recipe as it was read before something happened; return how often it was put."""
-    step = RecipeStep.model_validate(
+    step = BuildStep.model_validate(
         {"copy": {"from": str(source), "to": "/opt/x"}, "timeout": "30s"}
     )
-    making = RecipeInProvider(
-        base=BaseFrom(name="b"), flavor=FlavorFrom(name="f"), username="debian"
-    )
+    making = ProviderMaking(base=BaseFrom(name="b"), flavor=FlavorFrom(name="f"), username="debian")
     recipe = ImageRecipe(name="noble", makings={"north": making}, steps=(step,))
     policy = compile_policy(recipe, trees.read)
     before()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from remuda.config.images import ImageDefaults, RecipeFrom
-from remuda.config.recipes import ImageRecipe, RecipeInProvider, recipes
+from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
 
 
 def _joined(defaults: Mapping[str, Any], **images: Mapping[str, Any]) -> Mapping[str, ImageRecipe]:
@@ -98,7 +98,7 @@ def test_all_else_is_replaced_as_a_whole() -> None:
     assert changed.rollout_window is not None
 
 
-def _told(making: RecipeInProvider) -> tuple[str | None, str | None, str, str | None, str | None]:
+def _told(making: ProviderMaking) -> tuple[str | None, str | None, str, str | None, str | None]:
     return (
         making.base.name,
         making.flavor.name,
