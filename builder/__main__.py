@@ -1,7 +1,7 @@
 """``python -m builder``."""
 
 from builder.command import builder
-from remuda.cli.saying import guard_terminal
+from remuda.cli.terminal import guard_terminal
 
 guard_terminal()
 builder()

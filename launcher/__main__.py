@@ -1,7 +1,7 @@
 """``python -m launcher``."""
 
 from launcher.command import launcher
-from remuda.cli.saying import guard_terminal
+from remuda.cli.terminal import guard_terminal
 
 guard_terminal()
 launcher()

@@ -11,7 +11,7 @@ def run() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from remuda.cli.saying import guard_terminal, open_closed_streams  # noqa: PLC0415 - it takes long
+    from remuda.cli.terminal import guard_terminal, open_closed_streams  # noqa: PLC0415 - it takes long
 
     open_closed_streams()
     guard_terminal()

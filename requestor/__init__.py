@@ -14,6 +14,7 @@ from remuda.store.api import StoreAwayError, StoreError, StoreRefusedError
 from requestor.client import Client
 from requestor.connecting import connect
 from requestor.errors import (
+    InvalidOptionsError,
     NodesLostError,
     NotOursError,
     PromiseBrokenError,
@@ -29,6 +30,7 @@ from requestor.pending import PendingRequest
 __all__ = [
     "Client",
     "Explanation",
+    "InvalidOptionsError",
     "LeaseState",
     "LeasedNode",
     "NodeSet",

@@ -12,12 +12,12 @@ from remuda.model.imageask import ImageAsk
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.store import paths
 from remuda.store.api import Create, MissingError, Session, Store, StoreAwayError
-from requestor.desk import SURE_ATTEMPTS_MAX, Desk, default_requestor
+from requestor.context import SURE_ATTEMPTS_MAX, RequestorContext, default_requestor
 from requestor.errors import NotOursError, RequestorError
 from requestor.owning import request_owner
 from requestor.pending import OnLost, PendingRequest
+from requestor.request_options import Labels, RequestOptions, labels_of, priority_of, token_of
 from requestor.sessions import Sessions
-from requestor.wish import Labels, Wish, labels_of, priority_of, token_of
 
 
 class Client:
@@ -49,7 +49,7 @@ class Client:
         use_data: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._desk = Desk(
+        self._context = RequestorContext(
             store=store,
             sessions=Sessions(store),
             clock=clock or SystemClock(),
@@ -66,7 +66,7 @@ class Client:
     @property
     def store(self) -> Store:
         """The session that everything goes over."""
-        return self._desk.store
+        return self._context.store
 
     def request(
         self,
@@ -99,24 +99,24 @@ class Client:
             image: What a builder asks of its machine.
 
         Raises:
-            WishError: If it makes no sense.
+            InvalidOptionsError: If it makes no sense.
             RequestorError: If the client is closed.
             StoreAwayError: If ZooKeeper stays away; an ephemeral request dies with the session.
         """
-        wish = Wish(
+        options = RequestOptions(
             labels=labels_of(labels),
             priority=priority_of(priority),
             relative_priority=relative_priority,
             provider=provider,
             reuse=reuse,
-            requestor=requestor or self._desk.requestor,
+            requestor=requestor or self._context.requestor,
             tenant=tenant,
             deadline_s=deadline_s,
             ephemeral=ephemeral,
             data=data or {},
             image=image,
         )
-        return self._enlist(self._create(wish), ephemeral=ephemeral, deadline_s=deadline_s)
+        return self._enlist(self._create(options), ephemeral=ephemeral, deadline_s=deadline_s)
 
     def attach(
         self, request_id: str, *, deadline_s: float | None = None, force: bool = False
@@ -138,14 +138,14 @@ class Client:
         return self._enlist(name, ephemeral=False, deadline_s=deadline_s)
 
     def _refuse_strangers(self, request_id: RequestId) -> None:
-        stored = self._desk.store.read(paths.request(request_id))
+        stored = self._context.store.read(paths.request(request_id))
         try:
             found = None if stored is None else request_record.decode(request_id, stored.value)
         except CorruptRecordError:
             return  # nothing can be accepted as long as it is so
-        owner = None if found is None else request_owner(found, me=self._desk.requestor)
+        owner = None if found is None else request_owner(found, me=self._context.requestor)
         if owner is not None:
-            raise NotOursError(request_id, owner, self._desk.requestor)
+            raise NotOursError(request_id, owner, self._context.requestor)
 
     def close(self) -> None:
         """Cancel what still waits, give back what is still held, and end an owned session.
@@ -154,12 +154,12 @@ class Client:
         """
         self._closed = True
         try:
-            if not self._owns_store or self._desk.store.session is Session.CONNECTED:
-                self._desk.holdings.abandon_all()
+            if not self._owns_store or self._context.store.session is Session.CONNECTED:
+                self._context.holdings.abandon_all()
         finally:
-            self._desk.sessions.close()
+            self._context.sessions.close()
             if self._owns_store:
-                self._desk.store.close()
+                self._context.store.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -178,35 +178,35 @@ class Client:
         self, request_id: RequestId, *, ephemeral: bool, deadline_s: float | None
     ) -> PendingRequest:
         pending = PendingRequest(
-            self._desk,
+            self._context,
             request_id,
             ephemeral=ephemeral,
             deadline_s=deadline_s,
             on_lost=self._on_lost,
         )
         if ephemeral:
-            self._desk.holdings.add(pending)
+            self._context.holdings.add(pending)
         return pending
 
-    def _create(self, wish: Wish) -> RequestId:
+    def _create(self, options: RequestOptions) -> RequestId:
         if self._closed:
             raise RequestorError("the client is closed")
-        token = self._desk.new_token()
+        token = self._context.new_token()
         op = Create(
-            path=paths.request(RequestId(f"{wish.priority:03d}-")),
-            data=wish.record(now_s=self._desk.clock.now_s(), token=token),
-            ephemeral=wish.ephemeral,
+            path=paths.request(RequestId(f"{options.priority:03d}-")),
+            data=options.record(now_s=self._context.clock.now_s(), token=token),
+            ephemeral=options.ephemeral,
             sequence=True,
         )
         for attempt in range(1, SURE_ATTEMPTS_MAX + 1):
             try:
-                (done,) = self._desk.store.commit([op])
+                (done,) = self._context.store.commit([op])
             except MissingError:
                 # A tree that nobody has used yet.
-                self._desk.store.ensure(paths.REQUESTS)
+                self._context.store.ensure(paths.REQUESTS)
                 continue
             except StoreAwayError:
-                back = self._desk.sessions.wait_connected(self._desk.away_s)
+                back = self._context.sessions.wait_connected(self._context.away_s)
                 if not back or attempt == SURE_ATTEMPTS_MAX:
                     raise
                 found = self._find(token)
@@ -218,8 +218,8 @@ class Client:
 
     def _find(self, token: str) -> RequestId | None:
         """Return the request that a create with a lost reply has made after all, if any."""
-        names = self._desk.store.children(paths.REQUESTS)
-        found = self._desk.store.read_many([f"{paths.REQUESTS}/{name}" for name in names])
+        names = self._context.store.children(paths.REQUESTS)
+        found = self._context.store.read_many([f"{paths.REQUESTS}/{name}" for name in names])
         for name, stored in zip(names, found, strict=True):
             if stored is None or token.encode() not in stored.value:
                 continue

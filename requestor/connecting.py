@@ -7,7 +7,7 @@ from remuda.config.units import WrongValueError
 from remuda.store.options import StoreOptions, StoreTls
 from remuda.store.zookeeper import ZookeeperStore
 from requestor.client import Client
-from requestor.errors import WishError
+from requestor.errors import InvalidOptionsError
 from requestor.pending import OnLost
 
 
@@ -35,9 +35,9 @@ def connect(
         on_lost: See :class:`Client`.
 
     Raises:
-        WishError: If *hosts* or *chroot* are not of that form.
+        InvalidOptionsError: If *hosts* or *chroot* are not of that form.
         StoreAwayError: If ZooKeeper cannot be reached in time.
-        StoreRefusedError: If it will not have us.
+        StoreRefusedError: If ZooKeeper refuses us.
     """
     if isinstance(hosts, StoreOptions):
         options = hosts
@@ -52,7 +52,9 @@ def _place(hosts: str, chroot: str) -> tuple[tuple[str, ...], str]:
     try:
         servers, path = connection_string(hosts)
         if chroot and path:
-            raise WishError("where ZooKeeper is: the chroot stands in hosts and in chroot")
+            raise InvalidOptionsError(
+                "where ZooKeeper is: the chroot stands in hosts and in chroot"
+            )
         return servers, chroot_path(chroot) if chroot else path
     except WrongValueError as error:
-        raise WishError(f"where ZooKeeper is: {error}; {error.hint}") from error
+        raise InvalidOptionsError(f"where ZooKeeper is: {error}; {error.hint}") from error

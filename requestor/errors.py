@@ -8,8 +8,12 @@ class RequestorError(Exception):
     """Root of what this package raises, besides the store's own errors."""
 
 
-class WishError(RequestorError, ValueError):
+class InvalidOptionsError(RequestorError, ValueError):
     """What is asked for makes no sense: ask for something else."""
+
+
+#: The name of before, for one release.
+WishError = InvalidOptionsError
 
 
 class RequestFailedError(RequestorError):

@@ -10,16 +10,16 @@ from typing import Any, Final, Self, overload
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.model.ids import NodeId, RequestId
 from remuda.store.api import Session, StoreAwayError, StoreRefusedError
-from requestor import returning
-from requestor.desk import Desk
+from requestor.accept import AcceptedNode
+from requestor.context import RequestorContext
 from requestor.errors import NodesLostError, RequestorError
-from requestor.taking import Taken
+from requestor.release import hold_node, release_nodes
 
 log = logging.getLogger(__name__)
 
 
 class LeaseState(StrEnum):
-    """How we stand with one node."""
+    """What has become of our lock on one node."""
 
     OURS = "ours"
     RETURNED = "returned"  # used and unlocked: its launcher deletes it
@@ -34,8 +34,8 @@ class LeasedNode:
         facts: Address, port, user, host keys and all else that the record says.
     """
 
-    def __init__(self, desk: Desk, taken: Taken) -> None:
-        self._desk = desk
+    def __init__(self, context: RequestorContext, taken: AcceptedNode) -> None:
+        self._context = context
         self._taken = taken
         self._lock = threading.RLock()
         self._state = LeaseState.OURS
@@ -87,7 +87,7 @@ class LeasedNode:
 
     @property
     def state(self) -> LeaseState:
-        """How we stand with it."""
+        """What has become of our lock on it."""
         return self._state
 
     @property
@@ -96,7 +96,7 @@ class LeasedNode:
         return self._state is LeaseState.OURS
 
     @property
-    def taken(self) -> Taken:
+    def taken(self) -> AcceptedNode:
         """Record, version and lock, for who gives it back."""
         return self._taken
 
@@ -120,7 +120,7 @@ class LeasedNode:
         """
         with self._lock:
             if self._state is LeaseState.OURS:
-                returning.give_back(self._desk, [self._taken])
+                release_nodes(self._context, [self._taken])
                 self._state = LeaseState.RETURNED
 
     def hold(self, reason: str, *, owner: str, seconds: float | None = None) -> None:
@@ -132,14 +132,14 @@ class LeasedNode:
             seconds: Deleted after this; None: when the operator's limit says so.
 
         Raises:
-            WishError: If *seconds* is no time.
+            InvalidOptionsError: If *seconds* is no time.
             NodesLostError: If it went with the session.
             RequestorError: If it is not ours any more.
             StoreAwayError: If ZooKeeper stays away.
         """
         with self._lock:
             self.check()
-            returning.hold(self._desk, self._taken, reason=reason, owner=owner, seconds=seconds)
+            hold_node(self._context, self._taken, reason=reason, owner=owner, seconds=seconds)
             self._state = LeaseState.HELD
 
     def mark(self, state: LeaseState) -> None:
@@ -157,21 +157,21 @@ class NodeSet(Sequence[LeasedNode]):
 
     def __init__(
         self,
-        desk: Desk,
+        context: RequestorContext,
         request_id: RequestId,
-        taken: Sequence[Taken],
+        taken: Sequence[AcceptedNode],
         *,
         session_id: int,
         on_lost: Callable[["NodeSet"], None] | None,
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._on_lost = on_lost
-        self._nodes = tuple(LeasedNode(desk, one) for one in taken)
+        self._nodes = tuple(LeasedNode(context, one) for one in taken)
         self._over = threading.Lock()
         self.request_id = request_id
-        self._unsubscribe = desk.store.on_session(self._on_session)
-        desk.holdings.add(self)
-        if desk.store.session_id != session_id:
+        self._unsubscribe = context.store.on_session(self._on_session)
+        context.holdings.add(self)
+        if context.store.session_id != session_id:
             # The session ended between taking and subscribing: nobody will tell us.
             self._on_session(Session.LOST)
 
@@ -214,10 +214,10 @@ class NodeSet(Sequence[LeasedNode]):
         with self._over:
             ours = [node for node in self._nodes if node.valid]
             if ours:
-                returning.give_back(self._desk, [node.taken for node in ours])
+                release_nodes(self._context, [node.taken for node in ours])
             for node in ours:
                 node.mark(LeaseState.RETURNED)
-        self._desk.holdings.drop(self)
+        self._context.holdings.drop(self)
         self._unsubscribe()
 
     def abandon(self) -> None:

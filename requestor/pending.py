@@ -13,7 +13,8 @@ from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Session, StoreAwayError, StoreRefusedError
-from requestor.desk import RETRY_S, Desk
+from requestor.accept import accept_nodes
+from requestor.context import RETRY_S, RequestorContext
 from requestor.errors import (
     PromiseBrokenError,
     RequestFailedError,
@@ -22,8 +23,7 @@ from requestor.errors import (
     WaitInterruptedError,
 )
 from requestor.nodes import NodeSet
-from requestor.taking import take
-from requestor.watching import Eye
+from requestor.watch import ZnodeWatch
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class PendingRequest:
 
     def __init__(
         self,
-        desk: Desk,
+        context: RequestorContext,
         request_id: RequestId,
         *,
         ephemeral: bool,
@@ -52,12 +52,12 @@ class PendingRequest:
         on_lost: OnLost | None,
     ) -> None:
         self.id: Final = request_id
-        self._desk = desk
+        self._context = context
         self._ephemeral = ephemeral
         self._on_lost = on_lost
-        self._made_s = desk.clock.monotonic_s()
+        self._made_s = context.clock.monotonic_s()
         self._deadline_s = None if deadline_s is None else self._made_s + deadline_s
-        self._eye = Eye(desk.store, paths.request(request_id))
+        self._watch = ZnodeWatch(context.store, paths.request(request_id))
         self._fulfilled: Request | None = None
         self._nodes: NodeSet | None = None
         self._over = False
@@ -70,16 +70,16 @@ class PendingRequest:
             RequestFailedError: If no provider can serve it; it is deleted.
             RequestGoneError: If it no longer exists.
             StoreAwayError: If ZooKeeper does not answer; look again later.
-            StoreRefusedError: If it will not have us any more.
+            StoreRefusedError: If ZooKeeper has begun to refuse us.
         """
         if self._fulfilled is not None:
             return True
-        if self._eye.lost and self._ephemeral:
+        if self._watch.lost and self._ephemeral:
             self._end()
-            if self._desk.store.refusal is not None:
-                raise self._desk.store.refusal
+            if self._context.store.refusal is not None:
+                raise self._context.store.refusal
             raise RequestGoneError(f"request {self.id} went with the lost ZooKeeper session")
-        stored = self._eye.look()
+        stored = self._watch.look()
         if stored is None:
             self._end()
             raise RequestGoneError(f"request {self.id} was deleted")
@@ -94,7 +94,7 @@ class PendingRequest:
         if request.state is not RequestState.FULFILLED or request.unfit is not None:
             return False
         self._fulfilled = request
-        self._eye.rest()
+        self._watch.rest()
         return True
 
     def check_calmly(self) -> bool:
@@ -109,7 +109,7 @@ class PendingRequest:
         """Seconds until the deadline, never negative; None without one."""
         if self._deadline_s is None:
             return None
-        return max(0.0, self._deadline_s - self._desk.clock.monotonic_s())
+        return max(0.0, self._deadline_s - self._context.clock.monotonic_s())
 
     def wait(self, timeout_s: float | None = None, *, with_position: bool = True) -> None:
         """Wait until the nodes can be accepted.
@@ -126,7 +126,7 @@ class PendingRequest:
             WaitInterruptedError: After :meth:`interrupt`.
             StoreAwayError: If ZooKeeper is away when the time is up.
         """
-        clock = self._desk.clock
+        clock = self._context.clock
         end_s = None if timeout_s is None else clock.monotonic_s() + timeout_s
         until_s = _first(self._deadline_s, end_s)
         while True:
@@ -138,9 +138,9 @@ class PendingRequest:
                 retry_s = None
             except StoreAwayError:
                 # A reconnect wakes us; a server that is merely slow does not.
-                slow = self._desk.store.session is Session.CONNECTED
+                slow = self._context.store.session is Session.CONNECTED
                 retry_s = clock.monotonic_s() + RETRY_S if slow else None
-            if self._eye.wait(clock, _first(until_s, retry_s)):
+            if self._watch.wait(clock, _first(until_s, retry_s)):
                 continue
             if retry_s is None or (until_s is not None and until_s <= retry_s):
                 self._time_out(with_position=with_position)
@@ -152,7 +152,7 @@ class PendingRequest:
         taken for ever, so let a thread of yours call this instead.
         """
         self._interrupted = True
-        self._eye.poke()
+        self._watch.poke()
 
     def explain(self, *, with_position: bool = True) -> Explanation:
         """Return every provider's verdict, the place in the queue, and the expected time.
@@ -161,9 +161,9 @@ class PendingRequest:
             StoreAwayError: If ZooKeeper does not answer.
         """
         return explain(
-            self._desk.store,
+            self._context.store,
             self.id,
-            now_s=self._desk.clock.now_s(),
+            now_s=self._context.clock.now_s(),
             with_position=with_position,
         )
 
@@ -179,14 +179,14 @@ class PendingRequest:
         if not self.check() or self._fulfilled is None:
             self._time_out(with_position=False)
             raise AssertionError("unreachable: a time-out always raises")
-        session_id = self._desk.store.session_id
+        session_id = self._context.store.session_id
         try:
-            taken = take(self._desk, self._fulfilled)
+            taken = accept_nodes(self._context, self._fulfilled)
         except PromiseBrokenError:
             self.cancel()
             raise
         self._nodes = NodeSet(
-            self._desk, self.id, taken, session_id=session_id, on_lost=self._on_lost
+            self._context, self.id, taken, session_id=session_id, on_lost=self._on_lost
         )
         self._end()
         return self._nodes
@@ -203,13 +203,13 @@ class PendingRequest:
             return
         self._end()
         try:
-            self._desk.commit_surely([Delete(path=paths.request(self.id))])
+            self._context.commit_surely([Delete(path=paths.request(self.id))])
         except MissingError:
             return
 
     def on_news(self, listener: Callable[[], None]) -> None:
         """Call *listener*, which must not block, whenever :meth:`check` may say something new."""
-        self._eye.on_news(listener)
+        self._watch.on_news(listener)
 
     def __enter__(self) -> NodeSet:
         """Wait until the deadline and accept; when that fails, the request is cancelled."""
@@ -255,25 +255,25 @@ class PendingRequest:
 
     def _fail(self) -> None:
         explanation = explain(
-            self._desk.store, self.id, now_s=self._desk.clock.now_s(), with_position=False
+            self._context.store, self.id, now_s=self._context.clock.now_s(), with_position=False
         )
         self.cancel()
         raise RequestFailedError(self.id, explanation)
 
     def _time_out(self, *, with_position: bool) -> None:
-        waited_s = self._desk.clock.monotonic_s() - self._made_s
-        if self._desk.store.session is not Session.CONNECTED:
+        waited_s = self._context.clock.monotonic_s() - self._made_s
+        if self._context.store.session is not Session.CONNECTED:
             raise StoreAwayError(f"request {self.id}: ZooKeeper is away for now")
         explanation = self.explain(with_position=with_position)
-        if self._deadline_s is not None and self._desk.clock.monotonic_s() >= self._deadline_s:
+        if self._deadline_s is not None and self._context.clock.monotonic_s() >= self._deadline_s:
             self.cancel()
         raise RequestTimeoutError(self.id, waited_s, explanation)
 
     def _end(self) -> None:
         if not self._over:
             self._over = True
-            self._eye.close()
-            self._desk.holdings.drop(self)
+            self._watch.close()
+            self._context.holdings.drop(self)
 
 
 def _first(one_s: float | None, other_s: float | None) -> float | None:

@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Iterator
 from typing import Final
 
+import pytest
+
 from tests.support import source as code
 from tests.support.source import Source, nothing
 
@@ -258,15 +260,63 @@ def resolves(place: str, before: str) -> bool:
     return any(f"/{place}" in f"/{source.path}" for source in code.product())
 
 
-def test_what_the_architecture_names_is_there() -> None:
-    """Each module and folder of ARCHITECTURE.md: who follows it arrives."""
-    text = (code.ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+GLOSSARY: Final = "docs/glossary.md"
+
+
+def unresolved(page: str) -> list[str]:
+    """Return the modules and folders that *page* names and that are not there."""
     missing = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate((code.ROOT / page).read_text(encoding="utf-8").splitlines(), 1):
         before = ""
         for place in PLACE.findall(line):
             if not resolves(place, before):
-                missing.append(f"ARCHITECTURE.md:{number}: {place}")
+                missing.append(f"{page}:{number}: {place}")
             before = place.rpartition("/")[0] or before
+    return missing
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", GLOSSARY])
+def test_what_the_architecture_names_is_there(page: str) -> None:
+    """Each module and folder of both pages: who follows them arrives."""
+    nothing(unresolved(page))
+
+
+def test_the_architecture_says_where_to_change_what() -> None:
+    """Who wants to change something begins there."""
+    text = (code.ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     assert "## Where to change what" in text
-    nothing(missing)
+    assert f"({GLOSSARY})" in text
+
+
+#: A row of the glossary: the word, what it is, the module, and what it is called there.
+ENTRY: Final = re.compile(r"\| ([^|]+) \| [^|]+\. \| `([\w/]+\.py)`(?: `(\w+)`)? \|")
+
+
+def defined(module: str) -> set[str]:
+    """Return the names of what a module defines at its top."""
+    names = set()
+    for node in ast.parse((code.ROOT / module).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names.update(one.id for one in node.targets if isinstance(one, ast.Name))
+    return names
+
+
+def test_the_glossary_has_each_word_once_and_its_things_are_there() -> None:
+    """One word, one thing, under the name that the page gives."""
+    lines = (code.ROOT / GLOSSARY).read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| word |")]
+    entries = [(line, ENTRY.fullmatch(line)) for line in rows]
+    nothing([f"not an entry: {line}" for line, entry in entries if entry is None])
+    found = [entry.groups() for _, entry in entries if entry is not None]
+    words = [word for word, _, _ in found]
+    nothing([f"{word} stands there more than once" for word in words if words.count(word) > 1])
+    nothing(
+        [
+            f"{word}: {module} defines no {name}"
+            for word, module, name in found
+            if not (code.ROOT / module).exists() or (name and name not in defined(module))
+        ]
+    )
+    assert len(found) > 60

@@ -106,7 +106,7 @@ def test_nobody_prints() -> None:
     nothing(found)
 
 
-#: What prints; everything that is not a job's own output goes by remuda/cli/saying.py.
+#: What prints; everything that is not a job's own output goes by remuda/cli/terminal.py.
 PRINTING: Final = frozenset(
     {
         *("click.echo", "click.secho", "click.echo_via_pager", "click.prompt", "click.confirm"),
@@ -117,7 +117,7 @@ PRINTING: Final = frozenset(
     }
 )
 PRINTING_ALLOWED: Final = {
-    "remuda/cli/saying.py": "the one way to the terminal",
+    "remuda/cli/terminal.py": "the one way to the terminal",
     "remuda/cli/serving.py": "flushes, before it leaves at once",
     "remuda/cli/output.py": "tables: every cell and note is made visible",
     "remuda/cli/image/logs.py": "flushes; a build's output as it came, never to a terminal",
@@ -127,7 +127,7 @@ PRINTING_ALLOWED: Final = {
     "remuda/model/diagrams.py": "writes our own documentation",
     "remuda/ssh/streams.py": "wakes a pipe; passes a job's own output on",
     "requestor/commands/ending.py": "one sentence of ours, on the way out",
-    "requestor/commands/keeping.py": "wakes a pipe",
+    "requestor/commands/kept_nodes.py": "wakes a pipe",
     "requestor/commands/request.py": "passes on what our own child has said; flushes",
     "requestor/commands/streams.py": "a job's own output; JSON lines",
     "requestor/commands/waiting.py": "one line that is made visible",
@@ -145,7 +145,7 @@ def printing() -> dict[str, list[str]]:
 
 
 def test_nothing_reaches_the_terminal_past_the_filter() -> None:
-    """Texts of records may steer it: say it with remuda.cli.saying, or show a Sheet."""
+    """Texts of records may steer it: say it with remuda.cli.terminal, or show a Sheet."""
     found = printing()
 
     nothing([one for path, uses in found.items() if path not in PRINTING_ALLOWED for one in uses])

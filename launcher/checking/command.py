@@ -17,9 +17,9 @@ from launcher.checking.sweeping import sweep
 from launcher.policy import compile_policy
 from remuda import logs
 from remuda.cli import output
-from remuda.cli.failing import EXIT_INTERRUPTED, PlainCommand
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.context import CommandContext
+from remuda.cli.errors import EXIT_INTERRUPTED, PlainCommand
+from remuda.cli.terminal import say
 from remuda.config.model import Config
 from remuda.model import tags
 from remuda.model.ids import ProviderName
@@ -66,8 +66,8 @@ def check(
     Exit code 0 if there is no problem (warnings are none), 1 if there are problems, 2 if the
     configuration cannot be used. Without --boot nothing is made or changed.
     """
-    around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
-    reading = read_config(config or around.config, provider)
+    context = ctx.obj if isinstance(ctx.obj, CommandContext) else CommandContext()
+    reading = read_config(config or context.config, provider)
     logs.configure("plain", "WARNING")
     out = Findings()
     for warning in reading.warnings:

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from remuda.cli.failing import MistakeError
+from remuda.cli.errors import MistakeError
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import CloudConfigError
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config import loader
 from remuda.config.loader import Reading
 from remuda.config.model import Config
-from remuda.config.names import meant_name
+from remuda.config.name_guesses import meant_name
 from remuda.config.problems import ConfigInvalidError
 from remuda.model.tags import Owner
 from remuda.runtime.clock import Clock

@@ -15,9 +15,9 @@ from launcher.checking.opening import open_cloud, read_config
 from launcher.strays import Origin
 from remuda import logs
 from remuda.cli import output
-from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
-from remuda.cli.saying import confirm_or_abort, say
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.context import CommandContext
+from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
+from remuda.cli.terminal import confirm_or_abort, say
 from remuda.cloud.api import Cloud, CloudError, Server
 from remuda.membership.installation import InstallationError, check_pinned
 from remuda.model import tags
@@ -246,18 +246,18 @@ def sweep(
     A launcher that finds many of them deletes none: is it the right ZooKeeper? With --confirm it
     deletes those that are shown, as far as they have no record when it does so.
     """
-    around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
-    path = config or around.config
+    context = ctx.obj if isinstance(ctx.obj, CommandContext) else CommandContext()
+    path = config or context.config
     reading = read_config(path, provider)
     logs.configure("plain", "WARNING")
     assert reading.config is not None  # noqa: S101 - read_config saw to it
-    found = Surroundings(
-        config=path, zookeeper=around.zookeeper, connect=around.connect, clock=around.clock
+    found = CommandContext(
+        config=path, zookeeper=context.zookeeper, connect=context.connect, clock=context.clock
     )
-    now_s = around.clock.now_s()
+    now_s = context.clock.now_s()
     with found.store() as store:
         owner = our_owner(store, provider, reading.config.installation)
-        with open_cloud(reading.config, owner, around.clock) as cloud:
+        with open_cloud(reading.config, owner, context.clock) as cloud:
             try:
                 left = look(store, cloud, owner)
             except CloudError as exc:

@@ -5,7 +5,7 @@ from typing import Final
 import click
 from click.shell_completion import get_completion_class
 
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 
 _VARIABLE: Final = "_REMUDA_COMPLETE"
 _SHELLS: Final = ("bash", "zsh", "fish")

@@ -4,12 +4,12 @@ from typing import Final
 
 import click
 
-from remuda.cli.failing import MistakeError
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.context import CommandContext
+from remuda.cli.errors import MistakeError
+from remuda.cli.terminal import say
 from remuda.config.contents import Contents
 from remuda.config.loader import Reading, read
-from remuda.config.names import nearest
+from remuda.config.name_guesses import nearest
 from remuda.config.schema import schema as json_schema
 from remuda.jsontext import to_json
 
@@ -36,8 +36,8 @@ def check(
     ctx: click.Context, file: str, provider: str | None, *, as_json: bool, strict: bool
 ) -> None:
     """Say everything that is wrong with FILE; exit 0 if it is good, 2 if not."""
-    around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
-    contents = Contents(now_s=around.clock.now_s())
+    context = ctx.obj if isinstance(ctx.obj, CommandContext) else CommandContext()
+    contents = Contents(now_s=context.clock.now_s())
     reading = read(file, provider=provider, look_closer=contents.check)
     if reading.config is not None and provider not in (None, *reading.config.providers):
         hint = nearest(str(provider), reading.config.providers)

@@ -7,11 +7,11 @@ from typing import Final
 import click
 
 from remuda.cli import output
-from remuda.cli.changing import broken_record, step_node, user_of
-from remuda.cli.failing import MistakeError, PlainCommand
-from remuda.cli.lonely import tell_what_is_missing, unknown
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.caveats import tell_what_is_missing, unknown
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import MistakeError, PlainCommand
+from remuda.cli.node_change import broken_record, step_node, user_of
+from remuda.cli.terminal import say
 from remuda.insight.tree import reader
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
@@ -30,12 +30,12 @@ _KEPT: Final[Mapping[NodeState, str]] = {NodeState.IN_USE: "in use", NodeState.H
 @click.argument("nodes", metavar="NODE...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Even nodes in use, held or promised to a request.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
-@with_surroundings
-def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json: bool) -> None:
+@with_context
+def delete(*, context: CommandContext, nodes: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Mark nodes for deletion; their launcher deletes the machines."""
     judge = partial(_refuse_if_used, force=force)
     done: list[dict[str, str]] = []
-    with around.store() as store:
+    with context.store() as store:
         _check_all(store, nodes, judge)
         for name in nodes:
             before = step_node(
@@ -43,7 +43,7 @@ def delete(*, around: Surroundings, nodes: tuple[str, ...], force: bool, as_json
                 NodeId(name),
                 NodeEvent.CONDEMNED,
                 judge=judge,
-                now_s=around.clock.now_s(),
+                now_s=context.clock.now_s(),
             )
             done.append({"node": name, "was": str(before.state)})
         tell_what_is_missing(reader(store))

@@ -5,17 +5,17 @@ from dataclasses import replace
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
-from remuda.cli.lonely import NOBODY, unknown
+from remuda.cli.caveats import NO_LAUNCHER, unknown
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.output import Sheet, age
-from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.boots import state_notes
-from remuda.cli.views.making import making_text
+from remuda.cli.views.launch_progress import launch_progress_text
 from remuda.cli.views.requests import labels_text
 from remuda.insight.explanation import Explanation, expected_in_s
 from remuda.insight.explanation import explain as read_explanation
 from remuda.insight.imagenotes import ImageNotes, read_image_notes
-from remuda.insight.making import making_for
+from remuda.insight.launch_progress import launch_progress_for
 from remuda.insight.tree import reader
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageUse
@@ -30,17 +30,17 @@ from remuda.model.status import Verdict
 )
 @click.argument("request")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
-@with_surroundings
-def explain(*, around: Surroundings, request: str, as_json: bool) -> None:
+@with_context
+def explain(*, context: CommandContext, request: str, as_json: bool) -> None:
     """Say why REQUEST waits: each provider's verdict with the numbers that decided it."""
-    now_s = around.clock.now_s()
-    with around.store() as store:
+    now_s = context.clock.now_s()
+    with context.store() as store:
         found = read_explanation(store, RequestId(request), now_s=now_s)
         absent = found.state is None and found.broken is None
         gone = f"there is no request {request}; it was served, cancelled, or never was, or it "
         missing = unknown(reader(store), f"{gone}failed long ago") if absent else ""
         notes = read_image_notes(store, RequestId(request), found.verdicts, now_s=now_s)
-        made = making_for(store, RequestId(request), found.verdicts)
+        made = launch_progress_for(store, RequestId(request), found.verdicts)
     if found.state is None and found.broken is not None:
         raise CommandFailedError(f"request {request}: {found.sentence}", 1)
     if absent:
@@ -50,7 +50,9 @@ def explain(*, around: Surroundings, request: str, as_json: bool) -> None:
         output.emit_json({**found.as_json(), **notes.as_json(), "making": making})
     else:
         sheet = explanation_sheet(found, now_s=now_s)
-        told = [f"node {one.node} in {one.provider}, {making_text(one, now_s)}" for one in made]
+        told = [
+            f"node {one.node} in {one.provider}, {launch_progress_text(one, now_s)}" for one in made
+        ]
         output.show([replace(sheet, notes=[*sheet.notes, *told, *_image_sentences(notes, now_s)])])
 
 
@@ -97,7 +99,7 @@ def _sentences(found: Explanation, now_s: float) -> list[str]:
         ago = age(now_s - found.ended_at_s)
         told = [f"request {found.request_id} ({what}){by} failed {ago} ago and is deleted"]
     if found.pools == 0 and found.waits:
-        told.append(NOBODY)
+        told.append(NO_LAUNCHER)
     if found.state is RequestState.FULFILLED:
         told.append("its nodes wait for the requestor to take them")
     if found.position is not None:

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Final
 
-from remuda.cli.failing import CommandFailedError
+from remuda.cli.errors import CommandFailedError
 
 #: What each extra brings, one module of each library.
 EXTRAS: Final = {"sandbox": ("h11", "starlette", "uvicorn")}

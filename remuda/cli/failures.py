@@ -9,12 +9,12 @@ from dataclasses import asdict
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import MistakeError, PlainCommand
-from remuda.cli.guessing import check_filters
-from remuda.cli.lonely import tell_what_is_missing, unknown
+from remuda.cli.caveats import tell_what_is_missing, unknown
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import MistakeError, PlainCommand
+from remuda.cli.known_names import check_filters
 from remuda.cli.output import Sheet, age, broken_notes
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.terminal import say
 from remuda.cli.views.failed import (
     chosen_requests,
     request_evidence,
@@ -41,18 +41,18 @@ from remuda.visible import visible, visible_lines
 @click.option("--provider", multiple=True, help="Only failures of this provider.")
 @click.option("--label", multiple=True, help="Only failures of this label.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
-@with_surroundings
+@with_context
 def failures(
     *,
-    around: Surroundings,
+    context: CommandContext,
     which: str | None,
     provider: tuple[str, ...],
     label: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """List launches and requests that failed; with NODE or REQUEST, all the evidence."""
-    now_s = around.clock.now_s()
-    with around.store() as store:
+    now_s = context.clock.now_s()
+    with context.store() as store:
         read = reader(store)
         levels, ended = tree.failures(read), tree.failed_requests(read)
         found = _chosen(levels, which=which, providers=provider, labels=label)

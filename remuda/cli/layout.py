@@ -20,7 +20,7 @@ WIDTH_MIN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class CellPart:
     """A part of one cell, in its place on a line.
 
     Attributes:
@@ -33,7 +33,7 @@ class Piece:
     text: str
 
 
-Line = Sequence[Piece]
+Line = Sequence[CellPart]
 
 
 def text_width(text: str) -> int:
@@ -112,7 +112,7 @@ def _lines(row: Sequence[str], places: Sequence[Sequence[tuple[int, int]]]) -> I
             for column, wide, parts in folded:
                 text = parts[height] if height < len(parts) else ""
                 if text:
-                    pieces.append(Piece(column, before, text))
+                    pieces.append(CellPart(column, before, text))
                     before = 0
                 before += wide - text_width(text) + GAP
             # A line of a row that says nothing is left out, but for the first.

@@ -10,10 +10,10 @@ from typing import Any, Final
 import click
 
 import remuda
+from remuda.cli.context import CommandContext
+from remuda.cli.errors import CommandFailedError, MistakeError, PlainReader, usage_mistake
 from remuda.cli.extras import advice
-from remuda.cli.failing import CommandFailedError, MistakeError, PlainReader, usage_mistake
 from remuda.cli.summaries import SUMMARIES
-from remuda.cli.surroundings import Surroundings
 from remuda.visible import visible_lines
 
 #: Other packages add commands under this entry point group, so that we need not import them.
@@ -29,10 +29,10 @@ OWN: Final[Mapping[str, str]] = {
     "explain": "remuda.cli.explaining:explain",
     "failures": "remuda.cli.failures:failures",
     "image": "remuda.cli.image.command:image",
-    "nodes": "remuda.cli.looking:nodes",
-    "pools": "remuda.cli.looking:pools",
-    "requests": "remuda.cli.looking:requests",
-    "status": "remuda.cli.looking:status",
+    "nodes": "remuda.cli.overview:nodes",
+    "pools": "remuda.cli.overview:pools",
+    "requests": "remuda.cli.overview:requests",
+    "status": "remuda.cli.overview:status",
 }
 
 Loader = Callable[[], click.Command]
@@ -114,7 +114,7 @@ class Commands(PlainReader, click.Group):
         """
         name = args[0]
         if self.get_command(ctx, name) is None and name[:1] != "-" and not ctx.resilient_parsing:
-            from remuda.config.names import nearest  # noqa: PLC0415 - for who mistypes only
+            from remuda.config.name_guesses import nearest  # noqa: PLC0415 - for who mistypes only
 
             known = nearest(name, self.list_commands(ctx))
             raise MistakeError(f"there is no command {ctx.command_path} {name}; {known}")
@@ -175,4 +175,4 @@ def main(ctx: click.Context, config: Path | None, zookeeper: str | None) -> None
     `remuda dev` starts everything on this machine to try it out.
     """
     if ctx.obj is None:
-        ctx.obj = Surroundings(config=config, zookeeper=zookeeper)
+        ctx.obj = CommandContext(config=config, zookeeper=zookeeper)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from remuda.cli.layout import Line, fold, lay_out
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.jsontext import to_json
 from remuda.model.codec import ZNODE_CHARS_MAX
 from remuda.model.fields import safe

@@ -9,8 +9,8 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from remuda import logs
-from remuda.cli.failing import EXIT_MISTAKE, EXIT_STORE_AWAY
-from remuda.cli.saying import say, say_crash
+from remuda.cli.errors import EXIT_MISTAKE, EXIT_STORE_AWAY
+from remuda.cli.terminal import say, say_crash
 from remuda.config.problems import ConfigInvalidError
 from remuda.frame.process import MISTAKES
 from remuda.store.api import StoreError

@@ -9,7 +9,7 @@ from remuda.cloud.api import BadOrderError, GoneError, Image, ImageWanted, TryLa
 from remuda.cloud.errors import Effect
 from remuda.cloud.servers import read_time
 from remuda.cloud.wire import Wire
-from remuda.config.names import COMPARED_MAX, NAME_CHARS_MAX
+from remuda.config.name_guesses import COMPARED_MAX, NAME_CHARS_MAX
 from remuda.model import tags
 from remuda.model.fields import LINE_CHARS_MAX, Fields, safe
 

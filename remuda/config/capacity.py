@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from remuda.config.base import switch
-from remuda.config.doubts import Coverage
+from remuda.config.misspellings import Coverage
 from remuda.config.model import MIN_READY_MAX, Volume
 from remuda.config.raw import entries, mapping, size_mib, whole
 from remuda.config.report import Report

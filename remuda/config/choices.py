@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from remuda.config.base import Choice, Section
-from remuda.config.doubts import misspelled
+from remuda.config.misspellings import misspelled
 from remuda.config.report import Report
 from remuda.config.shape import sections
 

@@ -8,10 +8,10 @@ from pathlib import Path as FilePath
 from typing import Final
 
 from remuda.config.document import NotYamlError, parse
-from remuda.config.doubts import misspelled
 from remuda.config.hostfiles import HostFiles
+from remuda.config.misspellings import misspelled
 from remuda.config.model import Config, Provider
-from remuda.config.names import nearest
+from remuda.config.name_guesses import nearest
 from remuda.config.raw import entries, mapping
 from remuda.config.sources import CONFIG_BYTES_MAX, UnreadableError
 

@@ -5,8 +5,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path as FilePath
 
 from remuda.config.document import Path
-from remuda.config.doubts import misspelled
 from remuda.config.hostfiles import HostFiles
+from remuda.config.misspellings import misspelled
 from remuda.config.parts import Zookeeper, name_and_password
 from remuda.config.raw import mapping
 from remuda.config.report import Report

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from remuda.config.names import meant_name
+from remuda.config.name_guesses import meant_name
 from remuda.config.units import WrongValueError
 
 #: Nobody reads a longer one.

@@ -7,9 +7,9 @@ from typing import Final
 from remuda.config.base import METADATA_ITEMS_MAX
 from remuda.config.capacity import check_room
 from remuda.config.document import Path
-from remuda.config.doubts import Coverage, misspelled
+from remuda.config.misspellings import Coverage, misspelled
 from remuda.config.model import PoolLabel, Provider
-from remuda.config.names import nearest
+from remuda.config.name_guesses import nearest
 from remuda.config.raw import entries, mapping, seconds
 from remuda.config.report import Report
 from remuda.config.shape import shapes

@@ -10,7 +10,7 @@ from typing import Final
 
 from remuda.config.base import switch
 from remuda.config.document import Path
-from remuda.config.doubts import misspelled
+from remuda.config.misspellings import misspelled
 from remuda.config.parts import Zookeeper
 from remuda.config.raw import entries, mapping
 from remuda.config.report import Report

@@ -7,10 +7,10 @@ from typing import Final
 from remuda.config.base import switch
 from remuda.config.cron import longest_pause_s, parse_cron, parse_zone
 from remuda.config.document import Path
-from remuda.config.doubts import misspelled
 from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.imageuse import check_image_uses
-from remuda.config.names import nearest
+from remuda.config.misspellings import misspelled
+from remuda.config.name_guesses import nearest
 from remuda.config.raw import entries, mapping, seconds
 from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report

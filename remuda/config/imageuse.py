@@ -3,8 +3,8 @@
 from typing import Final
 
 from remuda.config.capacity import volume_mib
-from remuda.config.doubts import Coverage
-from remuda.config.names import meant_name, nearest
+from remuda.config.misspellings import Coverage
+from remuda.config.name_guesses import meant_name, nearest
 from remuda.config.raw import mapping, size_mib
 from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report

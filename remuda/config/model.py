@@ -33,7 +33,7 @@ from remuda.config.base import (
 )
 from remuda.config.endpoints import ProviderWeb, Web
 from remuda.config.images import ImageDefaults, RecipeFrom
-from remuda.config.names import meant_name
+from remuda.config.name_guesses import meant_name
 from remuda.config.parts import (
     CheckFrom,
     ClockCheck,

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from remuda.config.base import Section
 from remuda.config.document import Path
-from remuda.config.doubts import misspelled
-from remuda.config.names import listed, nearest_of
+from remuda.config.misspellings import misspelled
+from remuda.config.name_guesses import listed, nearest_of
 from remuda.config.raw import mapping
 from remuda.config.report import Report
 from remuda.config.shape import Many, Shape, ShapeKind, model_at, shape_at, shapes

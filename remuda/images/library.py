@@ -103,47 +103,49 @@ def read(
         StoreAwayError: If an answer did not come: then nothing is known.
         NotPermittedError: If ZooKeeper does not let us in.
     """
-    desk = _Desk(store, just_looking=just_looking)
+    reading = _Reading(store, just_looking=just_looking)
     # Our server catches up with this; whatever is asked of it afterwards is at least as new.
     store.read_fresh([paths.IMAGES])
     listed = store.children(paths.IMAGES) if only is None else sorted(only)
     names = [name for name in listed if IMAGE_NAME.fullmatch(name)]
     build_ids = [
         BuildId(name, number)
-        for name, below in desk.children(names, paths.builds)
+        for name, below in reading.children(names, paths.builds)
         for number in map(number_of, below)
         if number is not None
     ]
     upload_ids = [
         UploadId(build_id, place)
-        for build_id, below in desk.children(build_ids, paths.uploads)
+        for build_id, below in reading.children(build_ids, paths.uploads)
         for place in below
         if PLACE.fullmatch(place)
     ]
-    pairs = [(name, one) for name, below in desk.children(names, paths.pointers) for one in below]
+    pairs = [
+        (name, one) for name, below in reading.children(names, paths.pointers) for one in below
+    ]
     return Library(
-        images=desk.records(kinds.IMAGES, names),
-        builds=desk.records(kinds.BUILDS, build_ids),
-        uploads=desk.records(kinds.UPLOADS, upload_ids),
-        pointers=desk.records(kinds.POINTERS, pairs),
-        launches=_launches(desk) if launched else (),
-        unreadable=tuple(desk.odd),
+        images=reading.records(kinds.IMAGES, names),
+        builds=reading.records(kinds.BUILDS, build_ids),
+        uploads=reading.records(kinds.UPLOADS, upload_ids),
+        pointers=reading.records(kinds.POINTERS, pairs),
+        launches=_launches(reading) if launched else (),
+        unreadable=tuple(reading.odd),
     )
 
 
-def _launches(desk: "_Desk") -> tuple[tuple[str, Launch], ...]:
-    providers = desk.store.children(paths.PROVIDERS)
+def _launches(reading: "_Reading") -> tuple[tuple[str, Launch], ...]:
+    providers = reading.store.children(paths.PROVIDERS)
     keys = [
         (provider, NodeId(node))
-        for provider, below in desk.children(providers, paths.launches)
+        for provider, below in reading.children(providers, paths.launches)
         for node in below
     ]
-    found = desk.records(kinds.LAUNCHES, keys)
+    found = reading.records(kinds.LAUNCHES, keys)
     return tuple((provider, stored.value) for (provider, _), stored in found.items())
 
 
 @dataclass(slots=True)
-class _Desk:
+class _Reading:
     """One reading: what cannot be read is named in *odd*."""
 
     store: Store

@@ -334,7 +334,7 @@ def _explain(
 
 
 def _unheard(
-    read: tree.Reader,
+    read: tree.TreeReader,
     request: Request,
     heard: Iterable[Verdict],
     components: Mapping[str, PoolComponent],

@@ -9,7 +9,7 @@ from remuda.images.catalogue import Catalogue
 from remuda.images.state import ImageState, image_state
 from remuda.images.words import read_words
 from remuda.insight.facts import facts_of
-from remuda.insight.making import launches_for
+from remuda.insight.launch_progress import launches_for
 from remuda.insight.tree import reader
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError

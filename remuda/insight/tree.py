@@ -19,7 +19,7 @@ from remuda.store.api import NotPermittedError, Store, Stored
 T = TypeVar("T")
 
 #: Returns the children of a znode by name, empty if there is no such znode.
-Reader = Callable[[str], Mapping[str, Stored[bytes]]]
+TreeReader = Callable[[str], Mapping[str, Stored[bytes]]]
 
 #: Parents of the providers' verdicts and of the evidence of their failed launches.
 VERDICTS: Final = paths.verdicts("").rstrip("/")
@@ -108,32 +108,32 @@ def decode_replica(name: str, raw: bytes) -> Replica:
     return component.decode_replica(ReplicaId(name), raw)
 
 
-def nodes(read: Reader) -> Level[Node]:
+def nodes(read: TreeReader) -> Level[Node]:
     """Return every node."""
     return decode_all(read(paths.NODES), decode_node)
 
 
-def launches(read: Reader, provider: str) -> Level[Launch]:
+def launches(read: TreeReader, provider: str) -> Level[Launch]:
     """Return every launch of a provider."""
     return decode_all(read(paths.launches(provider)), decode_launch)
 
 
-def requests(read: Reader) -> Level[Request]:
+def requests(read: TreeReader) -> Level[Request]:
     """Return every request."""
     return decode_all(read(paths.REQUESTS), decode_request)
 
 
-def pools(read: Reader) -> Level[PoolComponent]:
+def pools(read: TreeReader) -> Level[PoolComponent]:
     """Return the pools that are registered now."""
     return decode_all(living(read(paths.POOL_COMPONENTS)), component.decode_pool)
 
 
-def statuses(read: Reader) -> Level[ProviderStatus]:
+def statuses(read: TreeReader) -> Level[ProviderStatus]:
     """Return the last status of each provider, whether or not one of its launchers lives."""
     return decode_all(read(paths.STATUSES), status.decode_status)
 
 
-def replicas(read: Reader) -> dict[str, Level[Replica]]:
+def replicas(read: TreeReader) -> dict[str, Level[Replica]]:
     """Return the living launchers, by provider; a provider without one may be left out."""
     return {
         provider: decode_all(living(read(paths.replicas(provider))), decode_replica)
@@ -141,7 +141,7 @@ def replicas(read: Reader) -> dict[str, Level[Replica]]:
     }
 
 
-def failures(read: Reader) -> dict[str, Level[FailureReport]]:
+def failures(read: TreeReader) -> dict[str, Level[FailureReport]]:
     """Return the evidence of failed launches, by provider."""
     return {
         provider: decode_all(read(paths.failures(provider)), status.decode_failure)
@@ -149,14 +149,14 @@ def failures(read: Reader) -> dict[str, Level[FailureReport]]:
     }
 
 
-def failed_requests(read: Reader) -> Level[FailedRequest]:
+def failed_requests(read: TreeReader) -> Level[FailedRequest]:
     """Return what is kept of requests that failed, the oldest first."""
     level = decode_all(read(paths.FAILED_REQUESTS), failedrequest.decode_failed)
     inorder = sorted(level.records, key=failedrequest.order)
     return Level({name: level.records[name] for name in inorder}, level.corrupt)
 
 
-def served(read: Reader) -> bool:
+def served(read: TreeReader) -> bool:
     """Say whether any launcher is there, of ours or of another program: one that shows a pool."""
     return bool(living(read(paths.POOL_COMPONENTS)))
 

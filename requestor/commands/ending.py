@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn, Self
 
 import click
 
-from remuda.cli.failing import (
+from remuda.cli.errors import (
     EXIT_FAILED,
     EXIT_LOST,
     EXIT_TIMEOUT,
@@ -22,13 +22,13 @@ from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.signals import ECHO_S, SignalReader
 from remuda.ssh.errors import SshError
 from requestor.errors import (
+    InvalidOptionsError,
     NodesLostError,
     PromiseBrokenError,
     RequestFailedError,
     RequestGoneError,
     RequestorError,
     RequestTimeoutError,
-    WishError,
 )
 
 #: As ssh does when the connection, not the command, is the trouble.
@@ -191,7 +191,7 @@ class RequestorCommand(PlainCommand):
 
     def explain_error(self, error: Exception) -> CommandFailedError:
         """Return *error* as a sentence with an exit code."""
-        if isinstance(error, WishError):
+        if isinstance(error, InvalidOptionsError):
             return MistakeError(str(error))
         for kind, code in _CODES:
             if isinstance(error, kind):

@@ -7,11 +7,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from remuda.cli.failing import MistakeError
-from remuda.cli.kinds import duration
+from remuda.cli.durations import duration
+from remuda.cli.errors import MistakeError
 from remuda.model.job import job_variables
-from requestor.desk import default_requestor
-from requestor.wish import COUNT_DIGITS_MAX
+from requestor.context import default_requestor
+from requestor.request_options import COUNT_DIGITS_MAX
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
-from remuda.cli.changing import step_node, user_of
-from remuda.cli.failing import MistakeError
-from remuda.cli.lonely import unknown
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.caveats import unknown
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import MistakeError
+from remuda.cli.node_change import step_node, user_of
+from remuda.cli.terminal import say
 from remuda.insight.tree import reader
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
@@ -20,7 +20,7 @@ from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Store
 from requestor.commands.ending import RequestorCommand
-from requestor.commands.keeping import KEPT
+from requestor.commands.kept_nodes import KEPT
 from requestor.commands.options import owner_options
 from requestor.owning import node_owner, request_owner
 
@@ -36,13 +36,13 @@ _OVER: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED}
 @click.argument("ids", metavar="REQUEST-OR-NODE...", nargs=-1, required=True)
 @owner_options("Even what is somebody else's, and nodes that another process works on.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
-@with_surroundings
+@with_context
 def release(
-    *, around: Surroundings, ids: tuple[str, ...], me: str, force: bool, as_json: bool
+    *, context: CommandContext, ids: tuple[str, ...], me: str, force: bool, as_json: bool
 ) -> None:
     """Cancel requests of ours, and give back nodes that we hold or keep by `remuda request`."""
     done: list[dict[str, Any]] = []
-    with around.store() as store:
+    with context.store() as store:
         for name in ids:
             if _REQUEST.match(name):
                 owner = _cancel(store, RequestId(name), me=me, force=force)
@@ -54,7 +54,7 @@ def release(
                     NodeId(name),
                     NodeEvent.RETURNED,
                     judge=partial(_refuse_if_not_ours, me=me, force=force),
-                    now_s=around.clock.now_s(),
+                    now_s=context.clock.now_s(),
                 )
                 owner = node_owner(before, me=me)
                 done.append({"node": name, "was": str(before.state), "owner": owner})

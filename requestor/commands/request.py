@@ -11,21 +11,21 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import MistakeError
-from remuda.cli.guessing import check_labels, check_provider
-from remuda.cli.kinds import duration
-from remuda.cli.lonely import tell_what_is_missing
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.caveats import tell_what_is_missing
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.durations import duration
+from remuda.cli.errors import MistakeError
+from remuda.cli.known_names import check_labels, check_provider
+from remuda.cli.terminal import say
 from remuda.cli.views.requests import labels_text
 from remuda.insight.tree import reader
 from remuda.store.api import Store
 from requestor.client import Client
 from requestor.commands.ending import Ending, RequestorCommand, this_ending
-from requestor.commands.keeping import KEPT, Keeper, Wakeup
+from requestor.commands.failure_lines import is_failure, telling_failures
+from requestor.commands.kept_nodes import KEPT, Keeper, Wakeup
 from requestor.commands.options import Asking, asking_of, asking_options, labels_of_words
 from requestor.commands.streams import JsonReporter
-from requestor.commands.telling import is_failure, telling_failures
 from requestor.commands.waiting import accept, tell_people
 from requestor.nodes import NodeSet
 
@@ -62,10 +62,10 @@ _BACKGROUND: Final = "REMUDA_IN_BACKGROUND"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/cli.md).")
 @asking_options
-@with_surroundings
+@with_context
 def request(
     *,
-    around: Surroundings,
+    context: CommandContext,
     labels: tuple[str, ...],
     wait: bool,
     detach: bool,
@@ -94,16 +94,16 @@ def request(
             until_input_ends=not detach,
             keep_s=keep_s or (_DETACHED_DEFAULT_S if detach else None),
         )
-        with around.store() as store:
+        with context.store() as store:
             read = reader(store)
             check_labels(read, wanted)
             check_provider(read, options.provider)
             tell_what_is_missing(read)
             this_ending().hold_off()
             if wait:
-                _take(store, around, wanted, options, stay, as_json=as_json)
+                _take(store, context, wanted, options, stay, as_json=as_json)
             else:
-                _leave(store, around, wanted, options, as_json=as_json)
+                _leave(store, context, wanted, options, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +120,10 @@ def _in_background() -> bool:
 
 
 def _leave(
-    store: Store, around: Surroundings, wanted: list[str], options: Asking, *, as_json: bool
+    store: Store, context: CommandContext, wanted: list[str], options: Asking, *, as_json: bool
 ) -> None:
     """Make a request that outlives us, and print its id."""
-    with Client(store, clock=around.clock) as client:
+    with Client(store, clock=context.clock) as client:
         made = client.request(wanted, ephemeral=False, **options.as_arguments())
         if this_ending().asked:
             made.cancel()  # nobody reads its name any more
@@ -136,7 +136,7 @@ def _leave(
 
 def _take(
     store: Store,
-    around: Surroundings,
+    context: CommandContext,
     wanted: list[str],
     options: Asking,
     stay: _Stay,
@@ -152,13 +152,13 @@ def _take(
         until_input_ends=stay.until_input_ends,
         keep_s=stay.keep_s,
         ending=ending,
-        clock=around.clock,
+        clock=context.clock,
     )
     client = Client(
         store,
         on_lost=lambda _nodes: wakeup.poke(),
         use_data={KEPT: True},
-        clock=around.clock,
+        clock=context.clock,
     )
     pending = client.request(wanted, **options.as_arguments())
     with client, accept(pending, labels_text(wanted), ending, tell_people) as nodes:

@@ -7,23 +7,23 @@ from typing import Any, Final
 
 import click
 
-from remuda.cli.failing import MistakeError
-from remuda.cli.guessing import check_labels, check_provider
-from remuda.cli.kinds import duration
-from remuda.cli.lonely import NOBODY
+from remuda.cli.caveats import NO_LAUNCHER
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.durations import duration
+from remuda.cli.errors import MistakeError
+from remuda.cli.known_names import check_labels, check_provider
 from remuda.cli.output import age
-from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.insight import tree
 from remuda.insight.tree import reader
 from remuda.ssh.errors import SshError
 from requestor.client import Client
-from requestor.commands.crew import Job, JobCrew
 from requestor.commands.ending import RequestorCommand, this_ending
+from requestor.commands.failure_lines import telling_failures
 from requestor.commands.options import Asking, asking_of, asking_options, check_command
+from requestor.commands.parallel import ParallelRun, RemoteJob
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
-from requestor.commands.telling import telling_failures
 from requestor.commands.waiting import accept
-from requestor.desk import default_requestor
+from requestor.context import default_requestor
 from requestor.nodes import NodeSet
 
 _HOLD_DEFAULT: Final = "2h"
@@ -40,7 +40,7 @@ class Order:
     label: str
     count: int
     asking: Asking
-    job: Job
+    job: RemoteJob
     hold_s: float | None
 
 
@@ -98,10 +98,10 @@ class Order:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines (docs/cli.md).")
 @asking_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@with_surroundings
+@with_context
 def run(
     *,
-    around: Surroundings,
+    context: CommandContext,
     label: str,
     count: int,
     copy: str | None,
@@ -129,7 +129,7 @@ def run(
             raise MistakeError("--stdin can feed one machine only")
         check_command(command)
         folder, copy_to = _copy_of(copy)
-        job = Job(
+        job = RemoteJob(
             command=command,
             copy=folder,
             copy_to=copy_to,
@@ -139,14 +139,14 @@ def run(
             insecure=insecure,
         )
         order = Order(label=label, count=count, asking=asking_of(asking), job=job, hold_s=hold_s)
-        code = _carry_out(around, order, reporter)
+        code = _carry_out(context, order, reporter)
     raise click.exceptions.Exit(code)
 
 
-def _check_key(around: Surroundings, identity: str | None) -> None:
+def _check_key(context: CommandContext, identity: str | None) -> None:
     """Refuse to ask for a machine without a key to log in with."""
     try:
-        around.check_key(identity)
+        context.check_key(identity)
     except SshError as error:
         raise MistakeError(str(error)) from error
 
@@ -162,39 +162,39 @@ def _copy_of(copy: str | None) -> tuple[Path | None, str]:
     return folder, remote if colon and remote else "work"
 
 
-def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int:
+def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> int:
     """Ask, run, and give back or hold; return the exit code."""
     ending = this_ending()
-    crews: list[JobCrew] = []
+    runs: list[ParallelRun] = []
 
     def lost(_nodes: NodeSet) -> None:
-        for crew in crews:
-            crew.stop()
+        for parallel in runs:
+            parallel.stop()
 
-    with around.store() as store:
-        _check_key(around, order.job.key_file)
+    with context.store() as store:
+        _check_key(context, order.job.key_file)
         read = reader(store)
         check_labels(read, [order.label])
         check_provider(read, order.asking.provider)
         if not tree.served(read):
             _tell_nobody(reporter)
         ending.hold_off()
-        with Client(store, on_lost=lost, clock=around.clock) as client:
+        with Client(store, on_lost=lost, clock=context.clock) as client:
             pending = client.request({order.label: order.count}, **order.asking.as_arguments())
-            started_s = around.clock.monotonic_s()
+            started_s = context.clock.monotonic_s()
             what = f"{order.count} {order.label}"
             with accept(pending, what, ending, reporter.tell) as nodes:
-                _tell_nodes(reporter, nodes, around.clock.monotonic_s() - started_s)
+                _tell_nodes(reporter, nodes, context.clock.monotonic_s() - started_s)
                 outlets = [reporter.outlets(node, index) for index, node in enumerate(nodes)]
-                crew = JobCrew(
-                    order.job, nodes, outlets, clock=around.clock, connect=around.open_session
+                parallel = ParallelRun(
+                    order.job, nodes, outlets, clock=context.clock, connect=context.open_session
                 )
-                crews.append(crew)
-                ending.on_asked(crew.stop)
+                runs.append(parallel)
+                ending.on_asked(parallel.stop)
                 nodes.check()
-                code = crew.run()
+                code = parallel.run()
                 ending.check()
-                _tell_outcomes(reporter, crew, code)
+                _tell_outcomes(reporter, parallel, code)
                 nodes.check()
                 if code and order.hold_s is not None:
                     _hold(reporter, nodes, order, code)
@@ -202,7 +202,7 @@ def _carry_out(around: Surroundings, order: Order, reporter: RunReporter) -> int
 
 
 def _tell_nobody(reporter: RunReporter) -> None:
-    reporter.tell("waiting", NOBODY, request=None, waited_s=0.0, why=NOBODY)
+    reporter.tell("waiting", NO_LAUNCHER, request=None, waited_s=0.0, why=NO_LAUNCHER)
 
 
 def _tell_nodes(reporter: RunReporter, nodes: NodeSet, waited_s: float) -> None:
@@ -215,9 +215,9 @@ def _tell_nodes(reporter: RunReporter, nodes: NodeSet, waited_s: float) -> None:
         )
 
 
-def _tell_outcomes(reporter: RunReporter, crew: JobCrew, code: int) -> None:
-    several = len(crew.outcomes) > 1
-    for outcome in crew.outcomes:
+def _tell_outcomes(reporter: RunReporter, parallel: ParallelRun, code: int) -> None:
+    several = len(parallel.outcomes) > 1
+    for outcome in parallel.outcomes:
         why = outcome.why or (f"exit code {outcome.code}" if outcome.code and several else "")
         reporter.tell(
             "exit",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from remuda.cli.failing import CommandFailedError, MistakeError
-from remuda.cli.lonely import unknown
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.caveats import unknown
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import CommandFailedError, MistakeError
 from remuda.insight.facts import NodeFacts, facts_of, known_hosts
 from remuda.insight.tree import decode_node, reader
 from remuda.model.ids import NodeId
@@ -37,10 +37,10 @@ from requestor.owning import node_owner
 @click.option(
     "--insecure", is_flag=True, help="Log in even if no host key of the machine is known."
 )
-@with_surroundings
+@with_context
 def ssh(
     *,
-    around: Surroundings,
+    context: CommandContext,
     node: str,
     command: tuple[str, ...],
     identity: str | None,
@@ -50,7 +50,7 @@ def ssh(
 ) -> None:
     """Log in to NODE, or run COMMAND there, with ssh and the host keys that we know."""
     check_command(command)
-    with around.store() as store:
+    with context.store() as store:
         stored = store.read(paths.node(NodeId(node)))
         if stored is None or not stored.value:
             raise MistakeError(unknown(reader(store), f"there is no node {node}"))

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final, Protocol
 
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.jsontext import to_json
 from remuda.visible import visible
-from requestor.commands.crew import Outlet
+from requestor.commands.parallel import Outlet
 from requestor.nodes import LeasedNode
 
 

@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.text import Text
 
 from remuda.cli.output import age
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.insight.explanation import Explanation
 from remuda.store.api import StoreAwayError
 from remuda.visible import visible

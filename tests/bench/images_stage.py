@@ -6,8 +6,8 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from remuda.cli.context import CommandContext
 from remuda.cli.image import moving, revoking
-from remuda.cli.surroundings import Surroundings
 from remuda.model.image import BuildId
 from remuda.model.pointer import Pointer, decode_pointer
 from remuda.store import paths
@@ -61,8 +61,8 @@ class ImageStage(Stage):
         Raises:
             AssertionError: If it failed.
         """
-        around = Surroundings(zookeeper=self.hosts[0])
-        done = CliRunner().invoke(command, [*words, "--json"], obj=around)
+        context = CommandContext(zookeeper=self.hosts[0])
+        done = CliRunner().invoke(command, [*words, "--json"], obj=context)
         assert done.exit_code == 0, done.output
 
     def roll_back(self, image: str) -> None:

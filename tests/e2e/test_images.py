@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from remuda.cli.context import CommandContext
 from remuda.cli.main import main
-from remuda.cli.surroundings import Surroundings
 from remuda.model.image import BuildId
 from remuda.store import paths
 from tests.support.processes import Process
@@ -71,8 +71,8 @@ def build(stage: Stage, number: int, state: str) -> Doc | None:
 
 def remuda(stage: Stage, *words: str) -> str:
     """Run a command as from a shell; return what it printed."""
-    around = Surroundings(zookeeper=",".join(stage.hosts) + stage.chroot)
-    result = CliRunner().invoke(main, list(words), obj=around)
+    context = CommandContext(zookeeper=",".join(stage.hosts) + stage.chroot)
+    result = CliRunner().invoke(main, list(words), obj=context)
     assert result.exit_code == 0, result.output
     return result.stdout
 

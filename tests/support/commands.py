@@ -10,7 +10,7 @@ from typing import Any, Self
 import click
 from click.testing import CliRunner, Result
 
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.context import CommandContext
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.api import Login
 from remuda.ssh.keyfile import load_key
@@ -81,7 +81,7 @@ def _agent_or_file(key_file: str | None) -> None:
         load_key(key_file)
 
 
-class Desk:
+class CommandHarness:
     """Runs commands; each gets a session of its own."""
 
     def __init__(self) -> None:
@@ -98,14 +98,14 @@ class Desk:
 
     def call(self, command: click.Command, *words: str) -> Result:
         """Run a command as from a shell."""
-        around = Surroundings(
+        context = CommandContext(
             zookeeper="fake:2181",
             connect=lambda _options: self._connect(),
             clock=self.clock,
             open_session=self._login,  # type: ignore[arg-type]  # as far as commands use it
             check_key=self.check_key,
         )
-        return CliRunner().invoke(command, list(words), obj=around)
+        return CliRunner().invoke(command, list(words), obj=context)
 
     def json(self, command: click.Command, *words: str) -> Any:
         """Run a command that succeeds and return the JSON that it prints."""

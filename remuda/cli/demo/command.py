@@ -9,10 +9,10 @@ import click
 
 from remuda.cli.demo.images import DemoImages
 from remuda.cli.demo.jobs import Jobs, title
-from remuda.cli.demo.stage import DemoFailedError, Stage
-from remuda.cli.failing import CommandFailedError, PlainCommand
+from remuda.cli.demo.stage import DemoFailedError, DemoStage
+from remuda.cli.errors import CommandFailedError, PlainCommand
 from remuda.cli.output import Sheet, show
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.runtime.clock import SystemClock
 
 _WARM_S: Final = 120.0
@@ -28,7 +28,7 @@ class _Demo:
     jobs: Jobs
 
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> DemoStage:
         """Where it plays."""
         return self.jobs.stage
 
@@ -127,7 +127,7 @@ def demo() -> None:
     clock = SystemClock()
     begun_s = clock.monotonic_s()
     title("Starting ZooKeeper, two clouds and a launcher for each")
-    stage = Stage.temporary()
+    stage = DemoStage.temporary()
     try:
         with stage:
             _Demo(Jobs(stage)).play()

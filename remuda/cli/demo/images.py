@@ -7,7 +7,7 @@ from typing import Any, Final
 from remuda.cli.demo.jobs import Jobs, title
 from remuda.cli.demo.stage import DemoFailedError
 from remuda.cli.dev import recipe
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 
 #: A build and its trials take ten seconds; many times that where others are at work, too.
 _BUILD_S: Final = 180.0
@@ -16,7 +16,7 @@ _BEGIN_S: Final = 60.0
 #: States of a newest build that will not become current any more.
 _VAIN: Final = frozenset({"failed", "rejected"})
 
-Row = Mapping[str, Any]
+ImageRow = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ class DemoImages:
         if not self.jobs.stage.wait(done, limit_s):
             raise DemoFailedError(f"{failure}: {_told(self._rows())}")
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[ImageRow]:
         """Return how the image stands in each provider that is to have it."""
         found = self.jobs.stage.ask("image", "list")
         return [one for one in found if one["image"] == recipe.IMAGE and one["newest"] is not None]
@@ -117,7 +117,7 @@ class DemoImages:
             raise DemoFailedError(f"{task}: the machine has other tools than tools {version}")
 
 
-def _told(rows: list[Row]) -> str:
+def _told(rows: list[ImageRow]) -> str:
     """Return in one line how far the newest build has come in each provider."""
     parts = [
         f"{row['provider']} boots {row['boots'] or 'nothing'}"

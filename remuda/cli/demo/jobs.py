@@ -5,8 +5,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Final
 
-from remuda.cli.demo.stage import CommandRan, DemoFailedError, Stage
-from remuda.cli.saying import say, say_title
+from remuda.cli.demo.stage import CommandRan, DemoFailedError, DemoStage
+from remuda.cli.terminal import say, say_title
 
 _WHO: Final = re.compile(r"remuda: (\S+) (\d{10}) at (\S+) \((\S+)\) after ([\d.]+) s")
 
@@ -32,7 +32,7 @@ class JobUse:
 class Jobs:
     """Runs commands on machines, and keeps in mind who got what."""
 
-    stage: Stage
+    stage: DemoStage
     uses: list[JobUse] = field(default_factory=list)
 
     def run(

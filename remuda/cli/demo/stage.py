@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from remuda.cli.dev.control import Control, ControlFailedError
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.runtime.clock import Clock, SystemClock
 
 _READY_S: Final = 90.0
@@ -39,7 +39,7 @@ class CommandRan:
 
 
 @dataclass(slots=True)
-class Stage:
+class DemoStage:
     """An installation of its own, used through the `remuda` command only."""
 
     folder: Path
@@ -49,7 +49,7 @@ class Stage:
     _pause: Event = field(default_factory=Event)
 
     @classmethod
-    def temporary(cls) -> "Stage":
+    def temporary(cls) -> "DemoStage":
         """Return a stage in a new temporary folder, which stays if something fails."""
         return cls(folder=Path(tempfile.mkdtemp(prefix="remuda-demo-")))
 

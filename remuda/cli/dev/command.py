@@ -34,9 +34,9 @@ from remuda.cli.dev.plan import (
 )
 from remuda.cli.dev.reviving import Reviver
 from remuda.cli.dev.starting import controls, revivable, start_clouds, start_serving
+from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.cli.extras import need
-from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.runtime.clock import SystemClock
 from remuda.store.embedded import EmbeddedServer, ServerOptions
 

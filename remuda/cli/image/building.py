@@ -7,14 +7,14 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import EXIT_STORE_AWAY, EXIT_TIMEOUT, CommandFailedError, MistakeError
-from remuda.cli.image.asking import JSON, WHY, ImageCommand, configured, image_names, word
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.durations import duration
+from remuda.cli.errors import EXIT_STORE_AWAY, EXIT_TIMEOUT, CommandFailedError, MistakeError
+from remuda.cli.image.arguments import JSON, WHY, ImageCommand, configured, image_names, word
 from remuda.cli.image.completing import complete_images
-from remuda.cli.image.wishing import change_image, require_there
-from remuda.cli.image.writing import same_word
-from remuda.cli.kinds import duration
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.image.for_builders import change_image, require_there
+from remuda.cli.image.record_writer import same_word
+from remuda.cli.terminal import say
 from remuda.config.recipes import ImageRecipe
 from remuda.images import library
 from remuda.images.buildlog import read_progress
@@ -39,7 +39,7 @@ _LOOK_S: Final = 2.0
 _GATHER_S: Final = 0.3
 NO_BUILDER: Final = "no builder is running"
 
-Tell = Callable[[str, Mapping[str, Any]], None]
+TellProgress = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass(slots=True)
@@ -93,10 +93,10 @@ class _Waiting:
 )
 @WHY
 @JSON
-@with_surroundings
+@with_context
 def build(
     *,
-    around: Surroundings,
+    context: CommandContext,
     images: tuple[str, ...],
     wait: bool,
     timeout: float | None,
@@ -106,25 +106,25 @@ def build(
     """Have images built now, whatever their schedules say."""
     if timeout is not None and not wait:
         raise MistakeError("--timeout says how long to wait: it needs --wait")
-    with around.store() as store:
-        before = {image: require_there(store, around, image) for image in images}
-        recipes, words = configured(around), read_words(store)
+    with context.store() as store:
+        before = {image: require_there(store, context, image) for image in images}
+        recipes, words = configured(context), read_words(store)
         _refuse_if_gone(images, recipes, words)
         if wait:
             _refuse_if_paused(before, recipes)
-        waiting = [_wish(store, around, image, before[image], why) for image in images]
+        waiting = [_ask_for_build(store, context, image, before[image], why) for image in images]
         tell = _teller(as_json=as_json)
         for one in waiting:
-            _told_wish(one, before[one.image], words, tell)
+            _tell_asked(one, before[one.image], words, tell)
         if not wait:
             return
-        end_s = None if timeout is None else around.clock.monotonic_s() + timeout
-        _wait(store, around, waiting, end_s, tell)
+        end_s = None if timeout is None else context.clock.monotonic_s() + timeout
+        _wait(store, context, waiting, end_s, tell)
     if any(one.failed for one in waiting):
         raise click.exceptions.Exit(EXIT_REFUSED)
 
 
-def _teller(*, as_json: bool) -> Tell:
+def _teller(*, as_json: bool) -> TellProgress:
     def tell(sentence: str, event: Mapping[str, Any]) -> None:
         if as_json:
             output.emit_line(event)
@@ -162,25 +162,27 @@ def _refuse_if_paused(before: Mapping[str, Catalogue], recipes: Mapping[str, Ima
             )
 
 
-def _wish(store: Store, around: Surroundings, image: str, before: Catalogue, why: str) -> _Waiting:
-    said = word(around, why)
+def _ask_for_build(
+    store: Store, context: CommandContext, image: str, before: Catalogue, why: str
+) -> _Waiting:
+    said = word(context, why)
 
     def judge(record: ImageRecord) -> ImageRecord:
         return replace(record, wanted=said, wanted_above=record.last_build)
 
-    was = change_image(store, around, image, judge, lambda one: same_word(one.wanted, said))
+    was = change_image(store, context, image, judge, lambda one: same_word(one.wanted, said))
     return _Waiting(
-        image=image, above=was.last_build, expected=_expected(store, around, image, before)
+        image=image, above=was.last_build, expected=_expected(store, context, image, before)
     )
 
 
-def _expected(store: Store, around: Surroundings, image: str, before: Catalogue) -> set[str]:
+def _expected(store: Store, context: CommandContext, image: str, before: Catalogue) -> set[str]:
     """Return where a build is to become current: by the file, else by the records.
 
     A provider that has left the configuration keeps its records; without a launcher nothing comes
     of it, and nobody is to wait for it.
     """
-    recipe = configured(around).get(image)
+    recipe = configured(context).get(image)
     if recipe is not None:
         return set(recipe.makings)
     alive = {one.provider for one in tree.pools(tree.reader(store)).records.values()}
@@ -191,7 +193,7 @@ def _expected(store: Store, around: Surroundings, image: str, before: Catalogue)
     }
 
 
-def _told_wish(one: _Waiting, before: Catalogue, words: BuilderWords, tell: Tell) -> None:
+def _tell_asked(one: _Waiting, before: Catalogue, words: BuilderWords, tell: TellProgress) -> None:
     record = before.library.images.get(one.image)
     paused = None if record is None else record.value.paused
     if not words.living:
@@ -206,10 +208,10 @@ def _told_wish(one: _Waiting, before: Catalogue, words: BuilderWords, tell: Tell
 
 def _wait(
     store: Store,
-    around: Surroundings,
+    context: CommandContext,
     waiting: Sequence[_Waiting],
     end_s: float | None,
-    tell: Tell,
+    tell: TellProgress,
 ) -> None:
     """Look until nothing is open any more, saying what happens.
 
@@ -218,13 +220,13 @@ def _wait(
     """
     roots = {paths.image(one.image): _DEPTH for one in waiting}
     with LiveTrees(store, roots) as trees:
-        news, seen_s = 0, around.clock.monotonic_s()
+        news, seen_s = 0, context.clock.monotonic_s()
         while True:
-            now_s = around.clock.now_s()
+            now_s = context.clock.now_s()
             answered = [_look(store, one, now_s, tell) for one in waiting]
             if all(answered):
-                seen_s = around.clock.monotonic_s()
-            elif around.clock.monotonic_s() - seen_s > AWAY_S:
+                seen_s = context.clock.monotonic_s()
+            elif context.clock.monotonic_s() - seen_s > AWAY_S:
                 raise CommandFailedError(
                     "ZooKeeper stays away, so that nobody knows what comes of it; the builds are "
                     "wanted all the same",
@@ -233,7 +235,7 @@ def _wait(
             still = [one for one in waiting if one.open]
             if not still:
                 return
-            left_s = None if end_s is None else end_s - around.clock.monotonic_s()
+            left_s = None if end_s is None else end_s - context.clock.monotonic_s()
             if left_s is not None and left_s <= 0:
                 raise CommandFailedError(_overdue(still), EXIT_TIMEOUT)
             news = trees.wait_news(news, _LOOK_S if left_s is None else min(_LOOK_S, left_s))
@@ -248,7 +250,7 @@ def _overdue(still: Sequence[_Waiting]) -> str:
     return f"{names} did not become current in time{reason}"
 
 
-def _look(store: Store, one: _Waiting, now_s: float, tell: Tell) -> bool:
+def _look(store: Store, one: _Waiting, now_s: float, tell: TellProgress) -> bool:
     """Read an image anew, and say what is new of it; False: ZooKeeper did not answer."""
     try:
         seen = Catalogue(library.read(store, only=[one.image], launched=False))
@@ -284,7 +286,7 @@ def _idle(seen: Catalogue, one: _Waiting, words: BuilderWords) -> str | None:
     return next((why for why in groups if why is not None), words.of(one.image))
 
 
-def _tell_idle(one: _Waiting, why: str | None, tell: Tell) -> None:
+def _tell_idle(one: _Waiting, why: str | None, tell: TellProgress) -> None:
     """Say why nothing is begun, when that is another reason than before."""
     before, one.idle = one.idle, why
     if why is not None and why != before:
@@ -292,7 +294,7 @@ def _tell_idle(one: _Waiting, why: str | None, tell: Tell) -> None:
         tell(f"{one.image} waits: {why}", event)
 
 
-def _tell_result(provider: str, result: BuildResult, tell: Tell) -> None:
+def _tell_result(provider: str, result: BuildResult, tell: TellProgress) -> None:
     said = {
         Outcome.CURRENT: " is current there",
         Outcome.FAILED: f" failed: {result.why or 'why is not on record'}",
@@ -310,7 +312,7 @@ def _tell_result(provider: str, result: BuildResult, tell: Tell) -> None:
     )
 
 
-def _tell_steps(store: Store, one: _Waiting, build_id: BuildId, tell: Tell) -> None:
+def _tell_steps(store: Store, one: _Waiting, build_id: BuildId, tell: TellProgress) -> None:
     try:
         progress = read_progress(store, build_id)
     except CorruptRecordError:

@@ -7,17 +7,17 @@ from remuda.cli.main import Commands, own_loaders
 
 PARTS: Final[Mapping[str, str]] = {
     "build": "remuda.cli.image.building:build",
-    "delete": "remuda.cli.image.wishing:delete",
-    "list": "remuda.cli.image.looking:list_images",
+    "delete": "remuda.cli.image.for_builders:delete",
+    "list": "remuda.cli.image.overview:list_images",
     "log": "remuda.cli.image.logs:log",
-    "pause": "remuda.cli.image.wishing:pause",
+    "pause": "remuda.cli.image.for_builders:pause",
     "pin": "remuda.cli.image.moving:pin",
     "promote": "remuda.cli.image.moving:promote",
     "restore": "remuda.cli.image.revoking:restore",
-    "resume": "remuda.cli.image.wishing:resume",
+    "resume": "remuda.cli.image.for_builders:resume",
     "revoke": "remuda.cli.image.revoking:revoke",
     "rollback": "remuda.cli.image.moving:rollback",
-    "show": "remuda.cli.image.looking:show",
+    "show": "remuda.cli.image.overview:show",
     "unpin": "remuda.cli.image.moving:unpin",
 }
 

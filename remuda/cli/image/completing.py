@@ -7,9 +7,9 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
-from remuda.cli.failing import CommandFailedError
-from remuda.cli.image.asking import known_images
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.context import CommandContext
+from remuda.cli.errors import CommandFailedError
+from remuda.cli.image.arguments import known_images
 from remuda.config.problems import ConfigInvalidError
 from remuda.model.image import IMAGE_NAME, number_of
 from remuda.store import paths
@@ -72,21 +72,21 @@ def _asked(
     return [CompletionItem(one) for one in fit[:_NAMES_MAX]]
 
 
-def _around(ctx: click.Context) -> Surroundings:
-    """Return the surroundings as the command would have them, with less patience."""
-    given = ctx.find_object(Surroundings)
+def _around(ctx: click.Context) -> CommandContext:
+    """Return the context as the command would have them, with less patience."""
+    given = ctx.find_object(CommandContext)
     if given is not None:
         return given
-    around = Surroundings(connect=_connect)
+    context = CommandContext(connect=_connect)
     inner: click.Context | None = ctx
     while inner is not None:
-        around = replace(
-            around,
-            config=around.config or inner.params.get("config"),
-            zookeeper=around.zookeeper or inner.params.get("zookeeper"),
+        context = replace(
+            context,
+            config=context.config or inner.params.get("config"),
+            zookeeper=context.zookeeper or inner.params.get("zookeeper"),
         )
         inner = inner.parent
-    return around
+    return context
 
 
 def _connect(options: StoreOptions) -> Store:

@@ -9,8 +9,9 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import CommandFailedError, MistakeError
-from remuda.cli.image.asking import (
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import CommandFailedError, MistakeError
+from remuda.cli.image.arguments import (
     JSON,
     ImageCommand,
     image_or_build,
@@ -20,8 +21,7 @@ from remuda.cli.image.asking import (
 )
 from remuda.cli.image.completing import complete_builds, complete_providers
 from remuda.cli.output import age
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.terminal import say
 from remuda.cli.views.build import step_json
 from remuda.images import library
 from remuda.images.buildlog import Anew, Gap, Heading, LogStep, LogTeller, Output, Piece, read_log
@@ -61,10 +61,10 @@ _SET_IN: Final = "  "
     "--raw", is_flag=True, help="Only the output, as it came, for a file: it may steer a terminal."
 )
 @JSON
-@with_surroundings
+@with_context
 def log(
     *,
-    around: Surroundings,
+    context: CommandContext,
     image: tuple[str, int | None],
     provider: str | None,
     follow: bool,
@@ -80,11 +80,11 @@ def log(
     if raw and sys.stdout.isatty():
         raise MistakeError("--raw may steer this terminal: send it to a file or another program")
     teller = _Raw() if raw else _Json() if as_json else _Lines()
-    with around.store() as store:
-        build = _find(store, around, image, provider)
+    with context.store() as store:
+        build = _find(store, context, image, provider)
         try:
             if follow:
-                follower = LogFollower(store, build.id, around.clock, provider=provider)
+                follower = LogFollower(store, build.id, context.clock, provider=provider)
                 _tell(teller, follower.pieces())
             else:
                 _tell(teller, _once(store, build, provider))
@@ -98,13 +98,13 @@ def log(
 
 
 def _find(
-    store: Store, around: Surroundings, image: tuple[str, int | None], provider: str | None
+    store: Store, context: CommandContext, image: tuple[str, int | None], provider: str | None
 ) -> Build:
     """Return the build that is meant: the newest one if none is named."""
     name, number = image
     seen = Catalogue(library.read(store, only=[name], launched=False))
     builds = seen.builds.get(name, {})
-    require_image(seen, store, around, name)
+    require_image(seen, store, context, name)
     require_provider(seen, name, provider)
     if number is not None:
         require_build(seen, BuildId(name, number))

@@ -9,8 +9,9 @@ from typing import Final
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import MistakeError
-from remuda.cli.image.asking import (
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import MistakeError
+from remuda.cli.image.arguments import (
     JSON,
     WHY,
     ImageCommand,
@@ -24,9 +25,8 @@ from remuda.cli.image.asking import (
     word,
 )
 from remuda.cli.image.completing import complete_builds, complete_images, complete_providers
-from remuda.cli.image.writing import Writer, move_pointer, same_word
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.image.record_writer import ImageRecordWriter, move_pointer, same_word
+from remuda.cli.terminal import say
 from remuda.cli.views.boots import BootOutcome, boots_sheet
 from remuda.config.units import WrongValueError, parse_duration
 from remuda.images import library, moves
@@ -79,17 +79,17 @@ class Ask:
 @_PROVIDER
 @WHY
 @JSON
-@with_surroundings
+@with_context
 def promote(
     *,
-    around: Surroundings,
+    context: CommandContext,
     image: tuple[str, int | None],
     provider: str | None,
     why: str,
     as_json: bool,
 ) -> None:
     """Make a newer build current: the newest that is usable, or build N."""
-    said = word(around, why)
+    said = word(context, why)
     name, number = image
     ask = Ask(
         image=name,
@@ -97,7 +97,7 @@ def promote(
         move=lambda shelf: moves.promote(shelf, number, said),
         anywhere=True,
     )
-    _move_all(around, [ask], provider, said, as_json=as_json)
+    _move_all(context, [ask], provider, said, as_json=as_json)
 
 
 @click.command(
@@ -119,10 +119,10 @@ def promote(
 @_PROVIDER
 @WHY
 @JSON
-@with_surroundings
+@with_context
 def rollback(
     *,
-    around: Surroundings,
+    context: CommandContext,
     images: tuple[tuple[str, int | None], ...],
     provider: str | None,
     why: str,
@@ -132,7 +132,7 @@ def rollback(
 
     The build that was current is withdrawn there: nothing makes it current again by itself.
     """
-    said = word(around, why)
+    said = word(context, why)
     asks = [
         Ask(
             image=name,
@@ -142,7 +142,7 @@ def rollback(
         )
         for name, number in images
     ]
-    _move_all(around, asks, provider, said, as_json=as_json)
+    _move_all(context, asks, provider, said, as_json=as_json)
 
 
 @click.command(
@@ -159,10 +159,10 @@ def rollback(
 )
 @WHY
 @JSON
-@with_surroundings
+@with_context
 def pin(
     *,
-    around: Surroundings,
+    context: CommandContext,
     build: BuildId,
     provider: str | None,
     until: str | None,
@@ -170,14 +170,14 @@ def pin(
     as_json: bool,
 ) -> None:
     """Have launches boot one build, whatever becomes current meanwhile."""
-    said = word(around, why)
+    said = word(context, why)
     until_s = None if until is None else _until_s(until, said.at_s)
     ask = Ask(
         image=build.image,
         number=build.number,
         move=lambda shelf: moves.pin(shelf, build.number, said, until_s=until_s),
     )
-    _move_all(around, [ask], provider, said, as_json=as_json)
+    _move_all(context, [ask], provider, said, as_json=as_json)
 
 
 @click.command(cls=ImageCommand, examples=("remuda image unpin debian-ci",))
@@ -185,27 +185,27 @@ def pin(
 @_PROVIDER
 @WHY
 @JSON
-@with_surroundings
+@with_context
 def unpin(
-    *, around: Surroundings, image: str, provider: str | None, why: str, as_json: bool
+    *, context: CommandContext, image: str, provider: str | None, why: str, as_json: bool
 ) -> None:
     """Have launches boot what is current again."""
-    said = word(around, why)
+    said = word(context, why)
     ask = Ask(image=image, move=partial(moves.unpin, word=said))
-    _move_all(around, [ask], provider, said, as_json=as_json, pinned_only=provider is None)
+    _move_all(context, [ask], provider, said, as_json=as_json, pinned_only=provider is None)
 
 
 def restore_in(
-    around: Surroundings, build: BuildId, provider: str, why: str, *, as_json: bool
+    context: CommandContext, build: BuildId, provider: str, why: str, *, as_json: bool
 ) -> None:
     """Take back that a build was withdrawn in one provider."""
-    said = word(around, why)
+    said = word(context, why)
     ask = Ask(
         image=build.image,
         number=build.number,
         move=lambda shelf: moves.restore_here(shelf, build.number, said),
     )
-    _move_all(around, [ask], provider, said, as_json=as_json)
+    _move_all(context, [ask], provider, said, as_json=as_json)
 
 
 def _until_s(text: str, now_s: float) -> float:
@@ -236,7 +236,7 @@ def _moment_s(text: str, now_s: float) -> float:
 
 
 def _move_all(
-    around: Surroundings,
+    context: CommandContext,
     asks: Sequence[Ask],
     provider: str | None,
     said: Word,
@@ -246,17 +246,17 @@ def _move_all(
 ) -> None:
     """Move pointers one by one, print what launches boot now, and tell what was refused."""
     outcomes: list[BootOutcome] = []
-    with around.store() as store:
-        writer = Writer(store, around.clock)
-        targets = [_targets(store, around, ask, provider, pinned_only=pinned_only) for ask in asks]
+    with context.store() as store:
+        writer = ImageRecordWriter(store, context.clock)
+        targets = [_targets(store, context, ask, provider, pinned_only=pinned_only) for ask in asks]
         for ask, providers in zip(asks, targets, strict=True):
             outcomes += [_move(writer, ask, one, said) for one in providers]
-        show_boots(store, around, dict.fromkeys(ask.image for ask in asks), outcomes, as_json)
+        show_boots(store, context, dict.fromkeys(ask.image for ask in asks), outcomes, as_json)
 
 
 def _targets(
     store: Store,
-    around: Surroundings,
+    context: CommandContext,
     ask: Ask,
     provider: str | None,
     *,
@@ -269,7 +269,7 @@ def _targets(
         MoveRefusedError: If there is nothing that could be moved.
     """
     seen = Catalogue(library.read(store, only=[ask.image], launched=False))
-    require_image(seen, store, around, ask.image)
+    require_image(seen, store, context, ask.image)
     require_provider(seen, ask.image, provider)
     if ask.number is not None:
         require_build(seen, BuildId(ask.image, ask.number))
@@ -292,7 +292,7 @@ def _targets(
     return providers
 
 
-def _move(writer: Writer, ask: Ask, provider: str, said: Word) -> BootOutcome:
+def _move(writer: ImageRecordWriter, ask: Ask, provider: str, said: Word) -> BootOutcome:
     before: list[int | None] = [None]
 
     def judge(seen: Catalogue) -> Sequence[Op]:
@@ -334,13 +334,13 @@ def _place(seen: Catalogue, ask: Ask, provider: str) -> str | None:
 
 def show_boots(
     store: Store,
-    around: Surroundings,
+    context: CommandContext,
     images: Iterable[str],
     outcomes: Sequence[BootOutcome],
     as_json: bool,  # noqa: FBT001 - as it comes from the option
 ) -> None:
     """Print what launches boot now, and end with code 1 if something was refused."""
-    now_s = around.clock.now_s()
+    now_s = context.clock.now_s()
     found = []
     for image in images:
         found += image_states(

@@ -6,7 +6,8 @@ from dataclasses import replace
 import click
 
 from remuda.cli import output
-from remuda.cli.image.asking import (
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.image.arguments import (
     JSON,
     WHY,
     ImageCommand,
@@ -17,8 +18,13 @@ from remuda.cli.image.asking import (
 )
 from remuda.cli.image.completing import complete_builds, complete_providers
 from remuda.cli.image.moving import restore_in
-from remuda.cli.image.writing import Writer, each_once, move_pointer, same_word, set_build
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.image.record_writer import (
+    ImageRecordWriter,
+    each_once,
+    move_pointer,
+    same_word,
+    set_build,
+)
 from remuda.cli.views.boots import BootOutcome, boots_sheet
 from remuda.images import library, revoking
 from remuda.images.catalogue import Catalogue
@@ -45,10 +51,12 @@ _Judge = Callable[[Mapping[BuildId, Build], Sequence[Shelf]], Changes]
 @click.option("--force", is_flag=True, help="Even if launches have to wait then.")
 @WHY
 @JSON
-@with_surroundings
-def revoke(*, around: Surroundings, build: BuildId, force: bool, why: str, as_json: bool) -> None:
+@with_context
+def revoke(
+    *, context: CommandContext, build: BuildId, force: bool, why: str, as_json: bool
+) -> None:
     """Never boot a build again, nor what was made from it; ready nodes of them are retired."""
-    said = word(around, why)
+    said = word(context, why)
 
     def judge(builds: Mapping[BuildId, Build], shelves: Sequence[Shelf]) -> Changes:
         return revoking.revoke(builds, shelves, build, said, force=force)
@@ -58,7 +66,7 @@ def revoke(*, around: Surroundings, build: BuildId, force: bool, why: str, as_js
         revoked = None if stored is None else stored.value.revoked
         return revoked is not None and same_word(revoked.word, said)
 
-    _change(around, build, judge, happened, said, as_json=as_json)
+    _change(context, build, judge, happened, said, as_json=as_json)
 
 
 @click.command(
@@ -76,18 +84,18 @@ def revoke(*, around: Surroundings, build: BuildId, force: bool, why: str, as_js
 )
 @WHY
 @JSON
-@with_surroundings
+@with_context
 def restore(
-    *, around: Surroundings, build: BuildId, provider: str | None, why: str, as_json: bool
+    *, context: CommandContext, build: BuildId, provider: str | None, why: str, as_json: bool
 ) -> None:
     """Take back that a build was revoked; with a provider, that it was withdrawn there.
 
     No pointer moves for it: a build that is the newest becomes current as others do.
     """
     if provider is not None:
-        restore_in(around, build, provider, why, as_json=as_json)
+        restore_in(context, build, provider, why, as_json=as_json)
         return
-    said = word(around, why)
+    said = word(context, why)
 
     def judge(builds: Mapping[BuildId, Build], shelves: Sequence[Shelf]) -> Changes:
         return revoking.restore(builds, shelves, build, said)
@@ -96,11 +104,11 @@ def restore(
         stored = seen.builds.get(build)
         return stored is not None and stored.value.revoked is None
 
-    _change(around, build, judge, happened, said, as_json=as_json)
+    _change(context, build, judge, happened, said, as_json=as_json)
 
 
 def _change(
-    around: Surroundings,
+    context: CommandContext,
     build_id: BuildId,
     judge: _Judge,
     happened: Callable[[Library], bool],
@@ -120,14 +128,14 @@ def _change(
             ops += move_pointer(seen.library, pointer)
         return each_once(ops)
 
-    with around.store() as store:
+    with context.store() as store:
         require_image(
             Catalogue(library.read(store, only=[build_id.image], launched=False)),
             store,
-            around,
+            context,
             build_id.image,
         )
-        Writer(store, around.clock).carry_out(
+        ImageRecordWriter(store, context.clock).carry_out(
             operations, only=None, happened=happened, what=f"build {build_id}"
         )
         after = Catalogue(library.read(store, launched=False))
@@ -138,7 +146,7 @@ def _change(
         changes,
         build_id,
         said=said,
-        now_s=around.clock.now_s(),
+        now_s=context.clock.now_s(),
         as_json=as_json,
     )
 

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from remuda.cli.output import Sheet, age, broken_notes
-from remuda.cli.views.making import making_text
+from remuda.cli.views.launch_progress import launch_progress_text
 from remuda.insight import tree
 from remuda.insight.facts import NodeFacts, facts_of
-from remuda.insight.making import Making, read_making
-from remuda.insight.tree import Reader
+from remuda.insight.launch_progress import LaunchProgress, read_launch_progress
+from remuda.insight.tree import TreeReader
 from remuda.model.job import whose
 from remuda.model.node import Node, NodeState, hold_ends_s
 
@@ -37,7 +37,7 @@ class NodeFilter:
         )
 
 
-def nodes_sheet(read: Reader, chosen: NodeFilter, *, now_s: float) -> Sheet:
+def nodes_sheet(read: TreeReader, chosen: NodeFilter, *, now_s: float) -> Sheet:
     """Return the nodes that *chosen* wants.
 
     Args:
@@ -53,9 +53,9 @@ def nodes_sheet(read: Reader, chosen: NodeFilter, *, now_s: float) -> Sheet:
     limits = _hold_limits(read) if any(one.state is NodeState.HOLD for one in nodes) else {}
     rows, data = [], []
     coming = [one for one in nodes if one.state is NodeState.BUILDING]
-    making = read_making(read, {one.provider for one in coming if one.provider})
+    progress = read_launch_progress(read, {one.provider for one in coming if one.provider})
     for node in nodes:
-        facts, made, ends_s = facts_of(node), making.get(node.id), None
+        facts, made, ends_s = facts_of(node), progress.get(node.id), None
         if node.state is NodeState.HOLD:
             ends_s = hold_ends_s(node, limits.get(node.provider or ""))
         rows.append(_row(node, facts, ends_s, now_s, made))
@@ -64,13 +64,13 @@ def nodes_sheet(read: Reader, chosen: NodeFilter, *, now_s: float) -> Sheet:
     return Sheet(columns=_COLUMNS, rows=rows, data=data, notes=notes)
 
 
-def _hold_limits(read: Reader) -> dict[str, float | None]:
+def _hold_limits(read: TreeReader) -> dict[str, float | None]:
     """Return how long each provider lets nodes be held, as far as it says."""
     return {name: one.max_hold_age_s for name, one in tree.statuses(read).records.items()}
 
 
 def _row(
-    node: Node, facts: NodeFacts, ends_s: float | None, now_s: float, made: Making | None
+    node: Node, facts: NodeFacts, ends_s: float | None, now_s: float, made: LaunchProgress | None
 ) -> tuple[str, ...]:
     return (
         node.id,
@@ -92,8 +92,8 @@ def _address(facts: NodeFacts) -> str:
     return facts.address if facts.port == 22 else f"{facts.address}:{facts.port}"  # noqa: PLR2004 - ssh
 
 
-def _step(made: Making, facts: NodeFacts, now_s: float) -> str:
-    return making_text(replace(made, port=facts.port), now_s)
+def _step(made: LaunchProgress, facts: NodeFacts, now_s: float) -> str:
+    return launch_progress_text(replace(made, port=facts.port), now_s)
 
 
 def _note(node: Node, facts: NodeFacts, ends_s: float | None, now_s: float) -> str:

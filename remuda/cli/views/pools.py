@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from remuda.cli.output import Sheet, age, broken_notes, limit
 from remuda.insight import tree
-from remuda.insight.tree import Reader
+from remuda.insight.tree import TreeReader
 from remuda.model.component import PoolComponent
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
 
@@ -12,7 +12,7 @@ _POOLS = ("PROVIDER", "POOL", "STATE", "PRIO", "SERVERS", "CORES", "RAM MiB", "L
 _LABELS = ("LABEL", "PROVIDER", "READY", "COMING", "ROOM", "BOOT", "TROUBLE")
 
 
-def pools_sheets(read: Reader) -> tuple[Sheet, Sheet]:
+def pools_sheets(read: TreeReader) -> tuple[Sheet, Sheet]:
     """Return the registered pools, and how each provider stands with each label."""
     pools = tree.pools(read)
     told = tree.statuses(read)

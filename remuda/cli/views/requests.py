@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from remuda.cli.output import Sheet, age, broken_notes
 from remuda.insight import tree
 from remuda.insight.explanation import service_order
-from remuda.insight.tree import Reader
+from remuda.insight.tree import TreeReader
 from remuda.model.job import Job, job_of_request
 from remuda.model.request import Request
 
@@ -24,7 +24,7 @@ _COLUMNS = (
 )
 
 
-def requests_sheet(read: Reader, states: Collection[str], *, now_s: float) -> Sheet:
+def requests_sheet(read: TreeReader, states: Collection[str], *, now_s: float) -> Sheet:
     """Return the requests in one of *states* (empty: all).
 
     Args:

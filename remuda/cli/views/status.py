@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from remuda.cli.output import Sheet, age, broken_notes, limit
 from remuda.cli.views.pools import labels_sheet
 from remuda.insight import tree
-from remuda.insight.tree import Reader
+from remuda.insight.tree import TreeReader
 from remuda.model.node import Node, NodeState
 from remuda.model.request import Request, RequestState
 from remuda.model.status import ProviderStatus
@@ -15,7 +15,7 @@ _PROVIDERS = ("PROVIDER", "LAUNCHERS", "PRIO", "SERVERS", "READY", "IN USE", "HE
 _WAITING = frozenset({RequestState.REQUESTED, RequestState.PENDING})
 
 
-def status_sheets(read: Reader, *, now_s: float) -> tuple[Sheet, ...]:
+def status_sheets(read: TreeReader, *, now_s: float) -> tuple[Sheet, ...]:
     """Return the providers, the labels and the requests.
 
     Args:

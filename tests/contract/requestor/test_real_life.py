@@ -116,7 +116,7 @@ def test_a_lock_of_jenkins_shape_keeps_us_out(bench: Bench) -> None:
     pending = served(bench)
     (name,) = bench.launcher.store.children(paths.NODES)
     bench.launcher.lock(name, "0e36ad09-7c75-4b7f-8a5b-d2ba2b5f2f0f")
-    object.__setattr__(bench.client._desk, "lock_s", 0.05)
+    object.__setattr__(bench.client._context, "lock_s", 0.05)
 
     with pytest.raises(PromiseBrokenError, match="locked"):
         pending.accept()
@@ -149,7 +149,7 @@ def test_one_client_serves_many_threads(bench: Bench) -> None:
 
     assert len(set(got)) == THREADS
     assert {bench.launcher.read_node(name).state for name in got} == {NodeState.USED}
-    assert len(bench.client._desk.holdings) == 0
+    assert len(bench.client._context.holdings) == 0
 
 
 def test_a_lost_session_is_told_and_the_lock_is_gone(bench: Bench) -> None:

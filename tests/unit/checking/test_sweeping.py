@@ -8,7 +8,7 @@ import pytest
 from launcher.checking.sweeping import check_effect, left_sheet, look, our_owner, permit
 from launcher.facts import take_fact
 from launcher.strays import CLOUD_SKEW_S
-from remuda.cli.failing import MistakeError
+from remuda.cli.errors import MistakeError
 from remuda.cli.output import plain
 from remuda.model import tags
 from remuda.model.codec import CorruptRecordError

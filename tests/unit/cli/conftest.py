@@ -1,11 +1,11 @@
-"""A desk to call commands at."""
+"""A harness to run commands in."""
 
 import pytest
 
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 
 
 @pytest.fixture
-def desk() -> Desk:
+def harness() -> CommandHarness:
     """An empty ZooKeeper with a launcher's stand-in."""
-    return Desk()
+    return CommandHarness()

@@ -13,10 +13,10 @@ from remuda.cli.deleting import delete
 from remuda.cli.explaining import explain
 from remuda.cli.failures import failures
 from remuda.cli.image.logs import log
-from remuda.cli.image.looking import list_images, show
 from remuda.cli.image.moving import rollback
-from remuda.cli.looking import nodes, pools, requests, status
+from remuda.cli.image.overview import list_images, show
 from remuda.cli.output import BROKEN_MAX
+from remuda.cli.overview import nodes, pools, requests, status
 from remuda.model import codec
 from remuda.model.ids import RequestId
 from remuda.store import paths
@@ -36,7 +36,7 @@ from tests.support.badrecords import (
     bad_records,
     raw_of,
 )
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 
 #: What shows each kind of record.
 VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = {
@@ -59,22 +59,22 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
 CODES = frozenset({0, 1, 2})
 
 
-def desk_with(records: Mapping[str, bytes]) -> Desk:
-    """Return a desk before a ZooKeeper that holds *records*, and one right record of each kind."""
-    desk = Desk()
-    store = desk.launcher.store
+def harness_with(records: Mapping[str, bytes]) -> CommandHarness:
+    """Return a harness whose ZooKeeper holds *records*, and one right record of each kind."""
+    harness = CommandHarness()
+    store = harness.launcher.store
     store.ensure(*(path.rpartition("/")[0] for path in PLACES.values()))
     for kind, raw in records.items():
         store.commit([Create(path=PLACES[kind], data=raw)])
-    return desk
+    return harness
 
 
 def see_everything(records: Mapping[str, bytes]) -> None:
     """Let every view of *records* be shown, as tables and as JSON."""
-    desk = desk_with({**{kind: raw_of(doc) for kind, doc in DOCS.items()}, **records})
+    harness = harness_with({**{kind: raw_of(doc) for kind, doc in DOCS.items()}, **records})
     for command, words in dict.fromkeys(view for kind in records for view in VIEWS[kind]):
         for form in ((), ("--json",)):
-            result = desk.call(command, *words, *form)
+            result = harness.call(command, *words, *form)
             told = f"{command.name} {words}: {result.exception!r}"
             assert result.exception is None or isinstance(result.exception, SystemExit), told
             assert result.exit_code in CODES, told
@@ -103,13 +103,13 @@ def test_no_record_ends_a_command(records: dict[str, bytes]) -> None:
 @given(bad_records("request"), bad_records("node"), st.sampled_from(["requested", "fulfilled"]))
 def test_no_record_ends_a_requestor(wanted: bytes, node: bytes, state: str) -> None:
     """Who waits for a request, and takes its nodes, is told what is wrong with them."""
-    desk = desk_with(
+    harness = harness_with(
         {
             "request": wanted.replace(b'"requested"', f'"{state}"'.encode()),
             "node": node.replace(b'"allocated_to": null', f'"allocated_to": "{REQUEST}"'.encode()),
         }
     )
-    with Client(desk.zookeeper.connect()) as client:
+    with Client(harness.zookeeper.connect()) as client:
         pending = client.attach(REQUEST, force=True)
         try:
             if pending.check():
@@ -123,7 +123,7 @@ def test_no_record_ends_a_requestor(wanted: bytes, node: bytes, state: str) -> N
 def test_no_record_ends_a_command_that_changes_it(node: bytes) -> None:
     """Deleting and giving back."""
     for command, words in ((release, (NODE,)), (delete, (NODE,)), (delete, ("--force", NODE))):
-        result = desk_with({"node": node}).call(command, *words)
+        result = harness_with({"node": node}).call(command, *words)
 
         assert result.exception is None or isinstance(result.exception, SystemExit)
         assert result.exit_code in CODES
@@ -131,34 +131,34 @@ def test_no_record_ends_a_command_that_changes_it(node: bytes) -> None:
 
 def test_a_request_that_nobody_can_serve_is_named_with_the_reason() -> None:
     """In the list, in JSON, and when somebody asks why it waits."""
-    desk = desk_with({"request": raw_of({**DOCS["request"], "requestor": "r" * 240_000})})
+    harness = harness_with({"request": raw_of({**DOCS["request"], "requestor": "r" * 240_000})})
     why = "the record has 240"
-    (one,) = desk.json(requests)
-    told = desk.call(explain, REQUEST)
+    (one,) = harness.json(requests)
+    told = harness.call(explain, REQUEST)
 
-    assert f"broken record: {REQUEST}: {why}" in desk.call(requests).stdout
+    assert f"broken record: {REQUEST}: {why}" in harness.call(requests).stdout
     assert one["unfit"].startswith(why)
-    assert (told.exit_code, desk.json(explain, REQUEST)["broken"][: len(why)]) == (0, why)
+    assert (told.exit_code, harness.json(explain, REQUEST)["broken"][: len(why)]) == (0, why)
     assert f"its record cannot be served: {why}" in told.stdout
 
 
 def test_a_request_that_is_no_json_is_named_too() -> None:
     """It cannot be answered, but it can be seen."""
-    desk = desk_with({"request": b"{nonsense"})
-    told = desk.call(explain, REQUEST)
+    harness = harness_with({"request": b"{nonsense"})
+    told = harness.call(explain, REQUEST)
 
-    assert f"broken record: {REQUEST}: Expecting property name" in desk.call(requests).stdout
+    assert f"broken record: {REQUEST}: Expecting property name" in harness.call(requests).stdout
     assert told.exit_code == 1
     assert f"remuda: request {REQUEST}: its record cannot be served: Expecting" in told.stderr
-    assert "broken record: request 200-0000000001" in desk.call(status).stdout
+    assert "broken record: request 200-0000000001" in harness.call(status).stdout
 
 
 def test_a_failed_request_that_is_unfit_is_told_to_who_waits_for_it() -> None:
     """With the provider's verdict."""
     doc = {**DOCS["request"], "state": "failed", "relative_priority": "high"}
     verdict = {**DOCS["verdict"], "ruling": "declined", "reason": "relative_priority is 'high'"}
-    desk = desk_with({"request": raw_of(doc), "verdict": raw_of(verdict)})
-    with Client(desk.zookeeper.connect()) as client:
+    harness = harness_with({"request": raw_of(doc), "verdict": raw_of(verdict)})
+    with Client(harness.zookeeper.connect()) as client:
         pending = client.attach(REQUEST, force=True)
         with pytest.raises(RequestFailedError, match="declined"):
             pending.check()
@@ -166,12 +166,12 @@ def test_a_failed_request_that_is_unfit_is_told_to_who_waits_for_it() -> None:
 
 def test_of_many_broken_records_some_are_named() -> None:
     """And the others counted."""
-    desk = desk_with({})
+    harness = harness_with({})
     for number in range(BROKEN_MAX + 5):
         name = f"200-{number:010d}"
         path = paths.request(RequestId(name))
-        desk.launcher.store.commit([Create(path=path, data=b"x" * codec.RECORD_BYTES_MAX)])
-    text = desk.call(requests).stdout
+        harness.launcher.store.commit([Create(path=path, data=b"x" * codec.RECORD_BYTES_MAX)])
+    text = harness.call(requests).stdout
 
     assert text.count("broken record: ") == BROKEN_MAX
     assert "and 5 more broken records" in text
@@ -180,7 +180,7 @@ def test_of_many_broken_records_some_are_named() -> None:
 
 def test_a_command_of_ours_still_asks_beside_broken_records() -> None:
     """Nobody waits because of somebody else's rubbish."""
-    desk = desk_with({bad.kind: bad.raw for bad in SEEN})
-    desk.launcher.register("small")
+    harness = harness_with({bad.kind: bad.raw for bad in SEEN})
+    harness.launcher.register("small")
 
-    assert desk.call(request, "small", "--priority", "high").exit_code == 0
+    assert harness.call(request, "small", "--priority", "high").exit_code == 0

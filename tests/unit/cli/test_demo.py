@@ -10,7 +10,7 @@ import pytest
 
 from remuda.cli.demo.images import DemoImages
 from remuda.cli.demo.jobs import Jobs
-from remuda.cli.demo.stage import CommandRan, DemoFailedError, Stage
+from remuda.cli.demo.stage import CommandRan, DemoFailedError, DemoStage
 from remuda.cli.dev import recipe
 from remuda.cli.dev.control import Control
 from tests.fakes.clock import ManualClock
@@ -19,7 +19,7 @@ from tests.fakes.clock import ManualClock
 LOOK_S = 5.0
 
 
-class Acted(Stage):
+class Acted(DemoStage):
     """An installation whose builder takes three looks for each build; nothing runs.
 
     Attributes:

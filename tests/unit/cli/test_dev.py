@@ -30,7 +30,7 @@ from remuda.cli.dev.plan import (
     sandbox_document,
 )
 from remuda.cli.dev.reviving import DEATHS_WITHIN_S, Reviver
-from remuda.cli.failing import MistakeError
+from remuda.cli.errors import MistakeError
 from remuda.config.loader import read
 from remuda.runtime.clock import SystemClock
 from remuda.ssh.keyfile import line_of, load_key

@@ -10,22 +10,22 @@ from remuda.model.job import Job
 from remuda.model.status import Ruling
 from remuda.store import paths
 from remuda.store.api import Create
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 from tests.support.standin import NOW_S
 
 GONE = RequestId("200-0000000042")
 
 
 @pytest.fixture
-def desk() -> Desk:
-    """A desk where a request of two providers has failed."""
-    one = Desk()
+def harness() -> CommandHarness:
+    """A harness where a request of two providers has failed."""
+    one = CommandHarness()
     one.launcher.store.ensure(paths.FAILED_REQUESTS)
     keep(one, GONE, small=2, big=1)
     return one
 
 
-def keep(desk: Desk, request: RequestId, at_s: float = NOW_S, **labels: int) -> None:
+def keep(harness: CommandHarness, request: RequestId, at_s: float = NOW_S, **labels: int) -> None:
     """Write what a launcher keeps."""
     kept = FailedRequest(
         request=request,
@@ -41,13 +41,13 @@ def keep(desk: Desk, request: RequestId, at_s: float = NOW_S, **labels: int) -> 
         },
     )
     path = f"{paths.FAILED_REQUESTS}/{stem(request)}"
-    desk.launcher.store.commit([Create(path=path, data=encode_failed(kept), sequence=True)])
+    harness.launcher.store.commit([Create(path=path, data=encode_failed(kept), sequence=True)])
 
 
-def test_explain_tells_why_a_request_failed_that_is_deleted(desk: Desk) -> None:
+def test_explain_tells_why_a_request_failed_that_is_deleted(harness: CommandHarness) -> None:
     """Whose it was, for which job, and what everybody said."""
-    result = desk.call(explain, GONE)
-    doc = desk.json(explain, GONE)
+    result = harness.call(explain, GONE)
+    doc = harness.json(explain, GONE)
 
     assert result.exit_code == 0
     assert f"request {GONE} (2 small, big) of zuul: unit (check, example.org/p), failed" in (
@@ -61,28 +61,28 @@ def test_explain_tells_why_a_request_failed_that_is_deleted(desk: Desk) -> None:
     assert [one["provider"] for one in doc["verdicts"]] == ["alpha", "beta"]
 
 
-def test_a_verdict_that_is_still_there_has_its_numbers(desk: Desk) -> None:
+def test_a_verdict_that_is_still_there_has_its_numbers(harness: CommandHarness) -> None:
     """One that did not decline is of another time."""
-    desk.launcher.say(GONE, Ruling.DECLINED, "too large", numbers={"cores_max": 4})
-    (alpha, _) = desk.json(explain, GONE)["verdicts"]
+    harness.launcher.say(GONE, Ruling.DECLINED, "too large", numbers={"cores_max": 4})
+    (alpha, _) = harness.json(explain, GONE)["verdicts"]
 
     assert (alpha["reason"], alpha["numbers"]) == ("too large", {"cores_max": 4})
 
 
-def test_a_request_of_which_nothing_is_kept_is_unknown(desk: Desk) -> None:
+def test_a_request_of_which_nothing_is_kept_is_unknown(harness: CommandHarness) -> None:
     """Also if one begins like it."""
-    result = desk.call(explain, GONE[:-1])
+    result = harness.call(explain, GONE[:-1])
 
     assert result.exit_code == 2
     assert "or it failed long ago" in result.stderr
 
 
-def test_failures_lists_requests_beside_launches(desk: Desk) -> None:
+def test_failures_lists_requests_beside_launches(harness: CommandHarness) -> None:
     """And by provider, label, or id."""
-    keep(desk, RequestId("100-0000000043"), NOW_S + 5, odd=1)
-    desk.launcher.failure("3000000007", request=GONE)
-    both = desk.call(failures).stdout
-    one = desk.call(failures, GONE).stdout
+    keep(harness, RequestId("100-0000000043"), NOW_S + 5, odd=1)
+    harness.launcher.failure("3000000007", request=GONE)
+    both = harness.call(failures).stdout
+    one = harness.call(failures, GONE).stdout
 
     assert both.index("3000000007") < both.index("100-0000000043") < both.index(GONE)
     assert "zuul: unit (check, example.org/p)" in both
@@ -91,19 +91,19 @@ def test_failures_lists_requests_beside_launches(desk: Desk) -> None:
     assert "100-0000000043" not in one
 
     def ids(*words: str) -> list[str]:
-        return [entry["request"] for entry in desk.json(failures, *words)["requests"]]
+        return [entry["request"] for entry in harness.json(failures, *words)["requests"]]
 
     assert ids() == ["100-0000000043", GONE]
     assert ids("--label", "odd") == ["100-0000000043"]
     assert ids("--provider", "alpha") == ["100-0000000043", GONE]
     assert ids("--provider", "gamma") == []
-    assert [one["node"] for one in desk.json(failures, GONE)["launches"]] == ["3000000007"]
+    assert [one["node"] for one in harness.json(failures, GONE)["launches"]] == ["3000000007"]
 
 
 def test_a_tree_of_an_older_version_has_none() -> None:
     """Its launchers keep nothing."""
-    desk = Desk()
+    harness = CommandHarness()
 
-    assert "no failures" in desk.call(failures).stdout
-    assert desk.json(failures) == {"launches": [], "requests": []}
-    assert desk.call(explain, GONE).exit_code == 2
+    assert "no failures" in harness.call(failures).stdout
+    assert harness.json(failures) == {"launches": [], "requests": []}
+    assert harness.call(explain, GONE).exit_code == 2

@@ -3,8 +3,8 @@
 import pytest
 
 from remuda.cli.explaining import explain
-from remuda.cli.image.looking import list_images
-from remuda.cli.looking import nodes
+from remuda.cli.image.overview import list_images
+from remuda.cli.overview import nodes
 from remuda.model import launch as launches
 from remuda.model.build import BuildState
 from remuda.model.ids import NodeId, ReplicaId
@@ -14,36 +14,36 @@ from remuda.model.launch import Launch, Step
 from remuda.model.status import IMAGE_NUMBER, Ruling
 from remuda.store import paths
 from requestor.client import Client
-from tests.support.imagedesk import NOW_S, PLACES, ImageDesk
+from tests.support.imageharness import NOW_S, PLACES, ImageHarness
 
 UPLOAD = UploadId(BuildId("debian", 3), PLACES["alpha"])
 
 
 @pytest.fixture
-def desk() -> ImageDesk:
+def harness() -> ImageHarness:
     """A pool with a label, and an image of which one build is not made yet."""
-    desk = ImageDesk()
-    desk.launcher.register("small")
-    desk.image(last_build=1)
-    desk.build(1, providers=[], state=BuildState.REQUESTED)
-    return desk
+    harness = ImageHarness()
+    harness.launcher.register("small")
+    harness.image(last_build=1)
+    harness.build(1, providers=[], state=BuildState.REQUESTED)
+    return harness
 
 
-def ask(desk: ImageDesk, label: str = "small", image: ImageAsk | None = None) -> str:
+def ask(harness: ImageHarness, label: str = "small", image: ImageAsk | None = None) -> str:
     """Make a request that stays."""
-    store = desk.zookeeper.connect()
+    store = harness.zookeeper.connect()
     client = Client(store, requestor="ada")
     return client.request(label, image=image, ephemeral=image is not None).id
 
 
-def test_a_request_that_waits_for_an_image_says_what_that_waits_for(desk: ImageDesk) -> None:
+def test_a_request_that_waits_for_an_image_says_what_that_waits_for(harness: ImageHarness) -> None:
     """In each provider that waits for one, in the words of builders."""
-    made = ask(desk)
-    desk.builder(waits={"debian/1": "alpha: the cloud is away"})
+    made = ask(harness)
+    harness.builder(waits={"debian/1": "alpha: the cloud is away"})
     why = "image debian has no usable build here yet"
-    desk.launcher.say(made, Ruling.WAITING, why, numbers={IMAGE_NUMBER: "debian"})
-    text = desk.call(explain, made).stdout
-    doc = desk.json(explain, made)
+    harness.launcher.say(made, Ruling.WAITING, why, numbers={IMAGE_NUMBER: "debian"})
+    text = harness.call(explain, made).stdout
+    doc = harness.json(explain, made)
 
     assert "debian in alpha, build 1: alpha: the cloud is away" in text
     assert doc["images"] == [
@@ -59,54 +59,54 @@ def test_a_request_that_waits_for_an_image_says_what_that_waits_for(desk: ImageD
     assert (doc["boots"], doc["builder"]) == ({}, None)
 
 
-def test_an_image_that_has_come_meanwhile_is_said_to(desk: ImageDesk) -> None:
+def test_an_image_that_has_come_meanwhile_is_said_to(harness: ImageHarness) -> None:
     """The launcher's word is a moment old."""
-    made = ask(desk)
-    desk.shelf(1)
-    desk.launcher.say(made, Ruling.WAITING, "why", numbers={IMAGE_NUMBER: "debian"})
+    made = ask(harness)
+    harness.shelf(1)
+    harness.launcher.say(made, Ruling.WAITING, "why", numbers={IMAGE_NUMBER: "debian"})
 
-    assert "debian in alpha: it has come" in desk.call(explain, made).stdout
+    assert "debian in alpha: it has come" in harness.call(explain, made).stdout
 
 
 @pytest.mark.parametrize("odd", [7, "../x", "", None, "nobody"])
 def test_a_word_of_a_launcher_that_names_no_image_says_nothing(
-    desk: ImageDesk, odd: object
+    harness: ImageHarness, odd: object
 ) -> None:
     """Of an image that nobody knows, that there is no build."""
-    made = ask(desk)
-    desk.launcher.say(made, Ruling.WAITING, "why", numbers={IMAGE_NUMBER: odd})
-    result = desk.call(explain, made)
+    made = ask(harness)
+    harness.launcher.say(made, Ruling.WAITING, "why", numbers={IMAGE_NUMBER: odd})
+    result = harness.call(explain, made)
 
     assert result.exit_code == 0
-    assert len(desk.json(explain, made)["images"]) == (odd == "nobody")
+    assert len(harness.json(explain, made)["images"]) == (odd == "nobody")
 
 
-def test_a_builders_request_says_for_which_build_it_is(desk: ImageDesk) -> None:
+def test_a_builders_request_says_for_which_build_it_is(harness: ImageHarness) -> None:
     """One to make it is named by the build's record, one to try it names the build itself."""
-    making = ask(desk, image_label("debian", ImageUse.MAKE), ImageAsk(use=ImageUse.MAKE))
-    early = desk.call(explain, making).stdout
-    desk.build(2, providers=[], state=BuildState.BUILDING, request=making)
+    making = ask(harness, image_label("debian", ImageUse.MAKE), ImageAsk(use=ImageUse.MAKE))
+    early = harness.call(explain, making).stdout
+    harness.build(2, providers=[], state=BuildState.BUILDING, request=making)
     proving = ask(
-        desk, image_label("debian", ImageUse.PROVE), ImageAsk(use=ImageUse.PROVE, upload=UPLOAD)
+        harness, image_label("debian", ImageUse.PROVE), ImageAsk(use=ImageUse.PROVE, upload=UPLOAD)
     )
 
     assert "a builder asks for it, to make image debian\n" in early
-    assert "to make image debian, build 2\n" in desk.call(explain, making).stdout
-    assert "to try image debian, build 3\n" in desk.call(explain, proving).stdout
+    assert "to make image debian, build 2\n" in harness.call(explain, making).stdout
+    assert "to try image debian, build 3\n" in harness.call(explain, proving).stdout
     # Whoever makes machines makes these, whatever its pools offer.
     assert "offers" not in early
-    assert desk.json(explain, making)["missing_labels"] == []
-    assert desk.json(explain, making)["builder"] == {
+    assert harness.json(explain, making)["missing_labels"] == []
+    assert harness.json(explain, making)["builder"] == {
         "use": "make",
         "image": "debian",
         "build": "debian/2",
     }
 
 
-def test_what_the_machines_of_a_request_boot_is_told(desk: ImageDesk) -> None:
+def test_what_the_machines_of_a_request_boot_is_told(harness: ImageHarness) -> None:
     """While they are made, by their launches; then by their own records."""
-    made = ask(desk)
-    other = ask(desk)
+    made = ask(harness)
+    other = ask(harness)
     for node, request in (("3000000005", made), ("3000000006", other), ("3000000007", None)):
         one = Launch(
             id=NodeId(node),
@@ -120,27 +120,27 @@ def test_what_the_machines_of_a_request_boot_is_told(desk: ImageDesk) -> None:
             image_build="debian/41",
             image_place=PLACES["alpha"],
         )
-        desk.put(paths.launch("alpha", one.id), launches.encode(one))
-    desk.put(paths.launch("alpha", NodeId("3000000008")), b"nonsense")
-    desk.launcher.claim(made)
-    desk.launcher.say(made, Ruling.SERVING, "")
-    assert desk.json(explain, made)["boots"] == {"3000000005": "debian/41"}
+        harness.put(paths.launch("alpha", one.id), launches.encode(one))
+    harness.put(paths.launch("alpha", NodeId("3000000008")), b"nonsense")
+    harness.launcher.claim(made)
+    harness.launcher.say(made, Ruling.SERVING, "")
+    assert harness.json(explain, made)["boots"] == {"3000000005": "debian/41"}
 
-    node = desk.launcher.ready_node(image_id="debian/42")
-    plain = desk.launcher.ready_node(image_id="Debian 12")
-    desk.launcher.lend(made, [node, plain])
-    assert desk.json(explain, made)["boots"] == {node: "debian/42"}
-    assert f"node {node} boots debian/42" in desk.call(explain, made).stdout
+    node = harness.launcher.ready_node(image_id="debian/42")
+    plain = harness.launcher.ready_node(image_id="Debian 12")
+    harness.launcher.lend(made, [node, plain])
+    assert harness.json(explain, made)["boots"] == {node: "debian/42"}
+    assert f"node {node} boots debian/42" in harness.call(explain, made).stdout
 
 
-def test_nodes_tell_their_build(desk: ImageDesk) -> None:
+def test_nodes_tell_their_build(harness: ImageHarness) -> None:
     """Those of an image of ours."""
-    desk.launcher.ready_node(image_id="debian/42")
-    desk.launcher.ready_node(image_id="7f3d0c9a-0000-4000-8000-000000000001")
-    head, first, second = desk.call(nodes).stdout.splitlines()
+    harness.launcher.ready_node(image_id="debian/42")
+    harness.launcher.ready_node(image_id="7f3d0c9a-0000-4000-8000-000000000001")
+    head, first, second = harness.call(nodes).stdout.splitlines()
     column = head.index("BUILD")
 
     assert first[column:].split()[0] == "debian/42"
     assert second[column:].split()[0] == "-"
-    assert [one["build"] for one in desk.json(nodes)] == ["debian/42", None]
-    assert desk.call(list_images).exit_code == 0
+    assert [one["build"] for one in harness.json(nodes)] == ["debian/42", None]
+    assert harness.call(list_images).exit_code == 0

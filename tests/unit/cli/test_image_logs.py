@@ -10,22 +10,22 @@ from remuda.model.build import BuildState
 from remuda.model.image import BuildId
 from remuda.model.upload import Trial, TrialResult
 from remuda.store import paths
-from tests.support.imagedesk import FAILED, ImageDesk, write_log
+from tests.support.imageharness import FAILED, ImageHarness, write_log
 
 
 @pytest.fixture
-def desk() -> ImageDesk:
+def harness() -> ImageHarness:
     """Builds 1 to 3 in two providers, 3 is current."""
-    desk = ImageDesk()
-    desk.shelf(1, 2, 3)
-    return desk
+    harness = ImageHarness()
+    harness.shelf(1, 2, 3)
+    return harness
 
 
-def test_the_log_of_the_newest_build_is_printed_set_in(desk: ImageDesk) -> None:
+def test_the_log_of_the_newest_build_is_printed_set_in(harness: ImageHarness) -> None:
     """No line of it passes for one of ours."""
-    build_id = desk.build(4, providers=[], state=BuildState.FAILED, mishap=FAILED)
-    write_log(desk, build_id, b"remuda: all is well\n\x1b[2Jsteers\nlast")
-    result = desk.call(log, "debian")
+    build_id = harness.build(4, providers=[], state=BuildState.FAILED, mishap=FAILED)
+    write_log(harness, build_id, b"remuda: all is well\n\x1b[2Jsteers\nlast")
+    result = harness.call(log, "debian")
 
     assert result.exit_code == 0
     assert result.stdout == (
@@ -34,10 +34,10 @@ def test_the_log_of_the_newest_build_is_printed_set_in(desk: ImageDesk) -> None:
     )
 
 
-def test_a_log_as_json_is_a_line_for_each_event(desk: ImageDesk) -> None:
+def test_a_log_as_json_is_a_line_for_each_event(harness: ImageHarness) -> None:
     """For programs."""
-    write_log(desk, BuildId("debian", 3), b"text\x07\n")
-    result = desk.call(log, "debian/3", "--json")
+    write_log(harness, BuildId("debian", 3), b"text\x07\n")
+    result = harness.call(log, "debian/3", "--json")
     events = [json.loads(line) for line in result.stdout.splitlines()]
 
     assert [one["event"] for one in events] == ["step", "step", "output", "end"]
@@ -52,33 +52,35 @@ def test_a_log_as_json_is_a_line_for_each_event(desk: ImageDesk) -> None:
     }
 
 
-def test_a_raw_log_is_the_output_alone(desk: ImageDesk) -> None:
+def test_a_raw_log_is_the_output_alone(harness: ImageHarness) -> None:
     """As it came, for a file."""
-    write_log(desk, BuildId("debian", 3), b"bell\x07 and\rmore\xff\n")
+    write_log(harness, BuildId("debian", 3), b"bell\x07 and\rmore\xff\n")
 
-    assert desk.call(log, "debian/3", "--raw").stdout_bytes == "bell\x07 and\rmore\ufffd\n".encode()
-    assert desk.call(log, "debian/3", "--raw", "--json").exit_code == 2
+    assert (
+        harness.call(log, "debian/3", "--raw").stdout_bytes == "bell\x07 and\rmore\ufffd\n".encode()
+    )
+    assert harness.call(log, "debian/3", "--raw", "--json").exit_code == 2
 
 
-def test_a_log_with_a_gap_says_so(desk: ImageDesk) -> None:
+def test_a_log_with_a_gap_says_so(harness: ImageHarness) -> None:
     """And how much is missing."""
-    write_log(desk, BuildId("debian", 3), b"0123456789abcde\n" * 30_000)
+    write_log(harness, BuildId("debian", 3), b"0123456789abcde\n" * 30_000)
 
-    assert "bytes are not kept \u2026\n" in desk.call(log, "debian/3").stdout
+    assert "bytes are not kept \u2026\n" in harness.call(log, "debian/3").stdout
 
 
-def test_a_trial_is_printed_by_its_provider(desk: ImageDesk) -> None:
+def test_a_trial_is_printed_by_its_provider(harness: ImageHarness) -> None:
     """With the verdict, whatever became of the build elsewhere."""
     build_id = BuildId("debian", 3)
     trial = Trial(result=TrialResult.FAILED, why="disk: too small")
-    desk.upload(build_id, "beta", trials={"beta": trial})
-    one = BuildLog(desk.zookeeper.connect(), build_id, writer="me", provider="beta")
+    harness.upload(build_id, "beta", trials={"beta": trial})
+    one = BuildLog(harness.zookeeper.connect(), build_id, writer="me", provider="beta")
     one.step("disk")
     one.write(b"3 GiB\n")
     one.close(ok=False)
     assert one.settle(10)
-    result = desk.call(log, "debian/3", "--provider", "beta")
-    *_, end = desk.call(log, "debian/3", "--provider", "beta", "--json").stdout.splitlines()
+    result = harness.call(log, "debian/3", "--provider", "beta")
+    *_, end = harness.call(log, "debian/3", "--provider", "beta", "--json").stdout.splitlines()
 
     assert result.stdout == (
         "== disk, 0s, FAILED ==\n  3 GiB\nbuild debian/3 in beta: verdict failed: disk: too small\n"
@@ -91,7 +93,7 @@ def test_a_trial_is_printed_by_its_provider(desk: ImageDesk) -> None:
         "verdict": "failed",
         "failure": "disk: too small",
     }
-    followed = desk.call(log, "debian/3", "--provider", "beta", "--follow")
+    followed = harness.call(log, "debian/3", "--provider", "beta", "--follow")
     assert followed.stdout == result.stdout
 
 
@@ -109,23 +111,23 @@ def test_a_trial_is_printed_by_its_provider(desk: ImageDesk) -> None:
     ],
 )
 def test_where_there_is_no_log_it_says_why(
-    desk: ImageDesk, words: tuple[str, ...], code: int, sentence: str
+    harness: ImageHarness, words: tuple[str, ...], code: int, sentence: str
 ) -> None:
     """In one sentence."""
-    desk.build(4, providers=[], state=BuildState.REQUESTED)
-    desk.image("empty")
-    desk.store.ensure(paths.image_logs("debian"))
-    desk.put(paths.image_log(BuildId("debian", 1)), b"nonsense")
-    result = desk.call(log, *words)
+    harness.build(4, providers=[], state=BuildState.REQUESTED)
+    harness.image("empty")
+    harness.store.ensure(paths.image_logs("debian"))
+    harness.put(paths.image_log(BuildId("debian", 1)), b"nonsense")
+    result = harness.call(log, *words)
 
     assert result.exit_code == code
     assert sentence in result.stderr
 
 
-def test_a_finished_log_is_followed_to_its_end_at_once(desk: ImageDesk) -> None:
+def test_a_finished_log_is_followed_to_its_end_at_once(harness: ImageHarness) -> None:
     """As with tail."""
-    write_log(desk, BuildId("debian", 3), b"text\n")
-    result = desk.call(log, "debian", "--follow")
+    write_log(harness, BuildId("debian", 3), b"text\n")
+    result = harness.call(log, "debian", "--follow")
 
     assert result.exit_code == 0
     assert result.stdout.endswith("  text\nbuild debian/3 is built\n")

@@ -8,11 +8,11 @@ from remuda.model.image import encode_image
 from remuda.store import paths
 from remuda.store.api import Done, Op, Set
 from tests.fakes.store import FakeStore
-from tests.support.imagedesk import ADA, ImageDesk
+from tests.support.imageharness import ADA, ImageHarness
 from tests.support.standin import StandIn
 
 
-class PausingDesk(ImageDesk):
+class PausingHarness(ImageHarness):
     """Somebody pauses the image in the moment in which a build of it is wanted."""
 
     def _connect(self) -> FakeStore:
@@ -31,14 +31,14 @@ class PausingDesk(ImageDesk):
         return store
 
 
-def paused_meanwhile() -> PausingDesk:
-    """Return a desk with a builder that lives, and nothing to hinder a build but the pause."""
-    desk = PausingDesk()
-    desk.shelf(1, 2, 3)
-    desk.launcher.register("small")
-    StandIn(desk.zookeeper.connect(), "beta").register("small")
-    desk.builder()
-    return desk
+def paused_meanwhile() -> PausingHarness:
+    """Return a harness with a builder that lives, and nothing to hinder a build but the pause."""
+    harness = PausingHarness()
+    harness.shelf(1, 2, 3)
+    harness.launcher.register("small")
+    StandIn(harness.zookeeper.connect(), "beta").register("small")
+    harness.builder()
+    return harness
 
 
 def test_who_waits_hears_that_the_image_was_paused_meanwhile() -> None:

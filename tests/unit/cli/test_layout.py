@@ -20,7 +20,7 @@ from remuda.cli.views.nodes import NodeFilter, nodes_sheet
 from remuda.cli.views.requests import requests_sheet
 from remuda.insight.tree import reader
 from remuda.model.node import NodeState
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 from tests.support.processes import ROOT
 from tests.support.standin import NOW_S
 
@@ -35,12 +35,12 @@ def _shown(sheet: Sheet, width: int) -> list[str]:
     ]
 
 
-def _busy(desk: Desk) -> tuple[Sheet, Sheet]:
+def _busy(harness: CommandHarness) -> tuple[Sheet, Sheet]:
     """A list of nodes and one of requests with everything that makes them wide."""
     asked = "200-0000000042"
     job = {"job": "integration-tests", "pipeline": "check", "project": "example.org/project"}
-    desk.launcher.ready_node("ubuntu-jammy-large", connection_port=2222)
-    desk.launcher.ready_node(
+    harness.launcher.ready_node("ubuntu-jammy-large", connection_port=2222)
+    harness.launcher.ready_node(
         "ubuntu-jammy-large",
         state=NodeState.IN_USE,
         allocated_to=asked,
@@ -48,10 +48,10 @@ def _busy(desk: Desk) -> tuple[Sheet, Sheet]:
         remuda_job=job,
         interface_ip=ADDRESS,
     )
-    desk.launcher.ready_node(
+    harness.launcher.ready_node(
         "big", state=NodeState.HOLD, hold_job="ada", comment="a failure that is hard to explain"
     )
-    read = reader(desk.launcher.store)
+    read = reader(harness.launcher.store)
     nodes = nodes_sheet(read, NodeFilter(), now_s=NOW_S + 90_000)
     rows = [
         (
@@ -64,9 +64,9 @@ def _busy(desk: Desk) -> tuple[Sheet, Sheet]:
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 132, 200])
-def test_ids_and_addresses_are_never_broken(desk: Desk, width: int) -> None:
+def test_ids_and_addresses_are_never_broken(harness: CommandHarness, width: int) -> None:
     """At 80 columns, at 60, and on any other terminal."""
-    for sheet in _busy(desk):
+    for sheet in _busy(harness):
         lines = _shown(sheet, width)
         words = {word for line in lines for word in line.split()}
 
@@ -76,9 +76,9 @@ def test_ids_and_addresses_are_never_broken(desk: Desk, width: int) -> None:
                 assert set(cell.split()) - {"-"} <= words, (width, cell)
 
 
-def test_a_table_that_fits_is_one_line_per_row(desk: Desk) -> None:
+def test_a_table_that_fits_is_one_line_per_row(harness: CommandHarness) -> None:
     """As when nobody looks."""
-    nodes, _ = _busy(desk)
+    nodes, _ = _busy(harness)
 
     assert len(_shown(nodes, 400)) == 1 + len(nodes.rows)
 

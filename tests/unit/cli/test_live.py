@@ -8,52 +8,52 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from remuda.cli import looking, output
-from remuda.cli.looking import nodes
+from remuda.cli import output, overview
+from remuda.cli.context import CommandContext
 from remuda.cli.output import Sheet, plain
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.overview import nodes
 from remuda.insight.live import LiveTrees
 from remuda.insight.tree import nodes as nodes_of
 from remuda.model.node import NodeState
 from remuda.store import paths
 from remuda.store.api import Delete
 from tests.fakes.store import FakeStore
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 
 
-def test_trees_follow_what_happens(desk: Desk) -> None:
+def test_trees_follow_what_happens(harness: CommandHarness) -> None:
     """Created, changed, deleted; lock directories are of no interest."""
-    first = desk.launcher.ready_node()
-    with LiveTrees(desk.zookeeper.connect(), {paths.NODES: 1}) as trees:
-        desk.zookeeper.deliver()
+    first = harness.launcher.ready_node()
+    with LiveTrees(harness.zookeeper.connect(), {paths.NODES: 1}) as trees:
+        harness.zookeeper.deliver()
         seen = trees.wait_news(0, 0.0)
-        second = desk.launcher.ready_node()
-        desk.launcher.set_state(first, NodeState.USED)
-        desk.launcher.lock(second)
-        desk.zookeeper.deliver()
+        second = harness.launcher.ready_node()
+        harness.launcher.set_state(first, NodeState.USED)
+        harness.launcher.lock(second)
+        harness.zookeeper.deliver()
         assert trees.wait_news(seen, 0.0) > seen
         level = nodes_of(trees.read)
         assert {name: one.state for name, one in level.records.items()} == {
             first: NodeState.USED,
             second: NodeState.READY,
         }
-        desk.launcher.store.commit([Delete(path=paths.node(first))])
-        desk.zookeeper.deliver()
+        harness.launcher.store.commit([Delete(path=paths.node(first))])
+        harness.zookeeper.deliver()
         assert list(nodes_of(trees.read).records) == [second]
 
 
-def test_nothing_new_is_not_news(desk: Desk) -> None:
+def test_nothing_new_is_not_news(harness: CommandHarness) -> None:
     """Before everything is read there is nothing to show, either."""
-    with LiveTrees(desk.zookeeper.connect(), {paths.NODES: 1}) as trees:
+    with LiveTrees(harness.zookeeper.connect(), {paths.NODES: 1}) as trees:
         assert trees.wait_news(0, 0.0) == 0
-        desk.zookeeper.deliver()
+        harness.zookeeper.deliver()
         seen = trees.wait_news(0, 0.0)
         assert seen > 0
         assert trees.wait_news(seen, 0.0) == seen
 
 
 def test_watching_as_json_prints_a_line_for_each_change(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until Ctrl-C, which is exit code 130."""
     told: list[Any] = []
@@ -63,24 +63,24 @@ def test_watching_as_json_prints_a_line_for_each_change(
         told.append(json.loads(json.dumps(line)))
         if len(told) == 2:
             raise KeyboardInterrupt
-        desk.launcher.ready_node()
-        desk.zookeeper.deliver()
+        harness.launcher.ready_node()
+        harness.zookeeper.deliver()
 
     def connect(_options: object) -> FakeStore:
-        store = desk.zookeeper.connect()
+        store = harness.zookeeper.connect()
         # The stream of the fake is delivered by whoever calls; here that is nobody else.
         threading.Thread(target=deliver).start()
         return store
 
     def deliver() -> None:
         while not over.wait(0.01):
-            desk.zookeeper.deliver()
+            harness.zookeeper.deliver()
 
     monkeypatch.setattr(output, "emit_line", emit)
-    monkeypatch.setattr(looking, "_REDRAW_S", 0.0)
-    around = Surroundings(zookeeper="fake:1", connect=connect)
+    monkeypatch.setattr(overview, "_REDRAW_S", 0.0)
+    context = CommandContext(zookeeper="fake:1", connect=connect)
     try:
-        result = CliRunner().invoke(nodes, ["--watch", "--json"], obj=around)
+        result = CliRunner().invoke(nodes, ["--watch", "--json"], obj=context)
     finally:
         over.set()
 

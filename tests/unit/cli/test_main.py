@@ -10,16 +10,16 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from remuda.cli.context import CommandContext, hosts_options
+from remuda.cli.errors import MistakeError, PlainCommand
 from remuda.cli.extras import advice
-from remuda.cli.failing import MistakeError, PlainCommand
-from remuda.cli.looking import nodes
 from remuda.cli.main import OWN, Commands, installed_loaders, main, own_loaders
+from remuda.cli.overview import nodes
 from remuda.cli.summaries import SUMMARIES
-from remuda.cli.surroundings import Surroundings, hosts_options
 from remuda.store.api import StoreAwayError, StoreRefusedError
 from remuda.store.options import StoreOptions
 from requestor.connecting import connect
-from requestor.errors import WishError
+from requestor.errors import InvalidOptionsError
 from tests.support.processes import ROOT
 
 
@@ -70,7 +70,7 @@ def test_closed_standard_streams_lead_nowhere(closed: str, tmp_path: Path) -> No
     script = tmp_path / "script.py"
     script.write_text(
         "import os, socket, sys\n"
-        "from remuda.cli.saying import open_closed_streams\n"
+        "from remuda.cli.terminal import open_closed_streams\n"
         "open_closed_streams()\n"
         "print('out'); print('err', file=sys.stderr); sys.stdin.read(1)\n"
         "numbers = [socket.socket().fileno(), os.get_inheritable(0), os.get_inheritable(1)]\n"
@@ -106,7 +106,7 @@ def test_a_command_that_cannot_be_imported_is_a_sentence() -> None:
 def test_looking_imports_no_ssh_and_no_requestor() -> None:
     """A list of nodes must come quickly."""
     code = (
-        "import sys, remuda.cli.main, remuda.cli.looking;"
+        "import sys, remuda.cli.main, remuda.cli.overview;"
         "print([m for m in ('paramiko', 'requestor', 'kazoo', 'openstack') if m in sys.modules])"
     )
     done = subprocess.run(
@@ -125,7 +125,7 @@ def test_where_zookeeper_is_takes_no_model_of_the_whole_configuration(tmp_path: 
     file = tmp_path / "remuda.yaml"
     file.write_text("zookeeper:\n  hosts: ['zk.example.org:2181']\nlabels: {}\nproviders: {}\n")
     code = (
-        "import sys, remuda.cli.main, remuda.cli.looking\n"
+        "import sys, remuda.cli.main, remuda.cli.overview\n"
         "from remuda.config.whereabouts import read_zookeeper\n"
         f"print(read_zookeeper({str(file)!r}).hosts, 'remuda.config.model' in sys.modules)"
     )
@@ -160,8 +160,8 @@ def test_zookeeper_away_is_code_3(error: Exception, sentence: str) -> None:
     def refuse(_options: StoreOptions) -> None:
         raise error
 
-    around = Surroundings(zookeeper="a:1", connect=refuse)  # type: ignore[arg-type]
-    result = CliRunner().invoke(nodes, [], obj=around)
+    context = CommandContext(zookeeper="a:1", connect=refuse)  # type: ignore[arg-type]
+    result = CliRunner().invoke(nodes, [], obj=context)
 
     assert result.exit_code == 3
     assert result.output == f"remuda: {sentence}\n"
@@ -230,7 +230,7 @@ def test_what_is_no_place_of_ours_is_one_sentence(
 ) -> None:
     """However it comes; nothing is corrected on the quiet, for that is another tree."""
     if by == "library":
-        with pytest.raises(WishError, match="where ZooKeeper is"):
+        with pytest.raises(InvalidOptionsError, match="where ZooKeeper is"):
             connect(hosts)
         return
     monkeypatch.delenv("REMUDA_ZOOKEEPER", raising=False)
@@ -250,9 +250,9 @@ def test_what_is_no_place_of_ours_is_one_sentence(
 @pytest.mark.parametrize("chroot", ["a", "/", "/a/", "//", "/..", "/a b", "/a,b"])
 def test_the_library_takes_no_odd_chroot(chroot: str) -> None:
     """It creates what is not there."""
-    with pytest.raises(WishError, match="is not a path in ZooKeeper"):
+    with pytest.raises(InvalidOptionsError, match="is not a path in ZooKeeper"):
         connect("127.0.0.1:1", chroot=chroot)
-    with pytest.raises(WishError, match="in hosts and in chroot"):
+    with pytest.raises(InvalidOptionsError, match="in hosts and in chroot"):
         connect("127.0.0.1:1/ci", chroot="/ci")
 
 
@@ -270,7 +270,7 @@ providers:
     pools: {main: {labels: {small: {image: i, flavor: f}}}}
 """
     )
-    options = Surroundings(config=file).options()
+    options = CommandContext(config=file).options()
 
     assert options.hosts == ("zk1:2181", "zk2:2181")
     assert (options.chroot, options.session_s) == ("/ci", 20.0)

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from remuda.cli.failing import PlainCommand
+from remuda.cli.errors import PlainCommand
 from remuda.cli.main import main
 from tests.support.manual import pages, shell_blocks
 from tests.support.source import ROOT

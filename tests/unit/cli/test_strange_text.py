@@ -19,9 +19,9 @@ from remuda.cli import output
 from remuda.cli.deleting import delete
 from remuda.cli.explaining import explain
 from remuda.cli.failures import failures
-from remuda.cli.looking import nodes, pools, requests, status
 from remuda.cli.main import main
 from remuda.cli.output import Screen, Sheet
+from remuda.cli.overview import nodes, pools, requests, status
 from remuda.model.node import NodeState
 from remuda.model.status import Ruling
 from remuda.store import paths
@@ -30,7 +30,7 @@ from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.commands.run import run
 from requestor.commands.ssh import ssh
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 
 NASTY: Final = (
     "\x1b[2J\x1b]0;title\x07\x9b31m\x7f\x00\x08\r\u202eevil\u2066\u200b\u061c\u2028\ufeff\U000e0041"
@@ -54,9 +54,9 @@ def spoilt(value: Any, key: str = "") -> Any:
     return f"{value}{LEGIBLE}" if isinstance(value, str) and key not in KEPT else value
 
 
-def spoil(desk: Desk, path: str) -> None:
+def spoil(harness: CommandHarness, path: str) -> None:
     """Make everything below *path* nasty."""
-    store = desk.launcher.store
+    store = harness.launcher.store
     for name in store.children(path):
         stored = store.read(f"{path}/{name}")
         assert stored is not None
@@ -65,13 +65,13 @@ def spoil(desk: Desk, path: str) -> None:
             doc = {name: one for name, one in spoilt(doc).items() if name != LEGIBLE}
             raw = json.dumps(doc).encode()
             store.commit([Set(path=stored.path, data=raw, version=stored.version)])
-        spoil(desk, stored.path)
+        spoil(harness, stored.path)
 
 
 @pytest.fixture
-def desk() -> Desk:
-    """A desk with one record of each kind, all of them nasty."""
-    one = Desk()
+def harness() -> CommandHarness:
+    """A harness with one record of each kind, all of them nasty."""
+    one = CommandHarness()
     launcher = one.launcher
     launcher.register("small", "big")
     launcher.replica()
@@ -112,10 +112,10 @@ def words(command: click.Command) -> list[str]:
 @pytest.mark.parametrize("form", [(), ("--json",)])
 @pytest.mark.parametrize("command", [*TABLES, explain], ids=lambda one: one.name)
 def test_tables_and_json_steer_nothing(
-    desk: Desk, command: click.Command, form: tuple[str, ...]
+    harness: CommandHarness, command: click.Command, form: tuple[str, ...]
 ) -> None:
     """Whatever a record's texts hold."""
-    result = desk.call(command, *words(command), *form)
+    result = harness.call(command, *words(command), *form)
 
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     assert steering(result.output) == set()
@@ -125,21 +125,21 @@ def test_tables_and_json_steer_nothing(
         json.loads(result.stdout, parse_constant=pytest.fail)
 
 
-def test_the_records_really_are_shown(desk: Desk) -> None:
+def test_the_records_really_are_shown(harness: CommandHarness) -> None:
     """Else the other tests prove nothing."""
-    shown = "".join(desk.call(command, *words(command)).output for command in (*TABLES, explain))
+    shown = "".join(harness.call(command, *words(command)).output for command in (*TABLES, explain))
 
     assert "\\x1b[2J" in shown
     assert "\\u202eevil" in shown
 
 
-def test_evidence_keeps_its_lines_and_nothing_else(desk: Desk) -> None:
+def test_evidence_keeps_its_lines_and_nothing_else(harness: CommandHarness) -> None:
     """Each line of a stranger is set in: none passes for one of ours."""
-    (name,) = desk.launcher.store.children(paths.failures("alpha"))
-    stored = desk.launcher.store.read(f"{paths.failures('alpha')}/{name}")
+    (name,) = harness.launcher.store.children(paths.failures("alpha"))
+    stored = harness.launcher.store.read(f"{paths.failures('alpha')}/{name}")
     assert stored is not None
     node = json.loads(stored.value)["node"]
-    result = desk.call(failures, node)
+    result = harness.call(failures, node)
 
     assert "end of the console log:\n  " in result.output
     assert steering(result.output) == set()
@@ -149,12 +149,12 @@ def test_evidence_keeps_its_lines_and_nothing_else(desk: Desk) -> None:
 
 @pytest.mark.parametrize("command", TABLES, ids=lambda one: one.name)
 def test_a_terminal_gets_text_and_no_orders(
-    desk: Desk, command: click.Command, monkeypatch: pytest.MonkeyPatch
+    harness: CommandHarness, command: click.Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of rich, too: no colours, links, or emoji that stand in a record."""
     shown: list[Sheet] = []
     monkeypatch.setattr(output, "show", shown.extend)
-    desk.call(command)
+    harness.call(command)
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, color_system=None, width=4000)
     for sheet in [*shown, Sheet(columns=("A",), rows=[(NASTY,)], data=None, title=NASTY)]:
@@ -195,10 +195,10 @@ def test_the_live_screen_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=lambda one: getattr(one, "name", None),
 )
 def test_errors_quote_without_harm(
-    desk: Desk, command: click.Command, arguments: list[str]
+    harness: CommandHarness, command: click.Command, arguments: list[str]
 ) -> None:
     """Names of records, guesses at them, and what was typed."""
-    result = desk.call(command, *arguments)
+    result = harness.call(command, *arguments)
 
     assert steering(result.output) == set()
     assert "\nremuda: all is well" not in result.output
@@ -223,7 +223,7 @@ def test_mistakes_at_the_command_line_quote_without_harm(arguments: tuple[str, .
 
 def test_a_jobs_own_output_is_passed_through() -> None:
     """It is the user's own command; but what records say of its machine is not."""
-    fresh = Desk()
+    fresh = CommandHarness()
     fresh.launcher.register("small")
     fresh.answer = lambda name: fresh.launcher.lend(
         str(name), [fresh.launcher.ready_node(interface_ip=f"10.0.0.1{NASTY}")]

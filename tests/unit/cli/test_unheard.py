@@ -11,7 +11,7 @@ from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
 from remuda.model.status import LabelStatus, ProviderStatus, Ruling, Verdict
 from requestor.commands.request import request
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 from tests.support.standin import StandIn
 
 
@@ -98,14 +98,14 @@ def test_who_has_spoken_speaks_for_himself() -> None:
     assert instead(asked(), (heard,), components=[pool("small")], statuses={}, living={}) == ()
 
 
-def test_explain_has_a_line_for_every_provider(desk: Desk) -> None:
+def test_explain_has_a_line_for_every_provider(harness: CommandHarness) -> None:
     """Those without a launcher, too; in the table and in JSON, after those that have spoken."""
-    made = desk.call(request, "small").stdout.strip()
-    desk.launcher.register("small")
-    StandIn(desk.launcher.store, "gone").status(trouble="HTTP 401")
-    desk.launcher.say(made, Ruling.SERVING, "0 of 1 nodes are ready")
-    lines = desk.call(explain, made).stdout.splitlines()
-    doc = desk.json(explain, made)
+    made = harness.call(request, "small").stdout.strip()
+    harness.launcher.register("small")
+    StandIn(harness.launcher.store, "gone").status(trouble="HTTP 401")
+    harness.launcher.say(made, Ruling.SERVING, "0 of 1 nodes are ready")
+    lines = harness.call(explain, made).stdout.splitlines()
+    doc = harness.json(explain, made)
 
     assert [one["provider"] for one in doc["verdicts"]] == ["alpha", "gone"]
     assert lines[2].split()[:2] == ["gone", "waiting"]

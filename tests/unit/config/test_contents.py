@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from remuda.cli.config import config
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.context import CommandContext
 from tests.fakes.clock import ManualClock
 from tests.support.certificates import Authority
 
@@ -38,7 +38,7 @@ def check(tmp_path: Path, good: str) -> Check:
         file.write_text((good.replace("cloud: osic", with_key) if key else good) + text)
         clock = ManualClock(dt.datetime.now(dt.UTC).timestamp() + at_s)
         words = ["check", *(["--provider", provider] if provider else []), str(file)]
-        return CliRunner().invoke(config, words, obj=Surroundings(clock=clock))
+        return CliRunner().invoke(config, words, obj=CommandContext(clock=clock))
 
     return checker
 

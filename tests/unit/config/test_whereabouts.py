@@ -140,8 +140,8 @@ def test_looking_with_a_configuration_does_not_read_all_of_it(tmp_path: Path) ->
     file.write_text(GOOD[0] + REST)
     code = (
         "import sys; from pathlib import Path\n"
-        "from remuda.cli.surroundings import Surroundings\n"
-        f"print(Surroundings(config=Path({str(file)!r})).options().where)\n"
+        "from remuda.cli.context import CommandContext\n"
+        f"print(CommandContext(config=Path({str(file)!r})).options().where)\n"
         "print([one for one in ('remuda.config.loader', 'rich') if one in sys.modules])\n"
     )
     done = subprocess.run(

@@ -2,16 +2,16 @@
 
 from remuda.images import library
 from tests.fakes.store import FakeStore
-from tests.support.imagedesk import ImageDesk
+from tests.support.imageharness import ImageHarness
 
 
 def _waits(images: int) -> int:
     """Return how often reading waits for the store, with so many images on record."""
-    desk = ImageDesk()
+    harness = ImageHarness()
     for number in range(images):
-        desk.image(f"image-{number}")
-        desk.build(1, f"image-{number}")
-    store: FakeStore = desk.zookeeper.connect()
+        harness.image(f"image-{number}")
+        harness.build(1, f"image-{number}")
+    store: FakeStore = harness.zookeeper.connect()
     asked: list[object] = []
     ask = store.wire.ask
 
@@ -33,7 +33,7 @@ def test_ten_times_as_many_images_are_waited_for_as_often() -> None:
 
 def test_children_of_many_are_in_order_and_none_of_what_is_not_there() -> None:
     """As one by one."""
-    store = ImageDesk().store
+    store = ImageHarness().store
     store.ensure("/a/2", "/a/1", "/b")
 
     assert store.children_each(["/a", "/missing", "/b"]) == (("1", "2"), (), ())

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from launcher.decide.doors import Door
 from launcher.hands.proving import ProvingHands
 from remuda import logs
+from remuda.cli.context import CommandContext
 from remuda.cli.explaining import explain
 from remuda.cli.failures import failures
-from remuda.cli.looking import nodes, pools, requests, status
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.overview import nodes, pools, requests, status
 from remuda.cloud.account import AccountSettings, load_region
 from remuda.cloud.api import BadOrderError, CloudError, TryLaterError
 from remuda.config.loader import load, read
@@ -237,7 +237,7 @@ class Scene:
 
     def everything(self) -> str:
         """Return all that was written, anywhere."""
-        around = Surroundings(zookeeper="fake:2181", connect=lambda _: self.zookeeper.connect())
+        context = CommandContext(zookeeper="fake:2181", connect=lambda _: self.zookeeper.connect())
         failed = [
             path.rpartition("/")[2] for path in self.solo.stored() if "/failures/here/" in path
         ]
@@ -246,7 +246,7 @@ class Scene:
         calls += [(explain, self.request.id)]
         for command, *words in calls:
             for form in ((), ("--json",)):
-                got = CliRunner().invoke(command, [*words, *form], obj=around)
+                got = CliRunner().invoke(command, [*words, *form], obj=context)
                 self.printed += got.output
         stored = "\n".join(f"{path} {data!r}" for path, data in self.solo.stored().items())
         return "\n".join(

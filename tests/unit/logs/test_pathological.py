@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from remuda.cloud import errors, images
-from remuda.config.names import listed, nearest
+from remuda.config.name_guesses import listed, nearest
 from remuda.known_secrets import KnownSecrets
 from remuda.redaction import redact, redact_end, redact_middle, redact_text, secrets_in
 from remuda.visible import visible, visible_lines

@@ -8,33 +8,33 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.context import CommandContext
 from remuda.model.status import Ruling
 from remuda.store import paths
+from requestor.commands.failure_lines import is_failure
 from requestor.commands.request import request
 from requestor.commands.run import run
-from requestor.commands.telling import is_failure
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 
 
 @pytest.fixture
-def desk() -> Desk:
-    """A desk whose launcher lends at once."""
-    one = Desk()
+def harness() -> CommandHarness:
+    """A harness whose launcher lends at once."""
+    one = CommandHarness()
     one.launcher.register("small", "big")
     one.answer = one.launcher.lend
     return one
 
 
-def test_json_tells_why_no_machine_was_to_be_had(desk: Desk) -> None:
+def test_json_tells_why_no_machine_was_to_be_had(harness: CommandHarness) -> None:
     """With each provider's verdict, and the code that the sentence comes with."""
 
     def refuse(request_id: str) -> None:
-        desk.launcher.say(request_id, Ruling.DECLINED, "too large", numbers={"cores_max": 4})
-        desk.launcher.refuse(request_id)
+        harness.launcher.say(request_id, Ruling.DECLINED, "too large", numbers={"cores_max": 4})
+        harness.launcher.refuse(request_id)
 
-    desk.answer = refuse
-    result = desk.call(run, "small", "--json", "--", "x")
+    harness.answer = refuse
+    result = harness.call(run, "small", "--json", "--", "x")
     (event,) = [json.loads(line) for line in result.stdout.splitlines()]
 
     assert (event["event"], event["code"], result.exit_code) == ("failed", 4, 4)
@@ -52,11 +52,11 @@ def test_json_tells_why_no_machine_was_to_be_had(desk: Desk) -> None:
     ],
 )
 def test_json_tells_of_any_other_failure(
-    desk: Desk, words: tuple[str, ...], code: int, why: str
+    harness: CommandHarness, words: tuple[str, ...], code: int, why: str
 ) -> None:
     """Programs need not read sentences."""
-    desk.answer = lambda _request: None
-    result = desk.call(run, *words, "--json", "--", "x")
+    harness.answer = lambda _request: None
+    result = harness.call(run, *words, "--json", "--", "x")
     (event,) = [json.loads(line) for line in result.stdout.splitlines()]
 
     assert (event["event"], event["code"], result.exit_code) == ("failed", code, code)
@@ -71,11 +71,11 @@ def failure_of(result: Result) -> dict[str, Any]:
     return dict(event)
 
 
-def test_json_tells_of_a_key_that_is_none(desk: Desk, tmp_path: Path) -> None:
+def test_json_tells_of_a_key_that_is_none(harness: CommandHarness, tmp_path: Path) -> None:
     """It is looked at before anything is asked for."""
     key = tmp_path / "key"
     key.write_text("no key")
-    event = failure_of(desk.call(run, "small", "--json", "--identity", str(key), "--", "x"))
+    event = failure_of(harness.call(run, "small", "--json", "--identity", str(key), "--", "x"))
 
     assert event["code"] == 2
     assert "private key" in event["why"]
@@ -84,19 +84,21 @@ def test_json_tells_of_a_key_that_is_none(desk: Desk, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [("--copy", "/does/not/exist"), ("--stdin", "--count", "2")], ids=["copy", "stdin"]
 )
-def test_json_tells_of_options_that_do_not_fit(desk: Desk, words: tuple[str, ...]) -> None:
+def test_json_tells_of_options_that_do_not_fit(
+    harness: CommandHarness, words: tuple[str, ...]
+) -> None:
     """As far as they can be read at all."""
-    assert failure_of(desk.call(run, "small", "--json", *words, "--", "x"))["code"] == 2
+    assert failure_of(harness.call(run, "small", "--json", *words, "--", "x"))["code"] == 2
 
 
-def test_json_tells_of_a_file_that_cannot_be_used(desk: Desk, tmp_path: Path) -> None:
+def test_json_tells_of_a_file_that_cannot_be_used(harness: CommandHarness, tmp_path: Path) -> None:
     """Such as one of the folder to copy, that vanished meanwhile."""
 
     def vanish(_request: str) -> None:
         raise FileNotFoundError(2, "No such file or directory", str(tmp_path / "gone"))
 
-    desk.answer = vanish
-    event = failure_of(desk.call(run, "small", "--json", "--copy", str(tmp_path), "--", "x"))
+    harness.answer = vanish
+    event = failure_of(harness.call(run, "small", "--json", "--copy", str(tmp_path), "--", "x"))
 
     assert event["code"] == 1
     assert event["why"] == f"{tmp_path}/gone: No such file or directory"
@@ -119,15 +121,15 @@ def test_json_tells_of_a_configuration_that_cannot_be_used(
     assert str(config) in event["why"]
 
 
-def test_json_tells_who_waits_for_machines_that_there_are_none(desk: Desk) -> None:
+def test_json_tells_who_waits_for_machines_that_there_are_none(harness: CommandHarness) -> None:
     """As `remuda run` does, with the verdicts."""
 
     def refuse(request_id: str) -> None:
-        desk.launcher.say(request_id, Ruling.DECLINED, "too large")
-        desk.launcher.refuse(request_id)
+        harness.launcher.say(request_id, Ruling.DECLINED, "too large")
+        harness.launcher.refuse(request_id)
 
-    desk.answer = refuse
-    event = failure_of(desk.call(request, "small", "--wait", "--json"))
+    harness.answer = refuse
+    event = failure_of(harness.call(request, "small", "--wait", "--json"))
 
     assert event["code"] == 4
     assert [one["reason"] for one in event["verdicts"]] == ["too large"]
@@ -140,38 +142,40 @@ def test_a_line_that_tells_of_a_failure_is_no_machine() -> None:
     assert not is_failure(b"1 127.0.0.1 22 root small alpha")
 
 
-def test_a_key_that_is_none_is_told_before_a_machine_is_taken(desk: Desk, tmp_path: Path) -> None:
+def test_a_key_that_is_none_is_told_before_a_machine_is_taken(
+    harness: CommandHarness, tmp_path: Path
+) -> None:
     """Nobody has to wait for that."""
     key = tmp_path / "key"
     key.write_text("no key")
-    result = desk.call(run, "small", "--identity", str(key), "--", "x")
+    result = harness.call(run, "small", "--identity", str(key), "--", "x")
 
     assert result.exit_code == 2
     assert "not an ed25519, RSA or ECDSA private key" in result.stderr
-    assert desk.launcher.store.children(paths.NODES) == ()
+    assert harness.launcher.store.children(paths.NODES) == ()
 
 
 def test_without_any_key_no_machine_is_taken(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Neither a file is given, nor is there an agent: the login would fail, minutes later."""
-    desk.check_key = Surroundings().check_key
+    harness.check_key = CommandContext().check_key
     for agent in (None, "", str(tmp_path / "nobody-listens")):
         monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
         if agent is not None:
             monkeypatch.setenv("SSH_AUTH_SOCK", agent)
-        result = desk.call(run, "small", "--", "x")
+        result = harness.call(run, "small", "--", "x")
 
         assert result.exit_code == 2
         assert result.stderr.startswith("remuda: no key to log in with: no file is given")
         assert result.stderr.count("\n") == 1
-        assert desk.launcher.store.children(paths.REQUESTS) == ()
+        assert harness.launcher.store.children(paths.REQUESTS) == ()
 
 
 @pytest.mark.parametrize("pid", ["0", "-1"])
-def test_a_process_id_is_a_positive_number(desk: Desk, pid: str) -> None:
+def test_a_process_id_is_a_positive_number(harness: CommandHarness, pid: str) -> None:
     """Others mean something else to the system."""
-    result = desk.call(request, "small", "--wait", "--until-pid", pid)
+    result = harness.call(request, "small", "--wait", "--until-pid", pid)
 
     assert result.exit_code == 2
 
@@ -193,12 +197,12 @@ def test_a_process_id_is_a_positive_number(desk: Desk, pid: str) -> None:
     ],
 )
 def test_values_that_no_launcher_would_take_are_one_sentence(
-    desk: Desk, words: tuple[str, ...]
+    harness: CommandHarness, words: tuple[str, ...]
 ) -> None:
     """And code 2; nothing is written."""
-    result = desk.call(request, *words)
+    result = harness.call(request, *words)
 
     assert result.exit_code == 2, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert len(result.stderr.splitlines()[-1]) < 6000
-    assert desk.launcher.store.children(paths.REQUESTS) == ()
+    assert harness.launcher.store.children(paths.REQUESTS) == ()

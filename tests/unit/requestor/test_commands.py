@@ -17,34 +17,34 @@ from requestor.commands.request import request
 from requestor.commands.run import run
 from requestor.commands.ssh import ssh
 from requestor.commands.waiting import progress
-from tests.support.commands import Desk, FakeMachine
+from tests.support.commands import CommandHarness, FakeMachine
 from tests.support.standin import HOST_KEY
 
 
 @pytest.fixture
-def desk() -> Desk:
-    """A desk whose launcher lends at once."""
-    one = Desk()
+def harness() -> CommandHarness:
+    """A harness whose launcher lends at once."""
+    one = CommandHarness()
     one.launcher.register("small", "big")
     one.answer = one.launcher.lend
     return one
 
 
-def the_nodes(desk: Desk) -> list[NodeState]:
+def the_nodes(harness: CommandHarness) -> list[NodeState]:
     """Return the states of all nodes, by id."""
-    names = desk.launcher.store.children(paths.NODES)
-    return [desk.launcher.read_node(name).state for name in names]
+    names = harness.launcher.store.children(paths.NODES)
+    return [harness.launcher.read_node(name).state for name in names]
 
 
-def test_run_streams_passes_the_code_and_gives_the_machine_back(desk: Desk) -> None:
+def test_run_streams_passes_the_code_and_gives_the_machine_back(harness: CommandHarness) -> None:
     """As if the command were here."""
-    desk.out, desk.code = b"hello\n", 7
-    result = desk.call(run, "small", "--", "make", "it work")
+    harness.out, harness.code = b"hello\n", 7
+    result = harness.call(run, "small", "--", "make", "it work")
 
     assert result.exit_code == 7
     assert result.stdout == "hello\n"
-    assert the_nodes(desk) == [NodeState.USED]
-    (machine,) = desk.machines
+    assert the_nodes(harness) == [NodeState.USED]
+    (machine,) = harness.machines
     ((command, env),) = machine.ran
     assert command == "exec make 'it work'"
     assert env["REMUDA_LABEL"] == "small"
@@ -52,26 +52,26 @@ def test_run_streams_passes_the_code_and_gives_the_machine_back(desk: Desk) -> N
     assert machine.login.host_keys == (HOST_KEY,)
 
 
-def test_one_word_is_a_text_for_the_shell(desk: Desk) -> None:
+def test_one_word_is_a_text_for_the_shell(harness: CommandHarness) -> None:
     """Pipes and variables are the machine's."""
-    desk.call(run, "small", "--", "cd /tmp && ls | wc -l")
+    harness.call(run, "small", "--", "cd /tmp && ls | wc -l")
 
-    assert desk.machines[0].ran[0][0] == "cd /tmp && ls | wc -l"
+    assert harness.machines[0].ran[0][0] == "cd /tmp && ls | wc -l"
 
 
-def test_options_of_ours_may_follow_the_label(desk: Desk, tmp_path: Path) -> None:
+def test_options_of_ours_may_follow_the_label(harness: CommandHarness, tmp_path: Path) -> None:
     """What follows -- is the command's."""
-    result = desk.call(run, "small", "--copy", f"{tmp_path}:src dir", "--", "ls", "--json")
+    result = harness.call(run, "small", "--copy", f"{tmp_path}:src dir", "--", "ls", "--json")
 
     assert result.exit_code == 0, result.stderr
-    assert desk.machines[0].copied == [(str(tmp_path), "src dir")]
-    assert desk.machines[0].ran[0][0] == "cd 'src dir' && exec ls --json"
+    assert harness.machines[0].copied == [(str(tmp_path), "src dir")]
+    assert harness.machines[0].ran[0][0] == "cd 'src dir' && exec ls --json"
 
 
-def test_several_machines_print_with_prefixes_and_the_highest_code(desk: Desk) -> None:
+def test_several_machines_print_with_prefixes_and_the_highest_code(harness: CommandHarness) -> None:
     """All at once, lines never mixed."""
-    desk.out, desk.code = b"one\ntwo", 3
-    result = desk.call(run, "small", "--count", "2", "--", "x")
+    harness.out, harness.code = b"one\ntwo", 3
+    result = harness.call(run, "small", "--count", "2", "--", "x")
 
     assert result.exit_code == 3
     assert sorted(result.stdout.splitlines()) == [
@@ -80,14 +80,14 @@ def test_several_machines_print_with_prefixes_and_the_highest_code(desk: Desk) -
         "[1 127.77.0.2] one",
         "[1 127.77.0.2] two",
     ]
-    assert {machine.ran[0][1]["REMUDA_INDEX"] for machine in desk.machines} == {"0", "1"}
-    assert the_nodes(desk) == [NodeState.USED, NodeState.USED]
+    assert {machine.ran[0][1]["REMUDA_INDEX"] for machine in harness.machines} == {"0", "1"}
+    assert the_nodes(harness) == [NodeState.USED, NodeState.USED]
 
 
-def test_json_tells_everything_as_lines(desk: Desk) -> None:
+def test_json_tells_everything_as_lines(harness: CommandHarness) -> None:
     """Output, too, whatever its encoding."""
-    desk.out, desk.code = b"\xff\n", 1
-    result = desk.call(run, "small", "--json", "--", "x")
+    harness.out, harness.code = b"\xff\n", 1
+    result = harness.call(run, "small", "--json", "--", "x")
     events = [json.loads(line) for line in result.stdout.splitlines()]
 
     assert [one["event"] for one in events] == ["node", "output", "exit", "done"]
@@ -95,24 +95,24 @@ def test_json_tells_everything_as_lines(desk: Desk) -> None:
     assert events[3] == {"event": "done", "code": 1}
 
 
-def test_a_failed_command_may_hold_its_machine(desk: Desk) -> None:
+def test_a_failed_command_may_hold_its_machine(harness: CommandHarness) -> None:
     """For so long, with the reason, and with words how to get there."""
-    desk.code = 2
-    result = desk.call(run, "small", "--hold-on-failure=1h", "--quiet", "--", "x")
+    harness.code = 2
+    result = harness.call(run, "small", "--hold-on-failure=1h", "--quiet", "--", "x")
 
     assert result.exit_code == 2
-    (name,) = desk.launcher.store.children(paths.NODES)
-    record = desk.launcher.read_node(name)
+    (name,) = harness.launcher.store.children(paths.NODES)
+    record = harness.launcher.read_node(name)
     assert record.state is NodeState.HOLD
     assert record.hold_expiration == 3600
     assert record.doc["comment"] == "remuda run ended with exit code 2"
 
 
-def test_a_command_that_works_holds_nothing(desk: Desk) -> None:
+def test_a_command_that_works_holds_nothing(harness: CommandHarness) -> None:
     """Only failures are worth it."""
-    desk.call(run, "small", "--hold-on-failure=1h", "--", "x")
+    harness.call(run, "small", "--hold-on-failure=1h", "--", "x")
 
-    assert the_nodes(desk) == [NodeState.USED]
+    assert the_nodes(harness) == [NodeState.USED]
 
 
 @pytest.mark.parametrize(
@@ -131,143 +131,145 @@ def test_a_command_that_works_holds_nothing(desk: Desk) -> None:
         (["small", "--stdin", "--count", "2", "--", "x"], "--stdin can feed one machine only"),
     ],
 )
-def test_mistakes_are_one_sentence_and_code_2(desk: Desk, words: list[str], sentence: str) -> None:
+def test_mistakes_are_one_sentence_and_code_2(
+    harness: CommandHarness, words: list[str], sentence: str
+) -> None:
     """Before anything is asked for."""
-    result = desk.call(run, *words)
+    result = harness.call(run, *words)
 
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert "Traceback" not in result.output
-    assert desk.launcher.store.children(paths.REQUESTS) == ()
+    assert harness.launcher.store.children(paths.REQUESTS) == ()
 
 
-def test_a_request_that_fails_is_code_4_with_the_reasons(desk: Desk) -> None:
+def test_a_request_that_fails_is_code_4_with_the_reasons(harness: CommandHarness) -> None:
     """The verdicts say why."""
 
     def refuse(made: str) -> None:
-        desk.launcher.say(made, Ruling.DECLINED, "more than the quota")
-        desk.launcher.refuse(made)
+        harness.launcher.say(made, Ruling.DECLINED, "more than the quota")
+        harness.launcher.refuse(made)
 
-    desk.answer = refuse
-    result = desk.call(run, "small", "--", "x")
+    harness.answer = refuse
+    result = harness.call(run, "small", "--", "x")
 
     assert result.exit_code == 4
     assert "alpha declined (more than the quota)" in result.stderr
 
 
-def test_waiting_too_long_is_code_5_and_leaves_no_request(desk: Desk) -> None:
+def test_waiting_too_long_is_code_5_and_leaves_no_request(harness: CommandHarness) -> None:
     """--max-wait is the deadline."""
-    desk.answer = lambda _made: None
-    result = desk.call(run, "small", "--max-wait", "20ms", "--", "x")
+    harness.answer = lambda _made: None
+    result = harness.call(run, "small", "--max-wait", "20ms", "--", "x")
 
     assert result.exit_code == 5
     assert "no provider has looked at it yet" in result.stderr
-    assert desk.launcher.store.children(paths.REQUESTS) == ()
+    assert harness.launcher.store.children(paths.REQUESTS) == ()
 
 
-def test_a_lost_session_is_code_6(desk: Desk) -> None:
+def test_a_lost_session_is_code_6(harness: CommandHarness) -> None:
     """Whatever the command said: its machine is being deleted."""
 
     def expire(_machine: FakeMachine) -> None:
-        desk.stores[-1].expire()
-        desk.zookeeper.deliver()
+        harness.stores[-1].expire()
+        harness.zookeeper.deliver()
 
-    desk.during = expire
-    result = desk.call(run, "small", "--", "x")
+    harness.during = expire
+    result = harness.call(run, "small", "--", "x")
 
     assert result.exit_code == 6
     assert "the ZooKeeper session was lost" in result.stderr
 
 
-def test_a_command_out_of_time_is_code_124(desk: Desk) -> None:
+def test_a_command_out_of_time_is_code_124(harness: CommandHarness) -> None:
     """Its connection is closed, its machine given back."""
-    desk.during = lambda machine: machine.closed.wait(10.0)
-    result = desk.call(run, "small", "--timeout", "50ms", "--", "x")
+    harness.during = lambda machine: machine.closed.wait(10.0)
+    result = harness.call(run, "small", "--timeout", "50ms", "--", "x")
 
     assert result.exit_code == 124
     assert "not finished after 0.05 s" in result.stderr
-    assert the_nodes(desk) == [NodeState.USED]
+    assert the_nodes(harness) == [NodeState.USED]
 
 
-def test_a_broken_connection_is_code_255(desk: Desk) -> None:
+def test_a_broken_connection_is_code_255(harness: CommandHarness) -> None:
     """As with ssh."""
 
     def breaks(_machine: FakeMachine) -> None:
         raise ConnectionLostError("the connection broke")
 
-    desk.during = breaks
-    result = desk.call(run, "small", "--", "x")
+    harness.during = breaks
+    result = harness.call(run, "small", "--", "x")
 
     assert result.exit_code == 255
     assert "the connection broke" in result.stderr
-    assert the_nodes(desk) == [NodeState.USED]
+    assert the_nodes(harness) == [NodeState.USED]
 
 
-def test_ctrl_c_is_code_130_and_gives_the_machine_back(desk: Desk) -> None:
+def test_ctrl_c_is_code_130_and_gives_the_machine_back(harness: CommandHarness) -> None:
     """However deep it comes."""
 
     def interrupted(_machine: FakeMachine) -> None:
         raise KeyboardInterrupt
 
-    desk.during = interrupted
-    result = desk.call(run, "small", "--", "x")
+    harness.during = interrupted
+    result = harness.call(run, "small", "--", "x")
 
     assert result.exit_code == 130
-    assert the_nodes(desk) == [NodeState.USED]
+    assert the_nodes(harness) == [NodeState.USED]
 
 
-def test_request_leaves_a_request_that_outlives_us(desk: Desk) -> None:
+def test_request_leaves_a_request_that_outlives_us(harness: CommandHarness) -> None:
     """Somebody else accepts it."""
-    desk.answer = lambda _made: None
-    made = desk.call(request, "small=2", "--tenant", "t1", "--fresh").stdout.strip()
-    record = desk.launcher.read_request(made)
+    harness.answer = lambda _made: None
+    made = harness.call(request, "small=2", "--tenant", "t1", "--fresh").stdout.strip()
+    record = harness.launcher.read_request(made)
 
     assert record.labels == ("small", "small")
     assert (record.tenant, record.reuse) == ("t1", False)
-    assert desk.json(request, "big")["labels"] == ["big"]
+    assert harness.json(request, "big")["labels"] == ["big"]
 
 
 @pytest.mark.parametrize("word", ["small=0", "small=x", "small=", "=3"])
-def test_a_bad_count_is_a_mistake(desk: Desk, word: str) -> None:
+def test_a_bad_count_is_a_mistake(harness: CommandHarness, word: str) -> None:
     """The sentence says how to write it."""
-    result = desk.call(request, word)
+    result = harness.call(request, word)
 
     assert result.exit_code == 2
     assert "write LABEL or LABEL=COUNT" in result.stderr
 
 
-def test_kept_nodes_are_printed_and_given_back_in_the_end(desk: Desk) -> None:
+def test_kept_nodes_are_printed_and_given_back_in_the_end(harness: CommandHarness) -> None:
     """The end here: the process to live with is gone already."""
     gone = os.fork()
     if gone == 0:
         os._exit(0)
     os.waitpid(gone, 0)
-    result = desk.call(request, "small", "--wait", "--until-pid", str(gone))
+    result = harness.call(request, "small", "--wait", "--until-pid", str(gone))
 
     assert result.exit_code == 0, result.output
     assert result.stdout.split()[1:] == ["127.77.0.2", "22", "root", "small", "alpha"]
-    assert the_nodes(desk) == [NodeState.USED]
+    assert the_nodes(harness) == [NodeState.USED]
 
 
-def test_kept_nodes_are_given_back_after_a_time(desk: Desk) -> None:
+def test_kept_nodes_are_given_back_after_a_time(harness: CommandHarness) -> None:
     """--keep bounds what a script may forget."""
     started_s = time.monotonic()
-    result = desk.call(
+    result = harness.call(
         request, "small", "--wait", "--json", "--keep", "50ms", "--until-pid", str(os.getpid())
     )
 
     assert json.loads(result.stdout)["request"].startswith("200-")
     assert time.monotonic() - started_s >= 0.05
-    assert the_nodes(desk) == [NodeState.USED]
+    assert the_nodes(harness) == [NodeState.USED]
 
 
-def test_keeping_options_need_wait(desk: Desk) -> None:
+def test_keeping_options_need_wait(harness: CommandHarness) -> None:
     """There is nothing to keep otherwise."""
-    assert desk.call(request, "small", "--detach").exit_code == 2
+    assert harness.call(request, "small", "--detach").exit_code == 2
 
 
 def test_ssh_is_called_with_the_keys_of_the_machine(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: CommandHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stand-in for ssh shows what it got."""
     fake = tmp_path / "ssh"
@@ -275,8 +277,8 @@ def test_ssh_is_called_with_the_keys_of_the_machine(
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("OUT", str(tmp_path / "out"))
-    node_id = desk.launcher.ready_node(connection_port=2222)
-    result = desk.call(ssh, node_id, "--", "ls", "-l")
+    node_id = harness.launcher.ready_node(connection_port=2222)
+    result = harness.call(ssh, node_id, "--", "ls", "-l")
     told = (tmp_path / "out").read_text()
 
     assert result.exit_code == 5
@@ -285,21 +287,21 @@ def test_ssh_is_called_with_the_keys_of_the_machine(
     assert f"[127.77.0.2]:2222 {HOST_KEY}" in told
 
 
-def test_ssh_to_nowhere_is_a_mistake(desk: Desk) -> None:
+def test_ssh_to_nowhere_is_a_mistake(harness: CommandHarness) -> None:
     """Unknown, or not up yet."""
-    booting = desk.launcher.ready_node(state=NodeState.BUILDING, interface_ip=None)
+    booting = harness.launcher.ready_node(state=NodeState.BUILDING, interface_ip=None)
 
-    assert "there is no node 1" in desk.call(ssh, "1").stderr
-    assert "is building and has no address yet" in desk.call(ssh, booting).stderr
+    assert "there is no node 1" in harness.call(ssh, "1").stderr
+    assert "is building and has no address yet" in harness.call(ssh, booting).stderr
 
 
-def test_the_line_for_who_waits_has_the_reasons(desk: Desk) -> None:
+def test_the_line_for_who_waits_has_the_reasons(harness: CommandHarness) -> None:
     """Who waits wants to know why, and for how long."""
-    desk.answer = lambda _made: None
-    made = desk.call(request, "small").stdout.strip()
-    second = desk.call(request, "small").stdout.strip()
-    desk.launcher.say(second, Ruling.SERVING, "booting", eta_s=30.0, at_s=time.time())
-    known = explain(desk.launcher.store, RequestId(second), now_s=time.time())
+    harness.answer = lambda _made: None
+    made = harness.call(request, "small").stdout.strip()
+    second = harness.call(request, "small").stdout.strip()
+    harness.launcher.say(second, Ruling.SERVING, "booting", eta_s=30.0, at_s=time.time())
+    known = explain(harness.launcher.store, RequestId(second), now_s=time.time())
     line = progress("1 small", 12.0, known)
 
     assert line.startswith("waiting for 1 small, 12s, number 2 of 2, expected in ")

@@ -13,14 +13,14 @@ from remuda.store import paths
 from remuda.store.api import Set
 from requestor.commands.run import run
 from requestor.commands.ssh import ssh, ssh_arguments
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 from tests.unit.requestor.test_commands import the_nodes
 
 
 @pytest.fixture
-def desk() -> Desk:
-    """A desk whose launcher lends at once."""
-    one = Desk()
+def harness() -> CommandHarness:
+    """A harness whose launcher lends at once."""
+    one = CommandHarness()
     one.launcher.register("small", "big")
     one.answer = one.launcher.lend
     return one
@@ -32,20 +32,22 @@ def test_the_library_refuses_before_it_connects() -> None:
         open_session(Login(address="192.0.2.1", host_keys=()))
 
 
-def test_ssh_refuses_a_machine_without_keys(desk: Desk) -> None:
+def test_ssh_refuses_a_machine_without_keys(harness: CommandHarness) -> None:
     """Whoever answers at the address could be anybody; no ssh is started."""
-    node = desk.launcher.ready_node(host_keys=[])
+    node = harness.launcher.ready_node(host_keys=[])
 
-    result = desk.call(ssh, node)
+    result = harness.call(ssh, node)
 
     assert result.exit_code == 255
     assert f"no host key of node {node} is known" in result.stderr
     assert "--insecure" in result.stderr
 
 
-def test_ssh_takes_any_machine_that_is_asked_for_insecurely(desk: Desk, tmp_path: Path) -> None:
+def test_ssh_takes_any_machine_that_is_asked_for_insecurely(
+    harness: CommandHarness, tmp_path: Path
+) -> None:
     """Without a question, for scripts; with limits for silence, as always."""
-    facts = facts_of(desk.launcher.read_node(desk.launcher.ready_node(host_keys=[])))
+    facts = facts_of(harness.launcher.read_node(harness.launcher.ready_node(host_keys=[])))
     arguments = ssh_arguments(facts, tmp_path, "key", ())
 
     assert "StrictHostKeyChecking=no" in arguments
@@ -53,41 +55,41 @@ def test_ssh_takes_any_machine_that_is_asked_for_insecurely(desk: Desk, tmp_path
     assert arguments[-6:] == ["-i", "key", "-o", "IdentitiesOnly=yes", "--", "127.77.0.2"]
 
 
-def without_keys(desk: Desk) -> None:
+def without_keys(harness: CommandHarness) -> None:
     """Have machines lent whose records hold no host key."""
-    lend = desk.launcher.lend
+    lend = harness.launcher.lend
 
     def forgetful(made: str) -> object:
         lent = lend(made)
-        for name in desk.launcher.store.children(paths.NODES):
-            record = desk.launcher.read_node(name).with_fields(host_keys=[])
-            desk.launcher.store.commit(
+        for name in harness.launcher.store.children(paths.NODES):
+            record = harness.launcher.read_node(name).with_fields(host_keys=[])
+            harness.launcher.store.commit(
                 [Set(path=paths.node(record.id), data=encode(record), version=-1)]
             )
         return lent
 
-    desk.answer = forgetful
+    harness.answer = forgetful
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
-def test_run_refuses_a_machine_without_keys(desk: Desk, words: list[str]) -> None:
+def test_run_refuses_a_machine_without_keys(harness: CommandHarness, words: list[str]) -> None:
     """Nothing is sent to it, and it is given back."""
-    without_keys(desk)
+    without_keys(harness)
 
-    result = desk.call(run, "small", *words, "--", "x")
+    result = harness.call(run, "small", *words, "--", "x")
 
     assert result.exit_code == 255
     assert "no host key of 127.77.0.2 is known" in result.output
     assert "--insecure" in result.output
-    assert desk.machines == []
-    assert the_nodes(desk) == [NodeState.USED]
+    assert harness.machines == []
+    assert the_nodes(harness) == [NodeState.USED]
 
 
-def test_run_takes_any_machine_that_is_asked_for_insecurely(desk: Desk) -> None:
+def test_run_takes_any_machine_that_is_asked_for_insecurely(harness: CommandHarness) -> None:
     """The user said so."""
-    without_keys(desk)
+    without_keys(harness)
 
-    result = desk.call(run, "small", "--insecure", "--", "x")
+    result = harness.call(run, "small", "--insecure", "--", "x")
 
     assert result.exit_code == 0
-    assert len(desk.machines) == 1
+    assert len(harness.machines) == 1

@@ -7,88 +7,88 @@ from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.store import paths
 from remuda.store.api import Create
-from requestor.commands.keeping import KEPT
+from requestor.commands.kept_nodes import KEPT
 from requestor.commands.release import release
 from requestor.commands.request import request
 from requestor.commands.ssh import ssh
-from requestor.desk import default_requestor
-from tests.support.commands import Desk
+from requestor.context import default_requestor
+from tests.support.commands import CommandHarness
 
 
 @pytest.fixture
-def desk() -> Desk:
-    """A desk whose launcher lends at once."""
-    one = Desk()
+def harness() -> CommandHarness:
+    """A harness whose launcher lends at once."""
+    one = CommandHarness()
     one.launcher.register("small", "big")
     one.answer = one.launcher.lend
     return one
 
 
-def the_nodes(desk: Desk) -> list[NodeState]:
+def the_nodes(harness: CommandHarness) -> list[NodeState]:
     """Return the states of all nodes, by id."""
-    names = desk.launcher.store.children(paths.NODES)
-    return [desk.launcher.read_node(name).state for name in names]
+    names = harness.launcher.store.children(paths.NODES)
+    return [harness.launcher.read_node(name).state for name in names]
 
 
-def test_release_cancels_a_request(desk: Desk) -> None:
+def test_release_cancels_a_request(harness: CommandHarness) -> None:
     """In any state."""
-    made = desk.call(request, "small").stdout.strip()
-    assert desk.launcher.read_request(made).state is RequestState.FULFILLED
+    made = harness.call(request, "small").stdout.strip()
+    assert harness.launcher.read_request(made).state is RequestState.FULFILLED
 
-    assert desk.json(release, made) == [{"request": made, "cancelled": True, "owner": None}]
-    result = desk.call(release, made)
+    assert harness.json(release, made) == [{"request": made, "cancelled": True, "owner": None}]
+    result = harness.call(release, made)
     assert result.exit_code == 2
     assert "there is no request" in result.stderr
 
 
-def test_release_leaves_a_strangers_request(desk: Desk) -> None:
+def test_release_leaves_a_strangers_request(harness: CommandHarness) -> None:
     """Whose it is, is said; --force means it, and says whose it was."""
-    made = desk.call(request, "small", "--requestor", "ci@build").stdout.strip()
-    result = desk.call(release, made, "--requestor", "ada@laptop")
+    made = harness.call(request, "small", "--requestor", "ci@build").stdout.strip()
+    result = harness.call(release, made, "--requestor", "ada@laptop")
 
     assert result.exit_code == 2
     assert f"request {made} is of ci@build, not of ada@laptop; --force cancels" in result.stderr
-    assert desk.launcher.read_request(made).requestor == "ci@build"
-    forced = desk.call(release, made, "--requestor", "ada@laptop", "--force")
+    assert harness.launcher.read_request(made).requestor == "ci@build"
+    forced = harness.call(release, made, "--requestor", "ada@laptop", "--force")
     assert forced.stdout == f"request {made}, of ci@build, is cancelled\n"
-    assert desk.launcher.store.children(paths.REQUESTS) == ()
+    assert harness.launcher.store.children(paths.REQUESTS) == ()
 
 
-def test_release_leaves_a_request_that_cannot_be_read(desk: Desk) -> None:
+def test_release_leaves_a_request_that_cannot_be_read(harness: CommandHarness) -> None:
     """Nobody knows whose it is."""
     path = paths.request(RequestId("200-0000000007"))
-    desk.launcher.store.commit([Create(path=path, data=b"[")])
-    result = desk.call(release, "200-0000000007")
+    harness.launcher.store.commit([Create(path=path, data=b"[")])
+    result = harness.call(release, "200-0000000007")
 
     assert result.exit_code == 2
     assert "the record of request 200-0000000007 is broken; --force cancels" in result.stderr
-    assert desk.call(release, "200-0000000007", "--force").exit_code == 0
-    assert desk.launcher.store.children(paths.REQUESTS) == ()
+    assert harness.call(release, "200-0000000007", "--force").exit_code == 0
+    assert harness.launcher.store.children(paths.REQUESTS) == ()
 
 
 def test_who_we_are_may_stand_in_the_environment(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several people's jobs on one machine, or one person's on several."""
     monkeypatch.setenv("REMUDA_REQUESTOR", "team")
-    made = desk.call(request, "small").stdout.strip()
+    made = harness.call(request, "small").stdout.strip()
 
-    assert desk.launcher.read_request(made).requestor == "team"
-    assert desk.call(release, made).exit_code == 0
+    assert harness.launcher.read_request(made).requestor == "team"
+    assert harness.call(release, made).exit_code == 0
 
 
 KEEPING = {"remuda": {KEPT: True}}
 
 
-def test_release_gives_held_and_kept_nodes_back(desk: Desk) -> None:
+def test_release_gives_held_and_kept_nodes_back(harness: CommandHarness) -> None:
     """Nobody works on those; a node may be held for another one than who asked."""
     me = default_requestor()
-    held = desk.launcher.ready_node(state=NodeState.HOLD, requestor=me)
-    for_us = desk.launcher.ready_node(state=NodeState.HOLD, requestor="ci", hold_job=me)
-    kept = desk.launcher.ready_node(state=NodeState.IN_USE, requestor=me, user_data=KEEPING)
+    held = harness.launcher.ready_node(state=NodeState.HOLD, requestor=me)
+    for_us = harness.launcher.ready_node(state=NodeState.HOLD, requestor="ci", hold_job=me)
+    kept = harness.launcher.ready_node(state=NodeState.IN_USE, requestor=me, user_data=KEEPING)
 
-    assert desk.call(release, held, for_us, kept).exit_code == 0
-    assert the_nodes(desk) == [NodeState.USED] * 3
+    assert harness.call(release, held, for_us, kept).exit_code == 0
+    assert the_nodes(harness) == [NodeState.USED] * 3
 
 
 @pytest.mark.parametrize(
@@ -111,19 +111,19 @@ def test_release_gives_held_and_kept_nodes_back(desk: Desk) -> None:
     ],
 )
 def test_release_leaves_a_strangers_node(
-    desk: Desk, state: NodeState, fields: dict[str, object], sentence: str
+    harness: CommandHarness, state: NodeState, fields: dict[str, object], sentence: str
 ) -> None:
     """Whose it is, is said; --force means it, and says whose it was."""
-    node_id = desk.launcher.ready_node(state=state, **fields)
-    result = desk.call(release, node_id)
+    node_id = harness.launcher.ready_node(state=state, **fields)
+    result = harness.call(release, node_id)
     owner = sentence.split()[3].rstrip(",")
 
     assert result.exit_code == 2
     assert sentence.format(me=default_requestor()) in result.stderr
-    assert desk.launcher.read_node(node_id).state is state
-    forced = desk.call(release, node_id, "--force")
+    assert harness.launcher.read_node(node_id).state is state
+    forced = harness.call(release, node_id, "--force")
     assert forced.stdout == f"node {node_id} was {state}, of {owner}, and is given back\n"
-    assert desk.launcher.read_node(node_id).state is NodeState.USED
+    assert harness.launcher.read_node(node_id).state is NodeState.USED
 
 
 @pytest.mark.parametrize(
@@ -134,22 +134,24 @@ def test_release_leaves_a_strangers_node(
         (NodeState.USED, "is used already"),
     ],
 )
-def test_release_refuses_other_nodes(desk: Desk, state: NodeState, sentence: str) -> None:
+def test_release_refuses_other_nodes(
+    harness: CommandHarness, state: NodeState, sentence: str
+) -> None:
     """Somebody's work is not taken away by a slip."""
-    node_id = desk.launcher.ready_node(state=state)
-    result = desk.call(release, node_id)
+    node_id = harness.launcher.ready_node(state=state)
+    result = harness.call(release, node_id)
 
     assert result.exit_code == 2
     assert sentence in result.stderr
-    assert desk.launcher.read_node(node_id).state is state
+    assert harness.launcher.read_node(node_id).state is state
 
 
-def test_release_by_force_takes_a_node_away(desk: Desk) -> None:
+def test_release_by_force_takes_a_node_away(harness: CommandHarness) -> None:
     """The operator knows better."""
-    node_id = desk.launcher.ready_node(state=NodeState.IN_USE)
+    node_id = harness.launcher.ready_node(state=NodeState.IN_USE)
 
-    assert desk.call(release, "--force", node_id).exit_code == 0
-    assert desk.launcher.read_node(node_id).state is NodeState.USED
+    assert harness.call(release, "--force", node_id).exit_code == 0
+    assert harness.launcher.read_node(node_id).state is NodeState.USED
 
 
 @pytest.mark.parametrize(
@@ -161,15 +163,18 @@ def test_release_by_force_takes_a_node_away(desk: Desk) -> None:
     ],
 )
 def test_ssh_to_a_strangers_machine_must_be_meant(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, state: NodeState, fields: dict[str, str]
+    harness: CommandHarness,
+    monkeypatch: pytest.MonkeyPatch,
+    state: NodeState,
+    fields: dict[str, str],
 ) -> None:
     """His work is on it; an own one, and a ready one that is nobody's, are as ever."""
     monkeypatch.setenv("PATH", "/nowhere")
-    theirs = desk.launcher.ready_node(state=state, requestor="ci@build", **fields)
-    nobodys = desk.launcher.ready_node(requestor="ci@build")  # he gave it back unused
+    theirs = harness.launcher.ready_node(state=state, requestor="ci@build", **fields)
+    nobodys = harness.launcher.ready_node(requestor="ci@build")  # he gave it back unused
 
-    refused = desk.call(ssh, theirs, "--requestor", "ada@laptop")
+    refused = harness.call(ssh, theirs, "--requestor", "ada@laptop")
     assert refused.exit_code == 2
     assert f"node {theirs} is of ci@build, not of ada@laptop; --force logs in" in refused.stderr
     for words in ((theirs, "--force"), (theirs, "--requestor", "ci@build"), (nobodys,)):
-        assert "there is no ssh on this machine" in desk.call(ssh, *words).stderr
+        assert "there is no ssh on this machine" in harness.call(ssh, *words).stderr

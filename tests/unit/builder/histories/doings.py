@@ -23,7 +23,7 @@ from builder.decide.results import Quieted, WholeImage
 from builder.decide.world import BuilderWorld
 from builder.hands.keeping import KeepingHand
 from builder.hands.sites import Sites
-from remuda.cli.image.writing import each_once, move_pointer, set_build
+from remuda.cli.image.record_writer import each_once, move_pointer, set_build
 from remuda.images import writes
 from remuda.images.catalogue import Catalogue
 from remuda.images.library import Library

@@ -22,7 +22,7 @@ from builder.decide.actions import (
     TryUpload,
 )
 from builder.decide.decide import decide
-from remuda.cli.image.writing import set_build, set_image
+from remuda.cli.image.record_writer import set_build, set_image
 from remuda.images import moves, revoking
 from remuda.images.references import ReferenceKind
 from remuda.model.build import Why

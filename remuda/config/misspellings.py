@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from remuda.config.base import Section
 from remuda.config.document import Path
-from remuda.config.names import meant_name
+from remuda.config.name_guesses import meant_name
 from remuda.config.raw import mapping
 from remuda.config.report import Report
 from remuda.config.shape import shapes

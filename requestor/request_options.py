@@ -12,7 +12,7 @@ from remuda.model.fields import LABELS_MAX, SECONDS_MAX
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageAsk, labelled_image
 from remuda.model.request import Request, RequestState
-from requestor.errors import WishError
+from requestor.errors import InvalidOptionsError
 
 #: Names for the three priorities that Zuul uses; lower is served first.
 PRIORITIES: Final[Mapping[str, int]] = {"high": 100, "normal": 200, "low": 300}
@@ -28,7 +28,7 @@ Labels = Mapping[str, int] | Sequence[str] | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RequestOptions:
     """One request before it is made.
 
     Attributes:
@@ -61,19 +61,25 @@ class Wish:
         """Refuse what no launcher could serve.
 
         Raises:
-            WishError: With one sentence that says what is wrong.
+            InvalidOptionsError: With one sentence that says what is wrong.
         """
         if not self.labels:
-            raise WishError("a request needs at least one label")
+            raise InvalidOptionsError("a request needs at least one label")
         if len(self.labels) > LABELS_MAX:
-            raise WishError(f"{len(self.labels)} nodes in one request; at most {LABELS_MAX}")
+            raise InvalidOptionsError(
+                f"{len(self.labels)} nodes in one request; at most {LABELS_MAX}"
+            )
         for label in self.labels:
             if not self._is_label(label):
-                raise WishError(f"{quote(label)} is not a label")
+                raise InvalidOptionsError(f"{quote(label)} is not a label")
         if not _whole(self.priority) or not 0 <= self.priority <= PRIORITY_MAX:
-            raise WishError(f"priority {self.priority} is not a number from 0 to {PRIORITY_MAX}")
+            raise InvalidOptionsError(
+                f"priority {self.priority} is not a number from 0 to {PRIORITY_MAX}"
+            )
         if not _whole(self.relative_priority):
-            raise WishError(f"relative priority {self.relative_priority} is not a whole number")
+            raise InvalidOptionsError(
+                f"relative priority {self.relative_priority} is not a whole number"
+            )
         self._check_deadline()
         if self.data:
             self._check_data()
@@ -87,9 +93,9 @@ class Wish:
 
     def _check_deadline(self) -> None:
         if self.deadline_s is not None and self.deadline_s <= 0:
-            raise WishError(f"a deadline of {self.deadline_s:g} s is over already")
+            raise InvalidOptionsError(f"a deadline of {self.deadline_s:g} s is over already")
         if self.deadline_s is not None and not self.deadline_s <= SECONDS_MAX:
-            raise WishError(f"a deadline of {self.deadline_s:g} s is none; leave it out")
+            raise InvalidOptionsError(f"a deadline of {self.deadline_s:g} s is none; leave it out")
 
     def record(self, *, now_s: float, token: str) -> bytes:
         """Return the request record as it is first written.
@@ -99,19 +105,19 @@ class Wish:
             token: Tells this very request from others when a reply was lost.
 
         Raises:
-            WishError: If launchers would refuse it, by their own rules.
+            InvalidOptionsError: If launchers would refuse it, by their own rules.
         """
         raw = self._written(now_s=now_s, token=token)
         unfit = request_record.decode(RequestId(f"{self.priority:03d}-"), raw).unfit
         if unfit is not None:
-            raise WishError(f"no launcher could serve this: {unfit}")
+            raise InvalidOptionsError(f"no launcher could serve this: {unfit}")
         return raw
 
     def _check_data(self) -> None:
         try:
             json.dumps(self.data, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as exc:
-            raise WishError(f"the data cannot be written as JSON: {exc}") from exc
+            raise InvalidOptionsError(f"the data cannot be written as JSON: {exc}") from exc
 
     def _written(self, *, now_s: float, token: str) -> bytes:
         doc: dict[str, Any] = {
@@ -141,7 +147,7 @@ def labels_of(wanted: Labels) -> tuple[str, ...]:
     """Return the labels in order for ``{"a": 2}``, ``["a", "a"]`` or ``"a"``.
 
     Raises:
-        WishError: If a count is not a positive number.
+        InvalidOptionsError: If a count is not a positive number.
     """
     if isinstance(wanted, str):
         return (wanted,)
@@ -149,7 +155,7 @@ def labels_of(wanted: Labels) -> tuple[str, ...]:
         return tuple(wanted)
     for label, count in wanted.items():
         if not _whole(count) or not 1 <= count < 10**COUNT_DIGITS_MAX:
-            raise WishError(f"{quote(count)} nodes of {label!r}: at least 1")
+            raise InvalidOptionsError(f"{quote(count)} nodes of {label!r}: at least 1")
     return tuple(label for label, count in wanted.items() for _ in range(count))
 
 
@@ -157,7 +163,7 @@ def priority_of(priority: int | str) -> int:
     """Return the number for ``high``, ``normal``, ``low`` or digits.
 
     Raises:
-        WishError: If it is neither.
+        InvalidOptionsError: If it is neither.
     """
     if isinstance(priority, int):
         return priority
@@ -165,7 +171,7 @@ def priority_of(priority: int | str) -> int:
         return PRIORITIES[priority]
     if priority.isdecimal() and len(priority) <= COUNT_DIGITS_MAX:
         return int(priority)
-    raise WishError(
+    raise InvalidOptionsError(
         f"priority {quote(priority)} is neither one of {', '.join(PRIORITIES)} "
         f"nor a number from 0 to {PRIORITY_MAX}"
     )
@@ -177,7 +183,7 @@ def _whole(number: object) -> bool:
 
 
 def token_of(request: Request) -> str | None:
-    """Return the token that :meth:`Wish.record` put into a request, if it is one of ours."""
+    """Return the token that :meth:`RequestOptions.record` put into a request; None: not ours."""
     data = request.doc.get("requestor_data")
     ours = data.get(DATA_KEY) if isinstance(data, Mapping) else None
     token = ours.get("token") if isinstance(ours, Mapping) else None

@@ -6,7 +6,9 @@ from dataclasses import replace
 import click
 
 from remuda.cli import output
-from remuda.cli.image.asking import (
+from remuda.cli.caveats import tell_what_is_missing
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.image.arguments import (
     JSON,
     ImageCommand,
     configured,
@@ -15,9 +17,7 @@ from remuda.cli.image.asking import (
     require_image,
 )
 from remuda.cli.image.completing import complete_builds
-from remuda.cli.lonely import tell_what_is_missing
 from remuda.cli.output import Sheet
-from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.boots import boots_sheet, state_json
 from remuda.cli.views.build import Beside, build_sheets
 from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, words_sheet
@@ -38,16 +38,16 @@ from remuda.store.api import NotPermittedError, Store
 
 @click.command("list", cls=ImageCommand, examples=("remuda image list", "remuda image list --json"))
 @JSON
-@with_surroundings
-def list_images(*, around: Surroundings, as_json: bool) -> None:
+@with_context
+def list_images(*, context: CommandContext, as_json: bool) -> None:
     """List which build each image is at in each provider, and what comes next."""
-    with around.store() as store:
+    with context.store() as store:
         seen = Catalogue(library.read(store, launched=False, just_looking=True))
-        words = _words(store, around)
+        words = _words(store, context)
         providers = {one for image in seen.images() for one in seen.providers(image)}
         notes = _unknown_orphans(store, words, providers)
         tell_what_is_missing(tree.reader(store))
-    sheet = images_sheet(seen, words, now_s=around.clock.now_s())
+    sheet = images_sheet(seen, words, now_s=context.clock.now_s())
     sheet = replace(sheet, notes=[*sheet.notes, *notes])
     if as_json:
         output.emit_json(sheet.data)
@@ -70,18 +70,18 @@ def list_images(*, around: Surroundings, as_json: bool) -> None:
     "--all", "everything", is_flag=True, help="Of a build: every package that has changed."
 )
 @JSON
-@with_surroundings
+@with_context
 def show(
-    *, around: Surroundings, image: tuple[str, int | None], everything: bool, as_json: bool
+    *, context: CommandContext, image: tuple[str, int | None], everything: bool, as_json: bool
 ) -> None:
     """Show an image with its builds, or one build: where from, verdicts, packages, who uses it."""
     name, number = image
-    with around.store() as store:
+    with context.store() as store:
         seen = Catalogue(library.read(store, just_looking=True))
-        require_image(seen, store, around, name)
-        words = _words(store, around)
+        require_image(seen, store, context, name)
+        words = _words(store, context)
         if number is None:
-            boots, *others = _image_sheets(seen, words, name, around.clock.now_s())
+            boots, *others = _image_sheets(seen, words, name, context.clock.now_s())
             notes = _unknown_orphans(store, words, seen.providers(name))
             sheets: Sequence[Sheet] = (replace(boots, notes=[*boots.notes, *notes]), *others)
             names: tuple[str, ...] = ("providers", "builds", "moves", "waits")
@@ -92,7 +92,7 @@ def show(
             beside = _beside(store, seen, build, words)
             packages = packages_sheet(beside.packages, lines_max=None if everything else LINES_MAX)
             sheets = (
-                *build_sheets(seen, build, beside, now_s=around.clock.now_s()),
+                *build_sheets(seen, build, beside, now_s=context.clock.now_s()),
                 packages,
             )
             names = ("record", "uploads", "verdicts", "references", "differences")
@@ -105,13 +105,13 @@ def show(
         output.show([one for one in sheets if one.rows or one.notes])
 
 
-def _words(store: Store, around: Surroundings) -> BuilderWords:
+def _words(store: Store, context: CommandContext) -> BuilderWords:
     """Return what builders say; while none lives, what is configured says the file, if it can."""
     words = read_words(store)
     if words.living:
         return words
     try:
-        found = configured(around)
+        found = configured(context)
     except ConfigInvalidError:
         return words  # to look at records takes no sound file
     if not found:

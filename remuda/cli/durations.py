@@ -1,4 +1,4 @@
-"""Kinds of values on the command line, as click's callbacks."""
+"""Durations on the command line, as a callback for click."""
 
 import click
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from remuda.insight.facts import SSH_PORT, facts_of
-from remuda.insight.tree import Reader, decode_node, launches, reader
+from remuda.insight.tree import TreeReader, decode_node, launches, reader
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Launch, Step
@@ -17,8 +17,8 @@ _MAKING = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
-    """What a machine in the making is waited for.
+class LaunchProgress:
+    """What a machine that is being made is waited for.
 
     Attributes:
         step: How far its launch is: planned, booting or proving.
@@ -49,7 +49,7 @@ class Making:
         }
 
 
-def making_of(provider: str, launch: Launch) -> Making | None:
+def progress_of(provider: str, launch: Launch) -> LaunchProgress | None:
     """Return how far a launch is, or None if nothing is being made (any more)."""
     if launch.step not in _MAKING:
         return None
@@ -58,7 +58,7 @@ def making_of(provider: str, launch: Launch) -> Making | None:
         begun_s = launch.proof_since_s
     elif launch.step is Step.PROVING and launch.active_s is not None:
         begun_s = launch.active_s
-    return Making(
+    return LaunchProgress(
         node=launch.id,
         provider=provider,
         step=launch.step,
@@ -68,27 +68,31 @@ def making_of(provider: str, launch: Launch) -> Making | None:
     )
 
 
-def read_making(read: Reader, providers: Iterable[str]) -> dict[NodeId, Making]:
+def read_launch_progress(
+    read: TreeReader, providers: Iterable[str]
+) -> dict[NodeId, LaunchProgress]:
     """Return what is being made in some providers, by node; what is closed to us is left out."""
-    found: dict[NodeId, Making] = {}
+    found: dict[NodeId, LaunchProgress] = {}
     for provider in sorted(set(providers)):
         try:
             told = launches(read, provider).records.values()
         except NotPermittedError:
             continue
-        made = (making_of(provider, launch) for launch in told)
+        made = (progress_of(provider, launch) for launch in told)
         found |= {one.node: one for one in made if one is not None}
     return found
 
 
-def making_for(store: Store, request: RequestId, verdicts: Iterable[Verdict]) -> tuple[Making, ...]:
+def launch_progress_for(
+    store: Store, request: RequestId, verdicts: Iterable[Verdict]
+) -> tuple[LaunchProgress, ...]:
     """Return what is being made on account of a request.
 
     Raises:
         StoreAwayError: If an answer did not come in time.
     """
     taken = launches_for(reader(store), request, verdicts)
-    made = [one for provider, launch in taken if (one := making_of(provider, launch))]
+    made = [one for provider, launch in taken if (one := progress_of(provider, launch))]
     found = store.read_many([paths.node(one.node) for one in made])
     return tuple(
         one if stored is None else replace(one, port=_port(one.node, stored.value))
@@ -104,7 +108,7 @@ def _port(node: NodeId, raw: bytes) -> int:
 
 
 def launches_for(
-    read: Reader, request: RequestId, verdicts: Iterable[Verdict]
+    read: TreeReader, request: RequestId, verdicts: Iterable[Verdict]
 ) -> Iterator[tuple[str, Launch]]:
     """Yield the launches on account of a request, with their providers.
 

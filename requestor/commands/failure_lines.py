@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import click
 
-from remuda.cli.failing import PlainCommand
+from remuda.cli.errors import PlainCommand
 from requestor.commands.ending import EndedError
 from requestor.errors import RequestFailedError, RequestTimeoutError
 
@@ -19,7 +19,7 @@ class Teller(Protocol):
     """The part of a reporter that is needed here."""
 
     def tell(self, event: str, sentence: str, /, **facts: Any) -> None:
-        """See :class:`requestor.commands.streams.Reporter`."""
+        """See :class:`requestor.commands.streams.RunReporter`."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Taking the nodes of a fulfilled request: locks, state and request in one transaction.
+"""Accepting the nodes of a fulfilled request: locks, state and request in one transaction.
 
 A node's lock is a directory ``<node>/lock`` with one ephemeral sequence znode per contender, the
 lowest of them being the holder; Zuul's (kazoo's) and Jenkins' locks order by the same ten digits.
@@ -31,7 +31,7 @@ from remuda.store.api import (
     Stored,
 )
 from remuda.store.locks import Lease, LockTakenError, acquire, contender_stem, take_ops
-from requestor.desk import Desk
+from requestor.context import RequestorContext
 from requestor.errors import PromiseBrokenError, RequestGoneError
 
 #: Each retry means that somebody wrote to a node in between; a launcher re-checks rarely.
@@ -39,7 +39,7 @@ ATTEMPTS_MAX: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class AcceptedNode:
     """One node that is ours.
 
     Attributes:
@@ -53,7 +53,7 @@ class Taken:
     contender: str
 
 
-def take(desk: Desk, request: Request) -> tuple[Taken, ...]:
+def accept_nodes(context: RequestorContext, request: Request) -> tuple[AcceptedNode, ...]:
     """Take all nodes of a fulfilled request, in its order, and delete the request.
 
     Raises:
@@ -62,19 +62,19 @@ def take(desk: Desk, request: Request) -> tuple[Taken, ...]:
         StoreAwayError: If ZooKeeper stays away.
     """
     for _ in range(ATTEMPTS_MAX):
-        nodes = [_in_use(desk, one) for one in read_promised(desk, request)]
+        nodes = [_in_use(context, one) for one in read_promised(context, request)]
         stem = contender_stem()
         try:
-            done = desk.store.commit(_whole_ops(desk, request, nodes, stem))
+            done = context.store.commit(_whole_ops(context, request, nodes, stem))
         except ExistsError:
-            return _take_slowly(desk, request)
+            return _take_slowly(context, request)
         except StaleWriteError:
             continue
         except MissingError as error:
             _raise_if_gone(request, error)
             continue
         except StoreAwayError:
-            settled = _settle(desk, request, nodes, stem)
+            settled = _settle(context, request, nodes, stem)
             if settled is not None:
                 return settled
             continue
@@ -82,14 +82,14 @@ def take(desk: Desk, request: Request) -> tuple[Taken, ...]:
     raise PromiseBrokenError(request.id, request.nodes[0], "changes all the time")
 
 
-def read_promised(desk: Desk, request: Request) -> tuple[Stored[Node], ...]:
+def read_promised(context: RequestorContext, request: Request) -> tuple[Stored[Node], ...]:
     """Return the nodes of a request, ready and promised to it.
 
     Raises:
         PromiseBrokenError: If one of them is not.
         StoreAwayError: If an answer did not come in time.
     """
-    found = desk.store.read_many([paths.node(node_id) for node_id in request.nodes])
+    found = context.store.read_many([paths.node(node_id) for node_id in request.nodes])
     return tuple(
         _promised(request, node_id, one) for node_id, one in zip(request.nodes, found, strict=True)
     )
@@ -109,10 +109,12 @@ def _promised(request: Request, node_id: NodeId, found: Stored[bytes] | None) ->
     return Stored(path=found.path, value=node, version=found.version)
 
 
-def _in_use(desk: Desk, ready: Stored[Node]) -> Stored[Node]:
+def _in_use(context: RequestorContext, ready: Stored[Node]) -> Stored[Node]:
     """Return the node as we shall write it, still with the version that was read."""
-    use = {"remuda": {"by": desk.requestor, "at": desk.identity, **desk.use_data}}
-    taken = ready.value.after(NodeEvent.TAKEN, now_s=desk.clock.now_s(), fields={"user_data": use})
+    use = {"remuda": {"by": context.requestor, "at": context.identity, **context.use_data}}
+    taken = ready.value.after(
+        NodeEvent.TAKEN, now_s=context.clock.now_s(), fields={"user_data": use}
+    )
     return Stored(path=ready.path, value=taken, version=ready.version)
 
 
@@ -120,19 +122,21 @@ def _use(taken: Stored[Node]) -> Set:
     return Set(path=taken.path, data=node_record.encode(taken.value), version=taken.version)
 
 
-def _whole_ops(desk: Desk, request: Request, nodes: Sequence[Stored[Node]], stem: str) -> list[Op]:
+def _whole_ops(
+    context: RequestorContext, request: Request, nodes: Sequence[Stored[Node]], stem: str
+) -> list[Op]:
     """Three operations per node (directory, contender, state), then the end of the request."""
     ops: list[Op] = []
     for one in nodes:
-        ops += take_ops(paths.node_lock(one.value.id), desk.identity.encode(), stem=stem)
+        ops += take_ops(paths.node_lock(one.value.id), context.identity.encode(), stem=stem)
         ops.append(_use(one))
     ops.append(Delete(path=paths.request(request.id)))
     return ops
 
 
-def _from_whole(nodes: Sequence[Stored[Node]], done: Sequence[Done]) -> tuple[Taken, ...]:
+def _from_whole(nodes: Sequence[Stored[Node]], done: Sequence[Done]) -> tuple[AcceptedNode, ...]:
     return tuple(
-        Taken(
+        AcceptedNode(
             node=one.value,
             version=done[3 * i + 2].version,
             contender=done[3 * i + 1].path,
@@ -141,19 +145,19 @@ def _from_whole(nodes: Sequence[Stored[Node]], done: Sequence[Done]) -> tuple[Ta
     )
 
 
-def _take_slowly(desk: Desk, request: Request) -> tuple[Taken, ...]:
+def _take_slowly(context: RequestorContext, request: Request) -> tuple[AcceptedNode, ...]:
     """Lock first, then take: for nodes that somebody has locked before."""
     with ExitStack() as undo:
-        leases = {node_id: _lock(desk, request, node_id, undo) for node_id in request.nodes}
-        taken = _use_locked(desk, request, leases)
+        leases = {node_id: _lock(context, request, node_id, undo) for node_id in request.nodes}
+        taken = _use_locked(context, request, leases)
         undo.pop_all()
     return taken
 
 
-def _lock(desk: Desk, request: Request, node_id: NodeId, undo: ExitStack) -> Lease:
-    directory, data = paths.node_lock(node_id), desk.identity.encode()
+def _lock(context: RequestorContext, request: Request, node_id: NodeId, undo: ExitStack) -> Lease:
+    directory, data = paths.node_lock(node_id), context.identity.encode()
     try:
-        lease = acquire(desk.store, directory, data, wait_s=desk.lock_s, clock=desk.clock)
+        lease = acquire(context.store, directory, data, wait_s=context.lock_s, clock=context.clock)
     except LockTakenError as error:
         raise PromiseBrokenError(request.id, node_id, "is locked by somebody else") from error
     except MissingError as error:
@@ -161,57 +165,61 @@ def _lock(desk: Desk, request: Request, node_id: NodeId, undo: ExitStack) -> Lea
     return undo.enter_context(lease)
 
 
-def _use_locked(desk: Desk, request: Request, leases: Mapping[NodeId, Lease]) -> tuple[Taken, ...]:
+def _use_locked(
+    context: RequestorContext, request: Request, leases: Mapping[NodeId, Lease]
+) -> tuple[AcceptedNode, ...]:
     contenders = {node_id: lease.path for node_id, lease in leases.items()}
     for _ in range(ATTEMPTS_MAX):
-        nodes = [_in_use(desk, one) for one in read_promised(desk, request)]
+        nodes = [_in_use(context, one) for one in read_promised(context, request)]
         ops: list[Op] = [lease.proof for lease in leases.values()]
         ops += [_use(one) for one in nodes]
         ops.append(Delete(path=paths.request(request.id)))
         try:
-            done = desk.commit_surely(ops)
+            done = context.commit_surely(ops)
         except (StaleWriteError, MissingError) as error:
             if error.path in contenders.values():
                 raise RequestGoneError(f"request {request.id} went with the session") from error
-            settled = _already(desk, request, contenders)
+            settled = _already(context, request, contenders)
             if settled is not None:  # done by an attempt whose reply was lost
                 return settled
             _raise_if_gone(request, error)
             continue
         at = len(leases)
         return tuple(
-            Taken(node=one.value, version=done[at + i].version, contender=contenders[one.value.id])
+            AcceptedNode(
+                node=one.value, version=done[at + i].version, contender=contenders[one.value.id]
+            )
             for i, one in enumerate(nodes)
         )
     raise PromiseBrokenError(request.id, request.nodes[0], "changes all the time")
 
 
 def _settle(
-    desk: Desk, request: Request, nodes: Sequence[Stored[Node]], stem: str
-) -> tuple[Taken, ...] | None:
+    context: RequestorContext, request: Request, nodes: Sequence[Stored[Node]], stem: str
+) -> tuple[AcceptedNode, ...] | None:
     """Find out whether a transaction whose reply was lost has happened; None: it has not.
 
     Raises:
         StoreAwayError: If ZooKeeper stays away.
     """
-    if not desk.sessions.wait_connected(desk.away_s):
+    if not context.sessions.wait_connected(context.away_s):
         raise StoreAwayError(f"{request.id}: ZooKeeper is away; the nodes may be ours")
     contenders: dict[NodeId, str] = {}
     for one in nodes:
         directory = paths.node_lock(one.value.id)
-        names = desk.store.children(directory)
+        names = context.store.children(directory)
         mine = next((name for name in names if name.startswith(stem)), None)
         if mine is None:
             return None
         contenders[one.value.id] = f"{directory}/{mine}"
-    return _already(desk, request, contenders)
+    return _already(context, request, contenders)
 
 
 def _already(
-    desk: Desk, request: Request, contenders: Mapping[NodeId, str]
-) -> tuple[Taken, ...] | None:
+    context: RequestorContext, request: Request, contenders: Mapping[NodeId, str]
+) -> tuple[AcceptedNode, ...] | None:
     """Return the nodes if all of them are in use for this very request, which only we do."""
-    found = desk.store.read_many([paths.node(node_id) for node_id in contenders])
+    found = context.store.read_many([paths.node(node_id) for node_id in contenders])
     taken = []
     for (node_id, contender), stored in zip(contenders.items(), found, strict=True):
         if stored is None or not stored.value:
@@ -222,7 +230,7 @@ def _already(
             return None
         if node.state is not NodeState.IN_USE or node.allocated_to != request.id:
             return None
-        taken.append(Taken(node=node, version=stored.version, contender=contender))
+        taken.append(AcceptedNode(node=node, version=stored.version, contender=contender))
     return tuple(taken)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from remuda.cli.explaining import explain
-from remuda.cli.looking import nodes
-from remuda.cli.views.making import making_text
-from remuda.insight.making import making_of
+from remuda.cli.overview import nodes
+from remuda.cli.views.launch_progress import launch_progress_text
+from remuda.insight.launch_progress import progress_of
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeState
@@ -16,7 +16,7 @@ from remuda.model.status import Ruling
 from remuda.store import paths
 from remuda.store.api import Create
 from requestor.commands.request import request
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 
 NOW_S = 1_700_000_000.0
 
@@ -70,28 +70,28 @@ def proving(part: str, words: str | None = None) -> Launch:
 )
 def test_every_step_has_words(one: Launch, text: str) -> None:
     """Those of a version to come as well."""
-    made = making_of("alpha", one)
+    made = progress_of("alpha", one)
 
     assert made is not None
-    assert making_text(made, NOW_S) == text
+    assert launch_progress_text(made, NOW_S) == text
 
 
 @pytest.mark.parametrize("step", [Step.DONE, Step.CONDEMNED])
 def test_nothing_is_made_of_what_is_over(step: Step) -> None:
     """Its record may still tell of it."""
-    assert making_of("alpha", launch(step, proof_step="connect")) is None
+    assert progress_of("alpha", launch(step, proof_step="connect")) is None
 
 
 @pytest.fixture
-def slow(desk: Desk) -> tuple[str, NodeId]:
+def slow(harness: CommandHarness) -> tuple[str, NodeId]:
     """Write a request and a machine that is made for it, and does not answer."""
-    made = desk.call(request, "small").stdout.strip()
-    desk.launcher.register("small")
-    desk.launcher.claim(made)
-    desk.launcher.say(made, Ruling.SERVING, "0 of 1 nodes are ready", at_s=time.time())
-    node = desk.launcher.ready_node("small", state=NodeState.BUILDING, connection_port=2222)
+    made = harness.call(request, "small").stdout.strip()
+    harness.launcher.register("small")
+    harness.launcher.claim(made)
+    harness.launcher.say(made, Ruling.SERVING, "0 of 1 nodes are ready", at_s=time.time())
+    node = harness.launcher.ready_node("small", state=NodeState.BUILDING, connection_port=2222)
     begun_s = time.time() - 240.0
-    desk.launcher.put_launch(
+    harness.launcher.put_launch(
         node,
         made,
         step=Step.PROVING,
@@ -102,13 +102,15 @@ def slow(desk: Desk) -> tuple[str, NodeId]:
     return made, node
 
 
-def test_nodes_show_what_a_machine_is_waited_for(desk: Desk, slow: tuple[str, NodeId]) -> None:
+def test_nodes_show_what_a_machine_is_waited_for(
+    harness: CommandHarness, slow: tuple[str, NodeId]
+) -> None:
     """In the table and in JSON."""
-    desk.launcher.ready_node("small")
+    harness.launcher.ready_node("small")
 
-    building, ready = desk.json(nodes)
+    building, ready = harness.json(nodes)
 
-    assert "proving: no answer on port 2222 for " in desk.call(nodes).stdout
+    assert "proving: no answer on port 2222 for " in harness.call(nodes).stdout
     assert ready["making"] is None
     assert building["making"].pop("began_at_s") < time.time() - 239
     assert building["making"] == {
@@ -120,41 +122,41 @@ def test_nodes_show_what_a_machine_is_waited_for(desk: Desk, slow: tuple[str, No
     }
 
 
-def test_explain_shows_it_too(desk: Desk, slow: tuple[str, NodeId]) -> None:
+def test_explain_shows_it_too(harness: CommandHarness, slow: tuple[str, NodeId]) -> None:
     """Of the machines that are made for the request, and of no others."""
     made, node = slow
-    other = desk.launcher.ready_node("small", state=NodeState.BUILDING)
-    desk.launcher.put_launch(other, made, step=Step.BOOTING, for_request=None)
+    other = harness.launcher.ready_node("small", state=NodeState.BUILDING)
+    harness.launcher.put_launch(other, made, step=Step.BOOTING, for_request=None)
 
-    text = desk.call(explain, made).stdout
+    text = harness.call(explain, made).stdout
 
     assert f"node {node} in alpha, proving: no answer on port 2222 for " in text
-    assert [one["node"] for one in desk.json(explain, made)["making"]] == [node]
+    assert [one["node"] for one in harness.json(explain, made)["making"]] == [node]
     assert other not in text
 
 
 def test_a_launch_that_cannot_be_read_hides_nothing_else(
-    desk: Desk, slow: tuple[str, NodeId]
+    harness: CommandHarness, slow: tuple[str, NodeId]
 ) -> None:
     """A record is anybody's."""
     path = paths.launch("alpha", NodeId("3999999999"))
-    desk.launcher.store.commit([Create(path=path, data=b"nonsense")])
+    harness.launcher.store.commit([Create(path=path, data=b"nonsense")])
 
-    assert "no answer on port 2222" in desk.call(nodes).stdout
-    assert "no answer on port 2222" in desk.call(explain, slow[0]).stdout
+    assert "no answer on port 2222" in harness.call(nodes).stdout
+    assert "no answer on port 2222" in harness.call(explain, slow[0]).stdout
 
 
-def test_a_time_that_is_over_is_not_told(desk: Desk) -> None:
+def test_a_time_that_is_over_is_not_told(harness: CommandHarness) -> None:
     """That nodes are expected in no time at all helps nobody."""
-    made = desk.call(request, "small").stdout.strip()
-    desk.launcher.register("small")
+    made = harness.call(request, "small").stdout.strip()
+    harness.launcher.register("small")
     at_s = time.time() - 60.0
-    desk.launcher.say(made, Ruling.SERVING, "later", eta_s=30.0, at_s=at_s)
+    harness.launcher.say(made, Ruling.SERVING, "later", eta_s=30.0, at_s=at_s)
 
-    text = desk.call(explain, made).stdout
+    text = harness.call(explain, made).stdout
 
     assert "its nodes are expected" not in text
-    assert desk.json(explain, made)["eta_s"] is None
+    assert harness.json(explain, made)["eta_s"] is None
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+import requestor
 from remuda.model import request as request_record
 from remuda.model.fields import LABELS_MAX
 from remuda.model.ids import RequestId
-from requestor.errors import WishError
-from requestor.wish import Wish, labels_of, priority_of, token_of
+from requestor.errors import InvalidOptionsError
+from requestor.request_options import RequestOptions, labels_of, priority_of, token_of
 
 
 def test_a_mapping_gives_labels_in_order_with_repeats() -> None:
@@ -36,8 +37,8 @@ def test_a_sequence_and_a_word_are_taken_as_they_are() -> None:
 )
 def test_nonsense_is_refused_with_a_sentence(wrong: dict[str, int], why: str) -> None:
     """Nothing is sent that no launcher could serve."""
-    with pytest.raises(WishError, match=why):
-        Wish(labels=labels_of(wrong))
+    with pytest.raises(InvalidOptionsError, match=why):
+        RequestOptions(labels=labels_of(wrong))
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def test_nonsense_is_refused_with_a_sentence(wrong: dict[str, int], why: str) ->
 )
 def test_what_launchers_would_refuse_is_not_sent(fields: dict[str, Any]) -> None:
     """One clear sentence instead: the id has three characters of priority, JSON has no NaN."""
-    with pytest.raises(WishError) as refused:
-        Wish(**{"labels": ("a",), **fields}).record(now_s=0.0, token="t" * 32)
+    with pytest.raises(InvalidOptionsError) as refused:
+        RequestOptions(**{"labels": ("a",), **fields}).record(now_s=0.0, token="t" * 32)
 
     assert len(str(refused.value)) < 400
     str(refused.value).encode()
@@ -78,7 +79,7 @@ def test_what_launchers_would_refuse_is_not_sent(fields: dict[str, Any]) -> None
 @pytest.mark.parametrize("count", [math.nan, math.inf, 10**12, 1.5, True, "2"])
 def test_counts_are_whole_numbers(count: Any) -> None:
     """A large one is refused before a list is made of it."""
-    with pytest.raises(WishError):
+    with pytest.raises(InvalidOptionsError):
         labels_of({"a": count})
 
 
@@ -92,15 +93,17 @@ def test_priorities_have_names() -> None:
         7,
     ]
     for wrong in ("nan", "inf", "1e3", "9" * 5000, ""):
-        with pytest.raises(WishError, match="is neither one of high, normal, low"):
+        with pytest.raises(InvalidOptionsError, match="is neither one of high, normal, low"):
             priority_of(wrong)
-    with pytest.raises(WishError, match="'urgent' is neither one of high, normal, low"):
+    with pytest.raises(InvalidOptionsError, match="'urgent' is neither one of high, normal, low"):
         priority_of("urgent")
 
 
 def test_the_record_has_every_key_that_zuul_insists_on() -> None:
     """An incomplete request makes Zuul's scheduler loop; a null tenant overwrites its own."""
-    raw = Wish(labels=("a",), relative_priority=3, provider="p").record(now_s=5.0, token="t" * 32)
+    raw = RequestOptions(labels=("a",), relative_priority=3, provider="p").record(
+        now_s=5.0, token="t" * 32
+    )
     doc = json.loads(raw)
 
     assert request_record.decode(RequestId("200-1"), raw).complete
@@ -112,7 +115,9 @@ def test_the_record_has_every_key_that_zuul_insists_on() -> None:
 
 def test_the_token_is_found_again_and_only_in_our_records() -> None:
     """Foreign requestor_data may be anything."""
-    raw = Wish(labels=("a",), tenant="t1", data={"job": "j"}).record(now_s=0.0, token="abc")
+    raw = RequestOptions(labels=("a",), tenant="t1", data={"job": "j"}).record(
+        now_s=0.0, token="abc"
+    )
     ours = request_record.decode(RequestId("200-1"), raw)
     foreign = request_record.decode(
         RequestId("200-2"), b'{"state": "requested", "requestor_data": "text"}'
@@ -121,3 +126,10 @@ def test_the_token_is_found_again_and_only_in_our_records() -> None:
     assert token_of(ours) == "abc"
     assert ours.tenant == "t1"
     assert token_of(foreign) is None
+
+
+def test_the_old_name_of_the_error_is_good_for_one_release() -> None:
+    """Who catches ``WishError`` goes on catching what makes no sense."""
+    with pytest.raises(requestor.WishError):
+        priority_of("urgent")
+    assert requestor.WishError is requestor.InvalidOptionsError

@@ -66,7 +66,7 @@ def test_a_lock_is_ours_when_the_one_before_us_leaves(bench: Bench) -> None:
     """The predecessor is watched, not polled."""
     pending, (node_id,) = served(bench)
     held = bench.launcher.lock(node_id)
-    object.__setattr__(bench.client._desk, "lock_s", RELEASE_S)
+    object.__setattr__(bench.client._context, "lock_s", RELEASE_S)
     taker = threading.Thread(target=pending.accept)
     taker.start()
     while len(bench.zookeeper.tree.children(paths.node_lock(node_id)).names) < 2:  # type: ignore[union-attr]
@@ -130,7 +130,7 @@ def test_a_record_that_changed_between_reading_and_taking_is_read_again(bench: B
 
 @pytest.mark.parametrize("happened", [True, False])
 def test_a_lost_reply_to_taking_is_settled_by_looking(bench: Bench, *, happened: bool) -> None:
-    """Taken exactly once, whether or not the first transaction happened."""
+    """AcceptedNode exactly once, whether or not the first transaction happened."""
     pending, (node_id,) = served(bench)
     if happened:
         bench.store.away_after_next_commit()

@@ -5,11 +5,11 @@ from typing import Final
 
 import click
 
-from remuda.cli.failing import CommandFailedError, MistakeError, PlainCommand
-from remuda.cli.surroundings import Surroundings
+from remuda.cli.context import CommandContext
+from remuda.cli.errors import CommandFailedError, MistakeError, PlainCommand
 from remuda.config import loader
 from remuda.config.model import Config
-from remuda.config.names import nearest
+from remuda.config.name_guesses import nearest
 from remuda.config.recipes import ImageRecipe, recipes
 from remuda.images.catalogue import Catalogue
 from remuda.images.moves import MoveRefusedError
@@ -95,9 +95,9 @@ def images_or_builds(
     return tuple(dict.fromkeys(image_or_build(ctx, param, one) for one in value))
 
 
-def word(around: Surroundings, why: str) -> Word:
+def word(context: CommandContext, why: str) -> Word:
     """Return that whoever calls the command wants it now."""
-    return Word(who=user_at_host(), why=why.strip() or NO_REASON, at_s=around.clock.now_s())
+    return Word(who=user_at_host(), why=why.strip() or NO_REASON, at_s=context.clock.now_s())
 
 
 def known_images(store: Store) -> list[str]:
@@ -105,21 +105,21 @@ def known_images(store: Store) -> list[str]:
     return [name for name in store.children(paths.IMAGES) if IMAGE_NAME.fullmatch(name)]
 
 
-def configured(around: Surroundings) -> dict[str, ImageRecipe]:
+def configured(context: CommandContext) -> dict[str, ImageRecipe]:
     """Return the images of the configuration file; none if no file was named, or only ZooKeeper.
 
     Raises:
         ConfigInvalidError: If it cannot be used.
     """
-    if around.config is None:
+    if context.config is None:
         return {}
-    config = loader.load_for_user(around.config)
+    config = loader.load_for_user(context.config)
     if not isinstance(config, Config):
         return {}
     return dict(recipes(config.images, config.image_defaults, config.providers))
 
 
-def require_image(catalogue: Catalogue, store: Store, around: Surroundings, image: str) -> None:
+def require_image(catalogue: Catalogue, store: Store, context: CommandContext, image: str) -> None:
     """Refuse an image of which nothing is on record.
 
     Raises:
@@ -132,7 +132,7 @@ def require_image(catalogue: Catalogue, store: Store, around: Surroundings, imag
     path = paths.image(image)
     if path in catalogue.library.unreadable:
         raise CommandFailedError(f"the record of image {image} is broken", 1)
-    files = configured(around)
+    files = configured(context)
     if image in files:
         raise CommandFailedError(
             f"image {image} is in the configuration, but not on record: no builder has started "

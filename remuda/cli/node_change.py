@@ -1,10 +1,10 @@
-"""One step of one node by a person's wish: read, judge, write if it is still as it was read."""
+"""One step of one node, as a person wants it: read, judge, write if it is still as it was read."""
 
 from collections.abc import Callable
 from typing import Final
 
-from remuda.cli.failing import CommandFailedError, MistakeError
-from remuda.cli.lonely import unknown
+from remuda.cli.caveats import unknown
+from remuda.cli.errors import CommandFailedError, MistakeError
 from remuda.insight.facts import facts_of
 from remuda.insight.tree import reader
 from remuda.model import node as node_record

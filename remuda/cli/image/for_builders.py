@@ -6,8 +6,9 @@ from dataclasses import replace
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import CommandFailedError
-from remuda.cli.image.asking import (
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import CommandFailedError
+from remuda.cli.image.arguments import (
     JSON,
     WHY,
     ImageCommand,
@@ -18,9 +19,8 @@ from remuda.cli.image.asking import (
     word,
 )
 from remuda.cli.image.completing import complete_builds, complete_images
-from remuda.cli.image.writing import Writer, same_word, set_build, set_image
-from remuda.cli.saying import say
-from remuda.cli.surroundings import Surroundings, with_surroundings
+from remuda.cli.image.record_writer import ImageRecordWriter, same_word, set_build, set_image
+from remuda.cli.terminal import say
 from remuda.images import library
 from remuda.images.catalogue import Catalogue
 from remuda.images.library import Library
@@ -36,10 +36,10 @@ from remuda.store.api import Op, Store
 @click.argument("image", callback=image_name, metavar="IMAGE", shell_complete=complete_images)
 @WHY
 @JSON
-@with_surroundings
-def pause(*, around: Surroundings, image: str, why: str, as_json: bool) -> None:
+@with_context
+def pause(*, context: CommandContext, image: str, why: str, as_json: bool) -> None:
     """Begin no build of an image, and let nothing new become current, until it is resumed."""
-    said = word(around, why)
+    said = word(context, why)
 
     def judge(record: ImageRecord) -> ImageRecord:
         if record.paused is not None:
@@ -47,16 +47,16 @@ def pause(*, around: Surroundings, image: str, why: str, as_json: bool) -> None:
             raise MoveRefusedError(f"{image} was paused by {by.who} already: {by.why}")
         return replace(record, paused=said)
 
-    with around.store() as store:
-        change_image(store, around, image, judge, lambda one: same_word(one.paused, said))
+    with context.store() as store:
+        change_image(store, context, image, judge, lambda one: same_word(one.paused, said))
     _tell({"image": image, "paused": True}, f"{image} is paused", as_json=as_json)
 
 
 @click.command(cls=ImageCommand, examples=("remuda image resume debian-ci",))
 @click.argument("image", callback=image_name, metavar="IMAGE", shell_complete=complete_images)
 @JSON
-@with_surroundings
-def resume(*, around: Surroundings, image: str, as_json: bool) -> None:
+@with_context
+def resume(*, context: CommandContext, image: str, as_json: bool) -> None:
     """Build an image again, and let it move on."""
 
     def judge(record: ImageRecord) -> ImageRecord:
@@ -66,8 +66,8 @@ def resume(*, around: Surroundings, image: str, as_json: bool) -> None:
             )
         return replace(record, paused=None)
 
-    with around.store() as store:
-        change_image(store, around, image, judge, lambda one: one.paused is None)
+    with context.store() as store:
+        change_image(store, context, image, judge, lambda one: one.paused is None)
     _tell({"image": image, "paused": False}, f"{image} is not paused any more", as_json=as_json)
 
 
@@ -77,10 +77,10 @@ def resume(*, around: Surroundings, image: str, as_json: bool) -> None:
 @click.argument("build", callback=build_name, metavar="IMAGE/N", shell_complete=complete_builds)
 @WHY
 @JSON
-@with_surroundings
-def delete(*, around: Surroundings, build: BuildId, why: str, as_json: bool) -> None:
+@with_context
+def delete(*, context: CommandContext, build: BuildId, why: str, as_json: bool) -> None:
     """Have a build deleted, in all clouds, once no node and no other build uses it any more."""
-    said = word(around, why)
+    said = word(context, why)
 
     def judge(seen: Catalogue) -> Sequence[Op]:
         require_build(seen, build)
@@ -92,9 +92,9 @@ def delete(*, around: Surroundings, build: BuildId, why: str, as_json: bool) -> 
         stored = seen.builds.get(build)
         return stored is None or same_word(stored.value.unwanted, said)
 
-    with around.store() as store:
-        require_there(store, around, build.image)
-        Writer(store, around.clock).carry_out(
+    with context.store() as store:
+        require_there(store, context, build.image)
+        ImageRecordWriter(store, context.clock).carry_out(
             judge, only=[build.image], happened=happened, what=f"build {build}"
         )
     sentence = f"build {build} is deleted by builders once nothing uses it any more"
@@ -131,20 +131,20 @@ def _refuse_if_kept(seen: Catalogue, build: Build) -> None:
             raise MoveRefusedError(f"build {build.id} is {name} in {provider}; {advice}")
 
 
-def require_there(store: Store, around: Surroundings, image: str) -> Catalogue:
+def require_there(store: Store, context: CommandContext, image: str) -> Catalogue:
     """Return what is on record of an image.
 
     Raises:
         CommandFailedError: If nothing is, with the nearest name.
     """
     seen = Catalogue(library.read(store, only=[image], launched=False))
-    require_image(seen, store, around, image)
+    require_image(seen, store, context, image)
     return seen
 
 
 def change_image(
     store: Store,
-    around: Surroundings,
+    context: CommandContext,
     image: str,
     judge: Callable[[ImageRecord], ImageRecord],
     happened: Callable[[ImageRecord], bool],
@@ -168,8 +168,8 @@ def change_image(
         stored = seen.images.get(image)
         return stored is not None and happened(stored.value)
 
-    require_there(store, around, image)
-    Writer(store, around.clock).carry_out(
+    require_there(store, context, image)
+    ImageRecordWriter(store, context.clock).carry_out(
         operations, only=[image], happened=shown, what=f"image {image}"
     )
     return last[0]

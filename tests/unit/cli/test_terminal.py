@@ -21,7 +21,7 @@ def test_what_python_prints_by_itself_is_filtered(statement: str) -> None:
     """It quotes the texts of errors, and these quote records."""
     code = f"""
 import logging
-from remuda.cli.saying import guard_terminal, say_crash
+from remuda.cli.terminal import guard_terminal, say_crash
 guard_terminal()
 text = "{STEERING}"
 try:

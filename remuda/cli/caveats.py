@@ -3,12 +3,12 @@
 Without launchers it is most likely another tree than is meant.
 """
 
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.insight import tree
-from remuda.insight.tree import Reader, StoreReader
+from remuda.insight.tree import StoreReader, TreeReader
 from remuda.visible import visible
 
-NOBODY = "no launcher is running in this ZooKeeper"
+NO_LAUNCHER = "no launcher is running in this ZooKeeper"
 
 
 def tell_what_is_missing(read: StoreReader) -> None:
@@ -18,16 +18,16 @@ def tell_what_is_missing(read: StoreReader) -> None:
         StoreAwayError: If ZooKeeper does not answer.
     """
     if not tree.served(read):
-        say(f"remuda: {NOBODY}", err=True)
+        say(f"remuda: {NO_LAUNCHER}", err=True)
     if read.closed:
         which = f"{len(read.closed)} of them, such as {min(read.closed)}"
         say(f"remuda: records are closed to us and not shown: {visible(which)}", err=True)
 
 
-def unknown(read: Reader, sentence: str) -> str:
+def unknown(read: TreeReader, sentence: str) -> str:
     """Return *sentence*, about something that is not there, with what may explain it.
 
     Raises:
         StoreAwayError: If ZooKeeper does not answer.
     """
-    return sentence if tree.served(read) else f"{sentence}; {NOBODY}"
+    return sentence if tree.served(read) else f"{sentence}; {NO_LAUNCHER}"

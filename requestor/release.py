@@ -9,9 +9,9 @@ from remuda.model.fields import SECONDS_MAX
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Op, RejectedError, Set, StaleWriteError
-from requestor.desk import Desk
-from requestor.errors import WishError
-from requestor.taking import Taken
+from requestor.accept import AcceptedNode
+from requestor.context import RequestorContext
+from requestor.errors import InvalidOptionsError
 
 #: Somebody wrote to the record in between; nobody does so often to a node in use.
 ATTEMPTS_MAX: Final = 8
@@ -19,41 +19,48 @@ ATTEMPTS_MAX: Final = 8
 _OURS: Final = frozenset({NodeState.READY, NodeState.IN_USE})
 
 
-def give_back(desk: Desk, taken: Sequence[Taken]) -> None:
+def release_nodes(context: RequestorContext, taken: Sequence[AcceptedNode]) -> None:
     """Set all nodes used and unlock them. What somebody else did to a node meanwhile stays.
 
     Raises:
         StoreAwayError: If ZooKeeper stays away.
     """
-    now_s = desk.clock.now_s()
+    now_s = context.clock.now_s()
     ops: list[Op] = []
     for one in taken:
         used = one.node.after(NodeEvent.RETURNED, now_s=now_s)
         ops += _last_ops(used, one.version, one.contender)
     try:
-        desk.commit_surely(ops)
+        context.commit_surely(ops)
     except RejectedError:
         for one in taken:
-            _finish(desk, one, NodeEvent.RETURNED, {})
+            _finish(context, one, NodeEvent.RETURNED, {})
 
 
-def hold(desk: Desk, taken: Taken, *, reason: str, owner: str, seconds: float | None) -> None:
+def hold_node(
+    context: RequestorContext,
+    taken: AcceptedNode,
+    *,
+    reason: str,
+    owner: str,
+    seconds: float | None,
+) -> None:
     """Set a node held, with who, why and how long, and unlock it.
 
     Raises:
-        WishError: If that is no time.
+        InvalidOptionsError: If that is no time.
         StoreAwayError: If ZooKeeper stays away.
     """
     if seconds is not None and not 0 < seconds <= SECONDS_MAX:
-        raise WishError(f"a hold of {seconds:g} s is none")
+        raise InvalidOptionsError(f"a hold of {seconds:g} s is none")
     fields: dict[str, Any] = {"hold_job": owner, "comment": reason, "hold_expiration": None}
     if seconds is not None:
         fields["hold_expiration"] = max(1, round(seconds))  # whole seconds; 0 would mean never
-    held = taken.node.after(NodeEvent.HELD, now_s=desk.clock.now_s()).with_fields(**fields)
+    held = taken.node.after(NodeEvent.HELD, now_s=context.clock.now_s()).with_fields(**fields)
     try:
-        desk.commit_surely(_last_ops(held, taken.version, taken.contender))
+        context.commit_surely(_last_ops(held, taken.version, taken.contender))
     except RejectedError:
-        _finish(desk, taken, NodeEvent.HELD, fields)
+        _finish(context, taken, NodeEvent.HELD, fields)
 
 
 def _last_ops(node: Node, version: int, contender: str) -> list[Op]:
@@ -63,11 +70,13 @@ def _last_ops(node: Node, version: int, contender: str) -> list[Op]:
     ]
 
 
-def _finish(desk: Desk, taken: Taken, event: NodeEvent, fields: dict[str, Any]) -> None:
+def _finish(
+    context: RequestorContext, taken: AcceptedNode, event: NodeEvent, fields: dict[str, Any]
+) -> None:
     """Do the same for one node whose record or lock is not as we left it."""
     path = paths.node(taken.node.id)
     for _ in range(ATTEMPTS_MAX):
-        stored = desk.store.read(path)
+        stored = context.store.read(path)
         if stored is None or not stored.value:
             break
         try:
@@ -76,9 +85,9 @@ def _finish(desk: Desk, taken: Taken, event: NodeEvent, fields: dict[str, Any]) 
             break
         if node.state not in _OURS or node.allocated_to != taken.node.allocated_to:
             break  # done by an attempt whose reply was lost, or condemned by an operator
-        after = node.after(event, now_s=desk.clock.now_s()).with_fields(**fields)
+        after = node.after(event, now_s=context.clock.now_s()).with_fields(**fields)
         try:
-            desk.commit_surely(
+            context.commit_surely(
                 [Set(path=path, data=node_record.encode(after), version=stored.version)]
             )
         except StaleWriteError:
@@ -87,6 +96,6 @@ def _finish(desk: Desk, taken: Taken, event: NodeEvent, fields: dict[str, Any]) 
             pass
         break
     try:
-        desk.commit_surely([Delete(path=taken.contender)])
+        context.commit_surely([Delete(path=taken.contender)])
     except MissingError:
         return

@@ -8,18 +8,18 @@ from typing import Any, Final
 import click
 
 from remuda.cli import output
-from remuda.cli.failing import MistakeError, PlainCommand
-from remuda.cli.guessing import check_filters
-from remuda.cli.lonely import NOBODY, tell_what_is_missing, unknown
+from remuda.cli.caveats import NO_LAUNCHER, tell_what_is_missing, unknown
+from remuda.cli.context import CommandContext, with_context
+from remuda.cli.errors import MistakeError, PlainCommand
+from remuda.cli.known_names import check_filters
 from remuda.cli.output import Sheet
-from remuda.cli.surroundings import Surroundings, with_surroundings
 from remuda.cli.views.nodes import NodeFilter, nodes_sheet
 from remuda.cli.views.pools import pools_sheets
 from remuda.cli.views.requests import requests_sheet
 from remuda.cli.views.status import status_sheets
 from remuda.insight import tree
 from remuda.insight.live import LiveTrees, Wanted
-from remuda.insight.tree import Reader, reader
+from remuda.insight.tree import TreeReader, reader
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.store import paths
@@ -29,9 +29,9 @@ _REDRAW_S: Final = 0.25
 #: Ages grow although nothing happens.
 _REFRESH_S: Final = 5.0
 
-_NOBODY: Final = Sheet(columns=(), rows=(), data=None, notes=(NOBODY,))
+_NO_LAUNCHER: Final = Sheet(columns=(), rows=(), data=None, notes=(NO_LAUNCHER,))
 
-View = Callable[[Reader, float], Sequence[Sheet]]
+View = Callable[[TreeReader, float], Sequence[Sheet]]
 
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 _WATCH: Final = click.option("--watch", is_flag=True, help="Go on showing what changes.")
@@ -52,10 +52,10 @@ _WATCH: Final = click.option("--watch", is_flag=True, help="Go on showing what c
 @click.option("--provider", multiple=True, help="Only nodes of this provider.")
 @_JSON
 @_WATCH
-@with_surroundings
+@with_context
 def nodes(
     *,
-    around: Surroundings,
+    context: CommandContext,
     ids: tuple[str, ...],
     state: tuple[str, ...],
     label: tuple[str, ...],
@@ -66,7 +66,7 @@ def nodes(
     """List nodes."""
     chosen = NodeFilter(ids=ids, states=state, labels=label, providers=provider)
 
-    def view(read: Reader, now_s: float) -> Sequence[Sheet]:
+    def view(read: TreeReader, now_s: float) -> Sequence[Sheet]:
         sheet = nodes_sheet(read, chosen, now_s=now_s)
         missing = sorted(set(ids) - {str(one["id"]) for one in sheet.data})
         if missing and not watch:
@@ -80,7 +80,7 @@ def nodes(
         paths.STATUSES: 1,
         paths.PROVIDERS: paths.leads_to_launches,
     }
-    _look(around, view, roots, as_json=as_json, watch=watch)
+    _look(context, view, roots, as_json=as_json, watch=watch)
 
 
 @click.command(
@@ -93,14 +93,16 @@ def nodes(
 @click.option("--state", multiple=True, type=click.Choice([str(one) for one in RequestState]))
 @_JSON
 @_WATCH
-@with_surroundings
-def requests(*, around: Surroundings, state: tuple[str, ...], as_json: bool, watch: bool) -> None:
+@with_context
+def requests(
+    *, context: CommandContext, state: tuple[str, ...], as_json: bool, watch: bool
+) -> None:
     """List requests in the order in which they are served."""
 
-    def view(read: Reader, now_s: float) -> Sequence[Sheet]:
+    def view(read: TreeReader, now_s: float) -> Sequence[Sheet]:
         return (requests_sheet(read, state, now_s=now_s),)
 
-    _look(around, view, {paths.REQUESTS: 1}, as_json=as_json, watch=watch)
+    _look(context, view, {paths.REQUESTS: 1}, as_json=as_json, watch=watch)
 
 
 @click.command(
@@ -112,12 +114,12 @@ def requests(*, around: Surroundings, state: tuple[str, ...], as_json: bool, wat
 )
 @_JSON
 @_WATCH
-@with_surroundings
-def pools(*, around: Surroundings, as_json: bool, watch: bool) -> None:
+@with_context
+def pools(*, context: CommandContext, as_json: bool, watch: bool) -> None:
     """List pools, their limits and the labels they offer."""
     roots = {paths.POOL_COMPONENTS: 1, paths.STATUSES: 1}
     _look(
-        around,
+        context,
         lambda read, _now_s: pools_sheets(read),
         roots,
         as_json=as_json,
@@ -135,8 +137,8 @@ def pools(*, around: Surroundings, as_json: bool, watch: bool) -> None:
 )
 @_JSON
 @_WATCH
-@with_surroundings
-def status(*, around: Surroundings, as_json: bool, watch: bool) -> None:
+@with_context
+def status(*, context: CommandContext, as_json: bool, watch: bool) -> None:
     """Show providers, labels and requests at a glance."""
     roots = {
         paths.NODES: 1,
@@ -145,7 +147,7 @@ def status(*, around: Surroundings, as_json: bool, watch: bool) -> None:
         paths.REPLICAS: 2,
     }
     _look(
-        around,
+        context,
         lambda read, now_s: status_sheets(read, now_s=now_s),
         roots,
         as_json=as_json,
@@ -155,7 +157,7 @@ def status(*, around: Surroundings, as_json: bool, watch: bool) -> None:
 
 
 def _look(
-    around: Surroundings,
+    context: CommandContext,
     view: View,
     roots: Mapping[str, int | Wanted],
     *,
@@ -166,18 +168,18 @@ def _look(
     """Read and print once, or go on until Ctrl-C.
 
     Args:
-        around: Where to look.
+        context: Where to look.
         view: Makes sheets of what is there.
         roots: What to mirror when watching, and how deep.
         as_json: Print data instead of tables; one line each time when watching.
         watch: Go on.
         names: Keys of the sheets in JSON; empty: there is one sheet, and it is the document.
     """
-    with around.store() as store:
+    with context.store() as store:
         if not watch:
             with _nothing_collected():
                 read = reader(store)
-                sheets = view(read, around.clock.now_s())
+                sheets = view(read, context.clock.now_s())
                 if as_json:
                     output.emit_json(_document(sheets, names))
                 else:
@@ -192,13 +194,13 @@ def _look(
                 if news == 0 or (news == seen and as_json):
                     continue  # not all read yet, or nothing new to say
                 seen = news
-                sheets = view(trees.read, around.clock.now_s())
+                sheets = view(trees.read, context.clock.now_s())
                 if as_json:
                     output.emit_line(
-                        {"at_s": around.clock.now_s(), "data": _document(sheets, names)}
+                        {"at_s": context.clock.now_s(), "data": _document(sheets, names)}
                     )
                 else:
-                    nobody = () if tree.served(trees.read) else (_NOBODY,)
+                    nobody = () if tree.served(trees.read) else (_NO_LAUNCHER,)
                     screen.draw([*sheets, *nobody])
                 trees.pause(_REDRAW_S)
 

@@ -1,4 +1,4 @@
-"""A desk with images on record, for the commands of `remuda image`."""
+"""A harness with images on record, for the commands of `remuda image`."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +18,7 @@ from remuda.model.upload import Trial, TrialResult, Upload, UploadState, encode_
 from remuda.store import paths
 from remuda.store.api import Create, Op, Set
 from tests.fakes.clock import ManualClock
-from tests.support.commands import Desk
+from tests.support.commands import CommandHarness
 
 PLACES: Final = {"alpha": "a" * 12, "beta": "b" * 12}
 NOW_S: Final = 1_700_000_000.0
@@ -27,7 +27,7 @@ FAILED: Final = Mishap(step="packages", blame=Blame.RECIPE, message="mirror down
 PASSED: Final = Trial(result=TrialResult.PASSED, at_s=NOW_S)
 
 
-class ImageDesk(Desk):
+class ImageHarness(CommandHarness):
     """Runs commands over records of images."""
 
     def __init__(self) -> None:
@@ -137,9 +137,11 @@ class ImageDesk(Desk):
         return decode_image(image, stored.value)
 
 
-def write_log(desk: ImageDesk, build_id: BuildId, text: bytes, *, close: bool = True) -> BuildLog:
+def write_log(
+    harness: ImageHarness, build_id: BuildId, text: bytes, *, close: bool = True
+) -> BuildLog:
     """Write a log of two steps."""
-    one = BuildLog(desk.zookeeper.connect(), build_id, writer="me", clock=ManualClock())
+    one = BuildLog(harness.zookeeper.connect(), build_id, writer="me", clock=ManualClock())
     one.step("files")
     one.step("packages")
     one.write(text)
@@ -149,9 +151,9 @@ def write_log(desk: ImageDesk, build_id: BuildId, text: bytes, *, close: bool = 
     return one
 
 
-def put_packages(desk: ImageDesk, number: int, found: list[tuple[str, str]]) -> None:
+def put_packages(harness: ImageHarness, number: int, found: list[tuple[str, str]]) -> None:
     """Put a build on record with what is in it."""
     inventory = take(found)
-    build_id = desk.build(number, inventory=inventory.digest)
-    desk.store.ensure(paths.image_log(build_id))
-    desk.put(paths.image_packages(build_id), encode_inventory(inventory))
+    build_id = harness.build(number, inventory=inventory.digest)
+    harness.store.ensure(paths.image_log(build_id))
+    harness.put(paths.image_packages(build_id), encode_inventory(inventory))

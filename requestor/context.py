@@ -1,4 +1,7 @@
-"""What every request of one client shares: the store, the time, who we are, and how to be sure."""
+"""What every request of one client shares: the store, the time, who we are, and how to be sure.
+
+What a *command* takes from outside, before anything is open, is remuda.cli.context.
+"""
 
 import os
 import socket
@@ -19,7 +22,7 @@ RETRY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class RequestorContext:
     """The shared part of a client.
 
     Attributes:

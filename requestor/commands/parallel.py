@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Protocol
 
-from remuda.cli.surroundings import OpensSessions
+from remuda.cli.context import OpensSessions
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
 from remuda.ssh.errors import HostKeyUnknownError, SshError
@@ -34,7 +34,7 @@ class Outlet(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class RemoteJob:
     """What to do on each machine.
 
     Attributes:
@@ -64,7 +64,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class JobOutcome:
+class RemoteJobOutcome:
     """How it ended on one machine; *why* is empty if the command itself ended."""
 
     node: LeasedNode
@@ -99,7 +99,7 @@ def environment_of(nodes: NodeSet, index: int) -> dict[str, str]:
     }
 
 
-class JobCrew:
+class ParallelRun:
     """Runs a job on every node of a set, each on a thread of its own.
 
     Args:
@@ -112,7 +112,7 @@ class JobCrew:
 
     def __init__(
         self,
-        job: Job,
+        job: RemoteJob,
         nodes: NodeSet,
         outlets: Sequence[tuple[Outlet, Outlet]],
         *,
@@ -127,7 +127,7 @@ class JobCrew:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._sessions: list[SshSession] = []
-        self.outcomes: Final = tuple(JobOutcome(node) for node in nodes)
+        self.outcomes: Final = tuple(RemoteJobOutcome(node) for node in nodes)
 
     def run(self) -> int:
         """Run everywhere and return the exit code: the highest, 0 only if all are."""

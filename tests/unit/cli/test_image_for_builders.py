@@ -11,11 +11,11 @@ from click.shell_completion import ShellComplete
 from click.testing import Result
 
 from builder.log import BuildLog
+from remuda.cli.context import CommandContext
 from remuda.cli.image.building import build
 from remuda.cli.image.command import image as group
-from remuda.cli.image.wishing import delete, pause, resume
+from remuda.cli.image.for_builders import delete, pause, resume
 from remuda.cli.main import main
-from remuda.cli.surroundings import Surroundings
 from remuda.images.catalogue import Catalogue
 from remuda.images.following import AWAY_S
 from remuda.images.library import read
@@ -29,82 +29,82 @@ from remuda.store import paths
 from remuda.store.api import Delete, StoreAwayError
 from tests.fakes.clock import ManualClock
 from tests.support.deadline import wait_for
-from tests.support.imagedesk import ADA, ImageDesk
+from tests.support.imageharness import ADA, ImageHarness
 from tests.support.standin import StandIn
-from tests.unit.cli.test_image_looking import CONFIG
+from tests.unit.cli.test_image_overview import CONFIG
 
 
 @pytest.fixture
-def desk() -> ImageDesk:
+def harness() -> ImageHarness:
     """Builds 1 to 3 in two providers, 3 is current; both have a launcher."""
-    desk = ImageDesk()
-    desk.shelf(1, 2, 3)
-    desk.launcher.register("small")
-    StandIn(desk.zookeeper.connect(), "beta").register("small")
-    desk.builder()
-    return desk
+    harness = ImageHarness()
+    harness.shelf(1, 2, 3)
+    harness.launcher.register("small")
+    StandIn(harness.zookeeper.connect(), "beta").register("small")
+    harness.builder()
+    return harness
 
 
 # -- build -----------------------------------------------------------------------------------
 
 
-def test_a_build_is_wanted_above_the_last(desk: ImageDesk) -> None:
+def test_a_build_is_wanted_above_the_last(harness: ImageHarness) -> None:
     """By whom, and why; for several images in one command."""
-    desk.image("ubuntu", last_build=7)
-    result = desk.call(build, "debian", "ubuntu", "debian", "--why", "toolchain")
+    harness.image("ubuntu", last_build=7)
+    result = harness.call(build, "debian", "ubuntu", "debian", "--why", "toolchain")
 
     assert result.exit_code == 0, result.output
     assert result.stdout == (
         "debian: a build above 3 is wanted\nubuntu: a build above 7 is wanted\n"
     )
-    record = desk.read_image("ubuntu")
+    record = harness.read_image("ubuntu")
     assert record.wanted is not None
     assert (record.wanted.who, record.wanted.why) == (user_at_host(), "toolchain")
     assert (record.wanted_above, record.last_build) == (7, 7)
 
 
-def test_an_image_that_is_paused_is_said_to_be(desk: ImageDesk) -> None:
-    """The wish stays; to wait for it would be for ever."""
-    desk.image(last_build=3, paused=ADA)
+def test_an_image_that_is_paused_is_said_to_be(harness: ImageHarness) -> None:
+    """What is asked for stays; to wait for it would be for ever."""
+    harness.image(last_build=3, paused=ADA)
 
-    assert "but it is paused by ada@host: it is bad" in desk.call(build, "debian").stdout
-    refused = desk.call(build, "debian", "--wait")
+    assert "but it is paused by ada@host: it is bad" in harness.call(build, "debian").stdout
+    refused = harness.call(build, "debian", "--wait")
     assert refused.exit_code == 1
     assert "first: remuda image resume debian" in refused.stderr
 
 
-def test_one_unknown_image_keeps_all_from_being_wanted(desk: ImageDesk) -> None:
+def test_one_unknown_image_keeps_all_from_being_wanted(harness: ImageHarness) -> None:
     """Nothing is half done by a slip."""
-    result = desk.call(build, "debian", "debain")
+    result = harness.call(build, "debian", "debain")
 
     assert result.exit_code == 2
     assert "did you mean 'debian'?" in result.stderr
-    assert desk.read_image().wanted is None
+    assert harness.read_image().wanted is None
 
 
 def test_an_image_that_is_paused_in_the_file_is_not_waited_for(
-    desk: ImageDesk, tmp_path: Path
+    harness: ImageHarness, tmp_path: Path
 ) -> None:
     """Nobody could resume it."""
     file = tmp_path / "remuda.yaml"
     file.write_text(CONFIG.replace("fresh: {", "debian: {paused: true, "))
-    refused = desk.call(build, "debian", "--wait", "--config", str(file))
+    refused = harness.call(build, "debian", "--wait", "--config", str(file))
 
     assert refused.exit_code == 1
     assert "debian is paused in the configuration" in refused.stderr
-    assert desk.read_image().wanted is None
-    assert desk.call(build, "debian", "--config", str(file)).exit_code == 0
+    assert harness.read_image().wanted is None
+    assert harness.call(build, "debian", "--config", str(file)).exit_code == 0
 
 
 class Waiting:
     """A `build --wait` in a thread of its own."""
 
-    def __init__(self, desk: ImageDesk, *words: str) -> None:
+    def __init__(self, harness: ImageHarness, *words: str) -> None:
         self.result: Result | None = None
-        self._call: Callable[[], Result] = lambda: desk.call(build, "debian", "--wait", *words)
+        self._call: Callable[[], Result] = lambda: harness.call(build, "debian", "--wait", *words)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        wait_for(lambda: desk.read_image().wanted, deadline_s=20, what="the wish")
+        wait_for(lambda: harness.read_image().wanted, deadline_s=20, what="what is asked for")
 
     def _run(self) -> None:
         self.result = self._call()
@@ -116,17 +116,17 @@ class Waiting:
         return self.result
 
 
-def test_waiting_ends_when_it_is_current_everywhere(desk: ImageDesk) -> None:
+def test_waiting_ends_when_it_is_current_everywhere(harness: ImageHarness) -> None:
     """It prints each step of the build, and each provider that has it."""
-    waiting = Waiting(desk)
-    build_id = desk.build(4, providers=[], state=BuildState.BUILDING)
-    log = BuildLog(desk.zookeeper.connect(), build_id, writer="me", interval_s=0.01)
+    waiting = Waiting(harness)
+    build_id = harness.build(4, providers=[], state=BuildState.BUILDING)
+    log = BuildLog(harness.zookeeper.connect(), build_id, writer="me", interval_s=0.01)
     log.step("packages")
     log.close(ok=True)
     assert log.settle(10)
-    desk.build(4)
-    desk.pointer(4, provider="alpha", previous=3)
-    desk.pointer(4, provider="beta", previous=3)
+    harness.build(4)
+    harness.pointer(4, provider="alpha", previous=3)
+    harness.pointer(4, provider="beta", previous=3)
     result = waiting.over()
 
     assert result.exit_code == 0, result.output
@@ -137,11 +137,11 @@ def test_waiting_ends_when_it_is_current_everywhere(desk: ImageDesk) -> None:
     assert "debian/4 in beta is current there" in lines
 
 
-def test_waiting_ends_when_it_failed_somewhere(desk: ImageDesk) -> None:
+def test_waiting_ends_when_it_failed_somewhere(harness: ImageHarness) -> None:
     """With the reason, as a line for programs, too."""
-    waiting = Waiting(desk, "--json")
+    waiting = Waiting(harness, "--json")
     mishap = Mishap(step="packages", blame=Blame.RECIPE, message="mirror down")
-    desk.build(4, providers=[], state=BuildState.FAILED, mishap=mishap)
+    harness.build(4, providers=[], state=BuildState.FAILED, mishap=mishap)
     result = waiting.over()
     events = [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -154,13 +154,13 @@ def test_waiting_ends_when_it_failed_somewhere(desk: ImageDesk) -> None:
     } in events
 
 
-def test_waiting_ends_when_it_is_rejected_in_one_place(desk: ImageDesk) -> None:
+def test_waiting_ends_when_it_is_rejected_in_one_place(harness: ImageHarness) -> None:
     """Though it is current in the other."""
-    waiting = Waiting(desk)
-    build_id = desk.build(4)
+    waiting = Waiting(harness)
+    build_id = harness.build(4)
     failed = Trial(result=TrialResult.FAILED, why="no login")
-    desk.upload(build_id, "beta", state=UploadState.REJECTED, trials={"beta": failed})
-    desk.pointer(4, provider="alpha")
+    harness.upload(build_id, "beta", state=UploadState.REJECTED, trials={"beta": failed})
+    harness.pointer(4, provider="alpha")
     result = waiting.over()
 
     assert result.exit_code == 1
@@ -176,11 +176,11 @@ def test_waiting_ends_when_it_is_rejected_in_one_place(desk: ImageDesk) -> None:
     ],
 )
 def test_who_waits_hears_why_no_build_is_begun(
-    desk: ImageDesk, words: dict[str, Any], why: str
+    harness: ImageHarness, words: dict[str, Any], why: str
 ) -> None:
     """In one sentence, at once, and again in the end."""
-    desk.builder(**words)
-    result = desk.call(build, "debian", "--wait", "--timeout", "0.2s")
+    harness.builder(**words)
+    result = harness.call(build, "debian", "--wait", "--timeout", "0.2s")
 
     assert result.exit_code == 5
     (told,) = [line for line in result.stdout.splitlines() if line.startswith("debian waits: ")]
@@ -188,62 +188,62 @@ def test_who_waits_hears_why_no_build_is_begun(
     assert f"remuda: debian did not become current in time: {why}" in result.stderr
 
 
-def test_waiting_has_an_end(desk: ImageDesk) -> None:
+def test_waiting_has_an_end(harness: ImageHarness) -> None:
     """Builders go on."""
-    desk.builder()
-    result = desk.call(build, "debian", "--wait", "--timeout", "0.2s")
+    harness.builder()
+    result = harness.call(build, "debian", "--wait", "--timeout", "0.2s")
 
     assert result.exit_code == 5
     assert result.stderr == "remuda: debian did not become current in time; builders go on\n"
 
 
-def test_nobody_waits_for_a_provider_that_is_no_more(desk: ImageDesk) -> None:
+def test_nobody_waits_for_a_provider_that_is_no_more(harness: ImageHarness) -> None:
     """Its records stay, but nobody makes anything there."""
-    for one in desk.store.children(paths.POOL_COMPONENTS):
-        desk.store.commit([Delete(path=f"{paths.POOL_COMPONENTS}/{one}")])
-    desk.launcher.register("small")
-    waiting = Waiting(desk)
-    desk.build(4, group=("alpha",), providers=["alpha"])
-    desk.pointer(4, provider="alpha")
+    for one in harness.store.children(paths.POOL_COMPONENTS):
+        harness.store.commit([Delete(path=f"{paths.POOL_COMPONENTS}/{one}")])
+    harness.launcher.register("small")
+    waiting = Waiting(harness)
+    harness.build(4, group=("alpha",), providers=["alpha"])
+    harness.pointer(4, provider="alpha")
 
     assert waiting.over().exit_code == 0
 
 
 def test_the_file_says_for_which_providers_to_wait(tmp_path: Path) -> None:
     """Of the first build nothing is on record."""
-    desk = ImageDesk()
-    desk.image("fresh")
-    desk.image("debian")
+    harness = ImageHarness()
+    harness.image("fresh")
+    harness.image("debian")
     file = tmp_path / "remuda.yaml"
     file.write_text(CONFIG.replace("fresh:", "debian:"))
-    waiting = Waiting(desk, "--config", str(file))
-    desk.build(1, group=("alpha",), providers=["alpha"])
-    desk.pointer(1, provider="alpha")
+    waiting = Waiting(harness, "--config", str(file))
+    harness.build(1, group=("alpha",), providers=["alpha"])
+    harness.pointer(1, provider="alpha")
 
     assert waiting.over().exit_code == 0
 
 
-def test_a_zookeeper_that_is_away_for_a_while_is_waited_for(desk: ImageDesk) -> None:
-    """The wish is on record."""
-    waiting = Waiting(desk)
-    wait_for(lambda: len(desk.stores) > 0, deadline_s=10, what="the session")
-    store = desk.stores[-1]
+def test_a_zookeeper_that_is_away_for_a_while_is_waited_for(harness: ImageHarness) -> None:
+    """What was asked for is on record."""
+    waiting = Waiting(harness)
+    wait_for(lambda: len(harness.stores) > 0, deadline_s=10, what="the session")
+    store = harness.stores[-1]
     store.suspend()
-    desk.build(4)
-    desk.pointer(4, provider="alpha")
-    desk.pointer(4, provider="beta")
+    harness.build(4)
+    harness.pointer(4, provider="alpha")
+    harness.pointer(4, provider="beta")
     store.expire()
 
     assert waiting.over().exit_code == 0
 
 
-def test_a_zookeeper_that_stays_away_ends_the_waiting(desk: ImageDesk) -> None:
+def test_a_zookeeper_that_stays_away_ends_the_waiting(harness: ImageHarness) -> None:
     """Nobody would ever tell what has come of it; it is not our time that is over."""
     clock = ManualClock()
-    desk.clock = clock
-    waiting = Waiting(desk)
-    wait_for(lambda: len(desk.stores) > 0, deadline_s=10, what="the session")
-    desk.stores[-1].suspend()
+    harness.clock = clock
+    waiting = Waiting(harness)
+    wait_for(lambda: len(harness.stores) > 0, deadline_s=10, what="the session")
+    harness.stores[-1].suspend()
 
     def over() -> bool:
         clock.advance(AWAY_S / 4)
@@ -255,11 +255,11 @@ def test_a_zookeeper_that_stays_away_ends_the_waiting(desk: ImageDesk) -> None:
     assert "ZooKeeper stays away" in result.stderr
 
 
-def test_waiting_ends_when_nothing_comes_after_what_was_superseded(desk: ImageDesk) -> None:
+def test_waiting_ends_when_nothing_comes_after_what_was_superseded(harness: ImageHarness) -> None:
     """Its successor has a while to begin."""
-    waiting = Waiting(desk, "--json")
+    waiting = Waiting(harness, "--json")
     mishap = Mishap(step="requested", blame=Blame.RECIPE, message="the recipe has changed")
-    desk.build(4, providers=[], state=BuildState.SUPERSEDED, mishap=mishap, since_s=1.0)
+    harness.build(4, providers=[], state=BuildState.SUPERSEDED, mishap=mishap, since_s=1.0)
     result = waiting.over()
 
     assert result.exit_code == 1
@@ -268,11 +268,11 @@ def test_waiting_ends_when_nothing_comes_after_what_was_superseded(desk: ImageDe
 
 @pytest.mark.parametrize(("since_s", "outcome"), [(940.0, Outcome.FAILED), (941.0, Outcome.OPEN)])
 def test_what_was_superseded_has_a_minute_for_its_successor(
-    desk: ImageDesk, since_s: float, outcome: Outcome
+    harness: ImageHarness, since_s: float, outcome: Outcome
 ) -> None:
     """Builders begin it in a later turn."""
-    desk.build(4, providers=[], state=BuildState.SUPERSEDED, since_s=since_s)
-    seen = Catalogue(read(desk.store))
+    harness.build(4, providers=[], state=BuildState.SUPERSEDED, since_s=since_s)
+    seen = Catalogue(read(harness.store))
 
     assert build_result(seen, "debian", "alpha", above=3, now_s=1000.0).outcome is outcome
 
@@ -280,42 +280,42 @@ def test_what_was_superseded_has_a_minute_for_its_successor(
 # -- pause, resume, delete -------------------------------------------------------------------
 
 
-def test_pausing_and_resuming(desk: ImageDesk) -> None:
+def test_pausing_and_resuming(harness: ImageHarness) -> None:
     """Once each; who came first is told."""
-    assert desk.call(pause, "debian", "--why", "mirror").stdout == "debian is paused\n"
-    paused = desk.read_image().paused
+    assert harness.call(pause, "debian", "--why", "mirror").stdout == "debian is paused\n"
+    paused = harness.read_image().paused
     assert paused is not None
     assert (paused.who, paused.why) == (user_at_host(), "mirror")
-    again = desk.call(pause, "debian")
+    again = harness.call(pause, "debian")
     assert (again.exit_code, again.stderr) == (
         1,
         f"remuda: debian was paused by {user_at_host()} already: mirror\n",
     )
-    assert desk.json(resume, "debian") == {"image": "debian", "paused": False}
-    assert desk.read_image().paused is None
-    assert desk.call(resume, "debian").exit_code == 1
-    assert desk.call(pause, "debian", "--why", " ").exit_code == 0
+    assert harness.json(resume, "debian") == {"image": "debian", "paused": False}
+    assert harness.read_image().paused is None
+    assert harness.call(resume, "debian").exit_code == 1
+    assert harness.call(pause, "debian", "--why", " ").exit_code == 0
 
 
-def test_a_broken_record_of_an_image_is_left_alone(desk: ImageDesk) -> None:
+def test_a_broken_record_of_an_image_is_left_alone(harness: ImageHarness) -> None:
     """Its number would be lost."""
-    desk.put(paths.image("debian"), b"nonsense")
+    harness.put(paths.image("debian"), b"nonsense")
     for command in (pause, resume, build):
-        result = desk.call(command, "debian")
+        result = harness.call(command, "debian")
         assert result.exit_code == 1
         assert "the record of image debian cannot be read" in result.stderr
 
 
-def test_a_build_that_nothing_names_is_deleted(desk: ImageDesk) -> None:
+def test_a_build_that_nothing_names_is_deleted(harness: ImageHarness) -> None:
     """By builders, once nothing uses it."""
-    assert desk.json(delete, "debian/1", "--why", "room") == {
+    assert harness.json(delete, "debian/1", "--why", "room") == {
         "build": "debian/1",
         "unwanted": True,
     }
-    unwanted = read(desk.store).builds[BuildId("debian", 1)].value.unwanted
+    unwanted = read(harness.store).builds[BuildId("debian", 1)].value.unwanted
     assert unwanted is not None
     assert unwanted.why == "room"
-    again = desk.call(delete, "debian/1")
+    again = harness.call(delete, "debian/1")
     assert (again.exit_code, "was deleted by" in again.stderr) == (1, True)
 
 
@@ -327,31 +327,33 @@ def test_a_build_that_nothing_names_is_deleted(desk: ImageDesk) -> None:
         (1, "build debian/1 is pinned in beta; first: remuda image unpin debian --provider beta"),
     ],
 )
-def test_what_a_pointer_names_is_not_deleted(desk: ImageDesk, number: int, sentence: str) -> None:
+def test_what_a_pointer_names_is_not_deleted(
+    harness: ImageHarness, number: int, sentence: str
+) -> None:
     """It says which command has to come first."""
-    desk.pointer(3, provider="beta", pinned=Pin(number=1, word=ADA), previous=2)
-    result = desk.call(delete, f"debian/{number}")
+    harness.pointer(3, provider="beta", pinned=Pin(number=1, word=ADA), previous=2)
+    result = harness.call(delete, f"debian/{number}")
 
     assert result.exit_code == 1
     assert sentence in result.stderr
 
 
-def test_what_goes_already_is_not_deleted_again(desk: ImageDesk) -> None:
+def test_what_goes_already_is_not_deleted_again(harness: ImageHarness) -> None:
     """Nor is what was never there."""
-    desk.build(4, providers=[], state=BuildState.RETIRING)
+    harness.build(4, providers=[], state=BuildState.RETIRING)
 
-    assert "is being deleted already" in desk.call(delete, "debian/4").stderr
-    assert desk.call(delete, "debian/9").exit_code == 2
-    assert desk.call(delete, "debian").exit_code == 2
+    assert "is being deleted already" in harness.call(delete, "debian/4").stderr
+    assert harness.call(delete, "debian/9").exit_code == 2
+    assert harness.call(delete, "debian").exit_code == 2
 
 
 # -- completion ------------------------------------------------------------------------------
 
 
-def completed(desk: ImageDesk, words: Sequence[str], incomplete: str) -> list[str]:
+def completed(harness: ImageHarness, words: Sequence[str], incomplete: str) -> list[str]:
     """Return what the shell offers."""
-    around = Surroundings(zookeeper="fake:1", connect=lambda _options: desk._connect())
-    shell = ShellComplete(main, {"obj": around}, "remuda", "_REMUDA_COMPLETE")
+    context = CommandContext(zookeeper="fake:1", connect=lambda _options: harness._connect())
+    shell = ShellComplete(main, {"obj": context}, "remuda", "_REMUDA_COMPLETE")
     return [one.value for one in shell.get_completions(list(words), incomplete)]
 
 
@@ -369,22 +371,22 @@ def completed(desk: ImageDesk, words: Sequence[str], incomplete: str) -> list[st
     ],
 )
 def test_names_are_completed(
-    desk: ImageDesk, words: list[str], incomplete: str, offered: list[str]
+    harness: ImageHarness, words: list[str], incomplete: str, offered: list[str]
 ) -> None:
     """Images, builds from the newest on, and providers."""
-    desk.image("debian-ci")
+    harness.image("debian-ci")
 
-    assert completed(desk, words, incomplete) == offered
+    assert completed(harness, words, incomplete) == offered
 
 
-def test_completion_never_fails(desk: ImageDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_completion_never_fails(harness: ImageHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ZooKeeper there is nothing to offer."""
 
     def away() -> None:
         raise StoreAwayError("no connection")
 
-    monkeypatch.setattr(desk, "_connect", away)
-    assert completed(desk, ["image", "show"], "de") == []
+    monkeypatch.setattr(harness, "_connect", away)
+    assert completed(harness, ["image", "show"], "de") == []
     monkeypatch.delenv("REMUDA_ZOOKEEPER", raising=False)
     monkeypatch.delenv("REMUDA_CONFIG", raising=False)
     shell = ShellComplete(main, {}, "remuda", "_REMUDA_COMPLETE")

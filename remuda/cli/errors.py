@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from remuda.cli.saying import say
+from remuda.cli.terminal import say
 from remuda.config.problems import ConfigInvalidError
 from remuda.store.api import NoTreeError, StoreAwayError, StoreError, StoreRefusedError
 from remuda.visible import visible, visible_lines

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from remuda.cli.failing import MistakeError
-from remuda.cli.saying import say
+from remuda.cli.errors import MistakeError
+from remuda.cli.terminal import say
 from remuda.config.addresses import connection_string
 from remuda.config.units import WrongValueError
 from remuda.runtime.clock import Clock, SystemClock
@@ -77,8 +77,11 @@ def _tell_waiting(why: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What commands take from outside; tests give their own.
+class CommandContext:
+    """What one command takes from outside; tests give their own.
+
+    Not click's context, which holds the words of a command line, and not the requestor's, which
+    holds what the requests of one open session share.
 
     Attributes:
         config: Configuration file to find ZooKeeper in.
@@ -162,21 +165,21 @@ def _first(*values: V | None) -> V | None:
     return next((one for one in values if one is not None), None)
 
 
-def with_surroundings(command: F) -> F:
-    """Add the options that say where ZooKeeper is; the command gets ``around``."""
+def with_context(command: F) -> F:
+    """Add the options that say where ZooKeeper is; the command gets ``context``."""
 
     def wrapper(
         ctx: click.Context, /, *args: Any, config: Path | None, zookeeper: str | None, **kwargs: Any
     ) -> Any:
-        around = ctx.obj if isinstance(ctx.obj, Surroundings) else Surroundings()
+        context = ctx.obj if isinstance(ctx.obj, CommandContext) else CommandContext()
         # What is written after the command's name wins over what stands before it, and both over
         # the environment.
-        around = replace(
-            around,
-            config=_first(_written(ctx, "config", config), around.config, config),
-            zookeeper=_first(_written(ctx, "zookeeper", zookeeper), around.zookeeper, zookeeper),
+        context = replace(
+            context,
+            config=_first(_written(ctx, "config", config), context.config, config),
+            zookeeper=_first(_written(ctx, "zookeeper", zookeeper), context.zookeeper, zookeeper),
         )
-        return command(*args, around=around, **kwargs)
+        return command(*args, context=context, **kwargs)
 
     wrapped = click.pass_context(wrapper)
     functools.update_wrapper(wrapped, command)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from remuda.cli.failing import EXIT_STORE_AWAY, CommandFailedError
+from remuda.cli.errors import EXIT_STORE_AWAY, CommandFailedError
 from remuda.images import library, writes
 from remuda.images.catalogue import Catalogue
 from remuda.images.library import Library
@@ -37,7 +37,7 @@ Judge = Callable[[Catalogue], Sequence[Op]]
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class ImageRecordWriter:
     """Carries out judgements on the records of images.
 
     Attributes:

@@ -1,14 +1,14 @@
-"""What somebody may have meant by a name that does not exist."""
+"""Refusing names that nobody knows, with what may have been meant."""
 
 from collections.abc import Sequence
 
-from remuda.cli.failing import MistakeError
-from remuda.config.names import nearest
+from remuda.cli.errors import MistakeError
+from remuda.config.name_guesses import nearest
 from remuda.insight import tree
-from remuda.insight.tree import Reader
+from remuda.insight.tree import TreeReader
 
 
-def check_labels(read: Reader, labels: Sequence[str]) -> None:
+def check_labels(read: TreeReader, labels: Sequence[str]) -> None:
     """Refuse labels that no registered pool offers, if any pool is registered.
 
     Raises:
@@ -21,7 +21,7 @@ def check_labels(read: Reader, labels: Sequence[str]) -> None:
             raise MistakeError(f"no pool offers the label {label!r}; {nearest(label, offered)}")
 
 
-def check_provider(read: Reader, provider: str | None) -> None:
+def check_provider(read: TreeReader, provider: str | None) -> None:
     """Refuse a provider without a registered pool, if any pool is registered.
 
     Raises:
@@ -33,7 +33,7 @@ def check_provider(read: Reader, provider: str | None) -> None:
         raise MistakeError(f"there is no provider {provider!r}; {nearest(provider, known)}")
 
 
-def check_filters(read: Reader, *, labels: Sequence[str], providers: Sequence[str]) -> None:
+def check_filters(read: TreeReader, *, labels: Sequence[str], providers: Sequence[str]) -> None:
     """Refuse words to choose by that nobody knows: to be asked when they choose nothing.
 
     Raises:

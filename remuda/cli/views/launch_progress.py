@@ -1,14 +1,14 @@
-"""Machines in the making, in words."""
+"""What machines that are being made are waited for, in words."""
 
 from remuda.cli.output import age
-from remuda.insight.making import Making
+from remuda.insight.launch_progress import LaunchProgress
 from remuda.model.launch import Step
 
 #: Scripts run; everything else is waited for.
 _RUNNING = frozenset({"setup", "check"})
 
 
-def making_text(one: Making, now_s: float) -> str:
+def launch_progress_text(one: LaunchProgress, now_s: float) -> str:
     """Return what a machine is waited for, and for how long: ``proving: no answer on port 22 ...``.
 
     *now_s* is the wall clock, in seconds since the epoch.

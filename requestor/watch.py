@@ -11,7 +11,7 @@ from remuda.store.api import Session, Store, Stored, StoreError
 ANSWER_S: Final = 1.0
 
 
-class Eye:
+class ZnodeWatch:
     """Looks at one znode and knows when to look again.
 
     Thread-safe. News come from the watch, from a reconnect (a watch may have been lost with the
@@ -19,7 +19,7 @@ class Eye:
     tells of it, on the store's thread: whoever waits is woken with the answer, not to ask for it.
 
     Attributes:
-        lost: The session was lost since the eye was opened.
+        lost: The session was lost since the watch began.
     """
 
     def __init__(self, store: Store, path: str) -> None:

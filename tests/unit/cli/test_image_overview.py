@@ -7,31 +7,39 @@ import pytest
 from click.testing import CliRunner
 
 from remuda.cli.image.logs import log
-from remuda.cli.image.looking import list_images, show
+from remuda.cli.image.overview import list_images, show
 from remuda.cli.main import main
 from remuda.model.build import Base, BuildState, Revocation, Why
 from remuda.model.image import BuildId, UploadId, Word
 from remuda.model.pointer import Pin
 from remuda.model.upload import Trial, TrialResult, UploadState
 from remuda.store import paths
-from tests.support.imagedesk import ADA, FAILED, NOW_S, PLACES, ImageDesk, put_packages, write_log
+from tests.support.imageharness import (
+    ADA,
+    FAILED,
+    NOW_S,
+    PLACES,
+    ImageHarness,
+    put_packages,
+    write_log,
+)
 
 NASTY = "bad\x1b[2J\u202eevil\nremuda: all is well"
 
 
 @pytest.fixture
-def desk() -> ImageDesk:
+def harness() -> ImageHarness:
     """Builds 1 to 3 in two providers, 3 is current; a builder is alive."""
-    desk = ImageDesk()
-    desk.shelf(1, 2, 3)
-    desk.builder()
-    return desk
+    harness = ImageHarness()
+    harness.shelf(1, 2, 3)
+    harness.builder()
+    return harness
 
 
-def test_the_list_has_each_image_in_each_provider(desk: ImageDesk) -> None:
+def test_the_list_has_each_image_in_each_provider(harness: ImageHarness) -> None:
     """What is booted, what was before, and nothing more if there is nothing newer."""
-    desk.shelf(1, image="ubuntu")
-    result = desk.call(list_images)
+    harness.shelf(1, image="ubuntu")
+    result = harness.call(list_images)
 
     assert result.exit_code == 0
     head, *rows = result.stdout.splitlines()
@@ -42,7 +50,7 @@ def test_the_list_has_each_image_in_each_provider(desk: ImageDesk) -> None:
         ["ubuntu", "alpha", "1"],
         ["ubuntu", "beta", "1"],
     ]
-    (one, *_) = desk.json(list_images)
+    (one, *_) = harness.json(list_images)
     assert (one["boots"], one["previous"], one["newest"], one["state"], one["waits"]) == (
         *(3, 2, 3, "usable"),
         None,
@@ -98,7 +106,7 @@ def test_the_list_has_each_image_in_each_provider(desk: ImageDesk) -> None:
     ],
 )
 def test_why_something_newer_is_not_booted(
-    desk: ImageDesk,
+    harness: ImageHarness,
     fields: dict[str, object],
     uploads: dict[str, object],
     state: str,
@@ -106,36 +114,38 @@ def test_why_something_newer_is_not_booted(
 ) -> None:
     """Said from the records alone."""
     whole = fields.get("state", BuildState.BUILT) is BuildState.BUILT
-    build_id = desk.build(4, providers=[], **fields)
+    build_id = harness.build(4, providers=[], **fields)
     if whole:
-        desk.upload(build_id, "beta", **uploads)
+        harness.upload(build_id, "beta", **uploads)
     if uploads.get("state") is UploadState.PENDING:
-        desk.put(paths.pointer("debian", "beta"), b"nonsense")
-    found = {one["provider"]: one for one in desk.json(list_images)}["beta"]
+        harness.put(paths.pointer("debian", "beta"), b"nonsense")
+    found = {one["provider"]: one for one in harness.json(list_images)}["beta"]
 
     assert found["newest"] == 4
     assert found["state"] == state
     assert (found["waits"] or "").startswith(waits)
 
 
-def test_a_copy_to_be_made_is_told(desk: ImageDesk) -> None:
+def test_a_copy_to_be_made_is_told(harness: ImageHarness) -> None:
     """In the place that the pointer names."""
-    build_id = desk.build(4, providers=["alpha"])
-    desk.upload(build_id, "beta", state=UploadState.PENDING, trials={}, retry_s=9e9, mishap=FAILED)
-    found = {one["provider"]: one for one in desk.json(list_images)}["beta"]
+    build_id = harness.build(4, providers=["alpha"])
+    harness.upload(
+        build_id, "beta", state=UploadState.PENDING, trials={}, retry_s=9e9, mishap=FAILED
+    )
+    found = {one["provider"]: one for one in harness.json(list_images)}["beta"]
 
     assert (found["state"], found["waits"]) == ("pending", "packages: mirror down")
     assert found["retry_at_s"] == 9e9
-    assert "packages: mirror down; again in " in desk.call(list_images).stdout
+    assert "packages: mirror down; again in " in harness.call(list_images).stdout
 
 
-def test_pins_pauses_and_what_was_taken_away_are_told(desk: ImageDesk) -> None:
+def test_pins_pauses_and_what_was_taken_away_are_told(harness: ImageHarness) -> None:
     """Each with whom to ask."""
-    desk.pointer(3, provider="alpha", pinned=Pin(number=2, word=ADA))
-    desk.pointer(3, provider="beta", withdrawn={3: ADA})
-    desk.image("paused", paused=ADA)
-    desk.image("wanted", wanted=ADA)
-    found = {(one["image"], one["provider"]): one for one in desk.json(list_images)}
+    harness.pointer(3, provider="alpha", pinned=Pin(number=2, word=ADA))
+    harness.pointer(3, provider="beta", withdrawn={3: ADA})
+    harness.image("paused", paused=ADA)
+    harness.image("wanted", wanted=ADA)
+    found = {(one["image"], one["provider"]): one for one in harness.json(list_images)}
 
     assert found["debian", "alpha"]["boots"] == 2
     assert found["debian", "alpha"]["waits"] == "pinned by ada@host: it is bad"
@@ -145,55 +155,57 @@ def test_pins_pauses_and_what_was_taken_away_are_told(desk: ImageDesk) -> None:
     assert found["wanted", None]["waits"] == "no build was begun yet; wanted by ada@host"
 
 
-def test_an_image_at_its_newest_build_says_that_it_is_paused(desk: ImageDesk) -> None:
+def test_an_image_at_its_newest_build_says_that_it_is_paused(harness: ImageHarness) -> None:
     """By whom, on record; in the configuration, as builders say."""
-    desk.image(last_build=3, paused=ADA)
-    assert "debian in alpha: paused by ada@host: it is bad" in desk.call(list_images).stdout
+    harness.image(last_build=3, paused=ADA)
+    assert "debian in alpha: paused by ada@host: it is bad" in harness.call(list_images).stdout
 
-    desk.image(last_build=3)
-    desk.builder(waits={"debian": "paused in the configuration"})
-    assert "debian in alpha: paused in the configuration" in desk.call(list_images).stdout
+    harness.image(last_build=3)
+    harness.builder(waits={"debian": "paused in the configuration"})
+    assert "debian in alpha: paused in the configuration" in harness.call(list_images).stdout
 
 
-def test_a_configuration_that_a_builder_cannot_use_is_told(desk: ImageDesk) -> None:
+def test_a_configuration_that_a_builder_cannot_use_is_told(harness: ImageHarness) -> None:
     """In the list, and for each image: what was written into the file has no effect."""
-    desk.builder(waits={"configuration of b1": "remuda.yaml:3:1: no such key"})
+    harness.builder(waits={"configuration of b1": "remuda.yaml:3:1: no such key"})
 
     said = "configuration of b1: remuda.yaml:3:1: no such key; it goes on by the one before\n"
-    assert said in desk.call(list_images).stdout
-    assert "configuration of b1" in desk.call(show, "debian").stdout
+    assert said in harness.call(list_images).stdout
+    assert "configuration of b1" in harness.call(show, "debian").stdout
 
 
 def test_an_empty_list_says_what_that_means() -> None:
     """And so does one without a builder."""
-    desk = ImageDesk()
-    assert desk.call(list_images).stdout == ("no image is on record: no builder has started yet\n")
-    desk.shelf(1)
+    harness = ImageHarness()
+    assert harness.call(list_images).stdout == (
+        "no image is on record: no builder has started yet\n"
+    )
+    harness.shelf(1)
     told = "no builder is running: nothing is built, tried or deleted until somebody starts one"
-    assert told in desk.call(list_images).stdout
-    assert told in desk.call(show, "debian").stdout
+    assert told in harness.call(list_images).stdout
+    assert told in harness.call(show, "debian").stdout
 
 
-def test_one_broken_record_hides_no_other(desk: ImageDesk) -> None:
+def test_one_broken_record_hides_no_other(harness: ImageHarness) -> None:
     """It is named."""
-    desk.put(paths.build(BuildId("debian", 2)), b"nonsense")
-    desk.put(paths.image("debian"), b"nonsense")
-    desk.put(paths.pointer("debian", "beta"), b"{}")
-    result = desk.call(list_images)
+    harness.put(paths.build(BuildId("debian", 2)), b"nonsense")
+    harness.put(paths.image("debian"), b"nonsense")
+    harness.put(paths.pointer("debian", "beta"), b"{}")
+    result = harness.call(list_images)
 
     assert result.exit_code == 0
     assert "broken record: images/debian/builds/000002: it cannot be read" in result.stdout
     assert "broken record: images/debian/pointers/beta" in result.stdout
     assert result.stdout.splitlines()[1].split()[:3] == ["debian", "alpha", "3"]
-    assert desk.call(show, "debian").exit_code == 0
-    assert "debian/2" in desk.call(show, "debian/2").stderr
+    assert harness.call(show, "debian").exit_code == 0
+    assert "debian/2" in harness.call(show, "debian/2").stderr
 
 
-def test_an_image_is_shown_with_builds_and_moves(desk: ImageDesk) -> None:
+def test_an_image_is_shown_with_builds_and_moves(harness: ImageHarness) -> None:
     """And who wants what of it."""
-    desk.image(last_build=3, wanted=ADA, wanted_above=3, paused=ADA)
-    text = desk.call(show, "debian").stdout
-    doc = desk.json(show, "debian")
+    harness.image(last_build=3, wanted=ADA, wanted_above=3, paused=ADA)
+    text = harness.call(show, "debian").stdout
+    doc = harness.json(show, "debian")
 
     assert "paused by ada@host: it is bad" in text
     assert "ada@host wanted a build above 3: it is bad" in text
@@ -202,9 +214,9 @@ def test_an_image_is_shown_with_builds_and_moves(desk: ImageDesk) -> None:
     assert doc["image"] == "debian"
 
 
-def test_a_build_is_shown_with_everything_about_it(desk: ImageDesk) -> None:
+def test_a_build_is_shown_with_everything_about_it(harness: ImageHarness) -> None:
     """Where from, verdicts, mishaps, and who uses it."""
-    build_id = desk.build(
+    build_id = harness.build(
         4,
         parent=BuildId("base", 7),
         fingerprint="f00d",
@@ -215,10 +227,10 @@ def test_a_build_is_shown_with_everything_about_it(desk: ImageDesk) -> None:
         started_s=NOW_S,
         ended_s=NOW_S + 61,
     )
-    desk.node("3000000001", UploadId(build_id, PLACES["alpha"]))
-    write_log(desk, build_id, b"x\n")
-    text = desk.call(show, "debian/4").stdout
-    doc = desk.json(show, "debian/4")
+    harness.node("3000000001", UploadId(build_id, PLACES["alpha"]))
+    write_log(harness, build_id, b"x\n")
+    text = harness.call(show, "debian/4").stdout
+    doc = harness.json(show, "debian/4")
 
     for words in (
         "build base/7",
@@ -236,7 +248,7 @@ def test_a_build_is_shown_with_everything_about_it(desk: ImageDesk) -> None:
     assert [one["verdict"] for one in doc["verdicts"]] == ["passed", "passed"]
     assert doc["failure"]["blame"] == "recipe"
     assert [one["ok"] for one in doc["steps"]] == [True, False]
-    assert "nothing uses it" in desk.call(show, "debian/1").stdout
+    assert "nothing uses it" in harness.call(show, "debian/1").stdout
 
 
 @pytest.mark.parametrize(
@@ -249,21 +261,21 @@ def test_a_build_is_shown_with_everything_about_it(desk: ImageDesk) -> None:
     ],
 )
 def test_packages_are_compared_as_far_as_they_are_on_record(
-    desk: ImageDesk, before: str | None, now: str | None, words: str
+    harness: ImageHarness, before: str | None, now: str | None, words: str
 ) -> None:
     """Nothing is made up."""
-    desk.build(3, inventory=before)
-    desk.build(4, inventory=now, base=Base(id="7f3c", name="Debian 12", hash="sha512:00"))
+    harness.build(3, inventory=before)
+    harness.build(4, inventory=now, base=Base(id="7f3c", name="Debian 12", hash="sha512:00"))
 
-    assert desk.json(show, "debian/4")["packages"] == words
-    assert "Debian 12 (7f3c), sha512:00" in desk.call(show, "debian/4").stdout
+    assert harness.json(show, "debian/4")["packages"] == words
+    assert "Debian 12 (7f3c), sha512:00" in harness.call(show, "debian/4").stdout
 
 
-def test_a_command_is_told_with_whose_it_was(desk: ImageDesk) -> None:
+def test_a_command_is_told_with_whose_it_was(harness: ImageHarness) -> None:
     """As far as that is still on record."""
-    desk.image(last_build=4, wanted=Word(who="bob", why="toolchain", at_s=1.0), wanted_above=3)
-    desk.build(4, why=Why.COMMAND)
-    assert "command of bob: toolchain" in desk.call(show, "debian/4").stdout
+    harness.image(last_build=4, wanted=Word(who="bob", why="toolchain", at_s=1.0), wanted_above=3)
+    harness.build(4, why=Why.COMMAND)
+    assert "command of bob: toolchain" in harness.call(show, "debian/4").stdout
 
 
 # -- what is configured ----------------------------------------------------------------------
@@ -281,18 +293,20 @@ images:
 """
 
 
-def test_an_image_that_is_only_configured_is_no_mistake(desk: ImageDesk, tmp_path: Path) -> None:
+def test_an_image_that_is_only_configured_is_no_mistake(
+    harness: ImageHarness, tmp_path: Path
+) -> None:
     """No builder has started with it."""
     file = tmp_path / "remuda.yaml"
     file.write_text(CONFIG)
-    result = desk.call(show, "fresh", "--config", str(file))
+    result = harness.call(show, "fresh", "--config", str(file))
 
     assert result.exit_code == 1, result.output
     assert result.stderr == (
         "remuda: image fresh is in the configuration, but not on record: no builder has started "
         "with it yet\n"
     )
-    near = desk.call(show, "fres", "--config", str(file))
+    near = harness.call(show, "fres", "--config", str(file))
     assert (near.exit_code, "did you mean 'fresh'?" in near.stderr) == (2, True)
 
 
@@ -309,18 +323,18 @@ def test_the_group_stands_in_the_help() -> None:
     assert CliRunner().invoke(main, ["image", "nonsense"]).exit_code == 2
 
 
-def test_every_key_of_the_documents_is_documented(desk: ImageDesk) -> None:
+def test_every_key_of_the_documents_is_documented(harness: ImageHarness) -> None:
     """Scripts rely on them."""
     written = (Path(__file__).parents[3] / "docs/cli.md").read_text()
-    build_id = desk.build(4, unwanted=ADA, mishap=FAILED, base=Base(id="7f3d"))
-    write_log(desk, build_id, b"text")
-    put_packages(desk, 3, [("git", "1")])
-    put_packages(desk, 4, [("git", "2")])
-    desk.builder(waits={"debian/4": "why"})
-    desk.pointer(4, provider="alpha", pinned=Pin(number=2, word=ADA), withdrawn={3: ADA})
+    build_id = harness.build(4, unwanted=ADA, mishap=FAILED, base=Base(id="7f3d"))
+    write_log(harness, build_id, b"text")
+    put_packages(harness, 3, [("git", "1")])
+    put_packages(harness, 4, [("git", "2")])
+    harness.builder(waits={"debian/4": "why"})
+    harness.pointer(4, provider="alpha", pinned=Pin(number=2, word=ADA), withdrawn={3: ADA})
     found: set[str] = set()
-    todo = [desk.json(list_images), desk.json(show, "debian"), desk.json(show, "debian/4")]
-    todo += [json.loads(one) for one in desk.call(log, "debian/4", "--json").stdout.splitlines()]
+    todo = [harness.json(list_images), harness.json(show, "debian"), harness.json(show, "debian/4")]
+    todo += [json.loads(one) for one in harness.call(log, "debian/4", "--json").stdout.splitlines()]
     while todo:
         one = todo.pop()
         todo += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
