@@ -7,7 +7,7 @@ from builder.clouds import Clouds
 from builder.errands import Action, HandEvent, News, RecipesRead, Registered
 from builder.fold import Fold, wanted_of_providers
 from builder.known import Known
-from builder.lanes import Lane
+from builder.lanes import KINDS, PLACES, Lane
 from builder.mind import Mind
 from builder.orders import Orders
 from builder.pauses import Pauses
@@ -23,6 +23,7 @@ from builder.writing import ROOTS, TREE, Writer
 from remuda.config.fingerprint import copied_paths
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
+from remuda.frame.dispatch import Dispatch
 from remuda.frame.set_aside import SetAside
 from remuda.membership.registration import Member, Presence, Registration
 from remuda.metrics.sink import Metrics
@@ -94,6 +95,15 @@ def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) 
     return Starter(
         known=known,
         hands=outside.wire(means),
+        dispatch=Dispatch(
+            kinds=KINDS,
+            busy=known.busy,
+            lanes=known.lanes,
+            places=PLACES.__getitem__,
+            log=outside.log,
+            metrics=outside.metrics,
+            about=lambda action: {"subject": str(action.id)},
+        ),
         crew=outside.crew,
         writer=Writer(store=outside.store, inbox=outside.inbox),
         orders=Orders(known=known),

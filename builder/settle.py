@@ -21,7 +21,7 @@ from builder.known import Known
 from builder.losses import CRASHED
 from builder.starting import Starter, key_of
 from remuda.config.model import Config
-from remuda.frame.work import Finished, HandCrashed
+from remuda.frame.work import Finished, HandCrashed, word
 from remuda.metrics.sink import Metrics
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
@@ -66,13 +66,14 @@ class Settle:
         self._handlers[type(news)](news, now)
 
     def _finished(self, news: Finished[Action, HandEvent], now: Now) -> None:
-        action, event = news.action, news.event
+        event = self.starter.finished(news)
         if isinstance(event, HandCrashed):
-            self._crashed(event, now)
+            self.starter.losses.note(news.action)
+            self._told(event, now)
         elif isinstance(event, Written):
-            self._written(event, now)
-        elif self.starter.ended(action):
-            self._brought(action, event, now)
+            self._answered(event, now)
+        elif event is not None:
+            self._brought(news.action, event, now)
 
     def _brought(self, action: Action, event: HandEvent, now: Now) -> None:
         match event:
@@ -85,7 +86,7 @@ class Settle:
                     self.known.adopt(event.configured)
             case _:
                 why = getattr(event, "why", None)
-                what = type(action).__name__
+                what = word(action)
                 self.log.info("hand.ended", action=what, subject=str(action.id), why=why)
                 if isinstance(action, _JUDGED_BY_RECORD):
                     self.starter.pauses.end(key_of(action), now.mono_s, why)
@@ -100,21 +101,25 @@ class Settle:
 
     def _crashed(self, news: HandCrashed[Action], now: Now) -> None:
         """A bug of ours: the action waits, and counts as an attempt where attempts count."""
-        action, what = news.action, type(news.action).__name__
-        if self.starter.ended(action):
-            self.starter.losses.note(action)
-        self.metrics.count_hand_crash(what)
-        self.log.error("hand.crashed", action=what, subject=str(action.id), why=news.why)
-        self.starter.pauses.crashed(key_of(action), now.mono_s, CRASHED)
+        if self.starter.ended(news.action):
+            self.starter.losses.note(news.action)
+        self._told(news, now)
+
+    def _told(self, news: HandCrashed[Action], now: Now) -> None:
+        self.starter.dispatch.tell(news)
+        self.starter.pauses.crashed(key_of(news.action), now.mono_s, CRASHED)
         self.known.dirty = True
 
     def _written(self, news: Written, now: Now) -> None:
+        self.starter.ended(news.action)
+        self._answered(news, now)
+
+    def _answered(self, news: Written, now: Now) -> None:
         action = news.action
-        self.starter.ended(action)
         if not isinstance(news.result, StoreError):
             self.starter.pauses.done(key_of(action))
             self.starter.losses.written(action)
-            what = type(action).__name__
+            what = word(action)
             if isinstance(action, BeginBuild):
                 self.log.info("build.begun", build=str(action.id), why=str(action.why))
             else:
@@ -136,7 +141,7 @@ class Settle:
 
     def _refused(self, action: Action, error: StoreError, now: Now) -> None:
         """Let it wait: mostly somebody else was faster, and then a record changes soon."""
-        what = type(action).__name__
+        what = word(action)
         if isinstance(error, NOTHING_WRITTEN):
             self.metrics.count_lost_write("", what)
         self.log.info("record.not-written", action=what, subject=str(action.id), why=str(error))

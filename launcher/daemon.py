@@ -4,22 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from launcher.actions import Action, Plan
+from launcher.actions import Plan
+from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.events import Event, Registered
-from launcher.fold import Fold
-from launcher.hands.clouding import CloudHands
-from launcher.hands.proving import ProvingHands
-from launcher.hands.writing import Writer
-from launcher.lanes import KINDS, THREADS, Lane
+from launcher.events import Event
+from launcher.lanes import KINDS, THREADS
 from launcher.neighbours import Neighbours
 from launcher.orders import ServerOrders
 from launcher.policy import Policy, compile_policy
-from launcher.registry import Registry, prepare
+from launcher.registry import prepare
 from launcher.reporting import Reporter
-from launcher.settle import Settle
-from launcher.settle_writes import SettleWrites
-from launcher.starting import Starter
 from launcher.world import World
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import Cloud
@@ -28,21 +22,17 @@ from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.process import Beginning, CannotRunError
-from remuda.frame.set_aside import SetAside
 from remuda.membership.installation import InstallationError
-from remuda.membership.registration import Member, Registration, new_replica_id
+from remuda.membership.registration import Member, new_replica_id
 from remuda.metrics.factory import Instruments
 from remuda.model import tags
-from remuda.model.ids import NodeId, ProviderName
+from remuda.model.ids import ProviderName
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.inbox import Inbox
-from remuda.runtime.log import Log
 from remuda.runtime.now import Now
-from remuda.ssh.api import Prover
 from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver
-from remuda.store import paths
-from remuda.store.api import Gone, Session, Store, Stored, StoreError
+from remuda.store.api import Session
 from remuda.web.pages import Readiness
 
 
@@ -233,112 +223,3 @@ def _readiness(world: World) -> Readiness:
     if world.cloud.trouble is not None:
         return Readiness(ok=True, reason=f"the cloud is out of service: {world.cloud.trouble}")
     return Readiness(ok=True, reason="at work")
-
-
-def assemble(
-    *,
-    world: World,
-    store: Store,
-    inbox: Inbox[Event],
-    clock: Clock,
-    log: Log,
-    instruments: Instruments,
-    cloud: Cloud,
-    installation: str,
-    mine: set[NodeId],
-    me: Member,
-    crew: Crew[Action, Event, Lane],
-    prover: Prover,
-) -> Brain:
-    """Wire one launcher together and start its mirrors; also used by tests with fakes."""
-    provider = world.policy.provider
-    owner = tags.Owner(installation=installation, provider=ProviderName(provider))
-    world.installation = installation
-    writer = Writer(store=store, world=world, inbox=inbox, mine=mine, clock=clock)
-    starter = Starter(
-        world=world,
-        writer=writer,
-        crew=crew,
-        cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
-        proving=ProvingHands(prover, lambda: crew.stopped, clock, inbox),
-        orders=ServerOrders(policy=world.policy, owner=owner),
-    )
-    metrics = instruments.metrics
-    writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
-
-    registration = Registration(
-        store=store, registered=lambda error: inbox.event(Registered(error=error))
-    )
-    registry = Registry(member=me, registration=registration)
-
-    def traces() -> tuple[str, ...]:
-        return world.neighbours.traces(registry.pool_ids.values(), store.session_id)
-
-    def reregister(*, doubtful: bool = False) -> None:
-        registry.register(world.policy, traces() if doubtful else None)
-        world.pool_ids = dict(registry.pool_ids)
-
-    brain = Brain(
-        world=world,
-        inbox=inbox,
-        fold=Fold(
-            world=world,
-            aside=SetAside(log=log, metrics=metrics),
-            mine=mine,
-            read_node=_node_reader(store, inbox),
-        ),
-        settle=Settle(world=world, writes=writes, owner=owner, log=log, metrics=metrics),
-        starter=starter,
-        clock=clock,
-        log=log,
-        metrics=metrics,
-        reregister=reregister,
-        seen=lambda: registration.agrees(traces()),
-        lost=registration.lost,
-        reread=store.reread,
-    )
-    writer.refill()
-    watch(store, inbox, world, mine)
-    reregister()
-    return brain
-
-
-def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
-    def read_node(node_id: NodeId) -> None:
-        def done(found: Stored[bytes] | StoreError | None) -> None:
-            if found is None:  # a mirror tells only what it has seen before
-                inbox.change(Gone(path=paths.node(node_id)))
-
-        store.read_later(paths.node(node_id), done)
-
-    return read_node
-
-
-def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) -> None:
-    """Start the mirrors: what every launcher reads, and what only those of this provider do."""
-    store.on_session(inbox.session)
-    roots = (
-        paths.provider(world.policy.provider),
-        paths.NODES,
-        paths.REPLICAS,
-        paths.STATUSES,
-        paths.POOL_COMPONENTS,
-        paths.REQUESTS,
-        paths.INSTALLATION,
-        paths.NODE_COUNTER,
-        paths.IMAGES,
-    )
-    world.attendance.roots = frozenset(roots)
-    own_status = paths.status(world.policy.provider)
-    start = len(paths.NODES) + 1
-
-    def wanted_node(path: str) -> bool:
-        return path[start:] in mine
-
-    for root in roots:
-        if root == paths.NODES:
-            store.mirror(root, inbox.change, wanted=wanted_node)
-        elif root == paths.STATUSES:
-            store.mirror(root, inbox.change, wanted=lambda path: path != own_status)
-        else:
-            store.mirror(root, inbox.change)

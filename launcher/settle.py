@@ -34,7 +34,7 @@ from launcher.events import (
     Tidied,
     Written,
 )
-from launcher.lanes import KINDS, LANES, node_of
+from launcher.lanes import Lane
 from launcher.listing import take_listing
 from launcher.outcomes import (
     learn_no_address,
@@ -55,6 +55,7 @@ from remuda.cloud.api import (
     UnauthorizedError,
     UnknownOutcomeError,
 )
+from remuda.frame.dispatch import Dispatch
 from remuda.frame.work import Finished, HandCrashed
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
@@ -80,6 +81,7 @@ class Settle:
     """Takes in the results of hands."""
 
     world: World
+    dispatch: Dispatch[Action, Lane]
     writes: SettleWrites
     owner: tags.Owner
     log: Log
@@ -90,7 +92,7 @@ class Settle:
         """Make the table of handlers: every kind of event has one."""
         self._handlers = {
             Finished: self._finished,
-            Written: self.writes.written,
+            Written: self._written,
             IdsDrawn: self.writes.ids_drawn,
             Created: self._created,
             Listed: self._listed,
@@ -115,18 +117,13 @@ class Settle:
         self._handlers[type(event)](event, now)
 
     def _finished(self, event: Finished[Action, Event], now: Now) -> None:
-        """Give the place in the lane back; a hand that was given up has no more to say."""
-        kind, node = type(event.action), node_of(event.action)
-        self.world.lanes.leave(LANES[kind])
-        awaited = self.world.busy.leave(KINDS[kind].subject(event.action), event.action)
-        late = not awaited and node is not None and node in self.world.herd.views
-        if late and isinstance(event.event, HandCrashed):
-            self._tell_crash(event.event)
-            return
-        if late:
-            self.log.info("hand.late", node=node, action=kind.__name__)
-            return
-        self.settle(event.event, now)
+        brought = self.dispatch.finished(event)
+        if brought is not None:
+            self.settle(brought, now)
+
+    def _written(self, event: Written, now: Now) -> None:
+        self.dispatch.ended(event.action)
+        self.writes.written(event, now)
 
     def _created(self, event: Created, now: Now) -> None:
         view = self._unbusy(event.node)
@@ -373,13 +370,8 @@ class Settle:
                 floating_ips=event.floating_ips,
             )
 
-    def _tell_crash(self, event: HandCrashed[Action]) -> None:
-        name = type(event.action).__name__
-        self.log.error("hand.crashed", action=name, why=event.why)
-        self.metrics.count_hand_crash(name)
-
     def _hand_crashed(self, event: HandCrashed[Action], now: Now) -> None:
-        self._tell_crash(event)
+        self.dispatch.tell(event)
         free_request(self.world, event.action, now)
         node_id = getattr(event.action, "node", None)
         view = None if node_id is None else self._unbusy(node_id)

@@ -32,7 +32,6 @@ from launcher.decide.deadlines import EVIDENCE_S_MAX
 from launcher.decide.rulings import gist
 from launcher.events import IdsDrawn, Written
 from launcher.hands.writing import Writer
-from launcher.lanes import STATUS
 from launcher.outcomes import learn_failure, learn_success
 from launcher.stages import runs
 from launcher.views import ClaimView, Failure, NodeView, RequestView
@@ -243,7 +242,6 @@ class SettleWrites:
         self.world.touch_node(view)
 
     def _published(self, action: Publish, event: Written) -> None:
-        self.world.busy.leave(STATUS, action)
         if not isinstance(event.result, StoreError):
             self.world.published = action.status
             self.world.outlined = action.outline

@@ -54,7 +54,7 @@ from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.images import upload_of
-from launcher.lanes import KINDS, Lane, machine, node_of, places
+from launcher.lanes import Lane, machine, node_of
 from launcher.orders import ServerOrders
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
@@ -62,6 +62,7 @@ from launcher.views import ADOPT, AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, Reques
 from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
+from remuda.frame.dispatch import Dispatch
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.imageask import proves
 from remuda.model.launch import Launch
@@ -77,6 +78,7 @@ class Starter:
 
     world: World
     writer: Writer
+    dispatch: Dispatch[Action, Lane]
     crew: Crew[Action, Event, Lane]
     cloud: CloudHands
     proving: ProvingHands
@@ -120,27 +122,14 @@ class Starter:
 
     def start(self, action: Action, now: Now) -> None:
         """Start one action, or let its node wait for a place in the action's lane."""
-        kind = KINDS.get(type(action))
-        if kind is None:
-            self._starters[type(action)](action, now)
-        elif kind.lane is None or self._admits(kind.lane, action, now):
-            self._starters[type(action)](action, now)
-            self.world.busy.enter(kind.subject(action), action)
-            if kind.lane is not None:
-                self._enter(kind.lane, action, now)
+        begin, node = self._starters[type(action)], node_of(action)
 
-    def _admits(self, lane: Lane, action: Action, now: Now) -> bool:
-        lanes, node = self.world.lanes, node_of(action)
-        if lanes.admits(lane, node, places(lane, self.world.policy.config.max_concurrency)):
+        def begun() -> bool:
+            begin(action, now)
             return True
-        if node is not None:  # everything else is decided anew after the next listing
-            lanes.wait(lane, node, now.mono_s)
-        return False
 
-    def _enter(self, lane: Lane, action: Action, now: Now) -> None:
-        node = node_of(action)
-        waited_s = self.world.lanes.enter(lane, node, now.mono_s)
-        if node is not None:
+        waited_s = self.dispatch.start(action, begun, now.mono_s)
+        if waited_s is not None and node is not None:
             self.world.herd.views[node].waited_s += waited_s
 
     # Requests

@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from remuda.frame.alarms import Alarms
 from remuda.frame.crew import crashed
+from remuda.frame.work import word
 from remuda.membership.attendance import Attendance
 from remuda.metrics.sink import Metrics
 from remuda.runtime.clock import Clock
@@ -145,4 +146,4 @@ def start_all(
             start(action)
         except Exception:  # noqa: BLE001 - the boundary of the hand that writes, as in the crew
             inbox.event(crashed(action))
-        log.debug("action.start", action=type(action).__name__)
+        log.debug("action.start", action=word(action))

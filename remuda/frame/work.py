@@ -17,10 +17,24 @@ class WorkKind(Generic[L]):
     Attributes:
         lane: The threads that do it; None: it is a transaction, which waits for nobody.
         subject: What it keeps busy: nothing else of that kind is begun meanwhile; None: nothing.
+        takes_over: Whether it is begun though something hangs that is done to its subject.
     """
 
     lane: L | None
     subject: Callable[[Any], Hashable | None]
+    takes_over: bool = False
+
+
+def nothing(_action: Any) -> None:
+    """Keep nothing busy, as far as the set of busy subjects goes."""
+
+
+def word(action: object) -> str:
+    """Return how metrics and logs call an action of this kind.
+
+    People have this word in their dashboards: it stays when a class gets another name.
+    """
+    return type(action).__name__
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from launcher.actions import Action
+from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.daemon import assemble, reconfigure
+from launcher.daemon import reconfigure
 from launcher.events import Event
 from launcher.lanes import KINDS, LANES, THREADS, Lane
 from launcher.neighbours import Neighbours
@@ -130,6 +131,7 @@ class Process:
         return Counted(
             world=starter.world,
             writer=starter.writer,
+            dispatch=starter.dispatch,
             crew=starter.crew,
             cloud=starter.cloud,
             proving=starter.proving,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from launcher.actions import Action
+from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.daemon import assemble
 from launcher.events import Event
 from launcher.lanes import KINDS, THREADS, Lane
 from launcher.neighbours import Neighbours

@@ -75,7 +75,7 @@ def make_brain(
 ) -> Brain:
     """Return a brain that starts nothing."""
     works = Works(made)
-    works.settle.log = log or Quiet()
+    works.settle.log = works.settle.dispatch.log = log or Quiet()
     return Brain(
         world=made,
         inbox=Inbox(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from launcher.actions import Action, Plan
+from launcher.assembly import dispatch_of
 from launcher.events import Deleted, Event
 from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
@@ -74,9 +75,12 @@ class Works:
         self.cloud = FakeCloud(clock)
         self.crew = Waiting(inbox, KINDS, THREADS)
         writer = Writer(store=store, world=world, inbox=inbox, mine=set(), clock=clock)
+        log, metrics = Quiet(), NullMetrics()
+        dispatch = dispatch_of(world, log, metrics)
         self.starter = Starter(
             world=world,
             writer=writer,
+            dispatch=dispatch,
             crew=self.crew,
             cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
             proving=ProvingHands(
@@ -84,10 +88,11 @@ class Works:
             ),
             orders=ServerOrders(policy=world.policy, owner=OWNER),
         )
-        log, metrics = Quiet(), NullMetrics()
         self.metrics = metrics
         writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
-        self.settle = Settle(world=world, writes=writes, owner=OWNER, log=log, metrics=metrics)
+        self.settle = Settle(
+            world=world, dispatch=dispatch, writes=writes, owner=OWNER, log=log, metrics=metrics
+        )
 
     def start(self, plan: Plan, now: Now, *kinds: type) -> None:
         """Start a plan's actions of some kinds."""
