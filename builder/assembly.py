@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.clouds import Clouds
-from builder.errands import Action, HandEvent, News, RecipesRead, Registered
+from builder.errands import (
+    Action,
+    HandEvent,
+    News,
+    RecipesRead,
+)
 from builder.fold import Fold, wanted_of_providers
 from builder.known import Known
 from builder.lanes import KINDS, PLACES, Lane
@@ -19,20 +24,20 @@ from builder.starting import Starter
 from builder.treecache import TreeCache
 from builder.wiring import HandMeans, WireHands
 from builder.worker import BuilderWorker, Current, providers_of
-from builder.writing import ROOTS, TREE, Writer
+from builder.writing import ROOTS, TREE
 from remuda.config.fingerprint import copied_paths
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
+from remuda.frame.ground import Ground
+from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
-from remuda.membership.registration import Member, Presence, Registration
-from remuda.metrics.sink import Metrics
+from remuda.membership.membership import Membership
+from remuda.membership.registration import Member, Presence
+from remuda.membership.tree import Tree
 from remuda.model.component import decode_replica
-from remuda.runtime.clock import Clock
-from remuda.runtime.inbox import Inbox
-from remuda.runtime.log import Log
 from remuda.store import paths
-from remuda.store.api import Session, Store
+from remuda.store.api import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +45,7 @@ class Outside:
     """What a builder is given; tests give their own."""
 
     config: Config
-    store: Store
-    inbox: Inbox[News]
-    clock: Clock
-    log: Log
-    metrics: Metrics
+    ground: Ground[News]
     installation: str
     clouds: Clouds
     member: Member
@@ -60,21 +61,26 @@ def assemble(outside: Outside) -> BuilderWorker:
         StoreError: If ZooKeeper does not let us.
         CloudConfigError: If clouds.yaml cannot be used.
     """
-    store, config = outside.store, Current(outside.config)
+    store, config = outside.ground.store, Current(outside.config)
     store.ensure(*TREE)
     outside.clouds.adopt(config.value, providers_of(config.value))
     cache = TreeCache()
     known = Known(me=outside.member.id, configured=compile_images(config.value, cache.read))
     known.attendance.connected = store.session is Session.CONNECTED
-    mind = _mind(outside, known, _starter(outside, known, config, cache), config)
-    watch(store, outside.inbox, known)
-    mind.register()
+    membership = _membership(outside, known)
+    sender: Sender[Action] = Sender(outside.ground, membership.tree)
+    starter = _starter(outside, known, sender, config, cache)
+    mind = _mind(outside, known, membership, starter, config)
+    membership.mirror_all(ROOTS, {paths.PROVIDERS: wanted_of_providers})
+    membership.register()
     return BuilderWorker(
         mind=mind, clouds=outside.clouds, installation=outside.installation, config=config
     )
 
 
-def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) -> Starter:
+def _starter(
+    outside: Outside, known: Known, sender: Sender[Action], config: Current, cache: TreeCache
+) -> Starter:
     def read_recipes() -> RecipesRead:
         now = config()
         configured = compile_images(now, cache.read)
@@ -84,10 +90,10 @@ def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) 
         return RecipesRead(config=now, configured=configured)
 
     means = HandMeans(
-        store=outside.store,
+        store=outside.ground.store,
         clouds=outside.clouds,
-        clock=outside.clock,
-        log=outside.log,
+        clock=outside.ground.clock,
+        log=outside.ground.log,
         installation=outside.installation,
         config=config,
         work_dir=outside.work_dir,
@@ -100,31 +106,37 @@ def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) 
             busy=known.busy,
             lanes=known.lanes,
             places=PLACES.__getitem__,
-            log=outside.log,
-            metrics=outside.metrics,
+            log=outside.ground.log,
+            metrics=outside.ground.metrics,
             about=lambda action: {"subject": str(action.id)},
         ),
         crew=outside.crew,
-        writer=Writer(store=outside.store, inbox=outside.inbox),
+        sender=sender,
         orders=Orders(known=known),
         pauses=Pauses(version=known.records.versions.get),
         read_recipes=read_recipes,
     )
 
 
-def _mind(outside: Outside, known: Known, starter: Starter, config: Current) -> Mind:
-    log, metrics, inbox = outside.log, outside.metrics, outside.inbox
-    replica = outside.member.ephemeral(paths.BUILDERS)
-    registration = Registration(
-        store=outside.store, registered=lambda error: inbox.event(Registered(error=error))
+def _membership(outside: Outside, known: Known) -> Membership:
+    ground, replica = outside.ground, outside.member.ephemeral(paths.BUILDERS)
+    return Membership(
+        kind="builder",
+        store=ground.store,
+        inbox=ground.inbox,
+        log=ground.log,
+        attendance=known.attendance,
+        tree=Tree(store=ground.store, log=ground.log, paths=TREE),
+        wanted=lambda: Presence(replica=replica),
+        traces=lambda: (replica.path,) if known.me in known.builders else (),
     )
 
-    def traces() -> tuple[str, ...]:
-        return (replica.path,) if known.me in known.builders else ()
 
-    def register(*, doubtful: bool = False) -> None:
-        registration.register(Presence(replica=replica), traces() if doubtful else None)
-
+def _mind(
+    outside: Outside, known: Known, membership: Membership, starter: Starter, config: Current
+) -> Mind:
+    log, metrics = outside.ground.log, outside.ground.metrics
+    replica = outside.member.ephemeral(paths.BUILDERS)
     reporter = Reporter(
         known=known,
         starter=starter,
@@ -133,8 +145,9 @@ def _mind(outside: Outside, known: Known, starter: Starter, config: Current) -> 
         log=log,
     )
     return Mind(
+        ground=outside.ground,
         known=known,
-        inbox=inbox,
+        membership=membership,
         fold=Fold(known=known, aside=SetAside(log=log, metrics=metrics), on_build=reporter.built),
         settle=Settle(
             known=known,
@@ -147,22 +160,4 @@ def _mind(outside: Outside, known: Known, starter: Starter, config: Current) -> 
         starter=starter,
         rounds=Rounds(known=known),
         reporter=reporter,
-        clock=outside.clock,
-        log=log,
-        metrics=metrics,
-        register=register,
-        seen=lambda: registration.agrees(traces()),
-        lost=registration.lost,
-        reread=outside.store.reread,
     )
-
-
-def watch(store: Store, inbox: Inbox[News], known: Known) -> None:
-    """Start the mirrors."""
-    store.on_session(inbox.session)
-    known.attendance.roots = frozenset(ROOTS)
-    for root in ROOTS:
-        if root == paths.PROVIDERS:
-            store.mirror(root, inbox.change, wanted=wanted_of_providers)
-        else:
-            store.mirror(root, inbox.change)

@@ -15,6 +15,7 @@ from builder.wiring import WireHands, tidy, wire
 from builder.worker import BuilderWorker, check
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
+from remuda.frame.ground import Ground
 from remuda.frame.process import Beginning, CannotRunError
 from remuda.membership.installation import find_installation
 from remuda.membership.registration import Member, new_replica_id
@@ -97,11 +98,13 @@ class BuilderRole:
             log.info("builder.tidied", keys=keys)
         outside = Outside(
             config=config,
-            store=store,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=log,
-            metrics=beginning.instruments.metrics,
+            ground=Ground(
+                store=store,
+                inbox=self.inbox,
+                clock=self.clock,
+                log=log,
+                metrics=beginning.instruments.metrics,
+            ),
             installation=installation,
             clouds=Clouds(make=make_cloud),
             member=Member(id=new_replica_id(), started_s=self.clock.now_s(), url=beginning.url),

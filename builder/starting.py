@@ -10,17 +10,17 @@ from builder.decide import actions
 from builder.decide.actions import BuilderAction, EndTrial, LoseBuild
 from builder.decide.world import BuilderWorld
 from builder.errands import Action, HandEvent, ListPlace, Look, MakeImage, Publish, ReadRecipes
-from builder.events import Written
 from builder.hands_api import Hands
 from builder.known import Known
 from builder.lanes import KINDS, PLACES, TAKES, Lane
 from builder.losses import Losses, given_back
 from builder.orders import Orders
 from builder.pauses import PauseKey, Pauses
-from builder.writing import Writer, lacking, published
+from builder.writing import lacking, published
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
-from remuda.frame.work import Finished, HandCrashed, word
+from remuda.frame.sender import Sender
+from remuda.frame.work import Finished, HandCrashed, Written, word
 from remuda.images.writes import NotBootableError
 from remuda.model.build import Blame, Mishap
 from remuda.model.image import BuildId, UploadId
@@ -78,7 +78,7 @@ class Starter:
     hands: Hands
     dispatch: Dispatch[Action, Lane]
     crew: Crew[Action, HandEvent, Lane]
-    writer: Writer
+    sender: Sender[Action]
     orders: Orders
     pauses: Pauses
     read_recipes: Callable[[], HandEvent]
@@ -232,7 +232,7 @@ class Starter:
             self.refuse(action, now, f"what it refers to has changed: {error}")
             return False
         self.pauses.begin(key_of(action), [*basis_of(action), *(op.path for op in ops)])
-        self.writer.send(action, ops)
+        self.sender.send(action, ops)
         return True
 
     def refuse(self, action: Action, now: Now, why: str) -> None:
@@ -243,11 +243,11 @@ class Starter:
     def _make_image(self, _world: BuilderWorld, errand: MakeImage, _now: Now) -> bool:
         ops = lacking(self.known.records, self.known.configured.recipes).get(errand.id)
         if ops:
-            self.writer.run(errand, ops)
+            self.sender.send(errand, ops)
         return bool(ops)
 
     def _publish(self, _world: BuilderWorld, errand: Publish, _now: Now) -> bool:
-        self.writer.run(errand, published(self.known.me, errand.data))
+        self.sender.send(errand, published(self.known.me, errand.data))
         return True
 
     # Hands
@@ -310,9 +310,10 @@ class Starter:
         return True
 
     def _forget_build(self, world: BuilderWorld, action: actions.ForgetBuild, _now: Now) -> bool:
-        ops, store, logs = transactions.write(world, action), self.writer.store, self.hands.logs
+        ops, logs = transactions.write(world, action), self.hands.logs
+        store = self.sender.ground.store
 
-        def forget() -> Written:
+        def forget() -> Written[Action]:
             try:
                 logs.erase(action.id)  # nobody would find it again
                 return Written(action=action, result=store.commit(ops))

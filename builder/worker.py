@@ -9,7 +9,6 @@ from builder.mind import Mind
 from remuda.config.model import Config
 from remuda.config.recipes import recipes
 from remuda.membership.installation import InstallationError
-from remuda.runtime.now import Now
 from remuda.ssh.keyfile import load_key
 from remuda.web.pages import Readiness
 
@@ -68,8 +67,7 @@ class BuilderWorker:
 
     def report(self) -> None:
         """Renew gauges and the status page."""
-        clock = self.mind.clock
-        self.mind.reporter.report(Now(wall_s=clock.now_s(), mono_s=clock.monotonic_s()))
+        self.mind.reporter.report(self.mind.ground.now())
 
     def status(self) -> Mapping[str, Any]:
         """Return what the status page shows."""

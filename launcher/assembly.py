@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from launcher.actions import Action
 from launcher.brain import Brain
-from launcher.events import Event, Registered
+from launcher.events import Event
 from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
 from launcher.hands.proving import ProvingHands
 from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, Lane, node_of, places
 from launcher.orders import ServerOrders
-from launcher.registry import Registry
+from launcher.registry import Registry, tree
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
@@ -19,13 +19,15 @@ from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
+from remuda.frame.ground import Ground
+from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
-from remuda.membership.registration import Member, Registration
-from remuda.metrics.factory import Instruments
+from remuda.membership.membership import Membership
+from remuda.membership.registration import Member, Presence
+from remuda.membership.tree import Tree
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName
-from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
 from remuda.ssh.api import Prover
@@ -56,11 +58,7 @@ def dispatch_of(world: World, log: Log, metrics: Metrics) -> Dispatch[Action, La
 def assemble(
     *,
     world: World,
-    store: Store,
-    inbox: Inbox[Event],
-    clock: Clock,
-    log: Log,
-    instruments: Instruments,
+    ground: Ground[Event],
     cloud: Cloud,
     installation: str,
     mine: set[NodeId],
@@ -72,57 +70,71 @@ def assemble(
     provider = world.policy.provider
     owner = tags.Owner(installation=installation, provider=ProviderName(provider))
     world.installation = installation
-    writer = Writer(store=store, world=world, inbox=inbox, mine=mine, clock=clock)
-    metrics = instruments.metrics
+    store, clock, log, metrics = ground.store, ground.clock, ground.log, ground.metrics
+    membership = membership_of(world, ground, me)
+    writer = Writer(sender=Sender(ground, membership.tree), world=world, mine=mine)
     dispatch = dispatch_of(world, log, metrics)
-    starter = Starter(
-        world=world,
-        writer=writer,
-        dispatch=dispatch,
-        crew=crew,
-        cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
-        proving=ProvingHands(prover, lambda: crew.stopped, clock, inbox),
-        orders=ServerOrders(policy=world.policy, owner=owner),
-    )
-    writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
-
-    registration = Registration(
-        store=store, registered=lambda error: inbox.event(Registered(error=error))
-    )
-    registry = Registry(member=me, registration=registration)
-
-    def traces() -> tuple[str, ...]:
-        return world.neighbours.traces(registry.pool_ids.values(), store.session_id)
-
-    def reregister(*, doubtful: bool = False) -> None:
-        registry.register(world.policy, traces() if doubtful else None)
-        world.pool_ids = dict(registry.pool_ids)
-
     brain = Brain(
+        ground=ground,
         world=world,
-        inbox=inbox,
+        membership=membership,
         fold=Fold(
             world=world,
             aside=SetAside(log=log, metrics=metrics),
             mine=mine,
-            read_node=_node_reader(store, inbox),
+            read_node=_node_reader(store, ground.inbox),
         ),
         settle=Settle(
-            world=world, dispatch=dispatch, writes=writes, owner=owner, log=log, metrics=metrics
+            world=world,
+            dispatch=dispatch,
+            writes=SettleWrites(world=world, writer=writer, log=log, metrics=metrics),
+            owner=owner,
+            log=log,
+            metrics=metrics,
         ),
-        starter=starter,
-        clock=clock,
-        log=log,
-        metrics=metrics,
-        reregister=reregister,
-        seen=lambda: registration.agrees(traces()),
-        lost=registration.lost,
-        reread=store.reread,
+        starter=Starter(
+            world=world,
+            writer=writer,
+            dispatch=dispatch,
+            crew=crew,
+            cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
+            proving=ProvingHands(prover, lambda: crew.stopped, clock, ground.inbox),
+            orders=ServerOrders(policy=world.policy, owner=owner),
+        ),
     )
     writer.refill()
-    watch(store, inbox, world, mine)
-    reregister()
+    watch(membership, provider, mine)
+    membership.register()
     return brain
+
+
+def membership_of(world: World, ground: Ground[Event], me: Member) -> Membership:
+    """Return what has the launcher of *world* seen, with its pools."""
+    registry = Registry(member=me)
+
+    def wanted() -> Presence:
+        presence = registry.presence(world.policy)
+        world.pool_ids = dict(registry.pool_ids)
+        return presence
+
+    def traces() -> tuple[str, ...]:
+        return world.neighbours.traces(registry.pool_ids.values(), ground.store.session_id)
+
+    return Membership(
+        kind="launcher",
+        store=ground.store,
+        inbox=ground.inbox,
+        log=ground.log,
+        attendance=world.attendance,
+        tree=Tree(
+            store=ground.store,
+            log=ground.log,
+            paths=tree(world.policy.provider),
+            halted=lambda: world.halted is not None,
+        ),
+        wanted=wanted,
+        traces=traces,
+    )
 
 
 def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
@@ -136,11 +148,10 @@ def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
     return read_node
 
 
-def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) -> None:
+def watch(membership: Membership, provider: str, mine: set[NodeId]) -> None:
     """Start the mirrors: what every launcher reads, and what only those of this provider do."""
-    store.on_session(inbox.session)
     roots = (
-        paths.provider(world.policy.provider),
+        paths.provider(provider),
         paths.NODES,
         paths.REPLICAS,
         paths.STATUSES,
@@ -150,17 +161,9 @@ def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) ->
         paths.NODE_COUNTER,
         paths.IMAGES,
     )
-    world.attendance.roots = frozenset(roots)
-    own_status = paths.status(world.policy.provider)
-    start = len(paths.NODES) + 1
-
-    def wanted_node(path: str) -> bool:
-        return path[start:] in mine
-
-    for root in roots:
-        if root == paths.NODES:
-            store.mirror(root, inbox.change, wanted=wanted_node)
-        elif root == paths.STATUSES:
-            store.mirror(root, inbox.change, wanted=lambda path: path != own_status)
-        else:
-            store.mirror(root, inbox.change)
+    own_status, start = paths.status(provider), len(paths.NODES) + 1
+    wanted = {
+        paths.NODES: lambda path: path[start:] in mine,
+        paths.STATUSES: lambda path: path != own_status,
+    }
+    membership.mirror_all(roots, wanted)

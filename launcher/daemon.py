@@ -21,6 +21,7 @@ from remuda.cloud.metered import MeteredCloud
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
+from remuda.frame.ground import Ground
 from remuda.frame.process import Beginning, CannotRunError
 from remuda.membership.installation import InstallationError
 from remuda.membership.registration import Member, new_replica_id
@@ -29,7 +30,6 @@ from remuda.model import tags
 from remuda.model.ids import ProviderName
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.inbox import Inbox
-from remuda.runtime.now import Now
 from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver
 from remuda.store.api import Session
@@ -95,11 +95,13 @@ class LauncherRole:
         world.attendance.connected = store.session is Session.CONNECTED
         brain = assemble(
             world=world,
-            store=store,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=beginning.log,
-            instruments=instruments,
+            ground=Ground(
+                store=store,
+                inbox=self.inbox,
+                clock=self.clock,
+                log=beginning.log,
+                metrics=instruments.metrics,
+            ),
             cloud=self._cloud(config, instruments, installation),
             installation=installation,
             mine=set(),
@@ -157,8 +159,7 @@ class LauncherWorker:
 
     def report(self) -> None:
         """Renew gauges and the status page."""
-        clock = self.brain.clock
-        self.reporter.report(Now(wall_s=clock.now_s(), mono_s=clock.monotonic_s()))
+        self.reporter.report(self.brain.ground.now())
 
     def status(self) -> Mapping[str, Any]:
         """Return what the status page shows."""
@@ -212,7 +213,7 @@ def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     # What failed is to be tried anew: most likely it is what the new configuration corrects.
     for known in (cloud_view.recipes, cloud_view.refusals, cloud_view.doubted, cloud_view.breakers):
         known.clear()
-    brain.reregister()
+    brain.membership.register()
 
 
 def _readiness(world: World) -> Readiness:

@@ -27,12 +27,10 @@ from launcher.events import (
     Listed,
     PortsFound,
     Proved,
-    Registered,
     Rescued,
     ScriptBegun,
     Surveyed,
     Tidied,
-    Written,
 )
 from launcher.lanes import Lane
 from launcher.listing import take_listing
@@ -56,13 +54,12 @@ from remuda.cloud.api import (
     UnknownOutcomeError,
 )
 from remuda.frame.dispatch import Dispatch
-from remuda.frame.work import Finished, HandCrashed
+from remuda.frame.work import Finished, HandCrashed, Written
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
-from remuda.store.api import MissingError
 
 PROVE_AGAIN_S: Final = 1.0
 PORTS_AGAIN_S: Final = 5.0
@@ -107,7 +104,6 @@ class Settle:
             Knocked: self._knocked,
             AutopsyDone: self._autopsy_done,
             Rescued: self._rescued,
-            Registered: self._registered,
             Tidied: self._tidied,
             HandCrashed: self._hand_crashed,
         }
@@ -121,7 +117,7 @@ class Settle:
         if brought is not None:
             self.settle(brought, now)
 
-    def _written(self, event: Written, now: Now) -> None:
+    def _written(self, event: Written[Action], now: Now) -> None:
         self.dispatch.ended(event.action)
         self.writes.written(event, now)
 
@@ -339,17 +335,6 @@ class Settle:
         if event.again:
             self.world.rescues.add(event.provider)
             self.world.alarms.set("cloud", "rescue", now.mono_s + PROVE_AGAIN_S)
-
-    def _registered(self, event: Registered, now: Now) -> None:
-        if event.error is not None:
-            # Whether it happened all the same, the mirrors will have told by then.
-            self.log.warning("launcher.not-registered", why=str(event.error))
-            if isinstance(event.error, MissingError):
-                self.writes.restore_tree(event.error, now)
-            self.world.attendance.register_failed(now.mono_s)
-            return
-        self.world.attendance.was_registered()
-        self.world.agenda.everything = True
 
     def _tidied(self, event: Tidied, now: Now) -> None:
         cloud, provider = self.world.cloud, self.world.policy.provider

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from remuda.store.api import Done, StoreError
+
 A = TypeVar("A")
 E = TypeVar("E")
 L = TypeVar("L", bound=StrEnum)
@@ -70,6 +72,23 @@ class Busy(Generic[A]):
     def give_up(self, subject: Hashable) -> None:
         """Wait no more for what is done to *subject*."""
         self._by.pop(subject, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written(Generic[A]):
+    """A transaction ended.
+
+    Attributes:
+        made: Ids of what it created, if its sender named them.
+        answered_s: When the answer came, monotonic; whoever waits may hear of it later.
+        uprooted: It was rejected because something is gone that its process takes for granted.
+    """
+
+    action: A
+    result: tuple[Done, ...] | StoreError
+    made: tuple[str, ...] = ()
+    answered_s: float = float("inf")
+    uprooted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

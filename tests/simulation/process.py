@@ -19,6 +19,7 @@ from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
+from remuda.frame.ground import Ground
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
@@ -104,11 +105,13 @@ class Process:
         crew.process = self
         self.brain = assemble(
             world=world,
-            store=self.store,
-            inbox=self.inbox,
-            clock=clock,
-            log=SimLog(simulation.history, self.name),
-            instruments=INSTRUMENTS,
+            ground=Ground(
+                store=self.store,
+                inbox=self.inbox,
+                clock=clock,
+                log=SimLog(simulation.history, self.name),
+                metrics=INSTRUMENTS.metrics,
+            ),
             cloud=cast("Cloud", Window(self.sky, self.name)),
             installation=installation,
             mine=set(),

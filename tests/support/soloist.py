@@ -18,6 +18,7 @@ from launcher.world import World
 from remuda import logs
 from remuda.config.loader import load
 from remuda.frame.crew import Crew
+from remuda.frame.ground import Ground
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
@@ -72,11 +73,13 @@ class Soloist:
         world.attendance.connected = store.session is Session.CONNECTED
         self.brain = assemble(
             world=world,
-            store=store,
-            inbox=inbox,
-            clock=self.clock,
-            log=logs.get_logger(daemon="launcher/here"),
-            instruments=_INSTRUMENTS,
+            ground=Ground(
+                store=store,
+                inbox=inbox,
+                clock=self.clock,
+                log=logs.get_logger(daemon="launcher/here"),
+                metrics=_INSTRUMENTS.metrics,
+            ),
             cloud=self.cloud,
             installation=installation,
             mine=set(),

@@ -25,6 +25,7 @@ from builder.wiring import HandMeans
 from builder.worker import BuilderWorker
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
+from remuda.frame.ground import Ground
 from remuda.frame.work import Finished, HandCrashed
 from remuda.membership.registration import Member
 from remuda.metrics.sink import Metrics, NullMetrics
@@ -214,11 +215,13 @@ class Bench:
         self.turns = 0
         outside = Outside(
             config=first,
-            store=self.store,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=self.log,
-            metrics=metrics or NullMetrics(),
+            ground=Ground(
+                store=self.store,
+                inbox=self.inbox,
+                clock=self.clock,
+                log=self.log,
+                metrics=metrics or NullMetrics(),
+            ),
             installation="us",
             clouds=Clouds(make=self.cloud),
             member=Member(id=ReplicaId(name), started_s=self.clock.now_s()),

@@ -4,9 +4,9 @@ import pytest
 
 from launcher.actions import AdoptClaim, Claim, Lend, Normalise, Plan, Publish
 from launcher.brain import Brain
-from launcher.events import Written
 from launcher.hands.rescuing import free_unclaimed
 from remuda.frame.loop import RESYNC_S
+from remuda.frame.work import Written
 from remuda.metrics.sink import NullMetrics
 from remuda.model import request as requests
 from remuda.model.ids import RequestId
@@ -96,7 +96,7 @@ def test_a_claim_whose_lock_somebody_removed_is_locked_again() -> None:
     works.start(Plan(actions=[lend]), NOW, Lend)
 
     gone = MissingError(claim.contender, "gone")
-    works.hear(Written(action=lend, result=gone, nodes=(), begun_s=NOW.mono_s), NOW)
+    works.hear(Written(action=lend, result=gone), NOW)
 
     assert [view.id] == [action.request for action in of_kind(think(made), AdoptClaim)]
     assert node.busy is None

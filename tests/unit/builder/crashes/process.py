@@ -17,6 +17,7 @@ from builder.lanes import KINDS, PLACES, Lane
 from builder.wiring import HandMeans
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
+from remuda.frame.ground import Ground
 from remuda.frame.work import Finished
 from remuda.membership.registration import Member
 from remuda.metrics.sink import NullMetrics
@@ -151,11 +152,13 @@ class Builder:
         self.worker = assemble(
             Outside(
                 config=CONFIG,
-                store=self.store,
-                inbox=self.inbox,
-                clock=here.clock,
-                log=self.log,
-                metrics=NullMetrics(),
+                ground=Ground(
+                    store=self.store,
+                    inbox=self.inbox,
+                    clock=here.clock,
+                    log=self.log,
+                    metrics=NullMetrics(),
+                ),
                 installation=INSTALLATION,
                 clouds=Clouds(make=self._cloud),
                 member=Member(id=ReplicaId(name), started_s=here.clock.now_s()),
