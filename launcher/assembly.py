@@ -25,17 +25,15 @@ from remuda.frame.set_aside import SetAside
 from remuda.membership.membership import Membership
 from remuda.membership.registration import Member, Presence
 from remuda.membership.tree import Tree
-from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName
 from remuda.runtime.inbox import Inbox
-from remuda.runtime.log import Log
 from remuda.ssh.api import Prover
 from remuda.store import paths
 from remuda.store.api import Gone, Store, Stored, StoreError
 
 
-def dispatch_of(world: World, log: Log, metrics: Metrics) -> Dispatch[Action, Lane]:
+def dispatch_of(world: World, ground: Ground[Event]) -> Dispatch[Action, Lane]:
     """Return what lets the actions of *world* begin, and what they keep busy."""
 
     def about(action: Action) -> dict[str, str]:
@@ -47,8 +45,7 @@ def dispatch_of(world: World, log: Log, metrics: Metrics) -> Dispatch[Action, La
         busy=world.busy,
         lanes=world.lanes,
         places=lambda lane: places(lane, world.policy.config.max_concurrency),
-        log=log,
-        metrics=metrics,
+        ground=ground,
         about=about,
         waiter=node_of,
         there=lambda action: node_of(action) in world.herd.views,
@@ -73,7 +70,7 @@ def assemble(
     store, clock, log, metrics = ground.store, ground.clock, ground.log, ground.metrics
     membership = membership_of(world, ground, me)
     writer = Writer(sender=Sender(ground, membership.tree), world=world, mine=mine)
-    dispatch = dispatch_of(world, log, metrics)
+    dispatch = dispatch_of(world, ground)
     brain = Brain(
         ground=ground,
         world=world,

@@ -7,7 +7,6 @@ from typing import Any
 from launcher.actions import Plan
 from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.events import Event
 from launcher.lanes import KINDS, THREADS
 from launcher.neighbours import Neighbours
 from launcher.orders import ServerOrders
@@ -15,22 +14,18 @@ from launcher.policy import Policy, compile_policy
 from launcher.registry import prepare
 from launcher.reporting import Reporter
 from launcher.world import World
-from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import Cloud
-from remuda.cloud.metered import MeteredCloud
-from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.configured import cloud_settings, metered
+from remuda.cloud.openstack import OpenStackCloud
 from remuda.config.model import Config
+from remuda.frame.checks import check_installation, check_keys, unready
 from remuda.frame.crew import Crew
-from remuda.frame.ground import Ground
 from remuda.frame.process import Beginning, CannotRunError
-from remuda.membership.installation import InstallationError
-from remuda.membership.registration import Member, new_replica_id
 from remuda.metrics.factory import Instruments
+from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.runtime.inbox import Inbox
-from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver
 from remuda.store.api import Session
 from remuda.web.pages import Readiness
@@ -50,7 +45,6 @@ class LauncherRole:
 
     provider: str
     clock: Clock = field(default_factory=SystemClock)
-    inbox: Inbox[Event] = field(default_factory=Inbox)
     kind: str = "launcher"
 
     @property
@@ -63,10 +57,6 @@ class LauncherRole:
         """Which launcher this is, for people."""
         return f"launcher of {self.provider}"
 
-    def wake(self) -> None:
-        """Have the brain look."""
-        self.inbox.wake()
-
     def check(self, config: Config, instruments: Instruments) -> None:
         """Complain early of the provider's name, our private key, and clouds.yaml.
 
@@ -77,8 +67,8 @@ class LauncherRole:
         """
         if self.provider not in config.providers:
             raise UnknownProviderError(self.provider, config)
-        _check_key(config, self.provider)
-        self._cloud(config, instruments, "").close()
+        check_keys(config, [self.provider])
+        self._cloud(config, instruments.metrics, "").close()
 
     def begin(self, beginning: Beginning) -> "LauncherWorker":
         """Wire a launcher together.
@@ -87,50 +77,32 @@ class LauncherRole:
             StoreError: If ZooKeeper does not let us.
             InstallationError: If ZooKeeper seems to be another installation's.
         """
-        config, store, instruments = beginning.config, beginning.store, beginning.instruments
+        config, ground, me = beginning.config, beginning.ground, beginning.me
         policy = compile_policy(config, self.provider)
-        installation = prepare(store, self.provider, config.installation)
-        me = Member(id=new_replica_id(), started_s=self.clock.now_s(), url=beginning.url)
+        installation = prepare(ground.store, self.provider, config.installation)
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=self.provider))
-        world.attendance.connected = store.session is Session.CONNECTED
+        world.attendance.connected = ground.store.session is Session.CONNECTED
         brain = assemble(
             world=world,
-            ground=Ground(
-                store=store,
-                inbox=self.inbox,
-                clock=self.clock,
-                log=beginning.log,
-                metrics=instruments.metrics,
-            ),
-            cloud=self._cloud(config, instruments, installation),
+            ground=ground,
+            cloud=self._cloud(config, ground.metrics, installation),
             installation=installation,
             mine=set(),
             me=me,
-            crew=Crew(self.inbox, KINDS, THREADS),
+            crew=Crew(ground.inbox, KINDS, THREADS),
             prover=ParamikoProver(),
         )
-        beginning.log.info("launcher.started", replica=me.id, url=beginning.url)
+        ground.log.info("launcher.started", replica=me.id, url=me.url)
         return LauncherWorker(
             brain=brain,
-            reporter=Reporter(world=world, metrics=instruments.metrics),
-            cloud=lambda config: self._cloud(config, instruments, installation),
+            reporter=Reporter(world=world, metrics=ground.metrics),
+            cloud=lambda config: self._cloud(config, ground.metrics, installation),
         )
 
-    def _cloud(self, config: Config, instruments: Instruments, installation: str) -> Cloud:
-        one = config.providers[self.provider]
-        account = AccountSettings(
-            cloud=one.cloud,
-            region=one.region,
-            clouds_file=config.clouds_file,
-            api_timeout_s=one.api_timeout,
-        )
+    def _cloud(self, config: Config, metrics: Metrics, installation: str) -> Cloud:
         owner = tags.Owner(installation=installation, provider=ProviderName(self.provider))
-        settings = CloudSettings(account=account, owner=owner, rate_per_s=one.rate)
-
-        def observe(operation: str, outcome: str, seconds: float) -> None:
-            instruments.metrics.observe_cloud_call(self.provider, operation, outcome, seconds)
-
-        return MeteredCloud(OpenStackCloud(settings, clock=self.clock), observe, clock=self.clock)
+        cloud = OpenStackCloud(cloud_settings(config, owner), clock=self.clock)
+        return metered(cloud, owner, metrics=metrics, clock=self.clock)
 
 
 @dataclass(slots=True)
@@ -155,7 +127,11 @@ class LauncherWorker:
 
     def readiness(self) -> Readiness:
         """Return whether nodes can be made and handed out."""
-        return _readiness(self.brain.world)
+        cloud = self.brain.world.cloud
+        found = unready(self.brain.world.attendance)
+        if found is None and cloud.trouble is not None:
+            return Readiness(ok=True, reason=f"the cloud is out of service: {cloud.trouble}")
+        return found or Readiness(ok=True, reason="at work")
 
     def report(self) -> None:
         """Renew gauges and the status page."""
@@ -178,12 +154,8 @@ class LauncherWorker:
         provider, installation = world.policy.provider, world.installation
         if provider not in config.providers:
             raise UnknownProviderError(provider, config)
-        if config.installation not in (None, installation):
-            raise InstallationError(
-                f"this launcher began as installation {installation!r}: start it again to be"
-                f" {config.installation!r}"
-            )
-        _check_key(config, provider)
+        check_installation(config, "launcher", installation)
+        check_keys(config, [provider])
         cloud = self.cloud(config)
         reconfigure(self.brain, compile_policy(config, provider), cloud)
 
@@ -197,12 +169,6 @@ class LauncherWorker:
         self.brain.starter.crew.stop()
 
 
-def _check_key(config: Config, provider: str) -> None:
-    key_file = config.providers[provider].ssh_key_file
-    if key_file is not None:
-        load_key(key_file)
-
-
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     """Let a launcher go on under another policy, with the cloud that goes with it."""
     brain.world.adopt_policy(policy)
@@ -214,13 +180,3 @@ def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     for known in (cloud_view.recipes, cloud_view.refusals, cloud_view.doubted, cloud_view.breakers):
         known.clear()
     brain.membership.register()
-
-
-def _readiness(world: World) -> Readiness:
-    if not world.attendance.connected:
-        return Readiness(ok=False, reason="no connection to ZooKeeper")
-    if not world.awake:
-        return Readiness(ok=False, reason="reading what is in ZooKeeper")
-    if world.cloud.trouble is not None:
-        return Readiness(ok=True, reason=f"the cloud is out of service: {world.cloud.trouble}")
-    return Readiness(ok=True, reason="at work")

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from remuda.frame.ground import Ground
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy, Finished, HandCrashed, WorkKind, word
-from remuda.metrics.sink import Metrics
-from remuda.runtime.log import Log
 
 A = TypeVar("A")
 E = TypeVar("E")
@@ -48,8 +47,7 @@ class Dispatch(Generic[A, L]):
     busy: Busy[A]
     lanes: Lanes[L, Any]
     places: Callable[[L], int]
-    log: Log
-    metrics: Metrics
+    ground: Ground[Any]
     about: Callable[[A], Mapping[str, str]]
     waiter: Callable[[A], str | None] = nobody
     there: Callable[[A], bool] = always
@@ -110,11 +108,13 @@ class Dispatch(Generic[A, L]):
         if isinstance(news.event, HandCrashed):
             self.tell(news.event)
         else:
-            self.log.info("hand.late", **self.about(action), action=word(action))
+            self.ground.log.info("hand.late", **self.about(action), action=word(action))
         return None
 
     def tell(self, crash: HandCrashed[A]) -> None:
         """Say that a hand met a bug of ours, and count it."""
         what = word(crash.action)
-        self.metrics.count_hand_crash(what)
-        self.log.error("hand.crashed", action=what, **self.about(crash.action), why=crash.why)
+        self.ground.metrics.count_hand_crash(what)
+        self.ground.log.error(
+            "hand.crashed", action=what, **self.about(crash.action), why=crash.why
+        )

@@ -6,9 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 from remuda.frame.dispatch import Dispatch
+from remuda.frame.ground import Ground
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy, Finished, HandCrashed, WorkKind
 from remuda.metrics.sink import NullMetrics
+from remuda.runtime.inbox import Inbox
+from tests.fakes.clock import ManualClock
+from tests.fakes.store import FakeZookeeper
 
 
 class Lane(StrEnum):
@@ -63,8 +67,13 @@ class Scene:
             busy=Busy(),
             lanes=Lanes((Lane.QUEUE,)),
             places=lambda _: 1,
-            log=self.log,
-            metrics=NullMetrics(),
+            ground=Ground(
+                store=FakeZookeeper().connect(),
+                inbox=Inbox(),
+                clock=ManualClock(),
+                log=self.log,
+                metrics=NullMetrics(),
+            ),
             about=lambda one: {"who": one.who},
             waiter=lambda one: one.who,
             there=lambda one: one.who not in self.gone,

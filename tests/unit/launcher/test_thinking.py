@@ -1,6 +1,6 @@
 """The brain's order: what somebody waits for is under way before the rest is thought of."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -73,7 +73,8 @@ def make_brain(
 ) -> Brain:
     """Return a brain that starts nothing."""
     works = Works(made)
-    works.settle.log = works.settle.dispatch.log = log or Quiet()
+    works.settle.log = log or Quiet()
+    works.settle.dispatch.ground = replace(works.ground, log=works.settle.log)
     return works.brain(recorder, clock)
 
 

@@ -84,7 +84,7 @@ class Works:
         self.membership = membership_of(world, self.ground, me)
         sender: Sender[Action] = Sender(self.ground, self.membership.tree)
         writer = Writer(sender=sender, world=world, mine=set())
-        dispatch = dispatch_of(world, log, metrics)
+        dispatch = dispatch_of(world, self.ground)
         self.starter = Starter(
             world=world,
             writer=writer,
