@@ -37,7 +37,6 @@ from remuda.membership.registration import Member, Presence
 from remuda.membership.tree import Tree
 from remuda.model.component import decode_replica
 from remuda.store import paths
-from remuda.store.api import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +65,11 @@ def assemble(outside: Outside) -> BuilderWorker:
     outside.clouds.adopt(config.value, providers_of(config.value))
     cache = TreeCache()
     known = Known(me=outside.member.id, configured=compile_images(config.value, cache.read))
-    known.attendance.connected = store.session is Session.CONNECTED
     membership = _membership(outside, known)
     sender: Sender[Action] = Sender(outside.ground, membership.tree)
     starter = _starter(outside, known, sender, config, cache)
     mind = _mind(outside, known, membership, starter, config)
-    membership.mirror_all(ROOTS, {paths.PROVIDERS: wanted_of_providers})
-    membership.register()
+    membership.join(ROOTS, {paths.PROVIDERS: wanted_of_providers})
     return BuilderWorker(
         mind=mind, clouds=outside.clouds, installation=outside.installation, config=config
     )

@@ -100,8 +100,7 @@ def assemble(
         ),
     )
     writer.refill()
-    watch(membership, provider, mine)
-    membership.register()
+    join(membership, provider, mine)
     return brain
 
 
@@ -145,7 +144,7 @@ def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
     return read_node
 
 
-def watch(membership: Membership, provider: str, mine: set[NodeId]) -> None:
+def join(membership: Membership, provider: str, mine: set[NodeId]) -> None:
     """Start the mirrors: what every launcher reads, and what only those of this provider do."""
     roots = (
         paths.provider(provider),
@@ -163,4 +162,4 @@ def watch(membership: Membership, provider: str, mine: set[NodeId]) -> None:
         paths.NODES: lambda path: path[start:] in mine,
         paths.STATUSES: lambda path: path != own_status,
     }
-    membership.mirror_all(roots, wanted)
+    membership.join(roots, wanted)

@@ -27,7 +27,6 @@ from remuda.model import tags
 from remuda.model.ids import ProviderName
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.ssh.prover import ParamikoProver
-from remuda.store.api import Session
 from remuda.web.pages import Readiness
 
 
@@ -81,7 +80,6 @@ class LauncherRole:
         policy = compile_policy(config, self.provider)
         installation = prepare(ground.store, self.provider, config.installation)
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=self.provider))
-        world.attendance.connected = ground.store.session is Session.CONNECTED
         brain = assemble(
             world=world,
             ground=ground,

@@ -123,12 +123,7 @@ class Starter:
     def start(self, action: Action, now: Now) -> None:
         """Start one action, or let its node wait for a place in the action's lane."""
         begin, node = self._starters[type(action)], node_of(action)
-
-        def begun() -> bool:
-            begin(action, now)
-            return True
-
-        waited_s = self.dispatch.start(action, begun, now.mono_s)
+        waited_s = self.dispatch.start(action, lambda: begin(action, now), now.mono_s)
         if waited_s is not None and node is not None:
             self.world.herd.views[node].waited_s += waited_s
 

@@ -23,6 +23,11 @@ def nobody(_action: Any) -> None:
     """Let no action wait for a place: it is judged again instead."""
 
 
+def nothing_more(_action: Any) -> Mapping[str, str]:
+    """Name nothing besides the kind of an action."""
+    return {}
+
+
 def always(_action: Any) -> bool:
     """Let no subject be gone."""
     return True
@@ -48,7 +53,7 @@ class Dispatch(Generic[A, L]):
     lanes: Lanes[L, Any]
     places: Callable[[L], int]
     ground: Ground[Any]
-    about: Callable[[A], Mapping[str, str]]
+    about: Callable[[A], Mapping[str, str]] = nothing_more
     waiter: Callable[[A], str | None] = nobody
     there: Callable[[A], bool] = always
 
@@ -62,7 +67,7 @@ class Dispatch(Generic[A, L]):
         lane = self.kinds[type(action)].lane
         return lane is None or self.lanes.admits(lane, self.waiter(action), self.places(lane))
 
-    def start(self, action: A, begin: Callable[[], bool], now_s: float) -> float | None:
+    def start(self, action: A, begin: Callable[[], bool | None], now_s: float) -> float | None:
         """Have *action* begun if it may be, else let it wait for a place if it is one that waits.
 
         Args:
@@ -80,7 +85,7 @@ class Dispatch(Generic[A, L]):
             if who is not None and kind.lane is not None:
                 self.lanes.wait(kind.lane, who, now_s)
             return None
-        if not begin():
+        if begin() is False:
             return None
         subject = kind.subject(action)
         if subject is not None:

@@ -10,7 +10,7 @@ from remuda.membership.registration import Presence, Registration
 from remuda.membership.tree import Tree
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
-from remuda.store.api import MissingError, Store, StoreError
+from remuda.store.api import MissingError, Session, Store, StoreError
 
 _ALL: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType({})
 
@@ -74,10 +74,18 @@ class Membership:
         self.attendance.register_failed(now_s)
         return False
 
-    def mirror_all(
+    def join(
         self, roots: Sequence[str], wanted: Mapping[str, Callable[[str], bool]] = _ALL
     ) -> None:
-        """Start the mirrors of *roots*; of some only those paths are read that are *wanted*."""
+        """Start the mirrors of *roots*, and have ourselves seen.
+
+        Of some roots only those paths are read that are *wanted*.
+        """
+        self._mirror(roots, wanted)
+        self.register()
+
+    def _mirror(self, roots: Sequence[str], wanted: Mapping[str, Callable[[str], bool]]) -> None:
+        self.attendance.connected = self.store.session is Session.CONNECTED
         self.store.on_session(self.inbox.session)
         self.attendance.roots = frozenset(roots)
         for root in roots:

@@ -100,7 +100,6 @@ class Process:
         me = Member(id=ReplicaId(self.name), started_s=clock.now_s())
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=provider))
-        world.attendance.connected = self.store.session is Session.CONNECTED
         crew = self.crew_class(self.inbox, KINDS, THREADS)
         crew.process = self
         self.brain = assemble(

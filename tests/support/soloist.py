@@ -24,7 +24,6 @@ from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
-from remuda.store.api import Session
 from remuda.web.pages import PageSources, Readiness, answer
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
@@ -70,7 +69,6 @@ class Soloist:
         installation = prepare(store, "here")
         me = Member(id=ReplicaId("solo"), started_s=self.clock.now_s())
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider="here"))
-        world.attendance.connected = store.session is Session.CONNECTED
         self.brain = assemble(
             world=world,
             ground=Ground(

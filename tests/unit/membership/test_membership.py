@@ -161,7 +161,7 @@ def test_of_a_mirrored_root_only_what_is_wanted_is_read() -> None:
     """What else lies there is another's."""
     scene = Scene()
     scene.store.ensure(MEMBERS, f"{RECORDS}/mine", f"{RECORDS}/theirs")
-    scene.membership.mirror_all((MEMBERS, RECORDS), {RECORDS: lambda path: "theirs" not in path})
+    scene.membership.join((MEMBERS, RECORDS), {RECORDS: lambda path: "theirs" not in path})
     changes = scene.changes()
 
     put = {one.path for one in changes if isinstance(one, Put) and one.stored is not None}
