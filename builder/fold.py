@@ -50,7 +50,6 @@ class Fold:
         (docs/adr/0011-records-of-others.md).
         """
         if isinstance(change, Synced):
-            self.known.attendance.synced.add(change.root)
             self.known.dirty = True
             return
         where = change.path.split("/")[_HEAD:]

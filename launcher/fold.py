@@ -45,7 +45,6 @@ class Fold:
         (docs/adr/0011-records-of-others.md).
         """
         if isinstance(change, Synced):
-            self.world.attendance.synced.add(change.root)
             self.world.agenda.everything = True
             if change.root == paths.NODES:
                 self.look_for_nodes()

@@ -67,6 +67,11 @@ def machine(node: NodeId) -> tuple[str, str]:
     return "machine", node
 
 
+def note(node: NodeId) -> tuple[str, str]:
+    """Return what is busy while a launch record is written for the stage alone; hands go on."""
+    return "note", node
+
+
 def leak(server: ServerId) -> tuple[str, str]:
     """Return what the deletion of a leaked server keeps busy."""
     return "leak", server
@@ -79,7 +84,7 @@ def _machine(action: Any) -> tuple[str, str]:
 #: What these transactions keep busy, the views of requests, claims and nodes say.
 _TRANSACTIONS: Final = (
     *(Lend, Claim, Grow, Decline, Release, Normalise, AdoptClaim, DropClaim, Rule),
-    *(Adopt, Advance, Note, MakeReady, Free, Condemn, Bury, DropPermit),
+    *(Adopt, Advance, MakeReady, Free, Condemn, Bury, DropPermit),
 )
 
 #: Every kind of action. A server is deleted though a hand that gathers evidence of it hangs.
@@ -97,6 +102,7 @@ KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
     DeleteLeak: WorkKind(Lane.DELETE, lambda action: leak(action.server)),
     Prove: WorkKind(Lane.PROOF, _machine),
     Knock: WorkKind(Lane.KNOCK, _machine),
+    Note: WorkKind(None, lambda action: note(action.node)),
     Publish: WorkKind(None, lambda _: STATUS),
 }
 #: The lane of every action that is not a transaction.

@@ -238,7 +238,6 @@ class SettleWrites:
         """Go on judging; if it was not written, it is tried again after a moment."""
         view = self.world.herd.views.get(action.node)
         if view is not None:
-            view.noting = False
             self.world.touch_node(view)
 
     def _node_rejected(self, view: NodeView, error: StoreError, now: Now) -> None:

@@ -63,6 +63,7 @@ from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
+from remuda.frame.work import word
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.imageask import proves
 from remuda.model.launch import Launch
@@ -195,7 +196,7 @@ class Starter:
     def _write_node(
         self, action: Action, view: NodeView, ops: list[Op], what: str | None = None
     ) -> None:
-        view.busy = what or type(action).__name__
+        view.busy = what or word(action)
         self.world.busy.give_up(machine(view.id))  # a hand that hangs, if there is one
         self.world.herd.reindex(view)
         self.writer.send(action, ops)
@@ -212,7 +213,7 @@ class Starter:
 
     def _note(self, action: Note, now: Now) -> None:
         view = self.world.herd.views[action.node]
-        view.noting, view.noted_s = True, now.mono_s
+        view.noted_s = now.mono_s
         self.writer.send(action, transactions.advance(self.world, view, action.launch))
 
     def _make_ready(self, action: MakeReady, now: Now) -> None:

@@ -14,7 +14,7 @@ from remuda.frame.work import word
 from remuda.membership.attendance import Attendance
 from remuda.membership.membership import Registered
 from remuda.runtime.now import Now
-from remuda.store.api import Change, Session
+from remuda.store.api import Change, Session, Synced
 
 E = TypeVar("E")
 A = TypeVar("A")
@@ -31,7 +31,7 @@ class Mind(Protocol[E_contra]):
         """Forget what does not outlive a change of the session."""
 
     def take_change(self, change: Change, now: Now) -> None:
-        """Take in a change of ZooKeeper; complete mirrors belong into the attendance."""
+        """Take in a change of ZooKeeper; which mirrors are complete, the attendance knows."""
 
     def take_event(self, event: E_contra, now: Now) -> None:
         """Take in what an action did."""
@@ -94,6 +94,8 @@ class Loop(Generic[E]):
         for session in news.session:
             self._session(session, now)
         for change in news.changes:
+            if isinstance(change, Synced):
+                attendance.synced.add(change.root)
             self.mind.take_change(change, now)
         for event in news.events:
             if isinstance(event, Registered):

@@ -81,8 +81,8 @@ class Stamper(Role, Mind[Any], Worker):
         """Note who lives, and what there is to stamp."""
         stored = change.stored if isinstance(change, Put) else None
         if isinstance(change, Synced):
-            self.loop.attendance.synced.add(change.root)
-        elif change.path.startswith(f"{STAMPERS}/"):
+            return
+        if change.path.startswith(f"{STAMPERS}/"):
             note = self.living.add if lives(stored) else self.living.discard
             note(ReplicaId(change.path.rpartition("/")[2]))
         elif change.path.startswith(f"{THINGS}/") and stored is not None:

@@ -32,11 +32,9 @@ class Recorder:
         self.told.append(f"session {session}")
 
     def take_change(self, change: Change, now: Now) -> None:
-        """Note it, and which mirror is complete."""
+        """Note it, unless it is that a mirror is complete."""
         del now
-        if isinstance(change, Synced):
-            self.attendance.synced.add(change.root)
-        else:
+        if not isinstance(change, Synced):
             self.told.append(f"change {change.path}")
 
     def take_event(self, event: str, now: Now) -> None:
@@ -159,6 +157,9 @@ def test_nothing_is_judged_before_the_mirrors_are_complete() -> None:
     again = scene.turn()
 
     assert ("think" in blind, "think" in there, "think" in again) == (False, True, False)
+    scene.read()
+    scene.turn()
+    assert scene.attendance.synced == {"/a"}
 
 
 def test_with_a_new_session_we_make_ourselves_seen_again() -> None:
