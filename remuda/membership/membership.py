@@ -81,15 +81,12 @@ class Membership:
 
         Of some roots only those paths are read that are *wanted*.
         """
-        self._mirror(roots, wanted)
-        self.register()
-
-    def _mirror(self, roots: Sequence[str], wanted: Mapping[str, Callable[[str], bool]]) -> None:
-        self.attendance.connected = self.store.session is Session.CONNECTED
         self.store.on_session(self.inbox.session)
+        self.attendance.connected = self.store.session is Session.CONNECTED
         self.attendance.roots = frozenset(roots)
         for root in roots:
             if root in wanted:
                 self.store.mirror(root, self.inbox.change, wanted=wanted[root])
             else:
                 self.store.mirror(root, self.inbox.change)
+        self.register()
