@@ -29,13 +29,13 @@ from remuda.config.fingerprint import copied_paths
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
-from remuda.frame.ground import Ground
 from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
 from remuda.membership.membership import Membership
 from remuda.membership.registration import Member, Presence
 from remuda.membership.tree import Tree
 from remuda.model.component import decode_replica
+from remuda.runtime.ground import Ground
 from remuda.store import paths
 
 
@@ -118,11 +118,9 @@ def _membership(outside: Outside, known: Known) -> Membership:
     ground, replica = outside.ground, outside.member.ephemeral(paths.BUILDERS)
     return Membership(
         kind="builder",
-        store=ground.store,
-        inbox=ground.inbox,
-        log=ground.log,
+        ground=ground,
         attendance=known.attendance,
-        tree=Tree(store=ground.store, log=ground.log, paths=TREE),
+        tree=Tree(ground, TREE),
         wanted=lambda: Presence(replica=replica),
         traces=lambda: (replica.path,) if known.me in known.builders else (),
     )

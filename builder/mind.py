@@ -14,9 +14,9 @@ from builder.reporting import Reporter
 from builder.rounds import Rounds
 from builder.settle import Settle
 from builder.starting import Starter
-from remuda.frame.ground import Ground
 from remuda.frame.loop import Loop, start_all
 from remuda.membership.membership import Membership
+from remuda.runtime.ground import Ground
 from remuda.runtime.now import Now
 from remuda.store.api import Change, Session
 

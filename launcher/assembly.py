@@ -19,7 +19,6 @@ from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
-from remuda.frame.ground import Ground
 from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
 from remuda.membership.membership import Membership
@@ -27,6 +26,7 @@ from remuda.membership.registration import Member, Presence
 from remuda.membership.tree import Tree
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.ssh.api import Prover
 from remuda.store import paths
@@ -118,16 +118,9 @@ def membership_of(world: World, ground: Ground[Event], me: Member) -> Membership
 
     return Membership(
         kind="launcher",
-        store=ground.store,
-        inbox=ground.inbox,
-        log=ground.log,
+        ground=ground,
         attendance=world.attendance,
-        tree=Tree(
-            store=ground.store,
-            log=ground.log,
-            paths=tree(world.policy.provider),
-            halted=lambda: world.halted is not None,
-        ),
+        tree=Tree(ground, tree(world.policy.provider), halted=lambda: world.halted is not None),
         wanted=wanted,
         traces=traces,
     )

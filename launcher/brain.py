@@ -16,9 +16,9 @@ from launcher.fold import Fold
 from launcher.settle import Settle
 from launcher.starting import Starter
 from launcher.world import World
-from remuda.frame.ground import Ground
 from remuda.frame.loop import Loop, start_all
 from remuda.membership.membership import Membership
+from remuda.runtime.ground import Ground
 from remuda.runtime.now import Now
 from remuda.store.api import Change, Session
 

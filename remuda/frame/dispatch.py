@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from remuda.frame.ground import Ground
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy, Finished, HandCrashed, WorkKind, word
+from remuda.runtime.ground import Ground
 
 A = TypeVar("A")
 E = TypeVar("E")

@@ -9,10 +9,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from remuda.frame.alarms import Alarms
 from remuda.frame.crew import crashed
-from remuda.frame.ground import Ground
 from remuda.frame.work import word
 from remuda.membership.attendance import Attendance
 from remuda.membership.membership import Registered
+from remuda.runtime.ground import Ground
 from remuda.runtime.now import Now
 from remuda.store.api import Change, Session, Synced
 

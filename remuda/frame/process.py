@@ -14,11 +14,11 @@ from remuda.cloud.api import CloudConfigError
 from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError
 from remuda.config.watch import ConfigWatcher
-from remuda.frame.ground import Ground
 from remuda.membership.installation import InstallationError
 from remuda.membership.registration import Member, new_replica_id
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.runtime.clock import Clock, SystemClock
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
 from remuda.runtime.signals import Signals

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from remuda.frame.ground import Ground
 from remuda.frame.work import Written
 from remuda.membership.tree import Tree
+from remuda.runtime.ground import Ground
 from remuda.store.api import Done, Op, StoreError
 
 A = TypeVar("A")

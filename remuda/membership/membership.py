@@ -8,9 +8,8 @@ from typing import Any, Final
 from remuda.membership.attendance import Attendance
 from remuda.membership.registration import Presence, Registration
 from remuda.membership.tree import Tree
-from remuda.runtime.inbox import Inbox
-from remuda.runtime.log import Log
-from remuda.store.api import MissingError, Session, Store, StoreError
+from remuda.runtime.ground import Ground
+from remuda.store.api import MissingError, Session, StoreError
 
 _ALL: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType({})
 
@@ -33,9 +32,7 @@ class Membership:
     """
 
     kind: str
-    store: Store
-    inbox: Inbox[Any]
-    log: Log
+    ground: Ground[Any]
     attendance: Attendance
     tree: Tree
     wanted: Callable[[], Presence]
@@ -44,9 +41,9 @@ class Membership:
 
     def __post_init__(self) -> None:
         """Have the outcome of each registration told to the inbox."""
-        inbox = self.inbox
+        store, inbox = self.ground.store, self.ground.inbox
         self.registration = Registration(
-            store=self.store, registered=lambda error: inbox.event(Registered(error=error))
+            store=store, registered=lambda error: inbox.event(Registered(error=error))
         )
 
     def register(self, *, doubtful: bool = False) -> None:
@@ -68,7 +65,7 @@ class Membership:
             return True
         # Whether it happened all the same, the mirrors will have told by then.
         what = f"{self.kind}.not-registered"
-        self.log.warning(what, why=str(event.error))
+        self.ground.log.warning(what, why=str(event.error))
         if isinstance(event.error, MissingError):
             self.tree.restore(event.error, now_s)
         self.attendance.register_failed(now_s)
@@ -81,12 +78,13 @@ class Membership:
 
         Of some roots only those paths are read that are *wanted*.
         """
-        self.store.on_session(self.inbox.session)
-        self.attendance.connected = self.store.session is Session.CONNECTED
+        store, inbox = self.ground.store, self.ground.inbox
+        store.on_session(inbox.session)
+        self.attendance.connected = store.session is Session.CONNECTED
         self.attendance.roots = frozenset(roots)
         for root in roots:
             if root in wanted:
-                self.store.mirror(root, self.inbox.change, wanted=wanted[root])
+                store.mirror(root, inbox.change, wanted=wanted[root])
             else:
-                self.store.mirror(root, self.inbox.change)
+                store.mirror(root, inbox.change)
         self.register()

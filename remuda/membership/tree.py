@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from remuda.runtime.log import Log
-from remuda.store.api import Create, Done, MissingError, Op, Store, StoreError
+from remuda.runtime.ground import Ground
+from remuda.store.api import Create, Done, MissingError, Op, StoreError
 from remuda.store.mirror import lineage
 
 #: What is removed again and again is made again so often.
@@ -26,8 +26,7 @@ class Tree:
         halted: Whether nothing may be written: this is not our ZooKeeper.
     """
 
-    store: Store
-    log: Log
+    ground: Ground[Any]
     paths: tuple[str, ...]
     halted: Callable[[], bool] = never
     _due_s: float = 0.0
@@ -48,9 +47,9 @@ class Tree:
         if now_s < self._due_s or self.halted():
             return
         self._due_s = now_s + RESTORE_AGAIN_S
-        self.log.warning("store.tree-missing", why=str(why))
+        self.ground.log.warning("store.tree-missing", why=str(why))
         for path in sorted({step for one in self.paths for step in lineage(one)}):
-            self.store.commit_later([Create(path=path)], whatever)
+            self.ground.store.commit_later([Create(path=path)], whatever)
 
 
 def whatever(_result: tuple[Done, ...] | StoreError) -> None:

@@ -19,11 +19,11 @@ from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
-from remuda.frame.ground import Ground
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from remuda.store import paths

@@ -18,10 +18,10 @@ from launcher.world import World
 from remuda import logs
 from remuda.config.loader import load
 from remuda.frame.crew import Crew
-from remuda.frame.ground import Ground
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from remuda.web.pages import PageSources, Readiness, answer

@@ -61,11 +61,9 @@ class Stamper(Role, Mind[Any], Worker):
         replica, self.ground = beginning.me.ephemeral(STAMPERS), ground
         membership = Membership(
             kind=self.kind,
-            store=ground.store,
-            inbox=ground.inbox,
-            log=ground.log,
+            ground=ground,
             attendance=Attendance(),
-            tree=Tree(ground.store, ground.log, (STAMPERS, THINGS)),
+            tree=Tree(ground, (STAMPERS, THINGS)),
             wanted=lambda: Presence(replica=replica),
             traces=lambda: (replica.path,) * (self.me in self.living),
         )

@@ -25,7 +25,6 @@ from builder.wiring import HandMeans
 from builder.worker import BuilderWorker
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
-from remuda.frame.ground import Ground
 from remuda.frame.work import Finished, HandCrashed
 from remuda.membership.registration import Member
 from remuda.metrics.sink import Metrics, NullMetrics
@@ -34,6 +33,7 @@ from remuda.model.build import Base, Build, decode_build
 from remuda.model.ids import ProviderName, ReplicaId
 from remuda.model.image import BuildId
 from remuda.model.status import ProviderStatus, encode_status
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
 from remuda.store.api import Create, Set

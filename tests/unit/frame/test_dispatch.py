@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from remuda.frame.dispatch import Dispatch
-from remuda.frame.ground import Ground
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy, Finished, HandCrashed, WorkKind
 from remuda.metrics.sink import NullMetrics
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import FakeZookeeper

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from remuda.frame.alarms import Alarms
-from remuda.frame.ground import Ground
 from remuda.frame.loop import RESYNC_S, Loop, start_all
 from remuda.frame.work import HandCrashed
 from remuda.membership.attendance import REGISTER_AGAIN_S, Attendance
 from remuda.membership.membership import Registered
 from remuda.metrics.sink import NullMetrics
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from remuda.store.api import Change, Gone, Session, StoreError, Synced

@@ -21,13 +21,13 @@ from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import CloudError
 from remuda.frame.crew import Crew
-from remuda.frame.ground import Ground
 from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
 from remuda.membership.registration import Member
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from tests.fakes.clock import ManualClock

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from remuda.frame.ground import Ground
 from remuda.frame.sender import Sender
 from remuda.frame.work import Written
 from remuda.membership.attendance import REGISTER_AGAIN_S, Attendance
@@ -11,6 +10,7 @@ from remuda.membership.registration import Member, Presence
 from remuda.membership.tree import RESTORE_AGAIN_S, Tree
 from remuda.metrics.sink import NullMetrics
 from remuda.model.ids import ReplicaId
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.store.api import Change, Create, Delete, MissingError, Put, Set, StoreError, Synced
 from tests.fakes.clock import ManualClock
@@ -41,31 +41,22 @@ class Scene:
         self.store = FakeZookeeper(self.clock).connect()
         self.halted = False
         replica = Member(id=ReplicaId("me"), started_s=0.0).ephemeral(MEMBERS)
-        self.membership = Membership(
-            kind="tester",
+        ground: Ground[Any] = Ground(
             store=self.store,
             inbox=self.inbox,
+            clock=self.clock,
             log=self.log,
+            metrics=NullMetrics(),
+        )
+        self.membership = Membership(
+            kind="tester",
+            ground=ground,
             attendance=Attendance(connected=True),
-            tree=Tree(
-                store=self.store,
-                log=self.log,
-                paths=(MEMBERS, RECORDS),
-                halted=lambda: self.halted,
-            ),
+            tree=Tree(ground, (MEMBERS, RECORDS), halted=lambda: self.halted),
             wanted=lambda: Presence(replica=replica),
             traces=lambda: (replica.path,),
         )
-        self.sender: Sender[str] = Sender(
-            Ground(
-                store=self.store,
-                inbox=self.inbox,
-                clock=self.clock,
-                log=self.log,
-                metrics=NullMetrics(),
-            ),
-            self.membership.tree,
-        )
+        self.sender: Sender[str] = Sender(ground, self.membership.tree)
 
     def hear(self) -> list[Any]:
         """Let all answers come, and return what they are."""

@@ -17,12 +17,12 @@ from builder.lanes import KINDS, PLACES, Lane
 from builder.wiring import HandMeans
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
-from remuda.frame.ground import Ground
 from remuda.frame.work import Finished
 from remuda.membership.registration import Member
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from requestor.client import Client
 from tests.fakes.clock import ManualClock
