@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.clouds import Clouds
-from builder.errands import Action, HandEvent, News, RecipesRead, Registered
+from builder.errands import (
+    Action,
+    HandEvent,
+    News,
+    RecipesRead,
+)
 from builder.fold import Fold, wanted_of_providers
 from builder.known import Known
-from builder.lanes import Lane
+from builder.lanes import KINDS, PLACES, Lane
 from builder.mind import Mind
 from builder.orders import Orders
 from builder.pauses import Pauses
@@ -19,19 +24,19 @@ from builder.starting import Starter
 from builder.treecache import TreeCache
 from builder.wiring import HandMeans, WireHands
 from builder.worker import BuilderWorker, Current, providers_of
-from builder.writing import ROOTS, TREE, Writer
+from builder.writing import ROOTS, TREE
 from remuda.config.fingerprint import copied_paths
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
+from remuda.frame.dispatch import Dispatch
+from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
-from remuda.membership.registration import Member, Presence, Registration
-from remuda.metrics.sink import Metrics
+from remuda.membership.membership import Membership
+from remuda.membership.registration import Member, Presence
+from remuda.membership.tree import Tree
 from remuda.model.component import decode_replica
-from remuda.runtime.clock import Clock
-from remuda.runtime.inbox import Inbox
-from remuda.runtime.log import Log
+from remuda.runtime.ground import Ground
 from remuda.store import paths
-from remuda.store.api import Session, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +44,7 @@ class Outside:
     """What a builder is given; tests give their own."""
 
     config: Config
-    store: Store
-    inbox: Inbox[News]
-    clock: Clock
-    log: Log
-    metrics: Metrics
+    ground: Ground[News]
     installation: str
     clouds: Clouds
     member: Member
@@ -59,21 +60,24 @@ def assemble(outside: Outside) -> BuilderWorker:
         StoreError: If ZooKeeper does not let us.
         CloudConfigError: If clouds.yaml cannot be used.
     """
-    store, config = outside.store, Current(outside.config)
+    store, config = outside.ground.store, Current(outside.config)
     store.ensure(*TREE)
     outside.clouds.adopt(config.value, providers_of(config.value))
     cache = TreeCache()
     known = Known(me=outside.member.id, configured=compile_images(config.value, cache.read))
-    known.attendance.connected = store.session is Session.CONNECTED
-    mind = _mind(outside, known, _starter(outside, known, config, cache), config)
-    watch(store, outside.inbox, known)
-    mind.register()
+    membership = _membership(outside, known)
+    sender: Sender[Action] = Sender(outside.ground, membership.tree)
+    starter = _starter(outside, known, sender, config, cache)
+    mind = _mind(outside, known, membership, starter, config)
+    membership.join(ROOTS, {paths.PROVIDERS: wanted_of_providers})
     return BuilderWorker(
         mind=mind, clouds=outside.clouds, installation=outside.installation, config=config
     )
 
 
-def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) -> Starter:
+def _starter(
+    outside: Outside, known: Known, sender: Sender[Action], config: Current, cache: TreeCache
+) -> Starter:
     def read_recipes() -> RecipesRead:
         now = config()
         configured = compile_images(now, cache.read)
@@ -83,10 +87,10 @@ def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) 
         return RecipesRead(config=now, configured=configured)
 
     means = HandMeans(
-        store=outside.store,
+        store=outside.ground.store,
         clouds=outside.clouds,
-        clock=outside.clock,
-        log=outside.log,
+        clock=outside.ground.clock,
+        log=outside.ground.log,
         installation=outside.installation,
         config=config,
         work_dir=outside.work_dir,
@@ -94,27 +98,39 @@ def _starter(outside: Outside, known: Known, config: Current, cache: TreeCache) 
     return Starter(
         known=known,
         hands=outside.wire(means),
+        dispatch=Dispatch(
+            kinds=KINDS,
+            busy=known.busy,
+            lanes=known.lanes,
+            places=PLACES.__getitem__,
+            ground=outside.ground,
+            about=lambda action: {"subject": str(action.id)},
+        ),
         crew=outside.crew,
-        writer=Writer(store=outside.store, inbox=outside.inbox),
+        sender=sender,
         orders=Orders(known=known),
         pauses=Pauses(version=known.records.versions.get),
         read_recipes=read_recipes,
     )
 
 
-def _mind(outside: Outside, known: Known, starter: Starter, config: Current) -> Mind:
-    log, metrics, inbox = outside.log, outside.metrics, outside.inbox
-    replica = outside.member.ephemeral(paths.BUILDERS)
-    registration = Registration(
-        store=outside.store, registered=lambda error: inbox.event(Registered(error=error))
+def _membership(outside: Outside, known: Known) -> Membership:
+    ground, replica = outside.ground, outside.member.ephemeral(paths.BUILDERS)
+    return Membership(
+        kind="builder",
+        ground=ground,
+        attendance=known.attendance,
+        tree=Tree(ground, TREE),
+        wanted=lambda: Presence(replica=replica),
+        traces=lambda: (replica.path,) if known.me in known.builders else (),
     )
 
-    def traces() -> tuple[str, ...]:
-        return (replica.path,) if known.me in known.builders else ()
 
-    def register(*, doubtful: bool = False) -> None:
-        registration.register(Presence(replica=replica), traces() if doubtful else None)
-
+def _mind(
+    outside: Outside, known: Known, membership: Membership, starter: Starter, config: Current
+) -> Mind:
+    log, metrics = outside.ground.log, outside.ground.metrics
+    replica = outside.member.ephemeral(paths.BUILDERS)
     reporter = Reporter(
         known=known,
         starter=starter,
@@ -123,8 +139,9 @@ def _mind(outside: Outside, known: Known, starter: Starter, config: Current) -> 
         log=log,
     )
     return Mind(
+        ground=outside.ground,
         known=known,
-        inbox=inbox,
+        membership=membership,
         fold=Fold(known=known, aside=SetAside(log=log, metrics=metrics), on_build=reporter.built),
         settle=Settle(
             known=known,
@@ -137,22 +154,4 @@ def _mind(outside: Outside, known: Known, starter: Starter, config: Current) -> 
         starter=starter,
         rounds=Rounds(known=known),
         reporter=reporter,
-        clock=outside.clock,
-        log=log,
-        metrics=metrics,
-        register=register,
-        seen=lambda: registration.agrees(traces()),
-        lost=registration.lost,
-        reread=outside.store.reread,
     )
-
-
-def watch(store: Store, inbox: Inbox[News], known: Known) -> None:
-    """Start the mirrors."""
-    store.on_session(inbox.session)
-    known.attendance.roots = frozenset(ROOTS)
-    for root in ROOTS:
-        if root == paths.PROVIDERS:
-            store.mirror(root, inbox.change, wanted=wanted_of_providers)
-        else:
-            store.mirror(root, inbox.change)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from remuda.cloud.account import AccountSettings, load_region
+from remuda.cloud.account import load_region
 from remuda.cloud.api import Cloud, CloudConfigError
+from remuda.cloud.configured import cloud_settings, metered
 from remuda.cloud.image_store import ImageStore
-from remuda.cloud.metered import MeteredCloud
-from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.openstack import OpenStackCloud
 from remuda.config.model import Config
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
@@ -145,23 +145,12 @@ def openstack(
     Raises:
         CloudConfigError: If clouds.yaml cannot be used.
     """
-    one = config.providers[provider]
-    account = AccountSettings(
-        cloud=one.cloud,
-        region=one.region,
-        clouds_file=config.clouds_file,
-        api_timeout_s=one.api_timeout,
-    )
     owner = tags.Owner(installation=installation, provider=ProviderName(provider))
-    settings = CloudSettings(account=account, owner=owner, rate_per_s=one.rate)
-
-    def observe(operation: str, outcome: str, seconds: float) -> None:
-        metrics.observe_cloud_call(provider, operation, outcome, seconds)
-
-    made_of = settings, dict(load_region(account).config)
+    settings = cloud_settings(config, owner)
+    made_of = settings, dict(load_region(settings.account).config)
     cloud = OpenStackCloud(settings, clock=clock)
     return ProviderCloud(
-        cloud=MeteredCloud(cloud, observe, clock=clock),
+        cloud=metered(cloud, owner, metrics=metrics, clock=clock),
         images=cloud.image_store(),
         owner=owner,
         made_of=made_of,

@@ -9,7 +9,6 @@ from typing import Final
 
 from builder.assembly import Outside, assemble
 from builder.clouds import Clouds, MakeCloud, ProviderCloud, openstack
-from builder.errands import News
 from builder.lanes import KINDS, PLACES
 from builder.wiring import WireHands, tidy, wire
 from builder.worker import BuilderWorker, check
@@ -17,11 +16,9 @@ from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.process import Beginning, CannotRunError
 from remuda.membership.installation import find_installation
-from remuda.membership.registration import Member, new_replica_id
 from remuda.metrics.factory import Instruments
 from remuda.metrics.sink import Metrics
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.runtime.inbox import Inbox
 
 #: For what is large, and outlives a restart (FHS).
 _LARGE: Final = "/var/tmp"  # noqa: S108 - the folder made in it is checked to be ours
@@ -62,15 +59,10 @@ class BuilderRole:
 
     wire: WireHands = wire
     clock: Clock = field(default_factory=SystemClock)
-    inbox: Inbox[News] = field(default_factory=Inbox)
     kind: str = "builder"
     name: str = "builder"
     title: str = "builder of images"
     provider: str | None = None
-
-    def wake(self) -> None:
-        """Have the mind look."""
-        self.inbox.wake()
 
     def check(self, config: Config, instruments: Instruments) -> None:
         """Complain early of private keys and clouds.yaml.
@@ -88,29 +80,25 @@ class BuilderRole:
             StoreError: If ZooKeeper does not let us.
             InstallationError: If ZooKeeper seems to be another installation's.
         """
-        config, store, log = beginning.config, beginning.store, beginning.log
-        installation = find_installation(store, config.installation)
-        make_cloud = self._cloud_maker(installation, beginning.instruments.metrics)
+        config, ground = beginning.config, beginning.ground
+        installation = find_installation(ground.store, config.installation)
+        make_cloud = self._cloud_maker(installation, ground.metrics)
         work_dir = work_folder(parent_folder(os.environ))
         keys = tidy(work_dir)
         if keys:
-            log.info("builder.tidied", keys=keys)
+            ground.log.info("builder.tidied", keys=keys)
         outside = Outside(
             config=config,
-            store=store,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=log,
-            metrics=beginning.instruments.metrics,
+            ground=ground,
             installation=installation,
             clouds=Clouds(make=make_cloud),
-            member=Member(id=new_replica_id(), started_s=self.clock.now_s(), url=beginning.url),
-            crew=Crew(self.inbox, KINDS, PLACES),
+            member=beginning.me,
+            crew=Crew(ground.inbox, KINDS, PLACES),
             wire=self.wire,
             work_dir=work_dir,
         )
         worker = assemble(outside)
-        log.info("builder.started", replica=worker.mind.known.me, url=beginning.url)
+        ground.log.info("builder.started", replica=beginning.me.id, url=beginning.me.url)
         return worker
 
     def _cloud_maker(self, installation: str, metrics: Metrics) -> MakeCloud:

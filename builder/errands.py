@@ -8,8 +8,8 @@ from builder.events import Event
 from builder.policies import ConfiguredImages
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config
-from remuda.frame.work import Finished, HandCrashed
-from remuda.store.api import Done, StoreError
+from remuda.frame.work import Finished, HandCrashed, Written
+from remuda.membership.membership import Registered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +78,6 @@ class RecipesRead:
     configured: ConfiguredImages
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """The transaction of an errand was answered."""
-
-    errand: MakeImage | Publish
-    result: tuple[Done, ...] | StoreError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """Our ephemeral is there, or could not be made."""
-
-    error: StoreError | None
-
-
-HandEvent = Event | RecipesRead
+HandEvent = Event | RecipesRead | Written[Action]
 #: What the inbox of a builder hears.
-News = Event | Sent | Registered | Finished[Action, HandEvent] | HandCrashed[Action]
+News = Written[Action] | Registered | Finished[Action, HandEvent] | HandCrashed[Action]

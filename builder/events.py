@@ -7,15 +7,6 @@ from builder.decide.actions import BuilderAction
 from builder.decide.world import ListedImage
 from remuda.model.build import Base
 from remuda.model.image import BuildId, UploadId
-from remuda.store.api import Done, StoreError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A transaction was answered."""
-
-    action: BuilderAction
-    result: tuple[Done, ...] | StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,4 +85,4 @@ class ProviderSeen:
     trouble: str | None = None
 
 
-Event = Written | MakingEnded | CopyEnded | TrialEnded | Kept | ImagesListed | ProviderSeen
+Event = MakingEnded | CopyEnded | TrialEnded | Kept | ImagesListed | ProviderSeen

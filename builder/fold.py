@@ -6,6 +6,7 @@ from typing import Final
 
 from builder.known import Known
 from remuda.frame.set_aside import SetAside
+from remuda.membership.duty import lives
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId
@@ -49,7 +50,6 @@ class Fold:
         (docs/adr/0011-records-of-others.md).
         """
         if isinstance(change, Synced):
-            self.known.attendance.synced.add(change.root)
             self.known.dirty = True
             return
         where = change.path.split("/")[_HEAD:]
@@ -114,14 +114,10 @@ class Fold:
         return (provider, NodeId(node)) in records.launches or path in records.unreadable
 
     def _living(self, living: set[ReplicaId], one: ReplicaId, change: Put | Gone) -> None:
-        """Note who lives: as long as its znode is there, whatever that says.
-
-        One that goes with nobody's session was written by somebody, or came from a backup. Of one
-        that is closed to us nobody can tell.
-        """
+        """Note who lives; of one that is closed to us nobody can tell."""
         if isinstance(change, Put) and change.stored is None:
             return
-        there = isinstance(change, Put) and change.stored is not None and bool(change.stored.owner)
+        there = isinstance(change, Put) and lives(change.stored)
         if there is not (one in living):
             self.known.dirty = True
             (living.add if there else living.discard)(one)

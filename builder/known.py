@@ -9,10 +9,12 @@ from builder.decide.policy import ImagePolicy
 from builder.decide.world import NOT_LISTED, BuilderWorld, ImageListing, ProviderFacts
 from builder.errands import Action
 from builder.events import ImagesListed, ProviderSeen
+from builder.lanes import Lane, new_lanes
 from builder.policies import ConfiguredImages
 from builder.records import Records
 from remuda.config.recipes import ImageRecipe
 from remuda.frame.alarms import Alarms
+from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy
 from remuda.images.words import CONFIGURATION_OF
 from remuda.membership.attendance import Attendance
@@ -50,7 +52,7 @@ class Known:
         seen: What each provider's cloud said last.
         listing_troubles: Why a place could not be listed.
         bases: What each image's base is, by image and provider; *missing*: why there is none.
-        busy: What a hand, or a transaction, of ours is at work on.
+        busy: What a hand, or a transaction, of ours is at work on; *lanes*: how many hands are.
         makings: Of the builds that our hands have begun, until they are tried.
         dirty: Something has changed that nobody has judged.
         plan: The last one.
@@ -69,6 +71,7 @@ class Known:
     bases: dict[tuple[str, str], Base] = field(default_factory=dict)
     missing: dict[tuple[str, str], str] = field(default_factory=dict)
     busy: Busy[Action] = field(default_factory=Busy)
+    lanes: Lanes[Lane, str] = field(default_factory=new_lanes)
     makings: dict[BuildId, MadeBy] = field(default_factory=dict)
     attendance: Attendance = field(default_factory=Attendance)
     alarms: Alarms = field(default_factory=Alarms)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from builder.decide import actions
 from builder.errands import ListPlace, Look, MakeImage, Publish, ReadRecipes
+from remuda.frame.lanes import Lanes
 from remuda.frame.work import WorkKind
 
 
@@ -33,6 +34,14 @@ PLACES: Final[Mapping[Lane, int]] = {
     Lane.LOOK: 8,
     Lane.READ: 1,
 }
+
+
+def new_lanes() -> Lanes[Lane, str]:
+    """Return empty lanes: for each a place has to be free, and nobody waits in a queue.
+
+    What finds none is judged again, for by then other things may be more urgent.
+    """
+    return Lanes(tuple(Lane))
 
 
 def _id(action: Any) -> str:

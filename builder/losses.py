@@ -6,7 +6,7 @@ Else it would stay ours for ever, and be begun again and again.
 from dataclasses import dataclass, field
 from typing import Final
 
-from builder.decide.actions import BuilderAction, Copy, DropUpload, LoseBuild, Make
+from builder.decide.actions import Copy, DropUpload, LoseBuild, Make
 from builder.decide.world import BuilderWorld
 from builder.errands import Action
 from remuda.model.build import Blame, Mishap
@@ -27,7 +27,7 @@ class Losses:
         if isinstance(action, Make | Copy):
             self._crashed.add(action.id)
 
-    def written(self, action: BuilderAction) -> None:
+    def written(self, action: Action) -> None:
         """Forget it: its record says more now."""
         if isinstance(action.id, BuildId | UploadId):
             self._crashed.discard(action.id)

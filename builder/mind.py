@@ -1,6 +1,6 @@
 """The mind: the one thread that knows and judges, in the turns of every process of ours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,11 +14,9 @@ from builder.reporting import Reporter
 from builder.rounds import Rounds
 from builder.settle import Settle
 from builder.starting import Starter
-from remuda.frame.loop import Loop, Register, start_all
-from remuda.metrics.sink import Metrics
-from remuda.runtime.clock import Clock
-from remuda.runtime.inbox import Inbox
-from remuda.runtime.log import Log
+from remuda.frame.loop import Loop, start_all
+from remuda.membership.membership import Membership
+from remuda.runtime.ground import Ground
 from remuda.runtime.now import Now
 from remuda.store.api import Change, Session
 
@@ -36,45 +34,25 @@ class Mind:
     """One builder's thread of thought.
 
     Attributes:
-        seen: Whether our ephemeral is as we believe, as far as the mirrors tell.
-        reread: Has the mirrors read again what they could not read.
         judge_due_s: When there is something to judge though nothing comes (monotonic);
             *judge_from_s*: not before.
     """
 
+    ground: Ground[News]
     known: Known
-    inbox: Inbox[News]
+    membership: Membership
     fold: Fold
     settle: Settle
     starter: Starter
     rounds: Rounds
     reporter: Reporter
-    clock: Clock
-    log: Log
-    metrics: Metrics
-    register: Register
-    seen: Callable[[], bool]
-    lost: Callable[[], None]
-    reread: Callable[[], None]
     judge_due_s: float = 0.0
     judge_from_s: float = 0.0
     loop: Loop[News] = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the loop, whose mind we are."""
-        self.loop = Loop(
-            mind=self,
-            attendance=self.known.attendance,
-            alarms=self.known.alarms,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=self.log,
-            metrics=self.metrics,
-            register=self.register,
-            seen=self.seen,
-            lost=self.lost,
-            reread=self.reread,
-        )
+        self.loop = Loop(self, self.ground, self.known.alarms, self.membership)
 
     def turn(self, *, wait_s_max: float | None = None) -> None:
         """Wait for news, judge once if there is a reason, and start what follows."""
@@ -97,6 +75,11 @@ class Mind:
         """Take in what an action did."""
         self.settle.settle(event, now)
 
+    def registered(self, *, there: bool) -> None:
+        """Judge everything again, now that we may; nobody knows what our ephemeral says."""
+        self.reporter.published(None)
+        self.known.dirty |= there
+
     def ring(self, kind: str, name: str) -> None:
         """Judge again; nothing sets alarms of its own here."""
         del kind, name
@@ -105,7 +88,7 @@ class Mind:
     def resync(self) -> None:
         """Judge everything again, and forget what has long not been asked for."""
         self.known.dirty = True
-        self.starter.pauses.tidy(self.clock.monotonic_s())
+        self.starter.pauses.tidy(self.ground.clock.monotonic_s())
         self.known.forget_makings()
 
     def due_s(self) -> float:
@@ -136,14 +119,14 @@ class Mind:
             finally:
                 self.rounds.begun(errand, now.mono_s, started=started)
 
-        start_all(self.rounds.due(now.mono_s), begin, self.inbox, self.log)
+        start_all(self.rounds.due(now.mono_s), begin, self.ground)
 
     def _judge(self, world: BuilderWorld, now: Now) -> None:
         self.known.dirty = False
-        begun_s = self.clock.monotonic_s()
+        begun_s = self.ground.clock.monotonic_s()
         plan = self.known.plan = decide(world)
-        ended_s = self.clock.monotonic_s()
-        self.metrics.observe_turn("decide", ended_s - begun_s)
+        ended_s = self.ground.clock.monotonic_s()
+        self.ground.metrics.observe_turn("decide", ended_s - begun_s)
         gap_s = min((ended_s - begun_s) * (1 / _SHARE - 1), _GAP_S_MAX)
         self.judge_from_s = ended_s + gap_s
         self.starter.wake_s = float("inf")
@@ -158,4 +141,4 @@ class Mind:
         def start(action: Action) -> None:
             self.starter.start(world, action, now)
 
-        start_all(some, start, self.inbox, self.log)
+        start_all(some, start, self.ground)

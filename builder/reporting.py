@@ -163,7 +163,7 @@ class Reporter:
             uploads=uploads,
             alarms=alarms,
         )
-        self.metrics.set_hands(self.starter.running.total(), sum(PLACES.values()))
+        self.metrics.set_hands(self.known.lanes.running.total(), sum(PLACES.values()))
 
 
 def _result(before: Build, after: Build) -> str | None:

@@ -15,17 +15,17 @@ from builder.decide.actions import (
     SweepImage,
     Validate,
 )
-from builder.errands import Action, HandEvent, News, Publish, RecipesRead, Registered, Sent
-from builder.events import ImagesListed, ProviderSeen, Written
+from builder.errands import Action, HandEvent, MakeImage, News, Publish, RecipesRead
+from builder.events import ImagesListed, ProviderSeen
 from builder.known import Known
 from builder.losses import CRASHED
 from builder.starting import Starter, key_of
 from remuda.config.model import Config
-from remuda.frame.work import Finished, HandCrashed
+from remuda.frame.work import Finished, HandCrashed, Written, word
 from remuda.metrics.sink import Metrics
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
-from remuda.store.api import NOTHING_WRITTEN, MissingError, StoreError
+from remuda.store.api import NOTHING_WRITTEN, StoreError
 
 #: Whatever these bring back, the record says what came of them; they are not begun again at once.
 _JUDGED_BY_RECORD = (
@@ -57,8 +57,6 @@ class Settle:
             Finished: self._finished,
             HandCrashed: self._crashed,
             Written: self._written,
-            Sent: self._sent,
-            Registered: self._registered,
         }
 
     def settle(self, news: News, now: Now) -> None:
@@ -66,13 +64,14 @@ class Settle:
         self._handlers[type(news)](news, now)
 
     def _finished(self, news: Finished[Action, HandEvent], now: Now) -> None:
-        action, event = news.action, news.event
+        event = self.starter.finished(news)
         if isinstance(event, HandCrashed):
-            self._crashed(event, now)
+            self.starter.losses.note(news.action)
+            self._told(event, now)
         elif isinstance(event, Written):
-            self._written(event, now)
-        elif self.starter.ended(action):
-            self._brought(action, event, now)
+            self._answered(event, now)
+        elif event is not None:
+            self._brought(news.action, event, now)
 
     def _brought(self, action: Action, event: HandEvent, now: Now) -> None:
         match event:
@@ -85,7 +84,7 @@ class Settle:
                     self.known.adopt(event.configured)
             case _:
                 why = getattr(event, "why", None)
-                what = type(action).__name__
+                what = word(action)
                 self.log.info("hand.ended", action=what, subject=str(action.id), why=why)
                 if isinstance(action, _JUDGED_BY_RECORD):
                     self.starter.pauses.end(key_of(action), now.mono_s, why)
@@ -100,61 +99,47 @@ class Settle:
 
     def _crashed(self, news: HandCrashed[Action], now: Now) -> None:
         """A bug of ours: the action waits, and counts as an attempt where attempts count."""
-        action, what = news.action, type(news.action).__name__
-        if self.starter.ended(action):
-            self.starter.losses.note(action)
-        self.metrics.count_hand_crash(what)
-        self.log.error("hand.crashed", action=what, subject=str(action.id), why=news.why)
-        self.starter.pauses.crashed(key_of(action), now.mono_s, CRASHED)
+        if self.starter.ended(news.action):
+            self.starter.losses.note(news.action)
+        self._told(news, now)
+
+    def _told(self, news: HandCrashed[Action], now: Now) -> None:
+        self.starter.dispatch.tell(news)
+        self.starter.pauses.crashed(key_of(news.action), now.mono_s, CRASHED)
         self.known.dirty = True
 
-    def _written(self, news: Written, now: Now) -> None:
-        action = news.action
-        self.starter.ended(action)
-        if not isinstance(news.result, StoreError):
+    def _written(self, news: Written[Action], now: Now) -> None:
+        self.starter.ended(news.action)
+        self._answered(news, now)
+
+    def _answered(self, news: Written[Action], now: Now) -> None:
+        action, result = news.action, news.result
+        if isinstance(action, Publish):
+            self.published(None if isinstance(result, StoreError) else action.data)
+            self.starter.pauses.done(key_of(action))
+        elif isinstance(result, StoreError):
+            self._refused(action, result, now)
+            if news.uprooted:
+                self.starter.sender.tree.restore(result, now.mono_s)
+        else:
             self.starter.pauses.done(key_of(action))
             self.starter.losses.written(action)
-            what = type(action).__name__
-            if isinstance(action, BeginBuild):
-                self.log.info("build.begun", build=str(action.id), why=str(action.why))
-            else:
-                self.log.info("record.written", action=what, subject=str(action.id))
-            return
-        self._refused(action, news.result, now)
+            self._tell_written(action)
 
-    def _sent(self, news: Sent, now: Now) -> None:
-        errand, failed = news.errand, isinstance(news.result, StoreError)
-        self.starter.ended(errand)
-        if isinstance(errand, Publish):
-            self.published(None if failed else errand.data)
-            self.starter.pauses.done(key_of(errand))
-        elif isinstance(news.result, StoreError):
-            self._refused(errand, news.result, now)
-        else:
-            self.log.info("image.recorded", image=errand.id)
-            self.starter.pauses.done(key_of(errand))
+    def _tell_written(self, action: Action) -> None:
+        match action:
+            case BeginBuild():
+                self.log.info("build.begun", build=str(action.id), why=str(action.why))
+            case MakeImage():
+                self.log.info("image.recorded", image=action.id)
+            case _:
+                self.log.info("record.written", action=word(action), subject=str(action.id))
 
     def _refused(self, action: Action, error: StoreError, now: Now) -> None:
         """Let it wait: mostly somebody else was faster, and then a record changes soon."""
-        what = type(action).__name__
+        what = word(action)
         if isinstance(error, NOTHING_WRITTEN):
             self.metrics.count_lost_write("", what)
         self.log.info("record.not-written", action=what, subject=str(action.id), why=str(error))
         self.starter.pauses.end(key_of(action), now.mono_s, str(error))
-        self._uprooted(error)
-        self.known.dirty = True
-
-    def _uprooted(self, error: StoreError) -> None:
-        """Make again what a builder takes for granted, if somebody may have removed it."""
-        if isinstance(error, MissingError):
-            self.starter.writer.restore_tree()
-
-    def _registered(self, news: Registered, now: Now) -> None:
-        self.published(None)
-        if news.error is not None:
-            self.log.warning("builder.not-registered", why=str(news.error))
-            self._uprooted(news.error)
-            self.known.attendance.register_failed(now.mono_s)
-            return
-        self.known.attendance.was_registered()
         self.known.dirty = True

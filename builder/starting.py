@@ -10,15 +10,17 @@ from builder.decide import actions
 from builder.decide.actions import BuilderAction, EndTrial, LoseBuild
 from builder.decide.world import BuilderWorld
 from builder.errands import Action, HandEvent, ListPlace, Look, MakeImage, Publish, ReadRecipes
-from builder.events import Written
 from builder.hands_api import Hands
 from builder.known import Known
 from builder.lanes import KINDS, PLACES, TAKES, Lane
 from builder.losses import Losses, given_back
 from builder.orders import Orders
 from builder.pauses import PauseKey, Pauses
-from builder.writing import Writer, lacking, published
+from builder.writing import lacking, published
 from remuda.frame.crew import Crew
+from remuda.frame.dispatch import Dispatch
+from remuda.frame.sender import Sender
+from remuda.frame.work import Finished, HandCrashed, Written, word
 from remuda.images.writes import NotBootableError
 from remuda.model.build import Blame, Mishap
 from remuda.model.image import BuildId, UploadId
@@ -34,7 +36,7 @@ _CHANGED: Final = "its recipe has changed since it was taken"
 
 def key_of(action: Action) -> PauseKey:
     """Return what an action does, to what."""
-    return type(action).__name__, str(action.id)
+    return word(action), str(action.id)
 
 
 def basis_of(action: Action) -> list[str]:
@@ -66,20 +68,20 @@ class Starter:
     """Starts actions; none of its methods waits.
 
     Attributes:
-        running: Threads at work, by lane; *taking*: what we are about to own, by lane and by the
-            provider that is to give a machine, if one is.
+        taking: What we are about to own, by lane and by the provider that is to give a machine, if
+            one is.
         losses: What hands of ours have crashed at.
         wake_s: When the first of the actions that have to wait may begin (monotonic).
     """
 
     known: Known
     hands: Hands
+    dispatch: Dispatch[Action, Lane]
     crew: Crew[Action, HandEvent, Lane]
-    writer: Writer
+    sender: Sender[Action]
     orders: Orders
     pauses: Pauses
     read_recipes: Callable[[], HandEvent]
-    running: Counter[Lane] = field(default_factory=Counter)
     taking: Counter[tuple[Lane, str]] = field(default_factory=Counter)
     losses: Losses = field(default_factory=Losses)
     wake_s: float = float("inf")
@@ -114,18 +116,20 @@ class Starter:
             self.start(world, loss, now)
             return False
         action = self._by_share(action)
-        kind = KINDS[type(action)]
-        subject = str(kind.subject(action))
-        if subject in self.known.busy or self._waits(action, subject, now):
+        if self.dispatch.is_busy(action) or self._waits(action, now):
             return False
         self.pauses.begin(key_of(action), basis_of(action))
-        if not self._starters.get(type(action), self._write)(world, action, now):
+        begin = self._starters.get(type(action), self._write)
+        begun = self.dispatch.start(action, lambda: begin(world, action, now), now.mono_s)
+        if begun is None:
             return False
-        self._enter(action, subject)
+        if type(action) in TAKES:
+            self.taking[TAKES[type(action)], _provider(action)] += 1
         return True
 
-    def _waits(self, action: Action, subject: str, now: Now) -> bool:
+    def _waits(self, action: Action, now: Now) -> bool:
         """Whether an action has to wait; say why."""
+        subject = KINDS[type(action)].subject(action)
         pause = self.pauses.holds(key_of(action), now.mono_s)
         if pause is not None:
             self.wake_s = min(self.wake_s, pause.until_s)
@@ -136,26 +140,25 @@ class Starter:
             self.known.plan.wait(subject, full)
         return full is not None
 
-    def _enter(self, action: Action, subject: str) -> None:
-        kind = KINDS[type(action)]
-        self.known.busy.enter(subject, action)
-        if kind.lane is not None:
-            self.running[kind.lane] += 1
-        elif type(action) in TAKES:
-            self.taking[TAKES[type(action)], _provider(action)] += 1
-
     def ended(self, action: Action) -> bool:
         """Free what an action kept; False: it was not known to be under way."""
-        kind = KINDS[type(action)]
-        if not self.known.busy.leave(str(kind.subject(action)), action):
+        if not self.dispatch.ended(action):
             return False
-        self.orders.ended(action)
-        self.known.dirty = True
-        if kind.lane is not None:
-            self.running[kind.lane] -= 1
-        elif type(action) in TAKES:
+        self._freed(action)
+        if type(action) in TAKES:
             self.taking[TAKES[type(action)], _provider(action)] -= 1
         return True
+
+    def finished(self, news: Finished[Action, HandEvent]) -> HandEvent | HandCrashed[Action] | None:
+        """Free what a hand kept, and return what it brought; None: it was not under way."""
+        brought = self.dispatch.finished(news)
+        if brought is not None:
+            self._freed(news.action)
+        return brought
+
+    def _freed(self, action: Action) -> None:
+        self.orders.ended(action)
+        self.known.dirty = True
 
     def stop(self) -> None:
         """Begin nothing more, and tell all hands to end."""
@@ -164,9 +167,8 @@ class Starter:
 
     def _full(self, action: Action) -> str | None:
         """Return why there is no place for an action now, or None."""
-        lane = KINDS[type(action)].lane
-        if lane is not None:
-            return None if self.running[lane] < PLACES[lane] else _FULL
+        if not self.dispatch.has_place(action):
+            return _FULL
         taken = TAKES.get(type(action))
         if taken is None:
             return None
@@ -230,7 +232,7 @@ class Starter:
             self.refuse(action, now, f"what it refers to has changed: {error}")
             return False
         self.pauses.begin(key_of(action), [*basis_of(action), *(op.path for op in ops)])
-        self.writer.send(action, ops)
+        self.sender.send(action, ops)
         return True
 
     def refuse(self, action: Action, now: Now, why: str) -> None:
@@ -241,11 +243,11 @@ class Starter:
     def _make_image(self, _world: BuilderWorld, errand: MakeImage, _now: Now) -> bool:
         ops = lacking(self.known.records, self.known.configured.recipes).get(errand.id)
         if ops:
-            self.writer.run(errand, ops)
+            self.sender.send(errand, ops)
         return bool(ops)
 
     def _publish(self, _world: BuilderWorld, errand: Publish, _now: Now) -> bool:
-        self.writer.run(errand, published(self.known.me, errand.data))
+        self.sender.send(errand, published(self.known.me, errand.data))
         return True
 
     # Hands
@@ -308,9 +310,10 @@ class Starter:
         return True
 
     def _forget_build(self, world: BuilderWorld, action: actions.ForgetBuild, _now: Now) -> bool:
-        ops, store, logs = transactions.write(world, action), self.writer.store, self.hands.logs
+        ops, logs = transactions.write(world, action), self.hands.logs
+        store = self.sender.ground.store
 
-        def forget() -> Written:
+        def forget() -> Written[Action]:
             try:
                 logs.erase(action.id)  # nobody would find it again
                 return Written(action=action, result=store.commit(ops))

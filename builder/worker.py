@@ -8,9 +8,7 @@ from builder.clouds import Clouds, MakeCloud
 from builder.mind import Mind
 from remuda.config.model import Config
 from remuda.config.recipes import recipes
-from remuda.membership.installation import InstallationError
-from remuda.runtime.now import Now
-from remuda.ssh.keyfile import load_key
+from remuda.frame.checks import check_installation, check_keys, unready
 from remuda.web.pages import Readiness
 
 
@@ -27,10 +25,8 @@ def check(config: Config, make_cloud: MakeCloud) -> None:
         KeyFileError: If a private key cannot be used.
         CloudConfigError: If clouds.yaml cannot.
     """
+    check_keys(config, providers_of(config))
     for name in providers_of(config):
-        key_file = config.providers[name].ssh_key_file
-        if key_file is not None:
-            load_key(key_file)
         make_cloud(config, name).cloud.close()
 
 
@@ -57,19 +53,14 @@ class BuilderWorker:
 
     def readiness(self) -> Readiness:
         """Return whether images can be made."""
-        attendance = self.mind.known.attendance
-        if not attendance.connected:
-            return Readiness(ok=False, reason="no connection to ZooKeeper")
-        if not attendance.awake:
-            return Readiness(ok=False, reason="reading what is in ZooKeeper")
-        if not self.mind.known.configured.recipes:
+        found = unready(self.mind.known.attendance)
+        if found is None and not self.mind.known.configured.recipes:
             return Readiness(ok=True, reason="at work; the configuration has no images")
-        return Readiness(ok=True, reason="at work")
+        return found or Readiness(ok=True, reason="at work")
 
     def report(self) -> None:
         """Renew gauges and the status page."""
-        clock = self.mind.clock
-        self.mind.reporter.report(Now(wall_s=clock.now_s(), mono_s=clock.monotonic_s()))
+        self.mind.reporter.report(self.mind.ground.now())
 
     def status(self) -> Mapping[str, Any]:
         """Return what the status page shows."""
@@ -83,11 +74,7 @@ class BuilderWorker:
             KeyFileError: If it names a private key that cannot be used.
             CloudConfigError: If its clouds.yaml cannot be used.
         """
-        if config.installation not in (None, self.installation):
-            raise InstallationError(
-                f"this builder began as installation {self.installation!r}: start it again to be"
-                f" {config.installation!r}"
-            )
+        check_installation(config, "builder", self.installation)
         check(config, self.clouds.make)
         self.clouds.adopt(config, providers_of(config))
         self.config.value = config

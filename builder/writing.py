@@ -1,20 +1,14 @@
-"""The writing hand: sends transactions without waiting; their answers come through the inbox."""
+"""What errands write, and what a builder takes for granted."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
-from builder.decide.actions import BuilderAction
-from builder.errands import MakeImage, News, Publish, Sent
-from builder.events import Written
 from builder.records import Records
 from remuda.model.build import Build, BuildState
 from remuda.model.ids import ReplicaId
 from remuda.model.image import ImageRecord, encode_image, number_of
-from remuda.runtime.inbox import Inbox
 from remuda.store import paths
-from remuda.store.api import Check, Create, Done, Op, Set, Store, Stored, StoreError
-from remuda.store.mirror import lineage
+from remuda.store.api import Check, Create, Op, Set, Stored
 
 #: What a builder mirrors.
 ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
@@ -23,39 +17,6 @@ TREE: Final = (*ROOTS, paths.REQUESTS)
 _UNFOLDERED: Final = frozenset({BuildState.REQUESTED, BuildState.RETIRING})
 #: One transaction has to stay small; what is left comes with the next one.
 _OPS_MAX: Final = 100
-
-
-@dataclass(slots=True)
-class Writer:
-    """Sends transactions."""
-
-    store: Store
-    inbox: Inbox[News]
-
-    def send(self, action: BuilderAction, ops: Sequence[Op]) -> None:
-        """Commit what an action writes."""
-
-        def done(result: tuple[Done, ...] | StoreError) -> None:
-            self.inbox.event(Written(action=action, result=result))
-
-        self.store.commit_later(ops, done)
-
-    def restore_tree(self) -> None:
-        """Make parents again that somebody has removed; those that are there stay as they are."""
-        for path in sorted({step for one in TREE for step in lineage(one)}):
-            self.store.commit_later([Create(path=path)], _whatever)
-
-    def run(self, errand: MakeImage | Publish, ops: Sequence[Op]) -> None:
-        """Commit what an errand writes."""
-
-        def done(result: tuple[Done, ...] | StoreError) -> None:
-            self.inbox.event(Sent(errand=errand, result=result))
-
-        self.store.commit_later(ops, done)
-
-
-def _whatever(_result: tuple[Done, ...] | StoreError) -> None:
-    """Mostly it is there; what is still missing is noticed by the next transaction."""
 
 
 def lacking(records: Records, configured: Iterable[str]) -> dict[str, list[Op]]:

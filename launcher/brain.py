@@ -5,7 +5,7 @@ folded into the world, the judgements decide, the actions are started. Ready nod
 before anything else is thought of.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,11 +16,9 @@ from launcher.fold import Fold
 from launcher.settle import Settle
 from launcher.starting import Starter
 from launcher.world import World
-from remuda.frame.loop import Loop, Register, start_all
-from remuda.metrics.sink import Metrics
-from remuda.runtime.clock import Clock
-from remuda.runtime.inbox import Inbox
-from remuda.runtime.log import Log
+from remuda.frame.loop import Loop, start_all
+from remuda.membership.membership import Membership
+from remuda.runtime.ground import Ground
 from remuda.runtime.now import Now
 from remuda.store.api import Change, Session
 
@@ -34,23 +32,15 @@ class Brain:
     """One launcher's thread of thought.
 
     Attributes:
-        seen: Whether our ephemerals are as we believe, as far as the mirrors tell.
-        reread: Has the mirrors read again what they could not read.
         plan: What was decided in the last turn.
     """
 
+    ground: Ground[Event]
     world: World
-    inbox: Inbox[Event]
+    membership: Membership
     fold: Fold
     settle: Settle
     starter: Starter
-    clock: Clock
-    log: Log
-    metrics: Metrics
-    reregister: Register
-    seen: Callable[[], bool]
-    lost: Callable[[], None]
-    reread: Callable[[], None]
     rest_due_s: float | None = None
     away_s: float | None = None
     plan: Plan = field(default_factory=Plan)
@@ -58,19 +48,7 @@ class Brain:
 
     def __post_init__(self) -> None:
         """Make the loop, whose mind we are."""
-        self.loop = Loop(
-            mind=self,
-            attendance=self.world.attendance,
-            alarms=self.world.alarms,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=self.log,
-            metrics=self.metrics,
-            register=self.reregister,
-            seen=self.seen,
-            lost=self.lost,
-            reread=self.reread,
-        )
+        self.loop = Loop(self, self.ground, self.world.alarms, self.membership)
 
     def turn(self, *, wait_s_max: float | None = None) -> Plan:
         """Wait for news, think once, start what follows, and return the plan."""
@@ -91,6 +69,10 @@ class Brain:
     def take_event(self, event: Event, now: Now) -> None:
         """Take in what an action did."""
         self.settle.settle(event, now)
+
+    def registered(self, *, there: bool) -> None:
+        """Judge everything again, now that we may."""
+        self.world.agenda.everything |= there
 
     def ring(self, kind: str, name: str) -> None:
         """Put on the agenda whose alarm has come."""
@@ -131,24 +113,24 @@ class Brain:
         which do not wake us (see Writer.send): it would be made once more when they come, and
         until then it would take the processor from those who carry them.
         """
-        agenda, begun_s = self.world.take_agenda(), self.clock.monotonic_s()
+        agenda, begun_s = self.world.take_agenda(), self.ground.clock.monotonic_s()
         plan = hand_out(self.world, agenda, now)
-        handed_out, paused_s = len(plan.actions), self.clock.monotonic_s()
+        handed_out, paused_s = len(plan.actions), self.ground.clock.monotonic_s()
         self._start(plan.actions, now)
         if self._rest_waits(now.mono_s):
             self._heed(plan)
             self.world.agenda.add(agenda)
-            self.metrics.observe_turn("decide", paused_s - begun_s)
+            self.ground.metrics.observe_turn("decide", paused_s - begun_s)
             return plan
         agenda.add(self.world.take_agenda())
-        resumed_s = self.clock.monotonic_s()
+        resumed_s = self.ground.clock.monotonic_s()
         go_on(self.world, agenda, now, plan)
-        thought_s = paused_s - begun_s + self.clock.monotonic_s() - resumed_s
+        thought_s = paused_s - begun_s + self.ground.clock.monotonic_s() - resumed_s
         self._heed(plan)
         self._start(plan.actions[handed_out:], now)
         self.world.offer_places(now)
         self.starter.writer.make_keys()
-        self.metrics.observe_turn("decide", thought_s)
+        self.ground.metrics.observe_turn("decide", thought_s)
         return plan
 
     def _rest_waits(self, now_s: float) -> bool:
@@ -165,11 +147,11 @@ class Brain:
         if plan.swept and plan.brake != self.world.cloud.brake:
             self.world.cloud.brake = plan.brake
             if plan.brake is not None:
-                self.log.warning("sweep.stopped", why=plan.brake)
+                self.ground.log.warning("sweep.stopped", why=plan.brake)
         for alarm in plan.alarms:
             self.world.alarms.set(alarm.kind, alarm.name, alarm.due_s)
         if plan.blocked is not None:
             self.world.blocked = plan.blocked
 
     def _start(self, actions: Sequence[Action], now: Now) -> None:
-        start_all(actions, lambda action: self.starter.start(action, now), self.inbox, self.log)
+        start_all(actions, lambda action: self.starter.start(action, now), self.ground)

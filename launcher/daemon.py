@@ -4,45 +4,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from launcher.actions import Action, Plan
+from launcher.actions import Plan
+from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.events import Event, Registered
-from launcher.fold import Fold
-from launcher.hands.clouding import CloudHands
-from launcher.hands.proving import ProvingHands
-from launcher.hands.writing import Writer
-from launcher.lanes import KINDS, THREADS, Lane
+from launcher.lanes import KINDS, THREADS
 from launcher.neighbours import Neighbours
 from launcher.orders import ServerOrders
 from launcher.policy import Policy, compile_policy
-from launcher.registry import Registry, prepare
+from launcher.registry import prepare
 from launcher.reporting import Reporter
-from launcher.settle import Settle
-from launcher.settle_writes import SettleWrites
-from launcher.starting import Starter
 from launcher.world import World
-from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import Cloud
-from remuda.cloud.metered import MeteredCloud
-from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.configured import cloud_settings, metered
+from remuda.cloud.openstack import OpenStackCloud
 from remuda.config.model import Config
+from remuda.frame.checks import check_installation, check_keys, unready
 from remuda.frame.crew import Crew
 from remuda.frame.process import Beginning, CannotRunError
-from remuda.frame.set_aside import SetAside
-from remuda.membership.installation import InstallationError
-from remuda.membership.registration import Member, Registration, new_replica_id
 from remuda.metrics.factory import Instruments
+from remuda.metrics.sink import Metrics
 from remuda.model import tags
-from remuda.model.ids import NodeId, ProviderName
+from remuda.model.ids import ProviderName
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.runtime.inbox import Inbox
-from remuda.runtime.log import Log
-from remuda.runtime.now import Now
-from remuda.ssh.api import Prover
-from remuda.ssh.keyfile import load_key
 from remuda.ssh.prover import ParamikoProver
-from remuda.store import paths
-from remuda.store.api import Gone, Session, Store, Stored, StoreError
 from remuda.web.pages import Readiness
 
 
@@ -60,7 +44,6 @@ class LauncherRole:
 
     provider: str
     clock: Clock = field(default_factory=SystemClock)
-    inbox: Inbox[Event] = field(default_factory=Inbox)
     kind: str = "launcher"
 
     @property
@@ -73,10 +56,6 @@ class LauncherRole:
         """Which launcher this is, for people."""
         return f"launcher of {self.provider}"
 
-    def wake(self) -> None:
-        """Have the brain look."""
-        self.inbox.wake()
-
     def check(self, config: Config, instruments: Instruments) -> None:
         """Complain early of the provider's name, our private key, and clouds.yaml.
 
@@ -87,8 +66,8 @@ class LauncherRole:
         """
         if self.provider not in config.providers:
             raise UnknownProviderError(self.provider, config)
-        _check_key(config, self.provider)
-        self._cloud(config, instruments, "").close()
+        check_keys(config, [self.provider])
+        self._cloud(config, instruments.metrics, "").close()
 
     def begin(self, beginning: Beginning) -> "LauncherWorker":
         """Wire a launcher together.
@@ -97,48 +76,31 @@ class LauncherRole:
             StoreError: If ZooKeeper does not let us.
             InstallationError: If ZooKeeper seems to be another installation's.
         """
-        config, store, instruments = beginning.config, beginning.store, beginning.instruments
+        config, ground, me = beginning.config, beginning.ground, beginning.me
         policy = compile_policy(config, self.provider)
-        installation = prepare(store, self.provider, config.installation)
-        me = Member(id=new_replica_id(), started_s=self.clock.now_s(), url=beginning.url)
+        installation = prepare(ground.store, self.provider, config.installation)
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=self.provider))
-        world.attendance.connected = store.session is Session.CONNECTED
         brain = assemble(
             world=world,
-            store=store,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=beginning.log,
-            instruments=instruments,
-            cloud=self._cloud(config, instruments, installation),
+            ground=ground,
+            cloud=self._cloud(config, ground.metrics, installation),
             installation=installation,
             mine=set(),
             me=me,
-            crew=Crew(self.inbox, KINDS, THREADS),
+            crew=Crew(ground.inbox, KINDS, THREADS),
             prover=ParamikoProver(),
         )
-        beginning.log.info("launcher.started", replica=me.id, url=beginning.url)
+        ground.log.info("launcher.started", replica=me.id, url=me.url)
         return LauncherWorker(
             brain=brain,
-            reporter=Reporter(world=world, metrics=instruments.metrics),
-            cloud=lambda config: self._cloud(config, instruments, installation),
+            reporter=Reporter(world=world, metrics=ground.metrics),
+            cloud=lambda config: self._cloud(config, ground.metrics, installation),
         )
 
-    def _cloud(self, config: Config, instruments: Instruments, installation: str) -> Cloud:
-        one = config.providers[self.provider]
-        account = AccountSettings(
-            cloud=one.cloud,
-            region=one.region,
-            clouds_file=config.clouds_file,
-            api_timeout_s=one.api_timeout,
-        )
+    def _cloud(self, config: Config, metrics: Metrics, installation: str) -> Cloud:
         owner = tags.Owner(installation=installation, provider=ProviderName(self.provider))
-        settings = CloudSettings(account=account, owner=owner, rate_per_s=one.rate)
-
-        def observe(operation: str, outcome: str, seconds: float) -> None:
-            instruments.metrics.observe_cloud_call(self.provider, operation, outcome, seconds)
-
-        return MeteredCloud(OpenStackCloud(settings, clock=self.clock), observe, clock=self.clock)
+        cloud = OpenStackCloud(cloud_settings(config, owner), clock=self.clock)
+        return metered(cloud, owner, metrics=metrics, clock=self.clock)
 
 
 @dataclass(slots=True)
@@ -163,12 +125,15 @@ class LauncherWorker:
 
     def readiness(self) -> Readiness:
         """Return whether nodes can be made and handed out."""
-        return _readiness(self.brain.world)
+        cloud = self.brain.world.cloud
+        found = unready(self.brain.world.attendance)
+        if found is None and cloud.trouble is not None:
+            return Readiness(ok=True, reason=f"the cloud is out of service: {cloud.trouble}")
+        return found or Readiness(ok=True, reason="at work")
 
     def report(self) -> None:
         """Renew gauges and the status page."""
-        clock = self.brain.clock
-        self.reporter.report(Now(wall_s=clock.now_s(), mono_s=clock.monotonic_s()))
+        self.reporter.report(self.brain.ground.now())
 
     def status(self) -> Mapping[str, Any]:
         """Return what the status page shows."""
@@ -187,12 +152,8 @@ class LauncherWorker:
         provider, installation = world.policy.provider, world.installation
         if provider not in config.providers:
             raise UnknownProviderError(provider, config)
-        if config.installation not in (None, installation):
-            raise InstallationError(
-                f"this launcher began as installation {installation!r}: start it again to be"
-                f" {config.installation!r}"
-            )
-        _check_key(config, provider)
+        check_installation(config, "launcher", installation)
+        check_keys(config, [provider])
         cloud = self.cloud(config)
         reconfigure(self.brain, compile_policy(config, provider), cloud)
 
@@ -206,12 +167,6 @@ class LauncherWorker:
         self.brain.starter.crew.stop()
 
 
-def _check_key(config: Config, provider: str) -> None:
-    key_file = config.providers[provider].ssh_key_file
-    if key_file is not None:
-        load_key(key_file)
-
-
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     """Let a launcher go on under another policy, with the cloud that goes with it."""
     brain.world.adopt_policy(policy)
@@ -222,123 +177,4 @@ def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     # What failed is to be tried anew: most likely it is what the new configuration corrects.
     for known in (cloud_view.recipes, cloud_view.refusals, cloud_view.doubted, cloud_view.breakers):
         known.clear()
-    brain.reregister()
-
-
-def _readiness(world: World) -> Readiness:
-    if not world.attendance.connected:
-        return Readiness(ok=False, reason="no connection to ZooKeeper")
-    if not world.awake:
-        return Readiness(ok=False, reason="reading what is in ZooKeeper")
-    if world.cloud.trouble is not None:
-        return Readiness(ok=True, reason=f"the cloud is out of service: {world.cloud.trouble}")
-    return Readiness(ok=True, reason="at work")
-
-
-def assemble(
-    *,
-    world: World,
-    store: Store,
-    inbox: Inbox[Event],
-    clock: Clock,
-    log: Log,
-    instruments: Instruments,
-    cloud: Cloud,
-    installation: str,
-    mine: set[NodeId],
-    me: Member,
-    crew: Crew[Action, Event, Lane],
-    prover: Prover,
-) -> Brain:
-    """Wire one launcher together and start its mirrors; also used by tests with fakes."""
-    provider = world.policy.provider
-    owner = tags.Owner(installation=installation, provider=ProviderName(provider))
-    world.installation = installation
-    writer = Writer(store=store, world=world, inbox=inbox, mine=mine, clock=clock)
-    starter = Starter(
-        world=world,
-        writer=writer,
-        crew=crew,
-        cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
-        proving=ProvingHands(prover, lambda: crew.stopped, clock, inbox),
-        orders=ServerOrders(policy=world.policy, owner=owner),
-    )
-    metrics = instruments.metrics
-    writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
-
-    registration = Registration(
-        store=store, registered=lambda error: inbox.event(Registered(error=error))
-    )
-    registry = Registry(member=me, registration=registration)
-
-    def traces() -> tuple[str, ...]:
-        return world.neighbours.traces(registry.pool_ids.values(), store.session_id)
-
-    def reregister(*, doubtful: bool = False) -> None:
-        registry.register(world.policy, traces() if doubtful else None)
-        world.pool_ids = dict(registry.pool_ids)
-
-    brain = Brain(
-        world=world,
-        inbox=inbox,
-        fold=Fold(
-            world=world,
-            aside=SetAside(log=log, metrics=metrics),
-            mine=mine,
-            read_node=_node_reader(store, inbox),
-        ),
-        settle=Settle(world=world, writes=writes, owner=owner, log=log, metrics=metrics),
-        starter=starter,
-        clock=clock,
-        log=log,
-        metrics=metrics,
-        reregister=reregister,
-        seen=lambda: registration.agrees(traces()),
-        lost=registration.lost,
-        reread=store.reread,
-    )
-    writer.refill()
-    watch(store, inbox, world, mine)
-    reregister()
-    return brain
-
-
-def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
-    def read_node(node_id: NodeId) -> None:
-        def done(found: Stored[bytes] | StoreError | None) -> None:
-            if found is None:  # a mirror tells only what it has seen before
-                inbox.change(Gone(path=paths.node(node_id)))
-
-        store.read_later(paths.node(node_id), done)
-
-    return read_node
-
-
-def watch(store: Store, inbox: Inbox[Event], world: World, mine: set[NodeId]) -> None:
-    """Start the mirrors: what every launcher reads, and what only those of this provider do."""
-    store.on_session(inbox.session)
-    roots = (
-        paths.provider(world.policy.provider),
-        paths.NODES,
-        paths.REPLICAS,
-        paths.STATUSES,
-        paths.POOL_COMPONENTS,
-        paths.REQUESTS,
-        paths.INSTALLATION,
-        paths.NODE_COUNTER,
-        paths.IMAGES,
-    )
-    world.attendance.roots = frozenset(roots)
-    own_status = paths.status(world.policy.provider)
-    start = len(paths.NODES) + 1
-
-    def wanted_node(path: str) -> bool:
-        return path[start:] in mine
-
-    for root in roots:
-        if root == paths.NODES:
-            store.mirror(root, inbox.change, wanted=wanted_node)
-        elif root == paths.STATUSES:
-            store.mirror(root, inbox.change, wanted=lambda path: path != own_status)
-        else:
-            store.mirror(root, inbox.change)
+    brain.membership.register()

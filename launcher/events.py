@@ -10,29 +10,11 @@ from launcher.actions import Action
 from launcher.cloudview import Recipe
 from launcher.policy import Key, Policy
 from remuda.cloud.api import CloudError, FloatingIp, Port, Quota, Server
-from remuda.frame.work import Finished, HandCrashed
+from remuda.frame.work import Finished, HandCrashed, Written
+from remuda.membership.membership import Registered
 from remuda.model.ids import NodeId, ServerId
 from remuda.ssh.api import Proof, ProofStep
 from remuda.store.api import Done, StoreError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A transaction ended.
-
-    Attributes:
-        nodes: Those that it created.
-        begun_s: Monotonic.
-        answered_s: When the answer came, monotonic; the brain may hear of it later.
-        uprooted: It was rejected because something is gone that launchers take for granted.
-    """
-
-    action: Action
-    result: tuple[Done, ...] | StoreError
-    nodes: tuple[NodeId, ...] = ()
-    begun_s: float = 0.0
-    answered_s: float = float("inf")
-    uprooted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,13 +188,6 @@ class Tidied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """Our ephemeral znodes are there, or *error* says why not."""
-
-    error: StoreError | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rescued:
     """The claims of a dead provider were given back; *again*: not all of them yet."""
 
@@ -222,7 +197,7 @@ class Rescued:
 
 Event = (
     Finished[Action, "Event"]
-    | Written
+    | Written[Action]
     | IdsDrawn
     | Created
     | Listed

@@ -9,6 +9,7 @@ from launcher.facts import take_fact
 from launcher.views import ENDED_STATES, ClaimView, RequestView, unreadable_claim
 from launcher.world import World
 from remuda.frame.set_aside import SetAside
+from remuda.membership.duty import lives
 from remuda.model import claim, component, launch, node, request, status
 from remuda.model.codec import CorruptRecordError, UnknownSchemaError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
@@ -44,7 +45,6 @@ class Fold:
         (docs/adr/0011-records-of-others.md).
         """
         if isinstance(change, Synced):
-            self.world.attendance.synced.add(change.root)
             self.world.agenda.everything = True
             if change.root == paths.NODES:
                 self.look_for_nodes()
@@ -361,13 +361,11 @@ class Fold:
         if provider == self.world.policy.provider:
             self.world.doubt_status()
         self.world.agenda.everything = True
-        if stored is None or not stored.owner:
-            # One that goes with nobody's session was written by somebody, or came from a backup.
+        if not lives(stored):
             living.pop(replica, None)
             if not living and provider != self.world.policy.provider:
                 self.world.rescues.add(provider)
             return
         self.world.rescues.discard(provider)
-        # It lives as long as its znode is there, whatever that says.
         living[replica] = component.unreadable_replica(replica)
         living[replica] = component.decode_replica(replica, stored.value)

@@ -7,21 +7,38 @@ from typing import Any, Final
 from launcher.actions import (
     Action,
     Address,
+    Adopt,
+    AdoptClaim,
+    Advance,
     Autopsy,
+    Bury,
+    Claim,
+    Condemn,
     Create,
+    Decline,
     Delete,
     DeleteLeak,
+    DropClaim,
+    DropPermit,
     FindPorts,
+    Free,
+    Grow,
     Knock,
+    Lend,
     ListServers,
+    MakeReady,
+    Normalise,
+    Note,
     Prove,
     Publish,
+    Release,
     Rescue,
+    Rule,
     Survey,
     Tidy,
 )
 from remuda.frame.lanes import Lanes
-from remuda.frame.work import WorkKind
+from remuda.frame.work import WorkKind, nothing
 from remuda.model.ids import NodeId, ServerId
 
 
@@ -50,6 +67,11 @@ def machine(node: NodeId) -> tuple[str, str]:
     return "machine", node
 
 
+def note(node: NodeId) -> tuple[str, str]:
+    """Return what is busy while a launch record is written for the stage alone; hands go on."""
+    return "note", node
+
+
 def leak(server: ServerId) -> tuple[str, str]:
     """Return what the deletion of a leaked server keeps busy."""
     return "leak", server
@@ -59,9 +81,15 @@ def _machine(action: Any) -> tuple[str, str]:
     return machine(action.node)
 
 
-#: Every kind of action that a thread does, or that is done once at a time. What the other
-#: transactions keep busy, the views of requests, claims and nodes say.
+#: What these transactions keep busy, the views of requests, claims and nodes say.
+_TRANSACTIONS: Final = (
+    *(Lend, Claim, Grow, Decline, Release, Normalise, AdoptClaim, DropClaim, Rule),
+    *(Adopt, Advance, MakeReady, Free, Condemn, Bury, DropPermit),
+)
+
+#: Every kind of action. A server is deleted though a hand that gathers evidence of it hangs.
 KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
+    **dict.fromkeys(_TRANSACTIONS, WorkKind(None, nothing)),
     ListServers: WorkKind(Lane.LIST, lambda _: LISTING),
     FindPorts: WorkKind(Lane.LIST, lambda _: PORTS),
     Survey: WorkKind(Lane.OTHER, lambda _: SURVEY),
@@ -70,10 +98,11 @@ KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
     Autopsy: WorkKind(Lane.EVIDENCE, _machine),
     Create: WorkKind(Lane.CREATE, _machine),
     Address: WorkKind(Lane.CREATE, _machine),
-    Delete: WorkKind(Lane.DELETE, _machine),
+    Delete: WorkKind(Lane.DELETE, _machine, takes_over=True),
     DeleteLeak: WorkKind(Lane.DELETE, lambda action: leak(action.server)),
     Prove: WorkKind(Lane.PROOF, _machine),
     Knock: WorkKind(Lane.KNOCK, _machine),
+    Note: WorkKind(None, lambda action: note(action.node)),
     Publish: WorkKind(None, lambda _: STATUS),
 }
 #: The lane of every action that is not a transaction.

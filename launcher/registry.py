@@ -2,13 +2,12 @@
 
 import socket
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from launcher.policy import Policy
 from remuda import __version__
 from remuda.membership.installation import find_installation
-from remuda.membership.registration import Member, Presence, Registration
+from remuda.membership.registration import Member, Presence
 from remuda.model.component import PoolComponent, encode_pool, pool_component_id
 from remuda.model.imageask import labelled_image
 from remuda.store import paths
@@ -61,21 +60,19 @@ class Registry:
     """
 
     member: Member
-    registration: Registration
     pool_ids: dict[str, str] = field(default_factory=dict)
     _fqdn: str = field(default_factory=socket.getfqdn)
 
-    def register(self, policy: Policy, found: Sequence[str] | None = None) -> None:
-        """Show ourselves as *policy* has us; *found* as for :meth:`Registration.register`."""
+    def presence(self, policy: Policy) -> Presence:
+        """Return what is to be seen of us, as *policy* has us."""
         for name in policy.pools:
             self.pool_ids.setdefault(
                 name, pool_component_id(self._fqdn, policy.provider, name, uuid.uuid4().hex)
             )
-        presence = Presence(
+        return Presence(
             replica=self.member.ephemeral(paths.replicas(policy.provider)),
             offers=tuple(self._offer(policy, name) for name in policy.pools),
         )
-        self.registration.register(presence, found)
 
     def _offer(self, policy: Policy, name: str) -> Create:
         pool = policy.pools[name]

@@ -27,14 +27,12 @@ from launcher.events import (
     Listed,
     PortsFound,
     Proved,
-    Registered,
     Rescued,
     ScriptBegun,
     Surveyed,
     Tidied,
-    Written,
 )
-from launcher.lanes import KINDS, LANES, node_of
+from launcher.lanes import Lane
 from launcher.listing import take_listing
 from launcher.outcomes import (
     learn_no_address,
@@ -55,13 +53,13 @@ from remuda.cloud.api import (
     UnauthorizedError,
     UnknownOutcomeError,
 )
-from remuda.frame.work import Finished, HandCrashed
+from remuda.frame.dispatch import Dispatch
+from remuda.frame.work import Finished, HandCrashed, Written
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
-from remuda.store.api import MissingError
 
 PROVE_AGAIN_S: Final = 1.0
 PORTS_AGAIN_S: Final = 5.0
@@ -80,6 +78,7 @@ class Settle:
     """Takes in the results of hands."""
 
     world: World
+    dispatch: Dispatch[Action, Lane]
     writes: SettleWrites
     owner: tags.Owner
     log: Log
@@ -90,7 +89,7 @@ class Settle:
         """Make the table of handlers: every kind of event has one."""
         self._handlers = {
             Finished: self._finished,
-            Written: self.writes.written,
+            Written: self._written,
             IdsDrawn: self.writes.ids_drawn,
             Created: self._created,
             Listed: self._listed,
@@ -105,7 +104,6 @@ class Settle:
             Knocked: self._knocked,
             AutopsyDone: self._autopsy_done,
             Rescued: self._rescued,
-            Registered: self._registered,
             Tidied: self._tidied,
             HandCrashed: self._hand_crashed,
         }
@@ -115,18 +113,13 @@ class Settle:
         self._handlers[type(event)](event, now)
 
     def _finished(self, event: Finished[Action, Event], now: Now) -> None:
-        """Give the place in the lane back; a hand that was given up has no more to say."""
-        kind, node = type(event.action), node_of(event.action)
-        self.world.lanes.leave(LANES[kind])
-        awaited = self.world.busy.leave(KINDS[kind].subject(event.action), event.action)
-        late = not awaited and node is not None and node in self.world.herd.views
-        if late and isinstance(event.event, HandCrashed):
-            self._tell_crash(event.event)
-            return
-        if late:
-            self.log.info("hand.late", node=node, action=kind.__name__)
-            return
-        self.settle(event.event, now)
+        brought = self.dispatch.finished(event)
+        if brought is not None:
+            self.settle(brought, now)
+
+    def _written(self, event: Written[Action], now: Now) -> None:
+        self.dispatch.ended(event.action)
+        self.writes.written(event, now)
 
     def _created(self, event: Created, now: Now) -> None:
         view = self._unbusy(event.node)
@@ -343,17 +336,6 @@ class Settle:
             self.world.rescues.add(event.provider)
             self.world.alarms.set("cloud", "rescue", now.mono_s + PROVE_AGAIN_S)
 
-    def _registered(self, event: Registered, now: Now) -> None:
-        if event.error is not None:
-            # Whether it happened all the same, the mirrors will have told by then.
-            self.log.warning("launcher.not-registered", why=str(event.error))
-            if isinstance(event.error, MissingError):
-                self.writes.restore_tree(event.error, now)
-            self.world.attendance.register_failed(now.mono_s)
-            return
-        self.world.attendance.was_registered()
-        self.world.agenda.everything = True
-
     def _tidied(self, event: Tidied, now: Now) -> None:
         cloud, provider = self.world.cloud, self.world.policy.provider
         interval_s = self.world.policy.config.port_cleanup_interval
@@ -373,13 +355,8 @@ class Settle:
                 floating_ips=event.floating_ips,
             )
 
-    def _tell_crash(self, event: HandCrashed[Action]) -> None:
-        name = type(event.action).__name__
-        self.log.error("hand.crashed", action=name, why=event.why)
-        self.metrics.count_hand_crash(name)
-
     def _hand_crashed(self, event: HandCrashed[Action], now: Now) -> None:
-        self._tell_crash(event)
+        self.dispatch.tell(event)
         free_request(self.world, event.action, now)
         node_id = getattr(event.action, "node", None)
         view = None if node_id is None else self._unbusy(node_id)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from launcher.actions import (
+    Action,
     Adopt,
     AdoptClaim,
     Advance,
@@ -30,13 +31,13 @@ from launcher.actions import (
 from launcher.decide.blame import says_something
 from launcher.decide.deadlines import EVIDENCE_S_MAX
 from launcher.decide.rulings import gist
-from launcher.events import IdsDrawn, Written
+from launcher.events import IdsDrawn
 from launcher.hands.writing import Writer
-from launcher.lanes import STATUS
 from launcher.outcomes import learn_failure, learn_success
 from launcher.stages import runs
 from launcher.views import ClaimView, Failure, NodeView, RequestView
 from launcher.world import World
+from remuda.frame.work import Written
 from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics
 from remuda.model.ids import NodeId
@@ -54,8 +55,6 @@ from remuda.store.api import (
     StoreError,
 )
 
-#: Parents that are removed again and again are made again so often.
-RESTORE_AGAIN_S: Final = 5.0
 #: When we do not know what happened, look again after this.
 AWAY_RETRY_S: Final = 1.0
 #: Whoever made the request has closed it to us, perhaps for ever: doubling.
@@ -89,13 +88,12 @@ class SettleWrites:
     writer: Writer
     log: Log
     metrics: Metrics
-    restore_due_s: float = 0.0
 
-    def written(self, event: Written, now: Now) -> None:
+    def written(self, event: Written[Action], now: Now) -> None:
         """Take in the outcome of one transaction."""
         action, error = event.action, event.result
         if event.uprooted:
-            self.restore_tree(error, now)
+            self.writer.sender.tree.restore(error, now.mono_s)
         if isinstance(action, Lend):
             self._lent(action, event, now)
         if isinstance(action, Claim | Grow):
@@ -113,28 +111,17 @@ class SettleWrites:
         elif isinstance(action, Rule):
             self._ruled(action, event)
 
-    def restore_tree(self, error: object, now: Now) -> None:
-        """Have parents made again that somebody has removed, but not all the time.
-
-        Without them nothing is written any more, and every transaction is merely tried again.
-        """
-        if now.mono_s < self.restore_due_s or self.world.halted is not None:
-            return
-        self.restore_due_s = now.mono_s + RESTORE_AGAIN_S
-        self.log.warning("store.tree-missing", why=str(error))
-        self.writer.restore_tree()
-
-    def _grown(self, event: Written) -> None:
+    def _grown(self, event: Written[Action]) -> None:
         self.world.growing -= 1
         self.world.agenda.supply = True
         if isinstance(event.result, NOTHING_WRITTEN):
             # If only the reply was lost, the mirror shows the records, and they are ours.
-            for node_id in event.nodes:
+            for node_id in map(NodeId, event.made):
                 self.writer.host_keys.pop(node_id, None)
                 self.writer.mine.discard(node_id)
                 self.world.fresh.discard(node_id)
 
-    def _request_written(self, action: RequestAction, event: Written, now: Now) -> None:
+    def _request_written(self, action: RequestAction, event: Written[Action], now: Now) -> None:
         view = self.world.queue.views.get(action.request)
         chosen = action.nodes if isinstance(action, Lend) else ()
         for node_id in chosen:
@@ -162,7 +149,7 @@ class SettleWrites:
                 _WORDS[type(action)],
                 request=view.id,
                 cause=getattr(action, "cause", None),
-                nodes=len(event.nodes) or None,
+                nodes=len(event.made) or None,
             )
             view.lock_exists = isinstance(action, Claim)
             if isinstance(action, Release):
@@ -175,7 +162,7 @@ class SettleWrites:
                     self.metrics.count_declined(self.world.policy.provider, pool.name)
         self.world.touch_request(view)
 
-    def _lent(self, action: Lend, event: Written, now: Now) -> None:
+    def _lent(self, action: Lend, event: Written[Action], now: Now) -> None:
         """Tell when a request was fulfilled; it may have ended since."""
         view = self.world.lending.pop(action.request, None)
         if view is None or isinstance(event.result, StoreError):
@@ -216,7 +203,7 @@ class SettleWrites:
             view.tries += 1
         self.world.agenda.labels.update(view.request.labels)
 
-    def _node_written(self, action: NodeAction, event: Written, now: Now) -> None:
+    def _node_written(self, action: NodeAction, event: Written[Action], now: Now) -> None:
         if isinstance(action, Bury) and not isinstance(event.result, StoreError):
             # The mirror has told already that the records are gone.
             self.log.info("node.gone", node=action.node, server=action.server)
@@ -242,8 +229,7 @@ class SettleWrites:
             self.log.info("node.freed", node=view.id, cause=action.cause)
         self.world.touch_node(view)
 
-    def _published(self, action: Publish, event: Written) -> None:
-        self.world.busy.leave(STATUS, action)
+    def _published(self, action: Publish, event: Written[Action]) -> None:
         if not isinstance(event.result, StoreError):
             self.world.published = action.status
             self.world.outlined = action.outline
@@ -252,7 +238,6 @@ class SettleWrites:
         """Go on judging; if it was not written, it is tried again after a moment."""
         view = self.world.herd.views.get(action.node)
         if view is not None:
-            view.noting = False
             self.world.touch_node(view)
 
     def _node_rejected(self, view: NodeView, error: StoreError, now: Now) -> None:
@@ -300,7 +285,9 @@ class SettleWrites:
             seconds=max(0.0, now.wall_s - launch.planned_s),
         )
 
-    def _claim_written(self, action: AdoptClaim | DropClaim, event: Written, now: Now) -> None:
+    def _claim_written(
+        self, action: AdoptClaim | DropClaim, event: Written[Action], now: Now
+    ) -> None:
         claim = self.world.queue.claims.get(action.request)
         view = self.world.queue.views.get(action.request)
         if claim is not None:
@@ -317,7 +304,7 @@ class SettleWrites:
             self.world.touch_request(view)
         self.world.agenda.requests.add(action.request)
 
-    def _ruled(self, action: Rule, event: Written) -> None:
+    def _ruled(self, action: Rule, event: Written[Action]) -> None:
         error = event.result if isinstance(event.result, StoreError) else None
         if isinstance(error, ExistsError):
             # A process before us wrote one: the next verdict replaces it.

@@ -54,7 +54,7 @@ from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.images import upload_of
-from launcher.lanes import KINDS, Lane, machine, node_of, places
+from launcher.lanes import Lane, machine, node_of
 from launcher.orders import ServerOrders
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
@@ -62,6 +62,8 @@ from launcher.views import ADOPT, AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, Reques
 from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
+from remuda.frame.dispatch import Dispatch
+from remuda.frame.work import word
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.imageask import proves
 from remuda.model.launch import Launch
@@ -77,6 +79,7 @@ class Starter:
 
     world: World
     writer: Writer
+    dispatch: Dispatch[Action, Lane]
     crew: Crew[Action, Event, Lane]
     cloud: CloudHands
     proving: ProvingHands
@@ -120,27 +123,9 @@ class Starter:
 
     def start(self, action: Action, now: Now) -> None:
         """Start one action, or let its node wait for a place in the action's lane."""
-        kind = KINDS.get(type(action))
-        if kind is None:
-            self._starters[type(action)](action, now)
-        elif kind.lane is None or self._admits(kind.lane, action, now):
-            self._starters[type(action)](action, now)
-            self.world.busy.enter(kind.subject(action), action)
-            if kind.lane is not None:
-                self._enter(kind.lane, action, now)
-
-    def _admits(self, lane: Lane, action: Action, now: Now) -> bool:
-        lanes, node = self.world.lanes, node_of(action)
-        if lanes.admits(lane, node, places(lane, self.world.policy.config.max_concurrency)):
-            return True
-        if node is not None:  # everything else is decided anew after the next listing
-            lanes.wait(lane, node, now.mono_s)
-        return False
-
-    def _enter(self, lane: Lane, action: Action, now: Now) -> None:
-        node = node_of(action)
-        waited_s = self.world.lanes.enter(lane, node, now.mono_s)
-        if node is not None:
+        begin, node = self._starters[type(action)], node_of(action)
+        waited_s = self.dispatch.start(action, lambda: begin(action, now), now.mono_s)
+        if waited_s is not None and node is not None:
             self.world.herd.views[node].waited_s += waited_s
 
     # Requests
@@ -158,7 +143,7 @@ class Starter:
         what = LEND_CLAIMED if action.request in self.world.queue.claims else "lend"
         chosen = [self._hold_node(node_id, what) for node_id in action.nodes]
         ops = transactions.lend(self.world, view, chosen, now_s=now.wall_s)
-        self.writer.send(action, ops, now)
+        self.writer.send(action, ops)
         self.world.lending[view.id] = view  # what could not be sent brings no answer
 
     def _claim(self, action: Claim, now: Now) -> None:
@@ -173,26 +158,26 @@ class Starter:
     def _decline(self, action: Decline, now: Now) -> None:
         view = self._hold_request(action.request, "decline")
         ops = transactions.decline(self.world, view, action.cause, now_s=now.wall_s)
-        self.writer.send(action, ops, now)
+        self.writer.send(action, ops)
 
     def _release(self, action: Release, now: Now) -> None:
         view = self._hold_request(action.request, "release")
-        self.writer.send(action, transactions.release(self.world, view, now_s=now.wall_s), now)
+        self.writer.send(action, transactions.release(self.world, view, now_s=now.wall_s))
 
-    def _normalise(self, action: Normalise, now: Now) -> None:
+    def _normalise(self, action: Normalise, _now: Now) -> None:
         view = self._hold_request(action.request, "normalise")
-        self.writer.send(action, transactions.normalise(view), now)
+        self.writer.send(action, transactions.normalise(view))
 
-    def _claim_action(self, action: DropClaim | AdoptClaim, now: Now) -> None:
+    def _claim_action(self, action: DropClaim | AdoptClaim, _now: Now) -> None:
         self.world.queue.claims[action.request].busy = True
         if isinstance(action, DropClaim):
-            self.writer.drop_claim(action, now)
+            self.writer.drop_claim(action)
         else:
             self._hold_request(action.request, "adopt")
-            self.writer.adopt_claim(action, now)
+            self.writer.adopt_claim(action)
 
     def _rule(self, action: Rule, now: Now) -> None:
-        self.writer.rule(action, now)
+        self.writer.rule(action)
         if action.taken:
             self.world.rule_taken_s = now.mono_s + TAKEN_PERIOD_S
         if action.verdict is not None:
@@ -209,49 +194,49 @@ class Starter:
         return view
 
     def _write_node(
-        self, action: Action, view: NodeView, ops: list[Op], now: Now, what: str | None = None
+        self, action: Action, view: NodeView, ops: list[Op], what: str | None = None
     ) -> None:
-        view.busy = what or type(action).__name__
+        view.busy = what or word(action)
         self.world.busy.give_up(machine(view.id))  # a hand that hangs, if there is one
         self.world.herd.reindex(view)
-        self.writer.send(action, ops, now)
+        self.writer.send(action, ops)
 
-    def _adopt(self, action: Adopt, now: Now) -> None:
+    def _adopt(self, action: Adopt, _now: Now) -> None:
         view = self.world.herd.views[action.node]
         view.ip_untried = False  # by us; what its owner did meanwhile we cannot know
-        self._write_node(action, view, list(self.writer.adopt(view)), now, ADOPT)
+        self._write_node(action, view, list(self.writer.adopt(view)), ADOPT)
 
-    def _advance(self, action: Advance, now: Now) -> None:
+    def _advance(self, action: Advance, _now: Now) -> None:
         view = self.world.herd.views[action.node]
         ops = transactions.advance(self.world, view, action.launch)
-        self._write_node(action, view, ops, now)
+        self._write_node(action, view, ops)
 
     def _note(self, action: Note, now: Now) -> None:
         view = self.world.herd.views[action.node]
-        view.noting, view.noted_s = True, now.mono_s
-        self.writer.send(action, transactions.advance(self.world, view, action.launch), now)
+        view.noted_s = now.mono_s
+        self.writer.send(action, transactions.advance(self.world, view, action.launch))
 
     def _make_ready(self, action: MakeReady, now: Now) -> None:
         view = self.world.herd.views[action.node]
         node = ready_node(view, self.world.policy)
         ops = transactions.ready(self.world, view, node, now_s=now.wall_s)
-        self._write_node(action, view, ops, now)
+        self._write_node(action, view, ops)
 
     def _free(self, action: Free, now: Now) -> None:
         view = self.world.herd.views[action.node]
-        self._write_node(action, view, transactions.free(view, now_s=now.wall_s), now)
+        self._write_node(action, view, transactions.free(view, now_s=now.wall_s))
 
     def _condemn(self, action: Condemn, now: Now) -> None:
         view = self.world.herd.views[action.node]
         failed = str(action.result) if says_something(action.result) else None
         ops = transactions.condemn(self.world, view, action.cause, failed=failed, now_s=now.wall_s)
-        self._write_node(action, view, ops, now)
+        self._write_node(action, view, ops)
 
-    def _bury(self, action: Bury, now: Now) -> None:
+    def _bury(self, action: Bury, _now: Now) -> None:
         view = self.world.herd.views[action.node]
         if action.server is not None:
             self.world.cloud.buried.append(action.server)
-        self._write_node(action, view, transactions.bury(self.world, view), now)
+        self._write_node(action, view, transactions.bury(self.world, view))
 
     # Hands in threads
 
@@ -286,10 +271,10 @@ class Starter:
         fence = self._fence()
         self.crew.submit(action, lambda: self.cloud.delete(action, fence))
 
-    def _drop_permit(self, action: DropPermit, now: Now) -> None:
+    def _drop_permit(self, action: DropPermit, _now: Now) -> None:
         self.world.cloud.permit = None  # if it could not be dropped, the mirror tells
         path = paths.sweep_permit(self.world.policy.provider)
-        self.writer.send(action, [DeleteRecord(path=path, version=action.version)], now)
+        self.writer.send(action, [DeleteRecord(path=path, version=action.version)])
 
     def _delete_leak(self, action: DeleteLeak, _now: Now) -> None:
         fence = self._fence()
@@ -377,7 +362,7 @@ class Starter:
 
     def _publish(self, action: Publish, now: Now) -> None:
         self.world.publish_due_s = now.mono_s + PUBLISH_PERIOD_S
-        self.writer.publish(action, now)
+        self.writer.publish(action)
 
 
 def _in_cloud(world: World) -> tuple[int, int, int]:

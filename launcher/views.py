@@ -74,7 +74,6 @@ class NodeView:
             connection to ZooKeeper. That is not the machine's fault.
         waited_active_s: How much of that was over when it ran.
         stage: What it is waited for, as far as we have seen; None: what its record says.
-        noting: The record is being written for the stage alone; whatever is busy goes on.
         noted_s: When that was tried last (monotonic).
         reached_s: When its floating IP was given, by the wall clock: before, no login was possible.
         logged_in: A proof of ours got past the login once.
@@ -123,7 +122,6 @@ class NodeView:
     waited_s: float = 0.0
     waited_active_s: float = 0.0
     stage: Stage | None = None
-    noting: bool = False
     noted_s: float = float("-inf")
     reached_s: float | None = None
     logged_in: bool = False

@@ -57,7 +57,16 @@ NOT_DECIDING: Final = (
     *(
         f"launcher/{name}.py"
         for name in (
-            *("__main__", "brain", "command", "daemon", "orders", "registry", "reporting"),
+            *(
+                "__main__",
+                "assembly",
+                "brain",
+                "command",
+                "daemon",
+                "orders",
+                "registry",
+                "reporting",
+            ),
             *("settle", "settle_writes", "starting"),
         )
     ),

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from remuda.cli.errors import MistakeError
-from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import CloudConfigError
-from remuda.cloud.openstack import CloudSettings, OpenStackCloud
+from remuda.cloud.configured import cloud_settings
+from remuda.cloud.openstack import OpenStackCloud
 from remuda.config import loader
 from remuda.config.loader import Reading
 from remuda.config.model import Config
@@ -49,14 +49,7 @@ def open_cloud(config: Config, owner: Owner, clock: Clock) -> Iterator[OpenStack
     Raises:
         MistakeError: If clouds.yaml cannot be used.
     """
-    one = config.providers[owner.provider]
-    account = AccountSettings(
-        cloud=one.cloud,
-        region=one.region,
-        clouds_file=config.clouds_file,
-        api_timeout_s=one.api_timeout,
-    )
-    settings = CloudSettings(account=account, owner=owner, rate_per_s=max(one.rate, RATE_MIN))
+    settings = cloud_settings(config, owner, rate_min=RATE_MIN)
     try:
         adapter = OpenStackCloud(settings, clock=clock)
     except CloudConfigError as exc:

@@ -33,6 +33,7 @@ from launcher.decide.dying import dying, surely_absent
 from launcher.decide.outdated import not_handed_out, outdated, unbootable
 from launcher.decide.overdue import blamed, give_up_hand, late_launch, out_of_time
 from launcher.decide.progress import due_note
+from launcher.lanes import note as noting
 from launcher.views import AUTOPSY, ENDED_STATES, NodeView
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
@@ -60,7 +61,9 @@ def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     views, taken = world.herd.views, _taken(plan)
     for node_id in views if agenda.everything else sorted(agenda.nodes):
         view = views.get(node_id)
-        if view is None or view.launch is None or view.stale or node_id in taken or view.noting:
+        if view is None or view.launch is None or view.stale or node_id in taken:
+            continue
+        if noting(node_id) in world.busy:
             continue
         action = _next(world, view, view.launch, now, plan)
         if action is not None:

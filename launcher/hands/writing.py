@@ -16,21 +16,19 @@ from launcher.actions import (
     Publish,
     Rule,
 )
-from launcher.events import Event, IdsDrawn, Written
-from launcher.registry import tree
+from launcher.events import IdsDrawn
 from launcher.views import NodeView
 from launcher.world import World
+from remuda.frame.sender import Sender
+from remuda.membership.tree import whatever
 from remuda.model.failedrequest import KEPT_MAX
 from remuda.model.ids import NODE_ID_BLOCK, NodeId, node_ids_of_block
 from remuda.model.launch import INJECT, Launch, Step
 from remuda.model.status import Verdict, encode_verdict
-from remuda.runtime.clock import Clock
-from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from remuda.ssh.hostkeys import HostKey, make_host_key
 from remuda.store import paths
-from remuda.store.api import Create, Delete, Done, MissingError, Op, Set, Store, StoreError
-from remuda.store.mirror import lineage
+from remuda.store.api import Create, Delete, Done, Op, Set, StoreError
 
 #: Between the intent and its create call; a call that is not sent by then is never sent.
 ASK_WITHIN_S = 60.0
@@ -51,55 +49,22 @@ class Writer:
             live here only, never in ZooKeeper.
     """
 
-    store: Store
+    sender: Sender[Action]
     world: World
-    inbox: Inbox[Event]
     mine: set[NodeId]
-    clock: Clock
     host_keys: dict[NodeId, HostKey] = field(default_factory=dict)
     _ids: list[NodeId] = field(default_factory=list)
     _spare_keys: list[HostKey] = field(default_factory=list)
     _drawing: bool = False
     _failed: deque[str] = field(default_factory=deque)
 
-    def send(
-        self, action: Action, ops: Sequence[Op], now: Now, nodes: Sequence[NodeId] = ()
-    ) -> None:
-        """Commit *ops*; the event names *action* and *nodes*.
+    def send(self, action: Action, ops: Sequence[Op], nodes: Sequence[NodeId] = ()) -> None:
+        """Commit *ops*; the event names *action* and the *nodes* that it made.
 
         That nodes were handed out is no reason to wake the brain: what follows is for nobody who
         waits, and would take the processor from those who carry the news to the requestor.
         """
-
-        def done(result: tuple[Done, ...] | StoreError) -> None:
-            self.inbox.event(
-                Written(
-                    action=action,
-                    result=result,
-                    nodes=tuple(nodes),
-                    begun_s=now.mono_s,
-                    answered_s=self.clock.monotonic_s(),
-                    uprooted=isinstance(result, MissingError) and self._is_rooted(ops, result),
-                ),
-                urgent=not isinstance(action, Lend) or isinstance(result, StoreError),
-            )
-
-        self.store.commit_later(ops, done)
-
-    def _is_rooted(self, ops: Sequence[Op], missing: MissingError) -> bool:
-        """Whether what is missing is something that a launcher takes for granted."""
-        if missing.path in tree(self.world.policy.provider):
-            return True
-        return any(isinstance(op, Create) and op.path == missing.path for op in ops)
-
-    def restore_tree(self) -> None:
-        """Make parents again that somebody has removed; those that are there stay as they are.
-
-        Not the counter of nodes: numbers that were drawn must not be drawn once more.
-        """
-        wanted = {step for path in tree(self.world.policy.provider) for step in lineage(path)}
-        for path in sorted(wanted):
-            self.store.commit_later([Create(path=path)], _is_there)
+        self.sender.send(action, ops, made=nodes, wakes=not isinstance(action, Lend))
 
     def has_ids(self, action: Action) -> bool:
         """Whether there are ids for the nodes of *action*; if not, more are on their way."""
@@ -115,9 +80,10 @@ class Writer:
         draw = Set(path=paths.NODE_COUNTER, data=b"", version=-1)
 
         def done(result: tuple[Done, ...] | StoreError) -> None:
-            self.inbox.event(IdsDrawn(result=result))
+            self.sender.ground.inbox.event(IdsDrawn(result=result))
 
-        self.store.commit_later([draw] * max(IDS_BLOCKS, -(-needed // NODE_ID_BLOCK)), done)
+        blocks = max(IDS_BLOCKS, -(-needed // NODE_ID_BLOCK))
+        self.sender.ground.store.commit_later([draw] * blocks, done)
 
     def drawn(self, result: tuple[Done, ...] | StoreError) -> None:
         """Take in the blocks that were drawn."""
@@ -154,13 +120,13 @@ class Writer:
             ledger_version=self._ledger(),
             now_s=now.wall_s,
         )
-        self._send_growth(action, ops, now, new)
+        self._send_growth(action, ops, new)
 
     def grow(self, action: Grow, now: Now) -> None:
         """Write intents."""
         new = self._new_nodes(action.intents, now)
         ops = transactions.grow(self.world, new, ledger_version=self._ledger())
-        self._send_growth(action, ops, now, new)
+        self._send_growth(action, ops, new)
 
     def _ledger(self) -> int:
         # Transactions are carried out in the order they are sent, so each of a burst may name
@@ -168,9 +134,9 @@ class Writer:
         return self.world.ledger_version + self.world.growing
 
     def _send_growth(
-        self, action: Action, ops: Sequence[Op], now: Now, new: Sequence[transactions.NewNode]
+        self, action: Action, ops: Sequence[Op], new: Sequence[transactions.NewNode]
     ) -> None:
-        self.send(action, ops, now, [one.launch.id for one in new])
+        self.send(action, ops, [one.launch.id for one in new])
         self.world.growing += 1  # what could not be sent brings no answer
 
     def _new_nodes(self, intents: Sequence[Intent], now: Now) -> list[transactions.NewNode]:
@@ -212,13 +178,13 @@ class Writer:
         directory = paths.request_lock(action.request)
         return transactions.first_contender(directory, self.world.stem)
 
-    def adopt_claim(self, action: AdoptClaim, now: Now) -> None:
+    def adopt_claim(self, action: AdoptClaim) -> None:
         """Take over a claim."""
         view = self.world.queue.views[action.request]
         ops = transactions.adopt_claim(self.world, view, contender=self._contender(action))
-        self.send(action, ops, now)
+        self.send(action, ops)
 
-    def drop_claim(self, action: DropClaim, now: Now) -> None:
+    def drop_claim(self, action: DropClaim) -> None:
         """Forget a claim; its lock, if it is still there, goes with it.
 
         Whether the lock still exists depends on a session that may be gone; a rejected attempt
@@ -231,12 +197,12 @@ class Writer:
         if not held.directory_gone:
             ops.append(Delete(path=paths.request_lock(action.request)))
         record = paths.claim(self.world.policy.provider, action.request)
-        self.send(action, [*ops, Delete(path=record, version=held.version)], now)
+        self.send(action, [*ops, Delete(path=record, version=held.version)])
 
-    def publish(self, action: Publish, now: Now) -> None:
+    def publish(self, action: Publish) -> None:
         """Write our status."""
         path = paths.status(self.world.policy.provider)
-        self.send(action, [Set(path=path, data=action.status, version=-1)], now)
+        self.send(action, [Set(path=path, data=action.status, version=-1)])
 
     def keep_failed(self, result: tuple[Done, ...] | StoreError) -> None:
         """Note the record of a failed request, if one was written, and remove the oldest of many.
@@ -247,21 +213,17 @@ class Writer:
         written = () if isinstance(result, StoreError) else result
         self._failed.extend(one.path for one in written if one.path.startswith(folder))
         while len(self._failed) > KEPT_MAX:
-            self.store.commit_later([Delete(path=self._failed.popleft())], _is_there)
+            self.sender.ground.store.commit_later([Delete(path=self._failed.popleft())], whatever)
 
-    def rule(self, action: Rule, now: Now) -> None:
+    def rule(self, action: Rule) -> None:
         """Write or remove a verdict; last writer wins, for only one replica is on duty."""
         path = paths.verdict(self.world.policy.provider, action.request)
-        self.send(action, [_verdict_op(self.world, action.verdict, action, path)], now)
+        self.send(action, [_verdict_op(self.world, action.verdict, action, path)])
 
     def adopt(self, view: NodeView) -> Sequence[Op]:
         """Return the operations that make a launch ours."""
         assert view.launch is not None  # noqa: S101 - only known launches are adopted
         return transactions.advance(self.world, view, transactions.adopted(self.world, view.launch))
-
-
-def _is_there(_result: tuple[Done, ...] | StoreError) -> None:
-    """Whatever the answer: what is still missing is noticed by the next transaction."""
 
 
 def _verdict_op(world: World, verdict: Verdict | None, action: Rule, path: str) -> Op:

@@ -15,8 +15,11 @@ from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError
 from remuda.config.watch import ConfigWatcher
 from remuda.membership.installation import InstallationError
+from remuda.membership.registration import Member, new_replica_id
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.runtime.clock import Clock, SystemClock
+from remuda.runtime.ground import Ground
+from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
 from remuda.runtime.signals import Signals
 from remuda.ssh.errors import KeyFileError
@@ -78,13 +81,15 @@ class Worker(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """What a worker begins with; *url* is its own status endpoint's."""
+    """What a worker begins with.
+
+    Attributes:
+        me: This process, as a replica; with the address of its status endpoint.
+    """
 
     config: Config
-    store: Store
-    instruments: Instruments
-    log: Log
-    url: str
+    ground: Ground[Any]
+    me: Member
 
 
 class Role(Protocol):
@@ -105,9 +110,6 @@ class Role(Protocol):
     @property
     def provider(self) -> str | None:
         """Whose part of the configuration must be complete; None: nobody's."""
-
-    def wake(self) -> None:
-        """End the wait of a worker's turn; called in other threads."""
 
     def check(self, config: Config, instruments: Instruments) -> None:
         """Complain early of what cannot work.
@@ -152,6 +154,7 @@ class Process:
     role: Role
     clock: Clock = field(default_factory=SystemClock)
     connect: Connect = connect_zookeeper
+    inbox: Inbox[Any] = field(default_factory=Inbox)
     _ready: Readiness = field(default_factory=lambda: Readiness(ok=False, reason="starting"))
     _worker: Worker | None = None
 
@@ -174,16 +177,14 @@ class Process:
         self.role.check(config, instruments)
         for warning in watcher.warnings:
             log.warning("config.warning", why=str(warning))
-        with Signals(wake=self.role.wake) as signals, self._web(config, instruments) as web:
+        with Signals(wake=self.inbox.wake) as signals, self._web(config, instruments) as web:
             try:
                 store = self._connect(config, signals, log)
             except StoppedError:
                 return
             try:
                 self._worker = self.role.begin(
-                    Beginning(
-                        config=config, store=store, instruments=instruments, log=log, url=web.url
-                    )
+                    self._beginning(config, store, instruments, log, web.url)
                 )
                 try:
                     self._work(self._worker, store, watcher, signals, log)
@@ -191,6 +192,15 @@ class Process:
                     self._worker.stop()
             finally:
                 store.close()
+
+    def _beginning(
+        self, config: Config, store: Store, instruments: Instruments, log: Log, url: str
+    ) -> Beginning:
+        ground: Ground[Any] = Ground(
+            store=store, inbox=self.inbox, clock=self.clock, log=log, metrics=instruments.metrics
+        )
+        me = Member(id=new_replica_id(), started_s=self.clock.now_s(), url=url)
+        return Beginning(config=config, ground=ground, me=me)
 
     def _web(self, config: Config, instruments: Instruments) -> WebServer:
         sources = PageSources(

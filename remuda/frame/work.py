@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from remuda.store.api import Done, StoreError
+
 A = TypeVar("A")
 E = TypeVar("E")
 L = TypeVar("L", bound=StrEnum)
@@ -18,10 +20,24 @@ class WorkKind(Generic[L]):
     Attributes:
         lane: The threads that do it; None: it is a transaction, which waits for nobody.
         subject: What it keeps busy: nothing else of that kind is begun meanwhile; None: nothing.
+        takes_over: Whether it is begun though something hangs that is done to its subject.
     """
 
     lane: L | None
     subject: Callable[[Any], Hashable | None]
+    takes_over: bool = False
+
+
+def nothing(_action: Any) -> None:
+    """Keep nothing busy, as far as the set of busy subjects goes."""
+
+
+def word(action: object) -> str:
+    """Return how metrics and logs call an action of this kind.
+
+    People have this word in their dashboards: it stays when a class gets another name.
+    """
+    return type(action).__name__
 
 
 @dataclass(slots=True)
@@ -61,6 +77,23 @@ class Busy(Generic[A]):
     def give_up(self, subject: Hashable) -> None:
         """Wait no more for what is done to *subject*."""
         self._by.pop(subject, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written(Generic[A]):
+    """A transaction ended.
+
+    Attributes:
+        made: Ids of what it created, if its sender named them.
+        answered_s: When the answer came, monotonic; whoever waits may hear of it later.
+        uprooted: It was rejected because something is gone that its process takes for granted.
+    """
+
+    action: A
+    result: tuple[Done, ...] | StoreError
+    made: tuple[str, ...] = ()
+    answered_s: float = float("inf")
+    uprooted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

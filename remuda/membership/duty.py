@@ -6,8 +6,10 @@ lists differ for a moment, compare-and-set lets only one of the two act.
 
 import hashlib
 from collections.abc import Collection
+from typing import TypeGuard
 
 from remuda.model.ids import ReplicaId
+from remuda.store.api import Stored
 
 
 def weight(thing: str, who: str) -> int:
@@ -17,6 +19,14 @@ def weight(thing: str, who: str) -> int:
     """
     digest = hashlib.blake2b(f"{thing}\0{who}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")
+
+
+def lives(stored: Stored[bytes] | None) -> TypeGuard[Stored[bytes]]:
+    """Whether a replica lives: as long as its znode is there, whatever that says.
+
+    One that goes with nobody's session was written by somebody, or came from a backup.
+    """
+    return stored is not None and bool(stored.owner)
 
 
 def on_duty(thing: str, living: Collection[ReplicaId]) -> ReplicaId | None:

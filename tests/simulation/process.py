@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from launcher.actions import Action
+from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.daemon import assemble, reconfigure
+from launcher.daemon import reconfigure
 from launcher.events import Event
 from launcher.lanes import KINDS, LANES, THREADS, Lane
 from launcher.neighbours import Neighbours
@@ -23,6 +24,7 @@ from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from remuda.store import paths
@@ -103,16 +105,17 @@ class Process:
         me = Member(id=ReplicaId(self.name), started_s=clock.now_s())
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=provider))
-        world.attendance.connected = self.store.session is Session.CONNECTED
         crew = self.crew_class(self.inbox, KINDS, THREADS)
         crew.process = self
         self.brain = assemble(
             world=world,
-            store=self.store,
-            inbox=self.inbox,
-            clock=clock,
-            log=SimLog(simulation.history, self.name),
-            instruments=INSTRUMENTS,
+            ground=Ground(
+                store=self.store,
+                inbox=self.inbox,
+                clock=clock,
+                log=SimLog(simulation.history, self.name),
+                metrics=INSTRUMENTS.metrics,
+            ),
             cloud=cast("Cloud", Window(self.sky, self.name)),
             installation=installation,
             mine=set(),
@@ -135,6 +138,7 @@ class Process:
         return Counted(
             world=starter.world,
             writer=starter.writer,
+            dispatch=starter.dispatch,
             crew=starter.crew,
             cloud=starter.cloud,
             proving=starter.proving,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from launcher.actions import Action
+from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.daemon import assemble
 from launcher.events import Event
 from launcher.lanes import KINDS, THREADS, Lane
 from launcher.neighbours import Neighbours
@@ -21,9 +21,9 @@ from remuda.frame.crew import Crew
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
-from remuda.store.api import Session
 from remuda.web.pages import PageSources, Readiness, answer
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
@@ -69,14 +69,15 @@ class Soloist:
         installation = prepare(store, "here")
         me = Member(id=ReplicaId("solo"), started_s=self.clock.now_s())
         world = World(policy=policy, neighbours=Neighbours(me=me.id, provider="here"))
-        world.attendance.connected = store.session is Session.CONNECTED
         self.brain = assemble(
             world=world,
-            store=store,
-            inbox=inbox,
-            clock=self.clock,
-            log=logs.get_logger(daemon="launcher/here"),
-            instruments=_INSTRUMENTS,
+            ground=Ground(
+                store=store,
+                inbox=inbox,
+                clock=self.clock,
+                log=logs.get_logger(daemon="launcher/here"),
+                metrics=_INSTRUMENTS.metrics,
+            ),
             cloud=self.cloud,
             installation=installation,
             mine=set(),

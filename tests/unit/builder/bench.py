@@ -33,6 +33,7 @@ from remuda.model.build import Base, Build, decode_build
 from remuda.model.ids import ProviderName, ReplicaId
 from remuda.model.image import BuildId
 from remuda.model.status import ProviderStatus, encode_status
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.store import paths
 from remuda.store.api import Create, Set
@@ -214,11 +215,13 @@ class Bench:
         self.turns = 0
         outside = Outside(
             config=first,
-            store=self.store,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=self.log,
-            metrics=metrics or NullMetrics(),
+            ground=Ground(
+                store=self.store,
+                inbox=self.inbox,
+                clock=self.clock,
+                log=self.log,
+                metrics=metrics or NullMetrics(),
+            ),
             installation="us",
             clouds=Clouds(make=self.cloud),
             member=Member(id=ReplicaId(name), started_s=self.clock.now_s()),

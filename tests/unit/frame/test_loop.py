@@ -1,16 +1,20 @@
 """The turn: what came in is taken in before anything is judged, and nothing is judged blindly."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from remuda.frame.alarms import Alarms
 from remuda.frame.loop import RESYNC_S, Loop, start_all
 from remuda.frame.work import HandCrashed
 from remuda.membership.attendance import REGISTER_AGAIN_S, Attendance
+from remuda.membership.membership import Registered
 from remuda.metrics.sink import NullMetrics
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
-from remuda.store.api import Change, Gone, Session, Synced
+from remuda.store.api import Change, Gone, Session, StoreError, Synced
 from tests.fakes.clock import ManualClock
+from tests.fakes.store import FakeZookeeper
 from tests.unit.launcher.works import Quiet
 
 
@@ -28,17 +32,19 @@ class Recorder:
         self.told.append(f"session {session}")
 
     def take_change(self, change: Change, now: Now) -> None:
-        """Note it, and which mirror is complete."""
+        """Note it, unless it is that a mirror is complete."""
         del now
-        if isinstance(change, Synced):
-            self.attendance.synced.add(change.root)
-        else:
+        if not isinstance(change, Synced):
             self.told.append(f"change {change.path}")
 
     def take_event(self, event: str, now: Now) -> None:
         """Note it."""
         del now
         self.told.append(f"event {event}")
+
+    def registered(self, *, there: bool) -> None:
+        """Note it."""
+        self.told.append("there" if there else "not there")
 
     def ring(self, kind: str, name: str) -> None:
         """Note it."""
@@ -58,6 +64,13 @@ class Recorder:
         return self.wants_s
 
 
+def ground(inbox: Inbox[Any], clock: ManualClock, mind: Recorder | None = None) -> Ground[Any]:
+    """Return what a loop stands on."""
+    store = FakeZookeeper(clock).connect()
+    store.reread = lambda: (mind or Recorder()).told.append("reread")  # type: ignore[method-assign]
+    return Ground(store=store, inbox=inbox, clock=clock, log=Quiet(), metrics=NullMetrics())
+
+
 @dataclass(slots=True)
 class Scene:
     """A loop by hand."""
@@ -65,7 +78,7 @@ class Scene:
     mind: Recorder = field(default_factory=Recorder)
     clock: ManualClock = field(default_factory=ManualClock)
     alarms: Alarms = field(default_factory=Alarms)
-    inbox: Inbox[str] = field(default_factory=Inbox)
+    inbox: Inbox[str | Registered] = field(default_factory=Inbox)
     registered: list[str] = field(default_factory=list)
     seen: bool = True
     loop: Loop[str] = field(init=False)
@@ -75,21 +88,29 @@ class Scene:
         self.mind.attendance.connected = True
         self.mind.attendance.roots = frozenset({"/a"})
         self.mind.attendance.was_registered()
-        self.loop = Loop(
-            mind=self.mind,
-            attendance=self.mind.attendance,
-            alarms=self.alarms,
-            inbox=self.inbox,
-            clock=self.clock,
-            log=Quiet(),
-            metrics=NullMetrics(),
-            register=lambda *, doubtful=False: self.registered.append(
-                "doubtful" if doubtful else "anew"
-            ),
-            seen=lambda: self.seen,
-            lost=lambda: self.registered.append("lost"),
-            reread=lambda: self.mind.told.append("reread"),
-        )
+        self.loop = Loop(self.mind, ground(self.inbox, self.clock, self.mind), self.alarms, self)
+
+    @property
+    def attendance(self) -> Attendance:
+        """The mind's."""
+        return self.mind.attendance
+
+    def register(self, *, doubtful: bool = False) -> None:
+        """Note it."""
+        self.registered.append("doubtful" if doubtful else "anew")
+
+    def agrees(self) -> bool:
+        """Say what the test wants."""
+        return self.seen
+
+    def lost(self) -> None:
+        """Note it."""
+        self.registered.append("lost")
+
+    def heard(self, event: Registered, now_s: float) -> bool:
+        """Take it in as it is."""
+        del now_s
+        return event.error is None
 
     def turn(self) -> list[str]:
         """Take a turn, and return what the mind was told."""
@@ -136,6 +157,9 @@ def test_nothing_is_judged_before_the_mirrors_are_complete() -> None:
     again = scene.turn()
 
     assert ("think" in blind, "think" in there, "think" in again) == (False, True, False)
+    scene.read()
+    scene.turn()
+    assert scene.attendance.synced == {"/a"}
 
 
 def test_with_a_new_session_we_make_ourselves_seen_again() -> None:
@@ -146,6 +170,15 @@ def test_with_a_new_session_we_make_ourselves_seen_again() -> None:
         scene.turn()
 
     assert scene.registered == ["lost", "anew"]
+
+
+def test_a_registration_is_taken_in_before_the_mind_hears_of_it() -> None:
+    """It is no event of an action."""
+    scene = Scene()
+    scene.inbox.event(Registered(error=StoreError("no")))
+    scene.inbox.event(Registered(error=None))
+
+    assert [one for one in scene.turn() if "there" in one] == ["not there", "there"]
 
 
 def test_a_session_that_was_only_suspended_keeps_our_ephemerals() -> None:
@@ -210,7 +243,7 @@ def test_an_action_that_cannot_be_started_does_not_stop_the_others() -> None:
             raise ZeroDivisionError("a bug of ours")
         begun.append(action)
 
-    start_all(["one", "bad", "two"], start, inbox, Quiet())
+    start_all(["one", "bad", "two"], start, ground(inbox, ManualClock()))
     (event,) = inbox.drain(wait_s_max=0.0).events
 
     assert begun == ["one", "two"]

@@ -14,6 +14,7 @@ from remuda.config.model import Config
 from remuda.config.problems import ConfigInvalidError
 from remuda.frame.process import Beginning, CannotRunError, Process, StoppedError
 from remuda.metrics.factory import Instruments
+from remuda.runtime.inbox import Inbox
 from remuda.runtime.log import Log
 from remuda.store.api import Store, StoreRefusedError
 from remuda.web.pages import Readiness
@@ -91,6 +92,18 @@ class Worker:
         self.stopped = True
 
 
+class Waking(Inbox[str]):
+    """Tells that somebody has woken it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.woken = threading.Event()
+
+    def wake(self) -> None:
+        """Note it."""
+        self.woken.set()
+
+
 @dataclass(slots=True)
 class Role:
     """Whatever process this is."""
@@ -99,18 +112,14 @@ class Role:
     name: str = "tester/one"
     title: str = "tester"
     provider: str | None = None
-    woken: threading.Event = field(default_factory=threading.Event)
+    inbox: Waking = field(default_factory=Waking)
     wrong: Exception | None = None
     begun: Beginning | None = None
     worker: Worker = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the worker, which begins later."""
-        self.worker = Worker(script=[], woken=self.woken)
-
-    def wake(self) -> None:
-        """Note it."""
-        self.woken.set()
+        self.worker = Worker(script=[], woken=self.inbox.woken)
 
     def check(self, config: Config, instruments: Instruments) -> None:  # noqa: ARG002
         """Complain of what is wrong."""
@@ -151,7 +160,11 @@ class Scene:
     def run(self) -> Worker:
         """Run to the end."""
         process = Process(
-            config_path=self.file, role=self.role, clock=self.clock, connect=self.connect
+            config_path=self.file,
+            role=self.role,
+            clock=self.clock,
+            connect=self.connect,
+            inbox=self.role.inbox,
         )
         process.run()
         return self.role.worker
@@ -175,7 +188,7 @@ def test_it_takes_turns_until_it_is_told_to_stop(scene: Scene) -> None:
     assert turns == [1, 2]
     assert (worker.reports, worker.stopped) == (3, True)
     assert scene.role.begun is not None
-    assert scene.role.begun.url.startswith("http://127.0.0.1:")
+    assert (scene.role.begun.me.url or "").startswith("http://127.0.0.1:")
 
 
 def test_it_listens_where_its_provider_says(scene: Scene) -> None:
@@ -186,7 +199,7 @@ def test_it_listens_where_its_provider_says(scene: Scene) -> None:
     scene.run()
 
     assert scene.role.begun is not None
-    assert scene.role.begun.url.startswith("http://127.0.0.2:")
+    assert (scene.role.begun.me.url or "").startswith("http://127.0.0.2:")
 
 
 def test_a_changed_configuration_is_taken_in_and_a_bad_one_is_not(scene: Scene) -> None:
@@ -246,7 +259,13 @@ def test_who_is_told_to_stop_while_zookeeper_is_away_stops(scene: Scene) -> None
             waiting("no server answers")
         raise StoppedError
 
-    Process(config_path=scene.file, role=scene.role, clock=scene.clock, connect=told).run()
+    Process(
+        config_path=scene.file,
+        role=scene.role,
+        clock=scene.clock,
+        connect=told,
+        inbox=scene.role.inbox,
+    ).run()
 
     assert scene.role.begun is None
 

@@ -93,7 +93,7 @@ class Launcher:
             read_node=lambda _node: None,
         )
         self.works.starter.writer._ids = list(node_ids_of_block(1))
-        self.works.starter.writer.store.commit_later = self._sent  # type: ignore[method-assign]
+        self.works.starter.writer.sender.ground.store.commit_later = self._sent  # type: ignore[method-assign]
         self.sent: list[Op] = []
 
     def _sent(self, ops: Sequence[Op], _done: object) -> None:

@@ -229,7 +229,7 @@ def test_the_record_of_a_failed_launch_says_so(result: Result | None, word: str 
     """So that every replica, and the next process, counts it."""
     made = world()
     works, view = Works(made), coming(made, 1, None)
-    store, place = works.starter.writer.store, paths.launch("here", view.id)
+    store, place = works.starter.writer.sender.ground.store, paths.launch("here", view.id)
     store.ensure(paths.launches("here"), paths.NODES)
     store.commit([Create(path=place), Create(path=paths.node(view.id))])
     view.launch_version = view.node_version = 0

@@ -5,10 +5,10 @@ from typing import Any
 
 from launcher import transactions
 from launcher.actions import Decline
-from launcher.events import Written
 from launcher.hands.tidying import tidy
 from launcher.views import RequestView
 from launcher.world import World
+from remuda.frame.work import Written
 from remuda.model import request as requests
 from remuda.model.failedrequest import (
     KEPT_MAX,
@@ -153,7 +153,6 @@ def test_a_process_keeps_only_so_many_however_fast_they_fail() -> None:
         written = Written(
             action=Decline(request=add_request(made, number).id, cause="no"),
             result=works.store.commit([create]),
-            begun_s=0.0,
         )
         made.queue.forget(written.action.request)  # type: ignore[union-attr]  # deleted already
         works.hear(written, NOW)

@@ -222,7 +222,6 @@ def test_records_that_were_not_heard_of_are_looked_for_when_the_mirror_is_comple
     folding.tell(Synced(root=paths.NODES))
 
     assert folding.read == [NODE]
-    assert folding.world.attendance.synced == {paths.NODES}
 
 
 def test_a_launch_that_is_gone_takes_its_node_with_it() -> None:

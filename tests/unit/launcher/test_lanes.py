@@ -5,25 +5,21 @@ from dataclasses import replace
 import pytest
 
 from launcher.actions import Address, Condemn, Create, Delete, DeleteLeak, MakeReady, Prove
-from launcher.brain import Brain
 from launcher.decide.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.decide.dying import DELETING_S
 from launcher.events import Created, Finished, LeakDeleted, Proved
 from launcher.lanes import KINDS, LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, machine, places
-from launcher.starting import Starter
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import NotSentError, Port, Server, ServerStatus, TryLaterError
 from remuda.metrics.results import Result
-from remuda.metrics.sink import NullMetrics
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
-from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from remuda.ssh.api import Proof
 from remuda.store.api import Session
 from tests.fakes.clock import ManualClock
-from tests.unit.launcher.works import Quiet, Works, deleted, quiet_fold
+from tests.unit.launcher.works import Works, deleted
 from tests.unit.launcher.worlds import (
     NOW,
     add_node,
@@ -234,34 +230,16 @@ def test_time_without_zookeeper_does_not_count_against_machines_being_made() -> 
     clock.advance(NOW.mono_s)
     view, ready = proving(made, 1), add_node(made, 2)
     view.busy = "prove"
-    brain = _brain(made, works.starter, clock, works)
+    brain = works.brain(works.starter, clock)
     brain.loop.resync_s = 1e9
 
-    brain.inbox.session(Session.SUSPENDED)
+    brain.ground.inbox.session(Session.SUSPENDED)
     brain.turn(wait_s_max=0.0)
     clock.advance(500.0)
-    brain.inbox.session(Session.CONNECTED)
+    brain.ground.inbox.session(Session.CONNECTED)
     brain.turn(wait_s_max=0.0)
 
     assert (view.waited_s, ready.waited_s) == (500.0, 0.0)
-
-
-def _brain(made: World, starter: Starter, clock: ManualClock, works: Works) -> Brain:
-    log = Quiet()
-    return Brain(
-        world=made,
-        inbox=Inbox(),
-        fold=quiet_fold(made),
-        settle=works.settle,
-        starter=starter,
-        clock=clock,
-        log=log,
-        metrics=NullMetrics(),
-        reregister=lambda **_doubtful: None,
-        seen=lambda: True,
-        lost=lambda: None,
-        reread=lambda: None,
-    )
 
 
 def dying(made: World) -> NodeView:

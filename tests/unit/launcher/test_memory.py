@@ -1,22 +1,24 @@
 """Nothing that only a process remembers holds up a request for ever: somebody checks it again."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import pytest
 
 from launcher.actions import AdoptClaim, Claim, Lend, Normalise, Plan, Publish
-from launcher.brain import Brain
-from launcher.events import Written
 from launcher.hands.rescuing import free_unclaimed
 from remuda.frame.loop import RESYNC_S
-from remuda.metrics.sink import NullMetrics
+from remuda.frame.work import Written
+from remuda.membership.attendance import Attendance
+from remuda.membership.membership import Registered
 from remuda.model import request as requests
 from remuda.model.ids import RequestId
 from remuda.model.request import Request, RequestState
-from remuda.runtime.inbox import Inbox
 from remuda.store import paths
 from remuda.store.api import Create, MissingError
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import FakeStore, FakeZookeeper
-from tests.unit.launcher.works import Quiet, Works, quiet_fold
+from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import (
     NOW,
     add_claim,
@@ -96,7 +98,7 @@ def test_a_claim_whose_lock_somebody_removed_is_locked_again() -> None:
     works.start(Plan(actions=[lend]), NOW, Lend)
 
     gone = MissingError(claim.contender, "gone")
-    works.hear(Written(action=lend, result=gone, nodes=(), begun_s=NOW.mono_s), NOW)
+    works.hear(Written(action=lend, result=gone), NOW)
 
     assert [view.id] == [action.request for action in of_kind(think(made), AdoptClaim)]
     assert node.busy is None
@@ -128,26 +130,39 @@ def test_the_status_is_told_again_after_another_replica_may_have_told_it() -> No
     assert [publish] == of_kind(think(made, NOW), Publish)
 
 
+@dataclass
+class Doubted:
+    """Notes how often we register, as far as a script says that it is needed."""
+
+    attendance: Attendance
+    told: list[bool]
+    answers: Iterator[bool]
+
+    def register(self, *, doubtful: bool = False) -> None:
+        """Note it."""
+        self.told.append(doubtful)
+
+    def agrees(self) -> bool:
+        """Return the next answer."""
+        return next(self.answers)
+
+    def lost(self) -> None:
+        """Do nothing."""
+
+    def heard(self, event: Registered, now_s: float) -> bool:
+        """Take it in as it is."""
+        del now_s
+        return event.error is None
+
+
 def test_ephemerals_that_differ_at_two_looks_are_made_again() -> None:
     """At one look they may only be late."""
     made = world()
     clock, told = ManualClock(), list[bool]()
     works = Works(made)
     answers = iter((False, True, False, False, True))
-    brain = Brain(
-        world=made,
-        inbox=Inbox(),
-        fold=quiet_fold(made),
-        settle=works.settle,
-        starter=works.starter,
-        clock=clock,
-        log=Quiet(),
-        metrics=NullMetrics(),
-        reregister=lambda *, doubtful=False: told.append(doubtful),
-        seen=lambda: next(answers),
-        lost=lambda: None,
-        reread=lambda: None,
-    )
+    brain = works.brain(works.starter, clock)
+    brain.loop.membership = Doubted(made.attendance, told, answers)
     looks = []
     for _ in range(5):
         clock.advance(RESYNC_S)

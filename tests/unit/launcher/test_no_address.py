@@ -3,7 +3,7 @@
 import pytest
 
 from launcher.actions import Address, Autopsy, Claim, Condemn, Decline, FindPorts
-from launcher.events import Addressed, PortsFound, Written
+from launcher.events import Addressed, PortsFound
 from launcher.outcomes import ADDRESS_AGAIN_MAX_S, NO_ROOM_MAX_S, learn_no_room
 from launcher.views import NodeView
 from launcher.world import World
@@ -19,6 +19,7 @@ from remuda.cloud.api import (
     TryLaterError,
     UnauthorizedError,
 )
+from remuda.frame.work import Written
 from remuda.metrics.results import Result
 from remuda.model.launch import Step
 from remuda.model.request import RequestState

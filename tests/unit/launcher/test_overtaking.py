@@ -6,9 +6,9 @@ import pytest
 
 from launcher.actions import Claim, Release
 from launcher.decide.overtaking import KEPT_S, SOON_S
-from launcher.events import Written
 from launcher.views import RequestView
 from launcher.world import World
+from remuda.frame.work import Written
 from remuda.model.launch import Step
 from remuda.model.request import RequestEvent, RequestState
 from remuda.model.status import LabelStatus
@@ -107,7 +107,7 @@ def test_no_more_are_given_back_than_the_other_has_nodes_for() -> None:
     gone = of_kind(plan, Release)
     for action in gone:
         view = made.queue.views[action.request]
-        works.hear(Written(action=action, result=(), nodes=(), begun_s=0.0), later(KEPT_S))
+        works.hear(Written(action=action, result=()), later(KEPT_S))
         made.queue.claims.pop(view.id)
         view.request = view.request.after(RequestEvent.RELEASED, now_s=1.0)
         made.touch_request(view)
@@ -133,7 +133,7 @@ def test_what_was_given_back_is_left_to_the_other_for_a_moment() -> None:
     view = first(made)
     works = Works(made)
     (action,) = of_kind(think(made, later(KEPT_S)), Release)
-    works.hear(Written(action=action, result=(), nodes=(), begun_s=0.0), later(KEPT_S))
+    works.hear(Written(action=action, result=()), later(KEPT_S))
     made.queue.claims.pop(view.id)
     view.request = view.request.after(RequestEvent.RELEASED, now_s=1.0)
     made.touch_request(view)

@@ -5,9 +5,10 @@ from dataclasses import replace
 from launcher.actions import Claim, Condemn, Create, Survey
 from launcher.cloudview import Recipe, Refused
 from launcher.decide.standing import our_status
-from launcher.events import Created, Surveyed, Written
+from launcher.events import Created, Surveyed
 from launcher.world import World
 from remuda.cloud.api import BadOrderError, Flavor, Image, Quota, TryLaterError
+from remuda.frame.work import Written
 from remuda.metrics.results import Result
 from remuda.model.request import RequestState
 from remuda.runtime.now import Now

@@ -287,7 +287,7 @@ def test_what_could_not_be_sent_is_not_waited_for() -> None:
     def refuse(_ops: Sequence[Op], _done: object) -> None:
         raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "a bug of ours")
 
-    one.works.starter.writer.store.commit_later = refuse  # type: ignore[method-assign]
+    one.works.starter.writer.sender.ground.store.commit_later = refuse  # type: ignore[method-assign]
     plan = think(one.world)
     for action in of_kind(plan, Lend, Claim):
         with pytest.raises(UnicodeEncodeError):

@@ -1,6 +1,6 @@
 """The brain's order: what somebody waits for is under way before the rest is thought of."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,15 +10,13 @@ from launcher.actions import Action, Claim, DropPermit, Lend, Plan
 from launcher.brain import REST_LATER_S, Brain
 from launcher.cloudview import Permitted
 from launcher.decide.decide import go_on
-from launcher.events import Written
 from launcher.world import Agenda, World
-from remuda.metrics.sink import NullMetrics
+from remuda.frame.work import Written
 from remuda.model.permit import Permit
-from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from remuda.store.api import Session
 from tests.fakes.clock import ManualClock
-from tests.unit.launcher.works import Quiet, Works, quiet_fold
+from tests.unit.launcher.works import Quiet, Works
 from tests.unit.launcher.worlds import (
     NOW,
     add_node,
@@ -76,20 +74,8 @@ def make_brain(
     """Return a brain that starts nothing."""
     works = Works(made)
     works.settle.log = log or Quiet()
-    return Brain(
-        world=made,
-        inbox=Inbox(),
-        fold=quiet_fold(made),
-        settle=works.settle,
-        starter=recorder,  # type: ignore[arg-type]
-        clock=clock,
-        log=Quiet(),
-        metrics=NullMetrics(),
-        reregister=lambda **_: None,
-        seen=lambda: True,
-        lost=lambda: None,
-        reread=lambda: None,
-    )
+    works.settle.dispatch.ground = replace(works.ground, log=works.settle.log)
+    return works.brain(recorder, clock)
 
 
 def present() -> ManualClock:
@@ -142,7 +128,7 @@ def test_the_rest_waits_for_the_answers_to_what_was_handed_out() -> None:
         if answered:
             made.queue.forget(lent.id)  # as the mirror tells before the answer
             action = next(one for one in recorder.begun if isinstance(one, Lend))
-            brain.inbox.event(Written(action=action, result=(), nodes=(), begun_s=NOW.mono_s))
+            brain.ground.inbox.event(Written(action=action, result=()))
         else:
             clock.advance(brain.loop.wait_s())
         brain.turn(wait_s_max=0.0)
@@ -163,7 +149,7 @@ def test_an_answer_that_does_not_wake_us_is_looked_for_until_it_is_there() -> No
 
     (action,) = recorder.begun
     made.queue.forget(lent.id)  # as the mirror tells before the answer
-    brain.inbox.event(Written(action=action, result=()), urgent=False)
+    brain.ground.inbox.event(Written(action=action, result=()), urgent=False)
     brain.turn(wait_s_max=0.0)
 
     assert (made.lending, node.busy) == ({}, None)
@@ -198,7 +184,7 @@ def test_what_was_seen_without_a_record_is_forgotten_with_the_session(session: S
     made.cloud.permit = Permitted(permit=permit, version=4, listing=made.cloud.listing - 1)
     brain = make_brain(made, Recorder(made), ManualClock())
 
-    brain.inbox.session(session)
+    brain.ground.inbox.session(session)
     brain.turn(wait_s_max=0.0)
 
     assert made.cloud.strays == {}

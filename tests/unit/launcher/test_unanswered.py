@@ -2,10 +2,11 @@
 
 from launcher.actions import Condemn, Create, Release
 from launcher.decide.standing import our_status
-from launcher.events import Created, Written
+from launcher.events import Created
 from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import UnknownOutcomeError
+from remuda.frame.work import Written
 from remuda.metrics.results import Result
 from remuda.model.ids import ServerId
 from remuda.model.request import RequestState
@@ -94,7 +95,7 @@ def test_a_lost_call_says_nothing_of_the_next_machine_a_minute_later() -> None:
     made, works, view = stage()
     works.hear(Created(node=view.id, result=LOST, seconds=0.1), NOW)
     condemn = Condemn(node=view.id, cause="the create call was lost", result=Result.UNKNOWN)
-    works.hear(Written(action=condemn, result=(), nodes=(), begun_s=0.0), later(75.0))
+    works.hear(Written(action=condemn, result=()), later(75.0))
 
     assert made.cloud.breaker(view.key).failures == 0
 

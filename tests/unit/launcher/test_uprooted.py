@@ -3,9 +3,10 @@
 import pytest
 
 from launcher.actions import Publish
-from launcher.events import Registered, Written
 from launcher.registry import tree
-from launcher.settle_writes import RESTORE_AGAIN_S
+from remuda.frame.work import Written
+from remuda.membership.membership import Registered
+from remuda.membership.tree import RESTORE_AGAIN_S
 from remuda.model.ids import NodeId, RequestId
 from remuda.store import paths
 from remuda.store.api import Create, Delete, MissingError, Op, Set
@@ -34,7 +35,7 @@ def test_what_is_taken_for_granted_is_made_again(gone: str) -> None:
     works.store.commit([Set(path=paths.NODES, data=b"kept", version=-1)])
     remove(works, gone)
 
-    works.starter.writer.send(PUBLISH, [Create(path=f"{gone}/x")], NOW)
+    works.starter.writer.send(PUBLISH, [Create(path=f"{gone}/x")])
     deliver(works)
     (event,) = works.crew.inbox.drain(wait_s_max=0.0).events
     assert isinstance(event, Written)
@@ -68,7 +69,7 @@ def remove(works: Works, path: str) -> None:
 def test_what_others_may_end_is_nothing_to_be_mended(op: Op, *, uprooted: bool) -> None:
     """A request that is cancelled, a node that is gone: that happens all day."""
     works = Works(world())
-    works.starter.writer.send(PUBLISH, [op], NOW)
+    works.starter.writer.send(PUBLISH, [op])
     deliver(works)
 
     (event,) = works.crew.inbox.drain(wait_s_max=0.0).events
@@ -101,7 +102,7 @@ def test_a_registration_that_misses_its_parent_has_it_made() -> None:
     works = Works(world())
     error = MissingError(f"{paths.POOL_COMPONENTS}/x", "no such parent")
 
-    works.hear(Registered(error=error), NOW)
+    assert not works.membership.heard(Registered(error=error), NOW.mono_s)
     deliver(works)
 
     assert works.store.read(paths.POOL_COMPONENTS) is not None

@@ -3,16 +3,13 @@
 import pytest
 
 from launcher.actions import Claim, Grow, Intent, Lend
-from launcher.events import Written
-from launcher.hands.writing import SPARE_KEYS, Writer
+from launcher.hands.writing import SPARE_KEYS
+from remuda.frame.work import Written
 from remuda.model import launch as launches
 from remuda.model.ids import NodeId, RequestId, node_ids_of_block
-from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import NotPermittedError, Set
-from tests.fakes.clock import ManualClock
-from tests.fakes.store import FakeZookeeper
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_node, add_request, of_kind, think, world
 
@@ -23,10 +20,9 @@ GROW = Grow(intents=(), cause="a test")
 def test_every_machine_gets_a_host_key_of_its_own() -> None:
     """Those that were made ahead, and after them new ones."""
     made = world()
-    store = FakeZookeeper().connect()
-    provider = made.policy.provider
+    works, provider = Works(made), made.policy.provider
+    store, writer = works.store, works.starter.writer
     store.ensure(paths.NODES, paths.launches(provider), paths.ledger(provider))
-    writer = Writer(store=store, world=made, inbox=Inbox(), mine=set(), clock=ManualClock())
     writer._ids = list(node_ids_of_block(1))
     made.ledger_version = 0
     intents = (Intent(pool="main", label="small", cores=1, ram_mib=1, volume_gib=0, az=None),)
@@ -74,7 +70,7 @@ def test_a_request_that_its_maker_closed_to_us_costs_next_to_nothing() -> None:
         (claim,) = of_kind(think(made, now), Claim)
         writer.claim(claim, now)
         nodes = tuple(writer.mine)
-        works.hear(Written(action=claim, result=error, nodes=nodes, begun_s=0.0), now)
+        works.hear(Written(action=claim, result=error, made=nodes), now)
         pauses.append(view.retry_s - now.mono_s)
 
     assert len(nodes) == 1
@@ -89,7 +85,7 @@ def test_only_a_refusal_of_what_was_handed_out_wakes_the_brain(*, lent: bool) ->
     works.store.ensure(paths.NODES)
     version = -1 if lent else 7
 
-    works.starter.writer.send(LEND, [Set(path=paths.NODES, data=b"", version=version)], NOW)
+    works.starter.writer.send(LEND, [Set(path=paths.NODES, data=b"", version=version)])
     works.clock.advance(2.0)
     while works.store.wire.has_news:
         works.store.wire.deliver_one()
@@ -105,7 +101,7 @@ def test_what_else_was_written_wakes_the_brain() -> None:
     works = Works(world())
     works.store.ensure(paths.NODES)
 
-    works.starter.writer.send(GROW, [Set(path=paths.NODES, data=b"", version=-1)], NOW)
+    works.starter.writer.send(GROW, [Set(path=paths.NODES, data=b"", version=-1)])
     while works.store.wire.has_news:
         works.store.wire.deliver_one()
 

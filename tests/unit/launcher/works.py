@@ -1,10 +1,12 @@
 """What starts actions and takes in their results, around a world made by hand: no thread."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from launcher.actions import Action, Plan
+from launcher.assembly import dispatch_of, membership_of
+from launcher.brain import Brain
 from launcher.events import Deleted, Event
 from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
@@ -19,10 +21,13 @@ from launcher.views import NodeView
 from launcher.world import World
 from remuda.cloud.api import CloudError
 from remuda.frame.crew import Crew
+from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
+from remuda.membership.registration import Member
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.runtime.now import Now
 from tests.fakes.clock import ManualClock
@@ -73,10 +78,17 @@ class Works:
         inbox: Inbox[Event] = Inbox()
         self.cloud = FakeCloud(clock)
         self.crew = Waiting(inbox, KINDS, THREADS)
-        writer = Writer(store=store, world=world, inbox=inbox, mine=set(), clock=clock)
+        log, metrics = Quiet(), NullMetrics()
+        self.ground = Ground(store=store, inbox=inbox, clock=clock, log=log, metrics=metrics)
+        me = Member(id=world.neighbours.me, started_s=NOW.wall_s)
+        self.membership = membership_of(world, self.ground, me)
+        sender: Sender[Action] = Sender(self.ground, self.membership.tree)
+        writer = Writer(sender=sender, world=world, mine=set())
+        dispatch = dispatch_of(world, self.ground)
         self.starter = Starter(
             world=world,
             writer=writer,
+            dispatch=dispatch,
             crew=self.crew,
             cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
             proving=ProvingHands(
@@ -84,10 +96,22 @@ class Works:
             ),
             orders=ServerOrders(policy=world.policy, owner=OWNER),
         )
-        log, metrics = Quiet(), NullMetrics()
         self.metrics = metrics
         writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
-        self.settle = Settle(world=world, writes=writes, owner=OWNER, log=log, metrics=metrics)
+        self.settle = Settle(
+            world=world, dispatch=dispatch, writes=writes, owner=OWNER, log=log, metrics=metrics
+        )
+
+    def brain(self, starter: Any, clock: ManualClock) -> Brain:
+        """Return a brain with an inbox of its own."""
+        return Brain(
+            ground=replace(self.ground, inbox=Inbox(), clock=clock),
+            world=self.starter.world,
+            membership=self.membership,
+            fold=quiet_fold(self.starter.world),
+            settle=self.settle,
+            starter=starter,
+        )
 
     def start(self, plan: Plan, now: Now, *kinds: type) -> None:
         """Start a plan's actions of some kinds."""

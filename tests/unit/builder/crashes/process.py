@@ -22,6 +22,7 @@ from remuda.membership.registration import Member
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
 from remuda.model.ids import ProviderName, ReplicaId
+from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from requestor.client import Client
 from tests.fakes.clock import ManualClock
@@ -151,11 +152,13 @@ class Builder:
         self.worker = assemble(
             Outside(
                 config=CONFIG,
-                store=self.store,
-                inbox=self.inbox,
-                clock=here.clock,
-                log=self.log,
-                metrics=NullMetrics(),
+                ground=Ground(
+                    store=self.store,
+                    inbox=self.inbox,
+                    clock=here.clock,
+                    log=self.log,
+                    metrics=NullMetrics(),
+                ),
                 installation=INSTALLATION,
                 clouds=Clouds(make=self._cloud),
                 member=Member(id=ReplicaId(name), started_s=here.clock.now_s()),

@@ -1,0 +1,158 @@
+"""Wiring: one launcher, made of its parts and of what lies outside of it."""
+
+from collections.abc import Callable
+
+from launcher.actions import Action
+from launcher.brain import Brain
+from launcher.events import Event
+from launcher.fold import Fold
+from launcher.hands.clouding import CloudHands
+from launcher.hands.proving import ProvingHands
+from launcher.hands.writing import Writer
+from launcher.lanes import KINDS, Lane, node_of, places
+from launcher.orders import ServerOrders
+from launcher.registry import Registry, tree
+from launcher.settle import Settle
+from launcher.settle_writes import SettleWrites
+from launcher.starting import Starter
+from launcher.world import World
+from remuda.cloud.api import Cloud
+from remuda.frame.crew import Crew
+from remuda.frame.dispatch import Dispatch
+from remuda.frame.sender import Sender
+from remuda.frame.set_aside import SetAside
+from remuda.membership.membership import Membership
+from remuda.membership.registration import Member, Presence
+from remuda.membership.tree import Tree
+from remuda.model import tags
+from remuda.model.ids import NodeId, ProviderName
+from remuda.runtime.ground import Ground
+from remuda.runtime.inbox import Inbox
+from remuda.ssh.api import Prover
+from remuda.store import paths
+from remuda.store.api import Gone, Store, Stored, StoreError
+
+
+def dispatch_of(world: World, ground: Ground[Event]) -> Dispatch[Action, Lane]:
+    """Return what lets the actions of *world* begin, and what they keep busy."""
+
+    def about(action: Action) -> dict[str, str]:
+        node = node_of(action)
+        return {} if node is None else {"node": node}
+
+    return Dispatch(
+        kinds=KINDS,
+        busy=world.busy,
+        lanes=world.lanes,
+        places=lambda lane: places(lane, world.policy.config.max_concurrency),
+        ground=ground,
+        about=about,
+        waiter=node_of,
+        there=lambda action: node_of(action) in world.herd.views,
+    )
+
+
+def assemble(
+    *,
+    world: World,
+    ground: Ground[Event],
+    cloud: Cloud,
+    installation: str,
+    mine: set[NodeId],
+    me: Member,
+    crew: Crew[Action, Event, Lane],
+    prover: Prover,
+) -> Brain:
+    """Wire one launcher together and start its mirrors; also used by tests with fakes."""
+    provider = world.policy.provider
+    owner = tags.Owner(installation=installation, provider=ProviderName(provider))
+    world.installation = installation
+    store, clock, log, metrics = ground.store, ground.clock, ground.log, ground.metrics
+    membership = membership_of(world, ground, me)
+    writer = Writer(sender=Sender(ground, membership.tree), world=world, mine=mine)
+    dispatch = dispatch_of(world, ground)
+    brain = Brain(
+        ground=ground,
+        world=world,
+        membership=membership,
+        fold=Fold(
+            world=world,
+            aside=SetAside(log=log, metrics=metrics),
+            mine=mine,
+            read_node=_node_reader(store, ground.inbox),
+        ),
+        settle=Settle(
+            world=world,
+            dispatch=dispatch,
+            writes=SettleWrites(world=world, writer=writer, log=log, metrics=metrics),
+            owner=owner,
+            log=log,
+            metrics=metrics,
+        ),
+        starter=Starter(
+            world=world,
+            writer=writer,
+            dispatch=dispatch,
+            crew=crew,
+            cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
+            proving=ProvingHands(prover, lambda: crew.stopped, clock, ground.inbox),
+            orders=ServerOrders(policy=world.policy, owner=owner),
+        ),
+    )
+    writer.refill()
+    join(membership, provider, mine)
+    return brain
+
+
+def membership_of(world: World, ground: Ground[Event], me: Member) -> Membership:
+    """Return what has the launcher of *world* seen, with its pools."""
+    registry = Registry(member=me)
+
+    def wanted() -> Presence:
+        presence = registry.presence(world.policy)
+        world.pool_ids = dict(registry.pool_ids)
+        return presence
+
+    def traces() -> tuple[str, ...]:
+        return world.neighbours.traces(registry.pool_ids.values(), ground.store.session_id)
+
+    return Membership(
+        kind="launcher",
+        ground=ground,
+        attendance=world.attendance,
+        tree=Tree(ground, tree(world.policy.provider), halted=lambda: world.halted is not None),
+        wanted=wanted,
+        traces=traces,
+    )
+
+
+def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
+    def read_node(node_id: NodeId) -> None:
+        def done(found: Stored[bytes] | StoreError | None) -> None:
+            if found is None:  # a mirror tells only what it has seen before
+                inbox.change(Gone(path=paths.node(node_id)))
+
+        store.read_later(paths.node(node_id), done)
+
+    return read_node
+
+
+def join(membership: Membership, provider: str, mine: set[NodeId]) -> None:
+    """Start the mirrors: what every launcher reads, and what only those of this provider do."""
+    roots = (
+        paths.provider(provider),
+        paths.NODES,
+        paths.REPLICAS,
+        paths.STATUSES,
+        paths.POOL_COMPONENTS,
+        paths.REQUESTS,
+        paths.INSTALLATION,
+        paths.NODE_COUNTER,
+        paths.IMAGES,
+    )
+    own_status, start = paths.status(provider), len(paths.NODES) + 1
+    wanted = {
+        paths.NODES: lambda path: path[start:] in mine,
+        paths.STATUSES: lambda path: path != own_status,
+    }
+    membership.join(roots, wanted)
