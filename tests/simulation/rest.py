@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from launcher.lanes import LANES, Lane
+from launcher.world import World
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.imageask import labelled_image
 from remuda.model.node import NodeState
@@ -161,6 +163,13 @@ def _launchers(simulation: "Simulation") -> str | None:
     return None if len(registered) == pools else f"{len(registered)} of {pools} pools are seen"
 
 
+def _leaked(world: World) -> list[Lane]:
+    """Return the lanes with more in them than is under way; hands that were given up are back."""
+    kinds = (type(action) for action in world.busy.under_way().values())
+    at_work = Counter(LANES[kind] for kind in kinds if kind in LANES)
+    return [lane for lane in Lane if world.lanes.running[lane] > at_work[lane]]
+
+
 def _launcher(process: "Process") -> str | None:
     world = process.brain.world
     if process.frozen or not world.awake:
@@ -178,6 +187,7 @@ def _launcher(process: "Process") -> str | None:
         ("host keys", writer.host_keys),
         ("leaks", [one for one in world.busy if isinstance(one, tuple)]),
         ("promises", world.herd.allocated),
+        ("places in lanes", _leaked(world)),
     ):
         if kept:
             return f"keeps {name}: {sorted(kept)}"
