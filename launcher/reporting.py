@@ -65,6 +65,7 @@ class Reporter:
             "brake": world.cloud.brake,
             "listing": world.cloud.listing,
             "slow": _slow(world),
+            "stories": world.stories.latest(),
             "status": json.loads(encode_status(status)),
         }
 

@@ -110,12 +110,13 @@ class Settle:
 
     def settle(self, event: Event, now: Now) -> None:
         """Take in one event."""
+        self.world.stories.ended(event, now)
         self._handlers[type(event)](event, now)
 
     def _finished(self, event: Finished[Action, Event], now: Now) -> None:
         brought = self.dispatch.finished(event)
         if brought is not None:
-            self.settle(brought, now)
+            self._handlers[type(brought)](brought, now)
 
     def _written(self, event: Written[Action], now: Now) -> None:
         self.dispatch.ended(event.action)

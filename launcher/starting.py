@@ -125,7 +125,10 @@ class Starter:
         """Start one action, or let its node wait for a place in the action's lane."""
         begin, node = self._starters[type(action)], node_of(action)
         waited_s = self.dispatch.start(action, lambda: begin(action, now), now.mono_s)
-        if waited_s is not None and node is not None:
+        if waited_s is None:
+            return
+        self.world.stories.begun(action, now)
+        if node is not None:
             self.world.herd.views[node].waited_s += waited_s
 
     # Requests

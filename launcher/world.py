@@ -10,6 +10,7 @@ from launcher.lanes import Lane, machine, new_lanes, note, places
 from launcher.neighbours import Neighbours
 from launcher.policy import Policy
 from launcher.queue import Queue
+from launcher.story import Stories
 from launcher.views import ClaimView, MayGet, NodeView, RequestView
 from remuda.frame.alarms import Alarms
 from remuda.frame.lanes import Lanes
@@ -75,6 +76,7 @@ class World:
             is not known.
         slow: Nodes in the making, anybody's, that are waited for longer than a moment, as their
             records say.
+        stories: What happened to each node lately, for people; nothing is judged by it.
         blocked: By pool, an old request that needs room there before others may have it.
         published, outlined: The status that was published last, whole and in outline.
         ruled: The verdicts that were written last.
@@ -105,6 +107,7 @@ class World:
     awaiting: set[NodeId] = field(default_factory=set)
     portless: set[NodeId] = field(default_factory=set)
     slow: set[NodeId] = field(default_factory=set)
+    stories: Stories = field(default_factory=Stories)
     blocked: dict[str, RequestId] = field(default_factory=dict)
     config_error: str | None = None
     published: bytes | None = None
