@@ -67,7 +67,7 @@ def machine(node: NodeId) -> tuple[str, str]:
     return "machine", node
 
 
-def note(node: NodeId) -> tuple[str, str]:
+def noting(node: NodeId) -> tuple[str, str]:
     """Return what is busy while a launch record is written for the stage alone; hands go on."""
     return "note", node
 
@@ -102,7 +102,7 @@ KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
     DeleteLeak: WorkKind(Lane.DELETE, lambda action: leak(action.server)),
     Prove: WorkKind(Lane.PROOF, _machine),
     Knock: WorkKind(Lane.KNOCK, _machine),
-    Note: WorkKind(None, lambda action: note(action.node)),
+    Note: WorkKind(None, lambda action: noting(action.node)),
     Publish: WorkKind(None, lambda _: STATUS),
 }
 #: The lane of every action that is not a transaction.

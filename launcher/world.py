@@ -6,7 +6,7 @@ from launcher.actions import Action
 from launcher.cloudview import CloudView
 from launcher.herd import Herd
 from launcher.images import Images
-from launcher.lanes import Lane, machine, new_lanes, note, places
+from launcher.lanes import Lane, machine, new_lanes, noting, places
 from launcher.neighbours import Neighbours
 from launcher.policy import Policy
 from launcher.queue import Queue
@@ -222,7 +222,7 @@ class World:
         self.slow.discard(node_id)
         self.fresh.discard(node_id)
         self.busy.give_up(machine(node_id))
-        self.busy.give_up(note(node_id))
+        self.busy.give_up(noting(node_id))
         self.agenda.nodes.discard(node_id)
         self.agenda.supply = True
 

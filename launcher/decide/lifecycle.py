@@ -33,7 +33,7 @@ from launcher.decide.dying import dying, surely_absent
 from launcher.decide.outdated import not_handed_out, outdated, unbootable
 from launcher.decide.overdue import blamed, give_up_hand, late_launch, out_of_time
 from launcher.decide.progress import due_note
-from launcher.lanes import note as noting
+from launcher.lanes import noting
 from launcher.views import AUTOPSY, ENDED_STATES, NodeView
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus

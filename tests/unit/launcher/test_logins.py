@@ -9,7 +9,7 @@ from launcher.actions import Action, Address, Advance, Condemn, Note, Prove
 from launcher.decide.deadlines import FIRST_LOOK_S, attempt_ends_s
 from launcher.decide.progress import ANSWER_S, MOMENT_S
 from launcher.events import Addressed, Proved, ScriptBegun
-from launcher.lanes import note
+from launcher.lanes import noting
 from launcher.stages import WORDS_CHARS_MAX, enter, shown
 from launcher.views import NodeView, Stage
 from launcher.world import World
@@ -266,7 +266,7 @@ def test_nothing_else_is_written_to_a_record_that_is_being_written() -> None:
     made = world()
     view = running(made)
     view.proven = True
-    made.busy.enter(note(view.id), Note(node=view.id, launch=view.launch))
+    made.busy.enter(noting(view.id), Note(node=view.id, launch=view.launch))
     made.touch_node(view)
 
     assert think(made).actions == []
@@ -282,7 +282,7 @@ def test_a_note_is_written_and_the_hand_goes_on() -> None:
 
     works.start(plan, NOW, Note)
 
-    assert (note(view.id) in made.busy, view.busy) == (True, "prove")
+    assert (noting(view.id) in made.busy, view.busy) == (True, "prove")
     assert judged(made, at(60.0), Note, Condemn) == []
 
 
