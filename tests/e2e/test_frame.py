@@ -20,7 +20,7 @@ from tests.support.zookeeper import connected, running_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.zk]
 
-SOON_S = 30.0
+SOON_S = 60.0
 CONFIG = """\
 web: {{listen: 127.0.0.1, port: 0}}
 zookeeper: {{hosts: [{hosts}], session-timeout: 4s}}

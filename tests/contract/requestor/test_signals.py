@@ -32,7 +32,7 @@ CODES = {
     signal.SIGHUP: {129, -signal.SIGHUP},
 }
 #: The grace time, and as much again for a busy machine.
-SOON_S = 10.0
+SOON_S = 60.0
 
 
 def start(bench: Bench, *words: str) -> subprocess.Popen[str]:

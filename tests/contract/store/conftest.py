@@ -14,7 +14,7 @@ from tests.fakes.store import FakeStore, FakeZookeeper
 from tests.support.deadline import wait_for
 from tests.support.zookeeper import connected, missing, running_server
 
-DEADLINE_S = 60.0
+DEADLINE_S = 200.0
 _NOWHERE = "127.0.0.1:1"
 
 

@@ -9,7 +9,7 @@ from remuda.frame.crew import Crew
 from remuda.frame.work import Finished, HandCrashed, WorkKind
 from remuda.runtime.inbox import Inbox
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Lane(StrEnum):

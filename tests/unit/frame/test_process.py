@@ -21,7 +21,7 @@ from remuda.web.pages import Readiness
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import FakeStore, FakeZookeeper
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 GOOD = """\
 web: {listen: 127.0.0.1, port: 0}
 labels: {small: {}}

@@ -27,7 +27,7 @@ from remuda.runtime.inbox import Inbox
 
 NODE, SERVER = NodeId("1"), ServerId("s")
 EVIDENCE = Autopsy(node=NODE, result=Result.SSH, cause="no", until_s=1.0)
-_SOON_S = 10.0
+_SOON_S = 60.0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from remuda.runtime.signals import ECHO_S, Signals, thread_stacks
 from tests.fakes.clock import ManualClock
 from tests.support.deadline import wait_for
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 class Left:

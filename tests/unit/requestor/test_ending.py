@@ -14,7 +14,7 @@ from requestor.commands.ending import EndedError, Ending
 from tests.fakes.clock import ManualClock
 from tests.support.deadline import wait_for
 
-DEADLINE_S = 5.0
+DEADLINE_S = 60.0
 
 
 class Left:

@@ -12,7 +12,7 @@ from remuda.store.zookeeper import ZookeeperStore
 from tests.support.deadline import wait_for
 from tests.support.standin_zookeeper import answer, standin_server, take
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 AUTH_FAILED = -115
 
 

@@ -22,7 +22,7 @@ from remuda.store.zookeeper import ZookeeperStore
 from tests.support.certificates import Authority, Identity
 from tests.support.standin_zookeeper import answer, standin_server, take
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 PASSWORD = "remuda:corral gate"
 
 
