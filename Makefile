@@ -9,9 +9,10 @@ STAMP := .venv/.installed
 PYTEST_ARGS ?=
 PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
 # Test modules run side by side, each module in one process with what it set up. Many wait for
-# machines and servers, so there are more processes than processors. WORKERS=0: one after another.
+# machines and servers, so there are more processes than processors; the longest come first, as
+# they come by name. WORKERS=0: one after another.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n < 8 ? n + 1 : 8)))
-BESIDE := -n $(WORKERS) --dist loadfile
+BESIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## Say what there is
