@@ -119,7 +119,7 @@ def filled_in(dev: Dev, text: str, way: Way) -> str:
         text = text.replace("{current}", str(tools["current"]))
         text = text.replace("{previous}", str(tools["previous"]))
     if "{node}" in text:
-        code, said = dev.run("remuda request small --wait --detach")
+        code, said = dev.run("remuda request small --wait --detach --keep 5m")
         assert code == 0, said
         text = text.replace("{node}", re.search(r"^(\d{10}) ", said, re.MULTILINE)[1])  # type: ignore[index]
     if "{request}" in text:
