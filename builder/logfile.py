@@ -42,7 +42,7 @@ class LogFile:
         return self._file is None
 
     def write(self, data: bytes) -> None:
-        """Append; the last words of a file that is full say so."""
+        """Append; a file that is full ends with a line that says so."""
         if self._file is None:
             return
         room = FILE_BYTES_MAX - self._written

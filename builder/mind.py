@@ -31,7 +31,7 @@ _AGAIN_S: Final = 0.05
 
 @dataclass(slots=True)
 class Mind:
-    """One builder's thread of thought.
+    """The one thread that knows and judges for a builder.
 
     Attributes:
         judge_due_s: When there is something to judge though nothing comes (monotonic);

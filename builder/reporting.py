@@ -1,4 +1,4 @@
-"""What a builder tells of itself: metrics, status page, alarms, and the words in its ephemeral."""
+"""What a builder tells of itself: metrics, status page, alarms, and its ephemeral znode."""
 
 from collections import Counter
 from collections.abc import Mapping

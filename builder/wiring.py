@@ -89,7 +89,7 @@ WireHands = Callable[[HandMeans], Hands]
 
 
 def tidy(work_dir: Path) -> int:
-    """Remove what builders of this host have left: keys of the dead, and logs beyond the newest.
+    """Remove what builders of this host have left: keys of dead ones, and logs beyond the newest.
 
     Returns:
         How many keys there were.

@@ -278,7 +278,7 @@ class Rescue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish:
-    """Tell the others how we stand."""
+    """Write the status of this provider for the others."""
 
     status: bytes
     outline: str

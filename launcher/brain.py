@@ -29,7 +29,7 @@ REST_LATER_S: Final = 0.05
 
 @dataclass(slots=True)
 class Brain:
-    """One launcher's thread of thought.
+    """The one thread that knows and judges for a launcher.
 
     Attributes:
         plan: What was decided in the last turn.

@@ -1,4 +1,4 @@
-"""What we know of the cloud: the last listing, what orders resolve to, its quota, its moods."""
+"""What we know of the cloud: the last listing, what orders resolve to, its quota, its trouble."""
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence

@@ -306,7 +306,8 @@ class Fold:
             if known is None or not same:
                 claims[request_id] = unreadable_claim(stored, now_s)
             else:
-                known.version = stored.version  # rubbish over what we know: our next write ends it
+                # Unreadable, but we know what was there: our next write replaces it.
+                known.version = stored.version
             raise
         claims[request_id] = ClaimView(
             pool=record.pool,

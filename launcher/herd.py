@@ -90,7 +90,7 @@ class Herd:
         on_account: Nodes that are free or coming, by the request on whose account they were
             started.
         allocated: Nodes by the request they are promised to.
-        usage: Cost by pool: every node counts, from its intent to its grave.
+        usage: Cost by pool: every node counts, from its intent until its records are gone.
         states: Number of nodes by (pool, label, state), for metrics.
         held: Nodes that somebody holds, by pool.
         being_made: All nodes being made.

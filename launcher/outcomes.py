@@ -131,7 +131,7 @@ def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) 
     """A machine that runs was refused its floating IP: it tries again, if that can help."""
     view.unaddressed = Refusal(result=address_result(error), cause=f"no floating IP: {error}")
     if isinstance(error, BadOrderError):
-        # A network that leads nowhere stays so, for the next machine as well.
+        # A network without a way to the outside has none for the next machine either.
         view.refused = view.unaddressed
         return
     if isinstance(error, NoRoomError):

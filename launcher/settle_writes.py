@@ -260,7 +260,7 @@ class SettleWrites:
             return
         until_s = now.mono_s + EVIDENCE_S_MAX
         view.failure = Failure(result=action.result, cause=action.cause, until_s=until_s)
-        # That a create call had no answer was heeded when it had none; by now it is old news.
+        # That a create call had no answer was counted when it had none: not once more.
         unanswered = view.doubtful and view.server_id is None
         if says_something(action.result) and not unanswered:
             learn_failure(self.world, view, action.cause, now)

@@ -289,7 +289,7 @@ def condemn(
 def bury(world: World, view: NodeView) -> list[Op]:
     """Remove both records of a node whose server is gone.
 
-    The node's own version is not named: nobody may stop a funeral by a late write.
+    The node's own version is not named: a late write of somebody's must not keep the record there.
     """
     ops: list[Op] = [
         Delete(path=paths.launch(world.policy.provider, view.id), version=view.launch_version)

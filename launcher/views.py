@@ -17,7 +17,7 @@ from remuda.store.api import Stored
 COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
 #: What the users' record says, at the latest, in the transaction that condemns a node.
 ENDED_STATES = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
-#: What a hand may do to a free node without taking it out of the supply: to knock at its door, to
+#: What a hand may do to a free node without taking it out of the supply: to try its SSH port, to
 #: take it over from a dead owner, and to lend it to a request whose claim counts as need until the
 #: transaction is done.
 KNOCK, LEND_CLAIMED, ADOPT = "knock", "lend claimed", "adopt"

@@ -245,7 +245,7 @@ def _sweep(world: BuilderWorld, plan: BuilderPlan) -> None:
 
 
 def expected(world: BuilderWorld, place: str, image: ListedImage, *, listed_s: float) -> bool:
-    """Whether a record knows an image, or may not yet: who works on it has the last word.
+    """Whether a record knows an image, or may not yet: who works on it is to decide.
 
     Args:
         world: Read anew, before anything is deleted.

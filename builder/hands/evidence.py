@@ -23,7 +23,7 @@ _STEPS_MAX: Final = 20
 
 
 def tell_console(cloud: Cloud, server: ServerId, log: ProgressLog) -> None:
-    """Add the last words of a machine that is still there."""
+    """Add the end of the console of a machine that is still there."""
     log.step("console")
     try:
         text = cloud.console_log(server)

@@ -130,7 +130,7 @@ class Machines:
         Raises:
             MishapError: There is none to be had; it says whose failure that was.
             HandStoppedError: The hand has to stop.
-            StoreError: ZooKeeper stays away, or will not have us.
+            StoreError: ZooKeeper stays away, or refuses our session.
             OSError: The key cannot be written.
         """
         session_id = self.store.session_id

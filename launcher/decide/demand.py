@@ -76,7 +76,7 @@ def _judge(work: Draft, view: RequestView) -> None:
     if request.unfit is not None:
         _refuse(work, view, claim, request.unfit)
     elif unclaimed and not request.complete and world.neighbours.duty(view.id):
-        # Zuul's scheduler trips over foreign records that lack a key; mend it on sight.
+        # Zuul's scheduler fails at records that lack a key, whoever wrote them: add it.
         work.plan.do(Normalise(request=view.id))
     elif claim is not None and not claim.contender:
         if world.neighbours.duty(view.id) and not claim.busy and work.now.mono_s >= claim.retry_s:

@@ -55,7 +55,7 @@ def door(view: NodeView, policy: Policy) -> Door | None:
     we made, or those that we met when we proved it. Where the cloud has not shown the server, or
     not since it may have its floating IP, it is the address at which a launcher has proven it: only
     launchers write that, if ZooKeeper is closed. The users' record is the last resort, of nodes
-    whose launch record is older than this: listings may lie, and the machine has the last word.
+    whose launch record is older than this: listings may lie, and the machine's answer counts more.
     """
     where = _where(view, policy) or _proven_at(view)
     if where is None and view.node is not None:

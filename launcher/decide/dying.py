@@ -1,4 +1,4 @@
-"""The end of a node: evidence, deletion until the cloud has no server of it, and the grave."""
+"""The end of a node: evidence, deletion until the cloud has no server of it, then of records."""
 
 from typing import Final
 

@@ -334,7 +334,7 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
         return Knock(node=view.id)
     stopped = view.server is not None and view.server.status in _NOT_RUNNING
     if stopped or view.missed >= MISSED_LISTINGS_MAX:
-        # The listing may lie: the machine itself has the last word.
+        # The listing may lie: what the machine itself answers counts more.
         again_s = view.checked_s + world.policy.config.list_period
         if now.mono_s >= again_s:
             return Knock(node=view.id)

@@ -1,4 +1,4 @@
-"""Telling the others how we stand: at once what they would act on, details now and then.
+"""Telling the others this provider's status: at once what they would act on, details now and then.
 
 Every launcher of another provider reads what we tell, so a short life of a node must not change
 it: what is told at once is rough where exact numbers make no difference to anybody's choice.

@@ -74,7 +74,7 @@ def claims(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
         if now.mono_s < claim.retry_s:
             plan.look_again("request", request_id, claim.retry_s)
             continue
-        # A claim of ours whose lock went with our session looks alive to everybody else.
+        # A claim of ours whose lock went with our session looks kept to everybody else.
         lost = claim.owner == world.neighbours.me and not world.stands(claim)
         if not lost and not world.neighbours.duty(request_id):
             continue

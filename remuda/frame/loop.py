@@ -74,7 +74,7 @@ class Register(Protocol):
 
 @dataclass(slots=True)
 class Loop(Generic[E]):
-    """One process's thread of thought.
+    """The one thread that knows and judges for a process.
 
     Attributes:
         resync_s: When everything is judged again (monotonic).

@@ -163,7 +163,7 @@ class Process:
 
         Raises:
             ConfigInvalidError: If the configuration cannot be used at start.
-            StoreRefusedError: If ZooKeeper will not have us (any more).
+            StoreRefusedError: If ZooKeeper refuses our session, now or later.
             One of MISTAKES: If an operator has to correct something first.
         """
         log: Log = logs.get_logger(daemon=self.role.name)
