@@ -21,7 +21,7 @@ from launcher.events import (
 )
 from remuda.cloud.api import CloudError
 from remuda.frame.work import Finished, HandCrashed, Written, word
-from remuda.model.fields import safe
+from remuda.model.fields import one_line
 from remuda.model.ids import NodeId
 from remuda.runtime.now import Now
 from remuda.store.api import StoreError
@@ -120,5 +120,5 @@ def _outcome(event: object) -> str:
 
 
 def _text(words: object) -> str:
-    """Return words on one line, bounded; secrets are taken out where they are shown."""
-    return safe(" ".join(str(words)[:WORDS_CHARS_MAX].split()), WORDS_CHARS_MAX)
+    """Return words in bounds; secrets are taken out where they are shown."""
+    return one_line(str(words), WORDS_CHARS_MAX)

@@ -61,6 +61,11 @@ def safe(text: str, chars_max: int = PROSE_CHARS_MAX) -> str:
     return text if _encodable(text) else text.encode(errors="replace").decode()
 
 
+def one_line(text: str, chars_max: int) -> str:
+    """Return *text* on one line, cut, and such that it can be encoded and shown."""
+    return safe(" ".join(text[:chars_max].split()), chars_max)
+
+
 class Fields:
     """The fields of one record.
 

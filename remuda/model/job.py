@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from remuda.model.fields import COUNT_MAX, safe
+from remuda.model.fields import COUNT_MAX, one_line
 
 #: Our own key in the record of an allocated node: its request is gone while it is in use.
 JOB_KEY: Final = "remuda_job"
@@ -132,7 +132,7 @@ def _text(value: object) -> str | None:
 
 def _plain(value: object) -> str | None:
     if isinstance(value, str):
-        return safe(" ".join(value[:_CHARS_MAX].split()), _CHARS_MAX) or None
+        return one_line(value, _CHARS_MAX) or None
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= COUNT_MAX:
         return str(value)
     return None
