@@ -30,7 +30,7 @@ from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
 from remuda.ssh.api import Prover
 from remuda.store import paths
-from remuda.store.api import Gone, Store, Stored, StoreError
+from remuda.store.api import Gone, NotPermittedError, Put, Store, Stored, StoreError
 
 
 def dispatch_of(world: World, ground: Ground[Event]) -> Dispatch[Action, Lane]:
@@ -131,6 +131,8 @@ def _node_reader(store: Store, inbox: Inbox[Event]) -> Callable[[NodeId], None]:
         def done(found: Stored[bytes] | StoreError | None) -> None:
             if found is None:  # a mirror tells only what it has seen before
                 inbox.change(Gone(path=paths.node(node_id)))
+            elif isinstance(found, NotPermittedError):  # and of this one it would never tell
+                inbox.change(Put(path=paths.node(node_id), stored=None, closed=True))
 
         store.read_later(paths.node(node_id), done)
 

@@ -90,6 +90,7 @@ class Fold:
         view = self.world.herd.views.get(NodeId(name)) if parent == paths.NODES else None
         if view is None:
             return
+        self._born(view.id)
         view.stale = False
         # What was condemned, with proof that nobody wants it, stays so.
         if not (view.dying and view.node is not None and view.node.state in ENDED_STATES):
@@ -181,6 +182,7 @@ class Fold:
             return
         if isinstance(change, Gone):
             view.node, view.stale, view.node_version, view.node_gone = None, False, -1, True
+            self._born(node_id)
         elif isinstance(change, Dirty):
             view.stale = True
         elif change.stored is not None:
@@ -192,6 +194,8 @@ class Fold:
         view = self.world.herd.view(node_id)
         view.stale, view.node, view.node_gone = False, None, False
         view.node_version = stored.version
+        if view.launch is not None:
+            self._born(node_id)
         try:
             view.node = node.decode(node_id, stored.value)
         finally:
@@ -223,8 +227,8 @@ class Fold:
             if node_id not in self.world.herd.views:
                 self.world.unborn.add(node_id)
             return
-        self._born(node_id)
         if isinstance(change, Gone):
+            self._born(node_id)
             self.mine.discard(node_id)
             self.world.herd.unreadable.discard(node_id)
             self.world.drop_node(node_id)
@@ -234,6 +238,7 @@ class Fold:
         try:
             record = launch.decode(node_id, change.stored.value)
         except CorruptRecordError as exc:
+            self._born(node_id)
             self._launch_unreadable(node_id, change.stored.version, exc)
             raise
         self.world.herd.unreadable.discard(node_id)
@@ -247,13 +252,17 @@ class Fold:
         view.dying = view.dying or record.step is launch.Step.CONDEMNED
         view.why = record.why or view.why
         self._charge(record, made_s=change.stored.created_s)
+        if not view.unread:
+            self._born(node_id)
         if node_id not in self.mine:
+            if view.unread:
+                self.world.unborn.add(node_id)
             self.mine.add(node_id)
             self.read_node(node_id)
         self.world.touch_node(view)
 
     def _born(self, node_id: NodeId) -> None:
-        """Wait no longer for the launch record of another replica: growth is held up by that."""
+        """Wait no longer for the records of another replica's node: growth is held up by that."""
         if node_id in self.world.unborn:
             self.world.unborn.discard(node_id)
             self.world.agenda.supply = True

@@ -173,8 +173,9 @@ def _of_requests(world: World) -> Iterator[str]:
     for request_id in world.queue.unread & world.queue.views.keys():
         yield f"request {request_id}: read, and not read yet"
     for node_id in world.unborn & world.herd.views.keys():
-        if world.herd.views[node_id].launch is not None:
-            yield f"node {node_id}: its launch record is known, and not read yet"
+        view = world.herd.views[node_id]
+        if view.launch is not None and not view.unread:
+            yield f"node {node_id}: both its records are known, and not read yet"
     if world.growing < 0:
         yield f"{world.growing} transactions that bump the ledger are under way"
 

@@ -68,8 +68,9 @@ class World:
         installation_s: When that id was written into ZooKeeper, by its clock.
         halted: Why nothing may be made or deleted, or None.
         drawn: How often node ids were drawn from the counter, as mirrored; -1: unknown.
-        unborn: Nodes of other replicas whose records are being read for the first time. The ledger
-            may be newer than what we know of them, so nothing is started meanwhile.
+        unborn: Nodes of other replicas of which one of both records is being read for the first
+            time. The ledger may be newer than what we know of them, and until both are read they
+            are nobody's supply, so nothing is started meanwhile.
         fresh: Nodes whose intent this process wrote.
         awaiting: Nodes of ours that wait for news which only a listing brings.
         portless: Nodes of ours on the way to ready that need a floating IP, but whose server's port

@@ -216,7 +216,7 @@ PLANTED: list[tuple[str, Callable[[World], object]]] = [
     ("it failed, and does not die", _failed),
     ("locked by [], and the mirror has told of ['somebody']", _locked),
     ("read, and not read yet", _forget_request),
-    ("its launch record is known, and not read yet", _unborn),
+    ("both its records are known, and not read yet", _unborn),
     ("-1 transactions", _shrink),
     ("out is not under way", _handing_out),
     ("out is under way", _still_handing_out),
