@@ -6,16 +6,16 @@ from launcher.actions import Action
 from launcher.brain import Brain
 from launcher.events import Event
 from launcher.fold import Fold
-from launcher.hands.clouding import CloudHands
-from launcher.hands.proving import ProvingHands
-from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, Lane, node_of, places
-from launcher.orders import ServerOrders
-from launcher.registry import Registry, tree
-from launcher.settle import Settle
-from launcher.settle_writes import SettleWrites
-from launcher.starting import Starter
+from launcher.node.hand_proving import ProvingHands
+from launcher.provider.presence import Registry, tree
+from launcher.results import Settle
+from launcher.server.hand_cloud import CloudHands
+from launcher.server.specs import ServerSpecs
+from launcher.start import Starter
 from launcher.world import World
+from launcher.writer import Writer
+from launcher.written import SettleWrites
 from remuda.cloud.api import Cloud
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
@@ -48,7 +48,7 @@ def dispatch_of(world: World, ground: Ground[Event]) -> Dispatch[Action, Lane]:
         ground=ground,
         about=about,
         waiter=node_of,
-        there=lambda action: node_of(action) in world.herd.views,
+        there=lambda action: node_of(action) in world.nodes.views,
     )
 
 
@@ -96,7 +96,7 @@ def assemble(
             crew=crew,
             cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
             proving=ProvingHands(prover, lambda: crew.stopped, clock, ground.inbox),
-            orders=ServerOrders(policy=world.policy, owner=owner),
+            orders=ServerSpecs(policy=world.policy, owner=owner),
         ),
     )
     writer.refill()
@@ -114,7 +114,7 @@ def membership_of(world: World, ground: Ground[Event], me: Member) -> Membership
         return presence
 
     def traces() -> tuple[str, ...]:
-        return world.neighbours.traces(registry.pool_ids.values(), ground.store.session_id)
+        return world.peers.traces(registry.pool_ids.values(), ground.store.session_id)
 
     return Membership(
         kind="launcher",

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from launcher.actions import Action, Plan
-from launcher.decide.decide import go_on, hand_out
+from launcher.decide import go_on, hand_out
 from launcher.events import Event
 from launcher.fold import Fold
-from launcher.settle import Settle
-from launcher.starting import Starter
+from launcher.results import Settle
+from launcher.start import Starter
 from launcher.world import World
 from remuda.frame.loop import Loop, start_all
 from remuda.membership.membership import Membership
@@ -88,7 +88,7 @@ class Brain:
 
     def due_s(self) -> float:
         """Return when there is something to judge though nothing comes."""
-        if self.world.agenda.empty and not self.world.lending:
+        if self.world.agenda.empty and not self.world.allocating:
             return float("inf")
         return 0.0 if self.rest_due_s is None else self.rest_due_s
 
@@ -102,7 +102,7 @@ class Brain:
     def _come_back(self, now: Now) -> None:
         """Count no time against machines being made in which we could do nothing for them."""
         if self.away_s is not None:
-            for view in self.world.herd.views.values():
+            for view in self.world.nodes.views.values():
                 view.waited_s += (now.mono_s - self.away_s) * view.coming
             self.away_s = None
 
@@ -136,11 +136,11 @@ class Brain:
     def _rest_waits(self, now_s: float) -> bool:
         """Whether the second part of a plan is better made when the answers are there."""
         due = self.rest_due_s is not None and now_s >= self.rest_due_s
-        if not self.world.lending:
+        if not self.world.allocating:
             self.rest_due_s = None
         elif due or self.rest_due_s is None:
             self.rest_due_s = now_s + REST_LATER_S
-        return not due and bool(self.world.lending)
+        return not due and bool(self.world.allocating)
 
     def _heed(self, plan: Plan) -> None:
         """Take into the world what a plan says besides its actions."""

@@ -2,18 +2,12 @@
 
 from typing import Final
 
-from launcher.actions import (
-    Action,
-    FindPorts,
-    Knock,
-    Lend,
-    ListServers,
-    Rescue,
-    Rule,
-    Survey,
-    Tidy,
-)
-from launcher.decide.rulings import gist
+from launcher.actions import Action
+from launcher.node.actions import Probe
+from launcher.provider.actions import Rescue, Survey, Tidy
+from launcher.request.actions import Allocate, WriteVerdict
+from launcher.request.verdicts import gist
+from launcher.server.actions import FindPorts, ListServers
 from launcher.world import World
 from remuda.runtime.now import Now
 
@@ -29,14 +23,14 @@ def free_request(world: World, action: Action, now: Now) -> None:
     A verdict holds nothing: what another action does with its request goes on. It counts as
     written, or it would crash again and again; the next one, in other words, is tried.
     """
-    if isinstance(action, Rule):
+    if isinstance(action, WriteVerdict):
         _drop_verdict(world, action)
         return
     request_id = getattr(action, "request", None)
-    if request_id is None or isinstance(action, Knock):
+    if request_id is None or isinstance(action, Probe):
         return
-    for node_id in action.nodes if isinstance(action, Lend) else ():
-        node = world.herd.views.get(node_id)
+    for node_id in action.nodes if isinstance(action, Allocate) else ():
+        node = world.nodes.views.get(node_id)
         if node is not None:
             node.busy = None
             world.touch_node(node)
@@ -50,11 +44,11 @@ def free_request(world: World, action: Action, now: Now) -> None:
         world.alarms.set("request", request_id, view.retry_s)
 
 
-def _drop_verdict(world: World, action: Rule) -> None:
+def _drop_verdict(world: World, action: WriteVerdict) -> None:
     if action.verdict is None:
-        world.ruled.pop(action.request, None)
+        world.told_verdicts.pop(action.request, None)
     else:
-        world.ruled[action.request] = gist(action.verdict)
+        world.told_verdicts[action.request] = gist(action.verdict)
 
 
 def free_look(world: World, action: Action, now: Now) -> None:

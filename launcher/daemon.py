@@ -8,11 +8,11 @@ from launcher.actions import Plan
 from launcher.assembly import assemble
 from launcher.brain import Brain
 from launcher.lanes import KINDS, THREADS
-from launcher.neighbours import Neighbours
-from launcher.orders import ServerOrders
 from launcher.policy import Policy, compile_policy
-from launcher.registry import prepare
+from launcher.provider.peers import Peers
+from launcher.provider.presence import prepare
 from launcher.reporting import Reporter
+from launcher.server.specs import ServerSpecs
 from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.cloud.configured import cloud_settings, metered
@@ -79,7 +79,7 @@ class LauncherRole:
         config, ground, me = beginning.config, beginning.ground, beginning.me
         policy = compile_policy(config, self.provider)
         installation = prepare(ground.store, self.provider, config.installation)
-        world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=self.provider))
+        world = World(policy=policy, peers=Peers(me=me.id, provider=self.provider))
         brain = assemble(
             world=world,
             ground=ground,
@@ -170,7 +170,7 @@ class LauncherWorker:
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     """Let a launcher go on under another policy, with the cloud that goes with it."""
     brain.world.adopt_policy(policy)
-    brain.starter.orders = ServerOrders(policy=policy, owner=brain.starter.orders.owner)
+    brain.starter.orders = ServerSpecs(policy=policy, owner=brain.starter.orders.owner)
     brain.starter.cloud.cloud = cloud
     cloud_view = brain.world.cloud
     cloud_view.survey_due_s = 0.0

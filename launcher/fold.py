@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from launcher.facts import take_fact
-from launcher.views import ENDED_STATES, ClaimView, RequestView, unreadable_claim
+from launcher.claim.view import ClaimView, unreadable_claim
+from launcher.node.view import ENDED_STATES, NodeView
+from launcher.provider.fold import take_fact
+from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.frame.set_aside import SetAside
 from remuda.membership.duty import lives
@@ -69,7 +71,7 @@ class Fold:
 
         Nor does it tell that one is open to us again: access control lists wake nobody.
         """
-        for view in self.world.herd.views.values():
+        for view in self.world.nodes.views.values():
             if view.unread:
                 self.read_node(view.id)
 
@@ -85,9 +87,9 @@ class Fold:
         if parent == paths.launches(self.world.policy.provider):
             # Its machine is somebody's business, and what is known of it stays.
             self._born(NodeId(name))
-            self.world.herd.unreadable.add(NodeId(name))
+            self.world.nodes.unreadable.add(NodeId(name))
             return
-        view = self.world.herd.views.get(NodeId(name)) if parent == paths.NODES else None
+        view = self.world.nodes.views.get(NodeId(name)) if parent == paths.NODES else None
         if view is None:
             return
         self._born(view.id)
@@ -135,7 +137,7 @@ class Fold:
         if image in self.world.policy.built.values() and _SIZED.search(change.path):
             self.world.cloud.survey_due_s = 0.0  # what is booted now may need another flavor
         begins = f"{image}/"
-        for view in self.world.herd.views.values():
+        for view in self.world.nodes.views.values():
             build = None if view.launch is None else view.launch.image_build
             if build is not None and build.startswith(begins):
                 self.world.touch_node(view)
@@ -147,7 +149,7 @@ class Fold:
             queue.unread.discard(request_id)
             queue.forget(request_id)
             self.world.agenda.requests.add(request_id)
-            self.world.agenda.nodes.update(self.world.herd.allocated.get(request_id, ()))
+            self.world.agenda.nodes.update(self.world.nodes.allocated.get(request_id, ()))
             if view is not None and request_id in queue.claims:
                 self._balance_changed(view.request.labels)
             return
@@ -174,7 +176,7 @@ class Fold:
         self.world.touch_request(view)
 
     def _node(self, node_id: NodeId, change: Put | Dirty | Gone) -> None:
-        view = self.world.herd.views.get(node_id)
+        view = self.world.nodes.views.get(node_id)
         if view is None:
             if node_id in self.mine and isinstance(change, Put) and change.stored is not None:
                 # Ours, after a lost reply: its launch is being read, too.
@@ -191,7 +193,7 @@ class Fold:
         self.world.touch_node(view)
 
     def _node_put(self, node_id: NodeId, stored: Stored[bytes]) -> None:
-        view = self.world.herd.view(node_id)
+        view = self.world.nodes.view(node_id)
         view.stale, view.node, view.node_gone = False, None, False
         view.node_version = stored.version
         if view.launch is not None:
@@ -207,14 +209,14 @@ class Fold:
         if parts[1] != paths.LOCK_SUFFIX:
             return
         self._remember_lock(NodeId(parts[0]), *parts[2:3], there=not isinstance(change, Gone))
-        view = self.world.herd.views.get(NodeId(parts[0]))
+        view = self.world.nodes.views.get(NodeId(parts[0]))
         if view is not None:
-            self.world.herd.learn_lock(view)
+            self.world.nodes.learn_lock(view)
             self.world.touch_node(view)
 
     def _remember_lock(self, node_id: NodeId, *contender: str, there: bool) -> None:
         """Note that a lock directory is there or gone, or one *contender* in it."""
-        locks = self.world.herd.locks
+        locks = self.world.nodes.locks
         if there:
             locks[node_id] = locks.get(node_id, frozenset()) | {*contender}
         elif not contender:
@@ -224,13 +226,13 @@ class Fold:
 
     def _launch(self, node_id: NodeId, change: Put | Dirty | Gone) -> None:
         if isinstance(change, Dirty):
-            if node_id not in self.world.herd.views:
+            if node_id not in self.world.nodes.views:
                 self.world.unborn.add(node_id)
             return
         if isinstance(change, Gone):
             self._born(node_id)
             self.mine.discard(node_id)
-            self.world.herd.unreadable.discard(node_id)
+            self.world.nodes.unreadable.discard(node_id)
             self.world.drop_node(node_id)
             return
         if not isinstance(change, Put) or change.stored is None:
@@ -241,8 +243,8 @@ class Fold:
             self._born(node_id)
             self._launch_unreadable(node_id, change.stored.version, exc)
             raise
-        self.world.herd.unreadable.discard(node_id)
-        view = self.world.herd.view(node_id)
+        self.world.nodes.unreadable.discard(node_id)
+        view = self.world.nodes.view(node_id)
         if view.launch is None or view.launch.step is not record.step:
             view.tries, view.retry_s = 0, 0.0
             view.ready_in = self.world.cloud.latest_listing()
@@ -252,14 +254,19 @@ class Fold:
         view.dying = view.dying or record.step is launch.Step.CONDEMNED
         view.why = record.why or view.why
         self._charge(record, made_s=change.stored.created_s)
-        if not view.unread:
-            self._born(node_id)
-        if node_id not in self.mine:
-            if view.unread:
-                self.world.unborn.add(node_id)
-            self.mine.add(node_id)
-            self.read_node(node_id)
+        self._read_the_other(view)
         self.world.touch_node(view)
+
+    def _read_the_other(self, view: NodeView) -> None:
+        """Have the users' record of a node read that we hear of for the first time."""
+        if not view.unread:
+            self._born(view.id)
+        if view.id in self.mine:
+            return
+        if view.unread:
+            self.world.unborn.add(view.id)
+        self.mine.add(view.id)
+        self.read_node(view.id)
 
     def _born(self, node_id: NodeId) -> None:
         """Wait no longer for the records of another replica's node: growth is held up by that."""
@@ -269,8 +276,8 @@ class Fold:
 
     def _launch_unreadable(self, node_id: NodeId, version: int, exc: CorruptRecordError) -> None:
         # A newer version's, perhaps: its machine is somebody's business, only not ours.
-        self.world.herd.unreadable.add(node_id)
-        known = self.world.herd.views.get(node_id)
+        self.world.nodes.unreadable.add(node_id)
+        known = self.world.nodes.views.get(node_id)
         if known is not None and not isinstance(exc, UnknownSchemaError):
             # Rubbish over what we know: our next write mends it.
             known.launch_version = version
@@ -346,28 +353,28 @@ class Fold:
             self._pool(change.path, stored)
 
     def _pool(self, path: str, stored: Stored[bytes] | None) -> None:
-        neighbours = self.world.neighbours
-        neighbours.pools.pop(path, None)
-        neighbours.broken_pools.pop(path, None)
+        peers = self.world.peers
+        peers.pools.pop(path, None)
+        peers.broken_pools.pop(path, None)
         if stored is None or not stored.owner:
             return  # what goes with nobody's session tells of nobody
-        neighbours.broken_pools[path] = stored.owner
-        neighbours.pools[path] = component.decode_pool(path, stored.value)
-        del neighbours.broken_pools[path]
+        peers.broken_pools[path] = stored.owner
+        peers.pools[path] = component.decode_pool(path, stored.value)
+        del peers.broken_pools[path]
 
     def _status(self, provider: str, stored: Stored[bytes] | None) -> None:
         # What cannot be read any more must not stand for what was told long ago.
-        known, told = self.world.neighbours.statuses.pop(provider, None), None
+        known, told = self.world.peers.statuses.pop(provider, None), None
         try:
             if stored is not None and stored.value:
                 told = status.decode_status(provider, stored.value)
-                self.world.neighbours.statuses[provider] = told
+                self.world.peers.statuses[provider] = told
         finally:
             if told != known:
                 self.world.agenda.supply = True
 
     def _replica(self, provider: str, replica: ReplicaId, stored: Stored[bytes] | None) -> None:
-        living = self.world.neighbours.replicas.setdefault(provider, {})
+        living = self.world.peers.replicas.setdefault(provider, {})
         if provider == self.world.policy.provider:
             self.world.doubt_status()
         self.world.agenda.everything = True

@@ -4,38 +4,31 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from launcher.actions import (
-    Action,
-    Address,
+from launcher.actions import Action
+from launcher.claim.actions import AdoptClaim, Claim, DropClaim
+from launcher.node.actions import (
     Adopt,
-    AdoptClaim,
     Advance,
-    Autopsy,
-    Bury,
-    Claim,
+    CollectEvidence,
     Condemn,
-    Create,
-    Decline,
-    Delete,
-    DeleteLeak,
-    DropClaim,
-    DropPermit,
-    FindPorts,
     Free,
     Grow,
-    Knock,
-    Lend,
-    ListServers,
     MakeReady,
-    Normalise,
     Note,
+    Probe,
     Prove,
-    Publish,
-    Release,
-    Rescue,
-    Rule,
-    Survey,
-    Tidy,
+    RemoveRecords,
+)
+from launcher.provider.actions import Publish, Rescue, Survey, Tidy
+from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
+from launcher.server.actions import (
+    Address,
+    Create,
+    Delete,
+    DeleteLeak,
+    DropPermit,
+    FindPorts,
+    ListServers,
 )
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import WorkKind, nothing
@@ -51,7 +44,7 @@ class Lane(StrEnum):
     CREATE = "create"
     DELETE = "delete"
     PROOF = "proof"
-    KNOCK = "knock"
+    PROBE = "probe"
 
 
 #: What is done once at a time, whatever for.
@@ -83,8 +76,8 @@ def _machine(action: Any) -> tuple[str, str]:
 
 #: What these transactions keep busy, the views of requests, claims and nodes say.
 _TRANSACTIONS: Final = (
-    *(Lend, Claim, Grow, Decline, Release, Normalise, AdoptClaim, DropClaim, Rule),
-    *(Adopt, Advance, MakeReady, Free, Condemn, Bury, DropPermit),
+    *(Allocate, Claim, Grow, Decline, Release, Normalise, AdoptClaim, DropClaim, WriteVerdict),
+    *(Adopt, Advance, MakeReady, Free, Condemn, RemoveRecords, DropPermit),
 )
 
 #: Every kind of action. A server is deleted though a hand that gathers evidence of it hangs.
@@ -95,13 +88,13 @@ KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
     Survey: WorkKind(Lane.OTHER, lambda _: SURVEY),
     Tidy: WorkKind(Lane.OTHER, lambda _: TIDYING),
     Rescue: WorkKind(Lane.OTHER, lambda action: ("rescue", action.provider)),
-    Autopsy: WorkKind(Lane.EVIDENCE, _machine),
+    CollectEvidence: WorkKind(Lane.EVIDENCE, _machine),
     Create: WorkKind(Lane.CREATE, _machine),
     Address: WorkKind(Lane.CREATE, _machine),
     Delete: WorkKind(Lane.DELETE, _machine, takes_over=True),
     DeleteLeak: WorkKind(Lane.DELETE, lambda action: leak(action.server)),
     Prove: WorkKind(Lane.PROOF, _machine),
-    Knock: WorkKind(Lane.KNOCK, _machine),
+    Probe: WorkKind(Lane.PROBE, _machine),
     Note: WorkKind(None, lambda action: noting(action.node)),
     Publish: WorkKind(None, lambda _: STATUS),
 }
@@ -111,7 +104,7 @@ LANES: Final[Mapping[type, Lane]] = {
 }
 
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
-NodeWork = Create | Delete | Address | Prove | Knock | Autopsy
+NodeWork = Create | Delete | Address | Prove | Probe | CollectEvidence
 
 #: A proof is one thread for its whole length, some 100 KiB each while it runs.
 PROOFS_MIN: Final = 8
@@ -125,7 +118,7 @@ THREADS: Final[Mapping[Lane, int]] = {
     Lane.CREATE: 12,
     Lane.DELETE: 8,
     Lane.PROOF: PROOFS_MAX,
-    Lane.KNOCK: 8,
+    Lane.PROBE: 8,
 }
 #: Lanes that may have to be waited for by many; knocks are short, and somebody waits for them.
 WAITED_FOR: Final = (Lane.CREATE, Lane.DELETE, Lane.PROOF)

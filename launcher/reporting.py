@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from launcher.decide.standing import our_status
 from launcher.lanes import Lane, places
+from launcher.provider.status import our_status
 from launcher.world import World
 from remuda.metrics.sink import Metrics
 from remuda.model.imageask import labelled_image
@@ -39,7 +39,7 @@ class Reporter:
             return
         self._due_s = now.mono_s + REPORT_PERIOD_S
         world, provider = self.world, self.world.policy.provider
-        counts = {(provider, *key): n for key, n in world.herd.states.items()}
+        counts = {(provider, *key): n for key, n in world.nodes.states.items()}
         for pool, label in world.policy.making:
             counts.setdefault((provider, pool, label, "ready"), 0)
         self.metrics.set_nodes(counts)
@@ -52,14 +52,14 @@ class Reporter:
         self.metrics.set_min_ready(
             {name: label.min_ready for name, label in world.policy.labels.items()}
         )
-        self.metrics.set_replicas(provider, len(world.neighbours.ours()))
+        self.metrics.set_replicas(provider, len(world.peers.ours()))
         self.metrics.set_config_rejected(rejected=world.config_error is not None)
         most = sum(places(lane, world.policy.config.max_concurrency) for lane in Lane)
         self.metrics.set_images_configured(provider, len(_images(world)))
         self.metrics.set_hands(world.lanes.running.total(), most)
         self.snapshot = {
-            "replica": world.neighbours.me,
-            "replicas": sorted(world.neighbours.ours()),
+            "replica": world.peers.me,
+            "replicas": sorted(world.peers.ours()),
             "awake": world.awake,
             "config_error": world.config_error,
             "brake": world.cloud.brake,
@@ -72,7 +72,7 @@ class Reporter:
 
 def _slow(world: World) -> list[dict[str, Any]]:
     """Return what the slowest machines are waited for, those of all replicas, the oldest first."""
-    views = (world.herd.views.get(node_id) for node_id in world.slow)
+    views = (world.nodes.views.get(node_id) for node_id in world.slow)
     launches = [view.launch for view in views if view is not None and view.launch is not None]
     launches.sort(key=lambda one: (one.proof_since_s or one.planned_s, one.id))
     return [
@@ -104,7 +104,7 @@ def _waiting(world: World, now: Now) -> tuple[dict[str, int], dict[str, float]]:
         able = [
             pool.name
             for pool in world.policy.pools_for(view.request.labels)
-            if not world.neighbours.declined_here(pool.name, view.request.declined_by)
+            if not world.peers.declined_here(pool.name, view.request.declined_by)
         ]
         for name in able:
             counts[name] += 1
@@ -124,7 +124,7 @@ def _ages(world: World) -> dict[str, float]:
 def _launches(world: World, now: Now) -> dict[str, float]:
     """Return for each label how long the oldest of its nodes is being made already."""
     oldest = _ages(world)
-    for view in (world.herd.views[node_id] for node_id in world.herd.being_made):
+    for view in (world.nodes.views[node_id] for node_id in world.nodes.being_made):
         if view.launch is not None and view.key[1] in oldest:
             age_s = max(0.0, now.wall_s - view.launch.planned_s)
             oldest[view.key[1]] = max(oldest[view.key[1]], age_s)

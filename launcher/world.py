@@ -3,15 +3,17 @@
 from dataclasses import dataclass, field
 
 from launcher.actions import Action
-from launcher.cloudview import CloudView
-from launcher.herd import Herd
-from launcher.images import Images
+from launcher.claim.view import ClaimView
+from launcher.image.index import Images
 from launcher.lanes import Lane, machine, new_lanes, noting, places
-from launcher.neighbours import Neighbours
+from launcher.node.index import NodeIndex
+from launcher.node.story import Stories
+from launcher.node.view import NodeView
 from launcher.policy import Policy
-from launcher.queue import Queue
-from launcher.story import Stories
-from launcher.views import ClaimView, MayGet, NodeView, RequestView
+from launcher.provider.cloud import CloudView
+from launcher.provider.peers import Peers
+from launcher.request.queue import Queue
+from launcher.request.view import MayGet, RequestView
 from remuda.frame.alarms import Alarms
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy
@@ -85,8 +87,8 @@ class World:
     """
 
     policy: Policy
-    neighbours: Neighbours
-    herd: Herd = field(default_factory=Herd)
+    peers: Peers
+    nodes: NodeIndex = field(default_factory=NodeIndex)
     queue: Queue = field(default_factory=Queue)
     attendance: Attendance = field(default_factory=Attendance)
     alarms: Alarms = field(default_factory=Alarms)
@@ -102,7 +104,7 @@ class World:
     drawn: int = -1
     awake_since_s: float = 0.0
     growing: int = 0
-    lending: dict[RequestId, RequestView] = field(default_factory=dict)
+    allocating: dict[RequestId, RequestView] = field(default_factory=dict)
     unborn: set[NodeId] = field(default_factory=set)
     fresh: set[NodeId] = field(default_factory=set)
     awaiting: set[NodeId] = field(default_factory=set)
@@ -114,7 +116,7 @@ class World:
     published: bytes | None = None
     outlined: str | None = None
     publish_due_s: float = 0.0
-    ruled: dict[RequestId, str] = field(default_factory=dict)
+    told_verdicts: dict[RequestId, str] = field(default_factory=dict)
     rule_taken_s: float = 0.0
     rescues: set[str] = field(default_factory=set)
     images: Images = field(init=False)
@@ -142,9 +144,9 @@ class World:
         """Whether the lock behind a claim of our provider is held by somebody who lives."""
         if claim.contender_gone:
             return False  # somebody removed it, as an attempt to give it up has told
-        if claim.owner == self.neighbours.me:
+        if claim.owner == self.peers.me:
             return self.stem in claim.contender
-        return self.neighbours.alive(claim.owner)
+        return self.peers.alive(claim.owner)
 
     def may_have_floating_ips(self) -> bool:
         """Whether any of ours may be there: pools give them, or did so in this process's life."""
@@ -154,7 +156,7 @@ class World:
         """Go on under another policy; what is indexed by it follows."""
         self.cloud.floating_ips_seen = self.may_have_floating_ips()
         self.policy = policy
-        for view in self.herd.views.values():
+        for view in self.nodes.views.values():
             self.touch_node(view)
         for wanting in self.queue.views.values():
             self.touch_request(wanting)
@@ -173,16 +175,16 @@ class World:
 
     def touch_node(self, view: NodeView) -> None:
         """Note a change of a node: indices now, judgement at the next plan."""
-        was_free = view.id in self.herd.free.get(view.key, ())
-        was_coming = self.herd.coming[view.key]
+        was_free = view.id in self.nodes.free.get(view.key, ())
+        was_coming = self.nodes.coming[view.key]
         view.spoiled = view.launch is not None and self.images.spoiled(view.launch) is not None
-        self.herd.reindex(view)
+        self.nodes.reindex(view)
         self.agenda.nodes.add(view.id)
-        if _awaits_listing(view, self.neighbours.me):
+        if _awaits_listing(view, self.peers.me):
             self.awaiting.add(view.id)
         else:
             self.awaiting.discard(view.id)
-        if _lacks_port(view, self.neighbours.me) and self.policy.addresses(view.key[0]):
+        if _lacks_port(view, self.peers.me) and self.policy.addresses(view.key[0]):
             self.portless.add(view.id)
         else:
             self.portless.discard(view.id)
@@ -196,10 +198,10 @@ class World:
             if view.launch.for_request is not None:
                 # It counts as nobody's supply, so only its request can ask for it.
                 self.agenda.requests.add(view.launch.for_request)
-            if (view.id in self.herd.free.get(view.key, ())) != was_free:
+            if (view.id in self.nodes.free.get(view.key, ())) != was_free:
                 self.agenda.labels.add(view.launch.label)
                 self.agenda.supply = True
-            if self.herd.coming[view.key] != was_coming:
+            if self.nodes.coming[view.key] != was_coming:
                 self.agenda.supply = True
 
     def offer_places(self, now: Now) -> None:
@@ -209,7 +211,7 @@ class World:
         has waited for us all the same, and the machine is not blamed for that.
         """
         for node_id, waited_s in self.lanes.retract(now.mono_s).items():
-            view = self.herd.views.get(node_id)
+            view = self.nodes.views.get(node_id)
             if view is not None:
                 view.waited_s += waited_s
         concurrency = self.policy.config.max_concurrency
@@ -217,7 +219,7 @@ class World:
 
     def drop_node(self, node_id: NodeId) -> None:
         """Forget a node whose launch record is gone; its room is free again."""
-        self.herd.forget(node_id)
+        self.nodes.forget(node_id)
         self.awaiting.discard(node_id)
         self.portless.discard(node_id)
         self.slow.discard(node_id)

@@ -52,22 +52,14 @@ DECIDING: Final = (
 )
 #: …but for hands and the programs that are nothing else, and what wires or measures a process.
 NOT_DECIDING: Final = (
-    "launcher/hands/",
     "launcher/checking/",
+    "launcher/provider/presence.py",
+    "launcher/server/specs.py",
     *(
         f"launcher/{name}.py"
         for name in (
-            *(
-                "__main__",
-                "assembly",
-                "brain",
-                "command",
-                "daemon",
-                "orders",
-                "registry",
-                "reporting",
-            ),
-            *("settle", "settle_writes", "starting"),
+            *("__main__", "assembly", "brain", "command", "daemon", "reporting"),
+            *("results", "start", "writer", "written"),
         )
     ),
     "builder/hands/",
@@ -115,9 +107,17 @@ OURS_IMPURE: Final = (
 )
 
 
+#: In a folder by noun these carry out what is decided, or take in what came of it.
+DOING: Final = re.compile(r"/(?:hand_\w+|start|results)\.py$")
+
+
 def decides(source: Source) -> bool:
     """Say whether a module has to be pure."""
-    return source.path.startswith(DECIDING) and not source.path.startswith(NOT_DECIDING)
+    return (
+        source.path.startswith(DECIDING)
+        and not source.path.startswith(NOT_DECIDING)
+        and DOING.search(source.path) is None
+    )
 
 
 def heads(source: Source) -> Iterator[tuple[ast.stmt, str]]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from launcher.checking.means import Means
-from launcher.cloudview import Recipe
-from launcher.orders import ServerOrders
 from launcher.policy import Key
+from launcher.provider.cloud import Recipe
+from launcher.server.specs import ServerSpecs
 from remuda.cloud.api import (
     CloudError,
     GoneError,
@@ -127,7 +127,7 @@ class Boot:
     def run(self) -> None:
         """Take all steps until one fails; remove the machine afterwards in any case."""
         limit_s = self.means.clock.monotonic_s() + self.means.policy.config.launch_timeout
-        orders = ServerOrders(policy=self.means.policy, owner=self.means.owner)
+        orders = ServerSpecs(policy=self.means.policy, owner=self.means.owner)
         try:
             order = self._create(orders)
             self._wait_active(order)
@@ -171,11 +171,11 @@ class Boot:
         node = tags.owned_node(server.tags, self.means.owner)
         return server.id == self.server or node == self.launch.id
 
-    def order(self, orders: ServerOrders) -> ServerOrder:
+    def order(self, orders: ServerSpecs) -> ServerOrder:
         """Return its create call, under a name of ours.
 
         Raises:
-            UserDataError, KeyFileError: As of :meth:`launcher.orders.ServerOrders.server`.
+            UserDataError, KeyFileError: As of :meth:`launcher.server.specs.ServerOrders.server`.
         """
         making = self.means.policy.making[self.key]
         host_key = make_host_key() if making.host_keys == "inject" else None
@@ -184,7 +184,7 @@ class Boot:
         order = orders.server(self.launch, self.recipe, host_key)
         return replace(order, name=f"remuda-{self.launch.id}")
 
-    def _create(self, orders: ServerOrders) -> ServerOrder:
+    def _create(self, orders: ServerSpecs) -> ServerOrder:
         with self._step("create"):
             order = self.order(orders)
             try:
@@ -236,7 +236,7 @@ class Boot:
                 self._go_on(limit_s, f"no floating IP: {why}")
         raise AssertionError("the step returns or raises")
 
-    def _prove(self, orders: ServerOrders, address: str, limit_s: float) -> None:
+    def _prove(self, orders: ServerSpecs, address: str, limit_s: float) -> None:
         """Try again while it is too early, then note every step of the last attempt."""
         clock = self.means.clock
         begun_s = clock.monotonic_s()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
-from launcher.cloudview import Recipe
 from launcher.policy import Key
+from launcher.provider.cloud import Recipe
 from remuda.cloud.image_store import ImageUsage
 from remuda.model import tags
 from remuda.model.imageask import ImageUse, image_label

@@ -6,9 +6,9 @@ from typing import Any, Final, TypeVar
 
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
-from launcher.cloudview import Recipe
-from launcher.orders import flavor_wanted, image_wanted, volume_of
 from launcher.policy import Key
+from launcher.provider.cloud import Recipe
+from launcher.server.specs import flavor_wanted, image_wanted, volume_of
 from remuda.cli.output import age
 from remuda.cloud.api import BadOrderError, CloudError, Flavor, Image
 from remuda.cloud.images import near_names

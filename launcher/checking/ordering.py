@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from launcher.checking.booting import Boot
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
-from launcher.cloudview import Recipe
-from launcher.orders import ServerOrders
 from launcher.policy import Key
+from launcher.provider.cloud import Recipe
+from launcher.server.specs import ServerSpecs
 from remuda.cloud.api import Quota
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.userdata import UserDataError
@@ -24,7 +24,7 @@ def check_orders(
         recipes: The labels that can be made.
         quota: How much metadata the cloud takes; None: it does not say.
     """
-    orders = ServerOrders(policy=means.policy, owner=means.owner)
+    orders = ServerSpecs(policy=means.policy, owner=means.owner)
     for number, (key, recipe) in enumerate(sorted(recipes.items())):
         if recipe.image is None:
             continue  # one of ours: which build, only a launch knows

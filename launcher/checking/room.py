@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
-from launcher.cloudview import Recipe
 from launcher.policy import Key, Limits, Policy, PoolPolicy
+from launcher.provider.cloud import Recipe
 from remuda.cloud.api import Quota, Server
 from remuda.model import tags
 

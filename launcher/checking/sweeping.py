@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from launcher.checking.opening import open_cloud, read_config
-from launcher.strays import Origin
+from launcher.server.strays import Origin
 from remuda import logs
 from remuda.cli import output
 from remuda.cli.context import CommandContext

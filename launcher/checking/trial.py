@@ -8,9 +8,9 @@ from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
 from launcher.checking.rights import TAG
 from launcher.checking.snapshotting import try_snapshot
-from launcher.cloudview import Recipe
 from launcher.policy import Key
-from launcher.trials import is_forgotten, is_forgotten_image
+from launcher.provider.cloud import Recipe
+from launcher.server.forgotten import is_forgotten, is_forgotten_image
 from remuda.cloud.api import Server
 from remuda.cloud.inspection import CloudRight
 from remuda.cloud.leftovers import LeftoverKind

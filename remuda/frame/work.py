@@ -35,9 +35,10 @@ def nothing(_action: Any) -> None:
 def word(action: object) -> str:
     """Return how metrics and logs call an action of this kind.
 
-    People have this word in their dashboards: it stays when a class gets another name.
+    People have this word in their dashboards: it stays when a class gets another name, which has
+    it as its ``WORD`` then.
     """
-    return type(action).__name__
+    return str(getattr(type(action), "WORD", type(action).__name__))
 
 
 @dataclass(slots=True)

@@ -227,7 +227,7 @@ class Prover(Protocol):
             KeyFileError: Our own private key cannot be used.
         """
 
-    def knock(
+    def probe(
         self,
         address: str,
         port: int,

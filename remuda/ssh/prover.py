@@ -45,7 +45,7 @@ class ParamikoProver:
             return attempt.proof(ok=False, too_early=failed.too_early, stopped=failed.stopped)
         return attempt.proof(ok=True)
 
-    def knock(
+    def probe(
         self,
         address: str,
         port: int,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from launcher.decide.decide import decide
+from launcher.decide import decide
 from launcher.world import Agenda, World
 from remuda.model import launch, node, request
 from tests.bench.figures import Figure, median, ms, spread
@@ -41,7 +41,7 @@ def _node_ready(made: World, number: int) -> None:
 
 
 def _node_read(made: World, number: int) -> None:
-    made.agenda.nodes.add(list(made.herd.views)[number])
+    made.agenda.nodes.add(list(made.nodes.views)[number])
 
 
 def _new_request(made: World, number: int) -> None:
@@ -66,7 +66,7 @@ def measure(*, quick: bool) -> list[Figure]:
 def _reading(rounds: int) -> float:
     """Return how long it takes to read every record of a full cloud once, and nothing else."""
     made = world(SHAPES["full cloud"])
-    nodes, requests = made.herd.views.values(), made.queue.views.values()
+    nodes, requests = made.nodes.views.values(), made.queue.views.values()
     records = [
         *(node.encode(view.node) for view in nodes if view.node is not None),
         *(launch.encode(view.launch) for view in nodes if view.launch is not None),

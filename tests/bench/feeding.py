@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from launcher import transactions
-from launcher.cloudview import Recipe
-from launcher.hands.clouding import CloudHands
-from launcher.neighbours import Neighbours
-from launcher.orders import ServerOrders
+from launcher.node import writes as node_writes
+from launcher.node.ready import ready_node
+from launcher.node.view import NodeView
 from launcher.policy import Policy, compile_policy
-from launcher.ready import ready_node
-from launcher.views import NodeView
+from launcher.provider.cloud import Recipe
+from launcher.provider.peers import Peers
+from launcher.server.hand_cloud import CloudHands
+from launcher.server.specs import ServerSpecs
 from launcher.world import World
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import CloudError, Image, ImageWanted
@@ -62,7 +62,7 @@ class Feeder:
         self._hands = CloudHands(
             cloud=self._cloud, store=self._store, clock=clock, owner=self._owner
         )
-        self._world = World(policy=self._policy, neighbours=Neighbours(me=_DEAD, provider=provider))
+        self._world = World(policy=self._policy, peers=Peers(me=_DEAD, provider=provider))
 
     def close(self) -> None:
         """End our session."""
@@ -93,13 +93,13 @@ class Feeder:
         shown = {one.id: one for one in self._cloud.list_servers()}
         ops: list[Op] = []
         for launch in launches:
-            made = transactions.new_node(self._world, launch, now_s=launch.planned_s)
+            made = node_writes.new_node(self._world, launch, now_s=launch.planned_s)
             server = shown[servers[launch.id]]
             view = NodeView(id=launch.id, launch=launch, node=made.node, server=server)
             ready = ready_node(view, self._policy).after(NodeEvent.PROVEN, now_s=time.time())
             done = replace(launch, step=Step.DONE, server=server.id)
-            pair = [transactions.NewNode(launch=done, node=ready)]
-            grown = transactions.grow(self._world, pair, ledger_version=-1)
+            pair = [node_writes.NewNode(launch=done, node=ready)]
+            grown = node_writes.grow(self._world, pair, ledger_version=-1)
             ops += [op for op in grown if isinstance(op, Create)]
         for at in range(0, len(ops), 2 * _PER_TRANSACTION):
             self._store.commit(ops[at : at + 2 * _PER_TRANSACTION])
@@ -131,7 +131,7 @@ class Feeder:
         )
 
     def _servers(self, launches: Sequence[Launch], recipe: Recipe) -> dict[NodeId, ServerId]:
-        orders = ServerOrders(policy=self._policy, owner=self._owner)
+        orders = ServerSpecs(policy=self._policy, owner=self._owner)
 
         def create(launch: Launch) -> tuple[NodeId, ServerId]:
             made = self._hands.create(launch, orders, recipe, None)

@@ -17,12 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from launcher import transactions
 from launcher.fold import Fold
-from launcher.listing import take_listing
+from launcher.node import writes as node_writes
+from launcher.node.ready import ready_node
+from launcher.node.view import NodeView
 from launcher.policy import compile_policy
-from launcher.ready import ready_node
-from launcher.views import NodeView
+from launcher.server.listing import take_listing
 from launcher.world import World
 from remuda import logs
 from remuda.cloud.api import Server
@@ -39,7 +39,7 @@ from remuda.store import paths
 from remuda.store.mirror import TreeMirror
 from remuda.store.wire import ReadZnode, Stat
 from tests.bench.figures import Figure
-from tests.bench.worlds import LABELS, ME, NOW, POOL, config, neighbours
+from tests.bench.worlds import LABELS, ME, NOW, POOL, config, peers
 from tests.fakes.store import FakeZookeeper
 from tests.support.processes import ROOT
 
@@ -72,7 +72,7 @@ class Memory:
 
     def __init__(self) -> None:
         policy = compile_policy(config(NODES * 2), "east")
-        self._world = World(policy=policy, neighbours=neighbours())
+        self._world = World(policy=policy, peers=peers())
         mine: set[NodeId] = set()
         fold = Fold(
             world=self._world,
@@ -100,7 +100,7 @@ class Memory:
 
     def _take_in_one(self, number: int) -> None:
         launch = _launch(number)
-        made = transactions.new_node(self._world, launch, now_s=launch.planned_s)
+        made = node_writes.new_node(self._world, launch, now_s=launch.planned_s)
         server = read_server(_server_doc(number))
         view = NodeView(
             id=launch.id, launch=launch, node=made.node, server=server, host_keys=(_key(number),)
@@ -111,7 +111,7 @@ class Memory:
         self._read(paths.NODES, paths.node(launch.id), nodes.encode(ready))
 
     def _read(self, root: str, path: str, data: bytes) -> None:
-        zxid = len(path) + len(self._world.herd.views) + 1_000_000
+        zxid = len(path) + len(self._world.nodes.views) + 1_000_000
         self._mirrors[root].was_read(path, ReadZnode(data, Stat(zxid, 1, 0, 0, 0, 0)))
 
     def list_servers(self, number: int, count: int) -> None:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from launcher.actions import Rule
-from launcher.cloudview import Recipe
-from launcher.decide.decide import decide
-from launcher.decide.rulings import gist
-from launcher.neighbours import Neighbours
+from launcher.decide import decide
 from launcher.policy import compile_policy
-from launcher.views import RequestView
+from launcher.provider.cloud import Recipe
+from launcher.provider.peers import Peers
+from launcher.request.actions import WriteVerdict
+from launcher.request.verdicts import gist
+from launcher.request.view import RequestView
 from launcher.world import Agenda, World
 from remuda.cloud.api import Flavor, Image
 from remuda.config.model import Config
@@ -58,7 +58,7 @@ def config(limit: int) -> Config:
 
 def world(shape: Shape) -> World:
     """Return the world of launcher *east*, awake and with nothing on its agenda."""
-    made = World(policy=compile_policy(config(shape.limit), "east"), neighbours=neighbours())
+    made = World(policy=compile_policy(config(shape.limit), "east"), peers=peers())
     made.attendance.connected = made.attendance.registered = True
     made.pool_ids = {POOL: "east-pool"}
     made.ledger_version = 1
@@ -79,13 +79,13 @@ def settle(made: World) -> None:
     """Let the requests wait for so long that their verdicts have been written."""
     plan = decide(made, Agenda(everything=True), NOW)
     for action in plan.actions:
-        if isinstance(action, Rule) and action.verdict is not None:
-            made.ruled[action.request] = gist(action.verdict)
+        if isinstance(action, WriteVerdict) and action.verdict is not None:
+            made.told_verdicts[action.request] = gist(action.verdict)
 
 
-def neighbours() -> Neighbours:
+def peers() -> Peers:
     """Return two providers with one launcher each; the other one has no room."""
-    both = Neighbours(me=ME, provider="east")
+    both = Peers(me=ME, provider="east")
     for provider, me in (("east", ME), ("west", ReplicaId("other"))):
         replica = Replica(id=me, hostname="host", pid=1, version="1", started_s=0.0)
         both.replicas[provider] = {me: replica}
@@ -101,7 +101,7 @@ def add_node(made: World, number: int, *, used: bool) -> NodeId:
     """Add a node that is ready and free, or in use by a request that is over."""
     node_id = NodeId(f"{3_000_000_000 + number}")
     label = LABELS[number % len(LABELS)]
-    view = made.herd.view(node_id)
+    view = made.nodes.view(node_id)
     view.launch = Launch(
         id=node_id,
         pool=POOL,
@@ -134,7 +134,7 @@ def add_node(made: World, number: int, *, used: bool) -> NodeId:
 
 def make_ready(made: World, number: int) -> None:
     """Let a node that counted already be free from now on."""
-    view = list(made.herd.views.values())[number]
+    view = list(made.nodes.views.values())[number]
     assert view.node is not None
     view.node = replace(view.node, state=NodeState.READY, allocated_to=None)
     view.contenders = frozenset()

@@ -79,7 +79,7 @@ class FakeProver:
         in_s = ends_s if login_by_s is None else min(login_by_s, ends_s)
         return _Attempt(order, machine, stopped, self._clock, (in_s, ends_s)).make()
 
-    def knock(
+    def probe(
         self,
         address: str,
         port: int,

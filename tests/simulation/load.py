@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from launcher.actions import Action, Delete, ListServers
+from launcher.actions import Action
 from launcher.events import Event
 from launcher.lanes import KINDS, LANES, THREADS, Lane
+from launcher.server.actions import Delete, ListServers
 from remuda.cloud.api import Quota
 from remuda.cloud.rate import BURST_S, FairQueue, Traffic
 from remuda.model.ids import ReplicaId
@@ -259,7 +260,7 @@ class Load:
 
     def make_all(self, *, within_s: float) -> float:
         """Have all machines made and proven; return the seconds."""
-        free = self.process.brain.world.herd.free
+        free = self.process.brain.world.nodes.free
         return self.until(lambda: len(free["main", "small"]) == self.count, within_s=within_s)
 
     def release_all(self, *, within_s: float) -> float:
@@ -268,4 +269,4 @@ class Load:
         config = config_of(self.simulation.document)
         self.simulation.oracle.configured(config)
         self.process.reload(config)
-        return self.until(lambda: not self.process.brain.world.herd.views, within_s=within_s)
+        return self.until(lambda: not self.process.brain.world.nodes.views, within_s=within_s)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from launcher.actions import Action
 from launcher.assembly import assemble
 from launcher.brain import Brain
+from launcher.contradictions import contradictions
 from launcher.daemon import reconfigure
 from launcher.events import Event
 from launcher.lanes import KINDS, LANES, THREADS, Lane
-from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
-from launcher.registry import prepare
-from launcher.starting import Starter
-from launcher.validating import contradictions
+from launcher.provider.peers import Peers
+from launcher.provider.presence import prepare
+from launcher.start import Starter
 from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
@@ -57,7 +57,7 @@ class SimCrew(Crew[Action, Event, Lane]):
     def submit(self, action: Action, work: Callable[[], Event]) -> None:
         """Have it done."""
         assert self.process is not None
-        over_ssh = LANES[type(action)] in {Lane.PROOF, Lane.KNOCK}
+        over_ssh = LANES[type(action)] in {Lane.PROOF, Lane.PROBE}
         self.process.order(action, work, slow_s=2.0 if over_ssh else 0.6)
 
     def run(self, action: Action, work: Callable[[], Event]) -> None:
@@ -104,7 +104,7 @@ class Process:
         installation = prepare(self.store, provider, config.installation)
         me = Member(id=ReplicaId(self.name), started_s=clock.now_s())
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
-        world = World(policy=policy, neighbours=Neighbours(me=me.id, provider=provider))
+        world = World(policy=policy, peers=Peers(me=me.id, provider=provider))
         crew = self.crew_class(self.inbox, KINDS, THREADS)
         crew.process = self
         self.brain = assemble(
@@ -196,7 +196,7 @@ class Process:
         """See that what it knows does not contradict itself."""
         world = self.brain.world
         self.turns += 1
-        if len(world.herd.views) <= VALIDATED_MAX or self.turns % VALIDATED_EVERY == 0:
+        if len(world.nodes.views) <= VALIDATED_MAX or self.turns % VALIDATED_EVERY == 0:
             wrong = contradictions(world, self.brain.fold.mine)
             if wrong:
                 self.simulation.history.fail(f"the world of {self.name}: {'; '.join(wrong)}")

@@ -176,17 +176,17 @@ def _launcher(process: "Process") -> str | None:
         return "is not awake"
     if world.growing or world.awaiting:
         return f"has {world.growing} plans under way and awaits {sorted(world.awaiting)}"
-    busy = sorted(view.id for view in world.herd.views.values() if view.busy)
+    busy = sorted(view.id for view in world.nodes.views.values() if view.busy)
     if busy:
         return f"is busy with {busy}"
     writer = process.brain.starter.writer
     for name, kept in (
-        ("verdicts", world.ruled),
+        ("verdicts", world.told_verdicts),
         ("requests", world.queue.views),
         ("claims", world.queue.claims),
         ("host keys", writer.host_keys),
         ("leaks", [one for one in world.busy if isinstance(one, tuple)]),
-        ("promises", world.herd.allocated),
+        ("promises", world.nodes.allocated),
         ("places in lanes", _leaked(world)),
     ):
         if kept:

@@ -228,7 +228,7 @@ class SimProver:
             self.sky.proven[server.id] = proof.host_keys[0]
         return proof
 
-    def knock(
+    def probe(
         self,
         address: str,
         port: int,
@@ -240,6 +240,6 @@ class SimProver:
         server = self.sky.at(address)
         if server is None:
             return "no route to host"
-        return self.sky.prover.knock(
+        return self.sky.prover.probe(
             self.sky.address(server.id), port, timeout_s=timeout_s, host_keys=host_keys
         )

@@ -7,11 +7,14 @@ from typing import Any, Final
 
 import pytest
 
-from launcher import starting, transactions
-from launcher.decide import binding, lend, lifecycle
-from launcher.images import Images as Known
-from launcher.images import NoneServed, upload_of
+from launcher import start
+from launcher.image import binding
+from launcher.image.index import Images as Known
+from launcher.image.index import NoneServed, upload_of
+from launcher.node import lifecycle
+from launcher.node import writes as node_writes
 from launcher.policy import Policy
+from launcher.request import allocate
 from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.images import references, writes
@@ -107,7 +110,7 @@ def run_all(count: int) -> None:
         busy(seed).storm()
 
 
-def _seen(world: World, new: Sequence[transactions.NewNode]) -> list[Stored[Upload]]:
+def _seen(world: World, new: Sequence[node_writes.NewNode]) -> list[Stored[Upload]]:
     found = (upload_of(one.launch) for one in new)
     return [world.images.uploads[one] for one in sorted({one for one in found if one is not None})]
 
@@ -124,10 +127,10 @@ def mixes(patch: pytest.MonkeyPatch) -> None:
         return tuple(left[label].pop(0) for label in labels)
 
     patch.setattr(Policy, "share_an_image", lambda *_: False)
-    for module in (binding, lend):
+    for module in (binding, allocate):
         patch.setattr(module, "choose", anything)
     patch.setattr(binding, "_begun", lambda *_: None)
-    patch.setattr("launcher.decide.outdated.left_out", lambda *_: None)
+    patch.setattr("launcher.image.outdated.left_out", lambda *_: None)
 
 
 def serves_newest(
@@ -151,7 +154,7 @@ def serves_newest(
 def hears_no_word(patch: pytest.MonkeyPatch) -> None:
     """Boot the newest usable build, though somebody has revoked or withdrawn it."""
     patch.setattr(Known, "served", serves_newest({UploadState.USABLE}))
-    for module in (lifecycle, starting):
+    for module in (lifecycle, start):
         patch.setattr(module, "unbootable", lambda *_: None)
     patch.setattr(lifecycle, "_unwelcome", lambda *_: None)
 
@@ -171,7 +174,7 @@ def boots_candidates(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Known, "served", serves_newest(WHOLE))
     patch.setattr(lifecycle, "unbootable", lambda *_: None)
     patch.setattr(
-        transactions,
+        node_writes,
         "_bind",
         lambda world, new: [writes.bind(one, candidate=True) for one in _seen(world, new)],
     )

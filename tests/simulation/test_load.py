@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 
-from launcher.decide.deadlines import EVIDENCE_S_MAX
+from launcher.node.deadlines import EVIDENCE_S_MAX
 from remuda.cloud.api import TryLaterError
 from remuda.store import paths
 from tests.bench.releasing import CALLS_PER_NODE_MAX, COUNT, PERIODS_MAX
@@ -47,7 +47,7 @@ def test_consoles_that_hang_hold_up_no_deletion() -> None:
     load.process.sky.spoilt_until_s = float("inf")
     load.until(lambda: load.machines() == count, within_s=60.0)
     failed = set(load.cloud.truth())
-    views = load.process.brain.world.herd.views
+    views = load.process.brain.world.nodes.views
     load.until(lambda: any(view.failure for view in views.values()), within_s=90.0)
 
     load.until(lambda: len(failed & set(load.cloud.truth())) == 1, within_s=EVIDENCE_S_MAX + 10.0)

@@ -46,7 +46,7 @@ def test_a_launcher_whose_world_contradicts_itself_is_found_at_once() -> None:
     simulation = Simulation(seed=1, setting=setting)
     simulation.start_all()
     simulation.run_until(5.0)
-    simulation.processes[0].brain.world.herd.coming["main", "small"] += 7
+    simulation.processes[0].brain.world.nodes.coming["main", "small"] += 7
 
     with pytest.raises(ViolationError, match="coming of main/small: the index says"):
         simulation.run_until(65.0)

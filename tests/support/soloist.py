@@ -10,9 +10,9 @@ from launcher.assembly import assemble
 from launcher.brain import Brain
 from launcher.events import Event
 from launcher.lanes import KINDS, THREADS, Lane
-from launcher.neighbours import Neighbours
 from launcher.policy import compile_policy
-from launcher.registry import prepare
+from launcher.provider.peers import Peers
+from launcher.provider.presence import prepare
 from launcher.reporting import Reporter
 from launcher.world import World
 from remuda import logs
@@ -68,7 +68,7 @@ class Soloist:
         policy = compile_policy(load(self.config_file), "here")
         installation = prepare(store, "here")
         me = Member(id=ReplicaId("solo"), started_s=self.clock.now_s())
-        world = World(policy=policy, neighbours=Neighbours(me=me.id, provider="here"))
+        world = World(policy=policy, peers=Peers(me=me.id, provider="here"))
         self.brain = assemble(
             world=world,
             ground=Ground(

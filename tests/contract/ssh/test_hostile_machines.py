@@ -176,7 +176,7 @@ def test_a_knock_that_compares_the_host_key_ends_in_time(attack: Attack) -> None
     """Its one limit holds for the key exchange, too."""
     expected = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFak",)
     with hostile(Stage.EXCHANGE, attack) as port:
-        why = ParamikoProver().knock("127.0.0.1", port, timeout_s=0.5, host_keys=expected)
+        why = ParamikoProver().probe("127.0.0.1", port, timeout_s=0.5, host_keys=expected)
 
     assert why is not None
     assert OUT_OF_TIME in why or "no answer" in why
@@ -209,6 +209,6 @@ def test_spoilt_bytes_end_as_a_sentence(seed: int, key_file: Path) -> None:
 )
 def test_no_address_is_too_odd(address: str, port: int) -> None:
     """What no resolver takes is nothing that is there."""
-    why = ParamikoProver().knock(address, port, timeout_s=0.5)
+    why = ParamikoProver().probe(address, port, timeout_s=0.5)
 
     assert why

@@ -235,8 +235,8 @@ def test_knocking_with_host_keys_tells_whose_machine_it_is(bench: Bench) -> None
     address, port = bench.good.address, bench.good.port
     (right,) = bench.good.host_keys
 
-    several = bench.prover.knock(address, port, host_keys=(bench.wrong_key, right))
-    wrong = bench.prover.knock(address, port, host_keys=(bench.wrong_key,))
+    several = bench.prover.probe(address, port, host_keys=(bench.wrong_key, right))
+    wrong = bench.prover.probe(address, port, host_keys=(bench.wrong_key,))
 
     assert several is None
     assert wrong is not None
@@ -245,8 +245,8 @@ def test_knocking_with_host_keys_tells_whose_machine_it_is(bench: Bench) -> None
 
 def test_knocking_tells_if_a_banner_is_there(bench: Bench) -> None:
     """None is good news."""
-    good = bench.prover.knock(bench.good.address, bench.good.port)
-    absent = bench.prover.knock(bench.absent.address, bench.absent.port)
+    good = bench.prover.probe(bench.good.address, bench.good.port)
+    absent = bench.prover.probe(bench.absent.address, bench.absent.port)
 
     assert good is None
     assert absent == "Connection refused"

@@ -91,7 +91,7 @@ def test_knocking_at_odd_servers(kind: str) -> None:
     """The same sentences."""
     behaviour, _, _, why = ODD[kind]
     with serving(behaviour) as port:
-        found = ParamikoProver().knock("127.0.0.1", port, timeout_s=0.3)
+        found = ParamikoProver().probe("127.0.0.1", port, timeout_s=0.3)
 
     assert found is not None
     assert why in found
@@ -100,7 +100,7 @@ def test_knocking_at_odd_servers(kind: str) -> None:
 def test_text_before_the_banner_is_allowed() -> None:
     """RFC 4253 section 4.2."""
     with serving(Behaviour(says=b"welcome\r\nto this machine\r\n" + BANNER)) as port:
-        assert ParamikoProver().knock("127.0.0.1", port) is None
+        assert ParamikoProver().probe("127.0.0.1", port) is None
 
 
 @contextmanager

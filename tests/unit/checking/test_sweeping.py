@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from launcher.checking.sweeping import check_effect, left_sheet, look, our_owner, permit
-from launcher.facts import take_fact
-from launcher.strays import CLOUD_SKEW_S
+from launcher.provider.fold import take_fact
+from launcher.server.strays import CLOUD_SKEW_S
 from remuda.cli.errors import MistakeError
 from remuda.cli.output import plain
 from remuda.model import tags

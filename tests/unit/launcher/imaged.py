@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
-from launcher.actions import Claim, Condemn, Grow
-from launcher.cloudview import Recipe
+from launcher.claim.actions import Claim
+from launcher.node.actions import Condemn, Grow
+from launcher.node.view import NodeView
 from launcher.policy import compile_policy
-from launcher.views import NodeView
+from launcher.provider.cloud import Recipe
 from launcher.world import World
 from remuda.config.model import Config
 from remuda.model.build import Build, BuildState, Revocation, Why, encode_build

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from launcher.decide.standing import our_status
 from launcher.fold import Fold
+from launcher.provider.status import our_status
 from launcher.reporting import Reporter
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
@@ -115,7 +115,7 @@ class Launcher:
 
     def show_servers(self) -> None:
         """Let the cloud show every server, and every proof pass: all steps may be taken."""
-        for view in self.world.herd.views.values():
+        for view in self.world.nodes.views.values():
             view.proven, view.host_keys = True, ("ssh-ed25519 AAAA",)
             view.server = Server(
                 id=view.server_id or ServerId("s"),

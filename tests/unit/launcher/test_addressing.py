@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Address, Delete, DeleteLeak, FindPorts, Prove, Tidy
 from launcher.lanes import PORTS
-from launcher.views import NodeView
+from launcher.node.actions import Prove
+from launcher.node.view import NodeView
+from launcher.provider.actions import Tidy
+from launcher.server.actions import Address, Delete, DeleteLeak, FindPorts
 from launcher.world import World
 from remuda.cloud.api import FloatingIp, Port, Server, ServerStatus
 from remuda.model.launch import Step

@@ -1,7 +1,7 @@
 """Taking over the ready nodes of a launcher that died: they are as good as ours."""
 
-from launcher.actions import Adopt, Grow
-from launcher.views import NodeView
+from launcher.node.actions import Adopt, Grow
+from launcher.node.view import NodeView
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
 
@@ -17,4 +17,4 @@ def test_none_is_made_instead_of_those_being_taken_over() -> None:
         works.starter.start(action, NOW)
 
     assert of_kind(think(made), Grow) == []
-    assert not any(view.lendable for view in views)
+    assert not any(view.allocatable for view in views)

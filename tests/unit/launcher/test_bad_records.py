@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launcher.events import Rescued
-from launcher.hands.rescuing import rescue
+from launcher.provider.events import Rescued
+from launcher.provider.hand_rescuing import rescue
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.store import paths

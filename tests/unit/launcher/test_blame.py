@@ -2,7 +2,7 @@
 
 import pytest
 
-from launcher.actions import Condemn
+from launcher.node.actions import Condemn
 from remuda.metrics.results import Result
 from remuda.model.launch import Step
 from remuda.ssh.api import Proof, ProofStep, StepTaken

@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from launcher import transactions
-from launcher.actions import Alarm, Claim, Create, Decline, Free
-from launcher.decide.demand import CONFIG_READ_S
+from launcher.actions import Alarm
+from launcher.claim.actions import Claim
+from launcher.node.actions import Free
+from launcher.request import writes as request_writes
+from launcher.request.actions import Decline
+from launcher.request.demand import CONFIG_READ_S
+from launcher.server.actions import Create
 from remuda.cloud.api import Image
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
@@ -42,7 +46,7 @@ def test_what_a_builder_cannot_have_where_it_asks_fails_at_once() -> None:
     users = add_request(made, 2, "small", provider="here")
 
     states = [
-        _state_after(transactions.decline(made, one, "no", now_s=1.0)) for one in (theirs, users)
+        _state_after(request_writes.decline(made, one, "no", now_s=1.0)) for one in (theirs, users)
     ]
     assert states == [RequestState.FAILED, RequestState.REQUESTED]
 

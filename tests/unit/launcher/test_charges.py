@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Claim, Condemn, Decline, Grow, Intent, Plan
-from launcher.charges import Charges
-from launcher.decide.blame import says_something
-from launcher.views import NodeView, RequestView
+from launcher.actions import Plan
+from launcher.claim.actions import Claim
+from launcher.claim.charges import Charges
+from launcher.node.actions import Condemn, Grow, Intent
+from launcher.node.blame import says_something
+from launcher.node.view import NodeView
+from launcher.request.actions import Decline
+from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.metrics.results import Result
 from remuda.model import launch as launches
@@ -221,7 +225,7 @@ def test_what_is_more_than_the_own_needs_is_on_nobodys_account() -> None:
     plan = think(made)
 
     assert [other.id] == [one.on_account_of for one in grown(plan)]
-    assert len(made.herd.own(view.id, "small")) == 1
+    assert len(made.nodes.own(view.id, "small")) == 1
 
 
 @pytest.mark.parametrize(("result", "word"), [(Result.SSH, "error.ssh"), (None, None)])

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from launcher.actions import Delete, DeleteLeak
-from launcher.events import LeakDeleted, LeakSpared
-from launcher.hands.clouding import CloudHands
+from launcher.server.actions import Delete, DeleteLeak
+from launcher.server.events import LeakDeleted, LeakSpared
+from launcher.server.hand_cloud import CloudHands
 from remuda.cloud.api import CloudError, GoneError, TryLaterError
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ServerId

@@ -4,21 +4,13 @@ import threading
 
 import pytest
 
-from launcher.actions import (
-    Action,
-    Address,
-    Autopsy,
-    Create,
-    Delete,
-    FindPorts,
-    Knock,
-    ListServers,
-    Prove,
-    Rescue,
-    Survey,
-)
-from launcher.events import AutopsyDone, Event
+from launcher.actions import Action
+from launcher.events import Event
 from launcher.lanes import KINDS, LANES, THREADS, Lane
+from launcher.node.actions import CollectEvidence, Probe, Prove
+from launcher.node.events import EvidenceCollected
+from launcher.provider.actions import Rescue, Survey
+from launcher.server.actions import Address, Create, Delete, FindPorts, ListServers
 from remuda.cloud.api import Port
 from remuda.frame.crew import Crew
 from remuda.metrics.results import Result
@@ -26,14 +18,14 @@ from remuda.model.ids import NodeId, ServerId
 from remuda.runtime.inbox import Inbox
 
 NODE, SERVER = NodeId("1"), ServerId("s")
-EVIDENCE = Autopsy(node=NODE, result=Result.SSH, cause="no", until_s=1.0)
+EVIDENCE = CollectEvidence(node=NODE, result=Result.SSH, cause="no", until_s=1.0)
 _SOON_S = 60.0
 
 
 @pytest.mark.parametrize(
     ("slow", "quick"),
     [
-        (Prove(node=NODE), Knock(node=NODE)),
+        (Prove(node=NODE), Probe(node=NODE)),
         (Create(node=NODE), ListServers(number=1)),
         (Delete(node=NODE, server=SERVER), ListServers(number=1)),
         (Survey(), FindPorts(servers=())),
@@ -62,11 +54,11 @@ def test_what_is_quick_does_not_wait_for_what_is_slow(slow: Action, quick: Actio
 
     def wait() -> Event:
         go_on.wait(_SOON_S)
-        return AutopsyDone(node=NODE)
+        return EvidenceCollected(node=NODE)
 
     def note() -> Event:
         done.set()
-        return AutopsyDone(node=NODE)
+        return EvidenceCollected(node=NODE)
 
     try:
         for _ in range(THREADS[LANES[type(slow)]]):

@@ -2,11 +2,13 @@
 
 import pytest
 
-from launcher.actions import Bury, Delete, DeleteLeak, DropPermit
-from launcher.cloudview import Permitted
-from launcher.events import Finished, HandCrashed, LeakDeleted, LeakSpared
+from launcher.events import Finished, HandCrashed
 from launcher.lanes import leak
-from launcher.listing import take_listing
+from launcher.node.actions import RemoveRecords
+from launcher.provider.cloud import Permitted
+from launcher.server.actions import Delete, DeleteLeak, DropPermit
+from launcher.server.events import LeakDeleted, LeakSpared
+from launcher.server.listing import take_listing
 from remuda.cloud.api import Server, ServerStatus, TryLaterError
 from remuda.model import tags
 from remuda.model.ids import PoolName, ServerId
@@ -25,12 +27,12 @@ def test_records_are_buried_only_after_the_cloud_took_a_call(accepted: bool) -> 
     error = None if accepted else TryLaterError("HTTP 503")
 
     works.hear(deleted(view, error), NOW)
-    before = of_kind(think(made), Bury)
+    before = of_kind(think(made), RemoveRecords)
     made.cloud.listing += 1
-    after = of_kind(think(made), Bury)
+    after = of_kind(think(made), RemoveRecords)
 
     assert before == []
-    assert after == [Bury(node=view.id, server=view.server_id)] * accepted
+    assert after == [RemoveRecords(node=view.id, server=view.server_id)] * accepted
 
 
 def test_a_call_that_is_refused_later_changes_nothing() -> None:
@@ -42,7 +44,9 @@ def test_a_call_that_is_refused_later_changes_nothing() -> None:
 
     works.hear(deleted(view, TryLaterError("HTTP 409")), NOW)
 
-    assert of_kind(think(made), Bury) == [Bury(node=view.id, server=view.server_id)]
+    assert of_kind(think(made), RemoveRecords) == [
+        RemoveRecords(node=view.id, server=view.server_id)
+    ]
 
 
 def test_a_server_that_is_not_the_nodes_is_forgotten() -> None:
@@ -56,7 +60,7 @@ def test_a_server_that_is_not_the_nodes_is_forgotten() -> None:
     made.cloud.listing, made.cloud.complete_wall_s = made.cloud.listing + 1, NOW.wall_s
 
     assert (view.server_id, view.delete_accepted) == (None, False)
-    assert of_kind(think(made), Bury) == [Bury(node=view.id, server=None)]
+    assert of_kind(think(made), RemoveRecords) == [RemoveRecords(node=view.id, server=None)]
 
 
 def test_what_was_spared_is_counted_anew() -> None:

@@ -4,18 +4,11 @@ from collections import Counter
 
 import pytest
 
-from launcher.actions import (
-    Claim,
-    Condemn,
-    Decline,
-    Grow,
-    Intent,
-    Normalise,
-    Plan,
-    Release,
-    Rule,
-)
-from launcher.breaker import Breaker
+from launcher.actions import Plan
+from launcher.claim.actions import Claim
+from launcher.node.actions import Condemn, Grow, Intent
+from launcher.provider.breaker import Breaker
+from launcher.request.actions import Decline, Normalise, Release, WriteVerdict
 from remuda.cloud.api import Quota
 from remuda.model.ids import RequestId
 from remuda.model.launch import Step
@@ -124,7 +117,9 @@ def test_a_request_that_never_fits_is_declined_at_once() -> None:
 
     plan = think(made)
 
-    assert [Rule, Decline] == [type(action) for action in of_kind(plan, Rule, Decline)]
+    assert [WriteVerdict, Decline] == [
+        type(action) for action in of_kind(plan, WriteVerdict, Decline)
+    ]
     assert [view.id] == [action.request for action in of_kind(plan, Decline)]
     assert "never fit" in plan.verdicts[view.id].reason
     assert plan.verdicts[view.id].numbers["instances_max"] == 2

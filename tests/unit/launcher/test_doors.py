@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Condemn, Knock, Lend, ListServers, Prove
-from launcher.decide.doors import Door, door, known, whereabouts
-from launcher.events import Knocked
 from launcher.lanes import LISTING
-from launcher.listing import take_listing
-from launcher.settle import KNOCKS_MAX
-from launcher.transactions import lend, ready
-from launcher.views import NodeView
+from launcher.node.actions import Condemn, Probe, Prove
+from launcher.node.doors import Door, door, known, whereabouts
+from launcher.node.events import Probed
+from launcher.node.view import NodeView
+from launcher.node.writes import ready
+from launcher.request.actions import Allocate
+from launcher.request.writes import allocate
+from launcher.results import PROBES_MAX
+from launcher.server.actions import ListServers
+from launcher.server.listing import take_listing
 from launcher.world import World
 from remuda.cloud.api import FloatingIp, Server, ServerStatus
 from remuda.model import launch as launches
@@ -113,11 +116,11 @@ def test_the_hand_looks_there_and_compares() -> None:
     prover = FakeProver({OURS: Machine(host_key=OTHER)})
     works.starter.proving.prover = prover
 
-    works.start(think(made), NOW, Knock)
+    works.start(think(made), NOW, Probe)
     event = works.crew.orders[0][1]()
 
     assert prover.knocks == [OURS]
-    assert isinstance(event, Knocked)
+    assert isinstance(event, Probed)
     assert event.why is not None
     assert "the host key is" in event.why
 
@@ -128,7 +131,7 @@ def test_who_gets_the_machine_is_told_what_we_know() -> None:
     view = waiting(made, server=shown())
     request = add_request(made, 1)
 
-    ops = lend(made, request, [view], now_s=NOW.wall_s)
+    ops = allocate(made, request, [view], now_s=NOW.wall_s)
 
     (record,) = [
         decode(view.id, op.data)
@@ -151,9 +154,9 @@ def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> Non
     view = waiting(made, server=None)
     view.missed = missed
     works = Works(made)
-    works.start(think(made), NOW, Knock)
-    for _ in range(KNOCKS_MAX):
-        works.hear(Knocked(node=view.id, why="silence", begun_s=NOW.mono_s), NOW)
+    works.start(think(made), NOW, Probe)
+    for _ in range(PROBES_MAX):
+        works.hear(Probed(node=view.id, why="silence", begun_s=NOW.mono_s), NOW)
 
     assert view.suspect
     assert refused is (view.refused is not None)
@@ -184,11 +187,11 @@ def test_a_listing_from_before_it_became_ready_may_not_tell_where_it_is(
     if begun != "unheard":
         folding.put(path, launch(step=Step.DONE, floating_ip=given))
     take_listing(made, 6, [replace(shown(), tags=tags_of(NODE))], OWNER, NOW)
-    view, works = made.herd.views[NODE], Works(made)
+    view, works = made.nodes.views[NODE], Works(made)
 
     found = door(view, made.policy)
-    for _ in range(KNOCKS_MAX):
-        works.hear(Knocked(node=NODE, why="silence", begun_s=NOW.mono_s), NOW)
+    for _ in range(PROBES_MAX):
+        works.hear(Probed(node=NODE, why="silence", begun_s=NOW.mono_s), NOW)
 
     assert found is not None
     assert found.address == (OURS if believed else FLOATING)
@@ -214,11 +217,11 @@ def test_a_record_without_an_address_leads_nowhere(told: object) -> None:
     view.node.doc["interface_ip"] = told
     works = Works(made)
 
-    works.start(think(made), NOW, Knock)
+    works.start(think(made), NOW, Probe)
     event = works.crew.orders[0][1]()
 
     assert door(view, made.policy) is None
-    assert Knocked(node=view.id, why="nobody knows its address", begun_s=NOW.mono_s) == event
+    assert Probed(node=view.id, why="nobody knows its address", begun_s=NOW.mono_s) == event
 
 
 @pytest.mark.parametrize("way", ["inject", "scan", "ignore"])
@@ -257,7 +260,7 @@ def test_a_waiting_machine_whose_record_lost_its_key_is_not_believed_either(
     plan = think(made)
 
     assert (made_by == "inject") is bool(of_kind(plan, Condemn))
-    assert (made_by != "inject") is bool(of_kind(plan, Lend))
+    assert (made_by != "inject") is bool(of_kind(plan, Allocate))
 
 
 @pytest.mark.parametrize("way", ["scan", "inject"])

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Condemn
-from launcher.views import NodeView
+from launcher.node.actions import Condemn
+from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.model.launch import Step
 from remuda.model.node import NodeState

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from launcher import transactions
-from launcher.actions import Decline
-from launcher.hands.tidying import tidy
-from launcher.views import RequestView
+from launcher.provider.hand_tidying import tidy
+from launcher.request import writes as request_writes
+from launcher.request.actions import Decline
+from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.frame.work import Written
 from remuda.model import request as requests
@@ -50,7 +50,7 @@ class Office:
         assert stored is not None
         request = requests.decode(self.id, stored.value)
         view = RequestView(id=self.id, request=request, version=stored.version, seen_s=0.0)
-        self.store.commit(transactions.decline(made, view, why, now_s=NOW.wall_s))
+        self.store.commit(request_writes.decline(made, view, why, now_s=NOW.wall_s))
         return self.request.state
 
     @property
@@ -173,7 +173,7 @@ def test_tidying_forgets_what_is_old_and_more_than_are_kept() -> None:
         result = tidy(
             *(store, cloud, "here"),
             mine=(),
-            buried=(),
+            ended_servers=(),
             seen=(),
             ports=False,
             floating_ips=False,
@@ -200,7 +200,7 @@ def test_what_is_kept_is_written_with_the_request_or_not_at_all() -> None:
     """One transaction."""
     office = Office("small")
     view = RequestView(id=office.id, request=office.request, version=7, seen_s=0.0)
-    ops = transactions.decline(world(), view, "no", now_s=1.0)
+    ops = request_writes.decline(world(), view, "no", now_s=1.0)
 
     assert [op.sequence for op in ops if isinstance(op, Create) and op.sequence] == [True]
     assert not any(isinstance(op, Delete) and op.path == paths.FAILED_REQUESTS for op in ops)

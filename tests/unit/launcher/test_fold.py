@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Condemn, Delete
 from launcher.fold import Fold
+from launcher.node.actions import Condemn
+from launcher.server.actions import Delete
 from launcher.world import World
 from remuda.frame.set_aside import SetAside
 from remuda.metrics.sink import NullMetrics
@@ -110,7 +111,7 @@ def test_a_lock_that_is_told_before_its_node_is_known_all_the_same(*, locked: bo
 
     folding.put(paths.launch("here", NODE), launch())
 
-    view = folding.world.herd.views[NODE]
+    view = folding.world.nodes.views[NODE]
     assert view.lock_exists
     assert view.locked is locked
 
@@ -125,10 +126,10 @@ def test_a_lock_that_went_before_its_node_came_is_forgotten() -> None:
 
     folding.put(paths.launch("here", NODE), launch())
 
-    view = folding.world.herd.views[NODE]
+    view = folding.world.nodes.views[NODE]
     assert not view.lock_exists
     assert not view.locked
-    assert not folding.world.herd.locks
+    assert not folding.world.nodes.locks
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_the_node_of_a_launch_of_ours_is_read_once() -> None:
     folding.put(paths.node(NodeId("3000000002")), node())
 
     assert ([NODE], {NODE}) == (folding.read, folding.mine)
-    assert list(folding.world.herd.views) == [NODE]
+    assert list(folding.world.nodes.views) == [NODE]
 
 
 def test_nothing_is_started_while_a_new_launch_of_a_replica_is_being_read() -> None:
@@ -228,7 +229,7 @@ def test_nothing_is_started_while_nodes_found_after_an_absence_are_half_read() -
 
     assert ({NODE}, set()) == (half_read, read)
     assert set() == folding.world.unborn
-    assert folding.world.herd.coming["main", "small"] == 1
+    assert folding.world.nodes.coming["main", "small"] == 1
 
 
 @pytest.mark.parametrize(
@@ -268,11 +269,11 @@ def test_a_launch_that_is_gone_takes_its_node_with_it() -> None:
     """Its room is free again."""
     folding = Folding()
     folding.put(paths.launch("here", NODE), launch(cores=4))
-    before = folding.world.herd.usage["main"].cores
+    before = folding.world.nodes.usage["main"].cores
     folding.tell(Gone(path=paths.launch("here", NODE)))
 
-    assert (before, folding.world.herd.usage["main"].cores) == (4, 0)
-    assert (set(), {}) == (folding.mine, folding.world.herd.views)
+    assert (before, folding.world.nodes.usage["main"].cores) == (4, 0)
+    assert (set(), {}) == (folding.mine, folding.world.nodes.views)
 
 
 def test_an_unreadable_launch_is_nobodys_to_touch() -> None:
@@ -280,7 +281,7 @@ def test_an_unreadable_launch_is_nobodys_to_touch() -> None:
     folding = Folding()
     folding.put(paths.launch("here", NODE), b'{"schema": 99}')
 
-    assert {NODE} == folding.world.herd.unreadable
+    assert {NODE} == folding.world.nodes.unreadable
     assert len(folding.log.warnings) == 1
 
 
@@ -292,13 +293,13 @@ def test_contenders_of_a_node_come_and_go() -> None:
     lock = paths.node_lock(NODE)
     folding.put(lock, b"")
     folding.put(f"{lock}/one", b"")
-    view = folding.world.herd.views[NODE]
-    locked = (view.lock_exists, view.locked, view.lendable)
+    view = folding.world.nodes.views[NODE]
+    locked = (view.lock_exists, view.locked, view.allocatable)
     folding.tell(Gone(path=f"{lock}/one"))
     folding.tell(Gone(path=lock))
 
     assert locked == (True, True, False)
-    assert (view.lock_exists, view.locked, view.lendable) == (False, False, True)
+    assert (view.lock_exists, view.locked, view.allocatable) == (False, False, True)
 
 
 def test_an_unreadable_node_is_known_to_be_there() -> None:
@@ -306,7 +307,7 @@ def test_an_unreadable_node_is_known_to_be_there() -> None:
     folding = Folding()
     folding.put(paths.launch("here", NODE), launch())
     folding.put(paths.node(NODE), b"", 4)
-    view = folding.world.herd.views[NODE]
+    view = folding.world.nodes.views[NODE]
     unreadable = (view.node, view.node_version, view.node_gone)
     folding.tell(Gone(path=paths.node(NODE)))
 
@@ -383,10 +384,10 @@ def test_a_launch_record_that_is_closed_to_us_holds_up_no_growth() -> None:
     folding.tell(Put(path=path, stored=None, closed=True))
 
     assert folding.world.unborn == set()
-    assert folding.world.herd.unreadable == {NODE}
+    assert folding.world.nodes.unreadable == {NODE}
     assert folding.world.agenda.supply
     folding.tell(Gone(path=path))
-    assert folding.world.herd.unreadable == set()
+    assert folding.world.nodes.unreadable == set()
 
 
 def test_a_node_that_is_closed_to_us_is_neither_waited_for_nor_gone() -> None:
@@ -397,7 +398,7 @@ def test_a_node_that_is_closed_to_us_is_neither_waited_for_nor_gone() -> None:
     folding.tell(Dirty(path=paths.node(NODE)))
     for _ in range(2):
         folding.tell(Put(path=paths.node(NODE), stored=None, closed=True))
-    view, read = folding.world.herd.views[NODE], list(folding.read)
+    view, read = folding.world.nodes.views[NODE], list(folding.read)
 
     closed = (view.stale, view.node, view.unread, of_kind(think(folding.world), Condemn, Delete))
     folding.fold.look_for_nodes()

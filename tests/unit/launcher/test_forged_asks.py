@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launcher.actions import Claim, Decline, Grow, Intent, Lend
+from launcher.claim.actions import Claim
+from launcher.node.actions import Grow, Intent
+from launcher.request.actions import Allocate, Decline
 from launcher.world import World
 from remuda.model import request as requests
 from remuda.model.codec import CorruptRecordError
@@ -182,7 +184,7 @@ def test_no_forged_ask_is_lent_a_machine_that_was_made_for_another(
     )
     known = tell(made, [forged])
 
-    lends = of_kind(think(made), Lend)
+    lends = of_kind(think(made), Allocate)
     assert all(node.id not in one.nodes for one in lends if one.request in known)
 
 

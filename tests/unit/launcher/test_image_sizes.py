@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Survey
 from launcher.lanes import SURVEY
-from launcher.orders import look_up
+from launcher.provider.actions import Survey
+from launcher.server.specs import look_up
 from launcher.world import World
 from remuda.cloud.api import BadOrderError
 from remuda.cloud.sizes import NO_NEEDS, ImageNeeds

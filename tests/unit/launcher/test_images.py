@@ -4,17 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from launcher import transactions
-from launcher.actions import Claim, Condemn, Create, Decline, Lend, Release
-from launcher.cloudview import Recipe
-from launcher.decide.outdated import unbootable
-from launcher.decide.standing import our_status
+from launcher.claim.actions import Claim
 from launcher.fold import Fold
-from launcher.images import upload_of
-from launcher.orders import ServerOrders
-from launcher.ready import ready_node
-from launcher.registry import Registry, tree
-from launcher.transactions import NewNode
+from launcher.image.index import upload_of
+from launcher.image.outdated import unbootable
+from launcher.node import writes as node_writes
+from launcher.node.actions import Condemn
+from launcher.node.ready import ready_node
+from launcher.node.writes import NewNode
+from launcher.provider.cloud import Recipe
+from launcher.provider.presence import Registry, tree
+from launcher.provider.status import our_status
+from launcher.request.actions import Allocate, Decline, Release
+from launcher.server.actions import Create
+from launcher.server.specs import ServerSpecs
 from remuda.cloud.api import Image, Server, ServerStatus
 from remuda.frame.set_aside import SetAside
 from remuda.membership.registration import Member, Registration
@@ -111,7 +114,7 @@ def test_an_intent_proves_that_its_upload_is_booted_still() -> None:
         for n, _ in enumerate(claim.intents)
     ]
     new = [NewNode(launch=one, node=add_node(made, 5).node) for one in launches]
-    ops = transactions.grow(made, new, ledger_version=0)
+    ops = node_writes.grow(made, new, ledger_version=0)
 
     build_id = BuildId("noble", 1)
     assert [one for one in ops if isinstance(one, Check)] == [
@@ -127,9 +130,9 @@ def test_one_request_is_lent_machines_of_one_build() -> None:
     nodes = [add_node(made, n, launch=booted(build)) for n, build in ((1, 1), (2, 2), (3, 2))]
     view = add_request(made, 1, "small", "small")
 
-    (lend,) = of_kind(think(made), Lend)
-    assert lend.request == view.id
-    assert set(lend.nodes) == {nodes[1].id, nodes[2].id}
+    (allocate,) = of_kind(think(made), Allocate)
+    assert allocate.request == view.id
+    assert set(allocate.nodes) == {nodes[1].id, nodes[2].id}
 
 
 def test_what_does_not_fit_together_is_not_lent_but_others_are_made() -> None:
@@ -142,13 +145,13 @@ def test_what_does_not_fit_together_is_not_lent_but_others_are_made() -> None:
     view = add_request(made, 1, "small", "small")
     plan = think(made)
 
-    assert of_kind(plan, Lend) == []
+    assert of_kind(plan, Allocate) == []
     (claim,) = of_kind(plan, Claim)
     assert [(one.for_request, str(one.upload.build)) for one in claim.intents] == [
         (view.id, "noble/2")
     ] * 2
     alone = add_request(made, 0, "small")
-    assert [one.request for one in of_kind(think(made), Lend)] == [alone.id]
+    assert [one.request for one in of_kind(think(made), Allocate)] == [alone.id]
 
 
 def test_what_was_begun_with_a_build_goes_on_with_it() -> None:
@@ -178,7 +181,7 @@ def test_what_cannot_go_on_with_its_build_begins_anew() -> None:
     new = own(made, 2, view, booted(2))
     assert condemned(made) == {old.id: f"{view.id} is served from build noble/2"}
     made.drop_node(old.id)
-    assert of_kind(think(made), Lend) == []
+    assert of_kind(think(made), Allocate) == []
     assert builds(made) == ["noble/2"]
     assert new.id not in condemned(made)
 
@@ -344,7 +347,7 @@ def test_users_and_the_cloud_see_which_build_a_machine_boots() -> None:
     made = imaged()
     view = add_node(made, 1, launch=booted(1))
     view.server = Server(id="server-1", name="np1", status=ServerStatus.ACTIVE, image_id="image-1")
-    orders = ServerOrders(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
+    orders = ServerSpecs(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
     recipe = Recipe(image=Image(id="image-1", name="noble/1"), flavor=SMALL)
     assert view.launch is not None
 
@@ -363,7 +366,7 @@ def test_a_machine_for_a_builder_has_its_keys_and_no_key_pair() -> None:
     """What a cloud's key pair leaves in it, nobody would know to look for."""
     made = imaged(pools={"main": {"max-servers": 1, "key-name": "pair"}})
     view = add_node(made, 1, launch=booted(1))
-    orders = ServerOrders(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
+    orders = ServerSpecs(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
     recipe = Recipe(image=Image(id="image-1", name="noble/1"), flavor=SMALL)
     assert view.launch is not None
     label = image_label("noble", ImageUse.MAKE)

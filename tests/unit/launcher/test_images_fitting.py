@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Claim, Condemn, Decline, Grow, Knock, Lend
-from launcher.views import MayGet, NodeView
+from launcher.claim.actions import Claim
+from launcher.node.actions import Condemn, Grow, Probe
+from launcher.node.view import NodeView
+from launcher.request.actions import Allocate, Decline
+from launcher.request.view import MayGet
 from launcher.world import World
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
@@ -65,10 +68,10 @@ def test_what_is_looked_at_for_a_request_is_not_made_anew() -> None:
     view = add_request(made, 1, "small", "small")
     plan = think(made)
 
-    assert len(of_kind(plan, Knock)) == 2
+    assert len(of_kind(plan, Probe)) == 2
     assert [one.intents for one in of_kind(plan, Claim)] == [()]
-    for node in made.herd.views.values():
-        node.busy = "knock"
+    for node in made.nodes.views.values():
+        node.busy = "probe"
         made.touch_node(node)
     view.request = replace(view.request, state=RequestState.PENDING)
     add_claim(made, view)
@@ -90,13 +93,13 @@ def test_what_a_replica_of_ours_is_about_to_lend_stays() -> None:
     add_replica(made, "here", "twin")
     two_ready(made)
     views = [add_request(made, n, "small", "small") for n in range(1, 20)]
-    his = next(one for one in views if not made.neighbours.duty(one.id))
+    his = next(one for one in views if not made.peers.assigned(one.id))
     for one in views:
         if one is not his:
             made.queue.forget(one.id)
     plan = think(made)
 
-    assert of_kind(plan, Claim, Condemn, Lend) == []
+    assert of_kind(plan, Claim, Condemn, Allocate) == []
 
 
 def test_what_is_promised_to_one_is_no_supply_for_another() -> None:

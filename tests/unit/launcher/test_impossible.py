@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Decline, Rule
-from launcher.outcomes import learn_no_room, learn_success
+from launcher.provider.learning import learn_no_room, learn_success
+from launcher.request.actions import Decline, WriteVerdict
 from launcher.world import World
 from remuda.cloud.api import CloudError, NoRoomError, Quota, TryLaterError
 from remuda.model.launch import Step
@@ -104,7 +104,7 @@ def test_holds_of_another_pool_are_not_to_blame() -> None:
     """Its limits are its own; and what is being deleted is held no more."""
     made = world(pools={"main": {"max-servers": 1}, "side": {"max-servers": 1}})
     add_node(made, 1, state=NodeState.HOLD).dying = True
-    made.touch_node(next(iter(made.herd.views.values())))
+    made.touch_node(next(iter(made.nodes.views.values())))
     add_node(made, 2, pool="side", state=NodeState.HOLD)
     add_request(made, 1, seen_s=NOW.mono_s - 5.0)
 
@@ -144,7 +144,7 @@ def test_a_request_that_the_cloud_never_gives_all_its_nodes_is_declined(*, reuse
     plan = think(made, later(3.0))
     (verdict,) = plan.verdicts.values()
 
-    assert [type(one) for one in of_kind(plan, Rule, Decline)] == [Rule, Decline]
+    assert [type(one) for one in of_kind(plan, WriteVerdict, Decline)] == [WriteVerdict, Decline]
     assert verdict.reason == (
         "the cloud gives no more than 2 of its 3 nodes, and nothing else of ours is there; "
         f"the cloud refused for lack of room ({REFUSAL})"
@@ -178,7 +178,7 @@ def coming(made: World) -> None:
 
 def served(made: World) -> None:
     """Let one have come meanwhile."""
-    learn_success(made, next(iter(made.herd.views.values())), later(3.0))
+    learn_success(made, next(iter(made.nodes.views.values())), later(3.0))
     made.cloud.no_room_until_s["main"] = NOW.mono_s + 60.0
 
 

@@ -7,9 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from launcher.herd import Herd
-from launcher.queue import Queue
-from launcher.validating import contradictions
+from launcher.contradictions import contradictions
+from launcher.node.index import NodeIndex
+from launcher.request.queue import Queue
 from launcher.world import World
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.launch import Step
@@ -66,14 +66,14 @@ class Changes(RuleBasedStateMachine):
     )
     def touch(self, number: int, what: str) -> None:
         """What only we know of a node changes."""
-        view = self.made.herd.views.get(NodeId(f"{number:010d}"))
+        view = self.made.nodes.views.get(NodeId(f"{number:010d}"))
         if view is None:
             return
         if what == "busy":
             view.busy = None if view.busy else "hand"
         elif what == "lock":
-            self.made.herd.locks[view.id] = view.contenders ^ {"user"}
-            self.made.herd.learn_lock(view)
+            self.made.nodes.locks[view.id] = view.contenders ^ {"user"}
+            self.made.nodes.learn_lock(view)
         elif what == "server":
             view.server_id = ServerId(f"another {number}")
         elif what == "node":
@@ -83,7 +83,7 @@ class Changes(RuleBasedStateMachine):
         self.made.touch_node(view)
 
     @rule(number=NUMBERS)
-    def bury(self, number: int) -> None:
+    def remove_records(self, number: int) -> None:
         """A node goes."""
         self.made.drop_node(NodeId(f"{number:010d}"))
 
@@ -137,27 +137,27 @@ class Changes(RuleBasedStateMachine):
     @invariant()
     def herd_equals_a_recount(self) -> None:
         """Every index of nodes."""
-        fresh = Herd()
-        for view in self.made.herd.views.values():
+        fresh = NodeIndex()
+        for view in self.made.nodes.views.values():
             fresh.views[view.id] = view
             fresh.reindex(view)
-        herd = self.made.herd
+        index = self.made.nodes
 
-        assert +fresh.coming == +herd.coming
-        assert fresh.being_made == herd.being_made
+        assert +fresh.coming == +index.coming
+        assert fresh.being_made == index.being_made
         assert {pool: one for pool, one in fresh.held.items() if one} == {
-            pool: one for pool, one in herd.held.items() if one
+            pool: one for pool, one in index.held.items() if one
         }
-        assert +fresh.dedicated == +herd.dedicated
-        assert +fresh.states == +herd.states
-        assert dict(fresh.allocated) == {k: v for k, v in herd.allocated.items() if v}
-        assert fresh.total() == herd.total()
-        mine = {key: set(free) for key, free in herd.free.items() if free}
+        assert +fresh.dedicated == +index.dedicated
+        assert +fresh.states == +index.states
+        assert dict(fresh.allocated) == {k: v for k, v in index.allocated.items() if v}
+        assert fresh.total() == index.total()
+        mine = {key: set(free) for key, free in index.free.items() if free}
         assert {key: set(free) for key, free in fresh.free.items() if free} == mine
         assert all(
-            view.lendable
-            for free in herd.free.values()
-            for view in (herd.views[node] for node in free)
+            view.allocatable
+            for free in index.free.values()
+            for view in (index.views[node] for node in free)
         )
 
     @invariant()
@@ -191,7 +191,7 @@ def test_nodes_on_their_way_are_counted_by_what_they_are_for() -> None:
     add_node(made, 1, step=Step.BOOTING)
     add_node(made, 2, step=Step.PROVING, allocated_to="200-1", launch={"for_request": "200-1"})
 
-    assert Counter({("main", "small"): 1}) == +made.herd.coming
-    assert made.herd.making == 2
-    assert dict(made.herd.dedicated) == {("200-1", "small"): 1}
-    assert made.herd.usage["main"].instances == 2
+    assert Counter({("main", "small"): 1}) == +made.nodes.coming
+    assert made.nodes.making == 2
+    assert dict(made.nodes.dedicated) == {("200-1", "small"): 1}
+    assert made.nodes.usage["main"].instances == 2

@@ -2,9 +2,9 @@
 
 import pytest
 
-from launcher.facts import take_fact
 from launcher.policy import compile_policy
-from launcher.registry import prepare
+from launcher.provider.fold import take_fact
+from launcher.provider.presence import prepare
 from launcher.world import World
 from remuda.config.model import Config
 from remuda.membership.installation import InstallationError

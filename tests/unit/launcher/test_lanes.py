@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Address, Condemn, Create, Delete, DeleteLeak, MakeReady, Prove
-from launcher.decide.deadlines import BLIND_S_MAX, HAND_GRACE_S
-from launcher.decide.dying import DELETING_S
-from launcher.events import Created, Finished, LeakDeleted, Proved
+from launcher.events import Finished
 from launcher.lanes import KINDS, LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, machine, places
-from launcher.views import NodeView
+from launcher.node.actions import Condemn, MakeReady, Prove
+from launcher.node.deadlines import BLIND_S_MAX, HAND_GRACE_S
+from launcher.node.dying import DELETING_S
+from launcher.node.events import Proved
+from launcher.node.view import NodeView
+from launcher.server.actions import Address, Create, Delete, DeleteLeak
+from launcher.server.events import Created, LeakDeleted
 from launcher.world import World
 from remuda.cloud.api import NotSentError, Port, Server, ServerStatus, TryLaterError
 from remuda.metrics.results import Result

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Publish, Release
-from launcher.decide.bids import bids
-from launcher.decide.progress import LATE_SHARE, late
-from launcher.decide.standing import our_status
+from launcher.node.progress import LATE_SHARE, late
+from launcher.node.view import NodeView
+from launcher.provider.actions import Publish
+from launcher.provider.status import our_status
 from launcher.reporting import SLOW_MAX, Reporter
-from launcher.views import NodeView, RequestView
+from launcher.request.actions import Release
+from launcher.request.bids import bids
+from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.insight.explanation import expected_in_s
 from remuda.metrics.sink import NullMetrics

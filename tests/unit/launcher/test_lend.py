@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
-from launcher.actions import Claim, Condemn, Knock, Lend
-from launcher.events import Knocked
-from launcher.views import Refusal, RequestView
+from launcher.claim.actions import Claim
+from launcher.node.actions import Condemn, Probe
+from launcher.node.events import Probed
+from launcher.node.view import Refusal
+from launcher.request.actions import Allocate
+from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.model.launch import Step
@@ -31,7 +34,7 @@ from tests.unit.launcher.worlds import (
 def lends(made: World, now: Now = NOW, *, everything: bool = True) -> dict[str, tuple[str, ...]]:
     """Return what a plan lends, by request."""
     plan = think(made, now, everything=everything)
-    return {action.request: action.nodes for action in of_kind(plan, Lend)}
+    return {action.request: action.nodes for action in of_kind(plan, Allocate)}
 
 
 def test_a_covered_request_is_fulfilled_with_the_longest_ready_nodes_in_its_order() -> None:
@@ -138,10 +141,10 @@ def test_a_replica_on_duty_lends_and_the_other_sets_nothing_in_motion() -> None:
     plans = []
     for me in ("one", "two"):
         made = world()
-        made.neighbours.replicas["here"].pop(ME)
+        made.peers.replicas["here"].pop(ME)
         add_replica(made, "here", "one")
         add_replica(made, "here", "two")
-        made.neighbours.me = me  # type: ignore[assignment]
+        made.peers.me = me  # type: ignore[assignment]
         add_node(made, 1)
         add_node(made, 2)
         for number in (1, 2):
@@ -159,7 +162,7 @@ def test_what_is_locked_held_busy_or_stale_is_not_lent() -> None:
     made = world()
     locked, busy, stale = (add_node(made, number) for number in (1, 2, 3))
     locked.contenders |= {"somebody"}
-    busy.busy = "knock"
+    busy.busy = "probe"
     stale.stale = True
     for view in (locked, busy, stale):
         made.touch_node(view)
@@ -223,8 +226,8 @@ def test_a_machine_that_was_not_looked_at_for_long_is_looked_at_first() -> None:
 
     plan = think(made)
 
-    assert [(fresh.id,)] == [a.nodes for a in of_kind(plan, Lend) if a.request == first.id]
-    assert [old.id] == [action.node for action in of_kind(plan, Knock)]
+    assert [(fresh.id,)] == [a.nodes for a in of_kind(plan, Allocate) if a.request == first.id]
+    assert [old.id] == [action.node for action in of_kind(plan, Probe)]
     assert [second.id] == [action.request for action in of_kind(plan, Claim)]
     assert [intent for action in of_kind(plan, Claim) for intent in action.intents] == []
 
@@ -241,7 +244,10 @@ def test_a_machine_that_answers_is_lent_and_one_that_does_not_is_knocked_at_agai
     node.suspect = False
     made.touch_node(node)
 
-    assert ([], [node.id]) == (of_kind(doubted, Lend), [a.node for a in of_kind(doubted, Knock)])
+    assert ([], [node.id]) == (
+        of_kind(doubted, Allocate),
+        [a.node for a in of_kind(doubted, Probe)],
+    )
     assert {view.id: (node.id,)} == lends(made)
 
 
@@ -252,7 +258,7 @@ def test_a_machine_of_another_replica_is_knocked_at_by_whoever_doubts_it() -> No
     node = add_node(made, 1, owner="other")
     node.suspect = True
     made.touch_node(node)
-    doubted = of_kind(think(made), Knock)
+    doubted = of_kind(think(made), Probe)
     node.refused = Refusal(result=None, cause="no longer answers")
     made.touch_node(node)
 
@@ -272,9 +278,7 @@ def test_by_default_nobody_waits_for_a_look() -> None:
 def test_what_a_replica_of_ours_lends_is_not_claimed_by_the_one_that_starts_machines() -> None:
     """It has a moment; a plan of its own would only get in its way."""
     made, view = next(
-        (made, view)
-        for made, view in map(two_replicas, range(99))
-        if made.neighbours.duty("demand")
+        (made, view) for made, view in map(two_replicas, range(99)) if made.peers.assigned("demand")
     )
     later = Now(
         wall_s=NOW.wall_s + made.policy.warm_grace_s, mono_s=NOW.mono_s + made.policy.warm_grace_s
@@ -282,7 +286,7 @@ def test_what_a_replica_of_ours_lends_is_not_claimed_by_the_one_that_starts_mach
 
     plan = think(made)
 
-    assert of_kind(plan, Lend, Claim) == []
+    assert of_kind(plan, Allocate, Claim) == []
     assert later.mono_s in {alarm.due_s for alarm in plan.alarms if alarm.name == view.id}
     assert [view.id] == [action.request for action in of_kind(think(made, later), Claim)]
 
@@ -293,7 +297,7 @@ def two_replicas(number: int) -> tuple[World, RequestView]:
     add_replica(made, "here", f"other {number}")
     add_node(made, 1)
     views = (add_request(made, sequence) for sequence in range(1, 99))
-    view = next(view for view in views if not made.neighbours.duty(view.id))
+    view = next(view for view in views if not made.peers.assigned(view.id))
     for other in set(made.queue.views) - {view.id}:
         made.queue.forget(other)
     made.take_agenda()
@@ -317,14 +321,14 @@ def two_of_them() -> tuple[World, Works, RequestView]:
 def test_a_hand_over_of_several_machines_does_not_go_round() -> None:
     """One look each: the first answer is too old for its label when the last one comes."""
     made, works, view = two_of_them()
-    works.start(think(made), NOW, Knock)
+    works.start(think(made), NOW, Probe)
     first, second = (action.node for action, _ in works.crew.orders)
 
-    works.hear(Knocked(node=first, why=None, begun_s=NOW.mono_s), later(0.1))
+    works.hear(Probed(node=first, why=None, begun_s=NOW.mono_s), later(0.1))
     between = think(made, later(0.1))
-    works.hear(Knocked(node=second, why=None, begun_s=NOW.mono_s), later(30.0))
+    works.hear(Probed(node=second, why=None, begun_s=NOW.mono_s), later(30.0))
 
-    assert of_kind(between, Knock, Lend) == []
+    assert of_kind(between, Probe, Allocate) == []
     assert {view.id: {first, second}} == {
         request: set(nodes) for request, nodes in lends(made, later(30.0)).items()
     }
@@ -333,25 +337,25 @@ def test_a_hand_over_of_several_machines_does_not_go_round() -> None:
 def test_looks_count_no_longer_when_a_machine_has_to_be_replaced() -> None:
     """Its successor may take minutes; the other one is looked at once more then."""
     made, works, _ = two_of_them()
-    works.start(think(made), NOW, Knock)
+    works.start(think(made), NOW, Probe)
     good, bad = (action.node for action, _ in works.crew.orders)
-    works.hear(Knocked(node=good, why=None, begun_s=NOW.mono_s), later(0.1))
+    works.hear(Probed(node=good, why=None, begun_s=NOW.mono_s), later(0.1))
     for tried_s in (0.1, 1.5):
-        works.hear(Knocked(node=bad, why="silence", begun_s=NOW.mono_s), later(tried_s))
+        works.hear(Probed(node=bad, why="silence", begun_s=NOW.mono_s), later(tried_s))
     made.drop_node(bad)
     add_node(made, 3).checked_s = later(60.0).mono_s
 
     plan = think(made, later(60.0))
 
-    assert [good] == [action.node for action in of_kind(plan, Knock)]
-    assert of_kind(plan, Lend) == []
+    assert [good] == [action.node for action in of_kind(plan, Probe)]
+    assert of_kind(plan, Allocate) == []
 
 
 def test_a_look_that_began_before_anybody_wanted_the_machine_is_as_old_as_it_is() -> None:
     """Only those that were made for the hand-over count."""
     made, _, view = two_of_them()
-    for node in made.herd.views.values():
+    for node in made.nodes.views.values():
         node.checked_s = NOW.mono_s - 2.0
     view.wanted_s = NOW.mono_s - 1.0
 
-    assert len(of_kind(think(made), Knock)) == 2
+    assert len(of_kind(think(made), Probe)) == 2

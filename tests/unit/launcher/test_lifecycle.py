@@ -6,22 +6,21 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import (
-    Action,
+from launcher.actions import Action
+from launcher.node.actions import (
     Adopt,
     Advance,
-    Autopsy,
-    Bury,
+    CollectEvidence,
     Condemn,
-    Create,
-    Delete,
     Free,
-    Knock,
-    Lend,
     MakeReady,
+    Probe,
     Prove,
+    RemoveRecords,
 )
-from launcher.views import AUTOPSY, Failure, NodeView, Refusal
+from launcher.node.view import EVIDENCE, Failure, NodeView, Refusal
+from launcher.request.actions import Allocate
+from launcher.server.actions import Create, Delete
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
@@ -45,13 +44,13 @@ SERVER = ServerId("server-1")
 KINDS = (
     Adopt,
     Advance,
-    Autopsy,
-    Bury,
+    CollectEvidence,
+    RemoveRecords,
     Condemn,
     Create,
     Delete,
     Free,
-    Knock,
+    Probe,
     MakeReady,
     Prove,
 )
@@ -150,8 +149,8 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         Condemn,
     ),
     ("ready and well", Step.DONE, setting(server=shown()), None),
-    ("ready, listed as stopped", Step.DONE, setting(server=shown(ServerStatus.STOPPED)), Knock),
-    ("ready, not listed", Step.DONE, setting(missed=2), Knock),
+    ("ready, listed as stopped", Step.DONE, setting(server=shown(ServerStatus.STOPPED)), Probe),
+    ("ready, not listed", Step.DONE, setting(missed=2), Probe),
     ("ready, silent", Step.DONE, setting(refused=Refusal(result=None, cause="silent")), Condemn),
     ("dying", Step.CONDEMNED, setting(), Delete),
     ("dying, refused before", Step.CONDEMNED, setting(asked_in=5), Delete),
@@ -165,7 +164,7 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         "gone",
         Step.CONDEMNED,
         setting(delete_accepted=True, asked_in=4),
-        Bury,
+        RemoveRecords,
     ),
     ("not shown, but every call was refused", Step.CONDEMNED, setting(), Delete),
     (
@@ -184,24 +183,24 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         "evidence first",
         Step.CONDEMNED,
         setting(failure=failed(NOW.mono_s + 1)),
-        Autopsy,
+        CollectEvidence,
     ),
     (
         "evidence under way",
         Step.CONDEMNED,
         setting(
-            failure=Failure(result=Result.SSH, cause="no", until_s=NOW.mono_s + 1), busy=AUTOPSY
+            failure=Failure(result=Result.SSH, cause="no", until_s=NOW.mono_s + 1), busy=EVIDENCE
         ),
         None,
     ),
     (
         "evidence hangs",
         Step.CONDEMNED,
-        setting(failure=failed(NOW.mono_s), busy=AUTOPSY),
+        setting(failure=failed(NOW.mono_s), busy=EVIDENCE),
         Delete,
     ),
-    ("never asked for", Step.CONDEMNED, ours_unsent, Bury),
-    ("dying, call lost", Step.CONDEMNED, sent_late, Bury),
+    ("never asked for", Step.CONDEMNED, ours_unsent, RemoveRecords),
+    ("dying, call lost", Step.CONDEMNED, sent_late, RemoveRecords),
     ("dying, call may still arrive", Step.CONDEMNED, listed_too_early, None),
     ("record being read", Step.DONE, setting(stale=True), None),
     ("record not read yet", Step.DONE, setting(node=None, node_version=-1), None),
@@ -323,7 +322,7 @@ def test_ready_nodes_age_and_are_looked_at_again() -> None:
     old_now = Now(wall_s=NOW.wall_s + 55.0, mono_s=NOW.mono_s + 55.0)
 
     assert fresh is None
-    assert isinstance(later, Knock)
+    assert isinstance(later, Probe)
     assert isinstance(judged(made, view, old_now), Condemn)
 
 
@@ -335,8 +334,10 @@ def test_who_was_never_looked_at_is_looked_at_though_the_host_has_just_booted() 
     rechecked = judged(made, view, booted)
     request = add_request(made, 1, seen_s=booted.mono_s)
 
-    assert isinstance(rechecked, Knock)
-    assert [Knock(node=view.id, request=request.id)] == of_kind(think(made, booted), Knock, Lend)
+    assert isinstance(rechecked, Probe)
+    assert [Probe(node=view.id, request=request.id)] == of_kind(
+        think(made, booted), Probe, Allocate
+    )
 
 
 def test_alarms_are_set_for_what_becomes_due() -> None:
@@ -373,10 +374,10 @@ def test_of_the_living_one_takes_over() -> None:
     adopters = []
     for me in ("one", "two", "three"):
         made = world()
-        made.neighbours.replicas["here"].pop(ME)
+        made.peers.replicas["here"].pop(ME)
         for name in ("one", "two", "three"):
             add_replica(made, "here", name)
-        made.neighbours.me = me  # type: ignore[assignment]
+        made.peers.me = me  # type: ignore[assignment]
         view = add_node(made, 1, owner="dead")
         adopters += [me] if judged(made, view) else []
 

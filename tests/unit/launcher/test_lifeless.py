@@ -2,10 +2,11 @@
 
 import pytest
 
-from launcher.actions import Condemn, ListServers
-from launcher.events import Created, Listed
 from launcher.lanes import LISTING
-from launcher.views import NodeView
+from launcher.node.actions import Condemn
+from launcher.node.view import NodeView
+from launcher.server.actions import ListServers
+from launcher.server.events import Created, Listed
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result

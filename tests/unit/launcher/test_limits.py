@@ -75,7 +75,7 @@ def test_no_plan_exceeds_any_limit(made: World) -> None:
     new = intents(think(made))
     total = Counter[str]()
     for name, pool in made.policy.pools.items():
-        used = made.herd.usage[name]
+        used = made.nodes.usage[name]
         mine = [one for one in new if one.pool == name]
         more = Counter(
             instances=len(mine),
@@ -91,7 +91,7 @@ def test_no_plan_exceeds_any_limit(made: World) -> None:
     if new and quota is not None:
         assert total["instances"] <= (quota.instances_max or 0)
         assert total["cores"] <= (quota.cores_max or 0)
-    assert not new or made.herd.making + len(new) <= made.policy.config.max_concurrency
+    assert not new or made.nodes.making + len(new) <= made.policy.config.max_concurrency
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Action, Address, Advance, Condemn, Note, Prove
-from launcher.decide.deadlines import FIRST_LOOK_S, attempt_ends_s
-from launcher.decide.progress import ANSWER_S, MOMENT_S
-from launcher.events import Addressed, Proved, ScriptBegun
+from launcher.actions import Action
 from launcher.lanes import noting
-from launcher.stages import WORDS_CHARS_MAX, enter, shown
-from launcher.views import NodeView, Stage
+from launcher.node.actions import Advance, Condemn, Note, Prove
+from launcher.node.deadlines import FIRST_LOOK_S, attempt_ends_s
+from launcher.node.events import Proved, ScriptBegun
+from launcher.node.progress import ANSWER_S, MOMENT_S
+from launcher.node.stages import WORDS_CHARS_MAX, enter, shown
+from launcher.node.view import NodeView, Stage
+from launcher.server.actions import Address
+from launcher.server.events import Addressed
 from launcher.world import World
 from remuda.cloud.api import FloatingIp, NoRoomError, Server, ServerStatus
 from remuda.metrics.results import Result

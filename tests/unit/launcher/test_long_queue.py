@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from launcher.actions import Action
-from launcher.decide.decide import decide
-from launcher.decide.draft import Draft
-from launcher.views import RequestView
+from launcher.decide import decide
+from launcher.request.demand_pass import DemandPass
+from launcher.request.view import RequestView
 from launcher.world import World
 from tests.bench.worlds import NOW, Shape, make_ready, settle, world
 
@@ -26,7 +26,7 @@ def queue_of(seed: int) -> World:
     for _ in range(rng.randrange(0, 4)):
         make_ready(made, rng.randrange(0, nodes))
     if rng.random() < 0.5:
-        made.drop_node(rng.choice(list(made.herd.views)))
+        made.drop_node(rng.choice(list(made.nodes.views)))
     made.agenda.supply = True
     return made
 
@@ -41,7 +41,7 @@ def vary(made: World, view: RequestView, rng: random.Random) -> None:
     made.touch_request(view)
 
 
-class Anew(Draft):
+class Anew(DemandPass):
     """A pass over the queue that thinks of each request anew."""
 
     def settled(self, view: RequestView) -> bool:  # noqa: ARG002 - the answer is always no
@@ -58,7 +58,7 @@ def test_who_is_passed_over_would_have_got_nothing(
     agenda = made.take_agenda()
 
     passed_over = decide(made, agenda, NOW)
-    monkeypatch.setattr("launcher.decide.demand.Draft", Anew)
+    monkeypatch.setattr("launcher.request.demand.DemandPass", Anew)
     judged = decide(made, agenda, NOW)
 
     assert _words(judged.actions) == _words(passed_over.actions)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from launcher.actions import Condemn
-from launcher.decide import room
-from launcher.decide.draft import Draft
+from launcher.node.actions import Condemn
+from launcher.request import make_room
+from launcher.request.demand_pass import DemandPass
 from tests.unit.launcher.worlds import add_node, add_request, of_kind, think, world
 
 
@@ -24,13 +24,13 @@ def test_nodes_of_a_request_that_was_given_back_make_room() -> None:
 def test_they_are_looked_for_once_in_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many requests wait for room: the search was ten million steps for a thousand."""
     looks = []
-    found = room._all_left_behind
+    found = make_room._all_left_behind
 
-    def counted(work: Draft) -> object:
+    def counted(work: DemandPass) -> object:
         looks.append(work)
         return found(work)
 
-    monkeypatch.setattr(room, "_all_left_behind", counted)
+    monkeypatch.setattr(make_room, "_all_left_behind", counted)
     made = world(pools={"main": {"max-servers": 3}})
     for number in range(1, 4):
         add_node(made, number, allocated_to=f"200-{number:010d}")

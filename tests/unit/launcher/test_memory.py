@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from launcher.actions import AdoptClaim, Claim, Lend, Normalise, Plan, Publish
-from launcher.hands.rescuing import free_unclaimed
+from launcher.actions import Plan
+from launcher.claim.actions import AdoptClaim, Claim
+from launcher.provider.actions import Publish
+from launcher.provider.hand_rescuing import free_unclaimed
+from launcher.request.actions import Allocate, Normalise
 from remuda.frame.loop import RESYNC_S
 from remuda.frame.work import Written
 from remuda.membership.attendance import Attendance
@@ -39,7 +42,7 @@ def test_a_claim_is_served_though_a_replica_that_had_declined_is_back() -> None:
     view = add_request(made, 1, state=RequestState.PENDING, declined_by=("id-main",))
     add_claim(made, view)
 
-    assert [view.id] == [action.request for action in of_kind(think(made), Lend)]
+    assert [view.id] == [action.request for action in of_kind(think(made), Allocate)]
 
 
 @pytest.mark.parametrize("reuse", [True, False])
@@ -49,15 +52,15 @@ def test_who_has_claimed_a_request_lends_if_the_one_on_duty_does_not(
     """The other may know the nodes otherwise; of two that lend one is rejected."""
     made = world()
     add_replica(made, "here", "other")
-    numbers = (n for n in range(1, 100) if not made.neighbours.duty(f"200-{n:010d}"))
+    numbers = (n for n in range(1, 100) if not made.peers.assigned(f"200-{n:010d}"))
     view = add_request(made, next(numbers), state=RequestState.PENDING, reuse=reuse)
     add_claim(made, view)
     node = add_node(made, 1, allocated_to=None if reuse else view.id)
     patience_s = made.policy.patience_s
 
-    assert of_kind(think(made, later(patience_s)), Lend) == []
-    assert [Lend(request=view.id, nodes=(node.id,))] == of_kind(
-        think(made, later(patience_s + 1)), Lend
+    assert of_kind(think(made, later(patience_s)), Allocate) == []
+    assert [Allocate(request=view.id, nodes=(node.id,))] == of_kind(
+        think(made, later(patience_s + 1)), Allocate
     )
 
 
@@ -94,11 +97,11 @@ def test_a_claim_whose_lock_somebody_removed_is_locked_again() -> None:
     view = add_request(made, 1, state=RequestState.PENDING)
     claim = add_claim(made, view)
     works = Works(made)
-    (lend,) = of_kind(think(made), Lend)
-    works.start(Plan(actions=[lend]), NOW, Lend)
+    (allocate,) = of_kind(think(made), Allocate)
+    works.start(Plan(actions=[allocate]), NOW, Allocate)
 
     gone = MissingError(claim.contender, "gone")
-    works.hear(Written(action=lend, result=gone), NOW)
+    works.hear(Written(action=allocate, result=gone), NOW)
 
     assert [view.id] == [action.request for action in of_kind(think(made), AdoptClaim)]
     assert node.busy is None

@@ -2,10 +2,13 @@
 
 import pytest
 
-from launcher.actions import Address, Autopsy, Claim, Condemn, Decline, FindPorts
-from launcher.events import Addressed, PortsFound
-from launcher.outcomes import ADDRESS_AGAIN_MAX_S, NO_ROOM_MAX_S, learn_no_room
-from launcher.views import NodeView
+from launcher.claim.actions import Claim
+from launcher.node.actions import CollectEvidence, Condemn
+from launcher.node.view import NodeView
+from launcher.provider.learning import ADDRESS_AGAIN_MAX_S, NO_ROOM_MAX_S, learn_no_room
+from launcher.request.actions import Decline
+from launcher.server.actions import Address, FindPorts
+from launcher.server.events import Addressed, PortsFound
 from launcher.world import World
 from remuda.cloud.api import (
     BadOrderError,
@@ -133,7 +136,7 @@ def test_a_node_whose_network_leads_nowhere_is_refused_with_the_cause() -> None:
     assert (condemned.result, view.dying) == (Result.ORDER, True)
     assert "not reachable" in condemned.cause
     assert [view.id] == [
-        one.node for one in of_kind(think(made), Autopsy) if one.result == "error.nodepool"
+        one.node for one in of_kind(think(made), CollectEvidence) if one.result == "error.nodepool"
     ]
     assert made.cloud.breaker(view.key).failures == 1
     charge(made, request, made.policy.config.launch_attempts, why=condemned.cause)

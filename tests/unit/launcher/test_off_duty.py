@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from launcher.actions import Claim, Decline, Release
+from launcher.claim.actions import Claim
+from launcher.request.actions import Decline, Release
 from launcher.world import World
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
@@ -25,7 +26,7 @@ WRITES = (Claim, Decline, Release)
 def leave_to_others(made: World, *things: str) -> None:
     """Let replicas come until none of these is ours to see to."""
     for number in range(99):
-        if not any(made.neighbours.duty(thing) for thing in things):
+        if not any(made.peers.assigned(thing) for thing in things):
             return
         add_replica(made, "here", f"other {number}")
     raise AssertionError(things)
@@ -118,7 +119,7 @@ def other_lends(number: int) -> World:
     add_node(made, 1)
     add_node(made, 2, step=Step.BOOTING)
     views = [add_request(made, sequence, "small", "small") for sequence in range(1, 99)]
-    theirs = next(one.id for one in views if not made.neighbours.duty(one.id))
+    theirs = next(one.id for one in views if not made.peers.assigned(one.id))
     for view in views:
         if view.id != theirs:
             made.queue.forget(view.id)
@@ -128,6 +129,6 @@ def other_lends(number: int) -> World:
 def test_a_request_whose_machines_are_not_all_ready_waits_for_no_other_replica() -> None:
     """There is nothing yet that the other could lend: who starts machines claims it at once."""
     worlds = map(other_lends, range(99))
-    made = next(made for made in worlds if made.neighbours.duty("demand"))
+    made = next(made for made in worlds if made.peers.assigned("demand"))
 
     assert [one.request for one in of_kind(think(made), Claim)] == list(made.queue.views)

@@ -76,6 +76,6 @@ def test_stock_replicas_and_the_configuration_are_told() -> None:
     made.config_error = "line 3: no such key"
 
     assert gauge(made, "remuda_config_rejected") == 1.0
-    assert gauge(made, "remuda_replicas", provider="here") == len(made.neighbours.ours())
+    assert gauge(made, "remuda_replicas", provider="here") == len(made.peers.ours())
     wanted = made.policy.labels["small"].min_ready
     assert gauge(made, "remuda_min_ready", label="small") == wanted

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Claim, Release
-from launcher.decide.overtaking import KEPT_S, SOON_S
-from launcher.views import RequestView
+from launcher.claim.actions import Claim
+from launcher.request.actions import Release
+from launcher.request.overtaking import KEPT_S, SOON_S
+from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.frame.work import Written
 from remuda.model.launch import Step
@@ -90,7 +91,7 @@ def test_it_is_looked_at_again_when_that_may_change() -> None:
 def test_a_launch_that_began_anew_takes_its_whole_time() -> None:
     """What counts is the age of the launch, not of the claim."""
     made = served()
-    (node,) = made.herd.own(first(made).id, "small")
+    (node,) = made.nodes.own(first(made).id, "small")
     assert node.launch is not None
     node.launch = replace(node.launch, planned_s=NOW.wall_s + BOOT_S - 3.0)
     made.touch_node(node)

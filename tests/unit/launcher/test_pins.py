@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Claim, Decline, Lend, Release
+from launcher.claim.actions import Claim
+from launcher.request.actions import Allocate, Decline, Release
 from launcher.world import World
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
@@ -112,7 +113,7 @@ def test_others_serve_it_if_that_one_cannot(
     labels = there.get("labels", ("small",))
     add_pool(made, "there", "main", *labels, paused=there.get("paused", False))
     if status is not None:
-        made.neighbours.statuses["there"] = ProviderStatus(
+        made.peers.statuses["there"] = ProviderStatus(
             provider="there",
             priority=100,
             trouble=status.get("trouble"),
@@ -124,8 +125,8 @@ def test_others_serve_it_if_that_one_cannot(
 
     plan = think(made)
 
-    assert [Lend if ready else Claim] * (not holds) == [
-        type(action) for action in of_kind(plan, Lend, Claim)
+    assert [Allocate if ready else Claim] * (not holds) == [
+        type(action) for action in of_kind(plan, Allocate, Claim)
     ]
     assert "prefers there" in plan.verdicts[view.id].reason if holds else True
 

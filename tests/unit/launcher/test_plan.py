@@ -1,7 +1,8 @@
 """The two parts of a plan: what somebody waits for at this moment, and everything else."""
 
-from launcher.actions import Claim, Lend
-from launcher.decide.decide import go_on, hand_out
+from launcher.claim.actions import Claim
+from launcher.decide import go_on, hand_out
+from launcher.request.actions import Allocate
 from launcher.world import Agenda
 from remuda.model.ids import NodeId, RequestId
 from tests.unit.launcher.worlds import NOW, add_node, add_request, of_kind, world
@@ -11,15 +12,15 @@ def test_ready_nodes_go_out_before_anything_else_is_judged() -> None:
     """The first part hands out and nothing more; the second one adds the rest to it."""
     made = world()
     add_node(made, 1)
-    lent, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
+    allocated, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
     agenda = Agenda(everything=True)
 
     plan = hand_out(made, agenda, NOW)
     first = list(plan.actions)
     go_on(made, agenda, NOW, plan)
 
-    assert [lent.id] == [action.request for action in of_kind(plan, Lend)]
-    assert first == of_kind(plan, Lend) == plan.actions[:1]
+    assert [allocated.id] == [action.request for action in of_kind(plan, Allocate)]
+    assert first == of_kind(plan, Allocate) == plan.actions[:1]
     assert [claimed.id] == [action.request for action in of_kind(plan, Claim)]
 
 
@@ -30,7 +31,7 @@ def test_what_is_under_way_when_the_plan_goes_on_is_not_done_twice() -> None:
     agenda = Agenda(everything=True)
     plan = hand_out(made, agenda, NOW)
     begun = list(plan.actions)
-    node.busy = view.busy = "lend"
+    node.busy = view.busy = "allocate"
     made.touch_node(node)
 
     agenda.add(made.take_agenda())

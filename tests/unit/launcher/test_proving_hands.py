@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from launcher.events import Event, ScriptBegun
-from launcher.hands.proving import ProvingHands
-from launcher.orders import ServerOrders
+from launcher.events import Event
+from launcher.node.events import ScriptBegun
+from launcher.node.hand_proving import ProvingHands
+from launcher.server.specs import ServerSpecs
 from remuda.runtime.inbox import Inbox
 from remuda.ssh.api import ProofStep
 from tests.fakes.clock import ManualClock
@@ -25,7 +26,7 @@ def told(machine: Machine, **label: Any) -> list[tuple[ProofStep, str]]:
     inbox: Inbox[Event] = Inbox()
     clock = ManualClock()
     hands = ProvingHands(FakeProver({ADDRESS: machine}), lambda: False, clock, inbox)
-    orders = ServerOrders(policy=made.policy, owner=OWNER)
+    orders = ServerSpecs(policy=made.policy, owner=OWNER)
     assert view.launch is not None
 
     hands.prove(view.launch, orders, ADDRESS, until_s=1e6, login_by_s=1e6)
@@ -71,7 +72,7 @@ def test_it_wakes_nobody() -> None:
     view = add_node(made, 1)
     assert view.launch is not None
     hands = ProvingHands(FakeProver(), lambda: False, ManualClock(), inbox)
-    orders = ServerOrders(policy=made.policy, owner=OWNER)
+    orders = ServerSpecs(policy=made.policy, owner=OWNER)
 
     hands.prove(view.launch, orders, ADDRESS, until_s=1e6, login_by_s=1e6)
 

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
-from launcher.actions import Claim, Condemn, Create, Survey
-from launcher.cloudview import Recipe, Refused
-from launcher.decide.standing import our_status
-from launcher.events import Created, Surveyed
+from launcher.claim.actions import Claim
+from launcher.node.actions import Condemn
+from launcher.provider.actions import Survey
+from launcher.provider.cloud import Recipe, Refused
+from launcher.provider.events import Surveyed
+from launcher.provider.status import our_status
+from launcher.server.actions import Create
+from launcher.server.events import Created
 from launcher.world import World
 from remuda.cloud.api import BadOrderError, Flavor, Image, Quota, TryLaterError
 from remuda.frame.work import Written

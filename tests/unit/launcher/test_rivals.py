@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Claim, Condemn, Decline, Grow, Release
-from launcher.decide.standing import ROOM_MAX, our_status
-from launcher.views import ClaimView, RequestView
+from launcher.claim.actions import Claim
+from launcher.claim.view import ClaimView
+from launcher.node.actions import Condemn, Grow
+from launcher.provider.status import ROOM_MAX, our_status
+from launcher.request.actions import Decline, Release
+from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.model.ids import NodeId
@@ -86,7 +89,7 @@ def test_a_builder_keeps_what_is_finished() -> None:
 def test_a_builders_claim_that_is_being_written_is_left_alone(who: str) -> None:
     """What becomes of it is not known before the answer."""
     made, builders, claim = full_of_builders()
-    claim.busy, builders.busy = who == "claim", "lend" if who == "request" else None
+    claim.busy, builders.busy = who == "claim", "allocate" if who == "request" else None
 
     assert given_up(made) == ([], [])
 
@@ -245,8 +248,8 @@ def kept_with(trouble: str | None, *, told: bool) -> int:
     add_pool(made, "there", "main", "small")
     if told:
         add_provider(made, "there", small=LabelStatus(room=9))
-        status = made.neighbours.statuses["there"]
-        made.neighbours.statuses["there"] = replace(status, trouble=trouble)
+        status = made.peers.statuses["there"]
+        made.peers.statuses["there"] = replace(status, trouble=trouble)
     return ready_kept(made)
 
 

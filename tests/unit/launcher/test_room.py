@@ -2,8 +2,10 @@
 
 import pytest
 
-from launcher.actions import Claim, Condemn, Decline, Release
-from launcher.views import RequestView
+from launcher.claim.actions import Claim
+from launcher.node.actions import Condemn
+from launcher.request.actions import Decline, Release
+from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.model.launch import Step
@@ -60,14 +62,14 @@ def test_of_two_claims_that_wait_for_each_others_room_the_later_gives_way() -> N
     assert ([], [second.id]) == (patient, late)
     (condemn,) = of_kind(think(made, LATE), Condemn)
     assert first.id in condemn.cause
-    assert made.herd.views[condemn.node].key == ("main", "large")
+    assert made.nodes.views[condemn.node].key == ("main", "large")
 
 
 def test_nothing_is_given_back_while_a_node_is_going() -> None:
     """Its room will do."""
     made, _, _ = deadlock()
     add_node(made, 4, step=Step.CONDEMNED).dying = True
-    made.touch_node(made.herd.views[next(reversed(made.herd.views))])
+    made.touch_node(made.nodes.views[next(reversed(made.nodes.views))])
 
     assert released(made) == []
 
@@ -78,7 +80,7 @@ def test_only_the_one_on_duty_gives_a_claim_back() -> None:
     for number in range(20):
         add_replica(made, "here", f"other {number}")
 
-    assert made.neighbours.duty("demand") is False
+    assert made.peers.assigned("demand") is False
     assert released(made) == []
 
 

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from launcher.decide.doors import Door
-from launcher.hands.proving import ProvingHands
+from launcher.node.doors import Door
+from launcher.node.hand_proving import ProvingHands
 from remuda import logs
 from remuda.cli.context import CommandContext
 from remuda.cli.explaining import explain
@@ -199,7 +199,7 @@ class LoudProver(FakeProver):
             self.script(order.login.address, Machine(exits=exits))
         return super().prove(order, stopped=stopped, deadline_s=deadline_s, login_by_s=login_by_s)
 
-    def knock(
+    def probe(
         self,
         address: str,
         port: int,
@@ -208,7 +208,7 @@ class LoudProver(FakeProver):
         host_keys: tuple[str, ...] = (),
     ) -> str | None:
         """Quote what greets instead of sshd."""
-        usual = super().knock(address, port, timeout_s=timeout_s, host_keys=host_keys)
+        usual = super().probe(address, port, timeout_s=timeout_s, host_keys=host_keys)
         return self.greeting or usual
 
 
@@ -331,7 +331,7 @@ def test_a_knock_tells_nothing(scene: Scene) -> None:
     scene.prover.greeting = said()
     hands = ProvingHands(scene.prover, lambda: False, ManualClock(), Inbox())
 
-    told = hands.knock(
+    told = hands.probe(
         NodeId("3000000001"), Door(address="198.18.0.1", port=22, host_keys=()), begun_s=0.0
     ).why
 

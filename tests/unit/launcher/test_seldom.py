@@ -4,20 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import (
-    AdoptClaim,
-    Alarm,
-    Claim,
-    Condemn,
-    Create,
-    Decline,
-    DropClaim,
-    Free,
-    Knock,
-)
-from launcher.decide.binding import asked
-from launcher.decide.doors import door
-from launcher.decide.lifecycle import RECIPE_AGAIN_S
+from launcher.actions import Alarm
+from launcher.claim.actions import AdoptClaim, Claim, DropClaim
+from launcher.image.binding import asked
+from launcher.node.actions import Condemn, Free, Probe
+from launcher.node.doors import door
+from launcher.node.lifecycle import RECIPE_AGAIN_S
+from launcher.request.actions import Decline
+from launcher.server.actions import Create
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.model.image import BuildId, UploadId
@@ -120,7 +114,7 @@ def test_why_we_declined_stays_written_while_others_are_asked() -> None:
     add_provider(made, "there", small=LabelStatus())
     view = add_request(made, 1, declined_by=("id-main",))
     before = think(made).verdicts
-    made.ruled[view.id] = "declined|3 launches for it failed; the last: no luck|[]"
+    made.told_verdicts[view.id] = "declined|3 launches for it failed; the last: no luck|[]"
 
     assert before[view.id].reason == "it has declined"
     assert think(made).verdicts == {}
@@ -179,9 +173,9 @@ def test_a_ready_machine_that_the_cloud_does_not_show_running_is_knocked_at_now_
     early = think(made)
     late = think(made, Now(wall_s=NOW.wall_s + 6.0, mono_s=NOW.mono_s + 6.0))
 
-    assert of_kind(early, Knock, Condemn) == []
+    assert of_kind(early, Probe, Condemn) == []
     assert Alarm(kind="node", name=node.id, due_s=NOW.mono_s + 6.0) in early.alarms
-    assert [Knock(node=node.id)] == of_kind(late, Knock)
+    assert [Probe(node=node.id)] == of_kind(late, Probe)
 
 
 @pytest.mark.parametrize("way", ["inject", "ignore"])

@@ -18,9 +18,9 @@ def test_a_launcher_whose_znode_goes_with_no_session_does_not_live() -> None:
         folding.put(f"{paths.replicas('here')}/{record.id}", encode_replica(record))
         folding.put(f"{paths.replicas('there')}/{record.id}", b"rubbish")
 
-    assert set(folding.world.neighbours.ours()) == {ME}
-    assert all(folding.world.neighbours.duty(f"thing {number}") for number in range(20))
-    assert not folding.world.neighbours.provider_alive("there")
+    assert set(folding.world.peers.ours()) == {ME}
+    assert all(folding.world.peers.assigned(f"thing {number}") for number in range(20))
+    assert not folding.world.peers.provider_alive("there")
 
 
 def test_a_pool_whose_znode_goes_with_no_session_offers_nothing() -> None:
@@ -37,11 +37,11 @@ def test_a_pool_whose_znode_goes_with_no_session_offers_nothing() -> None:
         )
     )
     folding.put(path, record)
-    forged = dict(folding.world.neighbours.pools)
+    forged = dict(folding.world.peers.pools)
     folding.put(path, record, owner=7)
 
     assert path not in forged
-    assert path in folding.world.neighbours.pools
+    assert path in folding.world.peers.pools
 
 
 def test_a_pool_of_ours_is_known_by_its_session_when_its_record_is_spoiled() -> None:
@@ -50,9 +50,9 @@ def test_a_pool_of_ours_is_known_by_its_session_when_its_record_is_spoiled() -> 
     path, other = f"{paths.POOL_COMPONENTS}/x1", f"{paths.POOL_COMPONENTS}/x2"
     folding.put(path, b"rubbish", owner=7)
     folding.put(other, b"rubbish", owner=8)
-    neighbours = folding.world.neighbours
+    peers = folding.world.peers
 
-    assert path in neighbours.traces((), 7)
-    assert other not in neighbours.traces((), 7)
+    assert path in peers.traces((), 7)
+    assert other not in peers.traces((), 7)
     folding.tell(Gone(path=path))
-    assert path not in neighbours.traces((), 7)
+    assert path not in peers.traces((), 7)

@@ -5,20 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from launcher.actions import (
-    AdoptClaim,
-    Claim,
-    Condemn,
-    Decline,
-    DropClaim,
-    Knock,
-    Lend,
-    MakeReady,
-    Normalise,
-    Release,
-    Rule,
-)
+from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.events import HandCrashed
+from launcher.node.actions import Condemn, MakeReady, Probe
+from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
 from remuda.cloud.api import Server, ServerStatus
 from remuda.frame.set_aside import WARNINGS_MAX, kind_of
 from remuda.insight.facts import SSH_PORT, facts_of
@@ -55,7 +45,7 @@ def test_a_request_that_nobody_can_serve_is_declined_with_the_reason() -> None:
     one.put({"request": bad})
     actions = one.turn()
     (decline,) = [action for action in actions if isinstance(action, Decline)]
-    (rule,) = [action for action in actions if isinstance(action, Rule)]
+    (rule,) = [action for action in actions if isinstance(action, WriteVerdict)]
     (written,) = [op for op in one.sent if op.path == PLACES["request"]]
 
     assert decline.request == REQUEST
@@ -66,7 +56,7 @@ def test_a_request_that_nobody_can_serve_is_declined_with_the_reason() -> None:
     )
     assert isinstance(written, Set)
     assert json.loads(written.data)["state"] == "failed"
-    assert of_kind_of(actions, Lend, Claim) == []
+    assert of_kind_of(actions, Allocate, Claim) == []
 
 
 def test_an_unfit_request_that_lacks_keys_is_declined_not_completed() -> None:
@@ -121,7 +111,7 @@ def test_bad_requests_among_good_ones_do_not_keep_those_waiting() -> None:
         if view.request.unfit is None and view.id != good.id:
             one.world.queue.forget(view.id)  # not bad enough
 
-    assert [lend.request for lend in of_kind(think(one.world), Lend)] == [good.id]
+    assert [allocate.request for allocate in of_kind(think(one.world), Allocate)] == [good.id]
 
 
 def test_a_port_that_is_none_does_not_keep_a_node_from_being_looked_at() -> None:
@@ -131,8 +121,8 @@ def test_a_port_that_is_none_does_not_keep_a_node_from_being_looked_at() -> None
         one.put({"launch": raw_of(DOCS["launch"])})
         one.put({"node": raw_of({**DOCS["node"], "connection_port": port})})
 
-        assert len(of_kind_of(one.turn(), Knock)) == 1
-        node = one.world.herd.views[NODE].node
+        assert len(of_kind_of(one.turn(), Probe)) == 1
+        node = one.world.nodes.views[NODE].node
         assert node is not None
         assert facts_of(node).port == SSH_PORT
 
@@ -153,12 +143,12 @@ def test_a_status_that_turns_unreadable_does_not_stand_for_the_old_one() -> None
     """Nobody may count on what a provider said long ago."""
     one = Launcher()
     one.put(right())
-    known = dict(one.world.neighbours.statuses)
+    known = dict(one.world.peers.statuses)
     one.put({"status": raw_of({**DOCS["status"], "schema": 2}), "pool": b"{"})
 
     assert list(known) == ["there"]
-    assert one.world.neighbours.statuses == {}
-    assert PLACES["pool"] not in one.world.neighbours.pools
+    assert one.world.peers.statuses == {}
+    assert PLACES["pool"] not in one.world.peers.pools
 
 
 def test_a_launcher_lives_whatever_its_record_says() -> None:
@@ -166,7 +156,7 @@ def test_a_launcher_lives_whatever_its_record_says() -> None:
     one = Launcher()
     one.put({"replica": raw_of({**DOCS["replica"], "pid": float("nan")})})
 
-    assert one.world.neighbours.provider_alive("there")
+    assert one.world.peers.provider_alive("there")
     assert one.metrics.aside == ["replica"]
 
 
@@ -189,7 +179,7 @@ def test_rubbish_over_a_claim_and_a_launch_is_mended_by_the_next_write() -> None
     one = Launcher()
     one.put(right())
     one.put({"claim": b"rubbish", "launch": b"rubbish"}, version=9)
-    claim, view = one.world.queue.claims[REQUEST], one.world.herd.views[NODE]
+    claim, view = one.world.queue.claims[REQUEST], one.world.nodes.views[NODE]
 
     assert (claim.pool, claim.version) == ("main", 9)
     assert (view.launch is not None, view.launch_version) == (True, 9)
@@ -201,8 +191,8 @@ def test_a_launch_of_a_newer_schema_is_not_overwritten() -> None:
     one.put(right())
     one.put({"launch": raw_of({**DOCS["launch"], "schema": 2})}, version=9)
 
-    assert one.world.herd.views[NODE].launch_version == 1
-    assert one.world.herd.unreadable == {NODE}
+    assert one.world.nodes.views[NODE].launch_version == 1
+    assert one.world.nodes.unreadable == {NODE}
 
 
 def test_warnings_are_few_and_short_however_many_records_are_bad() -> None:
@@ -247,13 +237,13 @@ def test_an_action_that_cannot_be_started_holds_nothing_for_ever() -> None:
     works = Works(made)
     view, ready = add_request(made, 1), add_node(made, 5)
     claim = add_claim(made, view)
-    view.busy = ready.busy = "lend"
+    view.busy = ready.busy = "allocate"
     claim.busy = True
-    works.hear(HandCrashed(action=Lend(request=view.id, nodes=(ready.id,)), why="bug"), NOW)
+    works.hear(HandCrashed(action=Allocate(request=view.id, nodes=(ready.id,)), why="bug"), NOW)
 
     assert (view.busy, ready.busy, claim.busy) == (None, None, False)
     assert view.retry_s > NOW.mono_s
-    assert of_kind(think(made), Lend) == []
+    assert of_kind(think(made), Allocate) == []
 
 
 def test_a_verdict_that_cannot_be_written_is_given_up_and_disturbs_nothing() -> None:
@@ -263,18 +253,18 @@ def test_a_verdict_that_cannot_be_written_is_given_up_and_disturbs_nothing() -> 
     add_node(made, 1, allocated_to="200-0000000009")
     view = add_request(made, 1)
     after = Now(wall_s=NOW.wall_s + 1.0, mono_s=NOW.mono_s + 1.0)
-    (written,) = of_kind(think(made, after), Rule)
+    (written,) = of_kind(think(made, after), WriteVerdict)
     view.busy, retry_s = "claim", view.retry_s
 
     works.hear(HandCrashed(action=written, why="bug"), NOW)
     undisturbed = (view.busy, view.retry_s)
     view.busy = None
-    again = of_kind(think(made, after), Rule)
-    works.hear(HandCrashed(action=Rule(request=view.id, verdict=None), why="bug"), NOW)
+    again = of_kind(think(made, after), WriteVerdict)
+    works.hear(HandCrashed(action=WriteVerdict(request=view.id, verdict=None), why="bug"), NOW)
 
     assert undisturbed == ("claim", retry_s)
     assert again == []
-    assert view.id not in made.ruled
+    assert view.id not in made.told_verdicts
 
 
 def test_what_could_not_be_sent_is_not_waited_for() -> None:
@@ -289,12 +279,12 @@ def test_what_could_not_be_sent_is_not_waited_for() -> None:
 
     one.works.starter.writer.sender.ground.store.commit_later = refuse  # type: ignore[method-assign]
     plan = think(one.world)
-    for action in of_kind(plan, Lend, Claim):
+    for action in of_kind(plan, Allocate, Claim):
         with pytest.raises(UnicodeEncodeError):
             one.works.starter.start(action, NOW)
 
-    assert len(of_kind(plan, Lend, Claim)) == 2
-    assert (one.world.lending, one.world.growing) == ({}, 0)
+    assert len(of_kind(plan, Allocate, Claim)) == 2
+    assert (one.world.allocating, one.world.growing) == ({}, 0)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Claim, Condemn, Grow, Lend
-from launcher.decide.shrinking import TURN_S
+from launcher.claim.actions import Claim
+from launcher.node.actions import Condemn, Grow
+from launcher.node.scale_down import TURN_S
+from launcher.request.actions import Allocate
 from launcher.world import World
 from remuda.model.request import RequestState
 from remuda.model.status import LabelStatus
@@ -47,17 +49,17 @@ def test_the_one_that_waited_longest_goes_first_and_one_at_a_time() -> None:
     """Requests take the longest ready first, so that it was not needed all the time."""
     made = stage(3)
     first = gone(made)
-    doom(made, made.herd.views[next(iter(made.herd.views))])
+    doom(made, made.nodes.views[next(iter(made.nodes.views))])
 
     assert (first, gone(made, 10.0)) == ([0], [])
-    made.drop_node(next(iter(made.herd.views)))
+    made.drop_node(next(iter(made.nodes.views)))
     assert gone(made, 10.0) == [1]
 
 
 def test_none_goes_before_the_last_has_waited_so_long_and_an_alarm_is_set() -> None:
     """What was made in need a moment ago may be needed again; and nobody looks in between."""
     made = stage(3)
-    view = list(made.herd.views.values())[-1]
+    view = list(made.nodes.views.values())[-1]
     assert view.node is not None
     view.node = replace(view.node, state_time_s=NOW.wall_s - 100.0)
     plan = think(made)
@@ -75,10 +77,10 @@ def test_min_ready_stays_and_nothing_is_made_again(min_ready: int, kept: int) ->
     grown = 0
     for second in range(10):
         for number in gone(made, 60.0 + second):
-            made.drop_node(next(one for one in made.herd.views if int(one) == number))
+            made.drop_node(next(one for one in made.nodes.views if int(one) == number))
         grown += len(of_kind(think(made, later(60.0 + second)), Grow)) if min_ready < 4 else 0
 
-    assert (len(made.herd.views), grown) == (kept, 0)
+    assert (len(made.nodes.views), grown) == (kept, 0)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +106,8 @@ def test_what_a_cloud_in_trouble_has_does_not_count() -> None:
     """It took over for it, and goes on."""
     made = stage(4, min_ready=4)
     add_provider(made, "there", small=LabelStatus(ready=4))
-    told = made.neighbours.statuses["there"]
-    made.neighbours.statuses["there"] = replace(told, trouble="HTTP 503")
+    told = made.peers.statuses["there"]
+    made.peers.statuses["there"] = replace(told, trouble="HTTP 503")
 
     assert gone(made) == []
 
@@ -160,5 +162,5 @@ def test_what_is_handed_out_in_the_same_moment_is_not_surplus() -> None:
     add_request(made, 1)
     plan = think(made)
 
-    assert len(of_kind(plan, Lend)) == 1
+    assert len(of_kind(plan, Allocate)) == 1
     assert of_kind(plan, Condemn) == []

@@ -2,10 +2,14 @@
 
 import pytest
 
-from launcher.actions import Claim, Condemn, Lend, Prove
-from launcher.events import Addressed, Created, Deleted, Event, Knocked, Proved, ScriptBegun
+from launcher.claim.actions import Claim
+from launcher.events import Event
+from launcher.node.actions import Condemn, Prove
+from launcher.node.events import Probed, Proved, ScriptBegun
+from launcher.node.story import HAPPENINGS_MAX, NODES_MAX, SHOWN_MAX, WORDS_CHARS_MAX, Stories
 from launcher.reporting import Reporter
-from launcher.story import HAPPENINGS_MAX, NODES_MAX, SHOWN_MAX, WORDS_CHARS_MAX, Stories
+from launcher.request.actions import Allocate
+from launcher.server.events import Addressed, Created, Deleted
 from remuda.cloud.api import NoRoomError
 from remuda.frame.work import Finished, HandCrashed, Written
 from remuda.metrics.sink import NullMetrics
@@ -52,8 +56,8 @@ def test_a_story_has_what_was_begun_and_what_came_of_it() -> None:
         (Addressed(node=NODE, result=NoRoomError("no address is left")), "no address is left"),
         (Deleted(node=NODE, server=ServerId("s-1"), error=NoRoomError("busy")), "busy"),
         (Deleted(node=NODE, server=ServerId("s-1"), error=None), ""),
-        (Knocked(node=NODE, why=None, begun_s=0.0), "it answers"),
-        (Knocked(node=NODE, why="no route", begun_s=0.0), "no route"),
+        (Probed(node=NODE, why=None, begun_s=0.0), "it answers"),
+        (Probed(node=NODE, why="no route", begun_s=0.0), "no route"),
         (Proved(node=NODE, proof=Proof(ok=True)), "proven"),
         (HandCrashed(action=PROVE, why="KeyError"), "a bug of ours: KeyError"),
     ],
@@ -69,10 +73,10 @@ def test_outcomes_are_told_in_words(event: Event, words: str) -> None:
 def test_nodes_of_one_transaction_are_all_told_of_it() -> None:
     """Those handed out together, and those just born, whose ids come with the answer."""
     stories = Stories()
-    lend = Lend(request=RequestId("200-1"), nodes=(NODE, OTHER))
-    stories.begun(lend, NOW)
+    allocate = Allocate(request=RequestId("200-1"), nodes=(NODE, OTHER))
+    stories.begun(allocate, NOW)
     lost = StaleWriteError("/n", "somebody else wrote")
-    stories.ended(Written(action=lend, result=lost), NOW)
+    stories.ended(Written(action=allocate, result=lost), NOW)
     claim = Claim(request=RequestId("200-1"), pool="main", intents=(), cause="asked for")
     stories.ended(Written(action=claim, result=(), made=("0000000009",)), NOW)
 
@@ -87,7 +91,7 @@ def test_a_story_is_bounded_in_every_direction() -> None:
     for number in range(NODES_MAX + 1):
         stories.begun(Prove(node=NodeId(f"{number:010}")), NOW)
     for _ in range(HAPPENINGS_MAX + 1):
-        stories.ended(Knocked(node=NodeId("0000000001"), why="no\nroute " * 1000, begun_s=0.0), NOW)
+        stories.ended(Probed(node=NodeId("0000000001"), why="no\nroute " * 1000, begun_s=0.0), NOW)
 
     assert stories.story(NodeId("0000000000")) == ()
     story = stories.story(NodeId("0000000001"))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Bury, Condemn
+from launcher.node.actions import Condemn, RemoveRecords
 from remuda.model.launch import Step
 from remuda.runtime.now import Now
 from tests.unit.launcher.test_lifecycle import judged
@@ -26,4 +26,6 @@ def test_a_listing_of_before_the_host_was_suspended_tells_nothing_of_after(step:
 
     works.hear(replace(seen, number=seen.number + 1, begun_wall_s=woken.wall_s), woken)
     view.missed = 0  # that is another reason
-    assert isinstance(judged(made, view, woken), Bury if step is Step.CONDEMNED else Condemn)
+    assert isinstance(
+        judged(made, view, woken), RemoveRecords if step is Step.CONDEMNED else Condemn
+    )

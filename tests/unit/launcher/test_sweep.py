@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Delete, DeleteLeak, DropPermit
-from launcher.cloudview import Permitted
-from launcher.decide.budget import Budget
-from launcher.decide.standing import our_status
-from launcher.decide.sweep import leaks
-from launcher.listing import take_listing
+from launcher.node.budget import Budget
+from launcher.provider.cloud import Permitted
+from launcher.provider.status import our_status
+from launcher.server.actions import Delete, DeleteLeak, DropPermit
+from launcher.server.listing import take_listing
+from launcher.server.sweep import leaks
 from launcher.world import World
 from remuda.cloud.api import Quota, Server, ServerStatus
 from remuda.model import tags
@@ -85,7 +85,7 @@ def test_one_replica_sweeps_and_each_of_them_knows_why_it_is_stopped() -> None:
         add_stray(made, number)
     for number in range(20):
         add_replica(made, "here", f"other {number}")
-    assert not made.neighbours.duty("sweep")
+    assert not made.peers.assigned("sweep")
 
     assert swept(made) == []
     assert think(made).brake is not None
@@ -246,11 +246,11 @@ def test_strays_take_up_room_until_they_are_known_as_nodes() -> None:
 def test_a_server_whose_record_cannot_be_read_takes_up_room_and_stays() -> None:
     """Until it can be read, and is a node's like any other."""
     made, one = world(), server("0000000001", "server-1")
-    made.herd.unreadable.add(NodeId("0000000001"))
+    made.nodes.unreadable.add(NodeId("0000000001"))
     for number in range(6, 12):
         take_listing(made, number, [one], OWNER, later(100.0 * number))
     unread = (Budget.of(made, NOW).used["main"].instances, swept(made, later(1200.0)))
-    made.herd.unreadable.clear()
+    made.nodes.unreadable.clear()
     add_node(made, 1)
 
     assert unread == (1, [])
@@ -262,7 +262,7 @@ def test_rubbish_over_the_record_of_a_node_that_we_know_hides_no_server() -> Non
     """Its machine would be held for lost."""
     made, one = world(), server("0000000001", "server-1")
     view = add_node(made, 1)
-    made.herd.unreadable.add(view.id)
+    made.nodes.unreadable.add(view.id)
 
     take_listing(made, 6, [one], OWNER, NOW)
 
@@ -315,7 +315,7 @@ def test_a_server_that_only_the_record_names_is_asked_about_first() -> None:
 
     assert (asked.confirmed, asked.floating_ip, asked.hinted_ip) == (False, None, "f")
     made.touch_node(view)
-    assert [one.server for one in think(made).actions if type(one).__name__ == "Bury"] == [None]
+    assert [one.server for one in think(made).actions if type(one).__name__ == "RemoveRecords"] == [None]
 
 
 def test_a_stranger_of_our_name_is_no_stray() -> None:

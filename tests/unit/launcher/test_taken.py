@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from launcher.actions import Rule
-from launcher.decide.rulings import gist
-from launcher.decide.taken import TAKEN_AFTER_S, TAKEN_MAX, TAKEN_PERIOD_S
+from launcher.request.actions import WriteVerdict
+from launcher.request.taken import TAKEN_AFTER_S, TAKEN_MAX, TAKEN_PERIOD_S
+from launcher.request.verdicts import gist
 from launcher.world import World
 from remuda.model.request import RequestState
 from tests.unit.launcher.works import Works
@@ -73,7 +73,7 @@ def test_we_say_why_we_do_not_serve_it(
     happens(made)
     view = add_request(made, 1, *labels, state=RequestState.PENDING, seen_s=LONG_AGO_S)
 
-    (rule,) = of_kind(think(made), Rule)
+    (rule,) = of_kind(think(made), WriteVerdict)
 
     assert (rule.request, rule.taken, str(rule.verdict.ruling)) == (view.id, True, ruling)
     assert words in rule.verdict.reason
@@ -84,7 +84,9 @@ def test_whom_it_prefers_is_said_first() -> None:
     made = stage()
     add_request(made, 1, state=RequestState.PENDING, provider="there", seen_s=LONG_AGO_S)
 
-    assert [one.verdict.reason for one in of_kind(think(made), Rule)] == ["it prefers there"]
+    assert [one.verdict.reason for one in of_kind(think(made), WriteVerdict)] == [
+        "it prefers there"
+    ]
 
 
 def test_most_are_served_before_anything_is_said() -> None:
@@ -92,15 +94,15 @@ def test_most_are_served_before_anything_is_said() -> None:
     made = stage()
     full(made)
     view = add_request(made, 1, state=RequestState.PENDING)
-    early = of_kind(think(made), Rule)
-    (rule,) = of_kind(think(made, later(TAKEN_AFTER_S)), Rule)
+    early = of_kind(think(made), WriteVerdict)
+    (rule,) = of_kind(think(made, later(TAKEN_AFTER_S)), WriteVerdict)
     words = gist(rule.verdict)
-    made.ruled[view.id] = words.replace("2 of 2", "1 of 2")
-    same = of_kind(think(made, later(TAKEN_AFTER_S)), Rule)
+    made.told_verdicts[view.id] = words.replace("2 of 2", "1 of 2")
+    same = of_kind(think(made, later(TAKEN_AFTER_S)), WriteVerdict)
     away(made)
 
     assert (early, same) == ([], [])
-    assert len(of_kind(think(made, later(TAKEN_AFTER_S)), Rule)) == 1
+    assert len(of_kind(think(made, later(TAKEN_AFTER_S)), WriteVerdict)) == 1
 
 
 def test_few_are_written_at_once() -> None:
@@ -113,8 +115,8 @@ def test_few_are_written_at_once() -> None:
     for second in (0.0, 0.5, 1.0, 2.0, 3.0):
         now = later(second * TAKEN_PERIOD_S)
         plan = think(made, now)
-        works.start(plan, now, Rule)
-        counts.append(len(of_kind(plan, Rule)))
+        works.start(plan, now, WriteVerdict)
+        counts.append(len(of_kind(plan, WriteVerdict)))
 
     assert counts == [TAKEN_MAX, 0, TAKEN_MAX, 1, 0]
 
@@ -137,7 +139,7 @@ def test_one_replica_speaks() -> None:
         add_replica(made, "here", f"replica-{number}")
     add_request(made, 1, state=RequestState.PENDING, seen_s=LONG_AGO_S)
 
-    assert bool(of_kind(think(made), Rule)) is made.neighbours.duty("demand")
+    assert bool(of_kind(think(made), WriteVerdict)) is made.peers.assigned("demand")
 
 
 def test_a_change_elsewhere_does_not_have_all_of_them_judged() -> None:
@@ -147,9 +149,9 @@ def test_a_change_elsewhere_does_not_have_all_of_them_judged() -> None:
     made.take_agenda()
     made.agenda.supply = True
 
-    assert of_kind(think(made, everything=False), Rule) == []
+    assert of_kind(think(made, everything=False), WriteVerdict) == []
     made.agenda.requests.add(view.id)
-    assert len(of_kind(think(made, everything=False), Rule)) == 1
+    assert len(of_kind(think(made, everything=False), WriteVerdict)) == 1
 
 
 def test_a_verdict_that_says_why_we_declined_is_not_written_over() -> None:
@@ -157,6 +159,6 @@ def test_a_verdict_that_says_why_we_declined_is_not_written_over() -> None:
     made = stage()
     declined = ("id-main",)
     view = add_request(made, 1, state=RequestState.PENDING, seen_s=LONG_AGO_S, declined_by=declined)
-    made.ruled[view.id] = "declined|its launches failed|[]"
+    made.told_verdicts[view.id] = "declined|its launches failed|[]"
 
-    assert of_kind(think(made), Rule) == []
+    assert of_kind(think(made), WriteVerdict) == []

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 import launcher.brain
-from launcher.actions import Action, Claim, DropPermit, Lend, Plan
+from launcher.actions import Action, Plan
 from launcher.brain import REST_LATER_S, Brain
-from launcher.cloudview import Permitted
-from launcher.decide.decide import go_on
+from launcher.claim.actions import Claim
+from launcher.decide import go_on
+from launcher.provider.cloud import Permitted
+from launcher.request.actions import Allocate
+from launcher.server.actions import DropPermit
 from launcher.world import Agenda, World
 from remuda.frame.work import Written
 from remuda.model.permit import Permit
@@ -58,14 +61,14 @@ class Recorder:
     def start(self, action: Action, _now: Now) -> None:
         """Note it; what is lent is busy."""
         self.begun.append(action)
-        if isinstance(action, Lend):
+        if isinstance(action, Allocate):
             view = self.world.queue.views[action.request]
             if self.counts:
-                self.world.lending[view.id] = view
-            view.busy = "lend"
+                self.world.allocating[view.id] = view
+            view.busy = "allocate"
             for node in action.nodes:
-                self.world.herd.views[node].busy = "lend"
-                self.world.touch_node(self.world.herd.views[node])
+                self.world.nodes.views[node].busy = "allocate"
+                self.world.touch_node(self.world.nodes.views[node])
 
 
 def make_brain(
@@ -89,7 +92,7 @@ def test_ready_nodes_are_sent_before_the_plan_goes_on(monkeypatch: pytest.Monkey
     """Who waits for them waits at this moment; the rest may take its time to be thought of."""
     made = world()
     add_node(made, 1)
-    lent, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
+    allocated, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
     recorder, sent = Recorder(made), list[Action]()
 
     def watched(made: World, agenda: Agenda, now: Now, plan: Plan) -> None:
@@ -101,7 +104,7 @@ def test_ready_nodes_are_sent_before_the_plan_goes_on(monkeypatch: pytest.Monkey
 
     plan = brain.turn(wait_s_max=0.0)
 
-    assert [lent.id] == [action.request for action in sent if isinstance(action, Lend)]
+    assert [allocated.id] == [action.request for action in sent if isinstance(action, Allocate)]
     assert len(sent) == 1
     assert recorder.begun == plan.actions
     assert [claimed.id] == [one.request for one in recorder.begun if isinstance(one, Claim)]
@@ -109,7 +112,7 @@ def test_ready_nodes_are_sent_before_the_plan_goes_on(monkeypatch: pytest.Monkey
 
 def begun(recorder: Recorder) -> list[str]:
     """Return the requests that were lent to or claimed, in order."""
-    return [one.request for one in recorder.begun if isinstance(one, Lend | Claim)]
+    return [one.request for one in recorder.begun if isinstance(one, Allocate | Claim)]
 
 
 def test_the_rest_waits_for_the_answers_to_what_was_handed_out() -> None:
@@ -117,29 +120,29 @@ def test_the_rest_waits_for_the_answers_to_what_was_handed_out() -> None:
     for answered in (True, False):
         made = world()
         add_node(made, 1)
-        lent, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
+        allocated, claimed = add_request(made, 1, "small"), add_request(made, 2, "large")
         recorder, clock = Recorder(made, counts=True), present()
         brain = make_brain(made, recorder, clock)
 
         brain.turn(wait_s_max=0.0)
 
-        assert begun(recorder) == [lent.id]
+        assert begun(recorder) == [allocated.id]
         assert 0 < brain.loop.wait_s() <= REST_LATER_S
         if answered:
-            made.queue.forget(lent.id)  # as the mirror tells before the answer
-            action = next(one for one in recorder.begun if isinstance(one, Lend))
+            made.queue.forget(allocated.id)  # as the mirror tells before the answer
+            action = next(one for one in recorder.begun if isinstance(one, Allocate))
             brain.ground.inbox.event(Written(action=action, result=()))
         else:
             clock.advance(brain.loop.wait_s())
         brain.turn(wait_s_max=0.0)
-        assert begun(recorder) == [lent.id, claimed.id]
-        assert list(made.lending) == ([] if answered else [lent.id])
+        assert begun(recorder) == [allocated.id, claimed.id]
+        assert list(made.allocating) == ([] if answered else [allocated.id])
 
 
 def test_an_answer_that_does_not_wake_us_is_looked_for_until_it_is_there() -> None:
     """However late it comes: what was handed out is not left marked as busy."""
     made = world()
-    node, lent = add_node(made, 1), add_request(made, 1, "small")
+    node, allocated = add_node(made, 1), add_request(made, 1, "small")
     recorder, clock = Recorder(made, counts=True), present()
     brain = make_brain(made, recorder, clock)
     for _ in range(4):
@@ -148,11 +151,11 @@ def test_an_answer_that_does_not_wake_us_is_looked_for_until_it_is_there() -> No
         clock.advance(brain.loop.wait_s())
 
     (action,) = recorder.begun
-    made.queue.forget(lent.id)  # as the mirror tells before the answer
+    made.queue.forget(allocated.id)  # as the mirror tells before the answer
     brain.ground.inbox.event(Written(action=action, result=()), urgent=False)
     brain.turn(wait_s_max=0.0)
 
-    assert (made.lending, node.busy) == ({}, None)
+    assert (made.allocating, node.busy) == ({}, None)
     assert brain.loop.wait_s() > REST_LATER_S
 
 
@@ -198,7 +201,7 @@ class Buggy(Recorder):
     def start(self, action: Action, now: Now) -> None:
         """Fail halfway."""
         Recorder.start(self, action, now)
-        if isinstance(action, Lend):
+        if isinstance(action, Allocate):
             raise ZeroDivisionError("a bug of ours")
 
 

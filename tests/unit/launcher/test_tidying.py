@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import pytest
 
-from launcher.events import Tidied
-from launcher.hands.tidying import STORE_AGE_S, tidy
+from launcher.provider.events import Tidied
+from launcher.provider.hand_tidying import STORE_AGE_S, tidy
 from remuda.cloud.api import TryLaterError
 from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.model.ids import NodeId, ServerId
@@ -36,7 +36,7 @@ class Place:
             self.cloud,
             "here",
             mine={LIVING},
-            buried={OURS},
+            ended_servers={OURS},
             seen=seen,
             ports=ports,
             floating_ips=floating_ips,

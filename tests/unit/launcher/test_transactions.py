@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from launcher import transactions
-from launcher.views import NodeView
+from launcher.claim import writes as claim_writes
+from launcher.node import writes as node_writes
+from launcher.node.view import NodeView
+from launcher.request import writes as request_writes
 from launcher.world import World
 from remuda.model import launch as launches
 from remuda.model import node as nodes
@@ -75,8 +77,8 @@ class Bench:
     def claimed(self, number: int, *labels: str) -> Any:
         """Add a request that we have claimed."""
         view = self.request(number, *labels)
-        contender = transactions.first_contender(paths.request_lock(view.id), self.world.stem)
-        ops = transactions.claim(
+        contender = claim_writes.first_contender(paths.request_lock(view.id), self.world.stem)
+        ops = claim_writes.claim(
             self.world,
             view,
             "main",
@@ -125,7 +127,7 @@ def test_lend_writes_nodes_before_the_request_and_gives_up_the_lock(bench: Bench
     """Clients act the moment they see fulfilled: by then all must be done."""
     one, two = bench.node(1), bench.node(2, label="large")
     view = bench.claimed(1, "large", "small")
-    ops = transactions.lend(bench.world, view, [two, one], now_s=NOW.wall_s)
+    ops = request_writes.allocate(bench.world, view, [two, one], now_s=NOW.wall_s)
     bench.commit(ops)
     request = requests.decode(view.id, bench.read(paths.request(view.id)))
     node = nodes.decode(one.id, bench.read(paths.node(one.id)))
@@ -141,7 +143,7 @@ def test_lend_writes_nodes_before_the_request_and_gives_up_the_lock(bench: Bench
 def test_unknown_keys_survive_every_rewrite(bench: Bench) -> None:
     """Even numbers that no other parser can hold."""
     node, view = bench.node(1), bench.request(1)
-    bench.commit(transactions.lend(bench.world, view, [node], now_s=NOW.wall_s))
+    bench.commit(request_writes.allocate(bench.world, view, [node], now_s=NOW.wall_s))
 
     assert json.loads(bench.read(paths.request(view.id)))["x_foreign"] == 2**127
     assert json.loads(bench.read(paths.node(node.id)))["x_foreign"] == 1
@@ -150,7 +152,7 @@ def test_unknown_keys_survive_every_rewrite(bench: Bench) -> None:
 def test_lend_fails_if_somebody_wrote_the_node_or_the_request(bench: Bench) -> None:
     """Versions fence both."""
     node, view = bench.node(1), bench.request(1)
-    ops = transactions.lend(bench.world, view, [node], now_s=NOW.wall_s)
+    ops = request_writes.allocate(bench.world, view, [node], now_s=NOW.wall_s)
     bench.commit([Set(path=paths.node(node.id), data=b"{}", version=0)])
 
     with pytest.raises(StaleWriteError):
@@ -161,20 +163,20 @@ def test_lend_fails_while_somebody_holds_the_requests_lock(bench: Bench) -> None
     """Zuul revises priorities under it; the error tells that the directory exists."""
     node, view = bench.node(1), bench.request(1)
     bench.lock(paths.request_lock(view.id))
-    guess = transactions.lend(bench.world, view, [node], now_s=NOW.wall_s)
+    guess = request_writes.allocate(bench.world, view, [node], now_s=NOW.wall_s)
     with pytest.raises(ExistsError):
         bench.commit(guess)
     view.lock_exists = True
 
     with pytest.raises(NotEmptyError):
-        bench.commit(transactions.lend(bench.world, view, [node], now_s=NOW.wall_s))
+        bench.commit(request_writes.allocate(bench.world, view, [node], now_s=NOW.wall_s))
 
 
 def test_of_two_plans_on_one_ledger_only_one_is_written(bench: Bench) -> None:
     """The limits hold across replicas."""
     version = bench.ledger()
-    first = transactions.grow(bench.world, (), ledger_version=version)
-    second = transactions.grow(bench.world, (), ledger_version=version)
+    first = node_writes.grow(bench.world, (), ledger_version=version)
+    second = node_writes.grow(bench.world, (), ledger_version=version)
     bench.commit(first)
 
     with pytest.raises(StaleWriteError):
@@ -200,8 +202,8 @@ def test_a_node_under_its_users_lock_is_not_touched(bench: Bench, action: str) -
     bench.lock(paths.node_lock(view.id))
     view.lock_exists = True
     ops = {
-        "free": lambda: transactions.free(view, now_s=NOW.wall_s),
-        "condemn": lambda: transactions.condemn(bench.world, view, "why", now_s=NOW.wall_s),
+        "free": lambda: node_writes.free(view, now_s=NOW.wall_s),
+        "condemn": lambda: node_writes.condemn(bench.world, view, "why", now_s=NOW.wall_s),
     }[action]()
 
     with pytest.raises(NotEmptyError):
@@ -211,7 +213,7 @@ def test_a_node_under_its_users_lock_is_not_touched(bench: Bench, action: str) -
 def test_condemn_writes_both_records(bench: Bench) -> None:
     """The users' record says so, too, and no lock directory is left."""
     view = bench.node(1)
-    bench.commit(transactions.condemn(bench.world, view, "too old", now_s=NOW.wall_s))
+    bench.commit(node_writes.condemn(bench.world, view, "too old", now_s=NOW.wall_s))
     launch = launches.decode(view.id, bench.read(paths.launch("here", view.id)))
 
     assert (launch.step, launch.why) == (Step.CONDEMNED, "too old")
@@ -227,18 +229,18 @@ def test_bury_removes_both_records_even_an_unreadable_one(bench: Bench) -> None:
     bench.lock(paths.node_lock(locked.id))
     locked.lock_exists = True
     for view in (late, unreadable):
-        bench.commit(transactions.bury(bench.world, view))
+        bench.commit(node_writes.remove_records(bench.world, view))
 
     assert (locked.id,) == bench.store.children(paths.NODES)
     with pytest.raises(NotEmptyError):
-        bench.commit(transactions.bury(bench.world, locked))
+        bench.commit(node_writes.remove_records(bench.world, locked))
 
 
 def test_release_and_decline_give_the_request_back(bench: Bench) -> None:
     """The last of all registered pools fails it."""
     released, declined = bench.claimed(1), bench.claimed(2)
-    bench.commit(transactions.release(bench.world, released, now_s=NOW.wall_s))
-    bench.commit(transactions.decline(bench.world, declined, "too large", now_s=NOW.wall_s))
+    bench.commit(request_writes.release(bench.world, released, now_s=NOW.wall_s))
+    bench.commit(request_writes.decline(bench.world, declined, "too large", now_s=NOW.wall_s))
     one = requests.decode(released.id, bench.read(paths.request(released.id)))
     two = requests.decode(declined.id, bench.read(paths.request(declined.id)))
 
@@ -252,8 +254,8 @@ def test_a_claim_is_taken_over_only_if_its_owners_lock_is_gone(bench: Bench) -> 
     view = bench.claimed(1)
     bench.world.queue.claims[view.id].owner = "other"
     view.lock_exists = True
-    contender = transactions.first_contender(paths.request_lock(view.id), "new__lock__")
-    ops = transactions.adopt_claim(bench.world, view, contender=contender)
+    contender = claim_writes.first_contender(paths.request_lock(view.id), "new__lock__")
+    ops = claim_writes.adopt_claim(bench.world, view, contender=contender)
     with pytest.raises(NotEmptyError):
         bench.commit(ops)
     old = bench.store.session_id
@@ -270,15 +272,15 @@ def test_a_claim_of_ours_is_locked_again_whether_its_old_lock_lives_or_not(bench
     for number, expires in ((1, False), (2, True)):
         view = bench.claimed(number)
         claim = bench.world.queue.claims[view.id]
-        contender = transactions.first_contender(paths.request_lock(view.id), "new__lock__")
+        contender = claim_writes.first_contender(paths.request_lock(view.id), "new__lock__")
         if expires:
             bench.store.suspend()
             bench.store.expire()
             with pytest.raises(MissingError) as gone:
-                bench.commit(transactions.adopt_claim(bench.world, view, contender=contender))
+                bench.commit(claim_writes.adopt_claim(bench.world, view, contender=contender))
             assert gone.value.path == claim.contender
             claim.contender_gone = view.lock_exists = True  # as that teaches
-        bench.commit(transactions.adopt_claim(bench.world, view, contender=contender))
+        bench.commit(claim_writes.adopt_claim(bench.world, view, contender=contender))
 
         assert contender.encode() in bench.read(paths.claim("here", view.id))
         assert bench.store.children(paths.request_lock(view.id)) == (contender.rpartition("/")[2],)
@@ -288,7 +290,7 @@ def test_advance_is_fenced_by_the_launchs_version(bench: Bench) -> None:
     """Of two owners only one goes on."""
     view = bench.node(1)
     assert view.launch is not None
-    mine = transactions.advance(bench.world, view, transactions.adopted(bench.world, view.launch))
+    mine = node_writes.advance(bench.world, view, node_writes.adopted(bench.world, view.launch))
     bench.commit(mine)
 
     with pytest.raises(StaleWriteError):
@@ -302,9 +304,9 @@ def test_ready_writes_both_records_or_none(bench: Bench) -> None:
     view = bench.node(1, step=Step.PROVING)
     assert view.node is not None
     assert view.launch is not None
-    ops = transactions.ready(bench.world, view, view.node, now_s=NOW.wall_s)
+    ops = node_writes.ready(bench.world, view, view.node, now_s=NOW.wall_s)
     condemned = view.launch.after(StepEvent.CONDEMNED)
-    bench.commit(transactions.advance(bench.world, view, condemned))
+    bench.commit(node_writes.advance(bench.world, view, condemned))
 
     with pytest.raises(StaleWriteError):
         bench.commit(ops)
@@ -316,4 +318,4 @@ def test_nothing_is_written_to_a_request_that_is_gone(bench: Bench) -> None:
     node, view = bench.node(1), add_request(bench.world, 1)
 
     with pytest.raises(MissingError):
-        bench.commit(transactions.lend(bench.world, view, [node], now_s=NOW.wall_s))
+        bench.commit(request_writes.allocate(bench.world, view, [node], now_s=NOW.wall_s))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from launcher.listing import take_listing
-from launcher.strays import Stray
-from launcher.trials import FORGOTTEN_S, is_forgotten, is_forgotten_image
+from launcher.server.forgotten import FORGOTTEN_S, is_forgotten, is_forgotten_image
+from launcher.server.listing import take_listing
+from launcher.server.strays import Stray
 from remuda.cloud.api import Server, ServerStatus
 from remuda.cloud.image_store import ImageStatus, StoredImage
 from remuda.model import tags

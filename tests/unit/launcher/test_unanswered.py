@@ -1,9 +1,11 @@
 """Create calls without an answer: their room is kept, but nobody counts on the machines."""
 
-from launcher.actions import Condemn, Create, Release
-from launcher.decide.standing import our_status
-from launcher.events import Created
-from launcher.views import NodeView
+from launcher.node.actions import Condemn
+from launcher.node.view import NodeView
+from launcher.provider.status import our_status
+from launcher.request.actions import Release
+from launcher.server.actions import Create
+from launcher.server.events import Created
 from launcher.world import World
 from remuda.cloud.api import UnknownOutcomeError
 from remuda.frame.work import Written

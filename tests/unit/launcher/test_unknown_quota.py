@@ -2,8 +2,8 @@
 
 import pytest
 
-from launcher.actions import Claim
-from launcher.events import Surveyed
+from launcher.claim.actions import Claim
+from launcher.provider.events import Surveyed
 from remuda.cloud.api import BadOrderError, CloudError, Quota, TryLaterError, UnauthorizedError
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_request, of_kind, think, world

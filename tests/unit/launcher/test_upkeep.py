@@ -2,19 +2,13 @@
 
 import pytest
 
-from launcher.actions import (
-    AdoptClaim,
-    DropClaim,
-    ListServers,
-    Publish,
-    Rescue,
-    Rule,
-    Survey,
-    Tidy,
-)
-from launcher.decide.rulings import gist
-from launcher.decide.standing import our_status
+from launcher.claim.actions import AdoptClaim, DropClaim
 from launcher.lanes import LISTING, STATUS, SURVEY
+from launcher.provider.actions import Publish, Rescue, Survey, Tidy
+from launcher.provider.status import our_status
+from launcher.request.actions import WriteVerdict
+from launcher.request.verdicts import gist
+from launcher.server.actions import ListServers
 from remuda.cloud.api import Quota
 from remuda.model.launch import Step
 from remuda.model.request import RequestState
@@ -166,21 +160,21 @@ def test_a_verdict_is_written_after_a_moment_and_again_only_in_other_words() -> 
     made = world(pools={"main": {"max-servers": 1}})
     add_node(made, 1, allocated_to="200-0000000009")
     view = add_request(made, 1)
-    early = of_kind(think(made), Rule)
-    (rule,) = of_kind(think(made, later(1.0)), Rule)
-    made.ruled[view.id] = gist(rule.verdict)
+    early = of_kind(think(made), WriteVerdict)
+    (rule,) = of_kind(think(made, later(1.0)), WriteVerdict)
+    made.told_verdicts[view.id] = gist(rule.verdict)
 
     assert early == []
-    assert of_kind(think(made, later(2.0)), Rule) == []
+    assert of_kind(think(made, later(2.0)), WriteVerdict) == []
 
 
 def test_the_verdict_goes_with_the_request() -> None:
     """Nobody reads it any more."""
     made = world()
     view = add_request(made, 1, state=RequestState.FULFILLED)
-    made.ruled[view.id] = "words"
+    made.told_verdicts[view.id] = "words"
 
-    assert [Rule(request=view.id, verdict=None)] == of_kind(think(made), Rule)
+    assert [WriteVerdict(request=view.id, verdict=None)] == of_kind(think(made), WriteVerdict)
 
 
 def test_the_quota_is_told_with_our_present_use() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from launcher.actions import Publish
-from launcher.registry import tree
+from launcher.provider.actions import Publish
+from launcher.provider.presence import tree
 from remuda.frame.work import Written
 from remuda.membership.membership import Registered
 from remuda.membership.tree import RESTORE_AGAIN_S

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from launcher.actions import Claim, Lend, Release
-from launcher.decide.bids import bids, ready_there
-from launcher.decide.publishing import outline
-from launcher.decide.standing import our_status
+from launcher.claim.actions import Claim
+from launcher.provider.publishing import outline
+from launcher.provider.status import our_status
+from launcher.request.actions import Allocate, Release
+from launcher.request.bids import bids, ready_there
 from launcher.world import World
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
@@ -37,8 +38,8 @@ SHARED = {"pools": {"main": {"max-servers": 5}, "side": {"max-servers": 5}}}
 def away(made: World, **status: Any) -> None:
     """Let another provider have nodes ready, and its cloud be away."""
     add_provider(made, "there", priority=1, small=LabelStatus(ready=3))
-    told = made.neighbours.statuses["there"]
-    made.neighbours.statuses["there"] = replace(told, trouble="HTTP 503", **status)
+    told = made.peers.statuses["there"]
+    made.peers.statuses["there"] = replace(told, trouble="HTTP 503", **status)
 
 
 @pytest.mark.parametrize(("reuse", "actions"), [(True, []), (False, [Claim])])
@@ -51,7 +52,7 @@ def test_who_wants_new_machines_does_not_wait_for_a_cloud_that_is_away(
     away(made)
     add_request(made, 1, reuse=reuse, provider="there", seen_s=NOW.mono_s - since_s)
 
-    assert actions == [type(one) for one in of_kind(think(made), Claim, Lend)]
+    assert actions == [type(one) for one in of_kind(think(made), Claim, Allocate)]
 
 
 def test_who_wants_new_machines_is_not_given_back_to_whoever_has_only_ready_ones() -> None:
@@ -104,8 +105,8 @@ def test_nodes_of_a_pool_that_does_not_serve_it_do_not_count(
     made = world()
     add_provider(made, "there", small=LabelStatus(ready=1, room=1))
     add_pool(made, "there", "side", "small", **side)
-    made.neighbours.statuses["there"] = replace(
-        made.neighbours.statuses["there"],
+    made.peers.statuses["there"] = replace(
+        made.peers.statuses["there"],
         pools={
             "main": PoolStatus(labels={"small": LabelStatus(room=1)}),
             "side": PoolStatus(labels={"small": LabelStatus(ready=1)}),

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.actions import Create, ListServers, Prove
-from launcher.herd import Usage
+from launcher.contradictions import contradictions
 from launcher.lanes import LISTING, Lane, machine
-from launcher.validating import contradictions
-from launcher.views import KNOCK, Failure, MayGet, NodeView
+from launcher.node.actions import Prove
+from launcher.node.index import Usage
+from launcher.node.view import PROBE, Failure, NodeView
+from launcher.request.view import MayGet
+from launcher.server.actions import Create, ListServers
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
@@ -47,12 +49,12 @@ def sound() -> World:
 
 def views(made: World) -> set[NodeId]:
     """Return all nodes: those of a launcher that reads their records."""
-    return set(made.herd.views)
+    return set(made.nodes.views)
 
 
 def node(made: World, node_id: NodeId = FREE) -> NodeView:
     """Return the view of a node."""
-    return made.herd.views[node_id]
+    return made.nodes.views[node_id]
 
 
 def first(made: World) -> RequestId:
@@ -70,7 +72,7 @@ def test_a_sound_world_has_none() -> None:
 
 
 def _wrong_count(made: World) -> None:
-    made.herd.states[(*KEY, "ready")] -= 1
+    made.nodes.states[(*KEY, "ready")] -= 1
 
 
 def _wrong_order(made: World) -> None:
@@ -129,7 +131,7 @@ def _failed(made: World) -> None:
 
 
 def _locked(made: World) -> None:
-    made.herd.locks[HELD] = frozenset({"somebody"})
+    made.nodes.locks[HELD] = frozenset({"somebody"})
 
 
 def _unborn(made: World) -> None:
@@ -137,15 +139,15 @@ def _unborn(made: World) -> None:
 
 
 def _handing_out(made: World) -> None:
-    made.queue.views[first(made)].busy = "lend"
+    made.queue.views[first(made)].busy = "allocate"
 
 
 def _handed_out(made: World) -> None:
-    node(made, HELD).busy = "lend"
+    node(made, HELD).busy = "allocate"
 
 
 def _still_handing_out(made: World) -> None:
-    made.lending[first(made)] = made.queue.views[first(made)]
+    made.allocating[first(made)] = made.queue.views[first(made)]
 
 
 def _idle_hand(made: World) -> None:
@@ -183,20 +185,20 @@ def _shrink(made: World) -> None:
 
 
 def _knock_of_nobody(made: World) -> None:
-    node(made, HELD).busy = KNOCK
+    node(made, HELD).busy = PROBE
 
 
 PLANTED: list[tuple[str, Callable[[World], object]]] = [
-    ("free of main/small: the index says", lambda made: made.herd.free[KEY].clear()),
-    ("coming of main/small: the index says 8", lambda made: made.herd.coming.update({KEY: 5})),
-    ("allocated of ", lambda made: made.herd.allocated.clear()),
-    ("usage of main", lambda made: made.herd.usage["main"].add(Usage(volumes=1))),
+    ("free of main/small: the index says", lambda made: made.nodes.free[KEY].clear()),
+    ("coming of main/small: the index says 8", lambda made: made.nodes.coming.update({KEY: 5})),
+    ("allocated of ", lambda made: made.nodes.allocated.clear()),
+    ("usage of main", lambda made: made.nodes.usage["main"].add(Usage(volumes=1))),
     ("states of main/small/ready", _wrong_count),
-    ("by_server of server-1", lambda made: made.herd.by_server.pop(ServerId("server-1"))),
-    ("held of main", lambda made: made.herd.held["main"].clear()),
-    ("being_made: the index says", lambda made: made.herd.being_made.remove(BOOTING)),
-    ("dedicated of ", lambda made: made.herd.dedicated.clear()),
-    ("on_account of ", lambda made: made.herd.on_account.clear()),
+    ("by_server of server-1", lambda made: made.nodes.by_server.pop(ServerId("server-1"))),
+    ("held of main", lambda made: made.nodes.held["main"].clear()),
+    ("being_made: the index says", lambda made: made.nodes.being_made.remove(BOOTING)),
+    ("dedicated of ", lambda made: made.nodes.dedicated.clear()),
+    ("on_account of ", lambda made: made.nodes.on_account.clear()),
     ("awaiting: the index says", lambda made: made.awaiting.remove(BOOTING)),
     ("portless: the index says", lambda made: made.portless.remove(BOOTING)),
     ("slow: the index says", lambda made: made.slow.remove(BOOTING)),
@@ -207,7 +209,7 @@ PLANTED: list[tuple[str, Callable[[World], object]]] = [
     ("may_get of ", _wrong_may_get),
     ("free, but dying", _dying),
     ("free, but promised", _promised),
-    ("free, but nothing is known", lambda made: made.herd.views.pop(FREE)),
+    ("free, but nothing is known", lambda made: made.nodes.views.pop(FREE)),
     ("there is a record, and there is none", _gone),
     ("its record is gone, and in version 1", _gone_in_a_version),
     ("its launch record has no version", _no_version),
@@ -223,7 +225,7 @@ PLANTED: list[tuple[str, Callable[[World], object]]] = [
     ("no transaction that does so", _handed_out),
     ("busy with create, and under way is None", _idle_hand),
     ("busy with create, and under way is prove", _hand_of_another),
-    ("busy with knock, and under way is None", _knock_of_nobody),
+    ("busy with probe, and under way is None", _knock_of_nobody),
     ("Create keeps listing busy", _hand_elsewhere),
     ("Prove is under way, and it is not known", _hand_on_nothing),
     ("lane list: 0 are in it, and 1 at work", lambda made: made.lanes.leave(Lane.LIST)),

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.breaker import Breaker
-from launcher.decide.bids import bids, pinned_elsewhere
-from launcher.decide.shares import Partner, shares
-from launcher.decide.standing import our_status
+from launcher.node.shares import Partner, shares
+from launcher.provider.breaker import Breaker
+from launcher.provider.status import our_status
+from launcher.request.bids import bids, pinned_elsewhere
 from remuda.model.status import LabelStatus
 from tests.unit.launcher.worlds import NOW, add_pool, add_provider, add_request, world
 

@@ -2,8 +2,10 @@
 
 import pytest
 
-from launcher.actions import Claim, Grow, Intent, Lend
-from launcher.hands.writing import SPARE_KEYS
+from launcher.claim.actions import Claim
+from launcher.node.actions import Grow, Intent
+from launcher.request.actions import Allocate
+from launcher.writer import SPARE_KEYS
 from remuda.frame.work import Written
 from remuda.model import launch as launches
 from remuda.model.ids import NodeId, RequestId, node_ids_of_block
@@ -13,7 +15,7 @@ from remuda.store.api import NotPermittedError, Set
 from tests.unit.launcher.works import Works
 from tests.unit.launcher.worlds import NOW, add_node, add_request, of_kind, think, world
 
-LEND = Lend(request=RequestId("200-0000000001"), nodes=())
+LEND = Allocate(request=RequestId("200-0000000001"), nodes=())
 GROW = Grow(intents=(), cause="a test")
 
 
@@ -78,19 +80,19 @@ def test_a_request_that_its_maker_closed_to_us_costs_next_to_nothing() -> None:
     assert (pauses[0], pauses[1], pauses[-1]) == (60.0, 120.0, 300.0)
 
 
-@pytest.mark.parametrize("lent", [True, False])
-def test_only_a_refusal_of_what_was_handed_out_wakes_the_brain(*, lent: bool) -> None:
+@pytest.mark.parametrize("allocated", [True, False])
+def test_only_a_refusal_of_what_was_handed_out_wakes_the_brain(*, allocated: bool) -> None:
     """Nobody waits for what follows a hand-out; after a refusal the next try is to come soon."""
     works = Works(world())
     works.store.ensure(paths.NODES)
-    version = -1 if lent else 7
+    version = -1 if allocated else 7
 
     works.starter.writer.send(LEND, [Set(path=paths.NODES, data=b"", version=version)])
     works.clock.advance(2.0)
     while works.store.wire.has_news:
         works.store.wire.deliver_one()
 
-    assert works.crew.inbox._news is not lent
+    assert works.crew.inbox._news is not allocated
     (event,) = works.crew.inbox.drain(wait_s_max=0.0).events
     assert isinstance(event, Written)
     assert NOW.mono_s + 2.0 == event.answered_s
@@ -120,19 +122,19 @@ def test_when_it_was_handed_out_counts_not_when_the_brain_heard_of_it(
     monkeypatch.setattr(
         works.metrics, "observe_handout", lambda _provider, seconds: observed.append(seconds)
     )
-    lend = Lend(request=view.id, nodes=(node.id,))
-    made.lending[view.id] = view
+    allocate = Allocate(request=view.id, nodes=(node.id,))
+    made.allocating[view.id] = view
     if gone:
         made.queue.forget(view.id)  # its user was quick; the mirror tells before the answer
     answered_s = view.seen_s + 0.25
 
     works.hear(
-        Written(action=lend, result=(), answered_s=answered_s),
+        Written(action=allocate, result=(), answered_s=answered_s),
         Now(wall_s=NOW.wall_s + 9.0, mono_s=view.seen_s + 9.0),
     )
 
     assert observed == [0.25]
-    assert not made.lending
+    assert not made.allocating
 
 
 def _host_key(found: object) -> str | None:

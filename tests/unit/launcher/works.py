@@ -7,18 +7,19 @@ from typing import Any
 from launcher.actions import Action, Plan
 from launcher.assembly import dispatch_of, membership_of
 from launcher.brain import Brain
-from launcher.events import Deleted, Event
+from launcher.events import Event
 from launcher.fold import Fold
-from launcher.hands.clouding import CloudHands
-from launcher.hands.proving import ProvingHands
-from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, THREADS, Lane
-from launcher.orders import ServerOrders
-from launcher.settle import Settle
-from launcher.settle_writes import SettleWrites
-from launcher.starting import Starter
-from launcher.views import NodeView
+from launcher.node.hand_proving import ProvingHands
+from launcher.node.view import NodeView
+from launcher.results import Settle
+from launcher.server.events import Deleted
+from launcher.server.hand_cloud import CloudHands
+from launcher.server.specs import ServerSpecs
+from launcher.start import Starter
 from launcher.world import World
+from launcher.writer import Writer
+from launcher.written import SettleWrites
 from remuda.cloud.api import CloudError
 from remuda.frame.crew import Crew
 from remuda.frame.sender import Sender
@@ -80,7 +81,7 @@ class Works:
         self.crew = Waiting(inbox, KINDS, THREADS)
         log, metrics = Quiet(), NullMetrics()
         self.ground = Ground(store=store, inbox=inbox, clock=clock, log=log, metrics=metrics)
-        me = Member(id=world.neighbours.me, started_s=NOW.wall_s)
+        me = Member(id=world.peers.me, started_s=NOW.wall_s)
         self.membership = membership_of(world, self.ground, me)
         sender: Sender[Action] = Sender(self.ground, self.membership.tree)
         writer = Writer(sender=sender, world=world, mine=set())
@@ -94,7 +95,7 @@ class Works:
             proving=ProvingHands(
                 prover=FakeProver(), stopped=lambda: False, clock=clock, inbox=inbox
             ),
-            orders=ServerOrders(policy=world.policy, owner=OWNER),
+            orders=ServerSpecs(policy=world.policy, owner=OWNER),
         )
         self.metrics = metrics
         writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)

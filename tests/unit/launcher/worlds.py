@@ -3,13 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-from launcher.actions import Claim, Grow, Plan
-from launcher.cloudview import Recipe
-from launcher.decide.decide import decide
-from launcher.neighbours import Neighbours
+from launcher.actions import Plan
+from launcher.claim.actions import Claim
+from launcher.claim.view import ClaimView
+from launcher.decide import decide
+from launcher.node.actions import Grow
+from launcher.node.view import NodeView
 from launcher.policy import Policy, compile_policy
-from launcher.strays import Stray
-from launcher.views import ClaimView, NodeView, RequestView
+from launcher.provider.cloud import Recipe
+from launcher.provider.peers import Peers
+from launcher.request.view import RequestView
+from launcher.server.strays import Stray
 from launcher.world import Agenda, World
 from remuda.cloud.api import Flavor, Server, ServerStatus
 from remuda.config.model import Config
@@ -61,7 +65,7 @@ def policy(**changes: Any) -> Policy:
 
 def world(**changes: Any) -> World:
     """Return a world that is awake, knows its cloud, and has one replica: us."""
-    made = World(policy=policy(**changes), neighbours=Neighbours(me=ME, provider="here"))
+    made = World(policy=policy(**changes), peers=Peers(me=ME, provider="here"))
     made.attendance.connected = made.attendance.registered = True
     made.awake_since_s = 1.0
     made.ledger_version = made.drawn = 0
@@ -80,7 +84,7 @@ def world(**changes: Any) -> World:
 
 def add_replica(made: World, provider: str, replica: str) -> None:
     """Let a launcher live."""
-    living = made.neighbours.replicas.setdefault(provider, {})
+    living = made.peers.replicas.setdefault(provider, {})
     living[ReplicaId(replica)] = Replica(
         id=ReplicaId(replica), hostname="h", pid=1, version="1", started_s=0.0
     )
@@ -91,7 +95,7 @@ def add_pool(
 ) -> None:
     """Let a pool be registered."""
     path = f"/nodepool/components/pool/{provider}-{name}"
-    made.neighbours.pools[path] = PoolComponent(
+    made.peers.pools[path] = PoolComponent(
         id=f"id-{name}" if provider == "here" else f"id-{provider}-{name}",
         hostname="h",
         provider=provider,
@@ -106,7 +110,7 @@ def add_provider(made: World, name: str, *, priority: int = 100, **labels: Label
     """Let another provider live, register one pool and tell its status."""
     add_replica(made, name, f"replica of {name}")
     add_pool(made, name, "main", *labels, priority=priority)
-    made.neighbours.statuses[name] = ProviderStatus(provider=name, priority=priority, labels=labels)
+    made.peers.statuses[name] = ProviderStatus(provider=name, priority=priority, labels=labels)
 
 
 def add_node(
@@ -125,7 +129,7 @@ def add_node(
 ) -> NodeView:
     """Add a node, ready unless told otherwise, with a server of its own."""
     node_id = NodeId(f"{number:010d}")
-    view = made.herd.view(node_id)
+    view = made.nodes.view(node_id)
     view.ready_in = -1  # whatever a listing shows is news enough
     flavor = FLAVORS[label]
     known = ServerId(f"server-{number}") if server == "" else server

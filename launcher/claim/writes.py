@@ -1,0 +1,76 @@
+"""What the actions on claims write, as operations of one transaction; pure."""
+
+from collections.abc import Sequence
+
+from launcher.claim.view import ClaimView
+from launcher.node.writes import (
+    NewNode,
+    grow,
+)
+from launcher.request.record import set_request
+from launcher.request.view import RequestView
+from launcher.world import World
+from remuda.model.claim import encode_claim
+from remuda.model.request import RequestEvent
+from remuda.store import paths
+from remuda.store.api import Check, Create, Delete, Op, Set
+
+
+def drop_claim_record(world: World, view: RequestView, claim: ClaimView) -> Delete:
+    """Remove the record of our claim, in the version that we read."""
+    return Delete(path=paths.claim(world.policy.provider, view.id), version=claim.version)
+
+
+def claim(
+    world: World,
+    view: RequestView,
+    pool: str,
+    new: Sequence[NewNode],
+    *,
+    contender: str,
+    ledger_version: int,
+    now_s: float,
+) -> list[Op]:
+    """Take a request: its lock, pending, our claim record, and the intents, all at once.
+
+    The contender's path is whole (see :func:`first_contender`).
+    """
+    directory = paths.request_lock(view.id)
+    ops: list[Op] = [Delete(path=directory)] if view.lock_exists else []
+    record = encode_claim(world.peers.me, pool, contender)
+    ops += [
+        Create(path=directory),
+        Create(path=contender, ephemeral=True),
+        set_request(view, view.request.after(RequestEvent.CLAIMED, now_s=now_s)),
+        Create(path=paths.claim(world.policy.provider, view.id), data=record),
+    ]
+    return ops + grow(world, new, ledger_version=ledger_version)
+
+
+def first_contender(directory: str, stem: str) -> str:
+    """Return the path of a new and only contender of a lock directory that is made with it.
+
+    ZooKeeper would give it the number 0; naming it ourselves tells the claim record its path.
+    """
+    return f"{directory}/{stem}0000000000"
+
+
+def adopt_claim(world: World, view: RequestView, *, contender: str) -> list[Op]:
+    """Take over the lock and the claim of a replica whose session is gone.
+
+    The lock of a claim of our own may live, under a name of the session before: the transaction
+    was made when we had not heard of the new session yet, and was sent over it.
+    """
+    held = world.queue.claims[view.id]
+    directory = paths.request_lock(view.id)
+    record = encode_claim(world.peers.me, held.pool, contender)
+    relock: list[Op] = [Delete(path=directory)] if view.lock_exists else []
+    if held.owner == world.peers.me and not held.contender_gone:
+        relock = [Delete(path=held.contender), Delete(path=directory)]
+    return [
+        *relock,
+        Create(path=directory),
+        Create(path=contender, ephemeral=True),
+        Check(path=paths.request(view.id), version=view.version),
+        Set(path=paths.claim(world.policy.provider, view.id), data=record, version=held.version),
+    ]

@@ -1,0 +1,237 @@
+"""What contradicts itself in a world: its indices are recounted from its views, and compared.
+
+Nothing in production asks. The simulation does, after every turn of a launcher: so a wrong index is
+found where it went wrong, and not where a judgement believed it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from copy import copy
+from typing import Any, Final
+
+from launcher.lanes import KINDS, LANES, Lane, machine, node_of
+from launcher.node.actions import CollectEvidence, Probe, Prove
+from launcher.node.index import Usage
+from launcher.node.view import ALLOCATE_CLAIMED, EVIDENCE, PROBE, NodeView
+from launcher.server.actions import Address, Create, Delete
+from launcher.world import World
+from remuda.model.ids import NodeId
+
+#: What a node says it is busy with while a hand in a thread works on its machine.
+_HANDS: Final[Mapping[type, str]] = {
+    Create: "create",
+    Address: "address",
+    Prove: "prove",
+    Probe: PROBE,
+    CollectEvidence: EVIDENCE,
+    Delete: "delete",
+}
+_LENT: Final = frozenset({"allocate", ALLOCATE_CLAIMED})
+
+#: By name, each with what it says of each of its keys.
+_Indices = dict[str, Mapping[Any, object]]
+
+
+def contradictions(world: World, mine: Collection[NodeId] | None = None) -> list[str]:
+    """Return all contradictions as sentences; none if all is well.
+
+    Args:
+        world: Between two turns; it is not changed.
+        mine: The nodes whose records the mirror reads, if they are to be compared, too.
+    """
+    return [
+        *_of_indices(world),
+        *_of_free(world),
+        *(
+            f"node {view.id}: {why}"
+            for view in world.nodes.views.values()
+            for why in _of_node(view)
+        ),
+        *_of_locks(world),
+        *_of_requests(world),
+        *_of_lending(world),
+        *_of_hands(world),
+        *_of_lanes(world),
+        *(() if mine is None else _of_mine(world, mine)),
+    ]
+
+
+def _of_indices(world: World) -> Iterator[str]:
+    """Compare every index with a recount from scratch."""
+    kept, counted = _indices(world), _indices(_recount(world))
+    for name, index in kept.items():
+        for key in {**index, **counted[name]}:
+            said, is_so = index.get(key), counted[name].get(key)
+            if said != is_so:
+                yield f"{name}{_of(key)}: the index says {said}, the records say {is_so}"
+
+
+def _recount(world: World) -> World:
+    """Return a world with the same views in which every index was just made."""
+    new = World(policy=world.policy, peers=world.peers)
+    new.images = world.images
+    new.queue.claims = world.queue.claims
+    for view in world.nodes.views.values():
+        new.nodes.views[view.id] = twin = copy(view)
+        new.touch_node(twin)
+    for wanting in world.queue.views.values():
+        new.queue.views[wanting.id] = wanted = copy(wanting)
+        new.touch_request(wanted)
+    return new
+
+
+def _indices(world: World) -> _Indices:
+    return {**_indices_of_nodes(world), **_indices_of_requests(world)}
+
+
+def _indices_of_nodes(world: World) -> _Indices:
+    index = world.nodes
+    return {
+        "free": _sets(index.free),
+        "coming": _counts(index.coming),
+        "allocated": _sets(index.allocated),
+        "usage": {pool: one for pool, one in index.usage.items() if one != Usage()},
+        "states": _counts(index.states),
+        "by_server": dict(index.by_server),
+        "held": _sets(index.held),
+        "being_made": _sets({None: index.being_made}),
+        "dedicated": _counts(index.dedicated),
+        "on_account": _sets(index.on_account),
+        "awaiting": _sets({None: world.awaiting}),
+        "portless": _sets({None: world.portless}),
+        "slow": _sets({None: world.slow}),
+        "spoiled": _sets({None: [view.id for view in index.views.values() if view.spoiled]}),
+    }
+
+
+def _indices_of_requests(world: World) -> _Indices:
+    queue = world.queue
+    return {
+        "waiting": _orders({None: queue.waiting}),
+        "by_label": _orders(queue.by_label),
+        "needed": _counts(queue.needed),
+        "may_get": {view.id: view.may_get for view in queue.views.values()},
+    }
+
+
+def _sets(index: Mapping[Any, Iterable[Hashable]]) -> Mapping[Any, object]:
+    return {key: sorted(map(str, those)) for key, those in index.items() if those}
+
+
+def _counts(index: Counter[Any]) -> Mapping[Any, object]:
+    return {key: count for key, count in index.items() if count}
+
+
+def _orders(index: Mapping[Any, Mapping[Any, Any]]) -> Mapping[Any, object]:
+    return {
+        key: [(place, view.id) for place, view in queue.items()]
+        for key, queue in index.items()
+        if queue
+    }
+
+
+def _of(key: object) -> str:
+    if key is None:
+        return ""
+    return f" of {'/'.join(map(str, key)) if isinstance(key, tuple) else key}"
+
+
+def _of_free(world: World) -> Iterator[str]:
+    """Say which nodes might be handed out that must not be, whatever the rules of the index are."""
+    for node_id in (one for free in world.nodes.free.values() for one in free):
+        view = world.nodes.views.get(node_id)
+        if view is None:
+            yield f"node {node_id}: free, but nothing is known of it"
+        elif view.dying or view.busy or view.contenders:
+            yield f"node {node_id}: free, but dying, in somebody's hands or locked"
+        elif view.node is None or view.node.allocated_to is not None:
+            yield f"node {node_id}: free, but promised to a request or without a record"
+
+
+def _of_node(view: NodeView) -> Iterator[str]:
+    """Say what one view says of a node that cannot all be true."""
+    if view.node is not None and (view.node_version < 0 or view.node_gone):
+        yield "there is a record, and there is none"
+    if view.node_gone and view.node_version >= 0:
+        yield f"its record is gone, and in version {view.node_version}"
+    if view.launch is not None and view.launch_version < 0:
+        yield "its launch record has no version"
+    if view.confirmed and view.server_id is None:
+        yield "the cloud has confirmed its server, and it has none"
+    if view.server is not None and view.server.id != view.server_id:
+        yield f"listings show its server {view.server.id}, and it has {view.server_id}"
+    if view.failure is not None and not view.dying:
+        yield "it failed, and does not die"
+
+
+def _of_locks(world: World) -> Iterator[str]:
+    for view in world.nodes.views.values():
+        told = world.nodes.locks.get(view.id, frozenset())
+        if view.contenders != told:
+            yield (
+                f"node {view.id}: locked by {sorted(view.contenders)}, and the mirror has told of"
+                f" {sorted(told)}"
+            )
+
+
+def _of_requests(world: World) -> Iterator[str]:
+    for request_id in world.queue.unread & world.queue.views.keys():
+        yield f"request {request_id}: read, and not read yet"
+    for node_id in world.unborn & world.nodes.views.keys():
+        view = world.nodes.views[node_id]
+        if view.launch is not None and not view.unread:
+            yield f"node {node_id}: both its records are known, and not read yet"
+    if world.growing < 0:
+        yield f"{world.growing} transactions that bump the ledger are under way"
+
+
+def _of_lending(world: World) -> Iterator[str]:
+    for view in world.queue.views.values():
+        if (view.busy == "allocate") != (view.id in world.allocating):
+            yield (
+                f"request {view.id}: busy with {view.busy}, and the transaction that hands nodes"
+                f" out {'is' if view.id in world.allocating else 'is not'} under way"
+            )
+    for node in world.nodes.views.values():
+        if node.busy in _LENT and not world.allocating:
+            yield f"node {node.id}: handed out, and no transaction that does so is under way"
+
+
+def _of_hands(world: World) -> Iterator[str]:
+    """Compare what nodes are busy with and what hands in threads work on."""
+    at_work = world.busy.under_way()
+    for subject, action in at_work.items():
+        if KINDS[type(action)].subject(action) != subject:
+            yield f"{type(action).__name__} keeps {subject} busy, which it does not work on"
+        node_id = node_of(action)
+        if node_id is not None and node_id not in world.nodes.views:
+            yield f"node {node_id}: {type(action).__name__} is under way, and it is not known"
+    for view in world.nodes.views.values():
+        doing = at_work.get(machine(view.id))
+        said = view.busy if view.busy in _HANDS.values() else None
+        is_so = None if doing is None else _HANDS.get(type(doing))
+        if said != is_so:
+            yield f"node {view.id}: busy with {view.busy}, and under way is {is_so}"
+
+
+def _of_lanes(world: World) -> Iterator[str]:
+    """Compare the lanes with what is under way; a hand that was given up keeps its place."""
+    lanes, kinds = world.lanes, (type(one) for one in world.busy.under_way().values())
+    at_work = Counter(LANES[kind] for kind in kinds if kind in LANES)
+    for lane in Lane:
+        if lanes.running[lane] < at_work[lane]:
+            yield f"lane {lane}: {lanes.running[lane]} are in it, and {at_work[lane]} at work"
+    for lane in lanes.waited_for:
+        for node_id in lanes.waiting[lane].keys() & lanes.offered[lane]:
+            yield f"lane {lane}: node {node_id} waits for a place, and has been offered one"
+    queued = set().union(*lanes.waiting.values(), *lanes.offered.values())
+    for node_id in lanes.since.keys() - queued:
+        yield f"node {node_id}: it has waited for a place in a lane, and waits in none"
+
+
+def _of_mine(world: World, mine: Collection[NodeId]) -> Iterator[str]:
+    for node_id in sorted(world.fresh.difference(mine)):
+        yield f"node {node_id}: made by this process, and not among our nodes"
+    for view in world.nodes.views.values():
+        if view.launch is not None and view.id not in mine:
+            yield f"node {view.id}: its launch record is ours, and it is not among our nodes"

@@ -1,0 +1,1 @@
+"""Images of ours: which one is booted, and what is outdated."""

@@ -1,0 +1,167 @@
+"""Which image of ours a machine is to boot: bound when its intent is written.
+
+All machines of a request that boot the same image boot the same build of it
+(docs/adr/0021-one-request-one-build.md).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from launcher.image.index import upload_of
+from launcher.node.budget import Shortage, served_build
+from launcher.node.view import NodeView
+from launcher.policy import Key
+from launcher.request.view import RequestView
+from launcher.world import World
+from remuda.model.ids import NodeId
+from remuda.model.image import UploadId
+from remuda.model.imageask import ImageAsk, ImageUse, labelled_image
+from remuda.runtime.now import Now
+
+#: The build of a machine that boots no build, though its label says so by now.
+_NO_BUILD: Final = 0
+
+
+def bind(world: World, now: Now, key: Key, view: RequestView | None) -> UploadId | Shortage | None:
+    """Return what a new machine of *key* boots; None: it is no image of ours.
+
+    Args:
+        world: What is known.
+        now: When.
+        key: Pool and label.
+        view: The request that alone is to have it, or None.
+    """
+    image = world.policy.built.get(key)
+    if labelled_image(key[1]) is not None:
+        return _asked(world, now, key, view, image)
+    if image is None:
+        return None
+    kept = None if view is None else _begun(world, view, image)
+    if kept is not None:
+        return kept
+    return served_build(world, now, image)
+
+
+def _asked(
+    world: World, now: Now, key: Key, view: RequestView | None, image: str | None
+) -> UploadId | Shortage | None:
+    ask = None if view is None else asked(view, key[1])
+    if ask is None:
+        return Shortage(reason=f"{key[1]} is for builders, and says not what it is for", final=True)
+    if ask.upload is None:
+        return None if image is None else served_build(world, now, image)
+    images, candidate = world.images, ask.use is ImageUse.PROVE
+    why = images.why_not(ask.upload, candidate=candidate)
+    if why is not None:
+        # What is not on record yet may come; what is, and cannot be booted, never can again.
+        return Shortage(reason=why, final=ask.upload in images.uploads)
+    why = images.elsewhere(ask.upload, candidate=candidate)
+    return ask.upload if why is None else Shortage(reason=why)
+
+
+def asked(view: RequestView, label: str) -> ImageAsk | None:
+    """Return what a builder asks of a machine of *label*; None: what it asks does not fit it."""
+    ask, meant = view.request.image, labelled_image(label)
+    if ask is None or meant is None or ask.use is not meant[1]:
+        return None
+    if view.request.labels != (label,):
+        return None  # a builder asks for one machine
+    # A candidate proves its own image; a build machine may start from another one of ours.
+    fits = ask.upload is None or ask.use is ImageUse.MAKE or ask.upload.build.image == meant[0]
+    return ask if fits else None
+
+
+def _begun(world: World, view: RequestView, image: str) -> UploadId | None:
+    """Return the build with which the machines of a request go on, if they can."""
+    uploads = (
+        upload_of(node.launch)
+        for node in _made_for(world, view)
+        if node.launch is not None and not node.dying
+    )
+    ours = {one for one in uploads if one is not None and one.build.image == image}
+    return max((one for one in ours if world.images.why_not(one) is None), default=None)
+
+
+def _made_for(world: World, view: RequestView) -> Iterator[NodeView]:
+    for node_id in world.nodes.allocated.get(view.id, ()):
+        node = world.nodes.views[node_id]
+        if node.launch is not None and node.launch.for_request == view.id:
+            yield node
+
+
+def left_out(world: World, node: NodeView) -> str | None:
+    """Return why a machine that was made for one request is of no use to it any more, or None.
+
+    Its build may not be booted any more, so that what is missing was begun with another one.
+    """
+    launch = node.launch
+    upload_id = None if launch is None else upload_of(launch)
+    if launch is None or upload_id is None or launch.for_request is None:
+        return None
+    view = world.queue.views.get(launch.for_request)
+    if view is None or not view.waiting:
+        return None
+    begun = _begun(world, view, upload_id.build.image)
+    if begun is None or begun == upload_id:
+        return None
+    return f"{launch.for_request} is served from build {begun.build}"
+
+
+def choose(
+    world: World, labels: Sequence[str], ready: Mapping[str, Sequence[NodeId]]
+) -> tuple[NodeId, ...] | None:
+    """Return nodes for *labels*, in that order, with one build of each image; None: there are none.
+
+    Args:
+        world: What is known.
+        labels: With repeats.
+        ready: What may be chosen, by label, preferred first.
+    """
+    left = {label: list(ready.get(label, ())) for label in set(labels)}
+    builds = {node: _build(world, node) for nodes in left.values() for node in nodes}
+    for image in sorted({image for image, _ in builds.values() if image is not None}):
+        numbers = {number for other, number in builds.values() if other == image}
+        for number in sorted(numbers, reverse=True):
+            fit = {
+                label: [one for one in nodes if builds[one][0] != image or builds[one][1] == number]
+                for label, nodes in left.items()
+            }
+            if _enough(fit, labels):
+                left = fit
+                break
+        else:
+            return None
+    return tuple(left[one].pop(0) for one in labels) if _enough(left, labels) else None
+
+
+def fitting(
+    world: World,
+    labels: Sequence[str],
+    ready: Mapping[str, Sequence[NodeId]],
+    spoken_for: Mapping[str, int],
+) -> tuple[NodeId, ...] | None:
+    """Return nodes for *labels* as :func:`choose` does, if others leave so many.
+
+    Args:
+        world: What is known.
+        labels: With repeats.
+        ready: What may be chosen, by label, preferred first.
+        spoken_for: How many of them somebody else is to have, by label.
+    """
+    for label, nodes in ready.items():
+        if len(nodes) - spoken_for.get(label, 0) < labels.count(label):
+            return None
+    return choose(world, labels, ready)
+
+
+def _enough(left: Mapping[str, Sequence[NodeId]], labels: Sequence[str]) -> bool:
+    return all(len(nodes) >= labels.count(label) for label, nodes in left.items())
+
+
+def _build(world: World, node_id: NodeId) -> tuple[str | None, int]:
+    """Return the image of ours that a machine boots, or that its label has by now, and which."""
+    view = world.nodes.views[node_id]
+    upload_id = None if view.launch is None else upload_of(view.launch)
+    if upload_id is None:
+        return world.policy.built.get(view.key), _NO_BUILD
+    return upload_id.build

@@ -1,0 +1,1 @@
+"""Nodes: how many are made, and the life of each, by its records."""

@@ -1,0 +1,135 @@
+"""What a plan may do to nodes, by their records and over SSH."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from remuda.metrics.results import Result
+from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.image import UploadId
+from remuda.model.launch import Launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """One node to be made; its id is drawn when the plan is carried out.
+
+    Attributes:
+        for_request: Nobody else may have it.
+        on_account_of: Whose need it meets; charged if the launch fails.
+        upload: The image of ours that it boots, or None.
+        login_key: Public line of the key that opens it for its builder, or None.
+    """
+
+    pool: str
+    label: str
+    cores: int
+    ram_mib: int
+    volume_gib: int
+    az: str | None = None
+    for_request: RequestId | None = None
+    on_account_of: RequestId | None = None
+    upload: UploadId | None = None
+    login_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grow:
+    """Write intents without a new claim: min-ready, or more for requests already claimed."""
+
+    intents: tuple[Intent, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopt:
+    """Take over a launch whose owner died."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """Write the next step of a launch."""
+
+    node: NodeId
+    launch: Launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Write down what a launch is waited for; whoever works on its machine goes on meanwhile."""
+
+    node: NodeId
+    launch: Launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prove:
+    """Log in, set up and check."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """See whether a waiting ready node still answers; *request*: who gets it if it does."""
+
+    WORD: ClassVar = "Knock"
+
+    node: NodeId
+    request: RequestId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeReady:
+    """Write that a node is proven, with everything its user needs to know."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Free:
+    """Take back a node whose request went away without using it."""
+
+    node: NodeId
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condemn:
+    """Write that a node is to be deleted, so that nobody takes it any more."""
+
+    node: NodeId
+    cause: str
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectEvidence:
+    """Keep the evidence of a failed launch: console log, fault, transcript.
+
+    Attributes:
+        until_s: The console is not asked for after that (monotonic): the deletion does not wait
+            for it any longer.
+    """
+
+    WORD: ClassVar = "Autopsy"
+
+    node: NodeId
+    result: Result
+    cause: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveRecords:
+    """Remove the records of a node whose server the cloud no longer shows.
+
+    Attributes:
+        server: If it was surely this node's: what else was made for it goes later.
+    """
+
+    WORD: ClassVar = "Bury"
+
+    node: NodeId
+    server: ServerId | None = None

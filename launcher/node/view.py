@@ -1,0 +1,226 @@
+"""What the brain remembers of a node; only its thread changes it."""
+
+from dataclasses import dataclass
+
+from remuda.cloud.api import FloatingIp, Port, Server
+from remuda.metrics.results import Result
+from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.launch import Launch, Step
+from remuda.model.node import Node, NodeState
+from remuda.ssh.api import Proof
+
+#: Steps in which a machine is being made.
+COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
+
+
+#: What the users' record says, at the latest, in the transaction that condemns a node.
+ENDED_STATES = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED})
+
+
+#: What a hand may do to a free node without taking it out of the supply: to try its SSH port, to
+#: take it over from a dead owner, and to lend it to a request whose claim counts as need until the
+#: transaction is done.
+PROBE, ALLOCATE_CLAIMED, ADOPT = "probe", "allocate claimed", "adopt"
+
+
+ON_HAND = frozenset({PROBE, ALLOCATE_CLAIMED, ADOPT})
+
+
+#: What keeps a dying node busy while its evidence is gathered.
+EVIDENCE = "evidence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A launch that failed and whose evidence is not kept yet.
+
+    Attributes:
+        until_s: So long at most does the deletion wait for it (monotonic).
+    """
+
+    result: Result
+    cause: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a machine will not do; without *result* it is no failed launch (it was ready once)."""
+
+    result: Result | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What a machine in the making is waited for; see ``Launch.proof_step``.
+
+    Attributes:
+        since_s: Wall clock.
+    """
+
+    step: str
+    words: str
+    since_s: float
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class NodeView:
+    """One node: its two records with their versions, and what only this process knows.
+
+    Attributes:
+        node_version: Of the shared record, readable or not; -1: there is none, as far as we know.
+        node_gone: We know that there is none: it was deleted, or looked for in vain.
+        stale: The shared record changed and is being read again.
+        lock_exists, contenders: The node's lock directory, as mirrored.
+        busy: A hand works on it: nothing else may start.
+        waited_s: How long it had to wait for us while it was made: for places in lanes, and for our
+            connection to ZooKeeper. That is not the machine's fault.
+        waited_active_s: How much of that was over when it ran.
+        stage: What it is waited for, as far as we have seen; None: what its record says.
+        noted_s: When that was tried last (monotonic).
+        reached_s: When its floating IP was given, by the wall clock: before, no login was possible.
+        logged_in: A proof of ours got past the login once.
+        dying: The machine is to be deleted until it is gone; nobody may have it any more.
+        server: What the last listing showed, or None.
+        server_id: Known since the create call answered or the listing showed our tag, or only
+            from the launch record.
+        confirmed: The cloud itself said that *server_id* is this node's, by its answer to our
+            create call or by our tags in a listing. Else it is a hint: nothing is deleted by it.
+        asked_in: Number of the last listing begun before the create or delete call was answered:
+            only a later one proves that the server is gone.
+        shown_in: Number of the last listing that showed the server.
+        ready_in: Number of the last one begun before we learnt of the present step: only a later
+            one surely shows where users reach a ready machine; this may not know its floating IP.
+        delete_accepted: The cloud took a delete call, or said that there is no such server.
+        delete_due_s: Ask for it no sooner than this once more (monotonic seconds).
+        retry_s: Do nothing more before this (monotonic seconds).
+        tries: Attempts at the present step.
+        lifeless: So many listings in a row, begun after the create call was answered, showed the
+            server in a state from which no boot will come.
+        port: Where a floating IP can lead; looked up for all nodes together.
+        ip_untried: We made the server, and surely nobody has asked for a floating IP for it yet.
+        floating_ip: The one that we gave it; *released*: it has none any more.
+        unaddressed: Why the last attempt to give it one failed, or None.
+        proof: The last attempt to prove the machine; *proven*: it passed.
+        refused: What the cloud or the proof said against it; it is to be condemned.
+        doubtful: It may not exist: the create call had no answer, or it was adopted before its
+            server was seen. It takes up room, but is nobody's supply until a listing shows it.
+        suspect: It did not answer the last knock.
+        spoiled: Its build was revoked, or withdrawn here.
+        checked_s: When the last look at it began, or it became ready (monotonic).
+        wanted_by: The request that was to have it when it was looked at last.
+        failure: Set when a launch failed, until the evidence is kept.
+    """
+
+    id: NodeId
+    launch: Launch | None = None
+    launch_version: int = -1
+    node: Node | None = None
+    node_version: int = -1
+    node_gone: bool = False
+    stale: bool = False
+    lock_exists: bool = False
+    contenders: frozenset[str] = frozenset()
+    busy: str | None = None
+    waited_s: float = 0.0
+    waited_active_s: float = 0.0
+    stage: Stage | None = None
+    noted_s: float = float("-inf")
+    reached_s: float | None = None
+    logged_in: bool = False
+    dying: bool = False
+    why: str | None = None
+    server: Server | None = None
+    server_id: ServerId | None = None
+    confirmed: bool = False
+    missed: int = 0
+    lifeless: int = 0
+    asked_in: int = 0
+    shown_in: int = 0
+    ready_in: int = 0
+    delete_accepted: bool = False
+    create_sent: bool = False
+    retry_s: float = 0.0
+    tries: int = 0
+    checked_s: float = float("-inf")
+    wanted_by: RequestId | None = None
+    delete_due_s: float = 0.0
+    host_keys: tuple[str, ...] = ()
+    port: Port | None = None
+    ip_untried: bool = False
+    floating_ip: FloatingIp | None = None
+    released: bool = False
+    unaddressed: Refusal | None = None
+    proof: Proof | None = None
+    proven: bool = False
+    suspect: bool = False
+    spoiled: bool = False
+    doubtful: bool = False
+    failure: Failure | None = None
+    refused: Refusal | None = None
+
+    def name_server(self, server: ServerId) -> None:
+        """Take another server for the node's: what was asked of the one before is not its doing."""
+        if server != self.server_id:
+            self.server_id, self.port, self.lifeless = server, None, 0
+            self.released = self.delete_accepted = False
+
+    @property
+    def locked(self) -> bool:
+        """Whether somebody holds or awaits the node's lock."""
+        return bool(self.contenders)
+
+    @property
+    def unread(self) -> bool:
+        """Whether we know nothing of the users' record, not even that there is none."""
+        return self.node_version < 0 and not self.node_gone
+
+    @property
+    def complete(self) -> bool:
+        """Whether both records are known."""
+        return self.launch is not None and self.node is not None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Pool and label."""
+        return ("", "") if self.launch is None else (self.launch.pool, self.launch.label)
+
+    @property
+    def coming(self) -> bool:
+        """Whether it is on the way to ready."""
+        return (
+            self.launch is not None
+            and self.launch.step in COMING_STEPS
+            and not (self.dying or (self.doubtful and self.server_id is None))
+            and self.node is not None
+            and self.node.state is NodeState.BUILDING
+        )
+
+    @property
+    def on_hand(self) -> bool:
+        """Whether it is free and ready, though not to be lent at this very moment.
+
+        It counts as supply, or every look at a waiting machine, and every launcher that takes over
+        from another, could have more made.
+        """
+        return (
+            self.node is not None
+            and self.launch is not None
+            and self.node.free
+            and (self.stale or self.busy in ON_HAND)
+            and not (self.dying or self.contenders)
+        )
+
+    @property
+    def allocatable(self) -> bool:
+        """Whether a request may have it right now."""
+        return (
+            self.node is not None
+            and self.launch is not None
+            and self.node.free
+            and not (self.stale or self.dying or self.busy or self.contenders)
+            and self.refused is None
+            and not (self.suspect or self.spoiled)
+            and not self.launch.keyless
+        )

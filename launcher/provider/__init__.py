@@ -1,0 +1,1 @@
+"""The provider as a whole: its cloud, its status for others, and who else there is."""

@@ -1,0 +1,105 @@
+"""What the actions on requests write, as operations of one transaction; pure.
+
+Every write to a record names the version that was read. Locks of the shared format are honoured
+inside the transactions: creating and deleting a lock directory at once (or deleting an empty one)
+succeeds only if nobody holds the lock at that instant.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from launcher.claim.writes import drop_claim_record
+from launcher.node.doors import whereabouts
+from launcher.node.view import NodeView
+from launcher.request.record import set_request, unlock
+from launcher.request.view import RequestView
+from launcher.world import World
+from remuda.model import node as nodes
+from remuda.model import request as requests
+from remuda.model.failedrequest import encode_failed, failed, stem, with_reason
+from remuda.model.ids import ProviderName
+from remuda.model.job import JOB_KEY, job_of_request
+from remuda.model.node import NodeEvent
+from remuda.model.request import RequestEvent
+from remuda.store import paths
+from remuda.store.api import Create, Op, Set
+from remuda.store.locks import prove_unlocked_ops
+
+
+def allocate(
+    world: World, view: RequestView, chosen: Sequence[NodeView], *, now_s: float
+) -> list[Op]:
+    """Fulfil a request: nodes allocated and unlocked, request fulfilled, lock given up, at once."""
+    claim = world.queue.claims.get(view.id)
+    ops = unlock(view, claim)
+    job = job_of_request(view.request.doc)
+    for one in chosen:
+        assert one.node is not None  # noqa: S101 - only complete nodes are lent
+        fields = {
+            "tenant_name": view.request.tenant,
+            "requestor": view.request.requestor,
+            **whereabouts(one, world.policy),
+        }
+        if job is not None or JOB_KEY in one.node.doc:
+            fields[JOB_KEY] = None if job is None else job.as_doc()
+        node = one.node.after(NodeEvent.ALLOCATED, now_s=now_s, allocated_to=view.id, fields=fields)
+        ops.append(Set(path=paths.node(one.id), data=nodes.encode(node), version=one.node_version))
+    fulfilled = view.request.after(
+        RequestEvent.LENT, now_s=now_s, nodes=tuple(one.id for one in chosen)
+    )
+    ops.append(set_request(view, fulfilled))
+    if claim is not None:
+        ops.append(drop_claim_record(world, view, claim))
+    return ops
+
+
+def decline(world: World, view: RequestView, why: str, *, now_s: float) -> list[Op]:
+    """Add our pools to declined_by; the request fails if every registered pool has declined.
+
+    Of a request that fails is kept what everybody said of it: its requestor deletes it.
+
+    One replica speaks for all of its provider. A builder's request is for the provider that it
+    names alone: all others leave it there, and would never say that they decline it.
+    """
+    held = world.queue.claims.get(view.id)
+    declined = (
+        *view.request.declined_by,
+        *sorted({*world.pool_ids.values(), *world.peers.our_ids()} - set(view.request.declined_by)),
+    )
+    everybody = world.peers.registered() <= set(declined)
+    if view.request.image is not None and view.request.provider == world.policy.provider:
+        everybody = True
+    event = RequestEvent.REFUSED if everybody else RequestEvent.RELEASED
+    ours = ProviderName(world.policy.provider)
+    bare = view.request.after(event, now_s=now_s, declined_by=declined, nodes=())
+    told = replace(bare, doc=with_reason(bare, ours, why))
+    # A reason must not make the request too large for those who could serve it.
+    fits = len(requests.encode(told)) <= requests.REQUEST_BYTES_MAX
+    ops = [*unlock(view, held), set_request(view, told if fits else bare)]
+    if held is not None:
+        ops.append(drop_claim_record(world, view, held))
+    if everybody:
+        kept = encode_failed(failed(told, ours, now_s=now_s))
+        path = f"{paths.FAILED_REQUESTS}/{stem(view.id)}"
+        ops.append(Create(path=path, data=kept, sequence=True))
+    return ops
+
+
+def release(world: World, view: RequestView, *, now_s: float) -> list[Op]:
+    """Give a claimed request back for others to take."""
+    held = world.queue.claims[view.id]
+    request = view.request.after(RequestEvent.RELEASED, now_s=now_s, nodes=())
+    return [
+        *unlock(view, held),
+        set_request(view, request),
+        drop_claim_record(world, view, held),
+    ]
+
+
+def normalise(view: RequestView) -> list[Op]:
+    """Rewrite a foreign request with all required keys, under proof that nobody has its lock."""
+    directory = paths.request_lock(view.id)
+    return [
+        *prove_unlocked_ops(directory, exists=view.lock_exists),
+        set_request(view, view.request),
+    ]

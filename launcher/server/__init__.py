@@ -1,0 +1,1 @@
+"""Servers: what the cloud is asked for, and what its listings show."""

@@ -1,0 +1,302 @@
+"""The cloud hands: one cloud call each, errors returned as events."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from launcher.node.actions import CollectEvidence
+from launcher.node.events import EvidenceCollected
+from launcher.node.view import NodeView
+from launcher.policy import Key, Policy
+from launcher.provider.cloud import Recipe
+from launcher.provider.events import Surveyed
+from launcher.server.actions import Address, Delete, DeleteLeak, FindPorts
+from launcher.server.events import (
+    Addressed,
+    Created,
+    Deleted,
+    LeakDeleted,
+    LeakSpared,
+    Listed,
+    PortsFound,
+)
+from launcher.server.specs import ServerSpecs, look_up
+from remuda.cloud.api import (
+    BadOrderError,
+    Cloud,
+    CloudError,
+    Fence,
+    GoneError,
+    Quota,
+    Server,
+    unfenced,
+)
+from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
+from remuda.frame.fence import Deadline, SessionFence
+from remuda.model import tags
+from remuda.model.ids import NodeId, ServerId, is_node_id
+from remuda.model.launch import Launch
+from remuda.model.status import FailureReport, encode_failure
+from remuda.redaction import redact_end, redact_text
+from remuda.runtime.clock import Clock
+from remuda.ssh.errors import KeyFileError
+from remuda.ssh.hostkeys import HostKey
+from remuda.ssh.userdata import UserDataError
+from remuda.store import paths
+from remuda.store.api import Create, MissingError, Store, StoreError
+from remuda.store.api import Delete as DeleteRecord
+
+#: Evidence of so many failed launches is kept per provider.
+FAILURES_MAX = 100
+CONSOLE_CHARS_MAX = 32 * 1024
+
+
+@dataclass(slots=True)
+class CloudHands:
+    """What is done with the cloud; every method returns the event of one action."""
+
+    cloud: Cloud
+    store: Store
+    clock: Clock
+    owner: tags.Owner
+
+    def fence(self, seconds: float | None) -> SessionFence:
+        """Return what holds back a call decided now: not in so many seconds, in this session."""
+        now_s, mono_s = self.clock.now_s(), self.clock.monotonic_s()
+        until = None
+        if seconds is not None:
+            until = Deadline(wall_s=now_s + seconds, mono_s=mono_s + seconds)
+        session_id = self.store.session_id
+        return SessionFence(store=self.store, clock=self.clock, session_id=session_id, until=until)
+
+    def create(
+        self,
+        launch: Launch,
+        orders: ServerSpecs,
+        recipe: Recipe,
+        host_key: HostKey | None,
+        *,
+        fence: Fence = unfenced,
+    ) -> Created:
+        """Ask for the server of a planned node, unless *fence* has closed by then.
+
+        The other arguments are those of :meth:`launcher.server.specs.ServerOrders.server`.
+        """
+        begun_s = self.clock.monotonic_s()
+        result: ServerId | CloudError
+        try:
+            order = orders.server(launch, recipe, host_key)
+            result = self.cloud.create_server(order, fence=fence)
+        except CloudError as exc:
+            result = exc
+        except (UserDataError, KeyFileError) as exc:
+            result = BadOrderError(str(exc))
+        return Created(node=launch.id, result=result, seconds=self.clock.monotonic_s() - begun_s)
+
+    def list_servers(self, number: int) -> Listed:
+        """List all servers once for all nodes."""
+        begun_s, begun_wall_s = self.clock.monotonic_s(), self.clock.now_s()
+        result: tuple[Server, ...] | CloudError
+        try:
+            result = self.cloud.list_servers()
+        except CloudError as exc:
+            result = exc
+        return Listed(number=number, result=result, begun_s=begun_s, begun_wall_s=begun_wall_s)
+
+    def find_ports(self, action: FindPorts) -> PortsFound:
+        """Look for ports once for all nodes that need one."""
+        begun_s = self.clock.monotonic_s()
+        try:
+            return PortsFound(result=self.cloud.find_ports(action.servers), begun_s=begun_s)
+        except CloudError as exc:
+            return PortsFound(result=exc, begun_s=begun_s)
+
+    def delete(self, action: Delete, fence: Fence = unfenced) -> Deleted:
+        """Ask for the deletion of a dying node's server, once its floating IP is gone.
+
+        A server that only the record names is looked at first: the cloud says whose it is.
+        """
+        node, server, released = action.node, action.server, False
+        try:
+            whose = node if action.confirmed else self._whose(server)
+            if whose not in (node, None):
+                return Deleted(node=node, server=server, error=None, mistaken=True)
+            if action.floating_ip or action.hinted_ip or action.search:
+                self.cloud.remove_floating_ips(
+                    server, known=action.floating_ip, hint=action.hinted_ip, fence=fence
+                )
+            released = True
+            if whose is not None:
+                self.cloud.delete_server(server, fence=fence)
+        except CloudError as exc:
+            return Deleted(node=node, server=server, error=exc, released=released)
+        return Deleted(node=node, server=server, error=None, released=released)
+
+    def _whose(self, server: ServerId) -> str | None:
+        """Return the node of ours that the server was made for, or "" for others; None: gone."""
+        try:
+            return tags.owned_node(self.cloud.get_server(server).tags, self.owner) or ""
+        except GoneError:
+            return None
+        except BadOrderError:
+            return ""
+
+    def delete_leak(self, action: DeleteLeak, fence: Fence = unfenced) -> LeakDeleted | LeakSpared:
+        """Ask for the deletion of a server without a record, if there is none to this day.
+
+        What we have seen of ZooKeeper may be old by any length of time, so it is asked anew, after
+        the listing that showed the server and right before the call.
+        """
+        if action.node is not None and (why := self._spared(action.node)) is not None:
+            return LeakSpared(server=action.server, why=why)
+        try:
+            if action.search:
+                self.cloud.remove_floating_ips(action.server, fence=fence)
+            self.cloud.delete_server(action.server, fence=fence)
+        except CloudError as exc:
+            return LeakDeleted(server=action.server, error=exc)
+        return LeakDeleted(server=action.server, error=None)
+
+    def _spared(self, node: NodeId) -> str | None:
+        """Return what speaks against the deletion of a node's server, or None."""
+        if not is_node_id(node):
+            return f"its tags name no node: {node[:40]!a}"
+        provider = self.owner.provider
+        try:
+            launch, record, installation = self.store.read_fresh(
+                [paths.launch(provider, node), paths.node(node), paths.INSTALLATION]
+            )
+        except StoreError as exc:
+            return f"ZooKeeper gave no fresh answer: {exc}"
+        if launch is not None:
+            return "it has a launch record"
+        if record is not None and record.value:
+            return "there is a record of its node"
+        if installation is None or installation.value != self.owner.installation.encode():
+            return "the id of the installation has changed"
+        return None
+
+    def address(self, action: Address, fence: Fence = unfenced) -> Addressed:
+        """Give the server a floating IP."""
+        try:
+            made = self.cloud.add_floating_ip(action.port, untried=action.untried, fence=fence)
+        except CloudError as exc:
+            return Addressed(node=action.node, result=exc)
+        return Addressed(node=action.node, result=made)
+
+    def survey(
+        self,
+        policy: Policy,
+        ours: tuple[int, int, int],
+        needs: Mapping[Key, ImageNeeds],
+        only: frozenset[Key] | None = None,
+    ) -> Surveyed:
+        """Look up what can be made, and the quota.
+
+        Args:
+            policy: Of which labels.
+            ours: What we use, see ``CloudView.quota_ours``.
+            needs: What the images of ours need, by pool and label.
+            only: Look up nothing but these; None: all, and the quota.
+        """
+        recipes: dict[Key, Recipe] = {}
+        broken: dict[Key, str] = {}
+        begun_s = self.clock.monotonic_s()
+        try:
+            for key, making in policy.making.items():
+                if only is not None and key not in only:
+                    continue
+                try:
+                    recipes[key] = look_up(self.cloud, making, needs.get(key, NO_NEEDS))
+                except BadOrderError as exc:
+                    broken[key] = str(exc)
+        except CloudError as exc:
+            return Surveyed(begun_s=begun_s, error=exc, policy=policy, only=only)
+        quota, quota_why = (None, None) if only is not None else self._quota()
+        return Surveyed(
+            begun_s=begun_s,
+            recipes=recipes,
+            broken=broken,
+            quota=quota,
+            quota_why=quota_why,
+            ours=ours,
+            policy=policy,
+            only=only,
+        )
+
+    def _quota(self) -> tuple[Quota | None, str | None]:
+        """Return the account's quota, or why it is not known: machines can be made without it."""
+        try:
+            return self.cloud.quota(), None
+        except CloudError as exc:
+            return None, str(exc)
+
+    def collect_evidence(
+        self, action: CollectEvidence, view: NodeView, provider: str, *, console: bool
+    ) -> EvidenceCollected:
+        """Keep the evidence of a failed launch; what cannot be had is left out.
+
+        All of it is redacted, whoever said it and whatever was redacted before: who may read the
+        records of failures need not be who may log in.
+        """
+        text = self._console(view.server_id, action.until_s) if console and view.confirmed else ""
+        launch, proof = view.launch, view.proof
+        steps: tuple[Mapping[str, object], ...] = ()
+        if proof is not None:
+            steps = tuple(
+                {
+                    "step": str(one.step),
+                    "name": redact_text(one.name),
+                    "seconds": round(one.seconds, 3),
+                    "ok": one.ok,
+                    "why": redact_text(one.why),
+                    "output": redact_text(one.output),
+                }
+                for one in proof.steps
+            )
+        report = FailureReport(
+            node=view.id,
+            label="" if launch is None else launch.label,
+            pool="" if launch is None else launch.pool,
+            result=action.result,
+            why=redact_text(action.cause),
+            at_s=self.clock.now_s(),
+            server=view.server_id,
+            fault=redact_text(view.server.fault) if view.server and view.server.fault else None,
+            console=text,
+            transcript=steps,
+            request=None if launch is None else launch.for_request or launch.on_account_of,
+        )
+        self._keep(provider, view.id, encode_failure(report))
+        return EvidenceCollected(node=view.id)
+
+    def _console(self, server: ServerId | None, until_s: float) -> str:
+        if server is None:
+            return ""
+        if self.clock.monotonic_s() >= until_s:
+            # Nobody waits for us any more; those that come after us would, for the thread.
+            return "(no console log: those before it took too long)"
+        try:
+            return redact_end(self.cloud.console_log(server), CONSOLE_CHARS_MAX)
+        except CloudError as exc:
+            return f"(no console log: {exc})"
+
+    def _keep(self, provider: str, node: NodeId, record: bytes) -> None:
+        """Write the record and drop the oldest ones over the limit; evidence is best effort."""
+        try:
+            self.store.commit([Create(path=paths.failure(provider, node), data=record)])
+            names = self.store.children(paths.failures(provider))
+            for name in names[: max(0, len(names) - FAILURES_MAX)]:
+                _try(
+                    lambda name=name: self.store.commit(  # type: ignore[misc]
+                        [DeleteRecord(path=paths.failure(provider, NodeId(name)))]
+                    )
+                )
+        except StoreError:
+            return
+
+
+def _try(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except MissingError:
+        return
