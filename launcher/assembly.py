@@ -11,7 +11,6 @@ from launcher.node.hand_proving import ProvingHands
 from launcher.provider.presence import Registry, tree
 from launcher.results import Settle
 from launcher.server.hand_cloud import CloudHands
-from launcher.server.specs import ServerSpecs
 from launcher.start import Starter
 from launcher.world import World
 from launcher.writer import Writer
@@ -93,10 +92,9 @@ def assemble(
             world=world,
             writer=writer,
             dispatch=dispatch,
-            crew=crew,
+            workers=crew,
             cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
             proving=ProvingHands(prover, lambda: crew.stopped, clock, ground.inbox),
-            orders=ServerSpecs(policy=world.policy, owner=owner),
         ),
     )
     writer.refill()

@@ -12,7 +12,6 @@ from launcher.policy import Policy, compile_policy
 from launcher.provider.peers import Peers
 from launcher.provider.presence import prepare
 from launcher.reporting import Reporter
-from launcher.server.specs import ServerSpecs
 from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.cloud.configured import cloud_settings, metered
@@ -164,13 +163,12 @@ class LauncherWorker:
 
     def stop(self) -> None:
         """Begin nothing more."""
-        self.brain.starter.crew.stop()
+        self.brain.starter.workers.stop()
 
 
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     """Let a launcher go on under another policy, with the cloud that goes with it."""
     brain.world.adopt_policy(policy)
-    brain.starter.orders = ServerSpecs(policy=policy, owner=brain.starter.orders.owner)
     brain.starter.cloud.cloud = cloud
     cloud_view = brain.world.cloud
     cloud_view.survey_due_s = 0.0

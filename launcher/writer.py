@@ -6,24 +6,22 @@ from dataclasses import dataclass, field
 
 from launcher.actions import Action
 from launcher.claim import writes as claim_writes
-from launcher.claim.actions import AdoptClaim, Claim, DropClaim
+from launcher.claim.actions import Claim
 from launcher.node import writes as node_writes
 from launcher.node.actions import Grow, Intent
 from launcher.node.events import IdsDrawn
 from launcher.node.view import NodeView
-from launcher.provider.actions import Publish
-from launcher.request.actions import Allocate, WriteVerdict
+from launcher.request.actions import Allocate
 from launcher.world import World
 from remuda.frame.sender import Sender
 from remuda.membership.tree import whatever
 from remuda.model.failedrequest import KEPT_MAX
-from remuda.model.ids import NODE_ID_BLOCK, NodeId, node_ids_of_block
+from remuda.model.ids import NODE_ID_BLOCK, NodeId, RequestId, node_ids_of_block
 from remuda.model.launch import INJECT, Launch, Step
-from remuda.model.status import Verdict, encode_verdict
 from remuda.runtime.now import Now
 from remuda.ssh.hostkeys import HostKey, make_host_key
 from remuda.store import paths
-from remuda.store.api import Create, Delete, Done, Op, Set, StoreError
+from remuda.store.api import Delete, Done, Op, Set, StoreError
 
 #: Between the intent and its create call; a call that is not sent by then is never sent.
 ASK_WITHIN_S = 60.0
@@ -111,7 +109,7 @@ class Writer:
             view,
             action.pool,
             new,
-            contender=self._contender(action),
+            contender=self.contender(action.request),
             ledger_version=self._ledger(),
             now_s=now.wall_s,
         )
@@ -169,35 +167,10 @@ class Writer:
         self.world.fresh.add(node_id)
         return node_writes.new_node(self.world, launch, now_s=now.wall_s)
 
-    def _contender(self, action: Claim | AdoptClaim) -> str:
-        directory = paths.request_lock(action.request)
+    def contender(self, request_id: RequestId) -> str:
+        """Return the path of our contender for the lock of a request that has none yet."""
+        directory = paths.request_lock(request_id)
         return claim_writes.first_contender(directory, self.world.stem)
-
-    def adopt_claim(self, action: AdoptClaim) -> None:
-        """Take over a claim."""
-        view = self.world.queue.views[action.request]
-        ops = claim_writes.adopt_claim(self.world, view, contender=self._contender(action))
-        self.send(action, ops)
-
-    def drop_claim(self, action: DropClaim) -> None:
-        """Forget a claim; its lock, if it is still there, goes with it.
-
-        Whether the lock still exists depends on a session that may be gone; a rejected attempt
-        tells (see ClaimView).
-        """
-        held = self.world.queue.claims[action.request]
-        ops: list[Op] = []
-        if not held.contender_gone:
-            ops.append(Delete(path=held.contender))
-        if not held.directory_gone:
-            ops.append(Delete(path=paths.request_lock(action.request)))
-        record = paths.claim(self.world.policy.provider, action.request)
-        self.send(action, [*ops, Delete(path=record, version=held.version)])
-
-    def publish(self, action: Publish) -> None:
-        """Write our status."""
-        path = paths.status(self.world.policy.provider)
-        self.send(action, [Set(path=path, data=action.status, version=-1)])
 
     def keep_failed(self, result: tuple[Done, ...] | StoreError) -> None:
         """Note the record of a failed request, if one was written, and remove the oldest of many.
@@ -210,20 +183,7 @@ class Writer:
         while len(self._failed) > KEPT_MAX:
             self.sender.ground.store.commit_later([Delete(path=self._failed.popleft())], whatever)
 
-    def rule(self, action: WriteVerdict) -> None:
-        """Write or remove a verdict; last writer wins, for only one replica is on duty."""
-        path = paths.verdict(self.world.policy.provider, action.request)
-        self.send(action, [_verdict_op(self.world, action.verdict, action, path)])
-
     def adopt(self, view: NodeView) -> Sequence[Op]:
         """Return the operations that make a launch ours."""
         assert view.launch is not None  # noqa: S101 - only known launches are adopted
         return node_writes.advance(self.world, view, node_writes.adopted(self.world, view.launch))
-
-
-def _verdict_op(world: World, verdict: Verdict | None, action: WriteVerdict, path: str) -> Op:
-    if verdict is None:
-        return Delete(path=path)
-    if action.request in world.told_verdicts:
-        return Set(path=path, data=encode_verdict(verdict), version=-1)
-    return Create(path=path, data=encode_verdict(verdict))

@@ -11,6 +11,7 @@ from launcher.request.record import set_request
 from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.model.claim import encode_claim
+from remuda.model.ids import RequestId
 from remuda.model.request import RequestEvent
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
@@ -74,3 +75,17 @@ def adopt_claim(world: World, view: RequestView, *, contender: str) -> list[Op]:
         Check(path=paths.request(view.id), version=view.version),
         Set(path=paths.claim(world.policy.provider, view.id), data=record, version=held.version),
     ]
+
+
+def drop(provider: str, request_id: RequestId, held: ClaimView) -> list[Op]:
+    """Forget a claim; its lock, if it is still there, goes with it.
+
+    Whether the lock still exists depends on a session that may be gone; a rejected attempt tells
+    (see ClaimView).
+    """
+    ops: list[Op] = []
+    if not held.contender_gone:
+        ops.append(Delete(path=held.contender))
+    if not held.directory_gone:
+        ops.append(Delete(path=paths.request_lock(request_id)))
+    return [*ops, Delete(path=paths.claim(provider, request_id), version=held.version)]

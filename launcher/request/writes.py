@@ -17,12 +17,13 @@ from launcher.world import World
 from remuda.model import node as nodes
 from remuda.model import request as requests
 from remuda.model.failedrequest import encode_failed, failed, stem, with_reason
-from remuda.model.ids import ProviderName
+from remuda.model.ids import ProviderName, RequestId
 from remuda.model.job import JOB_KEY, job_of_request
 from remuda.model.node import NodeEvent
 from remuda.model.request import RequestEvent
+from remuda.model.status import Verdict, encode_verdict
 from remuda.store import paths
-from remuda.store.api import Create, Op, Set
+from remuda.store.api import Create, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
 
 
@@ -103,3 +104,17 @@ def normalise(view: RequestView) -> list[Op]:
         *prove_unlocked_ops(directory, exists=view.lock_exists),
         set_request(view, view.request),
     ]
+
+
+def verdict(world: World, request_id: RequestId, told: Verdict | None) -> list[Op]:
+    """Write our verdict on a request, or remove it.
+
+    The last writer wins, for only one replica is to say it.
+    """
+    path = paths.verdict(world.policy.provider, request_id)
+    if told is None:
+        return [Delete(path=path)]
+    data = encode_verdict(told)
+    if request_id in world.told_verdicts:
+        return [Set(path=path, data=data, version=-1)]
+    return [Create(path=path, data=data)]

@@ -6,11 +6,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from remuda.runtime.now import Now
 from remuda.store.api import Done, StoreError
 
 A = TypeVar("A")
 E = TypeVar("E")
 L = TypeVar("L", bound=StrEnum)
+
+#: What starts each kind of action.
+Starts = Mapping[type, Callable[[Any, Now], None]]
 
 
 @dataclass(frozen=True, slots=True)

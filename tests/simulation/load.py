@@ -234,7 +234,7 @@ class Load:
     @property
     def crew(self) -> PacedCrew:
         """Who does the work."""
-        return cast("PacedCrew", self.process.brain.starter.crew)
+        return cast("PacedCrew", self.process.brain.starter.workers)
 
     @property
     def cloud(self) -> Any:

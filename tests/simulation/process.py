@@ -139,10 +139,9 @@ class Process:
             world=starter.world,
             writer=starter.writer,
             dispatch=starter.dispatch,
-            crew=starter.crew,
+            workers=starter.workers,
             cloud=starter.cloud,
             proving=starter.proving,
-            orders=starter.orders,
         )
 
     def did(self, action: Action) -> None:
@@ -226,7 +225,7 @@ class Process:
             )
             return
         answers: list[Event] = []
-        crew = cast("SimCrew", self.brain.starter.crew)
+        crew = cast("SimCrew", self.brain.starter.workers)
         inbox = cast("Inbox[Event]", _Catcher(answers))
         catcher = SimCrew(inbox, KINDS, THREADS, stopped=crew.stopped)
         catcher.run(action, work)

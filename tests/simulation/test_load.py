@@ -77,4 +77,4 @@ def test_calls_that_wait_while_their_launcher_stands_still_are_not_sent_after_th
 
 
 def _waiting(process: Process) -> int:
-    return cast("PacedCrew", process.brain.starter.crew).waiting
+    return cast("PacedCrew", process.brain.starter.workers).waiting

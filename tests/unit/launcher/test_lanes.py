@@ -63,11 +63,11 @@ def test_every_action_is_a_transaction_or_has_a_lane() -> None:
     works = Works(world())
     sent = {
         kind
-        for kind, start in works.starter._starters.items()
+        for kind, start in works.starter.table.items()
         if "submit" not in start.__func__.__code__.co_names  # type: ignore[attr-defined]
     }
 
-    assert set(works.starter._starters) - sent == set(LANES)
+    assert set(works.starter.table) - sent == set(LANES)
     assert {kind for kind, work in KINDS.items() if work.lane is None} <= sent
     assert set(THREADS) == set(Lane)
 

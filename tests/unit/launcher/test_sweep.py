@@ -315,7 +315,9 @@ def test_a_server_that_only_the_record_names_is_asked_about_first() -> None:
 
     assert (asked.confirmed, asked.floating_ip, asked.hinted_ip) == (False, None, "f")
     made.touch_node(view)
-    assert [one.server for one in think(made).actions if type(one).__name__ == "RemoveRecords"] == [None]
+    assert [one.server for one in think(made).actions if type(one).__name__ == "RemoveRecords"] == [
+        None
+    ]
 
 
 def test_a_stranger_of_our_name_is_no_stray() -> None:

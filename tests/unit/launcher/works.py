@@ -15,7 +15,6 @@ from launcher.node.view import NodeView
 from launcher.results import Settle
 from launcher.server.events import Deleted
 from launcher.server.hand_cloud import CloudHands
-from launcher.server.specs import ServerSpecs
 from launcher.start import Starter
 from launcher.world import World
 from launcher.writer import Writer
@@ -90,12 +89,11 @@ class Works:
             world=world,
             writer=writer,
             dispatch=dispatch,
-            crew=self.crew,
+            workers=self.crew,
             cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
             proving=ProvingHands(
                 prover=FakeProver(), stopped=lambda: False, clock=clock, inbox=inbox
             ),
-            orders=ServerSpecs(policy=world.policy, owner=OWNER),
         )
         self.metrics = metrics
         writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
