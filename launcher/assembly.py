@@ -9,12 +9,11 @@ from launcher.fold import Fold
 from launcher.lanes import KINDS, Lane, node_of, places
 from launcher.node.hand_proving import ProvingHands
 from launcher.provider.presence import Registry, tree
-from launcher.results import Settle
+from launcher.results import Results
 from launcher.server.hand_cloud import CloudHands
 from launcher.start import Starter
 from launcher.world import World
 from launcher.writer import Writer
-from launcher.written import SettleWrites
 from remuda.cloud.api import Cloud
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
@@ -80,13 +79,8 @@ def assemble(
             mine=mine,
             read_node=_node_reader(store, ground.inbox),
         ),
-        settle=Settle(
-            world=world,
-            dispatch=dispatch,
-            writes=SettleWrites(world=world, writer=writer, log=log, metrics=metrics),
-            owner=owner,
-            log=log,
-            metrics=metrics,
+        results=Results(
+            world=world, dispatch=dispatch, writer=writer, owner=owner, log=log, metrics=metrics
         ),
         starter=Starter(
             world=world,

@@ -13,7 +13,7 @@ from launcher.actions import Action, Plan
 from launcher.decide import go_on, hand_out
 from launcher.events import Event
 from launcher.fold import Fold
-from launcher.results import Settle
+from launcher.results import Results
 from launcher.start import Starter
 from launcher.world import World
 from remuda.frame.loop import Loop, start_all
@@ -39,7 +39,7 @@ class Brain:
     world: World
     membership: Membership
     fold: Fold
-    settle: Settle
+    results: Results
     starter: Starter
     rest_due_s: float | None = None
     away_s: float | None = None
@@ -68,7 +68,7 @@ class Brain:
 
     def take_event(self, event: Event, now: Now) -> None:
         """Take in what an action did."""
-        self.settle.settle(event, now)
+        self.results.take(event, now)
 
     def registered(self, *, there: bool) -> None:
         """Judge everything again, now that we may."""

@@ -16,13 +16,13 @@ from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
-from remuda.frame.work import Starts
+from remuda.frame.work import ByKind
 from remuda.runtime.now import Now
 
 
 @dataclass(slots=True)
 class Starter:
-    """Starts actions; none of its methods waits."""
+    """ByKind actions; none of its methods waits."""
 
     world: World
     writer: Writer
@@ -30,7 +30,7 @@ class Starter:
     workers: Crew[Action, Event, Lane]
     cloud: CloudHands
     proving: ProvingHands
-    table: Starts = field(init=False)
+    table: ByKind = field(init=False)
 
     def __post_init__(self) -> None:
         """Gather what starts each kind of action: every kind has one."""

@@ -204,6 +204,14 @@ class World:
             if self.nodes.coming[view.key] != was_coming:
                 self.agenda.supply = True
 
+    def free_node(self, node_id: NodeId) -> NodeView | None:
+        """Return the view of a node to which nothing is done any more, or None if it is gone."""
+        view = self.nodes.views.get(node_id)
+        if view is not None:
+            view.busy = None
+            self.touch_node(view)
+        return view
+
     def offer_places(self, now: Now) -> None:
         """Have those judged once more that may have a place in a lane now.
 

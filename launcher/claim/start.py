@@ -7,18 +7,18 @@ from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.request.start import hold_request
 from launcher.world import World
 from launcher.writer import Writer
-from remuda.frame.work import Starts
+from remuda.frame.work import ByKind
 from remuda.runtime.now import Now
 
 
 @dataclass(slots=True)
 class ClaimStarts:
-    """Starts actions on claims; none of its methods waits."""
+    """ByKind actions on claims; none of its methods waits."""
 
     world: World
     writer: Writer
 
-    def table(self) -> Starts:
+    def table(self) -> ByKind:
         """Return what starts each kind of action."""
         return {
             Claim: self._claim,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from remuda.store.api import Stored
+from remuda.store.api import MissingError, NotEmptyError, Stored, StoreError
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -42,3 +42,22 @@ def unreadable_claim(stored: Stored[bytes], now_s: float) -> ClaimView:
         made_s=stored.created_s,
         since_s=now_s,
     )
+
+
+def learn_contender(claim: ClaimView, error: StoreError) -> bool:
+    """Note that somebody has removed our lock, if that is what an attempt to give it up tells."""
+    if isinstance(error, MissingError) and error.path == claim.contender:
+        claim.contender_gone = True
+        return True
+    return False
+
+
+def learn_lock(claim: ClaimView, error: StoreError) -> bool:
+    """Note what a rejected attempt to drop a claim tells of its lock, and say whether it did."""
+    directory = claim.contender.rpartition("/")[0]
+    if learn_contender(claim, error):
+        return True
+    if isinstance(error, MissingError | NotEmptyError) and error.path == directory:
+        claim.directory_gone = True
+        return True
+    return False

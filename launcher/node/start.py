@@ -31,7 +31,7 @@ from launcher.server.specs import ServerSpecs
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.crew import Crew
-from remuda.frame.work import Starts, word
+from remuda.frame.work import ByKind, word
 from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.now import Now
 from remuda.store.api import Op
@@ -47,7 +47,7 @@ def hold_node(world: World, node_id: NodeId, what: str) -> NodeView:
 
 @dataclass(slots=True)
 class NodeStarts:
-    """Starts actions on nodes; none of its methods waits."""
+    """ByKind actions on nodes; none of its methods waits."""
 
     world: World
     writer: Writer
@@ -55,7 +55,7 @@ class NodeStarts:
     cloud: CloudHands
     proving: ProvingHands
 
-    def table(self) -> Starts:
+    def table(self) -> ByKind:
         """Return what starts each kind of action."""
         return {
             Grow: self._grow,

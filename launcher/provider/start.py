@@ -15,21 +15,21 @@ from launcher.server.usage import stray_usage
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.crew import Crew
-from remuda.frame.work import Starts
+from remuda.frame.work import ByKind
 from remuda.model.imageask import proves
 from remuda.runtime.now import Now
 
 
 @dataclass(slots=True)
 class ProviderStarts:
-    """Starts what is done for the provider as a whole; none of its methods waits."""
+    """ByKind what is done for the provider as a whole; none of its methods waits."""
 
     world: World
     writer: Writer
     workers: Crew[Action, Event, Lane]
     cloud: CloudHands
 
-    def table(self) -> Starts:
+    def table(self) -> ByKind:
         """Return what starts each kind of action."""
         return {
             Survey: self._survey,

@@ -11,7 +11,7 @@ from launcher.request.verdicts import gist
 from launcher.request.view import RequestView
 from launcher.world import World
 from launcher.writer import Writer
-from remuda.frame.work import Starts
+from remuda.frame.work import ByKind
 from remuda.model.ids import RequestId
 from remuda.runtime.now import Now
 
@@ -28,12 +28,12 @@ def hold_request(world: World, request_id: RequestId, what: str) -> RequestView:
 
 @dataclass(slots=True)
 class RequestStarts:
-    """Starts actions on requests; none of its methods waits."""
+    """ByKind actions on requests; none of its methods waits."""
 
     world: World
     writer: Writer
 
-    def table(self) -> Starts:
+    def table(self) -> ByKind:
         """Return what starts each kind of action."""
         return {
             Allocate: self._allocate,

@@ -27,21 +27,21 @@ from launcher.world import World
 from launcher.writer import Writer
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
-from remuda.frame.work import Starts
+from remuda.frame.work import ByKind
 from remuda.model.launch import Launch
 from remuda.runtime.now import Now
 
 
 @dataclass(slots=True)
 class ServerStarts:
-    """Starts actions on servers; none of its methods waits."""
+    """ByKind actions on servers; none of its methods waits."""
 
     world: World
     writer: Writer
     workers: Crew[Action, Event, Lane]
     cloud: CloudHands
 
-    def table(self) -> Starts:
+    def table(self) -> ByKind:
         """Return what starts each kind of action."""
         return {
             Create: self._create,

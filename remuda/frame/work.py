@@ -13,8 +13,8 @@ A = TypeVar("A")
 E = TypeVar("E")
 L = TypeVar("L", bound=StrEnum)
 
-#: What starts each kind of action.
-Starts = Mapping[type, Callable[[Any, Now], None]]
+#: What starts each kind of action, or takes in each kind of event.
+ByKind = Mapping[type, Callable[[Any, Now], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +119,7 @@ class Finished(Generic[A, E]):
 
     action: A
     event: E
+
+
+#: What takes in the answer to the transaction of each kind of action.
+Answers = Mapping[type, Callable[[Any, Written[Any], Now], None]]

@@ -9,11 +9,11 @@ from launcher.lanes import LISTING
 from launcher.node.actions import Condemn, Probe, Prove
 from launcher.node.doors import Door, door, known, whereabouts
 from launcher.node.events import Probed
+from launcher.node.results import PROBES_MAX
 from launcher.node.view import NodeView
 from launcher.node.writes import ready
 from launcher.request.actions import Allocate
 from launcher.request.writes import allocate
-from launcher.results import PROBES_MAX
 from launcher.server.actions import ListServers
 from launcher.server.listing import take_listing
 from launcher.world import World

@@ -76,8 +76,8 @@ def make_brain(
 ) -> Brain:
     """Return a brain that starts nothing."""
     works = Works(made)
-    works.settle.log = log or Quiet()
-    works.settle.dispatch.ground = replace(works.ground, log=works.settle.log)
+    works.results.log = log or Quiet()
+    works.results.dispatch.ground = replace(works.ground, log=works.results.log)
     return works.brain(recorder, clock)
 
 

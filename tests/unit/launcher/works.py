@@ -12,13 +12,12 @@ from launcher.fold import Fold
 from launcher.lanes import KINDS, THREADS, Lane
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.view import NodeView
-from launcher.results import Settle
+from launcher.results import Results
 from launcher.server.events import Deleted
 from launcher.server.hand_cloud import CloudHands
 from launcher.start import Starter
 from launcher.world import World
 from launcher.writer import Writer
-from launcher.written import SettleWrites
 from remuda.cloud.api import CloudError
 from remuda.frame.crew import Crew
 from remuda.frame.sender import Sender
@@ -96,9 +95,8 @@ class Works:
             ),
         )
         self.metrics = metrics
-        writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
-        self.settle = Settle(
-            world=world, dispatch=dispatch, writes=writes, owner=OWNER, log=log, metrics=metrics
+        self.results = Results(
+            world=world, dispatch=dispatch, writer=writer, owner=OWNER, log=log, metrics=metrics
         )
 
     def brain(self, starter: Any, clock: ManualClock) -> Brain:
@@ -108,7 +106,7 @@ class Works:
             world=self.starter.world,
             membership=self.membership,
             fold=quiet_fold(self.starter.world),
-            settle=self.settle,
+            results=self.results,
             starter=starter,
         )
 
@@ -120,7 +118,7 @@ class Works:
 
     def hear(self, event: Event, now: Now) -> None:
         """Take in what a hand returned."""
-        self.settle.settle(event, now)
+        self.results.take(event, now)
 
 
 def quiet_fold(made: World) -> Fold:

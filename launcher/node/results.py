@@ -1,0 +1,274 @@
+"""What becomes of actions on nodes: what hands found, and the answers to transactions; no I/O."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from launcher.actions import Action
+from launcher.node import stages
+from launcher.node.actions import (
+    Adopt,
+    Advance,
+    CollectEvidence,
+    Condemn,
+    Free,
+    Grow,
+    MakeReady,
+    Note,
+    Probe,
+    Prove,
+    RemoveRecords,
+)
+from launcher.node.blame import failed_step, says_something
+from launcher.node.deadlines import EVIDENCE_S_MAX
+from launcher.node.doors import known
+from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
+from launcher.node.view import Failure, NodeView, Refusal
+from launcher.provider.learning import learn_failure, learn_success
+from launcher.retries import CRASH_RETRY_S, PROVE_AGAIN_S, pause_s
+from launcher.world import World
+from launcher.writer import Writer
+from remuda.frame.work import Answers, ByKind, Written
+from remuda.metrics.results import Result
+from remuda.metrics.sink import Metrics
+from remuda.model.ids import NodeId, RequestId
+from remuda.model.launch import Step
+from remuda.runtime.log import Log
+from remuda.runtime.now import Now
+from remuda.store import paths
+from remuda.store.api import (
+    NOTHING_WRITTEN,
+    ExistsError,
+    MissingError,
+    StoreError,
+)
+
+PROBES_MAX: Final = 2
+_STEPS: Final = {step: f"node.{step}" for step in Step}
+
+
+@dataclass(slots=True)
+class NodeResults:
+    """Takes in what becomes of actions on nodes."""
+
+    world: World
+    writer: Writer
+    log: Log
+    metrics: Metrics
+
+    def events(self) -> ByKind:
+        """Return what takes in each kind of event."""
+        return {
+            IdsDrawn: self._ids_drawn,
+            ScriptBegun: partial(stages.script_begun, self.world),
+            Proved: self._proved,
+            Probed: self._probed,
+            EvidenceCollected: self._evidence_collected,
+        }
+
+    def answers(self) -> Answers:
+        """Return what takes in the answer to the transaction of each kind of action."""
+        return {
+            Grow: self._grown,
+            Adopt: self._adopted,
+            Advance: self._advanced,
+            Note: self._noted,
+            MakeReady: self._made_ready,
+            Free: self._freed,
+            Condemn: self._condemned,
+            RemoveRecords: self._removed,
+        }
+
+    def crashes(self) -> ByKind:
+        """Return what each kind of action that a bug of ours interrupted held, to be freed."""
+        on_nodes = (Adopt, Advance, Note, MakeReady, Free, Condemn, RemoveRecords, Prove, Probe)
+        return {
+            **dict.fromkeys(on_nodes, partial(crashed, self.world)),
+            CollectEvidence: self._evidence_crashed,
+        }
+
+    def _ids_drawn(self, event: IdsDrawn, now: Now) -> None:  # noqa: ARG002 - one signature
+        self.writer.drawn(event.result)
+        self.world.agenda.supply = True
+
+    def _proved(self, event: Proved, now: Now) -> None:
+        view = self.world.free_node(event.node)
+        if view is None or view.launch is None:
+            return
+        view.proof = event.proof.or_earlier(view.proof)
+        stages.proved(view, event.proof, now)
+        for step in event.proof.steps:
+            self.metrics.observe_step(
+                self.world.policy.provider, *view.key, str(step.step), step.seconds
+            )
+        if event.proof.ok:
+            view.proven, view.host_keys = True, event.proof.host_keys
+        elif event.proof.too_early or event.proof.stopped:
+            view.retry_s = now.mono_s + PROVE_AGAIN_S
+        else:
+            view.refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
+        self.world.touch_node(view)
+
+    def _probed(self, event: Probed, now: Now) -> None:
+        view = self.world.free_node(event.node)
+        if view is None:
+            return
+        view.checked_s = event.begun_s
+        view.suspect = event.why is not None
+        if event.why is None:
+            view.tries = view.missed = 0
+        else:
+            view.tries += known(view, self.world.policy)
+            view.retry_s = now.mono_s + PROVE_AGAIN_S
+            if view.tries >= PROBES_MAX:
+                view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
+                self._hand_over_failed(view)
+        self.world.touch_node(view)
+
+    def _hand_over_failed(self, view: NodeView) -> None:
+        """Another machine has to be found, perhaps made: by then older looks are too old."""
+        wanting = self.world.queue.views.get(view.wanted_by or RequestId(""))
+        if wanting is not None:
+            wanting.wanted_s = float("inf")
+
+    def _evidence_collected(self, event: EvidenceCollected, now: Now) -> None:  # noqa: ARG002
+        view = self.world.free_node(event.node)
+        if view is not None:
+            view.failure = None
+            self.world.touch_node(view)
+
+    def _grown(self, _action: Grow, event: Written[Action], _now: Now) -> None:
+        grown(self.world, self.writer, event)
+
+    def _adopted(self, action: Adopt, event: Written[Action], now: Now) -> None:
+        view = self._written(action.node, event, now)
+        if view is None:
+            return
+        view.asked_in = self.world.cloud.latest_listing()
+        view.doubtful = not self.world.created_here(view.id)
+        self.log.info("node.adopted", node=view.id, step=view.launch and str(view.launch.step))
+        self.world.touch_node(view)
+
+    def _advanced(self, action: Advance, event: Written[Action], now: Now) -> None:
+        view = self._written(action.node, event, now)
+        if view is None:
+            return
+        if action.launch.step is Step.PROVING:
+            stages.runs(self.world, view, now)
+        self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server_id)
+        self.world.touch_node(view)
+
+    def _noted(self, action: Note, _event: Written[Action], _now: Now) -> None:
+        """Go on judging; if it was not written, it is tried again after a moment."""
+        view = self.world.nodes.views.get(action.node)
+        if view is not None:
+            self.world.touch_node(view)
+
+    def _made_ready(self, action: MakeReady, event: Written[Action], now: Now) -> None:
+        view = self._written(action.node, event, now)
+        if view is None:
+            return
+        learn_success(self.world, view, now)
+        view.checked_s, view.tries = now.mono_s, 0
+        self._count_launch(view, Result.READY, now)
+        self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server_id)
+        self.world.touch_node(view)
+
+    def _freed(self, action: Free, event: Written[Action], now: Now) -> None:
+        view = self._written(action.node, event, now)
+        if view is None:
+            return
+        self.log.info("node.freed", node=view.id, cause=action.cause)
+        self.world.touch_node(view)
+
+    def _condemned(self, action: Condemn, event: Written[Action], now: Now) -> None:
+        view = self._written(action.node, event, now)
+        if view is not None:
+            self._begin_deletion(view, action, now)
+            self.world.touch_node(view)
+
+    def _begin_deletion(self, view: NodeView, action: Condemn, now: Now) -> None:
+        view.dying, view.why, view.tries, view.retry_s = True, action.cause, 0, 0.0
+        self.writer.host_keys.pop(view.id, None)
+        level = self.log.info if action.result is None else self.log.warning
+        level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
+        if action.result is None:
+            return
+        until_s = now.mono_s + EVIDENCE_S_MAX
+        view.failure = Failure(result=action.result, cause=action.cause, until_s=until_s)
+        # That a create call had no answer was counted when it had none: not once more.
+        unanswered = view.doubtful and view.server_id is None
+        if says_something(action.result) and not unanswered:
+            learn_failure(self.world, view, action.cause, now)
+        self._count_launch(view, action.result, now)
+
+    def _removed(self, action: RemoveRecords, event: Written[Action], now: Now) -> None:
+        if not isinstance(event.result, StoreError):
+            # The mirror has told already that the records are gone.
+            self.log.info("node.gone", node=action.node, server=action.server)
+        view = self._written(action.node, event, now)
+        if view is not None:
+            self.world.touch_node(view)
+
+    def _written(self, node_id: NodeId, event: Written[Action], now: Now) -> NodeView | None:
+        """Free a node; return its view if it is there and was written."""
+        view = self.world.nodes.views.get(node_id)
+        if view is None:
+            return None
+        view.busy = None
+        if isinstance(event.result, StoreError):
+            self._rejected(view, event.result, now)
+            self.world.touch_node(view)
+            return None
+        return view
+
+    def _rejected(self, view: NodeView, error: StoreError, now: Now) -> None:
+        self.metrics.count_lost_write(self.world.policy.provider, "node")
+        lock = paths.node_lock(view.id)
+        if isinstance(error, ExistsError) and error.path == lock:
+            view.lock_exists = True
+        elif isinstance(error, MissingError) and error.path == lock:
+            view.lock_exists = False
+        else:
+            view.retry_s = now.mono_s + pause_s(view, error)
+            view.tries += 1
+
+    def _count_launch(self, view: NodeView, result: str, now: Now) -> None:
+        launch = view.launch
+        if launch is None:
+            return
+        self.metrics.observe_launch(
+            self.world.policy.provider,
+            launch.pool,
+            launch.label,
+            az=launch.az,
+            result=result,
+            seconds=max(0.0, now.wall_s - launch.planned_s),
+        )
+
+    def _evidence_crashed(self, action: CollectEvidence, now: Now) -> None:
+        """Go without it: no machine stays for want of evidence."""
+        crashed(self.world, action, now)
+        view = self.world.nodes.views.get(action.node)
+        if view is not None:
+            view.failure = None
+
+
+def crashed(world: World, action: Any, now: Now) -> None:
+    """Free the node that an action of any kind was done to, after a pause."""
+    view = world.free_node(action.node)
+    if view is not None:
+        view.retry_s = now.mono_s + CRASH_RETRY_S
+        world.touch_node(view)
+
+
+def grown(world: World, writer: Writer, event: Written[Action]) -> None:
+    """Take in whether intents were written."""
+    world.growing -= 1
+    world.agenda.supply = True
+    if isinstance(event.result, NOTHING_WRITTEN):
+        # If only the reply was lost, the mirror shows the records, and they are ours.
+        for node_id in map(NodeId, event.made):
+            writer.host_keys.pop(node_id, None)
+            writer.mine.discard(node_id)
+            world.fresh.discard(node_id)

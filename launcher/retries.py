@@ -1,0 +1,29 @@
+"""How long what failed is left alone before it is tried again."""
+
+from typing import Final
+
+from launcher.node.view import NodeView
+from launcher.request.view import RequestView
+from remuda.store.api import NotPermittedError, RejectedError, StoreError
+
+#: A hand that came to nothing, through nobody's fault, begins again after this.
+PROVE_AGAIN_S: Final = 1.0
+#: When what a bug of ours interrupted is tried again.
+CRASH_RETRY_S: Final = 10.0
+#: When we do not know what happened, look again after this.
+AWAY_RETRY_S: Final = 1.0
+#: Whoever made the request has closed it to us, perhaps for ever: doubling.
+CLOSED_RETRY_S: Final = 60.0
+CLOSED_RETRY_MAX_S: Final = 300.0
+#: Somebody holds a lock: try again after this, doubling.
+LOCKED_RETRY_S: Final = 0.1
+LOCKED_RETRY_MAX_S: Final = 5.0
+
+
+def pause_s(view: NodeView | RequestView, error: StoreError) -> float:
+    """Return for how long to leave a record alone after a write that did not happen."""
+    if isinstance(error, NotPermittedError):
+        return min(CLOSED_RETRY_MAX_S, CLOSED_RETRY_S * 2.0 ** min(view.tries, 10))
+    if isinstance(error, RejectedError):
+        return min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0 ** min(view.tries + 1, 10))
+    return AWAY_RETRY_S
