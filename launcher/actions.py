@@ -1,8 +1,13 @@
 """Everything a plan may say: actions are data, and each names its cause."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
+from launcher.claim.actions import WORK as CLAIMS
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
+from launcher.lanes import Lane, Work
+from launcher.node.actions import WORK as NODES
 from launcher.node.actions import (
     Adopt,
     Advance,
@@ -16,8 +21,11 @@ from launcher.node.actions import (
     Prove,
     RemoveRecords,
 )
+from launcher.provider.actions import WORK as PROVIDER
 from launcher.provider.actions import Publish, Rescue, Survey, Tidy
+from launcher.request.actions import WORK as REQUESTS
 from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
+from launcher.server.actions import WORK as SERVERS
 from launcher.server.actions import (
     Address,
     Create,
@@ -27,7 +35,7 @@ from launcher.server.actions import (
     FindPorts,
     ListServers,
 )
-from remuda.model.ids import RequestId
+from remuda.model.ids import NodeId, RequestId
 from remuda.model.status import Verdict
 
 Action = (
@@ -62,6 +70,21 @@ Action = (
     | Publish
     | WriteVerdict
 )
+
+
+#: Every kind of action: in which threads it is done, and what it keeps busy.
+KINDS: Final[Work] = {**REQUESTS, **CLAIMS, **NODES, **SERVERS, **PROVIDER}
+#: The lane of every action that is not a transaction.
+LANES: Final[Mapping[type, Lane]] = {
+    kind: work.lane for kind, work in KINDS.items() if work.lane is not None
+}
+#: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
+NodeWork = Create | Delete | Address | Prove | Probe | CollectEvidence
+
+
+def node_of(action: Action) -> NodeId | None:
+    """Return the node that an action in a lane keeps busy, or None."""
+    return action.node if isinstance(action, NodeWork) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

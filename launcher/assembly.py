@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from launcher.actions import Action
+from launcher.actions import KINDS, Action, node_of
 from launcher.brain import Brain
 from launcher.events import Event
 from launcher.fold import Fold
-from launcher.lanes import KINDS, Lane, node_of, places
+from launcher.lanes import Lane, places
+from launcher.node.fold import NodeFold
 from launcher.node.hand_proving import ProvingHands
 from launcher.provider.presence import Registry, tree
 from launcher.results import Results
@@ -76,8 +77,7 @@ def assemble(
         fold=Fold(
             world=world,
             aside=SetAside(log=log, metrics=metrics),
-            mine=mine,
-            read_node=_node_reader(store, ground.inbox),
+            nodes=NodeFold(world, mine, _node_reader(store, ground.inbox)),
         ),
         results=Results(
             world=world, dispatch=dispatch, writer=writer, owner=owner, log=log, metrics=metrics

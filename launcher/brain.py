@@ -81,7 +81,7 @@ class Brain:
     def resync(self) -> None:
         """Judge everything again, and doubt what only this process remembers."""
         self.world.agenda.everything = True
-        self.fold.look_for_nodes()
+        self.fold.nodes.look_for_nodes()
         self.starter.writer.forget_keys()
         self.world.queue.charges.keep(self.world.queue.claims)
         self.world.doubt_status()

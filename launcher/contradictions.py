@@ -9,7 +9,8 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any, Final
 
-from launcher.lanes import KINDS, LANES, Lane, machine, node_of
+from launcher.actions import KINDS, LANES, node_of
+from launcher.lanes import Lane, machine
 from launcher.node.actions import CollectEvidence, Probe, Prove
 from launcher.node.index import Usage
 from launcher.node.view import ALLOCATE_CLAIMED, EVIDENCE, PROBE, NodeView

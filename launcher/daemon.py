@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from launcher.actions import Plan
+from launcher.actions import KINDS, Plan
 from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.lanes import KINDS, THREADS
+from launcher.lanes import THREADS
 from launcher.policy import Policy, compile_policy
 from launcher.provider.peers import Peers
 from launcher.provider.presence import prepare

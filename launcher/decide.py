@@ -6,11 +6,13 @@ closely, and so the plan is made in two parts.
 """
 
 from launcher.actions import Plan
+from launcher.claim.takeover import keep_claims
 from launcher.node.lifecycle import live
-from launcher.periodic import claims, poll_cloud, rescue, rule, tidy
+from launcher.provider.periodic import poll_cloud, rescue, tidy
 from launcher.provider.publishing import publish
 from launcher.request.allocate import allocate
 from launcher.request.demand import demand
+from launcher.request.telling import tell_verdicts
 from launcher.server.addressing import find_ports
 from launcher.server.sweep import sweep
 from launcher.world import Agenda, World
@@ -46,7 +48,7 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     """
     if not world.awake:
         return
-    claims(world, agenda, now, plan)
+    keep_claims(world, agenda, now, plan)
     if not world.growing and not world.unborn:
         demand(world, agenda, now, plan)
     live(world, agenda, now, plan)
@@ -56,5 +58,5 @@ def go_on(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     poll_cloud(world, now, plan)
     find_ports(world, now, plan)
     tidy(world, now, plan)
-    rule(world, agenda, now, plan)
+    tell_verdicts(world, agenda, now, plan)
     publish(world, now, plan)

@@ -1,35 +1,12 @@
-"""What a launcher does in threads: the lane of each kind of action, and what it keeps busy."""
+"""The sets of threads of a launcher, and what an action may keep busy.
+
+Which action is done where says ``WORK`` of its folder's ``actions.py``.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from launcher.actions import Action
-from launcher.claim.actions import AdoptClaim, Claim, DropClaim
-from launcher.node.actions import (
-    Adopt,
-    Advance,
-    CollectEvidence,
-    Condemn,
-    Free,
-    Grow,
-    MakeReady,
-    Note,
-    Probe,
-    Prove,
-    RemoveRecords,
-)
-from launcher.provider.actions import Publish, Rescue, Survey, Tidy
-from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
-from launcher.server.actions import (
-    Address,
-    Create,
-    Delete,
-    DeleteLeak,
-    DropPermit,
-    FindPorts,
-    ListServers,
-)
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import WorkKind, nothing
 from remuda.model.ids import NodeId, ServerId
@@ -46,6 +23,9 @@ class Lane(StrEnum):
     PROOF = "proof"
     PROBE = "probe"
 
+
+#: How each kind of action is done.
+Work = Mapping[type, WorkKind[Lane]]
 
 #: What is done once at a time, whatever for.
 LISTING: Final = "listing"
@@ -70,41 +50,15 @@ def leak(server: ServerId) -> tuple[str, str]:
     return "leak", server
 
 
-def _machine(action: Any) -> tuple[str, str]:
+def its_machine(action: Any) -> tuple[str, str]:
+    """Return what a hand in a thread keeps busy by *action*, which names the node."""
     return machine(action.node)
 
 
-#: What these transactions keep busy, the views of requests, claims and nodes say.
-_TRANSACTIONS: Final = (
-    *(Allocate, Claim, Grow, Decline, Release, Normalise, AdoptClaim, DropClaim, WriteVerdict),
-    *(Adopt, Advance, MakeReady, Free, Condemn, RemoveRecords, DropPermit),
-)
+def transactions(*kinds: type) -> dict[type, WorkKind[Lane]]:
+    """Return how actions are done that only write: what they keep busy, the views say."""
+    return dict.fromkeys(kinds, WorkKind(None, nothing))
 
-#: Every kind of action. A server is deleted though a hand that gathers evidence of it hangs.
-KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
-    **dict.fromkeys(_TRANSACTIONS, WorkKind(None, nothing)),
-    ListServers: WorkKind(Lane.LIST, lambda _: LISTING),
-    FindPorts: WorkKind(Lane.LIST, lambda _: PORTS),
-    Survey: WorkKind(Lane.OTHER, lambda _: SURVEY),
-    Tidy: WorkKind(Lane.OTHER, lambda _: TIDYING),
-    Rescue: WorkKind(Lane.OTHER, lambda action: ("rescue", action.provider)),
-    CollectEvidence: WorkKind(Lane.EVIDENCE, _machine),
-    Create: WorkKind(Lane.CREATE, _machine),
-    Address: WorkKind(Lane.CREATE, _machine),
-    Delete: WorkKind(Lane.DELETE, _machine, takes_over=True),
-    DeleteLeak: WorkKind(Lane.DELETE, lambda action: leak(action.server)),
-    Prove: WorkKind(Lane.PROOF, _machine),
-    Probe: WorkKind(Lane.PROBE, _machine),
-    Note: WorkKind(None, lambda action: noting(action.node)),
-    Publish: WorkKind(None, lambda _: STATUS),
-}
-#: The lane of every action that is not a transaction.
-LANES: Final[Mapping[type, Lane]] = {
-    kind: work.lane for kind, work in KINDS.items() if work.lane is not None
-}
-
-#: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
-NodeWork = Create | Delete | Address | Prove | Probe | CollectEvidence
 
 #: A proof is one thread for its whole length, some 100 KiB each while it runs.
 PROOFS_MIN: Final = 8
@@ -120,7 +74,7 @@ THREADS: Final[Mapping[Lane, int]] = {
     Lane.PROOF: PROOFS_MAX,
     Lane.PROBE: 8,
 }
-#: Lanes that may have to be waited for by many; knocks are short, and somebody waits for them.
+#: Lanes that may have to be waited for by many; probes are short, and somebody waits for them.
 WAITED_FOR: Final = (Lane.CREATE, Lane.DELETE, Lane.PROOF)
 
 
@@ -129,11 +83,6 @@ def places(lane: Lane, max_concurrency: int) -> int:
     if lane is Lane.PROOF:
         return min(PROOFS_MAX, max(PROOFS_MIN, max_concurrency))
     return THREADS[lane]
-
-
-def node_of(action: Action) -> NodeId | None:
-    """Return the node that an action in a lane keeps busy, or None."""
-    return action.node if isinstance(action, NodeWork) else None
 
 
 def new_lanes() -> Lanes[Lane, NodeId]:

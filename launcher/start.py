@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from launcher.actions import Action
+from launcher.actions import Action, node_of
 from launcher.claim.start import ClaimStarts
 from launcher.events import Event
-from launcher.lanes import Lane, node_of
+from launcher.lanes import Lane
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.start import NodeStarts
 from launcher.provider.start import ProviderStarts

@@ -204,6 +204,17 @@ class World:
             if self.nodes.coming[view.key] != was_coming:
                 self.agenda.supply = True
 
+    def born(self, node_id: NodeId) -> None:
+        """Wait no longer for the records of another replica's node: growth is held up by that."""
+        if node_id in self.unborn:
+            self.unborn.discard(node_id)
+            self.agenda.supply = True
+
+    def balance_changed(self, labels: tuple[str, ...]) -> None:
+        """Have the supply of some labels judged again."""
+        self.agenda.labels.update(labels)
+        self.agenda.supply = True
+
     def free_node(self, node_id: NodeId) -> NodeView | None:
         """Return the view of a node to which nothing is done any more, or None if it is gone."""
         view = self.nodes.views.get(node_id)

@@ -1,7 +1,9 @@
 """What a plan may do to our provider's claims on requests."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from launcher.lanes import Work, transactions
 from launcher.node.actions import Intent
 from remuda.model.ids import RequestId
 
@@ -28,3 +30,7 @@ class AdoptClaim:
     """Take over the claim, and the request's lock, of a replica that died."""
 
     request: RequestId
+
+
+#: In which threads each kind of action is done, and what it keeps busy meanwhile.
+WORK: Final[Work] = transactions(Claim, AdoptClaim, DropClaim)

@@ -1,8 +1,10 @@
 """What a plan may do to nodes, by their records and over SSH."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from launcher.lanes import Lane, Work, its_machine, noting, transactions
+from remuda.frame.work import WorkKind
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
@@ -133,3 +135,13 @@ class RemoveRecords:
 
     node: NodeId
     server: ServerId | None = None
+
+
+#: In which threads each kind of action is done, and what it keeps busy meanwhile.
+WORK: Final[Work] = {
+    **transactions(Grow, Adopt, Advance, MakeReady, Free, Condemn, RemoveRecords),
+    Note: WorkKind(None, lambda action: noting(action.node)),
+    Prove: WorkKind(Lane.PROOF, its_machine),
+    Probe: WorkKind(Lane.PROBE, its_machine),
+    CollectEvidence: WorkKind(Lane.EVIDENCE, its_machine),
+}

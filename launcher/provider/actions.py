@@ -1,8 +1,11 @@
 """What a plan may do for the provider as a whole."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from launcher.lanes import STATUS, SURVEY, TIDYING, Lane, Work
 from launcher.policy import Key
+from remuda.frame.work import WorkKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +33,12 @@ class Publish:
 
     status: bytes
     outline: str
+
+
+#: In which threads each kind of action is done, and what it keeps busy meanwhile.
+WORK: Final[Work] = {
+    Survey: WorkKind(Lane.OTHER, lambda _: SURVEY),
+    Tidy: WorkKind(Lane.OTHER, lambda _: TIDYING),
+    Rescue: WorkKind(Lane.OTHER, lambda action: ("rescue", action.provider)),
+    Publish: WorkKind(None, lambda _: STATUS),
+}

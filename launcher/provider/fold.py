@@ -1,8 +1,11 @@
-"""Folding single znodes into the world: whose installation this is, what an operator permits."""
+"""Folding what concerns the provider as a whole: its installation, permissions, and its peers."""
 
 from launcher.provider.cloud import Permitted
 from launcher.world import World
+from remuda.membership.duty import lives
+from remuda.model import component, status
 from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import ReplicaId
 from remuda.model.installation import decode_installation
 from remuda.model.permit import decode_permit
 from remuda.store import paths
@@ -62,3 +65,57 @@ def _take_permit(world: World, stored: Stored[bytes] | None) -> None:
             permit=permit, version=stored.version, listing=world.cloud.latest_listing()
         )
     world.agenda.supply = True
+
+
+def take_peer(world: World, parent: str, name: str, change: Put | Dirty | Gone) -> None:
+    """Take in what replicas, other providers, or their pools tell of themselves."""
+    if isinstance(change, Dirty):
+        return
+    stored = change.stored if isinstance(change, Put) else None
+    grandparent, _, provider = parent.rpartition("/")
+    if grandparent == paths.REPLICAS:
+        _replica(world, provider, ReplicaId(name), stored)
+    elif parent == paths.STATUSES:
+        if name != world.policy.provider:
+            _status(world, name, stored)
+    elif parent == paths.POOL_COMPONENTS:
+        world.agenda.everything = True
+        _pool(world, change.path, stored)
+
+
+def _pool(world: World, path: str, stored: Stored[bytes] | None) -> None:
+    peers = world.peers
+    peers.pools.pop(path, None)
+    peers.broken_pools.pop(path, None)
+    if stored is None or not stored.owner:
+        return  # what goes with nobody's session tells of nobody
+    peers.broken_pools[path] = stored.owner
+    peers.pools[path] = component.decode_pool(path, stored.value)
+    del peers.broken_pools[path]
+
+
+def _status(world: World, provider: str, stored: Stored[bytes] | None) -> None:
+    # What cannot be read any more must not stand for what was told long ago.
+    known, told = world.peers.statuses.pop(provider, None), None
+    try:
+        if stored is not None and stored.value:
+            told = status.decode_status(provider, stored.value)
+            world.peers.statuses[provider] = told
+    finally:
+        if told != known:
+            world.agenda.supply = True
+
+
+def _replica(world: World, provider: str, replica: ReplicaId, stored: Stored[bytes] | None) -> None:
+    living = world.peers.replicas.setdefault(provider, {})
+    if provider == world.policy.provider:
+        world.doubt_status()
+    world.agenda.everything = True
+    if not lives(stored):
+        living.pop(replica, None)
+        if not living and provider != world.policy.provider:
+            world.rescues.add(provider)
+        return
+    world.rescues.discard(provider)
+    living[replica] = component.unreadable_replica(replica)
+    living[replica] = component.decode_replica(replica, stored.value)

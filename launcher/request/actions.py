@@ -1,8 +1,9 @@
 """What a plan may do to requests."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from launcher.lanes import Work, transactions
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.status import Verdict
 
@@ -53,3 +54,7 @@ class WriteVerdict:
     request: RequestId
     verdict: Verdict | None
     taken: bool = False
+
+
+#: In which threads each kind of action is done, and what it keeps busy meanwhile.
+WORK: Final[Work] = transactions(Allocate, Decline, Release, Normalise, WriteVerdict)

@@ -1,8 +1,11 @@
 """What a plan may ask of the cloud for servers."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from launcher.lanes import LISTING, PORTS, Lane, Work, its_machine, leak, transactions
 from remuda.cloud.api import Port
+from remuda.frame.work import WorkKind
 from remuda.model.ids import NodeId, ServerId
 
 
@@ -75,3 +78,16 @@ class FindPorts:
     """Ask the cloud for the ports of these servers, once for all that need a floating IP."""
 
     servers: tuple[ServerId, ...]
+
+
+#: In which threads each kind of action is done, and what it keeps busy meanwhile.
+WORK: Final[Work] = {
+    **transactions(DropPermit),
+    ListServers: WorkKind(Lane.LIST, lambda _: LISTING),
+    FindPorts: WorkKind(Lane.LIST, lambda _: PORTS),
+    Create: WorkKind(Lane.CREATE, its_machine),
+    Address: WorkKind(Lane.CREATE, its_machine),
+    # Though a hand that collects evidence of it hangs.
+    Delete: WorkKind(Lane.DELETE, its_machine, takes_over=True),
+    DeleteLeak: WorkKind(Lane.DELETE, lambda action: leak(action.server)),
+}

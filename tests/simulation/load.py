@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from launcher.actions import Action
+from launcher.actions import KINDS, LANES, Action
 from launcher.events import Event
-from launcher.lanes import KINDS, LANES, THREADS, Lane
+from launcher.lanes import THREADS, Lane
 from launcher.server.actions import Delete, ListServers
 from remuda.cloud.api import Quota
 from remuda.cloud.rate import BURST_S, FairQueue, Traffic

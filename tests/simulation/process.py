@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from launcher.actions import Action
+from launcher.actions import KINDS, LANES, Action
 from launcher.assembly import assemble
 from launcher.brain import Brain
 from launcher.contradictions import contradictions
 from launcher.daemon import reconfigure
 from launcher.events import Event
-from launcher.lanes import KINDS, LANES, THREADS, Lane
+from launcher.lanes import THREADS, Lane
 from launcher.policy import compile_policy
 from launcher.provider.peers import Peers
 from launcher.provider.presence import prepare

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from launcher.lanes import LANES, Lane
+from launcher.actions import LANES
+from launcher.lanes import Lane
 from launcher.world import World
 from remuda.model.ids import NodeId, ServerId
 from remuda.model.imageask import labelled_image

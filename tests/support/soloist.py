@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from launcher.actions import Action
+from launcher.actions import KINDS, Action
 from launcher.assembly import assemble
 from launcher.brain import Brain
 from launcher.events import Event
-from launcher.lanes import KINDS, THREADS, Lane
+from launcher.lanes import THREADS, Lane
 from launcher.policy import compile_policy
 from launcher.provider.peers import Peers
 from launcher.provider.presence import prepare

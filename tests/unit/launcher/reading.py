@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from launcher.fold import Fold
+from launcher.node.fold import NodeFold
 from launcher.provider.status import our_status
 from launcher.reporting import Reporter
 from launcher.world import World
@@ -89,8 +90,7 @@ class Launcher:
         self.fold = Fold(
             world=self.world,
             aside=SetAside(log=self.log, metrics=self.metrics),
-            mine=set(),
-            read_node=lambda _node: None,
+            nodes=NodeFold(self.world, set(), lambda _: None),
         )
         self.works.starter.writer._ids = list(node_ids_of_block(1))
         self.works.starter.writer.sender.ground.store.commit_later = self._sent  # type: ignore[method-assign]

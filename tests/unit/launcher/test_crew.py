@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from launcher.actions import Action
+from launcher.actions import KINDS, LANES, Action
 from launcher.events import Event
-from launcher.lanes import KINDS, LANES, THREADS, Lane
+from launcher.lanes import THREADS, Lane
 from launcher.node.actions import CollectEvidence, Probe, Prove
 from launcher.node.events import EvidenceCollected
 from launcher.provider.actions import Rescue, Survey

@@ -8,6 +8,7 @@ import pytest
 
 from launcher.fold import Fold
 from launcher.node.actions import Condemn
+from launcher.node.fold import NodeFold
 from launcher.server.actions import Delete
 from launcher.world import World
 from remuda.frame.set_aside import SetAside
@@ -59,8 +60,7 @@ class Folding:
         self.fold = Fold(
             world=self.world,
             aside=SetAside(log=self.log, metrics=NullMetrics()),
-            mine=self.mine,
-            read_node=self.read.append,
+            nodes=NodeFold(self.world, self.mine, self.read.append),
         )
 
     def put(self, path: str, data: bytes, version: int = 0, *, owner: int = 0) -> None:
@@ -201,59 +201,6 @@ def test_the_node_of_a_launch_of_ours_is_read_once() -> None:
     assert list(folding.world.nodes.views) == [NODE]
 
 
-def test_nothing_is_started_while_a_new_launch_of_a_replica_is_being_read() -> None:
-    """The ledger may have been told before it, and by its launch record alone it is no supply."""
-    folding = Folding()
-    path = paths.launch("here", NODE)
-    folding.tell(Dirty(path=path))
-    dirty = set(folding.world.unborn)
-    folding.put(path, launch())
-    half_read = set(folding.world.unborn)
-    folding.world.agenda.supply = False
-    folding.put(paths.node(NODE), node())
-    folding.tell(Dirty(path=path))
-
-    assert {NODE} == dirty == half_read
-    assert folding.world.agenda.supply
-    assert set() == folding.world.unborn
-
-
-def test_nothing_is_started_while_nodes_found_after_an_absence_are_half_read() -> None:
-    """A tree that is read anew tells launch records at once; their nodes are asked for then."""
-    folding = Folding()
-    folding.put(paths.launch("here", NODE), launch(step=Step.BOOTING, owner=ReplicaId("other")))
-    half_read = set(folding.world.unborn)
-    folding.put(paths.node(NODE), node(state=NodeState.BUILDING))
-    read = set(folding.world.unborn)
-    folding.put(paths.launch("here", NODE), launch(step=Step.PROVING, owner=ReplicaId("other")), 1)
-
-    assert ({NODE}, set()) == (half_read, read)
-    assert set() == folding.world.unborn
-    assert folding.world.nodes.coming["main", "small"] == 1
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Gone(path=paths.node(NODE)),
-        Put(path=paths.node(NODE), stored=None, closed=True),
-        Gone(path=paths.launch("here", NODE)),
-        Put(path=paths.launch("here", NODE), stored=Stored(path="", value=b"rubbish", version=1)),
-        Put(path=paths.node(NODE), stored=Stored(path="", value=b"rubbish", version=1)),
-    ],
-    ids=["no node", "a closed node", "no launch", "a broken launch", "a broken node"],
-)
-def test_a_half_read_node_holds_up_growth_no_longer_than_its_answer(answer: Change) -> None:
-    """Whatever is told of either record ends the wait."""
-    folding = Folding()
-    folding.put(paths.launch("here", NODE), launch())
-    folding.world.agenda.supply = False
-    folding.tell(answer)
-
-    assert set() == folding.world.unborn
-    assert folding.world.agenda.supply
-
-
 def test_records_that_were_not_heard_of_are_looked_for_when_the_mirror_is_complete() -> None:
     """That there is none, no mirror tells."""
     folding = Folding()
@@ -374,22 +321,6 @@ def test_foreign_rubbish_never_stops_the_fold(path: str) -> None:
     assert len(folding.log.warnings) == 1
 
 
-def test_a_launch_record_that_is_closed_to_us_holds_up_no_growth() -> None:
-    """It is told as being read first, and no more ever comes of it."""
-    folding = Folding()
-    path = paths.launch("here", NODE)
-    folding.tell(Dirty(path=path))
-    assert folding.world.unborn == {NODE}
-
-    folding.tell(Put(path=path, stored=None, closed=True))
-
-    assert folding.world.unborn == set()
-    assert folding.world.nodes.unreadable == {NODE}
-    assert folding.world.agenda.supply
-    folding.tell(Gone(path=path))
-    assert folding.world.nodes.unreadable == set()
-
-
 def test_a_node_that_is_closed_to_us_is_neither_waited_for_nor_gone() -> None:
     """Said once; kept without a judgement until it can be read, and its machine with it."""
     folding = Folding()
@@ -401,7 +332,7 @@ def test_a_node_that_is_closed_to_us_is_neither_waited_for_nor_gone() -> None:
     view, read = folding.world.nodes.views[NODE], list(folding.read)
 
     closed = (view.stale, view.node, view.unread, of_kind(think(folding.world), Condemn, Delete))
-    folding.fold.look_for_nodes()
+    folding.fold.nodes.look_for_nodes()
     looked = folding.read[len(read) :]
     folding.put(paths.node(NODE), node(state=NodeState.USED))
 

@@ -10,6 +10,7 @@ from launcher.image.index import upload_of
 from launcher.image.outdated import unbootable
 from launcher.node import writes as node_writes
 from launcher.node.actions import Condemn
+from launcher.node.fold import NodeFold
 from launcher.node.ready import ready_node
 from launcher.node.writes import NewNode
 from launcher.provider.cloud import Recipe
@@ -217,7 +218,7 @@ def test_the_mirror_has_its_machines_judged_again() -> None:
     made.take_agenda()
 
     aside = SetAside(log=Heard(), metrics=NullMetrics())
-    fold = Fold(world=made, aside=aside, mine=set(), read_node=lambda _node: None)
+    fold = Fold(world=made, aside=aside, nodes=NodeFold(made, set(), lambda _: None))
     path = paths.pointer("noble", "here")
     data = encode_pointer(
         Pointer(

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from launcher.actions import KINDS, LANES
 from launcher.events import Finished
-from launcher.lanes import KINDS, LANES, PROOFS_MAX, PROOFS_MIN, THREADS, Lane, machine, places
+from launcher.lanes import PROOFS_MAX, PROOFS_MIN, THREADS, Lane, machine, places
 from launcher.node.actions import Condemn, MakeReady, Prove
 from launcher.node.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.node.dying import DELETING_S

@@ -217,7 +217,7 @@ def test_an_error_that_nobody_foresaw_is_loud_and_ends_nothing(
     def buggy(_node: NodeId, _raw: bytes) -> None:
         raise ZeroDivisionError("a bug of ours")
 
-    monkeypatch.setattr("launcher.fold.launch.decode", buggy)
+    monkeypatch.setattr("launcher.node.fold.launch.decode", buggy)
     one = Launcher()
     for version in range(3):
         one.put({"launch": raw_of(DOCS["launch"])}, version)

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from launcher.actions import Action, Plan
+from launcher.actions import KINDS, Action, Plan
 from launcher.assembly import dispatch_of, membership_of
 from launcher.brain import Brain
 from launcher.events import Event
 from launcher.fold import Fold
-from launcher.lanes import KINDS, THREADS, Lane
+from launcher.lanes import THREADS, Lane
+from launcher.node.fold import NodeFold
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.view import NodeView
 from launcher.results import Results
@@ -124,4 +125,4 @@ class Works:
 def quiet_fold(made: World) -> Fold:
     """Return a fold into *made* that reads nothing and tells nobody."""
     aside = SetAside(log=Quiet(), metrics=NullMetrics())
-    return Fold(world=made, aside=aside, mine=set(), read_node=lambda _node: None)
+    return Fold(world=made, aside=aside, nodes=NodeFold(made, set(), lambda _: None))
