@@ -6,11 +6,12 @@ succeeds only if nobody holds the lock at that instant.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from launcher.decide.addressing import address
 from launcher.decide.doors import whereabouts
 from launcher.images import upload_of
+from launcher.node.birth import NewNode
 from launcher.views import ENDED_STATES, ClaimView, NodeView, RequestView
 from launcher.world import World
 from remuda.images import writes
@@ -24,19 +25,11 @@ from remuda.model.image import UploadId
 from remuda.model.imageask import proves
 from remuda.model.job import JOB_KEY, job_of_request
 from remuda.model.launch import Launch, StepEvent
-from remuda.model.node import Node, NodeEvent, NodeState
+from remuda.model.node import Node, NodeEvent
 from remuda.model.request import RequestEvent
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewNode:
-    """An intent with the id that was drawn for it."""
-
-    launch: Launch
-    node: Node
 
 
 def _unlock(view: RequestView, claim: ClaimView | None) -> list[Op]:
@@ -300,35 +293,6 @@ def bury(world: World, view: NodeView) -> list[Op]:
         ops.append(Delete(path=paths.node_lock(view.id)))
     ops.append(Delete(path=paths.node(view.id)))
     return ops
-
-
-def new_node(world: World, launch: Launch, *, now_s: float) -> NewNode:
-    """Return both records of a node that is to be made."""
-    pool = world.policy.pools[launch.pool]
-    making = world.policy.making[launch.pool, launch.label]
-    node = Node(
-        id=launch.id,
-        state=NodeState.BUILDING,
-        labels=(launch.label,),
-        provider=world.policy.provider,
-        pool=launch.pool,
-        allocated_to=launch.for_request,
-        state_time_s=now_s,
-        created_s=now_s,
-    ).with_fields(
-        cloud=world.policy.config.cloud,
-        region=world.policy.config.region,
-        launcher=world.pool_ids.get(launch.pool),
-        username=making.username,
-        connection_type=making.connection_type,
-        connection_port=making.connection_port,
-        ssh_port=making.connection_port,
-        python_path=making.python_path,
-        shell_type=making.shell_type,
-        attributes=dict(pool.config.node_attributes) or None,
-        resources={"cores": launch.cores, "ram": launch.ram_mib, "instances": 1},
-    )
-    return NewNode(launch=launch, node=node)
 
 
 def adopted(world: World, launch: Launch) -> Launch:
