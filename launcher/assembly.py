@@ -8,8 +8,10 @@ from launcher.events import Event
 from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
 from launcher.hands.proving import ProvingHands
+from launcher.hands.records import StoreRecords
 from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, Lane, node_of, places
+from launcher.node.hands import NodeHands
 from launcher.orders import ServerOrders
 from launcher.registry import Registry, tree
 from launcher.settle import Settle
@@ -71,6 +73,8 @@ def assemble(
     membership = membership_of(world, ground, me)
     writer = Writer(sender=Sender(ground, membership.tree), world=world, mine=mine)
     dispatch = dispatch_of(world, ground)
+    records = StoreRecords(store=store, clock=clock, owner=owner)
+    hands = CloudHands(cloud=cloud, clock=clock, owner=owner, records=records)
     brain = Brain(
         ground=ground,
         world=world,
@@ -94,9 +98,15 @@ def assemble(
             writer=writer,
             dispatch=dispatch,
             crew=crew,
-            cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
-            proving=ProvingHands(prover, lambda: crew.stopped, clock, ground.inbox),
-            orders=ServerOrders(policy=world.policy, owner=owner),
+            store=store,
+            cloud=hands,
+            nodes=NodeHands(
+                world=world,
+                cloud=hands,
+                proving=ProvingHands(prover, lambda: crew.stopped, clock, ground.inbox),
+                orders=ServerOrders(policy=world.policy, owner=owner),
+                host_keys=writer.host_keys,
+            ),
         ),
     )
     writer.refill()

@@ -170,8 +170,9 @@ class LauncherWorker:
 def reconfigure(brain: Brain, policy: Policy, cloud: Cloud) -> None:
     """Let a launcher go on under another policy, with the cloud that goes with it."""
     brain.world.adopt_policy(policy)
-    brain.starter.orders = ServerOrders(policy=policy, owner=brain.starter.orders.owner)
-    brain.starter.cloud.cloud = cloud
+    nodes = brain.starter.nodes
+    nodes.orders = ServerOrders(policy=policy, owner=nodes.orders.owner)
+    nodes.cloud.cloud = cloud
     cloud_view = brain.world.cloud
     cloud_view.survey_due_s = 0.0
     # What failed is to be tried anew: most likely it is what the new configuration corrects.

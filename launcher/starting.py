@@ -1,7 +1,7 @@
 """Starting actions: mark what is busy, then give the work to the right hand."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from launcher import transactions
@@ -38,39 +38,31 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
-from launcher.cloudview import Recipe
-from launcher.decide.addressing import address
 from launcher.decide.blame import says_something
-from launcher.decide.deadlines import ask_ends_s, attempt_ends_s, launch_ends_s, mono_s
-from launcher.decide.doors import door
-from launcher.decide.outdated import unbootable
 from launcher.decide.publishing import PUBLISH_PERIOD_S
 from launcher.decide.rulings import gist
 from launcher.decide.taken import TAKEN_PERIOD_S
 from launcher.events import Event
 from launcher.hands.clouding import CloudHands
-from launcher.hands.proving import ProvingHands
 from launcher.hands.rescuing import rescue
 from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
-from launcher.images import upload_of
 from launcher.lanes import Lane, machine, node_of
-from launcher.orders import ServerOrders
+from launcher.node.hands import NodeHands
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
-from launcher.views import ADOPT, AUTOPSY, KNOCK, LEND_CLAIMED, NodeView, RequestView
+from launcher.views import ADOPT, LEND_CLAIMED, NodeView, RequestView
 from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
 from remuda.frame.work import word
-from remuda.model.ids import NodeId, RequestId
+from remuda.model.ids import RequestId
 from remuda.model.imageask import proves
-from remuda.model.launch import Launch
 from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Delete as DeleteRecord
-from remuda.store.api import Op
+from remuda.store.api import Op, Store
 
 
 @dataclass(slots=True)
@@ -81,9 +73,9 @@ class Starter:
     writer: Writer
     dispatch: Dispatch[Action, Lane]
     crew: Crew[Action, Event, Lane]
+    store: Store
     cloud: CloudHands
-    proving: ProvingHands
-    orders: ServerOrders
+    nodes: NodeHands
     _starters: dict[type, Callable[[Any, Now], None]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,22 +90,22 @@ class Starter:
             DropClaim: self._claim_action,
             AdoptClaim: self._claim_action,
             Adopt: self._adopt,
-            Create: self._create,
+            Create: self._submit,
             Advance: self._advance,
             Note: self._note,
-            Address: self._address,
-            Prove: self._prove,
-            Knock: self._knock,
+            Address: self._submit,
+            Prove: self._submit,
+            Knock: self._submit,
             MakeReady: self._make_ready,
             Free: self._free,
             Condemn: self._condemn,
-            Autopsy: self._autopsy,
-            Delete: self._delete,
+            Autopsy: self._submit,
+            Delete: self._submit,
             Bury: self._bury,
             DeleteLeak: self._delete_leak,
             DropPermit: self._drop_permit,
-            ListServers: self._list,
-            FindPorts: self._find_ports,
+            ListServers: self._submit,
+            FindPorts: self._submit,
             Survey: self._survey,
             Rescue: self._rescue,
             Publish: self._publish,
@@ -144,7 +136,7 @@ class Starter:
     def _lend(self, action: Lend, now: Now) -> None:
         view = self._hold_request(action.request, "lend")
         what = LEND_CLAIMED if action.request in self.world.queue.claims else "lend"
-        chosen = [self._hold_node(node_id, what) for node_id in action.nodes]
+        chosen = [self.nodes.hold(node_id, what) for node_id in action.nodes]
         ops = transactions.lend(self.world, view, chosen, now_s=now.wall_s)
         self.writer.send(action, ops)
         self.world.lending[view.id] = view  # what could not be sent brings no answer
@@ -189,12 +181,6 @@ class Starter:
             self.world.ruled.pop(action.request, None)
 
     # Nodes
-
-    def _hold_node(self, node_id: NodeId, what: str) -> NodeView:
-        view = self.world.herd.views[node_id]
-        view.busy = what
-        self.world.herd.reindex(view)
-        return view
 
     def _write_node(
         self, action: Action, view: NodeView, ops: list[Op], what: str | None = None
@@ -243,36 +229,11 @@ class Starter:
 
     # Hands in threads
 
+    def _submit(self, action: Action, now: Now) -> None:
+        self.crew.submit(action, self.nodes.prepare(action, now))
+
     def _fence(self) -> Fence:
         return self.cloud.fence(self.world.policy.config.api_timeout)
-
-    def _create(self, action: Create, now: Now) -> None:
-        view = self._hold_node(action.node, "create")
-        launch = view.launch
-        assert launch is not None  # noqa: S101 - decided on a known launch
-        view.create_sent = view.ip_untried = True
-        recipe = self._recipe(view, launch)
-        key = self.writer.host_keys.get(action.node)
-        orders, world = self.orders, self.world
-        fence = replace(
-            self.cloud.fence(ask_ends_s(world, launch) - now.wall_s),
-            besides=lambda: unbootable(world, launch),
-        )
-        self.crew.submit(
-            action,
-            lambda: self.cloud.create(launch, orders, recipe, key, fence=fence),
-        )
-
-    def _recipe(self, view: NodeView, launch: Launch) -> Recipe:
-        upload_id, recipe = upload_of(launch), self.world.cloud.recipes[view.key]
-        if upload_id is None:
-            return recipe
-        return replace(recipe, image=self.world.images.image(upload_id))
-
-    def _delete(self, action: Delete, _now: Now) -> None:
-        self._hold_node(action.node, "delete")
-        fence = self._fence()
-        self.crew.submit(action, lambda: self.cloud.delete(action, fence))
 
     def _drop_permit(self, action: DropPermit, _now: Now) -> None:
         self.world.cloud.permit = None  # if it could not be dropped, the mirror tells
@@ -282,48 +243,6 @@ class Starter:
     def _delete_leak(self, action: DeleteLeak, _now: Now) -> None:
         fence = self._fence()
         self.crew.submit(action, lambda: self.cloud.delete_leak(action, fence))
-
-    def _address(self, action: Address, _now: Now) -> None:
-        self._hold_node(action.node, "address").ip_untried = False
-        fence = self._fence()
-        self.crew.submit(action, lambda: self.cloud.address(action, fence))
-
-    def _prove(self, action: Prove, now: Now) -> None:
-        view = self._hold_node(action.node, "prove")
-        launch, where, orders = view.launch, address(view), self.orders
-        assert launch is not None  # noqa: S101 - decided on a known launch
-        assert where is not None  # noqa: S101 - decided on a known address
-        until_s = mono_s(launch_ends_s(self.world, view, launch, now), now)
-        login_by_s = mono_s(attempt_ends_s(self.world, view, launch, now), now)
-        self.crew.submit(
-            action,
-            lambda: self.proving.prove(
-                launch, orders, where, until_s=until_s, login_by_s=login_by_s
-            ),
-        )
-
-    def _knock(self, action: Knock, now: Now) -> None:
-        view, begun_s = self._hold_node(action.node, KNOCK), now.mono_s
-        view.wanted_by = action.request
-        wanting = self.world.queue.views.get(action.request or RequestId(""))
-        if wanting is not None:
-            wanting.wanted_s = min(wanting.wanted_s, begun_s)
-        where = door(view, self.world.policy)
-        self.crew.submit(action, lambda: self.proving.knock(action.node, where, begun_s=begun_s))
-
-    def _autopsy(self, action: Autopsy, _now: Now) -> None:
-        view = self._hold_node(action.node, AUTOPSY)
-        making = self.world.policy.making.get(view.key)
-        console, provider = making is None or making.console_log, self.world.policy.provider
-        self.crew.submit(
-            action, lambda: self.cloud.autopsy(action, view, provider, console=console)
-        )
-
-    def _list(self, action: ListServers, _now: Now) -> None:
-        self.crew.submit(action, lambda: self.cloud.list_servers(action.number))
-
-    def _find_ports(self, action: FindPorts, _now: Now) -> None:
-        self.crew.submit(action, lambda: self.cloud.find_ports(action))
 
     def _survey(self, action: Survey, now: Now) -> None:
         policy, ours = self.world.policy, _in_cloud(self.world)
@@ -335,12 +254,12 @@ class Starter:
 
     def _rescue(self, action: Rescue, _now: Now) -> None:
         self.world.rescues.discard(action.provider)
-        clock, store, provider = self.cloud.clock, self.cloud.store, action.provider
+        clock, store, provider = self.cloud.clock, self.store, action.provider
         self.crew.submit(action, lambda: rescue(store, provider, now_s=clock.now_s()))
 
     def _tidy(self, action: Tidy, now: Now) -> None:
         view, policy = self.world.cloud, self.world.policy
-        store, cloud, provider = self.cloud.store, self.cloud.cloud, policy.provider
+        store, cloud, provider = self.store, self.cloud.cloud, policy.provider
         mine, buried = frozenset(self.world.herd.views), frozenset(view.buried)
         seen, pending = view.leftovers, self.world.queue.taken_elsewhere()
         fence = self.cloud.fence(None)

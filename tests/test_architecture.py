@@ -54,6 +54,7 @@ DECIDING: Final = (
 NOT_DECIDING: Final = (
     "launcher/hands/",
     "launcher/checking/",
+    "launcher/node/hands.py",
     *(
         f"launcher/{name}.py"
         for name in (

@@ -44,7 +44,7 @@ class Writer:
     Attributes:
         mine: Ids of our nodes, shared with the mirror of the nodes (see ``launcher.fold``).
         host_keys: Private halves of the host keys of machines that were not asked for yet. They
-            live here only, never in ZooKeeper.
+            live here only, never in ZooKeeper; whoever gives the orders reads them.
     """
 
     sender: Sender[Action]
@@ -104,7 +104,8 @@ class Writer:
         """Drop the host keys of intents that were never written, as we know by now."""
         if not self.world.growing:
             known = self.world.herd.views
-            self.host_keys = {one: key for one, key in self.host_keys.items() if one in known}
+            for one in self.host_keys.keys() - known.keys():
+                del self.host_keys[one]
 
     def claim(self, action: Claim, now: Now) -> None:
         """Take a request and write its intents."""

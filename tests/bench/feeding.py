@@ -14,6 +14,7 @@ from pathlib import Path
 from launcher import transactions
 from launcher.cloudview import Recipe
 from launcher.hands.clouding import CloudHands
+from launcher.hands.records import StoreRecords
 from launcher.neighbours import Neighbours
 from launcher.node import birth
 from launcher.node.birth import NewNode
@@ -62,9 +63,8 @@ class Feeder:
         )
         settings = CloudSettings(account=account, owner=self._owner, rate_per_s=1000.0)
         self._cloud = OpenStackCloud(settings, clock=clock)
-        self._hands = CloudHands(
-            cloud=self._cloud, store=self._store, clock=clock, owner=self._owner
-        )
+        records = StoreRecords(store=self._store, clock=clock, owner=self._owner)
+        self._hands = CloudHands(cloud=self._cloud, clock=clock, owner=self._owner, records=records)
         self._world = World(policy=self._policy, neighbours=Neighbours(me=_DEAD, provider=provider))
 
     def close(self) -> None:

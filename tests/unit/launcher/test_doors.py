@@ -111,7 +111,7 @@ def test_the_hand_looks_there_and_compares() -> None:
     waiting(made, server=shown())
     works = Works(made)
     prover = FakeProver({OURS: Machine(host_key=OTHER)})
-    works.starter.proving.prover = prover
+    works.starter.nodes.proving.prover = prover
 
     works.start(think(made), NOW, Knock)
     event = works.crew.orders[0][1]()

@@ -11,8 +11,10 @@ from launcher.events import Deleted, Event
 from launcher.fold import Fold
 from launcher.hands.clouding import CloudHands
 from launcher.hands.proving import ProvingHands
+from launcher.hands.records import StoreRecords
 from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, THREADS, Lane
+from launcher.node.hands import NodeHands
 from launcher.orders import ServerOrders
 from launcher.settle import Settle
 from launcher.settle_writes import SettleWrites
@@ -33,10 +35,16 @@ from remuda.runtime.now import Now
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.prover import FakeProver
-from tests.fakes.store import FakeZookeeper
+from tests.fakes.store import FakeStore, FakeZookeeper
 from tests.unit.launcher.worlds import NOW
 
 OWNER = tags.Owner(installation="us", provider=ProviderName("here"))
+
+
+def cloud_hands(cloud: FakeCloud, store: FakeStore, clock: ManualClock) -> CloudHands:
+    """Return hands with records in *store*."""
+    records = StoreRecords(store=store, clock=clock, owner=OWNER)
+    return CloudHands(cloud=cloud, clock=clock, owner=OWNER, records=records)
 
 
 def deleted(
@@ -85,16 +93,23 @@ class Works:
         sender: Sender[Action] = Sender(self.ground, self.membership.tree)
         writer = Writer(sender=sender, world=world, mine=set())
         dispatch = dispatch_of(world, self.ground)
+        cloud = cloud_hands(self.cloud, store, clock)
         self.starter = Starter(
             world=world,
             writer=writer,
             dispatch=dispatch,
             crew=self.crew,
-            cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
-            proving=ProvingHands(
-                prover=FakeProver(), stopped=lambda: False, clock=clock, inbox=inbox
+            store=store,
+            cloud=cloud,
+            nodes=NodeHands(
+                world=world,
+                cloud=cloud,
+                proving=ProvingHands(
+                    prover=FakeProver(), stopped=lambda: False, clock=clock, inbox=inbox
+                ),
+                orders=ServerOrders(policy=world.policy, owner=OWNER),
+                host_keys=writer.host_keys,
             ),
-            orders=ServerOrders(policy=world.policy, owner=OWNER),
         )
         self.metrics = metrics
         writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
