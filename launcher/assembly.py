@@ -12,6 +12,8 @@ from launcher.hands.records import StoreRecords
 from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, Lane, node_of, places
 from launcher.node.hands import NodeHands
+from launcher.node.results import NodeResults
+from launcher.node.written import NodeWritten
 from launcher.orders import ServerOrders
 from launcher.registry import Registry, tree
 from launcher.settle import Settle
@@ -26,10 +28,12 @@ from remuda.frame.set_aside import SetAside
 from remuda.membership.membership import Membership
 from remuda.membership.registration import Member, Presence
 from remuda.membership.tree import Tree
+from remuda.metrics.sink import Metrics
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName
 from remuda.runtime.ground import Ground
 from remuda.runtime.inbox import Inbox
+from remuda.runtime.log import Log
 from remuda.ssh.api import Prover
 from remuda.store import paths
 from remuda.store.api import Gone, NotPermittedError, Put, Store, Stored, StoreError
@@ -51,6 +55,22 @@ def dispatch_of(world: World, ground: Ground[Event]) -> Dispatch[Action, Lane]:
         about=about,
         waiter=node_of,
         there=lambda action: node_of(action) in world.herd.views,
+    )
+
+
+def settle_of(
+    writer: Writer, dispatch: Dispatch[Action, Lane], owner: tags.Owner, log: Log, metrics: Metrics
+) -> Settle:
+    """Return what takes in the results of hands, and of what *writer* sends."""
+    world, keys = writer.world, writer.host_keys
+    written = NodeWritten(world=world, host_keys=keys, log=log, metrics=metrics)
+    return Settle(
+        world=world,
+        dispatch=dispatch,
+        writes=SettleWrites(world, writer, written, log, metrics),
+        nodes=NodeResults(world=world, host_keys=keys, owner=owner, log=log, metrics=metrics),
+        log=log,
+        metrics=metrics,
     )
 
 
@@ -85,14 +105,7 @@ def assemble(
             mine=mine,
             read_node=_node_reader(store, ground.inbox),
         ),
-        settle=Settle(
-            world=world,
-            dispatch=dispatch,
-            writes=SettleWrites(world=world, writer=writer, log=log, metrics=metrics),
-            owner=owner,
-            log=log,
-            metrics=metrics,
-        ),
+        settle=settle_of(writer, dispatch, owner, log, metrics),
         starter=Starter(
             world=world,
             writer=writer,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from launcher.facts import take_fact
+from launcher.node.steps import take_launch
 from launcher.views import ENDED_STATES, ClaimView, RequestView, unreadable_claim
 from launcher.world import World
 from remuda.frame.set_aside import SetAside
@@ -243,14 +244,8 @@ class Fold:
             raise
         self.world.herd.unreadable.discard(node_id)
         view = self.world.herd.view(node_id)
-        if view.launch is None or view.launch.step is not record.step:
-            view.tries, view.retry_s = 0, 0.0
-            view.ready_in = self.world.cloud.latest_listing()
-        view.launch, view.launch_version = record, change.stored.version
-        if record.server is not None and not view.confirmed:
-            view.name_server(record.server)
-        view.dying = view.dying or record.step is launch.Step.CONDEMNED
-        view.why = record.why or view.why
+        take_launch(view, record, latest_listing=self.world.cloud.latest_listing())
+        view.launch_version = change.stored.version
         self._charge(record, made_s=change.stored.created_s)
         if not view.unread:
             self._born(node_id)

@@ -5,72 +5,28 @@ After it, the node concerned is on the agenda again, and the next plan goes on f
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
-from launcher import stages
 from launcher.actions import Action, Autopsy
-from launcher.breaker import DOUBLINGS_MAX
 from launcher.crashes import CRASH_RETRY_S, TIDY_PERIOD_S, free_look, free_request
-from launcher.decide.blame import failed_step, result_of
-from launcher.decide.doors import known
-from launcher.events import (
-    Addressed,
-    AutopsyDone,
-    Created,
-    Deleted,
-    Event,
-    IdsDrawn,
-    Knocked,
-    LeakDeleted,
-    LeakSpared,
-    Listed,
-    PortsFound,
-    Proved,
-    Rescued,
-    ScriptBegun,
-    Surveyed,
-    Tidied,
-)
+from launcher.events import Event, IdsDrawn, LeakDeleted, LeakSpared, Rescued, Surveyed, Tidied
 from launcher.lanes import Lane
-from launcher.listing import take_listing
-from launcher.outcomes import (
-    learn_no_address,
-    learn_no_answer,
-    learn_no_room,
-    learn_recipes,
-    learn_refusal,
-)
+from launcher.node.results import NodeResults
+from launcher.outcomes import learn_recipes
 from launcher.settle_writes import SettleWrites
-from launcher.views import NodeView, Refusal
 from launcher.world import World
-from remuda.cloud.api import (
-    BadOrderError,
-    CloudError,
-    NoRoomError,
-    NotSentError,
-    TryLaterError,
-    UnauthorizedError,
-    UnknownOutcomeError,
-)
 from remuda.frame.dispatch import Dispatch
 from remuda.frame.work import Finished, HandCrashed, Written
 from remuda.metrics.sink import Metrics
-from remuda.model import tags
-from remuda.model.ids import NodeId, RequestId
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
 
-PROVE_AGAIN_S: Final = 1.0
-PORTS_AGAIN_S: Final = 5.0
-KNOCKS_MAX: Final = 2
+#: When what a dead provider had claimed, and could not be given back at once, is looked at again.
+RESCUE_AGAIN_S: Final = 1.0
 #: Images, flavors and quota are looked up this often; sooner while something cannot be found.
 SURVEY_PERIOD_S: Final = 300.0
 SURVEY_SOON_S: Final = 30.0
 SURVEY_FAILED_S: Final = 10.0
-LIST_FAILED_MAX_S: Final = 60.0
-DELETE_AGAIN_S: Final = 10.0
-DELETE_AGAIN_MAX_S: Final = 300.0
 
 
 @dataclass(slots=True)
@@ -80,7 +36,7 @@ class Settle:
     world: World
     dispatch: Dispatch[Action, Lane]
     writes: SettleWrites
-    owner: tags.Owner
+    nodes: NodeResults
     log: Log
     metrics: Metrics
     _handlers: dict[type, Callable[..., None]] = field(init=False)
@@ -91,21 +47,13 @@ class Settle:
             Finished: self._finished,
             Written: self._written,
             IdsDrawn: self.writes.ids_drawn,
-            Created: self._created,
-            Listed: self._listed,
-            PortsFound: self._ports_found,
-            Deleted: self._deleted,
             LeakDeleted: self._leak_deleted,
             LeakSpared: self._leak_spared,
             Surveyed: self._surveyed,
-            Addressed: self._addressed,
-            ScriptBegun: partial(stages.script_begun, self.world),
-            Proved: self._proved,
-            Knocked: self._knocked,
-            AutopsyDone: self._autopsy_done,
             Rescued: self._rescued,
             Tidied: self._tidied,
             HandCrashed: self._hand_crashed,
+            **self.nodes.handlers,
         }
 
     def settle(self, event: Event, now: Now) -> None:
@@ -122,88 +70,6 @@ class Settle:
         self.dispatch.ended(event.action)
         self.writes.written(event, now)
 
-    def _created(self, event: Created, now: Now) -> None:
-        view = self._unbusy(event.node)
-        self.writes.writer.host_keys.pop(event.node, None)
-        if view is None:
-            return
-        view.asked_in, view.lifeless = self.world.cloud.latest_listing(), 0
-        result = event.result
-        if not isinstance(result, CloudError):
-            view.server_id, view.confirmed = result, True
-            self.log.info("node.created", node=view.id, server=result)
-        elif isinstance(result, TryLaterError):
-            # Surely without effect: the same intent may be asked for again, but with a new
-            # host key, for the private half of the old one is forgotten; simpler to begin anew.
-            self._give_up(view, result, now)
-        elif isinstance(result, UnknownOutcomeError):
-            view.doubtful = True
-            learn_no_answer(self.world, view.key[0], result, now)
-            self.log.warning("node.create-unknown", node=view.id, why=str(result))
-        else:
-            self._give_up(view, result, now)
-        self.world.touch_node(view)
-
-    def _give_up(self, view: NodeView, error: CloudError, now: Now) -> None:
-        """Nothing was made: the intent is void."""
-        if isinstance(error, NotSentError):
-            view.refused, view.create_sent = Refusal(result=None, cause=str(error)), False
-            return
-        if isinstance(error, NoRoomError | TryLaterError):
-            learn_no_room(self.world, view.key[0], error, now)
-        if isinstance(error, BadOrderError):
-            learn_refusal(self.world, view, error, now)
-        if isinstance(error, UnauthorizedError):
-            self.world.cloud.trouble = f"our credentials are not accepted ({error})"
-        view.refused = Refusal(result=result_of(error), cause=str(error))
-        view.create_sent = False
-
-    def _listed(self, event: Listed, now: Now) -> None:
-        cloud = self.world.cloud
-        cloud.listed_s = event.begun_s
-        if isinstance(event.result, CloudError):
-            cloud.list_failures += 1
-            doubled = 2.0 ** min(cloud.list_failures, DOUBLINGS_MAX)
-            pause_s = min(LIST_FAILED_MAX_S, self.world.policy.config.list_period * doubled)
-            cloud.list_due_s = now.mono_s + pause_s
-            self._trouble(event.result)
-            return
-        cloud.list_failures = 0
-        cloud.complete_wall_s = event.begun_wall_s
-        self._well()
-        take_listing(self.world, event.number, event.result, self.owner, now)
-
-    def _ports_found(self, event: PortsFound, now: Now) -> None:
-        cloud = self.world.cloud
-        cloud.ports_due_s = event.begun_s + self.world.policy.config.list_period
-        if isinstance(event.result, CloudError):
-            cloud.ports_due_s, cloud.ports_why = now.mono_s + PORTS_AGAIN_S, str(event.result)
-            self.log.warning("cloud.no-ports", why=str(event.result))
-            return
-        cloud.ports_why = None
-        for server, port in event.result.items():
-            view = self.world.herd.views.get(self.world.herd.by_server.get(server, NodeId("")))
-            if view is not None:
-                view.port = port
-                self.world.touch_node(view)
-
-    def _trouble(self, error: CloudError) -> None:
-        why = (
-            f"our credentials are not accepted ({error})"
-            if isinstance(error, UnauthorizedError)
-            else str(error)
-        )
-        if self.world.cloud.trouble is None:
-            self.log.warning("cloud.trouble", why=why)
-        self.world.cloud.trouble = why
-        self.world.agenda.supply = True
-
-    def _well(self) -> None:
-        if self.world.cloud.trouble is not None and not self.world.cloud.survey_failed:
-            self.log.info("cloud.recovered")
-            self.world.cloud.trouble = None
-            self.world.agenda.supply = True
-
     def _surveyed(self, event: Surveyed, now: Now) -> None:
         cloud = self.world.cloud
         if event.policy is not None and event.policy is not self.world.policy:
@@ -215,7 +81,7 @@ class Settle:
             if not cloud.recipes:
                 # What was looked up before stays usable; without any nothing can be made.
                 cloud.survey_failed = True
-                self._trouble(event.error)
+                self.nodes.trouble(event.error)
             return
         cloud.survey_failed = False
         for key, why in event.broken.items():
@@ -239,29 +105,6 @@ class Settle:
             self.log.warning("cloud.no-quota", why=event.quota_why)
         cloud.quota_why = event.quota_why
 
-    def _deleted(self, event: Deleted, now: Now) -> None:
-        view = self._unbusy(event.node)
-        if view is None or event.server != view.server_id:
-            return  # it was taken for the node's, and another one was found to be
-        view.released = view.released or event.released
-        if isinstance(event.error, NotSentError):
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
-            self.world.touch_node(view)
-            return
-        if event.accepted:
-            view.delete_accepted = True
-            view.asked_in = self.world.cloud.latest_listing()
-        elif event.mistaken and not view.confirmed:
-            self.log.warning("node.not-its-server", node=view.id, server=view.server_id)
-            view.server_id, view.released = None, False
-        else:
-            self.log.warning("node.delete-failed", node=view.id, why=str(event.error))
-        view.delete_due_s = now.mono_s + min(
-            DELETE_AGAIN_MAX_S, DELETE_AGAIN_S * 2.0 ** min(view.tries, 8)
-        )
-        view.tries += 1
-        self.world.touch_node(view)
-
     def _leak_deleted(self, event: LeakDeleted, now: Now) -> None:  # noqa: ARG002
         self.world.cloud.forget_strays(event.server)
         if event.error is None:
@@ -274,68 +117,10 @@ class Settle:
         self.world.cloud.forget_strays(event.server)
         self.log.warning("server.spared", server=event.server, why=event.why)
 
-    def _addressed(self, event: Addressed, now: Now) -> None:
-        view = self._unbusy(event.node)
-        if view is None:
-            return
-        stages.addressed(view, event.result, now)
-        if isinstance(event.result, CloudError):
-            learn_no_address(self.world, view, event.result, now)
-            self.log.warning("node.no-floating-ip", node=view.id, why=str(event.result))
-        else:
-            view.floating_ip, view.unaddressed, view.tries = event.result, None, 0
-        self.world.touch_node(view)
-
-    def _proved(self, event: Proved, now: Now) -> None:
-        view = self._unbusy(event.node)
-        if view is None or view.launch is None:
-            return
-        view.proof = event.proof.or_earlier(view.proof)
-        stages.proved(view, event.proof, now)
-        for step in event.proof.steps:
-            self.metrics.observe_step(
-                self.world.policy.provider, *view.key, str(step.step), step.seconds
-            )
-        if event.proof.ok:
-            view.proven, view.host_keys = True, event.proof.host_keys
-        elif event.proof.too_early or event.proof.stopped:
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
-        else:
-            view.refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
-        self.world.touch_node(view)
-
-    def _knocked(self, event: Knocked, now: Now) -> None:
-        view = self._unbusy(event.node)
-        if view is None:
-            return
-        view.checked_s = event.begun_s
-        view.suspect = event.why is not None
-        if event.why is None:
-            view.tries = view.missed = 0
-        else:
-            view.tries += known(view, self.world.policy)
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
-            if view.tries >= KNOCKS_MAX:
-                view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
-                self._hand_over_failed(view)
-        self.world.touch_node(view)
-
-    def _hand_over_failed(self, view: NodeView) -> None:
-        """Another machine has to be found, perhaps made: by then older looks are too old."""
-        wanting = self.world.queue.views.get(view.wanted_by or RequestId(""))
-        if wanting is not None:
-            wanting.wanted_s = float("inf")
-
-    def _autopsy_done(self, event: AutopsyDone, now: Now) -> None:  # noqa: ARG002
-        view = self._unbusy(event.node)
-        if view is not None:
-            view.failure = None
-            self.world.touch_node(view)
-
     def _rescued(self, event: Rescued, now: Now) -> None:
         if event.again:
             self.world.rescues.add(event.provider)
-            self.world.alarms.set("cloud", "rescue", now.mono_s + PROVE_AGAIN_S)
+            self.world.alarms.set("cloud", "rescue", now.mono_s + RESCUE_AGAIN_S)
 
     def _tidied(self, event: Tidied, now: Now) -> None:
         cloud, provider = self.world.cloud, self.world.policy.provider
@@ -360,7 +145,7 @@ class Settle:
         self.dispatch.tell(event)
         free_request(self.world, event.action, now)
         node_id = getattr(event.action, "node", None)
-        view = None if node_id is None else self._unbusy(node_id)
+        view = None if node_id is None else self.nodes.unbusy(node_id)
         if view is not None:
             view.retry_s = now.mono_s + CRASH_RETRY_S
             # Evidence is best effort: no machine stays for want of it.
@@ -368,10 +153,3 @@ class Settle:
             self.world.touch_node(view)
         else:
             free_look(self.world, event.action, now)
-
-    def _unbusy(self, node_id: NodeId) -> NodeView | None:
-        view = self.world.herd.views.get(node_id)
-        if view is not None:
-            view.busy = None
-            self.world.touch_node(view)
-        return view

@@ -28,20 +28,15 @@ from launcher.actions import (
     Release,
     Rule,
 )
-from launcher.decide.blame import says_something
-from launcher.decide.deadlines import EVIDENCE_S_MAX
 from launcher.decide.rulings import gist
 from launcher.events import IdsDrawn
 from launcher.hands.writing import Writer
-from launcher.outcomes import learn_failure, learn_success
-from launcher.stages import runs
-from launcher.views import ClaimView, Failure, NodeView, RequestView
+from launcher.node.written import NodeAction, NodeWritten
+from launcher.views import ClaimView, NodeView, RequestView
 from launcher.world import World
 from remuda.frame.work import Written
-from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics
 from remuda.model.ids import NodeId
-from remuda.model.launch import Step
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
 from remuda.store import paths
@@ -74,10 +69,8 @@ _WORDS: Final[dict[type, str]] = {
     Release: "request.released",
     Normalise: "request.normalised",
 }
-_STEPS: Final = {step: f"node.{step}" for step in Step}
 
 RequestAction = Lend | Claim | Decline | Release | Normalise
-NodeAction = Adopt | Advance | Bury | Condemn | Free | MakeReady
 
 
 @dataclass(slots=True)
@@ -86,6 +79,7 @@ class SettleWrites:
 
     world: World
     writer: Writer
+    nodes: NodeWritten
     log: Log
     metrics: Metrics
 
@@ -213,20 +207,8 @@ class SettleWrites:
         view.busy = None
         if isinstance(event.result, StoreError):
             self._node_rejected(view, event.result, now)
-        elif isinstance(action, Condemn):
-            self._condemned(view, action, now)
-        elif isinstance(action, MakeReady):
-            self._made_ready(view, now)
-        elif isinstance(action, Adopt):
-            view.asked_in = self.world.cloud.latest_listing()
-            view.doubtful = not self.world.created_here(view.id)
-            self.log.info("node.adopted", node=view.id, step=view.launch and str(view.launch.step))
-        elif isinstance(action, Advance):
-            if action.launch.step is Step.PROVING:
-                runs(self.world, view, now)
-            self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server_id)
-        elif isinstance(action, Free):
-            self.log.info("node.freed", node=view.id, cause=action.cause)
+        else:
+            self.nodes.take(action, view, now)
         self.world.touch_node(view)
 
     def _published(self, action: Publish, event: Written[Action]) -> None:
@@ -250,40 +232,6 @@ class SettleWrites:
         else:
             view.retry_s = now.mono_s + _pause_s(view, error)
             view.tries += 1
-
-    def _condemned(self, view: NodeView, action: Condemn, now: Now) -> None:
-        view.dying, view.why, view.tries, view.retry_s = True, action.cause, 0, 0.0
-        self.writer.host_keys.pop(view.id, None)
-        level = self.log.info if action.result is None else self.log.warning
-        level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
-        if action.result is None:
-            return
-        until_s = now.mono_s + EVIDENCE_S_MAX
-        view.failure = Failure(result=action.result, cause=action.cause, until_s=until_s)
-        # That a create call had no answer was counted when it had none: not once more.
-        unanswered = view.doubtful and view.server_id is None
-        if says_something(action.result) and not unanswered:
-            learn_failure(self.world, view, action.cause, now)
-        self._count_launch(view, action.result, now)
-
-    def _made_ready(self, view: NodeView, now: Now) -> None:
-        learn_success(self.world, view, now)
-        view.checked_s, view.tries = now.mono_s, 0
-        self._count_launch(view, Result.READY, now)
-        self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server_id)
-
-    def _count_launch(self, view: NodeView, result: str, now: Now) -> None:
-        launch = view.launch
-        if launch is None:
-            return
-        self.metrics.observe_launch(
-            self.world.policy.provider,
-            launch.pool,
-            launch.label,
-            az=launch.az,
-            result=result,
-            seconds=max(0.0, now.wall_s - launch.planned_s),
-        )
 
     def _claim_written(
         self, action: AdoptClaim | DropClaim, event: Written[Action], now: Now

@@ -38,7 +38,6 @@ from launcher.actions import (
     Survey,
     Tidy,
 )
-from launcher.decide.blame import says_something
 from launcher.decide.publishing import PUBLISH_PERIOD_S
 from launcher.decide.rulings import gist
 from launcher.decide.taken import TAKEN_PERIOD_S
@@ -49,6 +48,7 @@ from launcher.hands.tidying import tidy
 from launcher.hands.writing import Writer
 from launcher.lanes import Lane, machine, node_of
 from launcher.node.hands import NodeHands
+from launcher.node.steps import failed_word
 from launcher.ready import ready_node
 from launcher.usage import stray_usage
 from launcher.views import ADOPT, LEND_CLAIMED, NodeView, RequestView
@@ -217,7 +217,7 @@ class Starter:
 
     def _condemn(self, action: Condemn, now: Now) -> None:
         view = self.world.herd.views[action.node]
-        failed = str(action.result) if says_something(action.result) else None
+        failed = failed_word(action)
         ops = transactions.condemn(self.world, view, action.cause, failed=failed, now_s=now.wall_s)
         self._write_node(action, view, ops)
 

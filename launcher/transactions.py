@@ -8,11 +8,11 @@ succeeds only if nobody holds the lock at that instant.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from launcher.decide.addressing import address
 from launcher.decide.doors import whereabouts
 from launcher.images import upload_of
+from launcher.node import steps
 from launcher.node.birth import NewNode
-from launcher.views import ENDED_STATES, ClaimView, NodeView, RequestView
+from launcher.views import ClaimView, NodeView, RequestView
 from launcher.world import World
 from remuda.images import writes
 from remuda.model import launch as launches
@@ -24,7 +24,7 @@ from remuda.model.ids import ProviderName
 from remuda.model.image import UploadId
 from remuda.model.imageask import proves
 from remuda.model.job import JOB_KEY, job_of_request
-from remuda.model.launch import Launch, StepEvent
+from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeEvent
 from remuda.model.request import RequestEvent
 from remuda.store import paths
@@ -230,22 +230,14 @@ def advance(world: World, view: NodeView, launch: Launch) -> list[Op]:
 
 def ready(world: World, view: NodeView, node: Node, *, now_s: float) -> list[Op]:
     """Write that a node is proven: its users' record and ours."""
-    assert view.launch is not None  # noqa: S101 - only known launches become ready
-    proven = node.after(NodeEvent.PROVEN, now_s=now_s)
-    given = None if view.floating_ip is None else view.floating_ip.id
-    where = address(view)
-    return [
-        Set(path=paths.node(view.id), data=nodes.encode(proven), version=view.node_version),
-        *advance(
-            world,
-            view,
-            view.launch.after(
-                StepEvent.PROVEN,
-                floating_ip=given,
-                address=where,
-            ),
-        ),
-    ]
+    both = steps.proven(view, node, now_s=now_s)
+    return [*_set_node(view, both.node), *advance(world, view, both.launch)]
+
+
+def _set_node(view: NodeView, node: Node | None) -> list[Op]:
+    if node is None:
+        return []
+    return [Set(path=paths.node(view.id), data=nodes.encode(node), version=view.node_version)]
 
 
 def free(view: NodeView, *, now_s: float) -> list[Op]:
@@ -262,21 +254,16 @@ def condemn(
     world: World, view: NodeView, why: str, *, failed: str | None = None, now_s: float
 ) -> list[Op]:
     """Write that a node is to be deleted, under proof that nobody has locked it meanwhile."""
-    assert view.launch is not None  # noqa: S101
     lock = paths.node_lock(view.id)
-    launch = view.launch.after(StepEvent.CONDEMNED, why=why[:500], failed=failed)
-    ops = advance(world, view, launch)
-    node = view.node
-    if node is None:
+    both = steps.condemned(view, why, failed=failed, now_s=now_s)
+    ops = advance(world, view, both.launch)
+    if view.node is None:
         return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock_exists else ops
     ops = [*prove_unlocked_ops(lock, exists=view.lock_exists), *ops]
-    if node.state in ENDED_STATES:
+    if both.node is None:
         # The word on the wire already says that nobody wants it; only fence it.
-        ops.append(Check(path=paths.node(view.id), version=view.node_version))
-        return ops
-    doomed = node.after(NodeEvent.CONDEMNED, now_s=now_s)
-    ops.append(Set(path=paths.node(view.id), data=nodes.encode(doomed), version=view.node_version))
-    return ops
+        return [*ops, Check(path=paths.node(view.id), version=view.node_version)]
+    return [*ops, *_set_node(view, both.node)]
 
 
 def bury(world: World, view: NodeView) -> list[Op]:

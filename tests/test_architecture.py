@@ -54,7 +54,7 @@ DECIDING: Final = (
 NOT_DECIDING: Final = (
     "launcher/hands/",
     "launcher/checking/",
-    "launcher/node/hands.py",
+    *(f"launcher/node/{name}.py" for name in ("hands", "results", "written")),
     *(
         f"launcher/{name}.py"
         for name in (

@@ -10,7 +10,7 @@ from launcher.decide.doors import Door, door, known, whereabouts
 from launcher.events import Knocked
 from launcher.lanes import LISTING
 from launcher.listing import take_listing
-from launcher.settle import KNOCKS_MAX
+from launcher.node.results import KNOCKS_MAX
 from launcher.transactions import lend, ready
 from launcher.views import NodeView
 from launcher.world import World

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from launcher.actions import Action, Plan
-from launcher.assembly import dispatch_of, membership_of
+from launcher.assembly import dispatch_of, membership_of, settle_of
 from launcher.brain import Brain
 from launcher.events import Deleted, Event
 from launcher.fold import Fold
@@ -16,8 +16,6 @@ from launcher.hands.writing import Writer
 from launcher.lanes import KINDS, THREADS, Lane
 from launcher.node.hands import NodeHands
 from launcher.orders import ServerOrders
-from launcher.settle import Settle
-from launcher.settle_writes import SettleWrites
 from launcher.starting import Starter
 from launcher.views import NodeView
 from launcher.world import World
@@ -112,10 +110,7 @@ class Works:
             ),
         )
         self.metrics = metrics
-        writes = SettleWrites(world=world, writer=writer, log=log, metrics=metrics)
-        self.settle = Settle(
-            world=world, dispatch=dispatch, writes=writes, owner=OWNER, log=log, metrics=metrics
-        )
+        self.settle = settle_of(writer, dispatch, OWNER, log, metrics)
 
     def brain(self, starter: Any, clock: ManualClock) -> Brain:
         """Return a brain with an inbox of its own."""
