@@ -2,57 +2,24 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from launcher.actions import Action, Advance, Condemn
 from launcher.checking.means import Means
 from launcher.checking.onenode import OneNode
+from launcher.checking.timed import PERIOD_S_MAX, STOPPED, Timed
 from launcher.cloudview import Recipe
 from launcher.decide.addressing import wants_ip
-from launcher.decide.deadlines import mono_s
 from launcher.events import Addressed, Created, Deleted, Event, Listed, Proved
 from launcher.policy import Key
 from remuda.cloud.api import CloudError, Server
 from remuda.model.ids import ServerId
 from remuda.model.launch import Step
-from remuda.runtime.now import Now
-from remuda.ssh.api import Proof, ProofStep, StepTaken
+from remuda.ssh.api import Proof, ProofStep
 from remuda.ssh.errors import KeyFileError
 
-#: Between two looks; short, so that Ctrl-C is noticed.
-PERIOD_S_MAX: Final = 2.0
 #: Deleting is tried for so long; then a person must look.
 REMOVE_S_MAX: Final = 300.0
-STOPPED: Final = "stopped by you"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timed:
-    """One step that ended.
-
-    Attributes:
-        kind: What the launcher calls it: ``create``, ``check`` …
-        name: The check's name, else the same as *kind*.
-        output: The end of what a script printed.
-    """
-
-    kind: str
-    name: str
-    seconds: float
-    ok: bool
-    why: str = ""
-    output: str = ""
-
-    def as_data(self) -> dict[str, Any]:
-        """Return it by the documented keys."""
-        return {
-            "step": self.kind,
-            "name": self.name,
-            "seconds": round(self.seconds, 3),
-            "ok": self.ok,
-            "why": self.why,
-            "output": self.output,
-        }
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,20 +93,17 @@ class Boot:
         """
         if not self.node.view.create_sent:
             return None
-        begun_s = self._since_s = self.means.clock.monotonic_s()
-        ends_s = max(begun_s, self._certain_s()) + REMOVE_S_MAX
+        clock, launch = self.means.clock, self.node.view.launch
+        begun_s = clock.monotonic_s()
+        ends_s = begun_s + REMOVE_S_MAX
+        if self.server is None and launch is not None:  # the call may still make one
+            ends_s += max(0.0, launch.asked_by_s - clock.now_s())
         self.node.condemn("the check is over")
-        while not self.node.gone and self.means.clock.monotonic_s() < ends_s:
+        while not self.node.gone and clock.monotonic_s() < ends_s:
             self._turn()
-        seconds, gone = self.means.clock.monotonic_s() - begun_s, self.node.gone
+        seconds, gone = clock.monotonic_s() - begun_s, self.node.gone
         why = "" if gone else self.left
         return Timed(kind="delete", name="delete", seconds=seconds, ok=gone, why=why)
-
-    def _certain_s(self) -> float:
-        """Return from when on a call without an answer makes no server any more (monotonic)."""
-        launch, clock = self.node.view.launch, self.means.clock
-        assert launch is not None  # noqa: S101 - it is there from the beginning
-        return mono_s(launch.asked_by_s, Now(wall_s=clock.now_s(), mono_s=clock.monotonic_s()))
 
     def _turn(self) -> None:
         pause_s = self.node.turn()
@@ -211,21 +175,10 @@ class Boot:
         if seconds > 0:
             self._note(Timed(kind="ssh-wait", name="ssh-wait", seconds=seconds, ok=True))
         for one in proof.steps:
-            self._note(_proof_step(one, why=one.why if one.ok else stopped or one.why))
+            self._note(Timed.of_proof(one, why=one.why if one.ok else stopped or one.why))
         self._step, self._since_s = "active", self.means.clock.monotonic_s()
 
     def _note(self, step: Timed) -> None:
         self.steps.append(step)
         mark = "" if step.ok else f" FAILED: {step.why}"
         self.means.tell(f"{self.key[0]}/{self.key[1]}: {step.name} {step.seconds:.1f} s{mark}")
-
-
-def _proof_step(taken: StepTaken, why: str) -> Timed:
-    return Timed(
-        kind=str(taken.step),
-        name=taken.name,
-        seconds=taken.seconds,
-        ok=taken.ok,
-        why=why,
-        output=taken.output,
-    )

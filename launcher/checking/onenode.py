@@ -91,10 +91,6 @@ class _Unread:
     info = warning = error = debug
 
 
-def _nothing(_action: Action, _event: Event | None, _begun_s: float) -> None:
-    """Hear of nothing."""
-
-
 @dataclass(slots=True, kw_only=True)
 class OneNode:
     """The node, from its intent until the cloud has nothing of it any more.
@@ -108,7 +104,7 @@ class OneNode:
     recipe: Recipe
     key: Key
     number: int
-    heard: Callable[[Action, Event | None, float], None] = _nothing
+    heard: Callable[[Action, Event | None, float], None]
     view: NodeView = field(init=False)
     world: World = field(init=False)
     records: CheckRecords = field(init=False)
@@ -116,6 +112,7 @@ class OneNode:
     _hands: NodeHands = field(init=False)
     _results: NodeResults = field(init=False)
     _written: NodeWritten = field(init=False)
+    _inbox: Inbox[Event] = field(default_factory=Inbox)
 
     def __post_init__(self) -> None:
         """Write the intent, and wire the launcher's parts together around it."""
@@ -136,7 +133,7 @@ class OneNode:
         self._hands = NodeHands(
             world=world,
             cloud=CloudHands(cloud=means.cloud, clock=clock, owner=owner, records=self.records),
-            proving=ProvingHands(means.prover, means.stopped, clock, Inbox()),
+            proving=ProvingHands(means.prover, means.stopped, clock, self._inbox),
             orders=self.orders,
             host_keys=keys,
         )
@@ -173,7 +170,8 @@ class OneNode:
         now, event = _now(self.means.clock), None
         if type(action) in LANES:
             event = self._hands.prepare(action, now)()
-            self._results.take(event, _now(self.means.clock))
+            for each in (*self._inbox.drain(wait_s_max=0.0).events, event):
+                self._results.take(each, _now(self.means.clock))
         else:
             self._write(action, now)
         self.heard(action, event, now.mono_s)

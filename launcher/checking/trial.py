@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from launcher.checking.booting import STOPPED, Boot, Timed
+from launcher.checking.booting import Boot
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
 from launcher.checking.rights import TAG
 from launcher.checking.snapshotting import try_snapshot
+from launcher.checking.timed import STOPPED, Timed
 from launcher.cloudview import Recipe
 from launcher.policy import Key
 from launcher.trials import is_forgotten, is_forgotten_image

@@ -2,7 +2,7 @@
 
 Pure. A launcher's transactions write what is returned here (``launcher/transactions.py``), and its
 fold takes in what the mirror tells; ``remuda cloud check --boot`` has no ZooKeeper, and does both
-at once (``launcher/checking/booting.py``).
+at once (``launcher/checking/onenode.py``).
 """
 
 from dataclasses import dataclass
