@@ -20,7 +20,7 @@ from launcher.hands.proving import ProvingHands
 from launcher.lanes import LANES
 from launcher.neighbours import Neighbours
 from launcher.node.birth import NewNode, born, intend, takes_host_key
-from launcher.node.hands import NodeHands
+from launcher.node.hands import NodeHands, Work
 from launcher.node.results import NodeResults
 from launcher.node.steps import Stepped, condemned, failed_word, proven, take_launch
 from launcher.node.written import NodeWritten
@@ -153,8 +153,9 @@ class OneNode:
         poll_servers(self.world, now, plan)
         live(self.world, Agenda(), now, plan)
         find_ports(self.world, now, plan)
-        for action in plan.actions:
-            self._do(action)
+        # All are begun before any has ended, as a plan of a launcher's is.
+        for action, work in [(one, self._begin(one, now)) for one in plan.actions]:
+            self._finish(action, work)
         if plan.actions:
             return 0.0
         due_s = min((one.due_s for one in plan.alarms), default=now.mono_s)
@@ -166,15 +167,20 @@ class OneNode:
         if not self.view.dying:
             self._write(Condemn(node=self.view.id, cause=cause), _now(self.means.clock))
 
-    def _do(self, action: Action) -> None:
-        now, event = _now(self.means.clock), None
+    def _begin(self, action: Action, now: Now) -> Work | None:
+        """Return what a hand is to do; what is only to be written is done."""
         if type(action) in LANES:
-            event = self._hands.prepare(action, now)()
+            return self._hands.prepare(action, now)
+        self._write(action, now)
+        return None
+
+    def _finish(self, action: Action, work: Work | None) -> None:
+        begun_s, event = self.means.clock.monotonic_s(), None
+        if work is not None:
+            event = work()
             for each in (*self._inbox.drain(wait_s_max=0.0).events, event):
                 self._results.take(each, _now(self.means.clock))
-        else:
-            self._write(action, now)
-        self.heard(action, event, now.mono_s)
+        self.heard(action, event, begun_s)
 
     def _write(self, action: Action, now: Now) -> None:
         """Do what a launcher's transaction does, and what its answer brings about."""

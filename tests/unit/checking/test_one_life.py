@@ -20,6 +20,7 @@ from remuda.model.launch import Step
 from remuda.runtime.now import Now
 from tests.fakes.cloud import DEBIAN, SMALL
 from tests.fakes.cloud_fates import Create, Listing
+from tests.fakes.prover import Machine
 from tests.support.processes import ROOT
 from tests.unit.checking.conftest import Bench
 from tests.unit.launcher.works import OWNER, Works
@@ -120,6 +121,27 @@ def test_states_without_life_end_a_check_as_they_end_a_launch(
     (launchers,) = of_kind(think(made), Condemn)
     (checks,) = life.condemned
     assert (checks.cause, checks.result) == (launchers.cause, launchers.result)
+
+
+def test_a_listing_beside_a_proof_takes_nothing_from_it(bench: Bench) -> None:
+    """Both are begun in one turn, and the listing, which ends first, shows no address any more."""
+    life = Life(bench)
+    bench.prover.script("198.18.0.1", Machine(too_early=100))
+    life.go_on(lambda: life.view.proof is not None)
+    whole = bench.cloud.list_servers
+    bench.cloud.list_servers = lambda: tuple(  # type: ignore[method-assign]
+        replace(one, public_ipv4=None, private_ipv4=None, status=ServerStatus.ERROR)
+        for one in whole()
+    )
+    life.node.world.cloud.listed_s = float("-inf")
+    before, life.view.retry_s = life.listings, 0.0
+
+    life.node.turn()
+
+    assert life.listings == before + 1
+    assert life.view.server is not None
+    assert life.view.server.public_ipv4 is None
+    assert len(bench.prover.orders) == 2
 
 
 @pytest.mark.parametrize("number", range(4))
