@@ -96,7 +96,8 @@ class Boot:
         clock, launch = self.means.clock, self.node.view.launch
         begun_s = clock.monotonic_s()
         ends_s = begun_s + REMOVE_S_MAX
-        if self.server is None and launch is not None:  # the call may still make one
+        if self.server is None and launch is not None:
+            self._tell("waiting until it is certain whether the cloud made a machine")
             ends_s += max(0.0, launch.asked_by_s - clock.now_s())
         self.node.condemn("the check is over")
         while not self.node.gone and clock.monotonic_s() < ends_s:
@@ -125,6 +126,7 @@ class Boot:
                 self._look(servers)
             case Listed(result=CloudError() as error) | Deleted(error=CloudError() as error):
                 self.left = str(error)
+                self._tell(f"the cloud says: {error}")
             case Addressed() if self.node.view.floating_ip is not None:
                 self._end(ProofStep.CONNECT)
             case Proved(proof=proof):
@@ -181,4 +183,7 @@ class Boot:
     def _note(self, step: Timed) -> None:
         self.steps.append(step)
         mark = "" if step.ok else f" FAILED: {step.why}"
-        self.means.tell(f"{self.key[0]}/{self.key[1]}: {step.name} {step.seconds:.1f} s{mark}")
+        self._tell(f"{step.name} {step.seconds:.1f} s{mark}")
+
+    def _tell(self, text: str) -> None:
+        self.means.tell(f"{self.key[0]}/{self.key[1]}: {text}")

@@ -45,6 +45,7 @@ def test_ctrl_c_after_a_call_without_an_answer_leaves_nothing(bench: Bench, fate
 
     assert bench.empty()
     assert len(out.facts["boots"]) == 1
+    assert any("waiting until it is certain" in text for text in bench.told)
 
 
 def test_a_cloud_that_lists_nothing_for_a_while_is_waited_for(bench: Bench, problems: Pick) -> None:
@@ -53,6 +54,7 @@ def test_a_cloud_that_lists_nothing_for_a_while_is_waited_for(bench: Bench, prob
 
     assert problems(booted(bench)) == {}
     assert bench.empty()
+    assert any("the listing fails" in text for text in bench.told)
 
 
 def test_a_cloud_that_shows_no_tags_is_told(bench: Bench, problems: Pick) -> None:
