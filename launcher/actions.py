@@ -22,7 +22,7 @@ from launcher.node.actions import (
     RemoveRecords,
 )
 from launcher.provider.actions import WORK as PROVIDER
-from launcher.provider.actions import Publish, Rescue, Survey, Tidy
+from launcher.provider.actions import DropPermit, Publish, Rescue, Survey, Tidy
 from launcher.request.actions import WORK as REQUESTS
 from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
 from launcher.server.actions import WORK as SERVERS
@@ -31,7 +31,6 @@ from launcher.server.actions import (
     Create,
     Delete,
     DeleteLeak,
-    DropPermit,
     FindPorts,
     ListServers,
 )

@@ -12,6 +12,7 @@ from launcher.node.hand_proving import ProvingHands
 from launcher.provider.presence import Registry, tree
 from launcher.results import Results
 from launcher.server.hand_cloud import CloudHands
+from launcher.server.hand_records import StoreRecords
 from launcher.start import Starter
 from launcher.world import World
 from launcher.writer import Writer
@@ -70,6 +71,7 @@ def assemble(
     membership = membership_of(world, ground, me)
     writer = Writer(sender=Sender(ground, membership.tree), world=world, mine=mine)
     dispatch = dispatch_of(world, ground)
+    records = StoreRecords(store=store, clock=clock, owner=owner)
     brain = Brain(
         ground=ground,
         world=world,
@@ -87,7 +89,8 @@ def assemble(
             writer=writer,
             dispatch=dispatch,
             workers=crew,
-            cloud=CloudHands(cloud=cloud, store=store, clock=clock, owner=owner),
+            store=store,
+            cloud=CloudHands(cloud=cloud, clock=clock, owner=owner, records=records),
             proving=ProvingHands(prover, lambda: crew.stopped, clock, ground.inbox),
         ),
     )

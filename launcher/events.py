@@ -3,6 +3,8 @@
 Only :class:`~launcher.node.events.ScriptBegun` comes in between.
 """
 
+from collections.abc import Callable
+
 from launcher.actions import Action
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
@@ -39,3 +41,6 @@ Event = (
     | Tidied
     | HandCrashed[Action]
 )
+
+#: Has the work of an action done.
+Submit = Callable[[Action, Callable[[], Event]], None]

@@ -12,7 +12,7 @@ from launcher.actions import Action
 from launcher.claim.results import ClaimResults
 from launcher.events import Event
 from launcher.lanes import Lane
-from launcher.node.results import NodeResults
+from launcher.node.results import IntentResults, NodeResults
 from launcher.provider.results import ProviderResults
 from launcher.request.results import RequestResults
 from launcher.server.results import ServerResults
@@ -45,13 +45,15 @@ class Results:
         world, writer, log, metrics = self.world, self.writer, self.log, self.metrics
         requests = RequestResults(world, writer, log, metrics)
         claims = ClaimResults(world, writer, requests, log)
-        nodes = NodeResults(world, writer, log, metrics)
-        servers = ServerResults(world, writer, self.owner, log, metrics)
+        intents, keys = IntentResults(world, writer), writer.host_keys
+        nodes = NodeResults(world, keys, log, metrics)
+        servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
         self.events = {
             Finished: self._finished,
             Written: self._written,
             HandCrashed: self._crashed,
+            **intents.events(),
             **nodes.events(),
             **servers.events(),
             **provider.events(),
@@ -59,6 +61,7 @@ class Results:
         self.answers = {
             **requests.answers(),
             **claims.answers(),
+            **intents.answers(),
             **nodes.answers(),
             **provider.answers(),
         }

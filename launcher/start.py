@@ -8,6 +8,7 @@ from launcher.events import Event
 from launcher.lanes import Lane
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.start import NodeStarts
+from launcher.node.start_hands import HandStarts
 from launcher.provider.start import ProviderStarts
 from launcher.request.start import RequestStarts
 from launcher.server.hand_cloud import CloudHands
@@ -18,6 +19,7 @@ from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
 from remuda.frame.work import ByKind
 from remuda.runtime.now import Now
+from remuda.store.api import Store
 
 
 @dataclass(slots=True)
@@ -28,19 +30,21 @@ class Starter:
     writer: Writer
     dispatch: Dispatch[Action, Lane]
     workers: Crew[Action, Event, Lane]
+    store: Store
     cloud: CloudHands
     proving: ProvingHands
     table: ByKind = field(init=False)
 
     def __post_init__(self) -> None:
         """Gather what starts each kind of action: every kind has one."""
-        world, writer, workers, cloud = self.world, self.writer, self.workers, self.cloud
+        world, writer, submit = self.world, self.writer, self.workers.submit
         self.table = {
             **RequestStarts(world, writer).table(),
             **ClaimStarts(world, writer).table(),
-            **NodeStarts(world, writer, workers, cloud, self.proving).table(),
-            **ServerStarts(world, writer, workers, cloud).table(),
-            **ProviderStarts(world, writer, workers, cloud).table(),
+            **NodeStarts(world, writer).table(),
+            **HandStarts(world, submit, self.cloud, self.proving).table(),
+            **ServerStarts(world, submit, self.cloud, writer.host_keys).table(),
+            **ProviderStarts(world, writer, submit, self.cloud, self.store).table(),
         }
 
     def start(self, action: Action, now: Now) -> None:

@@ -9,6 +9,7 @@ from launcher.claim import writes as claim_writes
 from launcher.claim.actions import Claim
 from launcher.node import writes as node_writes
 from launcher.node.actions import Grow, Intent
+from launcher.node.birth import NewNode, born, takes_host_key
 from launcher.node.events import IdsDrawn
 from launcher.node.view import NodeView
 from launcher.request.actions import Allocate
@@ -17,14 +18,12 @@ from remuda.frame.sender import Sender
 from remuda.membership.tree import whatever
 from remuda.model.failedrequest import KEPT_MAX
 from remuda.model.ids import NODE_ID_BLOCK, NodeId, RequestId, node_ids_of_block
-from remuda.model.launch import INJECT, Launch, Step
+from remuda.model.launch import INJECT
 from remuda.runtime.now import Now
 from remuda.ssh.hostkeys import HostKey, make_host_key
 from remuda.store import paths
 from remuda.store.api import Delete, Done, Op, Set, StoreError
 
-#: Between the intent and its create call; a call that is not sent by then is never sent.
-ASK_WITHIN_S = 60.0
 #: More ids are drawn when fewer than this are left: enough for the largest plan.
 IDS_LOW = 250
 IDS_BLOCKS = 3
@@ -98,7 +97,8 @@ class Writer:
         """Drop the host keys of intents that were never written, as we know by now."""
         if not self.world.growing:
             known = self.world.nodes.views
-            self.host_keys = {one: key for one, key in self.host_keys.items() if one in known}
+            for one in self.host_keys.keys() - known.keys():
+                del self.host_keys[one]
 
     def claim(self, action: Claim, now: Now) -> None:
         """Take a request and write its intents."""
@@ -126,46 +126,31 @@ class Writer:
         # the version that the one before it will leave.
         return self.world.ledger_version + self.world.growing
 
-    def _send_growth(
-        self, action: Action, ops: Sequence[Op], new: Sequence[node_writes.NewNode]
-    ) -> None:
+    def _send_growth(self, action: Action, ops: Sequence[Op], new: Sequence[NewNode]) -> None:
         self.send(action, ops, [one.launch.id for one in new])
         self.world.growing += 1  # what could not be sent brings no answer
 
-    def _new_nodes(self, intents: Sequence[Intent], now: Now) -> list[node_writes.NewNode]:
+    def _new_nodes(self, intents: Sequence[Intent], now: Now) -> list[NewNode]:
         return [self._new_node(intent, now) for intent in intents]
 
-    def _new_node(self, intent: Intent, now: Now) -> node_writes.NewNode:
+    def _new_node(self, intent: Intent, now: Now) -> NewNode:
         node_id = self._ids.pop()
-        making = self.world.policy.making[intent.pool, intent.label]
         public = None
-        if making.host_keys == INJECT:
+        if takes_host_key(self.world.policy, (intent.pool, intent.label)):
             key = self._spare_keys.pop() if self._spare_keys else make_host_key()
             self.host_keys[node_id] = key
             public = key.public
-        launch = Launch(
-            id=node_id,
-            pool=intent.pool,
-            label=intent.label,
-            step=Step.PLANNED,
-            owner=self.world.peers.me,
-            planned_s=now.wall_s,
-            asked_by_s=now.wall_s + ASK_WITHIN_S + self.world.policy.config.api_timeout,
-            cores=intent.cores,
-            ram_mib=intent.ram_mib,
-            volume_gib=intent.volume_gib,
-            az=intent.az,
-            for_request=intent.for_request,
-            on_account_of=intent.on_account_of,
-            host_keys=making.host_keys,
-            host_key=public,
-            image_build=None if intent.upload is None else str(intent.upload.build),
-            image_place=None if intent.upload is None else intent.upload.place,
-            login_key=intent.login_key,
-        )
         self.mine.add(node_id)
         self.world.fresh.add(node_id)
-        return node_writes.new_node(self.world, launch, now_s=now.wall_s)
+        return born(
+            self.world.policy,
+            intent,
+            node_id=node_id,
+            owner=self.world.peers.me,
+            host_key=public,
+            launcher=self.world.pool_ids.get(intent.pool),
+            now=now,
+        )
 
     def contender(self, request_id: RequestId) -> str:
         """Return the path of our contender for the lock of a request that has none yet."""

@@ -108,7 +108,7 @@ OURS_IMPURE: Final = (
 
 
 #: In a folder by noun these carry out what is decided, or take in what came of it.
-DOING: Final = re.compile(r"/(?:hand_\w+|start|results)\.py$")
+DOING: Final = re.compile(r"/(?:hand_\w+|start\w*|results)\.py$")
 
 
 def decides(source: Source) -> bool:

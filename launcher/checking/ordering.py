@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from launcher.checking.booting import Boot
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
+from launcher.checking.onenode import new_node
 from launcher.policy import Key
 from launcher.provider.cloud import Recipe
 from launcher.server.specs import ServerSpecs
@@ -30,7 +30,8 @@ def check_orders(
             continue  # one of ours: which build, only a launch knows
         subject = "/".join(key)
         try:
-            order = Boot(means=means, recipe=recipe, key=key, number=number).order(orders)
+            new, host_key = new_node(means, recipe, key, number)
+            order = orders.server(new.launch, recipe, host_key)
         except KeyFileError:
             continue  # told where the key itself is looked at
         except UserDataError as exc:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from launcher.checking.booting import PERIOD_S_MAX, STOPPED, Timed
 from launcher.checking.means import Means
+from launcher.checking.timed import PERIOD_S_MAX, STOPPED, Timed
 from remuda.cloud.api import CloudError, GoneError, TryLaterError
 from remuda.cloud.image_store import ImageStatus, StoredImage
 from remuda.model import tags

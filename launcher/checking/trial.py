@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from launcher.checking.booting import STOPPED, Boot, Timed
+from launcher.checking.booting import Boot
 from launcher.checking.findings import Area, Findings
 from launcher.checking.means import Means
 from launcher.checking.rights import TAG
 from launcher.checking.snapshotting import try_snapshot
+from launcher.checking.timed import STOPPED, Timed
 from launcher.policy import Key
 from launcher.provider.cloud import Recipe
 from launcher.server.forgotten import is_forgotten, is_forgotten_image
 from remuda.cloud.api import Server
 from remuda.cloud.inspection import CloudRight
 from remuda.cloud.leftovers import LeftoverKind
+from remuda.model import tags
 
 _ADVICE: Final[Mapping[str, str]] = {
     "create": "correct what the cloud complains of; nothing was made",
@@ -78,7 +80,7 @@ def _boot(boot: Boot, out: Findings, shown: dict[str, str]) -> dict[str, Any]:
     _report(boot, out)
     _report_removal(boot, removed, out)
     _learn(boot, removed, shown)
-    failed = boot.failed
+    failed, evidence = boot.failed, boot.node.records.evidence
     return {
         "pool": boot.key[0],
         "label": boot.key[1],
@@ -88,8 +90,8 @@ def _boot(boot: Boot, out: Findings, shown: dict[str, str]) -> dict[str, Any]:
         "server": boot.server,
         "image": None if boot.recipe.image is None else boot.recipe.image.name,
         "steps": [one.as_data() for one in (*boot.steps, snapshot, removed) if one is not None],
-        "fault": boot.seen.fault if boot.seen is not None else None,
-        "console": boot.console,
+        "fault": None if evidence is None else evidence.fault,
+        "console": "" if evidence is None else evidence.console,
     }
 
 
@@ -98,7 +100,7 @@ def _snapshot(boot: Boot, shown: dict[str, str]) -> Timed | None:
     wanted = boot.ok and not boot.recipe.volume_gib and CloudRight.SNAPSHOT not in shown
     if not wanted or boot.server is None or boot.means.stopped():
         return None
-    taken = try_snapshot(boot.means, boot.server, f"remuda-{boot.launch.id}")
+    taken = try_snapshot(boot.means, boot.server, tags.server_name(boot.node.view.id, tags.TRIALS))
     if taken.why != STOPPED:
         shown[CloudRight.SNAPSHOT] = taken.why
     boot.means.tell(f"{boot.key[0]}/{boot.key[1]}: snapshot {taken.seconds:.1f} s {taken.why}")
@@ -124,7 +126,7 @@ def _report_removal(boot: Boot, removed: Timed | None, out: Findings) -> None:
     out.problem(
         Area.BOOT,
         f"{boot.key[0]}/{boot.key[1]} removal",
-        f"server {boot.server or boot.launch.id} is still there: {removed.why}",
+        f"server {boot.server or boot.node.view.id} is still there: {removed.why}",
         "delete it by hand; else a launcher does so an hour after launch-timeout",
     )
 

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from launcher.claim.view import ClaimView
-from launcher.node.writes import (
-    NewNode,
-    grow,
-)
+from launcher.node.birth import NewNode
+from launcher.node.writes import grow
 from launcher.request.record import set_request
 from launcher.request.view import RequestView
 from launcher.world import World

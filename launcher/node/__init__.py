@@ -1,1 +1,1 @@
-"""Nodes: how many are made, and the life of each, by its records."""
+"""The life of one node, whoever has it made: a launcher, or ``remuda cloud check --boot``."""

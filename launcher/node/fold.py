@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from launcher.claim.fold import charge
+from launcher.node.steps import take_launch
 from launcher.node.view import ENDED_STATES, NodeView
 from launcher.world import World
 from remuda.model import launch, node
@@ -129,14 +130,8 @@ class NodeFold:
             raise
         self.world.nodes.unreadable.discard(node_id)
         view = self.world.nodes.view(node_id)
-        if view.launch is None or view.launch.step is not record.step:
-            view.tries, view.retry_s = 0, 0.0
-            view.ready_in = self.world.cloud.latest_listing()
-        view.launch, view.launch_version = record, change.stored.version
-        if record.server is not None and not view.confirmed:
-            view.name_server(record.server)
-        view.dying = view.dying or record.step is launch.Step.CONDEMNED
-        view.why = record.why or view.why
+        take_launch(view, record, latest_listing=self.world.cloud.latest_listing())
+        view.launch_version = change.stored.version
         charge(self.world, record, made_s=change.stored.created_s)
         self._read_the_other(view)
         self.world.touch_node(view)

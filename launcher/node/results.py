@@ -1,5 +1,6 @@
 """What becomes of actions on nodes: what hands found, and the answers to transactions; no I/O."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -35,6 +36,7 @@ from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Step
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
+from remuda.ssh.hostkeys import HostKey
 from remuda.store import paths
 from remuda.store.api import (
     NOTHING_WRITTEN,
@@ -48,18 +50,44 @@ _STEPS: Final = {step: f"node.{step}" for step in Step}
 
 
 @dataclass(slots=True)
-class NodeResults:
-    """Takes in what becomes of actions on nodes."""
+class IntentResults:
+    """Takes in what becomes of intents."""
 
     world: World
     writer: Writer
+
+    def events(self) -> ByKind:
+        """Return what takes in each kind of event."""
+        return {IdsDrawn: self._ids_drawn}
+
+    def answers(self) -> Answers:
+        """Return what takes in the answer to the transaction of each kind of action."""
+        return {Grow: self._grown}
+
+    def _ids_drawn(self, event: IdsDrawn, now: Now) -> None:  # noqa: ARG002 - one signature
+        self.writer.drawn(event.result)
+        self.world.agenda.supply = True
+
+    def _grown(self, _action: Grow, event: Written[Action], _now: Now) -> None:
+        grown(self.world, self.writer, event)
+
+
+@dataclass(slots=True)
+class NodeResults:
+    """Takes in what becomes of actions on nodes.
+
+    Attributes:
+        host_keys: Private halves of the host keys of machines that were not asked for yet.
+    """
+
+    world: World
+    host_keys: MutableMapping[NodeId, HostKey]
     log: Log
     metrics: Metrics
 
     def events(self) -> ByKind:
         """Return what takes in each kind of event."""
         return {
-            IdsDrawn: self._ids_drawn,
             ScriptBegun: partial(stages.script_begun, self.world),
             Proved: self._proved,
             Probed: self._probed,
@@ -69,7 +97,6 @@ class NodeResults:
     def answers(self) -> Answers:
         """Return what takes in the answer to the transaction of each kind of action."""
         return {
-            Grow: self._grown,
             Adopt: self._adopted,
             Advance: self._advanced,
             Note: self._noted,
@@ -86,10 +113,6 @@ class NodeResults:
             **dict.fromkeys(on_nodes, partial(crashed, self.world)),
             CollectEvidence: self._evidence_crashed,
         }
-
-    def _ids_drawn(self, event: IdsDrawn, now: Now) -> None:  # noqa: ARG002 - one signature
-        self.writer.drawn(event.result)
-        self.world.agenda.supply = True
 
     def _proved(self, event: Proved, now: Now) -> None:
         view = self.world.free_node(event.node)
@@ -136,9 +159,6 @@ class NodeResults:
         if view is not None:
             view.failure = None
             self.world.touch_node(view)
-
-    def _grown(self, _action: Grow, event: Written[Action], _now: Now) -> None:
-        grown(self.world, self.writer, event)
 
     def _adopted(self, action: Adopt, event: Written[Action], now: Now) -> None:
         view = self._written(action.node, event, now)
@@ -189,7 +209,7 @@ class NodeResults:
 
     def _begin_deletion(self, view: NodeView, action: Condemn, now: Now) -> None:
         view.dying, view.why, view.tries, view.retry_s = True, action.cause, 0, 0.0
-        self.writer.host_keys.pop(view.id, None)
+        self.host_keys.pop(view.id, None)
         level = self.log.info if action.result is None else self.log.warning
         level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
         if action.result is None:

@@ -1,30 +1,23 @@
 """What the actions on nodes write, as operations of one transaction; pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from launcher.image.index import upload_of
-from launcher.node.view import ENDED_STATES, NodeView
-from launcher.server.addressing import address
+from launcher.node import steps
+from launcher.node.birth import NewNode
+from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.images import writes
 from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model.image import UploadId
 from remuda.model.imageask import proves
-from remuda.model.launch import Launch, StepEvent
-from remuda.model.node import Node, NodeEvent, NodeState
+from remuda.model.launch import Launch
+from remuda.model.node import Node, NodeEvent
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewNode:
-    """An intent with the id that was drawn for it."""
-
-    launch: Launch
-    node: Node
 
 
 def grow(world: World, new: Sequence[NewNode], *, ledger_version: int) -> list[Op]:
@@ -75,22 +68,14 @@ def advance(world: World, view: NodeView, launch: Launch) -> list[Op]:
 
 def ready(world: World, view: NodeView, node: Node, *, now_s: float) -> list[Op]:
     """Write that a node is proven: its users' record and ours."""
-    assert view.launch is not None  # noqa: S101 - only known launches become ready
-    proven = node.after(NodeEvent.PROVEN, now_s=now_s)
-    given = None if view.floating_ip is None else view.floating_ip.id
-    where = address(view)
-    return [
-        Set(path=paths.node(view.id), data=nodes.encode(proven), version=view.node_version),
-        *advance(
-            world,
-            view,
-            view.launch.after(
-                StepEvent.PROVEN,
-                floating_ip=given,
-                address=where,
-            ),
-        ),
-    ]
+    both = steps.proven(view, node, now_s=now_s)
+    return [*_set_node(view, both.node), *advance(world, view, both.launch)]
+
+
+def _set_node(view: NodeView, node: Node | None) -> list[Op]:
+    if node is None:
+        return []
+    return [Set(path=paths.node(view.id), data=nodes.encode(node), version=view.node_version)]
 
 
 def free(view: NodeView, *, now_s: float) -> list[Op]:
@@ -107,21 +92,16 @@ def condemn(
     world: World, view: NodeView, why: str, *, failed: str | None = None, now_s: float
 ) -> list[Op]:
     """Write that a node is to be deleted, under proof that nobody has locked it meanwhile."""
-    assert view.launch is not None  # noqa: S101
     lock = paths.node_lock(view.id)
-    launch = view.launch.after(StepEvent.CONDEMNED, why=why[:500], failed=failed)
-    ops = advance(world, view, launch)
-    node = view.node
-    if node is None:
+    both = steps.condemned(view, why, failed=failed, now_s=now_s)
+    ops = advance(world, view, both.launch)
+    if view.node is None:
         return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock_exists else ops
     ops = [*prove_unlocked_ops(lock, exists=view.lock_exists), *ops]
-    if node.state in ENDED_STATES:
+    if both.node is None:
         # The word on the wire already says that nobody wants it; only fence it.
-        ops.append(Check(path=paths.node(view.id), version=view.node_version))
-        return ops
-    doomed = node.after(NodeEvent.CONDEMNED, now_s=now_s)
-    ops.append(Set(path=paths.node(view.id), data=nodes.encode(doomed), version=view.node_version))
-    return ops
+        return [*ops, Check(path=paths.node(view.id), version=view.node_version)]
+    return [*ops, *_set_node(view, both.node)]
 
 
 def remove_records(world: World, view: NodeView) -> list[Op]:
@@ -138,35 +118,6 @@ def remove_records(world: World, view: NodeView) -> list[Op]:
         ops.append(Delete(path=paths.node_lock(view.id)))
     ops.append(Delete(path=paths.node(view.id)))
     return ops
-
-
-def new_node(world: World, launch: Launch, *, now_s: float) -> NewNode:
-    """Return both records of a node that is to be made."""
-    pool = world.policy.pools[launch.pool]
-    making = world.policy.making[launch.pool, launch.label]
-    node = Node(
-        id=launch.id,
-        state=NodeState.BUILDING,
-        labels=(launch.label,),
-        provider=world.policy.provider,
-        pool=launch.pool,
-        allocated_to=launch.for_request,
-        state_time_s=now_s,
-        created_s=now_s,
-    ).with_fields(
-        cloud=world.policy.config.cloud,
-        region=world.policy.config.region,
-        launcher=world.pool_ids.get(launch.pool),
-        username=making.username,
-        connection_type=making.connection_type,
-        connection_port=making.connection_port,
-        ssh_port=making.connection_port,
-        python_path=making.python_path,
-        shell_type=making.shell_type,
-        attributes=dict(pool.config.node_attributes) or None,
-        resources={"cores": launch.cores, "ram": launch.ram_mib, "instances": 1},
-    )
-    return NewNode(launch=launch, node=node)
 
 
 def adopted(world: World, launch: Launch) -> Launch:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from launcher.lanes import STATUS, SURVEY, TIDYING, Lane, Work
+from launcher.lanes import STATUS, SURVEY, TIDYING, Lane, Work, transactions
 from launcher.policy import Key
 from remuda.frame.work import WorkKind
 
@@ -35,8 +35,16 @@ class Publish:
     outline: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropPermit:
+    """Remove an operator's permission to sweep: it is used up, or too old."""
+
+    version: int
+
+
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
 WORK: Final[Work] = {
+    **transactions(DropPermit),
     Survey: WorkKind(Lane.OTHER, lambda _: SURVEY),
     Tidy: WorkKind(Lane.OTHER, lambda _: TIDYING),
     Rescue: WorkKind(Lane.OTHER, lambda action: ("rescue", action.provider)),

@@ -10,13 +10,8 @@ from remuda.runtime.now import Now
 
 def poll_cloud(world: World, now: Now, plan: Plan) -> None:
     """Add the listing and the survey when they are due, and their alarms."""
+    poll_servers(world, now, plan)
     cloud = world.cloud
-    if LISTING not in world.busy:
-        due_s = _list_due_s(world)
-        if now.mono_s >= due_s:
-            plan.do(ListServers(number=cloud.listing + 1))
-        else:
-            plan.look_again("cloud", "list", due_s)
     if SURVEY not in world.busy:
         doubted_due_s = cloud.doubted_due_s if cloud.doubted else float("inf")
         if now.mono_s >= cloud.survey_due_s:
@@ -25,6 +20,17 @@ def poll_cloud(world: World, now: Now, plan: Plan) -> None:
             plan.do(Survey(only=frozenset(cloud.doubted)))
         else:
             plan.look_again("cloud", "survey", min(cloud.survey_due_s, doubted_due_s))
+
+
+def poll_servers(world: World, now: Now, plan: Plan) -> None:
+    """Add the listing when it is due, and its alarm."""
+    if LISTING in world.busy:
+        return
+    due_s = _list_due_s(world)
+    if now.mono_s >= due_s:
+        plan.do(ListServers(number=world.cloud.listing + 1))
+    else:
+        plan.look_again("cloud", "list", due_s)
 
 
 def _list_due_s(world: World) -> float:

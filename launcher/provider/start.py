@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-from launcher.actions import Action
-from launcher.events import Event
-from launcher.lanes import Lane
+from launcher.events import Submit
 from launcher.provider import writes as provider_writes
-from launcher.provider.actions import Publish, Rescue, Survey, Tidy
+from launcher.provider.actions import DropPermit, Publish, Rescue, Survey, Tidy
 from launcher.provider.hand_rescuing import rescue
 from launcher.provider.hand_tidying import tidy
 from launcher.provider.publishing import PUBLISH_PERIOD_S
@@ -14,10 +12,10 @@ from launcher.server.hand_cloud import CloudHands
 from launcher.server.usage import stray_usage
 from launcher.world import World
 from launcher.writer import Writer
-from remuda.frame.crew import Crew
 from remuda.frame.work import ByKind
 from remuda.model.imageask import proves
 from remuda.runtime.now import Now
+from remuda.store.api import Store
 
 
 @dataclass(slots=True)
@@ -26,8 +24,9 @@ class ProviderStarts:
 
     world: World
     writer: Writer
-    workers: Crew[Action, Event, Lane]
+    submit: Submit
     cloud: CloudHands
+    store: Store
 
     def table(self) -> ByKind:
         """Return what starts each kind of action."""
@@ -36,6 +35,7 @@ class ProviderStarts:
             Rescue: self._rescue,
             Tidy: self._tidy,
             Publish: self._publish,
+            DropPermit: self._drop_permit,
         }
 
     def _survey(self, action: Survey, now: Now) -> None:
@@ -44,22 +44,22 @@ class ProviderStarts:
             key: self.world.images.needs(image, now.wall_s, candidate=proves(key[1]))
             for key, image in policy.built.items()
         }
-        self.workers.submit(action, lambda: self.cloud.survey(policy, ours, needs, action.only))
+        self.submit(action, lambda: self.cloud.survey(policy, ours, needs, action.only))
 
     def _rescue(self, action: Rescue, _now: Now) -> None:
         self.world.rescues.discard(action.provider)
-        clock, store, provider = self.cloud.clock, self.cloud.store, action.provider
-        self.workers.submit(action, lambda: rescue(store, provider, now_s=clock.now_s()))
+        clock, store, provider = self.cloud.clock, self.store, action.provider
+        self.submit(action, lambda: rescue(store, provider, now_s=clock.now_s()))
 
     def _tidy(self, action: Tidy, now: Now) -> None:
         view, policy = self.world.cloud, self.world.policy
-        store, cloud, provider = self.cloud.store, self.cloud.cloud, policy.provider
+        store, cloud, provider = self.store, self.cloud.cloud, policy.provider
         mine, ended_servers = frozenset(self.world.nodes.views), frozenset(view.ended_servers)
         seen, pending = view.leftovers, self.world.queue.taken_elsewhere()
         fence = self.cloud.fence(None)
         ports = policy.config.port_cleanup_interval is not None
         floating_ips = policy.config.clean_floating_ips and self.world.may_have_floating_ips()
-        self.workers.submit(
+        self.submit(
             action,
             lambda: tidy(
                 store,
@@ -75,6 +75,11 @@ class ProviderStarts:
                 fence=fence,
             ),
         )
+
+    def _drop_permit(self, action: DropPermit, _now: Now) -> None:
+        self.world.cloud.permit = None  # if it could not be dropped, the mirror tells
+        ops = provider_writes.drop_permit(self.world.policy.provider, action.version)
+        self.writer.send(action, ops)
 
     def _publish(self, action: Publish, now: Now) -> None:
         self.world.publish_due_s = now.mono_s + PUBLISH_PERIOD_S

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from launcher.actions import Plan
 from launcher.image.binding import asked, bind, fitting
 from launcher.node.actions import Intent
+from launcher.node.birth import intend
 from launcher.node.budget import Budget, Shortage
 from launcher.node.view import NodeView
 from launcher.policy import Key
@@ -14,7 +15,6 @@ from launcher.provider.status import OwnStatus
 from launcher.request.bids import KnownBids
 from launcher.request.view import MayGet, RequestView
 from launcher.world import World
-from remuda.membership.duty import weight
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
@@ -258,19 +258,13 @@ class DemandPass:
     def _intent(
         self, key: Key, salt: int, only: RequestView | None, upload: UploadId | None
     ) -> Intent:
-        recipe = self.world.cloud.recipes[key]
-        zones = self.world.policy.pools[key[0]].config.availability_zones
-        number = self.world.nodes.usage[key[0]].instances + self.intents + salt
         ask = None if only is None else asked(only, key[1])
-        return Intent(
-            pool=key[0],
-            label=key[1],
-            cores=recipe.flavor.cores,
-            ram_mib=recipe.flavor.ram_mib,
-            volume_gib=recipe.volume_gib,
-            az=zones[weight(f"{key}{number}", "az") % len(zones)] if zones else None,
+        return intend(
+            self.world.policy,
+            key,
+            self.world.cloud.recipes[key],
+            self.world.nodes.usage[key[0]].instances + self.intents + salt,
             for_request=None if only is None else only.id,
-            on_account_of=None if only is None else only.id,
             upload=upload,
             login_key=None if ask is None else ask.login_key,
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from launcher.lanes import LISTING, PORTS, Lane, Work, its_machine, leak, transactions
+from launcher.lanes import LISTING, PORTS, Lane, Work, its_machine, leak
 from remuda.cloud.api import Port
 from remuda.frame.work import WorkKind
 from remuda.model.ids import NodeId, ServerId
@@ -60,13 +60,6 @@ class DeleteLeak:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropPermit:
-    """Remove an operator's permission to sweep: it is used up, or too old."""
-
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListServers:
     """Ask the cloud for all servers, once for all nodes."""
 
@@ -82,7 +75,6 @@ class FindPorts:
 
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
 WORK: Final[Work] = {
-    **transactions(DropPermit),
     ListServers: WorkKind(Lane.LIST, lambda _: LISTING),
     FindPorts: WorkKind(Lane.LIST, lambda _: PORTS),
     Create: WorkKind(Lane.CREATE, its_machine),

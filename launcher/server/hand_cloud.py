@@ -1,6 +1,6 @@
 """The cloud hands: one cloud call each, errors returned as events."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from launcher.node.actions import CollectEvidence
@@ -19,6 +19,7 @@ from launcher.server.events import (
     Listed,
     PortsFound,
 )
+from launcher.server.hand_records import Records
 from launcher.server.specs import ServerSpecs, look_up
 from remuda.cloud.api import (
     BadOrderError,
@@ -31,22 +32,17 @@ from remuda.cloud.api import (
     unfenced,
 )
 from remuda.cloud.sizes import NO_NEEDS, ImageNeeds
-from remuda.frame.fence import Deadline, SessionFence
+from remuda.frame.fence import Deadline, TimeFence
 from remuda.model import tags
-from remuda.model.ids import NodeId, ServerId, is_node_id
+from remuda.model.ids import ServerId
 from remuda.model.launch import Launch
-from remuda.model.status import FailureReport, encode_failure
+from remuda.model.status import FailureReport
 from remuda.redaction import redact_end, redact_text
 from remuda.runtime.clock import Clock
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.hostkeys import HostKey
 from remuda.ssh.userdata import UserDataError
-from remuda.store import paths
-from remuda.store.api import Create, MissingError, Store, StoreError
-from remuda.store.api import Delete as DeleteRecord
 
-#: Evidence of so many failed launches is kept per provider.
-FAILURES_MAX = 100
 CONSOLE_CHARS_MAX = 32 * 1024
 
 
@@ -55,18 +51,17 @@ class CloudHands:
     """What is done with the cloud; every method returns the event of one action."""
 
     cloud: Cloud
-    store: Store
     clock: Clock
     owner: tags.Owner
+    records: Records
 
-    def fence(self, seconds: float | None) -> SessionFence:
-        """Return what holds back a call decided now: not in so many seconds, in this session."""
+    def fence(self, seconds: float | None) -> TimeFence:
+        """Return what holds back a call that is decided now: it is made within so many seconds."""
         now_s, mono_s = self.clock.now_s(), self.clock.monotonic_s()
         until = None
         if seconds is not None:
             until = Deadline(wall_s=now_s + seconds, mono_s=mono_s + seconds)
-        session_id = self.store.session_id
-        return SessionFence(store=self.store, clock=self.clock, session_id=session_id, until=until)
+        return self.records.fence(until)
 
     def create(
         self,
@@ -146,7 +141,7 @@ class CloudHands:
         What we have seen of ZooKeeper may be old by any length of time, so it is asked anew, after
         the listing that showed the server and right before the call.
         """
-        if action.node is not None and (why := self._spared(action.node)) is not None:
+        if action.node is not None and (why := self.records.spared(action.node)) is not None:
             return LeakSpared(server=action.server, why=why)
         try:
             if action.search:
@@ -155,25 +150,6 @@ class CloudHands:
         except CloudError as exc:
             return LeakDeleted(server=action.server, error=exc)
         return LeakDeleted(server=action.server, error=None)
-
-    def _spared(self, node: NodeId) -> str | None:
-        """Return what speaks against the deletion of a node's server, or None."""
-        if not is_node_id(node):
-            return f"its tags name no node: {node[:40]!a}"
-        provider = self.owner.provider
-        try:
-            launch, record, installation = self.store.read_fresh(
-                [paths.launch(provider, node), paths.node(node), paths.INSTALLATION]
-            )
-        except StoreError as exc:
-            return f"ZooKeeper gave no fresh answer: {exc}"
-        if launch is not None:
-            return "it has a launch record"
-        if record is not None and record.value:
-            return "there is a record of its node"
-        if installation is None or installation.value != self.owner.installation.encode():
-            return "the id of the installation has changed"
-        return None
 
     def address(self, action: Address, fence: Fence = unfenced) -> Addressed:
         """Give the server a floating IP."""
@@ -231,7 +207,7 @@ class CloudHands:
             return None, str(exc)
 
     def collect_evidence(
-        self, action: CollectEvidence, view: NodeView, provider: str, *, console: bool
+        self, action: CollectEvidence, view: NodeView, *, console: bool
     ) -> EvidenceCollected:
         """Keep the evidence of a failed launch; what cannot be had is left out.
 
@@ -266,7 +242,7 @@ class CloudHands:
             transcript=steps,
             request=None if launch is None else launch.for_request or launch.on_account_of,
         )
-        self._keep(provider, view.id, encode_failure(report))
+        self.records.keep(report)
         return EvidenceCollected(node=view.id)
 
     def _console(self, server: ServerId | None, until_s: float) -> str:
@@ -279,24 +255,3 @@ class CloudHands:
             return redact_end(self.cloud.console_log(server), CONSOLE_CHARS_MAX)
         except CloudError as exc:
             return f"(no console log: {exc})"
-
-    def _keep(self, provider: str, node: NodeId, record: bytes) -> None:
-        """Write the record and drop the oldest ones over the limit; evidence is best effort."""
-        try:
-            self.store.commit([Create(path=paths.failure(provider, node), data=record)])
-            names = self.store.children(paths.failures(provider))
-            for name in names[: max(0, len(names) - FAILURES_MAX)]:
-                _try(
-                    lambda name=name: self.store.commit(  # type: ignore[misc]
-                        [DeleteRecord(path=paths.failure(provider, NodeId(name)))]
-                    )
-                )
-        except StoreError:
-            return
-
-
-def _try(work: Callable[[], object]) -> None:
-    try:
-        work()
-    except MissingError:
-        return

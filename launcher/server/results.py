@@ -1,5 +1,6 @@
 """What becomes of actions on servers: what the cloud answered; no I/O."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -29,7 +30,6 @@ from launcher.server.events import (
 )
 from launcher.server.listing import take_listing
 from launcher.world import World
-from launcher.writer import Writer
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,
@@ -45,6 +45,7 @@ from remuda.model import tags
 from remuda.model.ids import NodeId
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
+from remuda.ssh.hostkeys import HostKey
 
 PORTS_AGAIN_S: Final = 5.0
 LIST_FAILED_MAX_S: Final = 60.0
@@ -54,10 +55,14 @@ DELETE_AGAIN_MAX_S: Final = 300.0
 
 @dataclass(slots=True)
 class ServerResults:
-    """Takes in what the cloud answered about servers."""
+    """Takes in what the cloud answered about servers.
+
+    Attributes:
+        host_keys: Private halves of the host keys of machines that were not asked for yet.
+    """
 
     world: World
-    writer: Writer
+    host_keys: MutableMapping[NodeId, HostKey]
     owner: tags.Owner
     log: Log
     metrics: Metrics
@@ -84,7 +89,7 @@ class ServerResults:
 
     def _created(self, event: Created, now: Now) -> None:
         view = self.world.free_node(event.node)
-        self.writer.host_keys.pop(event.node, None)
+        self.host_keys.pop(event.node, None)
         if view is None:
             return
         view.asked_in, view.lifeless = self.world.cloud.latest_listing(), 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from launcher.policy import Policy
 from launcher.provider.cloud import Recipe
-from remuda.cloud.api import BadOrderError, Cloud, ImageWanted, ServerOrder
+from remuda.cloud.api import BadOrderError, Cloud, Image, ImageWanted, ServerOrder
 from remuda.cloud.sizes import NO_NEEDS, FlavorWanted, ImageNeeds
 from remuda.config.model import FlavorFrom, ImageFrom, PoolLabel
 from remuda.model import tags
@@ -48,23 +48,14 @@ class ServerSpecs:
         assert image is not None  # noqa: S101 - a launch is bound to a build before this
         pool = self.policy.pools[launch.pool].config
         making = self.policy.making[launch.pool, launch.label]
-        ours = tags.ServerTags(
-            owner=self.owner,
-            node=launch.id,
-            pool=PoolName(launch.pool),
-            label=launch.label,
-            build=launch.image_build,
-        )
         # A key pair of the cloud's would be left in what is made of such a machine.
         for_builder = labelled_image(launch.label) is not None
         pair = None if for_builder else making.key_name or pool.key_name
         return ServerOrder(
-            name=tags.server_name(launch.id),
+            name=tags.server_name(launch.id, self.owner.installation),
             image=image,
             flavor=recipe.flavor,
-            tags=tags.make(
-                ours, image=making.image.built or image.name, extra=self._properties(launch)
-            ),
+            tags=self.server_tags(launch, image),
             networks=pool.networks if making.networks is None else making.networks,
             security_groups=(
                 pool.security_groups if making.security_groups is None else making.security_groups
@@ -82,6 +73,19 @@ class ServerSpecs:
             volume_gib=recipe.volume_gib or None,
             timeout_s=self.policy.config.api_timeout,
         )
+
+    def server_tags(self, launch: Launch, image: Image) -> Mapping[str, str]:
+        """Return the metadata of the server of a planned node that boots *image*."""
+        making = self.policy.making[launch.pool, launch.label]
+        ours = tags.ServerTags(
+            owner=self.owner,
+            node=launch.id,
+            pool=PoolName(launch.pool),
+            label=launch.label,
+            build=launch.image_build,
+        )
+        name = making.image.built or image.name
+        return tags.make(ours, image=name, extra=self._properties(launch))
 
     def _keys(self, login_key: str | None, *, always: bool) -> tuple[str, ...]:
         config = self.policy.config

@@ -2,7 +2,7 @@
 
 Nothing is deleted on the word of an empty store, a lying list, a stale view or a changed id: a
 leak must be seen for a while, for minutes if somebody may work on it, be one that this store can
-have known, and be one of few. Right before the call ZooKeeper is asked anew (hands/clouding.py).
+have known, and be one of few. Right before the call ZooKeeper is asked anew (hands/records.py).
 An operator may permit what the brake stops (docs/adr/0013-what-may-be-deleted.md).
 """
 
@@ -10,7 +10,8 @@ from typing import Final
 
 from launcher.actions import Plan
 from launcher.lanes import leak
-from launcher.server.actions import DeleteLeak, DropPermit
+from launcher.provider.actions import DropPermit
+from launcher.server.actions import DeleteLeak
 from launcher.server.strays import CLOUD_SKEW_S, Origin, Stray
 from launcher.world import World
 from remuda.model.permit import LIFE_S

@@ -25,17 +25,15 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionFence:
-    """Lets calls through as long as our session is the one in which they were decided.
+class TimeFence:
+    """Lets calls through until a moment.
 
     Attributes:
         until: Nothing passes after that; None: no such end.
         besides: Says what else speaks against it by now, or None; asked in the thread of the call.
     """
 
-    store: Store
     clock: Clock
-    session_id: int
     until: Deadline | None = None
     besides: Callable[[], str | None] | None = None
 
@@ -43,8 +41,24 @@ class SessionFence:
         """Return why a call must not be sent any more, or None (``remuda.cloud.api.Fence``)."""
         if self.until is not None and self.until.passed(self.clock):
             return "it is too late"
+        return self.session_over() or (None if self.besides is None else self.besides())
+
+    def session_over(self) -> str | None:
+        """Return that the session is over in which the call was decided; here there is none."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFence(TimeFence):
+    """Lets calls through as long as our session is the one in which they were decided, too."""
+
+    store: Store
+    session_id: int
+
+    def session_over(self) -> str | None:
+        """Return why the session is not the one that it was, or None."""
         if self.store.session is not Session.CONNECTED:
             return "there is no connection to ZooKeeper"
         if self.store.session_id != self.session_id:
             return "the session with ZooKeeper in which it was decided is over"
-        return None if self.besides is None else self.besides()
+        return None

@@ -32,6 +32,7 @@ VALUE_BYTES_MAX: Final = 255
 
 #: Short, because Windows allows only fifteen characters for a host name.
 _NAME_PREFIX: Final = "np"
+_TRIAL_PREFIX: Final = "remuda-"
 _NOTE_PREFIX: Final = "remuda"
 #: Written out: what a new image does not say of itself, it inherits.
 _NO_COPY: Final = "none"
@@ -89,9 +90,12 @@ class ImageTags:
     copy_of: str | None = None
 
 
-def server_name(node: NodeId) -> str:
-    """Return the server's name in the cloud, which is also its host name."""
-    return f"{_NAME_PREFIX}{node}"
+def server_name(node: NodeId, installation: str = "") -> str:
+    """Return the server's name in the cloud, which is also its host name.
+
+    Those of a check say in full whose they are: a person may look at them.
+    """
+    return f"{_TRIAL_PREFIX if installation == TRIALS else _NAME_PREFIX}{node}"
 
 
 def make(

@@ -11,13 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from launcher.node import birth
 from launcher.node import writes as node_writes
+from launcher.node.birth import NewNode
 from launcher.node.ready import ready_node
 from launcher.node.view import NodeView
-from launcher.policy import Policy, compile_policy
+from launcher.policy import Key, Policy, compile_policy
 from launcher.provider.cloud import Recipe
 from launcher.provider.peers import Peers
 from launcher.server.hand_cloud import CloudHands
+from launcher.server.hand_records import StoreRecords
 from launcher.server.specs import ServerSpecs
 from launcher.world import World
 from remuda.cloud.account import AccountSettings
@@ -27,11 +30,12 @@ from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.config.loader import load
 from remuda.model import tags
 from remuda.model.ids import NodeId, ProviderName, ReplicaId, ServerId, node_ids_of_block
-from remuda.model.image import BuildId
+from remuda.model.image import BuildId, UploadId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import NodeEvent
 from remuda.model.upload import Upload
 from remuda.runtime.clock import SystemClock
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.api import Create, Op, Put, Set, Stored
 from remuda.store.options import StoreOptions
@@ -59,9 +63,8 @@ class Feeder:
         )
         settings = CloudSettings(account=account, owner=self._owner, rate_per_s=1000.0)
         self._cloud = OpenStackCloud(settings, clock=clock)
-        self._hands = CloudHands(
-            cloud=self._cloud, store=self._store, clock=clock, owner=self._owner
-        )
+        records = StoreRecords(store=self._store, clock=clock, owner=self._owner)
+        self._hands = CloudHands(cloud=self._cloud, clock=clock, owner=self._owner, records=records)
         self._world = World(policy=self._policy, peers=Peers(me=_DEAD, provider=provider))
 
     def close(self) -> None:
@@ -81,24 +84,24 @@ class Feeder:
     def feed(self, pool: str, label: str, count: int, upload: Upload | None = None) -> None:
         """Make so many; of a label that boots an image of ours, of *upload*."""
         recipe = self._hands.survey(self._policy, (0, 0, 0), {}).recipes[pool, label]
-        launches = [self._launch(one, pool, label, recipe) for one in self._ids(count)]
+        build = None if upload is None else upload.id
+        born = [self._born(one, (pool, label), recipe, build) for one in self._ids(count)]
+        launches = [one.launch for one in born]
         if upload is not None:
-            name, place = str(upload.id.build), upload.id.place
+            name = str(upload.id.build)
             seen = Stored(path=paths.upload(upload.id), value=upload, version=0)
             self._world.images.uploads[upload.id] = seen
             self._know(upload.id.build)
             recipe = replace(recipe, image=Image(id=upload.cloud_image or "", name=name))
-            launches = [replace(one, image_build=name, image_place=place) for one in launches]
         servers = self._servers(launches, recipe)
         shown = {one.id: one for one in self._cloud.list_servers()}
         ops: list[Op] = []
-        for launch in launches:
-            made = node_writes.new_node(self._world, launch, now_s=launch.planned_s)
-            server = shown[servers[launch.id]]
-            view = NodeView(id=launch.id, launch=launch, node=made.node, server=server)
+        for new in born:
+            launch, server = new.launch, shown[servers[new.launch.id]]
+            view = NodeView(id=launch.id, launch=launch, node=new.node, server=server)
             ready = ready_node(view, self._policy).after(NodeEvent.PROVEN, now_s=time.time())
             done = replace(launch, step=Step.DONE, server=server.id)
-            pair = [node_writes.NewNode(launch=done, node=ready)]
+            pair = [NewNode(launch=done, node=ready)]
             grown = node_writes.grow(self._world, pair, ledger_version=-1)
             ops += [op for op in grown if isinstance(op, Create)]
         for at in range(0, len(ops), 2 * _PER_TRANSACTION):
@@ -116,19 +119,19 @@ class Feeder:
             ids += node_ids_of_block(done.version)
         return ids[:count]
 
-    def _launch(self, node_id: NodeId, pool: str, label: str, recipe: Recipe) -> Launch:
-        now_s = time.time()
-        return Launch(
-            id=node_id,
-            pool=pool,
-            label=label,
-            step=Step.PLANNED,
+    def _born(self, node_id: NodeId, key: Key, recipe: Recipe, upload: UploadId | None) -> NewNode:
+        now = Now(wall_s=time.time(), mono_s=time.monotonic())
+        new = birth.born(
+            self._policy,
+            birth.intend(self._policy, key, recipe, 0, upload=upload),
+            node_id=node_id,
             owner=_DEAD,
-            planned_s=now_s,
-            asked_by_s=now_s + 80.0,
-            cores=recipe.flavor.cores,
-            ram_mib=recipe.flavor.ram_mib,
+            host_key=None,
+            launcher=None,
+            now=now,
         )
+        # As older records are: none says that its host key is from us, and lost.
+        return replace(new, launch=replace(new.launch, host_keys=None))
 
     def _servers(self, launches: Sequence[Launch], recipe: Recipe) -> dict[NodeId, ServerId]:
         orders = ServerSpecs(policy=self._policy, owner=self._owner)

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from launcher.fold import Fold
-from launcher.node import writes as node_writes
+from launcher.node.actions import Intent
+from launcher.node.birth import NewNode, born
 from launcher.node.ready import ready_node
 from launcher.node.view import NodeView
-from launcher.policy import compile_policy
+from launcher.policy import Policy, compile_policy
 from launcher.server.listing import take_listing
 from launcher.world import World
 from remuda import logs
@@ -33,8 +34,9 @@ from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ProviderName, ServerId
-from remuda.model.launch import Launch, Step
+from remuda.model.launch import Step
 from remuda.model.node import NodeEvent
+from remuda.runtime.now import Now
 from remuda.store import paths
 from remuda.store.mirror import TreeMirror
 from remuda.store.wire import ReadZnode, Stat
@@ -99,8 +101,8 @@ class Memory:
             self._take_in_one(number)
 
     def _take_in_one(self, number: int) -> None:
-        launch = _launch(number)
-        made = node_writes.new_node(self._world, launch, now_s=launch.planned_s)
+        made = _born(number, self._world.policy)
+        launch = made.launch
         server = read_server(_server_doc(number))
         view = NodeView(
             id=launch.id, launch=launch, node=made.node, server=server, host_keys=(_key(number),)
@@ -129,29 +131,31 @@ def _key(number: int) -> str:
     return f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL0QVZbhnhGXOJwsBUHHDt8qKq2Y2ZKpCk{number:013d}"
 
 
-def _launch(number: int) -> Launch:
-    return Launch(
-        id=NodeId(f"{3_000_000_000 + number}"),
-        pool=POOL,
-        label=LABELS[number % len(LABELS)],
-        step=Step.PLANNED,
+def _born(number: int, policy: Policy) -> NewNode:
+    label = LABELS[number % len(LABELS)]
+    return born(
+        policy,
+        Intent(pool=POOL, label=label, cores=1, ram_mib=2048, volume_gib=0),
+        node_id=_node_id(number),
         owner=ME,
-        planned_s=NOW.wall_s + number,
-        asked_by_s=NOW.wall_s + 80.0 + number,
-        cores=1,
-        ram_mib=2048,
         host_key=_key(number),
+        launcher=None,
+        now=Now(wall_s=NOW.wall_s + number, mono_s=NOW.mono_s),
     )
+
+
+def _node_id(number: int) -> NodeId:
+    return NodeId(f"{3_000_000_000 + number}")
 
 
 def _server_doc(number: int) -> dict[str, Any]:
     """Return a server as it comes over the wire: nothing of it is shared with another."""
-    launch = _launch(number)
-    ours = tags.ServerTags(owner=_OWNER, node=launch.id, pool=PoolName(POOL), label=launch.label)
+    node, label = _node_id(number), LABELS[number % len(LABELS)]
+    ours = tags.ServerTags(owner=_OWNER, node=node, pool=PoolName(POOL), label=label)
     address = {"version": 4, "addr": f"10.0.{number // 250}.{number % 250}"}
     doc = {
         "id": ServerId(f"5d3f2a0e-6f0e-4f4e-9e59-{number:012d}"),
-        "name": f"remuda-{launch.id}",
+        "name": f"remuda-{node}",
         "status": "ACTIVE",
         "metadata": tags.make(ours, image="debian-12"),
         "addresses": {"net": [address]},

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from launcher.actions import KINDS, LANES, Action
@@ -135,14 +135,8 @@ class Process:
                 super().start(action, now)
                 process.did(action)
 
-        return Counted(
-            world=starter.world,
-            writer=starter.writer,
-            dispatch=starter.dispatch,
-            workers=starter.workers,
-            cloud=starter.cloud,
-            proving=starter.proving,
-        )
+        parts = {one.name: getattr(starter, one.name) for one in fields(starter) if one.init}
+        return Counted(**parts)
 
     def did(self, action: Action) -> None:
         """Count one action; it may have been the last one."""

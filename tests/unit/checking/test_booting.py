@@ -120,8 +120,8 @@ def test_a_key_that_never_opens_is_given_up_at_the_deadline(bench: Bench) -> Non
     ("fate", "text"),
     [
         (Boot(end=BootEnd.ERROR, fault="No valid host was found."), "No valid host was found."),
-        (Boot(end=BootEnd.HANG), "not active within boot-timeout"),
-        (Boot(end=BootEnd.STOP), "not active within boot-timeout"),
+        (Boot(end=BootEnd.HANG), "not active after 600 s"),
+        (Boot(end=BootEnd.STOP), "the cloud says: stopped, before it was up"),
     ],
     ids=["error", "hang", "stop"],
 )

@@ -6,7 +6,6 @@ import pytest
 
 from launcher.server.actions import Delete, DeleteLeak
 from launcher.server.events import LeakDeleted, LeakSpared
-from launcher.server.hand_cloud import CloudHands
 from remuda.cloud.api import CloudError, GoneError, TryLaterError
 from remuda.model import tags
 from remuda.model.ids import NodeId, PoolName, ServerId
@@ -16,7 +15,7 @@ from remuda.store.api import Delete as RemoveRecord
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.store import FakeZookeeper
-from tests.unit.launcher.works import OWNER
+from tests.unit.launcher.works import OWNER, cloud_hands
 
 NODE, SERVER = NodeId("3000000001"), ServerId("server")
 #: The first that a fake cloud makes.
@@ -31,7 +30,7 @@ def test_a_server_whose_address_cannot_be_released_is_not_taken_for_deleted(
     clock = ManualClock()
     cloud = FakeCloud(clock)
     store = FakeZookeeper(clock).connect()
-    hands = CloudHands(cloud=cloud, store=store, clock=clock, owner=OWNER)
+    hands = cloud_hands(cloud, store, clock)
     cloud.fail("remove_floating_ips", error)
 
     failed = hands.delete(Delete(node=NODE, server=SERVER, confirmed=True, search=True))
@@ -53,7 +52,7 @@ class Stage:
         self.zookeeper = FakeZookeeper(self.clock)
         self.other = self.zookeeper.connect()
         self.store = self.zookeeper.connect()
-        self.hands = CloudHands(cloud=self.cloud, store=self.store, clock=self.clock, owner=OWNER)
+        self.hands = cloud_hands(self.cloud, self.store, self.clock)
         self.other.ensure(paths.launches("here"), paths.NODES)
         self.other.commit([Create(path=paths.INSTALLATION, data=b"us")])
 

@@ -5,8 +5,9 @@ import pytest
 from launcher.events import Finished, HandCrashed
 from launcher.lanes import leak
 from launcher.node.actions import RemoveRecords
+from launcher.provider.actions import DropPermit
 from launcher.provider.cloud import Permitted
-from launcher.server.actions import Delete, DeleteLeak, DropPermit
+from launcher.server.actions import Delete, DeleteLeak
 from launcher.server.events import LeakDeleted, LeakSpared
 from launcher.server.listing import take_listing
 from remuda.cloud.api import Server, ServerStatus, TryLaterError

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from launcher.node.budget import Budget
+from launcher.provider.actions import DropPermit
 from launcher.provider.cloud import Permitted
 from launcher.provider.status import our_status
-from launcher.server.actions import Delete, DeleteLeak, DropPermit
+from launcher.server.actions import Delete, DeleteLeak
 from launcher.server.listing import take_listing
 from launcher.server.sweep import leaks
 from launcher.world import World

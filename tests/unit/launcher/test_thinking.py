@@ -10,9 +10,9 @@ from launcher.actions import Action, Plan
 from launcher.brain import REST_LATER_S, Brain
 from launcher.claim.actions import Claim
 from launcher.decide import go_on
+from launcher.provider.actions import DropPermit
 from launcher.provider.cloud import Permitted
 from launcher.request.actions import Allocate
-from launcher.server.actions import DropPermit
 from launcher.world import Agenda, World
 from remuda.frame.work import Written
 from remuda.model.permit import Permit

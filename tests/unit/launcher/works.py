@@ -16,6 +16,7 @@ from launcher.node.view import NodeView
 from launcher.results import Results
 from launcher.server.events import Deleted
 from launcher.server.hand_cloud import CloudHands
+from launcher.server.hand_records import StoreRecords
 from launcher.start import Starter
 from launcher.world import World
 from launcher.writer import Writer
@@ -33,7 +34,7 @@ from remuda.runtime.now import Now
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.prover import FakeProver
-from tests.fakes.store import FakeZookeeper
+from tests.fakes.store import FakeStore, FakeZookeeper
 from tests.unit.launcher.worlds import NOW
 
 OWNER = tags.Owner(installation="us", provider=ProviderName("here"))
@@ -68,6 +69,12 @@ class Waiting(Crew[Action, Event, Lane]):
         self.orders.append((action, work))
 
 
+def cloud_hands(cloud: FakeCloud, store: FakeStore, clock: ManualClock) -> CloudHands:
+    """Return hands with records in *store*."""
+    records = StoreRecords(store=store, clock=clock, owner=OWNER)
+    return CloudHands(cloud=cloud, clock=clock, owner=OWNER, records=records)
+
+
 class Works:
     """A launcher's hands and ears, around *world*."""
 
@@ -90,7 +97,8 @@ class Works:
             writer=writer,
             dispatch=dispatch,
             workers=self.crew,
-            cloud=CloudHands(cloud=self.cloud, store=store, clock=clock, owner=OWNER),
+            store=store,
+            cloud=cloud_hands(self.cloud, store, clock),
             proving=ProvingHands(
                 prover=FakeProver(), stopped=lambda: False, clock=clock, inbox=inbox
             ),

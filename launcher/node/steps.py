@@ -1,0 +1,69 @@
+"""The records of a node at its steps: what each becomes, and how a launch record is taken in.
+
+Pure. A launcher's transactions write what is returned here (``launcher/transactions.py``), and its
+fold takes in what the mirror tells; ``remuda cloud check --boot`` has no ZooKeeper, and does both
+at once (``launcher/checking/onenode.py``).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from launcher.node.actions import Condemn
+from launcher.node.blame import says_something
+from launcher.node.view import ENDED_STATES, NodeView
+from launcher.server.addressing import address
+from remuda.model.launch import Launch, Step, StepEvent
+from remuda.model.node import Node, NodeEvent
+
+#: Longer reasons are cut.
+WHY_CHARS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stepped:
+    """Both records of a node one step on; *node* is None if the users' record stays as it is."""
+
+    launch: Launch
+    node: Node | None
+
+
+def proven(view: NodeView, node: Node, *, now_s: float) -> Stepped:
+    """Return the records of a proven node; *node* is what its users read, but for its state."""
+    assert view.launch is not None  # noqa: S101 - only known launches become ready
+    given = None if view.floating_ip is None else view.floating_ip.id
+    launch = view.launch.after(StepEvent.PROVEN, floating_ip=given, address=address(view))
+    return Stepped(launch=launch, node=node.after(NodeEvent.PROVEN, now_s=now_s))
+
+
+def condemned(view: NodeView, why: str, *, failed: str | None, now_s: float) -> Stepped:
+    """Return the records of a node that is to be deleted.
+
+    Args:
+        view: The node.
+        why: It is to be deleted.
+        failed: How its launch failed, see :func:`failed_word`.
+        now_s: Wall clock.
+    """
+    assert view.launch is not None  # noqa: S101 - only known launches are condemned
+    launch = view.launch.after(StepEvent.CONDEMNED, why=why[:WHY_CHARS_MAX], failed=failed)
+    node = view.node
+    if node is None or node.state in ENDED_STATES:
+        return Stepped(launch=launch, node=None)
+    return Stepped(launch=launch, node=node.after(NodeEvent.CONDEMNED, now_s=now_s))
+
+
+def failed_word(action: Condemn) -> str | None:
+    """Return how a launch failed, as its record says; None: the next of its kind need not fail."""
+    return str(action.result) if says_something(action.result) else None
+
+
+def take_launch(view: NodeView, record: Launch, *, latest_listing: int) -> None:
+    """Take in the launch record of a node; *latest_listing* is the last one that was begun."""
+    if view.launch is None or view.launch.step is not record.step:
+        view.tries, view.retry_s = 0, 0.0
+        view.ready_in = latest_listing
+    view.launch = record
+    if record.server is not None and not view.confirmed:
+        view.name_server(record.server)
+    view.dying = view.dying or record.step is Step.CONDEMNED
+    view.why = record.why or view.why
