@@ -3,27 +3,22 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.clouds import Clouds
-from builder.errands import (
-    Action,
-    HandEvent,
-    News,
-    RecipesRead,
-)
+from builder.brain import Brain
+from builder.delays import Delays
+from builder.errands import Action, HandEvent, News, RecipesRead
 from builder.fold import Fold, wanted_of_providers
-from builder.known import Known
 from builder.lanes import KINDS, PLACES, Lane
-from builder.mind import Mind
 from builder.orders import Orders
-from builder.pauses import Pauses
-from builder.policies import compile_images
+from builder.periodic import Periodic
+from builder.place.clouds import Clouds
+from builder.recipe.compile import compile_images
+from builder.recipe.hand_files import TreeCache
 from builder.reporting import Reporter
-from builder.rounds import Rounds
-from builder.settle import Settle
-from builder.starting import Starter
-from builder.treecache import TreeCache
+from builder.results import Results
+from builder.start import Starter
 from builder.wiring import HandMeans, WireHands
 from builder.worker import BuilderWorker, Current, providers_of
+from builder.world import World
 from builder.writing import ROOTS, TREE
 from remuda.config.fingerprint import copied_paths
 from remuda.config.model import Config
@@ -64,19 +59,19 @@ def assemble(outside: Outside) -> BuilderWorker:
     store.ensure(*TREE)
     outside.clouds.adopt(config.value, providers_of(config.value))
     cache = TreeCache()
-    known = Known(me=outside.member.id, configured=compile_images(config.value, cache.read))
-    membership = _membership(outside, known)
+    world = World(me=outside.member.id, configured=compile_images(config.value, cache.read))
+    membership = _membership(outside, world)
     sender: Sender[Action] = Sender(outside.ground, membership.tree)
-    starter = _starter(outside, known, sender, config, cache)
-    mind = _mind(outside, known, membership, starter, config)
+    starter = _starter(outside, world, sender, config, cache)
+    brain = _brain(outside, world, membership, starter, config)
     membership.join(ROOTS, {paths.PROVIDERS: wanted_of_providers})
     return BuilderWorker(
-        mind=mind, clouds=outside.clouds, installation=outside.installation, config=config
+        brain=brain, clouds=outside.clouds, installation=outside.installation, config=config
     )
 
 
 def _starter(
-    outside: Outside, known: Known, sender: Sender[Action], config: Current, cache: TreeCache
+    outside: Outside, world: World, sender: Sender[Action], config: Current, cache: TreeCache
 ) -> Starter:
     def read_recipes() -> RecipesRead:
         now = config()
@@ -96,55 +91,55 @@ def _starter(
         work_dir=outside.work_dir,
     )
     return Starter(
-        known=known,
+        world=world,
         hands=outside.wire(means),
         dispatch=Dispatch(
             kinds=KINDS,
-            busy=known.busy,
-            lanes=known.lanes,
+            busy=world.busy,
+            lanes=world.lanes,
             places=PLACES.__getitem__,
             ground=outside.ground,
             about=lambda action: {"subject": str(action.id)},
         ),
         crew=outside.crew,
         sender=sender,
-        orders=Orders(known=known),
-        pauses=Pauses(version=known.records.versions.get),
+        orders=Orders(world=world),
+        delays=Delays(version=world.records.versions.get),
         read_recipes=read_recipes,
     )
 
 
-def _membership(outside: Outside, known: Known) -> Membership:
+def _membership(outside: Outside, world: World) -> Membership:
     ground, replica = outside.ground, outside.member.ephemeral(paths.BUILDERS)
     return Membership(
         kind="builder",
         ground=ground,
-        attendance=known.attendance,
+        attendance=world.attendance,
         tree=Tree(ground, TREE),
         wanted=lambda: Presence(replica=replica),
-        traces=lambda: (replica.path,) if known.me in known.builders else (),
+        traces=lambda: (replica.path,) if world.me in world.builders else (),
     )
 
 
-def _mind(
-    outside: Outside, known: Known, membership: Membership, starter: Starter, config: Current
-) -> Mind:
+def _brain(
+    outside: Outside, world: World, membership: Membership, starter: Starter, config: Current
+) -> Brain:
     log, metrics = outside.ground.log, outside.ground.metrics
     replica = outside.member.ephemeral(paths.BUILDERS)
     reporter = Reporter(
-        known=known,
+        world=world,
         starter=starter,
-        replica=decode_replica(known.me, replica.data),
+        replica=decode_replica(world.me, replica.data),
         metrics=metrics,
         log=log,
     )
-    return Mind(
+    return Brain(
         ground=outside.ground,
-        known=known,
+        world=world,
         membership=membership,
-        fold=Fold(known=known, aside=SetAside(log=log, metrics=metrics), on_build=reporter.built),
-        settle=Settle(
-            known=known,
+        fold=Fold(world=world, aside=SetAside(log=log, metrics=metrics), on_build=reporter.built),
+        results=Results(
+            world=world,
             starter=starter,
             log=log,
             metrics=metrics,
@@ -152,6 +147,6 @@ def _mind(
             published=reporter.published,
         ),
         starter=starter,
-        rounds=Rounds(known=known),
+        periodic=Periodic(world=world),
         reporter=reporter,
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from builder.assembly import Outside, assemble
-from builder.clouds import Clouds, MakeCloud, ProviderCloud, openstack
 from builder.lanes import KINDS, PLACES
+from builder.place.clouds import Clouds, MakeCloud, ProviderCloud, openstack
 from builder.wiring import WireHands, tidy, wire
 from builder.worker import BuilderWorker, check
 from remuda.config.model import Config

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from builder.decide.actions import BuilderAction
+from builder.actions import JudgedAction
 from builder.events import Event
-from builder.policies import ConfiguredImages
+from builder.recipe.compile import ConfiguredImages
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config
 from remuda.frame.work import Finished, HandCrashed, Written
@@ -67,7 +67,7 @@ class Publish:
 
 
 Errand = Look | ListPlace | ReadRecipes | MakeImage | Publish
-Action = BuilderAction | Errand
+Action = JudgedAction | Errand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

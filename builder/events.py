@@ -1,10 +1,10 @@
-"""What a hand of a builder brings back to its mind."""
+"""What a hand of a builder brings back to its brain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from builder.decide.actions import BuilderAction
-from builder.decide.world import ListedImage
+from builder.actions import JudgedAction
+from builder.view import ListedImage
 from remuda.model.build import Base
 from remuda.model.image import BuildId, UploadId
 
@@ -46,7 +46,7 @@ class Kept:
         why: Why nothing was done, or None.
     """
 
-    action: BuilderAction
+    action: JudgedAction
     why: str | None = None
 
 
@@ -69,7 +69,7 @@ class ProviderSeen:
     """What the cloud of a provider said of itself, or why it said nothing.
 
     Attributes:
-        place, realm: As of :class:`builder.decide.world.ProviderFacts`; None: not known (yet).
+        place, realm: As of :class:`builder.view.ProviderFacts`; None: not known (yet).
         full: Why there is no room for another image, or None.
         bases: What each image's base is now, by image; those that are not there are missing.
         missing: Why, by image.

@@ -1,4 +1,4 @@
-"""The hands of a builder, as its mind knows them: what each is told, and what it brings back.
+"""The hands of a builder, as its brain knows them: what each is told, and what it brings back.
 
 A hand runs in a thread of its lane. It is told the records that were judged, and writes what came
 of them at their versions; a write that fails for its version means that somebody else has taken
@@ -10,24 +10,11 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from builder.decide.actions import (
-    CondemnUpload,
-    EraseImage,
-    KeepSnapshot,
-    RetireUpload,
-    SweepImage,
-)
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import ListedImage
+from builder.actions import CondemnUpload, EraseImage, KeepSnapshot, RetireUpload, SweepImage
 from builder.errands import ListPlace, Look
-from builder.events import (
-    CopyEnded,
-    ImagesListed,
-    Kept,
-    MakingEnded,
-    ProviderSeen,
-    TrialEnded,
-)
+from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
+from builder.policy import ImagePolicy
+from builder.view import ListedImage
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe
 from remuda.model.build import Build
@@ -37,7 +24,7 @@ from remuda.store.api import Stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MakeOrder:
+class MakeTask:
     """Make a build of ours, from its machine to the snapshot.
 
     Attributes:
@@ -55,7 +42,7 @@ class MakeOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdoptOrder:
+class AdoptTask:
     """Finish a build of which only a snapshot is left, by a provider that lies where it is."""
 
     action: KeepSnapshot
@@ -65,7 +52,7 @@ class AdoptOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopyOrder:
+class CopyTask:
     """Bring a build to another place.
 
     Attributes:
@@ -85,7 +72,7 @@ class CopyOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialOrder:
+class TrialTask:
     """Boot a candidate of an upload in a provider, and judge it.
 
     Attributes:
@@ -106,7 +93,7 @@ class TrialOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EraseOrder:
+class EraseTask:
     """Delete an image of a condemned upload in the cloud, by a provider that lies there."""
 
     action: EraseImage
@@ -115,7 +102,7 @@ class EraseOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepOrder:
+class SweepTask:
     """Delete an image with our tags, if no record that is read anew knows it.
 
     Attributes:
@@ -132,28 +119,28 @@ class SweepOrder:
 class BuildMaker(Protocol):
     """Makes builds."""
 
-    def make(self, order: MakeOrder) -> MakingEnded:
+    def make(self, order: MakeTask) -> MakingEnded:
         """Make one, and write what came of it."""
 
 
 class SnapshotAdopter(Protocol):
     """Finishes builds of dead builders."""
 
-    def adopt(self, order: AdoptOrder) -> Kept:
+    def adopt(self, order: AdoptTask) -> Kept:
         """Look at a snapshot, hide and trim it, and write that it is whole."""
 
 
 class UploadCopier(Protocol):
     """Brings builds to other places."""
 
-    def copy(self, order: CopyOrder) -> CopyEnded:
+    def copy(self, order: CopyTask) -> CopyEnded:
         """Share or carry one, and write what came of it."""
 
 
 class CandidateJudge(Protocol):
     """Boots candidates."""
 
-    def validate(self, order: TrialOrder) -> TrialEnded:
+    def validate(self, order: TrialTask) -> TrialEnded:
         """Try one, and write what was found."""
 
 
@@ -166,10 +153,10 @@ class ImageKeeper(Protocol):
     def condemn(self, action: CondemnUpload) -> Kept:
         """Have a retiring upload deleted, if nothing refers to it."""
 
-    def erase(self, order: EraseOrder) -> Kept:
+    def erase(self, order: EraseTask) -> Kept:
         """Delete the image of an upload that is being deleted."""
 
-    def sweep(self, order: SweepOrder) -> Kept:
+    def sweep(self, order: SweepTask) -> Kept:
         """Delete an image that no record knows."""
 
 

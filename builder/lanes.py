@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from builder.decide import actions
+from builder import actions
 from builder.errands import ListPlace, Look, MakeImage, Publish, ReadRecipes
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import WorkKind

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from threading import Event
 
-from builder.decide.actions import Copy, EraseImage, KeepSnapshot, Make, SweepImage, Validate
-from builder.decide.making import other_places, unwanted
-from builder.decide.world import BuilderWorld
+from builder.actions import Copy, EraseImage, KeepSnapshot, Make, SweepImage, Validate
+from builder.build.lifecycle import other_places, unwanted
 from builder.errands import Action
-from builder.hands_api import AdoptOrder, CopyOrder, EraseOrder, MakeOrder, SweepOrder, TrialOrder
-from builder.known import Known
+from builder.hands_api import AdoptTask, CopyTask, EraseTask, MakeTask, SweepTask, TrialTask
+from builder.view import WorldView
+from builder.world import World
 from remuda.config.recipes import ImageRecipe
 from remuda.model.build import BuildState
 from remuda.model.image import UploadId
@@ -17,25 +17,25 @@ from remuda.model.upload import UploadState
 _BEING_MADE = frozenset({BuildState.BUILDING, BuildState.SNAPSHOTTING})
 
 
-def ours(known: Known, action: Action) -> bool:
+def ours(world: World, action: Action) -> bool:
     """Whether what a hand of ours works on is still ours to work on."""
     match action:
         case Make():
-            build = known.records.builds.get(action.id)
+            build = world.records.builds.get(action.id)
             return build is not None and (
-                build.value.owner == known.me
+                build.value.owner == world.me
                 and build.value.state in _BEING_MADE
                 and unwanted(build.value) is None
             )
         case Copy():
-            upload = known.records.uploads.get(action.id)
+            upload = world.records.uploads.get(action.id)
             return upload is not None and (
-                upload.value.owner == known.me and upload.value.state is UploadState.MAKING
+                upload.value.owner == world.me and upload.value.state is UploadState.MAKING
             )
         case Validate():
-            upload = known.records.uploads.get(action.id)
+            upload = world.records.uploads.get(action.id)
             return upload is not None and (
-                upload.value.owner == known.me and upload.value.trying == action.provider
+                upload.value.owner == world.me and upload.value.trying == action.provider
             )
         case _:
             return True
@@ -45,81 +45,81 @@ def ours(known: Known, action: Action) -> bool:
 class Orders:
     """Makes orders, and tells hands when to stop."""
 
-    known: Known
+    world: World
     _stops: dict[str, tuple[Action, Event]] = field(default_factory=dict)
 
-    def make(self, world: BuilderWorld, action: Make) -> MakeOrder | None:
+    def make(self, view: WorldView, action: Make) -> MakeTask | None:
         """Return the order for a build, or None if its recipe is not known any more."""
-        making = self.known.making(action.id)
+        making = self.world.making(action.id)
         if making is None:
             return None
-        stored = self.known.records.builds[action.id]
+        stored = self.world.records.builds[action.id]
         build = stored.value
         parent = None
         if build.parent is not None:
-            parent = self.known.records.uploads.get(UploadId(build.parent, build.place or ""))
+            parent = self.world.records.uploads.get(UploadId(build.parent, build.place or ""))
             if parent is None:
                 return None
-        self.known.makings[action.id] = making
-        return MakeOrder(
+        self.world.makings[action.id] = making
+        return MakeTask(
             build=stored,
             recipe=making.recipe,
             policy=making.policy,
             parent=parent,
-            also=other_places(world, build),
+            also=other_places(view, build),
             stop=self._stop(action),
         )
 
-    def adopt(self, world: BuilderWorld, action: KeepSnapshot) -> AdoptOrder | None:
+    def adopt(self, view: WorldView, action: KeepSnapshot) -> AdoptTask | None:
         """Return the order for a snapshot, or None if nobody can look at it."""
-        build = self.known.records.builds[action.id]
-        provider = _provider(world, build.value.place or "")
+        build = self.world.records.builds[action.id]
+        provider = _provider(view, build.value.place or "")
         if provider is None:
             return None
-        policy = world.policies.get(action.id.image)
-        return AdoptOrder(action=action, build=build, policy=policy, provider=provider)
+        policy = view.policies.get(action.id.image)
+        return AdoptTask(action=action, build=build, policy=policy, provider=provider)
 
-    def copy(self, world: BuilderWorld, action: Copy) -> CopyOrder | None:
+    def copy(self, view: WorldView, action: Copy) -> CopyTask | None:
         """Return the order for a copy, or None if nobody can make or read it."""
-        records = self.known.records
+        records = self.world.records
         stored = records.uploads[action.id]
         source_id = UploadId(action.id.build, stored.value.source or "")
         source = records.uploads.get(source_id)
-        here, there = _provider(world, action.id.place), _provider(world, source_id.place)
+        here, there = _provider(view, action.id.place), _provider(view, source_id.place)
         if source is None or here is None or there is None:
             return None
-        return CopyOrder(
+        return CopyTask(
             upload=stored,
             source=source,
             here=here,
             there=there,
-            policy=world.policies.get(action.id.build.image),
+            policy=view.policies.get(action.id.build.image),
             stop=self._stop(action),
             carried_sha512=next(
                 (
                     one.carried_sha512
-                    for one in world.uploads(action.id.build)
+                    for one in view.uploads(action.id.build)
                     if one.carried_sha512 is not None and one.id != action.id
                 ),
                 None,
             ),
         )
 
-    def trial(self, world: BuilderWorld, action: Validate) -> TrialOrder | None:
+    def trial(self, view: WorldView, action: Validate) -> TrialTask | None:
         """Return the order for a trial, or None if its recipe, or its build, is gone."""
-        image, records = action.id.build.image, self.known.records
+        image, records = action.id.build.image, self.world.records
         recipe = self._tried_by(action)
-        policy, build = world.policies.get(image), records.builds.get(action.id.build)
+        policy, build = view.policies.get(image), records.builds.get(action.id.build)
         if recipe is None or policy is None or build is None:
             return None
-        lying = {one.name for one in world.at(action.id.place)}
-        return TrialOrder(
+        lying = {one.name for one in view.at(action.id.place)}
+        return TrialTask(
             upload=records.uploads[action.id],
             build=build,
             provider=action.provider,
             recipe=recipe,
             policy=policy,
-            checks=self.known.configured.checks.get((image, action.provider), ()),
+            checks=self.world.configured.checks.get((image, action.provider), ()),
             wanted=tuple(one for one in policy.providers if one in lying),
             avoid=action.avoid,
             stop=self._stop(action),
@@ -130,31 +130,31 @@ class Orders:
 
         Else, and for a provider that has only come since then, that of now.
         """
-        known = self.known.makings.get(action.id.build)
-        now = self.known.configured.recipes.get(action.id.build.image)
+        known = self.world.makings.get(action.id.build)
+        now = self.world.configured.recipes.get(action.id.build.image)
         recipes = (None if known is None else known.recipe, now)
         return next((one for one in recipes if one and action.provider in one.makings), None)
 
-    def erase(self, world: BuilderWorld, action: EraseImage) -> EraseOrder | None:
+    def erase(self, view: WorldView, action: EraseImage) -> EraseTask | None:
         """Return the order for a deletion, or None if nobody can do it."""
-        provider = _provider(world, action.id.place)
+        provider = _provider(view, action.id.place)
         if provider is None:
             return None
-        upload = self.known.records.uploads[action.id]
-        return EraseOrder(action=action, upload=upload, provider=provider)
+        upload = self.world.records.uploads[action.id]
+        return EraseTask(action=action, upload=upload, provider=provider)
 
-    def sweep(self, world: BuilderWorld, action: SweepImage) -> SweepOrder | None:
+    def sweep(self, view: WorldView, action: SweepImage) -> SweepTask | None:
         """Return the order for a deletion, or None if nobody can do it."""
-        provider, listing = _provider(world, action.place), world.listing(action.place)
+        provider, listing = _provider(view, action.place), view.listing(action.place)
         image = listing.images.get(action.cloud_image)
         if provider is None or image is None:
             return None
-        return SweepOrder(action=action, image=image, listed_s=listing.before_s, provider=provider)
+        return SweepTask(action=action, image=image, listed_s=listing.before_s, provider=provider)
 
     def watch(self) -> None:
         """Tell hands to stop whose work somebody else has taken over, or nobody wants."""
         for action, stop in self._stops.values():
-            if not stop.is_set() and not ours(self.known, action):
+            if not stop.is_set() and not ours(self.world, action):
                 stop.set()
 
     def stop_all(self) -> None:
@@ -174,7 +174,7 @@ class Orders:
         return stop
 
 
-def _provider(world: BuilderWorld, place: str) -> str | None:
+def _provider(view: WorldView, place: str) -> str | None:
     """Return a provider that lies in a place, one without trouble if there is one."""
-    some = sorted(world.at(place), key=lambda one: one.trouble is not None)
+    some = sorted(view.at(place), key=lambda one: one.trouble is not None)
     return some[0].name if some else None

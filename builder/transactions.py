@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from builder.decide import results
-from builder.decide.actions import (
+from builder import outcomes
+from builder.actions import (
     BeginBuild,
     BeginUpload,
-    BuilderAction,
     CondemnUpload,
     DropUpload,
     EndTrial,
     ForgetBuild,
     ForgetUpload,
+    JudgedAction,
     LoseBuild,
     MovePointer,
     RetireBuild,
@@ -27,7 +27,7 @@ from builder.decide.actions import (
     TakeUpload,
     TryUpload,
 )
-from builder.decide.world import BuilderWorld
+from builder.view import WorldView
 from remuda.images import writes
 from remuda.images.writes import NotBootableError
 from remuda.model.build import Blame, Build, BuildEvent, BuildState, Mishap, encode_build
@@ -44,27 +44,27 @@ from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set, Stored
 
 
-def set_build(world: BuilderWorld, after: Build) -> Set:
+def set_build(view: WorldView, after: Build) -> Set:
     """Return the write of a build, at the version that is known."""
-    stored = world.library.builds[after.id]
+    stored = view.library.builds[after.id]
     return Set(path=paths.build(after.id), data=encode_build(after), version=stored.version)
 
 
-def set_upload(world: BuilderWorld, after: Upload) -> Set:
+def set_upload(view: WorldView, after: Upload) -> Set:
     """Return the write of an upload, at the version that is known."""
-    stored = world.library.uploads[after.id]
+    stored = view.library.uploads[after.id]
     return Set(path=paths.upload(after.id), data=encode_upload(after), version=stored.version)
 
 
 def finish(
-    stored: Stored[Build], image: results.WholeImage, also: tuple[str, ...], *, now_s: float
+    stored: Stored[Build], image: outcomes.WholeImage, also: tuple[str, ...], *, now_s: float
 ) -> list[Op]:
     """Return what ends a build: its snapshot is stored, and wanted in other places.
 
     The first operation is the write of the build.
     """
     build = stored.value
-    after = results.kept(build, image.cloud_image, now_s=now_s)
+    after = outcomes.kept(build, image.cloud_image, now_s=now_s)
     native = Upload(
         id=UploadId(build.id, build.place or ""),
         state=UploadState.STORED,
@@ -81,7 +81,7 @@ def finish(
     return [write, *map(_create, (native, *others))]
 
 
-def write(world: BuilderWorld, action: BuilderAction) -> list[Op]:
+def write(view: WorldView, action: JudgedAction) -> list[Op]:
     """Return the operations of an action; none for one that is all effect.
 
     Raises:
@@ -89,15 +89,15 @@ def write(world: BuilderWorld, action: BuilderAction) -> list[Op]:
         NotBootableError: If it would refer to what nothing new may refer to.
     """
     make = _WRITES.get(type(action))
-    return [] if make is None else make(world, action)
+    return [] if make is None else make(view, action)
 
 
-def _build(world: BuilderWorld, build_id: BuildId) -> Build:
-    return world.library.builds[build_id].value
+def _build(view: WorldView, build_id: BuildId) -> Build:
+    return view.library.builds[build_id].value
 
 
-def _upload(world: BuilderWorld, upload_id: UploadId) -> Upload:
-    return world.library.uploads[upload_id].value
+def _upload(view: WorldView, upload_id: UploadId) -> Upload:
+    return view.library.uploads[upload_id].value
 
 
 def _create(upload: Upload) -> Create:
@@ -108,15 +108,15 @@ def _pending(upload_id: UploadId, now_s: float) -> Upload:
     return Upload(id=upload_id, state=UploadState.PENDING, since_s=now_s)
 
 
-def _begin_build(world: BuilderWorld, action: BeginBuild) -> list[Op]:
-    stored = world.library.images[action.id.image]
+def _begin_build(view: WorldView, action: BeginBuild) -> list[Op]:
+    stored = view.library.images[action.id.image]
     image = replace(stored.value, last_build=action.id.number)
     build = Build(
         id=action.id,
         state=BuildState.REQUESTED,
         why=action.why,
-        requested_s=world.now_s,
-        since_s=world.now_s,
+        requested_s=view.now_s,
+        since_s=view.now_s,
         fingerprint=action.fingerprint,
         group=action.group,
     )
@@ -127,115 +127,115 @@ def _begin_build(world: BuilderWorld, action: BeginBuild) -> list[Op]:
     ]
 
 
-def _supersede(world: BuilderWorld, action: Supersede) -> list[Op]:
+def _supersede(view: WorldView, action: Supersede) -> list[Op]:
     mishap = Mishap(step="requested", blame=Blame.RECIPE, message=action.because)
-    after = _build(world, action.id).after(
-        BuildEvent.SUPERSEDED, now_s=world.now_s, mishap=mishap, ended_s=world.now_s
+    after = _build(view, action.id).after(
+        BuildEvent.SUPERSEDED, now_s=view.now_s, mishap=mishap, ended_s=view.now_s
     )
-    return [set_build(world, after)]
+    return [set_build(view, after)]
 
 
-def _take_build(world: BuilderWorld, action: TakeBuild) -> list[Op]:
-    after = _build(world, action.id).after(
+def _take_build(view: WorldView, action: TakeBuild) -> list[Op]:
+    after = _build(view, action.id).after(
         BuildEvent.TAKEN,
-        now_s=world.now_s,
-        owner=world.me,
+        now_s=view.now_s,
+        owner=view.me,
         provider=action.provider,
         place=action.place,
         parent=None if action.parent is None else action.parent.build,
         base=action.base,
-        started_s=world.now_s,
+        started_s=view.now_s,
         asked_by_s=0.0,
         cloud_name=None,
     )
-    refers = [] if action.parent is None else writes.touch(world.library.seen(action.parent))
-    return [set_build(world, after), *refers]
+    refers = [] if action.parent is None else writes.touch(view.library.seen(action.parent))
+    return [set_build(view, after), *refers]
 
 
-def _lose_build(world: BuilderWorld, action: LoseBuild) -> list[Op]:
-    policy = world.policies.get(action.id.image)
-    build = _build(world, action.id)
-    after = results.lost(build, action.mishap, policy, last=action.last, now_s=world.now_s)
-    return [set_build(world, after)]
+def _lose_build(view: WorldView, action: LoseBuild) -> list[Op]:
+    policy = view.policies.get(action.id.image)
+    build = _build(view, action.id)
+    after = outcomes.lost(build, action.mishap, policy, last=action.last, now_s=view.now_s)
+    return [set_build(view, after)]
 
 
-def _begin_upload(world: BuilderWorld, action: BeginUpload) -> list[Op]:
-    whole = [one for one in world.uploads(action.id.build) if one.state in WHOLE]
+def _begin_upload(view: WorldView, action: BeginUpload) -> list[Op]:
+    whole = [one for one in view.uploads(action.id.build) if one.state in WHOLE]
     if not whole:
-        raise NotBootableError(next(world.uploads(action.id.build)))
-    create = _create(_pending(action.id, world.now_s))
-    return [create, *writes.touch(world.library.seen(whole[0].id))]
+        raise NotBootableError(next(view.uploads(action.id.build)))
+    create = _create(_pending(action.id, view.now_s))
+    return [create, *writes.touch(view.library.seen(whole[0].id))]
 
 
-def _take_upload(world: BuilderWorld, action: TakeUpload) -> list[Op]:
-    after = _upload(world, action.id).after(
+def _take_upload(view: WorldView, action: TakeUpload) -> list[Op]:
+    after = _upload(view, action.id).after(
         UploadEvent.TAKEN,
-        now_s=world.now_s,
-        owner=world.me,
+        now_s=view.now_s,
+        owner=view.me,
         method=action.method,
         source=action.source.place,
         asked_by_s=0.0,
     )
-    return [set_upload(world, after), *writes.touch(world.library.seen(action.source))]
+    return [set_upload(view, after), *writes.touch(view.library.seen(action.source))]
 
 
-def _drop_upload(world: BuilderWorld, action: DropUpload) -> list[Op]:
-    policy = world.policies.get(action.id.build.image)
-    upload = _upload(world, action.id)
-    after = results.dropped(upload, action.event, action.mishap, policy, now_s=world.now_s)
-    return [set_upload(world, after)]
+def _drop_upload(view: WorldView, action: DropUpload) -> list[Op]:
+    policy = view.policies.get(action.id.build.image)
+    upload = _upload(view, action.id)
+    after = outcomes.dropped(upload, action.event, action.mishap, policy, now_s=view.now_s)
+    return [set_upload(view, after)]
 
 
-def _try_upload(world: BuilderWorld, action: TryUpload) -> list[Op]:
-    upload = _upload(world, action.id)
+def _try_upload(view: WorldView, action: TryUpload) -> list[Op]:
+    upload = _upload(view, action.id)
     if upload.state not in WHOLE:
         raise NotBootableError(upload)  # a trial refers to it
-    after = results.tried(upload, action.provider, world.me, now_s=world.now_s)
-    return [set_upload(world, after)]
+    after = outcomes.tried(upload, action.provider, view.me, now_s=view.now_s)
+    return [set_upload(view, after)]
 
 
-def _end_trial(world: BuilderWorld, action: EndTrial) -> list[Op]:
-    return [set_upload(world, results.untried(_upload(world, action.id), now_s=world.now_s))]
+def _end_trial(view: WorldView, action: EndTrial) -> list[Op]:
+    return [set_upload(view, outcomes.untried(_upload(view, action.id), now_s=view.now_s))]
 
 
-def _move_pointer(world: BuilderWorld, action: MovePointer) -> list[Op]:
+def _move_pointer(view: WorldView, action: MovePointer) -> list[Op]:
     after = action.after
-    seen = {one: world.library.seen(one) for one in writes.named(after) & world.known()}
-    move = writes.move(world.library.pointers.get(action.id), after, seen)
+    seen = {one: view.library.seen(one) for one in writes.named(after) & view.known()}
+    move = writes.move(view.library.pointers.get(action.id), after, seen)
     # Who has paused the image in between is obeyed.
-    stored = world.library.images.get(action.image)
+    stored = view.library.images.get(action.image)
     fence = [] if stored is None else [Check(path=stored.path, version=stored.version)]
     return [*move, *fence]
 
 
-def _retire_upload(world: BuilderWorld, action: RetireUpload) -> list[Op]:
-    after = _upload(world, action.id).after(UploadEvent.RETIRED, now_s=world.now_s)
-    return [set_upload(world, after)]
+def _retire_upload(view: WorldView, action: RetireUpload) -> list[Op]:
+    after = _upload(view, action.id).after(UploadEvent.RETIRED, now_s=view.now_s)
+    return [set_upload(view, after)]
 
 
-def _condemn_upload(world: BuilderWorld, action: CondemnUpload) -> list[Op]:
-    after = _upload(world, action.id).after(UploadEvent.UNREFERENCED, now_s=world.now_s)
-    return [set_upload(world, after)]
+def _condemn_upload(view: WorldView, action: CondemnUpload) -> list[Op]:
+    after = _upload(view, action.id).after(UploadEvent.UNREFERENCED, now_s=view.now_s)
+    return [set_upload(view, after)]
 
 
-def _forget_upload(world: BuilderWorld, action: ForgetUpload) -> list[Op]:
-    stored = world.library.uploads[action.id]
+def _forget_upload(view: WorldView, action: ForgetUpload) -> list[Op]:
+    stored = view.library.uploads[action.id]
     return [Delete(path=stored.path, version=stored.version)]
 
 
-def _retire_build(world: BuilderWorld, action: RetireBuild) -> list[Op]:
+def _retire_build(view: WorldView, action: RetireBuild) -> list[Op]:
     """Nothing can be uploaded of it any more: what the uploads lie in goes with it."""
-    after = _build(world, action.id).after(BuildEvent.RETIRED, now_s=world.now_s)
-    return [Delete(path=paths.uploads(action.id)), set_build(world, after)]
+    after = _build(view, action.id).after(BuildEvent.RETIRED, now_s=view.now_s)
+    return [Delete(path=paths.uploads(action.id)), set_build(view, after)]
 
 
-def _forget_build(world: BuilderWorld, action: ForgetBuild) -> list[Op]:
+def _forget_build(view: WorldView, action: ForgetBuild) -> list[Op]:
     """The hand erases its log before (:func:`remuda.images.buildlog.erase_log`)."""
-    stored = world.library.builds[action.id]
+    stored = view.library.builds[action.id]
     return [Delete(path=stored.path, version=stored.version)]
 
 
-_WRITES: Final[Mapping[type, Callable[[BuilderWorld, Any], list[Op]]]] = {
+_WRITES: Final[Mapping[type, Callable[[WorldView, Any], list[Op]]]] = {
     BeginBuild: _begin_build,
     Supersede: _supersede,
     TakeBuild: _take_build,

@@ -7,36 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.clouds import Clouds, NoSuchProviderError
-from builder.decide import results
-from builder.decide.actions import CondemnUpload, RetireUpload
+from builder import outcomes
+from builder.actions import CondemnUpload, RetireUpload
+from builder.build import hand_adopt, hand_make
 from builder.errands import ListPlace, Look
-from builder.events import (
-    CopyEnded,
-    ImagesListed,
-    Kept,
-    MakingEnded,
-    ProviderSeen,
-    TrialEnded,
-)
-from builder.hands import adopting, blame, copying, keeping, looking, making, validating
-from builder.hands.loginkeys import remove_left_keys
-from builder.hands.machine import Machines
+from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
+from builder.hands import blame
+from builder.hands.held_record import TakenOverError, hold_build, hold_upload
 from builder.hands.patience import HandStoppedError, Patience
-from builder.hands.records import TakenOverError, hold_build, hold_upload
-from builder.hands.sites import Sites
-from builder.hands.telling import ProgressLog
-from builder.hands_api import (
-    AdoptOrder,
-    CopyOrder,
-    EraseOrder,
-    Hands,
-    MakeOrder,
-    SweepOrder,
-    TrialOrder,
-)
-from builder.log import BuildLog
-from builder.logfile import prune
+from builder.hands_api import AdoptTask, CopyTask, EraseTask, Hands, MakeTask, SweepTask, TrialTask
+from builder.log.build_log import BuildLog
+from builder.log.log_file import prune
+from builder.log.progress import ProgressLog
+from builder.machine.hand_borrow import Machines
+from builder.machine.hand_login_keys import remove_left_keys
+from builder.place import hand_look
+from builder.place.clouds import Clouds, NoSuchProviderError
+from builder.place.sites import Sites
+from builder.upload import hand_copy, hand_retire, hand_validate
 from remuda.cloud.api import CloudConfigError
 from remuda.cloud.image_store import ImageStore
 from remuda.config.model import Config
@@ -105,16 +93,18 @@ def wire(means: HandMeans) -> Hands:
     machines = Machines(client, clock, means.work_dir / KEYS)
     sites = Sites(means.images)
     return Hands(
-        making=Making(means, making.MakingHand(machines=machines, clock=clock)),
-        adopting=Adopting(means.clouds, sites, adopting.AdoptingHand(store, clock, installation)),
+        making=Making(means, hand_make.MakingHand(machines=machines, clock=clock)),
+        adopting=Adopting(means.clouds, sites, hand_adopt.AdoptingHand(store, clock, installation)),
         validating=Validating(
             means,
-            validating.ValidatingHand(machines=machines, prover=ParamikoProver(clock), clock=clock),
+            hand_validate.ValidatingHand(
+                machines=machines, prover=ParamikoProver(clock), clock=clock
+            ),
         ),
         copying=Copying(
             means,
             sites,
-            copying.CopyingHand(
+            hand_copy.CopyingHand(
                 store=store,
                 clock=clock,
                 installation=installation,
@@ -123,8 +113,8 @@ def wire(means: HandMeans) -> Hands:
                 log=means.log,
             ),
         ),
-        keeping=Keeping(means.clouds, keeping.KeepingHand(store, clock, installation, sites)),
-        looking=Looking(means, sites, looking.LookingHand(clock, installation)),
+        keeping=Keeping(means.clouds, hand_retire.KeepingHand(store, clock, installation, sites)),
+        looking=Looking(means, sites, hand_look.LookingHand(clock, installation)),
         logs=Logs(store),
     )
 
@@ -134,14 +124,14 @@ class Making:
     """Makes builds, and writes their logs."""
 
     means: HandMeans
-    hand: making.MakingHand
+    hand: hand_make.MakingHand
 
-    def make(self, order: MakeOrder) -> MakingEnded:
+    def make(self, order: MakeTask) -> MakingEnded:
         """See :class:`builder.hands_api.BuildMaker`."""
         with self.means.clouds.used():
             return self._make(order)
 
-    def _make(self, order: MakeOrder) -> MakingEnded:
+    def _make(self, order: MakeTask) -> MakingEnded:
         build, means = order.build.value, self.means
         provider = build.provider or ""
         one = means.config().providers.get(provider)
@@ -153,7 +143,7 @@ class Making:
         if one is None or (order.parent is not None and parent is None):
             return self._given_back(order, "there is nothing that it could start from")
         return self.hand.make(
-            making.MakeInCloud(
+            hand_make.MakeInCloud(
                 build=order.build,
                 recipe=order.recipe,
                 policy=order.policy,
@@ -168,14 +158,14 @@ class Making:
             order.stop.is_set,
         )
 
-    def _given_back(self, order: MakeOrder, why: str) -> MakingEnded:
+    def _given_back(self, order: MakeTask, why: str) -> MakingEnded:
         """Write that it comes to nothing here, which is no attempt; else it stays ours for ever."""
         patience = Patience(self.means.clock, order.stop.is_set)
         record = hold_build(self.means.store, patience, order.build)
         mishap = blame.mishap("begin", Blame.CLOUD, why)
 
         def after(build: Build) -> Build:
-            return results.unmade(build, mishap, order.policy, now_s=self.means.clock.now_s())
+            return outcomes.unmade(build, mishap, order.policy, now_s=self.means.clock.now_s())
 
         with suppress(*_NOT_WRITTEN):
             record.write(after)
@@ -203,20 +193,20 @@ class Validating:
     """Tries candidates, and writes the logs of that; the records say what was found."""
 
     means: HandMeans
-    hand: validating.ValidatingHand
+    hand: hand_validate.ValidatingHand
 
-    def validate(self, order: TrialOrder) -> TrialEnded:
+    def validate(self, order: TrialTask) -> TrialEnded:
         """See :class:`builder.hands_api.CandidateJudge`."""
         with self.means.clouds.used():
             return self._validate(order)
 
-    def _validate(self, order: TrialOrder) -> TrialEnded:
+    def _validate(self, order: TrialTask) -> TrialEnded:
         try:
             cloud = self.means.clouds.of(order.provider)
         except NoSuchProviderError as exc:
             return TrialEnded(id=order.upload.value.id, provider=order.provider, why=str(exc))
         return self.hand.validate(
-            validating.TrialInCloud(
+            hand_validate.TrialInCloud(
                 upload=order.upload,
                 build=order.build.value,
                 provider=order.provider,
@@ -234,7 +224,7 @@ class Validating:
             order.stop.is_set,
         )
 
-    def _log(self, order: TrialOrder) -> ProgressLog:
+    def _log(self, order: TrialTask) -> ProgressLog:
         return BuildLog(
             self.means.store,
             order.build.value.id,
@@ -250,20 +240,20 @@ class Adopting:
 
     clouds: Clouds
     sites: Sites
-    hand: adopting.AdoptingHand
+    hand: hand_adopt.AdoptingHand
 
-    def adopt(self, order: AdoptOrder) -> Kept:
+    def adopt(self, order: AdoptTask) -> Kept:
         """See :class:`builder.hands_api.SnapshotAdopter`."""
         with self.clouds.used():
             return self._adopt(order)
 
-    def _adopt(self, order: AdoptOrder) -> Kept:
+    def _adopt(self, order: AdoptTask) -> Kept:
         try:
             here = self.sites.of(order.provider)
         except CloudConfigError as exc:
             return Kept(action=order.action, why=str(exc))
         return self.hand.adopt(
-            adopting.AdoptAtSite(
+            hand_adopt.AdoptAtSite(
                 action=order.action, build=order.build, policy=order.policy, here=here
             )
         )
@@ -275,20 +265,20 @@ class Copying:
 
     means: HandMeans
     sites: Sites
-    hand: copying.CopyingHand
+    hand: hand_copy.CopyingHand
 
-    def copy(self, order: CopyOrder) -> CopyEnded:
+    def copy(self, order: CopyTask) -> CopyEnded:
         """See :class:`builder.hands_api.UploadCopier`."""
         with self.means.clouds.used():
             return self._copy(order)
 
-    def _copy(self, order: CopyOrder) -> CopyEnded:
+    def _copy(self, order: CopyTask) -> CopyEnded:
         try:
             here, there = self.sites.of(order.here), self.sites.of(order.there)
         except CloudConfigError as exc:
             return self._given_back(order, str(exc))
         return self.hand.copy(
-            copying.CopyBetweenSites(
+            hand_copy.CopyBetweenSites(
                 upload=order.upload,
                 source=order.source,
                 here=here,
@@ -299,14 +289,14 @@ class Copying:
             )
         )
 
-    def _given_back(self, order: CopyOrder, why: str) -> CopyEnded:
+    def _given_back(self, order: CopyTask, why: str) -> CopyEnded:
         """Write that it comes to nothing for now, which is no attempt."""
         patience = Patience(self.means.clock, order.stop.is_set)
         record = hold_upload(self.means.store, patience, order.upload)
         mishap = blame.mishap("begin", Blame.CLOUD, why)
 
         def after(upload: Upload) -> Upload:
-            return results.uncopied(upload, mishap, order.policy, now_s=self.means.clock.now_s())
+            return outcomes.uncopied(upload, mishap, order.policy, now_s=self.means.clock.now_s())
 
         with suppress(*_NOT_WRITTEN):
             record.write(after)
@@ -318,7 +308,7 @@ class Keeping:
     """Ends references, and deletes images."""
 
     clouds: Clouds
-    hand: keeping.KeepingHand
+    hand: hand_retire.KeepingHand
 
     def retire(self, action: RetireUpload) -> Kept:
         """See :class:`builder.hands_api.ImageKeeper`."""
@@ -330,12 +320,12 @@ class Keeping:
         with self.clouds.used():
             return self.hand.condemn(action)
 
-    def erase(self, order: EraseOrder) -> Kept:
+    def erase(self, order: EraseTask) -> Kept:
         """See :class:`builder.hands_api.ImageKeeper`."""
         with self.clouds.used():
             return self.hand.erase(order.action, order.provider)
 
-    def sweep(self, order: SweepOrder) -> Kept:
+    def sweep(self, order: SweepTask) -> Kept:
         """See :class:`builder.hands_api.ImageKeeper`."""
         with self.clouds.used():
             return self.hand.sweep(
@@ -349,7 +339,7 @@ class Looking:
 
     means: HandMeans
     sites: Sites
-    hand: looking.LookingHand
+    hand: hand_look.LookingHand
 
     def look(self, errand: Look) -> ProviderSeen:
         """See :class:`builder.hands_api.CloudLooker`."""

@@ -71,15 +71,20 @@ NOT_DECIDING: Final = (
         )
     ),
     "builder/hands/",
-    *(
-        f"builder/{name}.py"
-        for name in (
-            *("__main__", "assembly", "clouds", "command", "daemon", "hands_api", "log", "logfile"),
-            *("mind", "orders", "reporting", "settle", "wiring", "worker", "writing"),
-        )
-    ),
+    *("builder/hands_api.py", "builder/orders.py", "builder/worker.py", "builder/writing.py"),
+    *("builder/log/build_log.py", "builder/log/log_file.py"),
+    *("builder/place/clouds.py", "builder/place/sites.py"),
     "remuda/images/following.py",
     "remuda/insight/live.py",
+)
+#: In these folders what lies in a noun's folder has one of these names if it does not decide; and
+#: hands, whose names begin with "hand_".
+BY_NOUN: Final = ("builder/",)
+ROLES_NOT_DECIDING: Final = frozenset(
+    {
+        *("__main__", "assembly", "brain", "command", "daemon", "fold", "reporting", "results"),
+        *("start", "wiring"),
+    }
 )
 #: What a judgement may not know: the world, the time, chance, and other threads.
 IMPURE: Final = frozenset(
@@ -117,6 +122,10 @@ OURS_IMPURE: Final = (
 
 def decides(source: Source) -> bool:
     """Say whether a module has to be pure."""
+    role = source.path.rpartition("/")[2].removesuffix(".py")
+    acts = role in ROLES_NOT_DECIDING or role.startswith("hand_")
+    if acts and source.path.startswith(BY_NOUN):
+        return False
     return source.path.startswith(DECIDING) and not source.path.startswith(NOT_DECIDING)
 
 

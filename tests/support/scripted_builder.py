@@ -8,19 +8,11 @@ from pathlib import Path
 
 import click
 
+from builder.actions import CondemnUpload, RetireUpload
 from builder.daemon import BuilderRole
-from builder.decide.actions import CondemnUpload, RetireUpload
 from builder.errands import ListPlace, Look
 from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
-from builder.hands_api import (
-    AdoptOrder,
-    CopyOrder,
-    EraseOrder,
-    Hands,
-    MakeOrder,
-    SweepOrder,
-    TrialOrder,
-)
+from builder.hands_api import AdoptTask, CopyTask, EraseTask, Hands, MakeTask, SweepTask, TrialTask
 from builder.wiring import HandMeans
 from remuda.cli.serving import process_options, serve
 from remuda.frame.process import Process
@@ -40,7 +32,7 @@ class ScriptedHands:
     def __init__(self, means: HandMeans) -> None:
         self.means = means
 
-    def make(self, order: MakeOrder) -> MakingEnded:
+    def make(self, order: MakeTask) -> MakingEnded:
         """Ask for a machine, and keep the request until told to stop."""
         build = order.build.value
         with Client(self.means.store, requestor=f"builder/{build.id.image}") as client:
@@ -64,15 +56,15 @@ class ScriptedHands:
         now_s = self.means.clock.now_s()
         return ImagesListed(place=errand.place, begun_s=now_s, images={})
 
-    def adopt(self, order: AdoptOrder) -> Kept:
+    def adopt(self, order: AdoptTask) -> Kept:
         """Refuse."""
         return Kept(action=order.action, why="not here")
 
-    def copy(self, order: CopyOrder) -> CopyEnded:
+    def copy(self, order: CopyTask) -> CopyEnded:
         """Refuse."""
         return CopyEnded(id=order.upload.value.id, why="not here")
 
-    def validate(self, order: TrialOrder) -> TrialEnded:
+    def validate(self, order: TrialTask) -> TrialEnded:
         """Refuse."""
         return TrialEnded(id=order.upload.value.id, provider=order.provider, why="not here")
 
@@ -88,11 +80,11 @@ class ScriptedKeeping:
         """Refuse."""
         return Kept(action=action, why="not here")
 
-    def erase(self, order: EraseOrder) -> Kept:
+    def erase(self, order: EraseTask) -> Kept:
         """Refuse."""
         return Kept(action=order.action, why="not here")
 
-    def sweep(self, order: SweepOrder) -> Kept:
+    def sweep(self, order: SweepTask) -> Kept:
         """Fail: there is nothing to sweep."""
         raise AssertionError(order)
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
+from builder.build.hand_steps import StepContext, StepRunner
 from builder.hands.blame import MishapError
 from builder.hands.patience import Patience
-from builder.hands.steps import StepContext, StepRunner
 from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, ProviderMaking

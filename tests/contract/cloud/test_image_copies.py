@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from builder.decide.actions import EraseImage, SweepImage
-from builder.decide.world import ListedImage
+from builder.actions import EraseImage, SweepImage
 from builder.events import Kept
-from builder.hands.copying import CopyBetweenSites, CopyingHand
-from builder.hands.keeping import KeepingHand
-from builder.hands.looking import LookingHand
-from builder.hands.sites import Site, Sites, image_tags
+from builder.place.hand_look import LookingHand
+from builder.place.sites import Site, Sites, image_tags
+from builder.upload.hand_copy import CopyBetweenSites, CopyingHand
+from builder.upload.hand_retire import KeepingHand
+from builder.view import ListedImage
 from remuda.cloud.api import GoneError
 from remuda.cloud.image_store import ImageOrder, Membership, StoredImage, Visibility
 from remuda.model import tags

@@ -5,24 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from builder.actions import CondemnUpload, RetireUpload
 from builder.assembly import Outside, assemble
-from builder.clouds import Clouds, ProviderCloud
-from builder.decide.actions import CondemnUpload, RetireUpload
 from builder.errands import Action, HandEvent, ListPlace, Look, News
 from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
-from builder.hands_api import (
-    AdoptOrder,
-    CopyOrder,
-    EraseOrder,
-    Hands,
-    MakeOrder,
-    SweepOrder,
-    TrialOrder,
-)
-from builder.known import Known
+from builder.hands_api import AdoptTask, CopyTask, EraseTask, Hands, MakeTask, SweepTask, TrialTask
 from builder.lanes import KINDS, PLACES, Lane
+from builder.place.clouds import Clouds, ProviderCloud
 from builder.wiring import HandMeans
 from builder.worker import BuilderWorker
+from builder.world import World
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
 from remuda.frame.work import Finished, HandCrashed
@@ -113,22 +105,22 @@ class Scripted:
         self.orders.append(order)
         self.do(order)
 
-    def make(self, order: MakeOrder) -> MakingEnded:
+    def make(self, order: MakeTask) -> MakingEnded:
         """End at once."""
         self._note(order)
         return MakingEnded(id=order.build.value.id, why=self.why)
 
-    def adopt(self, order: AdoptOrder) -> Kept:
+    def adopt(self, order: AdoptTask) -> Kept:
         """End at once."""
         self._note(order)
         return Kept(action=order.action, why=self.why)
 
-    def copy(self, order: CopyOrder) -> CopyEnded:
+    def copy(self, order: CopyTask) -> CopyEnded:
         """End at once."""
         self._note(order)
         return CopyEnded(id=order.upload.value.id, why=self.why)
 
-    def validate(self, order: TrialOrder) -> TrialEnded:
+    def validate(self, order: TrialTask) -> TrialEnded:
         """End at once."""
         self._note(order)
         return TrialEnded(id=order.upload.value.id, provider=order.provider, why=self.why)
@@ -143,7 +135,7 @@ class Scripted:
         self._note(action)
         return Kept(action=action, why=self.why)
 
-    def erase(self, order: "EraseOrder | BuildId") -> Any:
+    def erase(self, order: "EraseTask | BuildId") -> Any:
         """Delete an image, or a log."""
         if isinstance(order, BuildId):
             self.erased.append(order)
@@ -151,7 +143,7 @@ class Scripted:
         self._note(order)
         return Kept(action=order.action, why=self.why)
 
-    def sweep(self, order: SweepOrder) -> Kept:
+    def sweep(self, order: SweepTask) -> Kept:
         """End at once."""
         self._note(order)
         return Kept(action=order.action, why=self.why)
@@ -251,9 +243,9 @@ class Bench:
         return ProviderCloud(cloud=cloud, images=FakeImages(cloud, FakeGlance()), owner=owner)
 
     @property
-    def known(self) -> Known:
+    def known(self) -> World:
         """What the builder knows."""
-        return self.worker.mind.known
+        return self.worker.brain.world
 
     def launchers(self, *providers: str) -> None:
         """Let a launcher of each live, in a session of its own."""

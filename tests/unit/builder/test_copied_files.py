@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from builder.build.hand_steps import StepContext, StepRunner
 from builder.hands.blame import MishapError
 from builder.hands.patience import Patience
-from builder.hands.steps import StepContext, StepRunner
-from builder.policies import compile_policy
+from builder.recipe.compile import compile_policy
 from remuda.config import trees
 from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from builder.fold import Fold, wanted_of_providers
-from builder.known import Known
-from builder.policies import ConfiguredImages
+from builder.recipe.compile import ConfiguredImages
+from builder.world import World
 from remuda.frame.set_aside import SetAside
 from remuda.images import kinds
 from remuda.images.kinds import RecordKind
@@ -70,11 +70,11 @@ class Scene:
     """A fold, and what it knows."""
 
     def __init__(self) -> None:
-        self.known = Known(me=ReplicaId("me"), configured=ConfiguredImages())
+        self.known = World(me=ReplicaId("me"), configured=ConfiguredImages())
         self.log = Quiet()
         self.moved: list[tuple[BuildState, BuildState]] = []
         self.fold = Fold(
-            known=self.known,
+            world=self.known,
             aside=SetAside(log=self.log, metrics=NullMetrics()),
             on_build=lambda before, after: self.moved.append((before.state, after.state)),
         )

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from builder.decide.actions import BeginBuild, RaiseAlarm, SweepImage
-from builder.decide.decide import decide
-from builder.decide.world import ImageListing, ListedImage
+from builder.actions import BeginBuild, RaiseAlarm, SweepImage
+from builder.decide import decide
+from builder.view import ImageListing, ListedImage
 from remuda.model.image import BuildId
 from remuda.model.pointer import Pointer
 from tests.unit.builder.judging import HERE, NOW_S, PLACES, POLICY, build, some, upload, world

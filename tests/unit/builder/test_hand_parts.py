@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.loginkeys import short_lived_key
+from builder.hands.held_record import AWAY_S, TakenOverError, hold_build
 from builder.hands.patience import HandStoppedError, OverdueError, Patience
-from builder.hands.records import AWAY_S, TakenOverError, hold_build
-from builder.quiet.identity import (
-    FLAT_DIGESTS_MAX,
-    Identity,
-    flat_identity,
-    read_flat_identity,
-)
+from builder.machine.hand_login_keys import short_lived_key
+from builder.quiet.identity import FLAT_DIGESTS_MAX, Identity, flat_identity, read_flat_identity
 from remuda.model.build import Build, decode_build, encode_build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId

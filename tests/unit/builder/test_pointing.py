@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from builder import transactions
-from builder.decide.actions import MovePointer, RaiseAlarm
-from builder.decide.decide import decide
-from builder.decide.policy import ImagePolicy
+from builder.actions import MovePointer, RaiseAlarm
+from builder.decide import decide
+from builder.policy import ImagePolicy
 from remuda.images import revoking
 from remuda.images.moves import Shelf
 from remuda.model.image import Word

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from builder.decide.actions import Make, Validate
+from builder.actions import Make, Validate
 from builder.lanes import PLACES, Lane
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import Upload, UploadState, decode_upload, encode_upload
@@ -36,7 +36,7 @@ def test_what_has_no_share_left_in_a_provider_is_tried_in_the_next() -> None:
     bench.held = (Make, Validate)
     bench.go()
     bench.known.seen["q"] = replace(bench.known.seen["q"], place=HERE)
-    bench.worker.mind.starter.taking[Lane.TRY, "p"] = PLACES[Lane.TRY] // 2
+    bench.worker.brain.starter.taking[Lane.TRY, "p"] = PLACES[Lane.TRY] // 2
     one = Upload(id=UploadId(BuildId("a", 1), HERE), state=UploadState.STORED, since_s=1.0)
     bench.store.commit([Create(path=paths.upload(one.id), data=encode_upload(one))])
     bench.go()

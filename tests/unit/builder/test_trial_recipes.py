@@ -3,18 +3,18 @@
 from typing import Any
 
 from builder import transactions
-from builder.decide.results import Quieted, WholeImage, quieted
-from builder.hands_api import MakeOrder, TrialOrder
+from builder.hands_api import MakeTask, TrialTask
+from builder.outcomes import Quieted, WholeImage, quieted
 from remuda.model.build import encode_build
 from remuda.store.api import Set, Stored
 from tests.unit.builder.bench import Bench, config
 
 
-def made(bench: Bench) -> list[TrialOrder]:
+def made(bench: Bench) -> list[TrialTask]:
     """Let one build of a be made; its recipe changes meanwhile. Return what its trials are told."""
 
     def do(order: Any) -> None:
-        if not isinstance(order, MakeOrder) or order.build.value.id.number != 1:
+        if not isinstance(order, MakeTask) or order.build.value.id.number != 1:
             return
         result = Quieted(cloud_name="remuda-a-1", asked_by_s=0.0)
         now_s = bench.clock.now_s()
@@ -31,7 +31,7 @@ def made(bench: Bench) -> list[TrialOrder]:
     return [
         one
         for one in bench.hands.orders
-        if isinstance(one, TrialOrder) and one.build.value.id.number == 1
+        if isinstance(one, TrialTask) and one.build.value.id.number == 1
     ]
 
 
@@ -56,5 +56,5 @@ def test_a_builder_that_does_not_know_that_recipe_takes_the_one_of_now() -> None
     bench.known.makings.clear()
     bench.pass_s(60.0)
 
-    later = [one for one in bench.hands.orders if isinstance(one, TrialOrder)][before:]
+    later = [one for one in bench.hands.orders if isinstance(one, TrialTask)][before:]
     assert {one.recipe.makings["p"].username for one in later} == {"of-the-new-recipe"}

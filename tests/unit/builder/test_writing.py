@@ -13,7 +13,7 @@ from remuda.model.pointer import Pointer, encode_pointer
 from remuda.store import paths
 from remuda.store.api import Check, Create, Set, Stored
 from tests.unit.builder.bench import HERE
-from tests.unit.builder.test_mind import ready
+from tests.unit.builder.test_brain import ready
 
 WORD = Word(who="ada", why="y", at_s=1.0)
 BUILT = Build(

@@ -6,13 +6,12 @@ Records lie in the in-memory ZooKeeper, and every write goes through the real tr
 
 from dataclasses import replace
 
-from builder import transactions
-from builder.decide import keeping, results
-from builder.decide.actions import (
-    BuilderAction,
+from builder import outcomes, transactions
+from builder.actions import (
     CondemnUpload,
     Copy,
     EraseImage,
+    JudgedAction,
     KeepSnapshot,
     Make,
     RaiseAlarm,
@@ -20,9 +19,10 @@ from builder.decide.actions import (
     SweepImage,
     Validate,
 )
-from builder.decide.decide import decide
-from builder.decide.results import Quieted, WholeImage
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.decide import decide
+from builder.outcomes import Quieted, WholeImage
+from builder.upload import retire
+from builder.view import ProviderFacts, WorldView
 from remuda.images import references
 from remuda.images.library import Library
 from remuda.images.references import ReferenceKind
@@ -56,7 +56,7 @@ class Workshop(People):
         for one in left:
             one.hand.close()  # type: ignore[attr-defined]
 
-    def world(self, me: ReplicaId, seen: Library) -> BuilderWorld:
+    def world(self, me: ReplicaId, seen: Library) -> WorldView:
         """Return what a builder believes."""
         dying = {one for one, ends_s in self.sessions.items() if ends_s > self.now_s}
         builders = frozenset(self.living | dying)
@@ -64,7 +64,7 @@ class Workshop(People):
         def mine(thing: str) -> bool:
             return max(builders, key=lambda one: (hash_of(thing, one), one)) == me
 
-        return BuilderWorld(
+        return WorldView(
             now_s=self.now_s,
             me=me,
             builders=builders,
@@ -93,7 +93,7 @@ class Workshop(People):
             if not self.calm and self.rng.random() < 0.01 and len(self.living) > 1:
                 self.crash()
 
-    def do(self, world: BuilderWorld, action: BuilderAction) -> None:
+    def do(self, world: WorldView, action: JudgedAction) -> None:
         """Do one action: start its hand, or write it; the reply may be lost."""
         hand: Hand | None = None
         match action:
@@ -119,7 +119,7 @@ class Workshop(People):
             name = str(action.id)
             self.running.append(Running(builder=world.me, name=name, hand=hand, wakes_s=self.now_s))
 
-    def write(self, world: BuilderWorld, action: BuilderAction) -> None:
+    def write(self, world: WorldView, action: JudgedAction) -> None:
         """Write what an action writes."""
         try:
             ops = transactions.write(world, action)
@@ -127,13 +127,13 @@ class Workshop(People):
             return
         self.commit(ops)
 
-    def adopt(self, world: BuilderWorld, action: KeepSnapshot) -> None:
+    def adopt(self, world: WorldView, action: KeepSnapshot) -> None:
         """Finish a build of which only its snapshot is left, at the version that was known."""
         image = WholeImage(cloud_image=action.snapshot)
         stored = world.library.builds[action.id]
         self.commit(transactions.finish(stored, image, action.also, now_s=self.now_s))
 
-    def end_reference(self, world: BuilderWorld, action: RetireUpload | CondemnUpload) -> None:
+    def end_reference(self, world: WorldView, action: RetireUpload | CondemnUpload) -> None:
         """Read anew who refers, then write at the version that was known before."""
         some = references.index(self.known.holders()).get(action.id, ())
         if isinstance(action, RetireUpload):
@@ -172,12 +172,12 @@ class Workshop(People):
             return
         mishap = self.fault()
         if mishap is not None:
-            after = results.unmade(build, mishap, policy, now_s=self.now_s)
+            after = outcomes.unmade(build, mishap, policy, now_s=self.now_s)
             self.commit([transactions.set_build(world(me, self.known), after)])
             return
         self.count += 1
         order = Quieted(cloud_name=f"{build_id}.{self.count}", asked_by_s=self.now_s + 60)
-        after = results.quieted(build, order, now_s=self.now_s)
+        after = outcomes.quieted(build, order, now_s=self.now_s)
         if not self.commit([transactions.set_build(world(me, self.known), after)]):
             return
         try:
@@ -195,7 +195,7 @@ class Workshop(People):
             return
         if one is None or self.images[one].active_s > self.now_s:
             gone = Mishap(step="snapshot", blame=Blame.CLOUD, message="it is not there")
-            after = results.unmade(build, gone, policy, now_s=self.now_s)
+            after = outcomes.unmade(build, gone, policy, now_s=self.now_s)
             self.commit([transactions.set_build(world(me, self.known), after)])
             return
         places = tuple(sorted({PLACES[name] for name in build.group} - {build.place}))
@@ -224,9 +224,9 @@ class Workshop(People):
         if upload is None or upload.state is not UploadState.MAKING:
             return
         if mishap is not None:
-            after = results.uncopied(upload, mishap, policy, now_s=self.now_s)
+            after = outcomes.uncopied(upload, mishap, policy, now_s=self.now_s)
         else:
-            after = results.copied(upload, WholeImage(cloud_image=image_id), now_s=self.now_s)
+            after = outcomes.copied(upload, WholeImage(cloud_image=image_id), now_s=self.now_s)
         self.commit([transactions.set_upload(self.world(me, self.known), after)])
 
     def validate(self, me: ReplicaId, upload_id: UploadId) -> Hand:
@@ -245,7 +245,7 @@ class Workshop(People):
         assert upload.cloud_image in self.images, "5: a candidate's image is there"
         wanted = [name for name, place in PLACES.items() if place == upload_id.place]
         host = self.rng.choice(["h1", "h2", None])
-        after = results.judged(
+        after = outcomes.judged(
             upload, mishap, host, self.policies[upload_id.build.image], wanted, now_s=self.now_s
         )
         self.commit([transactions.set_upload(self.world(me, self.known), after)])
@@ -260,12 +260,12 @@ class Workshop(People):
         assert upload_id not in references.index(self.known.holders()), "5"
         self.delete(upload_id.place, image_id)
 
-    def sweep(self, world: BuilderWorld, place: str, image_id: str) -> None:
+    def sweep(self, world: WorldView, place: str, image_id: str) -> None:
         """Delete what no record knows, as it is read anew."""
         listing = self.listings[place]
         one = listing.images.get(image_id)
         fresh = replace(world, library=self.known)
-        if one is None or keeping.expected(fresh, place, one, listed_s=listing.before_s):
+        if one is None or retire.expected(fresh, place, one, listed_s=listing.before_s):
             return
         users = [
             one.value.id for one in self.known.uploads.values() if one.value.cloud_image == image_id

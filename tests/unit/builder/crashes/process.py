@@ -7,13 +7,15 @@ from typing import Any, Final, Protocol
 
 from builder import wiring
 from builder.assembly import Outside, assemble
-from builder.clouds import Clouds, ProviderCloud
+from builder.build import hand_adopt, hand_make
 from builder.errands import Action, HandEvent, News
-from builder.hands import adopting, copying, keeping, looking, making, validating
-from builder.hands.machine import Machines
-from builder.hands.sites import Sites
 from builder.hands_api import Hands
 from builder.lanes import KINDS, PLACES, Lane
+from builder.machine.hand_borrow import Machines
+from builder.place import hand_look
+from builder.place.clouds import Clouds, ProviderCloud
+from builder.place.sites import Sites
+from builder.upload import hand_copy, hand_retire, hand_validate
 from builder.wiring import HandMeans
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
@@ -210,14 +212,14 @@ class Builder:
         sites = Sites(means.images)
         return Hands(
             making=_SilentMaking(
-                means, making.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
+                means, hand_make.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
             ),
             adopting=wiring.Adopting(
-                means.clouds, sites, adopting.AdoptingHand(self.store, clock, INSTALLATION)
+                means.clouds, sites, hand_adopt.AdoptingHand(self.store, clock, INSTALLATION)
             ),
             validating=_SilentValidating(
                 means,
-                validating.ValidatingHand(
+                hand_validate.ValidatingHand(
                     machines=machines,
                     prover=FakeProver(clock=clock),
                     clock=clock,
@@ -228,7 +230,7 @@ class Builder:
             copying=wiring.Copying(
                 means,
                 sites,
-                copying.CopyingHand(
+                hand_copy.CopyingHand(
                     store=self.store,
                     clock=clock,
                     installation=INSTALLATION,
@@ -237,8 +239,8 @@ class Builder:
                 ),
             ),
             keeping=wiring.Keeping(
-                means.clouds, keeping.KeepingHand(self.store, clock, INSTALLATION, sites)
+                means.clouds, hand_retire.KeepingHand(self.store, clock, INSTALLATION, sites)
             ),
-            looking=wiring.Looking(means, sites, looking.LookingHand(clock, INSTALLATION)),
+            looking=wiring.Looking(means, sites, hand_look.LookingHand(clock, INSTALLATION)),
             logs=wiring.Logs(self.store),
         )

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from builder.decide.actions import EraseImage, SweepImage
-from builder.decide.world import ListedImage
+from builder.actions import EraseImage, SweepImage
 from builder.events import Kept
-from builder.hands.keeping import KeepingHand
-from builder.hands.sites import Sites
+from builder.place.sites import Sites
+from builder.upload.hand_retire import KeepingHand
+from builder.view import ListedImage
 from remuda.cloud.image_store import StoredImage
 from remuda.model.image import BuildId
 from tests.unit.builder.hands.clouds import BUILD, INSTALLATION, Setting

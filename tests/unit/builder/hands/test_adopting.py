@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from builder.decide.actions import KeepSnapshot
+from builder.actions import KeepSnapshot
+from builder.build.hand_adopt import AdoptAtSite, AdoptingHand
 from builder.events import Kept
-from builder.hands.adopting import AdoptAtSite, AdoptingHand
 from remuda.cloud.api import BadOrderError, TryLaterError
 from remuda.cloud.image_store import StoredImage
 from remuda.model.build import Blame, Build, BuildState, decode_build

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from builder.events import CopyEnded
-from builder.hands.sites import ARRIVAL_S, FENCE_S
+from builder.place.sites import ARRIVAL_S, FENCE_S
 from remuda.cloud.image_store import ImageEdit, ImageStatus, Membership, StoredImage, Visibility
 from remuda.model import tags
 from remuda.model.build import Blame

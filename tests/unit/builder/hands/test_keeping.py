@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from builder.decide.actions import CondemnUpload, RetireUpload
+from builder.actions import CondemnUpload, RetireUpload
 from builder.events import Kept
 from remuda.model import launch as launches
 from remuda.model.build import encode_build

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from builder.decide.actions import SweepImage
-from builder.decide.world import ListedImage
+from builder.actions import SweepImage
+from builder.view import ListedImage
 from remuda.cloud.api import TryLaterError
 from remuda.cloud.image_store import ImageEdit
 from remuda.model import tags

@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
-from builder import transactions
-from builder.decide import results
-from builder.decide.actions import (
-    BuilderAction,
+from builder import outcomes, transactions
+from builder.actions import (
     CondemnUpload,
     Copy,
     EraseImage,
+    JudgedAction,
     KeepSnapshot,
     Make,
     RaiseAlarm,
@@ -18,11 +17,11 @@ from builder.decide.actions import (
     SweepImage,
     Validate,
 )
-from builder.decide.decide import decide
-from builder.decide.results import Quieted, WholeImage
-from builder.decide.world import BuilderWorld
-from builder.hands.keeping import KeepingHand
-from builder.hands.sites import Sites
+from builder.decide import decide
+from builder.outcomes import Quieted, WholeImage
+from builder.place.sites import Sites
+from builder.upload.hand_retire import KeepingHand
+from builder.view import WorldView
 from remuda.cli.image.record_writer import each_once, move_pointer, set_build
 from remuda.images import writes
 from remuda.images.catalogue import Catalogue
@@ -83,7 +82,7 @@ class Doings(Estate):
             if idle > 2:
                 return
 
-    def do(self, world: BuilderWorld, action: BuilderAction, fate: Fate) -> None:
+    def do(self, world: WorldView, action: JudgedAction, fate: Fate) -> None:
         """Begin an action, unless its subject is busy."""
         if str(action.id) in {one.name for one in self.tasks if one.who == world.me}:
             return
@@ -91,7 +90,7 @@ class Doings(Estate):
         if steps is not None:
             self.begin(world.me, action.id, steps)
 
-    def _steps(self, world: BuilderWorld, action: BuilderAction, fate: Fate) -> Steps | None:
+    def _steps(self, world: WorldView, action: JudgedAction, fate: Fate) -> Steps | None:
         me = world.me
         steps: Steps | None = None
         match action:
@@ -138,7 +137,7 @@ class Doings(Estate):
         if ops:
             self.commit(ops)
 
-    def remove(self, world: BuilderWorld, action: EraseImage | SweepImage) -> Steps:
+    def remove(self, world: WorldView, action: EraseImage | SweepImage) -> Steps:
         """Let the hand delete an image."""
         yield
         place = action.id.place if isinstance(action, EraseImage) else action.place
@@ -159,7 +158,7 @@ class Doings(Estate):
         known = {name: self.images[name] for name in self.configured}
         return KeepingHand(store, self.clock, INSTALLATION, Sites(lambda: known))
 
-    def adopt(self, world: BuilderWorld, action: KeepSnapshot) -> Steps:
+    def adopt(self, world: WorldView, action: KeepSnapshot) -> Steps:
         """Finish a build of which only its snapshot is left."""
         stored = world.library.builds[action.id]
         yield
@@ -175,11 +174,11 @@ class Doings(Estate):
         yield
         now_s, wrong = self.clock.now_s(), mishap(fate)
         if wrong is not None:
-            self.set_build(stored, results.unmade(stored.value, wrong, policy, now_s=now_s))
+            self.set_build(stored, outcomes.unmade(stored.value, wrong, policy, now_s=now_s))
             return
         name = self.token(build_id)
         order = Quieted(cloud_name=name, asked_by_s=now_s + 1.0)
-        if not self.set_build(stored, results.quieted(stored.value, order, now_s=now_s)):
+        if not self.set_build(stored, outcomes.quieted(stored.value, order, now_s=now_s)):
             return
         yield
         place = stored.value.place or ""
@@ -206,7 +205,7 @@ class Doings(Estate):
         yield
         now_s, wrong = self.clock.now_s(), mishap(fate)
         if wrong is not None:
-            self.set_upload(stored, results.uncopied(upload, wrong, policy, now_s=now_s))
+            self.set_upload(stored, outcomes.uncopied(upload, wrong, policy, now_s=now_s))
             return
         image_id = source.cloud_image or ""
         here, there = self.cloud_of(upload_id.place), self.cloud_of(source.id.place)
@@ -218,7 +217,7 @@ class Doings(Estate):
         else:
             image_id = self.image(self.token(upload_id.build), upload_id)
         yield
-        after = results.copied(upload, WholeImage(cloud_image=image_id), now_s=self.clock.now_s())
+        after = outcomes.copied(upload, WholeImage(cloud_image=image_id), now_s=self.clock.now_s())
         self.set_upload(stored, after)
 
     def validate(self, me: ReplicaId, upload_id: UploadId, fate: Fate) -> Steps:
@@ -235,7 +234,7 @@ class Doings(Estate):
         yield
         now_s = self.clock.now_s()
         wanted = [name for name in self.configured if self.places[name] == upload_id.place]
-        after = results.judged(stored.value, mishap(fate), None, policy, wanted, now_s=now_s)
+        after = outcomes.judged(stored.value, mishap(fate), None, policy, wanted, now_s=now_s)
         self.set_upload(stored, after)
         yield
         if path is not None:

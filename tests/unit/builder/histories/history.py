@@ -13,7 +13,7 @@ from hypothesis.stateful import (
 )
 
 from builder import transactions
-from builder.decide.actions import (
+from builder.actions import (
     BeginBuild,
     CondemnUpload,
     RetireUpload,
@@ -21,7 +21,7 @@ from builder.decide.actions import (
     TakeUpload,
     TryUpload,
 )
-from builder.decide.decide import decide
+from builder.decide import decide
 from remuda.cli.image.record_writer import set_build, set_image
 from remuda.images import moves, revoking
 from remuda.images.references import ReferenceKind

@@ -14,8 +14,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from builder.decide import keeping
-from builder.hands.keeping import KeepingHand
+from builder.upload import retire
+from builder.upload.hand_retire import KeepingHand
 from remuda.images import library, references, writes
 from remuda.images.references import ReferenceKind
 from remuda.model.image import UploadId
@@ -134,7 +134,7 @@ def forgets_sources(patch: pytest.MonkeyPatch) -> None:
 
 def sweeps_anything(patch: pytest.MonkeyPatch) -> None:
     """Take every image for one that no record knows."""
-    patch.setattr(keeping, "expected", lambda *_, **__: False)
+    patch.setattr(retire, "expected", lambda *_, **__: False)
 
 
 def ends_by_listing(patch: pytest.MonkeyPatch) -> None:

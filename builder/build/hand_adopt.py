@@ -1,0 +1,91 @@
+"""The hand that finishes a build whose builder died when its snapshot was asked for.
+
+The machine is gone. The image is treated as that of any other build: hidden, looked at, and rid of
+what it inherited, before the record says that it is whole.
+"""
+
+from dataclasses import dataclass
+
+from builder import outcomes, transactions
+from builder.actions import KeepSnapshot
+from builder.build.hand_snapshot import check_data, trimmed, whole_image
+from builder.events import Kept
+from builder.hands.blame import MishapError
+from builder.place.sites import Site, build_of
+from builder.policy import ImagePolicy
+from remuda.cloud.api import CloudError, TryLaterError
+from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
+from remuda.model.build import Blame, Build, Mishap, encode_build
+from remuda.runtime.clock import Clock
+from remuda.store.api import Set, Store, Stored, StoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptAtSite:
+    """A :class:`builder.hands_api.AdoptTask`, with the way into its place.
+
+    Attributes:
+        build: As it was judged; it is written at that version.
+        here: A provider of the build's place.
+    """
+
+    action: KeepSnapshot
+    build: Stored[Build]
+    policy: ImagePolicy | None
+    here: Site
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptingHand:
+    """Finishes one build at a time; several threads may use it."""
+
+    store: Store
+    clock: Clock
+    installation: str
+
+    def adopt(self, order: AdoptAtSite) -> Kept:
+        """Finish it; what fails for the cloud's sake is tried again later."""
+        try:
+            self._adopt(order)
+        except MishapError as exc:
+            return Kept(action=order.action, why=self._refused(order, exc.mishap))
+        except (CloudError, StoreError) as exc:
+            return Kept(action=order.action, why=str(exc))
+        return Kept(action=order.action)
+
+    def _adopt(self, order: AdoptAtSite) -> None:
+        images, build = order.here.images, order.build
+        image = self._image(order)
+        images.edit_image(image.id, ImageEdit(hidden=True))  # nobody finds it from now on
+        check_data(image)
+        images.edit_image(image.id, trimmed(image))
+        # Some clouds show it active, and take it back when the upload has failed.
+        whole = whole_image(self._image(order))
+        now_s = self.clock.now_s()
+        self.store.commit(transactions.finish(build, whole, order.action.also, now_s=now_s))
+
+    def _image(self, order: AdoptAtSite) -> StoredImage:
+        """Return the image, once the cloud says that it is that of the build, and whole."""
+        build, here = order.build.value, order.here
+        if why := here.elsewhere(build.place or ""):
+            raise TryLaterError(why)
+        image = here.images.get_image(order.action.snapshot)
+        if image.name != build.cloud_name or build_of(image, self.installation) != build.id:
+            raise TryLaterError(f"image {image.id} has not the tags of {build.id}")
+        if image.owner != here.images.project():
+            raise TryLaterError(f"image {image.id} belongs to another project")
+        if image.status is not ImageStatus.ACTIVE:
+            raise TryLaterError(f"image {image.id} is {image.status}")
+        return image
+
+    def _refused(self, order: AdoptAtSite, mishap: Mishap) -> str:
+        """Write what is wrong with it, unless time may mend that; return the same."""
+        if mishap.blame is not Blame.CLOUD:
+            stored, now_s = order.build, self.clock.now_s()
+            after = outcomes.unmade(stored.value, mishap, order.policy, now_s=now_s)
+            data = encode_build(after)
+            try:
+                self.store.commit([Set(path=stored.path, data=data, version=stored.version)])
+            except StoreError as exc:
+                return f"{mishap.message}; not written: {exc}"
+        return mishap.message

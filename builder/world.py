@@ -1,0 +1,210 @@
+"""All that a builder knows: records, who lives, what clouds said, what its hands are at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from builder.actions import Plan
+from builder.errands import Action
+from builder.events import ImagesListed, ProviderSeen
+from builder.lanes import Lane, new_lanes
+from builder.policy import ImagePolicy
+from builder.recipe.compile import ConfiguredImages
+from builder.records import Records
+from builder.view import NOT_LISTED, ImageListing, ProviderFacts, WorldView
+from remuda.config.recipes import ImageRecipe
+from remuda.frame.alarms import Alarms
+from remuda.frame.lanes import Lanes
+from remuda.frame.work import Busy
+from remuda.images.words import CONFIGURATION_OF
+from remuda.membership.attendance import Attendance
+from remuda.membership.duty import on_duty
+from remuda.model.build import UNDER_WAY, Base
+from remuda.model.ids import ReplicaId
+from remuda.model.image import BuildId
+from remuda.model.upload import UploadState
+
+#: An upload of which no trial has told anything for good.
+UNTRIED: Final = frozenset(
+    {UploadState.PENDING, UploadState.MAKING, UploadState.STORED, UploadState.VALIDATING}
+)
+#: What a plan says of what is another builder's to do begins with this.
+ELSEWHERE: Final = "another builder"
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBy:
+    """By what a build of ours is made; it stays, whatever is reloaded meanwhile."""
+
+    recipe: ImageRecipe
+    policy: ImagePolicy
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that the judgements may see; only the brain's thread changes it.
+
+    Attributes:
+        me: Our id among the builders.
+        builders: Who is seen to live.
+        launchers: Those that live, by provider.
+        launcher_troubles: Why a provider is out of service, as its launchers say.
+        seen: What each provider's cloud said last.
+        listing_troubles: Why a place could not be listed.
+        bases: What each image's base is, by image and provider; *missing*: why there is none.
+        busy: What a hand, or a transaction, of ours is at work on; *lanes*: how many hands are.
+        makings: Of the builds that our hands have begun, until they are tried.
+        dirty: Something has changed that nobody has judged.
+        plan: The last one.
+        started_s: Wall clock at our start.
+    """
+
+    me: ReplicaId
+    configured: ConfiguredImages
+    records: Records = field(default_factory=Records)
+    builders: set[ReplicaId] = field(default_factory=set)
+    launchers: dict[str, set[ReplicaId]] = field(default_factory=dict)
+    launcher_troubles: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, ProviderSeen] = field(default_factory=dict)
+    listings: dict[str, ImageListing] = field(default_factory=dict)
+    listing_troubles: dict[str, str] = field(default_factory=dict)
+    bases: dict[tuple[str, str], Base] = field(default_factory=dict)
+    missing: dict[tuple[str, str], str] = field(default_factory=dict)
+    busy: Busy[Action] = field(default_factory=Busy)
+    lanes: Lanes[Lane, str] = field(default_factory=new_lanes)
+    makings: dict[BuildId, MadeBy] = field(default_factory=dict)
+    attendance: Attendance = field(default_factory=Attendance)
+    alarms: Alarms = field(default_factory=Alarms)
+    dirty: bool = True
+    config_error: str | None = None
+    plan: Plan = field(default_factory=Plan)
+    started_s: float = 0.0
+
+    def view(self, now_s: float) -> WorldView:
+        """Return this moment; it is for one judgement, for its records go on changing."""
+        living = frozenset({*self.builders, self.me})
+        return WorldView(
+            now_s=now_s,
+            me=self.me,
+            builders=living,
+            mine=lambda thing: on_duty(thing, living) == self.me,
+            library=self.records.library(),
+            policies=self.configured.policies,
+            providers=self.providers(),
+            listings=self.listings,
+            bases=self.bases,
+            busy=frozenset(str(one) for one in self.busy),
+            reading=frozenset(one.image for one in self.records.reading),
+        )
+
+    def providers(self) -> Mapping[str, ProviderFacts]:
+        """Return the providers of recipes of which we know where their images lie."""
+        return {
+            name: ProviderFacts(
+                name=name,
+                place=one.place,
+                realm=one.realm,
+                trouble=one.trouble or self.unserved(name),
+                full=one.full,
+            )
+            for name in self.configured.providers
+            if (one := self.seen.get(name)) is not None and one.place is not None
+        }
+
+    def unserved(self, provider: str) -> str | None:
+        """Return why no machine comes from a provider, whatever its cloud can do, or None."""
+        if not self.launchers.get(provider):
+            return f"no launcher of {provider} is running"
+        return self.launcher_troubles.get(provider)
+
+    def outlook(self) -> Mapping[str, str]:
+        """Return what hinders providers, bases and us as a whole, for people, by name."""
+        found = dict(self.configured.unusable)
+        if self.config_error is not None:
+            found[f"{CONFIGURATION_OF}{self.me}"] = self.config_error
+        for name in self.configured.providers:
+            one = self.seen.get(name)
+            trouble = "its cloud was not asked yet" if one is None else one.trouble or one.full
+            trouble = trouble or self.unserved(name)
+            if trouble is not None:
+                found[f"provider {name}"] = trouble
+        for (image, provider), why in self.missing.items():
+            found[f"base of {image} in {provider}"] = why
+        for place, why in self.listing_troubles.items():
+            found[f"listing of {place}"] = why
+        return found
+
+    def take_seen(self, event: ProviderSeen) -> None:
+        """Take in what a cloud said; what one that is away said before stays true."""
+        before, name = self.seen.get(event.provider), event.provider
+        self.dirty = True
+        if event.trouble is not None and before is not None:
+            self.seen[name] = replace(before, trouble=event.trouble)
+            return
+        self.seen[name] = event
+        if event.trouble is None:
+            bases, missing = event.bases or {}, event.missing or {}
+            self.bases = {key: one for key, one in self.bases.items() if key[1] != name}
+            self.bases.update({(image, name): base for image, base in bases.items()})
+            self.missing = {key: one for key, one in self.missing.items() if key[1] != name}
+            self.missing.update({(image, name): why for image, why in missing.items()})
+
+    def take_listing(self, event: ImagesListed) -> None:
+        """Let a listing be the last one; one that failed tells nothing."""
+        self.dirty = True
+        if event.images is None:
+            self.listing_troubles[event.place] = event.why or "it could not be listed"
+            return
+        self.listing_troubles.pop(event.place, None)
+        before = self.listings.get(event.place, NOT_LISTED)
+        self.listings[event.place] = ImageListing(
+            begun_s=event.begun_s,
+            before_s=before.begun_s,
+            images=event.images,
+            images_before=before.images,
+        )
+
+    def adopt(self, configured: ConfiguredImages) -> None:
+        """Go on by other recipes; what cannot be read just now is made by what it was before."""
+        old, kept = self.configured, dict(configured.policies)
+        for image in configured.unusable:
+            if image in old.policies and old.recipes.get(image) == configured.recipes.get(image):
+                kept[image] = old.policies[image]
+        self.configured = replace(configured, policies=kept)
+        there = set(self.configured.providers)
+        self.seen = {name: one for name, one in self.seen.items() if name in there}
+        pairs = {(n, p) for n, one in configured.recipes.items() for p in one.makings}
+        self.bases = {key: one for key, one in self.bases.items() if key in pairs}
+        self.missing = {key: one for key, one in self.missing.items() if key in pairs}
+        places = {one.place for one in self.seen.values()}
+        self.listings = {place: one for place, one in self.listings.items() if place in places}
+        self.listing_troubles = {
+            place: why for place, why in self.listing_troubles.items() if place in places
+        }
+        self.dirty = True
+
+    def making(self, build_id: BuildId) -> MadeBy | None:
+        """Return by what a build is to be made: the recipe of its fingerprint, or None."""
+        known = self.makings.get(build_id)
+        build = self.records.builds[build_id].value
+        policy = self.configured.policies.get(build_id.image)
+        recipe = self.configured.recipes.get(build_id.image)
+        if known is not None and known.policy.fingerprint == build.fingerprint:
+            return known
+        if policy is None or recipe is None or policy.fingerprint != build.fingerprint:
+            return None
+        return MadeBy(recipe, policy)
+
+    def forget_makings(self) -> None:
+        """Forget the recipes of builds that are made and tried, or never will be."""
+        builds = self.records.builds
+        tried = {
+            one.value.id.build
+            for one in self.records.uploads.values()
+            if one.value.state in UNTRIED and one.value.id.build in self.makings
+        }
+        self.makings = {
+            one: making
+            for one, making in self.makings.items()
+            if one in builds and (one in tried or builds[one].value.state in UNDER_WAY)
+        }
