@@ -3,20 +3,23 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.actions import Action
 from builder.brain import Brain
 from builder.delays import Delays
-from builder.errands import Action, HandEvent, News, RecipesRead
+from builder.events import HandEvent, News
 from builder.fold import Fold, wanted_of_providers
+from builder.hands.means import HandMeans
 from builder.lanes import KINDS, PLACES, Lane
 from builder.orders import Orders
 from builder.periodic import Periodic
 from builder.place.clouds import Clouds
 from builder.recipe.compile import compile_images
+from builder.recipe.events import RecipesRead
 from builder.recipe.hand_files import TreeCache
 from builder.reporting import Reporter
 from builder.results import Results
 from builder.start import Starter
-from builder.wiring import HandMeans, WireHands
+from builder.wiring import WireHands
 from builder.worker import BuilderWorker, Current, providers_of
 from builder.world import World
 from builder.writing import ROOTS, TREE

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from builder.actions import RaiseAlarm
+from builder.actions import Action
+from builder.alarm.actions import RaiseAlarm
 from builder.decide import decide
-from builder.errands import Action, Errand, News, Publish
+from builder.events import News
 from builder.fold import Fold
-from builder.periodic import Periodic
+from builder.periodic import Periodic, PeriodicAction
 from builder.reporting import Reporter
 from builder.results import Results
 from builder.start import Starter
+from builder.status.actions import Publish
 from builder.view import WorldView
 from builder.world import World
 from remuda.frame.loop import Loop, start_all
@@ -110,14 +112,14 @@ class Brain:
             self._start(view, [Publish(words)], now)
 
     def _look_around(self, view: WorldView, now: Now) -> None:
-        """Begin the errands that are due; one that is refused stays due."""
+        """Begin what is due from time to time; one that is refused stays due."""
 
-        def begin(errand: Errand) -> None:
+        def begin(action: PeriodicAction) -> None:
             started = False
             try:
-                started = self.starter.start(view, errand, now)
+                started = self.starter.start(view, action, now)
             finally:
-                self.periodic.begun(errand, now.mono_s, started=started)
+                self.periodic.begun(action, now.mono_s, started=started)
 
         start_all(self.periodic.due(now.mono_s), begin, self.ground)
 

@@ -6,8 +6,9 @@ Else it would stay ours for ever, and be begun again and again.
 from dataclasses import dataclass, field
 from typing import Final
 
-from builder.actions import Copy, DropUpload, LoseBuild, Make
-from builder.errands import Action
+from builder.actions import Action
+from builder.build.actions import LoseBuild, Make
+from builder.upload.actions import Copy, DropUpload
 from builder.view import WorldView
 from remuda.model.build import Blame, Mishap
 from remuda.model.image import BuildId, UploadId

@@ -7,8 +7,34 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from builder import actions
-from builder.errands import ListPlace, Look, MakeImage, Publish, ReadRecipes
+from builder.build.actions import (
+    BeginBuild,
+    ForgetBuild,
+    KeepSnapshot,
+    LoseBuild,
+    Make,
+    RetireBuild,
+    Supersede,
+    TakeBuild,
+)
+from builder.image.actions import MakeImage
+from builder.place.actions import ListPlace, Look, SweepImage
+from builder.pointer.actions import MovePointer
+from builder.recipe.actions import ReadRecipes
+from builder.status.actions import Publish
+from builder.upload.actions import (
+    BeginUpload,
+    CondemnUpload,
+    Copy,
+    DropUpload,
+    EndTrial,
+    EraseImage,
+    ForgetUpload,
+    RetireUpload,
+    TakeUpload,
+    TryUpload,
+    Validate,
+)
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import WorkKind
 
@@ -61,25 +87,25 @@ def _swept(action: Any) -> str:
 
 
 _WRITTEN: Final = (
-    *(actions.Supersede, actions.TakeBuild, actions.LoseBuild),
-    *(actions.BeginUpload, actions.TakeUpload, actions.DropUpload, actions.TryUpload),
-    *(actions.EndTrial, actions.ForgetUpload, actions.RetireBuild),
+    *(Supersede, TakeBuild, LoseBuild),
+    *(BeginUpload, TakeUpload, DropUpload, TryUpload),
+    *(EndTrial, ForgetUpload, RetireBuild),
 )
 
 #: Every kind of action but RaiseAlarm, which is all said with itself.
 KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
     **dict.fromkeys(_WRITTEN, WorkKind(None, _id)),
-    actions.BeginBuild: WorkKind(None, _image),
-    actions.MovePointer: WorkKind(None, _pointer),
-    actions.Make: WorkKind(Lane.MAKE, _id),
-    actions.Copy: WorkKind(Lane.COPY, _id),
-    actions.Validate: WorkKind(Lane.TRY, _id),
-    actions.KeepSnapshot: WorkKind(Lane.KEEP, _id),
-    actions.RetireUpload: WorkKind(Lane.KEEP, _id),
-    actions.CondemnUpload: WorkKind(Lane.KEEP, _id),
-    actions.EraseImage: WorkKind(Lane.KEEP, _id),
-    actions.ForgetBuild: WorkKind(Lane.KEEP, _id),
-    actions.SweepImage: WorkKind(Lane.KEEP, _swept),
+    BeginBuild: WorkKind(None, _image),
+    MovePointer: WorkKind(None, _pointer),
+    Make: WorkKind(Lane.MAKE, _id),
+    Copy: WorkKind(Lane.COPY, _id),
+    Validate: WorkKind(Lane.TRY, _id),
+    KeepSnapshot: WorkKind(Lane.KEEP, _id),
+    RetireUpload: WorkKind(Lane.KEEP, _id),
+    CondemnUpload: WorkKind(Lane.KEEP, _id),
+    EraseImage: WorkKind(Lane.KEEP, _id),
+    ForgetBuild: WorkKind(Lane.KEEP, _id),
+    SweepImage: WorkKind(Lane.KEEP, _swept),
     Look: WorkKind(Lane.LOOK, lambda one: f"look at {one.provider}"),
     ListPlace: WorkKind(Lane.LOOK, lambda one: f"listing of {one.place}"),
     ReadRecipes: WorkKind(Lane.READ, lambda _: "recipes"),
@@ -88,9 +114,9 @@ KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
 }
 #: Who takes work binds a place in the lane in which it is done afterwards.
 TAKES: Final[Mapping[type, Lane]] = {
-    actions.TakeBuild: Lane.MAKE,
-    actions.TakeUpload: Lane.COPY,
-    actions.TryUpload: Lane.TRY,
+    TakeBuild: Lane.MAKE,
+    TakeUpload: Lane.COPY,
+    TryUpload: Lane.TRY,
 }
 #: Hands that are told when their work is not ours any more.
-STOPPED: Final = (actions.Make, actions.Copy, actions.Validate)
+STOPPED: Final = (Make, Copy, Validate)

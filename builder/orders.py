@@ -3,10 +3,14 @@
 from dataclasses import dataclass, field
 from threading import Event
 
-from builder.actions import Copy, EraseImage, KeepSnapshot, Make, SweepImage, Validate
+from builder.actions import Action
+from builder.build.actions import KeepSnapshot, Make
 from builder.build.lifecycle import other_places, unwanted
-from builder.errands import Action
-from builder.hands_api import AdoptTask, CopyTask, EraseTask, MakeTask, SweepTask, TrialTask
+from builder.build.tasks import AdoptTask, MakeTask
+from builder.place.actions import SweepImage
+from builder.place.tasks import SweepTask
+from builder.upload.actions import Copy, EraseImage, Validate
+from builder.upload.tasks import CopyTask, EraseTask, TrialTask
 from builder.view import WorldView
 from builder.world import World
 from remuda.config.recipes import ImageRecipe

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from builder.errands import Errand, ListPlace, Look, MakeImage, ReadRecipes
+from builder.image.actions import MakeImage
 from builder.lanes import KINDS
+from builder.place.actions import ListPlace, Look
+from builder.recipe.actions import ReadRecipes
 from builder.world import World
 from builder.writing import lacking
 from remuda.config.fingerprint import copied_paths
@@ -25,31 +27,34 @@ READ_S: Final = 60.0
 REFUSED_S: Final = 1.0
 _RECIPES: Final = "recipes"
 
+#: What is done from time to time, whatever is judged.
+PeriodicAction = Look | ListPlace | ReadRecipes
+
 
 @dataclass(slots=True)
 class Periodic:
-    """Says which errands are due; all times are monotonic."""
+    """Says which actions are due; all times are monotonic."""
 
     world: World
     _begun: dict[str, float] = field(default_factory=dict)
     _refused: dict[str, float] = field(default_factory=dict)
     _asked: dict[str, Mapping[str, BaseFrom]] = field(default_factory=dict)
 
-    def due(self, now_s: float) -> list[Errand]:
-        """Return the errands whose time has come, first what has waited longest."""
-        found = [(due_s, errand) for errand, due_s in self._all() if due_s <= now_s]
-        return [errand for _, errand in sorted(found, key=lambda one: one[0])]
+    def due(self, now_s: float) -> list[PeriodicAction]:
+        """Return the actions whose time has come, first what has waited longest."""
+        found = [(due_s, action) for action, due_s in self._all() if due_s <= now_s]
+        return [action for _, action in sorted(found, key=lambda one: one[0])]
 
-    def begun(self, errand: Errand, now_s: float, *, started: bool) -> None:
-        """Note that an errand was begun, or refused for now."""
-        name = self._name(errand)
+    def begun(self, action: PeriodicAction, now_s: float, *, started: bool) -> None:
+        """Note that an action was begun, or refused for now."""
+        name = self._name(action)
         if not started:
             self._refused[name] = now_s
             return
         self._refused.pop(name, None)
         self._begun[name] = now_s
-        if isinstance(errand, Look):
-            self._asked[errand.provider] = errand.bases
+        if isinstance(action, Look):
+            self._asked[action.provider] = action.bases
 
     def missing(self) -> list[MakeImage]:
         """Return the images of the configuration, or with builds, that are not wholly on record."""
@@ -65,16 +70,16 @@ class Periodic:
         self._begun.clear()
         self._refused.clear()
 
-    def _all(self) -> Iterator[tuple[Errand, float]]:
-        """Yield each errand that is not under way, and when it is due."""
-        for errand, period_s in self._wanted():
-            name = self._name(errand)
+    def _all(self) -> Iterator[tuple[PeriodicAction, float]]:
+        """Yield each action that is not under way, and when it is due."""
+        for action, period_s in self._wanted():
+            name = self._name(action)
             if name not in self.world.busy:
                 begun_s = self._begun.get(name)
                 due_s = float("-inf") if begun_s is None else begun_s + period_s
-                yield errand, max(due_s, self._refused.get(name, float("-inf")) + REFUSED_S)
+                yield action, max(due_s, self._refused.get(name, float("-inf")) + REFUSED_S)
 
-    def _wanted(self) -> Iterator[tuple[Errand, float]]:
+    def _wanted(self) -> Iterator[tuple[PeriodicAction, float]]:
         world = self.world
         for name in world.configured.providers:
             seen = world.seen.get(name)
@@ -131,5 +136,5 @@ class Periodic:
         }
         return {one for one in {*builds, *uploads} if one is not None}
 
-    def _name(self, errand: Errand) -> str:
-        return str(KINDS[type(errand)].subject(errand))
+    def _name(self, action: PeriodicAction) -> str:
+        return str(KINDS[type(action)].subject(action))

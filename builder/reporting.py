@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from builder.actions import RaiseAlarm
+from builder.alarm.actions import RaiseAlarm
 from builder.lanes import PLACES
 from builder.start import Starter
 from builder.world import ELSEWHERE, World

@@ -4,21 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from builder.actions import (
-    BeginBuild,
-    CondemnUpload,
-    Copy,
-    EraseImage,
-    KeepSnapshot,
-    Make,
-    RetireUpload,
-    SweepImage,
-    Validate,
-)
+from builder.actions import Action
+from builder.build.actions import BeginBuild, KeepSnapshot, Make
 from builder.crashes import CRASHED
-from builder.errands import Action, HandEvent, MakeImage, News, Publish, RecipesRead
-from builder.events import ImagesListed, ProviderSeen
+from builder.events import HandEvent, News
+from builder.image.actions import MakeImage
+from builder.place.actions import SweepImage
+from builder.place.events import ImagesListed, ProviderSeen
+from builder.recipe.events import RecipesRead
 from builder.start import Starter, key_of
+from builder.status.actions import Publish
+from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
 from builder.world import World
 from remuda.config.model import Config
 from remuda.frame.work import Finished, HandCrashed, Written, word

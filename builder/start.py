@@ -5,14 +5,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from builder import actions, transactions
-from builder.actions import EndTrial, JudgedAction, LoseBuild
+from builder import transactions
+from builder.actions import Action, JudgedAction
+from builder.build.actions import ForgetBuild, KeepSnapshot, LoseBuild, Make, TakeBuild
 from builder.crashes import Crashes, given_back
 from builder.delays import DelayKey, Delays
-from builder.errands import Action, HandEvent, ListPlace, Look, MakeImage, Publish, ReadRecipes
-from builder.hands_api import Hands
+from builder.events import HandEvent
+from builder.hands.api import Hands
+from builder.image.actions import MakeImage
 from builder.lanes import KINDS, PLACES, TAKES, Lane
 from builder.orders import Orders
+from builder.place.actions import ListPlace, Look, SweepImage
+from builder.pointer.actions import MovePointer
+from builder.recipe.actions import ReadRecipes
+from builder.status.actions import Publish
+from builder.upload.actions import (
+    CondemnUpload,
+    Copy,
+    EndTrial,
+    EraseImage,
+    RetireUpload,
+    TryUpload,
+    Validate,
+)
 from builder.view import WorldView
 from builder.world import World
 from builder.writing import lacking, published
@@ -41,7 +56,7 @@ def key_of(action: Action) -> DelayKey:
 def basis_of(action: Action) -> list[str]:
     """Return the path of the record that an action is about, if it is about one."""
     match action:
-        case actions.MovePointer():
+        case MovePointer():
             return [paths.pointer(action.image, action.provider)]
         case MakeImage():
             return [paths.image(action.id)]
@@ -56,7 +71,7 @@ def basis_of(action: Action) -> list[str]:
 def _provider(action: Action) -> str:
     """Return the provider that is to give a machine for what is taken, if one is."""
     match action:
-        case actions.TakeBuild() | actions.TryUpload():
+        case TakeBuild() | TryUpload():
             return action.provider
         case _:
             return ""
@@ -89,15 +104,15 @@ class Starter:
     def __post_init__(self) -> None:
         """Make the table of starters; every other action is a transaction."""
         self._starters = {
-            actions.Make: self._make,
-            actions.KeepSnapshot: self._adopt,
-            actions.Copy: self._copy,
-            actions.Validate: self._validate,
-            actions.RetireUpload: self._retire,
-            actions.CondemnUpload: self._condemn,
-            actions.EraseImage: self._erase,
-            actions.SweepImage: self._sweep,
-            actions.ForgetBuild: self._forget_build,
+            Make: self._make,
+            KeepSnapshot: self._adopt,
+            Copy: self._copy,
+            Validate: self._validate,
+            RetireUpload: self._retire,
+            CondemnUpload: self._condemn,
+            EraseImage: self._erase,
+            SweepImage: self._sweep,
+            ForgetBuild: self._forget_build,
             Look: self._look,
             ListPlace: self._list,
             ReadRecipes: self._read,
@@ -178,9 +193,9 @@ class Starter:
 
     def _by_share(self, action: Action) -> Action:
         """Return what is taken by the first provider for which we may wait, or what was asked."""
-        way: actions.TakeBuild | actions.TryUpload | None
+        way: TakeBuild | TryUpload | None
         match action:
-            case actions.TakeBuild() | actions.TryUpload():
+            case TakeBuild() | TryUpload():
                 way = action
             case _:
                 return action
@@ -239,19 +254,19 @@ class Starter:
         self.delays.end(key_of(action), now.mono_s, why)
         self.world.plan.wait(KINDS[type(action)].subject(action), why)
 
-    def _make_image(self, _world: WorldView, errand: MakeImage, _now: Now) -> bool:
-        ops = lacking(self.world.records, self.world.configured.recipes).get(errand.id)
+    def _make_image(self, _world: WorldView, action: MakeImage, _now: Now) -> bool:
+        ops = lacking(self.world.records, self.world.configured.recipes).get(action.id)
         if ops:
-            self.sender.send(errand, ops)
+            self.sender.send(action, ops)
         return bool(ops)
 
-    def _publish(self, _world: WorldView, errand: Publish, _now: Now) -> bool:
-        self.sender.send(errand, published(self.world.me, errand.data))
+    def _publish(self, _world: WorldView, action: Publish, _now: Now) -> bool:
+        self.sender.send(action, published(self.world.me, action.data))
         return True
 
     # Hands
 
-    def _make(self, view: WorldView, action: actions.Make, now: Now) -> bool:
+    def _make(self, view: WorldView, action: Make, now: Now) -> bool:
         order = self.orders.make(view, action)
         if order is None:
             mishap = Mishap(step="begin", blame=Blame.BUILDER, message=_CHANGED)
@@ -260,7 +275,7 @@ class Starter:
         self.crew.submit(action, lambda: self.hands.making.make(order))
         return True
 
-    def _adopt(self, view: WorldView, action: actions.KeepSnapshot, now: Now) -> bool:
+    def _adopt(self, view: WorldView, action: KeepSnapshot, now: Now) -> bool:
         order = self.orders.adopt(view, action)
         if order is None:
             self.refuse(action, now, "no provider of the configuration lies there")
@@ -268,7 +283,7 @@ class Starter:
         self.crew.submit(action, lambda: self.hands.adopting.adopt(order))
         return True
 
-    def _copy(self, view: WorldView, action: actions.Copy, now: Now) -> bool:
+    def _copy(self, view: WorldView, action: Copy, now: Now) -> bool:
         order = self.orders.copy(view, action)
         if order is None:
             self.start(view, given_back(action.id, _NOBODY), now)
@@ -276,7 +291,7 @@ class Starter:
         self.crew.submit(action, lambda: self.hands.copying.copy(order))
         return True
 
-    def _validate(self, view: WorldView, action: actions.Validate, now: Now) -> bool:
+    def _validate(self, view: WorldView, action: Validate, now: Now) -> bool:
         order = self.orders.trial(view, action)
         if order is None:  # its recipe is gone
             self.start(view, EndTrial(id=action.id), now)
@@ -284,31 +299,31 @@ class Starter:
         self.crew.submit(action, lambda: self.hands.validating.validate(order))
         return True
 
-    def _retire(self, _world: WorldView, action: actions.RetireUpload, _now: Now) -> bool:
-        self.crew.submit(action, lambda: self.hands.keeping.retire(action))
+    def _retire(self, _world: WorldView, action: RetireUpload, _now: Now) -> bool:
+        self.crew.submit(action, lambda: self.hands.retiring.retire(action))
         return True
 
-    def _condemn(self, _world: WorldView, action: actions.CondemnUpload, _now: Now) -> bool:
-        self.crew.submit(action, lambda: self.hands.keeping.condemn(action))
+    def _condemn(self, _world: WorldView, action: CondemnUpload, _now: Now) -> bool:
+        self.crew.submit(action, lambda: self.hands.retiring.condemn(action))
         return True
 
-    def _erase(self, view: WorldView, action: actions.EraseImage, now: Now) -> bool:
+    def _erase(self, view: WorldView, action: EraseImage, now: Now) -> bool:
         order = self.orders.erase(view, action)
         if order is None:
             self.refuse(action, now, "no provider of the configuration lies there")
             return False
-        self.crew.submit(action, lambda: self.hands.keeping.erase(order))
+        self.crew.submit(action, lambda: self.hands.retiring.erase(order))
         return True
 
-    def _sweep(self, view: WorldView, action: actions.SweepImage, now: Now) -> bool:
+    def _sweep(self, view: WorldView, action: SweepImage, now: Now) -> bool:
         order = self.orders.sweep(view, action)
         if order is None:
             self.refuse(action, now, "no provider of the configuration lies there")
             return False
-        self.crew.submit(action, lambda: self.hands.keeping.sweep(order))
+        self.crew.submit(action, lambda: self.hands.sweeping.sweep(order))
         return True
 
-    def _forget_build(self, view: WorldView, action: actions.ForgetBuild, _now: Now) -> bool:
+    def _forget_build(self, view: WorldView, action: ForgetBuild, _now: Now) -> bool:
         ops, logs = transactions.write(view, action), self.hands.logs
         store = self.sender.ground.store
 
@@ -322,14 +337,14 @@ class Starter:
         self.crew.submit(action, forget)
         return True
 
-    def _look(self, _world: WorldView, errand: Look, _now: Now) -> bool:
-        self.crew.submit(errand, lambda: self.hands.looking.look(errand))
+    def _look(self, _world: WorldView, action: Look, _now: Now) -> bool:
+        self.crew.submit(action, lambda: self.hands.looking.look(action))
         return True
 
-    def _list(self, _world: WorldView, errand: ListPlace, _now: Now) -> bool:
-        self.crew.submit(errand, lambda: self.hands.looking.list_images(errand))
+    def _list(self, _world: WorldView, action: ListPlace, _now: Now) -> bool:
+        self.crew.submit(action, lambda: self.hands.looking.list_images(action))
         return True
 
-    def _read(self, _world: WorldView, errand: ReadRecipes, _now: Now) -> bool:
-        self.crew.submit(errand, self.read_recipes)
+    def _read(self, _world: WorldView, action: ReadRecipes, _now: Now) -> bool:
+        self.crew.submit(action, self.read_recipes)
         return True

@@ -9,21 +9,23 @@ from dataclasses import replace
 from typing import Any, Final
 
 from builder import outcomes
-from builder.actions import (
+from builder.actions import JudgedAction
+from builder.build.actions import (
     BeginBuild,
+    ForgetBuild,
+    LoseBuild,
+    RetireBuild,
+    Supersede,
+    TakeBuild,
+)
+from builder.pointer.actions import MovePointer
+from builder.upload.actions import (
     BeginUpload,
     CondemnUpload,
     DropUpload,
     EndTrial,
-    ForgetBuild,
     ForgetUpload,
-    JudgedAction,
-    LoseBuild,
-    MovePointer,
-    RetireBuild,
     RetireUpload,
-    Supersede,
-    TakeBuild,
     TakeUpload,
     TryUpload,
 )

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from builder.actions import Plan
-from builder.errands import Action
-from builder.events import ImagesListed, ProviderSeen
+from builder.actions import Action, Plan
 from builder.lanes import Lane, new_lanes
+from builder.place.events import ImagesListed, ProviderSeen
+from builder.place.view import NOT_LISTED, ImageListing, ProviderFacts
 from builder.policy import ImagePolicy
 from builder.recipe.compile import ConfiguredImages
 from builder.records import Records
-from builder.view import NOT_LISTED, ImageListing, ProviderFacts, WorldView
+from builder.view import WorldView
 from remuda.config.recipes import ImageRecipe
 from remuda.frame.alarms import Alarms
 from remuda.frame.lanes import Lanes

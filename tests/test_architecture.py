@@ -71,7 +71,8 @@ NOT_DECIDING: Final = (
         )
     ),
     "builder/hands/",
-    *("builder/hands_api.py", "builder/orders.py", "builder/worker.py", "builder/writing.py"),
+    *("builder/orders.py", "builder/worker.py", "builder/writing.py"),
+    *(f"builder/{noun}/tasks.py" for noun in ("build", "place", "upload")),
     *("builder/log/build_log.py", "builder/log/log_file.py"),
     *("builder/place/clouds.py", "builder/place/sites.py"),
     "remuda/images/following.py",

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from builder.actions import BeginBuild, Plan
+from builder.actions import Plan
+from builder.build.actions import BeginBuild
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.config.units import show_duration

@@ -7,9 +7,9 @@ what it inherited, before the record says that it is whole.
 from dataclasses import dataclass
 
 from builder import outcomes, transactions
-from builder.actions import KeepSnapshot
+from builder.build.actions import KeepSnapshot
+from builder.build.events import AdoptionEnded
 from builder.build.hand_snapshot import check_data, trimmed, whole_image
-from builder.events import Kept
 from builder.hands.blame import MishapError
 from builder.place.sites import Site, build_of
 from builder.policy import ImagePolicy
@@ -22,7 +22,7 @@ from remuda.store.api import Set, Store, Stored, StoreError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptAtSite:
-    """A :class:`builder.hands_api.AdoptTask`, with the way into its place.
+    """A :class:`builder.build.tasks.AdoptTask`, with the way into its place.
 
     Attributes:
         build: As it was judged; it is written at that version.
@@ -43,15 +43,15 @@ class AdoptingHand:
     clock: Clock
     installation: str
 
-    def adopt(self, order: AdoptAtSite) -> Kept:
+    def adopt(self, order: AdoptAtSite) -> AdoptionEnded:
         """Finish it; what fails for the cloud's sake is tried again later."""
         try:
             self._adopt(order)
         except MishapError as exc:
-            return Kept(action=order.action, why=self._refused(order, exc.mishap))
+            return AdoptionEnded(action=order.action, why=self._refused(order, exc.mishap))
         except (CloudError, StoreError) as exc:
-            return Kept(action=order.action, why=str(exc))
-        return Kept(action=order.action)
+            return AdoptionEnded(action=order.action, why=str(exc))
+        return AdoptionEnded(action=order.action)
 
     def _adopt(self, order: AdoptAtSite) -> None:
         images, build = order.here.images, order.build

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from builder import outcomes, transactions
+from builder.build.events import MakingEnded
 from builder.build.hand_packages import keep_packages
 from builder.build.hand_quiet import Quieting
 from builder.build.hand_secrets import SECRETS_STEP, SecretError, read_secrets
 from builder.build.hand_snapshot import ASK_S, Snapshots
 from builder.build.hand_steps import StepContext, StepRunner
-from builder.events import MakingEnded
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_build
 from builder.hands.patience import HandStoppedError
@@ -41,7 +41,7 @@ from remuda.visible import visible
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeInCloud(InCloud):
-    """A :class:`builder.hands_api.MakeTask`, with the cloud in which it is carried out.
+    """A :class:`builder.build.tasks.MakeTask`, with the cloud in which it is carried out.
 
     Attributes:
         build: As it was judged: building, and ours.

@@ -2,9 +2,11 @@
 
 from typing import Final
 
-from builder.actions import KeepSnapshot, LoseBuild, Make, Plan, Supersede, TakeBuild, in_order
+from builder.actions import Plan, in_order
+from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
+from builder.place.view import ProviderFacts
 from builder.policy import ImagePolicy, pause_s_max
-from builder.view import ASKED_S_MAX, ProviderFacts, WorldView
+from builder.view import ASKED_S_MAX, WorldView
 from remuda.model.build import Blame, Build, BuildState, Mishap
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import UploadState

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from builder.events import ImagesListed, ProviderSeen
+from builder.place.events import ImagesListed, ProviderSeen
 from builder.place.sites import Site, build_of, named
-from builder.view import ListedImage
+from builder.place.view import ListedImage
 from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError, Image, ImageWanted
 from remuda.cloud.image_store import ImageStatus, ImageUsage, StoredImage
 from remuda.config.images import BaseFrom

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
-from builder.actions import MovePointer, Plan, RaiseAlarm
+from builder.actions import Plan
+from builder.alarm.actions import RaiseAlarm
+from builder.place.view import ProviderFacts
+from builder.pointer.actions import MovePointer
 from builder.policy import ImagePolicy
-from builder.view import ProviderFacts, WorldView
+from builder.view import WorldView
 from remuda.images import moves
 from remuda.images.moves import MoveRefusedError, Shelf
 from remuda.model.image import UploadId, Word

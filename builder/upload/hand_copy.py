@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from builder import outcomes
-from builder.events import CopyEnded
 from builder.hands import blame
 from builder.hands.held_record import TakenOverError
 from builder.outcomes import WholeImage
 from builder.place.hand_look import hash_of
 from builder.place.sites import ARRIVAL_S, FENCE_S, Site, build_of, call_fence, transfer_fence
 from builder.policy import ImagePolicy
+from builder.upload.events import CopyEnded
 from builder.upload.hand_carry import CarriedFile, check_made, copy_order, free_bytes
 from remuda.cloud.api import BadOrderError, CloudError, Fence, TryLaterError
 from remuda.cloud.image_store import ImageStatus, Received, StoredImage, Visibility
@@ -37,7 +37,7 @@ _WEAK: Final = frozenset({None, "md5"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyBetweenSites:
-    """A :class:`builder.hands_api.CopyTask`, with the ways into both places.
+    """A :class:`builder.upload.tasks.CopyTask`, with the ways into both places.
 
     Attributes:
         upload: What is to be made, as it was judged: ours, and being made.

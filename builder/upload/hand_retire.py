@@ -9,22 +9,24 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
-from builder.actions import CondemnUpload, EraseImage, JudgedAction, RetireUpload, SweepImage
-from builder.events import Kept
 from builder.hands import blame
-from builder.place.sites import Site, Sites, build_of, call_fence
-from builder.upload import retire
-from builder.view import ListedImage, WorldView
-from remuda.cloud.api import BadOrderError, CloudError, GoneError, InUseError
-from remuda.cloud.image_store import ImageStatus, StoredImage
+from builder.place.hand_delete import (
+    SparedError,
+    check_installation,
+    check_marks,
+    delete,
+    find_image,
+)
+from builder.place.sites import Site, Sites, call_fence
+from builder.upload.actions import CondemnUpload, EraseImage, RetireUpload
+from builder.upload.events import RetirementEnded
+from remuda.cloud.api import BadOrderError, CloudError, InUseError
+from remuda.cloud.image_store import StoredImage
 from remuda.images import library, references
-from remuda.images.library import Library
 from remuda.images.references import ReferenceKind
-from remuda.model import tags
 from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
-from remuda.model.ids import ReplicaId
-from remuda.model.image import BuildId, UploadId
+from remuda.model.image import UploadId
 from remuda.model.upload import (
     Method,
     Upload,
@@ -46,17 +48,13 @@ SHARED_S: Final = 60.0
 _RETIRED_FROM: Final = frozenset({UploadState.USABLE, UploadState.REJECTED, UploadState.FAILED})
 
 
-class _SparedError(Exception):
-    """Nothing is to be done; the message says why."""
-
-
-class _NobodyCanError(_SparedError):
+class _NobodyCanError(SparedError):
     """The cloud that has to be asked cannot be asked by us; that may change."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeepingHand:
-    """Ends one upload, or one image, at a time.
+class RetiringHand:
+    """Ends one upload at a time.
 
     Attributes:
         installation: Whose images are ours.
@@ -68,16 +66,16 @@ class KeepingHand:
     installation: str
     sites: Sites
 
-    def retire(self, action: RetireUpload) -> Kept:
+    def retire(self, action: RetireUpload) -> RetirementEnded:
         """Let nothing new refer to an upload, if nothing but launches does."""
         return self._spared_or(action, lambda: self._end(action.id, _RETIRED_FROM, _why_in_use))
 
-    def condemn(self, action: CondemnUpload) -> Kept:
+    def condemn(self, action: CondemnUpload) -> RetirementEnded:
         """Let a retiring upload be deleted, if nothing at all refers to it."""
         states = frozenset({UploadState.RETIRING})
         return self._spared_or(action, lambda: self._end(action.id, states, references.why_kept))
 
-    def erase(self, action: EraseImage, provider: str) -> Kept:
+    def erase(self, action: EraseImage, provider: str) -> RetirementEnded:
         """Delete the image of a condemned upload; one that is shared, its membership.
 
         Args:
@@ -86,27 +84,14 @@ class KeepingHand:
         """
         return self._spared_or(action, lambda: self._erase(action, self.sites.of(provider)))
 
-    def sweep(
-        self, action: SweepImage, image: ListedImage, provider: str, *, listed_s: float
-    ) -> Kept:
-        """Delete an image of ours that two listings show and no record knows.
-
-        Args:
-            action: Which.
-            image: As the last listing of its place shows it.
-            provider: One of its place.
-            listed_s: When the first of the two listings was begun, wall clock.
-        """
-        return self._spared_or(
-            action, lambda: self._sweep(action, image, self.sites.of(provider), listed_s)
-        )
-
-    def _spared_or(self, action: JudgedAction, work: Callable[[], None]) -> Kept:
+    def _spared_or(
+        self, action: RetireUpload | CondemnUpload | EraseImage, work: Callable[[], None]
+    ) -> RetirementEnded:
         try:
             work()
-        except (_SparedError, CloudError, StoreError, CorruptRecordError) as exc:
-            return Kept(action=action, why=str(exc))
-        return Kept(action=action)
+        except (SparedError, CloudError, StoreError, CorruptRecordError) as exc:
+            return RetirementEnded(action=action, why=str(exc))
+        return RetirementEnded(action=action)
 
     # Records.
 
@@ -119,10 +104,10 @@ class KeepingHand:
         """Move an upload on at the version that was read before what may refer to it."""
         stored = self._upload(upload_id)
         if stored.value.state not in states:
-            raise _SparedError(f"{upload_id} is {stored.value.state} now")
+            raise SparedError(f"{upload_id} is {stored.value.state} now")
         known = library.read(self.store)
         if why := why_not(upload_id, known.holders()):
-            raise _SparedError(why)
+            raise SparedError(why)
         retires = stored.value.state is not UploadState.RETIRING
         event = UploadEvent.RETIRED if retires else UploadEvent.UNREFERENCED
         self._write(stored, stored.value.after(event, now_s=self.clock.now_s()))
@@ -131,14 +116,10 @@ class KeepingHand:
         """Return an upload as it is this moment."""
         path = paths.upload(upload_id)
         raw, whose = self.store.read_fresh([path, paths.INSTALLATION])
-        self._check_installation(whose)
+        check_installation(whose, self.installation)
         if raw is None:
-            raise _SparedError(f"{upload_id} is not on record any more")
+            raise SparedError(f"{upload_id} is not on record any more")
         return Stored(path=path, value=decode_upload(upload_id, raw.value), version=raw.version)
-
-    def _check_installation(self, whose: Stored[bytes] | None) -> None:
-        if whose is None or whose.value != self.installation.encode():
-            raise _SparedError("the id of the installation has changed")
 
     def _write(self, before: Stored[Upload], after: Upload) -> None:
         data = encode_upload(after)
@@ -150,18 +131,16 @@ class KeepingHand:
         stored = self._upload(action.id)
         upload = stored.value
         if upload.state is not UploadState.DELETING or upload.cloud_image != action.cloud_image:
-            raise _SparedError(
-                f"{action.id} is {upload.state}, with the image {upload.cloud_image}"
-            )
+            raise SparedError(f"{action.id} is {upload.state}, with the image {upload.cloud_image}")
         try:
-            image = self._image(here, action.id.place, action.cloud_image)
+            image = find_image(here, action.id.place, action.cloud_image)
             if image is None:
                 return
-            self._check_marks(image, action.id.build)
+            check_marks(image, action.id.build, self.installation)
             if upload.method is Method.SHARE:
                 self._leave(image, upload, here)
             else:
-                self._delete(here, image)
+                delete(here, image, self.store, self.clock)
         except (InUseError, BadOrderError) as exc:
             self._put_off(stored, here, exc)
             raise
@@ -187,56 +166,6 @@ class KeepingHand:
             after = replace(after, since_s=retry_s)
         self._write(stored, after)
 
-    def _sweep(self, action: SweepImage, one: ListedImage, here: Site, listed_s: float) -> None:
-        if one.id != action.cloud_image:
-            raise _SparedError(f"it was listed as {one.id}")
-        # After the listings: whoever made it since then has a record of it.
-        known = self._world(library.read(self.store))
-        if retire.expected(known, action.place, one, listed_s=listed_s):
-            raise _SparedError(f"a record of {one.build} may know it")
-        self._check_installation(self.store.read_fresh([paths.INSTALLATION])[0])
-        image = self._image(here, action.place, action.cloud_image)
-        if image is None:
-            return
-        self._check_marks(image, one.build)
-        # A project may be two places, if somebody calls its region otherwise: each has its own.
-        maker = image.properties.get(tags.PROVIDER)
-        if image.name != one.name or maker not in self._providers(action.place):
-            raise _SparedError(f"it is {image.name!r} of {maker}, which does not lie here")
-        self._delete(here, image)
-
-    def _providers(self, place: str) -> set[str]:
-        return {one.provider for one in self.sites.at(place)}
-
-    def _world(self, known: Library) -> WorldView:
-        return WorldView(
-            now_s=self.clock.now_s(),
-            me=ReplicaId(""),
-            builders=frozenset(),
-            mine=lambda _thing: False,
-            library=known,
-        )
-
-    def _image(self, here: Site, place: str, image_id: str) -> StoredImage | None:
-        """Return an image as the cloud has it; None: it is gone, or going."""
-        if why := here.elsewhere(place):
-            raise _SparedError(why)
-        try:
-            image = here.images.get_image(image_id)
-        except GoneError:
-            return None
-        return None if image.status is ImageStatus.DELETING else image
-
-    def _check_marks(self, image: StoredImage, build_id: BuildId) -> None:
-        found = build_of(image, self.installation)
-        if found != build_id:
-            raise _SparedError(f"the tags of image {image.id} name {found or 'no build of ours'}")
-
-    def _delete(self, here: Site, image: StoredImage) -> None:
-        if image.owner != here.images.project():
-            raise _SparedError(f"image {image.id} belongs to another project")
-        here.images.delete_image(image.id, fence=call_fence(self.store, self.clock))
-
     def _leave(self, image: StoredImage, upload: Upload, here: Site) -> None:
         """End a membership; the bytes are the source's, and stay."""
         project = here.images.project()
@@ -245,7 +174,7 @@ class KeepingHand:
             raise _NobodyCanError("no provider that can be asked has the place it is shared from")
         there = sources[0].images
         if image.owner != there.project() or image.owner == project:
-            raise _SparedError(f"image {image.id} is not shared from {sources[0].provider}")
+            raise SparedError(f"image {image.id} is not shared from {sources[0].provider}")
         there.unshare(image.id, project, fence=call_fence(self.store, self.clock))
 
 

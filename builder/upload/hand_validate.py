@@ -6,7 +6,6 @@ from typing import Final
 
 from builder import outcomes
 from builder.build.hand_secrets import SecretError, read_secrets
-from builder.events import TrialEnded
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_upload
 from builder.hands.patience import HandStoppedError
@@ -16,6 +15,7 @@ from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
 from builder.machine.hand_evidence import tell_console
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
+from builder.upload.events import TrialEnded
 from remuda.cloud.api import GoneError
 from remuda.config.parts import CheckFrom
 from remuda.model.build import Blame, Build, Mishap
@@ -38,7 +38,7 @@ _HOSTS_TRIED_MAX: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialInCloud(InCloud):
-    """A :class:`builder.hands_api.TrialTask`, with the cloud in which it is carried out.
+    """A :class:`builder.upload.tasks.TrialTask`, with the cloud in which it is carried out.
 
     Attributes:
         upload: As it was judged: tried in *provider*, and ours.

@@ -1,19 +1,19 @@
 """The next step of each upload: to be made, and to be proven."""
 
-from builder.actions import (
+from builder.actions import Plan, in_order
+from builder.build.lifecycle import other_places, unwanted
+from builder.place.view import ProviderFacts
+from builder.policy import pause_s_max
+from builder.upload.actions import (
     BeginUpload,
     Copy,
     DropUpload,
     EndTrial,
-    Plan,
     TakeUpload,
     TryUpload,
     Validate,
-    in_order,
 )
-from builder.build.lifecycle import other_places, unwanted
-from builder.policy import pause_s_max
-from builder.view import ASKED_S_MAX, ProviderFacts, WorldView
+from builder.view import ASKED_S_MAX, WorldView
 from remuda.model.build import Blame, Build, BuildState, Mishap
 from remuda.model.image import UploadId
 from remuda.model.upload import (

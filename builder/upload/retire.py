@@ -1,28 +1,20 @@
-"""What retires, what is deleted, and which records go."""
+"""Which uploads retire, which are deleted, and which records of them go."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
-from builder.actions import (
-    CondemnUpload,
-    EraseImage,
-    ForgetBuild,
-    ForgetUpload,
-    Plan,
-    RetireBuild,
-    RetireUpload,
-    SweepImage,
-)
+from builder.actions import Plan
 from builder.build.lifecycle import unwanted
-from builder.view import ASKED_S_MAX, ListedImage, WorldView
+from builder.build.retire import evidence_s
+from builder.place.view import ListedImage
+from builder.upload.actions import CondemnUpload, EraseImage, ForgetUpload, RetireUpload
+from builder.view import WorldView
 from remuda.images.references import ReferenceKind, References, index, unknown, why_held
-from remuda.model.build import Build, BuildState
-from remuda.model.image import BuildId, UploadId
-from remuda.model.upload import ENDED, Method, Upload, UploadState
+from remuda.model.build import Build
+from remuda.model.image import UploadId
+from remuda.model.upload import ENDED, Upload, UploadState
 
-#: Evidence of an image whose recipe is gone, and what is revoked of it, is kept as long.
-_EVIDENCE_S: Final = 7 * 86400.0
 _GRACE_S: Final = 300.0
 #: A cloud that refuses to delete something is asked again within this.
 _REFUSED_S_MAX: Final = 86400.0
@@ -43,7 +35,7 @@ class _Held:
 
 
 def step(view: WorldView, plan: Plan) -> None:
-    """Add what retires and goes; a builder on duty does it for all."""
+    """Add which uploads retire and go; a builder on duty does it for all."""
     holders = view.library.holders()
     held = _Held(references=index(holders), odd=unknown(holders), kept=_kept(view))
     for upload in view.uploads():
@@ -52,31 +44,6 @@ def step(view: WorldView, plan: Plan) -> None:
                 plan.wait(upload.id, "another builder sees to it")
         elif str(upload.id) not in view.busy:
             _upload(view, upload, held, plan)
-    newest = _newest(view)
-    for build in view.builds():
-        if str(build.id) in view.busy or not view.mine(str(build.id)):
-            continue
-        taken = unwanted(build) is not None and build.state is not BuildState.RETIRING
-        if taken and build.id in newest:
-            plan.wait(build.id, "the last build stays on record: by it the next one is judged")
-        else:
-            _build(view, build, plan)
-    _sweep(view, plan)
-
-
-def _newest(view: WorldView) -> set[BuildId]:
-    """Return the last build of each group.
-
-    If somebody took it away, why it was made would hold again without its record, and the next
-    one would begin. One that came to nothing by itself may go: another is to be made.
-    """
-    newest = set()
-    for image, policy in view.policies.items():
-        builds = list(view.builds(image))
-        for group in policy.groups:
-            mine = [one.id for one in builds if set(one.group) & set(group)]
-            newest.update(mine[-1:])
-    return newest
 
 
 def _kept(view: WorldView) -> set[UploadId]:
@@ -132,7 +99,7 @@ def _restorable_until_s(view: WorldView, build: Build) -> float:
     """
     if build.revoked is None or build.unwanted is not None:
         return 0.0
-    kept_s = _evidence_s(view, build.id.image)
+    kept_s = evidence_s(view, build.id.image)
     return view.counted(build.revoked.word.at_s + kept_s, kept_s)
 
 
@@ -150,7 +117,7 @@ def _retire(upload: Upload, because: str, held: _Held, plan: Plan) -> None:
 
 def _ended(view: WorldView, upload: Upload, held: _Held, plan: Plan) -> None:
     build = view.build(upload.id.build)
-    kept_s = _evidence_s(view, upload.id.build.image)
+    kept_s = evidence_s(view, upload.id.build.image)
     ends_s = view.counted(upload.since_s + kept_s, kept_s)
     if build is not None and unwanted(build) is not None:
         _retire(upload, unwanted(build) or "", held, plan)
@@ -158,11 +125,6 @@ def _ended(view: WorldView, upload: Upload, held: _Held, plan: Plan) -> None:
         plan.wait(upload.id, f"{upload.state}: its evidence is kept", ends_s)
     else:
         _retire(upload, "its evidence is old", held, plan)
-
-
-def _evidence_s(view: WorldView, image: str) -> float:
-    policy = view.policies.get(image)
-    return _EVIDENCE_S if policy is None else policy.evidence_s
 
 
 def _retiring(view: WorldView, upload: Upload, held: _Held, plan: Plan) -> None:
@@ -198,89 +160,3 @@ def _deleting(view: WorldView, upload: Upload, plan: Plan) -> None:
         plan.do(EraseImage(id=upload.id, cloud_image=upload.cloud_image))
     else:
         plan.wait(upload.id, "two listings have to show that it is gone")
-
-
-def _build(view: WorldView, build: Build, plan: Plan) -> None:
-    if any(True for _ in view.uploads(build.id)):
-        return
-    odd = view.unreadable_below(build.id)
-    if odd is not None:
-        plan.wait(build.id, f"{odd} cannot be read")
-        return
-    kept_s = _evidence_s(view, build.id.image)
-    ended_s = view.counted(build.since_s + kept_s, kept_s)
-    match build.state:
-        case BuildState.BUILT:
-            plan.do(RetireBuild(id=build.id))
-        case BuildState.FAILED | BuildState.SUPERSEDED:
-            if build.unwanted is not None or view.now_s >= ended_s:
-                plan.do(RetireBuild(id=build.id))
-            else:
-                plan.wait(build.id, f"{build.state}: its evidence is kept", ended_s)
-        case BuildState.RETIRING:
-            listing = view.listing(build.place)
-            if build.place is None or listing.without(
-                view.counted(build.since_s, 0.0), lambda one: one.build == build.id
-            ):
-                plan.do(ForgetBuild(id=build.id))
-            else:
-                plan.wait(build.id, "two listings have to show that nothing is left of it")
-        case _:
-            pass
-
-
-def _sweep(view: WorldView, plan: Plan) -> None:
-    """Delete what carries our tags, is in two listings, and is not what a record expects."""
-    if view.library.unreadable:
-        plan.wait("images without a record", f"{view.library.unreadable[0]} cannot be read")
-        return
-    for place, listing in sorted(view.listings.items()):
-        for image_id, one in sorted(listing.images.items()):
-            if image_id not in listing.images_before or not view.mine(f"{place} {image_id}"):
-                continue
-            if f"{place} {image_id}" in view.busy:
-                continue
-            if not expected(view, place, one, listed_s=listing.before_s):
-                plan.do(SweepImage(place=place, cloud_image=image_id))
-
-
-def expected(view: WorldView, place: str, image: ListedImage, *, listed_s: float) -> bool:
-    """Whether a record knows an image, or may not yet: who works on it is to decide.
-
-    Args:
-        view: Read anew, before anything is deleted.
-        place: Where the image is.
-        image: Which.
-        listed_s: When the first of the two listings that show it was begun.
-    """
-    if view.library.unreadable:
-        return True  # what cannot be read may expect anything
-    return _stored_in(view, place, image, listed_s) or _being_made(view, place, image, listed_s)
-
-
-def _stored_in(view: WorldView, place: str, image: ListedImage, listed_s: float) -> bool:
-    upload = view.upload(UploadId(image.build, place))
-    if upload is not None:
-        if upload.cloud_image == image.id or upload.state is UploadState.MAKING:
-            return True
-        if _asked_s(view, upload.asked_by_s, upload.since_s) >= listed_s:
-            return True
-    # Shared images are shown where they are members, too.
-    return any(
-        other.cloud_image == image.id and other.method is not Method.SHARE
-        for other in view.uploads(image.build)
-    )
-
-
-def _being_made(view: WorldView, place: str, image: ListedImage, listed_s: float) -> bool:
-    build = view.build(image.build)
-    if build is None or build.place != place:
-        return False
-    if build.state is BuildState.SNAPSHOTTING and image.name == build.cloud_name:
-        return True
-    return _asked_s(view, build.asked_by_s, build.since_s) >= listed_s
-
-
-def _asked_s(view: WorldView, asked_by_s: float, since_s: float) -> float:
-    """Return until when a call for an image may have been on its way, as a record says."""
-    return max(view.counted(asked_by_s, ASKED_S_MAX), view.counted(since_s, 0.0))

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from builder.actions import Plan
+from builder.place.view import ProviderFacts
 from builder.policy import ImagePolicy
-from builder.view import ProviderFacts, WorldView
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Revocation, Why
 from remuda.model.ids import ReplicaId

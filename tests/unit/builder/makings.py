@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from builder.build.events import MakingEnded
 from builder.build.hand_make import MakeInCloud, MakingHand
-from builder.events import MakingEnded
 from remuda.model.build import Blame, BuildState, Mishap
 from remuda.model.status import FailureReport, encode_failure
 from remuda.store import paths

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Final
 
 from builder.actions import Plan
+from builder.place.view import ImageListing, ListedImage
 from builder.policy import ImagePolicy
-from builder.view import ImageListing, ListedImage
 from remuda.images import references, writes
 from remuda.images.library import Library
 from remuda.images.writes import NotBootableError

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from builder.actions import Make
+from builder.build.actions import Make
+from builder.build.tasks import AdoptTask, MakeTask
 from builder.delays import DELAY_S, DELAY_S_MAX
-from builder.errands import Look
-from builder.hands_api import AdoptTask, MakeTask, SweepTask
 from builder.lanes import PLACES, Lane
-from builder.view import ListedImage
+from builder.place.actions import Look
+from builder.place.tasks import SweepTask
+from builder.place.view import ListedImage
 from remuda.model.build import BuildState, Revocation, encode_build
 from remuda.model.builderstatus import decode_builder
 from remuda.model.ids import NodeId, ReplicaId

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from builder.delays import DELAY_S_MAX
-from builder.hands_api import CopyTask, TrialTask
-from builder.view import ListedImage
+from builder.place.view import ListedImage
+from builder.upload.tasks import CopyTask, TrialTask
 from remuda.model.build import Build, BuildState, Why, encode_build
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word, encode_image

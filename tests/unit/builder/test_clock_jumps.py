@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from builder.hands_api import MakeTask
+from builder.build.tasks import MakeTask
 from builder.outcomes import unmade
 from remuda.model.build import Blame, BuildState, Mishap, encode_build
 from remuda.store.api import Set

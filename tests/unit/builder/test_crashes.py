@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from builder.actions import Make
-from builder.hands_api import CopyTask, MakeTask
+from builder.build.actions import Make
+from builder.build.tasks import MakeTask
+from builder.upload.tasks import CopyTask
 from remuda.frame.work import HandCrashed
 from remuda.model.build import Blame, BuildState, encode_build
 from remuda.model.ids import NodeId

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from builder.actions import BeginBuild, Plan, RaiseAlarm, Supersede, TakeBuild
+from builder.actions import Plan
+from builder.alarm.actions import RaiseAlarm
+from builder.build.actions import BeginBuild, Supersede, TakeBuild
 from builder.decide import decide
+from builder.place.view import ProviderFacts
 from builder.policy import ImagePolicy
-from builder.view import ProviderFacts, WorldView
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Base, Build, BuildState, Why
 from remuda.model.ids import ReplicaId

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from builder import outcomes
-from builder.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
+from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
 from builder.decide import decide
-from builder.view import ImageListing, ListedImage
+from builder.place.view import ImageListing, ListedImage
 from remuda.model.build import Base, Blame, BuildState, Mishap, Revocation
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId

@@ -4,17 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from builder.actions import (
-    BeginBuild,
-    EraseImage,
-    ForgetUpload,
-    MovePointer,
-    RetireUpload,
-    SweepImage,
-)
+from builder.build.actions import BeginBuild
 from builder.decide import decide
-from builder.upload.retire import expected
-from builder.view import ImageListing, ListedImage, WorldView
+from builder.place.actions import SweepImage
+from builder.place.sweep import expected
+from builder.place.view import ImageListing, ListedImage
+from builder.pointer.actions import MovePointer
+from builder.upload.actions import EraseImage, ForgetUpload, RetireUpload
+from builder.view import WorldView
 from remuda.model.build import Why
 from remuda.model.image import BuildId
 from remuda.model.pointer import Pin, Pointer

@@ -1,8 +1,9 @@
 """A judgement costs in proportion to the records that there are."""
 
 from builder.decide import decide
+from builder.place.view import ProviderFacts
 from builder.policy import ImagePolicy
-from builder.view import ProviderFacts, WorldView
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Why
 from remuda.model.ids import ReplicaId

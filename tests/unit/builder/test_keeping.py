@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from builder.actions import BeginBuild, RetireBuild, RetireUpload, SweepImage
+from builder.build.actions import BeginBuild, RetireBuild
 from builder.decide import decide
+from builder.place.actions import SweepImage
+from builder.place.view import ImageListing, ListedImage, ProviderFacts
 from builder.policy import ImagePolicy
-from builder.view import ImageListing, ListedImage, ProviderFacts, WorldView
+from builder.upload.actions import RetireUpload
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Revocation, Why
 from remuda.model.ids import ReplicaId

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from builder.hands.means import LOG_FILES_MAX, LOGS
 from builder.machine.hand_login_keys import remove_left_keys, short_lived_key
-from builder.wiring import KEYS, LOG_FILES_MAX, LOGS, tidy
+from builder.wiring import KEYS, tidy
 
 #: Makes a key, says so, and waits to be killed.
 DYING = """

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from builder.build.events import MakingEnded
 from builder.build.hand_snapshot import ASK_S
-from builder.events import MakingEnded
 from builder.place.sites import ARRIVAL_S, FENCE_S
 from remuda.cloud.api import Image
 from remuda.cloud.image_store import ImageStatus

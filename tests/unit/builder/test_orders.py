@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from builder.actions import Make
-from builder.hands_api import CopyTask
+from builder.build.actions import Make
+from builder.upload.tasks import CopyTask
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import Method, Upload, UploadState, encode_upload

@@ -6,18 +6,17 @@ from typing import Any
 import pytest
 
 from builder import outcomes
-from builder.actions import (
+from builder.build.actions import KeepSnapshot, LoseBuild
+from builder.decide import decide
+from builder.upload.actions import (
     Copy,
     DropUpload,
     EndTrial,
-    KeepSnapshot,
-    LoseBuild,
     RetireUpload,
     TakeUpload,
     TryUpload,
     Validate,
 )
-from builder.decide import decide
 from builder.view import WorldView
 from remuda.model.build import Blame, BuildState, Mishap
 from remuda.model.ids import ReplicaId

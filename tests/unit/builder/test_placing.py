@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 
 from builder import outcomes
-from builder.actions import (
+from builder.alarm.actions import RaiseAlarm
+from builder.build.actions import RetireBuild
+from builder.decide import decide
+from builder.upload.actions import (
     BeginUpload,
     CondemnUpload,
     DropUpload,
-    RaiseAlarm,
-    RetireBuild,
     RetireUpload,
     TakeUpload,
     TryUpload,
 )
-from builder.decide import decide
 from builder.view import WorldView
 from remuda.model.build import BuildState
 from remuda.model.image import BuildId, UploadId

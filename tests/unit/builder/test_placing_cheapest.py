@@ -2,10 +2,11 @@
 
 import pytest
 
-from builder.actions import TakeUpload
 from builder.decide import decide
+from builder.place.view import ProviderFacts
 from builder.policy import ImagePolicy
-from builder.view import ProviderFacts, WorldView
+from builder.upload.actions import TakeUpload
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Why
 from remuda.model.ids import ReplicaId

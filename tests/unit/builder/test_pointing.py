@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from builder import transactions
-from builder.actions import MovePointer, RaiseAlarm
+from builder.alarm.actions import RaiseAlarm
 from builder.decide import decide
+from builder.pointer.actions import MovePointer
 from builder.policy import ImagePolicy
 from remuda.images import revoking
 from remuda.images.moves import Shelf

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from builder.actions import Make
-from builder.hands_api import MakeTask
+from builder.build.actions import Make
+from builder.build.tasks import MakeTask
 from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.sink import Metrics
 from remuda.model.build import Blame, Build, BuildEvent, Mishap, encode_build

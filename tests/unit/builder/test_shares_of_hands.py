@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import replace
 
-from builder.actions import Make, Validate
+from builder.build.actions import Make
 from builder.lanes import PLACES, Lane
+from builder.upload.actions import Validate
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import Upload, UploadState, decode_upload, encode_upload
 from remuda.store import paths

@@ -3,8 +3,9 @@
 from typing import Any
 
 from builder import transactions
-from builder.hands_api import MakeTask, TrialTask
+from builder.build.tasks import MakeTask
 from builder.outcomes import Quieted, WholeImage, quieted
+from builder.upload.tasks import TrialTask
 from remuda.model.build import encode_build
 from remuda.store.api import Set, Stored
 from tests.unit.builder.bench import Bench, config

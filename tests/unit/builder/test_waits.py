@@ -7,19 +7,15 @@ from typing import Any
 import pytest
 
 from builder import outcomes
-from builder.actions import (
-    BeginBuild,
-    MovePointer,
-    RaiseAlarm,
-    Supersede,
-    SweepImage,
-    TakeBuild,
-    TakeUpload,
-    TryUpload,
-)
+from builder.alarm.actions import RaiseAlarm
+from builder.build.actions import BeginBuild, Supersede, TakeBuild
 from builder.decide import decide
+from builder.place.actions import SweepImage
+from builder.place.view import ImageListing, ListedImage
+from builder.pointer.actions import MovePointer
 from builder.policy import ImagePolicy
-from builder.view import ImageListing, ListedImage, WorldView
+from builder.upload.actions import TakeUpload, TryUpload
+from builder.view import WorldView
 from remuda.model.build import Base, Blame, Build, BuildState, Mishap
 from remuda.model.image import BUILD_NUMBER_MAX, BuildId, ImageRecord, UploadId
 from remuda.model.pointer import Pointer

@@ -7,12 +7,15 @@ from typing import Any, cast
 import pytest
 
 from builder.build.hand_make import MakingHand
-from builder.events import TrialEnded
-from builder.hands_api import CopyTask, MakeTask, TrialTask
+from builder.build.tasks import MakeTask
+from builder.build.wiring import Making
+from builder.hands.means import HandMeans
 from builder.place.clouds import Clouds
 from builder.place.sites import Sites
+from builder.upload.events import TrialEnded
 from builder.upload.hand_validate import TrialInCloud
-from builder.wiring import TRIAL_ROOM_S, Copying, HandMeans, Making, Validating
+from builder.upload.tasks import CopyTask, TrialTask
+from builder.upload.wiring import TRIAL_ROOM_S, Copying, Validating
 from remuda.model.build import Blame, BuildState
 from remuda.model.upload import Method, UploadState
 from tests.unit.builder.bench import Bench as Whole

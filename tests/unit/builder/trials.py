@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from builder.events import TrialEnded
 from builder.quiet.kinds import CLONE_KINDS
+from builder.upload.events import TrialEnded
 from builder.upload.hand_validate import TrialInCloud, ValidatingHand
 from remuda.store import paths
 from tests.fakes.prover import Exit, FakeProver

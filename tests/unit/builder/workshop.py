@@ -7,22 +7,16 @@ Records lie in the in-memory ZooKeeper, and every write goes through the real tr
 from dataclasses import replace
 
 from builder import outcomes, transactions
-from builder.actions import (
-    CondemnUpload,
-    Copy,
-    EraseImage,
-    JudgedAction,
-    KeepSnapshot,
-    Make,
-    RaiseAlarm,
-    RetireUpload,
-    SweepImage,
-    Validate,
-)
+from builder.actions import JudgedAction
+from builder.alarm.actions import RaiseAlarm
+from builder.build.actions import KeepSnapshot, Make
 from builder.decide import decide
 from builder.outcomes import Quieted, WholeImage
+from builder.place.actions import SweepImage
+from builder.place.view import ProviderFacts
 from builder.upload import retire
-from builder.view import ProviderFacts, WorldView
+from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
+from builder.view import WorldView
 from remuda.images import references
 from remuda.images.library import Library
 from remuda.images.references import ReferenceKind

@@ -5,18 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from builder import wiring
+from builder.actions import Action
 from builder.assembly import Outside, assemble
 from builder.build import hand_adopt, hand_make
-from builder.errands import Action, HandEvent, News
-from builder.hands_api import Hands
+from builder.build.wiring import Adopting, Logs, Making
+from builder.events import HandEvent, News
+from builder.hands.api import Hands
+from builder.hands.means import HandMeans
 from builder.lanes import KINDS, PLACES, Lane
 from builder.machine.hand_borrow import Machines
-from builder.place import hand_look
+from builder.place import hand_look, hand_sweep
 from builder.place.clouds import Clouds, ProviderCloud
 from builder.place.sites import Sites
+from builder.place.wiring import Looking, Sweeping
 from builder.upload import hand_copy, hand_retire, hand_validate
-from builder.wiring import HandMeans
+from builder.upload.wiring import Copying, Retiring, Validating
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
 from remuda.frame.work import Finished
@@ -122,7 +125,7 @@ class Silence:
         """Leave it out."""
 
 
-class _SilentMaking(wiring.Making):
+class _SilentMaking(Making):
     __slots__ = ()
 
     def _log(self, build: Any) -> Any:
@@ -130,7 +133,7 @@ class _SilentMaking(wiring.Making):
         return Silence()
 
 
-class _SilentValidating(wiring.Validating):
+class _SilentValidating(Validating):
     __slots__ = ()
 
     def _log(self, order: Any) -> Any:
@@ -214,7 +217,7 @@ class Builder:
             making=_SilentMaking(
                 means, hand_make.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
             ),
-            adopting=wiring.Adopting(
+            adopting=Adopting(
                 means.clouds, sites, hand_adopt.AdoptingHand(self.store, clock, INSTALLATION)
             ),
             validating=_SilentValidating(
@@ -227,7 +230,7 @@ class Builder:
                     wait=wait,
                 ),
             ),
-            copying=wiring.Copying(
+            copying=Copying(
                 means,
                 sites,
                 hand_copy.CopyingHand(
@@ -238,9 +241,12 @@ class Builder:
                     new_token=self.here.new_token,
                 ),
             ),
-            keeping=wiring.Keeping(
-                means.clouds, hand_retire.KeepingHand(self.store, clock, INSTALLATION, sites)
+            retiring=Retiring(
+                means.clouds, hand_retire.RetiringHand(self.store, clock, INSTALLATION, sites)
             ),
-            looking=wiring.Looking(means, sites, hand_look.LookingHand(clock, INSTALLATION)),
-            logs=wiring.Logs(self.store),
+            sweeping=Sweeping(
+                means.clouds, hand_sweep.SweepingHand(self.store, clock, INSTALLATION, sites)
+            ),
+            looking=Looking(means, sites, hand_look.LookingHand(clock, INSTALLATION)),
+            logs=Logs(self.store),
         )

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from builder.events import CopyEnded
 from builder.policy import ImagePolicy
+from builder.upload.events import CopyEnded
 from builder.upload.hand_copy import CopyBetweenSites, CopyingHand
 from remuda.cloud.image_store import Membership, StoredImage, Visibility
 from remuda.model.upload import Method, Upload, UploadState

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from builder.actions import EraseImage, ForgetUpload, JudgedAction, Plan
+from builder.actions import JudgedAction, Plan
+from builder.place.view import ImageListing, ProviderFacts
 from builder.upload import retire
+from builder.upload.actions import EraseImage, ForgetUpload
 from builder.upload.hand_retire import IN_USE_S, REFUSED_S, SHARED_S
-from builder.view import ImageListing, ProviderFacts, WorldView
+from builder.view import WorldView
 from remuda.cloud.api import BadOrderError, CloudError, InUseError, TryLaterError
 from remuda.cloud.image_store import ImageEdit, Visibility
 from remuda.images.library import Library

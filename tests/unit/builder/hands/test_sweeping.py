@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from builder.actions import SweepImage
-from builder.view import ListedImage
+from builder.place.actions import SweepImage
+from builder.place.view import ListedImage
 from remuda.cloud.api import TryLaterError
 from remuda.cloud.image_store import ImageEdit
 from remuda.model import tags

@@ -5,22 +5,15 @@ from enum import StrEnum
 from typing import Any, Final
 
 from builder import outcomes, transactions
-from builder.actions import (
-    CondemnUpload,
-    Copy,
-    EraseImage,
-    JudgedAction,
-    KeepSnapshot,
-    Make,
-    RaiseAlarm,
-    RetireUpload,
-    SweepImage,
-    Validate,
-)
+from builder.actions import JudgedAction
+from builder.alarm.actions import RaiseAlarm
+from builder.build.actions import KeepSnapshot, Make
 from builder.decide import decide
 from builder.outcomes import Quieted, WholeImage
+from builder.place.actions import SweepImage
 from builder.place.sites import Sites
-from builder.upload.hand_retire import KeepingHand
+from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
+from builder.upload.hand_retire import RetiringHand
 from builder.view import WorldView
 from remuda.cli.image.record_writer import each_once, move_pointer, set_build
 from remuda.images import writes
@@ -153,10 +146,10 @@ class Doings(Estate):
             image = listing.images[action.cloud_image]
             hand.sweep(action, image, here, listed_s=listing.before_s)
 
-    def keeper(self, store: Any) -> KeepingHand:
+    def keeper(self, store: Any) -> RetiringHand:
         """Return the real hand."""
         known = {name: self.images[name] for name in self.configured}
-        return KeepingHand(store, self.clock, INSTALLATION, Sites(lambda: known))
+        return RetiringHand(store, self.clock, INSTALLATION, Sites(lambda: known))
 
     def adopt(self, world: WorldView, action: KeepSnapshot) -> Steps:
         """Finish a build of which only its snapshot is left."""

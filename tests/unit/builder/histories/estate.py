@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from builder.place.sites import build_of, image_tags
+from builder.place.view import ImageListing, ListedImage, ProviderFacts
 from builder.policy import ImagePolicy
-from builder.view import ImageListing, ListedImage, ProviderFacts, WorldView
+from builder.view import WorldView
 from remuda.cloud.image_store import ImageOrder, ImageStatus, Visibility
 from remuda.images import library
 from remuda.images.library import Library

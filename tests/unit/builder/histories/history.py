@@ -13,15 +13,9 @@ from hypothesis.stateful import (
 )
 
 from builder import transactions
-from builder.actions import (
-    BeginBuild,
-    CondemnUpload,
-    RetireUpload,
-    TakeBuild,
-    TakeUpload,
-    TryUpload,
-)
+from builder.build.actions import BeginBuild, TakeBuild
 from builder.decide import decide
+from builder.upload.actions import CondemnUpload, RetireUpload, TakeUpload, TryUpload
 from remuda.cli.image.record_writer import set_build, set_image
 from remuda.images import moves, revoking
 from remuda.images.references import ReferenceKind
