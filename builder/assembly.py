@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from builder.actions import Action
 from builder.brain import Brain
@@ -22,7 +23,6 @@ from builder.start import Starter
 from builder.wiring import WireHands
 from builder.worker import BuilderWorker, Current, providers_of
 from builder.world import World
-from builder.writing import ROOTS, TREE
 from remuda.config.fingerprint import copied_paths
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
@@ -35,6 +35,11 @@ from remuda.membership.tree import Tree
 from remuda.model.component import decode_replica
 from remuda.runtime.ground import Ground
 from remuda.store import paths
+
+#: What a builder mirrors.
+ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
+#: What it takes for granted, besides what each image has.
+TREE: Final = (*ROOTS, paths.REQUESTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from builder.image.actions import MakeImage
+from builder.image.writes import lacking
 from builder.lanes import KINDS
 from builder.place.actions import ListPlace, Look
 from builder.recipe.actions import ReadRecipes
 from builder.world import World
-from builder.writing import lacking
 from remuda.config.fingerprint import copied_paths
 from remuda.config.images import BaseFrom
 from remuda.config.recipes import parent_of

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from builder import transactions
+from builder import writes
 from builder.actions import Action, JudgedAction
 from builder.build.actions import ForgetBuild, KeepSnapshot, LoseBuild, Make, TakeBuild
 from builder.crashes import Crashes, given_back
@@ -13,12 +13,14 @@ from builder.delays import DelayKey, Delays
 from builder.events import HandEvent
 from builder.hands.api import Hands
 from builder.image.actions import MakeImage
+from builder.image.writes import lacking
 from builder.lanes import KINDS, PLACES, TAKES, Lane
 from builder.orders import Orders
 from builder.place.actions import ListPlace, Look, SweepImage
 from builder.pointer.actions import MovePointer
 from builder.recipe.actions import ReadRecipes
 from builder.status.actions import Publish
+from builder.status.writes import published
 from builder.upload.actions import (
     CondemnUpload,
     Copy,
@@ -30,7 +32,6 @@ from builder.upload.actions import (
 )
 from builder.view import WorldView
 from builder.world import World
-from builder.writing import lacking, published
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
 from remuda.frame.sender import Sender
@@ -241,7 +242,7 @@ class Starter:
 
     def _write(self, view: WorldView, action: JudgedAction, now: Now) -> bool:
         try:
-            ops = transactions.write(view, action)
+            ops = writes.write(view, action)
         except (NotBootableError, KeyError) as error:
             self.refuse(action, now, f"what it refers to has changed: {error}")
             return False
@@ -324,7 +325,7 @@ class Starter:
         return True
 
     def _forget_build(self, view: WorldView, action: ForgetBuild, _now: Now) -> bool:
-        ops, logs = transactions.write(view, action), self.hands.logs
+        ops, logs = writes.write(view, action), self.hands.logs
         store = self.sender.ground.store
 
         def forget() -> Written[Action]:

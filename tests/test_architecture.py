@@ -71,7 +71,7 @@ NOT_DECIDING: Final = (
         )
     ),
     "builder/hands/",
-    *("builder/orders.py", "builder/worker.py", "builder/writing.py"),
+    *("builder/orders.py", "builder/worker.py"),
     *(f"builder/{noun}/tasks.py" for noun in ("build", "place", "upload")),
     *("builder/log/build_log.py", "builder/log/log_file.py"),
     *("builder/place/clouds.py", "builder/place/sites.py"),
@@ -86,6 +86,11 @@ ROLES_NOT_DECIDING: Final = frozenset(
         *("__main__", "assembly", "brain", "command", "daemon", "fold", "reporting", "results"),
         *("start", "wiring"),
     }
+)
+#: In these folders only modules of the name writes.py build operations of transactions.
+WRITES_BY_NOUN: Final = ("builder/",)
+OPERATIONS: Final = frozenset(
+    f"remuda.store.api.{name}" for name in ("Check", "Create", "Delete", "Set")
 )
 #: What a judgement may not know: the world, the time, chance, and other threads.
 IMPURE: Final = frozenset(
@@ -200,6 +205,25 @@ def test_judgements_do_not_reach_foreign_systems_through_others() -> None:
         f"{source.path} reaches {', '.join(sorted(reached))}"
         for source in code.product()
         if decides(source) and (reached := reaches(source.module))
+    ]
+    nothing(found)
+
+
+def built_operations(source: Source) -> Iterator[ast.expr]:
+    """Yield each place that builds an operation of a transaction."""
+    called = {id(node.func) for node in ast.walk(source.tree) if isinstance(node, ast.Call)}
+    for node, name in code.uses(source):
+        if name in OPERATIONS and id(node) in called:
+            yield node
+
+
+def test_writes_are_in_one_place() -> None:
+    """Who wants to know what is written of a noun reads one module, which is pure."""
+    found = [
+        source.at(node, "builds an operation of a transaction; writes.py of its noun is to")
+        for source in code.product()
+        if source.path.startswith(WRITES_BY_NOUN) and not source.path.endswith("/writes.py")
+        for node in built_operations(source)
     ]
     nothing(found)
 

@@ -6,7 +6,8 @@ what it inherited, before the record says that it is whole.
 
 from dataclasses import dataclass
 
-from builder import outcomes, transactions
+from builder import outcomes
+from builder.build import writes
 from builder.build.actions import KeepSnapshot
 from builder.build.events import AdoptionEnded
 from builder.build.hand_snapshot import check_data, trimmed, whole_image
@@ -15,9 +16,9 @@ from builder.place.sites import Site, build_of
 from builder.policy import ImagePolicy
 from remuda.cloud.api import CloudError, TryLaterError
 from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
-from remuda.model.build import Blame, Build, Mishap, encode_build
+from remuda.model.build import Blame, Build, Mishap
 from remuda.runtime.clock import Clock
-from remuda.store.api import Set, Store, Stored, StoreError
+from remuda.store.api import Store, Stored, StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class AdoptingHand:
         # Some clouds show it active, and take it back when the upload has failed.
         whole = whole_image(self._image(order))
         now_s = self.clock.now_s()
-        self.store.commit(transactions.finish(build, whole, order.action.also, now_s=now_s))
+        self.store.commit(writes.finish(build, whole, order.action.also, now_s=now_s))
 
     def _image(self, order: AdoptAtSite) -> StoredImage:
         """Return the image, once the cloud says that it is that of the build, and whole."""
@@ -83,9 +84,8 @@ class AdoptingHand:
         if mishap.blame is not Blame.CLOUD:
             stored, now_s = order.build, self.clock.now_s()
             after = outcomes.unmade(stored.value, mishap, order.policy, now_s=now_s)
-            data = encode_build(after)
             try:
-                self.store.commit([Set(path=stored.path, data=data, version=stored.version)])
+                self.store.commit([writes.write_build(stored, after)])
             except StoreError as exc:
                 return f"{mishap.message}; not written: {exc}"
         return mishap.message

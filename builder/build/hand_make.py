@@ -8,7 +8,8 @@ import secrets as chance
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from builder import outcomes, transactions
+from builder import outcomes
+from builder.build import writes
 from builder.build.events import MakingEnded
 from builder.build.hand_packages import keep_packages
 from builder.build.hand_quiet import Quieting
@@ -157,7 +158,7 @@ class _Making(InPhases):
 
     def _kept(self, stored: Stored[Build], image: WholeImage) -> list[Op]:
         now_s = self.hand.clock.now_s()
-        return transactions.finish(stored, image, self.order.also, now_s=now_s)
+        return writes.finish(stored, image, self.order.also, now_s=now_s)
 
     def _known_keys(self) -> tuple[str, ...]:
         """Return the public line of the key that launchers put into every machine, if any."""

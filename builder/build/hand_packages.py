@@ -2,19 +2,19 @@
 
 from typing import Final
 
+from builder.build import writes
 from builder.log.progress import ProgressLog, say
 from remuda.images.inventory import (
     PACKAGES_MAX,
     WORD,
     Inventory,
     Package,
-    encode_inventory,
     take,
 )
 from remuda.model.image import BuildId
 from remuda.ssh.api import Script
 from remuda.store import paths
-from remuda.store.api import Check, Create, Op, RejectedError, Set, Store, StoreError
+from remuda.store.api import RejectedError, Store, StoreError
 from remuda.visible import visible
 
 _LIMIT_S: Final = 120.0
@@ -96,19 +96,11 @@ def keep_packages(
 
 
 def _write(store: Store, build_id: BuildId, inventory: Inventory) -> None:
-    data = encode_inventory(inventory)
-    parent, path = paths.image_log(build_id), paths.image_packages(build_id)
+    log, packages = paths.image_log(build_id), paths.image_packages(build_id)
     store.ensure(paths.image_logs(build_id.image))
     for again in range(_ATTEMPTS_MAX):
-        above, there = store.read_fresh([parent, path])
-        # With its build it goes: nobody would find it any more.
-        ops: list[Op] = [Check(path=paths.build(build_id))]
-        if above is None:
-            ops.append(Create(path=parent))
-        if there is None:
-            ops.append(Create(path=path, data=data))
-        else:
-            ops.append(Set(path=path, data=data, version=there.version))
+        above, there = store.read_fresh([log, packages])
+        ops = writes.keep_packages(build_id, inventory, log=above, there=there)
         try:
             store.commit(ops)
         except RejectedError:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from builder.build.writes import write_build
 from builder.hands.patience import Patience
-from remuda.model.build import Build, decode_build, encode_build
+from builder.upload.writes import write_upload
+from remuda.model.build import Build, decode_build
 from remuda.model.codec import CorruptRecordError
-from remuda.model.upload import Upload, decode_upload, encode_upload
+from remuda.model.upload import Upload, decode_upload
 from remuda.store.api import (
     MissingError,
     Op,
@@ -41,7 +43,7 @@ class TakenOverError(Exception):
 class _Codec(Generic[T]):
     """How records of one kind are read and written, and whether one is still the same work."""
 
-    encode: Callable[[T], bytes]
+    write: Callable[[Stored[T], T], Set]
     decode: Callable[[bytes], T]
     ours: Callable[[T, T], bool]
 
@@ -73,8 +75,7 @@ class HeldRecord(Generic[T]):
         """
 
         def ops(stored: Stored[T]) -> list[Op]:
-            data = self._codec.encode(change(stored.value))
-            return [Set(path=stored.path, data=data, version=stored.version)]
+            return [self._codec.write(stored, change(stored.value))]
 
         self.commit(ops)
 
@@ -149,7 +150,7 @@ def hold_build(store: Store, patience: Patience, stored: Stored[Build]) -> HeldR
             found.started_s,
         )
 
-    codec = _Codec(encode_build, lambda raw: decode_build(build_id, raw), ours)
+    codec = _Codec(write_build, lambda raw: decode_build(build_id, raw), ours)
     return HeldRecord(store, patience, stored, codec)
 
 
@@ -160,5 +161,5 @@ def hold_upload(store: Store, patience: Patience, stored: Stored[Upload]) -> Hel
     def ours(mine: Upload, found: Upload) -> bool:
         return (mine.owner, mine.state, mine.trying) == (found.owner, found.state, found.trying)
 
-    codec = _Codec(encode_upload, lambda raw: decode_upload(upload_id, raw), ours)
+    codec = _Codec(write_upload, lambda raw: decode_upload(upload_id, raw), ours)
     return HeldRecord(store, patience, stored, codec)

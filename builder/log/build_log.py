@@ -15,7 +15,8 @@ from typing import Final
 from builder.log.log_file import LogFile
 from builder.log.mask import StreamMasker
 from builder.log.pages import LogPages
-from builder.log.publisher import LogLostError, LogPublisher, LogState
+from builder.log.publisher import LogLostError, LogPublisher
+from builder.log.writes import LogState
 from remuda.images.buildlog import (
     MAKING_ROOM,
     STEP_CHARS_MAX,

@@ -4,26 +4,16 @@ The progress of a log is written with each transaction and names its writer. Who
 takes it over, and the writer before finds that out at its next write.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from remuda.images.buildlog import Progress, decode_progress, encode_progress, read_parts
+from builder.log.writes import LogState, LogThere, write_log
+from remuda.images.buildlog import decode_progress, read_parts
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
 from remuda.store import paths
-from remuda.store.api import Check, Create, Delete, Op, RejectedError, Set, Store
+from remuda.store.api import RejectedError, Store
 
 
 class LogLostError(Exception):
     """The log is somebody else's now, or gone with its build: nothing more is to be written."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogState:
-    """A log as it is to be: the parts by their index, no others."""
-
-    progress: Progress
-    parts: Mapping[int, bytes]
 
 
 class LogPublisher:
@@ -49,7 +39,16 @@ class LogPublisher:
         """
         if not self._known:
             self._read(state.progress.writer)
-        ops, lengths = self._ops(state)
+        ops, lengths = write_log(
+            LogThere(
+                build=self._id,
+                provider=self._provider,
+                version=self._version,
+                ours=self._ours,
+                parts=self._there,
+            ),
+            state,
+        )
         # Until there is an answer, what is there is not known.
         self._known = False
         try:
@@ -64,34 +63,6 @@ class LogPublisher:
             index: (versions.get(self._part(index), version), length)
             for index, (version, length) in lengths.items()
         }
-
-    def _ops(self, state: LogState) -> tuple[list[Op], dict[int, tuple[int, int]]]:
-        # With its build goes its log: nobody would find it any more.
-        ops: list[Op] = [Check(path=paths.build(self._id))]
-        data = encode_progress(state.progress)
-        if self._version is None:
-            ops.append(Create(path=self._path, data=data))
-        else:
-            ops.append(Set(path=self._path, data=data, version=self._version))
-        # Of another writer's log nothing is left; of ours, what has as many bytes is the same.
-        lengths: dict[int, tuple[int, int]] = {}
-        for index, (version, length) in self._there.items():
-            if index not in state.parts:
-                ops.append(Delete(path=self._part(index)))
-            elif self._ours and length == len(state.parts[index]):
-                lengths[index] = (version, length)
-        for index, part in state.parts.items():
-            if index in lengths:
-                continue
-            path = self._part(index)
-            there = self._there.get(index)
-            ops.append(
-                Create(path=path, data=part)
-                if there is None
-                else Set(path=path, data=part, version=there[0])
-            )
-            lengths[index] = (-1, len(part))
-        return ops, lengths
 
     def _part(self, index: int) -> str:
         return paths.image_log_part(self._id, index, self._provider)

@@ -21,15 +21,16 @@ from builder.place.sites import ARRIVAL_S, FENCE_S, Site, build_of, call_fence, 
 from builder.policy import ImagePolicy
 from builder.upload.events import CopyEnded
 from builder.upload.hand_carry import CarriedFile, check_made, copy_order, free_bytes
+from builder.upload.writes import write_upload
 from remuda.cloud.api import BadOrderError, CloudError, Fence, TryLaterError
 from remuda.cloud.image_store import ImageStatus, Received, StoredImage, Visibility
 from remuda.cloud.transfer import transfer_s_max
 from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
-from remuda.model.upload import Method, Upload, UploadState, decode_upload, encode_upload
+from remuda.model.upload import Method, Upload, UploadState, decode_upload
 from remuda.runtime.clock import Clock
 from remuda.runtime.log import Log
-from remuda.store.api import RejectedError, Set, Store, Stored, StoreError
+from remuda.store.api import RejectedError, Store, Stored, StoreError
 
 #: Whoever can change an image can make one of the same.
 _WEAK: Final = frozenset({None, "md5"})
@@ -236,9 +237,8 @@ class _Copying:
         return fence
 
     def _write(self, after: Upload) -> None:
-        write = Set(path=self.stored.path, data=encode_upload(after), version=self.stored.version)
         try:
-            done = self.hand.store.commit([write])
+            done = self.hand.store.commit([write_upload(self.stored, after)])
         except RejectedError as exc:
             raise TakenOverError(str(exc)) from exc
         self.stored = replace(self.stored, value=after, version=done[0].version)

@@ -20,6 +20,7 @@ from builder.place.hand_delete import (
 from builder.place.sites import Site, Sites, call_fence
 from builder.upload.actions import CondemnUpload, EraseImage, RetireUpload
 from builder.upload.events import RetirementEnded
+from builder.upload.writes import write_upload
 from remuda.cloud.api import BadOrderError, CloudError, InUseError
 from remuda.cloud.image_store import StoredImage
 from remuda.images import library, references
@@ -33,11 +34,10 @@ from remuda.model.upload import (
     UploadEvent,
     UploadState,
     decode_upload,
-    encode_upload,
 )
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import Set, Store, Stored, StoreError
+from remuda.store.api import Store, Stored, StoreError
 
 #: An image stays in use as long as any server that was cloned from it, on some clouds.
 IN_USE_S: Final = 900.0
@@ -122,8 +122,7 @@ class RetiringHand:
         return Stored(path=path, value=decode_upload(upload_id, raw.value), version=raw.version)
 
     def _write(self, before: Stored[Upload], after: Upload) -> None:
-        data = encode_upload(after)
-        self.store.commit([Set(path=before.path, data=data, version=before.version)])
+        self.store.commit([write_upload(before, after)])
 
     # Images.
 

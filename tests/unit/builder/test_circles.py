@@ -114,7 +114,7 @@ def test_hands_that_refuse_for_an_hour_are_asked_a_dozen_times() -> None:
     found = asked(bench)
     kinds = {one.split()[0] for one in found}
     assert kinds >= {
-        *("MakeOrder", "CopyTask", "TrialTask", "EraseOrder", "SweepOrder"),
+        *("MakeTask", "CopyTask", "TrialTask", "EraseTask", "SweepTask"),
         *("RetireUpload", "CondemnUpload"),
     }
     assert [one for one in found.items() if one[1] > ASKED_MAX] == []

@@ -285,7 +285,7 @@ def test_a_new_build_that_is_being_read_is_known_to_be(after: str) -> None:
     """Until what it says has come, or that it is gone, or cannot be read."""
     scene, path = Scene(), paths.build(BUILD)
     scene.tell(Dirty(path=path))
-    assert scene.known.world(1.0).reading == {"a"}
+    assert scene.known.view(1.0).reading == {"a"}
 
     if after == "read":
         scene.put(path, encode_build(build()))
@@ -295,7 +295,7 @@ def test_a_new_build_that_is_being_read_is_known_to_be(after: str) -> None:
         scene.tell(Put(path=path, stored=None, closed=True))
     else:
         scene.put(path, b"{")
-    assert scene.known.world(1.0).reading == frozenset()
+    assert scene.known.view(1.0).reading == frozenset()
 
 
 def test_a_bug_of_ours_ends_no_builder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from builder import transactions
 from builder.build.tasks import MakeTask
+from builder.build.writes import finish
 from builder.outcomes import Quieted, WholeImage, quieted
 from builder.upload.tasks import TrialTask
 from remuda.model.build import encode_build
@@ -24,7 +24,7 @@ def made(bench: Bench) -> list[TrialTask]:
         (done,) = bench.store.commit([Set(path=path, data=encode_build(build), version=version)])
         stored = Stored(path=path, value=build, version=done.version)
         image = WholeImage(cloud_image="i1", size_bytes=1)
-        bench.store.commit(transactions.finish(stored, image, (), now_s=now_s))
+        bench.store.commit(finish(stored, image, (), now_s=now_s))
         bench.worker.reconfigure(config(a={"username": "of-the-new-recipe"}))
 
     bench.hands.do = do

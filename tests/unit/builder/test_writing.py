@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from builder.image.writes import lacking
 from builder.records import Records
-from builder.writing import lacking
 from remuda.model.build import Build, BuildState, Why, encode_build
 from remuda.model.image import BuildId, Word, decode_image
 from remuda.model.pointer import Pointer, encode_pointer

@@ -6,17 +6,20 @@ Records lie in the in-memory ZooKeeper, and every write goes through the real tr
 
 from dataclasses import replace
 
-from builder import outcomes, transactions
+from builder import outcomes
 from builder.actions import JudgedAction
 from builder.alarm.actions import RaiseAlarm
 from builder.build.actions import KeepSnapshot, Make
+from builder.build.writes import finish, set_build
 from builder.decide import decide
 from builder.outcomes import Quieted, WholeImage
 from builder.place.actions import SweepImage
 from builder.place.view import ProviderFacts
 from builder.upload import retire
 from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
+from builder.upload.writes import set_upload
 from builder.view import WorldView
+from builder.writes import write as write_action
 from remuda.images import references
 from remuda.images.library import Library
 from remuda.images.references import ReferenceKind
@@ -116,7 +119,7 @@ class Workshop(People):
     def write(self, world: WorldView, action: JudgedAction) -> None:
         """Write what an action writes."""
         try:
-            ops = transactions.write(world, action)
+            ops = write_action(world, action)
         except (NotBootableError, KeyError):
             return
         self.commit(ops)
@@ -125,7 +128,7 @@ class Workshop(People):
         """Finish a build of which only its snapshot is left, at the version that was known."""
         image = WholeImage(cloud_image=action.snapshot)
         stored = world.library.builds[action.id]
-        self.commit(transactions.finish(stored, image, action.also, now_s=self.now_s))
+        self.commit(finish(stored, image, action.also, now_s=self.now_s))
 
     def end_reference(self, world: WorldView, action: RetireUpload | CondemnUpload) -> None:
         """Read anew who refers, then write at the version that was known before."""
@@ -167,12 +170,12 @@ class Workshop(People):
         mishap = self.fault()
         if mishap is not None:
             after = outcomes.unmade(build, mishap, policy, now_s=self.now_s)
-            self.commit([transactions.set_build(world(me, self.known), after)])
+            self.commit([set_build(world(me, self.known), after)])
             return
         self.count += 1
         order = Quieted(cloud_name=f"{build_id}.{self.count}", asked_by_s=self.now_s + 60)
         after = outcomes.quieted(build, order, now_s=self.now_s)
-        if not self.commit([transactions.set_build(world(me, self.known), after)]):
+        if not self.commit([set_build(world(me, self.known), after)]):
             return
         try:
             yield self.rng.uniform(0, 50)
@@ -190,12 +193,12 @@ class Workshop(People):
         if one is None or self.images[one].active_s > self.now_s:
             gone = Mishap(step="snapshot", blame=Blame.CLOUD, message="it is not there")
             after = outcomes.unmade(build, gone, policy, now_s=self.now_s)
-            self.commit([transactions.set_build(world(me, self.known), after)])
+            self.commit([set_build(world(me, self.known), after)])
             return
         places = tuple(sorted({PLACES[name] for name in build.group} - {build.place}))
         image = WholeImage(cloud_image=one)
         stored = self.known.builds[build_id]
-        self.commit(transactions.finish(stored, image, places, now_s=self.now_s))
+        self.commit(finish(stored, image, places, now_s=self.now_s))
 
     def copy(self, me: ReplicaId, upload_id: UploadId) -> Hand:
         """Share or carry."""
@@ -221,7 +224,7 @@ class Workshop(People):
             after = outcomes.uncopied(upload, mishap, policy, now_s=self.now_s)
         else:
             after = outcomes.copied(upload, WholeImage(cloud_image=image_id), now_s=self.now_s)
-        self.commit([transactions.set_upload(self.world(me, self.known), after)])
+        self.commit([set_upload(self.world(me, self.known), after)])
 
     def validate(self, me: ReplicaId, upload_id: UploadId) -> Hand:
         """Boot a candidate, which a launcher does, and judge it."""
@@ -242,7 +245,7 @@ class Workshop(People):
         after = outcomes.judged(
             upload, mishap, host, self.policies[upload_id.build.image], wanted, now_s=self.now_s
         )
-        self.commit([transactions.set_upload(self.world(me, self.known), after)])
+        self.commit([set_upload(self.world(me, self.known), after)])
 
     def erase(self, upload_id: UploadId, image_id: str) -> None:
         """Delete an image, or leave it as a member."""

@@ -1,4 +1,4 @@
-"""The hand that ends uploads, as tests use it."""
+"""The hands that end uploads and sweep, as tests use them."""
 
 from typing import Final
 
@@ -34,10 +34,15 @@ def erase(setting: Setting, image_id: str, name: str = "pa", *providers: str) ->
     return hand(setting, *providers).erase(action, name)
 
 
+def sweeper(setting: Setting) -> SweepingHand:
+    """Return the hand that deletes what no record knows."""
+    return SweepingHand(setting.store, setting.clock, INSTALLATION, sites(setting))
+
+
 def sweep(setting: Setting, image: StoredImage, build: BuildId = BUILD) -> SweepEnded:
     """Sweep an image of pa, of which one half of the listings was begun at 500."""
     action = SweepImage(place=setting.place("pa"), cloud_image=image.id)
     listed = ListedImage(id=image.id, name=image.name, build=build, active=True)
-    return SweepingHand(setting.store, setting.clock, INSTALLATION, sites(setting)).sweep(
+    return sweeper(setting).sweep(
         action, listed, "pa", listed_s=500.0
     )

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
-from builder import outcomes, transactions
+from builder import outcomes
 from builder.actions import JudgedAction
 from builder.alarm.actions import RaiseAlarm
 from builder.build.actions import KeepSnapshot, Make
+from builder.build.writes import finish
 from builder.decide import decide
 from builder.outcomes import Quieted, WholeImage
 from builder.place.actions import SweepImage
@@ -15,6 +16,7 @@ from builder.place.sites import Sites
 from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
 from builder.upload.hand_retire import RetiringHand
 from builder.view import WorldView
+from builder.writes import write as write_action
 from remuda.cli.image.record_writer import each_once, move_pointer, set_build
 from remuda.images import writes
 from remuda.images.catalogue import Catalogue
@@ -102,7 +104,7 @@ class Doings(Estate):
             case RaiseAlarm():
                 pass
             case _:
-                steps = self.write(lambda: transactions.write(world, action))
+                steps = self.write(lambda: write_action(world, action))
         return steps
 
     def write(self, make: Callable[[], list[Op]]) -> Steps:
@@ -156,7 +158,7 @@ class Doings(Estate):
         stored = world.library.builds[action.id]
         yield
         image = WholeImage(cloud_image=action.snapshot)
-        self.commit(transactions.finish(stored, image, action.also, now_s=self.clock.now_s()))
+        self.commit(finish(stored, image, action.also, now_s=self.clock.now_s()))
 
     def make(self, me: ReplicaId, build_id: BuildId, fate: Fate) -> Steps:
         """Fill a machine, and have a snapshot of it."""
@@ -182,7 +184,7 @@ class Doings(Estate):
             return
         also = {self.places[one] for one in again.value.group if one in self.configured} - {place}
         image = WholeImage(cloud_image=snapshot)
-        ops = transactions.finish(again, image, tuple(sorted(also)), now_s=self.clock.now_s())
+        ops = finish(again, image, tuple(sorted(also)), now_s=self.clock.now_s())
         yield
         self.commit(ops)
 

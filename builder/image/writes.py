@@ -1,19 +1,14 @@
-"""What errands write, and what a builder takes for granted."""
+"""What makes anew what images lack: their records, and the folders of what they have."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from builder.records import Records
 from remuda.model.build import Build, BuildState
-from remuda.model.ids import ReplicaId
 from remuda.model.image import ImageRecord, encode_image, number_of
 from remuda.store import paths
 from remuda.store.api import Check, Create, Op, Set, Stored
 
-#: What a builder mirrors.
-ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
-#: What it takes for granted, besides what each image has.
-TREE: Final = (*ROOTS, paths.REQUESTS)
 _UNFOLDERED: Final = frozenset({BuildState.REQUESTED, BuildState.RETIRING})
 #: One transaction has to stay small; what is left comes with the next one.
 _OPS_MAX: Final = 100
@@ -78,8 +73,3 @@ def _last_build(records: Records, name: str) -> int:
         for number in (*(number for _, number in one.value.named()), *one.value.withdrawn)
     )
     return max([0, *(number or 0 for number in there), *named])
-
-
-def published(me: ReplicaId, data: bytes) -> list[Op]:
-    """Return what replaces the words in our ephemeral; nobody else writes it."""
-    return [Set(path=paths.builder(me), data=data, version=-1)]
