@@ -6,12 +6,13 @@ from typing import Final
 
 from builder.actions import Action
 from builder.brain import Brain
+from builder.capacity import Capacity
+from builder.contexts import ResultContext, StartContext
 from builder.delays import Delays
 from builder.events import HandEvent, News
 from builder.fold import Fold, wanted_of_providers
 from builder.hands.means import HandMeans
 from builder.lanes import KINDS, PLACES, Lane
-from builder.orders import Orders
 from builder.periodic import Periodic
 from builder.place.clouds import Clouds
 from builder.recipe.compile import compile_images
@@ -20,6 +21,7 @@ from builder.recipe.hand_files import TreeCache
 from builder.reporting import Reporter
 from builder.results import Results
 from builder.start import Starter
+from builder.stops import Stops
 from builder.wiring import WireHands
 from builder.worker import BuilderWorker, Current, providers_of
 from builder.world import World
@@ -99,8 +101,14 @@ def _starter(
         work_dir=outside.work_dir,
     )
     return Starter(
-        world=world,
-        hands=outside.wire(means),
+        context=StartContext(
+            world=world,
+            hands=outside.wire(means),
+            crew=outside.crew,
+            sender=sender,
+            stops=Stops(world=world),
+            read_recipes=read_recipes,
+        ),
         dispatch=Dispatch(
             kinds=KINDS,
             busy=world.busy,
@@ -109,11 +117,8 @@ def _starter(
             ground=outside.ground,
             about=lambda action: {"subject": str(action.id)},
         ),
-        crew=outside.crew,
-        sender=sender,
-        orders=Orders(world=world),
         delays=Delays(version=world.records.versions.get),
-        read_recipes=read_recipes,
+        capacity=Capacity(world=world),
     )
 
 
@@ -147,12 +152,11 @@ def _brain(
         membership=membership,
         fold=Fold(world=world, aside=SetAside(log=log, metrics=metrics), on_build=reporter.built),
         results=Results(
-            world=world,
+            context=ResultContext(
+                world=world, log=log, config=config, published=reporter.published
+            ),
             starter=starter,
-            log=log,
             metrics=metrics,
-            config=config,
-            published=reporter.published,
         ),
         starter=starter,
         periodic=Periodic(world=world),

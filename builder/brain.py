@@ -64,7 +64,7 @@ class Brain:
         """Let hands end whose nodes went with the session, and ask everything anew."""
         del now
         if session is Session.LOST:
-            self.starter.orders.stop_all()
+            self.starter.context.stops.stop_all()
         self.starter.delays.forget()
         self.world.dirty = True
 
@@ -101,7 +101,7 @@ class Brain:
 
     def think(self, now: Now) -> None:
         """Look around if it is time, and judge if there is a reason."""
-        self.starter.orders.watch()
+        self.starter.context.stops.watch()
         view = self.world.view(now.wall_s)
         due = self.world.dirty or now.mono_s >= self.judge_due_s
         if due and now.mono_s >= self.judge_from_s:

@@ -8,6 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from builder.actions import Action
+from builder.image.actions import MakeImage
+from builder.pointer.actions import MovePointer
+from remuda.frame.work import word
+from remuda.model.image import BuildId, UploadId
+from remuda.store import paths
+
 #: The first wait; each one after it is twice as long.
 DELAY_S: Final = 30.0
 DELAY_S_MAX: Final = 600.0
@@ -16,6 +23,26 @@ DELAY_S_MAX: Final = 600.0
 DelayKey = tuple[str, str]
 #: Versions of the records that an action is about, by path; None: it was not there.
 Basis = Mapping[str, int | None]
+
+
+def key_of(action: Action) -> DelayKey:
+    """Return what an action does, to what."""
+    return word(action), str(action.id)
+
+
+def basis_of(action: Action) -> list[str]:
+    """Return the path of the record that an action is about, if it is about one."""
+    match action:
+        case MovePointer():
+            return [paths.pointer(action.image, action.provider)]
+        case MakeImage():
+            return [paths.image(action.id)]
+        case _ if isinstance(action.id, BuildId):
+            return [paths.build(action.id)]
+        case _ if isinstance(action.id, UploadId):
+            return [paths.upload(action.id)]
+        case _:
+            return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a builder does in threads: the lane of each kind of action, and what it keeps busy.
 
-The names of what is busy are those by which the judgements ask (``BuilderWorld.busy``).
+The names of what is busy are those by which the judgements ask (``WorldView.busy``).
 """
 
 from collections.abc import Mapping

@@ -82,7 +82,7 @@ class Periodic:
     def _wanted(self) -> Iterator[tuple[PeriodicAction, float]]:
         world = self.world
         for name in world.configured.providers:
-            seen = world.seen.get(name)
+            seen = world.places.seen.get(name)
             away = seen is not None and seen.trouble is not None
             look = self._look(name)
             if look.bases != self._asked.get(name):
@@ -115,7 +115,7 @@ class Periodic:
     def _places(self) -> dict[str, str]:
         """Return the places that are known, each with a provider that can be asked, if any can."""
         found: dict[str, str] = {}
-        for name, one in sorted(self.world.seen.items()):
+        for name, one in sorted(self.world.places.seen.items()):
             if one.place is not None and (one.trouble is None or one.place not in found):
                 found[one.place] = name
         return found

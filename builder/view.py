@@ -128,6 +128,11 @@ class WorldView:
         """Return the providers whose images lie there."""
         return tuple(one for _, one in sorted(self.providers.items()) if one.place == place)
 
+    def provider_at(self, place: str) -> str | None:
+        """Return a provider whose images lie there, one without trouble if there is one."""
+        some = sorted(self.at(place), key=lambda one: one.trouble is not None)
+        return some[0].name if some else None
+
     def paused(self, image: str) -> str | None:
         """Return by whom an image is paused, or None if it is not."""
         policy, stored = self.policies.get(image), self.library.images.get(image)

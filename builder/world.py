@@ -6,8 +6,8 @@ from typing import Final
 
 from builder.actions import Action, Plan
 from builder.lanes import Lane, new_lanes
-from builder.place.events import ImagesListed, ProviderSeen
-from builder.place.view import NOT_LISTED, ImageListing, ProviderFacts
+from builder.place.record import Places
+from builder.place.view import ProviderFacts
 from builder.policy import ImagePolicy
 from builder.recipe.compile import ConfiguredImages
 from builder.records import Records
@@ -19,7 +19,7 @@ from remuda.frame.work import Busy
 from remuda.images.words import CONFIGURATION_OF
 from remuda.membership.attendance import Attendance
 from remuda.membership.duty import on_duty
-from remuda.model.build import UNDER_WAY, Base
+from remuda.model.build import UNDER_WAY
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId
 from remuda.model.upload import UploadState
@@ -49,9 +49,7 @@ class World:
         builders: Who is seen to live.
         launchers: Those that live, by provider.
         launcher_troubles: Why a provider is out of service, as its launchers say.
-        seen: What each provider's cloud said last.
-        listing_troubles: Why a place could not be listed.
-        bases: What each image's base is, by image and provider; *missing*: why there is none.
+        places: What clouds said.
         busy: What a hand, or a transaction, of ours is at work on; *lanes*: how many hands are.
         makings: Of the builds that our hands have begun, until they are tried.
         dirty: Something has changed that nobody has judged.
@@ -65,11 +63,7 @@ class World:
     builders: set[ReplicaId] = field(default_factory=set)
     launchers: dict[str, set[ReplicaId]] = field(default_factory=dict)
     launcher_troubles: dict[str, str] = field(default_factory=dict)
-    seen: dict[str, ProviderSeen] = field(default_factory=dict)
-    listings: dict[str, ImageListing] = field(default_factory=dict)
-    listing_troubles: dict[str, str] = field(default_factory=dict)
-    bases: dict[tuple[str, str], Base] = field(default_factory=dict)
-    missing: dict[tuple[str, str], str] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
     busy: Busy[Action] = field(default_factory=Busy)
     lanes: Lanes[Lane, str] = field(default_factory=new_lanes)
     makings: dict[BuildId, MadeBy] = field(default_factory=dict)
@@ -91,8 +85,8 @@ class World:
             library=self.records.library(),
             policies=self.configured.policies,
             providers=self.providers(),
-            listings=self.listings,
-            bases=self.bases,
+            listings=self.places.listings,
+            bases=self.places.bases,
             busy=frozenset(str(one) for one in self.busy),
             reading=frozenset(one.image for one in self.records.reading),
         )
@@ -108,7 +102,7 @@ class World:
                 full=one.full,
             )
             for name in self.configured.providers
-            if (one := self.seen.get(name)) is not None and one.place is not None
+            if (one := self.places.seen.get(name)) is not None and one.place is not None
         }
 
     def unserved(self, provider: str) -> str | None:
@@ -123,46 +117,16 @@ class World:
         if self.config_error is not None:
             found[f"{CONFIGURATION_OF}{self.me}"] = self.config_error
         for name in self.configured.providers:
-            one = self.seen.get(name)
+            one = self.places.seen.get(name)
             trouble = "its cloud was not asked yet" if one is None else one.trouble or one.full
             trouble = trouble or self.unserved(name)
             if trouble is not None:
                 found[f"provider {name}"] = trouble
-        for (image, provider), why in self.missing.items():
+        for (image, provider), why in self.places.missing.items():
             found[f"base of {image} in {provider}"] = why
-        for place, why in self.listing_troubles.items():
+        for place, why in self.places.listing_troubles.items():
             found[f"listing of {place}"] = why
         return found
-
-    def take_seen(self, event: ProviderSeen) -> None:
-        """Take in what a cloud said; what one that is away said before stays true."""
-        before, name = self.seen.get(event.provider), event.provider
-        self.dirty = True
-        if event.trouble is not None and before is not None:
-            self.seen[name] = replace(before, trouble=event.trouble)
-            return
-        self.seen[name] = event
-        if event.trouble is None:
-            bases, missing = event.bases or {}, event.missing or {}
-            self.bases = {key: one for key, one in self.bases.items() if key[1] != name}
-            self.bases.update({(image, name): base for image, base in bases.items()})
-            self.missing = {key: one for key, one in self.missing.items() if key[1] != name}
-            self.missing.update({(image, name): why for image, why in missing.items()})
-
-    def take_listing(self, event: ImagesListed) -> None:
-        """Let a listing be the last one; one that failed tells nothing."""
-        self.dirty = True
-        if event.images is None:
-            self.listing_troubles[event.place] = event.why or "it could not be listed"
-            return
-        self.listing_troubles.pop(event.place, None)
-        before = self.listings.get(event.place, NOT_LISTED)
-        self.listings[event.place] = ImageListing(
-            begun_s=event.begun_s,
-            before_s=before.begun_s,
-            images=event.images,
-            images_before=before.images,
-        )
 
     def adopt(self, configured: ConfiguredImages) -> None:
         """Go on by other recipes; what cannot be read just now is made by what it was before."""
@@ -171,16 +135,8 @@ class World:
             if image in old.policies and old.recipes.get(image) == configured.recipes.get(image):
                 kept[image] = old.policies[image]
         self.configured = replace(configured, policies=kept)
-        there = set(self.configured.providers)
-        self.seen = {name: one for name, one in self.seen.items() if name in there}
-        pairs = {(n, p) for n, one in configured.recipes.items() for p in one.makings}
-        self.bases = {key: one for key, one in self.bases.items() if key in pairs}
-        self.missing = {key: one for key, one in self.missing.items() if key in pairs}
-        places = {one.place for one in self.seen.values()}
-        self.listings = {place: one for place, one in self.listings.items() if place in places}
-        self.listing_troubles = {
-            place: why for place, why in self.listing_troubles.items() if place in places
-        }
+        starting = {(n, p) for n, one in configured.recipes.items() for p in one.makings}
+        self.places.forget(providers=set(self.configured.providers), starting=starting)
         self.dirty = True
 
     def making(self, build_id: BuildId) -> MadeBy | None:

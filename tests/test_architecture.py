@@ -71,21 +71,17 @@ NOT_DECIDING: Final = (
         )
     ),
     "builder/hands/",
-    *("builder/orders.py", "builder/worker.py"),
-    *(f"builder/{noun}/tasks.py" for noun in ("build", "place", "upload")),
+    *("builder/results.py", "builder/stops.py", "builder/worker.py"),
     *("builder/log/build_log.py", "builder/log/log_file.py"),
     *("builder/place/clouds.py", "builder/place/sites.py"),
     "remuda/images/following.py",
     "remuda/insight/live.py",
 )
-#: In these folders what lies in a noun's folder has one of these names if it does not decide; and
-#: hands, whose names begin with "hand_".
+#: In these folders a module that has one of these names does not decide, in whatever noun's folder
+#: it lies; nor do hands, whose names begin with "hand_".
 BY_NOUN: Final = ("builder/",)
 ROLES_NOT_DECIDING: Final = frozenset(
-    {
-        *("__main__", "assembly", "brain", "command", "daemon", "fold", "reporting", "results"),
-        *("start", "wiring"),
-    }
+    {"__main__", "assembly", "command", "daemon", "reporting", "tasks", "wiring"}
 )
 #: In these folders only modules of the name writes.py build operations of transactions.
 WRITES_BY_NOUN: Final = ("builder/",)

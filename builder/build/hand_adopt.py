@@ -6,7 +6,7 @@ what it inherited, before the record says that it is whole.
 
 from dataclasses import dataclass
 
-from builder import outcomes
+from builder.build import outcome as build_outcome
 from builder.build import writes
 from builder.build.actions import KeepSnapshot
 from builder.build.events import AdoptionEnded
@@ -44,33 +44,33 @@ class AdoptingHand:
     clock: Clock
     installation: str
 
-    def adopt(self, order: AdoptAtSite) -> AdoptionEnded:
+    def adopt(self, task: AdoptAtSite) -> AdoptionEnded:
         """Finish it; what fails for the cloud's sake is tried again later."""
         try:
-            self._adopt(order)
+            self._adopt(task)
         except MishapError as exc:
-            return AdoptionEnded(action=order.action, why=self._refused(order, exc.mishap))
+            return AdoptionEnded(action=task.action, why=self._refused(task, exc.mishap))
         except (CloudError, StoreError) as exc:
-            return AdoptionEnded(action=order.action, why=str(exc))
-        return AdoptionEnded(action=order.action)
+            return AdoptionEnded(action=task.action, why=str(exc))
+        return AdoptionEnded(action=task.action)
 
-    def _adopt(self, order: AdoptAtSite) -> None:
-        images, build = order.here.images, order.build
-        image = self._image(order)
+    def _adopt(self, task: AdoptAtSite) -> None:
+        images, build = task.here.images, task.build
+        image = self._image(task)
         images.edit_image(image.id, ImageEdit(hidden=True))  # nobody finds it from now on
         check_data(image)
         images.edit_image(image.id, trimmed(image))
         # Some clouds show it active, and take it back when the upload has failed.
-        whole = whole_image(self._image(order))
+        whole = whole_image(self._image(task))
         now_s = self.clock.now_s()
-        self.store.commit(writes.finish(build, whole, order.action.also, now_s=now_s))
+        self.store.commit(writes.finish(build, whole, task.action.also, now_s=now_s))
 
-    def _image(self, order: AdoptAtSite) -> StoredImage:
+    def _image(self, task: AdoptAtSite) -> StoredImage:
         """Return the image, once the cloud says that it is that of the build, and whole."""
-        build, here = order.build.value, order.here
+        build, here = task.build.value, task.here
         if why := here.elsewhere(build.place or ""):
             raise TryLaterError(why)
-        image = here.images.get_image(order.action.snapshot)
+        image = here.images.get_image(task.action.snapshot)
         if image.name != build.cloud_name or build_of(image, self.installation) != build.id:
             raise TryLaterError(f"image {image.id} has not the tags of {build.id}")
         if image.owner != here.images.project():
@@ -79,11 +79,11 @@ class AdoptingHand:
             raise TryLaterError(f"image {image.id} is {image.status}")
         return image
 
-    def _refused(self, order: AdoptAtSite, mishap: Mishap) -> str:
+    def _refused(self, task: AdoptAtSite, mishap: Mishap) -> str:
         """Write what is wrong with it, unless time may mend that; return the same."""
         if mishap.blame is not Blame.CLOUD:
-            stored, now_s = order.build, self.clock.now_s()
-            after = outcomes.unmade(stored.value, mishap, order.policy, now_s=now_s)
+            stored, now_s = task.build, self.clock.now_s()
+            after = build_outcome.unmade(stored.value, mishap, task.policy, now_s=now_s)
             try:
                 self.store.commit([writes.write_build(stored, after)])
             except StoreError as exc:

@@ -8,7 +8,7 @@ import secrets as chance
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from builder import outcomes
+from builder.build import outcome as build_outcome
 from builder.build import writes
 from builder.build.events import MakingEnded
 from builder.build.hand_packages import keep_packages
@@ -16,16 +16,17 @@ from builder.build.hand_quiet import Quieting
 from builder.build.hand_secrets import SECRETS_STEP, SecretError, read_secrets
 from builder.build.hand_snapshot import ASK_S, Snapshots
 from builder.build.hand_steps import StepContext, StepRunner
+from builder.build.outcome import Quieted
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_build
 from builder.hands.patience import HandStoppedError
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_begin import InCloud, InPhases, MachineHand
 from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
-from builder.outcomes import Quieted, WholeImage
 from builder.place.hand_look import hash_of
 from builder.place.sites import ARRIVAL_S, FENCE_S, call_fence
 from builder.quiet.scripts import Traces
+from builder.upload.outcome import WholeImage
 from remuda.cloud.api import CloudError, GoneError
 from remuda.model.build import Base, Blame, Build, BuildState, Mishap
 from remuda.model.ids import RequestId
@@ -62,19 +63,19 @@ class MakingHand(MachineHand):
     """Makes builds."""
 
     def make(
-        self, order: MakeInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+        self, task: MakeInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
     ) -> MakingEnded:
         """Make it; return when the record says what came of it, or is not ours any more.
 
         Args:
-            order: What to make.
+            task: What to make.
             log: Is told everything, and closed in the end.
             stopped: Asked about twice a second: True gives up at once.
         """
         patience = self.patience(stopped)
-        record = hold_build(self.machines.store, patience, order.build)
-        work = _Making(hand=self, order=order, record=record, patience=patience, log=log)
-        return MakingEnded(id=order.build.value.id, why=work.run(work.make))
+        record = hold_build(self.machines.store, patience, task.build)
+        work = _Making(hand=self, task=task, record=record, patience=patience, log=log)
+        return MakingEnded(id=task.build.value.id, why=work.run(work.make))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +88,7 @@ class _Making(InPhases):
     """
 
     hand: MakingHand
-    order: MakeInCloud
+    task: MakeInCloud
     record: HeldRecord[Build]
     snapshot: str | None = None
     inventory: str | None = None
@@ -119,8 +120,8 @@ class _Making(InPhases):
         say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
         try:
             self.record.write(
-                lambda build: outcomes.unmade(
-                    build, mishap, self.order.policy, now_s=self.hand.clock.now_s()
+                lambda build: build_outcome.unmade(
+                    build, mishap, self.task.policy, now_s=self.hand.clock.now_s()
                 )
             )
         except (TakenOverError, StoreError, HandStoppedError) as exc:
@@ -132,7 +133,7 @@ class _Making(InPhases):
     def _delete(self, image_id: str) -> None:
         """Delete what nobody wants; what cannot be deleted now is found by its tags."""
         try:
-            self.order.images.delete_image(image_id)
+            self.task.images.delete_image(image_id)
         except CloudError as exc:
             say(self.log, f"image {image_id} is left for the sweep: {visible(str(exc))}")
 
@@ -140,7 +141,7 @@ class _Making(InPhases):
 
     def _make(self) -> None:
         self._begin(SECRETS_STEP)
-        self.secrets = read_secrets(self.order.recipe, self.hand.environ)
+        self.secrets = read_secrets(self.task.recipe, self.hand.environ)
         known_keys = self._known_keys()
         self._begin("machine")
         wanted = self._wanted()
@@ -158,11 +159,11 @@ class _Making(InPhases):
 
     def _kept(self, stored: Stored[Build], image: WholeImage) -> list[Op]:
         now_s = self.hand.clock.now_s()
-        return writes.finish(stored, image, self.order.also, now_s=now_s)
+        return writes.finish(stored, image, self.task.also, now_s=now_s)
 
     def _known_keys(self) -> tuple[str, ...]:
         """Return the public line of the key that launchers put into every machine, if any."""
-        file = self.order.key_file
+        file = self.task.key_file
         return () if file is None else (KeyRing().public_line(file),)
 
     def _wanted(self) -> MachineWanted:
@@ -170,11 +171,11 @@ class _Making(InPhases):
         upload = None
         if build.parent is not None:
             upload = UploadId(build.parent, build.place or "")
-        return self.order.machine(
+        return self.task.machine(
             ImageUse.MAKE,
             build.provider or "",
             upload=upload,
-            boots=self.order.parent,
+            boots=self.task.parent,
             secret=bool(self.secrets),
         )
 
@@ -184,10 +185,10 @@ class _Making(InPhases):
     def _look_at_base(self, machine: BorrowedMachine) -> None:
         """Record what the machine really boots: launchers find bases by name."""
         self._begin("base")
-        boots = self.order.cloud.get_server(machine.server).image_id
+        boots = self.task.cloud.get_server(machine.server).image_id
         parent = self.record.value.parent
         if parent is not None:
-            if boots != self.order.parent:
+            if boots != self.task.parent:
                 message = f"node {machine.node} boots image {boots}, not that of {parent}"
                 raise blame.fail("base", Blame.BUILDER, message)
             return
@@ -200,7 +201,7 @@ class _Making(InPhases):
 
     def _base(self, image_id: str) -> Base:
         try:
-            image = self.order.images.get_image(image_id)
+            image = self.task.images.get_image(image_id)
         except GoneError:  # withdrawn since; what boots has been copied
             decided = self.record.value.base
             same = decided is not None and decided.id == image_id
@@ -211,7 +212,7 @@ class _Making(InPhases):
         self, session: SshSession, machine: BorrowedMachine, known_keys: tuple[str, ...]
     ) -> Mapping[str, str]:
         """Run everything that runs on the machine; return what tells it from others."""
-        recipe, build = self.order.recipe, self.record.value
+        recipe, build = self.task.recipe, self.record.value
         quieting = Quieting(session=session, patience=self.patience, log=self.log)
         self._begin("prepare")
         quieting.prepare()
@@ -220,7 +221,7 @@ class _Making(InPhases):
             provider=build.provider or "",
             recipe=recipe,
             secrets=self.secrets,
-            copied=self.order.policy.copied,
+            copied=self.task.policy.copied,
         )
         self.phase = "steps"
         StepRunner(session=session, context=context, patience=self.patience, log=self.log).run_all()
@@ -246,8 +247,8 @@ class _Making(InPhases):
     def _take(self, machine: BorrowedMachine, identity: Mapping[str, str]) -> WholeImage:
         """Stop the machine and take its snapshot; the record comes before the call."""
         snapshots = Snapshots(
-            cloud=self.order.cloud,
-            images=self.order.images,
+            cloud=self.task.cloud,
+            images=self.task.images,
             server=machine.server,
             patience=self.patience,
             log=self.log,
@@ -267,15 +268,15 @@ class _Making(InPhases):
             identity=identity,
         )
         self.record.write(
-            lambda build: outcomes.quieted(build, quieted, now_s=self.hand.clock.now_s())
+            lambda build: build_outcome.quieted(build, quieted, now_s=self.hand.clock.now_s())
         )
         self.snapshot = snapshots.ask(ours, asked_by_s=asked_by_s, last_s=last_s)
         snapshots.hide(self.snapshot)
-        return snapshots.finish(self.snapshot, limit_s=self.order.policy.snapshot_s_max)
+        return snapshots.finish(self.snapshot, limit_s=self.task.policy.snapshot_s_max)
 
     def _tags(self) -> ImageTags:
         """Return the marks of the snapshot, with a name that no other attempt has."""
         build = self.record.value
         image, number = build.id
         name = f"remuda-{image}-{number}-a{build.attempt}-{chance.token_hex(4)}"
-        return ImageTags(owner=self.order.owner, image=image, build=str(number), name=name)
+        return ImageTags(owner=self.task.owner, image=image, build=str(number), name=name)

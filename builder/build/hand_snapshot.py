@@ -8,8 +8,8 @@ from typing import Final
 from builder.hands import blame
 from builder.hands.patience import OverdueError, Patience
 from builder.log.progress import ProgressLog, say
-from builder.outcomes import WholeImage
 from builder.place.hand_look import hash_of
+from builder.upload.outcome import WholeImage
 from remuda.cloud.api import (
     Cloud,
     Fence,

@@ -45,14 +45,14 @@ class AdoptTask:
 class BuildMaker(Protocol):
     """Makes builds."""
 
-    def make(self, order: MakeTask) -> MakingEnded:
+    def make(self, task: MakeTask) -> MakingEnded:
         """Make one, and write what came of it."""
 
 
 class SnapshotAdopter(Protocol):
     """Finishes builds of dead builders."""
 
-    def adopt(self, order: AdoptTask) -> AdoptionEnded:
+    def adopt(self, task: AdoptTask) -> AdoptionEnded:
         """Look at a snapshot, hide and trim it, and write that it is whole."""
 
 

@@ -3,8 +3,8 @@
 from contextlib import suppress
 from dataclasses import dataclass
 
-from builder import outcomes
 from builder.build import hand_adopt, hand_make
+from builder.build import outcome as build_outcome
 from builder.build.events import AdoptionEnded, MakingEnded
 from builder.build.tasks import AdoptTask, MakeTask
 from builder.hands import blame
@@ -29,50 +29,50 @@ class Making:
     means: HandMeans
     hand: hand_make.MakingHand
 
-    def make(self, order: MakeTask) -> MakingEnded:
+    def make(self, task: MakeTask) -> MakingEnded:
         """See :class:`BuildMaker`."""
         with self.means.clouds.used():
-            return self._make(order)
+            return self._make(task)
 
-    def _make(self, order: MakeTask) -> MakingEnded:
-        build, means = order.build.value, self.means
+    def _make(self, task: MakeTask) -> MakingEnded:
+        build, means = task.build.value, self.means
         provider = build.provider or ""
         one = means.config().providers.get(provider)
-        parent = None if order.parent is None else order.parent.value.cloud_image
+        parent = None if task.parent is None else task.parent.value.cloud_image
         try:
             cloud = means.clouds.of(provider)
         except NoSuchProviderError as exc:
-            return self._given_back(order, str(exc))
-        if one is None or (order.parent is not None and parent is None):
-            return self._given_back(order, "there is nothing that it could start from")
+            return self._given_back(task, str(exc))
+        if one is None or (task.parent is not None and parent is None):
+            return self._given_back(task, "there is nothing that it could start from")
         return self.hand.make(
             hand_make.MakeInCloud(
-                build=order.build,
-                recipe=order.recipe,
-                policy=order.policy,
+                build=task.build,
+                recipe=task.recipe,
+                policy=task.policy,
                 owner=cloud.owner,
                 cloud=cloud.cloud,
                 images=cloud.images,
                 parent=parent,
-                also=order.also,
+                also=task.also,
                 key_file=one.ssh_key_file,
             ),
             self._log(build),
-            order.stop.is_set,
+            task.stop.is_set,
         )
 
-    def _given_back(self, order: MakeTask, why: str) -> MakingEnded:
+    def _given_back(self, task: MakeTask, why: str) -> MakingEnded:
         """Write that it comes to nothing here, which is no attempt; else it stays ours for ever."""
-        patience = Patience(self.means.clock, order.stop.is_set)
-        record = hold_build(self.means.store, patience, order.build)
+        patience = Patience(self.means.clock, task.stop.is_set)
+        record = hold_build(self.means.store, patience, task.build)
         mishap = blame.mishap("begin", Blame.CLOUD, why)
 
         def after(build: Build) -> Build:
-            return outcomes.unmade(build, mishap, order.policy, now_s=self.means.clock.now_s())
+            return build_outcome.unmade(build, mishap, task.policy, now_s=self.means.clock.now_s())
 
         with suppress(*NOT_WRITTEN):
             record.write(after)
-        return MakingEnded(id=order.build.value.id, why=why)
+        return MakingEnded(id=task.build.value.id, why=why)
 
     def _log(self, build: Build) -> BuildLog:
         folder = self.means.work_dir / LOGS
@@ -94,19 +94,19 @@ class Adopting:
     sites: Sites
     hand: hand_adopt.AdoptingHand
 
-    def adopt(self, order: AdoptTask) -> AdoptionEnded:
+    def adopt(self, task: AdoptTask) -> AdoptionEnded:
         """See :class:`SnapshotAdopter`."""
         with self.clouds.used():
-            return self._adopt(order)
+            return self._adopt(task)
 
-    def _adopt(self, order: AdoptTask) -> AdoptionEnded:
+    def _adopt(self, task: AdoptTask) -> AdoptionEnded:
         try:
-            here = self.sites.of(order.provider)
+            here = self.sites.of(task.provider)
         except CloudConfigError as exc:
-            return AdoptionEnded(action=order.action, why=str(exc))
+            return AdoptionEnded(action=task.action, why=str(exc))
         return self.hand.adopt(
             hand_adopt.AdoptAtSite(
-                action=order.action, build=order.build, policy=order.policy, here=here
+                action=task.action, build=task.build, policy=task.policy, here=here
             )
         )
 

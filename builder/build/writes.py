@@ -16,7 +16,8 @@ from builder.build.actions import (
     Supersede,
     TakeBuild,
 )
-from builder.outcomes import WholeImage, kept, lost
+from builder.build.outcome import kept, lost
+from builder.upload.outcome import WholeImage
 from builder.upload.writes import create_upload, pending
 from builder.view import WorldView
 from remuda.images.inventory import Inventory, encode_inventory
@@ -154,8 +155,8 @@ def _retire_build(view: WorldView, action: RetireBuild) -> list[Op]:
     return [Delete(path=paths.uploads(action.id)), set_build(view, after)]
 
 
-def _forget_build(view: WorldView, action: ForgetBuild) -> list[Op]:
-    """The hand erases its log before (:func:`remuda.images.buildlog.erase_log`)."""
+def forget_build(view: WorldView, action: ForgetBuild) -> list[Op]:
+    """Return what removes the record of a build; its hand has erased its log before."""
     stored = view.library.builds[action.id]
     return [Delete(path=stored.path, version=stored.version)]
 
@@ -167,5 +168,5 @@ WRITES: Final[Mapping[type, Callable[[WorldView, Any], list[Op]]]] = {
     TakeBuild: _take_build,
     LoseBuild: _lose_build,
     RetireBuild: _retire_build,
-    ForgetBuild: _forget_build,
+    ForgetBuild: forget_build,
 }

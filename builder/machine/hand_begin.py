@@ -19,7 +19,7 @@ from remuda.runtime.clock import Clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InCloud:
-    """An order by a recipe, with the cloud in which it is carried out.
+    """A task by a recipe, with the cloud in which it is carried out.
 
     Attributes:
         policy: Of the same configuration as the recipe.
@@ -74,7 +74,7 @@ class MachineHand:
     wait: Callable[[float], object] | None = None
 
     def patience(self, stopped: Callable[[], bool]) -> Patience:
-        """Return what waits for one order."""
+        """Return what waits for one task."""
         return Patience(self.clock, stopped, self.wait)
 
 

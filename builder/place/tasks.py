@@ -36,5 +36,5 @@ class CloudLooker(Protocol):
 class ImageSweeper(Protocol):
     """Deletes images that no record knows; it reads the records anew, before anything."""
 
-    def sweep(self, order: SweepTask) -> SweepEnded:
+    def sweep(self, task: SweepTask) -> SweepEnded:
         """Delete an image that no record knows."""

@@ -53,9 +53,7 @@ class Sweeping:
     clouds: Clouds
     hand: hand_sweep.SweepingHand
 
-    def sweep(self, order: SweepTask) -> SweepEnded:
+    def sweep(self, task: SweepTask) -> SweepEnded:
         """See :class:`ImageKeeper`."""
         with self.clouds.used():
-            return self.hand.sweep(
-                order.action, order.image, order.provider, listed_s=order.listed_s
-            )
+            return self.hand.sweep(task.action, task.image, task.provider, listed_s=task.listed_s)

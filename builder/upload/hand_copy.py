@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from builder import outcomes
 from builder.hands import blame
 from builder.hands.held_record import TakenOverError
-from builder.outcomes import WholeImage
 from builder.place.hand_look import hash_of
 from builder.place.sites import ARRIVAL_S, FENCE_S, Site, build_of, call_fence, transfer_fence
 from builder.policy import ImagePolicy
+from builder.upload import outcome as upload_outcome
 from builder.upload.events import CopyEnded
 from builder.upload.hand_carry import CarriedFile, check_made, copy_order, free_bytes
+from builder.upload.outcome import WholeImage
 from builder.upload.writes import write_upload
 from remuda.cloud.api import BadOrderError, CloudError, Fence, TryLaterError
 from remuda.cloud.image_store import ImageStatus, Received, StoredImage, Visibility
@@ -77,12 +77,12 @@ class CopyingHand:
     free: Callable[[Path], int] = free_bytes
     log: Log | None = None
 
-    def copy(self, order: CopyBetweenSites) -> CopyEnded:
+    def copy(self, task: CopyBetweenSites) -> CopyEnded:
         """Make the image, or leave nothing of it, and write what came of it."""
-        upload = order.upload.value
+        upload = task.upload.value
         if upload.state is not UploadState.MAKING:
             return CopyEnded(id=upload.id, why=f"it is {upload.state}")
-        return _Copying(self, order).run()
+        return _Copying(self, task).run()
 
 
 class _Copying:
@@ -95,24 +95,24 @@ class _Copying:
         carried_sha512: Of what has come, if it is carried.
     """
 
-    def __init__(self, hand: CopyingHand, order: CopyBetweenSites) -> None:
+    def __init__(self, hand: CopyingHand, task: CopyBetweenSites) -> None:
         self.hand = hand
-        self.order = order
-        self.stored = order.upload
+        self.task = task
+        self.stored = task.upload
         self.made: str | None = None
         self.offered = False
         self.carried_sha512: str | None = None
 
     def run(self) -> CopyEnded:
         """Do it, and write what came of it."""
-        upload_id = self.order.upload.value.id
+        upload_id = self.task.upload.value.id
         now_s = self.hand.clock.now_s
         try:
             try:
                 image = self._make()
             except (CloudError, OSError) as exc:
                 return CopyEnded(id=upload_id, why=self._failed(exc))
-            self._write(outcomes.copied(self.stored.value, image, now_s=now_s()))
+            self._write(upload_outcome.copied(self.stored.value, image, now_s=now_s()))
         except TakenOverError:
             return CopyEnded(id=upload_id, why=self._lost())
         except StoreError as exc:
@@ -121,9 +121,9 @@ class _Copying:
         return CopyEnded(id=upload_id)
 
     def _make(self) -> WholeImage:
-        order = self.order
-        upload, source = order.upload.value, order.source.value
-        for site, place in ((order.here, upload.id.place), (order.there, source.id.place)):
+        task = self.task
+        upload, source = task.upload.value, task.source.value
+        for site, place in ((task.here, upload.id.place), (task.there, source.id.place)):
             if why := site.elsewhere(place):
                 raise TryLaterError(why)
         image = self._source_image()
@@ -145,7 +145,7 @@ class _Copying:
 
     def _source_image(self) -> StoredImage:
         """Return what is copied, once the cloud says that it is what the records say."""
-        source, there = self.order.source.value, self.order.there
+        source, there = self.task.source.value, self.task.there
         image = there.images.get_image(source.cloud_image or "")
         if build_of(image, self.hand.installation) != source.id.build:
             raise BadOrderError(f"{named_image(there, image)} has not the tags of {source.id}")
@@ -158,7 +158,7 @@ class _Copying:
     # Shared.
 
     def _share(self, image: StoredImage) -> StoredImage:
-        here, there = self.order.here.images, self.order.there.images
+        here, there = self.task.here.images, self.task.there.images
         fence = self._announce()
         if image.visibility is not Visibility.SHARED:
             there.set_visibility(image.id, Visibility.SHARED, fence=fence)
@@ -167,22 +167,22 @@ class _Copying:
         here.accept(image.id, fence=fence)
         seen = here.get_image(image.id)
         if seen.status is not ImageStatus.ACTIVE or seen.size_bytes != image.size_bytes:
-            raise TryLaterError(f"{named_image(self.order.here, seen)} is not seen as it is")
+            raise TryLaterError(f"{named_image(self.task.here, seen)} is not seen as it is")
         return seen
 
     # Carried.
 
     def _carry(self, image: StoredImage) -> StoredImage:
-        hand, order = self.hand, self.order
-        file = CarriedFile.of(hand.folder, order.upload.value.id, image)
+        hand, task = self.hand, self.task
+        file = CarriedFile.of(hand.folder, task.upload.value.id, image)
         file.clear_old(hand.clock.now_s())
         with file.held():
             file.check_room(hand.free)
-            received = order.there.images.download(
+            received = task.there.images.download(
                 image.id, file.path, resume=True, going=self._going(image)
             )
             try:
-                file.check(received, order.source.value.os_hash, order.carried_sha512)
+                file.check(received, task.source.value.os_hash, task.carried_sha512)
                 self.carried_sha512 = received.sha512
                 self._tell(received)
                 made = self._send(file, image, received.sha512)
@@ -197,25 +197,25 @@ class _Copying:
         if received.verified_by in _WEAK and self.hand.log is not None:
             self.hand.log.warning(
                 "image.unverified",
-                upload=str(self.order.upload.value.id),
+                upload=str(self.task.upload.value.id),
                 source=received.image.id,
                 verified_by=received.verified_by or "size",
                 sha512=received.sha512,
             )
 
     def _send(self, file: CarriedFile, image: StoredImage, sha512: str) -> StoredImage:
-        hand, order = self.hand, self.order
+        hand, task = self.hand, self.task
         wanted = copy_order(
             image,
-            order.upload.value.id.build,
+            task.upload.value.id.build,
             installation=hand.installation,
-            provider=order.here.provider,
+            provider=task.here.provider,
             token=hand.new_token(),
             sha512=sha512,
         )
         going = self._going(image)
         fence = self._announce()
-        made = order.here.images.upload(wanted, file.path, fence=fence, going=going)
+        made = task.here.images.upload(wanted, file.path, fence=fence, going=going)
         self.made = made.id
         check_made(made, wanted)
         return made
@@ -223,7 +223,7 @@ class _Copying:
     def _going(self, image: StoredImage) -> Fence:
         hand = self.hand
         return transfer_fence(
-            hand.store, hand.clock, self.order.stopped, transfer_s_max(image.size_bytes or 0)
+            hand.store, hand.clock, self.task.stopped, transfer_s_max(image.size_bytes or 0)
         )
 
     # The record.
@@ -250,23 +250,25 @@ class _Copying:
         message = str(exc)
         left = self._clean()
         mishap = blame.mishap(
-            f"copy: {self.order.upload.value.method}",
+            f"copy: {self.task.upload.value.method}",
             blame_of(exc),
             f"{message}; {left}" if left else message,
         )
         now_s = self.hand.clock.now_s()
-        self._write(outcomes.uncopied(self.stored.value, mishap, self.order.policy, now_s=now_s))
+        self._write(
+            upload_outcome.uncopied(self.stored.value, mishap, self.task.policy, now_s=now_s)
+        )
         return mishap.message
 
     def _clean(self) -> str | None:
         """Take back what we have made; return what may be left of it: it is swept by its tags."""
-        here, there = self.order.here, self.order.there
+        here, there = self.task.here, self.task.there
         fence = call_fence(self.hand.store, self.hand.clock)
         try:
             if self.made is not None:
                 here.images.delete_image(self.made, fence=fence)
             if self.offered:
-                image_id = self.order.source.value.cloud_image or ""
+                image_id = self.task.source.value.cloud_image or ""
                 there.images.unshare(image_id, here.images.project(), fence=fence)
         except CloudError as exc:
             return f"what was made may be left: {exc}"

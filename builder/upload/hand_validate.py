@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from builder import outcomes
 from builder.build.hand_secrets import SecretError, read_secrets
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_upload
@@ -15,6 +14,7 @@ from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
 from builder.machine.hand_evidence import tell_console
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
+from builder.upload import outcome as upload_outcome
 from builder.upload.events import TrialEnded
 from remuda.cloud.api import GoneError
 from remuda.config.parts import CheckFrom
@@ -63,20 +63,20 @@ class ValidatingHand(MachineHand):
     prover: Prover
 
     def validate(
-        self, order: TrialInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+        self, task: TrialInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
     ) -> TrialEnded:
         """Try it; return when the record says what was found, or is not ours any more.
 
         Args:
-            order: What to try.
+            task: What to try.
             log: Is told everything, and closed in the end.
             stopped: Asked about twice a second: True gives up at once.
         """
         patience = self.patience(stopped)
-        record = hold_upload(self.machines.store, patience, order.upload)
-        work = _Trying(hand=self, order=order, record=record, patience=patience, log=log)
+        record = hold_upload(self.machines.store, patience, task.upload)
+        work = _Trying(hand=self, task=task, record=record, patience=patience, log=log)
         why = work.run(work.judge)
-        return TrialEnded(id=order.upload.value.id, provider=order.provider, why=why)
+        return TrialEnded(id=task.upload.value.id, provider=task.provider, why=why)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class _Trying(InPhases):
     """
 
     hand: ValidatingHand
-    order: TrialInCloud
+    task: TrialInCloud
     record: HeldRecord[Upload]
     host: str | None = None
 
@@ -103,16 +103,16 @@ class _Trying(InPhases):
             mishap = blame.mishap(self.phase, Blame.BUILDER, str(exc))
         except blame.ENDINGS as exc:
             if isinstance(exc, HandStoppedError):
-                return self._write(outcomes.untried, str(exc))
+                return self._write(upload_outcome.untried, str(exc))
             mishap = blame.of_error(self.phase, exc)
         why = None if mishap is None else f"{mishap.step}: {mishap.message}"
         if mishap is not None and why is not None:
             say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
 
         def judged(upload: Upload, *, now_s: float) -> Upload:
-            order = self.order
-            return outcomes.judged(
-                upload, mishap, self.host, order.policy, order.wanted, now_s=now_s
+            task = self.task
+            return upload_outcome.judged(
+                upload, mishap, self.host, task.policy, task.wanted, now_s=now_s
             )
 
         return self._write(judged, why)
@@ -137,52 +137,52 @@ class _Trying(InPhases):
             with self.hand.machines.borrowed(self._wanted(), self.patience, self.log) as machine:
                 self.host = machine.host
                 last = again + 1 == _HOSTS_TRIED_MAX
-                if not last and self.host is not None and self.host in self.order.avoid:
+                if not last and self.host is not None and self.host in self.task.avoid:
                     say(self.log, "it is on a host where it has failed: another one is asked for")
                     continue
                 self._begin("candidate")
                 try:
                     self._prove(machine, checks)
                 except blame.MishapError:
-                    tell_console(self.order.cloud, machine.server, self.log)
+                    tell_console(self.task.cloud, machine.server, self.log)
                     raise
             return
 
     def _wanted(self) -> MachineWanted:
-        return self.order.machine(
+        return self.task.machine(
             ImageUse.PROVE,
-            self.order.provider,
+            self.task.provider,
             upload=self.record.value.id,
             boots=self.record.value.cloud_image or "",
-            secret=any(step.secrets for step in self.order.recipe.steps),
+            secret=any(step.secrets for step in self.task.recipe.steps),
         )
 
     def _checks(self) -> tuple[Script, ...]:
         """Return what to look for: first what tells it from the machine it was made on."""
         try:
-            build, login_key = read_flat_identity(self.order.build.identity)
+            build, login_key = read_flat_identity(self.task.build.identity)
         except CorruptRecordError as exc:
             message = f"its record does not say what it was made on: {exc.why}"
             raise blame.fail("identity", Blame.RESIDUE, message) from exc
-        secrets = read_secrets(self.order.recipe, self.hand.environ)
+        secrets = read_secrets(self.task.recipe, self.hand.environ)
         traces = Traces(
             host_keys=(),
             # Not the launcher's: that one opens all of its machines, and shall.
             login_keys=(login_key,),
             secrets=tuple("".join(one) for one in secrets.values()),
         )
-        own = make_checks(self.order.recipe.checks)
+        own = make_checks(self.task.recipe.checks)
         try:
             clone = clone_script(build, traces)
         except ValueError as exc:  # nobody can look for them
             raise blame.fail("identity", Blame.RESIDUE, str(exc)) from exc
-        return (clone, *own, *make_checks(self.order.checks))
+        return (clone, *own, *make_checks(self.task.checks))
 
     def _look_at_image(self) -> None:
         """Make sure that there is one: no launcher could boot what the cloud has lost."""
         image_id = self.record.value.cloud_image or ""
         try:
-            self.order.images.get_image(image_id)
+            self.task.images.get_image(image_id)
         except GoneError:
             raise blame.fail("image", Blame.MACHINE, "the cloud has lost the image") from None
 

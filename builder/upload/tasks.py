@@ -67,14 +67,14 @@ class EraseTask:
 class UploadCopier(Protocol):
     """Brings builds to other places."""
 
-    def copy(self, order: CopyTask) -> CopyEnded:
+    def copy(self, task: CopyTask) -> CopyEnded:
         """Share or carry one, and write what came of it."""
 
 
 class CandidateJudge(Protocol):
     """Boots candidates."""
 
-    def validate(self, order: TrialTask) -> TrialEnded:
+    def validate(self, task: TrialTask) -> TrialEnded:
         """Try one, and write what was found."""
 
 
@@ -87,5 +87,5 @@ class UploadRetirer(Protocol):
     def condemn(self, action: CondemnUpload) -> RetirementEnded:
         """Have a retiring upload deleted, if nothing refers to it."""
 
-    def erase(self, order: EraseTask) -> RetirementEnded:
+    def erase(self, task: EraseTask) -> RetirementEnded:
         """Delete the image of an upload that is being deleted."""

@@ -4,7 +4,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from builder import outcomes
 from builder.hands import blame
 from builder.hands.held_record import hold_upload
 from builder.hands.means import NOT_WRITTEN, HandMeans, writer_of
@@ -14,6 +13,7 @@ from builder.log.progress import ProgressLog
 from builder.place.clouds import Clouds, NoSuchProviderError
 from builder.place.sites import Sites
 from builder.upload import hand_copy, hand_retire, hand_validate
+from builder.upload import outcome as upload_outcome
 from builder.upload.actions import CondemnUpload, RetireUpload
 from builder.upload.events import CopyEnded, RetirementEnded, TrialEnded
 from builder.upload.tasks import CopyTask, EraseTask, TrialTask
@@ -32,41 +32,41 @@ class Validating:
     means: HandMeans
     hand: hand_validate.ValidatingHand
 
-    def validate(self, order: TrialTask) -> TrialEnded:
+    def validate(self, task: TrialTask) -> TrialEnded:
         """See :class:`CandidateJudge`."""
         with self.means.clouds.used():
-            return self._validate(order)
+            return self._validate(task)
 
-    def _validate(self, order: TrialTask) -> TrialEnded:
+    def _validate(self, task: TrialTask) -> TrialEnded:
         try:
-            cloud = self.means.clouds.of(order.provider)
+            cloud = self.means.clouds.of(task.provider)
         except NoSuchProviderError as exc:
-            return TrialEnded(id=order.upload.value.id, provider=order.provider, why=str(exc))
+            return TrialEnded(id=task.upload.value.id, provider=task.provider, why=str(exc))
         return self.hand.validate(
             hand_validate.TrialInCloud(
-                upload=order.upload,
-                build=order.build.value,
-                provider=order.provider,
-                recipe=order.recipe,
-                policy=order.policy,
+                upload=task.upload,
+                build=task.build.value,
+                provider=task.provider,
+                recipe=task.recipe,
+                policy=task.policy,
                 owner=cloud.owner,
                 cloud=cloud.cloud,
                 images=cloud.images,
-                wanted=order.wanted,
-                checks=order.checks,
-                avoid=order.avoid,
+                wanted=task.wanted,
+                checks=task.checks,
+                avoid=task.avoid,
                 room_s=TRIAL_ROOM_S,
             ),
-            self._log(order),
-            order.stop.is_set,
+            self._log(task),
+            task.stop.is_set,
         )
 
-    def _log(self, order: TrialTask) -> ProgressLog:
+    def _log(self, task: TrialTask) -> ProgressLog:
         return BuildLog(
             self.means.store,
-            order.build.value.id,
-            writer=writer_of(order.upload.value.owner),
-            provider=order.provider,
+            task.build.value.id,
+            writer=writer_of(task.upload.value.owner),
+            provider=task.provider,
             clock=self.means.clock,
         )
 
@@ -79,40 +79,42 @@ class Copying:
     sites: Sites
     hand: hand_copy.CopyingHand
 
-    def copy(self, order: CopyTask) -> CopyEnded:
+    def copy(self, task: CopyTask) -> CopyEnded:
         """See :class:`UploadCopier`."""
         with self.means.clouds.used():
-            return self._copy(order)
+            return self._copy(task)
 
-    def _copy(self, order: CopyTask) -> CopyEnded:
+    def _copy(self, task: CopyTask) -> CopyEnded:
         try:
-            here, there = self.sites.of(order.here), self.sites.of(order.there)
+            here, there = self.sites.of(task.here), self.sites.of(task.there)
         except CloudConfigError as exc:
-            return self._given_back(order, str(exc))
+            return self._given_back(task, str(exc))
         return self.hand.copy(
             hand_copy.CopyBetweenSites(
-                upload=order.upload,
-                source=order.source,
+                upload=task.upload,
+                source=task.source,
                 here=here,
                 there=there,
-                policy=order.policy,
-                stopped=order.stop.is_set,
-                carried_sha512=order.carried_sha512,
+                policy=task.policy,
+                stopped=task.stop.is_set,
+                carried_sha512=task.carried_sha512,
             )
         )
 
-    def _given_back(self, order: CopyTask, why: str) -> CopyEnded:
+    def _given_back(self, task: CopyTask, why: str) -> CopyEnded:
         """Write that it comes to nothing for now, which is no attempt."""
-        patience = Patience(self.means.clock, order.stop.is_set)
-        record = hold_upload(self.means.store, patience, order.upload)
+        patience = Patience(self.means.clock, task.stop.is_set)
+        record = hold_upload(self.means.store, patience, task.upload)
         mishap = blame.mishap("begin", Blame.CLOUD, why)
 
         def after(upload: Upload) -> Upload:
-            return outcomes.uncopied(upload, mishap, order.policy, now_s=self.means.clock.now_s())
+            return upload_outcome.uncopied(
+                upload, mishap, task.policy, now_s=self.means.clock.now_s()
+            )
 
         with suppress(*NOT_WRITTEN):
             record.write(after)
-        return CopyEnded(id=order.upload.value.id, why=why)
+        return CopyEnded(id=task.upload.value.id, why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Retiring:
         with self.clouds.used():
             return self.hand.condemn(action)
 
-    def erase(self, order: EraseTask) -> RetirementEnded:
+    def erase(self, task: EraseTask) -> RetirementEnded:
         """See :class:`ImageKeeper`."""
         with self.clouds.used():
-            return self.hand.erase(order.action, order.provider)
+            return self.hand.erase(task.action, task.provider)

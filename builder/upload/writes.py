@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from builder.outcomes import dropped, tried, untried
 from builder.upload.actions import (
     BeginUpload,
     CondemnUpload,
@@ -14,6 +13,7 @@ from builder.upload.actions import (
     TakeUpload,
     TryUpload,
 )
+from builder.upload.outcome import dropped, tried, untried
 from builder.view import WorldView
 from remuda.images.writes import NotBootableError, touch
 from remuda.model.image import UploadId

@@ -340,8 +340,8 @@ def test_more_providers_than_threads_are_all_looked_at() -> None:
 
     bench.held = ()
     bench.pass_s(5.0)
-    assert set(bench.known.seen) == set(names)
-    assert len(bench.known.listings) == len(names)
+    assert set(bench.known.places.seen) == set(names)
+    assert len(bench.known.places.listings) == len(names)
 
 
 def test_listings_come_sooner_while_a_decision_waits_for_them() -> None:

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import pytest
 
+from builder.build.outcome import unmade
 from builder.build.tasks import MakeTask
-from builder.outcomes import unmade
 from remuda.model.build import Blame, BuildState, Mishap, encode_build
 from remuda.store.api import Set
 from tests.fakes.clock import ManualClock

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from builder import outcomes
+from builder.build import outcome as build_outcome
 from builder.policy import ImagePolicy
+from builder.upload import outcome as upload_outcome
 from remuda.model.build import Blame, Build, BuildState, Mishap, Why
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, UploadId
@@ -45,13 +46,13 @@ def trying(provider: str = "p", **trials: Trial) -> Upload:
 def judged(upload: Upload, blame: Blame | None, host: str | None = None) -> Upload:
     """Return it after a trial at ten seconds, in a place of two providers."""
     wrong = None if blame is None else mishap(blame)
-    return outcomes.judged(upload, wrong, host, POLICY, ("p", "q"), now_s=10.0)
+    return upload_outcome.judged(upload, wrong, host, POLICY, ("p", "q"), now_s=10.0)
 
 
 @pytest.mark.parametrize("blame", [Blame.RECIPE, Blame.MACHINE, Blame.RESIDUE])
 def test_a_build_fails_by_what_is_its_own(blame: Blame) -> None:
     """With the reason, and for good."""
-    after = outcomes.unmade(BUILD, mishap(blame), POLICY, now_s=5.0)
+    after = build_outcome.unmade(BUILD, mishap(blame), POLICY, now_s=5.0)
 
     assert (after.state, after.ended_s, after.owner) == (BuildState.FAILED, 5.0, None)
     assert after.mishap == mishap(blame)
@@ -61,15 +62,15 @@ def test_a_clouds_fault_never_fails_a_build() -> None:
     """However often; it begins anew later, and says why it waits."""
     build = BUILD
     for _ in range(10):
-        build = outcomes.unmade(BUILD, mishap(Blame.CLOUD), POLICY, now_s=5.0)
+        build = build_outcome.unmade(BUILD, mishap(Blame.CLOUD), POLICY, now_s=5.0)
 
     assert (build.state, build.attempt, build.retry_s) == (BuildState.REQUESTED, 0, 65.0)
 
 
 def test_a_build_that_is_lost_too_often_has_failed() -> None:
     """Something in it may kill builders."""
-    once = outcomes.unmade(BUILD, mishap(Blame.BUILDER), POLICY, now_s=5.0)
-    last = outcomes.lost(BUILD, mishap(Blame.BUILDER), POLICY, last=True, now_s=5.0)
+    once = build_outcome.unmade(BUILD, mishap(Blame.BUILDER), POLICY, now_s=5.0)
+    last = build_outcome.lost(BUILD, mishap(Blame.BUILDER), POLICY, last=True, now_s=5.0)
 
     assert (once.state, once.attempt, once.parent) == (BuildState.REQUESTED, 1, None)
     assert (last.state, last.attempt) == (BuildState.FAILED, 1)
@@ -77,10 +78,10 @@ def test_a_build_that_is_lost_too_often_has_failed() -> None:
 
 def test_a_build_whose_builder_died_begins_anew_at_once() -> None:
     """The first time; another death may be its doing, and waits as the faults of clouds do."""
-    first = outcomes.lost(BUILD, mishap(Blame.BUILDER), POLICY, last=False, now_s=5.0)
+    first = build_outcome.lost(BUILD, mishap(Blame.BUILDER), POLICY, last=False, now_s=5.0)
     again = replace(first, state=BuildState.BUILDING)
-    second = outcomes.lost(again, mishap(Blame.BUILDER), POLICY, last=False, now_s=9.0)
-    cloud = outcomes.lost(BUILD, mishap(Blame.CLOUD), POLICY, last=False, now_s=5.0)
+    second = build_outcome.lost(again, mishap(Blame.BUILDER), POLICY, last=False, now_s=9.0)
+    cloud = build_outcome.lost(BUILD, mishap(Blame.CLOUD), POLICY, last=False, now_s=5.0)
 
     assert (first.attempt, first.retry_s) == (1, 5.0)
     assert (second.attempt, second.retry_s) == (2, 69.0)
@@ -164,8 +165,8 @@ def test_a_copy_is_tried_again_and_given_up_in_the_end() -> None:
         source="0" * 12,
         attempt=2,
     )
-    cloud = outcomes.uncopied(making, mishap(Blame.CLOUD), POLICY, now_s=5.0)
-    last = outcomes.uncopied(making, mishap(Blame.BUILDER), POLICY, now_s=5.0)
+    cloud = upload_outcome.uncopied(making, mishap(Blame.CLOUD), POLICY, now_s=5.0)
+    last = upload_outcome.uncopied(making, mishap(Blame.BUILDER), POLICY, now_s=5.0)
 
     assert (cloud.state, cloud.attempt, cloud.source) == (UploadState.PENDING, 2, None)
     assert (last.state, last.attempt) == (UploadState.FAILED, 3)
@@ -183,7 +184,7 @@ def uncopied(blame: Blame, times: int) -> tuple[list[float], Upload]:
     waits = list[float]()
     for _ in range(times):
         making = replace(upload, state=UploadState.MAKING)
-        upload = outcomes.uncopied(making, mishap(blame), POLICY, now_s=5.0)
+        upload = upload_outcome.uncopied(making, mishap(blame), POLICY, now_s=5.0)
         waits.append(upload.retry_s - 5.0)
     return waits, upload
 
@@ -195,9 +196,9 @@ def test_a_copy_that_a_cloud_spoils_again_and_again_is_tried_ever_more_seldom() 
     assert waits == [60.0, 120.0, *[240.0] * 8]
     assert (upload.state, upload.attempt, upload.spoiled) == (UploadState.PENDING, 0, 10)
     assert upload.said == "cloud did it (10 times in a row, and not by the image)"
-    whole = outcomes.WholeImage(cloud_image="7f3c")
+    whole = upload_outcome.WholeImage(cloud_image="7f3c")
     making = replace(upload, state=UploadState.MAKING)
-    assert outcomes.copied(making, whole, now_s=5.0).spoiled == 0
+    assert upload_outcome.copied(making, whole, now_s=5.0).spoiled == 0
 
 
 def test_a_copy_whose_builder_died_goes_on_at_once_the_first_time() -> None:
@@ -207,7 +208,7 @@ def test_a_copy_whose_builder_died_goes_on_at_once_the_first_time() -> None:
 
 def test_what_is_shared_goes_on_referring_to_its_source() -> None:
     """It has no bytes of its own; what was carried is free of it."""
-    whole = outcomes.WholeImage(cloud_image="7f3c")
+    whole = upload_outcome.WholeImage(cloud_image="7f3c")
     for method, source in ((Method.SHARE, "0" * 12), (Method.CARRY, None)):
         making = Upload(
             id=UploadId(BUILD.id, "1" * 12),
@@ -216,4 +217,4 @@ def test_what_is_shared_goes_on_referring_to_its_source() -> None:
             method=method,
             source="0" * 12,
         )
-        assert outcomes.copied(making, whole, now_s=5.0).source == source
+        assert upload_outcome.copied(making, whole, now_s=5.0).source == source

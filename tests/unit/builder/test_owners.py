@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from builder import outcomes
 from builder.build.actions import KeepSnapshot, LoseBuild
 from builder.decide import decide
+from builder.upload import outcome as upload_outcome
 from builder.upload.actions import (
     Copy,
     DropUpload,
@@ -200,9 +200,9 @@ def test_a_snapshot_is_another_builders_affair_until_it_is_dead() -> None:
 
 def test_a_trial_that_ends_without_a_word_says_nothing_of_the_upload() -> None:
     """Neither of one that is to be proven, nor of one that is proven for another provider."""
-    again = outcomes.untried(TRIED, now_s=NOW_S)
+    again = upload_outcome.untried(TRIED, now_s=NOW_S)
     proven = replace(TRIED, state=UploadState.USABLE)
-    still = outcomes.untried(proven, now_s=NOW_S)
+    still = upload_outcome.untried(proven, now_s=NOW_S)
 
     assert (again.state, again.owner, again.trying) == (UploadState.STORED, None, None)
     assert (still.state, still.owner, still.trying) == (UploadState.USABLE, None, None)
@@ -214,7 +214,7 @@ def test_what_is_proven_for_one_provider_stays_usable_whatever_a_neighbour_finds
     shared = upload(1, THERE, trying="q2", owner=ME)
     mishap = Mishap(step="boot", blame=Blame.RECIPE, message="no login")
     policy = replace(POLICY, tries_max=1)
-    after = outcomes.judged(shared, mishap, "h1", policy, ("q", "q2"), now_s=NOW_S)
+    after = upload_outcome.judged(shared, mishap, "h1", policy, ("q", "q2"), now_s=NOW_S)
 
     assert (after.state, after.owner, after.trying) == (UploadState.USABLE, None, None)
     assert after.trials["q"].result is TrialResult.PASSED

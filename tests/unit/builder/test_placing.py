@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from builder import outcomes
 from builder.alarm.actions import RaiseAlarm
 from builder.build.actions import RetireBuild
 from builder.decide import decide
+from builder.upload import outcome as upload_outcome
 from builder.upload.actions import (
     BeginUpload,
     CondemnUpload,
@@ -42,7 +42,7 @@ def dropped(known: WorldView) -> list[Upload]:
     """Return all uploads as they are after what is dropped."""
     drops = {one.id: one for one in some(decide(known), DropUpload)}
     return [
-        outcomes.dropped(one, drops[one.id].event, drops[one.id].mishap, POLICY, now_s=NOW_S)
+        upload_outcome.dropped(one, drops[one.id].event, drops[one.id].mishap, POLICY, now_s=NOW_S)
         if one.id in drops
         else one
         for one in known.uploads()

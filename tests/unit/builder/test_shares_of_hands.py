@@ -36,8 +36,8 @@ def test_what_has_no_share_left_in_a_provider_is_tried_in_the_next() -> None:
     bench.launchers("p", "q")
     bench.held = (Make, Validate)
     bench.go()
-    bench.known.seen["q"] = replace(bench.known.seen["q"], place=HERE)
-    bench.worker.brain.starter.taking[Lane.TRY, "p"] = PLACES[Lane.TRY] // 2
+    bench.known.places.seen["q"] = replace(bench.known.places.seen["q"], place=HERE)
+    bench.worker.brain.starter.capacity.taking[Lane.TRY, "p"] = PLACES[Lane.TRY] // 2
     one = Upload(id=UploadId(BuildId("a", 1), HERE), state=UploadState.STORED, since_s=1.0)
     bench.store.commit([Create(path=paths.upload(one.id), data=encode_upload(one))])
     bench.go()

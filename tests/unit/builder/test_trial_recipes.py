@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from builder.build.outcome import Quieted, quieted
 from builder.build.tasks import MakeTask
 from builder.build.writes import finish
-from builder.outcomes import Quieted, WholeImage, quieted
+from builder.upload.outcome import WholeImage
 from builder.upload.tasks import TrialTask
 from remuda.model.build import encode_build
 from remuda.store.api import Set, Stored

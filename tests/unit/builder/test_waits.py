@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from builder import outcomes
 from builder.alarm.actions import RaiseAlarm
+from builder.build import outcome as build_outcome
 from builder.build.actions import BeginBuild, Supersede, TakeBuild
 from builder.decide import decide
 from builder.place.actions import SweepImage
@@ -173,8 +173,8 @@ def test_a_build_without_a_recipe_that_a_cloud_spoiled_begins_anew_at_once() -> 
     """How long to wait says the recipe: as soon as that is back, it may."""
     making = build(1, BuildState.BUILDING)
     mishap = Mishap(step="boot", blame=Blame.CLOUD, message="no valid host")
-    without = outcomes.unmade(making, mishap, None, now_s=NOW_S)
-    usual = outcomes.unmade(making, mishap, POLICY, now_s=NOW_S)
+    without = build_outcome.unmade(making, mishap, None, now_s=NOW_S)
+    usual = build_outcome.unmade(making, mishap, POLICY, now_s=NOW_S)
 
     assert (without.state, without.retry_s) == (BuildState.REQUESTED, NOW_S)
     assert usual.retry_s == NOW_S + POLICY.backoff_s

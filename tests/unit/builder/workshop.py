@@ -6,17 +6,19 @@ Records lie in the in-memory ZooKeeper, and every write goes through the real tr
 
 from dataclasses import replace
 
-from builder import outcomes
 from builder.actions import JudgedAction
 from builder.alarm.actions import RaiseAlarm
+from builder.build import outcome as build_outcome
 from builder.build.actions import KeepSnapshot, Make
+from builder.build.outcome import Quieted
 from builder.build.writes import finish, set_build
 from builder.decide import decide
-from builder.outcomes import Quieted, WholeImage
 from builder.place.actions import SweepImage
 from builder.place.view import ProviderFacts
+from builder.upload import outcome as upload_outcome
 from builder.upload import retire
 from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
+from builder.upload.outcome import WholeImage
 from builder.upload.writes import set_upload
 from builder.view import WorldView
 from builder.writes import write as write_action
@@ -169,12 +171,12 @@ class Workshop(People):
             return
         mishap = self.fault()
         if mishap is not None:
-            after = outcomes.unmade(build, mishap, policy, now_s=self.now_s)
+            after = build_outcome.unmade(build, mishap, policy, now_s=self.now_s)
             self.commit([set_build(world(me, self.known), after)])
             return
         self.count += 1
         order = Quieted(cloud_name=f"{build_id}.{self.count}", asked_by_s=self.now_s + 60)
-        after = outcomes.quieted(build, order, now_s=self.now_s)
+        after = build_outcome.quieted(build, order, now_s=self.now_s)
         if not self.commit([set_build(world(me, self.known), after)]):
             return
         try:
@@ -192,7 +194,7 @@ class Workshop(People):
             return
         if one is None or self.images[one].active_s > self.now_s:
             gone = Mishap(step="snapshot", blame=Blame.CLOUD, message="it is not there")
-            after = outcomes.unmade(build, gone, policy, now_s=self.now_s)
+            after = build_outcome.unmade(build, gone, policy, now_s=self.now_s)
             self.commit([set_build(world(me, self.known), after)])
             return
         places = tuple(sorted({PLACES[name] for name in build.group} - {build.place}))
@@ -221,9 +223,11 @@ class Workshop(People):
         if upload is None or upload.state is not UploadState.MAKING:
             return
         if mishap is not None:
-            after = outcomes.uncopied(upload, mishap, policy, now_s=self.now_s)
+            after = upload_outcome.uncopied(upload, mishap, policy, now_s=self.now_s)
         else:
-            after = outcomes.copied(upload, WholeImage(cloud_image=image_id), now_s=self.now_s)
+            after = upload_outcome.copied(
+                upload, WholeImage(cloud_image=image_id), now_s=self.now_s
+            )
         self.commit([set_upload(self.world(me, self.known), after)])
 
     def validate(self, me: ReplicaId, upload_id: UploadId) -> Hand:
@@ -242,7 +246,7 @@ class Workshop(People):
         assert upload.cloud_image in self.images, "5: a candidate's image is there"
         wanted = [name for name, place in PLACES.items() if place == upload_id.place]
         host = self.rng.choice(["h1", "h2", None])
-        after = outcomes.judged(
+        after = upload_outcome.judged(
             upload, mishap, host, self.policies[upload_id.build.image], wanted, now_s=self.now_s
         )
         self.commit([set_upload(self.world(me, self.known), after)])

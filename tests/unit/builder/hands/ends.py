@@ -43,6 +43,4 @@ def sweep(setting: Setting, image: StoredImage, build: BuildId = BUILD) -> Sweep
     """Sweep an image of pa, of which one half of the listings was begun at 500."""
     action = SweepImage(place=setting.place("pa"), cloud_image=image.id)
     listed = ListedImage(id=image.id, name=image.name, build=build, active=True)
-    return sweeper(setting).sweep(
-        action, listed, "pa", listed_s=500.0
-    )
+    return sweeper(setting).sweep(action, listed, "pa", listed_s=500.0)

@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
-from builder import outcomes
 from builder.actions import JudgedAction
 from builder.alarm.actions import RaiseAlarm
+from builder.build import outcome as build_outcome
 from builder.build.actions import KeepSnapshot, Make
+from builder.build.outcome import Quieted
 from builder.build.writes import finish
 from builder.decide import decide
-from builder.outcomes import Quieted, WholeImage
 from builder.place.actions import SweepImage
 from builder.place.sites import Sites
+from builder.upload import outcome as upload_outcome
 from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
 from builder.upload.hand_retire import RetiringHand
+from builder.upload.outcome import WholeImage
 from builder.view import WorldView
 from builder.writes import write as write_action
 from remuda.cli.image.record_writer import each_once, move_pointer, set_build
@@ -169,11 +171,11 @@ class Doings(Estate):
         yield
         now_s, wrong = self.clock.now_s(), mishap(fate)
         if wrong is not None:
-            self.set_build(stored, outcomes.unmade(stored.value, wrong, policy, now_s=now_s))
+            self.set_build(stored, build_outcome.unmade(stored.value, wrong, policy, now_s=now_s))
             return
         name = self.token(build_id)
         order = Quieted(cloud_name=name, asked_by_s=now_s + 1.0)
-        if not self.set_build(stored, outcomes.quieted(stored.value, order, now_s=now_s)):
+        if not self.set_build(stored, build_outcome.quieted(stored.value, order, now_s=now_s)):
             return
         yield
         place = stored.value.place or ""
@@ -200,7 +202,7 @@ class Doings(Estate):
         yield
         now_s, wrong = self.clock.now_s(), mishap(fate)
         if wrong is not None:
-            self.set_upload(stored, outcomes.uncopied(upload, wrong, policy, now_s=now_s))
+            self.set_upload(stored, upload_outcome.uncopied(upload, wrong, policy, now_s=now_s))
             return
         image_id = source.cloud_image or ""
         here, there = self.cloud_of(upload_id.place), self.cloud_of(source.id.place)
@@ -212,7 +214,9 @@ class Doings(Estate):
         else:
             image_id = self.image(self.token(upload_id.build), upload_id)
         yield
-        after = outcomes.copied(upload, WholeImage(cloud_image=image_id), now_s=self.clock.now_s())
+        after = upload_outcome.copied(
+            upload, WholeImage(cloud_image=image_id), now_s=self.clock.now_s()
+        )
         self.set_upload(stored, after)
 
     def validate(self, me: ReplicaId, upload_id: UploadId, fate: Fate) -> Steps:
@@ -229,7 +233,7 @@ class Doings(Estate):
         yield
         now_s = self.clock.now_s()
         wanted = [name for name in self.configured if self.places[name] == upload_id.place]
-        after = outcomes.judged(stored.value, mishap(fate), None, policy, wanted, now_s=now_s)
+        after = upload_outcome.judged(stored.value, mishap(fate), None, policy, wanted, now_s=now_s)
         self.set_upload(stored, after)
         yield
         if path is not None:
