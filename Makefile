@@ -64,19 +64,24 @@ unit: install ## Only the fast tests: no ZooKeeper, no processes
 	$(PYTEST) $(BESIDE) tests/unit tests/test_tidy.py tests/test_architecture.py
 
 COVERAGE := $(BIN)/python -m coverage
+SPACE := $() $()
 ifdef ALL
 SOURCES := launcher,builder,remuda,requestor
 # Some watch the clock, and being traced they take several times as long.
 EXERCISE := tests/unit tests/contract --timeout=900
 REPORT :=
 else
-SOURCES := launcher/decide,builder/decide,remuda/images
+SOURCES := launcher/decide,builder,remuda/images
 # The tests that name what decides, or what makes worlds for it. What drawn examples and a
 # simulation's seeds happen to reach is chance, and takes minutes: it does not count.
-NAMES_IT := decide|worlds|judging|images import|images\.(moves|references|revoking)
+NAMES_IT := decide|worlds|judging|images import|images\.(moves|references|revoking)|builder\.(policy|view)
+# In builder/ what is judged has one of these names in its noun's folder, or is named in full.
+JUDGED := actions due fresh failing lifecycle moving outcome placing proving common retire sweep view
 EXERCISE = -m 'not hypothesis and not slow' --ignore=tests/unit/builder/test_workshop.py \
 	$(shell grep -lE '$(NAMES_IT)' tests/unit/{builder,images,launcher}/test_*.py)
-REPORT := --fail-under=100 --include=launcher/decide/*,builder/decide/*,$\
+REPORT := --fail-under=100 --include=launcher/decide/*,$\
+	builder/actions.py,builder/decide.py,builder/policy.py,builder/view.py,$\
+	$(subst $(SPACE),,$(JUDGED:%=builder/*/%.py,))$\
 	remuda/images/moves.py,remuda/images/references.py,remuda/images/revoking.py
 endif
 

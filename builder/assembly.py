@@ -12,12 +12,10 @@ from builder.delays import Delays
 from builder.events import HandEvent, News
 from builder.fold import Fold, wanted_of_providers
 from builder.hands.means import HandMeans
-from builder.lanes import KINDS, PLACES, Lane
+from builder.lanes import KINDS, LANE_SIZES, Lane
 from builder.periodic import Periodic
 from builder.place.clouds import Clouds
-from builder.recipe.compile import compile_images
-from builder.recipe.events import RecipesRead
-from builder.recipe.hand_files import TreeCache
+from builder.recipe.hand_read import RecipeReader
 from builder.reporting import Reporter
 from builder.results import Results
 from builder.start import Starter
@@ -25,7 +23,6 @@ from builder.stops import Stops
 from builder.wiring import WireHands
 from builder.worker import BuilderWorker, Current, providers_of
 from builder.world import World
-from remuda.config.fingerprint import copied_paths
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
@@ -68,11 +65,11 @@ def assemble(outside: Outside) -> BuilderWorker:
     store, config = outside.ground.store, Current(outside.config)
     store.ensure(*TREE)
     outside.clouds.adopt(config.value, providers_of(config.value))
-    cache = TreeCache()
-    world = World(me=outside.member.id, configured=compile_images(config.value, cache.read))
+    reader = RecipeReader(config)
+    world = World(me=outside.member.id, configured=reader.first())
     membership = _membership(outside, world)
     sender: Sender[Action] = Sender(outside.ground, membership.tree)
-    starter = _starter(outside, world, sender, config, cache)
+    starter = _starter(outside, world, sender, config, reader)
     brain = _brain(outside, world, membership, starter, config)
     membership.join(ROOTS, {paths.PROVIDERS: wanted_of_providers})
     return BuilderWorker(
@@ -81,16 +78,8 @@ def assemble(outside: Outside) -> BuilderWorker:
 
 
 def _starter(
-    outside: Outside, world: World, sender: Sender[Action], config: Current, cache: TreeCache
+    outside: Outside, world: World, sender: Sender[Action], config: Current, reader: RecipeReader
 ) -> Starter:
-    def read_recipes() -> RecipesRead:
-        now = config()
-        configured = compile_images(now, cache.read)
-        cache.keep(
-            [Path(one) for each in configured.recipes.values() for one in copied_paths(each)]
-        )
-        return RecipesRead(config=now, configured=configured)
-
     means = HandMeans(
         store=outside.ground.store,
         clouds=outside.clouds,
@@ -107,13 +96,13 @@ def _starter(
             crew=outside.crew,
             sender=sender,
             stops=Stops(world=world),
-            read_recipes=read_recipes,
+            read_recipes=reader.read,
         ),
         dispatch=Dispatch(
             kinds=KINDS,
             busy=world.busy,
             lanes=world.lanes,
-            places=PLACES.__getitem__,
+            places=LANE_SIZES.__getitem__,
             ground=outside.ground,
             about=lambda action: {"subject": str(action.id)},
         ),

@@ -91,7 +91,7 @@ class Brain:
         """Judge everything again, and forget what has long not been asked for."""
         self.world.dirty = True
         self.starter.delays.tidy(self.ground.clock.monotonic_s())
-        self.world.forget_makings()
+        self.world.build_recipes.forget(self.world.records)
 
     def due_s(self) -> float:
         """Return when it wants to think though nothing comes."""

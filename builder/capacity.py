@@ -6,7 +6,7 @@ from typing import Final
 
 from builder.actions import Action
 from builder.build.actions import TakeBuild
-from builder.lanes import PLACES, TAKES, Lane
+from builder.lanes import LANE_SIZES, TAKES, Lane
 from builder.upload.actions import TryUpload
 from builder.world import World
 
@@ -58,7 +58,7 @@ class Capacity:
         if taken is None:
             return None
         taking = sum(count for (one, _), count in self.taking.items() if one is taken)
-        if self._owned(taken) + taking >= PLACES[taken]:
+        if self._owned(taken) + taking >= LANE_SIZES[taken]:
             return _FULL
         return self._crowded(action, taken)
 
@@ -84,7 +84,7 @@ class Capacity:
 
     def _share(self, lane: Lane) -> int:
         """Return how many hands may wait for one provider: the others are to have some left."""
-        return max(1, PLACES[lane] // max(1, len(self.world.configured.providers)))
+        return max(1, LANE_SIZES[lane] // max(1, len(self.world.configured.providers)))
 
     def _waiting(self, lane: Lane, provider: str) -> int:
         """Count what is ours and waits for a machine of a provider, or may for all we know."""

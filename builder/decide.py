@@ -8,6 +8,7 @@ from builder.build import retire as build_retire
 from builder.place import sweep
 from builder.pointer import moving
 from builder.upload import lifecycle as upload_lifecycle
+from builder.upload import placing
 from builder.upload import retire as upload_retire
 from builder.view import WorldView
 
@@ -18,7 +19,7 @@ def decide(view: WorldView) -> Plan:
     due.begin(view, plan)
     for build in view.builds():
         build_lifecycle.step(view, build, plan)
-        upload_lifecycle.spread(view, build, plan)
+        placing.spread(view, build, plan)
     for upload in view.uploads():
         upload_lifecycle.step(view, upload, plan)
     for policy in view.policies.values():

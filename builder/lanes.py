@@ -52,7 +52,7 @@ class Lane(StrEnum):
 
 #: So many of each are under way at once in one builder; whatever more there is is judged again.
 #: A build, a trial or a copy is a thread for its whole length; copies share the host's network.
-PLACES: Final[Mapping[Lane, int]] = {
+LANE_SIZES: Final[Mapping[Lane, int]] = {
     Lane.MAKE: 16,
     Lane.TRY: 16,
     Lane.COPY: 4,
@@ -118,5 +118,3 @@ TAKES: Final[Mapping[type, Lane]] = {
     TakeUpload: Lane.COPY,
     TryUpload: Lane.TRY,
 }
-#: Hands that are told when their work is not ours any more.
-STOPPED: Final = (Make, Copy, Validate)

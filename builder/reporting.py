@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from builder.alarm.actions import RaiseAlarm
-from builder.lanes import PLACES
+from builder.lanes import LANE_SIZES
 from builder.start import Starter
 from builder.world import ELSEWHERE, World
 from remuda.metrics.sink import Metrics
@@ -163,7 +163,7 @@ class Reporter:
             uploads=uploads,
             alarms=alarms,
         )
-        self.metrics.set_hands(self.world.lanes.running.total(), sum(PLACES.values()))
+        self.metrics.set_hands(self.world.lanes.running.total(), sum(LANE_SIZES.values()))
 
 
 def _result(before: Build, after: Build) -> str | None:

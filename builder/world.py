@@ -5,39 +5,23 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from builder.actions import Action, Plan
+from builder.build.record import BuildRecipes
 from builder.lanes import Lane, new_lanes
-from builder.place.record import Places
+from builder.place.record import KnownPlaces
 from builder.place.view import ProviderFacts
-from builder.policy import ImagePolicy
 from builder.recipe.compile import ConfiguredImages
 from builder.records import Records
 from builder.view import WorldView
-from remuda.config.recipes import ImageRecipe
 from remuda.frame.alarms import Alarms
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy
 from remuda.images.words import CONFIGURATION_OF
 from remuda.membership.attendance import Attendance
 from remuda.membership.duty import on_duty
-from remuda.model.build import UNDER_WAY
 from remuda.model.ids import ReplicaId
-from remuda.model.image import BuildId
-from remuda.model.upload import UploadState
 
-#: An upload of which no trial has told anything for good.
-UNTRIED: Final = frozenset(
-    {UploadState.PENDING, UploadState.MAKING, UploadState.STORED, UploadState.VALIDATING}
-)
 #: What a plan says of what is another builder's to do begins with this.
 ELSEWHERE: Final = "another builder"
-
-
-@dataclass(frozen=True, slots=True)
-class MadeBy:
-    """By what a build of ours is made; it stays, whatever is reloaded meanwhile."""
-
-    recipe: ImageRecipe
-    policy: ImagePolicy
 
 
 @dataclass(slots=True)
@@ -51,7 +35,7 @@ class World:
         launcher_troubles: Why a provider is out of service, as its launchers say.
         places: What clouds said.
         busy: What a hand, or a transaction, of ours is at work on; *lanes*: how many hands are.
-        makings: Of the builds that our hands have begun, until they are tried.
+        build_recipes: By what our builds are made.
         dirty: Something has changed that nobody has judged.
         plan: The last one.
         started_s: Wall clock at our start.
@@ -63,10 +47,10 @@ class World:
     builders: set[ReplicaId] = field(default_factory=set)
     launchers: dict[str, set[ReplicaId]] = field(default_factory=dict)
     launcher_troubles: dict[str, str] = field(default_factory=dict)
-    places: Places = field(default_factory=Places)
+    places: KnownPlaces = field(default_factory=KnownPlaces)
     busy: Busy[Action] = field(default_factory=Busy)
     lanes: Lanes[Lane, str] = field(default_factory=new_lanes)
-    makings: dict[BuildId, MadeBy] = field(default_factory=dict)
+    build_recipes: BuildRecipes = field(default_factory=BuildRecipes)
     attendance: Attendance = field(default_factory=Attendance)
     alarms: Alarms = field(default_factory=Alarms)
     dirty: bool = True
@@ -138,29 +122,3 @@ class World:
         starting = {(n, p) for n, one in configured.recipes.items() for p in one.makings}
         self.places.forget(providers=set(self.configured.providers), starting=starting)
         self.dirty = True
-
-    def making(self, build_id: BuildId) -> MadeBy | None:
-        """Return by what a build is to be made: the recipe of its fingerprint, or None."""
-        known = self.makings.get(build_id)
-        build = self.records.builds[build_id].value
-        policy = self.configured.policies.get(build_id.image)
-        recipe = self.configured.recipes.get(build_id.image)
-        if known is not None and known.policy.fingerprint == build.fingerprint:
-            return known
-        if policy is None or recipe is None or policy.fingerprint != build.fingerprint:
-            return None
-        return MadeBy(recipe, policy)
-
-    def forget_makings(self) -> None:
-        """Forget the recipes of builds that are made and tried, or never will be."""
-        builds = self.records.builds
-        tried = {
-            one.value.id.build
-            for one in self.records.uploads.values()
-            if one.value.state in UNTRIED and one.value.id.build in self.makings
-        }
-        self.makings = {
-            one: making
-            for one, making in self.makings.items()
-            if one in builds and (one in tried or builds[one].value.state in UNDER_WAY)
-        }

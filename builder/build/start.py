@@ -31,21 +31,22 @@ def make(context: StartContext, view: WorldView, action: Make) -> NotStarted | N
 
 def _make_task(context: StartContext, view: WorldView, action: Make) -> MakeTask | None:
     """Return the task for a build, or None if its recipe is not known any more."""
-    making = context.world.making(action.id)
-    if making is None:
-        return None
-    stored = context.world.records.builds[action.id]
+    world = context.world
+    stored = world.records.builds[action.id]
     build = stored.value
+    made_by = world.build_recipes.choose(build, world.configured)
+    if made_by is None:
+        return None
     parent = None
     if build.parent is not None:
-        parent = context.world.records.uploads.get(UploadId(build.parent, build.place or ""))
+        parent = world.records.uploads.get(UploadId(build.parent, build.place or ""))
         if parent is None:
             return None
-    context.world.makings[action.id] = making
+    world.build_recipes.begun[action.id] = made_by
     return MakeTask(
         build=stored,
-        recipe=making.recipe,
-        policy=making.policy,
+        recipe=made_by.recipe,
+        policy=made_by.policy,
         parent=parent,
         also=other_places(view, build),
         stop=context.stops.begin(action),

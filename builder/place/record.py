@@ -9,7 +9,7 @@ from remuda.model.build import Base
 
 
 @dataclass(slots=True)
-class Places:
+class KnownPlaces:
     """What clouds have told.
 
     Attributes:

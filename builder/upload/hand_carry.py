@@ -58,7 +58,7 @@ class CarriedFile:
 
     @classmethod
     def of(cls, folder: Path, upload_id: UploadId, image: StoredImage) -> "CarriedFile":
-        """Return the luggage of a copy, in a folder that is made if it is not there.
+        """Return the file of a copy, in a folder that is made if it is not there.
 
         Raises:
             BadOrderError: It is nothing that is carried.

@@ -86,7 +86,7 @@ def _tried_by(context: StartContext, action: Validate) -> ImageRecipe | None:
 
     Else, and for a provider that has only come since then, that of now.
     """
-    known = context.world.makings.get(action.id.build)
+    known = context.world.build_recipes.begun.get(action.id.build)
     now = context.world.configured.recipes.get(action.id.build.image)
     recipes = (None if known is None else known.recipe, now)
     return next((one for one in recipes if one and action.provider in one.makings), None)

@@ -12,7 +12,7 @@ from builder.build.tasks import AdoptTask, MakeTask
 from builder.events import HandEvent, News
 from builder.hands.api import Hands
 from builder.hands.means import HandMeans
-from builder.lanes import KINDS, PLACES, Lane
+from builder.lanes import KINDS, LANE_SIZES, Lane
 from builder.place.actions import ListPlace, Look
 from builder.place.clouds import Clouds, ProviderCloud
 from builder.place.events import ImagesListed, ProviderSeen, SweepEnded
@@ -207,7 +207,7 @@ class Bench:
         self.zookeeper = zookeeper or FakeZookeeper(self.clock)
         self.store = self.zookeeper.connect()
         self.inbox: Inbox[News] = Inbox()
-        self.crew = Waiting(self.inbox, KINDS, PLACES)
+        self.crew = Waiting(self.inbox, KINDS, LANE_SIZES)
         self.hands = Scripted(self.clock)
         self.log = Quiet()
         self.held: tuple[type, ...] = ()

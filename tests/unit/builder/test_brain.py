@@ -8,7 +8,7 @@ import pytest
 from builder.build.actions import Make
 from builder.build.tasks import AdoptTask, MakeTask
 from builder.delays import DELAY_S, DELAY_S_MAX
-from builder.lanes import PLACES, Lane
+from builder.lanes import LANE_SIZES, Lane
 from builder.place.actions import Look
 from builder.place.tasks import SweepTask
 from builder.place.view import ListedImage
@@ -263,7 +263,7 @@ def test_a_provider_without_room_leaves_hands_for_the_others() -> None:
     def making() -> list[str]:
         return [one for one in (*full, "z") if bench.build(one, 1).state is BuildState.BUILDING]
 
-    assert len(making()) == PLACES[Lane.MAKE] // 2 + 1
+    assert len(making()) == LANE_SIZES[Lane.MAKE] // 2 + 1
     assert "z" in making()
     waits = bench.worker.status()["waits"].values()
     assert "this builder waits already for as many machines as it may, in p" in waits
@@ -272,7 +272,7 @@ def test_a_provider_without_room_leaves_hands_for_the_others() -> None:
     data = encode_build(has_one)
     bench.store.commit([Set(path=paths.build(has_one.id), data=data, version=-1)])
     bench.go(200)
-    assert len(making()) == PLACES[Lane.MAKE] // 2 + 2
+    assert len(making()) == LANE_SIZES[Lane.MAKE] // 2 + 2
 
 
 def test_a_reload_makes_what_is_new_and_lets_what_runs_go_on() -> None:
@@ -300,7 +300,7 @@ def test_a_build_whose_recipe_changed_before_its_hand_began_is_given_back() -> N
     bench.held = (Make,)
     bench.go()
     bench.crew.orders = []
-    bench.known.makings.clear()
+    bench.known.build_recipes.begun.clear()
     for subject in list(bench.known.busy):
         bench.known.busy.give_up(subject)
     bench.worker.reconfigure(config(a={"base": "other"}))
@@ -333,7 +333,7 @@ def test_more_providers_than_threads_are_all_looked_at() -> None:
     bench = Bench(config(names, a={"providers": {name: {} for name in names}, "paused": True}))
     bench.held = (Look,)
     bench.go()
-    assert len(bench.crew.orders) == PLACES[Lane.LOOK]
+    assert len(bench.crew.orders) == LANE_SIZES[Lane.LOOK]
     turns = bench.turns
     bench.pass_s(10.0)
     assert bench.turns - turns < 60

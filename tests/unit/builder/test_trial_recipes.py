@@ -55,7 +55,7 @@ def test_a_builder_that_does_not_know_that_recipe_takes_the_one_of_now() -> None
     before = len(made(bench))
     assert before
 
-    bench.known.makings.clear()
+    bench.known.build_recipes.begun.clear()
     bench.pass_s(60.0)
 
     later = [one for one in bench.hands.orders if isinstance(one, TrialTask)][before:]

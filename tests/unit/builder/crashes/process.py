@@ -12,7 +12,7 @@ from builder.build.wiring import Adopting, Logs, Making
 from builder.events import HandEvent, News
 from builder.hands.api import Hands
 from builder.hands.means import HandMeans
-from builder.lanes import KINDS, PLACES, Lane
+from builder.lanes import KINDS, LANE_SIZES, Lane
 from builder.machine.hand_borrow import Machines
 from builder.place import hand_look, hand_sweep
 from builder.place.clouds import Clouds, ProviderCloud
@@ -94,7 +94,7 @@ class Hired(Crew[Action, HandEvent, Lane]):
     """Has its work done in virtual time."""
 
     def __init__(self, inbox: Inbox[News], tasks: Tasks, life: Life) -> None:
-        super().__init__(inbox, KINDS, PLACES)
+        super().__init__(inbox, KINDS, LANE_SIZES)
         self._tasks = tasks
         self._life = life
 

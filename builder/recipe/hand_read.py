@@ -1,10 +1,14 @@
-"""Reads files and folders that steps copy; what has not changed is not hashed again."""
+"""The hand that reads recipes, with the files and folders that their steps copy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from builder.recipe.compile import ConfiguredImages, compile_images
+from builder.recipe.events import RecipesRead
 from remuda.config import trees
+from remuda.config.fingerprint import copied_paths
+from remuda.config.model import Config
 from remuda.config.trees import TreeEntry
 
 #: What tells one state of a file from another without reading it; None: it is gone.
@@ -13,7 +17,10 @@ _Stamp = tuple[int, int, int, int] | None
 
 @dataclass(slots=True)
 class TreeCache:
-    """Remembers the hashes of what it has read; used by one thread at a time."""
+    """Remembers the hashes of what it has read; what has not changed is not hashed again.
+
+    Used by one thread at a time.
+    """
 
     _read: dict[Path, tuple[tuple[_Stamp, ...], Sequence[TreeEntry]]] = field(default_factory=dict)
 
@@ -36,6 +43,31 @@ class TreeCache:
         """Forget everything else."""
         kept = set(tops)
         self._read = {top: found for top, found in self._read.items() if top in kept}
+
+
+@dataclass(slots=True)
+class RecipeReader:
+    """Reads recipes.
+
+    Attributes:
+        config: Returns the configuration of now.
+    """
+
+    config: Callable[[], Config]
+    cache: TreeCache = field(default_factory=TreeCache)
+
+    def first(self) -> ConfiguredImages:
+        """Return the recipes as they are at the start."""
+        return compile_images(self.config(), self.cache.read)
+
+    def read(self) -> RecipesRead:
+        """Return the recipes as they are now; files of those before are forgotten."""
+        now = self.config()
+        configured = compile_images(now, self.cache.read)
+        self.cache.keep(
+            [Path(one) for each in configured.recipes.values() for one in copied_paths(each)]
+        )
+        return RecipesRead(config=now, configured=configured)
 
 
 def _stamp(file: Path) -> _Stamp:
