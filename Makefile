@@ -74,14 +74,15 @@ else
 SOURCES := launcher/decide,builder,remuda/images
 # The tests that name what decides, or what makes worlds for it. What drawn examples and a
 # simulation's seeds happen to reach is chance, and takes minutes: it does not count.
-NAMES_IT := decide|worlds|judging|images import|images\.(moves|references|revoking)|builder\.(policy|view)
-# In builder/ what is judged has one of these names in its noun's folder, or is named in full.
-JUDGED := actions due fresh failing lifecycle moving outcome placing proving common retire sweep view
+NAMES_IT := decide|worlds|judging|images import|images\.(moves|references|revoking)
+# In builder/ what decides has one of these names, at the root or in its noun's folder.
+JUDGED := actions common decide due failing fresh lifecycle moving outcome placing policy proving \
+	retire sweep view
+NAMES_JUDGED := builder\.(\w+(\.| import ))?($(subst $(SPACE),|,$(JUDGED)))
 EXERCISE = -m 'not hypothesis and not slow' --ignore=tests/unit/builder/test_workshop.py \
-	$(shell grep -lE '$(NAMES_IT)' tests/unit/{builder,images,launcher}/test_*.py)
+	$(shell grep -lE '$(NAMES_IT)|$(NAMES_JUDGED)' tests/unit/{builder,images,launcher}/test_*.py)
 REPORT := --fail-under=100 --include=launcher/decide/*,$\
-	builder/actions.py,builder/decide.py,builder/policy.py,builder/view.py,$\
-	$(subst $(SPACE),,$(JUDGED:%=builder/*/%.py,))$\
+	$(subst $(SPACE),,$(JUDGED:%=builder/%.py,) $(JUDGED:%=builder/*/%.py,))$\
 	remuda/images/moves.py,remuda/images/references.py,remuda/images/revoking.py
 endif
 

@@ -19,7 +19,7 @@ from builder.build.hand_steps import StepContext, StepRunner
 from builder.build.outcome import Quieted
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_build
-from builder.hands.patience import HandStoppedError
+from builder.hands.waiting import HandStoppedError
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_begin import InCloud, InPhases, MachineHand
 from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
@@ -72,9 +72,9 @@ class MakingHand(MachineHand):
             log: Is told everything, and closed in the end.
             stopped: Asked about twice a second: True gives up at once.
         """
-        patience = self.patience(stopped)
-        record = hold_build(self.machines.store, patience, task.build)
-        work = _Making(hand=self, task=task, record=record, patience=patience, log=log)
+        waiting = self.waiting(stopped)
+        record = hold_build(self.machines.store, waiting, task.build)
+        work = _Making(hand=self, task=task, record=record, waiting=waiting, log=log)
         return MakingEnded(id=task.build.value.id, why=work.run(work.make))
 
 
@@ -146,12 +146,12 @@ class _Making(InPhases):
         self._begin("machine")
         wanted = self._wanted()
         with self.hand.machines.borrowed(
-            wanted, self.patience, self.log, self._note_request
+            wanted, self.waiting, self.log, self._note_request
         ) as machine:
             self.record.write(lambda build: replace(build, node=machine.node))
             self._look_at_base(machine)
             self._begin("login")
-            with self.hand.machines.connect(machine, self.patience) as session:
+            with self.hand.machines.connect(machine, self.waiting) as session:
                 identity = self._fill(session, machine, known_keys)
             image = self._take(machine, identity)
             self._begin("keep")
@@ -213,7 +213,7 @@ class _Making(InPhases):
     ) -> Mapping[str, str]:
         """Run everything that runs on the machine; return what tells it from others."""
         recipe, build = self.task.recipe, self.record.value
-        quieting = Quieting(session=session, patience=self.patience, log=self.log)
+        quieting = Quieting(session=session, waiting=self.waiting, log=self.log)
         self._begin("prepare")
         quieting.prepare()
         context = StepContext(
@@ -224,7 +224,7 @@ class _Making(InPhases):
             copied=self.task.policy.copied,
         )
         self.phase = "steps"
-        StepRunner(session=session, context=context, patience=self.patience, log=self.log).run_all()
+        StepRunner(session=session, context=context, waiting=self.waiting, log=self.log).run_all()
         self.phase = "checks-before"
         quieting.check(make_checks(recipe.checks_before))
         self._begin("packages")
@@ -250,7 +250,7 @@ class _Making(InPhases):
             cloud=self.task.cloud,
             images=self.task.images,
             server=machine.server,
-            patience=self.patience,
+            waiting=self.waiting,
             log=self.log,
             check=machine.check,
             fence=lambda: call_fence(self.hand.machines.store, self.hand.clock),

@@ -8,7 +8,7 @@ from typing import Final
 from builder.build.hand_packages import packages_script, read_packages
 from builder.build.step_scripts import HOST_KEYS
 from builder.hands import blame
-from builder.hands.patience import HandStoppedError, Patience
+from builder.hands.waiting import HandStoppedError, Waiting
 from builder.log.progress import ProgressLog, say
 from builder.quiet.identity import flat_identity
 from builder.quiet.kinds import say as say_residues
@@ -56,7 +56,7 @@ class Quieting:
     """
 
     session: SshSession
-    patience: Patience
+    waiting: Waiting
     log: ProgressLog
 
     def prepare(self) -> None:
@@ -158,8 +158,8 @@ class Quieting:
             MishapError: The connection broke.
             HandStoppedError: The hand has to stop.
         """
-        self.patience.check()
-        ran = self.session.run_script(script, stopped=self.patience.stopped)
+        self.waiting.check()
+        ran = self.session.run_script(script, stopped=self.waiting.stopped)
         if tell:
             self.log.write(ran.output.encode(errors="replace"))
         if ran.why == STOPPED:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.patience import OverdueError, Patience
+from builder.hands.waiting import OverdueError, Waiting
 from builder.log.progress import ProgressLog, say
 from builder.place.hand_look import hash_of
 from builder.upload.outcome import WholeImage
@@ -90,14 +90,14 @@ class Snapshots:
     cloud: Cloud
     images: ImageStore
     server: ServerId
-    patience: Patience
+    waiting: Waiting
     log: ProgressLog
     check: Callable[[], None]
     fence: Callable[[], Fence] = lambda: unfenced
 
     def stop(self) -> None:
         """Have the machine shut down, and make sure that it ended by itself."""
-        clock = self.patience.clock
+        clock = self.waiting.clock
         ends_s = clock.monotonic_s() + STOP_S_MAX
         self._again(lambda: self.cloud.stop_server(self.server), ends_s)
         times = _StopTimes(begun_s=clock.monotonic_s())
@@ -116,13 +116,13 @@ class Snapshots:
 
     def _stopped(self, times: "_StopTimes") -> bool:
         """Look once, and note when it was surely running still."""
-        asked_s = self.patience.clock.monotonic_s()
+        asked_s = self.waiting.clock.monotonic_s()
         seen = self._server()
         if seen is None:
             return False
         if seen.status is ServerStatus.STOPPED and seen.task is None:
             return True
-        times.saw_running(asked_s, self.patience.clock.monotonic_s())
+        times.saw_running(asked_s, self.waiting.clock.monotonic_s())
         return False
 
     def ask(self, ours: ImageTags, *, asked_by_s: float, last_s: float) -> str:
@@ -133,7 +133,7 @@ class Snapshots:
             asked_by_s: Wall clock: no call of ours arrives after that.
             last_s: Wall clock: none is begun after that.
         """
-        clock = self.patience.clock
+        clock = self.waiting.clock
         while clock.now_s() <= last_s:
             self.check()
             try:
@@ -145,12 +145,12 @@ class Snapshots:
                 return self._find(ours, asked_by_s)
             except TryLaterError as exc:
                 say(self.log, f"the cloud asks to wait: {visible(str(exc))}")
-                self.patience.pause(min(_AGAIN_S_MAX, max(1.0, exc.retry_after_s)))
+                self.waiting.pause(min(_AGAIN_S_MAX, max(1.0, exc.retry_after_s)))
         raise blame.fail(_STEP, Blame.CLOUD, "the cloud did not take the call in time")
 
     def _find(self, ours: ImageTags, asked_by_s: float) -> str:
         """Look for a snapshot whose id was lost, as long as it can still come."""
-        clock = self.patience.clock
+        clock = self.waiting.clock
         ends_s = clock.monotonic_s() + max(0.0, asked_by_s - clock.now_s()) + LOOK_S_MAX
 
         def look() -> str | None:
@@ -165,16 +165,16 @@ class Snapshots:
             return None
 
         overdue = "the cloud's answer was lost, and there is no snapshot"
-        return self.patience.until(look, ends_s=ends_s, every_s=LOOK_S_MAX, overdue=overdue)
+        return self.waiting.until(look, ends_s=ends_s, every_s=LOOK_S_MAX, overdue=overdue)
 
     def hide(self, image_id: str) -> None:
         """Let nobody find it, from the first moment on."""
-        ends_s = self.patience.clock.monotonic_s() + _EDIT_S_MAX
+        ends_s = self.waiting.clock.monotonic_s() + _EDIT_S_MAX
         self._again(lambda: self.images.edit_image(image_id, ImageEdit(hidden=True)), ends_s)
 
     def finish(self, image_id: str, *, limit_s: float) -> WholeImage:
         """Wait until it is whole, take off what it inherited, and return it."""
-        clock = self.patience.clock
+        clock = self.waiting.clock
         begun_s = clock.monotonic_s()
         ends_s = begun_s + limit_s
         overdue = f"the snapshot is not finished after {limit_s:g} s"
@@ -182,7 +182,7 @@ class Snapshots:
             if clock.monotonic_s() >= ends_s:
                 raise blame.fail(_STEP, Blame.CLOUD, overdue)
             self._look_later(begun_s)
-        self.patience.until(self._idle, ends_s=ends_s, every_s=LOOK_S, overdue=overdue)
+        self.waiting.until(self._idle, ends_s=ends_s, every_s=LOOK_S, overdue=overdue)
         check_data(image)
         self._trim(image)
         # Some clouds show it active, and take it back when the upload has failed.
@@ -193,8 +193,8 @@ class Snapshots:
         return whole_image(last)
 
     def _look_later(self, begun_s: float) -> None:
-        took_s = self.patience.clock.monotonic_s() - begun_s
-        self.patience.pause(min(LOOK_S_MAX, max(LOOK_S, took_s * _LOOK_SHARE)))
+        took_s = self.waiting.clock.monotonic_s() - begun_s
+        self.waiting.pause(min(LOOK_S_MAX, max(LOOK_S, took_s * _LOOK_SHARE)))
 
     def _whole(self, image_id: str) -> StoredImage | None:
         """Return the snapshot if it is active now; None: it may become so."""
@@ -223,7 +223,7 @@ class Snapshots:
 
     def _trim(self, image: StoredImage) -> None:
         edit = trimmed(image)
-        ends_s = self.patience.clock.monotonic_s() + _EDIT_S_MAX
+        ends_s = self.waiting.clock.monotonic_s() + _EDIT_S_MAX
         self._again(lambda: self.images.edit_image(image.id, edit), ends_s)
 
     def _again(self, call: Callable[[], object], ends_s: float) -> None:
@@ -233,9 +233,9 @@ class Snapshots:
             try:
                 call()
             except TryLaterError as exc:
-                if self.patience.clock.monotonic_s() >= ends_s:
+                if self.waiting.clock.monotonic_s() >= ends_s:
                     raise
-                self.patience.pause(min(_AGAIN_S_MAX, max(1.0, exc.retry_after_s)))
+                self.waiting.pause(min(_AGAIN_S_MAX, max(1.0, exc.retry_after_s)))
             else:
                 return
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from builder.build.step_scripts import PACKAGES, PLACE, REMOVE
 from builder.hands import blame
-from builder.hands.patience import HandStoppedError, Patience
+from builder.hands.waiting import HandStoppedError, Waiting
 from builder.log.progress import ProgressLog, say
 from remuda.config import trees
 from remuda.config.fingerprint import Trees, same
@@ -107,7 +107,7 @@ class StepRunner:
 
     session: SshSession
     context: StepContext
-    patience: Patience
+    waiting: Waiting
     log: ProgressLog
     came: str = _CAME
 
@@ -124,7 +124,7 @@ class StepRunner:
     def run(self, step: BuildStep) -> None:
         """Take one step; raises as :meth:`run_all`."""
         name = name_of(step)
-        self.patience.check()
+        self.waiting.check()
         self.log.step(name)
         for again, wait_s in enumerate((*_waits(step.retries), None)):
             why = self._once(step, name)
@@ -134,7 +134,7 @@ class StepRunner:
             if wait_s is None:
                 tries = f" (tried {again + 1} times)" if again else ""
                 raise blame.fail(name, Blame.RECIPE, f"{why}{tries}")
-            self.patience.pause(wait_s)
+            self.waiting.pause(wait_s)
 
     def _once(self, step: BuildStep, name: str) -> str:
         """Make one attempt; return why it failed, or an empty string.
@@ -154,7 +154,7 @@ class StepRunner:
             raise blame.fail(name, Blame.BUILDER, f"{step.copied.source}: {exc}") from exc
 
     def _script(self, script: Script) -> str:
-        ran = self.session.run_script(script, stopped=self.patience.stopped, hear=self.log.write)
+        ran = self.session.run_script(script, stopped=self.waiting.stopped, hear=self.log.write)
         if ran.why == STOPPED:
             raise HandStoppedError
         if ran.lost or ran.broken or ran.why == OUT_OF_TIME:
@@ -166,12 +166,12 @@ class StepRunner:
         entries = trees.survey(source)
         say(self.log, f"{len(entries)} entries, {sum(one.size for one in entries)} bytes")
         came = f"{self.came}/remuda-copy-{secrets.token_hex(16)}"
-        clock = self.patience.clock
+        clock = self.waiting.clock
         ends_s = clock.monotonic_s() + step.timeout
         try:
             self._send(source, came, step.timeout)
         except (CutShortError, CopyFailedError) as exc:
-            self.patience.check()
+            self.waiting.check()
             self._script(Script(name=name_of(step), text=REMOVE, arguments=(came,)))
             return str(exc)
         self._check_copied(copied, name_of(step))
@@ -200,7 +200,7 @@ class StepRunner:
         raise blame.fail(name, Blame.BUILDER, message)
 
     def _send(self, source: Path, came: str, limit_s: float) -> None:
-        stopped = self.patience.stopped
+        stopped = self.waiting.stopped
         if source.is_dir():
             self.session.copy_tree(source, f"{came}/item", limit_s=limit_s, stopped=stopped)
         else:

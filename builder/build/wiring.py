@@ -10,7 +10,7 @@ from builder.build.tasks import AdoptTask, MakeTask
 from builder.hands import blame
 from builder.hands.held_record import hold_build
 from builder.hands.means import LOG_FILES_MAX, LOGS, NOT_WRITTEN, HandMeans, writer_of
-from builder.hands.patience import Patience
+from builder.hands.waiting import Waiting
 from builder.log.build_log import BuildLog
 from builder.log.log_file import prune
 from builder.place.clouds import Clouds, NoSuchProviderError
@@ -63,8 +63,8 @@ class Making:
 
     def _given_back(self, task: MakeTask, why: str) -> MakingEnded:
         """Write that it comes to nothing here, which is no attempt; else it stays ours for ever."""
-        patience = Patience(self.means.clock, task.stop.is_set)
-        record = hold_build(self.means.store, patience, task.build)
+        waiting = Waiting(self.means.clock, task.stop.is_set)
+        record = hold_build(self.means.store, waiting, task.build)
         mishap = blame.mishap("begin", Blame.CLOUD, why)
 
         def after(build: Build) -> Build:

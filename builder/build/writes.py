@@ -20,8 +20,8 @@ from builder.build.outcome import kept, lost
 from builder.upload.outcome import WholeImage
 from builder.upload.writes import create_upload, pending
 from builder.view import WorldView
+from remuda.images import writes as image_writes
 from remuda.images.inventory import Inventory, encode_inventory
-from remuda.images.writes import touch
 from remuda.model.build import Blame, Build, BuildEvent, BuildState, Mishap, encode_build
 from remuda.model.image import BuildId, UploadId, encode_image
 from remuda.model.upload import (
@@ -138,7 +138,7 @@ def _take_build(view: WorldView, action: TakeBuild) -> list[Op]:
         asked_by_s=0.0,
         cloud_name=None,
     )
-    refers = [] if action.parent is None else touch(view.library.seen(action.parent))
+    refers = [] if action.parent is None else image_writes.touch(view.library.seen(action.parent))
     return [set_build(view, after), *refers]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from builder.build.writes import write_build
-from builder.hands.patience import Patience
+from builder.hands.waiting import Waiting
 from builder.upload.writes import write_upload
 from remuda.model.build import Build, decode_build
 from remuda.model.codec import CorruptRecordError
@@ -51,12 +51,10 @@ class _Codec(Generic[T]):
 class HeldRecord(Generic[T]):
     """See the module."""
 
-    def __init__(
-        self, store: Store, patience: Patience, stored: Stored[T], codec: _Codec[T]
-    ) -> None:
+    def __init__(self, store: Store, waiting: Waiting, stored: Stored[T], codec: _Codec[T]) -> None:
         """Take over what was judged; see :func:`hold_build` and :func:`hold_upload`."""
         self._store = store
-        self._patience = patience
+        self._waiting = waiting
         self._stored = stored
         self._codec = codec
 
@@ -130,15 +128,15 @@ class HeldRecord(Generic[T]):
         Raises:
             StoreAwayError: It is not, for too long.
         """
-        ends_s = self._patience.clock.monotonic_s() + AWAY_S
-        self._patience.pause(_AGAIN_S)
+        ends_s = self._waiting.clock.monotonic_s() + AWAY_S
+        self._waiting.pause(_AGAIN_S)
         while self._store.session is not Session.CONNECTED:
-            if self._patience.clock.monotonic_s() >= ends_s:
+            if self._waiting.clock.monotonic_s() >= ends_s:
                 raise StoreAwayError(f"ZooKeeper is away for more than {AWAY_S:g} s")
-            self._patience.pause(_AGAIN_S)
+            self._waiting.pause(_AGAIN_S)
 
 
-def hold_build(store: Store, patience: Patience, stored: Stored[Build]) -> HeldRecord[Build]:
+def hold_build(store: Store, waiting: Waiting, stored: Stored[Build]) -> HeldRecord[Build]:
     """Return the record of a build that its owner makes."""
     build_id = stored.value.id
 
@@ -151,10 +149,10 @@ def hold_build(store: Store, patience: Patience, stored: Stored[Build]) -> HeldR
         )
 
     codec = _Codec(write_build, lambda raw: decode_build(build_id, raw), ours)
-    return HeldRecord(store, patience, stored, codec)
+    return HeldRecord(store, waiting, stored, codec)
 
 
-def hold_upload(store: Store, patience: Patience, stored: Stored[Upload]) -> HeldRecord[Upload]:
+def hold_upload(store: Store, waiting: Waiting, stored: Stored[Upload]) -> HeldRecord[Upload]:
     """Return the record of an upload that its owner makes or tries."""
     upload_id = stored.value.id
 
@@ -162,4 +160,4 @@ def hold_upload(store: Store, patience: Patience, stored: Stored[Upload]) -> Hel
         return (mine.owner, mine.state, mine.trying) == (found.owner, found.state, found.trying)
 
     codec = _Codec(write_upload, lambda raw: decode_upload(upload_id, raw), ours)
-    return HeldRecord(store, patience, stored, codec)
+    return HeldRecord(store, waiting, stored, codec)

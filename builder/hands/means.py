@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.hands.held_record import TakenOverError
-from builder.hands.patience import HandStoppedError
+from builder.hands.waiting import HandStoppedError
 from builder.place.clouds import Clouds
 from remuda.cloud.image_store import ImageStore
 from remuda.config.model import Config

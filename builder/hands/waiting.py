@@ -23,7 +23,7 @@ class OverdueError(Exception):
     """What was waited for did not come in time; the message says what it was."""
 
 
-class Patience:
+class Waiting:
     """Waits for one hand; :meth:`wake` may be called by any thread."""
 
     def __init__(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from builder.hands.patience import Patience
+from builder.hands.waiting import Waiting
 from builder.log.progress import ProgressLog
 from builder.machine.hand_borrow import Machines, MachineWanted
 from builder.policy import ImagePolicy
@@ -73,9 +73,9 @@ class MachineHand:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     wait: Callable[[float], object] | None = None
 
-    def patience(self, stopped: Callable[[], bool]) -> Patience:
+    def waiting(self, stopped: Callable[[], bool]) -> Waiting:
         """Return what waits for one task."""
-        return Patience(self.clock, stopped, self.wait)
+        return Waiting(self.clock, stopped, self.wait)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class InPhases:
         phase: What is being done, for the mishap of an error that says no more.
     """
 
-    patience: Patience
+    waiting: Waiting
     log: ProgressLog
     phase: str = "begin"
 
@@ -101,6 +101,6 @@ class InPhases:
         return why
 
     def _begin(self, phase: str) -> None:
-        self.patience.check()
+        self.waiting.check()
         self.phase = phase
         self.log.step(phase)

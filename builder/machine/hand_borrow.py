@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.patience import Patience
+from builder.hands.waiting import Waiting
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_evidence import tell_launches
 from builder.machine.hand_login_keys import LoginKey, short_lived_key
@@ -115,7 +115,7 @@ class Machines:
     def borrowed(
         self,
         wanted: MachineWanted,
-        patience: Patience,
+        waiting: Waiting,
         log: ProgressLog,
         asked: Callable[[RequestId], None] = lambda _: None,
     ) -> Iterator[BorrowedMachine]:
@@ -123,7 +123,7 @@ class Machines:
 
         Args:
             wanted: What to ask for.
-            patience: Ends the wait.
+            waiting: Ends the wait.
             log: Is told why it waits.
             asked: Called with the request once it is there; if it raises, nothing is asked for.
 
@@ -139,7 +139,7 @@ class Machines:
             try:
                 asked(pending.id)
                 try:
-                    _wait(pending, wanted, patience, log)
+                    _wait(pending, wanted, waiting, log)
                 except RequestFailedError as exc:
                     why = blame.of_request(self.store, wanted.provider, pending.id, str(exc))
                     tell_launches(self.store, wanted.provider, pending.id, log)
@@ -148,7 +148,7 @@ class Machines:
                     same = self.store.session_id == session_id
                     whose = Blame.CLOUD if same else Blame.BUILDER
                     raise blame.fail("machine", whose, str(exc)) from exc
-                machine = self._accept(pending, wanted, patience, key)
+                machine = self._accept(pending, wanted, waiting, key)
                 try:
                     yield machine
                 except (blame.MishapError, SshError) as exc:
@@ -157,7 +157,7 @@ class Machines:
             finally:
                 pending.abandon()
 
-    def connect(self, machine: BorrowedMachine, patience: Patience) -> SshSession:
+    def connect(self, machine: BorrowedMachine, waiting: Waiting) -> SshSession:
         """Log in, with the host key that the launcher has met.
 
         Raises:
@@ -171,7 +171,7 @@ class Machines:
             except SshError as exc:
                 if not exc.too_early or self._clock.monotonic_s() >= ends_s:
                     raise
-            patience.pause(_LOGIN_AGAIN_S)
+            waiting.pause(_LOGIN_AGAIN_S)
 
     def _raise_if_lost(self, session_id: int, exc: Exception) -> None:
         """Take the blame for what broke while our session was gone: launchers delete it then."""
@@ -192,7 +192,7 @@ class Machines:
         )
 
     def _accept(
-        self, pending: PendingRequest, wanted: MachineWanted, patience: Patience, key: LoginKey
+        self, pending: PendingRequest, wanted: MachineWanted, waiting: Waiting, key: LoginKey
     ) -> BorrowedMachine:
         try:
             nodes = pending.accept()
@@ -201,7 +201,7 @@ class Machines:
         if len(nodes) != 1:
             message = f"{len(nodes)} nodes were given for one"
             raise blame.fail("machine", Blame.BUILDER, message)
-        found = vouch(self.store, _asked(pending.id, wanted, key.public), nodes[0].facts, patience)
+        found = vouch(self.store, _asked(pending.id, wanted, key.public), nodes[0].facts, waiting)
         login = Login(
             address=found.address,
             port=wanted.port,
@@ -235,14 +235,14 @@ def _asked(request: RequestId, wanted: MachineWanted, login_key: str) -> Asked:
 def _wait(
     pending: PendingRequest,
     wanted: MachineWanted,
-    patience: Patience,
+    waiting: Waiting,
     log: ProgressLog,
 ) -> None:
     """Wait until the request is served; tell why it is not."""
-    clock = patience.clock
+    clock = waiting.clock
     ends_s = clock.monotonic_s() + wanted.room_s
     explain_s, said = clock.monotonic_s() + EXPLAIN_S, ""
-    pending.on_news(patience.wake)
+    pending.on_news(waiting.wake)
     while not pending.check_calmly():
         now_s = clock.monotonic_s()
         if now_s >= ends_s:
@@ -254,7 +254,7 @@ def _wait(
             if why and why != said:
                 said = why
                 say(log, f"waiting for a machine: {visible(why)}")
-        patience.nap(ends_s - now_s)
+        waiting.nap(ends_s - now_s)
 
 
 def _why(pending: PendingRequest) -> str:

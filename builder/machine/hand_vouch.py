@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
-from builder.hands.patience import OverdueError, Patience
+from builder.hands.waiting import OverdueError, Waiting
 from remuda.cloud.api import Cloud, GoneError, Server, TryLaterError
 from remuda.insight.facts import NodeFacts
 from remuda.model import launch as launch_record
@@ -59,7 +59,7 @@ class Vouched:
     host: str | None
 
 
-def vouch(store: Store, asked: Asked, node: NodeFacts, patience: Patience) -> Vouched:
+def vouch(store: Store, asked: Asked, node: NodeFacts, waiting: Waiting) -> Vouched:
     """Compare a node with its launch, and with what the cloud shows.
 
     Raises:
@@ -75,7 +75,7 @@ def vouch(store: Store, asked: Asked, node: NodeFacts, patience: Patience) -> Vo
     if why := _not_ours(launch, asked, node):
         raise _refusal(node, why)
     address = launch.address or node.address or ""
-    server = _shown(asked, launch, address, patience)
+    server = _shown(asked, launch, address, waiting)
     if asked.boots is not None and server.image_id != asked.boots:
         raise _refusal(node, f"boots image {server.image_id}, not {asked.boots}")
     if launch.host_key is None and asked.secret:
@@ -127,7 +127,7 @@ def _forged(launch: Launch, node: NodeFacts) -> str:
     return ""
 
 
-def _shown(asked: Asked, launch: Launch, address: str, patience: Patience) -> Server:
+def _shown(asked: Asked, launch: Launch, address: str, waiting: Waiting) -> Server:
     """Return the server once the cloud shows it as ours, with that address."""
     wrong = ""
 
@@ -149,10 +149,10 @@ def _shown(asked: Asked, launch: Launch, address: str, patience: Patience) -> Se
         wrong = f"node {launch.id}: server {seen.id} does not have the address {visible(address)}"
         return None
 
-    ends_s = patience.clock.monotonic_s() + SHOWN_S
+    ends_s = waiting.clock.monotonic_s() + SHOWN_S
     overdue = f"the cloud does not show server {launch.server}"
     try:
-        return patience.until(look, ends_s=ends_s, every_s=_EVERY_S, overdue=overdue)
+        return waiting.until(look, ends_s=ends_s, every_s=_EVERY_S, overdue=overdue)
     except OverdueError:
         if not wrong:
             raise

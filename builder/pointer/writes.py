@@ -5,14 +5,14 @@ from typing import Any, Final
 
 from builder.pointer.actions import MovePointer
 from builder.view import WorldView
-from remuda.images.writes import move, named
+from remuda.images import writes as image_writes
 from remuda.store.api import Check, Op
 
 
 def _move_pointer(view: WorldView, action: MovePointer) -> list[Op]:
     after = action.after
-    seen = {one: view.library.seen(one) for one in named(after) & view.known()}
-    ops = move(view.library.pointers.get(action.id), after, seen)
+    seen = {one: view.library.seen(one) for one in image_writes.named(after) & view.known()}
+    ops = image_writes.move(view.library.pointers.get(action.id), after, seen)
     # Who has paused the image in between is obeyed.
     stored = view.library.images.get(action.image)
     fence = [] if stored is None else [Check(path=stored.path, version=stored.version)]

@@ -7,7 +7,7 @@ from typing import Final
 from builder.build.hand_secrets import SecretError, read_secrets
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_upload
-from builder.hands.patience import HandStoppedError
+from builder.hands.waiting import HandStoppedError
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_begin import InCloud, InPhases, MachineHand
 from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
@@ -72,9 +72,9 @@ class ValidatingHand(MachineHand):
             log: Is told everything, and closed in the end.
             stopped: Asked about twice a second: True gives up at once.
         """
-        patience = self.patience(stopped)
-        record = hold_upload(self.machines.store, patience, task.upload)
-        work = _Trying(hand=self, task=task, record=record, patience=patience, log=log)
+        waiting = self.waiting(stopped)
+        record = hold_upload(self.machines.store, waiting, task.upload)
+        work = _Trying(hand=self, task=task, record=record, waiting=waiting, log=log)
         why = work.run(work.judge)
         return TrialEnded(id=task.upload.value.id, provider=task.provider, why=why)
 
@@ -134,7 +134,7 @@ class _Trying(InPhases):
         for again in range(_HOSTS_TRIED_MAX):
             self.host = None
             self._begin("machine")
-            with self.hand.machines.borrowed(self._wanted(), self.patience, self.log) as machine:
+            with self.hand.machines.borrowed(self._wanted(), self.waiting, self.log) as machine:
                 self.host = machine.host
                 last = again + 1 == _HOSTS_TRIED_MAX
                 if not last and self.host is not None and self.host in self.task.avoid:
@@ -195,14 +195,14 @@ class _Trying(InPhases):
         while True:
             machine.check()
             proof = self.hand.prover.prove(
-                order, stopped=self.patience.stopped, deadline_s=ends_s
+                order, stopped=self.waiting.stopped, deadline_s=ends_s
             ).or_earlier(proof)
             if proof.ok:
                 return
-            self.patience.check()
+            self.waiting.check()
             if not proof.too_early or clock.monotonic_s() >= again_s:
                 break
-            self.patience.pause(_AGAIN_S)
+            self.waiting.pause(_AGAIN_S)
         machine.check()
         raise blame.fail(_failed(proof), _whose(proof, checks[0].name), proof.why)
 

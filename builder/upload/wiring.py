@@ -7,7 +7,7 @@ from typing import Final
 from builder.hands import blame
 from builder.hands.held_record import hold_upload
 from builder.hands.means import NOT_WRITTEN, HandMeans, writer_of
-from builder.hands.patience import Patience
+from builder.hands.waiting import Waiting
 from builder.log.build_log import BuildLog
 from builder.log.progress import ProgressLog
 from builder.place.clouds import Clouds, NoSuchProviderError
@@ -103,8 +103,8 @@ class Copying:
 
     def _given_back(self, task: CopyTask, why: str) -> CopyEnded:
         """Write that it comes to nothing for now, which is no attempt."""
-        patience = Patience(self.means.clock, task.stop.is_set)
-        record = hold_upload(self.means.store, patience, task.upload)
+        waiting = Waiting(self.means.clock, task.stop.is_set)
+        record = hold_upload(self.means.store, waiting, task.upload)
         mishap = blame.mishap("begin", Blame.CLOUD, why)
 
         def after(upload: Upload) -> Upload:

@@ -15,7 +15,8 @@ from builder.upload.actions import (
 )
 from builder.upload.outcome import dropped, tried, untried
 from builder.view import WorldView
-from remuda.images.writes import NotBootableError, touch
+from remuda.images import writes as image_writes
+from remuda.images.writes import NotBootableError
 from remuda.model.image import UploadId
 from remuda.model.upload import (
     WHOLE,
@@ -57,7 +58,7 @@ def _begin_upload(view: WorldView, action: BeginUpload) -> list[Op]:
     if not whole:
         raise NotBootableError(next(view.uploads(action.id.build)))
     create = create_upload(pending(action.id, view.now_s))
-    return [create, *touch(view.library.seen(whole[0].id))]
+    return [create, *image_writes.touch(view.library.seen(whole[0].id))]
 
 
 def _take_upload(view: WorldView, action: TakeUpload) -> list[Op]:
@@ -69,7 +70,7 @@ def _take_upload(view: WorldView, action: TakeUpload) -> list[Op]:
         source=action.source.place,
         asked_by_s=0.0,
     )
-    return [set_upload(view, after), *touch(view.library.seen(action.source))]
+    return [set_upload(view, after), *image_writes.touch(view.library.seen(action.source))]
 
 
 def _drop_upload(view: WorldView, action: DropUpload) -> list[Op]:

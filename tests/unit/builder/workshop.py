@@ -13,10 +13,10 @@ from builder.build.actions import KeepSnapshot, Make
 from builder.build.outcome import Quieted
 from builder.build.writes import finish, set_build
 from builder.decide import decide
+from builder.place import sweep
 from builder.place.actions import SweepImage
 from builder.place.view import ProviderFacts
 from builder.upload import outcome as upload_outcome
-from builder.upload import retire
 from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
 from builder.upload.outcome import WholeImage
 from builder.upload.writes import set_upload
@@ -266,7 +266,7 @@ class Workshop(People):
         listing = self.listings[place]
         one = listing.images.get(image_id)
         fresh = replace(world, library=self.known)
-        if one is None or retire.expected(fresh, place, one, listed_s=listing.before_s):
+        if one is None or sweep.expected(fresh, place, one, listed_s=listing.before_s):
             return
         users = [
             one.value.id for one in self.known.uploads.values() if one.value.cloud_image == image_id

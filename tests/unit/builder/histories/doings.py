@@ -12,6 +12,7 @@ from builder.build.outcome import Quieted
 from builder.build.writes import finish
 from builder.decide import decide
 from builder.place.actions import SweepImage
+from builder.place.hand_sweep import SweepingHand
 from builder.place.sites import Sites
 from builder.upload import outcome as upload_outcome
 from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
@@ -141,19 +142,26 @@ class Doings(Estate):
         here = next((one.name for one in world.providers.values() if one.place == place), None)
         if here is None:
             return
-        hand = self.keeper(self.god)
         if isinstance(action, EraseImage):
-            hand.erase(action, here)
+            self.keeper(self.god).erase(action, here)
             self.oracle.written()
         else:
             listing = world.listing(place)
             image = listing.images[action.cloud_image]
-            hand.sweep(action, image, here, listed_s=listing.before_s)
+            self.sweeper().sweep(action, image, here, listed_s=listing.before_s)
 
     def keeper(self, store: Any) -> RetiringHand:
-        """Return the real hand."""
+        """Return the real hand that ends uploads."""
+        return RetiringHand(store, self.clock, INSTALLATION, self.sites())
+
+    def sweeper(self) -> SweepingHand:
+        """Return the real hand that deletes what no record knows."""
+        return SweepingHand(self.god, self.clock, INSTALLATION, self.sites())
+
+    def sites(self) -> Sites:
+        """Return where images lie."""
         known = {name: self.images[name] for name in self.configured}
-        return RetiringHand(store, self.clock, INSTALLATION, Sites(lambda: known))
+        return Sites(lambda: known)
 
     def adopt(self, world: WorldView, action: KeepSnapshot) -> Steps:
         """Finish a build of which only its snapshot is left."""

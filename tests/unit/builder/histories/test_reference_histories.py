@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from builder.upload import retire
+from builder.place import sweep
 from builder.upload.hand_retire import RetiringHand
 from remuda.images import library, references, writes
 from remuda.images.references import ReferenceKind
@@ -134,7 +134,7 @@ def forgets_sources(patch: pytest.MonkeyPatch) -> None:
 
 def sweeps_anything(patch: pytest.MonkeyPatch) -> None:
     """Take every image for one that no record knows."""
-    patch.setattr(retire, "expected", lambda *_, **__: False)
+    patch.setattr(sweep, "expected", lambda *_, **__: False)
 
 
 def ends_by_listing(patch: pytest.MonkeyPatch) -> None:
