@@ -1,22 +1,48 @@
 """All that a builder may do next, and the plan of a judgement; see the folders of the nouns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from builder.alarm.actions import RaiseAlarm
+from builder.build import actions as build_actions
 from builder.build.actions import BuildAction, TakeBuild
+from builder.image import actions as image_actions
 from builder.image.actions import MakeImage
+from builder.lanes import Lane
+from builder.place import actions as place_actions
 from builder.place.actions import ListPlace, Look, SweepImage
+from builder.pointer import actions as pointer_actions
 from builder.pointer.actions import MovePointer
+from builder.recipe import actions as recipe_actions
 from builder.recipe.actions import ReadRecipes
+from builder.status import actions as status_actions
 from builder.status.actions import Publish
-from builder.upload.actions import TryUpload, UploadAction
+from builder.upload import actions as upload_actions
+from builder.upload.actions import TakeUpload, TryUpload, UploadAction
+from remuda.frame.work import WorkKind
 
 #: What the judgements want.
 JudgedAction = BuildAction | UploadAction | MovePointer | SweepImage | RaiseAlarm
 #: All that is begun.
 Action = JudgedAction | Look | ListPlace | ReadRecipes | MakeImage | Publish
+
+#: Every kind of action but RaiseAlarm, which is all said with itself.
+KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
+    **build_actions.KINDS,
+    **upload_actions.KINDS,
+    **pointer_actions.KINDS,
+    **place_actions.KINDS,
+    **recipe_actions.KINDS,
+    **image_actions.KINDS,
+    **status_actions.KINDS,
+}
+#: Who takes work binds a place in the lane in which it is done afterwards.
+TAKES: Final[Mapping[type, Lane]] = {
+    TakeBuild: Lane.MAKE,
+    TakeUpload: Lane.COPY,
+    TryUpload: Lane.TRY,
+}
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from builder.actions import Action
+from builder.actions import KINDS, Action
 from builder.brain import Brain
 from builder.capacity import Capacity
 from builder.contexts import ResultContext, StartContext
@@ -12,7 +12,7 @@ from builder.delays import Delays
 from builder.events import HandEvent, News
 from builder.fold import Fold, wanted_of_providers
 from builder.hands.means import HandMeans
-from builder.lanes import KINDS, LANE_SIZES, Lane
+from builder.lanes import LANE_SIZES, Lane
 from builder.periodic import Periodic
 from builder.place.clouds import Clouds
 from builder.recipe.hand_read import RecipeReader

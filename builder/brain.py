@@ -53,7 +53,7 @@ class Brain:
     loop: Loop[News] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the loop, whose brain we are."""
+        """Make the loop that has us judge."""
         self.loop = Loop(self, self.ground, self.world.alarms, self.membership)
 
     def turn(self, *, wait_s_max: float | None = None) -> None:

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from builder.actions import Action
+from builder.actions import TAKES, Action
 from builder.build.actions import TakeBuild
-from builder.lanes import LANE_SIZES, TAKES, Lane
+from builder.lanes import LANE_SIZES, Lane
 from builder.upload.actions import TryUpload
 from builder.world import World
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from builder.actions import KINDS
 from builder.assembly import Outside, assemble
-from builder.lanes import KINDS, LANE_SIZES
+from builder.lanes import LANE_SIZES
 from builder.place.clouds import Clouds, MakeCloud, ProviderCloud, openstack
 from builder.wiring import WireHands, tidy, wire
 from builder.worker import BuilderWorker, check

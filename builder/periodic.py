@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from builder.actions import KINDS
 from builder.image.actions import MakeImage
 from builder.image.writes import lacking
-from builder.lanes import KINDS
 from builder.place.actions import ListPlace, Look
 from builder.recipe.actions import ReadRecipes
 from builder.world import World

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from builder import writes
-from builder.actions import Action
+from builder.actions import KINDS, Action
 from builder.build import start as build_start
 from builder.capacity import Capacity
 from builder.contexts import Instead, NotStarted, Refused, StartContext
@@ -13,7 +13,7 @@ from builder.crashes import Crashes
 from builder.delays import Delays, basis_of, key_of
 from builder.events import HandEvent
 from builder.image import start as image_start
-from builder.lanes import KINDS, Lane
+from builder.lanes import Lane
 from builder.place import start as place_start
 from builder.recipe import start as recipe_start
 from builder.status import start as status_start

@@ -1,7 +1,11 @@
 """What may be done next with builds: data, each with the name of what it is done to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from builder.lanes import WRITTEN, Lane, own_id
+from remuda.frame.work import WorkKind
 from remuda.model.build import Base, Mishap, Why
 from remuda.model.image import BuildId, UploadId
 
@@ -82,3 +86,17 @@ class ForgetBuild:
 BuildAction = (
     BeginBuild | Supersede | TakeBuild | Make | LoseBuild | KeepSnapshot | RetireBuild | ForgetBuild
 )
+
+
+def _image(action: BeginBuild) -> str:
+    return f"image {action.id.image}"
+
+
+#: In which lane each is done, and what it keeps busy.
+KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
+    **dict.fromkeys((Supersede, TakeBuild, LoseBuild, RetireBuild), WRITTEN),
+    BeginBuild: WorkKind(None, _image),
+    Make: WorkKind(Lane.MAKE, own_id),
+    KeepSnapshot: WorkKind(Lane.KEEP, own_id),
+    ForgetBuild: WorkKind(Lane.KEEP, own_id),
+}

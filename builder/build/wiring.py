@@ -30,7 +30,7 @@ class Making:
     hand: hand_make.MakingHand
 
     def make(self, task: MakeTask) -> MakingEnded:
-        """See :class:`BuildMaker`."""
+        """See :class:`builder.build.tasks.BuildMaker`."""
         with self.means.clouds.used():
             return self._make(task)
 
@@ -95,7 +95,7 @@ class Adopting:
     hand: hand_adopt.AdoptingHand
 
     def adopt(self, task: AdoptTask) -> AdoptionEnded:
-        """See :class:`SnapshotAdopter`."""
+        """See :class:`builder.build.tasks.SnapshotAdopter`."""
         with self.clouds.used():
             return self._adopt(task)
 
@@ -118,5 +118,5 @@ class Logs:
     store: Store
 
     def erase(self, build: BuildId) -> None:
-        """See :class:`BuildLogs`."""
+        """See :class:`builder.build.tasks.BuildLogs`."""
         erase_log(self.store, build)

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from builder.lanes import Lane
 from remuda.config.images import BaseFrom
+from remuda.frame.work import WorkKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,4 +54,13 @@ class SweepImage:
         return self.place, self.cloud_image
 
 
-PlaceAction = Look | ListPlace | SweepImage
+def _swept(action: SweepImage) -> str:
+    return f"{action.place} {action.cloud_image}"
+
+
+#: In which lane each is done, and what it keeps busy.
+KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
+    Look: WorkKind(Lane.LOOK, lambda one: f"look at {one.provider}"),
+    ListPlace: WorkKind(Lane.LOOK, lambda one: f"listing of {one.place}"),
+    SweepImage: WorkKind(Lane.KEEP, _swept),
+}

@@ -21,7 +21,7 @@ class Looking:
     hand: hand_look.LookingHand
 
     def look(self, action: Look) -> ProviderSeen:
-        """See :class:`CloudLooker`."""
+        """See :class:`builder.place.tasks.CloudLooker`."""
         with self.means.clouds.used():
             return self._look(action)
 
@@ -33,7 +33,7 @@ class Looking:
         return self.hand.look(site, cloud.cloud, action.bases, action.image_bytes)
 
     def list_images(self, action: ListPlace) -> ImagesListed:
-        """See :class:`CloudLooker`."""
+        """See :class:`builder.place.tasks.CloudLooker`."""
         with self.means.clouds.used():
             return self._list_images(action)
 
@@ -54,6 +54,6 @@ class Sweeping:
     hand: hand_sweep.SweepingHand
 
     def sweep(self, task: SweepTask) -> SweepEnded:
-        """See :class:`ImageKeeper`."""
+        """See :class:`builder.place.tasks.ImageSweeper`."""
         with self.clouds.used():
             return self.hand.sweep(task.action, task.image, task.provider, listed_s=task.listed_s)

@@ -1,7 +1,11 @@
 """What may be done next with uploads: data, each with the name of what it is done to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from builder.lanes import WRITTEN, Lane, own_id
+from remuda.frame.work import WorkKind
 from remuda.model.build import Mishap
 from remuda.model.image import UploadId
 from remuda.model.upload import Method, UploadEvent
@@ -111,3 +115,14 @@ UploadAction = (
     | EraseImage
     | ForgetUpload
 )
+
+#: In which lane each is done, and what it keeps busy.
+KINDS: Final[Mapping[type, WorkKind[Lane]]] = {
+    **dict.fromkeys((BeginUpload, TakeUpload, DropUpload, TryUpload), WRITTEN),
+    **dict.fromkeys((EndTrial, ForgetUpload), WRITTEN),
+    Copy: WorkKind(Lane.COPY, own_id),
+    Validate: WorkKind(Lane.TRY, own_id),
+    RetireUpload: WorkKind(Lane.KEEP, own_id),
+    CondemnUpload: WorkKind(Lane.KEEP, own_id),
+    EraseImage: WorkKind(Lane.KEEP, own_id),
+}

@@ -33,7 +33,7 @@ class Validating:
     hand: hand_validate.ValidatingHand
 
     def validate(self, task: TrialTask) -> TrialEnded:
-        """See :class:`CandidateJudge`."""
+        """See :class:`builder.upload.tasks.CandidateJudge`."""
         with self.means.clouds.used():
             return self._validate(task)
 
@@ -80,7 +80,7 @@ class Copying:
     hand: hand_copy.CopyingHand
 
     def copy(self, task: CopyTask) -> CopyEnded:
-        """See :class:`UploadCopier`."""
+        """See :class:`builder.upload.tasks.UploadCopier`."""
         with self.means.clouds.used():
             return self._copy(task)
 
@@ -125,16 +125,16 @@ class Retiring:
     hand: hand_retire.RetiringHand
 
     def retire(self, action: RetireUpload) -> RetirementEnded:
-        """See :class:`ImageKeeper`."""
+        """See :class:`builder.upload.tasks.UploadRetirer`."""
         with self.clouds.used():
             return self.hand.retire(action)
 
     def condemn(self, action: CondemnUpload) -> RetirementEnded:
-        """See :class:`ImageKeeper`."""
+        """See :class:`builder.upload.tasks.UploadRetirer`."""
         with self.clouds.used():
             return self.hand.condemn(action)
 
     def erase(self, task: EraseTask) -> RetirementEnded:
-        """See :class:`ImageKeeper`."""
+        """See :class:`builder.upload.tasks.UploadRetirer`."""
         with self.clouds.used():
             return self.hand.erase(task.action, task.provider)

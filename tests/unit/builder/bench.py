@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from builder.actions import Action
+from builder.actions import KINDS, Action
 from builder.assembly import Outside, assemble
 from builder.build.events import AdoptionEnded, MakingEnded
 from builder.build.tasks import AdoptTask, MakeTask
 from builder.events import HandEvent, News
 from builder.hands.api import Hands
 from builder.hands.means import HandMeans
-from builder.lanes import KINDS, LANE_SIZES, Lane
+from builder.lanes import LANE_SIZES, Lane
 from builder.place.actions import ListPlace, Look
 from builder.place.clouds import Clouds, ProviderCloud
 from builder.place.events import ImagesListed, ProviderSeen, SweepEnded

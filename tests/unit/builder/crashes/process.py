@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from builder.actions import Action
+from builder.actions import KINDS, Action
 from builder.assembly import Outside, assemble
 from builder.build import hand_adopt, hand_make
 from builder.build.wiring import Adopting, Logs, Making
 from builder.events import HandEvent, News
 from builder.hands.api import Hands
 from builder.hands.means import HandMeans
-from builder.lanes import KINDS, LANE_SIZES, Lane
+from builder.lanes import LANE_SIZES, Lane
 from builder.machine.hand_borrow import Machines
 from builder.place import hand_look, hand_sweep
 from builder.place.clouds import Clouds, ProviderCloud
