@@ -76,7 +76,7 @@ SOURCES := launcher/decide,builder,remuda/images
 # simulation's seeds happen to reach is chance, and takes minutes: it does not count.
 NAMES_IT := decide|worlds|judging|images import|images\.(moves|references|revoking)
 # In builder/ what decides has one of these names, at the root or in its noun's folder.
-JUDGED := actions common decide due failing fresh lifecycle moving outcome placing policy proving \
+JUDGED := actions decide due failing fresh lifecycle moving outcome placing policy proving \
 	retire sweep view
 NAMES_JUDGED := builder\.(\w+(\.| import ))?($(subst $(SPACE),|,$(JUDGED)))
 EXERCISE = -m 'not hypothesis and not slow' --ignore=tests/unit/builder/test_workshop.py \

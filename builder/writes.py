@@ -9,7 +9,7 @@ from builder.upload import writes as upload_writes
 from builder.view import WorldView
 from remuda.store.api import Op
 
-_WRITES: Final = {**build_writes.WRITES, **upload_writes.WRITES, **pointer_writes.WRITES}
+WRITES: Final = {**build_writes.WRITES, **upload_writes.WRITES, **pointer_writes.WRITES}
 
 
 def write(view: WorldView, action: JudgedAction) -> list[Op]:
@@ -19,5 +19,5 @@ def write(view: WorldView, action: JudgedAction) -> list[Op]:
         KeyError: If what it is done to is not on record any more.
         NotBootableError: If it would refer to what nothing new may refer to.
     """
-    make = _WRITES.get(type(action))
+    make = WRITES.get(type(action))
     return [] if make is None else make(view, action)

@@ -4,7 +4,7 @@ from builder.actions import Plan, in_order
 from builder.build.lifecycle import unwanted
 from builder.place.view import ProviderFacts
 from builder.upload.actions import EndTrial, TryUpload, Validate
-from builder.upload.common import drop, newer_upload, wait_s_max
+from builder.upload.placing import drop, newer_upload, wait_s_max
 from builder.view import WorldView
 from remuda.model.build import Blame, Build
 from remuda.model.upload import (
