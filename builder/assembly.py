@@ -130,7 +130,6 @@ def _brain(
     replica = outside.member.ephemeral(paths.BUILDERS)
     reporter = Reporter(
         world=world,
-        starter=starter,
         replica=decode_replica(world.me, replica.data),
         metrics=metrics,
         log=log,

@@ -30,7 +30,7 @@ def wanted_of_providers(path: str) -> bool:
 
 @dataclass(slots=True)
 class Fold:
-    """Folds changes into *known*.
+    """Folds changes into the world.
 
     Attributes:
         aside: Told of records that cannot be used.

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from builder.alarm.actions import RaiseAlarm
 from builder.lanes import LANE_SIZES
-from builder.start import Starter
 from builder.world import ELSEWHERE, World
 from remuda.metrics.sink import Metrics
 from remuda.model.build import UNDER_WAY, Build, BuildState
@@ -29,16 +28,15 @@ class Reporter:
 
     Attributes:
         replica: Who we are.
-        snapshot: What ``/status`` shows; replaced as a whole, so that other threads may read it.
+        page: What ``/status`` shows; replaced as a whole, so that other threads may read it.
         alarms: What is to be seen to now, by image.
     """
 
     world: World
-    starter: Starter
     replica: Replica
     metrics: Metrics
     log: Log
-    snapshot: dict[str, Any] = field(default_factory=dict)
+    page: dict[str, Any] = field(default_factory=dict)
     alarms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _published: bytes | None = None
     _publish_due_s: float = 0.0
@@ -116,7 +114,7 @@ class Reporter:
         self._gauges(now.wall_s)
         world, records = self.world, self.world.records
         self.metrics.set_config_rejected(rejected=world.config_error is not None)
-        self.snapshot = {
+        self.page = {
             "replica": world.me,
             "builders": sorted({*world.builders, world.me}),
             "awake": world.attendance.awake,

@@ -64,7 +64,7 @@ class BuilderWorker:
 
     def status(self) -> Mapping[str, Any]:
         """Return what the status page shows."""
-        return dict(self.brain.reporter.snapshot)
+        return dict(self.brain.reporter.page)
 
     def reconfigure(self, config: Config) -> None:
         """Go on under another configuration; what has begun goes on as it began.
