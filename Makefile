@@ -64,19 +64,31 @@ unit: install ## Only the fast tests: no ZooKeeper, no processes
 	$(PYTEST) $(BESIDE) tests/unit tests/test_tidy.py tests/test_architecture.py
 
 COVERAGE := $(BIN)/python -m coverage
+SPACE := $() $()
 ifdef ALL
 SOURCES := launcher,builder,remuda,requestor
 # Some watch the clock, and being traced they take several times as long.
 EXERCISE := tests/unit tests/contract --timeout=900
 REPORT :=
 else
-SOURCES := launcher/decide,builder/decide,remuda/images
+SOURCES := launcher,builder,remuda/images
 # The tests that name what decides, or what makes worlds for it. What drawn examples and a
 # simulation's seeds happen to reach is chance, and takes minutes: it does not count.
 NAMES_IT := decide|worlds|judging|images import|images\.(moves|references|revoking)
+# What decides has one of these names, at the root or in its noun's folder.
+BUILDER := actions decide due failing fresh lifecycle moving outcome placing policy proving \
+	retire sweep view
+LAUNCHER := actions addressing allocate bids binding blame budget deadlines decide demand \
+	demand_pass doors dying lifecycle make_room outdated overdue overtaking periodic progress \
+	publishing scale_down scale_up shares status steps sweep takeover taken telling verdicts
+either = ($(subst $(SPACE),|,$(1)))
+all_of = $(subst $(SPACE),,$(2:%=$(1)/%.py,) $(2:%=$(1)/*/%.py,))
+NAMES_JUDGED := builder\.(\w+(\.| import ))?$(call either,$(BUILDER))|$\
+	launcher\.\w+(\.| import )$(call either,$(LAUNCHER))
 EXERCISE = -m 'not hypothesis and not slow' --ignore=tests/unit/builder/test_workshop.py \
-	$(shell grep -lE '$(NAMES_IT)' tests/unit/{builder,images,launcher}/test_*.py)
-REPORT := --fail-under=100 --include=launcher/decide/*,builder/decide/*,$\
+	$(shell grep -lE '$(NAMES_IT)|$(NAMES_JUDGED)' tests/unit/{builder,images,launcher}/test_*.py)
+REPORT := --fail-under=100 --include=$(call all_of,launcher,$(LAUNCHER))$\
+	$(call all_of,builder,$(BUILDER))$\
 	remuda/images/moves.py,remuda/images/references.py,remuda/images/revoking.py
 endif
 

@@ -2,30 +2,27 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from builder.clouds import Clouds
-from builder.errands import (
-    Action,
-    HandEvent,
-    News,
-    RecipesRead,
-)
+from builder.actions import KINDS, Action
+from builder.brain import Brain
+from builder.capacity import Capacity
+from builder.contexts import ResultContext, StartContext
+from builder.delays import Delays
+from builder.events import HandEvent, News
 from builder.fold import Fold, wanted_of_providers
-from builder.known import Known
-from builder.lanes import KINDS, PLACES, Lane
-from builder.mind import Mind
-from builder.orders import Orders
-from builder.pauses import Pauses
-from builder.policies import compile_images
+from builder.hands.means import HandMeans
+from builder.lanes import LANE_SIZES, Lane
+from builder.periodic import Periodic
+from builder.place.clouds import Clouds
+from builder.recipe.hand_read import RecipeReader
 from builder.reporting import Reporter
-from builder.rounds import Rounds
-from builder.settle import Settle
-from builder.starting import Starter
-from builder.treecache import TreeCache
-from builder.wiring import HandMeans, WireHands
+from builder.results import Results
+from builder.start import Starter
+from builder.stops import Stops
+from builder.wiring import WireHands
 from builder.worker import BuilderWorker, Current, providers_of
-from builder.writing import ROOTS, TREE
-from remuda.config.fingerprint import copied_paths
+from builder.world import World
 from remuda.config.model import Config
 from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
@@ -37,6 +34,11 @@ from remuda.membership.tree import Tree
 from remuda.model.component import decode_replica
 from remuda.runtime.ground import Ground
 from remuda.store import paths
+
+#: What a builder mirrors.
+ROOTS: Final = (paths.IMAGES, paths.BUILDERS, paths.PROVIDERS, paths.REPLICAS, paths.STATUSES)
+#: What it takes for granted, besides what each image has.
+TREE: Final = (*ROOTS, paths.REQUESTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,29 +65,21 @@ def assemble(outside: Outside) -> BuilderWorker:
     store, config = outside.ground.store, Current(outside.config)
     store.ensure(*TREE)
     outside.clouds.adopt(config.value, providers_of(config.value))
-    cache = TreeCache()
-    known = Known(me=outside.member.id, configured=compile_images(config.value, cache.read))
-    membership = _membership(outside, known)
+    reader = RecipeReader(config)
+    world = World(me=outside.member.id, configured=reader.first())
+    membership = _membership(outside, world)
     sender: Sender[Action] = Sender(outside.ground, membership.tree)
-    starter = _starter(outside, known, sender, config, cache)
-    mind = _mind(outside, known, membership, starter, config)
+    starter = _starter(outside, world, sender, config, reader)
+    brain = _brain(outside, world, membership, starter, config)
     membership.join(ROOTS, {paths.PROVIDERS: wanted_of_providers})
     return BuilderWorker(
-        mind=mind, clouds=outside.clouds, installation=outside.installation, config=config
+        brain=brain, clouds=outside.clouds, installation=outside.installation, config=config
     )
 
 
 def _starter(
-    outside: Outside, known: Known, sender: Sender[Action], config: Current, cache: TreeCache
+    outside: Outside, world: World, sender: Sender[Action], config: Current, reader: RecipeReader
 ) -> Starter:
-    def read_recipes() -> RecipesRead:
-        now = config()
-        configured = compile_images(now, cache.read)
-        cache.keep(
-            [Path(one) for each in configured.recipes.values() for one in copied_paths(each)]
-        )
-        return RecipesRead(config=now, configured=configured)
-
     means = HandMeans(
         store=outside.ground.store,
         clouds=outside.clouds,
@@ -96,62 +90,63 @@ def _starter(
         work_dir=outside.work_dir,
     )
     return Starter(
-        known=known,
-        hands=outside.wire(means),
+        context=StartContext(
+            world=world,
+            hands=outside.wire(means),
+            crew=outside.crew,
+            sender=sender,
+            stops=Stops(world=world),
+            read_recipes=reader.read,
+        ),
         dispatch=Dispatch(
             kinds=KINDS,
-            busy=known.busy,
-            lanes=known.lanes,
-            places=PLACES.__getitem__,
+            busy=world.busy,
+            lanes=world.lanes,
+            places=LANE_SIZES.__getitem__,
             ground=outside.ground,
             about=lambda action: {"subject": str(action.id)},
         ),
-        crew=outside.crew,
-        sender=sender,
-        orders=Orders(known=known),
-        pauses=Pauses(version=known.records.versions.get),
-        read_recipes=read_recipes,
+        delays=Delays(version=world.records.versions.get),
+        capacity=Capacity(world=world),
     )
 
 
-def _membership(outside: Outside, known: Known) -> Membership:
+def _membership(outside: Outside, world: World) -> Membership:
     ground, replica = outside.ground, outside.member.ephemeral(paths.BUILDERS)
     return Membership(
         kind="builder",
         ground=ground,
-        attendance=known.attendance,
+        attendance=world.attendance,
         tree=Tree(ground, TREE),
         wanted=lambda: Presence(replica=replica),
-        traces=lambda: (replica.path,) if known.me in known.builders else (),
+        traces=lambda: (replica.path,) if world.me in world.builders else (),
     )
 
 
-def _mind(
-    outside: Outside, known: Known, membership: Membership, starter: Starter, config: Current
-) -> Mind:
+def _brain(
+    outside: Outside, world: World, membership: Membership, starter: Starter, config: Current
+) -> Brain:
     log, metrics = outside.ground.log, outside.ground.metrics
     replica = outside.member.ephemeral(paths.BUILDERS)
     reporter = Reporter(
-        known=known,
-        starter=starter,
-        replica=decode_replica(known.me, replica.data),
+        world=world,
+        replica=decode_replica(world.me, replica.data),
         metrics=metrics,
         log=log,
     )
-    return Mind(
+    return Brain(
         ground=outside.ground,
-        known=known,
+        world=world,
         membership=membership,
-        fold=Fold(known=known, aside=SetAside(log=log, metrics=metrics), on_build=reporter.built),
-        settle=Settle(
-            known=known,
+        fold=Fold(world=world, aside=SetAside(log=log, metrics=metrics), on_build=reporter.built),
+        results=Results(
+            context=ResultContext(
+                world=world, log=log, config=config, published=reporter.published
+            ),
             starter=starter,
-            log=log,
             metrics=metrics,
-            config=config,
-            published=reporter.published,
         ),
         starter=starter,
-        rounds=Rounds(known=known),
+        periodic=Periodic(world=world),
         reporter=reporter,
     )

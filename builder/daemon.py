@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from builder.actions import KINDS
 from builder.assembly import Outside, assemble
-from builder.clouds import Clouds, MakeCloud, ProviderCloud, openstack
-from builder.lanes import KINDS, PLACES
+from builder.lanes import LANE_SIZES
+from builder.place.clouds import Clouds, MakeCloud, ProviderCloud, openstack
 from builder.wiring import WireHands, tidy, wire
 from builder.worker import BuilderWorker, check
 from remuda.config.model import Config
@@ -93,7 +94,7 @@ class BuilderRole:
             installation=installation,
             clouds=Clouds(make=make_cloud),
             member=beginning.me,
-            crew=Crew(ground.inbox, KINDS, PLACES),
+            crew=Crew(ground.inbox, KINDS, LANE_SIZES),
             wire=self.wire,
             work_dir=work_dir,
         )

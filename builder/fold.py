@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from builder.known import Known
+from builder.world import World
 from remuda.frame.set_aside import SetAside
 from remuda.membership.duty import lives
 from remuda.model.build import Build
@@ -30,14 +30,14 @@ def wanted_of_providers(path: str) -> bool:
 
 @dataclass(slots=True)
 class Fold:
-    """Folds changes into *known*.
+    """Folds changes into the world.
 
     Attributes:
         aside: Told of records that cannot be used.
         on_build: Told of each write of ours that moved a build.
     """
 
-    known: Known
+    world: World
     aside: SetAside
     on_build: OnBuild = lambda _before, _after: None
 
@@ -50,7 +50,7 @@ class Fold:
         (docs/adr/0011-records-of-others.md).
         """
         if isinstance(change, Synced):
-            self.known.dirty = True
+            self.world.dirty = True
             return
         where = change.path.split("/")[_HEAD:]
         try:
@@ -59,21 +59,21 @@ class Fold:
                 self.aside.closed(change.path)
             self._by_place(where, change)
             if isinstance(change, Put) and change.closed and where[:1] == ["images"]:
-                self.known.records.unreadable.add(change.path)  # or a folder of such records
+                self.world.records.unreadable.add(change.path)  # or a folder of such records
         except CorruptRecordError as exc:
             self.aside.corrupt(change.path, exc)
         except Exception:  # noqa: BLE001 - the boundary: see above
             if _may_refer(where):
-                self.known.records.unreadable.add(change.path)
-                self.known.dirty = True
+                self.world.records.unreadable.add(change.path)
+                self.world.dirty = True
             self.aside.unforeseen(change.path)
 
     def _read_anew(self, change: Put | Dirty | Gone) -> None:
         """Forget that a record could not be read: what comes now says more."""
-        unreadable = self.known.records.unreadable
+        unreadable = self.world.records.unreadable
         if change.path in unreadable and not isinstance(change, Dirty):
             unreadable.discard(change.path)
-            self.known.dirty = True
+            self.world.dirty = True
 
     def _by_place(self, where: list[str], change: Put | Dirty | Gone) -> None:
         if _may_refer(where):
@@ -81,15 +81,15 @@ class Fold:
         elif isinstance(change, Dirty):
             return
         elif change.path.startswith(f"{paths.BUILDERS}/"):
-            self._living(self.known.builders, ReplicaId(where[-1]), change)
+            self._living(self.world.builders, ReplicaId(where[-1]), change)
         elif where[:1] == ["replicas"] and len(where) == 3:  # noqa: PLR2004 - provider, replica
-            living = self.known.launchers.setdefault(where[1], set())
+            living = self.world.launchers.setdefault(where[1], set())
             self._living(living, ReplicaId(where[2]), change)
         elif where[:1] == ["statuses"] and len(where) == 2:  # noqa: PLR2004 - provider
             self._status(where[1], change)
 
     def _record(self, where: list[str], change: Put | Dirty | Gone) -> None:
-        records = self.known.records
+        records = self.world.records
         before = records.builds.get(_build_id(where)) if len(where) == 4 else None  # noqa: PLR2004
         refers = self._refers(where)
         if where[0] == "images":
@@ -99,7 +99,7 @@ class Fold:
         finally:
             # Launches of other images come and go all day.
             news = where[0] == "images" or refers or self._refers(where)
-            self.known.dirty |= news and not isinstance(change, Dirty)
+            self.world.dirty |= news and not isinstance(change, Dirty)
         after = None if before is None else records.builds.get(before.value.id)
         moved = before is not None and after is not None and before.value != after.value
         if isinstance(change, Put) and change.own and moved and before and after:
@@ -109,7 +109,7 @@ class Fold:
         """Whether a launch names an image of ours, or may."""
         if where[0] != "providers":
             return False
-        records, (_, provider, _, node) = self.known.records, where
+        records, (_, provider, _, node) = self.world.records, where
         path = paths.launch(provider, NodeId(node))
         return (provider, NodeId(node)) in records.launches or path in records.unreadable
 
@@ -119,12 +119,12 @@ class Fold:
             return
         there = isinstance(change, Put) and lives(change.stored)
         if there is not (one in living):
-            self.known.dirty = True
+            self.world.dirty = True
             (living.add if there else living.discard)(one)
 
     def _status(self, provider: str, change: Put | Gone) -> None:
         # What cannot be read any more must not stand for what was told long ago.
-        troubles = self.known.launcher_troubles
+        troubles = self.world.launcher_troubles
         before, trouble = troubles.pop(provider, None), None
         try:
             if isinstance(change, Put) and change.stored is not None and change.stored.value:
@@ -132,7 +132,7 @@ class Fold:
         finally:
             if trouble is not None:
                 troubles[provider] = trouble
-            self.known.dirty |= trouble != before
+            self.world.dirty |= trouble != before
 
 
 def _may_refer(where: list[str]) -> bool:

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from builder.decide.actions import RaiseAlarm
-from builder.known import ELSEWHERE, Known
-from builder.lanes import PLACES
-from builder.starting import Starter
+from builder.alarm.actions import RaiseAlarm
+from builder.lanes import LANE_SIZES
+from builder.world import ELSEWHERE, World
 from remuda.metrics.sink import Metrics
 from remuda.model.build import UNDER_WAY, Build, BuildState
 from remuda.model.builderstatus import BuilderStatus, encode_builder
@@ -29,16 +28,15 @@ class Reporter:
 
     Attributes:
         replica: Who we are.
-        snapshot: What ``/status`` shows; replaced as a whole, so that other threads may read it.
+        page: What ``/status`` shows; replaced as a whole, so that other threads may read it.
         alarms: What is to be seen to now, by image.
     """
 
-    known: Known
-    starter: Starter
+    world: World
     replica: Replica
     metrics: Metrics
     log: Log
-    snapshot: dict[str, Any] = field(default_factory=dict)
+    page: dict[str, Any] = field(default_factory=dict)
     alarms: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _published: bytes | None = None
     _publish_due_s: float = 0.0
@@ -60,10 +58,10 @@ class Reporter:
     def judged(self) -> None:
         """Take in the alarms of the last plan: each text is logged once, and when it is over."""
         found: dict[str, list[str]] = {}
-        for action in self.known.plan.actions:
+        for action in self.world.plan.actions:
             if isinstance(action, RaiseAlarm):
                 found.setdefault(action.image, []).append(action.text)
-        for image, why in self.known.configured.unusable.items():
+        for image, why in self.world.configured.unusable.items():
             found.setdefault(image, []).append(f"its recipe cannot be used: {why}")
         now = {image: tuple(texts) for image, texts in found.items()}
         before, self.alarms = self.alarms, now
@@ -93,7 +91,7 @@ class Reporter:
         self._published = data
 
     def _words(self) -> bytes:
-        recipes = self.known.configured.recipes
+        recipes = self.world.configured.recipes
         status = BuilderStatus(
             replica=self.replica,
             waits=self.waits(),
@@ -104,9 +102,9 @@ class Reporter:
 
     def waits(self) -> Mapping[str, str]:
         """Return why what is ours to judge waits, by name."""
-        waits = self.known.plan.waits.items()
+        waits = self.world.plan.waits.items()
         mine = {name: why for name, why in waits if not why.startswith(ELSEWHERE)}
-        return {**self.known.outlook(), **mine}
+        return {**self.world.outlook(), **mine}
 
     def report(self, now: Now) -> None:
         """Renew gauges and the page if the last time is long enough ago."""
@@ -114,14 +112,14 @@ class Reporter:
             return
         self._due_s = now.mono_s + REPORT_PERIOD_S
         self._gauges(now.wall_s)
-        known, records = self.known, self.known.records
-        self.metrics.set_config_rejected(rejected=known.config_error is not None)
-        self.snapshot = {
-            "replica": known.me,
-            "builders": sorted({*known.builders, known.me}),
-            "awake": known.attendance.awake,
-            "config_error": known.config_error,
-            "images": sorted(known.configured.recipes),
+        world, records = self.world, self.world.records
+        self.metrics.set_config_rejected(rejected=world.config_error is not None)
+        self.page = {
+            "replica": world.me,
+            "builders": sorted({*world.builders, world.me}),
+            "awake": world.attendance.awake,
+            "config_error": world.config_error,
+            "images": sorted(world.configured.recipes),
             "under_way": {
                 str(one): {
                     "state": str(stored.value.state),
@@ -131,14 +129,14 @@ class Reporter:
                 for one, stored in sorted(records.builds.items())
                 if stored.value.state in UNDER_WAY
             },
-            "busy": sorted(str(one) for one in known.busy),
+            "busy": sorted(str(one) for one in world.busy),
             "waits": dict(sorted(self.waits().items())),
             "alarms": {image: list(texts) for image, texts in sorted(self.alarms.items())},
             "unreadable": sorted(records.unreadable),
         }
 
     def _gauges(self, now_s: float) -> None:
-        known, records = self.known, self.known.records
+        world, records = self.world, self.world.records
         ages_s: dict[tuple[str, ...], float] = {}
         generations: dict[tuple[str, ...], float] = {}
         for (image, provider), stored in records.pointers.items():
@@ -150,20 +148,20 @@ class Reporter:
         uploads: Counter[tuple[str, ...]] = Counter(
             (one.value.id.build.image, str(one.value.state)) for one in records.uploads.values()
         )
-        alarms = dict.fromkeys(known.configured.recipes, 0)
+        alarms = dict.fromkeys(world.configured.recipes, 0)
         alarms.update({image: len(texts) for image, texts in self.alarms.items()})
         self.metrics.set_images(
             ages_s=ages_s,
             age_limits_s={
                 image: one.fresh_s_max
-                for image, one in known.configured.policies.items()
+                for image, one in world.configured.policies.items()
                 if one.fresh_s_max is not None
             },
             generations=generations,
             uploads=uploads,
             alarms=alarms,
         )
-        self.metrics.set_hands(self.known.lanes.running.total(), sum(PLACES.values()))
+        self.metrics.set_hands(self.world.lanes.running.total(), sum(LANE_SIZES.values()))
 
 
 def _result(before: Build, after: Build) -> str | None:

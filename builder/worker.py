@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from builder.clouds import Clouds, MakeCloud
-from builder.mind import Mind
+from builder.brain import Brain
+from builder.place.clouds import Clouds, MakeCloud
 from remuda.config.model import Config
 from remuda.config.recipes import recipes
 from remuda.frame.checks import check_installation, check_keys, unready
@@ -14,8 +14,8 @@ from remuda.web.pages import Readiness
 
 def providers_of(config: Config) -> tuple[str, ...]:
     """Return the providers for which images are made."""
-    known = recipes(config.images, config.image_defaults, config.providers)
-    return tuple(sorted({name for one in known.values() for name in one.makings}))
+    found = recipes(config.images, config.image_defaults, config.providers)
+    return tuple(sorted({name for one in found.values() for name in one.makings}))
 
 
 def check(config: Config, make_cloud: MakeCloud) -> None:
@@ -38,33 +38,33 @@ class BuilderWorker:
         config: What it works by; hands ask for it.
     """
 
-    mind: Mind
+    brain: Brain
     clouds: Clouds
     installation: str
     config: "Current"
 
     def turn(self, *, wait_s_max: float) -> None:
-        """Let the mind take one turn."""
-        self.mind.turn(wait_s_max=wait_s_max)
+        """Let the brain take one turn."""
+        self.brain.turn(wait_s_max=wait_s_max)
 
     def wait_s(self) -> float:
         """Return how long the next turn may wait for news."""
-        return self.mind.loop.wait_s()
+        return self.brain.loop.wait_s()
 
     def readiness(self) -> Readiness:
         """Return whether images can be made."""
-        found = unready(self.mind.known.attendance)
-        if found is None and not self.mind.known.configured.recipes:
+        found = unready(self.brain.world.attendance)
+        if found is None and not self.brain.world.configured.recipes:
             return Readiness(ok=True, reason="at work; the configuration has no images")
         return found or Readiness(ok=True, reason="at work")
 
     def report(self) -> None:
         """Renew gauges and the status page."""
-        self.mind.reporter.report(self.mind.ground.now())
+        self.brain.reporter.report(self.brain.ground.now())
 
     def status(self) -> Mapping[str, Any]:
         """Return what the status page shows."""
-        return dict(self.mind.reporter.snapshot)
+        return dict(self.brain.reporter.page)
 
     def reconfigure(self, config: Config) -> None:
         """Go on under another configuration; what has begun goes on as it began.
@@ -78,16 +78,16 @@ class BuilderWorker:
         check(config, self.clouds.make)
         self.clouds.adopt(config, providers_of(config))
         self.config.value = config
-        self.mind.rounds.again()
+        self.brain.periodic.again()
 
     def note_config(self, error: str | None) -> None:
         """Show what is wrong with the configuration, and judge everything again."""
-        self.mind.known.config_error = error
-        self.mind.known.dirty = True
+        self.brain.world.config_error = error
+        self.brain.world.dirty = True
 
     def stop(self) -> None:
         """Begin nothing more, and tell the hands to end; the end of the session frees the rest."""
-        self.mind.starter.stop()
+        self.brain.starter.stop()
 
 
 @dataclass(slots=True)

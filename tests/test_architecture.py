@@ -53,25 +53,27 @@ DECIDING: Final = (
 #: …but for hands and the programs that are nothing else, and what wires or measures a process.
 NOT_DECIDING: Final = (
     "launcher/checking/",
-    "launcher/provider/presence.py",
-    "launcher/server/specs.py",
-    *(
-        f"launcher/{name}.py"
-        for name in (
-            *("__main__", "assembly", "brain", "command", "daemon", "reporting"),
-            *("results", "start", "writer", "written"),
-        )
-    ),
+    *("launcher/brain.py", "launcher/writer.py"),
+    *("launcher/provider/presence.py", "launcher/server/specs.py"),
     "builder/hands/",
-    *(
-        f"builder/{name}.py"
-        for name in (
-            *("__main__", "assembly", "clouds", "command", "daemon", "hands_api", "log", "logfile"),
-            *("mind", "orders", "reporting", "settle", "wiring", "worker", "writing"),
-        )
-    ),
+    *("builder/results.py", "builder/stops.py", "builder/worker.py"),
+    *("builder/log/build_log.py", "builder/log/log_file.py"),
+    *("builder/place/clouds.py", "builder/place/sites.py"),
     "remuda/images/following.py",
     "remuda/insight/live.py",
+)
+#: In these folders a module that has one of these names does not decide, in whatever noun's folder
+#: it lies; nor do hands, whose names begin with "hand_".
+BY_NOUN: Final = ("builder/", "launcher/")
+ROLES_NOT_DECIDING: Final = frozenset(
+    {"__main__", "assembly", "command", "daemon", "reporting", "tasks", "wiring"}
+)
+#: In a launcher these mark what is busy, or count and log what came of it.
+DOING: Final = re.compile(r"launcher/(?:\w+/)?(?:start\w*|results)\.py")
+#: In these folders only modules of the name writes.py build operations of transactions.
+WRITES_BY_NOUN: Final = ("builder/",)
+OPERATIONS: Final = frozenset(
+    f"remuda.store.api.{name}" for name in ("Check", "Create", "Delete", "Set")
 )
 #: What a judgement may not know: the world, the time, chance, and other threads.
 IMPURE: Final = frozenset(
@@ -107,17 +109,14 @@ OURS_IMPURE: Final = (
 )
 
 
-#: In a folder by noun these carry out what is decided, or take in what came of it.
-DOING: Final = re.compile(r"/(?:hand_\w+|start\w*|results)\.py$")
-
-
 def decides(source: Source) -> bool:
     """Say whether a module has to be pure."""
-    return (
-        source.path.startswith(DECIDING)
-        and not source.path.startswith(NOT_DECIDING)
-        and DOING.search(source.path) is None
-    )
+    role = source.path.rpartition("/")[2].removesuffix(".py")
+    acts = role in ROLES_NOT_DECIDING or role.startswith("hand_")
+    acts = acts or DOING.fullmatch(source.path) is not None
+    if acts and source.path.startswith(BY_NOUN):
+        return False
+    return source.path.startswith(DECIDING) and not source.path.startswith(NOT_DECIDING)
 
 
 def heads(source: Source) -> Iterator[tuple[ast.stmt, str]]:
@@ -190,6 +189,25 @@ def test_judgements_do_not_reach_foreign_systems_through_others() -> None:
         f"{source.path} reaches {', '.join(sorted(reached))}"
         for source in code.product()
         if decides(source) and (reached := reaches(source.module))
+    ]
+    nothing(found)
+
+
+def built_operations(source: Source) -> Iterator[ast.expr]:
+    """Yield each place that builds an operation of a transaction."""
+    called = {id(node.func) for node in ast.walk(source.tree) if isinstance(node, ast.Call)}
+    for node, name in code.uses(source):
+        if name in OPERATIONS and id(node) in called:
+            yield node
+
+
+def test_writes_are_in_one_place() -> None:
+    """Who wants to know what is written of a noun reads one module, which is pure."""
+    found = [
+        source.at(node, "builds an operation of a transaction; writes.py of its noun is to")
+        for source in code.product()
+        if source.path.startswith(WRITES_BY_NOUN) and not source.path.endswith("/writes.py")
+        for node in built_operations(source)
     ]
     nothing(found)
 

@@ -1,1 +1,1 @@
-"""What a builder does outside of its records: machines, images, clouds; each returns an event."""
+"""What all hands share: waits, records that they hold, and whose failure something was."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from builder.hands.patience import HandStoppedError, OverdueError
+from builder.hands.waiting import HandStoppedError, OverdueError
 from remuda.cloud.api import CloudError
 from remuda.metrics.results import Result
 from remuda.model.build import Blame, Mishap

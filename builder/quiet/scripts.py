@@ -15,13 +15,7 @@ from typing import Final
 from builder.quiet.identity import Identity, same_identity
 from builder.quiet.kinds import CLONE_KINDS, Kind, Residue, quiet_kinds, say
 from builder.quiet.needles import make_needles
-from builder.quiet.reports import (
-    REPORT_CHARS_MAX,
-    BadReportError,
-    Phase,
-    PhaseReport,
-    read_report,
-)
+from builder.quiet.reports import REPORT_CHARS_MAX, BadReportError, Phase, PhaseReport, read_report
 from remuda.model.codec import quote
 from remuda.ssh.api import Heard, Script
 from remuda.visible import visible

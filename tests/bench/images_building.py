@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from builder.hands.secrets import SECRETS_STEP
+from builder.build.hand_secrets import SECRETS_STEP
 from remuda.images.buildlog import decode_progress
 from remuda.model.image import BuildId
 from remuda.store import paths

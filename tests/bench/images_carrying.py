@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from builder.decide.policy import ImagePolicy
-from builder.hands.copying import CopyBetweenSites, CopyingHand
-from builder.hands.sites import Site, image_tags
+from builder.place.sites import Site, image_tags
+from builder.policy import ImagePolicy
+from builder.upload.hand_copy import CopyBetweenSites, CopyingHand
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.image_store import ImageStore, StoredImage
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud

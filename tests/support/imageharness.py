@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from builder.log import BuildLog
+from builder.log.build_log import BuildLog
 from remuda.images.inventory import encode_inventory, take
 from remuda.model import launch as launches
 from remuda.model.build import Blame, Build, BuildState, Mishap, Why, encode_build

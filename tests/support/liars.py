@@ -15,7 +15,7 @@ from typing import Any, Final
 import paramiko
 from paramiko.common import MSG_CHANNEL_DATA
 
-from builder.log import BuildLog
+from builder.log.build_log import BuildLog
 from builder.quiet.kinds import Kind, quiet_kinds
 from remuda.ssh.api import Login
 from remuda.ssh.session import SshSession, open_session

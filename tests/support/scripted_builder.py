@@ -8,20 +8,17 @@ from pathlib import Path
 
 import click
 
+from builder.build.events import AdoptionEnded, MakingEnded
+from builder.build.tasks import AdoptTask, MakeTask
 from builder.daemon import BuilderRole
-from builder.decide.actions import CondemnUpload, RetireUpload
-from builder.errands import ListPlace, Look
-from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
-from builder.hands_api import (
-    AdoptOrder,
-    CopyOrder,
-    EraseOrder,
-    Hands,
-    MakeOrder,
-    SweepOrder,
-    TrialOrder,
-)
-from builder.wiring import HandMeans
+from builder.hands.api import Hands
+from builder.hands.means import HandMeans
+from builder.place.actions import ListPlace, Look
+from builder.place.events import ImagesListed, ProviderSeen, SweepEnded
+from builder.place.tasks import SweepTask
+from builder.upload.actions import CondemnUpload, RetireUpload
+from builder.upload.events import CopyEnded, RetirementEnded, TrialEnded
+from builder.upload.tasks import CopyTask, EraseTask, TrialTask
 from remuda.cli.serving import process_options, serve
 from remuda.frame.process import Process
 from remuda.model.build import Base
@@ -40,7 +37,7 @@ class ScriptedHands:
     def __init__(self, means: HandMeans) -> None:
         self.means = means
 
-    def make(self, order: MakeOrder) -> MakingEnded:
+    def make(self, order: MakeTask) -> MakingEnded:
         """Ask for a machine, and keep the request until told to stop."""
         build = order.build.value
         with Client(self.means.store, requestor=f"builder/{build.id.image}") as client:
@@ -54,25 +51,25 @@ class ScriptedHands:
             order.stop.wait(_STOPS_S)
         return MakingEnded(id=build.id, why="told to stop")
 
-    def look(self, errand: Look) -> ProviderSeen:
+    def look(self, action: Look) -> ProviderSeen:
         """Find everything."""
-        bases = {image: Base(id="base") for image in errand.bases}
-        return ProviderSeen(provider=errand.provider, place=PLACE, bases=bases)
+        bases = {image: Base(id="base") for image in action.bases}
+        return ProviderSeen(provider=action.provider, place=PLACE, bases=bases)
 
-    def list_images(self, errand: ListPlace) -> ImagesListed:
+    def list_images(self, action: ListPlace) -> ImagesListed:
         """Find nothing."""
         now_s = self.means.clock.now_s()
-        return ImagesListed(place=errand.place, begun_s=now_s, images={})
+        return ImagesListed(place=action.place, begun_s=now_s, images={})
 
-    def adopt(self, order: AdoptOrder) -> Kept:
+    def adopt(self, order: AdoptTask) -> AdoptionEnded:
         """Refuse."""
-        return Kept(action=order.action, why="not here")
+        return AdoptionEnded(action=order.action, why="not here")
 
-    def copy(self, order: CopyOrder) -> CopyEnded:
+    def copy(self, order: CopyTask) -> CopyEnded:
         """Refuse."""
         return CopyEnded(id=order.upload.value.id, why="not here")
 
-    def validate(self, order: TrialOrder) -> TrialEnded:
+    def validate(self, order: TrialTask) -> TrialEnded:
         """Refuse."""
         return TrialEnded(id=order.upload.value.id, provider=order.provider, why="not here")
 
@@ -80,19 +77,19 @@ class ScriptedHands:
 class ScriptedKeeping:
     """Keeps everything."""
 
-    def retire(self, action: RetireUpload) -> Kept:
+    def retire(self, action: RetireUpload) -> RetirementEnded:
         """Refuse."""
-        return Kept(action=action, why="not here")
+        return RetirementEnded(action=action, why="not here")
 
-    def condemn(self, action: CondemnUpload) -> Kept:
+    def condemn(self, action: CondemnUpload) -> RetirementEnded:
         """Refuse."""
-        return Kept(action=action, why="not here")
+        return RetirementEnded(action=action, why="not here")
 
-    def erase(self, order: EraseOrder) -> Kept:
+    def erase(self, order: EraseTask) -> RetirementEnded:
         """Refuse."""
-        return Kept(action=order.action, why="not here")
+        return RetirementEnded(action=order.action, why="not here")
 
-    def sweep(self, order: SweepOrder) -> Kept:
+    def sweep(self, order: SweepTask) -> SweepEnded:
         """Fail: there is nothing to sweep."""
         raise AssertionError(order)
 
@@ -112,8 +109,9 @@ def scripted(means: HandMeans) -> Hands:
         adopting=one,
         copying=one,
         validating=one,
-        keeping=ScriptedKeeping(),
+        retiring=ScriptedKeeping(),
         looking=one,
+        sweeping=ScriptedKeeping(),
         logs=NoLogs(),
     )
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
+from builder.build.hand_steps import StepContext, StepRunner
 from builder.hands.blame import MishapError
-from builder.hands.patience import Patience
-from builder.hands.steps import StepContext, StepRunner
+from builder.hands.waiting import Waiting
 from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, ProviderMaking
@@ -112,11 +112,11 @@ class Bench:
             build=BuildId("noble", 3), provider="north", recipe=recipe, secrets=self.secrets
         )
         # Between retries only the clock moves.
-        patience = Patience(self.clock, self.stop.is_set, self.clock.advance)
+        waiting = Waiting(self.clock, self.stop.is_set, self.clock.advance)
         StepRunner(
             session=self.session,
             context=context,
-            patience=patience,
+            waiting=waiting,
             log=self.log,
             came=str(self.came),
         ).run_all()

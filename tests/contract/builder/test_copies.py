@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.patience import HandStoppedError
+from builder.hands.waiting import HandStoppedError
 from remuda.model.build import Blame
 from tests.contract.builder.stepbench import SOON_S, Bench
 from tests.support.deadline import wait_for

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import pytest
 
-from builder.decide.policy import ImagePolicy
-from builder.hands.machine import Machines
-from builder.hands.making import MakeInCloud, MakingHand
-from builder.hands.validating import TrialInCloud, ValidatingHand
+from builder.build.hand_make import MakeInCloud, MakingHand
+from builder.machine.hand_borrow import Machines
+from builder.policy import ImagePolicy
+from builder.upload.hand_validate import TrialInCloud, ValidatingHand
 from remuda.cloud.account import AccountSettings
 from remuda.cloud.api import ImageWanted, Server, ServerOrder, ServerStatus
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud

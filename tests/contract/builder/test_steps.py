@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from builder.hands.blame import MishapError
-from builder.hands.patience import HandStoppedError
+from builder.hands.waiting import HandStoppedError
 from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame
 from remuda.secret import Secret

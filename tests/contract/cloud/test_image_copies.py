@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from builder.decide.actions import EraseImage, SweepImage
-from builder.decide.world import ListedImage
-from builder.events import Kept
-from builder.hands.copying import CopyBetweenSites, CopyingHand
-from builder.hands.keeping import KeepingHand
-from builder.hands.looking import LookingHand
-from builder.hands.sites import Site, Sites, image_tags
+from builder.place.actions import SweepImage
+from builder.place.events import SweepEnded
+from builder.place.hand_look import LookingHand
+from builder.place.hand_sweep import SweepingHand
+from builder.place.sites import Site, Sites, image_tags
+from builder.place.view import ListedImage
+from builder.upload.actions import EraseImage
+from builder.upload.events import RetirementEnded
+from builder.upload.hand_copy import CopyBetweenSites, CopyingHand
+from builder.upload.hand_retire import RetiringHand
 from remuda.cloud.api import GoneError
 from remuda.cloud.image_store import ImageOrder, Membership, StoredImage, Visibility
 from remuda.model import tags
@@ -91,7 +94,7 @@ class Two:
         order = CopyBetweenSites(upload=upload, source=source, here=self.here, there=self.there)
         return hand.copy(order).why
 
-    def erase(self, upload: Upload) -> Kept:
+    def erase(self, upload: Upload) -> RetirementEnded:
         """End the copy."""
         assert upload.cloud_image is not None
         self.upload(
@@ -104,15 +107,21 @@ class Two:
         action = EraseImage(id=upload.id, cloud_image=upload.cloud_image)
         return self.keeping().erase(action, self.here.provider)
 
-    def sweep(self, image: ListedImage, place: str, *, listed_s: float) -> Kept:
+    def sweep(self, image: ListedImage, place: str, *, listed_s: float) -> SweepEnded:
         """Delete an image of the first project, unless a record knows it."""
         action = SweepImage(place=place, cloud_image=image.id)
-        return self.keeping().sweep(action, image, self.there.provider, listed_s=listed_s)
+        return SweepingHand(self.store, CLOCK, OWNER.installation, self.sites()).sweep(
+            action, image, self.there.provider, listed_s=listed_s
+        )
 
-    def keeping(self) -> KeepingHand:
-        """Return the hand that deletes images."""
+    def keeping(self) -> RetiringHand:
+        """Return the hand that ends uploads."""
+        return RetiringHand(self.store, CLOCK, OWNER.installation, self.sites())
+
+    def sites(self) -> Sites:
+        """Return both clouds."""
         known = {one.provider: one.images for one in (self.here, self.there)}
-        return KeepingHand(self.store, CLOCK, OWNER.installation, Sites(lambda: known))
+        return Sites(lambda: known)
 
     def order(self, build: BuildId) -> ImageOrder:
         """Return an order for an image of a build, as that of a snapshot would be."""

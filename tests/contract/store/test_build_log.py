@@ -3,8 +3,8 @@
 import threading
 from dataclasses import replace
 
-from builder.hands.packages import keep_packages
-from builder.log import BuildLog
+from builder.build.hand_packages import keep_packages
+from builder.log.build_log import BuildLog
 from remuda.images.buildlog import PART_BYTES, Output, Piece, erase_log, read_log
 from remuda.images.following import LogFollower
 from remuda.images.inventory import read_inventory

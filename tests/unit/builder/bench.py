@@ -5,24 +5,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from builder.actions import KINDS, Action
 from builder.assembly import Outside, assemble
-from builder.clouds import Clouds, ProviderCloud
-from builder.decide.actions import CondemnUpload, RetireUpload
-from builder.errands import Action, HandEvent, ListPlace, Look, News
-from builder.events import CopyEnded, ImagesListed, Kept, MakingEnded, ProviderSeen, TrialEnded
-from builder.hands_api import (
-    AdoptOrder,
-    CopyOrder,
-    EraseOrder,
-    Hands,
-    MakeOrder,
-    SweepOrder,
-    TrialOrder,
-)
-from builder.known import Known
-from builder.lanes import KINDS, PLACES, Lane
-from builder.wiring import HandMeans
+from builder.build.events import AdoptionEnded, MakingEnded
+from builder.build.tasks import AdoptTask, MakeTask
+from builder.events import HandEvent, News
+from builder.hands.api import Hands
+from builder.hands.means import HandMeans
+from builder.lanes import LANE_SIZES, Lane
+from builder.place.actions import ListPlace, Look
+from builder.place.clouds import Clouds, ProviderCloud
+from builder.place.events import ImagesListed, ProviderSeen, SweepEnded
+from builder.place.tasks import SweepTask
+from builder.upload.actions import CondemnUpload, RetireUpload
+from builder.upload.events import CopyEnded, RetirementEnded, TrialEnded
+from builder.upload.tasks import CopyTask, EraseTask, TrialTask
 from builder.worker import BuilderWorker
+from builder.world import World
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
 from remuda.frame.work import Finished, HandCrashed
@@ -113,66 +112,66 @@ class Scripted:
         self.orders.append(order)
         self.do(order)
 
-    def make(self, order: MakeOrder) -> MakingEnded:
+    def make(self, order: MakeTask) -> MakingEnded:
         """End at once."""
         self._note(order)
         return MakingEnded(id=order.build.value.id, why=self.why)
 
-    def adopt(self, order: AdoptOrder) -> Kept:
+    def adopt(self, order: AdoptTask) -> AdoptionEnded:
         """End at once."""
         self._note(order)
-        return Kept(action=order.action, why=self.why)
+        return AdoptionEnded(action=order.action, why=self.why)
 
-    def copy(self, order: CopyOrder) -> CopyEnded:
+    def copy(self, order: CopyTask) -> CopyEnded:
         """End at once."""
         self._note(order)
         return CopyEnded(id=order.upload.value.id, why=self.why)
 
-    def validate(self, order: TrialOrder) -> TrialEnded:
+    def validate(self, order: TrialTask) -> TrialEnded:
         """End at once."""
         self._note(order)
         return TrialEnded(id=order.upload.value.id, provider=order.provider, why=self.why)
 
-    def retire(self, action: RetireUpload) -> Kept:
+    def retire(self, action: RetireUpload) -> RetirementEnded:
         """End at once."""
         self._note(action)
-        return Kept(action=action, why=self.why)
+        return RetirementEnded(action=action, why=self.why)
 
-    def condemn(self, action: CondemnUpload) -> Kept:
+    def condemn(self, action: CondemnUpload) -> RetirementEnded:
         """End at once."""
         self._note(action)
-        return Kept(action=action, why=self.why)
+        return RetirementEnded(action=action, why=self.why)
 
-    def erase(self, order: "EraseOrder | BuildId") -> Any:
+    def erase(self, order: "EraseTask | BuildId") -> Any:
         """Delete an image, or a log."""
         if isinstance(order, BuildId):
             self.erased.append(order)
             return None
         self._note(order)
-        return Kept(action=order.action, why=self.why)
+        return RetirementEnded(action=order.action, why=self.why)
 
-    def sweep(self, order: SweepOrder) -> Kept:
+    def sweep(self, order: SweepTask) -> SweepEnded:
         """End at once."""
         self._note(order)
-        return Kept(action=order.action, why=self.why)
+        return SweepEnded(action=order.action, why=self.why)
 
-    def look(self, errand: Look) -> ProviderSeen:
+    def look(self, action: Look) -> ProviderSeen:
         """Say where the images lie."""
-        why = self.trouble.get(errand.provider)
+        why = self.trouble.get(action.provider)
         if why is not None:
-            return ProviderSeen(provider=errand.provider, trouble=why)
+            return ProviderSeen(provider=action.provider, trouble=why)
         return ProviderSeen(
-            provider=errand.provider,
-            place=PLACES_OF.get(errand.provider, f"{errand.provider:x<12}"),
-            bases={image: Base(id="debian") for image in errand.bases},
+            provider=action.provider,
+            place=PLACES_OF.get(action.provider, f"{action.provider:x<12}"),
+            bases={image: Base(id="debian") for image in action.bases},
         )
 
-    def list_images(self, errand: ListPlace) -> ImagesListed:
+    def list_images(self, action: ListPlace) -> ImagesListed:
         """Show what a test put there."""
         return ImagesListed(
-            place=errand.place,
+            place=action.place,
             begun_s=self.clock.now_s(),
-            images=dict(self.images.get(errand.place, {})),
+            images=dict(self.images.get(action.place, {})),
         )
 
 
@@ -208,7 +207,7 @@ class Bench:
         self.zookeeper = zookeeper or FakeZookeeper(self.clock)
         self.store = self.zookeeper.connect()
         self.inbox: Inbox[News] = Inbox()
-        self.crew = Waiting(self.inbox, KINDS, PLACES)
+        self.crew = Waiting(self.inbox, KINDS, LANE_SIZES)
         self.hands = Scripted(self.clock)
         self.log = Quiet()
         self.held: tuple[type, ...] = ()
@@ -239,8 +238,9 @@ class Bench:
             adopting=one,
             copying=one,
             validating=one,
-            keeping=one,
+            retiring=one,
             looking=one,
+            sweeping=one,
             logs=one,
         )
 
@@ -251,9 +251,9 @@ class Bench:
         return ProviderCloud(cloud=cloud, images=FakeImages(cloud, FakeGlance()), owner=owner)
 
     @property
-    def known(self) -> Known:
+    def known(self) -> World:
         """What the builder knows."""
-        return self.worker.mind.known
+        return self.worker.brain.world
 
     def launchers(self, *providers: str) -> None:
         """Let a launcher of each live, in a session of its own."""

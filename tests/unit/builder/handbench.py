@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from builder.decide.policy import ImagePolicy
-from builder.hands.machine import Machines
+from builder.machine.hand_borrow import Machines
+from builder.policy import ImagePolicy
 from remuda.cloud.api import Flavor, Server, ServerOrder
 from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom

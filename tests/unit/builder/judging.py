@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from builder.decide.actions import BuilderPlan
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.actions import Plan
+from builder.place.view import ProviderFacts
+from builder.policy import ImagePolicy
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Revocation, Why
 from remuda.model.ids import ReplicaId
@@ -70,7 +71,7 @@ def world(
     unreadable: tuple[str, ...] = (),
     away: Mapping[str, str] | None = None,
     **more: Any,
-) -> BuilderWorld:
+) -> WorldView:
     """Return what is known; *away* are providers in trouble."""
     troubles = away or {}
     image = ImageRecord(name="a", last_build=len(builds))
@@ -86,7 +87,7 @@ def world(
         },
         unreadable=unreadable,
     )
-    first = BuilderWorld(
+    first = WorldView(
         now_s=NOW_S,
         me=ME,
         builders=frozenset({ME}),
@@ -101,6 +102,6 @@ def world(
     return replace(first, **more)
 
 
-def some(plan: BuilderPlan, kind: type[Kind]) -> list[Kind]:
+def some(plan: Plan, kind: type[Kind]) -> list[Kind]:
     """Return the actions of a kind."""
     return [one for one in plan.actions if isinstance(one, kind)]

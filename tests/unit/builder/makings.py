@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from builder.events import MakingEnded
-from builder.hands.making import MakeInCloud, MakingHand
+from builder.build.events import MakingEnded
+from builder.build.hand_make import MakeInCloud, MakingHand
 from remuda.model.build import Blame, BuildState, Mishap
 from remuda.model.status import FailureReport, encode_failure
 from remuda.store import paths

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
-from builder.decide.actions import (
-    BuilderPlan,
-)
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import ImageListing, ListedImage
+from builder.actions import Plan
+from builder.place.view import ImageListing, ListedImage
+from builder.policy import ImagePolicy
 from remuda.images import references, writes
 from remuda.images.library import Library
 from remuda.images.writes import NotBootableError
@@ -75,7 +73,7 @@ class Setting:
         self.running: list[Running] = []
         self.views: list[Library] = []
         self.troubles: dict[str, str] = {}
-        self.plans: dict[ReplicaId, BuilderPlan] = {}
+        self.plans: dict[ReplicaId, Plan] = {}
         self.realm = self.rng.choice(["", "r"])
         groups: tuple[tuple[str, ...], ...] = (("pa", "pa2", "pb"),)
         if self.rng.random() < 0.3:
@@ -243,7 +241,7 @@ def hash_of(thing: str, who: str) -> int:
     return zlib.crc32(f"{thing}\0{who}".encode())
 
 
-def names(plans: Collection[BuilderPlan]) -> set[str]:
+def names(plans: Collection[Plan]) -> set[str]:
     """Return everything that a plan does something for, or says why it waits."""
     found: set[str] = set()
     for plan in plans:

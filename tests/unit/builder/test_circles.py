@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from builder.decide.world import ListedImage
-from builder.hands_api import CopyOrder, TrialOrder
-from builder.pauses import PAUSE_S_MAX
+from builder.delays import DELAY_S_MAX
+from builder.place.view import ListedImage
+from builder.upload.tasks import CopyTask, TrialTask
 from remuda.model.build import Build, BuildState, Why, encode_build
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word, encode_image
@@ -18,7 +18,7 @@ from tests.unit.builder.bench import HERE, THERE, Bench, BrokenError, config
 
 HOUR_S = 3600.0
 #: Doubling from half a minute to ten is five waits; from then on one in ten minutes.
-ASKED_MAX = 6 + HOUR_S / PAUSE_S_MAX
+ASKED_MAX = 6 + HOUR_S / DELAY_S_MAX
 IMAGE = {"providers": {"p": {}, "q": {"copy-from": "p"}}, "paused": True}
 
 
@@ -114,7 +114,7 @@ def test_hands_that_refuse_for_an_hour_are_asked_a_dozen_times() -> None:
     found = asked(bench)
     kinds = {one.split()[0] for one in found}
     assert kinds >= {
-        *("MakeOrder", "CopyOrder", "TrialOrder", "EraseOrder", "SweepOrder"),
+        *("MakeTask", "CopyTask", "TrialTask", "EraseTask", "SweepTask"),
         *("RetireUpload", "CondemnUpload"),
     }
     assert [one for one in found.items() if one[1] > ASKED_MAX] == []
@@ -131,7 +131,7 @@ def test_copies_end_whose_hand_crashes_or_whose_provider_has_left() -> None:
     copy = UploadId(BuildId("a", 4), THERE)
 
     def crash(order: object) -> None:
-        if isinstance(order, CopyOrder):
+        if isinstance(order, CopyTask):
             data = bench.store.read(order.upload.path)
             assert data is not None
             bench.store.commit([Set(path=order.upload.path, data=data.value, version=-1)])
@@ -143,7 +143,7 @@ def test_copies_end_whose_hand_crashes_or_whose_provider_has_left() -> None:
     assert uploaded(bench, copy).state is not UploadState.FAILED
     bench.pass_s(HOUR_S, step_s=5.0)
     assert uploaded(bench, copy).state is UploadState.FAILED
-    assert asked(bench)[f"CopyOrder {paths.upload(copy)}"] <= ASKED_MAX
+    assert asked(bench)[f"CopyTask {paths.upload(copy)}"] <= ASKED_MAX
 
 
 def test_a_trial_whose_hand_crashes_after_it_has_written_is_not_tried_in_circles() -> None:
@@ -155,7 +155,7 @@ def test_a_trial_whose_hand_crashes_after_it_has_written_is_not_tried_in_circles
     path = paths.upload(UploadId(BuildId("a", 4), HERE))
 
     def crash(order: object) -> None:
-        if isinstance(order, TrialOrder):
+        if isinstance(order, TrialTask):
             data = bench.store.read(path)
             assert data is not None
             bench.store.commit([Set(path=path, data=data.value, version=-1)])
@@ -165,7 +165,7 @@ def test_a_trial_whose_hand_crashes_after_it_has_written_is_not_tried_in_circles
     bench.go()
     bench.pass_s(HOUR_S, step_s=5.0)
 
-    assert 3 <= asked(bench)[f"TrialOrder {path}"] <= ASKED_MAX
+    assert 3 <= asked(bench)[f"TrialTask {path}"] <= ASKED_MAX
 
 
 def test_a_copy_is_given_back_when_its_provider_has_left() -> None:

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import pytest
 
-from builder.decide.results import unmade
-from builder.hands_api import MakeOrder
+from builder.build.outcome import unmade
+from builder.build.tasks import MakeTask
 from remuda.model.build import Blame, BuildState, Mishap, encode_build
 from remuda.store.api import Set
 from tests.fakes.clock import ManualClock
@@ -40,7 +40,7 @@ def fail(bench: Bench) -> None:
     """Let each build fail by its recipe, as soon as its hand begins."""
 
     def do(order: Any) -> None:
-        if isinstance(order, MakeOrder):
+        if isinstance(order, MakeTask):
             build, mishap = order.build, Mishap(step="fill", blame=Blame.RECIPE, message="no")
             after = unmade(build.value, mishap, order.policy, now_s=bench.clock.now_s())
             write = Set(path=build.path, data=encode_build(after), version=build.version)
@@ -84,5 +84,5 @@ def test_a_jump_does_not_begin_what_is_under_way_again(days: float) -> None:
     bench.pass_s(600, 10.0)
 
     assert begun(bench) == 1
-    assert len([one for one in bench.hands.orders if isinstance(one, MakeOrder)]) < 12
+    assert len([one for one in bench.hands.orders if isinstance(one, MakeTask)]) < 12
     assert bench.build("a", 1).state is BuildState.BUILDING

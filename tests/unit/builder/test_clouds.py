@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.clouds import Clouds, ProviderCloud, openstack
+from builder.place.clouds import Clouds, ProviderCloud, openstack
 from remuda.cloud.api import CloudConfigError
 from remuda.config.model import Config
 from remuda.metrics.sink import NullMetrics

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from builder.build.hand_steps import StepContext, StepRunner
 from builder.hands.blame import MishapError
-from builder.hands.patience import Patience
-from builder.hands.steps import StepContext, StepRunner
-from builder.policies import compile_policy
+from builder.hands.waiting import Waiting
+from builder.recipe.compile import compile_policy
 from remuda.config import trees
 from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
@@ -69,8 +69,8 @@ def attempt(source: Path, *, before: Callable[[], object], meanwhile: Callable[[
         copied=policy.copied,
     )
     clock = ManualClock()
-    patience = Patience(clock, Event().is_set, clock.advance)
-    StepRunner(session=machine, context=context, patience=patience, log=log).run_all()
+    waiting = Waiting(clock, Event().is_set, clock.advance)
+    StepRunner(session=machine, context=context, waiting=waiting, log=log).run_all()
     return machine.placed
 
 

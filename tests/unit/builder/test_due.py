@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from builder.decide.actions import BeginBuild, BuilderPlan, RaiseAlarm, Supersede, TakeBuild
-from builder.decide.decide import decide
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.actions import Plan
+from builder.alarm.actions import RaiseAlarm
+from builder.build.actions import BeginBuild, Supersede, TakeBuild
+from builder.decide import decide
+from builder.place.view import ProviderFacts
+from builder.policy import ImagePolicy
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Base, Build, BuildState, Why
 from remuda.model.ids import ReplicaId
@@ -39,7 +42,7 @@ def build(number: int, state: BuildState = BuildState.BUILT, **more: object) -> 
     return replace(first, **more)  # type: ignore[arg-type]
 
 
-def world(*builds: Build, policy: ImagePolicy = POLICY, **more: object) -> BuilderWorld:
+def world(*builds: Build, policy: ImagePolicy = POLICY, **more: object) -> WorldView:
     """Return what is known at a thousand seconds; what is built has an upload on trial."""
     image = ImageRecord(name="a", last_build=len(builds))
     uploads = {
@@ -59,7 +62,7 @@ def world(*builds: Build, policy: ImagePolicy = POLICY, **more: object) -> Build
             for one, state in uploads.items()
         },
     )
-    first = BuilderWorld(
+    first = WorldView(
         now_s=1000.0,
         me=ME,
         builders=frozenset({ME}),
@@ -73,14 +76,14 @@ def world(*builds: Build, policy: ImagePolicy = POLICY, **more: object) -> Build
     return replace(first, **more)  # type: ignore[arg-type]
 
 
-def recorded(one: BuilderWorld, **more: object) -> BuilderWorld:
+def recorded(one: WorldView, **more: object) -> WorldView:
     """Return the world with something in the image's own record."""
     stored = one.library.images["a"]
     changed = replace(stored, value=replace(stored.value, **more))  # type: ignore[arg-type]
     return replace(one, library=replace(one.library, images={"a": changed}))
 
 
-def why(plan: BuilderPlan) -> Why | None:
+def why(plan: Plan) -> Why | None:
     """Return why a build is begun, if one is."""
     return next((one.why for one in plan.actions if isinstance(one, BeginBuild)), None)
 
@@ -110,7 +113,7 @@ OCCASIONS = [
 
 
 @pytest.mark.parametrize(("known", "expected"), OCCASIONS)
-def test_what_makes_a_build_due(known: BuilderWorld, expected: Why | None) -> None:
+def test_what_makes_a_build_due(known: WorldView, expected: Why | None) -> None:
     """Each occasion, and one second before it."""
     plan = decide(known)
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from builder.decide import results
-from builder.decide.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
-from builder.decide.decide import decide
-from builder.decide.world import ImageListing, ListedImage
+from builder.build import outcome as build_outcome
+from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
+from builder.decide import decide
+from builder.place.view import ImageListing, ListedImage
 from remuda.model.build import Base, Blame, BuildState, Mishap, Revocation
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId
@@ -112,7 +112,7 @@ def test_a_build_that_is_lost_keeps_its_word_until_it_is_superseded() -> None:
     """The parent goes; why it must not be booted stays."""
     child = build(1, BuildState.BUILDING, parent=BuildId("b", 1), revoked=REVOKED)
     died = Mishap(step="fill", blame=Blame.BUILDER, message="its builder died")
-    lost = results.lost(child, died, POLICY, last=False, now_s=NOW_S)
+    lost = build_outcome.lost(child, died, POLICY, last=False, now_s=NOW_S)
 
     assert (lost.parent, lost.revoked) == (None, REVOKED)
     assert some(decide(world([lost])), Supersede)

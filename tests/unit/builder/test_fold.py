@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from builder.fold import Fold, wanted_of_providers
-from builder.known import Known
-from builder.policies import ConfiguredImages
+from builder.recipe.compile import ConfiguredImages
+from builder.world import World
 from remuda.frame.set_aside import SetAside
 from remuda.images import kinds
 from remuda.images.kinds import RecordKind
@@ -70,11 +70,11 @@ class Scene:
     """A fold, and what it knows."""
 
     def __init__(self) -> None:
-        self.known = Known(me=ReplicaId("me"), configured=ConfiguredImages())
+        self.known = World(me=ReplicaId("me"), configured=ConfiguredImages())
         self.log = Quiet()
         self.moved: list[tuple[BuildState, BuildState]] = []
         self.fold = Fold(
-            known=self.known,
+            world=self.known,
             aside=SetAside(log=self.log, metrics=NullMetrics()),
             on_build=lambda before, after: self.moved.append((before.state, after.state)),
         )
@@ -285,7 +285,7 @@ def test_a_new_build_that_is_being_read_is_known_to_be(after: str) -> None:
     """Until what it says has come, or that it is gone, or cannot be read."""
     scene, path = Scene(), paths.build(BUILD)
     scene.tell(Dirty(path=path))
-    assert scene.known.world(1.0).reading == {"a"}
+    assert scene.known.view(1.0).reading == {"a"}
 
     if after == "read":
         scene.put(path, encode_build(build()))
@@ -295,7 +295,7 @@ def test_a_new_build_that_is_being_read_is_known_to_be(after: str) -> None:
         scene.tell(Put(path=path, stored=None, closed=True))
     else:
         scene.put(path, b"{")
-    assert scene.known.world(1.0).reading == frozenset()
+    assert scene.known.view(1.0).reading == frozenset()
 
 
 def test_a_bug_of_ours_ends_no_builder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,17 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from builder.decide.actions import (
-    BeginBuild,
-    EraseImage,
-    ForgetUpload,
-    MovePointer,
-    RetireUpload,
-    SweepImage,
-)
-from builder.decide.decide import decide
-from builder.decide.keeping import expected
-from builder.decide.world import BuilderWorld, ImageListing, ListedImage
+from builder.build.actions import BeginBuild
+from builder.decide import decide
+from builder.place.actions import SweepImage
+from builder.place.sweep import expected
+from builder.place.view import ImageListing, ListedImage
+from builder.pointer.actions import MovePointer
+from builder.upload.actions import EraseImage, ForgetUpload, RetireUpload
+from builder.view import WorldView
 from remuda.model.build import Why
 from remuda.model.image import BuildId
 from remuda.model.pointer import Pin, Pointer
@@ -41,12 +38,12 @@ GONE = ImageListing(begun_s=NOW_S - 1.0, before_s=NOW_S - 50.0)
 POINTER = Pointer(image="a", provider="p", place=HERE, current=1)
 
 
-def going(listing: ImageListing, one: Upload = GOING, **more: object) -> BuilderWorld:
+def going(listing: ImageListing, one: Upload = GOING, **more: object) -> WorldView:
     """Return what is known of an upload that is being deleted."""
     return world([build(1)], [one], listings={HERE: listing}, **more)  # type: ignore[arg-type]
 
 
-def erased(known: BuilderWorld) -> list[str]:
+def erased(known: WorldView) -> list[str]:
     """Return the images that are deleted in the cloud."""
     return [one.cloud_image for one in some(decide(known), EraseImage)]
 
@@ -143,7 +140,7 @@ def test_a_pin_goes_when_its_time_is_over() -> None:
     """And until then that is when to look again."""
     builds, uploads = [build(1), build(2)], [upload(1), upload(2)]
 
-    def pinned(until_s: float | None) -> BuilderWorld:
+    def pinned(until_s: float | None) -> WorldView:
         pin = Pin(number=1, word=WORD, until_s=until_s)
         return world(builds, uploads, [replace(POINTER, current=2, pinned=pin)])
 

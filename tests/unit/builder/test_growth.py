@@ -1,8 +1,9 @@
 """A judgement costs in proportion to the records that there are."""
 
-from builder.decide.decide import decide
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.decide import decide
+from builder.place.view import ProviderFacts
+from builder.policy import ImagePolicy
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Why
 from remuda.model.ids import ReplicaId
@@ -16,7 +17,7 @@ BUILDS = 4
 STATES = (UploadState.USABLE, UploadState.RETIRING, UploadState.DELETING, UploadState.STORED)
 
 
-def world(images: int) -> BuilderWorld:
+def world(images: int) -> WorldView:
     """Return a world of so many images, each with builds in two places."""
     ids = [BuildId(f"i{image}", n) for image in range(images) for n in range(1, BUILDS + 1)]
     builds = [
@@ -45,7 +46,7 @@ def world(images: int) -> BuilderWorld:
         for provider, place in PLACES.items()
     ]
     names = {one.image for one in ids}
-    return BuilderWorld(
+    return WorldView(
         now_s=1e6,
         me=ReplicaId("me"),
         builders=frozenset({ReplicaId("me")}),

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.loginkeys import short_lived_key
-from builder.hands.patience import HandStoppedError, OverdueError, Patience
-from builder.hands.records import AWAY_S, TakenOverError, hold_build
-from builder.quiet.identity import (
-    FLAT_DIGESTS_MAX,
-    Identity,
-    flat_identity,
-    read_flat_identity,
-)
+from builder.hands.held_record import AWAY_S, TakenOverError, hold_build
+from builder.hands.waiting import HandStoppedError, OverdueError, Waiting
+from builder.machine.hand_login_keys import short_lived_key
+from builder.quiet.identity import FLAT_DIGESTS_MAX, Identity, flat_identity, read_flat_identity
 from remuda.model.build import Build, decode_build, encode_build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
@@ -94,14 +89,14 @@ def test_a_wait_ends_in_time_or_when_the_hand_is_stopped() -> None:
         looks.append(clock.monotonic_s())
         return "found" if len(looks) == 3 else None
 
-    patience = Patience(clock, lambda: False, clock.advance)
-    assert patience.until(look, ends_s=10.0, every_s=2.0, overdue="nothing") == "found"
+    waiting = Waiting(clock, lambda: False, clock.advance)
+    assert waiting.until(look, ends_s=10.0, every_s=2.0, overdue="nothing") == "found"
     assert looks == [0.0, 2.0, 4.0]
     with pytest.raises(OverdueError, match="nothing"):
-        patience.until(lambda: None, ends_s=10.0, every_s=4.0, overdue="nothing")
+        waiting.until(lambda: None, ends_s=10.0, every_s=4.0, overdue="nothing")
     assert clock.monotonic_s() == 10.0
 
-    stopping = Patience(clock, lambda: clock.monotonic_s() >= 12.0, clock.advance)
+    stopping = Waiting(clock, lambda: clock.monotonic_s() >= 12.0, clock.advance)
     with pytest.raises(HandStoppedError):
         stopping.pause(100.0)
     assert clock.monotonic_s() == 12.0
@@ -109,9 +104,9 @@ def test_a_wait_ends_in_time_or_when_the_hand_is_stopped() -> None:
 
 def test_a_nap_ends_when_somebody_wakes_it() -> None:
     """Also if that was before it began: no news is missed."""
-    patience = Patience(ManualClock(), lambda: False)
-    patience.wake()
-    patience.nap(10_000.0)
+    waiting = Waiting(ManualClock(), lambda: False)
+    waiting.wake()
+    waiting.nap(10_000.0)
 
 
 # -- the record that a hand holds ----------------------------------------------------------------
@@ -125,8 +120,8 @@ def node(name: str, build: Build) -> Build:
 def test_a_write_waits_for_a_store_that_is_away(tmp_path: Path) -> None:
     """And gives up in the end."""
     bench = Bench(tmp_path)
-    patience = Patience(bench.clock, lambda: False, bench.wait)
-    record = hold_build(bench.store, patience, bench.put_build())
+    waiting = Waiting(bench.clock, lambda: False, bench.wait)
+    record = hold_build(bench.store, waiting, bench.put_build())
     path = paths.build(BUILD)
 
     bench.store.suspend()
@@ -148,9 +143,9 @@ def test_a_write_waits_for_a_store_that_is_away(tmp_path: Path) -> None:
 def test_a_record_that_is_gone_is_nobodys(tmp_path: Path, how: str) -> None:
     """Nor is one that cannot be read."""
     bench = Bench(tmp_path)
-    patience = Patience(bench.clock, lambda: False, bench.wait)
+    waiting = Waiting(bench.clock, lambda: False, bench.wait)
     stored = bench.put_build()
-    record = hold_build(bench.store, patience, stored)
+    record = hold_build(bench.store, waiting, stored)
     if how == "broken":
         bench._put(stored.path, b"{}")
     else:
@@ -163,9 +158,9 @@ def test_a_record_that_is_gone_is_nobodys(tmp_path: Path, how: str) -> None:
 def test_a_record_that_never_rests_is_given_up(tmp_path: Path) -> None:
     """Somebody writes it all the time."""
     bench = Bench(tmp_path)
-    patience = Patience(bench.clock, lambda: False, bench.wait)
+    waiting = Waiting(bench.clock, lambda: False, bench.wait)
     stored = bench.put_build()
-    record = hold_build(bench.store, patience, stored)
+    record = hold_build(bench.store, waiting, stored)
     commit = bench.store.commit
 
     def raced(ops: object) -> object:

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from builder.decide.actions import BeginBuild, RetireBuild, RetireUpload, SweepImage
-from builder.decide.decide import decide
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import BuilderWorld, ImageListing, ListedImage, ProviderFacts
+from builder.build.actions import BeginBuild, RetireBuild
+from builder.decide import decide
+from builder.place.actions import SweepImage
+from builder.place.view import ImageListing, ListedImage, ProviderFacts
+from builder.policy import ImagePolicy
+from builder.upload.actions import RetireUpload
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Revocation, Why
 from remuda.model.ids import ReplicaId
@@ -24,7 +27,7 @@ HERE = "a" * 12
 def test_nothing_is_swept_while_a_record_cannot_be_read(unreadable: tuple[str, ...]) -> None:
     """It may be a newer version's, and expect the image; without any, what is ours goes."""
     ours = ListedImage(id="i", name="n", build=BuildId("a", 1), active=True)
-    known = BuilderWorld(
+    known = WorldView(
         now_s=1000.0,
         me=ME,
         builders=frozenset({ME}),
@@ -53,10 +56,10 @@ LAST = (
 )
 
 
-def records(*builds: Build) -> BuilderWorld:
+def records(*builds: Build) -> WorldView:
     """Return an image of which a build above 1 was asked for; no upload of it is left."""
     image = ImageRecord(name="a", last_build=len(builds), wanted=BY_ADA, wanted_above=1)
-    return BuilderWorld(
+    return WorldView(
         now_s=1000.0,
         me=ME,
         builders=frozenset({ME}),

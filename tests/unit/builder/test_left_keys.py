@@ -5,14 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from builder.hands.loginkeys import remove_left_keys, short_lived_key
-from builder.wiring import KEYS, LOG_FILES_MAX, LOGS, tidy
+from builder.hands.means import LOG_FILES_MAX, LOGS
+from builder.machine.hand_login_keys import remove_left_keys, short_lived_key
+from builder.wiring import KEYS, tidy
 
 #: Makes a key, says so, and waits to be killed.
 DYING = """
 import sys
 from pathlib import Path
-from builder.hands.loginkeys import short_lived_key
+from builder.machine.hand_login_keys import short_lived_key
 with short_lived_key(Path(sys.argv[1])) as key:
     print(key.file, flush=True)
     sys.stdin.read()

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder import logfile
-from builder.log import BuildLog
-from builder.logfile import LogFile, prune
-from builder.logpages import LogPages
+from builder.log import log_file
+from builder.log.build_log import BuildLog
+from builder.log.log_file import LogFile, prune
+from builder.log.pages import LogPages
 from remuda.images.buildlog import (
     MAKING_ROOM,
     PART_BYTES,
@@ -292,7 +292,7 @@ def test_the_file_is_complete_and_ours_alone(zookeeper: FakeZookeeper, tmp_path:
 
 def test_the_file_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And says so."""
-    monkeypatch.setattr(logfile, "FILE_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(log_file, "FILE_BYTES_MAX", 1 << 20)
     file = LogFile(tmp_path, BUILD, now_s=1.0)
     for _ in range(20):
         file.write(b"x" * 100_000)
@@ -308,7 +308,7 @@ def test_a_flood_ends_with_its_last_lines(
     zookeeper: FakeZookeeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """When file and beginning are full most of it is dropped unseen, but never half a line."""
-    monkeypatch.setattr(logfile, "FILE_BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(log_file, "FILE_BYTES_MAX", 1 << 20)
     log = begin(zookeeper.connect(), folder=tmp_path)
     line = b"the password is hunter2-hunter2 or so\n"
     for _ in range(300):

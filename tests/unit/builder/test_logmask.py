@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder import logmask
-from builder.logmask import HOLD_CHARS, LINE_CHARS_MAX, StreamMasker
+from builder.log import mask
+from builder.log.mask import HOLD_CHARS, LINE_CHARS_MAX, StreamMasker
 from remuda.known_secrets import KNOWN
 from remuda.redaction import BLANK
 
@@ -23,8 +23,8 @@ SMALL_CHARS = HOLD_CHARS // 8
 def held_short() -> Iterator[None]:
     """Let lines be cut much earlier, and less of them be held back."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logmask, "HOLD_CHARS", SMALL_CHARS)
-        patch.setattr(logmask, "LINE_CHARS_MAX", 2 * SMALL_CHARS)
+        patch.setattr(mask, "HOLD_CHARS", SMALL_CHARS)
+        patch.setattr(mask, "LINE_CHARS_MAX", 2 * SMALL_CHARS)
         yield
 
 

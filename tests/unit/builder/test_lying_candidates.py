@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from builder.log import BuildLog
+from builder.log.build_log import BuildLog
 from builder.quiet.identity import flat_identity
 from remuda.config.images import SecretFrom
 from remuda.model.build import BuildState

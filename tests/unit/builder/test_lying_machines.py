@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from builder.hands import quieting
-from builder.log import BuildLog
+from builder.build import hand_quiet
+from builder.log.build_log import BuildLog
 from remuda.images.buildlog import MAKING_ROOM, PART_BYTES
 from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame, BuildState
@@ -230,7 +230,7 @@ def test_host_keys_that_are_none_are_the_machines_fault(bench: Bench, shown: str
         blamed(bench, liar, "host keys")
 
     assert KNOWN.mask(SENTENCE, "*") == SENTENCE
-    assert len(KNOWN) - before < quieting._HOST_KEYS_BYTES_MAX // 60
+    assert len(KNOWN) - before < hand_quiet._HOST_KEYS_BYTES_MAX // 60
 
 
 def test_a_machine_with_another_key_hears_nothing(bench: Bench) -> None:

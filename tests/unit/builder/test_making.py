@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from builder.events import MakingEnded
-from builder.hands.sites import ARRIVAL_S, FENCE_S
-from builder.hands.snapshots import ASK_S
+from builder.build.events import MakingEnded
+from builder.build.hand_snapshot import ASK_S
+from builder.place.sites import ARRIVAL_S, FENCE_S
 from remuda.cloud.api import Image
 from remuda.cloud.image_store import ImageStatus
 from remuda.config.images import SecretFrom

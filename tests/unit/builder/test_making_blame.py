@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from builder.hands.snapshots import DIRTY_STOP_S
+from builder.build.hand_snapshot import DIRTY_STOP_S
 from builder.quiet.kinds import quiet_kinds
 from remuda.cloud.api import BadOrderError, CloudError, Server, TryLaterError, UnauthorizedError
 from remuda.model.build import Blame, BuildState

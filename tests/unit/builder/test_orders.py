@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from builder.decide.actions import Make
-from builder.hands_api import CopyOrder
+from builder.build.actions import Make
+from builder.upload.tasks import CopyTask
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import Method, Upload, UploadState, encode_upload
@@ -32,5 +32,5 @@ def test_a_copy_is_told_what_was_carried_of_its_build_before() -> None:
     put(bench, THERE, UploadState.MAKING, **ours, carried_sha512="aa" * 64)
     bench.go()
 
-    (order,) = [one for one in bench.hands.orders if isinstance(one, CopyOrder)]
+    (order,) = [one for one in bench.hands.orders if isinstance(one, CopyTask)]
     assert order.carried_sha512 == "0f" * 64

@@ -2,7 +2,7 @@
 
 from remuda.model.build import BuildState
 from tests.unit.builder.bench import HERE
-from tests.unit.builder.test_mind import makes, ready
+from tests.unit.builder.test_brain import makes, ready
 
 
 def test_a_provider_in_trouble_takes_no_build_until_it_is_over() -> None:
@@ -11,7 +11,7 @@ def test_a_provider_in_trouble_takes_no_build_until_it_is_over() -> None:
     bench.status("p", "the cloud is away")
     bench.go()
     assert bench.build("a", 1).state is BuildState.REQUESTED
-    assert bench.worker.mind.known.plan.waits["a/1"] == "p: the cloud is away"
+    assert bench.worker.brain.world.plan.waits["a/1"] == "p: the cloud is away"
 
     bench.status("p", None)
     bench.go()

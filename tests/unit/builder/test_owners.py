@@ -5,20 +5,19 @@ from typing import Any
 
 import pytest
 
-from builder.decide import results
-from builder.decide.actions import (
+from builder.build.actions import KeepSnapshot, LoseBuild
+from builder.decide import decide
+from builder.upload import outcome as upload_outcome
+from builder.upload.actions import (
     Copy,
     DropUpload,
     EndTrial,
-    KeepSnapshot,
-    LoseBuild,
     RetireUpload,
     TakeUpload,
     TryUpload,
     Validate,
 )
-from builder.decide.decide import decide
-from builder.decide.world import BuilderWorld
+from builder.view import WorldView
 from remuda.model.build import Blame, BuildState, Mishap
 from remuda.model.ids import ReplicaId
 from remuda.model.image import UploadId
@@ -52,12 +51,12 @@ TRIED = pending(
 WHOLE = replace(TRIED, state=UploadState.STORED, owner=None, trying=None, trials={})
 
 
-def with_copy(copy: Upload, **more: Any) -> BuilderWorld:
+def with_copy(copy: Upload, **more: Any) -> WorldView:
     """Return a proven build with what there is of it in q."""
     return world([build(1)], [upload(1), copy], **more)
 
 
-def waits(known: BuilderWorld, copy: Upload) -> str | None:
+def waits(known: WorldView, copy: Upload) -> str | None:
     """Return why the copy waits."""
     return decide(known).waits.get(str(copy.id))
 
@@ -82,7 +81,7 @@ def test_a_dead_builders_copy_is_made_again_when_its_last_call_has_arrived() -> 
     soon = replace(COPYING, asked_by_s=NOW_S + 60.0)
     last = replace(COPYING, attempt=POLICY.attempts_max - 1)
 
-    def event(known: BuilderWorld) -> UploadEvent | None:
+    def event(known: WorldView) -> UploadEvent | None:
         drops = [one.event for one in some(decide(known), DropUpload) if one.id == COPYING.id]
         return drops[0] if drops else None
 
@@ -130,7 +129,7 @@ def test_an_upload_without_the_record_of_its_build_is_left_alone() -> None:
     assert plan.waits[str(upload(1).id)] == "the record of its build cannot be read"
 
 
-def rejected(known: BuilderWorld) -> list[tuple[UploadId, str]]:
+def rejected(known: WorldView) -> list[tuple[UploadId, str]]:
     """Return what nobody will prove any more, and why."""
     drops = some(decide(known), DropUpload)
     return [(one.id, one.mishap.message) for one in drops if one.event is UploadEvent.REJECTED]
@@ -201,9 +200,9 @@ def test_a_snapshot_is_another_builders_affair_until_it_is_dead() -> None:
 
 def test_a_trial_that_ends_without_a_word_says_nothing_of_the_upload() -> None:
     """Neither of one that is to be proven, nor of one that is proven for another provider."""
-    again = results.untried(TRIED, now_s=NOW_S)
+    again = upload_outcome.untried(TRIED, now_s=NOW_S)
     proven = replace(TRIED, state=UploadState.USABLE)
-    still = results.untried(proven, now_s=NOW_S)
+    still = upload_outcome.untried(proven, now_s=NOW_S)
 
     assert (again.state, again.owner, again.trying) == (UploadState.STORED, None, None)
     assert (still.state, still.owner, still.trying) == (UploadState.USABLE, None, None)
@@ -215,7 +214,7 @@ def test_what_is_proven_for_one_provider_stays_usable_whatever_a_neighbour_finds
     shared = upload(1, THERE, trying="q2", owner=ME)
     mishap = Mishap(step="boot", blame=Blame.RECIPE, message="no login")
     policy = replace(POLICY, tries_max=1)
-    after = results.judged(shared, mishap, "h1", policy, ("q", "q2"), now_s=NOW_S)
+    after = upload_outcome.judged(shared, mishap, "h1", policy, ("q", "q2"), now_s=NOW_S)
 
     assert (after.state, after.owner, after.trying) == (UploadState.USABLE, None, None)
     assert after.trials["q"].result is TrialResult.PASSED

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.packages import keep_packages, packages_script, read_packages
+from builder.build.hand_packages import keep_packages, packages_script, read_packages
 from remuda.images.buildlog import erase_log
 from remuda.images.inventory import read_inventory, take
 from remuda.model.build import BuildState

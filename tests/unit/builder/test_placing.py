@@ -4,19 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from builder.decide import results
-from builder.decide.actions import (
+from builder.alarm.actions import RaiseAlarm
+from builder.build.actions import RetireBuild
+from builder.decide import decide
+from builder.upload import outcome as upload_outcome
+from builder.upload.actions import (
     BeginUpload,
     CondemnUpload,
     DropUpload,
-    RaiseAlarm,
-    RetireBuild,
     RetireUpload,
     TakeUpload,
     TryUpload,
 )
-from builder.decide.decide import decide
-from builder.decide.world import BuilderWorld
+from builder.view import WorldView
 from remuda.model.build import BuildState
 from remuda.model.image import BuildId, UploadId
 from remuda.model.pointer import Pointer
@@ -38,11 +38,11 @@ from tests.unit.builder.judging import (
 AWAY = {"q": "the cloud is away"}
 
 
-def dropped(known: BuilderWorld) -> list[Upload]:
+def dropped(known: WorldView) -> list[Upload]:
     """Return all uploads as they are after what is dropped."""
     drops = {one.id: one for one in some(decide(known), DropUpload)}
     return [
-        results.dropped(one, drops[one.id].event, drops[one.id].mishap, POLICY, now_s=NOW_S)
+        upload_outcome.dropped(one, drops[one.id].event, drops[one.id].mishap, POLICY, now_s=NOW_S)
         if one.id in drops
         else one
         for one in known.uploads()

@@ -2,10 +2,11 @@
 
 import pytest
 
-from builder.decide.actions import TakeUpload
-from builder.decide.decide import decide
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.decide import decide
+from builder.place.view import ProviderFacts
+from builder.policy import ImagePolicy
+from builder.upload.actions import TakeUpload
+from builder.view import WorldView
 from remuda.images.library import Library
 from remuda.model.build import Build, BuildState, Why
 from remuda.model.ids import ReplicaId
@@ -46,7 +47,7 @@ def test_what_can_be_shared_is_not_carried(
         place=PLACES["p"],
     )
     image = ImageRecord(name="debian", last_build=1)
-    world = BuilderWorld(
+    world = WorldView(
         now_s=1000.0,
         me=ME,
         builders=frozenset({ME}),

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from builder import transactions
-from builder.decide.actions import MovePointer, RaiseAlarm
-from builder.decide.decide import decide
-from builder.decide.policy import ImagePolicy
+from builder.alarm.actions import RaiseAlarm
+from builder.decide import decide
+from builder.pointer.actions import MovePointer
+from builder.policy import ImagePolicy
+from builder.writes import write as write_action
 from remuda.images import revoking
 from remuda.images.moves import Shelf
 from remuda.model.image import Word
@@ -63,11 +64,11 @@ def test_a_pause_in_between_hinders_a_move() -> None:
     known = world([build(1)], [upload(1)])
     (first,) = [one for one in some(decide(known), MovePointer) if one.provider == "p"]
 
-    ops = transactions.write(known, first)
+    ops = write_action(known, first)
 
     assert Check(path=paths.image("a"), version=7) in ops
     bare = replace(known, library=replace(known.library, images={}))
-    assert not [one for one in transactions.write(bare, first) if isinstance(one, Check)]
+    assert not [one for one in write_action(bare, first) if isinstance(one, Check)]
 
 
 OLD = replace(POINTER, place="c" * 12)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from builder.policies import ConfiguredImages, compile_images
-from builder.treecache import TreeCache
+from builder.recipe.compile import ConfiguredImages, compile_images
+from builder.recipe.hand_read import TreeCache
 from remuda.config import trees
 from remuda.config.model import Config
 from remuda.config.sources import UnreadableError

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from builder.decide.actions import Make
-from builder.hands_api import MakeOrder
+from builder.build.actions import Make
+from builder.build.tasks import MakeTask
 from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.sink import Metrics
 from remuda.model.build import Blame, Build, BuildEvent, Mishap, encode_build
@@ -35,7 +35,7 @@ def end(bench: Bench, event: BuildEvent, blame: Blame | None = None) -> Build:
     mishap = None if blame is None else Mishap(step="x", blame=blame, message="why")
     bench.clock.advance(600.0)
 
-    def write(order: MakeOrder) -> None:
+    def write(order: MakeTask) -> None:
         stored, now_s = order.build, bench.clock.now_s()
         after = stored.value.after(event, now_s=now_s, mishap=mishap, owner=None)
         data = encode_build(replace(after, retry_s=now_s + 3600.0))

@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import replace
 
-from builder.decide.actions import Make, Validate
-from builder.lanes import PLACES, Lane
+from builder.build.actions import Make
+from builder.lanes import LANE_SIZES, Lane
+from builder.upload.actions import Validate
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import Upload, UploadState, decode_upload, encode_upload
 from remuda.store import paths
@@ -25,7 +26,7 @@ def test_what_has_no_share_left_in_a_provider_begins_in_the_next() -> None:
     bench.go(200)
 
     places = Counter(bench.build(f"i{number:02}", 1).provider for number in range(20))
-    half = PLACES[Lane.MAKE] // 2
+    half = LANE_SIZES[Lane.MAKE] // 2
     assert places == {"p": half, "q": half, None: 20 - 2 * half}
 
 
@@ -35,8 +36,8 @@ def test_what_has_no_share_left_in_a_provider_is_tried_in_the_next() -> None:
     bench.launchers("p", "q")
     bench.held = (Make, Validate)
     bench.go()
-    bench.known.seen["q"] = replace(bench.known.seen["q"], place=HERE)
-    bench.worker.mind.starter.taking[Lane.TRY, "p"] = PLACES[Lane.TRY] // 2
+    bench.known.places.seen["q"] = replace(bench.known.places.seen["q"], place=HERE)
+    bench.worker.brain.starter.capacity.taking[Lane.TRY, "p"] = LANE_SIZES[Lane.TRY] // 2
     one = Upload(id=UploadId(BuildId("a", 1), HERE), state=UploadState.STORED, since_s=1.0)
     bench.store.commit([Create(path=paths.upload(one.id), data=encode_upload(one))])
     bench.go()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.secrets import SECRET_BYTES_MAX, SECRETS_STEP, SecretError, read_secrets
+from builder.build.hand_secrets import SECRET_BYTES_MAX, SECRETS_STEP, SecretError, read_secrets
 from remuda.config.images import SecretFrom
 from remuda.model.build import Blame
 from remuda.redaction import redact_text

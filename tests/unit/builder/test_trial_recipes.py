@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from builder import transactions
-from builder.decide.results import Quieted, WholeImage, quieted
-from builder.hands_api import MakeOrder, TrialOrder
+from builder.build.outcome import Quieted, quieted
+from builder.build.tasks import MakeTask
+from builder.build.writes import finish
+from builder.upload.outcome import WholeImage
+from builder.upload.tasks import TrialTask
 from remuda.model.build import encode_build
 from remuda.store.api import Set, Stored
 from tests.unit.builder.bench import Bench, config
 
 
-def made(bench: Bench) -> list[TrialOrder]:
+def made(bench: Bench) -> list[TrialTask]:
     """Let one build of a be made; its recipe changes meanwhile. Return what its trials are told."""
 
     def do(order: Any) -> None:
-        if not isinstance(order, MakeOrder) or order.build.value.id.number != 1:
+        if not isinstance(order, MakeTask) or order.build.value.id.number != 1:
             return
         result = Quieted(cloud_name="remuda-a-1", asked_by_s=0.0)
         now_s = bench.clock.now_s()
@@ -23,7 +25,7 @@ def made(bench: Bench) -> list[TrialOrder]:
         (done,) = bench.store.commit([Set(path=path, data=encode_build(build), version=version)])
         stored = Stored(path=path, value=build, version=done.version)
         image = WholeImage(cloud_image="i1", size_bytes=1)
-        bench.store.commit(transactions.finish(stored, image, (), now_s=now_s))
+        bench.store.commit(finish(stored, image, (), now_s=now_s))
         bench.worker.reconfigure(config(a={"username": "of-the-new-recipe"}))
 
     bench.hands.do = do
@@ -31,7 +33,7 @@ def made(bench: Bench) -> list[TrialOrder]:
     return [
         one
         for one in bench.hands.orders
-        if isinstance(one, TrialOrder) and one.build.value.id.number == 1
+        if isinstance(one, TrialTask) and one.build.value.id.number == 1
     ]
 
 
@@ -53,8 +55,8 @@ def test_a_builder_that_does_not_know_that_recipe_takes_the_one_of_now() -> None
     before = len(made(bench))
     assert before
 
-    bench.known.makings.clear()
+    bench.known.build_recipes.begun.clear()
     bench.pass_s(60.0)
 
-    later = [one for one in bench.hands.orders if isinstance(one, TrialOrder)][before:]
+    later = [one for one in bench.hands.orders if isinstance(one, TrialTask)][before:]
     assert {one.recipe.makings["p"].username for one in later} == {"of-the-new-recipe"}

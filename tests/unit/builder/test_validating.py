@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from builder.events import TrialEnded
 from builder.quiet.identity import Identity, flat_identity
+from builder.upload.events import TrialEnded
 from remuda.cloud.api import CloudError, Server, TryLaterError
 from remuda.config.images import SecretFrom
 from remuda.config.parts import CheckFrom

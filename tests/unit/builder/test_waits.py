@@ -6,20 +6,16 @@ from typing import Any
 
 import pytest
 
-from builder.decide import results
-from builder.decide.actions import (
-    BeginBuild,
-    MovePointer,
-    RaiseAlarm,
-    Supersede,
-    SweepImage,
-    TakeBuild,
-    TakeUpload,
-    TryUpload,
-)
-from builder.decide.decide import decide
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import BuilderWorld, ImageListing, ListedImage
+from builder.alarm.actions import RaiseAlarm
+from builder.build import outcome as build_outcome
+from builder.build.actions import BeginBuild, Supersede, TakeBuild
+from builder.decide import decide
+from builder.place.actions import SweepImage
+from builder.place.view import ImageListing, ListedImage
+from builder.pointer.actions import MovePointer
+from builder.policy import ImagePolicy
+from builder.upload.actions import TakeUpload, TryUpload
+from builder.view import WorldView
 from remuda.model.build import Base, Blame, Build, BuildState, Mishap
 from remuda.model.image import BUILD_NUMBER_MAX, BuildId, ImageRecord, UploadId
 from remuda.model.pointer import Pointer
@@ -69,7 +65,7 @@ def test_what_is_being_swept_is_not_swept_once_more() -> None:
     assert not some(decide(replace(known, busy=frozenset({f"{HERE} i9"}))), SweepImage)
 
 
-def taken_in(known: BuilderWorld) -> list[str]:
+def taken_in(known: WorldView) -> list[str]:
     """Return where the build that is requested is begun."""
     return [one.provider for one in some(decide(known), TakeBuild)]
 
@@ -107,7 +103,7 @@ def test_a_build_for_other_providers_than_the_recipes_is_not_begun() -> None:
     )
 
 
-def child_of(parent: Build, made: Upload) -> BuilderWorld:
+def child_of(parent: Build, made: Upload) -> WorldView:
     """Return what is known when a build is to start from one of another image."""
     known = world([REQUESTED, parent], [made], policies=CHILD)
     pointer = Pointer(image="base", provider="p", place=HERE, current=1)
@@ -177,8 +173,8 @@ def test_a_build_without_a_recipe_that_a_cloud_spoiled_begins_anew_at_once() -> 
     """How long to wait says the recipe: as soon as that is back, it may."""
     making = build(1, BuildState.BUILDING)
     mishap = Mishap(step="boot", blame=Blame.CLOUD, message="no valid host")
-    without = results.unmade(making, mishap, None, now_s=NOW_S)
-    usual = results.unmade(making, mishap, POLICY, now_s=NOW_S)
+    without = build_outcome.unmade(making, mishap, None, now_s=NOW_S)
+    usual = build_outcome.unmade(making, mishap, POLICY, now_s=NOW_S)
 
     assert (without.state, without.retry_s) == (BuildState.REQUESTED, NOW_S)
     assert usual.retry_s == NOW_S + POLICY.backoff_s

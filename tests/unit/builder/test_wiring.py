@@ -6,13 +6,16 @@ from typing import Any, cast
 
 import pytest
 
-from builder.clouds import Clouds
-from builder.events import TrialEnded
-from builder.hands.making import MakingHand
-from builder.hands.sites import Sites
-from builder.hands.validating import TrialInCloud
-from builder.hands_api import CopyOrder, MakeOrder, TrialOrder
-from builder.wiring import TRIAL_ROOM_S, Copying, HandMeans, Making, Validating
+from builder.build.hand_make import MakingHand
+from builder.build.tasks import MakeTask
+from builder.build.wiring import Making
+from builder.hands.means import HandMeans
+from builder.place.clouds import Clouds
+from builder.place.sites import Sites
+from builder.upload.events import TrialEnded
+from builder.upload.hand_validate import TrialInCloud
+from builder.upload.tasks import CopyTask, TrialTask
+from builder.upload.wiring import TRIAL_ROOM_S, Copying, Validating
 from remuda.model.build import Blame, BuildState
 from remuda.model.upload import Method, UploadState
 from tests.unit.builder.bench import Bench as Whole
@@ -44,7 +47,7 @@ def means(bench: Bench, tmp_path: Path, *providers: str) -> HandMeans:
 
 def test_a_build_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path: Path) -> None:
     """Else it would stay ours for ever; it is no attempt."""
-    order = MakeOrder(
+    order = MakeTask(
         build=bench.put_build(),
         recipe=bench.recipe,
         policy=bench.policy,
@@ -67,7 +70,7 @@ def test_a_copy_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path:
     upload = bench.put_upload(
         "i1", state=UploadState.MAKING, trying=None, method=Method.CARRY, source=PLACE
     )
-    order = CopyOrder(
+    order = CopyTask(
         upload=upload,
         source=upload,
         here="alpha",
@@ -93,7 +96,7 @@ def test_a_candidate_waits_for_room_for_a_quarter_of_an_hour(bench: Bench, tmp_p
             told.append(order)
             return TrialEnded(id=UPLOAD, provider="p")
 
-    order = TrialOrder(
+    order = TrialTask(
         upload=bench.put_upload("i1"),
         build=bench.put_build(),
         provider="p",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from builder.decide import decide
 from remuda.images import references, writes
 from remuda.model.build import UNDER_WAY, BuildState
 from remuda.model.upload import UploadState
@@ -65,8 +66,6 @@ def test_builders_keep_the_invariants_and_come_to_rest(seed: int) -> None:
 
 def explained_soon(run: Workshop) -> None:
     """Ask every builder for its plan on what is known now, and compare."""
-    from builder.decide.decide import decide  # noqa: PLC0415
-
     for me in run.living:
         run.plans[me] = decide(run.world(me, run.known))
     explained(run)

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
+from builder.image.writes import lacking
 from builder.records import Records
-from builder.writing import lacking
 from remuda.model.build import Build, BuildState, Why, encode_build
 from remuda.model.image import BuildId, Word, decode_image
 from remuda.model.pointer import Pointer, encode_pointer
 from remuda.store import paths
 from remuda.store.api import Check, Create, Set, Stored
 from tests.unit.builder.bench import HERE
-from tests.unit.builder.test_mind import ready
+from tests.unit.builder.test_brain import ready
 
 WORD = Word(who="ada", why="y", at_s=1.0)
 BUILT = Build(

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from builder.events import TrialEnded
-from builder.hands.validating import TrialInCloud, ValidatingHand
 from builder.quiet.kinds import CLONE_KINDS
+from builder.upload.events import TrialEnded
+from builder.upload.hand_validate import TrialInCloud, ValidatingHand
 from remuda.store import paths
 from tests.fakes.prover import Exit, FakeProver
 from tests.unit.builder.handbench import OWNER, PROVIDER, UPLOAD, Bench, report

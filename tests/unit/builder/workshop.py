@@ -6,23 +6,22 @@ Records lie in the in-memory ZooKeeper, and every write goes through the real tr
 
 from dataclasses import replace
 
-from builder import transactions
-from builder.decide import keeping, results
-from builder.decide.actions import (
-    BuilderAction,
-    CondemnUpload,
-    Copy,
-    EraseImage,
-    KeepSnapshot,
-    Make,
-    RaiseAlarm,
-    RetireUpload,
-    SweepImage,
-    Validate,
-)
-from builder.decide.decide import decide
-from builder.decide.results import Quieted, WholeImage
-from builder.decide.world import BuilderWorld, ProviderFacts
+from builder.actions import JudgedAction
+from builder.alarm.actions import RaiseAlarm
+from builder.build import outcome as build_outcome
+from builder.build.actions import KeepSnapshot, Make
+from builder.build.outcome import Quieted
+from builder.build.writes import finish, set_build
+from builder.decide import decide
+from builder.place import sweep
+from builder.place.actions import SweepImage
+from builder.place.view import ProviderFacts
+from builder.upload import outcome as upload_outcome
+from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
+from builder.upload.outcome import WholeImage
+from builder.upload.writes import set_upload
+from builder.view import WorldView
+from builder.writes import write as write_action
 from remuda.images import references
 from remuda.images.library import Library
 from remuda.images.references import ReferenceKind
@@ -56,7 +55,7 @@ class Workshop(People):
         for one in left:
             one.hand.close()  # type: ignore[attr-defined]
 
-    def world(self, me: ReplicaId, seen: Library) -> BuilderWorld:
+    def world(self, me: ReplicaId, seen: Library) -> WorldView:
         """Return what a builder believes."""
         dying = {one for one, ends_s in self.sessions.items() if ends_s > self.now_s}
         builders = frozenset(self.living | dying)
@@ -64,7 +63,7 @@ class Workshop(People):
         def mine(thing: str) -> bool:
             return max(builders, key=lambda one: (hash_of(thing, one), one)) == me
 
-        return BuilderWorld(
+        return WorldView(
             now_s=self.now_s,
             me=me,
             builders=builders,
@@ -93,7 +92,7 @@ class Workshop(People):
             if not self.calm and self.rng.random() < 0.01 and len(self.living) > 1:
                 self.crash()
 
-    def do(self, world: BuilderWorld, action: BuilderAction) -> None:
+    def do(self, world: WorldView, action: JudgedAction) -> None:
         """Do one action: start its hand, or write it; the reply may be lost."""
         hand: Hand | None = None
         match action:
@@ -119,21 +118,21 @@ class Workshop(People):
             name = str(action.id)
             self.running.append(Running(builder=world.me, name=name, hand=hand, wakes_s=self.now_s))
 
-    def write(self, world: BuilderWorld, action: BuilderAction) -> None:
+    def write(self, world: WorldView, action: JudgedAction) -> None:
         """Write what an action writes."""
         try:
-            ops = transactions.write(world, action)
+            ops = write_action(world, action)
         except (NotBootableError, KeyError):
             return
         self.commit(ops)
 
-    def adopt(self, world: BuilderWorld, action: KeepSnapshot) -> None:
+    def adopt(self, world: WorldView, action: KeepSnapshot) -> None:
         """Finish a build of which only its snapshot is left, at the version that was known."""
         image = WholeImage(cloud_image=action.snapshot)
         stored = world.library.builds[action.id]
-        self.commit(transactions.finish(stored, image, action.also, now_s=self.now_s))
+        self.commit(finish(stored, image, action.also, now_s=self.now_s))
 
-    def end_reference(self, world: BuilderWorld, action: RetireUpload | CondemnUpload) -> None:
+    def end_reference(self, world: WorldView, action: RetireUpload | CondemnUpload) -> None:
         """Read anew who refers, then write at the version that was known before."""
         some = references.index(self.known.holders()).get(action.id, ())
         if isinstance(action, RetireUpload):
@@ -172,13 +171,13 @@ class Workshop(People):
             return
         mishap = self.fault()
         if mishap is not None:
-            after = results.unmade(build, mishap, policy, now_s=self.now_s)
-            self.commit([transactions.set_build(world(me, self.known), after)])
+            after = build_outcome.unmade(build, mishap, policy, now_s=self.now_s)
+            self.commit([set_build(world(me, self.known), after)])
             return
         self.count += 1
         order = Quieted(cloud_name=f"{build_id}.{self.count}", asked_by_s=self.now_s + 60)
-        after = results.quieted(build, order, now_s=self.now_s)
-        if not self.commit([transactions.set_build(world(me, self.known), after)]):
+        after = build_outcome.quieted(build, order, now_s=self.now_s)
+        if not self.commit([set_build(world(me, self.known), after)]):
             return
         try:
             yield self.rng.uniform(0, 50)
@@ -195,13 +194,13 @@ class Workshop(People):
             return
         if one is None or self.images[one].active_s > self.now_s:
             gone = Mishap(step="snapshot", blame=Blame.CLOUD, message="it is not there")
-            after = results.unmade(build, gone, policy, now_s=self.now_s)
-            self.commit([transactions.set_build(world(me, self.known), after)])
+            after = build_outcome.unmade(build, gone, policy, now_s=self.now_s)
+            self.commit([set_build(world(me, self.known), after)])
             return
         places = tuple(sorted({PLACES[name] for name in build.group} - {build.place}))
         image = WholeImage(cloud_image=one)
         stored = self.known.builds[build_id]
-        self.commit(transactions.finish(stored, image, places, now_s=self.now_s))
+        self.commit(finish(stored, image, places, now_s=self.now_s))
 
     def copy(self, me: ReplicaId, upload_id: UploadId) -> Hand:
         """Share or carry."""
@@ -224,10 +223,12 @@ class Workshop(People):
         if upload is None or upload.state is not UploadState.MAKING:
             return
         if mishap is not None:
-            after = results.uncopied(upload, mishap, policy, now_s=self.now_s)
+            after = upload_outcome.uncopied(upload, mishap, policy, now_s=self.now_s)
         else:
-            after = results.copied(upload, WholeImage(cloud_image=image_id), now_s=self.now_s)
-        self.commit([transactions.set_upload(self.world(me, self.known), after)])
+            after = upload_outcome.copied(
+                upload, WholeImage(cloud_image=image_id), now_s=self.now_s
+            )
+        self.commit([set_upload(self.world(me, self.known), after)])
 
     def validate(self, me: ReplicaId, upload_id: UploadId) -> Hand:
         """Boot a candidate, which a launcher does, and judge it."""
@@ -245,10 +246,10 @@ class Workshop(People):
         assert upload.cloud_image in self.images, "5: a candidate's image is there"
         wanted = [name for name, place in PLACES.items() if place == upload_id.place]
         host = self.rng.choice(["h1", "h2", None])
-        after = results.judged(
+        after = upload_outcome.judged(
             upload, mishap, host, self.policies[upload_id.build.image], wanted, now_s=self.now_s
         )
-        self.commit([transactions.set_upload(self.world(me, self.known), after)])
+        self.commit([set_upload(self.world(me, self.known), after)])
 
     def erase(self, upload_id: UploadId, image_id: str) -> None:
         """Delete an image, or leave it as a member."""
@@ -260,12 +261,12 @@ class Workshop(People):
         assert upload_id not in references.index(self.known.holders()), "5"
         self.delete(upload_id.place, image_id)
 
-    def sweep(self, world: BuilderWorld, place: str, image_id: str) -> None:
+    def sweep(self, world: WorldView, place: str, image_id: str) -> None:
         """Delete what no record knows, as it is read anew."""
         listing = self.listings[place]
         one = listing.images.get(image_id)
         fresh = replace(world, library=self.known)
-        if one is None or keeping.expected(fresh, place, one, listed_s=listing.before_s):
+        if one is None or sweep.expected(fresh, place, one, listed_s=listing.before_s):
             return
         users = [
             one.value.id for one in self.known.uploads.values() if one.value.cloud_image == image_id

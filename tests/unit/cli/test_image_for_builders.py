@@ -10,7 +10,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import Result
 
-from builder.log import BuildLog
+from builder.log.build_log import BuildLog
 from remuda.cli.context import CommandContext
 from remuda.cli.image.building import build
 from remuda.cli.image.command import image as group

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from builder.log import BuildLog
+from builder.log.build_log import BuildLog
 from remuda.cli.image.logs import log
 from remuda.model.build import BuildState
 from remuda.model.image import BuildId

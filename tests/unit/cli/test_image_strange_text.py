@@ -5,7 +5,7 @@ import json
 import click
 import pytest
 
-from builder.log import BuildLog
+from builder.log.build_log import BuildLog
 from remuda.cli.image.building import build
 from remuda.cli.image.for_builders import delete, pause
 from remuda.cli.image.logs import log

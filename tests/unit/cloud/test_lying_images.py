@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.decide import results
-from builder.hands.looking import hash_of
-from builder.hands.snapshots import whole_image
+from builder.build.hand_snapshot import whole_image
+from builder.place.hand_look import hash_of
+from builder.upload import outcome as upload_outcome
 from remuda.cloud.api import TryLaterError, UnknownOutcomeError
 from remuda.cloud.image_store import StoredImage
 from remuda.cloud.openstack import OpenStackCloud
@@ -64,7 +64,7 @@ def lying_docs(draw: st.DrawFn) -> dict[str, Any]:
 def recorded(image: StoredImage) -> None:
     """Write of an image what builders write of it, and read that again."""
     upload = Upload(id=UPLOAD, state=UploadState.MAKING, since_s=1.0)
-    stored = results.copied(upload, whole_image(image), now_s=2.0)
+    stored = upload_outcome.copied(upload, whole_image(image), now_s=2.0)
     assert decode_upload(UPLOAD, encode_upload(stored)) == stored
     base = Base(id=image.id, name=image.name, hash=hash_of(image))
     build = Build(

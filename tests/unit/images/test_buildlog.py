@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.log import BuildLog
-from builder.logpages import LogPages
+from builder.log.build_log import BuildLog
+from builder.log.pages import LogPages
 from remuda.images.buildlog import (
     PART_BYTES,
     Anew,

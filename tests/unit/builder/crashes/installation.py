@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from builder.hands.sites import image_tags
+from builder.place.sites import image_tags
 from remuda.cloud.image_store import ImageOrder
 from remuda.images import revoking, writes
 from remuda.images.library import Library

@@ -5,16 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from builder import wiring
+from builder.actions import KINDS, Action
 from builder.assembly import Outside, assemble
-from builder.clouds import Clouds, ProviderCloud
-from builder.errands import Action, HandEvent, News
-from builder.hands import adopting, copying, keeping, looking, making, validating
-from builder.hands.machine import Machines
-from builder.hands.sites import Sites
-from builder.hands_api import Hands
-from builder.lanes import KINDS, PLACES, Lane
-from builder.wiring import HandMeans
+from builder.build import hand_adopt, hand_make
+from builder.build.wiring import Adopting, Logs, Making
+from builder.events import HandEvent, News
+from builder.hands.api import Hands
+from builder.hands.means import HandMeans
+from builder.lanes import LANE_SIZES, Lane
+from builder.machine.hand_borrow import Machines
+from builder.place import hand_look, hand_sweep
+from builder.place.clouds import Clouds, ProviderCloud
+from builder.place.sites import Sites
+from builder.place.wiring import Looking, Sweeping
+from builder.upload import hand_copy, hand_retire, hand_validate
+from builder.upload.wiring import Copying, Retiring, Validating
 from remuda.config.model import Config
 from remuda.frame.crew import Crew, crashed
 from remuda.frame.work import Finished
@@ -89,7 +94,7 @@ class Hired(Crew[Action, HandEvent, Lane]):
     """Has its work done in virtual time."""
 
     def __init__(self, inbox: Inbox[News], tasks: Tasks, life: Life) -> None:
-        super().__init__(inbox, KINDS, PLACES)
+        super().__init__(inbox, KINDS, LANE_SIZES)
         self._tasks = tasks
         self._life = life
 
@@ -120,7 +125,7 @@ class Silence:
         """Leave it out."""
 
 
-class _SilentMaking(wiring.Making):
+class _SilentMaking(Making):
     __slots__ = ()
 
     def _log(self, build: Any) -> Any:
@@ -128,7 +133,7 @@ class _SilentMaking(wiring.Making):
         return Silence()
 
 
-class _SilentValidating(wiring.Validating):
+class _SilentValidating(Validating):
     __slots__ = ()
 
     def _log(self, order: Any) -> Any:
@@ -210,14 +215,14 @@ class Builder:
         sites = Sites(means.images)
         return Hands(
             making=_SilentMaking(
-                means, making.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
+                means, hand_make.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
             ),
-            adopting=wiring.Adopting(
-                means.clouds, sites, adopting.AdoptingHand(self.store, clock, INSTALLATION)
+            adopting=Adopting(
+                means.clouds, sites, hand_adopt.AdoptingHand(self.store, clock, INSTALLATION)
             ),
             validating=_SilentValidating(
                 means,
-                validating.ValidatingHand(
+                hand_validate.ValidatingHand(
                     machines=machines,
                     prover=FakeProver(clock=clock),
                     clock=clock,
@@ -225,10 +230,10 @@ class Builder:
                     wait=wait,
                 ),
             ),
-            copying=wiring.Copying(
+            copying=Copying(
                 means,
                 sites,
-                copying.CopyingHand(
+                hand_copy.CopyingHand(
                     store=self.store,
                     clock=clock,
                     installation=INSTALLATION,
@@ -236,9 +241,12 @@ class Builder:
                     new_token=self.here.new_token,
                 ),
             ),
-            keeping=wiring.Keeping(
-                means.clouds, keeping.KeepingHand(self.store, clock, INSTALLATION, sites)
+            retiring=Retiring(
+                means.clouds, hand_retire.RetiringHand(self.store, clock, INSTALLATION, sites)
             ),
-            looking=wiring.Looking(means, sites, looking.LookingHand(clock, INSTALLATION)),
-            logs=wiring.Logs(self.store),
+            sweeping=Sweeping(
+                means.clouds, hand_sweep.SweepingHand(self.store, clock, INSTALLATION, sites)
+            ),
+            looking=Looking(means, sites, hand_look.LookingHand(clock, INSTALLATION)),
+            logs=Logs(self.store),
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from builder.hands.sites import Site, image_tags
+from builder.place.sites import Site, image_tags
 from remuda.cloud.image_store import ImageOrder, StoredImage
 from remuda.model.build import Build, BuildState, Why, encode_build
 from remuda.model.ids import ReplicaId

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from builder.decide.policy import ImagePolicy
-from builder.events import CopyEnded
-from builder.hands.copying import CopyBetweenSites, CopyingHand
+from builder.policy import ImagePolicy
+from builder.upload.events import CopyEnded
+from builder.upload.hand_copy import CopyBetweenSites, CopyingHand
 from remuda.cloud.image_store import Membership, StoredImage, Visibility
 from remuda.model.upload import Method, Upload, UploadState
 from remuda.store.api import Stored

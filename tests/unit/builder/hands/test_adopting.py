@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from builder.decide.actions import KeepSnapshot
-from builder.events import Kept
-from builder.hands.adopting import AdoptAtSite, AdoptingHand
+from builder.build.actions import KeepSnapshot
+from builder.build.events import AdoptionEnded
+from builder.build.hand_adopt import AdoptAtSite, AdoptingHand
 from remuda.cloud.api import BadOrderError, TryLaterError
 from remuda.cloud.image_store import StoredImage
 from remuda.model.build import Blame, Build, BuildState, decode_build
@@ -38,7 +38,9 @@ def snapshot(setting: Setting, **more: Any) -> StoredImage:
     return setting.image("pa", hidden=False, properties=properties, **more)
 
 
-def adopt(setting: Setting, image: StoredImage, build: Stored[Build] | None = None) -> Kept:
+def adopt(
+    setting: Setting, image: StoredImage, build: Stored[Build] | None = None
+) -> AdoptionEnded:
     """Finish the build."""
     action = KeepSnapshot(id=BUILD, snapshot=image.id, also=(setting.place("pc"),))
     order = AdoptAtSite(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from builder.events import CopyEnded
-from builder.hands.sites import ARRIVAL_S, FENCE_S
+from builder.place.sites import ARRIVAL_S, FENCE_S
+from builder.upload.events import CopyEnded
 from remuda.cloud.image_store import ImageEdit, ImageStatus, Membership, StoredImage, Visibility
 from remuda.model import tags
 from remuda.model.build import Blame

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from builder.hands.carrying import OLD_S, RESERVE_BYTES
+from builder.upload.hand_carry import OLD_S, RESERVE_BYTES
 from remuda.cloud.api import (
     BadOrderError,
     CloudError,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.hands.diskformat import why_refused
+from builder.upload.disk_format import why_refused
 
 
 def qcow2(

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from builder.decide import keeping
-from builder.decide.actions import BuilderAction, BuilderPlan, EraseImage, ForgetUpload
-from builder.decide.world import BuilderWorld, ImageListing, ProviderFacts
-from builder.hands.keeping import IN_USE_S, REFUSED_S, SHARED_S
+from builder.actions import JudgedAction, Plan
+from builder.place.view import ImageListing, ProviderFacts
+from builder.upload import retire
+from builder.upload.actions import EraseImage, ForgetUpload
+from builder.upload.hand_retire import IN_USE_S, REFUSED_S, SHARED_S
+from builder.view import WorldView
 from remuda.cloud.api import BadOrderError, CloudError, InUseError, TryLaterError
 from remuda.cloud.image_store import ImageEdit, Visibility
 from remuda.images.library import Library
@@ -160,11 +162,11 @@ def test_record_of_a_membership_stays_until_that_has_ended(
 
 def planned(
     setting: Setting, upload: Upload, *, begun_s: float, now_s: float
-) -> tuple[BuilderAction, ...]:
+) -> tuple[JudgedAction, ...]:
     """Return what is judged after two listings that do not show the image."""
     place = upload.id.place
     stored = setting.stored(upload.id)
-    world = BuilderWorld(
+    world = WorldView(
         now_s=now_s,
         me=ME,
         builders=frozenset({ME}),
@@ -173,8 +175,8 @@ def planned(
         providers={"pb": ProviderFacts(name="pb", place=place)},
         listings={place: ImageListing(begun_s=begun_s, before_s=begun_s - 1.0)},
     )
-    plan = BuilderPlan()
-    keeping.step(world, plan)
+    plan = Plan()
+    retire.step(world, plan)
     return tuple(plan.actions)
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from builder.decide.actions import CondemnUpload, RetireUpload
-from builder.events import Kept
+from builder.upload.actions import CondemnUpload, RetireUpload
+from builder.upload.events import RetirementEnded
 from remuda.model import launch as launches
 from remuda.model.build import encode_build
 from remuda.model.ids import NodeId
@@ -24,12 +24,12 @@ S = UploadState
 # Retiring, and condemning.
 
 
-def retire(setting: Setting, name: str = "pa") -> Kept:
+def retire(setting: Setting, name: str = "pa") -> RetirementEnded:
     """Let the upload of a provider retire."""
     return hand(setting).retire(RetireUpload(id=setting.id(name), because="x"))
 
 
-def condemn(setting: Setting, name: str = "pa") -> Kept:
+def condemn(setting: Setting, name: str = "pa") -> RetirementEnded:
     """Let it be deleted."""
     return hand(setting).condemn(CondemnUpload(id=setting.id(name)))
 
@@ -146,7 +146,7 @@ def test_only_what_retires_is_condemned(setting: Setting, state: UploadState) ->
 
 @pytest.mark.parametrize("end", [retire, condemn])
 def test_reference_that_touched_the_upload_meanwhile_wins(
-    setting: Setting, end: Callable[[Setting], Kept]
+    setting: Setting, end: Callable[[Setting], RetirementEnded]
 ) -> None:
     """It came after the upload was read, and is not seen; the write fails."""
     state = S.USABLE if end is retire else S.RETIRING
@@ -168,7 +168,7 @@ def test_reference_that_touched_the_upload_meanwhile_wins(
 
 @pytest.mark.parametrize("end", [retire, condemn])
 def test_nothing_is_written_for_another_installation(
-    setting: Setting, end: Callable[[Setting], Kept]
+    setting: Setting, end: Callable[[Setting], RetirementEnded]
 ) -> None:
     """Its id is not ours any more: who knows whose records these are."""
     setting.upload("pa", state=S.USABLE if end is retire else S.RETIRING)

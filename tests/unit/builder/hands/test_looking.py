@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from builder.hands.looking import LookingHand, no_room
-from builder.hands.sites import build_of
+from builder.place.hand_look import LookingHand, no_room
+from builder.place.sites import build_of
 from remuda.cloud.api import Image, TryLaterError, UnauthorizedError
 from remuda.cloud.image_store import ImageEdit, ImageStatus, ImageUsage
 from remuda.config.images import BaseFrom

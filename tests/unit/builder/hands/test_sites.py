@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from builder.hands.sites import FENCE_S, call_fence, transfer_fence
+from builder.place.sites import FENCE_S, call_fence, transfer_fence
 from tests.unit.builder.hands.clouds import Setting
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from builder.decide.actions import SweepImage
-from builder.decide.world import ListedImage
+from builder.place.actions import SweepImage
+from builder.place.view import ListedImage
 from remuda.cloud.api import TryLaterError
 from remuda.cloud.image_store import ImageEdit
 from remuda.model import tags
@@ -13,7 +13,7 @@ from remuda.model.build import BuildState
 from remuda.model.upload import Method, UploadState
 from remuda.store import paths
 from tests.unit.builder.hands.clouds import BUILD, ME, Setting
-from tests.unit.builder.hands.ends import hand, sweep
+from tests.unit.builder.hands.ends import sweep, sweeper
 
 S = UploadState
 
@@ -79,7 +79,7 @@ def test_image_that_was_listed_by_another_id_is_not_swept(setting: Setting) -> N
     listed = ListedImage(id=other.id, name=other.name, build=BUILD, active=True)
     action = SweepImage(place=setting.place("pa"), cloud_image=image.id)
 
-    assert hand(setting).sweep(action, listed, "pa", listed_s=500.0).why is not None
+    assert sweeper(setting).sweep(action, listed, "pa", listed_s=500.0).why is not None
     assert setting.there("pa") == {image.id, other.id}
 
 

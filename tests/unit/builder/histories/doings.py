@@ -4,25 +4,22 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
-from builder import transactions
-from builder.decide import results
-from builder.decide.actions import (
-    BuilderAction,
-    CondemnUpload,
-    Copy,
-    EraseImage,
-    KeepSnapshot,
-    Make,
-    RaiseAlarm,
-    RetireUpload,
-    SweepImage,
-    Validate,
-)
-from builder.decide.decide import decide
-from builder.decide.results import Quieted, WholeImage
-from builder.decide.world import BuilderWorld
-from builder.hands.keeping import KeepingHand
-from builder.hands.sites import Sites
+from builder.actions import JudgedAction
+from builder.alarm.actions import RaiseAlarm
+from builder.build import outcome as build_outcome
+from builder.build.actions import KeepSnapshot, Make
+from builder.build.outcome import Quieted
+from builder.build.writes import finish
+from builder.decide import decide
+from builder.place.actions import SweepImage
+from builder.place.hand_sweep import SweepingHand
+from builder.place.sites import Sites
+from builder.upload import outcome as upload_outcome
+from builder.upload.actions import CondemnUpload, Copy, EraseImage, RetireUpload, Validate
+from builder.upload.hand_retire import RetiringHand
+from builder.upload.outcome import WholeImage
+from builder.view import WorldView
+from builder.writes import write as write_action
 from remuda.cli.image.record_writer import each_once, move_pointer, set_build
 from remuda.images import writes
 from remuda.images.catalogue import Catalogue
@@ -83,7 +80,7 @@ class Doings(Estate):
             if idle > 2:
                 return
 
-    def do(self, world: BuilderWorld, action: BuilderAction, fate: Fate) -> None:
+    def do(self, world: WorldView, action: JudgedAction, fate: Fate) -> None:
         """Begin an action, unless its subject is busy."""
         if str(action.id) in {one.name for one in self.tasks if one.who == world.me}:
             return
@@ -91,7 +88,7 @@ class Doings(Estate):
         if steps is not None:
             self.begin(world.me, action.id, steps)
 
-    def _steps(self, world: BuilderWorld, action: BuilderAction, fate: Fate) -> Steps | None:
+    def _steps(self, world: WorldView, action: JudgedAction, fate: Fate) -> Steps | None:
         me = world.me
         steps: Steps | None = None
         match action:
@@ -110,7 +107,7 @@ class Doings(Estate):
             case RaiseAlarm():
                 pass
             case _:
-                steps = self.write(lambda: transactions.write(world, action))
+                steps = self.write(lambda: write_action(world, action))
         return steps
 
     def write(self, make: Callable[[], list[Op]]) -> Steps:
@@ -138,33 +135,40 @@ class Doings(Estate):
         if ops:
             self.commit(ops)
 
-    def remove(self, world: BuilderWorld, action: EraseImage | SweepImage) -> Steps:
+    def remove(self, world: WorldView, action: EraseImage | SweepImage) -> Steps:
         """Let the hand delete an image."""
         yield
         place = action.id.place if isinstance(action, EraseImage) else action.place
         here = next((one.name for one in world.providers.values() if one.place == place), None)
         if here is None:
             return
-        hand = self.keeper(self.god)
         if isinstance(action, EraseImage):
-            hand.erase(action, here)
+            self.keeper(self.god).erase(action, here)
             self.oracle.written()
         else:
             listing = world.listing(place)
             image = listing.images[action.cloud_image]
-            hand.sweep(action, image, here, listed_s=listing.before_s)
+            self.sweeper().sweep(action, image, here, listed_s=listing.before_s)
 
-    def keeper(self, store: Any) -> KeepingHand:
-        """Return the real hand."""
+    def keeper(self, store: Any) -> RetiringHand:
+        """Return the real hand that ends uploads."""
+        return RetiringHand(store, self.clock, INSTALLATION, self.sites())
+
+    def sweeper(self) -> SweepingHand:
+        """Return the real hand that deletes what no record knows."""
+        return SweepingHand(self.god, self.clock, INSTALLATION, self.sites())
+
+    def sites(self) -> Sites:
+        """Return where images lie."""
         known = {name: self.images[name] for name in self.configured}
-        return KeepingHand(store, self.clock, INSTALLATION, Sites(lambda: known))
+        return Sites(lambda: known)
 
-    def adopt(self, world: BuilderWorld, action: KeepSnapshot) -> Steps:
+    def adopt(self, world: WorldView, action: KeepSnapshot) -> Steps:
         """Finish a build of which only its snapshot is left."""
         stored = world.library.builds[action.id]
         yield
         image = WholeImage(cloud_image=action.snapshot)
-        self.commit(transactions.finish(stored, image, action.also, now_s=self.clock.now_s()))
+        self.commit(finish(stored, image, action.also, now_s=self.clock.now_s()))
 
     def make(self, me: ReplicaId, build_id: BuildId, fate: Fate) -> Steps:
         """Fill a machine, and have a snapshot of it."""
@@ -175,11 +179,11 @@ class Doings(Estate):
         yield
         now_s, wrong = self.clock.now_s(), mishap(fate)
         if wrong is not None:
-            self.set_build(stored, results.unmade(stored.value, wrong, policy, now_s=now_s))
+            self.set_build(stored, build_outcome.unmade(stored.value, wrong, policy, now_s=now_s))
             return
         name = self.token(build_id)
         order = Quieted(cloud_name=name, asked_by_s=now_s + 1.0)
-        if not self.set_build(stored, results.quieted(stored.value, order, now_s=now_s)):
+        if not self.set_build(stored, build_outcome.quieted(stored.value, order, now_s=now_s)):
             return
         yield
         place = stored.value.place or ""
@@ -190,7 +194,7 @@ class Doings(Estate):
             return
         also = {self.places[one] for one in again.value.group if one in self.configured} - {place}
         image = WholeImage(cloud_image=snapshot)
-        ops = transactions.finish(again, image, tuple(sorted(also)), now_s=self.clock.now_s())
+        ops = finish(again, image, tuple(sorted(also)), now_s=self.clock.now_s())
         yield
         self.commit(ops)
 
@@ -206,7 +210,7 @@ class Doings(Estate):
         yield
         now_s, wrong = self.clock.now_s(), mishap(fate)
         if wrong is not None:
-            self.set_upload(stored, results.uncopied(upload, wrong, policy, now_s=now_s))
+            self.set_upload(stored, upload_outcome.uncopied(upload, wrong, policy, now_s=now_s))
             return
         image_id = source.cloud_image or ""
         here, there = self.cloud_of(upload_id.place), self.cloud_of(source.id.place)
@@ -218,7 +222,9 @@ class Doings(Estate):
         else:
             image_id = self.image(self.token(upload_id.build), upload_id)
         yield
-        after = results.copied(upload, WholeImage(cloud_image=image_id), now_s=self.clock.now_s())
+        after = upload_outcome.copied(
+            upload, WholeImage(cloud_image=image_id), now_s=self.clock.now_s()
+        )
         self.set_upload(stored, after)
 
     def validate(self, me: ReplicaId, upload_id: UploadId, fate: Fate) -> Steps:
@@ -235,7 +241,7 @@ class Doings(Estate):
         yield
         now_s = self.clock.now_s()
         wanted = [name for name in self.configured if self.places[name] == upload_id.place]
-        after = results.judged(stored.value, mishap(fate), None, policy, wanted, now_s=now_s)
+        after = upload_outcome.judged(stored.value, mishap(fate), None, policy, wanted, now_s=now_s)
         self.set_upload(stored, after)
         yield
         if path is not None:

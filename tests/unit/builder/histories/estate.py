@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from builder.decide.policy import ImagePolicy
-from builder.decide.world import BuilderWorld, ImageListing, ListedImage, ProviderFacts
-from builder.hands.sites import build_of, image_tags
+from builder.place.sites import build_of, image_tags
+from builder.place.view import ImageListing, ListedImage, ProviderFacts
+from builder.policy import ImagePolicy
+from builder.view import WorldView
 from remuda.cloud.image_store import ImageOrder, ImageStatus, Visibility
 from remuda.images import library
 from remuda.images.library import Library
@@ -198,13 +199,13 @@ class Estate:
 
     # What builders know.
 
-    def world(self, who: ReplicaId, seen: Library) -> BuilderWorld:
+    def world(self, who: ReplicaId, seen: Library) -> WorldView:
         """Return what a builder believes; each takes itself for the one on duty."""
         providers = {
             name: ProviderFacts(name=name, place=self.places[name], realm=self.realms[name])
             for name in sorted(self.configured)
         }
-        return BuilderWorld(
+        return WorldView(
             now_s=self.clock.now_s(),
             me=who,
             builders=frozenset({*self.living, who}),

@@ -12,16 +12,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from builder import transactions
-from builder.decide.actions import (
-    BeginBuild,
-    CondemnUpload,
-    RetireUpload,
-    TakeBuild,
-    TakeUpload,
-    TryUpload,
-)
-from builder.decide.decide import decide
+from builder.build.actions import BeginBuild, TakeBuild
+from builder.decide import decide
+from builder.upload.actions import CondemnUpload, RetireUpload, TakeUpload, TryUpload
+from builder.writes import write as write_action
 from remuda.cli.image.record_writer import set_build, set_image
 from remuda.images import moves, revoking
 from remuda.images.references import ReferenceKind
@@ -331,7 +325,7 @@ class History(RuleBasedStateMachine):
             why=Why.COMMAND,
             fingerprint="f",
         )
-        self.all.commit(transactions.write(self.all.world(me, seen), begin))
+        self.all.commit(write_action(self.all.world(me, seen), begin))
         take = TakeBuild(
             id=begin.id, provider=provider, place=upload_id.place, parent=upload_id, base=None
         )

@@ -14,8 +14,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from builder.decide import keeping
-from builder.hands.keeping import KeepingHand
+from builder.place import sweep
+from builder.upload.hand_retire import RetiringHand
 from remuda.images import library, references, writes
 from remuda.images.references import ReferenceKind
 from remuda.model.image import UploadId
@@ -84,7 +84,7 @@ def binds_unproven(patch: pytest.MonkeyPatch) -> None:
 def reads_upload_last(patch: pytest.MonkeyPatch) -> None:
     """Read the upload after what may refer to it."""
 
-    def end(self: KeepingHand, upload_id: UploadId, states: Any, why_not: Any) -> None:
+    def end(self: RetiringHand, upload_id: UploadId, states: Any, why_not: Any) -> None:
         known = library.read(self.store)
         stored = self._upload(upload_id)
         if stored.value.state in states and why_not(upload_id, known.holders()) is None:
@@ -92,16 +92,16 @@ def reads_upload_last(patch: pytest.MonkeyPatch) -> None:
             event = UploadEvent.RETIRED if retires else UploadEvent.UNREFERENCED
             self._write(stored, stored.value.after(event, now_s=self.clock.now_s()))
 
-    patch.setattr(KeepingHand, "_end", end)
+    patch.setattr(RetiringHand, "_end", end)
 
 
 def writes_over(patch: pytest.MonkeyPatch) -> None:
     """Write whatever has become of the upload."""
 
-    def write(self: KeepingHand, before: Stored[Upload], after: Upload) -> None:
+    def write(self: RetiringHand, before: Stored[Upload], after: Upload) -> None:
         self.store.commit([Set(path=before.path, data=encode_upload(after), version=-1)])
 
-    patch.setattr(KeepingHand, "_write", write)
+    patch.setattr(RetiringHand, "_write", write)
 
 
 def believes_unreadable(patch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def forgets_sources(patch: pytest.MonkeyPatch) -> None:
 
 def sweeps_anything(patch: pytest.MonkeyPatch) -> None:
     """Take every image for one that no record knows."""
-    patch.setattr(keeping, "expected", lambda *_, **__: False)
+    patch.setattr(sweep, "expected", lambda *_, **__: False)
 
 
 def ends_by_listing(patch: pytest.MonkeyPatch) -> None:

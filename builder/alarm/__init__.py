@@ -1,0 +1,1 @@
+"""Alarms: what people are to see to."""

@@ -1,0 +1,67 @@
+"""What comes to nothing again and again: builds, trials, copies."""
+
+from typing import Final
+
+from builder.actions import Plan
+from builder.alarm.actions import RaiseAlarm
+from builder.build import due
+from builder.build.lifecycle import unwanted
+from builder.policy import ImagePolicy
+from builder.view import WorldView
+from remuda.model.upload import ENDED, Upload, UploadState
+
+_SPOILED: Final = "its machines fail by no fault of the image"
+_NO_WAY: Final = "again and again, by no fault of the image"
+_UNMADE: Final = frozenset({UploadState.PENDING, UploadState.MAKING})
+
+
+def step(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:
+    """Add alarms for what fails of an image."""
+    _failures(view, policy, plan)
+    _spoiled(view, policy, plan)
+
+
+def _failures(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:
+    for group in policy.groups:
+        mine = [one for one in view.builds(policy.image) if one.group == group]
+        failed = due.streak(view, mine)
+        if failed >= policy.failures_alarm:
+            text = f"{failed} builds in a row for {', '.join(group)} came to nothing"
+            plan.do(RaiseAlarm(image=policy.image, text=text))
+
+
+def _spoiled(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:
+    """Say where nothing can be proven, or brought, by whoever's fault but the image's."""
+    for build in view.builds(policy.image):
+        if unwanted(build) is not None:
+            continue
+        for upload in view.uploads(build.id):
+            for provider, trial in sorted(upload.trials.items()):
+                ended = upload.state in ENDED or provider not in policy.providers
+                if trial.spoiled >= policy.failures_alarm and not ended:
+                    text = f"build {build.id.number} cannot be tried in {provider}: {_SPOILED}"
+                    plan.do(RaiseAlarm(image=policy.image, text=text))
+            _uncopied(view, policy, upload, plan)
+
+
+def _uncopied(view: WorldView, policy: ImagePolicy, upload: Upload, plan: Plan) -> None:
+    """Say which providers a build does not come to."""
+    number = upload.id.build.number
+    lacking = [
+        one.name
+        for one in view.at(upload.id.place)
+        if one.name in policy.providers and _lacks(view, policy.image, one.name, number)
+    ]
+    if not lacking:
+        return
+    what = f"build {number} cannot be copied for {', '.join(lacking)}"
+    if upload.state in _UNMADE and upload.spoiled >= policy.failures_alarm:
+        plan.do(RaiseAlarm(image=policy.image, text=f"{what}: {_NO_WAY}"))
+    elif upload.state is UploadState.FAILED and upload.attempt >= policy.attempts_max:
+        plan.do(RaiseAlarm(image=policy.image, text=f"{what}: it was given up"))
+
+
+def _lacks(view: WorldView, image: str, provider: str, number: int) -> bool:
+    """Whether a provider has nothing as new as a build."""
+    pointer = view.library.pointers.get((image, provider))
+    return pointer is None or pointer.value.current < number

@@ -1,0 +1,1 @@
+"""Builds: which are due, their next step, and how one is made on a machine."""

@@ -1,0 +1,142 @@
+"""Which builds are due, and why."""
+
+from collections.abc import Iterator
+
+from builder.actions import Plan
+from builder.build.actions import BeginBuild
+from builder.policy import ImagePolicy
+from builder.view import WorldView
+from remuda.config.units import show_duration
+from remuda.model.build import UNDER_WAY, Build, BuildState, Why
+from remuda.model.image import BUILD_NUMBER_MAX, BuildId, ImageRecord
+from remuda.model.upload import UploadState
+
+#: Builds that came to nothing, and count against their recipe.
+_VAIN = frozenset({UploadState.REJECTED, UploadState.FAILED})
+#: States of a build that never was.
+_NOTHING = frozenset({BuildState.FAILED, BuildState.SUPERSEDED})
+
+
+def begin(view: WorldView, plan: Plan) -> None:
+    """Add a build for each group that is due one; one new number of an image at a time."""
+    for image, policy in sorted(view.policies.items()):
+        stored = view.library.images.get(image)
+        if stored is None:
+            plan.wait(image, "it is not on record yet")
+            continue
+        paused = view.paused(image)
+        if paused is not None:
+            plan.wait(image, paused)
+            continue
+        if image in view.reading:
+            # Its number may be known already: the next one would be given for the same reason.
+            plan.wait(image, "a build of it is being read")
+            continue
+        for group in policy.groups:
+            why = _why(view, policy, stored.value, group, plan)
+            if why is None:
+                continue
+            number = stored.value.last_build + 1
+            if number > BUILD_NUMBER_MAX:
+                plan.wait(image, "its numbers are used up")
+            elif not view.mine(f"image {image}"):
+                plan.wait(image, "another builder begins it")
+            else:
+                plan.do(
+                    BeginBuild(
+                        id=BuildId(image, number),
+                        group=group,
+                        why=why,
+                        fingerprint=policy.fingerprint,
+                    )
+                )
+            break
+
+
+def _why(
+    view: WorldView,
+    policy: ImagePolicy,
+    image: ImageRecord,
+    group: tuple[str, ...],
+    plan: Plan,
+) -> Why | None:
+    """Return why a build is to begin now, or None; then the plan says what is waited for."""
+    name = f"{policy.image} for {', '.join(group)}"
+    mine = [one for one in view.builds(policy.image) if set(one.group) & set(group)]
+    if any(one.state in UNDER_WAY for one in mine):
+        plan.wait(name, "a build of it is under way")
+        return None
+    last = mine[-1] if mine else None
+    if image.wanted is not None and (last is None or last.id.number <= image.wanted_above):
+        return Why.COMMAND
+    if last is None or last.fingerprint != policy.fingerprint:
+        return Why.RECIPE_CHANGED
+    why = _occasion(view, policy, mine, name, plan)
+    failed = streak(view, mine)
+    if why is None or not failed:
+        return why
+    wait_s = min(policy.backoff_s * 2 ** min(failed - 1, 20), policy.backoff_s_max)
+    ends_s = view.counted(last.since_s + wait_s, wait_s)
+    if view.now_s < ends_s:
+        some = "the last build" if failed == 1 else f"{failed} builds in a row"
+        after = f"the next begins {show_duration(wait_s)} after it"
+        plan.wait(name, f"{some} came to nothing; {after}", ends_s)
+        return None
+    return why
+
+
+def _occasion(
+    view: WorldView, policy: ImagePolicy, mine: list[Build], name: str, plan: Plan
+) -> Why | None:
+    """Return on what occasion a build is due, if it is."""
+    last = mine[-1]
+    if last.state in _NOTHING and last.unwanted is None:
+        return last.why  # what it was wanted for is not there yet
+    if policy.follow_base and _base_changed(view, policy, last):
+        return Why.BASE_CHANGED
+    # A record of the far future tells nothing: it is as old as can be, and its successor is not.
+    begun_s = min(view.counted(last.requested_s, 0.0), view.now_s)
+    due_s = policy.next_due_s(begun_s)
+    old_s = None if policy.age_s_max is None else begun_s + policy.age_s_max
+    if due_s is not None and due_s <= view.now_s:
+        return Why.SCHEDULE
+    if old_s is not None and old_s <= view.now_s:
+        return Why.AGE
+    if vain(view, last):
+        return last.why
+    times = [one for one in (due_s, old_s) if one is not None]
+    plan.wait(name, "it is not due", min(times, default=None))
+    return None
+
+
+def _base_changed(view: WorldView, policy: ImagePolicy, last: Build) -> bool:
+    if policy.parent is not None:
+        pointer = view.library.pointers.get((policy.parent, last.provider or ""))
+        served = None if pointer is None else pointer.value.served(view.now_s)
+        return served is not None and last.parent != BuildId(policy.parent, served)
+    base = view.bases.get((policy.image, last.provider or ""))
+    return base is not None and last.base is not None and base.id != last.base.id
+
+
+def vain(view: WorldView, build: Build) -> bool:
+    """Whether a finished build came to nothing, and not by somebody's command."""
+    if build.revoked is not None or build.unwanted is not None:
+        return False
+    if build.state is BuildState.FAILED:
+        return True
+    uploads = list(view.uploads(build.id))
+    return bool(uploads) and all(one.state in _VAIN for one in uploads)
+
+
+def streak(view: WorldView, builds: list[Build]) -> int:
+    """Return how many of the last builds in a row came to nothing."""
+    return sum(1 for _ in _streak(view, builds))
+
+
+def _streak(view: WorldView, builds: list[Build]) -> Iterator[Build]:
+    for build in reversed(builds):
+        if build.state is BuildState.SUPERSEDED:
+            continue
+        if not vain(view, build):
+            return
+        yield build

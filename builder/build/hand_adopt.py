@@ -1,0 +1,91 @@
+"""The hand that finishes a build whose builder died when its snapshot was asked for.
+
+The machine is gone. The image is treated as that of any other build: hidden, looked at, and rid of
+what it inherited, before the record says that it is whole.
+"""
+
+from dataclasses import dataclass
+
+from builder.build import outcome as build_outcome
+from builder.build import writes
+from builder.build.actions import KeepSnapshot
+from builder.build.events import AdoptionEnded
+from builder.build.hand_snapshot import check_data, trimmed, whole_image
+from builder.hands.blame import MishapError
+from builder.place.sites import Site, build_of
+from builder.policy import ImagePolicy
+from remuda.cloud.api import CloudError, TryLaterError
+from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
+from remuda.model.build import Blame, Build, Mishap
+from remuda.runtime.clock import Clock
+from remuda.store.api import Store, Stored, StoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptAtSite:
+    """A :class:`builder.build.tasks.AdoptTask`, with the way into its place.
+
+    Attributes:
+        build: As it was judged; it is written at that version.
+        here: A provider of the build's place.
+    """
+
+    action: KeepSnapshot
+    build: Stored[Build]
+    policy: ImagePolicy | None
+    here: Site
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptingHand:
+    """Finishes one build at a time; several threads may use it."""
+
+    store: Store
+    clock: Clock
+    installation: str
+
+    def adopt(self, task: AdoptAtSite) -> AdoptionEnded:
+        """Finish it; what fails for the cloud's sake is tried again later."""
+        try:
+            self._adopt(task)
+        except MishapError as exc:
+            return AdoptionEnded(action=task.action, why=self._refused(task, exc.mishap))
+        except (CloudError, StoreError) as exc:
+            return AdoptionEnded(action=task.action, why=str(exc))
+        return AdoptionEnded(action=task.action)
+
+    def _adopt(self, task: AdoptAtSite) -> None:
+        images, build = task.here.images, task.build
+        image = self._image(task)
+        images.edit_image(image.id, ImageEdit(hidden=True))  # nobody finds it from now on
+        check_data(image)
+        images.edit_image(image.id, trimmed(image))
+        # Some clouds show it active, and take it back when the upload has failed.
+        whole = whole_image(self._image(task))
+        now_s = self.clock.now_s()
+        self.store.commit(writes.finish(build, whole, task.action.also, now_s=now_s))
+
+    def _image(self, task: AdoptAtSite) -> StoredImage:
+        """Return the image, once the cloud says that it is that of the build, and whole."""
+        build, here = task.build.value, task.here
+        if why := here.elsewhere(build.place or ""):
+            raise TryLaterError(why)
+        image = here.images.get_image(task.action.snapshot)
+        if image.name != build.cloud_name or build_of(image, self.installation) != build.id:
+            raise TryLaterError(f"image {image.id} has not the tags of {build.id}")
+        if image.owner != here.images.project():
+            raise TryLaterError(f"image {image.id} belongs to another project")
+        if image.status is not ImageStatus.ACTIVE:
+            raise TryLaterError(f"image {image.id} is {image.status}")
+        return image
+
+    def _refused(self, task: AdoptAtSite, mishap: Mishap) -> str:
+        """Write what is wrong with it, unless time may mend that; return the same."""
+        if mishap.blame is not Blame.CLOUD:
+            stored, now_s = task.build, self.clock.now_s()
+            after = build_outcome.unmade(stored.value, mishap, task.policy, now_s=now_s)
+            try:
+                self.store.commit([writes.write_build(stored, after)])
+            except StoreError as exc:
+                return f"{mishap.message}; not written: {exc}"
+        return mishap.message

@@ -1,0 +1,282 @@
+"""The hand of a build: from the request for a machine to a whole snapshot on record.
+
+It writes the record itself, at the version that it knows. Whoever finds the record changed by
+another owner has been taken over: it gives the machine back, and writes and deletes nothing.
+"""
+
+import secrets as chance
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from builder.build import outcome as build_outcome
+from builder.build import writes
+from builder.build.events import MakingEnded
+from builder.build.hand_packages import keep_packages
+from builder.build.hand_quiet import Quieting
+from builder.build.hand_secrets import SECRETS_STEP, SecretError, read_secrets
+from builder.build.hand_snapshot import ASK_S, Snapshots
+from builder.build.hand_steps import StepContext, StepRunner
+from builder.build.outcome import Quieted
+from builder.hands import blame
+from builder.hands.held_record import HeldRecord, TakenOverError, hold_build
+from builder.hands.waiting import HandStoppedError
+from builder.log.progress import ProgressLog, say
+from builder.machine.hand_begin import InCloud, InPhases, MachineHand
+from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
+from builder.place.hand_look import hash_of
+from builder.place.sites import ARRIVAL_S, FENCE_S, call_fence
+from builder.quiet.scripts import Traces
+from builder.upload.outcome import WholeImage
+from remuda.cloud.api import CloudError, GoneError
+from remuda.model.build import Base, Blame, Build, BuildState, Mishap
+from remuda.model.ids import RequestId
+from remuda.model.image import UploadId
+from remuda.model.imageask import ImageUse
+from remuda.model.tags import ImageTags
+from remuda.secret import Secret
+from remuda.ssh.checks import make_checks
+from remuda.ssh.keyfile import KeyRing
+from remuda.ssh.session import SshSession
+from remuda.store.api import Op, Stored, StoreError
+from remuda.visible import visible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeInCloud(InCloud):
+    """A :class:`builder.build.tasks.MakeTask`, with the cloud in which it is carried out.
+
+    Attributes:
+        build: As it was judged: building, and ours.
+        parent: Id in the cloud of the upload that it starts from; None: it starts from a base.
+        also: Other places that are to have it.
+        key_file: The provider's own login key, of which nothing may be left in the image.
+    """
+
+    build: Stored[Build]
+    parent: str | None = None
+    also: tuple[str, ...] = ()
+    key_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakingHand(MachineHand):
+    """Makes builds."""
+
+    def make(
+        self, task: MakeInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+    ) -> MakingEnded:
+        """Make it; return when the record says what came of it, or is not ours any more.
+
+        Args:
+            task: What to make.
+            log: Is told everything, and closed in the end.
+            stopped: Asked about twice a second: True gives up at once.
+        """
+        waiting = self.waiting(stopped)
+        record = hold_build(self.machines.store, waiting, task.build)
+        work = _Making(hand=self, task=task, record=record, waiting=waiting, log=log)
+        return MakingEnded(id=task.build.value.id, why=work.run(work.make))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Making(InPhases):
+    """One build under way.
+
+    Attributes:
+        snapshot: Id of the snapshot, once it is known.
+        inventory: Hash of the packages that are in it, once they are known.
+    """
+
+    hand: MakingHand
+    task: MakeInCloud
+    record: HeldRecord[Build]
+    snapshot: str | None = None
+    inventory: str | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
+
+    def make(self) -> str | None:
+        """Make it and write what came of it; return why there is no snapshot, or None."""
+        try:
+            self._make()
+        except TakenOverError as exc:
+            say(self.log, f"given up: {exc}")
+            return str(exc)
+        except blame.MishapError as exc:
+            return self._ended(exc.mishap)
+        except SecretError as exc:
+            return self._ended(blame.mishap(self.phase, exc.blame, str(exc)))
+        except blame.ENDINGS as exc:
+            if isinstance(exc, HandStoppedError) and self._asked():
+                return str(exc)  # there may be a snapshot all the same: whoever comes next looks
+            return self._ended(blame.of_error(self.phase, exc))
+        return None
+
+    def _asked(self) -> bool:
+        return self.record.value.state is BuildState.SNAPSHOTTING
+
+    def _ended(self, mishap: Mishap) -> str:
+        """Write that there is no snapshot; only then what there is of it is nobody's."""
+        why = f"{mishap.step}: {mishap.message}"
+        say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
+        try:
+            self.record.write(
+                lambda build: build_outcome.unmade(
+                    build, mishap, self.task.policy, now_s=self.hand.clock.now_s()
+                )
+            )
+        except (TakenOverError, StoreError, HandStoppedError) as exc:
+            return f"{why}; not written: {exc}"
+        if self.snapshot is not None:
+            self._delete(self.snapshot)
+        return why
+
+    def _delete(self, image_id: str) -> None:
+        """Delete what nobody wants; what cannot be deleted now is found by its tags."""
+        try:
+            self.task.images.delete_image(image_id)
+        except CloudError as exc:
+            say(self.log, f"image {image_id} is left for the sweep: {visible(str(exc))}")
+
+    # -- the way -----------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        self._begin(SECRETS_STEP)
+        self.secrets = read_secrets(self.task.recipe, self.hand.environ)
+        known_keys = self._known_keys()
+        self._begin("machine")
+        wanted = self._wanted()
+        with self.hand.machines.borrowed(
+            wanted, self.waiting, self.log, self._note_request
+        ) as machine:
+            self.record.write(lambda build: replace(build, node=machine.node))
+            self._look_at_base(machine)
+            self._begin("login")
+            with self.hand.machines.connect(machine, self.waiting) as session:
+                identity = self._fill(session, machine, known_keys)
+            image = self._take(machine, identity)
+            self._begin("keep")
+            self.record.commit(lambda stored: self._kept(stored, image))
+
+    def _kept(self, stored: Stored[Build], image: WholeImage) -> list[Op]:
+        now_s = self.hand.clock.now_s()
+        return writes.finish(stored, image, self.task.also, now_s=now_s)
+
+    def _known_keys(self) -> tuple[str, ...]:
+        """Return the public line of the key that launchers put into every machine, if any."""
+        file = self.task.key_file
+        return () if file is None else (KeyRing().public_line(file),)
+
+    def _wanted(self) -> MachineWanted:
+        build = self.record.value
+        upload = None
+        if build.parent is not None:
+            upload = UploadId(build.parent, build.place or "")
+        return self.task.machine(
+            ImageUse.MAKE,
+            build.provider or "",
+            upload=upload,
+            boots=self.task.parent,
+            secret=bool(self.secrets),
+        )
+
+    def _note_request(self, request: RequestId) -> None:
+        self.record.write(lambda build: replace(build, request=request))
+
+    def _look_at_base(self, machine: BorrowedMachine) -> None:
+        """Record what the machine really boots: launchers find bases by name."""
+        self._begin("base")
+        boots = self.task.cloud.get_server(machine.server).image_id
+        parent = self.record.value.parent
+        if parent is not None:
+            if boots != self.task.parent:
+                message = f"node {machine.node} boots image {boots}, not that of {parent}"
+                raise blame.fail("base", Blame.BUILDER, message)
+            return
+        if boots is None:
+            message = "the machine boots from a volume, which has no snapshot with data"
+            raise blame.fail("base", Blame.RECIPE, message)
+        base = self._base(boots)
+        say(self.log, f"base: {visible(base.name)} {base.id}")
+        self.record.write(lambda build: replace(build, base=base))
+
+    def _base(self, image_id: str) -> Base:
+        try:
+            image = self.task.images.get_image(image_id)
+        except GoneError:  # withdrawn since; what boots has been copied
+            decided = self.record.value.base
+            same = decided is not None and decided.id == image_id
+            return decided if decided and same else Base(id=image_id)
+        return Base(id=image.id, name=image.name, hash=hash_of(image))
+
+    def _fill(
+        self, session: SshSession, machine: BorrowedMachine, known_keys: tuple[str, ...]
+    ) -> Mapping[str, str]:
+        """Run everything that runs on the machine; return what tells it from others."""
+        recipe, build = self.task.recipe, self.record.value
+        quieting = Quieting(session=session, waiting=self.waiting, log=self.log)
+        self._begin("prepare")
+        quieting.prepare()
+        context = StepContext(
+            build=build.id,
+            provider=build.provider or "",
+            recipe=recipe,
+            secrets=self.secrets,
+            copied=self.task.policy.copied,
+        )
+        self.phase = "steps"
+        StepRunner(session=session, context=context, waiting=self.waiting, log=self.log).run_all()
+        self.phase = "checks-before"
+        quieting.check(make_checks(recipe.checks_before))
+        self._begin("packages")
+        found = quieting.packages()
+        self.inventory = keep_packages(self.hand.machines.store, build.id, found, self.log)
+        self._begin("quiet")
+        machine.check()
+        identity = quieting.identity(machine.login_key)
+        private = quieting.host_keys()
+        values = tuple("".join(one) for one in self.secrets.values())
+        quieting.quiet(
+            Traces(
+                host_keys=(session.host_key,),
+                login_keys=(machine.login_key, *known_keys),
+                secrets=(*values, *private),
+            )
+        )
+        return identity
+
+    def _take(self, machine: BorrowedMachine, identity: Mapping[str, str]) -> WholeImage:
+        """Stop the machine and take its snapshot; the record comes before the call."""
+        snapshots = Snapshots(
+            cloud=self.task.cloud,
+            images=self.task.images,
+            server=machine.server,
+            waiting=self.waiting,
+            log=self.log,
+            check=machine.check,
+            fence=lambda: call_fence(self.hand.machines.store, self.hand.clock),
+        )
+        self._begin("stop")
+        snapshots.stop()
+        self._begin("snapshot")
+        last_s = self.hand.clock.now_s() + ASK_S
+        asked_by_s = last_s + FENCE_S + ARRIVAL_S
+        ours = self._tags()
+        quieted = Quieted(
+            cloud_name=ours.name,
+            asked_by_s=asked_by_s,
+            inventory=self.inventory,
+            identity=identity,
+        )
+        self.record.write(
+            lambda build: build_outcome.quieted(build, quieted, now_s=self.hand.clock.now_s())
+        )
+        self.snapshot = snapshots.ask(ours, asked_by_s=asked_by_s, last_s=last_s)
+        snapshots.hide(self.snapshot)
+        return snapshots.finish(self.snapshot, limit_s=self.task.policy.snapshot_s_max)
+
+    def _tags(self) -> ImageTags:
+        """Return the marks of the snapshot, with a name that no other attempt has."""
+        build = self.record.value
+        image, number = build.id
+        name = f"remuda-{image}-{number}-a{build.attempt}-{chance.token_hex(4)}"
+        return ImageTags(owner=self.task.owner, image=image, build=str(number), name=name)

@@ -1,0 +1,220 @@
+"""The steps of a recipe, one after another over one connection."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from builder.build.step_scripts import PACKAGES, PLACE, REMOVE
+from builder.hands import blame
+from builder.hands.waiting import HandStoppedError, Waiting
+from builder.log.progress import ProgressLog, say
+from remuda.config import trees
+from remuda.config.fingerprint import Trees, same
+from remuda.config.images import BuildStep, StepCopy
+from remuda.config.recipes import ImageRecipe
+from remuda.config.sources import UnreadableError
+from remuda.model.build import Blame
+from remuda.model.image import BuildId
+from remuda.secret import Secret
+from remuda.ssh.api import OUT_OF_TIME, Script
+from remuda.ssh.errors import CutShortError
+from remuda.ssh.runner import STOPPED
+from remuda.ssh.session import CopyFailedError, SshSession
+from remuda.visible import visible
+
+#: A mirror that is away for a moment is the reason for retries.
+_AGAIN_S: Final = 5.0
+_AGAIN_S_MAX: Final = 60.0
+#: To put a file in its place there is at least so much time, however long the copy took.
+_PLACE_S_MIN: Final = 10.0
+#: Where copies come in: not below ``/tmp``, which may lie in memory.
+_CAME: Final = "/var/tmp"  # noqa: S108 - in a folder whose name nobody guesses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepContext:
+    """What steps get to know.
+
+    Attributes:
+        secrets: By the name that steps know.
+        copied: What the build's fingerprint means by each file and folder.
+    """
+
+    build: BuildId
+    provider: str
+    recipe: ImageRecipe
+    secrets: Mapping[str, Secret]
+    copied: Trees = field(default_factory=dict)
+
+    def environment(self, step: BuildStep) -> tuple[tuple[str, str], ...]:
+        """Return the variables of a step: those said later win, ours before all, then secrets."""
+        script = {} if step.script is None else step.script.environment
+        ours = {
+            "REMUDA_IMAGE": self.build.image,
+            "REMUDA_BUILD": str(self.build.number),
+            "REMUDA_PROVIDER": self.provider,
+        }
+        given: dict[str, str] = {}
+        if step.script is not None or step.command is not None:
+            given = {name: self.secrets[name] for name in step.secrets}
+        return tuple({**self.recipe.environment, **script, **ours, **given}.items())
+
+
+def name_of(step: BuildStep) -> str:
+    """Return what people call a step."""
+    if step.name is not None:
+        return step.name
+    if step.script is not None:
+        return f"script {step.script.file}" if step.script.file else "script"
+    if step.copied is not None:
+        return f"copy {step.copied.to}"
+    return "command" if step.packages is None else "packages"
+
+
+def script_of(step: BuildStep, context: StepContext) -> Script | None:
+    """Return what a step runs on the machine; None: it copies.
+
+    Raises:
+        ValueError: Its script was never read.
+    """
+    text, as_root = step.command or "", step.as_root
+    arguments: tuple[str, ...] = ()
+    if step.copied is not None:
+        return None
+    if step.script is not None:
+        text, arguments = step.script.text, step.script.arguments
+    elif step.packages is not None:
+        text, arguments, as_root = PACKAGES, step.packages, True
+    return Script(
+        name=name_of(step),
+        text=text,
+        arguments=arguments,
+        timeout_s=step.timeout,
+        as_root=as_root,
+        environment=context.environment(step),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRunner:
+    """Takes steps on one machine.
+
+    Attributes:
+        came: Folder of the machine, in which copies lie until they are put in their place.
+    """
+
+    session: SshSession
+    context: StepContext
+    waiting: Waiting
+    log: ProgressLog
+    came: str = _CAME
+
+    def run_all(self) -> None:
+        """Take them all.
+
+        Raises:
+            MishapError: One has failed, and so has every retry that it has.
+            HandStoppedError: The hand has to stop.
+        """
+        for step in self.context.recipe.steps:
+            self.run(step)
+
+    def run(self, step: BuildStep) -> None:
+        """Take one step; raises as :meth:`run_all`."""
+        name = name_of(step)
+        self.waiting.check()
+        self.log.step(name)
+        for again, wait_s in enumerate((*_waits(step.retries), None)):
+            why = self._once(step, name)
+            if not why:
+                return
+            say(self.log, f"{visible(name)} failed: {visible(why)}")
+            if wait_s is None:
+                tries = f" (tried {again + 1} times)" if again else ""
+                raise blame.fail(name, Blame.RECIPE, f"{why}{tries}")
+            self.waiting.pause(wait_s)
+
+    def _once(self, step: BuildStep, name: str) -> str:
+        """Make one attempt; return why it failed, or an empty string.
+
+        Raises:
+            MishapError: No other attempt would help.
+            HandStoppedError: The hand has to stop.
+        """
+        script = script_of(step, self.context)
+        if script is not None:
+            return self._script(script)
+        assert step.copied is not None  # noqa: S101 - it is of this kind
+        try:
+            return self._copy(step.copied, step)
+        except (OSError, UnreadableError) as exc:
+            # Another builder's host may have the file.
+            raise blame.fail(name, Blame.BUILDER, f"{step.copied.source}: {exc}") from exc
+
+    def _script(self, script: Script) -> str:
+        ran = self.session.run_script(script, stopped=self.waiting.stopped, hear=self.log.write)
+        if ran.why == STOPPED:
+            raise HandStoppedError
+        if ran.lost or ran.broken or ran.why == OUT_OF_TIME:
+            raise blame.fail(script.name, Blame.MACHINE, ran.why)
+        return ran.why
+
+    def _copy(self, copied: StepCopy, step: BuildStep) -> str:
+        source = Path(copied.source)
+        entries = trees.survey(source)
+        say(self.log, f"{len(entries)} entries, {sum(one.size for one in entries)} bytes")
+        came = f"{self.came}/remuda-copy-{secrets.token_hex(16)}"
+        clock = self.waiting.clock
+        ends_s = clock.monotonic_s() + step.timeout
+        try:
+            self._send(source, came, step.timeout)
+        except (CutShortError, CopyFailedError) as exc:
+            self.waiting.check()
+            self._script(Script(name=name_of(step), text=REMOVE, arguments=(came,)))
+            return str(exc)
+        self._check_copied(copied, name_of(step))
+        placing = Script(
+            name=name_of(step),
+            text=PLACE,
+            arguments=(came, *_placed(copied)),
+            timeout_s=max(_PLACE_S_MIN, ends_s - clock.monotonic_s()),
+            as_root=step.as_root,
+        )
+        return self._script(placing)
+
+    def _check_copied(self, copied: StepCopy, name: str) -> None:
+        """Look whether what was sent is what the build's fingerprint means.
+
+        It is read after it was sent: a change before that, or meanwhile, is seen.
+
+        Raises:
+            MishapError: It is not.
+        """
+        expected = self.context.copied.get(copied.source)
+        if expected is None or same(copied, expected, trees.read(Path(copied.source))):
+            return
+        # It begins anew: with the recipe of now, or where the files are those of its recipe.
+        message = f"{copied.source} is not what it was when the build was asked for: it has changed"
+        raise blame.fail(name, Blame.BUILDER, message)
+
+    def _send(self, source: Path, came: str, limit_s: float) -> None:
+        stopped = self.waiting.stopped
+        if source.is_dir():
+            self.session.copy_tree(source, f"{came}/item", limit_s=limit_s, stopped=stopped)
+        else:
+            self.session.copy_file(source, came, "item", limit_s=limit_s, stopped=stopped)
+
+
+def _placed(copied: StepCopy) -> tuple[str, str, str, str]:
+    """Return where to, modes of files and folders, and owner; empty: not said."""
+    mode = copied.mode or ""
+    # x beside each r.
+    folder = f"{int(mode, 8) | (int(mode, 8) & 0o444) >> 2:o}" if mode else ""
+    return copied.to.rstrip("/") or "/", mode, folder, copied.owner or ""
+
+
+def _waits(retries: int) -> Iterator[float]:
+    for again in range(retries):
+        yield min(_AGAIN_S_MAX, _AGAIN_S * 2.0**again)

@@ -1,0 +1,191 @@
+"""The next step of each build."""
+
+from typing import Final
+
+from builder.actions import Plan, in_order
+from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
+from builder.place.view import ProviderFacts
+from builder.policy import ImagePolicy, pause_s_max
+from builder.view import ASKED_S_MAX, WorldView
+from remuda.model.build import Blame, Build, BuildState, Mishap
+from remuda.model.image import BuildId, UploadId
+from remuda.model.upload import UploadState
+
+#: The same for an image whose recipe is gone.
+_SNAPSHOT_S_MAX: Final = 7200.0
+
+
+def unwanted(build: Build) -> str | None:
+    """Return why a build is not wanted any more, or None."""
+    if build.revoked is not None:
+        return f"revoked by {build.revoked.word.who}: {build.revoked.word.why}"
+    if build.unwanted is not None:
+        return f"deleted by {build.unwanted.who}: {build.unwanted.why}"
+    return None
+
+
+def step(view: WorldView, build: Build, plan: Plan) -> None:
+    """Add what is to be done for a build that is under way, or say why it waits."""
+    if str(build.id) in view.busy:
+        plan.wait(build.id, f"being worked on: {build.state}")
+        return
+    match build.state:
+        case BuildState.REQUESTED:
+            _requested(view, build, plan)
+        case BuildState.BUILDING:
+            _building(view, build, plan)
+        case BuildState.SNAPSHOTTING:
+            _snapshotting(view, build, plan)
+        case _:
+            pass
+
+
+def _requested(view: WorldView, build: Build, plan: Plan) -> None:
+    policy = view.policies.get(build.id.image)
+    paused = view.paused(build.id.image)
+    no_more = unwanted(build)
+    if not view.mine(str(build.id)):
+        plan.wait(build.id, "another builder takes it")
+    elif no_more is not None:
+        # A revocation that came with a parent stays with the build when it is given back.
+        plan.do(Supersede(id=build.id, because=no_more))
+    elif policy is None:
+        plan.wait(build.id, "its recipe is not in the configuration")
+    elif build.fingerprint != policy.fingerprint:
+        plan.do(Supersede(id=build.id, because="the recipe has changed"))
+    elif build.group not in policy.groups:
+        plan.do(Supersede(id=build.id, because="the providers of the recipe have changed"))
+    elif paused is not None:
+        plan.wait(build.id, paused)
+    elif view.now_s < (retry_s := view.counted(build.retry_s, pause_s_max(policy))):
+        plan.wait(build.id, _said(build) or "it is tried again later", retry_s)
+    else:
+        _take(view, policy, build, plan)
+
+
+def _said(build: Build) -> str | None:
+    return None if build.mishap is None else f"{build.mishap.step}: {build.mishap.message}"
+
+
+def _take(view: WorldView, policy: ImagePolicy, build: Build, plan: Plan) -> None:
+    """Begin it in the first provider of its group that can make it now, or in one after it."""
+    reasons, ways = [], list[TakeBuild]()
+    for name in build.group:
+        facts = view.providers.get(name)
+        if name in policy.copies:
+            continue
+        if facts is None:
+            reasons.append(f"{name}: nobody knows yet where its images lie")
+            continue
+        parent, why_not = _parent(view, policy, facts)
+        why_not = facts.trouble or facts.full or why_not
+        if why_not is None:
+            base = None if parent else view.bases.get((build.id.image, name))
+            ways.append(
+                TakeBuild(id=build.id, provider=name, place=facts.place, parent=parent, base=base)
+            )
+        else:
+            reasons.append(f"{name}: {why_not}")
+    first = in_order(ways)
+    if first is not None:
+        plan.do(first)
+    else:
+        plan.wait(build.id, "; ".join(reasons) or "no provider is to have it")
+
+
+def _parent(
+    view: WorldView, policy: ImagePolicy, facts: ProviderFacts
+) -> tuple[UploadId | None, str | None]:
+    """Return the upload that a build starts from there, or why there is none."""
+    if policy.parent is None:
+        if (policy.image, facts.name) in view.bases:
+            return None, None
+        return None, "its base is not there"
+    pointer = view.library.pointers.get((policy.parent, facts.name))
+    number = None if pointer is None else pointer.value.served(view.now_s)
+    if pointer is None or number is None or pointer.value.place != facts.place:
+        return None, f"{policy.parent}, which it starts from, has no usable build"
+    upload_id = UploadId(BuildId(policy.parent, number), facts.place)
+    upload, build = view.upload(upload_id), view.build(upload_id.build)
+    if upload is None or build is None or upload.state is not UploadState.USABLE:
+        return None, f"{upload_id.build}, which it starts from, is not usable"
+    if build.revoked is not None:
+        return None, f"{upload_id.build}, which it starts from, is revoked"
+    return upload_id, None
+
+
+def _building(view: WorldView, build: Build, plan: Plan) -> None:
+    no_more = unwanted(build)
+    ours = build.owner == view.me or (view.dead(build.owner) and view.mine(str(build.id)))
+    if ours and no_more is not None:
+        plan.do(_ended(build, no_more))
+    elif build.owner == view.me:
+        plan.do(Make(id=build.id))
+    elif ours:
+        plan.do(_lost(view, build, "its builder died"))
+    else:
+        plan.wait(build.id, f"{build.owner} makes it")
+
+
+def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
+    """Find out what became of a snapshot whose builder died, or whose hand did."""
+    ours = build.owner == view.me or (view.dead(build.owner) and view.mine(str(build.id)))
+    listing = view.listing(build.place)
+    found = listing.named(build.cloud_name)
+    steady = listing.steady(build.cloud_name)
+    # Our own hand may have only begun; it names its deadline, as every owner does.
+    asked_s = view.counted(max(build.since_s, build.asked_by_s), ASKED_S_MAX)
+    no_more = unwanted(build)
+    limit_s = _snapshot_s_max(view, build)
+    ends_s = view.counted(build.since_s + limit_s, limit_s)
+    if not ours:
+        plan.wait(build.id, f"{build.owner} makes it")
+    elif view.now_s < asked_s:
+        plan.wait(build.id, "the cloud may still be asked for its snapshot", asked_s)
+    elif no_more is not None:
+        plan.do(_ended(build, no_more))  # what the cloud has of it is swept by its tags
+    elif steady is not None:
+        plan.do(KeepSnapshot(id=build.id, snapshot=steady.id, also=other_places(view, build)))
+    elif found is not None and view.now_s < ends_s:
+        plan.wait(build.id, "its snapshot is not finished", ends_s)
+    elif (
+        found is None
+        and not listing.without(asked_s, lambda one: one.name == build.cloud_name)
+        and (view.now_s < ends_s or _listable(view, build.place))
+    ):
+        because = "two listings have to tell whether there is a snapshot of it"
+        plan.wait(build.id, because, ends_s if view.now_s < ends_s else None)
+    else:
+        plan.do(_lost(view, build, "its builder died, and left no whole snapshot"))
+
+
+def _listable(view: WorldView, place: str | None) -> bool:
+    """Whether a provider without trouble lies there, so that its images are listed."""
+    return any(one.trouble is None for one in view.at(place or ""))
+
+
+def _ended(build: Build, no_more: str) -> LoseBuild:
+    """Return the end of a build that nobody wants any more."""
+    mishap = Mishap(step=str(build.state), blame=Blame.RECIPE, message=no_more)
+    return LoseBuild(id=build.id, mishap=mishap, last=True)
+
+
+def _snapshot_s_max(view: WorldView, build: Build) -> float:
+    policy = view.policies.get(build.id.image)
+    return _SNAPSHOT_S_MAX if policy is None else policy.snapshot_s_max
+
+
+def _lost(view: WorldView, build: Build, message: str) -> LoseBuild:
+    policy = view.policies.get(build.id.image)
+    attempts_max = 1 if policy is None else policy.attempts_max
+    return LoseBuild(
+        id=build.id,
+        mishap=Mishap(step=str(build.state), blame=Blame.BUILDER, message=message),
+        last=build.attempt + 1 >= attempts_max,
+    )
+
+
+def other_places(view: WorldView, build: Build) -> tuple[str, ...]:
+    """Return where else a build is wanted: of its group, each place once."""
+    places = {view.providers[name].place for name in build.group if name in view.providers}
+    return tuple(sorted(places - {build.place}))

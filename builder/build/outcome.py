@@ -1,0 +1,102 @@
+"""What the result of a hand makes of a build: pure, so that blame is judged in one place.
+
+A fault of a cloud's is nobody's failure: what it spoiled is tried again later, and does not count.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from builder.policy import BACKOFF_TIMES_MAX, ImagePolicy
+from remuda.model.build import Blame, Build, BuildEvent, Mishap
+
+#: Blamed on these, an attempt is nobody's verdict on the image.
+NOT_THE_IMAGE: Final = frozenset({Blame.CLOUD, Blame.BUILDER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quieted:
+    """A build machine that is stopped, and asserted to be quiet.
+
+    Attributes:
+        cloud_name: Of the snapshot; no other attempt has the same.
+        asked_by_s: Until then the call for the snapshot may reach the cloud.
+    """
+
+    cloud_name: str
+    asked_by_s: float
+    inventory: str | None = None
+    identity: Mapping[str, str] = field(default_factory=dict)
+
+
+def quieted(build: Build, result: Quieted, *, now_s: float) -> Build:
+    """Return the build as it is to be written before the cloud is asked for the snapshot."""
+    return build.after(
+        BuildEvent.QUIETED,
+        now_s=now_s,
+        cloud_name=result.cloud_name,
+        asked_by_s=result.asked_by_s,
+        inventory=result.inventory,
+        identity=result.identity,
+    )
+
+
+def kept(build: Build, snapshot: str, *, now_s: float) -> Build:
+    """Return the build whose snapshot is whole."""
+    return build.after(
+        BuildEvent.KEPT, now_s=now_s, snapshot=snapshot, ended_s=now_s, owner=None, mishap=None
+    )
+
+
+def unmade(build: Build, mishap: Mishap, policy: ImagePolicy | None, *, now_s: float) -> Build:
+    """Return a build whose hand ended without a snapshot."""
+    attempts_max = 1 if policy is None else policy.attempts_max
+    attempt = build.attempt + (mishap.blame is Blame.BUILDER)
+    again = mishap.blame in NOT_THE_IMAGE and attempt < attempts_max
+    return lost(build, mishap, policy, last=not again, now_s=now_s)
+
+
+def lost(
+    build: Build, mishap: Mishap, policy: ImagePolicy | None, *, last: bool, now_s: float
+) -> Build:
+    """Return a build that begins anew, or, if that was the last attempt, has failed."""
+    attempt = build.attempt + (mishap.blame is Blame.BUILDER)
+    changes: dict[str, Any] = {"owner": None, "attempt": attempt, "mishap": mishap}
+    if last:
+        return build.after(BuildEvent.FAILED, now_s=now_s, ended_s=now_s, **changes)
+    return build.after(
+        BuildEvent.LOST,
+        now_s=now_s,
+        retry_s=now_s + _retry_in_s(build, mishap, policy, now_s),
+        parent=None,
+        base=None,
+        request=None,
+        node=None,
+        **changes,
+    )
+
+
+def _retry_in_s(build: Build, mishap: Mishap, policy: ImagePolicy | None, now_s: float) -> float:
+    """Return when it may begin anew: at once if one of us died for the first time.
+
+    Builders are restarted, and nothing is wrong with a build that one leaves; but what kills one
+    again may be the build.
+    """
+    if died_once(mishap, build.attempt):
+        return 0.0
+    return _wait_s(policy, now_s - build.requested_s)
+
+
+def died_once(mishap: Mishap, attempt: int) -> bool:
+    """Whether one of us died at something for the first time, after so many failed attempts."""
+    return mishap.blame is Blame.BUILDER and attempt == 0
+
+
+def _wait_s(policy: ImagePolicy | None, tried_s: float) -> float:
+    """Return how long to leave alone what a cloud has spoiled: the longer, the longer it does.
+
+    A fault of the cloud's never becomes the image's verdict, so nothing else ends it.
+    """
+    if policy is None:
+        return 0.0
+    return max(policy.backoff_s, min(BACKOFF_TIMES_MAX * policy.backoff_s, tried_s / 2))

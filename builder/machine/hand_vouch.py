@@ -1,0 +1,159 @@
+"""Whether a machine that we were given is the one that launchers made for our request.
+
+Others may write the records of nodes and requests. Launches are written by launchers only, and the
+cloud shows what a server is: a machine that is not vouched for by both is left alone.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from builder.hands import blame
+from builder.hands.waiting import OverdueError, Waiting
+from remuda.cloud.api import Cloud, GoneError, Server, TryLaterError
+from remuda.insight.facts import NodeFacts
+from remuda.model import launch as launch_record
+from remuda.model import tags
+from remuda.model.build import Blame
+from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import ProviderName, RequestId, ServerId
+from remuda.model.image import UploadId
+from remuda.model.launch import Launch
+from remuda.model.tags import Owner
+from remuda.store import paths
+from remuda.store.api import Store
+from remuda.visible import visible
+
+#: A cloud may show a floating IP some time after it was given, and be busy.
+SHOWN_S: Final = 60.0
+_EVERY_S: Final = 2.0
+_STEP: Final = "machine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked for; see :class:`builder.machine.hand_borrow.MachineWanted`."""
+
+    request: RequestId
+    label: str
+    upload: UploadId | None
+    cloud: Cloud
+    owner: Owner
+    boots: str | None
+    secret: bool
+    login_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """What is known of the machine for sure.
+
+    Attributes:
+        host_keys: The key that launchers gave it; of one whose key nobody chose, what its node's
+            record says: no secret is told to such a machine.
+        host: Where it runs, as the cloud hides its name, if it says so.
+    """
+
+    server: ServerId
+    address: str
+    host_keys: tuple[str, ...]
+    host: str | None
+
+
+def vouch(store: Store, asked: Asked, node: NodeFacts, waiting: Waiting) -> Vouched:
+    """Compare a node with its launch, and with what the cloud shows.
+
+    Raises:
+        MishapError: It is not what was asked for, or nobody can tell.
+        StoreError: ZooKeeper does not say.
+        CloudError: The cloud does not.
+        HandStoppedError: The hand has to stop.
+    """
+    if (node.provider, node.label) != (asked.owner.provider, asked.label):
+        where = f"is of {visible(node.provider or '')}, {visible(node.label)}"
+        raise _refusal(node, f"{where}: not what was asked for")
+    launch = _launch(store, asked.owner.provider, node)
+    if why := _not_ours(launch, asked, node):
+        raise _refusal(node, why)
+    address = launch.address or node.address or ""
+    server = _shown(asked, launch, address, waiting)
+    if asked.boots is not None and server.image_id != asked.boots:
+        raise _refusal(node, f"boots image {server.image_id}, not {asked.boots}")
+    if launch.host_key is None and asked.secret:
+        message = "secrets are told only to machines whose host key is known: use host-keys: inject"
+        raise blame.fail(_STEP, Blame.RECIPE, message)
+    keys = node.host_keys if launch.host_key is None else (launch.host_key,)
+    return Vouched(server=server.id, address=address, host_keys=keys, host=server.host_id)
+
+
+def _refusal(node: NodeFacts, why: str) -> blame.MishapError:
+    """Return the error to raise: no image is judged by what somebody else did to a record."""
+    return blame.fail(_STEP, Blame.BUILDER, f"node {node.id} {why}")
+
+
+def _launch(store: Store, provider: ProviderName, node: NodeFacts) -> Launch:
+    (found,) = store.read_fresh([paths.launch(provider, node.id)])
+    if found is None:
+        raise _refusal(node, f"was not launched by {provider}")
+    try:
+        return launch_record.decode(node.id, found.value)
+    except CorruptRecordError as exc:
+        raise _refusal(node, f"has a launch that cannot be read: {exc.why}") from exc
+
+
+def _not_ours(launch: Launch, asked: Asked, node: NodeFacts) -> str:
+    """Return how a launch differs from what was asked for, or from its node, if it does."""
+    upload = asked.upload
+    booted = (None, None) if upload is None else (str(upload.build), upload.place)
+    if launch.for_request != asked.request or launch.label != asked.label:
+        return "was not launched for our request"
+    if (launch.image_build, launch.image_place) != booted:
+        return f"was launched from {launch.image_build}, not from {booted[0]}"
+    if launch.login_key != asked.login_key:
+        # Its request was changed: whoever did it may be on the machine already.
+        return "was launched for another login key than ours"
+    return _forged(launch, node)
+
+
+def _forged(launch: Launch, node: NodeFacts) -> str:
+    """Return how a node's record differs from its launch."""
+    if launch.server is None or launch.server != node.server:
+        return "names another server than its launch"
+    if not node.address or launch.address not in {None, node.address}:
+        return "names another address than its launch"
+    if launch.keyless or not node.host_keys:
+        return "has no host key on record"
+    if launch.host_key is not None and node.host_keys != (launch.host_key,):
+        return "names other host keys than its launch"
+    return ""
+
+
+def _shown(asked: Asked, launch: Launch, address: str, waiting: Waiting) -> Server:
+    """Return the server once the cloud shows it as ours, with that address."""
+    wrong = ""
+
+    def look() -> Server | None:
+        nonlocal wrong
+        try:
+            seen = asked.cloud.get_server(launch.server or ServerId(""))
+        except TryLaterError:
+            return None
+        except GoneError:
+            wrong = f"node {launch.id}: the cloud has no server {launch.server}"
+            raise blame.fail(_STEP, Blame.CLOUD, wrong) from None
+        if tags.owned_node(seen.tags, asked.owner) != launch.id:
+            wrong = f"node {launch.id}: server {seen.id} does not have its tags"
+            raise blame.fail(_STEP, Blame.BUILDER, wrong)
+        addresses = (seen.public_ipv4, seen.private_ipv4, seen.public_ipv6, seen.floating_ipv4)
+        if address in addresses:
+            return seen
+        wrong = f"node {launch.id}: server {seen.id} does not have the address {visible(address)}"
+        return None
+
+    ends_s = waiting.clock.monotonic_s() + SHOWN_S
+    overdue = f"the cloud does not show server {launch.server}"
+    try:
+        return waiting.until(look, ends_s=ends_s, every_s=_EVERY_S, overdue=overdue)
+    except OverdueError:
+        if not wrong:
+            raise
+        raise blame.fail(_STEP, Blame.BUILDER, wrong) from None

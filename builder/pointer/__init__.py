@@ -1,0 +1,1 @@
+"""Pointers: which build each provider boots."""

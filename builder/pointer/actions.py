@@ -1,0 +1,31 @@
+"""What may be done next with pointers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from builder.lanes import Lane
+from remuda.frame.work import WorkKind
+from remuda.model.pointer import Pointer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovePointer:
+    """Let launches boot another build."""
+
+    image: str
+    provider: str
+    after: Pointer
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """What it is done to."""
+        return self.image, self.provider
+
+
+def _pointer(action: MovePointer) -> str:
+    return f"pointer of {action.image} in {action.provider}"
+
+
+#: In which lane each is done, and what it keeps busy.
+KINDS: Final[Mapping[type, WorkKind[Lane]]] = {MovePointer: WorkKind(None, _pointer)}

@@ -1,0 +1,112 @@
+"""When a pointer moves by itself: away from what is revoked, off a pin that is over, and on."""
+
+from dataclasses import replace
+
+from builder.actions import Plan
+from builder.alarm.actions import RaiseAlarm
+from builder.place.view import ProviderFacts
+from builder.pointer.actions import MovePointer
+from builder.policy import ImagePolicy
+from builder.view import WorldView
+from remuda.images import moves
+from remuda.images.moves import MoveRefusedError, Shelf
+from remuda.model.image import UploadId, Word
+from remuda.model.pointer import Pointer
+from remuda.model.upload import UploadState
+
+
+def step(view: WorldView, policy: ImagePolicy, facts: ProviderFacts, plan: Plan) -> None:
+    """Add the next move of one pointer, or say why it waits."""
+    shelf = view.shelf(policy.image, facts)
+    name = f"pointer of {policy.image} in {facts.name}"
+    if not view.mine(name) or name in view.busy:
+        return
+    pointer = _away(view, shelf)
+    if pointer is None and shelf.pointer is not None and shelf.pointer.pinned is not None:
+        ends_s = shelf.pointer.pinned.until_s
+        if ends_s is not None and view.now_s >= ends_s and shelf.pointer.place == facts.place:
+            pointer = moves.unpin(shelf, _word(view, "its time is over"))
+        elif ends_s is not None:
+            plan.wake(ends_s)
+    if pointer is None:
+        pointer = _on(view, policy, shelf, name, plan)
+    if pointer is not None:
+        _say_unpinned(shelf, pointer, plan)
+        plan.do(MovePointer(image=policy.image, provider=facts.name, after=pointer))
+
+
+def _say_unpinned(shelf: Shelf, after: Pointer, plan: Plan) -> None:
+    """Tell people that a pin of theirs goes, because its build is not where images lie now."""
+    before = shelf.pointer
+    if before is None or before.pinned is None or before.place == after.place:
+        return
+    text = (
+        f"{shelf.provider} is not pinned to build {before.pinned.number} any more: "
+        "its images lie in another place"
+    )
+    plan.do(RaiseAlarm(image=shelf.image, text=text))
+
+
+def _away(view: WorldView, shelf: Shelf) -> Pointer | None:
+    """Return the pointer without what was revoked after somebody pointed at it."""
+    pointer = shelf.pointer
+    if pointer is None or pointer.place != shelf.place:
+        return None
+    try:
+        after = moves.without(shelf, _word(view, "it was revoked"), force=False)
+    except MoveRefusedError:
+        # Whoever revoked it has been asked; what is revoked is not booted.
+        if pointer.current in pointer.withdrawn:
+            return None
+        after = moves.without(shelf, _word(view, "it was revoked"), force=True)
+        return None if after is None else _in_whose_name(shelf, after)
+    return after
+
+
+def _in_whose_name(shelf: Shelf, after: Pointer) -> Pointer:
+    """Return the pointer with its build withdrawn by who revoked it.
+
+    Whoever restores the build gives back what was withdrawn in the same words.
+    """
+    revoked = shelf.builds[after.current].revoked
+    assert revoked is not None  # noqa: S101 - or nothing would have had to be forced
+    return replace(after, withdrawn={**after.withdrawn, after.current: revoked.word})
+
+
+def _on(
+    view: WorldView, policy: ImagePolicy, shelf: Shelf, name: str, plan: Plan
+) -> Pointer | None:
+    """Return the pointer at the newest proven build, if it may move now."""
+    after = moves.advance(shelf, now_s=view.now_s)
+    if after is None:
+        if shelf.pointer is None:
+            plan.wait(name, "no build has passed its checks there yet")
+        return None
+    if shelf.pointer is None or not _serves(view, shelf.pointer):
+        return after  # there is nothing that it could make worse
+    paused = view.paused(policy.image)
+    open_s = policy.window_s(view.now_s)
+    if paused is not None:
+        plan.wait(name, paused)
+    elif not policy.auto:
+        plan.wait(name, f"build {after.current} waits for somebody to promote it")
+    elif open_s > view.now_s:
+        plan.wait(name, f"build {after.current} waits for the roll-out window", open_s)
+    else:
+        return after
+    return None
+
+
+def _serves(view: WorldView, pointer: Pointer) -> bool:
+    """Whether launches can boot what a pointer names, be it in another place."""
+    number = pointer.served(view.now_s)
+    if number is None:
+        return False
+    upload = view.upload(UploadId(pointer.build(number), pointer.place))
+    build = view.build(pointer.build(number))
+    usable = upload is not None and upload.state is UploadState.USABLE
+    return usable and build is not None and build.revoked is None
+
+
+def _word(view: WorldView, why: str) -> Word:
+    return Word(who="remuda", why=why, at_s=view.now_s)

@@ -1,0 +1,25 @@
+"""What is written of pointers, as operations of transactions; see :mod:`builder.build.writes`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from builder.pointer.actions import MovePointer
+from builder.view import WorldView
+from remuda.images import writes as image_writes
+from remuda.store.api import Check, Op
+
+
+def _move_pointer(view: WorldView, action: MovePointer) -> list[Op]:
+    after = action.after
+    seen = {one: view.library.seen(one) for one in image_writes.named(after) & view.known()}
+    ops = image_writes.move(view.library.pointers.get(action.id), after, seen)
+    # Who has paused the image in between is obeyed.
+    stored = view.library.images.get(action.image)
+    fence = [] if stored is None else [Check(path=stored.path, version=stored.version)]
+    return [*ops, *fence]
+
+
+#: What each action of its noun writes.
+WRITES: Final[Mapping[type, Callable[[WorldView, Any], list[Op]]]] = {
+    MovePointer: _move_pointer,
+}

@@ -1,0 +1,1 @@
+"""Recipes: what the configuration says of images, with the files that steps copy."""

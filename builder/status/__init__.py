@@ -1,0 +1,1 @@
+"""What a builder shows of itself in ZooKeeper."""

@@ -1,0 +1,1 @@
+"""Uploads: builds in places: copied there, proven there, retired and deleted."""

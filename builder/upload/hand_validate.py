@@ -1,0 +1,226 @@
+"""The hand of a trial: an upload is booted where it is to run, looked at, and judged."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from builder.build.hand_secrets import SecretError, read_secrets
+from builder.hands import blame
+from builder.hands.held_record import HeldRecord, TakenOverError, hold_upload
+from builder.hands.waiting import HandStoppedError
+from builder.log.progress import ProgressLog, say
+from builder.machine.hand_begin import InCloud, InPhases, MachineHand
+from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
+from builder.machine.hand_evidence import tell_console
+from builder.quiet.identity import read_flat_identity
+from builder.quiet.scripts import Traces, clone_script
+from builder.upload import outcome as upload_outcome
+from builder.upload.events import TrialEnded
+from remuda.cloud.api import GoneError
+from remuda.config.parts import CheckFrom
+from remuda.model.build import Blame, Build, Mishap
+from remuda.model.codec import CorruptRecordError
+from remuda.model.imageask import ImageUse
+from remuda.model.upload import Upload
+from remuda.ssh.api import Proof, ProofOrder, ProofStep, Prover, Script, StepTaken
+from remuda.ssh.checks import make_checks
+from remuda.store.api import Stored, StoreError
+from remuda.visible import visible
+
+#: The launcher has logged in a moment ago; a clone that reboots by itself is given so long.
+PROVE_AGAIN_S: Final = 120.0
+_AGAIN_S: Final = 2.0
+#: Beyond the limits of all scripts together: logins, and ending what hangs.
+_MARGIN_S: Final = 120.0
+#: Candidates that are asked for until one is on a host that has not seen a failure.
+_HOSTS_TRIED_MAX: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialInCloud(InCloud):
+    """A :class:`builder.upload.tasks.TrialTask`, with the cloud in which it is carried out.
+
+    Attributes:
+        upload: As it was judged: tried in *provider*, and ours.
+        build: What it is an upload of.
+        wanted: The providers of the recipe that have the place.
+        checks: Those of the labels that boot it there, besides the recipe's own.
+        avoid: Hosts on which it has failed, as the cloud hides their names.
+    """
+
+    upload: Stored[Upload]
+    build: Build
+    provider: str
+    wanted: Collection[str]
+    checks: tuple[CheckFrom, ...] = ()
+    avoid: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidatingHand(MachineHand):
+    """Tries uploads."""
+
+    prover: Prover
+
+    def validate(
+        self, task: TrialInCloud, log: ProgressLog, stopped: Callable[[], bool] = lambda: False
+    ) -> TrialEnded:
+        """Try it; return when the record says what was found, or is not ours any more.
+
+        Args:
+            task: What to try.
+            log: Is told everything, and closed in the end.
+            stopped: Asked about twice a second: True gives up at once.
+        """
+        waiting = self.waiting(stopped)
+        record = hold_upload(self.machines.store, waiting, task.upload)
+        work = _Trying(hand=self, task=task, record=record, waiting=waiting, log=log)
+        why = work.run(work.judge)
+        return TrialEnded(id=task.upload.value.id, provider=task.provider, why=why)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Trying(InPhases):
+    """One trial under way.
+
+    Attributes:
+        host: Where the candidate runs, if the cloud says so.
+    """
+
+    hand: ValidatingHand
+    task: TrialInCloud
+    record: HeldRecord[Upload]
+    host: str | None = None
+
+    def judge(self) -> str | None:
+        """Try it and write what was found; return what went wrong, or None."""
+        mishap: Mishap | None = None
+        try:
+            self._try()
+        except blame.MishapError as exc:
+            mishap = exc.mishap
+        except SecretError as exc:
+            mishap = blame.mishap(self.phase, Blame.BUILDER, str(exc))
+        except blame.ENDINGS as exc:
+            if isinstance(exc, HandStoppedError):
+                return self._write(upload_outcome.untried, str(exc))
+            mishap = blame.of_error(self.phase, exc)
+        why = None if mishap is None else f"{mishap.step}: {mishap.message}"
+        if mishap is not None and why is not None:
+            say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
+
+        def judged(upload: Upload, *, now_s: float) -> Upload:
+            task = self.task
+            return upload_outcome.judged(
+                upload, mishap, self.host, task.policy, task.wanted, now_s=now_s
+            )
+
+        return self._write(judged, why)
+
+    def _write(self, change: Callable[..., Upload], why: str | None) -> str | None:
+        try:
+            self.record.write(lambda upload: change(upload, now_s=self.hand.clock.now_s()))
+        except (TakenOverError, StoreError, HandStoppedError) as exc:
+            say(self.log, f"not written: {exc}")
+            return f"{why or 'passed'}; not written: {exc}"
+        return why
+
+    # -- the way -----------------------------------------------------------------------------
+
+    def _try(self) -> None:
+        self._begin("image")
+        checks = self._checks()
+        self._look_at_image()
+        for again in range(_HOSTS_TRIED_MAX):
+            self.host = None
+            self._begin("machine")
+            with self.hand.machines.borrowed(self._wanted(), self.waiting, self.log) as machine:
+                self.host = machine.host
+                last = again + 1 == _HOSTS_TRIED_MAX
+                if not last and self.host is not None and self.host in self.task.avoid:
+                    say(self.log, "it is on a host where it has failed: another one is asked for")
+                    continue
+                self._begin("candidate")
+                try:
+                    self._prove(machine, checks)
+                except blame.MishapError:
+                    tell_console(self.task.cloud, machine.server, self.log)
+                    raise
+            return
+
+    def _wanted(self) -> MachineWanted:
+        return self.task.machine(
+            ImageUse.PROVE,
+            self.task.provider,
+            upload=self.record.value.id,
+            boots=self.record.value.cloud_image or "",
+            secret=any(step.secrets for step in self.task.recipe.steps),
+        )
+
+    def _checks(self) -> tuple[Script, ...]:
+        """Return what to look for: first what tells it from the machine it was made on."""
+        try:
+            build, login_key = read_flat_identity(self.task.build.identity)
+        except CorruptRecordError as exc:
+            message = f"its record does not say what it was made on: {exc.why}"
+            raise blame.fail("identity", Blame.RESIDUE, message) from exc
+        secrets = read_secrets(self.task.recipe, self.hand.environ)
+        traces = Traces(
+            host_keys=(),
+            # Not the launcher's: that one opens all of its machines, and shall.
+            login_keys=(login_key,),
+            secrets=tuple("".join(one) for one in secrets.values()),
+        )
+        own = make_checks(self.task.recipe.checks)
+        try:
+            clone = clone_script(build, traces)
+        except ValueError as exc:  # nobody can look for them
+            raise blame.fail("identity", Blame.RESIDUE, str(exc)) from exc
+        return (clone, *own, *make_checks(self.task.checks))
+
+    def _look_at_image(self) -> None:
+        """Make sure that there is one: no launcher could boot what the cloud has lost."""
+        image_id = self.record.value.cloud_image or ""
+        try:
+            self.task.images.get_image(image_id)
+        except GoneError:
+            raise blame.fail("image", Blame.MACHINE, "the cloud has lost the image") from None
+
+    def _prove(self, machine: BorrowedMachine, checks: tuple[Script, ...]) -> None:
+        clock = self.hand.clock
+        order = ProofOrder(login=machine.login, checks=checks, on_step=self._tell)
+        again_s = clock.monotonic_s() + PROVE_AGAIN_S
+        ends_s = again_s + _MARGIN_S + sum(one.timeout_s for one in checks)
+        proof: Proof | None = None
+        while True:
+            machine.check()
+            proof = self.hand.prover.prove(
+                order, stopped=self.waiting.stopped, deadline_s=ends_s
+            ).or_earlier(proof)
+            if proof.ok:
+                return
+            self.waiting.check()
+            if not proof.too_early or clock.monotonic_s() >= again_s:
+                break
+            self.waiting.pause(_AGAIN_S)
+        machine.check()
+        raise blame.fail(_failed(proof), _whose(proof, checks[0].name), proof.why)
+
+    def _tell(self, taken: StepTaken) -> None:
+        self.log.step(taken.name)
+        if taken.output:
+            self.log.write(taken.output.encode(errors="replace"))
+        if not taken.ok:
+            say(self.log, f"failed: {visible(taken.why)}")
+
+
+def _failed(proof: Proof) -> str:
+    return next((one.name for one in proof.steps if not one.ok), "candidate")
+
+
+def _whose(proof: Proof, clone_check: str) -> Blame:
+    """Return whose failure a proof is; each of them counts against the image."""
+    failed = next((one for one in proof.steps if not one.ok), None)
+    if failed is None or failed.step is not ProofStep.CHECK or failed.broken or proof.too_early:
+        return Blame.MACHINE
+    return Blame.RESIDUE if failed.name == clone_check else Blame.RECIPE
