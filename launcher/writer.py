@@ -12,6 +12,7 @@ from launcher.node.actions import Grow, Intent
 from launcher.node.birth import NewNode, born, takes_host_key
 from launcher.node.events import IdsDrawn
 from launcher.node.view import NodeView
+from launcher.provider import writes as provider_writes
 from launcher.request.actions import Allocate
 from launcher.world import World
 from remuda.frame.sender import Sender
@@ -22,7 +23,7 @@ from remuda.model.launch import INJECT
 from remuda.runtime.now import Now
 from remuda.ssh.hostkeys import HostKey, make_host_key
 from remuda.store import paths
-from remuda.store.api import Delete, Done, Op, Set, StoreError
+from remuda.store.api import Done, Op, StoreError
 
 #: More ids are drawn when fewer than this are left: enough for the largest plan.
 IDS_LOW = 250
@@ -69,13 +70,12 @@ class Writer:
         if self._drawing or len(self._ids) >= max(IDS_LOW, needed):
             return
         self._drawing = True
-        draw = Set(path=paths.NODE_COUNTER, data=b"", version=-1)
 
         def done(result: tuple[Done, ...] | StoreError) -> None:
             self.sender.ground.inbox.event(IdsDrawn(result=result))
 
         blocks = max(IDS_BLOCKS, -(-needed // NODE_ID_BLOCK))
-        self.sender.ground.store.commit_later([draw] * blocks, done)
+        self.sender.ground.store.commit_later(provider_writes.draw_ids(blocks), done)
 
     def drawn(self, result: tuple[Done, ...] | StoreError) -> None:
         """Take in the blocks that were drawn."""
@@ -166,7 +166,9 @@ class Writer:
         written = () if isinstance(result, StoreError) else result
         self._failed.extend(one.path for one in written if one.path.startswith(folder))
         while len(self._failed) > KEPT_MAX:
-            self.sender.ground.store.commit_later([Delete(path=self._failed.popleft())], whatever)
+            self.sender.ground.store.commit_later(
+                provider_writes.forget(self._failed.popleft()), whatever
+            )
 
     def adopt(self, view: NodeView) -> Sequence[Op]:
         """Return the operations that make a launch ours."""

@@ -71,7 +71,7 @@ ROLES_NOT_DECIDING: Final = frozenset(
 #: In a launcher these mark what is busy, or count and log what came of it.
 DOING: Final = re.compile(r"launcher/(?:\w+/)?(?:start\w*|results)\.py")
 #: In these folders only modules of the name writes.py build operations of transactions.
-WRITES_BY_NOUN: Final = ("builder/",)
+WRITES_BY_NOUN: Final = ("builder/", "launcher/")
 OPERATIONS: Final = frozenset(
     f"remuda.store.api.{name}" for name in ("Check", "Create", "Delete", "Set")
 )

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from launcher.checking.opening import open_cloud, read_config
+from launcher.provider import writes as provider_writes
 from launcher.server.strays import Origin
 from remuda import logs
 from remuda.cli import output
@@ -27,7 +28,7 @@ from remuda.model.installation import decode_installation
 from remuda.model.permit import LIFE_S, encode_permit, new_permit
 from remuda.model.status import decode_status
 from remuda.store import paths
-from remuda.store.api import Create, Set, Store
+from remuda.store.api import Store
 
 _COLUMNS = ("SERVER", "NAME", "STATUS", "AGE", "POOL", "LABEL", "STAYS BECAUSE")
 #: A node's id is far shorter; what somebody else wrote in its place need not be.
@@ -155,13 +156,10 @@ def check_effect(left: Left, owner: tags.Owner, *, pinned: bool) -> None:
 
 def permit(store: Store, provider: str, servers: Sequence[ServerId], *, now_s: float) -> None:
     """Let the launcher on duty delete these, as far as they have no record when it does."""
-    path = paths.sweep_permit(provider)
     record = encode_permit(new_permit(servers, now_s=now_s))
-    found = store.read(path)
-    if found is None:
-        store.commit([Create(path=path, data=record)])
-    else:
-        store.commit([Set(path=path, data=record, version=found.version)])
+    found = store.read(paths.sweep_permit(provider))
+    version = None if found is None else found.version
+    store.commit(provider_writes.permit(provider, record, version))
 
 
 def left_sheet(left: Left, *, now_s: float) -> output.Sheet:

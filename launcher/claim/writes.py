@@ -5,19 +5,14 @@ from collections.abc import Sequence
 from launcher.claim.view import ClaimView
 from launcher.node.birth import NewNode
 from launcher.node.writes import grow
-from launcher.request.record import set_request
 from launcher.request.view import RequestView
+from launcher.request.writes import set_request
 from launcher.world import World
 from remuda.model.claim import encode_claim
 from remuda.model.ids import RequestId
 from remuda.model.request import RequestEvent
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
-
-
-def drop_claim_record(world: World, view: RequestView, claim: ClaimView) -> Delete:
-    """Remove the record of our claim, in the version that we read."""
-    return Delete(path=paths.claim(world.policy.provider, view.id), version=claim.version)
 
 
 def claim(

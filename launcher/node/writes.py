@@ -11,6 +11,7 @@ from launcher.world import World
 from remuda.images import writes
 from remuda.model import launch as launches
 from remuda.model import node as nodes
+from remuda.model.ids import NodeId
 from remuda.model.image import UploadId
 from remuda.model.imageask import proves
 from remuda.model.launch import Launch
@@ -123,3 +124,12 @@ def remove_records(world: World, view: NodeView) -> list[Op]:
 def adopted(world: World, launch: Launch) -> Launch:
     """Return the launch as ours."""
     return replace(launch, owner=world.peers.me)
+
+
+def remove_empty(node_id: NodeId, version: int) -> tuple[list[Op], ...]:
+    """Remove a node without content in *version*, as it was read; with its lock, or without.
+
+    What we see of ZooKeeper may be old: then it is not removed.
+    """
+    node: list[Op] = [Delete(path=paths.node(node_id), version=version)]
+    return [Delete(path=paths.node_lock(node_id)), *node], node

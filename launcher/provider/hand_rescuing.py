@@ -3,13 +3,13 @@
 from collections.abc import Collection
 
 from launcher.provider.events import Rescued
+from launcher.request import writes as request_writes
 from remuda.model import request as requests
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import RequestId
 from remuda.model.request import RequestEvent, RequestState
 from remuda.store import paths
-from remuda.store.api import Delete, Op, RejectedError, Set, Store, StoreError
-from remuda.store.locks import prove_unlocked_ops
+from remuda.store.api import RejectedError, Store, StoreError
 
 
 def rescue(store: Store, provider: str, *, now_s: float) -> Rescued:
@@ -61,12 +61,10 @@ def _reset(store: Store, request_id: RequestId, now_s: float) -> bool:
         return False
     if request.state is not RequestState.PENDING:
         return False
-    directory = paths.request_lock(request_id)
     freed = request.after(RequestEvent.RELEASED, now_s=now_s, nodes=())
-    write = Set(path=paths.request(request_id), data=requests.encode(freed), version=stored.version)
-    for exists in (True, False):  # a locked one is refused either way
+    for locked in (True, False):  # a locked one is refused either way
         try:
-            store.commit([*prove_unlocked_ops(directory, exists=exists), write])
+            store.commit(request_writes.free(freed, stored.version, locked=locked))
         except RejectedError:
             continue
         return True
@@ -76,7 +74,7 @@ def _reset(store: Store, request_id: RequestId, now_s: float) -> bool:
 def _give_back(store: Store, provider: str, request_id: RequestId, now_s: float) -> bool:
     """Give one request back; return whether nothing is left to do for it."""
     stored = store.read(paths.request(request_id))
-    ops: list[Op] = [Delete(path=paths.claim(provider, request_id))]
+    freed = None
     if stored is not None:
         try:
             request = requests.decode(request_id, stored.value)
@@ -84,14 +82,8 @@ def _give_back(store: Store, provider: str, request_id: RequestId, now_s: float)
             request = None
         if request is not None and request.state is RequestState.PENDING:
             freed = request.after(RequestEvent.RELEASED, now_s=now_s, nodes=())
-            ops += [
-                Delete(path=paths.request_lock(request_id)),
-                Set(
-                    path=paths.request(request_id),
-                    data=requests.encode(freed),
-                    version=stored.version,
-                ),
-            ]
+    version = -1 if stored is None else stored.version
+    ops = request_writes.rescue(provider, request_id, freed, version)
     try:
         store.commit(ops)
     except RejectedError:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Final
 
+from launcher.node import writes as node_writes
+from launcher.provider import writes as provider_writes
 from launcher.provider.events import Tidied
 from launcher.provider.hand_rescuing import free_unclaimed
 from remuda.cloud.api import Cloud, CloudError, Fence, unfenced
@@ -14,7 +16,7 @@ from remuda.cloud.leftovers import Leftover, LeftoverKind
 from remuda.model.failedrequest import KEPT_MAX, KEPT_S, order
 from remuda.model.ids import FIRST_NODE_NUMBER, NodeId, RequestId, ServerId
 from remuda.store import paths
-from remuda.store.api import Delete, Op, RejectedError, Store, StoreError
+from remuda.store.api import Op, RejectedError, Store, StoreError
 
 #: Lock directories and empty nodes younger than this may be in somebody's hands.
 STORE_AGE_S: Final = 600.0
@@ -103,9 +105,9 @@ def _tidy_store(store: Store, provider: str, mine: Collection[NodeId], now_s: fl
         for name in store.children(paths.verdicts(provider))
         if name not in requests
     ]
-    removed += sum(_try(store, [Delete(path=path)]) for path in stale[:REMOVALS_MAX])
+    removed += sum(_try(store, provider_writes.forget(path)) for path in stale[:REMOVALS_MAX])
     removed += _forget_failed(store, now_s)
-    return removed + _bury_empty(store, mine, now_s)
+    return removed + _remove_empty(store, mine, now_s)
 
 
 def _forget_failed(store: Store, now_s: float) -> int:
@@ -115,16 +117,16 @@ def _forget_failed(store: Store, now_s: float) -> int:
     found = store.read_many(where[:KEPT_MAX])
     old = [one.path for one in found if one and now_s - one.created_s > KEPT_S]
     gone = [*where[KEPT_MAX:], *old][:REMOVALS_MAX]
-    return sum(_try(store, [Delete(path=path)]) for path in gone)
+    return sum(_try(store, provider_writes.forget(path)) for path in gone)
 
 
 def _remove_old(store: Store, orphans: list[str], now_s: float) -> int:
     found = store.read_many(orphans[:REMOVALS_MAX])
     old = (one.path for one in found if one is not None and now_s - one.modified_s > STORE_AGE_S)
-    return sum(_try(store, [Delete(path=path)]) for path in old)
+    return sum(_try(store, provider_writes.forget(path)) for path in old)
 
 
-def _bury_empty(store: Store, mine: Collection[NodeId], now_s: float) -> int:
+def _remove_empty(store: Store, mine: Collection[NodeId], now_s: float) -> int:
     """Remove nodes of our numbers that a client's lock recipe has made again, empty."""
     unknown = [
         NodeId(name)
@@ -133,10 +135,8 @@ def _bury_empty(store: Store, mine: Collection[NodeId], now_s: float) -> int:
     ]
     removed = 0
     for node_id, version in _empty(store, unknown[:REMOVALS_MAX], now_s):
-        lock: list[Op] = [Delete(path=paths.node_lock(node_id))]
-        # As it was read, empty: what we see of ZooKeeper may be old.
-        node: list[Op] = [Delete(path=paths.node(node_id), version=version)]
-        removed += _try(store, lock + node) or _try(store, node)
+        both, alone = node_writes.remove_empty(node_id, version)
+        removed += _try(store, both) or _try(store, alone)
     return removed
 
 

@@ -5,10 +5,11 @@ import uuid
 from dataclasses import dataclass, field
 
 from launcher.policy import Policy
+from launcher.provider import writes as provider_writes
 from remuda import __version__
 from remuda.membership.installation import find_installation
 from remuda.membership.registration import Member, Presence
-from remuda.model.component import PoolComponent, encode_pool, pool_component_id
+from remuda.model.component import PoolComponent, pool_component_id
 from remuda.model.imageask import labelled_image
 from remuda.store import paths
 from remuda.store.api import Create, Store
@@ -85,9 +86,4 @@ class Registry:
             priority=pool.priority,
             version=__version__,
         )
-        return Create(
-            path=f"{paths.POOL_COMPONENTS}/{socket.gethostname()}",
-            data=encode_pool(component),
-            ephemeral=True,
-            sequence=True,
-        )
+        return provider_writes.offer(socket.gethostname(), component)

@@ -8,10 +8,9 @@ succeeds only if nobody holds the lock at that instant.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from launcher.claim.writes import drop_claim_record
+from launcher.claim.view import ClaimView
 from launcher.node.doors import whereabouts
 from launcher.node.view import NodeView
-from launcher.request.record import set_request, unlock
 from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.model import node as nodes
@@ -25,6 +24,24 @@ from remuda.model.status import Verdict, encode_verdict
 from remuda.store import paths
 from remuda.store.api import Create, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
+
+
+def unlock(view: RequestView, claim: ClaimView | None) -> list[Op]:
+    """Give up our lock on the request, or prove that nobody holds it."""
+    directory = paths.request_lock(view.id)
+    if claim is None or not claim.contender:
+        return list(prove_unlocked_ops(directory, exists=view.lock_exists))
+    return [Delete(path=claim.contender), Delete(path=directory)]
+
+
+def set_request(view: RequestView, request: requests.Request) -> Set:
+    """Write *request* over the version that we read."""
+    return Set(path=paths.request(view.id), data=requests.encode(request), version=view.version)
+
+
+def drop_claim_record(world: World, view: RequestView, claim: ClaimView) -> Delete:
+    """Remove the record of our claim, in the version that we read."""
+    return Delete(path=paths.claim(world.policy.provider, view.id), version=claim.version)
 
 
 def allocate(
@@ -118,3 +135,35 @@ def verdict(world: World, request_id: RequestId, told: Verdict | None) -> list[O
     if request_id in world.told_verdicts:
         return [Set(path=path, data=data, version=-1)]
     return [Create(path=path, data=data)]
+
+
+def free(request: requests.Request, version: int, *, locked: bool) -> list[Op]:
+    """Give back a request that no provider has claimed, under proof that nobody has its lock.
+
+    Args:
+        request: As it was read, in *version*.
+        version: Of its record.
+        locked: Whether its lock directory is believed to be there.
+    """
+    path, directory = paths.request(request.id), paths.request_lock(request.id)
+    write = Set(path=path, data=requests.encode(request), version=version)
+    return [*prove_unlocked_ops(directory, exists=locked), write]
+
+
+def rescue(
+    provider: str, request_id: RequestId, freed: requests.Request | None, version: int
+) -> list[Op]:
+    """Forget what a dead provider had claimed; *freed*: what is to become of the request.
+
+    Args:
+        provider: Which is dead.
+        request_id: What it had claimed.
+        freed: None: the request is gone, or nothing is to be done to it.
+        version: Of the request's record.
+    """
+    ops: list[Op] = [Delete(path=paths.claim(provider, request_id))]
+    if freed is not None:
+        path, directory = paths.request(request_id), paths.request_lock(request_id)
+        ops.append(Delete(path=directory))
+        ops.append(Set(path=path, data=requests.encode(freed), version=version))
+    return ops

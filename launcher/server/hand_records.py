@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from launcher.provider import writes as provider_writes
 from remuda.frame.fence import Deadline, SessionFence, TimeFence
 from remuda.model import tags
 from remuda.model.ids import NodeId, is_node_id
 from remuda.model.status import FailureReport, encode_failure
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import Create, Delete, MissingError, Store, StoreError
+from remuda.store.api import MissingError, Store, StoreError
 
 #: Evidence of so many failed launches is kept per provider.
 FAILURES_MAX: Final = 100
@@ -66,12 +67,12 @@ class StoreRecords:
         """Write the record and drop the oldest ones over the limit; evidence is best effort."""
         provider, node, record = self.owner.provider, NodeId(report.node), encode_failure(report)
         try:
-            self.store.commit([Create(path=paths.failure(provider, node), data=record)])
+            self.store.commit(provider_writes.keep_evidence(provider, node, record))
             names = self.store.children(paths.failures(provider))
             for name in names[: max(0, len(names) - FAILURES_MAX)]:
                 _try(
                     lambda name=name: self.store.commit(  # type: ignore[misc]
-                        [Delete(path=paths.failure(provider, NodeId(name)))]
+                        provider_writes.forget(paths.failure(provider, NodeId(name)))
                     )
                 )
         except StoreError:
