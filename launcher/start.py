@@ -24,7 +24,7 @@ from remuda.store.api import Store
 
 @dataclass(slots=True)
 class Starter:
-    """ByKind actions; none of its methods waits."""
+    """Starts actions; none of its methods waits."""
 
     world: World
     writer: Writer

@@ -13,7 +13,7 @@ from remuda.runtime.now import Now
 
 @dataclass(slots=True)
 class ClaimStarts:
-    """ByKind actions on claims; none of its methods waits."""
+    """Starts actions on claims; none of its methods waits."""
 
     world: World
     writer: Writer

@@ -86,7 +86,7 @@ def _taken(plan: Plan) -> set[NodeId]:
     for action in plan.actions:
         if isinstance(action, Allocate):
             taken.update(action.nodes)
-        elif isinstance(action, Probe):
+        elif isinstance(action, Probe | Condemn):
             taken.add(action.node)
     return taken
 

@@ -36,7 +36,7 @@ def hold_node(world: World, node_id: NodeId, what: str) -> NodeView:
 
 @dataclass(slots=True)
 class NodeStarts:
-    """ByKind actions on nodes; none of its methods waits."""
+    """Starts actions on nodes; none of its methods waits."""
 
     world: World
     writer: Writer

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from launcher.actions import Action
+from launcher.claim.actions import Claim
 from launcher.events import Event
+from launcher.node.actions import Grow
 from launcher.node.events import Probed, Proved, ScriptBegun
 from launcher.server.events import Addressed, Created, Deleted
 from remuda.cloud.api import CloudError
@@ -98,6 +100,8 @@ def _outcome(event: object) -> str:
     match event:
         case Written(result=StoreError() as error) | Deleted(error=CloudError() as error):
             words = error
+        case Written(action=Grow() | Claim() as action):
+            words = action.cause  # it had no nodes yet when it began
         case HandCrashed(why=why):
             words = f"a bug of ours: {why}"
         case Created(result=result):

@@ -20,7 +20,7 @@ from remuda.store.api import Store
 
 @dataclass(slots=True)
 class ProviderStarts:
-    """ByKind what is done for the provider as a whole; none of its methods waits."""
+    """Starts what is done for the provider as a whole; none of its methods waits."""
 
     world: World
     writer: Writer

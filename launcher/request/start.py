@@ -28,7 +28,7 @@ def hold_request(world: World, request_id: RequestId, what: str) -> RequestView:
 
 @dataclass(slots=True)
 class RequestStarts:
-    """ByKind actions on requests; none of its methods waits."""
+    """Starts actions on requests; none of its methods waits."""
 
     world: World
     writer: Writer

@@ -24,7 +24,7 @@ from remuda.ssh.hostkeys import HostKey
 
 @dataclass(slots=True)
 class ServerStarts:
-    """ByKind actions on servers; none of its methods waits."""
+    """Starts actions on servers; none of its methods waits."""
 
     world: World
     submit: Submit

@@ -324,6 +324,23 @@ def test_a_machine_for_a_builder_gives_way_to_users() -> None:
     assert [one.request for one in of_kind(plan, Release)] == [theirs.id]
 
 
+def test_a_machine_that_gives_way_before_it_was_asked_for_is_not_asked_for() -> None:
+    """One plan does one thing with a node."""
+    made = imaged(pools={"main": {"max-servers": 1}})
+    theirs = asking(made, ImageUse.MAKE, state=RequestState.PENDING)
+    add_claim(made, theirs)
+    label = image_label("noble", ImageUse.MAKE)
+    machine = add_node(made, 1, step=Step.PLANNED, allocated_to=theirs.id)
+    machine.launch = replace(machine.launch, label=label, for_request=theirs.id)
+    made.touch_node(machine)
+    add_request(made, 1)
+
+    plan = think(made)
+
+    assert [one.node for one in of_kind(plan, Condemn, Create)] == [machine.id]
+    assert [type(one) for one in of_kind(plan, Condemn, Create)] == [Condemn]
+
+
 def test_nobody_makes_room_for_a_builder() -> None:
     """The ready machine stays."""
     made = imaged(pools={"main": {"max-servers": 1}})

@@ -82,7 +82,7 @@ def test_nodes_of_one_transaction_are_all_told_of_it() -> None:
 
     assert told(stories) == told(stories, OTHER)
     assert told(stories) == [("Lend begun", "200-1"), ("Lend ended", "/n: somebody else wrote")]
-    assert told(stories, NodeId("0000000009")) == [("Claim ended", "")]
+    assert told(stories, NodeId("0000000009")) == [("Claim ended", "asked for")]
 
 
 def test_a_story_is_bounded_in_every_direction() -> None:
