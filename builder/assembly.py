@@ -24,10 +24,10 @@ from builder.wiring import WireHands
 from builder.worker import BuilderWorker, Current, providers_of
 from builder.world import World
 from remuda.config.model import Config
-from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
 from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
+from remuda.frame.workers import Workers
 from remuda.membership.membership import Membership
 from remuda.membership.registration import Member, Presence
 from remuda.membership.tree import Tree
@@ -50,7 +50,7 @@ class Outside:
     installation: str
     clouds: Clouds
     member: Member
-    crew: Crew[Action, HandEvent, Lane]
+    workers: Workers[Action, HandEvent, Lane]
     wire: WireHands
     work_dir: Path
 
@@ -93,7 +93,7 @@ def _starter(
         context=StartContext(
             world=world,
             hands=outside.wire(means),
-            crew=outside.crew,
+            workers=outside.workers,
             sender=sender,
             stops=Stops(world=world),
             read_recipes=reader.read,

@@ -10,8 +10,8 @@ from builder.lanes import Lane
 from builder.stops import Stops
 from builder.world import World
 from remuda.config.model import Config
-from remuda.frame.crew import Crew
 from remuda.frame.sender import Sender
+from remuda.frame.workers import Workers
 from remuda.runtime.log import Log
 
 
@@ -48,7 +48,7 @@ class StartContext:
 
     world: World
     hands: Hands
-    crew: Crew[Action, HandEvent, Lane]
+    workers: Workers[Action, HandEvent, Lane]
     sender: Sender[Action]
     stops: Stops
     read_recipes: Callable[[], HandEvent]

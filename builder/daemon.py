@@ -14,8 +14,8 @@ from builder.place.clouds import Clouds, MakeCloud, ProviderCloud, openstack
 from builder.wiring import WireHands, tidy, wire
 from builder.worker import BuilderWorker, check
 from remuda.config.model import Config
-from remuda.frame.crew import Crew
 from remuda.frame.process import Beginning, CannotRunError
+from remuda.frame.workers import Workers
 from remuda.membership.installation import find_installation
 from remuda.metrics.factory import Instruments
 from remuda.metrics.sink import Metrics
@@ -94,7 +94,7 @@ class BuilderRole:
             installation=installation,
             clouds=Clouds(make=make_cloud),
             member=beginning.me,
-            crew=Crew(ground.inbox, KINDS, LANE_SIZES),
+            workers=Workers(ground.inbox, KINDS, LANE_SIZES),
             wire=self.wire,
             work_dir=work_dir,
         )

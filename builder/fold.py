@@ -6,7 +6,7 @@ from typing import Final
 
 from builder.world import World
 from remuda.frame.set_aside import SetAside
-from remuda.membership.duty import lives
+from remuda.membership.rendezvous import lives
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, ReplicaId

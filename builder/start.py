@@ -129,5 +129,5 @@ class Starter:
 
     def stop(self) -> None:
         """Begin nothing more, and tell all hands to end."""
-        self.context.crew.stop()
+        self.context.workers.stop()
         self.context.stops.stop_all()

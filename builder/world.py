@@ -17,7 +17,7 @@ from remuda.frame.lanes import Lanes
 from remuda.frame.work import Busy
 from remuda.images.words import CONFIGURATION_OF
 from remuda.membership.attendance import Attendance
-from remuda.membership.duty import on_duty
+from remuda.membership.rendezvous import assignee
 from remuda.model.ids import ReplicaId
 
 #: What a plan says of what is another builder's to do begins with this.
@@ -65,7 +65,7 @@ class World:
             now_s=now_s,
             me=self.me,
             builders=living,
-            mine=lambda thing: on_duty(thing, living) == self.me,
+            mine=lambda thing: assignee(thing, living) == self.me,
             library=self.records.library(),
             policies=self.configured.policies,
             providers=self.providers(),

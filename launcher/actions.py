@@ -28,9 +28,9 @@ from launcher.request.actions import Allocate, Decline, Normalise, Release, Writ
 from launcher.server.actions import WORK as SERVERS
 from launcher.server.actions import (
     Address,
-    Create,
-    Delete,
+    CreateServer,
     DeleteLeak,
+    DeleteServer,
     FindPorts,
     ListServers,
 )
@@ -47,7 +47,7 @@ Action = (
     | DropClaim
     | AdoptClaim
     | Adopt
-    | Create
+    | CreateServer
     | Advance
     | Note
     | Address
@@ -57,7 +57,7 @@ Action = (
     | Free
     | Condemn
     | CollectEvidence
-    | Delete
+    | DeleteServer
     | RemoveRecords
     | DeleteLeak
     | DropPermit
@@ -78,7 +78,7 @@ LANES: Final[Mapping[type, Lane]] = {
     kind: work.lane for kind, work in KINDS.items() if work.lane is not None
 }
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
-NodeWork = Create | Delete | Address | Prove | Probe | CollectEvidence
+NodeWork = CreateServer | DeleteServer | Address | Prove | Probe | CollectEvidence
 
 
 def node_of(action: Action) -> NodeId | None:

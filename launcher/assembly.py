@@ -17,10 +17,10 @@ from launcher.start import Starter
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.cloud.api import Cloud
-from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
 from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
+from remuda.frame.workers import Workers
 from remuda.membership.membership import Membership
 from remuda.membership.registration import Member, Presence
 from remuda.membership.tree import Tree
@@ -60,7 +60,7 @@ def assemble(
     installation: str,
     mine: set[NodeId],
     me: Member,
-    crew: Crew[Action, Event, Lane],
+    workers: Workers[Action, Event, Lane],
     prover: Prover,
 ) -> Brain:
     """Wire one launcher together and start its mirrors; also used by tests with fakes."""
@@ -88,10 +88,10 @@ def assemble(
             world=world,
             writer=writer,
             dispatch=dispatch,
-            workers=crew,
+            workers=workers,
             store=store,
             cloud=CloudHands(cloud=cloud, clock=clock, owner=owner, records=records),
-            proving=ProvingHands(prover, lambda: crew.stopped, clock, ground.inbox),
+            proving=ProvingHands(prover, lambda: workers.stopped, clock, ground.inbox),
         ),
     )
     writer.refill()

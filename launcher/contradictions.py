@@ -14,18 +14,18 @@ from launcher.lanes import Lane, machine
 from launcher.node.actions import CollectEvidence, Probe, Prove
 from launcher.node.index import Usage
 from launcher.node.view import ALLOCATE_CLAIMED, EVIDENCE, PROBE, NodeView
-from launcher.server.actions import Address, Create, Delete
+from launcher.server.actions import Address, CreateServer, DeleteServer
 from launcher.world import World
 from remuda.model.ids import NodeId
 
 #: What a node says it is busy with while a hand in a thread works on its machine.
 _HANDS: Final[Mapping[type, str]] = {
-    Create: "create",
+    CreateServer: "create",
     Address: "address",
     Prove: "prove",
     Probe: PROBE,
     CollectEvidence: EVIDENCE,
-    Delete: "delete",
+    DeleteServer: "delete",
 }
 _LENT: Final = frozenset({"allocate", ALLOCATE_CLAIMED})
 

@@ -18,8 +18,8 @@ from remuda.cloud.configured import cloud_settings, metered
 from remuda.cloud.openstack import OpenStackCloud
 from remuda.config.model import Config
 from remuda.frame.checks import check_installation, check_keys, unready
-from remuda.frame.crew import Crew
 from remuda.frame.process import Beginning, CannotRunError
+from remuda.frame.workers import Workers
 from remuda.metrics.factory import Instruments
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
@@ -86,7 +86,7 @@ class LauncherRole:
             installation=installation,
             mine=set(),
             me=me,
-            crew=Crew(ground.inbox, KINDS, THREADS),
+            workers=Workers(ground.inbox, KINDS, THREADS),
             prover=ParamikoProver(),
         )
         ground.log.info("launcher.started", replica=me.id, url=me.url)

@@ -15,9 +15,9 @@ from launcher.server.hand_cloud import CloudHands
 from launcher.server.start import ServerStarts
 from launcher.world import World
 from launcher.writer import Writer
-from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
 from remuda.frame.work import ByKind
+from remuda.frame.workers import Workers
 from remuda.runtime.now import Now
 from remuda.store.api import Store
 
@@ -29,7 +29,7 @@ class Starter:
     world: World
     writer: Writer
     dispatch: Dispatch[Action, Lane]
-    workers: Crew[Action, Event, Lane]
+    workers: Workers[Action, Event, Lane]
     store: Store
     cloud: CloudHands
     proving: ProvingHands

@@ -64,8 +64,8 @@ class World:
         ledger_version: Version of the znode that guards the limits, as mirrored; -1: unknown.
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
-        lending: Requests whose transaction that hands nodes out is under way; they may be gone when
-            its answer is taken in.
+        allocating: Requests whose transaction that hands nodes out is under way; they may be gone
+            when its answer is taken in.
         installation: The id that our servers carry, fixed for the life of this process.
         installation_s: When that id was written into ZooKeeper, by its clock.
         halted: Why nothing may be made or deleted, or None.
@@ -82,7 +82,7 @@ class World:
         stories: What happened to each node lately, for people; nothing is judged by it.
         blocked: By pool, an old request that needs room there before others may have it.
         published, outlined: The status that was published last, whole and in outline.
-        ruled: The verdicts that were written last.
+        told_verdicts: The verdicts that were written last.
         rule_taken_s: Nothing is written before this (monotonic) on requests that others have taken.
     """
 

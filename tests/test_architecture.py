@@ -47,7 +47,7 @@ DECIDING: Final = (
     "remuda/images/",
     "remuda/insight/",
     "remuda/membership/attendance.py",
-    "remuda/membership/duty.py",
+    "remuda/membership/rendezvous.py",
     "remuda/model/",
 )
 #: …but for hands and the programs that are nothing else, and what wires or measures a process.

@@ -32,7 +32,7 @@ RANDOM_ALLOWED: Final = frozenset({"random.Random", "random.SystemRandom", "rand
 
 #: The places that may catch everything, with the reason; everything else names its errors.
 BROAD_EXCEPT_ALLOWED: Final = {
-    "remuda/frame/crew.py": "the hand boundary: a bug in one action must not end the daemon",
+    "remuda/frame/workers.py": "the hand boundary: a bug in one action must not end the daemon",
     "remuda/frame/loop.py": "the same for what the brain's thread starts itself",
     "launcher/fold.py": "a record that meets a bug is set aside, loudly (docs/adr/0011)",
     "builder/fold.py": "the same for records of images",

@@ -25,7 +25,7 @@ def make(context: StartContext, view: WorldView, action: Make) -> NotStarted | N
     if task is None:
         mishap = Mishap(step="begin", blame=Blame.BUILDER, message=_CHANGED)
         return Instead(LoseBuild(id=action.id, mishap=mishap, last=False))
-    context.crew.submit(action, lambda: context.hands.making.make(task))
+    context.workers.submit(action, lambda: context.hands.making.make(task))
     return None
 
 
@@ -58,7 +58,7 @@ def adopt(context: StartContext, view: WorldView, action: KeepSnapshot) -> NotSt
     task = _adopt_task(context, view, action)
     if task is None:
         return Refused(_NOWHERE)
-    context.crew.submit(action, lambda: context.hands.adopting.adopt(task))
+    context.workers.submit(action, lambda: context.hands.adopting.adopt(task))
     return None
 
 
@@ -83,7 +83,7 @@ def forget(context: StartContext, view: WorldView, action: ForgetBuild) -> None:
         except StoreError as error:
             return Written(action=action, result=error)
 
-    context.crew.submit(action, erase)
+    context.workers.submit(action, erase)
 
 
 STARTERS: Final[Mapping[type, Callable[[StartContext, WorldView, Any], NotStarted | None]]] = {

@@ -1,1 +1,1 @@
-"""Machines that launchers lend to builders: asked for, vouched for, logged in to."""
+"""Machines that builders get of launchers: asked for, vouched for, logged in to."""

@@ -13,12 +13,12 @@ _NOWHERE: Final = "no provider of the configuration lies there"
 
 def look(context: StartContext, _view: WorldView, action: Look) -> None:
     """Have a provider's cloud looked at."""
-    context.crew.submit(action, lambda: context.hands.looking.look(action))
+    context.workers.submit(action, lambda: context.hands.looking.look(action))
 
 
 def list_place(context: StartContext, _view: WorldView, action: ListPlace) -> None:
     """Have the images of a place listed."""
-    context.crew.submit(action, lambda: context.hands.looking.list_images(action))
+    context.workers.submit(action, lambda: context.hands.looking.list_images(action))
 
 
 def sweep(context: StartContext, view: WorldView, action: SweepImage) -> NotStarted | None:
@@ -28,7 +28,7 @@ def sweep(context: StartContext, view: WorldView, action: SweepImage) -> NotStar
     if provider is None or image is None:
         return Refused(_NOWHERE)
     task = SweepTask(action=action, image=image, listed_s=listing.before_s, provider=provider)
-    context.crew.submit(action, lambda: context.hands.sweeping.sweep(task))
+    context.workers.submit(action, lambda: context.hands.sweeping.sweep(task))
     return None
 
 

@@ -10,7 +10,7 @@ from builder.view import WorldView
 
 def read(context: StartContext, _view: WorldView, action: ReadRecipes) -> None:
     """Have the files of recipes read."""
-    context.crew.submit(action, context.read_recipes)
+    context.workers.submit(action, context.read_recipes)
 
 
 STARTERS: Final[Mapping[type, Callable[[StartContext, WorldView, Any], NotStarted | None]]] = {

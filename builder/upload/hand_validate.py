@@ -22,7 +22,7 @@ from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
 from remuda.model.upload import Upload
-from remuda.ssh.api import Proof, ProofOrder, ProofStep, Prover, Script, StepTaken
+from remuda.ssh.api import Proof, ProofSpec, ProofStep, Prover, Script, StepTaken
 from remuda.ssh.checks import make_checks
 from remuda.store.api import Stored, StoreError
 from remuda.visible import visible
@@ -188,7 +188,7 @@ class _Trying(InPhases):
 
     def _prove(self, machine: BorrowedMachine, checks: tuple[Script, ...]) -> None:
         clock = self.hand.clock
-        order = ProofOrder(login=machine.login, checks=checks, on_step=self._tell)
+        order = ProofSpec(login=machine.login, checks=checks, on_step=self._tell)
         again_s = clock.monotonic_s() + PROVE_AGAIN_S
         ends_s = again_s + _MARGIN_S + sum(one.timeout_s for one in checks)
         proof: Proof | None = None

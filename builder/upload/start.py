@@ -20,7 +20,7 @@ def copy(context: StartContext, view: WorldView, action: Copy) -> NotStarted | N
     task = _copy_task(context, view, action)
     if task is None:
         return Instead(given_back(action.id, _NOBODY))
-    context.crew.submit(action, lambda: context.hands.copying.copy(task))
+    context.workers.submit(action, lambda: context.hands.copying.copy(task))
     return None
 
 
@@ -56,7 +56,7 @@ def validate(context: StartContext, view: WorldView, action: Validate) -> NotSta
     task = _trial_task(context, view, action)
     if task is None:
         return Instead(EndTrial(id=action.id))
-    context.crew.submit(action, lambda: context.hands.validating.validate(task))
+    context.workers.submit(action, lambda: context.hands.validating.validate(task))
     return None
 
 
@@ -94,12 +94,12 @@ def _tried_by(context: StartContext, action: Validate) -> ImageRecipe | None:
 
 def retire(context: StartContext, _view: WorldView, action: RetireUpload) -> None:
     """Have an upload retire."""
-    context.crew.submit(action, lambda: context.hands.retiring.retire(action))
+    context.workers.submit(action, lambda: context.hands.retiring.retire(action))
 
 
 def condemn(context: StartContext, _view: WorldView, action: CondemnUpload) -> None:
     """Have a retiring upload condemned."""
-    context.crew.submit(action, lambda: context.hands.retiring.condemn(action))
+    context.workers.submit(action, lambda: context.hands.retiring.condemn(action))
 
 
 def erase(context: StartContext, view: WorldView, action: EraseImage) -> NotStarted | None:
@@ -109,7 +109,7 @@ def erase(context: StartContext, view: WorldView, action: EraseImage) -> NotStar
         return Refused(_NOWHERE)
     upload = context.world.records.uploads[action.id]
     task = EraseTask(action=action, upload=upload, provider=provider)
-    context.crew.submit(action, lambda: context.hands.retiring.erase(task))
+    context.workers.submit(action, lambda: context.hands.retiring.erase(task))
     return None
 
 

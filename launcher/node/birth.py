@@ -10,7 +10,7 @@ from typing import Final
 from launcher.node.actions import Intent
 from launcher.policy import Key, Policy
 from launcher.provider.cloud import Recipe
-from remuda.membership.duty import weight
+from remuda.membership.rendezvous import weight
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.image import UploadId
 from remuda.model.launch import INJECT, Launch, Step

@@ -74,7 +74,7 @@ def surely_absent(world: World, view: NodeView, launch: Launch) -> bool:
 def _dying_unseen(
     world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
 ) -> Action | None:
-    """No server is known: bury at once if the cloud was never asked, else once that is sure."""
+    """No server is known: its records go at once if the cloud was never asked, else once that is sure."""
     never_asked = world.created_here(view.id) and not view.create_sent
     if never_asked or surely_absent(world, view, launch):
         return RemoveRecords(node=view.id)

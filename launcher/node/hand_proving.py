@@ -12,7 +12,7 @@ from remuda.model.launch import Launch
 from remuda.redaction import redact_text
 from remuda.runtime.clock import Clock
 from remuda.runtime.inbox import Inbox
-from remuda.ssh.api import ProofOrder, ProofStep, Prover, StepTaken
+from remuda.ssh.api import ProofSpec, ProofStep, Prover, StepTaken
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Telling:
     """Tells which script of a proof begins: whatever follows the login, or another script."""
 
     node: NodeId
-    order: ProofOrder
+    order: ProofSpec
     clock: Clock
     inbox: Inbox[Event]
     left: list[tuple[ProofStep, str]] = field(init=False)

@@ -17,7 +17,7 @@ from launcher.node.overdue import blamed, give_up_hand, late_launch, out_of_time
 from launcher.node.progress import due_note
 from launcher.node.view import ENDED_STATES, EVIDENCE, NodeView
 from launcher.request.actions import Allocate
-from launcher.server.actions import Address, Create
+from launcher.server.actions import Address, CreateServer
 from launcher.server.addressing import address, give, wants_ip
 from launcher.world import Agenda, World
 from remuda.cloud.api import ServerStatus
@@ -96,9 +96,9 @@ def _falls_to_us(world: World, view: NodeView, launch: Launch) -> bool:
 
 
 def _anothers(view: NodeView) -> Action:
-    """Whoever lends may look at a node that another replica looks after, and gives it up if dead.
+    """Whoever hands out may look at a node that another replica looks after, and gives it up if dead.
 
-    Its owner knows nothing of that look, and would keep for ever what is never lent here.
+    Its owner knows nothing of that look, and would keep for ever what is never handed out here.
     """
     if view.refused is not None:
         return Condemn(node=view.id, cause=view.refused.cause)
@@ -180,7 +180,7 @@ def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | Non
         return None
     if why := unbootable(world, launch):
         return Condemn(node=view.id, cause=why)
-    return Create(node=view.id)
+    return CreateServer(node=view.id)
 
 
 def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:

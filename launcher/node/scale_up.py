@@ -99,7 +99,7 @@ def partners(work: DemandPass, label: str) -> list[Partner]:
     world = work.world
     label_min = world.policy.labels[label].min_ready
     found = []
-    own = work.standing.of((label,))
+    own = work.status.of((label,))
     providers = {p.provider for p in world.peers.pools.values() if label in p.labels}
     for provider in sorted(providers | {world.policy.provider}):
         mine = provider == world.policy.provider

@@ -18,7 +18,7 @@ ENDED_STATES = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED}
 
 
 #: What a hand may do to a free node without taking it out of the supply: to try its SSH port, to
-#: take it over from a dead owner, and to lend it to a request whose claim counts as need until the
+#: take it over from a dead owner, and to hand it to a request whose claim counts as need until the
 #: transaction is done.
 PROBE, ALLOCATE_CLAIMED, ADOPT = "probe", "allocate claimed", "adopt"
 
@@ -106,7 +106,7 @@ class NodeView:
         refused: What the cloud or the proof said against it; it is to be condemned.
         doubtful: It may not exist: the create call had no answer, or it was adopted before its
             server was seen. It takes up room, but is nobody's supply until a listing shows it.
-        suspect: It did not answer the last knock.
+        suspect: It did not answer the last probe.
         spoiled: Its build was revoked, or withdrawn here.
         checked_s: When the last look at it began, or it became ready (monotonic).
         wanted_by: The request that was to have it when it was looked at last.
@@ -199,7 +199,7 @@ class NodeView:
 
     @property
     def on_hand(self) -> bool:
-        """Whether it is free and ready, though not to be lent at this very moment.
+        """Whether it is free and ready, though not to be handed out at this very moment.
 
         It counts as supply, or every look at a waiting machine, and every launcher that takes over
         from another, could have more made.

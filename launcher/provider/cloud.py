@@ -76,7 +76,7 @@ class CloudView:
         refusals: Orders that were refused since the last survey was begun: no other one like it
             is sent before the next survey has looked up what it names.
         trouble: Why the cloud is out of service, or None.
-        buried: Servers of ours that are gone; their ports may have stayed.
+        ended_servers: Servers of ours that are gone; their ports may have stayed.
         leftovers: What the last round of tidying saw; deleted if the next one still sees it.
         no_room_until_s: By pool: the cloud refused for lack of room, or did not answer; nothing is
             asked before, and *no_room_why* says why.

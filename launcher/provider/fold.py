@@ -2,7 +2,7 @@
 
 from launcher.provider.cloud import Permitted
 from launcher.world import World
-from remuda.membership.duty import lives
+from remuda.membership.rendezvous import lives
 from remuda.model import component, status
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import ReplicaId

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from remuda.membership.duty import on_duty
+from remuda.membership.rendezvous import assignee
 from remuda.model.component import PoolComponent, Replica
 from remuda.model.ids import ReplicaId
 from remuda.model.status import ProviderStatus
@@ -40,7 +40,7 @@ class Peers:
 
     def assigned(self, thing: str) -> bool:
         """Whether *thing* falls to us among the living replicas of our provider."""
-        return on_duty(thing, self.ours()) == self.me
+        return assignee(thing, self.ours()) == self.me
 
     def provider_alive(self, provider: str) -> bool:
         """Whether any launcher of *provider* lives."""

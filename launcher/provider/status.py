@@ -37,7 +37,7 @@ def _in_pool(world: World, budget: Budget, key: Key, slow: Sequence[NodeView]) -
 
 
 def _together(pools: Collection[LabelStatus]) -> LabelStatus:
-    """Return the standing of all our pools with a label."""
+    """Return the status of a label in all our pools."""
     troubles = [one.broken for one in pools]
     return LabelStatus(
         ready=sum(one.ready for one in pools),
@@ -50,7 +50,7 @@ def _together(pools: Collection[LabelStatus]) -> LabelStatus:
 
 
 def _by_pool(world: World, budget: Budget, label: str, slow: Late) -> dict[str, LabelStatus]:
-    """Return our standing with one label in each pool that makes it."""
+    """Return the status of one label in each pool that makes it."""
     keys = [(pool.name, label) for pool in world.policy.pools.values() if label in pool.labels]
     return {key[0]: _in_pool(world, budget, key, slow.get(key, ())) for key in keys}
 
@@ -132,7 +132,7 @@ def our_status(world: World, now: Now) -> ProviderStatus:
 
 
 def _status(world: World, labels: Mapping[str, Mapping[str, LabelStatus]]) -> ProviderStatus:
-    """Return our status with the standing of *labels*, each by pool."""
+    """Return our status with that of *labels*, each by pool."""
     shared = {label: pools for label, pools in labels.items() if len(pools) > 1}
     return ProviderStatus(
         provider=world.policy.provider,

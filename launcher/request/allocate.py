@@ -1,4 +1,4 @@
-"""Lending: a request whose labels are all covered by ready nodes is fulfilled at once."""
+"""Allocation: a request whose labels are all covered by ready nodes is fulfilled at once."""
 
 import heapq
 from collections import Counter
@@ -15,7 +15,7 @@ from launcher.request.actions import Allocate
 from launcher.request.bids import pinned_elsewhere, priorities, ready_there
 from launcher.request.view import MayGet, RequestView
 from launcher.world import Agenda, World
-from remuda.membership.duty import weight
+from remuda.membership.rendezvous import weight
 from remuda.model.ids import NodeId
 from remuda.model.request import Request, RequestState
 from remuda.runtime.now import Now
@@ -87,7 +87,7 @@ class ReadyNodes:
 
 
 def allocate(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
-    """Add a Lend for every request that ready nodes cover, in service order."""
+    """Add an Allocate for every request that ready nodes cover, in service order."""
     ready = ReadyNodes(world)
     for view in _candidates(world, agenda):
         if view.stale or view.busy or not view.waiting or view.request.unfit is not None:
@@ -141,7 +141,7 @@ def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan
             ready.set_aside(claim.pool, request.labels)
         return
     if not _ours_to_lend(world, view, claim, now):
-        ready.give(pool, request.labels, matching=matching)  # a replica of ours lends these
+        ready.give(pool, request.labels, matching=matching)  # a replica of ours hands these out
         return
     if claim is None:
         wait_s = _courtesy_s(world, view) - (now.mono_s - view.seen_s)
@@ -156,7 +156,7 @@ def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan
 def _gets_its_own(
     world: World, view: RequestView, claim: ClaimView | None, now: Now, plan: Plan
 ) -> bool:
-    """Lend what was made for a request alone, if all is there; return whether it gets no other."""
+    """Hand out what was made for a request alone, if all is there; return whether it gets no other."""
     match view.may_get:
         case MayGet.ANY:
             return False
@@ -172,7 +172,7 @@ def _gets_its_own(
 def _lend_its_own(
     world: World, view: RequestView, claim: ClaimView | None, now: Now, plan: Plan
 ) -> bool:
-    """Lend the nodes that were made for a request alone; return whether all are ready."""
+    """Hand out the nodes that were made for a request alone; return whether all are ready."""
     nodes = _dedicated(world, view.request)
     if nodes is not None and _ours_to_lend(world, view, claim, now):
         plan.do(Allocate(request=view.id, nodes=nodes))
@@ -195,7 +195,7 @@ def _ours_to_lend(world: World, view: RequestView, claim: ClaimView | None, now:
 def _hand_over(
     world: World, view: RequestView, nodes: tuple[NodeId, ...], now: Now, plan: Plan
 ) -> None:
-    """Lend the nodes, unless some were last looked at too long ago: then look at those first.
+    """Hand out the nodes, unless some were last looked at too long ago: then look at those first.
 
     Meanwhile they count as supply, so that the request is claimed and nobody makes others for it.
     Each is looked at once: a look that began since this was first wanted will do, for else the

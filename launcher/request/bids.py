@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from launcher.request.view import RequestView
 from launcher.world import World
-from remuda.membership.duty import weight
+from remuda.membership.rendezvous import weight
 from remuda.model.component import PoolComponent
 from remuda.model.imageask import labelled_image
 from remuda.model.request import Request

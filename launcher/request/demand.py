@@ -52,15 +52,15 @@ def demand(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
 
 
 def _begin(world: World, now: Now, plan: Plan) -> DemandPass:
-    lends = [action for action in plan.actions if isinstance(action, Allocate)]
+    allocations = [action for action in plan.actions if isinstance(action, Allocate)]
     return DemandPass(
         world=world,
         now=now,
         plan=plan,
         budget=Budget.of(world, now),
-        standing=OwnStatus(world, now),
-        allocated=frozenset(action.request for action in lends),
-        given=frozenset(node for action in lends for node in action.nodes),
+        status=OwnStatus(world, now),
+        allocated=frozenset(action.request for action in allocations),
+        given=frozenset(node for action in allocations for node in action.nodes),
         emptying=frozenset(
             pool
             for (pool, _, state), n in world.nodes.states.items()
@@ -188,7 +188,7 @@ def _stuck(work: DemandPass, view: RequestView, claim: ClaimView) -> bool:
     world, now = work.world, work.now
     if now.mono_s - view.returned_s < world.policy.config.login_timeout:
         return False
-    late = any((claim.pool, label) in work.standing.late for label in view.request.labels)
+    late = any((claim.pool, label) in work.status.late for label in view.request.labels)
     return late and _others_could(work, view)
 
 
@@ -210,7 +210,7 @@ def _unfed(work: DemandPass, view: RequestView, claim: ClaimView) -> Shortage | 
 
 
 def _others_could(work: DemandPass, view: RequestView) -> bool:
-    found = bids(work.world, view, work.standing.of(view.request.labels), work.known_bids)
+    found = bids(work.world, view, work.status.of(view.request.labels), work.known_bids)
     return any(bid.provider != work.world.policy.provider and bid.hopeful for bid in found)
 
 
@@ -305,7 +305,7 @@ def _why_none(view: RequestView) -> str:
 def _yields(work: DemandPass, view: RequestView) -> bool:
     """Whether better-placed providers still have their grace; sets the alarm."""
     world, now = work.world, work.now
-    ranking = bids(world, view, work.standing.of(view.request.labels), work.known_bids)
+    ranking = bids(world, view, work.status.of(view.request.labels), work.known_bids)
     ahead = []
     for bid in ranking:
         if bid.provider == world.policy.provider:
@@ -322,7 +322,7 @@ def _yields(work: DemandPass, view: RequestView) -> bool:
 
 
 def _lent_by_another(work: DemandPass, view: RequestView, pool: str) -> bool:
-    """Whether a replica of ours is about to lend ready nodes to the request; sets the alarm."""
+    """Whether a replica of ours is about to hand ready nodes out to the request; sets the alarm."""
     world, labels = work.world, view.request.labels
     due_s = view.seen_s + world.policy.warm_grace_s
     if world.peers.assigned(view.id) or view.may_get is MayGet.NEW or work.now.mono_s >= due_s:

@@ -33,7 +33,7 @@ class DemandPass:
     """One pass over the waiting requests.
 
     Attributes:
-        lent, given: Requests that this plan fulfils, and the nodes they get.
+        allocated, given: Requests that this plan fulfils, and the nodes they get.
         extra, needed: Nodes that this plan starts for anybody, and that its claims need.
         short: Why claims lack nodes of a key, before the room for those was set aside.
         blocked: By pool, an old request that needs room there first.
@@ -55,7 +55,7 @@ class DemandPass:
     now: Now
     plan: Plan
     budget: Budget
-    standing: OwnStatus
+    status: OwnStatus
     allocated: frozenset[RequestId]
     given: frozenset[NodeId]
     emptying: frozenset[str]
@@ -82,7 +82,7 @@ class DemandPass:
     def covers(self, view: RequestView, pool: str) -> bool:
         """Whether ready nodes fit together for a request that would be given its own otherwise.
 
-        They are about to be lent: by a replica of ours, after a look at them, or after those who
+        They are about to be handed out: by a replica of ours, after a look at them, or after those who
         go first. Whatever they are promised to is no supply for others.
         """
         known = (view.id, pool)

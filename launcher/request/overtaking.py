@@ -40,7 +40,7 @@ def overtaken(work: DemandPass, view: RequestView, claim: ClaimView) -> bool:
     if early and _soon(work, view, claim, waited_s):
         work.plan.look_again("request", view.id, work.now.mono_s + SOON_S)
         return False
-    found = bids(world, view, work.standing.of(labels), work.known_bids)
+    found = bids(world, view, work.status.of(labels), work.known_bids)
     better = next((b for b in found if b.provider != world.policy.provider and b.ready), None)
     return better is not None and _pass_on(work, better.provider, labels)
 

@@ -25,7 +25,7 @@ class _Booking:
 
 
 def _booking(view: RequestView, claim: ClaimView | None) -> _Booking:
-    # Who wants machines of its own waits for those made for it alone (Herd.dedicated).
+    # Who wants machines of its own waits for those made for it alone (NodeIndex.dedicated).
     return _Booking(
         place=(*view.order, view.id) if view.waiting else None,
         labels=view.request.labels,

@@ -52,7 +52,7 @@ def allocate(
     ops = unlock(view, claim)
     job = job_of_request(view.request.doc)
     for one in chosen:
-        assert one.node is not None  # noqa: S101 - only complete nodes are lent
+        assert one.node is not None  # noqa: S101 - only complete nodes are handed out
         fields = {
             "tenant_name": view.request.tenant,
             "requestor": view.request.requestor,

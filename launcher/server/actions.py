@@ -1,7 +1,7 @@
 """What a plan may ask of the cloud for servers."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from launcher.lanes import LISTING, PORTS, Lane, Work, its_machine, leak
 from remuda.cloud.api import Port
@@ -10,8 +10,10 @@ from remuda.model.ids import NodeId, ServerId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Create:
+class CreateServer:
     """Ask the cloud for the server of a planned node."""
+
+    WORD: ClassVar = "Create"
 
     node: NodeId
 
@@ -26,7 +28,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delete:
+class DeleteServer:
     """Ask the cloud to delete a dying node's server, and its floating IP before it.
 
     Attributes:
@@ -35,6 +37,8 @@ class Delete:
         hinted_ip: Id of the one that the launch record names.
         search: We know of none, but it may have one.
     """
+
+    WORD: ClassVar = "Delete"
 
     node: NodeId
     server: ServerId
@@ -77,9 +81,9 @@ class FindPorts:
 WORK: Final[Work] = {
     ListServers: WorkKind(Lane.LIST, lambda _: LISTING),
     FindPorts: WorkKind(Lane.LIST, lambda _: PORTS),
-    Create: WorkKind(Lane.CREATE, its_machine),
+    CreateServer: WorkKind(Lane.CREATE, its_machine),
     Address: WorkKind(Lane.CREATE, its_machine),
     # Though a hand that collects evidence of it hangs.
-    Delete: WorkKind(Lane.DELETE, its_machine, takes_over=True),
+    DeleteServer: WorkKind(Lane.DELETE, its_machine, takes_over=True),
     DeleteLeak: WorkKind(Lane.DELETE, lambda action: leak(action.server)),
 }

@@ -7,7 +7,7 @@ make and one to delete, for its id is known here or in the launch record.
 from launcher.actions import Plan
 from launcher.lanes import PORTS
 from launcher.node.view import NodeView, Refusal
-from launcher.server.actions import Address, Delete, FindPorts
+from launcher.server.actions import Address, DeleteServer, FindPorts
 from launcher.world import World
 from remuda.cloud.api import Port
 from remuda.metrics.results import Result
@@ -67,17 +67,17 @@ def find_ports(world: World, now: Now, plan: Plan) -> None:
     plan.do(FindPorts(servers=tuple(sorted(one for one in servers if one is not None))))
 
 
-def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> Delete:
+def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> DeleteServer:
     """Return what deletes a machine together with its floating IP."""
     sure = view.confirmed
     if view.released:
-        return Delete(node=view.id, server=server, confirmed=sure)
+        return DeleteServer(node=view.id, server=server, confirmed=sure)
     if view.floating_ip is not None:
         known = view.floating_ip.id
-        return Delete(node=view.id, server=server, confirmed=sure, floating_ip=known)
+        return DeleteServer(node=view.id, server=server, confirmed=sure, floating_ip=known)
     hint = launch.floating_ip
     search = hint is None and _may_have_one(world, view)
-    return Delete(node=view.id, server=server, confirmed=sure, hinted_ip=hint, search=search)
+    return DeleteServer(node=view.id, server=server, confirmed=sure, hinted_ip=hint, search=search)
 
 
 def _in_need(world: World, view: NodeView, now: Now) -> bool:

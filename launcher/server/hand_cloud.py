@@ -9,7 +9,7 @@ from launcher.node.view import NodeView
 from launcher.policy import Key, Policy
 from launcher.provider.cloud import Recipe
 from launcher.provider.events import Surveyed
-from launcher.server.actions import Address, Delete, DeleteLeak, FindPorts
+from launcher.server.actions import Address, DeleteLeak, DeleteServer, FindPorts
 from launcher.server.events import (
     Addressed,
     Created,
@@ -105,7 +105,7 @@ class CloudHands:
         except CloudError as exc:
             return PortsFound(result=exc, begun_s=begun_s)
 
-    def delete(self, action: Delete, fence: Fence = unfenced) -> Deleted:
+    def delete(self, action: DeleteServer, fence: Fence = unfenced) -> Deleted:
         """Ask for the deletion of a dying node's server, once its floating IP is gone.
 
         A server that only the record names is looked at first: the cloud says whose it is.

@@ -18,7 +18,7 @@ from launcher.provider.learning import (
 )
 from launcher.provider.results import note_trouble, note_well
 from launcher.retries import CRASH_RETRY_S, PROVE_AGAIN_S
-from launcher.server.actions import Address, Create, Delete, FindPorts, ListServers
+from launcher.server.actions import Address, CreateServer, DeleteServer, FindPorts, ListServers
 from launcher.server.events import (
     Addressed,
     Created,
@@ -82,7 +82,7 @@ class ServerResults:
     def crashes(self) -> ByKind:
         """Return what each kind of action that a bug of ours interrupted held, to be freed."""
         return {
-            **dict.fromkeys((Create, Delete, Address), partial(crashed, self.world)),
+            **dict.fromkeys((CreateServer, DeleteServer, Address), partial(crashed, self.world)),
             ListServers: self._listing_crashed,
             FindPorts: self._look_at_ports_crashed,
         }

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 
 from launcher.policy import Policy
 from launcher.provider.cloud import Recipe
-from remuda.cloud.api import BadOrderError, Cloud, Image, ImageWanted, ServerOrder
+from remuda.cloud.api import BadOrderError, Cloud, Image, ImageWanted, ServerSpec
 from remuda.cloud.sizes import NO_NEEDS, FlavorWanted, ImageNeeds
 from remuda.config.model import FlavorFrom, ImageFrom, PoolLabel
 from remuda.model import tags
 from remuda.model.ids import PoolName
 from remuda.model.imageask import labelled_image
 from remuda.model.launch import Launch
-from remuda.ssh.api import Login, ProofOrder, Script
+from remuda.ssh.api import Login, ProofSpec, Script
 from remuda.ssh.checks import make_checks, make_script
 from remuda.ssh.hostkeys import HostKey
 from remuda.ssh.keyfile import KeyRing
@@ -32,7 +32,7 @@ class ServerSpecs:
     owner: tags.Owner
     keys: KeyRing = field(default_factory=KeyRing)
 
-    def server(self, launch: Launch, recipe: Recipe, host_key: HostKey | None) -> ServerOrder:
+    def server(self, launch: Launch, recipe: Recipe, host_key: HostKey | None) -> ServerSpec:
         """Return the create call of a planned node.
 
         Args:
@@ -51,7 +51,7 @@ class ServerSpecs:
         # A key pair of the cloud's would be left in what is made of such a machine.
         for_builder = labelled_image(launch.label) is not None
         pair = None if for_builder else making.key_name or pool.key_name
-        return ServerOrder(
+        return ServerSpec(
             name=tags.server_name(launch.id, self.owner.installation),
             image=image,
             flavor=recipe.flavor,
@@ -108,13 +108,13 @@ class ServerSpecs:
             **{key: template.format(**facts) for key, template in dynamic},
         }
 
-    def proof(self, launch: Launch, address: str) -> ProofOrder:
+    def proof(self, launch: Launch, address: str) -> ProofSpec:
         """Return what is to be proven of a machine at *address*."""
         making = self.policy.making[launch.pool, launch.label]
         label = self.policy.labels[launch.label]
         setup = making.setup or label.setup
         known = self._environment(launch)
-        return ProofOrder(
+        return ProofSpec(
             login=Login(
                 address=address,
                 port=making.connection_port,

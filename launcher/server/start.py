@@ -10,7 +10,14 @@ from launcher.node.deadlines import ask_ends_s
 from launcher.node.start import hold_node
 from launcher.node.view import NodeView
 from launcher.provider.cloud import Recipe
-from launcher.server.actions import Address, Create, Delete, DeleteLeak, FindPorts, ListServers
+from launcher.server.actions import (
+    Address,
+    CreateServer,
+    DeleteLeak,
+    DeleteServer,
+    FindPorts,
+    ListServers,
+)
 from launcher.server.hand_cloud import CloudHands
 from launcher.server.specs import ServerSpecs
 from launcher.world import World
@@ -34,15 +41,15 @@ class ServerStarts:
     def table(self) -> ByKind:
         """Return what starts each kind of action."""
         return {
-            Create: self._create,
-            Delete: self._delete,
+            CreateServer: self._create,
+            DeleteServer: self._delete,
             Address: self._address,
             DeleteLeak: self._delete_leak,
             ListServers: self._list,
             FindPorts: self._find_ports,
         }
 
-    def _create(self, action: Create, now: Now) -> None:
+    def _create(self, action: CreateServer, now: Now) -> None:
         view = hold_node(self.world, action.node, "create")
         launch = view.launch
         assert launch is not None  # noqa: S101 - decided on a known launch
@@ -65,7 +72,7 @@ class ServerStarts:
             return recipe
         return replace(recipe, image=self.world.images.image(upload_id))
 
-    def _delete(self, action: Delete, _now: Now) -> None:
+    def _delete(self, action: DeleteServer, _now: Now) -> None:
         hold_node(self.world, action.node, "delete")
         fence = self._fence()
         self.submit(action, lambda: self.cloud.delete(action, fence))

@@ -2,7 +2,7 @@
 
 Nothing is deleted on the word of an empty store, a lying list, a stale view or a changed id: a
 leak must be seen for a while, for minutes if somebody may work on it, be one that this store can
-have known, and be one of few. Right before the call ZooKeeper is asked anew (hands/records.py).
+have known, and be one of few. Right before the call ZooKeeper is asked anew (server/hand_records.py).
 An operator may permit what the brake stops (docs/adr/0013-what-may-be-deleted.md).
 """
 

@@ -218,7 +218,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOrder:
+class ServerSpec:
     """Everything of one create call.
 
     Attributes:
@@ -280,7 +280,7 @@ class Cloud(Protocol):
         Either the whole listing, or an error: never the part that could be read.
         """
 
-    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
+    def create_server(self, order: ServerSpec, *, fence: Fence = unfenced) -> ServerId:
         """Ask for a server and return its id at once, without waiting for it.
 
         Raises:

@@ -15,7 +15,7 @@ from remuda.cloud.api import (
     Port,
     Quota,
     Server,
-    ServerOrder,
+    ServerSpec,
     unfenced,
 )
 from remuda.cloud.leftovers import ALL_KINDS, Leftover, LeftoverKind
@@ -56,7 +56,7 @@ class MeteredCloud:
         with self._timed("list_servers"):
             return self._inner.list_servers()
 
-    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
+    def create_server(self, order: ServerSpec, *, fence: Fence = unfenced) -> ServerId:
         """Ask for a server."""
         with self._timed("create_server"):
             return self._inner.create_server(order, fence=fence)

@@ -22,7 +22,7 @@ from remuda.cloud.api import (
     Port,
     Quota,
     Server,
-    ServerOrder,
+    ServerSpec,
     ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
@@ -122,7 +122,7 @@ class OpenStackCloud:
         except (KeyError, ValueError, TypeError, AttributeError) as exc:
             raise TryLaterError(f"the listing of servers cannot be read: {exc!r}") from exc
 
-    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
+    def create_server(self, order: ServerSpec, *, fence: Fence = unfenced) -> ServerId:
         """Ask for a server; one call, and one more if a network's name is not known yet."""
         body = servers.order_body(order, self._networks.ids(order.networks))
         try:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from remuda.cloud import addresses
-from remuda.cloud.api import BadOrderError, Server, ServerOrder, ServerStatus
+from remuda.cloud.api import BadOrderError, Server, ServerSpec, ServerStatus
 from remuda.cloud.paths import UrlPath, require_id
 from remuda.model.fields import LINE_CHARS_MAX, Fields
 from remuda.model.ids import ServerId
@@ -113,7 +113,7 @@ def read_time(text: object) -> float:
         return 0.0
 
 
-def order_body(order: ServerOrder, network_ids: Collection[str]) -> dict[str, Any]:
+def order_body(order: ServerSpec, network_ids: Collection[str]) -> dict[str, Any]:
     """Return the body of ``POST /servers``; what the order leaves open is left out.
 
     Security groups, keypair and zone go by name, as Nova itself resolves them (a security
@@ -138,7 +138,7 @@ def order_body(order: ServerOrder, network_ids: Collection[str]) -> dict[str, An
     return {"server": server}
 
 
-def _boot_source(order: ServerOrder) -> dict[str, Any]:
+def _boot_source(order: ServerSpec) -> dict[str, Any]:
     if order.volume_gib is None:
         return {"imageRef": order.image.id}
     volume = {

@@ -1,1 +1,1 @@
-"""The frame of every process of ours: start and end, turns, alarms, lanes and their crew."""
+"""The frame of every process of ours: start and end, turns, alarms, lanes and worker threads."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from remuda.frame.alarms import Alarms
-from remuda.frame.crew import crashed
 from remuda.frame.work import word
+from remuda.frame.workers import crashed
 from remuda.membership.attendance import Attendance
 from remuda.membership.membership import Registered
 from remuda.runtime.ground import Ground
@@ -156,6 +156,6 @@ def start_all(actions: Iterable[A], start: Callable[[A], None], ground: Ground[A
     for action in actions:
         try:
             start(action)
-        except Exception:  # noqa: BLE001 - the boundary of the hand that writes, as in the crew
+        except Exception:  # noqa: BLE001 - the boundary of the hand that writes, as in worker threads
             ground.inbox.event(crashed(action))
         ground.log.debug("action.start", action=word(action))

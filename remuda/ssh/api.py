@@ -152,7 +152,7 @@ class StepTaken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProofOrder:
+class ProofSpec:
     """What to prove of one machine, over one connection.
 
     Attributes:
@@ -206,7 +206,7 @@ class Prover(Protocol):
 
     def prove(
         self,
-        order: ProofOrder,
+        order: ProofSpec,
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from remuda.runtime.clock import Clock, SystemClock
-from remuda.ssh.api import OUT_OF_TIME, Proof, ProofOrder, ProofStep, Script, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Proof, ProofSpec, ProofStep, Script, StepTaken
 from remuda.ssh.errors import KeyFileError, NoCommandsError, NotYetError, SshError
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.link import Link, open_link
@@ -23,7 +23,7 @@ class ParamikoProver:
 
     def prove(
         self,
-        order: ProofOrder,
+        order: ProofSpec,
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
@@ -53,7 +53,7 @@ class ParamikoProver:
         timeout_s: float = 3.0,
         host_keys: tuple[str, ...] = (),
     ) -> str | None:
-        """See whether a machine is there; see :meth:`remuda.ssh.api.Prover.knock`."""
+        """See whether a machine is there; see :meth:`remuda.ssh.api.Prover.probe`."""
         ends_s = self._clock.monotonic_s() + timeout_s
         try:
             sock = dial(address, port, timeout_s=timeout_s, clock=self._clock)
@@ -78,7 +78,7 @@ class _Failed(Exception):  # noqa: N818 - it ends an attempt and is seen by nobo
 class _Attempt:
     """One proof under way."""
 
-    order: ProofOrder
+    order: ProofSpec
     clock: Clock
     ring: KeyRing
     stopped: Callable[[], bool]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from remuda.ssh.api import Login, ProofOrder, Script
+from remuda.ssh.api import Login, ProofSpec, Script
 from remuda.ssh.prover import ParamikoProver
 from tests.bench.figures import Figure, spread
 from tests.support import sshd
@@ -19,7 +19,7 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     """Prove the same machine many times from several threads: connect, host key, login, check."""
     count = 20 if quick else 60
     with sshd.running(folder) as server:
-        order = ProofOrder(
+        order = ProofSpec(
             login=Login(
                 address="127.0.0.1",
                 port=server.port,
@@ -52,7 +52,7 @@ def _cpu_s() -> float:
     return times.user + times.system
 
 
-def _prove(prover: ParamikoProver, order: ProofOrder) -> float:
+def _prove(prover: ParamikoProver, order: ProofSpec) -> float:
     begun_s = time.perf_counter()
     proof = prover.prove(order, stopped=threading.Event().is_set)
     assert proof.ok, proof.why

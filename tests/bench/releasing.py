@@ -15,7 +15,7 @@ def measure() -> list[Figure]:
     began_s, calls = load.simulation.timetable.now_s(), load.cloud.calls
     before = calls["delete_server"]
     seconds = load.release_all(within_s=900.0)
-    periods = load.crew.oldest_s(began_s) / LIST_PERIOD_S
+    periods = load.workers.oldest_s(began_s) / LIST_PERIOD_S
     per_node = (calls["delete_server"] - before) / COUNT
     details = {"count": COUNT, "calls per second": RATE_PER_S, "virtual seconds": round(seconds, 1)}
     return [

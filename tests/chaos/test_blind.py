@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from remuda.membership.duty import on_duty
+from remuda.membership.rendezvous import assignee
 from remuda.model.ids import ReplicaId
 from tests.chaos.ensemble import Member
 from tests.chaos.stage import LATER_S, ChaosStage
@@ -37,7 +37,7 @@ def _listings(url: str) -> float:
 def _on_duty(chaos: ChaosStage, thing: str) -> int:
     """Return the process id of the launcher that does something for both."""
     replicas = chaos.until(lambda: len(r := chaos.replicas("alpha")) == 2 and r, "both replicas")
-    return replicas[str(on_duty(thing, list(map(ReplicaId, replicas))))]
+    return replicas[str(assignee(thing, list(map(ReplicaId, replicas))))]
 
 
 def _divided(chaos: ChaosStage, behind: dict[Member, Process]) -> Member:

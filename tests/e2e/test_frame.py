@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remuda.cli.errors import EXIT_MISTAKE
-from remuda.membership.duty import on_duty
+from remuda.membership.rendezvous import assignee
 from remuda.model.ids import ReplicaId
 from remuda.store import paths
 from remuda.store.api import Create, Store
@@ -94,7 +94,7 @@ def test_replicas_share_the_work_and_take_over_from_the_dead(stage: Stage) -> No
     wait_for(lambda: stage.store.read(STAMPERS) is not None, SOON_S, "a folder for replicas")
     wait_for(lambda: len(stage.living()) == 2, SOON_S, "two replicas")
     names = [f"t{number}" for number in range(20)]
-    assert len({on_duty(f"{THINGS}/{name}", stage.living()) for name in names}) == 2
+    assert len({assignee(f"{THINGS}/{name}", stage.living()) for name in names}) == 2
     stage.add(*names)
     stage.await_stamps(b"small")
 

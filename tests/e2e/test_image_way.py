@@ -22,7 +22,7 @@ from builder.quiet.scripts import (
 )
 from remuda.cloud.api import BadOrderError, GoneError, ImageWanted
 from remuda.cloud.image_store import ImageEdit, ImageOrder, Visibility
-from remuda.ssh.api import ProofOrder
+from remuda.ssh.api import ProofSpec
 from remuda.ssh.prover import ParamikoProver
 from tests.contract.builder import plantings
 from tests.sandbox.running import Sandbox, running, why_no_machines
@@ -122,7 +122,7 @@ def checked(machine: Machine, who: Identity, traces: Traces) -> tuple[str, set[K
 def test_an_image_goes_the_whole_way(site: Site) -> None:
     """Made quiet, stopped, snapshotted, hidden; what boots from it is another machine."""
     machine, build_id, traces = build(site, f"{STEP}({WHO}) >/opt/who")
-    proof = ParamikoProver().prove(ProofOrder(login=machine.login))
+    proof = ParamikoProver().prove(ProofSpec(login=machine.login))
 
     site.stop(machine.server)
     image_id = site.snapshot(machine.server, "image-1")

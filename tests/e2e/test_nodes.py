@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import ImageWanted, ServerOrder
+from remuda.cloud.api import ImageWanted, ServerSpec
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.cloud.sizes import FlavorWanted
 from remuda.model import tags
@@ -352,7 +352,7 @@ def owner(stage: Stage) -> tags.Owner:
     return tags.Owner(installation=installation.decode(), provider=ProviderName("alpha"))
 
 
-def order(cloud: OpenStackCloud, stage: Stage, name: str, *, owned: bool) -> ServerOrder:
+def order(cloud: OpenStackCloud, stage: Stage, name: str, *, owned: bool) -> ServerSpec:
     """Return an order for a server that has no record."""
     pairs = {"somebody": "else"}
     if owned:
@@ -360,7 +360,7 @@ def order(cloud: OpenStackCloud, stage: Stage, name: str, *, owned: bool) -> Ser
         pairs = tags.make(
             tags.ServerTags(owner=owner(stage), node=node, pool=PoolName("main"), label="good")
         )
-    return ServerOrder(
+    return ServerSpec(
         name=name,
         image=cloud.find_image(ImageWanted(name="debian-12")),
         flavor=cloud.find_flavor(FlavorWanted(name="m1.tiny")),

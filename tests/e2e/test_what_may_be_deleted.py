@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import ImageWanted, ServerOrder
+from remuda.cloud.api import ImageWanted, ServerSpec
 from remuda.cloud.errors import Effect
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.cloud.sizes import FlavorWanted
@@ -63,7 +63,7 @@ def make(cloud: OpenStackCloud, number: int, installation: str | None) -> Server
             tags.ServerTags(owner=owner, node=node, pool=PoolName("main"), label="small")
         )
     return cloud.create_server(
-        ServerOrder(
+        ServerSpec(
             name=f"by-hand-{number}",
             image=cloud.find_image(ImageWanted(name="debian-12")),
             flavor=cloud.find_flavor(FlavorWanted(name="m1.tiny")),

@@ -28,7 +28,7 @@ from remuda.cloud.api import (
     Port,
     Quota,
     Server,
-    ServerOrder,
+    ServerSpec,
     ServerStatus,
     TryLaterError,
     unfenced,
@@ -111,7 +111,7 @@ class FakeCloud:
         self.security_groups: tuple[str, ...] | None = None
         self.chaos = Chaos()
         self.calls: Counter[str] = Counter()
-        self.orders: dict[ServerId, ServerOrder] = {}
+        self.orders: dict[ServerId, ServerSpec] = {}
         self.next_creates: deque[Create] = deque()
         self.next_boots: deque[Boot] = deque()
         self.next_deletes: deque[Delete] = deque()
@@ -145,7 +145,7 @@ class FakeCloud:
         self, name: str = "stranger", tags: Mapping[str, str] | None = None
     ) -> ServerId:
         """Put somebody else's server into the account."""
-        order = ServerOrder(name=name, image=DEBIAN, flavor=SMALL, tags=tags or {})
+        order = ServerSpec(name=name, image=DEBIAN, flavor=SMALL, tags=tags or {})
         return self._make(order, Boot(seconds=0.0)).id
 
     def force(self, server: ServerId, status: ServerStatus, *, fault: str | None = None) -> None:
@@ -184,7 +184,7 @@ class FakeCloud:
                 servers = [each for each in servers if self._random.random() >= _OMITTED]
             return tuple(servers)
 
-    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
+    def create_server(self, order: ServerSpec, *, fence: Fence = unfenced) -> ServerId:
         """Make a server, unless told otherwise or there is no room."""
         with self._lock:
             self._begin("create_server", fence)
@@ -356,7 +356,7 @@ class FakeCloud:
         factor = self._random.uniform(1.0, self.chaos.boot_factor_max)
         return Boot(end=self._draw(self.chaos.boots, BootEnd.ACTIVE), seconds=self.boot_s * factor)
 
-    def _check(self, order: ServerOrder) -> None:
+    def _check(self, order: ServerSpec) -> None:
         if order.image.id not in {each.id for each in (*self.images, *self.more_images())}:
             raise BadOrderError(f"fake: HTTP 400: image {order.image.id} could not be found")
         if order.flavor.id not in {each.id for each in self.flavors}:
@@ -378,7 +378,7 @@ class FakeCloud:
         check_room("cores", sum(each.cores for each in used), self.limits.cores_max)
         check_room("ram", sum(each.ram_mib for each in used), self.limits.ram_mib_max)
 
-    def _make(self, order: ServerOrder, boot: Boot) -> Machine:
+    def _make(self, order: ServerSpec, boot: Boot) -> Machine:
         self._numbers += 1
         server = ServerId(f"00000000-0000-4000-8000-{self._numbers:012d}")
         now_s = self.clock.now_s()

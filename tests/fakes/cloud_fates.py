@@ -10,7 +10,7 @@ from remuda.cloud.api import (
     CloudError,
     Image,
     NoRoomError,
-    ServerOrder,
+    ServerSpec,
     TryLaterError,
     UnauthorizedError,
     UnknownOutcomeError,
@@ -114,7 +114,7 @@ def check_room(resource: str, needed: int, limit: int | None) -> None:
         raise NoRoomError(f"fake: HTTP 403: Quota exceeded for {resource}: {needed} of {limit}")
 
 
-def check_sizes(order: ServerOrder, images: Iterable[Image]) -> None:
+def check_sizes(order: ServerSpec, images: Iterable[Image]) -> None:
     """Refuse an image that is too large for its machine, as Nova does.
 
     Raises:
@@ -132,7 +132,7 @@ def check_sizes(order: ServerOrder, images: Iterable[Image]) -> None:
             raise BadOrderError("fake: HTTP 400: Flavor's disk is too small for requested image")
 
 
-def check_texts(order: ServerOrder) -> None:
+def check_texts(order: ServerSpec) -> None:
     """Refuse what Nova's schema of a create call, or its quota of metadata, refuses.
 
     Raises:

@@ -7,7 +7,7 @@ from remuda.cloud.api import (
     BadOrderError,
     GoneError,
     Server,
-    ServerOrder,
+    ServerSpec,
     ServerStatus,
     TryLaterError,
 )
@@ -30,7 +30,7 @@ class Machine:
 
     id: ServerId
     number: int
-    order: ServerOrder
+    order: ServerSpec
     created_s: float
     boot: Boot
     ready_s: float

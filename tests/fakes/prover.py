@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from remuda.runtime.clock import Clock
-from remuda.ssh.api import OUT_OF_TIME, Heard, Proof, ProofOrder, ProofStep, Script, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Heard, Proof, ProofSpec, ProofStep, Script, StepTaken
 from remuda.ssh.link import fingerprint
 from tests.fakes.clock import ManualClock
 
@@ -54,7 +54,7 @@ class FakeProver:
         self._clock: Clock = clock or ManualClock()
         self._lock = threading.Lock()
         self._machines = dict(machines or {})
-        self.orders: list[ProofOrder] = []
+        self.orders: list[ProofSpec] = []
         self.knocks: list[str] = []
 
     def script(self, address: str, machine: Machine) -> None:
@@ -64,7 +64,7 @@ class FakeProver:
 
     def prove(
         self,
-        order: ProofOrder,
+        order: ProofSpec,
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,
@@ -96,7 +96,7 @@ class FakeProver:
             return "Connection refused"
         return _compared(machine, host_keys)[1]
 
-    def _meet(self, order: ProofOrder) -> Machine:
+    def _meet(self, order: ProofSpec) -> Machine:
         """Count the attempt, and return the machine as this attempt finds it."""
         with self._lock:
             self.orders.append(order)
@@ -114,7 +114,7 @@ class _Attempt:
 
     def __init__(
         self,
-        order: ProofOrder,
+        order: ProofSpec,
         machine: Machine,
         stopped: Callable[[], bool],
         clock: Clock,

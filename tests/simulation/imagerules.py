@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from remuda.cloud.api import ServerOrder
+from remuda.cloud.api import ServerSpec
 from remuda.model import tags
 from remuda.model.build import Build, decode_build
 from remuda.model.ids import NodeId
@@ -185,7 +185,7 @@ class ImageRules:
 
     # Calls to a cloud.
 
-    def called(self, who: str, provider: str, order: ServerOrder) -> None:
+    def called(self, who: str, provider: str, order: ServerSpec) -> None:
         """Judge a create call at the moment at which it is sent."""
         ours = tags.read(order.tags)
         if ours is None:

@@ -13,12 +13,12 @@ from typing import Any, Final, cast
 from launcher.actions import KINDS, LANES, Action
 from launcher.events import Event
 from launcher.lanes import THREADS, Lane
-from launcher.server.actions import Delete, ListServers
+from launcher.server.actions import DeleteServer, ListServers
 from remuda.cloud.api import Quota
 from remuda.cloud.rate import BURST_S, FairQueue, Traffic
 from remuda.model.ids import ReplicaId
 from remuda.runtime.inbox import Inbox
-from tests.simulation.process import Process, SimCrew
+from tests.simulation.process import Process, SimWorkers
 from tests.simulation.setting import Rates, Setting, config_of
 from tests.simulation.simulation import Simulation
 
@@ -49,7 +49,7 @@ class _Catcher:
 
 
 @dataclass(slots=True)
-class PacedCrew(SimCrew):
+class PacedWorkers(SimWorkers):
     """Has so many threads in each lane, and one rate limit for all; takes one token per action.
 
     Attributes:
@@ -111,7 +111,7 @@ class PacedCrew(SimCrew):
 
     def _call(self, action: Action, work: Callable[[], Event]) -> None:
         sent_s, seconds = self._at.now_s(), CALL_S
-        if isinstance(action, Delete) and self.hanging:
+        if isinstance(action, DeleteServer) and self.hanging:
             self.hanging, seconds = self.hanging - 1, API_TIMEOUT_S
         asked = self._consoles()
         events = self._done(action, work)
@@ -125,7 +125,7 @@ class PacedCrew(SimCrew):
 
     def _done(self, action: Action, work: Callable[[], Event]) -> list[Event]:
         catcher = _Catcher()
-        SimCrew(cast("Inbox[Event]", catcher), KINDS, THREADS).run(action, work)
+        SimWorkers(cast("Inbox[Event]", catcher), KINDS, THREADS).run(action, work)
         return catcher.answers
 
     def _end(self, action: Action, events: list[Event], sent_s: float = 0.0) -> None:
@@ -225,16 +225,16 @@ class Load:
             name=ReplicaId(name),
             store=store,
             rng=simulation.random(f"process {name}"),
-            crew_class=PacedCrew,
+            crew_class=PacedWorkers,
         )
         process.start(config_of(simulation.document))
         simulation.processes.append(process)
         return process
 
     @property
-    def crew(self) -> PacedCrew:
+    def workers(self) -> PacedWorkers:
         """Who does the work."""
-        return cast("PacedCrew", self.process.brain.starter.workers)
+        return cast("PacedWorkers", self.process.brain.starter.workers)
 
     @property
     def cloud(self) -> Any:

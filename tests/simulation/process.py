@@ -19,7 +19,7 @@ from launcher.start import Starter
 from launcher.world import World
 from remuda.cloud.api import Cloud
 from remuda.config.model import Config
-from remuda.frame.crew import Crew
+from remuda.frame.workers import Workers
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model import tags
@@ -49,7 +49,7 @@ class CrashedError(BaseException):  # no hand may swallow it
 
 
 @dataclass(slots=True)
-class SimCrew(Crew[Action, Event, Lane]):
+class SimWorkers(Workers[Action, Event, Lane]):
     """Does the work of hands at times of the simulator's choice, in no thread."""
 
     process: "Process | None" = None
@@ -86,7 +86,7 @@ class Process:
     lag_until_s: float = 0.0
     frozen_until_s: float = 0.0
     crash_at: int | None = None
-    crew_class: type[SimCrew] = SimCrew
+    crew_class: type[SimWorkers] = SimWorkers
     actions: int = 0
     turns: int = 0
     owner: tags.Owner = field(init=False)
@@ -105,8 +105,8 @@ class Process:
         me = Member(id=ReplicaId(self.name), started_s=clock.now_s())
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, peers=Peers(me=me.id, provider=provider))
-        crew = self.crew_class(self.inbox, KINDS, THREADS)
-        crew.process = self
+        workers = self.crew_class(self.inbox, KINDS, THREADS)
+        workers.process = self
         self.brain = assemble(
             world=world,
             ground=Ground(
@@ -120,7 +120,7 @@ class Process:
             installation=installation,
             mine=set(),
             me=me,
-            crew=crew,
+            workers=workers,
             prover=SimProver(self.sky),
         )
         self.brain.starter = self._counted(self.brain.starter)
@@ -219,9 +219,9 @@ class Process:
             )
             return
         answers: list[Event] = []
-        crew = cast("SimCrew", self.brain.starter.workers)
+        workers = cast("SimWorkers", self.brain.starter.workers)
         inbox = cast("Inbox[Event]", _Catcher(answers))
-        catcher = SimCrew(inbox, KINDS, THREADS, stopped=crew.stopped)
+        catcher = SimWorkers(inbox, KINDS, THREADS, stopped=workers.stopped)
         catcher.run(action, work)
         timetable.after(self.rng.uniform(0.0, 0.3), lambda: self._report(answers))
 

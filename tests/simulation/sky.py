@@ -13,7 +13,7 @@ from remuda.cloud.api import (
     NotSentError,
     Port,
     Server,
-    ServerOrder,
+    ServerSpec,
     ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
@@ -22,7 +22,7 @@ from remuda.cloud.api import (
 from remuda.model import launch as launches
 from remuda.model import tags
 from remuda.model.ids import NodeId, ServerId
-from remuda.ssh.api import Proof, ProofOrder
+from remuda.ssh.api import Proof, ProofSpec
 from remuda.store import paths
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.prover import OTHER, SCANNED, Exit, FakeProver, Machine
@@ -126,7 +126,7 @@ class Window:
     sky: Sky
     name: str
 
-    def create_server(self, order: ServerOrder, *, fence: Fence = unfenced) -> ServerId:
+    def create_server(self, order: ServerSpec, *, fence: Fence = unfenced) -> ServerId:
         """Make a server, now, or later than the caller is willing to wait."""
         sky, fence = self.sky, self._watched(order, fence)
         if sky.timetable.now_s() < sky.mute_until_s:
@@ -144,7 +144,7 @@ class Window:
             for server in sorted(set(sky.cloud.orders) - before):
                 sky.made(server)
 
-    def _watched(self, order: ServerOrder, fence: Fence) -> Fence:
+    def _watched(self, order: ServerSpec, fence: Fence) -> Fence:
         """Let the oracle judge what is booted when nothing holds the call back any more."""
 
         def ask() -> str | None:
@@ -155,7 +155,7 @@ class Window:
 
         return ask
 
-    def _create_late(self, order: ServerOrder) -> None:
+    def _create_late(self, order: ServerSpec) -> None:
         sky, before = self.sky, set(self.sky.cloud.orders)
         with contextlib.suppress(CloudError):
             sky.cloud.create_server(order)
@@ -207,7 +207,7 @@ class SimProver:
 
     def prove(
         self,
-        order: ProofOrder,
+        order: ProofSpec,
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from remuda.membership.duty import on_duty
+from remuda.membership.rendezvous import assignee
 from remuda.model.ids import ReplicaId
 from remuda.store import paths
 from tests.simulation.hostility import NEIGHBOUR, Hostility, add_neighbours, permit
@@ -25,7 +25,7 @@ def twins(simulation: Simulation) -> tuple[Process, Process]:
     for number in range(100):
         hosts = [f"alpha{number}", f"alpha{number + 1}"]
         living = [ReplicaId(f"{host}.1") for host in hosts]
-        sweeper, maker = on_duty("sweep", living), on_duty("demand", living)
+        sweeper, maker = assignee("sweep", living), assignee("demand", living)
         if sweeper != maker:
             started = {f"{host}.1": simulation.start_launcher("alpha", host) for host in hosts}
             return started[str(sweeper)], started[str(maker)]

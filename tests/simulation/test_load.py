@@ -9,7 +9,7 @@ from remuda.cloud.api import TryLaterError
 from remuda.store import paths
 from tests.bench.releasing import CALLS_PER_NODE_MAX, COUNT, PERIODS_MAX
 from tests.simulation.faults import Faults
-from tests.simulation.load import API_TIMEOUT_S, LIST_PERIOD_S, Load, PacedCrew
+from tests.simulation.load import API_TIMEOUT_S, LIST_PERIOD_S, Load, PacedWorkers
 from tests.simulation.process import Process
 
 
@@ -20,12 +20,12 @@ def test_two_hundred_releases_blind_nobody(hanging: int) -> None:
     load.make_all(within_s=900.0)
     began_s, calls = load.simulation.timetable.now_s(), load.cloud.calls
     before = calls["delete_server"]
-    load.crew.hanging = hanging
+    load.workers.hanging = hanging
     load.cloud.fail("delete_server", *[TryLaterError("no answer in time")] * hanging)
 
     load.release_all(within_s=900.0)
 
-    assert load.crew.oldest_s(began_s) <= PERIODS_MAX * LIST_PERIOD_S
+    assert load.workers.oldest_s(began_s) <= PERIODS_MAX * LIST_PERIOD_S
     assert calls["delete_server"] - before - hanging <= CALLS_PER_NODE_MAX * COUNT
 
 
@@ -43,7 +43,7 @@ def test_consoles_that_hang_hold_up_no_deletion() -> None:
     """Twenty machines fail at once, and no console is told within the time-out of a call."""
     count = 20
     load = Load(count)
-    load.crew.consoles_hang = True
+    load.workers.consoles_hang = True
     load.process.sky.spoilt_until_s = float("inf")
     load.until(lambda: load.machines() == count, within_s=60.0)
     failed = set(load.cloud.truth())
@@ -77,4 +77,4 @@ def test_calls_that_wait_while_their_launcher_stands_still_are_not_sent_after_th
 
 
 def _waiting(process: Process) -> int:
-    return cast("PacedCrew", process.brain.starter.workers).waiting
+    return cast("PacedWorkers", process.brain.starter.workers).waiting

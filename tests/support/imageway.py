@@ -10,7 +10,7 @@ from typing import Final
 from builder.quiet.identity import Identity
 from builder.quiet.scripts import Traces, identity_script, read_identity
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import Image, ImageWanted, Server, ServerOrder, ServerStatus
+from remuda.cloud.api import Image, ImageWanted, Server, ServerSpec, ServerStatus
 from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.cloud.sizes import FlavorWanted
@@ -103,12 +103,12 @@ class Site:
             self.lines[name] = make_key(self.folder / name)
         return self.lines[name]
 
-    def order(self, image: Image | None, **changes: object) -> ServerOrder:
+    def order(self, image: Image | None, **changes: object) -> ServerSpec:
         """Return an order for a machine that boots from *image*, or the base."""
         self._made += 1
         node = NodeId(f"{self._made:010d}")
         ours = tags.ServerTags(owner=OWNER, node=node, pool=PoolName("p"), label="make/image")
-        order = ServerOrder(
+        order = ServerSpec(
             name=f"{self.folder.name}-{self._made}",
             image=image or self.cloud.find_image(ImageWanted(name=BASE)),
             flavor=self.cloud.find_flavor(FlavorWanted(name="m1.tiny")),

@@ -17,7 +17,7 @@ from launcher.reporting import Reporter
 from launcher.world import World
 from remuda import logs
 from remuda.config.loader import load
-from remuda.frame.crew import Crew
+from remuda.frame.workers import Workers
 from remuda.membership.registration import Member
 from remuda.metrics.factory import Instruments, build_instruments
 from remuda.model.ids import ReplicaId
@@ -34,7 +34,7 @@ _INSTRUMENTS: Final[Instruments] = build_instruments(None)
 
 
 @dataclass(slots=True)
-class PromptCrew(Crew[Action, Event, Lane]):
+class PromptWorkers(Workers[Action, Event, Lane]):
     """Does everything at once, on the thread of the caller."""
 
     def submit(self, action: Action, work: Any) -> None:
@@ -82,7 +82,7 @@ class Soloist:
             installation=installation,
             mine=set(),
             me=me,
-            crew=PromptCrew(inbox, KINDS, THREADS),
+            workers=PromptWorkers(inbox, KINDS, THREADS),
             prover=self.prover,
         )
         self.reporter = Reporter(world=world, metrics=_INSTRUMENTS.metrics)

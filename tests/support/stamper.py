@@ -12,17 +12,17 @@ from remuda.cli.serving import process_options, serve
 from remuda.config.model import Config
 from remuda.frame.alarms import Alarms
 from remuda.frame.checks import check_installation, unready
-from remuda.frame.crew import Crew
 from remuda.frame.dispatch import Dispatch
 from remuda.frame.lanes import Lanes
 from remuda.frame.loop import Loop, Mind, start_all
 from remuda.frame.process import Beginning, Process, Role, Worker
 from remuda.frame.work import Busy, Finished, HandCrashed, WorkKind
+from remuda.frame.workers import Workers
 from remuda.membership.attendance import Attendance
-from remuda.membership.duty import lives, on_duty
 from remuda.membership.installation import find_installation
 from remuda.membership.membership import Membership
 from remuda.membership.registration import Presence
+from remuda.membership.rendezvous import assignee, lives
 from remuda.membership.tree import Tree
 from remuda.model.ids import ReplicaId
 from remuda.runtime.now import Now
@@ -70,7 +70,7 @@ class Stamper(Role, Mind[Any], Worker):
         self.dispatch: Dispatch[Stamp, Lane] = Dispatch(
             kinds=KINDS, busy=Busy(), lanes=Lanes(tuple(Lane)), places=lambda _: 2, ground=ground
         )
-        self.crew: Crew[Stamp, object, Lane] = Crew(ground.inbox, KINDS, {Lane.STAMP: 2})
+        self.workers: Workers[Stamp, object, Lane] = Workers(ground.inbox, KINDS, {Lane.STAMP: 2})
         self.loop: Loop[Any] = Loop(self, ground, Alarms(), membership)
         membership.join((STAMPERS, THINGS))
         return self
@@ -99,11 +99,11 @@ class Stamper(Role, Mind[Any], Worker):
 
         def start(action: Stamp) -> None:
             ops = [Set(path=str(action), data=ink, version=self.things[action].version)]
-            work = partial(self.crew.submit, action, lambda: store.commit(ops))
+            work = partial(self.workers.submit, action, lambda: store.commit(ops))
             self.dispatch.start(action, work, now.mono_s)
 
         unlike = (path for path, stored in self.things.items() if stored.value != ink)
-        ours = (path for path in unlike if on_duty(path, self.living) == self.me)
+        ours = (path for path in unlike if assignee(path, self.living) == self.me)
         start_all(map(Stamp, ours), start, self.ground)
 
     def due_s(self) -> float:
@@ -133,7 +133,7 @@ class Stamper(Role, Mind[Any], Worker):
 
     def stop(self) -> None:
         """Begin nothing more."""
-        self.crew.stop()
+        self.workers.stop()
 
 
 @click.command()

@@ -13,7 +13,7 @@ from builder.machine.hand_borrow import Machines
 from builder.policy import ImagePolicy
 from builder.upload.hand_validate import TrialInCloud, ValidatingHand
 from remuda.cloud.account import AccountSettings
-from remuda.cloud.api import ImageWanted, Server, ServerOrder, ServerStatus
+from remuda.cloud.api import ImageWanted, Server, ServerSpec, ServerStatus
 from remuda.cloud.openstack import CloudSettings, OpenStackCloud
 from remuda.cloud.sizes import FlavorWanted
 from remuda.config.images import BaseFrom, BuildStep, SecretFrom
@@ -122,7 +122,7 @@ class Bench:
         data = merge_user_data(data, authorized_keys=[self.public], username=_USER)
         node = NodeId(f"{4_000_000_000 + len(self.servers)}")
         label = request.labels[0]
-        order = ServerOrder(
+        order = ServerSpec(
             name=f"np{len(self.servers)}",
             image=self.cloud.find_image(wanted),
             flavor=self.cloud.find_flavor(FlavorWanted(name="m1.tiny")),

@@ -20,7 +20,7 @@ from builder.quiet.scripts import (
     read_quiet,
 )
 from remuda.runtime.clock import SystemClock
-from remuda.ssh.api import Login, ProofOrder, Script
+from remuda.ssh.api import Login, ProofSpec, Script
 from remuda.ssh.errors import NotYetError
 from remuda.ssh.hostkeys import HostKey, make_host_key
 from remuda.ssh.keyfile import KeyRing
@@ -121,19 +121,19 @@ def test_a_quiet_machine_becomes_clones_of_their_own(bench: Bench) -> None:
     build = read_identity(who.output).identity
     assert build is not None
     assert (build.hostname, len(build.host_keys)) == ("maker", 1)
-    assert not ParamikoProver().prove(ProofOrder(login=login)).ok
+    assert not ParamikoProver().prove(ProofSpec(login=login)).ok
     bench.snapshot("maker")
 
     good = bench.boot("good", "image-maker", "later")
-    proof = ParamikoProver().prove(ProofOrder(login=good, checks=(clone_script(build, traces),)))
+    proof = ParamikoProver().prove(ProofSpec(login=good, checks=(clone_script(build, traces),)))
     assert proof.why == ""
 
     open_to_build = bench.boot("open", "image-maker", "build")
     check = clone_script(build, traces)
-    refused = ParamikoProver().prove(ProofOrder(login=open_to_build, checks=(check,)))
+    refused = ParamikoProver().prove(ProofSpec(login=open_to_build, checks=(check,)))
     assert "login-keys" in refused.why
     own = ParamikoProver().prove(
-        ProofOrder(login=good, checks=(clone_script(_identity(good), traces),))
+        ProofSpec(login=good, checks=(clone_script(_identity(good), traces),))
     )
     assert "same-machine-id" in own.why
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from remuda.cloud.api import Cloud, ImageWanted, Server, ServerOrder, ServerStatus, TryLaterError
+from remuda.cloud.api import Cloud, ImageWanted, Server, ServerSpec, ServerStatus, TryLaterError
 from remuda.cloud.image_store import ImageEdit, ImageStore, StoredImage
 from remuda.cloud.sizes import FlavorWanted
 from remuda.model import tags
@@ -136,12 +136,12 @@ class Bench(ABC):
         """Look for what we made in the listing, tagged or only named as ours."""
         return [each for each in self.images.list_images() if _is_ours(each)]
 
-    def order(self, **changes: object) -> ServerOrder:
+    def order(self, **changes: object) -> ServerSpec:
         """Return an order that this cloud can fulfil, for a node of its own."""
         self._nodes += 1
         node = NodeId(f"{self._nodes:010d}")
         ours = tags.ServerTags(owner=OWNER, node=node, pool=PoolName("p"), label="small")
-        order = ServerOrder(
+        order = ServerSpec(
             name=tags.server_name(node),
             image=self.cloud.find_image(ImageWanted(name=self.image_name)),
             flavor=self.cloud.find_flavor(FlavorWanted()),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from remuda.config.parts import CheckFrom
-from remuda.ssh.api import Login, Proof, ProofOrder, ProofStep, Script
+from remuda.ssh.api import Login, Proof, ProofSpec, ProofStep, Script
 from remuda.ssh.checks import make_check
 from remuda.ssh.prover import ParamikoProver
 from remuda.ssh.session import CopyFailedError, open_session
@@ -51,7 +51,7 @@ def account(home: Path, shell: str) -> Iterator[Login]:
 
 def prove(login: Login, *checks: Script, setup: Script | None = None) -> Proof:
     """Make one attempt."""
-    return ParamikoProver().prove(ProofOrder(login=login, setup=setup, checks=checks))
+    return ParamikoProver().prove(ProofSpec(login=login, setup=setup, checks=checks))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_the_login_has_a_limit_of_its_own(tmp_path: Path) -> None:
     setup = Script(name="setup", text="sleep 3; echo done")
     with account(tmp_path / "home", NOISY) as login:
         begun_s = time.monotonic()
-        order = ProofOrder(login=login, setup=setup)
+        order = ProofSpec(login=login, setup=setup)
         # Generous for a busy machine, and over before the script is.
         slow = ParamikoProver().prove(order, deadline_s=begun_s + 600, login_by_s=begun_s + 600)
         late = ParamikoProver().prove(order, deadline_s=begun_s + 600, login_by_s=begun_s)
@@ -168,7 +168,7 @@ def test_scripts_may_take_longer_than_the_login(tmp_path: Path) -> None:
         prover = ParamikoProver()
         begun_s = time.monotonic()
         login_by_s = begun_s + 20.0
-        order = ProofOrder(login=login, setup=Script(name="setup", text="sleep 21; echo done"))
+        order = ProofSpec(login=login, setup=Script(name="setup", text="sleep 21; echo done"))
         proof = prover.prove(order, deadline_s=begun_s + 600, login_by_s=login_by_s)
 
     assert proof.ok

@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 
-from remuda.ssh.api import OUT_OF_TIME, Login, Proof, ProofOrder, ProofStep, Script
+from remuda.ssh.api import OUT_OF_TIME, Login, Proof, ProofSpec, ProofStep, Script
 from remuda.ssh.errors import TEXT_MAX, SshError
 from remuda.ssh.prover import ParamikoProver
 from remuda.ssh.session import open_session
@@ -83,7 +83,7 @@ ATTACKS: Final = {
 def _prove(port: int, key_file: Path, *, script: Script = CHECK, time_s: float = TIME_S) -> Proof:
     """Prove with generous limits for the single steps, so that only the deadline ends it."""
     login = login_to(port, key_file, answer_timeout_s=600)
-    order = ProofOrder(login=login, checks=(script,))
+    order = ProofSpec(login=login, checks=(script,))
     return ParamikoProver().prove(order, deadline_s=time.monotonic() + time_s)
 
 
@@ -135,7 +135,7 @@ def test_the_limit_of_one_answer_is_as_absolute(key_file: Path) -> None:
     """Without a deadline for the whole, each answer has its own."""
     login = Login(address="127.0.0.1", key_file=str(key_file), answer_timeout_s=0.5)
     with hostile(Stage.EXCHANGE, attacks.drips) as port:
-        proof = ParamikoProver().prove(ProofOrder(login=replace(login, port=port)))
+        proof = ParamikoProver().prove(ProofSpec(login=replace(login, port=port)))
 
     assert "no answer within 0.5 s in the key exchange" in proof.why
 
@@ -198,7 +198,7 @@ def test_spoilt_bytes_end_as_a_sentence(seed: int, key_file: Path) -> None:
     """Changed, cut and added bytes before the login never end as a traceback or without end."""
     login = Login(address="127.0.0.1", key_file=str(key_file), answer_timeout_s=0.3)
     with hostile(Stage.RUNNING, attacks.closes, spoil=random.Random(seed)) as port:  # noqa: S311
-        proof = ParamikoProver().prove(ProofOrder(login=replace(login, port=port), checks=(CHECK,)))
+        proof = ParamikoProver().prove(ProofSpec(login=replace(login, port=port), checks=(CHECK,)))
 
     assert not proof.ok
     assert proof.why

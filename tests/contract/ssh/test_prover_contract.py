@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remuda.ssh.api import OUT_OF_TIME, Login, ProofOrder, ProofStep, Prover, Script, StepTaken
+from remuda.ssh.api import OUT_OF_TIME, Login, ProofSpec, ProofStep, Prover, Script, StepTaken
 from remuda.ssh.hostkeys import make_host_key
 from remuda.ssh.prover import ParamikoProver
 from tests.fakes.prover import OTHER, SCANNED, Exit, FakeProver, Machine
@@ -78,7 +78,7 @@ def _kinds(steps: tuple[StepTaken, ...]) -> list[ProofStep]:
 
 def test_a_good_machine_is_proven_in_the_stated_order(bench: Bench) -> None:
     """All steps are taken, in order, all passed, and the host key is the expected one."""
-    order = ProofOrder(login=bench.good, setup=SETUP, checks=(PASSES, PASSES))
+    order = ProofSpec(login=bench.good, setup=SETUP, checks=(PASSES, PASSES))
 
     proof = bench.prover.prove(order)
 
@@ -101,14 +101,14 @@ def test_progress_is_told_step_by_step(bench: Bench) -> None:
     """The callback hears exactly what the proof holds."""
     heard: list[StepTaken] = []
 
-    proof = bench.prover.prove(ProofOrder(login=bench.good, on_step=heard.append))
+    proof = bench.prover.prove(ProofSpec(login=bench.good, on_step=heard.append))
 
     assert proof.steps == tuple(heard)
 
 
 def test_nobody_listening_is_too_early(bench: Bench) -> None:
     """A refused connection is worth another attempt."""
-    proof = bench.prover.prove(ProofOrder(login=bench.absent))
+    proof = bench.prover.prove(ProofSpec(login=bench.absent))
 
     assert (proof.ok, proof.too_early) == (False, True)
     assert proof.why == "connect: Connection refused"
@@ -117,7 +117,7 @@ def test_nobody_listening_is_too_early(bench: Bench) -> None:
 
 def test_a_refused_key_is_too_early(bench: Bench) -> None:
     """The key may be installed a moment after sshd has started."""
-    proof = bench.prover.prove(ProofOrder(login=bench.refusing, checks=(PASSES,)))
+    proof = bench.prover.prove(ProofSpec(login=bench.refusing, checks=(PASSES,)))
 
     assert (proof.ok, proof.too_early) == (False, True)
     assert f"login: our key does not open the account {bench.refusing.user}" == proof.why
@@ -128,7 +128,7 @@ def test_a_wrong_host_key_is_final_and_ends_before_the_login(bench: Bench) -> No
     """Nothing is tried on a machine that is not ours."""
     login = replace(bench.good, host_keys=(bench.wrong_key,))
 
-    proof = bench.prover.prove(ProofOrder(login=login, setup=SETUP))
+    proof = bench.prover.prove(ProofSpec(login=login, setup=SETUP))
 
     assert (proof.ok, proof.too_early) == (False, False)
     assert _kinds(proof.steps) == [ProofStep.CONNECT, ProofStep.HOST_KEY]
@@ -140,7 +140,7 @@ def test_any_of_several_expected_keys_will_do(bench: Bench) -> None:
     """The key that was met is the one that is returned."""
     login = replace(bench.good, host_keys=(bench.wrong_key, *bench.good.host_keys))
 
-    proof = bench.prover.prove(ProofOrder(login=login))
+    proof = bench.prover.prove(ProofSpec(login=login))
 
     assert proof.ok
     assert bench.good.host_keys == proof.host_keys
@@ -148,7 +148,7 @@ def test_any_of_several_expected_keys_will_do(bench: Bench) -> None:
 
 def test_without_expected_keys_the_key_is_scanned(bench: Bench) -> None:
     """What is there comes back, to be pinned."""
-    proof = bench.prover.prove(ProofOrder(login=replace(bench.good, host_keys=())))
+    proof = bench.prover.prove(ProofSpec(login=replace(bench.good, host_keys=())))
 
     assert proof.ok
     assert bench.good.host_keys == proof.host_keys
@@ -157,7 +157,7 @@ def test_without_expected_keys_the_key_is_scanned(bench: Bench) -> None:
 def test_without_a_login_only_the_host_key_is_met(bench: Bench) -> None:
     """Images without a login can still be known by their key."""
     login = replace(bench.refusing, key_file=None)
-    order = ProofOrder(login=login, setup=SETUP, checks=(FAILS,), login_wanted=False)
+    order = ProofSpec(login=login, setup=SETUP, checks=(FAILS,), login_wanted=False)
 
     proof = bench.prover.prove(order)
 
@@ -167,7 +167,7 @@ def test_without_a_login_only_the_host_key_is_met(bench: Bench) -> None:
 
 def test_a_failed_check_is_final_and_keeps_the_last_words(bench: Bench) -> None:
     """The checks after it are not run; the exit code and the output are kept."""
-    proof = bench.prover.prove(ProofOrder(login=bench.good, checks=(PASSES, FAILS, PASSES)))
+    proof = bench.prover.prove(ProofSpec(login=bench.good, checks=(PASSES, FAILS, PASSES)))
 
     assert (proof.ok, proof.too_early) == (False, False)
     assert [step.name for step in proof.steps[3:]] == ["passes", "fails"]
@@ -177,7 +177,7 @@ def test_a_failed_check_is_final_and_keeps_the_last_words(bench: Bench) -> None:
 
 def test_a_failed_setup_skips_the_checks(bench: Bench) -> None:
     """A machine that could not be set up is not looked at."""
-    proof = bench.prover.prove(ProofOrder(login=bench.good, setup=FAILS, checks=(PASSES,)))
+    proof = bench.prover.prove(ProofSpec(login=bench.good, setup=FAILS, checks=(PASSES,)))
 
     assert (proof.ok, proof.too_early) == (False, False)
     assert proof.steps[-1].step == ProofStep.SETUP
@@ -187,7 +187,7 @@ def test_a_judge_may_find_fault_with_what_a_script_printed(bench: Bench) -> None
     """Exit code 0 is then not enough."""
     picky = Script(name="prints", text="echo hello", judge=lambda heard: f"no {heard.output!r}")
 
-    proof = bench.prover.prove(ProofOrder(login=bench.good, checks=(picky,)))
+    proof = bench.prover.prove(ProofSpec(login=bench.good, checks=(picky,)))
 
     assert proof.why == "prints: no 'hello\\n'"
     assert proof.steps[-1].exit_code == 0
@@ -197,7 +197,7 @@ def test_a_judge_may_find_fault_with_what_a_script_printed(bench: Bench) -> None
 def test_being_stopped_ends_the_proof_at_the_next_step(bench: Bench, after: int) -> None:
     """It is neither proven nor guilty."""
     taken: list[StepTaken] = []
-    order = ProofOrder(login=bench.good, setup=SETUP, checks=(PASSES,), on_step=taken.append)
+    order = ProofSpec(login=bench.good, setup=SETUP, checks=(PASSES,), on_step=taken.append)
 
     proof = bench.prover.prove(order, stopped=lambda: len(taken) >= after)
 
@@ -207,7 +207,7 @@ def test_being_stopped_ends_the_proof_at_the_next_step(bench: Bench, after: int)
 
 def test_a_proof_whose_time_is_over_takes_no_step(bench: Bench) -> None:
     """The deadline is an instant of the prover's clock; nothing is known of the machine."""
-    order = ProofOrder(login=bench.good, setup=SETUP, checks=(PASSES,))
+    order = ProofSpec(login=bench.good, setup=SETUP, checks=(PASSES,))
 
     late = bench.prover.prove(order, deadline_s=float("-inf"))
     early = bench.prover.prove(order, deadline_s=float("inf"))
@@ -220,9 +220,9 @@ def test_a_proof_whose_time_is_over_takes_no_step(bench: Bench) -> None:
 
 def test_what_an_earlier_attempt_said_outlives_one_that_was_cut_short(bench: Bench) -> None:
     """Its reason is the machine's; but an attempt that came further says more."""
-    refused = bench.prover.prove(ProofOrder(login=bench.refusing))
-    cut = bench.prover.prove(ProofOrder(login=bench.refusing), deadline_s=float("-inf"))
-    again = bench.prover.prove(ProofOrder(login=bench.absent))
+    refused = bench.prover.prove(ProofSpec(login=bench.refusing))
+    cut = bench.prover.prove(ProofSpec(login=bench.refusing), deadline_s=float("-inf"))
+    again = bench.prover.prove(ProofSpec(login=bench.absent))
 
     assert cut.or_earlier(refused) is refused
     assert cut.or_earlier(None) is cut

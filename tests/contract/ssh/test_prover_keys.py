@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from remuda.ssh.api import Login, ProofOrder, Script
+from remuda.ssh.api import Login, ProofSpec, Script
 from remuda.ssh.prover import ParamikoProver
 from tests.contract.ssh.conftest import login_of
 from tests.support import sshd as servers
@@ -36,8 +36,8 @@ def test_the_kind_of_the_expected_host_key_is_asked_for(
     with servers.running(tmp_path / "sshd", settings=f"HostKey {key}") as server:
         expected = replace(login_of(server), host_keys=(line,))
 
-        other = ParamikoProver().prove(ProofOrder(login=expected))
-        first = ParamikoProver().prove(ProofOrder(login=login_of(server)))
+        other = ParamikoProver().prove(ProofSpec(login=expected))
+        first = ParamikoProver().prove(ProofSpec(login=login_of(server)))
 
     assert other.why == ""
     assert other.host_keys == (" ".join(line.split()[:2]),)
@@ -48,7 +48,7 @@ def test_an_expected_kind_that_nobody_knows_is_a_mismatch(login: Login) -> None:
     """No crash, and no login."""
     strange = replace(login, host_keys=("sk-ssh-ed25519@openssh.com AAAA", "nonsense"))
 
-    proof = ParamikoProver().prove(ProofOrder(login=strange))
+    proof = ParamikoProver().prove(ProofSpec(login=strange))
 
     assert (proof.ok, proof.too_early) == (False, False)
     assert "expected sk-ssh-ed25519@openssh.com SHA256:" in proof.why
@@ -62,10 +62,10 @@ def test_every_kind_of_key_of_ours_opens_the_account(
     line = _keygen(tmp_path / "ours", *words)
     with servers.running(tmp_path / "sshd") as server:
         login = replace(login_of(server), key_file=str(tmp_path / "ours"))
-        early = ParamikoProver().prove(ProofOrder(login=login))
+        early = ParamikoProver().prove(ProofSpec(login=login))
         server.authorized_keys.write_text(line + "\n")
 
-        later = ParamikoProver().prove(ProofOrder(login=login))
+        later = ParamikoProver().prove(ProofSpec(login=login))
 
     assert (early.ok, early.too_early) == (False, True)
     assert later.why == ""
@@ -92,7 +92,7 @@ def _add(key: Path) -> None:
 def test_without_a_key_file_the_agent_is_asked(sshd: Sshd, agent: Path, tmp_path: Path) -> None:
     """Its keys are offered one after another."""
     del agent
-    order = ProofOrder(login=replace(login_of(sshd), key_file=None))
+    order = ProofSpec(login=replace(login_of(sshd), key_file=None))
     empty = ParamikoProver().prove(order)
     _keygen(tmp_path / "wrong", "-t", "ed25519")
     _add(tmp_path / "wrong")
@@ -140,7 +140,7 @@ def test_a_machine_that_freezes_is_given_up(tmp_path: Path) -> None:
         login = replace(login_of(server), answer_timeout_s=0.5)
         witness = tmp_path / "pids"
         text = f"echo $PPID $$ >{witness}.new; mv {witness}.new {witness}; exec sleep 300"
-        order = ProofOrder(login=login, checks=(Script(name="x", text=text, timeout_s=4),))
+        order = ProofSpec(login=login, checks=(Script(name="x", text=text, timeout_s=4),))
         freezer = Freezer(server, witness)
 
         proof = ParamikoProver().prove(order, stopped=freezer)

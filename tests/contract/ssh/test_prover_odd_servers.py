@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from remuda.ssh.api import Login, Proof, ProofOrder, ProofStep, Script
+from remuda.ssh.api import Login, Proof, ProofSpec, ProofStep, Script
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.prover import ParamikoProver
 from tests.contract.ssh.conftest import login_of
@@ -64,9 +64,9 @@ ODD: Final = {
 }
 
 
-def _impatient(port: int) -> ProofOrder:
+def _impatient(port: int) -> ProofSpec:
     login = Login(address="127.0.0.1", port=port, connect_timeout_s=0.3, answer_timeout_s=0.5)
-    return ProofOrder(login=login, login_wanted=False)
+    return ProofSpec(login=login, login_wanted=False)
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -135,7 +135,7 @@ def test_a_name_that_does_not_resolve_is_too_early() -> None:
     """Names of fresh machines appear late."""
     login = Login(address="nobody.invalid")
 
-    proof = ParamikoProver().prove(ProofOrder(login=login, login_wanted=False))
+    proof = ParamikoProver().prove(ProofSpec(login=login, login_wanted=False))
 
     assert (proof.ok, proof.too_early) == (False, True)
 
@@ -155,7 +155,7 @@ def _prove_dying(server: Sshd, setup: Script | None) -> Proof:
     """Prove a machine whose sshd is killed as soon as the check runs."""
     pid = server.home / "check-pid"
     text = f"echo $$ $0 >{pid}.new; mv {pid}.new {pid}; exec sleep 60"
-    order = ProofOrder(
+    order = ProofSpec(
         login=login_of(server), setup=setup, checks=(Script(name="check", text=text),)
     )
     proofs: list[Proof] = []
@@ -186,7 +186,7 @@ def _sshds_above(pid: int, top: int) -> list[int]:
 def test_a_thousand_proofs_leak_nothing(sshd: Sshd) -> None:
     """Threads and descriptors are as before, whatever was met."""
     prover = ParamikoProver()
-    good = ProofOrder(login=login_of(sshd), login_wanted=False)
+    good = ProofSpec(login=login_of(sshd), login_wanted=False)
     wrong = replace(good, login=replace(good.login, host_keys=("ssh-ed25519 AAAA",)))
     refused = replace(good, login=replace(good.login, port=servers.free_port()))
     with serving(Behaviour(says=BANNER, closes=True)) as port:
@@ -203,7 +203,7 @@ def test_a_thousand_proofs_leak_nothing(sshd: Sshd) -> None:
 def test_whole_proofs_leak_nothing(login: Login) -> None:
     """The same with logins and scripts, and from several threads at once."""
     prover = ParamikoProver()
-    order = ProofOrder(login=login, checks=(Script(name="x", text="true"),))
+    order = ProofSpec(login=login, checks=(Script(name="x", text="true"),))
     assert prover.prove(order).ok
     before = Traces()
     proofs: list[Proof] = []
@@ -226,7 +226,7 @@ def test_a_bad_key_file_is_our_own_error(login: Login, tmp_path: Path) -> None:
     bad.write_text("nonsense")
 
     with pytest.raises(KeyFileError, match="bad: not an ed25519, RSA or ECDSA private key"):
-        ParamikoProver().prove(ProofOrder(login=replace(login, key_file=str(bad))))
+        ParamikoProver().prove(ProofSpec(login=replace(login, key_file=str(bad))))
 
 
 def test_a_key_file_that_changed_is_read_again(sshd: Sshd, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_key_file_that_changed_is_read_again(sshd: Sshd, tmp_path: Path) -> No
     file = tmp_path / "key"
     servers.make_key(file)
     prover = ParamikoProver()
-    order = ProofOrder(login=replace(login_of(sshd), key_file=str(file)))
+    order = ProofSpec(login=replace(login_of(sshd), key_file=str(file)))
     refused = prover.prove(order)
     file.write_text(sshd.key_file.read_text())
 

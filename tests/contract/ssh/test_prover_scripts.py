@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from remuda.ssh.api import Login, Proof, ProofOrder, Script, StepTaken
+from remuda.ssh.api import Login, Proof, ProofSpec, Script, StepTaken
 from remuda.ssh.prover import ParamikoProver
 from tests.contract.ssh.conftest import login_of
 from tests.support.sshd import Sshd
@@ -19,7 +19,7 @@ def _run(login: Login, script: Script) -> StepTaken:
 
 
 def _prove(login: Login, script: Script) -> Proof:
-    return ParamikoProver().prove(ProofOrder(login=login, checks=(script,)))
+    return ParamikoProver().prove(ProofSpec(login=login, checks=(script,)))
 
 
 def _alive(pid: int) -> bool:
@@ -131,7 +131,7 @@ def test_a_script_that_never_stops_printing_is_ended(
 def test_being_stopped_ends_a_running_script(login: Login) -> None:
     """And the machine is told to end it, too."""
     begun = threading.Event()
-    order = ProofOrder(
+    order = ProofSpec(
         login=login,
         checks=(Script(name="x", text="echo $$; exec sleep 300", timeout_s=300),),
         on_step=lambda step: begun.set() if step.name == "login" else None,

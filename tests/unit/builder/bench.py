@@ -23,8 +23,8 @@ from builder.upload.tasks import CopyTask, EraseTask, TrialTask
 from builder.worker import BuilderWorker
 from builder.world import World
 from remuda.config.model import Config
-from remuda.frame.crew import Crew, crashed
 from remuda.frame.work import Finished, HandCrashed
+from remuda.frame.workers import Workers, crashed
 from remuda.membership.registration import Member
 from remuda.metrics.sink import Metrics, NullMetrics
 from remuda.model import tags
@@ -80,7 +80,7 @@ class Quiet:
 
 
 @dataclass(slots=True)
-class Waiting(Crew[Action, HandEvent, Lane]):
+class Waiting(Workers[Action, HandEvent, Lane]):
     """Keeps what hands are to do until a test lets them."""
 
     orders: list[tuple[Action, Callable[[], HandEvent]]] = field(default_factory=list)
@@ -176,7 +176,7 @@ class Scripted:
 
 
 def _done(action: Action, work: Callable[[], HandEvent]) -> HandEvent | HandCrashed[Action]:
-    """Return what work brings, or its crash, as a crew does."""
+    """Return what work brings, or its crash, as worker threads do."""
     try:
         return work()
     except BrokenError:
@@ -207,7 +207,7 @@ class Bench:
         self.zookeeper = zookeeper or FakeZookeeper(self.clock)
         self.store = self.zookeeper.connect()
         self.inbox: Inbox[News] = Inbox()
-        self.crew = Waiting(self.inbox, KINDS, LANE_SIZES)
+        self.workers = Waiting(self.inbox, KINDS, LANE_SIZES)
         self.hands = Scripted(self.clock)
         self.log = Quiet()
         self.held: tuple[type, ...] = ()
@@ -224,7 +224,7 @@ class Bench:
             installation="us",
             clouds=Clouds(make=self.cloud),
             member=Member(id=ReplicaId(name), started_s=self.clock.now_s()),
-            crew=self.crew,
+            workers=self.workers,
             wire=self._wire,
             work_dir=Path("/nowhere"),
         )
@@ -277,11 +277,11 @@ class Bench:
 
     def work(self) -> int:
         """Let the hands that are not held do what they were told; return how many did."""
-        orders, self.crew.orders = self.crew.orders, []
+        orders, self.workers.orders = self.workers.orders, []
         count = 0
         for action, work in orders:
             if isinstance(action, self.held):
-                self.crew.orders.append((action, work))
+                self.workers.orders.append((action, work))
                 continue
             self.inbox.event(Finished(action=action, event=_done(action, work)))
             count += 1

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from builder.machine.hand_borrow import Machines
 from builder.policy import ImagePolicy
-from remuda.cloud.api import Flavor, Server, ServerOrder
+from remuda.cloud.api import Flavor, Server, ServerSpec
 from remuda.config.images import BaseFrom, BuildStep
 from remuda.config.parts import FlavorFrom
 from remuda.config.recipes import ImageRecipe, ProviderMaking
@@ -220,7 +220,7 @@ class Bench:
         node = self.launcher.ready_node(wanted.labels[0], interface_ip=ADDRESS)
         ours = ServerTags(owner=OWNER, node=node, pool=PoolName("main"), label=wanted.labels[0])
         marks = changes.pop("tags", tags.make(ours))
-        order = ServerOrder(name="np1", image=self.boots, flavor=DISK, tags=marks)
+        order = ServerSpec(name="np1", image=self.boots, flavor=DISK, tags=marks)
         self.server = self.cloud.create_server(order)
         if upload is not None and self.others.read(paths.upload(upload)) is not None:
             self.cloud.booted[self.server] = self.upload(upload.place).value.cloud_image or ""

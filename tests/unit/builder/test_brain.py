@@ -46,7 +46,7 @@ def test_a_new_image_gets_its_znodes_and_a_build() -> None:
     assert bench.store.read(paths.pointers("a")) is not None
     build = bench.build("a", 1)
     assert (build.state, build.owner, build.provider) == (BuildState.BUILDING, "me", "p")
-    assert [type(action) for action, _ in bench.crew.orders] == [Make]
+    assert [type(action) for action, _ in bench.workers.orders] == [Make]
     bench.pass_s(1.0)
     assert "a/1" in bench.worker.status()["under_way"]
 
@@ -109,7 +109,7 @@ def test_a_hand_is_told_when_its_build_was_taken_over() -> None:
     bench = ready()
     bench.held = (Make,)
     bench.go()
-    ((_, work),) = bench.crew.orders
+    ((_, work),) = bench.workers.orders
     work()
     (order,) = makes(bench)
     assert not order.stop.is_set()
@@ -127,7 +127,7 @@ def test_a_hand_is_told_when_nobody_wants_its_build(why: dict[str, Any]) -> None
     bench = ready()
     bench.held = (Make,)
     bench.go()
-    ((_, work),) = bench.crew.orders
+    ((_, work),) = bench.workers.orders
     work()
     (order,) = makes(bench)
 
@@ -150,7 +150,7 @@ def test_all_hands_are_told_when_the_session_is_lost_or_the_process_ends(how: st
     bench = ready()
     bench.held = (Make,)
     bench.go()
-    ((_, work),) = bench.crew.orders
+    ((_, work),) = bench.workers.orders
     work()
     (order,) = makes(bench)
 
@@ -221,7 +221,7 @@ def test_two_builders_share_the_images() -> None:
 
     owners = {str(one.build(name, 1).owner) for name in names}
     assert owners == {"me", "you"}
-    assert len(one.crew.orders) + len(two.crew.orders) == len(names)
+    assert len(one.workers.orders) + len(two.workers.orders) == len(names)
 
 
 def test_the_builds_of_a_dead_builder_begin_anew() -> None:
@@ -299,7 +299,7 @@ def test_a_build_whose_recipe_changed_before_its_hand_began_is_given_back() -> N
     bench = ready()
     bench.held = (Make,)
     bench.go()
-    bench.crew.orders = []
+    bench.workers.orders = []
     bench.known.build_recipes.begun.clear()
     for subject in list(bench.known.busy):
         bench.known.busy.give_up(subject)
@@ -333,7 +333,7 @@ def test_more_providers_than_threads_are_all_looked_at() -> None:
     bench = Bench(config(names, a={"providers": {name: {} for name in names}, "paused": True}))
     bench.held = (Look,)
     bench.go()
-    assert len(bench.crew.orders) == LANE_SIZES[Lane.LOOK]
+    assert len(bench.workers.orders) == LANE_SIZES[Lane.LOOK]
     turns = bench.turns
     bench.pass_s(10.0)
     assert bench.turns - turns < 60
@@ -356,7 +356,7 @@ def test_listings_come_sooner_while_a_decision_waits_for_them() -> None:
         cloud_name="remuda-a-1",
         since_s=bench.clock.now_s(),
     )
-    bench.crew.orders = []
+    bench.workers.orders = []
     for subject in list(bench.known.busy):
         bench.known.busy.give_up(subject)
     found = ListedImage(id="i1", name="remuda-a-1", build=build.id, active=True)

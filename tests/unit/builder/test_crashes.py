@@ -46,8 +46,8 @@ def test_a_loss_that_somebody_was_quicker_than_is_written_all_the_same() -> None
     bench = ready()
     bench.held = (Make,)
     bench.go()
-    ((action, _),) = bench.crew.orders
-    bench.crew.orders = []
+    ((action, _),) = bench.workers.orders
+    bench.workers.orders = []
     build = bench.build("a", 1)
     data = encode_build(replace(build, node=NodeId("3000000001")))
     bench.store.commit([Set(path=paths.build(build.id), data=data, version=-1)])

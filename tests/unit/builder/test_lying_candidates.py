@@ -16,7 +16,7 @@ from remuda.config.images import SecretFrom
 from remuda.model.build import BuildState
 from remuda.model.upload import TrialResult
 from remuda.ssh import runner
-from remuda.ssh.api import Proof, ProofOrder
+from remuda.ssh.api import Proof, ProofSpec
 from remuda.ssh.prover import ParamikoProver
 from tests.support import attacks
 from tests.support.liars import (
@@ -68,7 +68,7 @@ class Prover:
 
     def prove(
         self,
-        order: ProofOrder,
+        order: ProofSpec,
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,

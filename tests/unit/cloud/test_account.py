@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from remuda.cloud.account import AccountSettings, load_region
-from remuda.cloud.api import CloudConfigError, ServerOrder
+from remuda.cloud.api import CloudConfigError, ServerSpec
 from remuda.cloud.openstack import OpenStackCloud
 from remuda.redaction import BLANK, redact_text
 from tests.fakes.cloud import DEBIAN, SMALL
@@ -132,7 +132,7 @@ def test_no_secret_is_ever_logged(
     api.on("POST", "/compute/v2.1/servers", Reply(status=202, body={"server": {"id": "s1"}}))
 
     cloud.create_server(
-        ServerOrder(name="a", image=DEBIAN, flavor=SMALL, tags={}, user_data="private host key")
+        ServerSpec(name="a", image=DEBIAN, flavor=SMALL, tags={}, user_data="private host key")
     )
 
     text = caplog.text

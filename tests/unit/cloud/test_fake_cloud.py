@@ -5,7 +5,7 @@ import pytest
 from remuda.cloud.api import (
     NoRoomError,
     Quota,
-    ServerOrder,
+    ServerSpec,
     ServerStatus,
     TryLaterError,
     UnknownOutcomeError,
@@ -16,8 +16,8 @@ from tests.fakes.cloud import DEBIAN, LARGE, SMALL, FakeCloud
 from tests.fakes.cloud_fates import Boot, BootEnd, Chaos, Create, Delete, Listing
 
 
-def _order(name: str = "a") -> ServerOrder:
-    return ServerOrder(name=name, image=DEBIAN, flavor=SMALL, tags={})
+def _order(name: str = "a") -> ServerSpec:
+    return ServerSpec(name=name, image=DEBIAN, flavor=SMALL, tags={})
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_listings_lie_as_scripted(fake: FakeCloud) -> None:
 def test_limits_are_kept_for_instances_cores_and_memory(clock: ManualClock) -> None:
     """Servers that are being deleted still count."""
     fake = FakeCloud(clock, quota=Quota(instances_max=3, cores_max=5, ram_mib_max=9216))
-    large = ServerOrder(name="l", image=DEBIAN, flavor=LARGE, tags={})
+    large = ServerSpec(name="l", image=DEBIAN, flavor=LARGE, tags={})
     fake.create_server(large)
     with pytest.raises(NoRoomError, match="cores"):
         fake.create_server(large)

@@ -4,14 +4,14 @@ import inspect
 
 import pytest
 
-from remuda.cloud.api import Cloud, NoRoomError, Server, ServerOrder
+from remuda.cloud.api import Cloud, NoRoomError, Server, ServerSpec
 from remuda.cloud.image_store import ImageStore
 from remuda.cloud.metered import MeteredCloud
 from tests.fakes.clock import ManualClock
 from tests.fakes.cloud import DEBIAN, SMALL, FakeCloud
 from tests.fakes.image_store import FakeImages
 
-ORDER = ServerOrder(name="a", image=DEBIAN, flavor=SMALL, tags={})
+ORDER = ServerSpec(name="a", image=DEBIAN, flavor=SMALL, tags={})
 
 
 class SlowCloud(FakeCloud):
@@ -72,7 +72,7 @@ def test_crash_is_reported_too() -> None:
     with pytest.raises(TypeError):
         len(cloud.availability_zones())
     with pytest.raises(TypeError):
-        cloud.create_server(ServerOrder(name="a", image=DEBIAN, flavor=SMALL, tags={}, az="a"))
+        cloud.create_server(ServerSpec(name="a", image=DEBIAN, flavor=SMALL, tags={}, az="a"))
 
     assert [each[:2] for each in seen] == [
         ("availability_zones", "ok"),

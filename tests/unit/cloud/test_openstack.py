@@ -9,7 +9,7 @@ from remuda.cloud.api import (
     CloudConfigError,
     CloudError,
     NoRoomError,
-    ServerOrder,
+    ServerSpec,
     ServerStatus,
     TryLaterError,
     UnauthorizedError,
@@ -22,7 +22,7 @@ from tests.fakes.cloud import DEBIAN, SMALL
 from tests.unit.cloud.conftest import Connect
 from tests.unit.cloud.scripted_api import Manner, Reply, ScriptedApi
 
-ORDER = ServerOrder(name="np1", image=DEBIAN, flavor=SMALL, tags={"remuda_node_id": "1"})
+ORDER = ServerSpec(name="np1", image=DEBIAN, flavor=SMALL, tags={"remuda_node_id": "1"})
 SERVERS = "/compute/v2.1/servers"
 DETAIL = "/compute/v2.1/servers/detail"
 CREATED = Reply(status=202, body={"server": {"id": "s1", "adminPass": "x"}})
@@ -87,7 +87,7 @@ def test_create_that_times_out_has_an_unknown_outcome(
 ) -> None:
     """The order's own time-out counts, not the account's."""
     api.on("POST", SERVERS, Reply(manner=Manner.HANG))
-    order = ServerOrder(name="np1", image=DEBIAN, flavor=SMALL, tags={}, timeout_s=0.2)
+    order = ServerSpec(name="np1", image=DEBIAN, flavor=SMALL, tags={}, timeout_s=0.2)
 
     with pytest.raises(UnknownOutcomeError):
         cloud.create_server(order)
@@ -273,7 +273,7 @@ def test_rejected_order_drops_what_was_remembered(api: ScriptedApi, cloud: OpenS
     networks = "/network/v2.0/networks"
     api.on("GET", networks, Reply(body={"networks": [{"id": "n1", "name": "private"}]}))
     api.on("POST", SERVERS, CREATED, Reply(status=400), CREATED)
-    order = ServerOrder(name="a", image=DEBIAN, flavor=SMALL, tags={}, networks=("private",))
+    order = ServerSpec(name="a", image=DEBIAN, flavor=SMALL, tags={}, networks=("private",))
 
     cloud.create_server(order)
     with pytest.raises(BadOrderError):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from remuda.cloud.api import BadOrderError, ServerOrder, ServerStatus
+from remuda.cloud.api import BadOrderError, ServerSpec, ServerStatus
 from remuda.cloud.servers import order_body, path, read_server
 from remuda.model.ids import ServerId
 from tests.fakes.cloud import DEBIAN, SMALL
@@ -110,7 +110,7 @@ def test_a_server_without_an_id_is_none(odd: Any) -> None:
 
 def test_order_leaves_out_what_is_open() -> None:
     """Nova has its own defaults for it."""
-    order = ServerOrder(name="np1", image=DEBIAN, flavor=SMALL, tags={"a": "b"})
+    order = ServerSpec(name="np1", image=DEBIAN, flavor=SMALL, tags={"a": "b"})
 
     assert order_body(order, ()) == {
         "server": {
@@ -124,7 +124,7 @@ def test_order_leaves_out_what_is_open() -> None:
 
 def test_order_says_all_that_is_asked_for() -> None:
     """Boot volume, drive, key, zone, groups, networks and user data."""
-    order = ServerOrder(
+    order = ServerSpec(
         name="np1",
         image=DEBIAN,
         flavor=SMALL,

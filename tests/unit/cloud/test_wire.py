@@ -10,7 +10,7 @@ from remuda.cloud.api import (
     CloudError,
     NotSentError,
     Port,
-    ServerOrder,
+    ServerSpec,
     TryLaterError,
     UnknownOutcomeError,
 )
@@ -54,7 +54,7 @@ def test_an_answer_that_comes_byte_by_byte_has_an_end(
     api.on("GET", "/compute/v2.1/servers/detail", Reply(manner=manner))
     api.on("DELETE", "/compute/v2.1/servers/s", Reply(manner=manner))
     api.on("POST", "/compute/v2.1/servers", Reply(manner=manner))
-    order = ServerOrder(name="n", image=DEBIAN, flavor=SMALL, tags={}, timeout_s=0.5)
+    order = ServerSpec(name="n", image=DEBIAN, flavor=SMALL, tags={}, timeout_s=0.5)
 
     assert isinstance(_ends(cloud.list_servers), TryLaterError)
     assert isinstance(_ends(lambda: cloud.delete_server(SERVER)), TryLaterError)
@@ -125,7 +125,7 @@ def test_pages_that_come_too_slowly_are_given_up(
 
 CHANGES: list[Callable[[OpenStackCloud, Callable[[], str | None]], object]] = [
     lambda cloud, fence: cloud.create_server(
-        ServerOrder(name="n", image=DEBIAN, flavor=SMALL, tags={}), fence=fence
+        ServerSpec(name="n", image=DEBIAN, flavor=SMALL, tags={}), fence=fence
     ),
     lambda cloud, fence: cloud.delete_server(SERVER, fence=fence),
     lambda cloud, fence: cloud.stop_server(SERVER, fence=fence),

@@ -9,7 +9,7 @@ from launcher.lanes import PORTS
 from launcher.node.actions import Prove
 from launcher.node.view import NodeView
 from launcher.provider.actions import Tidy
-from launcher.server.actions import Address, Delete, DeleteLeak, FindPorts
+from launcher.server.actions import Address, DeleteLeak, DeleteServer, FindPorts
 from launcher.world import World
 from remuda.cloud.api import FloatingIp, Port, Server, ServerStatus
 from remuda.model.launch import Step
@@ -194,8 +194,8 @@ def test_deletion_takes_the_address_back(
     doom(made, view)
 
     assert view.server_id is not None
-    assert of_kind(think(made), Delete) == [
-        Delete(node=view.id, server=view.server_id, confirmed=True, **expected)
+    assert of_kind(think(made), DeleteServer) == [
+        DeleteServer(node=view.id, server=view.server_id, confirmed=True, **expected)
     ]
 
 
@@ -207,7 +207,7 @@ def test_deletion_in_a_plain_pool_costs_no_look() -> None:
         view.floating_ip = given
         doom(made, view)
 
-    found = of_kind(think(made), Delete)
+    found = of_kind(think(made), DeleteServer)
 
     assert [(one.floating_ip, one.search) for one in found] == [(None, False), ("fip", False)]
 
@@ -230,14 +230,14 @@ def test_a_shown_address_is_taken_back_whatever_the_pool_gives(untried: bool) ->
     view.ip_untried = untried
     doom(made, view)
 
-    assert [one.search for one in of_kind(think(made), Delete)] == [True]
+    assert [one.search for one in of_kind(think(made), DeleteServer)] == [True]
 
 
 def swept(made: World) -> bool:
     """Say whether a round of tidying looks for idle floating IPs."""
     works = Works(made)
     works.starter.start(Tidy(), NOW)
-    (_, work) = works.crew.orders[0]
+    (_, work) = works.workers.orders[0]
     work()
     return works.cloud.calls["list_leftovers"] > 0
 

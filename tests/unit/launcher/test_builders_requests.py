@@ -10,7 +10,7 @@ from launcher.node.actions import Free
 from launcher.request import writes as request_writes
 from launcher.request.actions import Decline
 from launcher.request.demand import CONFIG_READ_S
-from launcher.server.actions import Create
+from launcher.server.actions import CreateServer
 from remuda.cloud.api import Image
 from remuda.model.ids import RequestId
 from remuda.model.imageask import ImageAsk, ImageUse, image_label
@@ -73,8 +73,8 @@ def test_the_key_of_a_builders_machine_is_that_of_its_intent() -> None:
     view.request = replace(view.request, image=replace(ask, login_key=THEIRS))
     works = Works(made)
     works.cloud.images.append(Image(id="image-1", name="noble/1"))
-    works.starter.start(Create(node=node.id), NOW)
-    ((_, create),) = works.crew.orders
+    works.starter.start(CreateServer(node=node.id), NOW)
+    ((_, create),) = works.workers.orders
     create()
 
     (server,) = works.cloud.orders.values()

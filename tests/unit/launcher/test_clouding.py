@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from launcher.server.actions import Delete, DeleteLeak
+from launcher.server.actions import DeleteLeak, DeleteServer
 from launcher.server.events import LeakDeleted, LeakSpared
 from remuda.cloud.api import CloudError, GoneError, TryLaterError
 from remuda.model import tags
@@ -33,8 +33,8 @@ def test_a_server_whose_address_cannot_be_released_is_not_taken_for_deleted(
     hands = cloud_hands(cloud, store, clock)
     cloud.fail("remove_floating_ips", error)
 
-    failed = hands.delete(Delete(node=NODE, server=SERVER, confirmed=True, search=True))
-    again = hands.delete(Delete(node=NODE, server=SERVER, confirmed=True, search=True))
+    failed = hands.delete(DeleteServer(node=NODE, server=SERVER, confirmed=True, search=True))
+    again = hands.delete(DeleteServer(node=NODE, server=SERVER, confirmed=True, search=True))
 
     assert (failed.error, failed.released, cloud.calls["delete_server"]) == (error, False, 1)
     assert (again.error, again.released) == (None, True)
@@ -91,7 +91,7 @@ def test_a_record_deletes_nothing_that_the_cloud_does_not_call_its_own(
     }
     named = there.get(server, ServerId(server))
 
-    done = stage.hands.delete(Delete(node=NODE, server=named, hinted_ip="f", search=True))
+    done = stage.hands.delete(DeleteServer(node=NODE, server=named, hinted_ip="f", search=True))
     stage.clock.advance(60.0)
 
     assert (done.mistaken, done.accepted, done.error) == (mistaken, not mistaken, None)
@@ -106,7 +106,7 @@ def test_a_look_that_fails_deletes_nothing() -> None:
     stage = Stage()
     stage.cloud.fail("get_server", TryLaterError("HTTP 503"))
 
-    done = stage.hands.delete(Delete(node=NODE, server=stage.server()))
+    done = stage.hands.delete(DeleteServer(node=NODE, server=stage.server()))
 
     assert (done.accepted, done.mistaken) == (False, False)
     assert stage.cloud.calls["delete_server"] == 0

@@ -7,7 +7,7 @@ from launcher.lanes import leak
 from launcher.node.actions import RemoveRecords
 from launcher.provider.actions import DropPermit
 from launcher.provider.cloud import Permitted
-from launcher.server.actions import Delete, DeleteLeak
+from launcher.server.actions import DeleteLeak, DeleteServer
 from launcher.server.events import LeakDeleted, LeakSpared
 from launcher.server.listing import take_listing
 from remuda.cloud.api import Server, ServerStatus, TryLaterError
@@ -109,7 +109,7 @@ def test_what_was_asked_of_another_server_was_not_asked_of_the_nodes_own(answere
         works.hear(gone, NOW)
     made.cloud.listing += 1
     (delete,) = of_kind(
-        think(made, Now(wall_s=NOW.wall_s + 400.0, mono_s=NOW.mono_s + 400.0)), Delete
+        think(made, Now(wall_s=NOW.wall_s + 400.0, mono_s=NOW.mono_s + 400.0)), DeleteServer
     )
 
     assert (view.delete_accepted, view.released) == (False, False)

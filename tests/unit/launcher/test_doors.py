@@ -117,7 +117,7 @@ def test_the_hand_looks_there_and_compares() -> None:
     works.starter.proving.prover = prover
 
     works.start(think(made), NOW, Probe)
-    event = works.crew.orders[0][1]()
+    event = works.workers.orders[0][1]()
 
     assert prover.knocks == [OURS]
     assert isinstance(event, Probed)
@@ -218,7 +218,7 @@ def test_a_record_without_an_address_leads_nowhere(told: object) -> None:
     works = Works(made)
 
     works.start(think(made), NOW, Probe)
-    event = works.crew.orders[0][1]()
+    event = works.workers.orders[0][1]()
 
     assert door(view, made.policy) is None
     assert Probed(node=view.id, why="nobody knows its address", begun_s=NOW.mono_s) == event

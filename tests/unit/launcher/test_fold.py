@@ -9,7 +9,7 @@ import pytest
 from launcher.fold import Fold
 from launcher.node.actions import Condemn
 from launcher.node.fold import NodeFold
-from launcher.server.actions import Delete
+from launcher.server.actions import DeleteServer
 from launcher.world import World
 from remuda.frame.set_aside import SetAside
 from remuda.metrics.sink import NullMetrics
@@ -331,7 +331,12 @@ def test_a_node_that_is_closed_to_us_is_neither_waited_for_nor_gone() -> None:
         folding.tell(Put(path=paths.node(NODE), stored=None, closed=True))
     view, read = folding.world.nodes.views[NODE], list(folding.read)
 
-    closed = (view.stale, view.node, view.unread, of_kind(think(folding.world), Condemn, Delete))
+    closed = (
+        view.stale,
+        view.node,
+        view.unread,
+        of_kind(think(folding.world), Condemn, DeleteServer),
+    )
     folding.fold.nodes.look_for_nodes()
     looked = folding.read[len(read) :]
     folding.put(paths.node(NODE), node(state=NodeState.USED))
@@ -354,7 +359,7 @@ def test_a_condemned_node_that_is_closed_to_us_goes_only_if_nobody_wanted_it(
     folding.put(paths.node(NODE), node(state=state))
     folding.tell(Put(path=paths.node(NODE), stored=None, closed=True))
 
-    assert bool(of_kind(think(folding.world), Delete)) is proven
+    assert bool(of_kind(think(folding.world), DeleteServer)) is proven
 
 
 def test_a_request_that_is_closed_to_us_is_forgotten_but_not_gone() -> None:

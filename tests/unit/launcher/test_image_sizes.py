@@ -101,7 +101,7 @@ def surveyed(made: World) -> Works:
     """Let a survey be made and heard of."""
     works = Works(made)
     works.start(think(made), NOW, Survey)
-    for action, work in works.crew.orders:
+    for action, work in works.workers.orders:
         works.hear(work(), NOW)
         made.cloud.busy.leave(SURVEY, action)
     return works

@@ -17,7 +17,7 @@ from launcher.provider.cloud import Recipe
 from launcher.provider.presence import Registry, tree
 from launcher.provider.status import our_status
 from launcher.request.actions import Allocate, Decline, Release
-from launcher.server.actions import Create
+from launcher.server.actions import CreateServer
 from launcher.server.specs import ServerSpecs
 from remuda.cloud.api import Image, Server, ServerStatus
 from remuda.frame.set_aside import SetAside
@@ -245,10 +245,10 @@ def test_what_is_planned_is_looked_at_last_thing_before_the_call() -> None:
     launch = view.launch
     assert launch is not None
 
-    assert of_kind(think(made), Create) != []
+    assert of_kind(think(made), CreateServer) != []
     assert unbootable(made, launch) is None
     store_build(made, 1, UploadState.RETIRING)
-    assert of_kind(think(made), Create) == []
+    assert of_kind(think(made), CreateServer) == []
     assert condemned(made) == {view.id: "build noble/1 is retiring here"}
     assert unbootable(made, launch) == "build noble/1 is retiring here"
 
@@ -337,8 +337,8 @@ def test_a_machine_that_gives_way_before_it_was_asked_for_is_not_asked_for() -> 
 
     plan = think(made)
 
-    assert [one.node for one in of_kind(plan, Condemn, Create)] == [machine.id]
-    assert [type(one) for one in of_kind(plan, Condemn, Create)] == [Condemn]
+    assert [one.node for one in of_kind(plan, Condemn, CreateServer)] == [machine.id]
+    assert [type(one) for one in of_kind(plan, Condemn, CreateServer)] == [Condemn]
 
 
 def test_nobody_makes_room_for_a_builder() -> None:

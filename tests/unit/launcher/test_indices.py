@@ -1,4 +1,4 @@
-"""The indices of herd and queue equal a recount from scratch, whatever happened."""
+"""The indices of nodes and queue equal a recount from scratch, whatever happened."""
 
 from collections import Counter
 from dataclasses import replace

@@ -12,7 +12,7 @@ from launcher.node.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.node.dying import DELETING_S
 from launcher.node.events import Proved
 from launcher.node.view import NodeView
-from launcher.server.actions import Address, Create, Delete, DeleteLeak
+from launcher.server.actions import Address, CreateServer, DeleteLeak, DeleteServer
 from launcher.server.events import Created, LeakDeleted
 from launcher.world import World
 from remuda.cloud.api import NotSentError, Port, Server, ServerStatus, TryLaterError
@@ -34,7 +34,7 @@ from tests.unit.launcher.worlds import (
 )
 
 ONE = NodeId(f"{1:010d}")
-NODE_ACTIONS = (Address, Condemn, Create, Delete, MakeReady, Prove)
+NODE_ACTIONS = (Address, Condemn, CreateServer, DeleteServer, MakeReady, Prove)
 
 
 def active(number: int = 1, status: ServerStatus = ServerStatus.ACTIVE) -> Server:
@@ -89,11 +89,11 @@ def test_a_machine_waits_for_its_proof_in_the_world_and_that_does_not_count() ->
     works.start(think(made), NOW, Prove)
     waiting = views[-1]
 
-    assert len(works.crew.orders) == PROOFS_MIN
+    assert len(works.workers.orders) == PROOFS_MIN
     assert (waiting.busy, list(made.lanes.waiting[Lane.PROOF])) == (None, [waiting.id])
     assert not isinstance(judged(made, waiting, later(1e5)), Condemn)
 
-    action, _ = works.crew.orders[0]
+    action, _ = works.workers.orders[0]
     works.hear(Finished(action=action, event=Proved(node=views[0].id, proof=_well())), later(1e5))
     made.offer_places(later(1e5))
     assert made.lanes.offered[Lane.PROOF] == {waiting.id}
@@ -108,7 +108,7 @@ def test_a_place_that_was_not_taken_costs_a_machine_none_of_its_time() -> None:
     works = Works(made)
     views = [proving(made, number) for number in range(1, PROOFS_MIN + 2)]
     works.start(think(made), NOW, Prove)
-    waiting, (action, _) = views[-1], works.crew.orders[0]
+    waiting, (action, _) = views[-1], works.workers.orders[0]
     works.hear(Finished(action=action, event=Proved(node=views[0].id, proof=_well())), later(880.0))
     waiting.stale = True
     for _ in range(2):  # offered, and not taken
@@ -164,7 +164,7 @@ def test_the_late_word_of_a_hand_that_was_given_up_counts_no_more() -> None:
     works = Works(made)
     view = proving(made)
     works.start(think(made), NOW, Prove)
-    ((proof, _),) = works.crew.orders
+    ((proof, _),) = works.workers.orders
     late = later(890.0 + HAND_GRACE_S)
     made.touch_node(view)
     works.start(think(made, late), late, Condemn)
@@ -182,12 +182,12 @@ def test_a_late_word_does_not_end_a_later_hand_of_the_same_kind() -> None:
     works = Works(made)
     view = proving(made)
     works.start(think(made), NOW, Prove)
-    ((first, _),) = works.crew.orders
+    ((first, _),) = works.workers.orders
     view.busy = None
     made.busy.give_up(machine(view.id))
     made.touch_node(view)
     works.start(think(made), NOW, Prove)
-    second, _ = works.crew.orders[1]
+    second, _ = works.workers.orders[1]
     assert first == second
 
     works.hear(Finished(action=first, event=Proved(node=view.id, proof=_well())), NOW)
@@ -262,10 +262,10 @@ def test_a_deletion_is_not_repeated_before_a_listing_says_that_it_did_not_help()
     assert judged(made, view, later(1000.0)) is None
     made.cloud.listing += 1
     assert judged(made, view, later(1.0)) is None  # it may take a moment
-    assert isinstance(judged(made, view, later(1000.0)), Delete)
+    assert isinstance(judged(made, view, later(1000.0)), DeleteServer)
     view.server = active(status=ServerStatus.DELETING)
     assert judged(made, view, later(DELETING_S - 1.0)) is None
-    assert isinstance(judged(made, view, later(DELETING_S + 1000.0)), Delete)
+    assert isinstance(judged(made, view, later(DELETING_S + 1000.0)), DeleteServer)
 
 
 def test_a_deletion_that_was_refused_is_repeated_after_a_while() -> None:
@@ -275,7 +275,7 @@ def test_a_deletion_that_was_refused_is_repeated_after_a_while() -> None:
     works.hear(deleted(view, TryLaterError("HTTP 409")), NOW)
 
     assert judged(made, view, later(1.0)) is None
-    assert isinstance(judged(made, view, later(20.0)), Delete)
+    assert isinstance(judged(made, view, later(20.0)), DeleteServer)
 
 
 def test_a_deletion_that_was_held_back_was_not_asked_for() -> None:
@@ -285,7 +285,7 @@ def test_a_deletion_that_was_held_back_was_not_asked_for() -> None:
     works.hear(deleted(view, NotSentError("too late")), NOW)
 
     assert judged(made, view, NOW) is None
-    assert isinstance(judged(made, view, later(2.0)), Delete)
+    assert isinstance(judged(made, view, later(2.0)), DeleteServer)
 
 
 def test_a_create_that_was_held_back_blames_nobody() -> None:
@@ -307,13 +307,13 @@ def test_an_intent_that_grew_too_old_is_never_asked_for() -> None:
     view = add_node(made, 1, step=Step.PLANNED, server=None)
     made.fresh.add(view.id)
 
-    assert isinstance(judged(made, view, later(9.0)), Create)
+    assert isinstance(judged(made, view, later(9.0)), CreateServer)
     assert isinstance(judged(made, view, later(11.0)), Condemn)
 
 
 CALLS = {
-    "create": Create(node=ONE),
-    "delete": Delete(node=ONE, server=ServerId("server-1"), floating_ip="f", confirmed=True),
+    "create": CreateServer(node=ONE),
+    "delete": DeleteServer(node=ONE, server=ServerId("server-1"), floating_ip="f", confirmed=True),
     "address": Address(
         node=ONE, port=Port(id="p", server=ServerId("server-1"), ipv4="1"), untried=True
     ),
@@ -333,7 +333,7 @@ def test_what_was_decided_before_we_stood_still_is_not_sent_after_it(
     asked_by_s = NOW.wall_s + 120.0
     view.launch = replace(view.launch, asked_by_s=asked_by_s)
     works.starter.start(CALLS[call], NOW)
-    ((_, work),) = works.crew.orders
+    ((_, work),) = works.workers.orders
 
     def rest() -> None:
         if trouble == "stood still":

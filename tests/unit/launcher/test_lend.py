@@ -322,7 +322,7 @@ def test_a_hand_over_of_several_machines_does_not_go_round() -> None:
     """One look each: the first answer is too old for its label when the last one comes."""
     made, works, view = two_of_them()
     works.start(think(made), NOW, Probe)
-    first, second = (action.node for action, _ in works.crew.orders)
+    first, second = (action.node for action, _ in works.workers.orders)
 
     works.hear(Probed(node=first, why=None, begun_s=NOW.mono_s), later(0.1))
     between = think(made, later(0.1))
@@ -338,7 +338,7 @@ def test_looks_count_no_longer_when_a_machine_has_to_be_replaced() -> None:
     """Its successor may take minutes; the other one is looked at once more then."""
     made, works, _ = two_of_them()
     works.start(think(made), NOW, Probe)
-    good, bad = (action.node for action, _ in works.crew.orders)
+    good, bad = (action.node for action, _ in works.workers.orders)
     works.hear(Probed(node=good, why=None, begun_s=NOW.mono_s), later(0.1))
     for tried_s in (0.1, 1.5):
         works.hear(Probed(node=bad, why="silence", begun_s=NOW.mono_s), later(tried_s))

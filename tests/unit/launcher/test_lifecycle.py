@@ -20,7 +20,7 @@ from launcher.node.actions import (
 )
 from launcher.node.view import EVIDENCE, Failure, NodeView, Refusal
 from launcher.request.actions import Allocate
-from launcher.server.actions import Create, Delete
+from launcher.server.actions import CreateServer, DeleteServer
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
@@ -47,8 +47,8 @@ KINDS = (
     CollectEvidence,
     RemoveRecords,
     Condemn,
-    Create,
-    Delete,
+    CreateServer,
+    DeleteServer,
     Free,
     Probe,
     MakeReady,
@@ -122,7 +122,7 @@ def failed(until_s: float) -> Failure:
 
 
 CASES: list[tuple[str, Step, Change, type | None]] = [
-    ("asked for once", Step.PLANNED, ours_unsent, Create),
+    ("asked for once", Step.PLANNED, ours_unsent, CreateServer),
     ("the call is under way", Step.PLANNED, setting(busy="create"), None),
     ("the cloud gave an id", Step.PLANNED, setting(), Advance),
     ("somebody else's call may be under way", Step.PLANNED, setting(server_id=None), None),
@@ -152,8 +152,8 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
     ("ready, listed as stopped", Step.DONE, setting(server=shown(ServerStatus.STOPPED)), Probe),
     ("ready, not listed", Step.DONE, setting(missed=2), Probe),
     ("ready, silent", Step.DONE, setting(refused=Refusal(result=None, cause="silent")), Condemn),
-    ("dying", Step.CONDEMNED, setting(), Delete),
-    ("dying, refused before", Step.CONDEMNED, setting(asked_in=5), Delete),
+    ("dying", Step.CONDEMNED, setting(), DeleteServer),
+    ("dying, refused before", Step.CONDEMNED, setting(asked_in=5), DeleteServer),
     (
         "dying, refused a moment ago",
         Step.CONDEMNED,
@@ -166,7 +166,7 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         setting(delete_accepted=True, asked_in=4),
         RemoveRecords,
     ),
-    ("not shown, but every call was refused", Step.CONDEMNED, setting(), Delete),
+    ("not shown, but every call was refused", Step.CONDEMNED, setting(), DeleteServer),
     (
         "not shown by a listing that was begun before",
         Step.CONDEMNED,
@@ -177,7 +177,7 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         "still listed",
         Step.CONDEMNED,
         setting(delete_accepted=True, asked_in=4, server=shown(ServerStatus.DELETING)),
-        Delete,
+        DeleteServer,
     ),
     (
         "evidence first",
@@ -197,7 +197,7 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         "evidence hangs",
         Step.CONDEMNED,
         setting(failure=failed(NOW.mono_s), busy=EVIDENCE),
-        Delete,
+        DeleteServer,
     ),
     ("never asked for", Step.CONDEMNED, ours_unsent, RemoveRecords),
     ("dying, call lost", Step.CONDEMNED, sent_late, RemoveRecords),

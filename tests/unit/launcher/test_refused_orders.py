@@ -8,7 +8,7 @@ from launcher.provider.actions import Survey
 from launcher.provider.cloud import Recipe, Refused
 from launcher.provider.events import Surveyed
 from launcher.provider.status import our_status
-from launcher.server.actions import Create
+from launcher.server.actions import CreateServer
 from launcher.server.events import Created
 from launcher.world import World
 from remuda.cloud.api import BadOrderError, Flavor, Image, Quota, TryLaterError
@@ -125,7 +125,7 @@ def test_other_labels_are_not_held_back() -> None:
     assert [intent.label for one in of_kind(think(made), Claim) for intent in one.intents] == [
         "large"
     ]
-    assert of_kind(think(made), Create) == []
+    assert of_kind(think(made), CreateServer) == []
 
 
 def test_only_what_the_order_named_is_looked_up_anew() -> None:

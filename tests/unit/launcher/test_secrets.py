@@ -32,7 +32,7 @@ from remuda.config.loader import load, read
 from remuda.known_secrets import KNOWN
 from remuda.model.ids import NodeId
 from remuda.runtime.inbox import Inbox
-from remuda.ssh.api import Proof, ProofOrder
+from remuda.ssh.api import Proof, ProofSpec
 from remuda.ssh.keyfile import load_key
 from remuda.store.configured import store_options
 from requestor.client import Client
@@ -184,7 +184,7 @@ class LoudProver(FakeProver):
 
     def prove(
         self,
-        order: ProofOrder,
+        order: ProofSpec,
         *,
         stopped: Callable[[], bool] = lambda: False,
         deadline_s: float | None = None,

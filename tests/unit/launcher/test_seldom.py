@@ -11,7 +11,7 @@ from launcher.node.actions import Condemn, Free, Probe
 from launcher.node.doors import door
 from launcher.node.lifecycle import RECIPE_AGAIN_S
 from launcher.request.actions import Decline
-from launcher.server.actions import Create
+from launcher.server.actions import CreateServer
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.model.image import BuildId, UploadId
@@ -144,9 +144,9 @@ def test_a_planned_machine_is_asked_for_when_its_image_and_flavor_are_known_agai
     made.cloud.recipes[node.key] = recipe
 
     again = Alarm(kind="node", name=node.id, due_s=NOW.mono_s + RECIPE_AGAIN_S)
-    assert of_kind(unknown, Create, Condemn) == []
+    assert of_kind(unknown, CreateServer, Condemn) == []
     assert again in unknown.alarms
-    assert [Create(node=node.id)] == of_kind(think(made), Create)
+    assert [CreateServer(node=node.id)] == of_kind(think(made), CreateServer)
 
 
 @pytest.mark.parametrize("step", [Step.PLANNED, Step.BOOTING, Step.PROVING])

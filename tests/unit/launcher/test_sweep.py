@@ -8,7 +8,7 @@ from launcher.node.budget import Budget
 from launcher.provider.actions import DropPermit
 from launcher.provider.cloud import Permitted
 from launcher.provider.status import our_status
-from launcher.server.actions import Delete, DeleteLeak
+from launcher.server.actions import DeleteLeak, DeleteServer
 from launcher.server.listing import take_listing
 from launcher.server.sweep import leaks
 from launcher.world import World
@@ -147,7 +147,7 @@ def test_nothing_is_swept_or_deleted_while_the_installation_is_in_doubt() -> Non
 
     plan = think(made)
 
-    assert of_kind(plan, Delete, DeleteLeak) == []
+    assert of_kind(plan, DeleteServer, DeleteLeak) == []
     assert (plan.brake, our_status(made, NOW).trouble) == ("another id", "another id")
     shortage = Budget.of(made, NOW).shortage(("main", "small"))
     assert shortage is not None
@@ -310,7 +310,7 @@ def test_a_server_that_only_the_record_names_is_asked_about_first() -> None:
     view = add_node(made, 1, step=Step.CONDEMNED, launch={"floating_ip": "f"})
     view.confirmed = False
 
-    (asked,) = of_kind(think(made), Delete)
+    (asked,) = of_kind(think(made), DeleteServer)
     view.delete_accepted = True
     view.asked_in = 4
 

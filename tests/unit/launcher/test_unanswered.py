@@ -4,7 +4,7 @@ from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
 from launcher.provider.status import our_status
 from launcher.request.actions import Release
-from launcher.server.actions import Create
+from launcher.server.actions import CreateServer
 from launcher.server.events import Created
 from launcher.world import World
 from remuda.cloud.api import UnknownOutcomeError
@@ -109,4 +109,4 @@ def test_an_answer_after_all_counts() -> None:
 
     assert not view.doubtful
     assert started(think(made, later(5.0))) == 0
-    assert of_kind(think(made), Create) == []
+    assert of_kind(think(made), CreateServer) == []

@@ -37,7 +37,7 @@ def test_what_is_taken_for_granted_is_made_again(gone: str) -> None:
 
     works.starter.writer.send(PUBLISH, [Create(path=f"{gone}/x")])
     deliver(works)
-    (event,) = works.crew.inbox.drain(wait_s_max=0.0).events
+    (event,) = works.workers.inbox.drain(wait_s_max=0.0).events
     assert isinstance(event, Written)
     assert event.uprooted
     works.hear(event, NOW)
@@ -72,7 +72,7 @@ def test_what_others_may_end_is_nothing_to_be_mended(op: Op, *, uprooted: bool) 
     works.starter.writer.send(PUBLISH, [op])
     deliver(works)
 
-    (event,) = works.crew.inbox.drain(wait_s_max=0.0).events
+    (event,) = works.workers.inbox.drain(wait_s_max=0.0).events
     assert isinstance(event, Written)
     assert uprooted is event.uprooted
 

@@ -11,7 +11,7 @@ from launcher.node.actions import Prove
 from launcher.node.index import Usage
 from launcher.node.view import PROBE, Failure, NodeView
 from launcher.request.view import MayGet
-from launcher.server.actions import Create, ListServers
+from launcher.server.actions import CreateServer, ListServers
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
@@ -36,7 +36,7 @@ def sound() -> World:
     add_node(made, 2, step=Step.PROVING, launch={"for_request": claimed.id})
     noted = {"on_account_of": claimed.id, "proof_step": "login"}
     add_node(made, 3, step=Step.BOOTING, launch=noted)
-    create = Create(node=asked(made, 4).id)
+    create = CreateServer(node=asked(made, 4).id)
     made.busy.enter(machine(CREATED), create)
     made.lanes.enter(Lane.CREATE, CREATED, 0.0)
     doom(made, add_node(made, 5, pool="side", label="large"))
@@ -159,7 +159,7 @@ def _hand_of_another(made: World) -> None:
 
 
 def _hand_elsewhere(made: World) -> None:
-    made.busy.enter(LISTING, Create(node=CREATED))
+    made.busy.enter(LISTING, CreateServer(node=CREATED))
 
 
 def _hand_on_nothing(made: World) -> None:

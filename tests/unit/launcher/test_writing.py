@@ -92,8 +92,8 @@ def test_only_a_refusal_of_what_was_handed_out_wakes_the_brain(*, allocated: boo
     while works.store.wire.has_news:
         works.store.wire.deliver_one()
 
-    assert works.crew.inbox._news is not allocated
-    (event,) = works.crew.inbox.drain(wait_s_max=0.0).events
+    assert works.workers.inbox._news is not allocated
+    (event,) = works.workers.inbox.drain(wait_s_max=0.0).events
     assert isinstance(event, Written)
     assert NOW.mono_s + 2.0 == event.answered_s
 
@@ -107,7 +107,7 @@ def test_what_else_was_written_wakes_the_brain() -> None:
     while works.store.wire.has_news:
         works.store.wire.deliver_one()
 
-    assert works.crew.inbox._news
+    assert works.workers.inbox._news
 
 
 @pytest.mark.parametrize("gone", [False, True])

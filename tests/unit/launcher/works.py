@@ -21,9 +21,9 @@ from launcher.start import Starter
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.cloud.api import CloudError
-from remuda.frame.crew import Crew
 from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
+from remuda.frame.workers import Workers
 from remuda.membership.registration import Member
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
@@ -59,7 +59,7 @@ class Quiet:
 
 
 @dataclass(slots=True)
-class Waiting(Crew[Action, Event, Lane]):
+class Waiting(Workers[Action, Event, Lane]):
     """Keeps what hands are to do until a test lets them, or answers in their place."""
 
     orders: list[tuple[Action, Callable[[], Event]]] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Works:
         self.store = store = FakeZookeeper(clock).connect()
         inbox: Inbox[Event] = Inbox()
         self.cloud = FakeCloud(clock)
-        self.crew = Waiting(inbox, KINDS, THREADS)
+        self.workers = Waiting(inbox, KINDS, THREADS)
         log, metrics = Quiet(), NullMetrics()
         self.ground = Ground(store=store, inbox=inbox, clock=clock, log=log, metrics=metrics)
         me = Member(id=world.peers.me, started_s=NOW.wall_s)
@@ -96,7 +96,7 @@ class Works:
             world=world,
             writer=writer,
             dispatch=dispatch,
-            workers=self.crew,
+            workers=self.workers,
             store=store,
             cloud=cloud_hands(self.cloud, store, clock),
             proving=ProvingHands(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from remuda.cloud.api import ServerOrder
+from remuda.cloud.api import ServerSpec
 from remuda.images import writes
 from remuda.images.library import Library
 from remuda.images.writes import NotBootableError
@@ -211,7 +211,7 @@ class Land:
         wanted = f"{one.image_build} of {one.image_place}"
         assert image is not None, f"5: {provider} cannot boot {wanted}: {image_id} is not there"
         return cloud.create_server(
-            ServerOrder(name=one.id, image=image, flavor=DISK, tags=tags.make(marks))
+            ServerSpec(name=one.id, image=image, flavor=DISK, tags=tags.make(marks))
         )
 
     def _go_on(self, one: Launched) -> bool:

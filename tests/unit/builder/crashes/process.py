@@ -21,8 +21,8 @@ from builder.place.wiring import Looking, Sweeping
 from builder.upload import hand_copy, hand_retire, hand_validate
 from builder.upload.wiring import Copying, Retiring, Validating
 from remuda.config.model import Config
-from remuda.frame.crew import Crew, crashed
 from remuda.frame.work import Finished
+from remuda.frame.workers import Workers, crashed
 from remuda.membership.registration import Member
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags
@@ -90,7 +90,7 @@ class Surroundings(Protocol):
         """Let the world go on without it, until its session is long over."""
 
 
-class Hired(Crew[Action, HandEvent, Lane]):
+class Hired(Workers[Action, HandEvent, Lane]):
     """Has its work done in virtual time."""
 
     def __init__(self, inbox: Inbox[News], tasks: Tasks, life: Life) -> None:
@@ -104,7 +104,7 @@ class Hired(Crew[Action, HandEvent, Lane]):
         def run() -> None:
             try:
                 event: Any = work()
-            except Exception:  # noqa: BLE001 - as the crew does
+            except Exception:  # noqa: BLE001 - as worker threads do
                 event = crashed(action)
             self.inbox.event(Finished(action=action, event=event))
 
@@ -167,7 +167,7 @@ class Builder:
                 installation=INSTALLATION,
                 clouds=Clouds(make=self._cloud),
                 member=Member(id=ReplicaId(name), started_s=here.clock.now_s()),
-                crew=Hired(self.inbox, here.tasks, self.life),
+                workers=Hired(self.inbox, here.tasks, self.life),
                 wire=self._wire,
                 work_dir=here.folder,
             )

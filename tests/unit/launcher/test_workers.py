@@ -1,4 +1,4 @@
-"""The crew: who has to wait for whom."""
+"""The worker threads: who has to wait for whom."""
 
 import threading
 
@@ -10,9 +10,9 @@ from launcher.lanes import THREADS, Lane
 from launcher.node.actions import CollectEvidence, Probe, Prove
 from launcher.node.events import EvidenceCollected
 from launcher.provider.actions import Rescue, Survey
-from launcher.server.actions import Address, Create, Delete, FindPorts, ListServers
+from launcher.server.actions import Address, CreateServer, DeleteServer, FindPorts, ListServers
 from remuda.cloud.api import Port
-from remuda.frame.crew import Crew
+from remuda.frame.workers import Workers
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, ServerId
 from remuda.runtime.inbox import Inbox
@@ -26,14 +26,14 @@ _SOON_S = 60.0
     ("slow", "quick"),
     [
         (Prove(node=NODE), Probe(node=NODE)),
-        (Create(node=NODE), ListServers(number=1)),
-        (Delete(node=NODE, server=SERVER), ListServers(number=1)),
+        (CreateServer(node=NODE), ListServers(number=1)),
+        (DeleteServer(node=NODE, server=SERVER), ListServers(number=1)),
         (Survey(), FindPorts(servers=())),
-        (EVIDENCE, Delete(node=NODE, server=SERVER)),
+        (EVIDENCE, DeleteServer(node=NODE, server=SERVER)),
         (EVIDENCE, Rescue(provider="west")),
         (
             Address(node=NODE, port=Port(id="p", server=SERVER, ipv4="10.0.0.1"), untried=True),
-            Delete(node=NODE, server=SERVER),
+            DeleteServer(node=NODE, server=SERVER),
         ),
     ],
     ids=[
@@ -49,7 +49,7 @@ _SOON_S = 60.0
 def test_what_is_quick_does_not_wait_for_what_is_slow(slow: Action, quick: Action) -> None:
     """Though every thread for the slow is taken."""
     inbox: Inbox[Event] = Inbox()
-    crew: Crew[Action, Event, Lane] = Crew(inbox, KINDS, THREADS)
+    workers: Workers[Action, Event, Lane] = Workers(inbox, KINDS, THREADS)
     go_on, done = threading.Event(), threading.Event()
 
     def wait() -> Event:
@@ -62,10 +62,10 @@ def test_what_is_quick_does_not_wait_for_what_is_slow(slow: Action, quick: Actio
 
     try:
         for _ in range(THREADS[LANES[type(slow)]]):
-            crew.submit(slow, wait)
-        crew.submit(quick, note)
+            workers.submit(slow, wait)
+        workers.submit(quick, note)
 
         assert done.wait(_SOON_S / 2)
     finally:
         go_on.set()
-        crew.stop()
+        workers.stop()

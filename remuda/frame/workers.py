@@ -1,4 +1,4 @@
-"""The crew: bounded pools of threads that run one action each and report to the inbox."""
+"""The worker threads: bounded pools of threads that run one action each and report to the inbox."""
 
 import traceback
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ def crashed(action: A) -> HandCrashed[A]:
 
 
 @dataclass(slots=True)
-class Crew(Generic[A, E, L]):
+class Workers(Generic[A, E, L]):
     """Runs hands in threads, each in the lane of its action.
 
     Attributes:

@@ -29,7 +29,7 @@ def lives(stored: Stored[bytes] | None) -> TypeGuard[Stored[bytes]]:
     return stored is not None and bool(stored.owner)
 
 
-def on_duty(thing: str, living: Collection[ReplicaId]) -> ReplicaId | None:
+def assignee(thing: str, living: Collection[ReplicaId]) -> ReplicaId | None:
     """Return the living replica that takes *thing*, or None if none lives."""
     if len(living) == 1:
         return next(iter(living))

@@ -1,12 +1,12 @@
-"""The crew: each action in its lane, each with exactly one end."""
+"""The worker threads: each action in its lane, each with exactly one end."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import pytest
 
-from remuda.frame.crew import Crew
 from remuda.frame.work import Finished, HandCrashed, WorkKind
+from remuda.frame.workers import Workers
 from remuda.runtime.inbox import Inbox
 
 DEADLINE_S = 60.0
@@ -31,16 +31,18 @@ def inbox() -> Inbox[object]:
 
 
 @pytest.fixture
-def crew(inbox: Inbox[object]) -> Iterator[Crew[object, str, Lane]]:
-    """Return a crew of one."""
-    made: Crew[object, str, Lane] = Crew(inbox, KINDS, {Lane.ONLY: 1})
+def workers(inbox: Inbox[object]) -> Iterator[Workers[object, str, Lane]]:
+    """Return workers of one thread each."""
+    made: Workers[object, str, Lane] = Workers(inbox, KINDS, {Lane.ONLY: 1})
     yield made
     made.stop()
 
 
-def test_the_end_of_an_action_names_it(inbox: Inbox[object], crew: Crew[object, str, Lane]) -> None:
+def test_the_end_of_an_action_names_it(
+    inbox: Inbox[object], workers: Workers[object, str, Lane]
+) -> None:
     """With what its hand has to say."""
-    crew.submit("action", lambda: "well")
+    workers.submit("action", lambda: "well")
 
     news = inbox.drain(wait_s_max=DEADLINE_S)
 
@@ -48,16 +50,16 @@ def test_the_end_of_an_action_names_it(inbox: Inbox[object], crew: Crew[object, 
 
 
 def test_a_bug_in_a_hand_is_an_end_like_any_other(
-    inbox: Inbox[object], crew: Crew[object, str, Lane]
+    inbox: Inbox[object], workers: Workers[object, str, Lane]
 ) -> None:
     """It tells where; the thread goes on with the next."""
 
     def bug() -> str:
         raise ZeroDivisionError("a bug of ours")
 
-    crew.submit("first", bug)
+    workers.submit("first", bug)
     (crashed,) = inbox.drain(wait_s_max=DEADLINE_S).events
-    crew.submit("second", lambda: "well")
+    workers.submit("second", lambda: "well")
     (well,) = inbox.drain(wait_s_max=DEADLINE_S).events
 
     assert isinstance(crashed, Finished)
@@ -67,7 +69,7 @@ def test_a_bug_in_a_hand_is_an_end_like_any_other(
     assert well == Finished(action="second", event="well")
 
 
-def test_what_is_no_work_for_a_thread_is_refused(crew: Crew[object, str, Lane]) -> None:
+def test_what_is_no_work_for_a_thread_is_refused(workers: Workers[object, str, Lane]) -> None:
     """A transaction is sent by whoever decides."""
     with pytest.raises(ValueError, match="no work for a thread"):
-        crew.submit(7, lambda: "never")
+        workers.submit(7, lambda: "never")
