@@ -157,10 +157,6 @@ def _of_node(view: NodeView) -> Iterator[str]:
         yield f"its record is gone, and in version {view.node_version}"
     if view.launch is not None and view.launch_version < 0:
         yield "its launch record has no version"
-    if view.confirmed and view.server_id is None:
-        yield "the cloud has confirmed its server, and it has none"
-    if view.server is not None and view.server.id != view.server_id:
-        yield f"listings show its server {view.server.id}, and it has {view.server_id}"
     if view.failure is not None and not view.dying:
         yield "it failed, and does not die"
 

@@ -111,4 +111,4 @@ def _waited_s(world: World, view: NodeView, now: Now) -> float:
 def _needs_listing(view: NodeView) -> bool:
     """Whether only a listing tells how far the machine is: else we look at it ourselves."""
     proving = view.launch is not None and view.launch.step is Step.PROVING
-    return not (proving and view.server is not None)
+    return not (proving and view.server.shown is not None)

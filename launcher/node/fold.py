@@ -131,10 +131,10 @@ class NodeFold:
         view = self.world.nodes.view(node_id)
         if view.launch is None or view.launch.step is not record.step:
             view.tries, view.retry_s = 0, 0.0
-            view.ready_in = self.world.cloud.latest_listing()
+            view.server.ready_in = self.world.cloud.latest_listing()
         view.launch, view.launch_version = record, change.stored.version
-        if record.server is not None and not view.confirmed:
-            view.name_server(record.server)
+        if record.server is not None:
+            view.server.hint(record.server)
         view.dying = view.dying or record.step is launch.Step.CONDEMNED
         view.why = record.why or view.why
         charge(self.world, record, made_s=change.stored.created_s)

@@ -71,7 +71,7 @@ def _booking(view: NodeView) -> _Booking:
         cores=launch.cores,
         ram_mib=launch.ram_mib,
         volume_gib=launch.volume_gib,
-        server=view.server_id if view.confirmed else None,
+        server=view.server.id if view.server.surely_ours else None,
         state="deleting" if view.dying else (node.state.value if node is not None else "init"),
     )
 

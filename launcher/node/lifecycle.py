@@ -148,11 +148,12 @@ def _unwanted(world: World, view: NodeView, launch: Launch, node: Node) -> Conde
 def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101 - judged only with a launch record
-    if view.server_id is not None:
-        return Advance(node=view.id, launch=launch.after(StepEvent.CREATED, server=view.server_id))
+    server = view.server.id
+    if server is not None:
+        return Advance(node=view.id, launch=launch.after(StepEvent.CREATED, server=server))
     if overdue := _overdue(world, view, node, now, plan):
         return overdue
-    if not view.create_sent and world.created_here(view.id):
+    if view.server.unasked and world.created_here(view.id):
         return _ask_for(world, view, now, plan)
     # Whether a create call of ours, or of the replica that died, reached the cloud: only a
     # listing begun later than the last moment at which it could have can tell.
@@ -186,7 +187,7 @@ def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | Non
 def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101
-    server = view.server
+    server = view.server.shown
     if server is not None and server.status is ServerStatus.ERROR:
         return Condemn(
             node=view.id, cause=f"the cloud says: {server.fault or 'ERROR'}", result=Result.STATUS
@@ -194,9 +195,9 @@ def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     if server is not None and server.status is ServerStatus.ACTIVE and address(view):
         running = launch.after(StepEvent.ACTIVE, active_s=round(now.wall_s, 3))
         return Advance(node=view.id, launch=running)
-    if view.missed >= MISSED_LISTINGS_MAX:
+    if view.server.missed >= MISSED_LISTINGS_MAX:
         return Condemn(node=view.id, cause="the cloud lost the server", result=Result.STATUS)
-    if server is not None and view.lifeless >= LIFELESS_LISTINGS_MAX:
+    if server is not None and view.server.lifeless >= LIFELESS_LISTINGS_MAX:
         cause = f"the cloud says: {server.status}, before it was up"
         return Condemn(node=view.id, cause=cause, result=Result.STATUS)
     if is_over(world, view, boot_ends_s(world, view, launch, now), now, plan):
@@ -213,14 +214,14 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     assert launch is not None  # noqa: S101
     if never := _unwelcome(world, node, launch) or _keyless(world, view, launch):
         return never
-    if view.proven and view.server is not None:
+    if view.proven and view.server.shown is not None:
         return MakeReady(node=view.id)  # though its time be over by now
     if late := out_of_time(world, view, launch, now, plan):
         return blamed(world, view, late)
     if wants_ip(world, view):
-        if view.port is not None and world.halted is None:
+        if view.server.port is not None and world.halted is None:
             plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
-            return give(view, view.port)
+            return give(view, view.server.port)
     elif not view.proven and address(view) is not None:
         plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
         return Prove(node=view.id)
@@ -316,8 +317,8 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
         plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
     if _doubted(view):
         return Probe(node=view.id)
-    stopped = view.server is not None and view.server.status in _NOT_RUNNING
-    if stopped or view.missed >= MISSED_LISTINGS_MAX:
+    stopped = view.server.status in _NOT_RUNNING
+    if stopped or view.server.missed >= MISSED_LISTINGS_MAX:
         # The listing may lie: what the machine itself answers counts more.
         again_s = view.checked_s + world.policy.config.list_period
         if now.mono_s >= again_s:

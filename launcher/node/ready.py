@@ -8,7 +8,7 @@ from remuda.model.node import Node
 
 def ready_node(view: NodeView, policy: Policy) -> Node:
     """Return the node record with everything its user needs; the state is not changed yet."""
-    node, server, launch = view.node, view.server, view.launch
+    node, server, launch = view.node, view.server.shown, view.launch
     assert node is not None  # noqa: S101 - only complete nodes become ready
     assert server is not None  # noqa: S101
     assert launch is not None  # noqa: S101

@@ -116,7 +116,7 @@ class NodeResults:
         view.checked_s = event.begun_s
         view.suspect = event.why is not None
         if event.why is None:
-            view.tries = view.missed = 0
+            view.tries = view.server.missed = 0
         else:
             view.tries += known(view, self.world.policy)
             view.retry_s = now.mono_s + PROVE_AGAIN_S
@@ -144,8 +144,8 @@ class NodeResults:
         view = self._written(action.node, event, now)
         if view is None:
             return
-        view.asked_in = self.world.cloud.latest_listing()
-        view.doubtful = not self.world.created_here(view.id)
+        created_here = self.world.created_here(view.id)
+        view.server.adopt(self.world.cloud.latest_listing(), created_here=created_here)
         self.log.info("node.adopted", node=view.id, step=view.launch and str(view.launch.step))
         self.world.touch_node(view)
 
@@ -155,7 +155,7 @@ class NodeResults:
             return
         if action.launch.step is Step.PROVING:
             stages.runs(self.world, view, now)
-        self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server_id)
+        self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server.id)
         self.world.touch_node(view)
 
     def _noted(self, action: Note, _event: Written[Action], _now: Now) -> None:
@@ -171,7 +171,7 @@ class NodeResults:
         learn_success(self.world, view, now)
         view.checked_s, view.tries = now.mono_s, 0
         self._count_launch(view, Result.READY, now)
-        self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server_id)
+        self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server.id)
         self.world.touch_node(view)
 
     def _freed(self, action: Free, event: Written[Action], now: Now) -> None:
@@ -197,8 +197,7 @@ class NodeResults:
         until_s = now.mono_s + EVIDENCE_S_MAX
         view.failure = Failure(result=action.result, cause=action.cause, until_s=until_s)
         # That a create call had no answer was counted when it had none: not once more.
-        unanswered = view.doubtful and view.server_id is None
-        if says_something(action.result) and not unanswered:
+        if says_something(action.result) and not view.server.doubtful:
             learn_failure(self.world, view, action.cause, now)
         self._count_launch(view, action.result, now)
 

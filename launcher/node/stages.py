@@ -42,7 +42,7 @@ def runs(world: World, view: NodeView, now: Now) -> None:
 
 def shown(view: NodeView, now: Now) -> None:
     """Note what a listing showed of a machine: it may run and have no address."""
-    launch, server = view.launch, view.server
+    launch, server = view.launch, view.server.shown
     if launch is None or launch.step is not Step.BOOTING or server is None:
         return
     if server.status is ServerStatus.ACTIVE and address(view) is None:

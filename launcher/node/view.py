@@ -1,10 +1,11 @@
 """What the brain remembers of a node; only its thread changes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from remuda.cloud.api import FloatingIp, Port, Server
+from launcher.server.view import ServerView
+from remuda.cloud.api import FloatingIp
 from remuda.metrics.results import Result
-from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
 from remuda.ssh.api import Proof
@@ -82,30 +83,15 @@ class NodeView:
         reached_s: When its floating IP was given, by the wall clock: before, no login was possible.
         logged_in: A proof of ours got past the login once.
         dying: The machine is to be deleted until it is gone; nobody may have it any more.
-        server: What the last listing showed, or None.
-        server_id: Known since the create call answered or the listing showed our tag, or only
-            from the launch record.
-        confirmed: The cloud itself said that *server_id* is this node's, by its answer to our
-            create call or by our tags in a listing. Else it is a hint: nothing is deleted by it.
-        asked_in: Number of the last listing begun before the create or delete call was answered:
-            only a later one proves that the server is gone.
-        shown_in: Number of the last listing that showed the server.
-        ready_in: Number of the last one begun before we learnt of the present step: only a later
-            one surely shows where users reach a ready machine; this may not know its floating IP.
-        delete_accepted: The cloud took a delete call, or said that there is no such server.
+        server: What we know of its server.
         delete_due_s: Ask for it no sooner than this once more (monotonic seconds).
         retry_s: Do nothing more before this (monotonic seconds).
         tries: Attempts at the present step.
-        lifeless: So many listings in a row, begun after the create call was answered, showed the
-            server in a state from which no boot will come.
-        port: Where a floating IP can lead; looked up for all nodes together.
         ip_untried: We made the server, and surely nobody has asked for a floating IP for it yet.
-        floating_ip: The one that we gave it; *released*: it has none any more.
+        floating_ip: The one that we gave it.
         unaddressed: Why the last attempt to give it one failed, or None.
         proof: The last attempt to prove the machine; *proven*: it passed.
         refused: What the cloud or the proof said against it; it is to be condemned.
-        doubtful: It may not exist: the create call had no answer, or it was adopted before its
-            server was seen. It takes up room, but is nobody's supply until a listing shows it.
         suspect: It did not answer the last knock.
         spoiled: Its build was revoked, or withdrawn here.
         checked_s: When the last look at it began, or it became ready (monotonic).
@@ -131,40 +117,22 @@ class NodeView:
     logged_in: bool = False
     dying: bool = False
     why: str | None = None
-    server: Server | None = None
-    server_id: ServerId | None = None
-    confirmed: bool = False
-    missed: int = 0
-    lifeless: int = 0
-    asked_in: int = 0
-    shown_in: int = 0
-    ready_in: int = 0
-    delete_accepted: bool = False
-    create_sent: bool = False
+    server: ServerView = field(default_factory=ServerView)
     retry_s: float = 0.0
     tries: int = 0
     checked_s: float = float("-inf")
     wanted_by: RequestId | None = None
     delete_due_s: float = 0.0
     host_keys: tuple[str, ...] = ()
-    port: Port | None = None
     ip_untried: bool = False
     floating_ip: FloatingIp | None = None
-    released: bool = False
     unaddressed: Refusal | None = None
     proof: Proof | None = None
     proven: bool = False
     suspect: bool = False
     spoiled: bool = False
-    doubtful: bool = False
     failure: Failure | None = None
     refused: Refusal | None = None
-
-    def name_server(self, server: ServerId) -> None:
-        """Take another server for the node's: what was asked of the one before is not its doing."""
-        if server != self.server_id:
-            self.server_id, self.port, self.lifeless = server, None, 0
-            self.released = self.delete_accepted = False
 
     @property
     def locked(self) -> bool:
@@ -192,7 +160,7 @@ class NodeView:
         return (
             self.launch is not None
             and self.launch.step in COMING_STEPS
-            and not (self.dying or (self.doubtful and self.server_id is None))
+            and not (self.dying or self.server.doubtful)
             and self.node is not None
             and self.node.state is NodeState.BUILDING
         )

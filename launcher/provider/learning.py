@@ -138,7 +138,7 @@ def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) 
         # Whoever is begun now could not be reached either.
         learn_no_room(world, view.key[0], error, now)
     if isinstance(error, GoneError):
-        view.port = None  # Nova has replaced it: look again
+        view.server.port = None  # Nova has replaced it: look again
     pause_s = ADDRESS_AGAIN_S * 2.0 ** min(view.tries, DOUBLINGS_MAX)
     if isinstance(error, TryLaterError):
         pause_s = max(pause_s, error.retry_after_s)

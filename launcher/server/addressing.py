@@ -20,7 +20,7 @@ def address(view: NodeView) -> str | None:
     """Return the address to connect to: a floating IP of ours, else what the cloud shows."""
     if view.floating_ip is not None:
         return view.floating_ip.address
-    server = view.server
+    server = view.server.shown
     if server is None:
         return None
     return server.public_ipv4 or server.private_ipv4 or server.public_ipv6
@@ -32,9 +32,9 @@ def wants_ip(world: World, view: NodeView) -> bool:
     One that the listing shows was given by the replica from which we took the node over.
     """
     gives = world.policy.addresses(view.key[0])
-    if not gives or view.floating_ip is not None or view.server is None:
+    if not gives or view.floating_ip is not None or view.server.shown is None:
         return False
-    return view.server.floating_ipv4 is None
+    return view.server.shown.floating_ipv4 is None
 
 
 def unaddressed(world: World, view: NodeView) -> Refusal:
@@ -63,14 +63,14 @@ def find_ports(world: World, now: Now, plan: Plan) -> None:
     if now.mono_s < cloud.ports_due_s:
         plan.look_again("cloud", "ports", cloud.ports_due_s)
         return
-    servers = (view.server_id for view in views)
+    servers = (view.server.id for view in views)
     plan.do(FindPorts(servers=tuple(sorted(one for one in servers if one is not None))))
 
 
 def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> Delete:
     """Return what deletes a machine together with its floating IP."""
-    sure = view.confirmed
-    if view.released:
+    sure = view.server.surely_ours
+    if view.server.released:
         return Delete(node=view.id, server=server, confirmed=sure)
     if view.floating_ip is not None:
         known = view.floating_ip.id
@@ -91,6 +91,6 @@ def _may_have_one(world: World, view: NodeView) -> bool:
 
     If one is shown that may be ours, whatever its pool gives by now.
     """
-    if view.server is not None and view.server.floating_ipv4 is not None:
+    if view.server.shown is not None and view.server.shown.floating_ipv4 is not None:
         return True
     return world.policy.addresses(view.key[0]) and not view.ip_untried

@@ -57,7 +57,8 @@ class ServerStarts:
         view = hold_node(self.world, action.node, "create")
         launch = view.launch
         assert launch is not None  # noqa: S101 - decided on a known launch
-        view.create_sent = view.ip_untried = True
+        view.server.send_create()
+        view.ip_untried = True
         recipe = self._recipe(view, launch)
         key = self.writer.host_keys.get(action.node)
         specs, world = ServerSpecs(policy=self.world.policy, owner=self.cloud.owner), self.world

@@ -79,7 +79,7 @@ def _servers(count: int) -> str:
 
 def _bound(world: World) -> int:
     """Return how many leaks are likely: counted from the nodes that have records *here*."""
-    known = sum(view.confirmed for view in world.nodes.views.values())
+    known = sum(view.server.surely_ours for view in world.nodes.views.values())
     return max(1, min(LEAKS_MAX, known), int(LEAK_PART_MAX * known))
 
 

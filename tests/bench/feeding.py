@@ -95,7 +95,8 @@ class Feeder:
         for launch in launches:
             made = node_writes.new_node(self._world, launch, now_s=launch.planned_s)
             server = shown[servers[launch.id]]
-            view = NodeView(id=launch.id, launch=launch, node=made.node, server=server)
+            view = NodeView(id=launch.id, launch=launch, node=made.node)
+            view.server.show(server)
             ready = ready_node(view, self._policy).after(NodeEvent.PROVEN, now_s=time.time())
             done = replace(launch, step=Step.DONE, server=server.id)
             pair = [node_writes.NewNode(launch=done, node=ready)]

@@ -102,9 +102,8 @@ class Memory:
         launch = _launch(number)
         made = node_writes.new_node(self._world, launch, now_s=launch.planned_s)
         server = read_server(_server_doc(number))
-        view = NodeView(
-            id=launch.id, launch=launch, node=made.node, server=server, host_keys=(_key(number),)
-        )
+        view = NodeView(id=launch.id, launch=launch, node=made.node, host_keys=(_key(number),))
+        view.server.show(server)
         ready = ready_node(view, self._world.policy).after(NodeEvent.PROVEN, now_s=NOW.wall_s)
         done = replace(launch, step=Step.DONE, server=server.id)
         self._read(paths.provider("east"), paths.launch("east", launch.id), launches.encode(done))

@@ -127,7 +127,7 @@ def add_node(made: World, number: int, *, used: bool) -> NodeId:
     if used:
         view.contenders |= {"somebody"}
     view.checked_s = NOW.mono_s
-    view.server_id = view.launch.server
+    view.server.hint(ServerId(f"server-{number}"))
     made.touch_node(view)
     return node_id
 

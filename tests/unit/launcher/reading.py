@@ -117,8 +117,8 @@ class Launcher:
         """Let the cloud show every server, and every proof pass: all steps may be taken."""
         for view in self.world.nodes.views.values():
             view.proven, view.host_keys = True, ("ssh-ed25519 AAAA",)
-            view.server = Server(
-                id=view.server_id or ServerId("s"),
+            view.server.shown = Server(
+                id=view.server.id or ServerId("s"),
                 name="np",
                 status=ServerStatus.ACTIVE,
                 public_ipv4="198.18.0.9",

@@ -62,7 +62,7 @@ def waiting(
 ) -> NodeView:
     """Return a ready node whose record somebody has rewritten, due for a look."""
     view = add_node(made, 1, launch=launch, **FORGED)
-    view.server = server
+    view.server.shown = server
     return view
 
 
@@ -152,7 +152,7 @@ def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> Non
     """Before the first listing its address is the only one; what is found there counts little."""
     made = recheck()
     view = waiting(made, server=None)
-    view.missed = missed
+    view.server.missed = missed
     works = Works(made)
     works.start(think(made), NOW, Probe)
     for _ in range(PROBES_MAX):
@@ -203,7 +203,7 @@ def test_who_proved_the_machine_knows_where_it_is() -> None:
     """No further listing is needed: that address was the right one."""
     made = recheck(floating_ips=True)
     view = waiting(made, server=shown())
-    view.ready_in, view.proven = made.cloud.listing + 1, True
+    view.server.ready_in, view.proven = made.cloud.listing + 1, True
 
     assert whereabouts(view, made.policy)["interface_ip"] == OURS
 
@@ -230,7 +230,7 @@ def test_a_machine_without_the_key_that_we_injected_is_refused(way: str) -> None
     pools = {"main": {"labels": {"small": {**LABEL, "host-keys": way}}}}
     made = world(pools=pools)
     view = add_node(made, 1, step=Step.PROVING, launch={"host_key": None})
-    view.server = shown()
+    view.server.shown = shown()
     made.touch_node(view)
 
     plan = think(made)
@@ -253,7 +253,7 @@ def test_a_waiting_machine_whose_record_lost_its_key_is_not_believed_either(
     """
     made = world(pools={"main": {"labels": {"small": {**LABEL, "host-keys": way}}}})
     view = add_node(made, 1, launch={"host_key": None, "host_keys": made_by})
-    view.server = shown()
+    view.server.shown = shown()
     made.touch_node(view)
     add_request(made, 1, "small")
 
@@ -271,7 +271,7 @@ def test_a_machine_in_the_making_whose_record_lost_its_key_is_refused_whatever_h
     made = world(pools={"main": {"labels": {"small": {**LABEL, "host-keys": way}}}})
     lost = {"host_key": None, "host_keys": "inject"}
     view = add_node(made, 1, step=Step.PROVING, launch=lost)
-    view.server = shown()
+    view.server.shown = shown()
     made.touch_node(view)
 
     assert of_kind(think(made), Condemn)
@@ -284,7 +284,7 @@ def test_who_did_not_prove_a_machine_believes_the_launch_record_before_the_users
 
     found, told = door(taken, made.policy), whereabouts(taken, made.policy)
     alone = known(taken, made.policy)
-    taken.server = shown()
+    taken.server.shown = shown()
     later = door(taken, made.policy)
 
     assert found is not None
@@ -314,7 +314,7 @@ def test_who_proves_a_machine_writes_where_into_the_launch_record(
     """In the transaction that makes it ready."""
     made = world()
     view = add_node(made, 1, step=Step.PROVING)
-    view.server, view.floating_ip = shown(), floating
+    view.server.shown, view.floating_ip = shown(), floating
     assert view.node is not None
 
     ops = ready(made, view, view.node, now_s=NOW.wall_s)

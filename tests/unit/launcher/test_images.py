@@ -347,7 +347,9 @@ def test_users_and_the_cloud_see_which_build_a_machine_boots() -> None:
     """Where other programs look for the image's id, and in the server's tags."""
     made = imaged()
     view = add_node(made, 1, launch=booted(1))
-    view.server = Server(id="server-1", name="np1", status=ServerStatus.ACTIVE, image_id="image-1")
+    view.server.shown = Server(
+        id="server-1", name="np1", status=ServerStatus.ACTIVE, image_id="image-1"
+    )
     orders = ServerSpecs(policy=made.policy, owner=tags.Owner(installation="us", provider="here"))
     recipe = Recipe(image=Image(id="image-1", name="noble/1"), flavor=SMALL)
     assert view.launch is not None

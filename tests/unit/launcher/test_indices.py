@@ -75,7 +75,7 @@ class Changes(RuleBasedStateMachine):
             self.made.nodes.locks[view.id] = view.contenders ^ {"user"}
             self.made.nodes.learn_lock(view)
         elif what == "server":
-            view.server_id = ServerId(f"another {number}")
+            view.server.confirm(ServerId(f"another {number}"))
         elif what == "node":
             view.node = None
         else:

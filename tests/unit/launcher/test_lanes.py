@@ -46,7 +46,7 @@ def active(number: int = 1, status: ServerStatus = ServerStatus.ACTIVE) -> Serve
 def proving(made: World, number: int = 1) -> NodeView:
     """Return a node that is up and may be proven."""
     view = add_node(made, number, step=Step.PROVING)
-    view.server = active(number)
+    view.server.shown = active(number)
     made.touch_node(view)
     return view
 
@@ -216,7 +216,8 @@ def test_a_deadline_that_a_listing_would_tell_of_waits_for_one(step: Step) -> No
     view = add_node(made, 1, step=step, server=None if step is Step.PLANNED else "")
     assert view.launch is not None
     view.launch = replace(view.launch, asked_by_s=NOW.wall_s + 1e6)
-    view.create_sent = True
+    if step is Step.PLANNED:
+        view.server.send_create()
     limit_s = 590.0 if step is Step.BOOTING else 890.0
     over = later(limit_s + 1.0)
 
@@ -249,7 +250,7 @@ def test_time_without_zookeeper_does_not_count_against_machines_being_made() -> 
 def dying(made: World) -> NodeView:
     """Return a node whose server is to be deleted."""
     view = add_node(made, 1, step=Step.CONDEMNED)
-    view.server = active()
+    view.server.shown = active()
     return view
 
 
@@ -263,7 +264,7 @@ def test_a_deletion_is_not_repeated_before_a_listing_says_that_it_did_not_help()
     made.cloud.listing += 1
     assert judged(made, view, later(1.0)) is None  # it may take a moment
     assert isinstance(judged(made, view, later(1000.0)), Delete)
-    view.server = active(status=ServerStatus.DELETING)
+    view.server.shown = active(status=ServerStatus.DELETING)
     assert judged(made, view, later(DELETING_S - 1.0)) is None
     assert isinstance(judged(made, view, later(DELETING_S + 1000.0)), Delete)
 
@@ -292,7 +293,7 @@ def test_a_create_that_was_held_back_blames_nobody() -> None:
     """Neither the pool nor the label: the cloud was not even asked."""
     made = world()
     works, view = Works(made), add_node(made, 1, step=Step.PLANNED, server=None)
-    view.create_sent = True
+    view.server.send_create()
     works.hear(Created(node=view.id, result=NotSentError("too late"), seconds=1.0), NOW)
 
     found = judged(made, view)
@@ -328,7 +329,9 @@ def test_what_was_decided_before_we_stood_still_is_not_sent_after_it(
     """All that lies between a decision and its call is a wait in which anything may happen."""
     made = world(**{"api-timeout": 60})
     works = Works(made)
-    view = add_node(made, 1, step=Step.PLANNED if call == "create" else Step.PROVING)
+    view = add_node(made, 1, step=Step.PROVING)
+    if call == "create":
+        view = add_node(made, 1, step=Step.PLANNED, server=None)
     assert view.launch is not None
     asked_by_s = NOW.wall_s + 120.0
     view.launch = replace(view.launch, asked_by_s=asked_by_s)

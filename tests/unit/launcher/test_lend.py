@@ -309,9 +309,9 @@ def two_of_them() -> tuple[World, Works, RequestView]:
     made = world(labels={"small": {"recheck": None, "max-check-age": 1}})
     for number in (1, 2):
         node = add_node(made, number)
-        assert node.server_id is not None
-        node.server = Server(
-            id=node.server_id, name="np", status=ServerStatus.ACTIVE, public_ipv4="198.18.0.1"
+        assert node.server.id is not None
+        node.server.shown = Server(
+            id=node.server.id, name="np", status=ServerStatus.ACTIVE, public_ipv4="198.18.0.1"
         )
     view = add_request(made, 1, "small", "small", state=RequestState.PENDING)
     add_claim(made, view)

@@ -38,7 +38,7 @@ def running(made: World, **changes: Any) -> NodeView:
     """Add a machine that runs since NOW, and to which nobody has connected yet."""
     launch = {"active_s": NOW.wall_s, "planned_s": NOW.wall_s - 20.0, **changes}
     view = add_node(made, 1, step=Step.PROVING, launch=launch)
-    view.server = Server(
+    view.server.shown = Server(
         id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE, public_ipv4="198.18.0.1"
     )
     made.touch_node(view)
@@ -315,7 +315,7 @@ def test_a_running_machine_without_an_address_is_slow_too() -> None:
     """The cloud says that it runs; nobody can reach it."""
     made = world()
     view = add_node(made, 1, step=Step.BOOTING)
-    view.server = Server(id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE)
+    view.server.shown = Server(id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE)
     shown(view, NOW)
     made.touch_node(view)
 

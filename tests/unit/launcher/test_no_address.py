@@ -49,11 +49,11 @@ PORT_GONE = GoneError("HTTP 404: port could not be found")
 def waiting_node(made: World, number: int = 1) -> NodeView:
     """Add a node that runs, has a port, and has no address yet."""
     view = add_node(made, number, step=Step.PROVING)
-    assert view.server_id is not None
-    view.server = Server(
-        id=view.server_id, name="np", status=ServerStatus.ACTIVE, public_ipv4="10.0.0.5"
+    assert view.server.id is not None
+    view.server.shown = Server(
+        id=view.server.id, name="np", status=ServerStatus.ACTIVE, public_ipv4="10.0.0.5"
     )
-    view.port = Port(id=f"port {number}", server=view.server_id, ipv4="10.0.0.5")
+    view.server.port = Port(id=f"port {number}", server=view.server.id, ipv4="10.0.0.5")
     made.touch_node(view)
     return view
 
@@ -171,7 +171,7 @@ def test_a_node_that_runs_out_of_time_without_an_address_blames_that(
 def test_a_look_at_ports_that_fails_is_blamed_too() -> None:
     """Until one succeeds."""
     made, works, view = stage()
-    view.port = None
+    view.server.port = None
     works.hear(PortsFound(result=TryLaterError("HTTP 503"), begun_s=NOW.mono_s), later(0.0))
     (failed,) = of_kind(think(made, later(10_000.0)), Condemn)
     works.hear(PortsFound(result={}, begun_s=NOW.mono_s), later(1.0))

@@ -132,7 +132,7 @@ def test_a_node_in_init_whose_machine_is_proven_is_condemned() -> None:
     made = world()
     view = add_node(made, 1, step=Step.PROVING, state=NodeState.INIT)
     view.proven = True
-    view.server = Server(id=ServerId("server-1"), name="np", status=ServerStatus.ACTIVE)
+    view.server.shown = Server(id=ServerId("server-1"), name="np", status=ServerStatus.ACTIVE)
     plan = think(made)
 
     assert [one.node for one in of_kind(plan, Condemn)] == [view.id]

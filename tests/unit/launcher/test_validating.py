@@ -13,7 +13,6 @@ from launcher.node.view import PROBE, Failure, NodeView
 from launcher.request.view import MayGet
 from launcher.server.actions import Create, ListServers
 from launcher.world import World
-from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Step
@@ -116,16 +115,6 @@ def _no_version(made: World) -> None:
     node(made).launch_version = -1
 
 
-def _no_server(made: World) -> None:
-    node(made).server_id = None
-
-
-def _another_server(made: World) -> None:
-    node(made).server = Server(
-        id=ServerId("another"), name="n", status=ServerStatus.ACTIVE, tags={}, created_s=0.0
-    )
-
-
 def _failed(made: World) -> None:
     node(made).failure = Failure(result=Result.READY, cause="x", until_s=0.0)
 
@@ -213,8 +202,6 @@ PLANTED: list[tuple[str, Callable[[World], object]]] = [
     ("there is a record, and there is none", _gone),
     ("its record is gone, and in version 1", _gone_in_a_version),
     ("its launch record has no version", _no_version),
-    ("confirmed its server, and it has none", _no_server),
-    ("listings show its server another", _another_server),
     ("it failed, and does not die", _failed),
     ("locked by [], and the mirror has told of ['somebody']", _locked),
     ("read, and not read yet", _forget_request),

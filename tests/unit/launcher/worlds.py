@@ -14,6 +14,7 @@ from launcher.provider.cloud import Recipe
 from launcher.provider.peers import Peers
 from launcher.request.view import RequestView
 from launcher.server.strays import Stray
+from launcher.server.view import ServerView
 from launcher.world import Agenda, World
 from remuda.cloud.api import Flavor, Server, ServerStatus
 from remuda.config.model import Config
@@ -130,7 +131,7 @@ def add_node(
     """Add a node, ready unless told otherwise, with a server of its own."""
     node_id = NodeId(f"{number:010d}")
     view = made.nodes.view(node_id)
-    view.ready_in = -1  # whatever a listing shows is news enough
+    view.server = ServerView(ready_in=-1)  # whatever a listing shows is news enough
     flavor = FLAVORS[label]
     known = ServerId(f"server-{number}") if server == "" else server
     view.launch = Launch(
@@ -162,9 +163,17 @@ def add_node(
         doc={"interface_ip": "198.18.0.1", **fields},
     )
     view.launch_version, view.node_version = 1, 1
-    view.server_id, view.confirmed = view.launch.server, view.launch.server is not None
+    if view.launch.server is not None:
+        view.server.confirm(view.launch.server)
     made.touch_node(view)
     return view
+
+
+def know(view: NodeView, **facts: Any) -> None:
+    """Let something be known of a node, wherever in its view that has its place."""
+    for name, value in facts.items():
+        part = next(one for one in (view, view.server) if hasattr(one, name))
+        setattr(part, name, value)
 
 
 def doom(made: World, view: NodeView) -> None:
@@ -268,7 +277,8 @@ def asked(made: World, number: int) -> NodeView:
     """Add a node whose create call is under way."""
     view = add_node(made, number, step=Step.PLANNED, server=None)
     made.fresh.add(view.id)
-    view.create_sent, view.busy = True, "create"
+    view.server.send_create()
+    view.busy = "create"
     made.touch_node(view)
     return view
 
