@@ -157,8 +157,6 @@ def _of_node(view: NodeView) -> Iterator[str]:
         yield f"its record is gone, and in version {view.node_version}"
     if view.launch is not None and view.launch_version < 0:
         yield "its launch record has no version"
-    if view.failure is not None and not view.dying:
-        yield "it failed, and does not die"
 
 
 def _of_locks(world: World) -> Iterator[str]:

@@ -19,7 +19,7 @@ DELETING_S: Final = 300.0
 
 def dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
     """Return the next action on a node that nobody uses any more, or None."""
-    failure = view.failure
+    failure = view.end.failure
     if failure is not None and now.mono_s < failure.until_s:
         plan.look_again("node", view.id, failure.until_s)
         return CollectEvidence(

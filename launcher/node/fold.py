@@ -135,8 +135,8 @@ class NodeFold:
         view.launch, view.launch_version = record, change.stored.version
         if record.server is not None:
             view.server.hint(record.server)
-        view.dying = view.dying or record.step is launch.Step.CONDEMNED
-        view.why = record.why or view.why
+        if record.step is launch.Step.CONDEMNED:
+            view.end.begin()
         charge(self.world, record, made_s=change.stored.created_s)
         self._read_the_other(view)
         self.world.touch_node(view)

@@ -72,10 +72,10 @@ def _next(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) ->
 
 def _evidence_is_late(view: NodeView, now: Now, plan: Plan) -> bool:
     """Whether the hand that keeps a machine's evidence has had its time: the rest goes on."""
-    if view.busy != EVIDENCE or view.failure is None:
+    if view.busy != EVIDENCE or view.end.failure is None:
         return False
-    if now.mono_s < view.failure.until_s:
-        plan.look_again("node", view.id, view.failure.until_s)
+    if now.mono_s < view.end.failure.until_s:
+        plan.look_again("node", view.id, view.end.failure.until_s)
         return False
     return True
 
@@ -100,20 +100,20 @@ def _anothers(view: NodeView) -> Action:
 
     Its owner knows nothing of that look, and would keep for ever what is never lent here.
     """
-    if view.refused is not None:
-        return Condemn(node=view.id, cause=view.refused.cause)
+    if view.end.refused is not None:
+        return Condemn(node=view.id, cause=view.end.refused.cause)
     return Probe(node=view.id)
 
 
 def _found_dead(view: NodeView) -> bool:
     """Whether a waiting ready node was found dead by us."""
-    dead = view.refused is not None and not (view.dying or view.locked)
+    dead = view.end.refused is not None and not (view.dying or view.locked)
     return dead and view.node is not None and view.node.free
 
 
 def _doubted(view: NodeView) -> bool:
     """Whether a waiting ready node did not answer the last time, and may yet."""
-    return view.suspect and view.refused is None and view.node is not None and view.node.free
+    return view.suspect and view.end.refused is None and view.node is not None and view.node.free
 
 
 def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
@@ -140,8 +140,8 @@ def _unwanted(world: World, view: NodeView, launch: Launch, node: Node) -> Conde
     """Say whether a node has to go whatever its next step would be."""
     if launch.step is not Step.DONE and view.key not in world.policy.making:
         return Condemn(node=view.id, cause="its label is no longer configured here")
-    if view.refused is not None and (view.coming or node.free) and not view.locked:
-        return Condemn(node=view.id, cause=view.refused.cause, result=view.refused.result)
+    if view.end.refused is not None and (view.coming or node.free) and not view.locked:
+        return Condemn(node=view.id, cause=view.end.refused.cause, result=view.end.refused.result)
     return None
 
 

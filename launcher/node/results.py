@@ -22,8 +22,9 @@ from launcher.node.actions import (
 from launcher.node.blame import failed_step, says_something
 from launcher.node.deadlines import EVIDENCE_S_MAX
 from launcher.node.doors import known
+from launcher.node.end import Failure, Refusal
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
-from launcher.node.view import Failure, NodeView, Refusal
+from launcher.node.view import NodeView
 from launcher.provider.learning import learn_failure, learn_success
 from launcher.retries import CRASH_RETRY_S, PROVE_AGAIN_S, pause_s
 from launcher.world import World
@@ -106,7 +107,7 @@ class NodeResults:
         elif event.proof.too_early or event.proof.stopped:
             view.retry_s = now.mono_s + PROVE_AGAIN_S
         else:
-            view.refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
+            view.end.refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
         self.world.touch_node(view)
 
     def _probed(self, event: Probed, now: Now) -> None:
@@ -121,7 +122,7 @@ class NodeResults:
             view.tries += known(view, self.world.policy)
             view.retry_s = now.mono_s + PROVE_AGAIN_S
             if view.tries >= PROBES_MAX:
-                view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
+                view.end.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
                 self._hand_over_failed(view)
         self.world.touch_node(view)
 
@@ -134,7 +135,7 @@ class NodeResults:
     def _evidence_collected(self, event: EvidenceCollected, now: Now) -> None:  # noqa: ARG002
         view = self.world.free_node(event.node)
         if view is not None:
-            view.failure = None
+            view.end.wait_no_more()
             self.world.touch_node(view)
 
     def _grown(self, _action: Grow, event: Written[Action], _now: Now) -> None:
@@ -188,14 +189,13 @@ class NodeResults:
             self.world.touch_node(view)
 
     def _begin_deletion(self, view: NodeView, action: Condemn, now: Now) -> None:
-        view.dying, view.why, view.tries, view.retry_s = True, action.cause, 0, 0.0
+        view.tries, view.retry_s = 0, 0.0
+        view.end.begin(_failure(action, now))
         self.writer.host_keys.pop(view.id, None)
         level = self.log.info if action.result is None else self.log.warning
         level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
         if action.result is None:
             return
-        until_s = now.mono_s + EVIDENCE_S_MAX
-        view.failure = Failure(result=action.result, cause=action.cause, until_s=until_s)
         # That a create call had no answer was counted when it had none: not once more.
         if says_something(action.result) and not view.server.doubtful:
             learn_failure(self.world, view, action.cause, now)
@@ -250,7 +250,15 @@ class NodeResults:
         crashed(self.world, action, now)
         view = self.world.nodes.views.get(action.node)
         if view is not None:
-            view.failure = None
+            view.end.wait_no_more()
+
+
+def _failure(condemn: Condemn, now: Now) -> Failure | None:
+    """Return whose evidence is to be kept before the deletion goes on, if a launch failed."""
+    if condemn.result is None:
+        return None
+    until_s = now.mono_s + EVIDENCE_S_MAX
+    return Failure(result=condemn.result, cause=condemn.cause, until_s=until_s)
 
 
 def crashed(world: World, action: Any, now: Now) -> None:

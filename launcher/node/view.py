@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from launcher.node.end import End, Refusal
 from launcher.server.view import ServerView
 from remuda.cloud.api import FloatingIp
-from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
@@ -29,27 +29,6 @@ ON_HAND = frozenset({PROBE, ALLOCATE_CLAIMED, ADOPT})
 
 #: What keeps a dying node busy while its evidence is gathered.
 EVIDENCE = "evidence"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A launch that failed and whose evidence is not kept yet.
-
-    Attributes:
-        until_s: So long at most does the deletion wait for it (monotonic).
-    """
-
-    result: Result
-    cause: str
-    until_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why a machine will not do; without *result* it is no failed launch (it was ready once)."""
-
-    result: Result | None
-    cause: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +61,6 @@ class NodeView:
         noted_s: When that was tried last (monotonic).
         reached_s: When its floating IP was given, by the wall clock: before, no login was possible.
         logged_in: A proof of ours got past the login once.
-        dying: The machine is to be deleted until it is gone; nobody may have it any more.
         server: What we know of its server.
         delete_due_s: Ask for it no sooner than this once more (monotonic seconds).
         retry_s: Do nothing more before this (monotonic seconds).
@@ -91,12 +69,11 @@ class NodeView:
         floating_ip: The one that we gave it.
         unaddressed: Why the last attempt to give it one failed, or None.
         proof: The last attempt to prove the machine; *proven*: it passed.
-        refused: What the cloud or the proof said against it; it is to be condemned.
         suspect: It did not answer the last knock.
         spoiled: Its build was revoked, or withdrawn here.
         checked_s: When the last look at it began, or it became ready (monotonic).
         wanted_by: The request that was to have it when it was looked at last.
-        failure: Set when a launch failed, until the evidence is kept.
+        end: What speaks against it, and how far its deletion has come.
     """
 
     id: NodeId
@@ -115,8 +92,6 @@ class NodeView:
     noted_s: float = float("-inf")
     reached_s: float | None = None
     logged_in: bool = False
-    dying: bool = False
-    why: str | None = None
     server: ServerView = field(default_factory=ServerView)
     retry_s: float = 0.0
     tries: int = 0
@@ -131,8 +106,12 @@ class NodeView:
     proven: bool = False
     suspect: bool = False
     spoiled: bool = False
-    failure: Failure | None = None
-    refused: Refusal | None = None
+    end: End = field(default_factory=End)
+
+    @property
+    def dying(self) -> bool:
+        """Whether it is to be deleted until it is gone: nobody may have it any more."""
+        return self.end.deletion is not None
 
     @property
     def locked(self) -> bool:
@@ -188,7 +167,7 @@ class NodeView:
             and self.launch is not None
             and self.node.free
             and not (self.stale or self.dying or self.busy or self.contenders)
-            and self.refused is None
+            and self.end.refused is None
             and not (self.suspect or self.spoiled)
             and not self.launch.keyless
         )

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from launcher.node.blame import address_result
-from launcher.node.view import NodeView, Refusal
+from launcher.node.end import Refusal
+from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.provider.breaker import DOUBLINGS_MAX
 from launcher.provider.cloud import Refused
@@ -132,7 +133,7 @@ def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) 
     view.unaddressed = Refusal(result=address_result(error), cause=f"no floating IP: {error}")
     if isinstance(error, BadOrderError):
         # A network without a way to the outside has none for the next machine either.
-        view.refused = view.unaddressed
+        view.end.refused = view.unaddressed
         return
     if isinstance(error, NoRoomError):
         # Whoever is begun now could not be reached either.

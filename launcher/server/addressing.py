@@ -6,7 +6,8 @@ make and one to delete, for its id is known here or in the launch record.
 
 from launcher.actions import Plan
 from launcher.lanes import PORTS
-from launcher.node.view import NodeView, Refusal
+from launcher.node.end import Refusal
+from launcher.node.view import NodeView
 from launcher.server.actions import Address, Delete, FindPorts
 from launcher.world import World
 from remuda.cloud.api import Port

@@ -6,8 +6,9 @@ from typing import Final
 
 from launcher.node import stages
 from launcher.node.blame import result_of
+from launcher.node.end import Refusal
 from launcher.node.results import crashed
-from launcher.node.view import NodeView, Refusal
+from launcher.node.view import NodeView
 from launcher.provider.breaker import DOUBLINGS_MAX
 from launcher.provider.learning import (
     learn_no_address,
@@ -108,7 +109,7 @@ class ServerResults:
         """Nothing was made: the intent is void."""
         view.server.create_refused()
         if isinstance(error, NotSentError):
-            view.refused = Refusal(result=None, cause=str(error))
+            view.end.refused = Refusal(result=None, cause=str(error))
             return
         if isinstance(error, NoRoomError | TryLaterError):
             learn_no_room(self.world, view.key[0], error, now)
@@ -116,7 +117,7 @@ class ServerResults:
             learn_refusal(self.world, view, error, now)
         if isinstance(error, UnauthorizedError):
             self.world.cloud.trouble = f"our credentials are not accepted ({error})"
-        view.refused = Refusal(result=result_of(error), cause=str(error))
+        view.end.refused = Refusal(result=result_of(error), cause=str(error))
 
     def _listed(self, event: Listed, now: Now) -> None:
         cloud = self.world.cloud

@@ -159,7 +159,7 @@ def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> Non
         works.hear(Probed(node=view.id, why="silence", begun_s=NOW.mono_s), NOW)
 
     assert view.suspect
-    assert refused is (view.refused is not None)
+    assert refused is (view.end.refused is not None)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_listing_from_before_it_became_ready_may_not_tell_where_it_is(
     assert found is not None
     assert found.address == (OURS if believed else FLOATING)
     assert ("interface_ip" in whereabouts(view, made.policy)) is believed
-    assert (view.refused is not None) is believed
+    assert (view.end.refused is not None) is believed
 
 
 def test_who_proved_the_machine_knows_where_it_is() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from launcher.contradictions import contradictions
+from launcher.node.end import Deletion, End
 from launcher.node.index import NodeIndex
 from launcher.request.queue import Queue
 from launcher.world import World
@@ -78,6 +79,8 @@ class Changes(RuleBasedStateMachine):
             view.server.confirm(ServerId(f"another {number}"))
         elif what == "node":
             view.node = None
+        elif what == "dying":
+            view.end = End() if view.dying else End(deletion=Deletion())
         else:
             setattr(view, what, not getattr(view, what))
         self.made.touch_node(view)

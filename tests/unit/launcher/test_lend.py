@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from launcher.claim.actions import Claim
 from launcher.node.actions import Condemn, Probe
+from launcher.node.end import Refusal
 from launcher.node.events import Probed
-from launcher.node.view import Refusal
 from launcher.request.actions import Allocate
 from launcher.request.view import RequestView
 from launcher.world import World
@@ -259,7 +259,7 @@ def test_a_machine_of_another_replica_is_knocked_at_by_whoever_doubts_it() -> No
     node.suspect = True
     made.touch_node(node)
     doubted = of_kind(think(made), Probe)
-    node.refused = Refusal(result=None, cause="no longer answers")
+    node.end.refused = Refusal(result=None, cause="no longer answers")
     made.touch_node(node)
 
     assert [node.id] == [action.node for action in doubted]

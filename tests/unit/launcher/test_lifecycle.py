@@ -18,7 +18,8 @@ from launcher.node.actions import (
     Prove,
     RemoveRecords,
 )
-from launcher.node.view import EVIDENCE, Failure, NodeView, Refusal
+from launcher.node.end import Deletion, Failure, Refusal
+from launcher.node.view import EVIDENCE, NodeView
 from launcher.request.actions import Allocate
 from launcher.server.actions import Create, Delete
 from launcher.server.state import ServerState
@@ -181,21 +182,19 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
     (
         "evidence first",
         Step.CONDEMNED,
-        setting(failure=failed(NOW.mono_s + 1)),
+        setting(deletion=Deletion(failure=failed(NOW.mono_s + 1))),
         CollectEvidence,
     ),
     (
         "evidence under way",
         Step.CONDEMNED,
-        setting(
-            failure=Failure(result=Result.SSH, cause="no", until_s=NOW.mono_s + 1), busy=EVIDENCE
-        ),
+        setting(deletion=Deletion(failure=failed(NOW.mono_s + 1)), busy=EVIDENCE),
         None,
     ),
     (
         "evidence hangs",
         Step.CONDEMNED,
-        setting(failure=failed(NOW.mono_s), busy=EVIDENCE),
+        setting(deletion=Deletion(failure=failed(NOW.mono_s)), busy=EVIDENCE),
         Delete,
     ),
     ("never asked for", Step.CONDEMNED, ours_unsent, RemoveRecords),

@@ -68,7 +68,7 @@ def test_of_two_claims_that_wait_for_each_others_room_the_later_gives_way() -> N
 def test_nothing_is_given_back_while_a_node_is_going() -> None:
     """Its room will do."""
     made, _, _ = deadlock()
-    add_node(made, 4, step=Step.CONDEMNED).dying = True
+    add_node(made, 4, step=Step.CONDEMNED).end.begin()
     made.touch_node(made.nodes.views[next(reversed(made.nodes.views))])
 
     assert released(made) == []

@@ -9,11 +9,10 @@ from launcher.contradictions import contradictions
 from launcher.lanes import LISTING, Lane, machine
 from launcher.node.actions import Prove
 from launcher.node.index import Usage
-from launcher.node.view import PROBE, Failure, NodeView
+from launcher.node.view import PROBE, NodeView
 from launcher.request.view import MayGet
 from launcher.server.actions import Create, ListServers
 from launcher.world import World
-from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
@@ -93,7 +92,7 @@ def _spoiled(made: World) -> None:
 
 
 def _dying(made: World) -> None:
-    node(made).dying = True
+    node(made).end.begin()
 
 
 def _promised(made: World) -> None:
@@ -113,10 +112,6 @@ def _gone_in_a_version(made: World) -> None:
 
 def _no_version(made: World) -> None:
     node(made).launch_version = -1
-
-
-def _failed(made: World) -> None:
-    node(made).failure = Failure(result=Result.READY, cause="x", until_s=0.0)
 
 
 def _locked(made: World) -> None:
@@ -202,7 +197,6 @@ PLANTED: list[tuple[str, Callable[[World], object]]] = [
     ("there is a record, and there is none", _gone),
     ("its record is gone, and in version 1", _gone_in_a_version),
     ("its launch record has no version", _no_version),
-    ("it failed, and does not die", _failed),
     ("locked by [], and the mirror has told of ['somebody']", _locked),
     ("read, and not read yet", _forget_request),
     ("both its records are known, and not read yet", _unborn),

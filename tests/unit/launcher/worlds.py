@@ -172,14 +172,15 @@ def add_node(
 def know(view: NodeView, **facts: Any) -> None:
     """Let something be known of a node, wherever in its view that has its place."""
     for name, value in facts.items():
-        part = next(one for one in (view, view.server) if hasattr(one, name))
+        part = next(one for one in (view, view.server, view.end) if hasattr(one, name))
         setattr(part, name, value)
 
 
 def doom(made: World, view: NodeView) -> None:
     """Let a node be condemned, as both records say."""
     assert view.node is not None
-    view.dying, view.node = True, replace(view.node, state=NodeState.DELETING)
+    view.end.begin()
+    view.node = replace(view.node, state=NodeState.DELETING)
     made.touch_node(view)
 
 
