@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from launcher.fold import Fold
 from launcher.node import writes as node_writes
+from launcher.node.fold import NodeFold
 from launcher.node.ready import ready_node
 from launcher.node.view import NodeView
 from launcher.policy import compile_policy
@@ -73,12 +74,10 @@ class Memory:
     def __init__(self) -> None:
         policy = compile_policy(config(NODES * 2), "east")
         self._world = World(policy=policy, peers=peers())
-        mine: set[NodeId] = set()
         fold = Fold(
             world=self._world,
             aside=SetAside(log=logs.get_logger(), metrics=NullMetrics()),
-            mine=mine,
-            read_node=lambda _node: None,
+            nodes=NodeFold(self._world, set(), lambda _node: None),
         )
         wire = FakeZookeeper().connect().wire
         self._mirrors = {

@@ -196,7 +196,7 @@ class Process:
         world = self.brain.world
         self.turns += 1
         if len(world.nodes.views) <= VALIDATED_MAX or self.turns % VALIDATED_EVERY == 0:
-            wrong = contradictions(world, self.brain.fold.mine)
+            wrong = contradictions(world, self.brain.fold.nodes.mine)
             if wrong:
                 self.simulation.history.fail(f"the world of {self.name}: {'; '.join(wrong)}")
 
