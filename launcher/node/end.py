@@ -1,6 +1,7 @@
 """How a node comes to its end: what speaks against it, and what its deletion waits for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from remuda.metrics.results import Result
 
@@ -33,7 +34,7 @@ class Deletion:
     failure: Failure | None = None
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """The end of a node, as far as it has come.
 
@@ -50,12 +51,16 @@ class End:
         """Return the failed launch whose evidence is not kept yet, if that is why it ends."""
         return None if self.deletion is None else self.deletion.failure
 
-    def begin(self, failure: Failure | None = None) -> None:
-        """Begin the deletion; if it has begun, what it waits for stays unless *failure* is news."""
+    def begun(self, failure: Failure | None = None) -> "End":
+        """Return it with the deletion begun; if it had, only a *failure* is news."""
         if self.deletion is None or failure is not None:
-            self.deletion = Deletion(failure=failure)
+            return replace(self, deletion=Deletion(failure=failure))
+        return self
 
-    def wait_no_more(self) -> None:
-        """Go on with a deletion: the evidence is kept, or cannot be had."""
-        if self.deletion is not None:
-            self.deletion = Deletion()
+    def without_evidence(self) -> "End":
+        """Return it with a deletion that goes on: the evidence is kept, or cannot be had."""
+        return self if self.deletion is None else replace(self, deletion=Deletion())
+
+
+#: Of most nodes: nothing speaks against them.
+LIVING: Final = End()

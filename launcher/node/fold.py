@@ -136,7 +136,7 @@ class NodeFold:
         if record.server is not None:
             view.server.hint(record.server)
         if record.step is launch.Step.CONDEMNED:
-            view.end.begin()
+            view.end = view.end.begun()
         charge(self.world, record, made_s=change.stored.created_s)
         self._read_the_other(view)
         self.world.touch_node(view)

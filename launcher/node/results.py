@@ -1,6 +1,6 @@
 """What becomes of actions on nodes: what hands found, and the answers to transactions; no I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -107,7 +107,8 @@ class NodeResults:
         elif event.proof.too_early or event.proof.stopped:
             view.retry_s = now.mono_s + PROVE_AGAIN_S
         else:
-            view.end.refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
+            refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
+            view.end = replace(view.end, refused=refused)
         self.world.touch_node(view)
 
     def _probed(self, event: Probed, now: Now) -> None:
@@ -122,7 +123,8 @@ class NodeResults:
             view.tries += known(view, self.world.policy)
             view.retry_s = now.mono_s + PROVE_AGAIN_S
             if view.tries >= PROBES_MAX:
-                view.end.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
+                refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
+                view.end = replace(view.end, refused=refused)
                 self._hand_over_failed(view)
         self.world.touch_node(view)
 
@@ -135,7 +137,7 @@ class NodeResults:
     def _evidence_collected(self, event: EvidenceCollected, now: Now) -> None:  # noqa: ARG002
         view = self.world.free_node(event.node)
         if view is not None:
-            view.end.wait_no_more()
+            view.end = view.end.without_evidence()
             self.world.touch_node(view)
 
     def _grown(self, _action: Grow, event: Written[Action], _now: Now) -> None:
@@ -190,7 +192,7 @@ class NodeResults:
 
     def _begin_deletion(self, view: NodeView, action: Condemn, now: Now) -> None:
         view.tries, view.retry_s = 0, 0.0
-        view.end.begin(_failure(action, now))
+        view.end = view.end.begun(_failure(action, now))
         self.writer.host_keys.pop(view.id, None)
         level = self.log.info if action.result is None else self.log.warning
         level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
@@ -250,7 +252,7 @@ class NodeResults:
         crashed(self.world, action, now)
         view = self.world.nodes.views.get(action.node)
         if view is not None:
-            view.end.wait_no_more()
+            view.end = view.end.without_evidence()
 
 
 def _failure(condemn: Condemn, now: Now) -> Failure | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from launcher.node.end import End, Refusal
+from launcher.node.end import LIVING, End, Refusal
 from launcher.server.view import ServerView
 from remuda.cloud.api import FloatingIp
 from remuda.model.ids import NodeId, RequestId
@@ -106,7 +106,7 @@ class NodeView:
     proven: bool = False
     suspect: bool = False
     spoiled: bool = False
-    end: End = field(default_factory=End)
+    end: End = LIVING
 
     @property
     def dying(self) -> bool:

@@ -1,6 +1,7 @@
 """What the launcher learns from how launches end: breakers, ceilings, expected boot times."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from launcher.node.blame import address_result
@@ -133,7 +134,7 @@ def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) 
     view.unaddressed = Refusal(result=address_result(error), cause=f"no floating IP: {error}")
     if isinstance(error, BadOrderError):
         # A network without a way to the outside has none for the next machine either.
-        view.end.refused = view.unaddressed
+        view.end = replace(view.end, refused=view.unaddressed)
         return
     if isinstance(error, NoRoomError):
         # Whoever is begun now could not be reached either.

@@ -1,6 +1,6 @@
 """What becomes of actions on servers: what the cloud answered; no I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -109,7 +109,7 @@ class ServerResults:
         """Nothing was made: the intent is void."""
         view.server.create_refused()
         if isinstance(error, NotSentError):
-            view.end.refused = Refusal(result=None, cause=str(error))
+            view.end = replace(view.end, refused=Refusal(result=None, cause=str(error)))
             return
         if isinstance(error, NoRoomError | TryLaterError):
             learn_no_room(self.world, view.key[0], error, now)
@@ -117,7 +117,7 @@ class ServerResults:
             learn_refusal(self.world, view, error, now)
         if isinstance(error, UnauthorizedError):
             self.world.cloud.trouble = f"our credentials are not accepted ({error})"
-        view.end.refused = Refusal(result=result_of(error), cause=str(error))
+        view.end = replace(view.end, refused=Refusal(result=result_of(error), cause=str(error)))
 
     def _listed(self, event: Listed, now: Now) -> None:
         cloud = self.world.cloud

@@ -24,6 +24,7 @@ from tests.unit.launcher.worlds import (
     add_provider,
     add_replica,
     add_request,
+    know,
     later,
     of_kind,
     think,
@@ -259,7 +260,7 @@ def test_a_machine_of_another_replica_is_knocked_at_by_whoever_doubts_it() -> No
     node.suspect = True
     made.touch_node(node)
     doubted = of_kind(think(made), Probe)
-    node.end.refused = Refusal(result=None, cause="no longer answers")
+    know(node, refused=Refusal(result=None, cause="no longer answers"))
     made.touch_node(node)
 
     assert [node.id] == [action.node for action in doubted]

@@ -8,6 +8,7 @@ import pytest
 from launcher.contradictions import contradictions
 from launcher.lanes import LISTING, Lane, machine
 from launcher.node.actions import Prove
+from launcher.node.end import Deletion
 from launcher.node.index import Usage
 from launcher.node.view import PROBE, NodeView
 from launcher.request.view import MayGet
@@ -17,7 +18,7 @@ from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
-from tests.unit.launcher.worlds import add_claim, add_node, add_request, asked, doom, world
+from tests.unit.launcher.worlds import add_claim, add_node, add_request, asked, doom, know, world
 
 FREE, ALONE, BOOTING = NodeId("0000000001"), NodeId("0000000002"), NodeId("0000000003")
 CREATED, HELD, PROMISED = NodeId("0000000004"), NodeId("0000000006"), NodeId("0000000007")
@@ -92,7 +93,7 @@ def _spoiled(made: World) -> None:
 
 
 def _dying(made: World) -> None:
-    node(made).end.begin()
+    know(node(made), deletion=Deletion())
 
 
 def _promised(made: World) -> None:

@@ -1,5 +1,6 @@
 """Small worlds made by hand, for tests of judgements: no store, no cloud, no thread."""
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,9 @@ ME = ReplicaId("me")
 FLAVORS = {"small": SMALL, "large": LARGE, "odd": SMALL}
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeMadeMadeMadeMadeMadeMadeMadeMadeMadeMade"
 NOW = Now(wall_s=10_000.0, mono_s=1_000.0)
+
+#: The values of which the view of a node is made.
+_PARTS = ("server", "end")
 
 
 def document(
@@ -172,14 +176,19 @@ def add_node(
 def know(view: NodeView, **facts: Any) -> None:
     """Let something be known of a node, wherever in its view that has its place."""
     for name, value in facts.items():
-        part = next(one for one in (view, view.server, view.end) if hasattr(one, name))
-        setattr(part, name, value)
+        if hasattr(view, name):
+            setattr(view, name, value)
+            continue
+        where = next(one for one in _PARTS if hasattr(getattr(view, one), name))
+        part = copy(getattr(view, where))
+        object.__setattr__(part, name, value)
+        setattr(view, where, part)
 
 
 def doom(made: World, view: NodeView) -> None:
     """Let a node be condemned, as both records say."""
     assert view.node is not None
-    view.end.begin()
+    view.end = view.end.begun()
     view.node = replace(view.node, state=NodeState.DELETING)
     made.touch_node(view)
 
