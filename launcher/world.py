@@ -291,7 +291,7 @@ def _lacks_port(view: NodeView, me: ReplicaId) -> bool:
     if launch is None or launch.owner != me or view.dying or view.server.id is None:
         return False
     wanted = launch.step in (Step.BOOTING, Step.PROVING)
-    return wanted and view.server.port is None and view.floating_ip is None
+    return wanted and view.server.port is None and view.address.floating_ip is None
 
 
 def _is_slow(view: NodeView) -> bool:
@@ -304,4 +304,4 @@ def _has_address(view: NodeView) -> bool:
     recorded = view.launch is not None and view.launch.floating_ip is not None
     server = view.server.shown
     shown = server is not None and server.floating_ipv4 is not None
-    return recorded or shown or view.floating_ip is not None
+    return recorded or shown or view.address.floating_ip is not None

@@ -42,7 +42,11 @@ def login_counts_from_s(view: NodeView, launch: Launch) -> float | None:
     """Return since when somebody should get in (wall clock), or None: that does not count."""
     if launch.active_s is None or logged_in(view, launch):
         return None
-    return launch.active_s if view.reached_s is None else max(launch.active_s, view.reached_s)
+    return (
+        launch.active_s
+        if view.address.reached_s is None
+        else max(launch.active_s, view.address.reached_s)
+    )
 
 
 def logged_in(view: NodeView, launch: Launch) -> bool:

@@ -80,7 +80,7 @@ def _where(view: NodeView, policy: Policy) -> str | None:
     """
     done = view.launch is not None and view.launch.step is Step.DONE
     seen_since = done and view.server.shown_in > view.server.ready_in
-    sure = view.floating_ip is not None or view.proven or seen_since
+    sure = view.address.floating_ip is not None or view.proven or seen_since
     return address(view) if sure or _keeps_address(view, policy) else None
 
 

@@ -17,7 +17,9 @@ def ready_node(view: NodeView, policy: Policy) -> Node:
     # Types matter: one reader refuses anything but text for ids, and a list for host keys.
     return node.with_fields(
         interface_ip=where,
-        public_ipv4=server.public_ipv4 if view.floating_ip is None else view.floating_ip.address,
+        public_ipv4=server.public_ipv4
+        if view.address.floating_ip is None
+        else view.address.floating_ip.address,
         private_ipv4=server.private_ipv4,
         public_ipv6=server.public_ipv6,
         az=server.az or launch.az,

@@ -54,7 +54,6 @@ def addressed(view: NodeView, result: FloatingIp | CloudError, now: Now) -> None
     if isinstance(result, CloudError):
         enter(view, ADDRESS, str(result), now.wall_s)
     else:
-        view.reached_s = now.wall_s
         enter(view, ProofStep.CONNECT, "", now.wall_s)
 
 

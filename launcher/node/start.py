@@ -1,6 +1,6 @@
 """Starting actions on nodes: mark what is busy, then give the work to the right hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher.actions import Action
 from launcher.events import Event
@@ -85,7 +85,8 @@ class NodeStarts:
 
     def _adopt(self, action: Adopt, _now: Now) -> None:
         view = self.world.nodes.views[action.node]
-        view.ip_untried = False  # by us; what its owner did meanwhile we cannot know
+        # By us; what its owner did meanwhile we cannot know.
+        view.address = replace(view.address, untried=False)
         self._write_node(action, view, list(self.writer.adopt(view)), ADOPT)
 
     def _advance(self, action: Advance, _now: Now) -> None:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from launcher.node.end import LIVING, End, Refusal
+from launcher.node.end import LIVING, End
+from launcher.server.address import NO_FLOATING_IP, AddressView
 from launcher.server.view import ServerView
-from remuda.cloud.api import FloatingIp
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
@@ -59,15 +59,12 @@ class NodeView:
         waited_active_s: How much of that was over when it ran.
         stage: What it is waited for, as far as we have seen; None: what its record says.
         noted_s: When that was tried last (monotonic).
-        reached_s: When its floating IP was given, by the wall clock: before, no login was possible.
         logged_in: A proof of ours got past the login once.
         server: What we know of its server.
+        address: And of the way to it.
         delete_due_s: Ask for it no sooner than this once more (monotonic seconds).
         retry_s: Do nothing more before this (monotonic seconds).
         tries: Attempts at the present step.
-        ip_untried: We made the server, and surely nobody has asked for a floating IP for it yet.
-        floating_ip: The one that we gave it.
-        unaddressed: Why the last attempt to give it one failed, or None.
         proof: The last attempt to prove the machine; *proven*: it passed.
         suspect: It did not answer the last knock.
         spoiled: Its build was revoked, or withdrawn here.
@@ -90,18 +87,15 @@ class NodeView:
     waited_active_s: float = 0.0
     stage: Stage | None = None
     noted_s: float = float("-inf")
-    reached_s: float | None = None
     logged_in: bool = False
     server: ServerView = field(default_factory=ServerView)
+    address: AddressView = NO_FLOATING_IP
     retry_s: float = 0.0
     tries: int = 0
     checked_s: float = float("-inf")
     wanted_by: RequestId | None = None
     delete_due_s: float = 0.0
     host_keys: tuple[str, ...] = ()
-    ip_untried: bool = False
-    floating_ip: FloatingIp | None = None
-    unaddressed: Refusal | None = None
     proof: Proof | None = None
     proven: bool = False
     suspect: bool = False

@@ -77,7 +77,7 @@ def ready(world: World, view: NodeView, node: Node, *, now_s: float) -> list[Op]
     """Write that a node is proven: its users' record and ours."""
     assert view.launch is not None  # noqa: S101 - only known launches become ready
     proven = node.after(NodeEvent.PROVEN, now_s=now_s)
-    given = None if view.floating_ip is None else view.floating_ip.id
+    given = None if view.address.floating_ip is None else view.address.floating_ip.id
     where = address(view)
     return [
         Set(path=paths.node(view.id), data=nodes.encode(proven), version=view.node_version),

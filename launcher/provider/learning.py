@@ -131,10 +131,11 @@ def _pause(world: World, pool: str, error: CloudError, now: Now, *, most_s: floa
 
 def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) -> None:
     """A machine that runs was refused its floating IP: it tries again, if that can help."""
-    view.unaddressed = Refusal(result=address_result(error), cause=f"no floating IP: {error}")
+    refused = Refusal(result=address_result(error), cause=f"no floating IP: {error}")
+    view.address = replace(view.address, refusal=refused)
     if isinstance(error, BadOrderError):
         # A network without a way to the outside has none for the next machine either.
-        view.end = replace(view.end, refused=view.unaddressed)
+        view.end = replace(view.end, refused=refused)
         return
     if isinstance(error, NoRoomError):
         # Whoever is begun now could not be reached either.

@@ -19,8 +19,8 @@ from remuda.runtime.now import Now
 
 def address(view: NodeView) -> str | None:
     """Return the address to connect to: a floating IP of ours, else what the cloud shows."""
-    if view.floating_ip is not None:
-        return view.floating_ip.address
+    if view.address.floating_ip is not None:
+        return view.address.floating_ip.address
     server = view.server.shown
     if server is None:
         return None
@@ -33,22 +33,22 @@ def wants_ip(world: World, view: NodeView) -> bool:
     One that the listing shows was given by the replica from which we took the node over.
     """
     gives = world.policy.addresses(view.key[0])
-    if not gives or view.floating_ip is not None or view.server.shown is None:
+    if not gives or view.address.floating_ip is not None or view.server.shown is None:
         return False
     return view.server.shown.floating_ipv4 is None
 
 
 def unaddressed(world: World, view: NodeView) -> Refusal:
     """Return why a machine has no floating IP although its pool gives one."""
-    if view.unaddressed is not None:
-        return view.unaddressed
+    if view.address.refusal is not None:
+        return view.address.refusal
     why = world.cloud.ports_why or "the cloud shows no port of it with a private IPv4 address"
     return Refusal(result=Result.NETWORK, cause=f"no floating IP: {why}")
 
 
 def give(view: NodeView, port: Port) -> Address:
     """Return what gives a node its floating IP."""
-    return Address(node=view.id, port=port, untried=view.ip_untried)
+    return Address(node=view.id, port=port, untried=view.address.untried)
 
 
 def find_ports(world: World, now: Now, plan: Plan) -> None:
@@ -73,8 +73,8 @@ def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> De
     sure = view.server.surely_ours
     if view.server.released:
         return Delete(node=view.id, server=server, confirmed=sure)
-    if view.floating_ip is not None:
-        known = view.floating_ip.id
+    if view.address.floating_ip is not None:
+        known = view.address.floating_ip.id
         return Delete(node=view.id, server=server, confirmed=sure, floating_ip=known)
     hint = launch.floating_ip
     search = hint is None and _may_have_one(world, view)
@@ -94,4 +94,4 @@ def _may_have_one(world: World, view: NodeView) -> bool:
     """
     if view.server.shown is not None and view.server.shown.floating_ipv4 is not None:
         return True
-    return world.policy.addresses(view.key[0]) and not view.ip_untried
+    return world.policy.addresses(view.key[0]) and not view.address.untried

@@ -191,7 +191,8 @@ class ServerResults:
             learn_no_address(self.world, view, event.result, now)
             self.log.warning("node.no-floating-ip", node=view.id, why=str(event.result))
         else:
-            view.floating_ip, view.unaddressed, view.tries = event.result, None, 0
+            view.address = view.address.given(event.result, now.wall_s)
+            view.tries = 0
         self.world.touch_node(view)
 
     def _listing_crashed(self, _action: ListServers, now: Now) -> None:

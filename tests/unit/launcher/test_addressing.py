@@ -133,7 +133,7 @@ def test_running_machine_with_a_port_is_given_an_address(untried: bool) -> None:
     """Only who made it and has not asked may do without a look."""
     made = floating()
     view = running(made, 1)
-    view.server.port, view.ip_untried = port(view), untried
+    know(view, port=port(view), untried=untried)
     made.touch_node(view)
 
     assert of_kind(think(made), Address, Prove) == [
@@ -149,7 +149,7 @@ def test_machine_with_its_address_is_proven(shown: bool) -> None:  # noqa: FBT00
     if shown:
         seen(made, view, public_ipv4="203.0.113.1", floating_ipv4="203.0.113.1")
     else:
-        view.floating_ip = GIVEN
+        know(view, floating_ip=GIVEN)
         made.touch_node(view)
 
     assert of_kind(think(made), Address, Prove, FindPorts) == [Prove(node=view.id)]
@@ -171,7 +171,7 @@ def test_plain_pool_gives_nothing() -> None:
         ({}, {"floating_ip": "fip"}, {"hinted_ip": "fip"}),
         ({"floating_ip": GIVEN, "released": True}, {}, {}),
         ({"released": True}, {}, {}),
-        ({"ip_untried": True}, {}, {}),
+        ({"untried": True}, {}, {}),
         ({}, {}, {"search": True}),
     ],
     ids=[
@@ -204,7 +204,7 @@ def test_deletion_in_a_plain_pool_costs_no_look() -> None:
     made = floating()
     for number, given in ((1, None), (2, GIVEN)):
         view = running(made, number, pool="plain")
-        view.floating_ip = given
+        know(view, floating_ip=given)
         doom(made, view)
 
     found = of_kind(think(made), Delete)
@@ -227,7 +227,7 @@ def test_a_shown_address_is_taken_back_whatever_the_pool_gives(untried: bool) ->
     made = floating()
     view = running(made, 1, pool="plain")
     seen(made, view, floating_ipv4="203.0.113.1")
-    view.ip_untried = untried
+    know(view, untried=untried)
     doom(made, view)
 
     assert [one.search for one in of_kind(think(made), Delete)] == [True]

@@ -28,7 +28,16 @@ from remuda.store.api import Set
 from tests.fakes.prover import OTHER, FakeProver, Machine
 from tests.unit.launcher.test_fold import NODE, Folding, launch, node
 from tests.unit.launcher.works import OWNER, Works
-from tests.unit.launcher.worlds import HOST_KEY, NOW, add_node, add_request, of_kind, think, world
+from tests.unit.launcher.worlds import (
+    HOST_KEY,
+    NOW,
+    add_node,
+    add_request,
+    know,
+    of_kind,
+    think,
+    world,
+)
 
 OURS = "198.18.0.1"
 FLOATING = "192.0.2.9"
@@ -85,7 +94,7 @@ def test_a_floating_ip_of_ours_goes_before_the_listing() -> None:
     """It is what the machine was proven at."""
     made = recheck()
     view = waiting(made, server=shown())
-    view.floating_ip = FloatingIp(id="fip-1", address=FLOATING)
+    know(view, floating_ip=FloatingIp(id="fip-1", address=FLOATING))
 
     found = door(view, made.policy)
 
@@ -314,7 +323,7 @@ def test_who_proves_a_machine_writes_where_into_the_launch_record(
     """In the transaction that makes it ready."""
     made = world()
     view = add_node(made, 1, step=Step.PROVING)
-    view.server.shown, view.floating_ip = shown(), floating
+    know(view, shown=shown(), floating_ip=floating)
     assert view.node is not None
 
     ops = ready(made, view, view.node, now_s=NOW.wall_s)
