@@ -143,7 +143,7 @@ def _of_free(world: World) -> Iterator[str]:
         view = world.nodes.views.get(node_id)
         if view is None:
             yield f"node {node_id}: free, but nothing is known of it"
-        elif view.dying or view.busy or view.contenders:
+        elif view.dying or view.busy or view.lock.contenders:
             yield f"node {node_id}: free, but dying, in somebody's hands or locked"
         elif view.node is None or view.node.allocated_to is not None:
             yield f"node {node_id}: free, but promised to a request or without a record"
@@ -162,9 +162,10 @@ def _of_node(view: NodeView) -> Iterator[str]:
 def _of_locks(world: World) -> Iterator[str]:
     for view in world.nodes.views.values():
         told = world.nodes.locks.get(view.id, frozenset())
-        if view.contenders != told:
+        seen = view.lock.contenders
+        if seen != told:
             yield (
-                f"node {view.id}: locked by {sorted(view.contenders)}, and the mirror has told of"
+                f"node {view.id}: locked by {sorted(seen)}, and the mirror has told of"
                 f" {sorted(told)}"
             )
 

@@ -232,7 +232,7 @@ class World:
         for node_id, waited_s in self.lanes.retract(now.mono_s).items():
             view = self.nodes.views.get(node_id)
             if view is not None:
-                view.waited_s += waited_s
+                view.patience.waited_s += waited_s
         concurrency = self.policy.config.max_concurrency
         self.agenda.nodes |= self.lanes.offer(lambda lane: places(lane, concurrency))
 

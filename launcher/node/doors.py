@@ -80,7 +80,7 @@ def _where(view: NodeView, policy: Policy) -> str | None:
     """
     done = view.launch is not None and view.launch.step is Step.DONE
     seen_since = done and view.server.shown_in > view.server.ready_in
-    sure = view.address.floating_ip is not None or view.proven or seen_since
+    sure = view.address.floating_ip is not None or view.proof.passed or seen_since
     return address(view) if sure or _keeps_address(view, policy) else None
 
 
@@ -107,4 +107,4 @@ def _numeric(told: object) -> str | None:
 def _keys(view: NodeView) -> tuple[str, ...]:
     """Return the key that we made, else those that we met when we proved the machine."""
     made = None if view.launch is None else view.launch.host_key
-    return view.host_keys if made is None else (made,)
+    return view.proof.host_keys if made is None else (made,)

@@ -48,7 +48,7 @@ def _may_delete(world: World, view: NodeView, now: Now, plan: Plan) -> bool:
 
     Only a listing begun after the answer tells; and a server that is being deleted has heard us.
     """
-    due_s = view.delete_due_s
+    due_s = view.patience.delete_due_s
     if view.server.delete_accepted:
         if world.cloud.listing <= view.server.asked_in:
             return False  # the next listing puts it on the agenda

@@ -130,7 +130,7 @@ class NodeFold:
         self.world.nodes.unreadable.discard(node_id)
         view = self.world.nodes.view(node_id)
         if view.launch is None or view.launch.step is not record.step:
-            view.tries, view.retry_s = 0, 0.0
+            view.patience.begin_anew()
             view.server.ready_in = self.world.cloud.latest_listing()
         view.launch, view.launch_version = record, change.stored.version
         if record.server is not None:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from launcher.node.view import NodeView
+from launcher.node.view import UNLOCKED, LockView, NodeView
 from launcher.policy import Key
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.node import NodeState
@@ -128,7 +128,7 @@ class NodeIndex:
     def learn_lock(self, view: NodeView) -> None:
         """Have the view of a node say what is known of its lock."""
         found = self.locks.get(view.id)
-        view.lock_exists, view.contenders = found is not None, found or frozenset()
+        view.lock = UNLOCKED if found is None else LockView(exists=True, contenders=found)
 
     def reindex(self, view: NodeView) -> None:
         """Bring the indices up to date with *view*; call after every change of it."""

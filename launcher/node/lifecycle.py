@@ -64,8 +64,8 @@ def _next(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) ->
     ours = launch.owner == world.peers.me or _falls_to_us(world, view, launch)
     if not (ours or _doubted(view) or _found_dead(view)):
         return None
-    if now.mono_s < view.retry_s:
-        plan.look_again("node", view.id, view.retry_s)
+    if now.mono_s < view.patience.retry_s:
+        plan.look_again("node", view.id, view.patience.retry_s)
         return None
     return _judge(world, view, launch, now, plan) if ours else _anothers(view)
 
@@ -113,7 +113,8 @@ def _found_dead(view: NodeView) -> bool:
 
 def _doubted(view: NodeView) -> bool:
     """Whether a waiting ready node did not answer the last time, and may yet."""
-    return view.suspect and view.end.refused is None and view.node is not None and view.node.free
+    doubted = view.look.suspect and view.end.refused is None
+    return doubted and view.node is not None and view.node.free
 
 
 def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
@@ -214,7 +215,7 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     assert launch is not None  # noqa: S101
     if never := _unwelcome(world, node, launch) or _keyless(world, view, launch):
         return never
-    if view.proven and view.server.shown is not None:
+    if view.proof.passed and view.server.shown is not None:
         return MakeReady(node=view.id)  # though its time be over by now
     if late := out_of_time(world, view, launch, now, plan):
         return blamed(world, view, late)
@@ -222,7 +223,7 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
         if view.server.port is not None and world.halted is None:
             plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
             return give(view, view.server.port)
-    elif not view.proven and address(view) is not None:
+    elif not view.proof.passed and address(view) is not None:
         plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
         return Prove(node=view.id)
     # The next look at ports brings the one; or it was adopted from a replica that died, and the
@@ -320,12 +321,12 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
     stopped = view.server.status in _NOT_RUNNING
     if stopped or view.server.missed >= MISSED_LISTINGS_MAX:
         # The listing may lie: what the machine itself answers counts more.
-        again_s = view.checked_s + world.policy.config.list_period
+        again_s = view.look.checked_s + world.policy.config.list_period
         if now.mono_s >= again_s:
             return Probe(node=view.id)
         plan.look_again("node", view.id, again_s)
     if label.recheck is not None:
-        due_s = view.checked_s + label.recheck
+        due_s = view.look.checked_s + label.recheck
         if now.mono_s >= due_s:
             return Probe(node=view.id)
         plan.look_again("node", view.id, due_s)

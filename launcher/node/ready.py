@@ -26,5 +26,5 @@ def ready_node(view: NodeView, policy: Policy) -> Node:
         host_id=server.host_id,
         hostname=server.name,
         image_id=launch.image_build or making.image.name or server.image_id,
-        host_keys=list(view.host_keys),
+        host_keys=list(view.proof.host_keys),
     ).with_server(server.id)

@@ -36,6 +36,7 @@ from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Step
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
+from remuda.ssh.api import Proof
 from remuda.store import paths
 from remuda.store.api import (
     NOTHING_WRITTEN,
@@ -96,33 +97,35 @@ class NodeResults:
         view = self.world.free_node(event.node)
         if view is None or view.launch is None:
             return
-        view.proof = event.proof.or_earlier(view.proof)
+        view.proof = view.proof.tried(event.proof)
         stages.proved(view, event.proof, now)
         for step in event.proof.steps:
             self.metrics.observe_step(
                 self.world.policy.provider, *view.key, str(step.step), step.seconds
             )
-        if event.proof.ok:
-            view.proven, view.host_keys = True, event.proof.host_keys
-        elif event.proof.too_early or event.proof.stopped:
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
-        else:
-            refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
-            view.end = replace(view.end, refused=refused)
+        if not event.proof.ok:
+            self._not_proven(view, event.proof, now)
         self.world.touch_node(view)
+
+    def _not_proven(self, view: NodeView, proof: Proof, now: Now) -> None:
+        if proof.too_early or proof.stopped:
+            view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
+            return
+        refused = Refusal(result=failed_step(proof), cause=proof.why)
+        view.end = replace(view.end, refused=refused)
 
     def _probed(self, event: Probed, now: Now) -> None:
         view = self.world.free_node(event.node)
         if view is None:
             return
-        view.checked_s = event.begun_s
-        view.suspect = event.why is not None
+        view.look.checked_s = event.begun_s
+        view.look.suspect = event.why is not None
         if event.why is None:
-            view.tries = view.server.missed = 0
+            view.patience.tries = view.server.missed = 0
         else:
-            view.tries += known(view, self.world.policy)
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
-            if view.tries >= PROBES_MAX:
+            view.patience.tries += known(view, self.world.policy)
+            view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
+            if view.patience.tries >= PROBES_MAX:
                 refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
                 view.end = replace(view.end, refused=refused)
                 self._hand_over_failed(view)
@@ -130,7 +133,7 @@ class NodeResults:
 
     def _hand_over_failed(self, view: NodeView) -> None:
         """Another machine has to be found, perhaps made: by then older looks are too old."""
-        wanting = self.world.queue.views.get(view.wanted_by or RequestId(""))
+        wanting = self.world.queue.views.get(view.look.wanted_by or RequestId(""))
         if wanting is not None:
             wanting.wanted_s = float("inf")
 
@@ -172,7 +175,7 @@ class NodeResults:
         if view is None:
             return
         learn_success(self.world, view, now)
-        view.checked_s, view.tries = now.mono_s, 0
+        view.look.checked_s, view.patience.tries = now.mono_s, 0
         self._count_launch(view, Result.READY, now)
         self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server.id)
         self.world.touch_node(view)
@@ -191,7 +194,7 @@ class NodeResults:
             self.world.touch_node(view)
 
     def _begin_deletion(self, view: NodeView, action: Condemn, now: Now) -> None:
-        view.tries, view.retry_s = 0, 0.0
+        view.patience.begin_anew()
         view.end = view.end.begun(_failure(action, now))
         self.writer.host_keys.pop(view.id, None)
         level = self.log.info if action.result is None else self.log.warning
@@ -227,12 +230,12 @@ class NodeResults:
         self.metrics.count_lost_write(self.world.policy.provider, "node")
         lock = paths.node_lock(view.id)
         if isinstance(error, ExistsError) and error.path == lock:
-            view.lock_exists = True
+            view.lock = replace(view.lock, exists=True)
         elif isinstance(error, MissingError) and error.path == lock:
-            view.lock_exists = False
+            view.lock = replace(view.lock, exists=False)
         else:
-            view.retry_s = now.mono_s + pause_s(view, error)
-            view.tries += 1
+            view.patience.retry_s = now.mono_s + pause_s(view.patience.tries, error)
+            view.patience.tries += 1
 
     def _count_launch(self, view: NodeView, result: str, now: Now) -> None:
         launch = view.launch
@@ -267,7 +270,7 @@ def crashed(world: World, action: Any, now: Now) -> None:
     """Free the node that an action of any kind was done to, after a pause."""
     view = world.free_node(action.node)
     if view is not None:
-        view.retry_s = now.mono_s + CRASH_RETRY_S
+        view.patience.retry_s = now.mono_s + CRASH_RETRY_S
         world.touch_node(view)
 
 

@@ -96,7 +96,7 @@ class NodeStarts:
 
     def _note(self, action: Note, now: Now) -> None:
         view = self.world.nodes.views[action.node]
-        view.noted_s = now.mono_s
+        view.proof = replace(view.proof, noted_s=now.mono_s)
         self.writer.send(action, node_writes.advance(self.world, view, action.launch))
 
     def _make_ready(self, action: MakeReady, now: Now) -> None:
@@ -138,7 +138,7 @@ class NodeStarts:
 
     def _probe(self, action: Probe, now: Now) -> None:
         view, begun_s = hold_node(self.world, action.node, PROBE), now.mono_s
-        view.wanted_by = action.request
+        view.look.wanted_by = action.request
         wanting = self.world.queue.views.get(action.request or RequestId(""))
         if wanting is not None:
             wanting.wanted_s = min(wanting.wanted_s, begun_s)

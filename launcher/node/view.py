@@ -1,14 +1,16 @@
 """What the brain remembers of a node; only its thread changes it."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from launcher.node.end import LIVING, End
+from launcher.node.patience import Look, Patience
+from launcher.node.proof import UNTRIED, ProofView
 from launcher.server.address import NO_FLOATING_IP, AddressView
 from launcher.server.view import ServerView
-from remuda.model.ids import NodeId, RequestId
+from remuda.model.ids import NodeId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
-from remuda.ssh.api import Proof
 
 #: Steps in which a machine is being made.
 COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
@@ -32,16 +34,15 @@ EVIDENCE = "evidence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """What a machine in the making is waited for; see ``Launch.proof_step``.
+class LockView:
+    """The lock directory of a node, as mirrored, and who holds or awaits the lock in it."""
 
-    Attributes:
-        since_s: Wall clock.
-    """
+    exists: bool = False
+    contenders: frozenset[str] = frozenset()
 
-    step: str
-    words: str
-    since_s: float
+
+#: Of most nodes.
+UNLOCKED: Final = LockView()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -52,24 +53,13 @@ class NodeView:
         node_version: Of the shared record, readable or not; -1: there is none, as far as we know.
         node_gone: We know that there is none: it was deleted, or looked for in vain.
         stale: The shared record changed and is being read again.
-        lock_exists, contenders: The node's lock directory, as mirrored.
         busy: A hand works on it: nothing else may start.
-        waited_s: How long it had to wait for us while it was made: for places in lanes, and for our
-            connection to ZooKeeper. That is not the machine's fault.
-        waited_active_s: How much of that was over when it ran.
-        stage: What it is waited for, as far as we have seen; None: what its record says.
-        noted_s: When that was tried last (monotonic).
-        logged_in: A proof of ours got past the login once.
+        spoiled: Its build was revoked, or withdrawn here.
         server: What we know of its server.
         address: And of the way to it.
-        delete_due_s: Ask for it no sooner than this once more (monotonic seconds).
-        retry_s: Do nothing more before this (monotonic seconds).
-        tries: Attempts at the present step.
-        proof: The last attempt to prove the machine; *proven*: it passed.
-        suspect: It did not answer the last knock.
-        spoiled: Its build was revoked, or withdrawn here.
-        checked_s: When the last look at it began, or it became ready (monotonic).
-        wanted_by: The request that was to have it when it was looked at last.
+        proof: How far it is proven while it is made.
+        look: Whether it answered when it was ready.
+        patience: How long it is left alone, and was kept waiting.
         end: What speaks against it, and how far its deletion has come.
     """
 
@@ -80,26 +70,14 @@ class NodeView:
     node_version: int = -1
     node_gone: bool = False
     stale: bool = False
-    lock_exists: bool = False
-    contenders: frozenset[str] = frozenset()
+    spoiled: bool = False
+    lock: LockView = UNLOCKED
     busy: str | None = None
-    waited_s: float = 0.0
-    waited_active_s: float = 0.0
-    stage: Stage | None = None
-    noted_s: float = float("-inf")
-    logged_in: bool = False
     server: ServerView = field(default_factory=ServerView)
     address: AddressView = NO_FLOATING_IP
-    retry_s: float = 0.0
-    tries: int = 0
-    checked_s: float = float("-inf")
-    wanted_by: RequestId | None = None
-    delete_due_s: float = 0.0
-    host_keys: tuple[str, ...] = ()
-    proof: Proof | None = None
-    proven: bool = False
-    suspect: bool = False
-    spoiled: bool = False
+    proof: ProofView = UNTRIED
+    look: Look = field(default_factory=Look)
+    patience: Patience = field(default_factory=Patience)
     end: End = LIVING
 
     @property
@@ -110,7 +88,7 @@ class NodeView:
     @property
     def locked(self) -> bool:
         """Whether somebody holds or awaits the node's lock."""
-        return bool(self.contenders)
+        return bool(self.lock.contenders)
 
     @property
     def unread(self) -> bool:
@@ -150,7 +128,7 @@ class NodeView:
             and self.launch is not None
             and self.node.free
             and (self.stale or self.busy in ON_HAND)
-            and not (self.dying or self.contenders)
+            and not (self.dying or self.lock.contenders)
         )
 
     @property
@@ -160,8 +138,8 @@ class NodeView:
             self.node is not None
             and self.launch is not None
             and self.node.free
-            and not (self.stale or self.dying or self.busy or self.contenders)
+            and not (self.stale or self.dying or self.busy or self.lock.contenders)
             and self.end.refused is None
-            and not (self.suspect or self.spoiled)
+            and not (self.look.suspect or self.spoiled)
             and not self.launch.keyless
         )

@@ -98,7 +98,7 @@ def free(view: NodeView, *, now_s: float) -> list[Op]:
     assert view.node is not None  # noqa: S101
     node = view.node.after(NodeEvent.FREED, now_s=now_s, allocated_to=None)
     return [
-        *prove_unlocked_ops(paths.node_lock(view.id), exists=view.lock_exists),
+        *prove_unlocked_ops(paths.node_lock(view.id), exists=view.lock.exists),
         Set(path=paths.node(view.id), data=nodes.encode(node), version=view.node_version),
     ]
 
@@ -113,8 +113,8 @@ def condemn(
     ops = advance(world, view, launch)
     node = view.node
     if node is None:
-        return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock_exists else ops
-    ops = [*prove_unlocked_ops(lock, exists=view.lock_exists), *ops]
+        return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock.exists else ops
+    ops = [*prove_unlocked_ops(lock, exists=view.lock.exists), *ops]
     if node.state in ENDED_STATES:
         # The word on the wire already says that nobody wants it; only fence it.
         ops.append(Check(path=paths.node(view.id), version=view.node_version))
@@ -134,7 +134,7 @@ def remove_records(world: World, view: NodeView) -> list[Op]:
     ]
     if view.node_version < 0:
         return ops
-    if view.lock_exists:
+    if view.lock.exists:
         ops.append(Delete(path=paths.node_lock(view.id)))
     ops.append(Delete(path=paths.node(view.id)))
     return ops

@@ -142,8 +142,8 @@ def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) 
         learn_no_room(world, view.key[0], error, now)
     if isinstance(error, GoneError):
         view.server.port = None  # Nova has replaced it: look again
-    pause_s = ADDRESS_AGAIN_S * 2.0 ** min(view.tries, DOUBLINGS_MAX)
+    pause_s = ADDRESS_AGAIN_S * 2.0 ** min(view.patience.tries, DOUBLINGS_MAX)
     if isinstance(error, TryLaterError):
         pause_s = max(pause_s, error.retry_after_s)
-    view.retry_s = now.mono_s + min(ADDRESS_AGAIN_MAX_S, pause_s)
-    view.tries += 1
+    view.patience.retry_s = now.mono_s + min(ADDRESS_AGAIN_MAX_S, pause_s)
+    view.patience.tries += 1

@@ -211,9 +211,9 @@ def _hand_over(
 def _unseen(world: World, wanting: RequestView, node: NodeId, now: Now) -> bool:
     view = world.nodes.views[node]
     label = world.policy.labels.get(view.key[1])
-    if label is None or label.max_check_age is None or view.checked_s >= wanting.wanted_s:
+    if label is None or label.max_check_age is None or view.look.checked_s >= wanting.wanted_s:
         return False
-    return now.mono_s - view.checked_s > label.max_check_age
+    return now.mono_s - view.look.checked_s > label.max_check_age
 
 
 def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:

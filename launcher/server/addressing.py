@@ -83,7 +83,7 @@ def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> De
 
 def _in_need(world: World, view: NodeView, now: Now) -> bool:
     assert view.launch is not None  # noqa: S101 - else it would lack no port
-    running = view.launch.step is Step.PROVING and now.mono_s >= view.retry_s
+    running = view.launch.step is Step.PROVING and now.mono_s >= view.patience.retry_s
     return running and wants_ip(world, view)
 
 

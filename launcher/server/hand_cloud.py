@@ -238,7 +238,7 @@ class CloudHands:
         All of it is redacted, whoever said it and whatever was redacted before: who may read the
         records of failures need not be who may log in.
         """
-        known, launch, proof = view.server, view.launch, view.proof
+        known, launch, proof = view.server, view.launch, view.proof.last
         text = self._console(known.id, action.until_s) if console and known.surely_ours else ""
         fault = None if known.shown is None else known.shown.fault
         steps: tuple[Mapping[str, object], ...] = ()

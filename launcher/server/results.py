@@ -154,7 +154,7 @@ class ServerResults:
             return  # it was taken for the node's, and another one was found to be
         view.server.released = view.server.released or event.released
         if isinstance(event.error, NotSentError):
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
+            view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
             self.world.touch_node(view)
             return
         if event.accepted:
@@ -164,10 +164,10 @@ class ServerResults:
             view.server.mistake()
         else:
             self.log.warning("node.delete-failed", node=view.id, why=str(event.error))
-        view.delete_due_s = now.mono_s + min(
-            DELETE_AGAIN_MAX_S, DELETE_AGAIN_S * 2.0 ** min(view.tries, 8)
+        view.patience.delete_due_s = now.mono_s + min(
+            DELETE_AGAIN_MAX_S, DELETE_AGAIN_S * 2.0 ** min(view.patience.tries, 8)
         )
-        view.tries += 1
+        view.patience.tries += 1
         self.world.touch_node(view)
 
     def _leak_deleted(self, event: LeakDeleted, now: Now) -> None:  # noqa: ARG002
@@ -192,7 +192,7 @@ class ServerResults:
             self.log.warning("node.no-floating-ip", node=view.id, why=str(event.result))
         else:
             view.address = view.address.given(event.result, now.wall_s)
-            view.tries = 0
+            view.patience.tries = 0
         self.world.touch_node(view)
 
     def _listing_crashed(self, _action: ListServers, now: Now) -> None:

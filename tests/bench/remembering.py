@@ -20,6 +20,7 @@ from typing import Any, Final
 from launcher.fold import Fold
 from launcher.node import writes as node_writes
 from launcher.node.fold import NodeFold
+from launcher.node.proof import Access, ProofView
 from launcher.node.ready import ready_node
 from launcher.node.view import NodeView
 from launcher.policy import compile_policy
@@ -101,7 +102,8 @@ class Memory:
         launch = _launch(number)
         made = node_writes.new_node(self._world, launch, now_s=launch.planned_s)
         server = read_server(_server_doc(number))
-        view = NodeView(id=launch.id, launch=launch, node=made.node, host_keys=(_key(number),))
+        view = NodeView(id=launch.id, launch=launch, node=made.node)
+        view.proof = ProofView(access=Access.PROVEN, host_keys=(_key(number),))
         view.server.show(server)
         ready = ready_node(view, self._world.policy).after(NodeEvent.PROVEN, now_s=NOW.wall_s)
         done = replace(launch, step=Step.DONE, server=server.id)

@@ -9,6 +9,7 @@ from launcher.lanes import LISTING
 from launcher.node.actions import Condemn, Probe, Prove
 from launcher.node.doors import Door, door, known, whereabouts
 from launcher.node.events import Probed
+from launcher.node.proof import Access
 from launcher.node.results import PROBES_MAX
 from launcher.node.view import NodeView
 from launcher.node.writes import ready
@@ -107,7 +108,7 @@ def test_without_a_key_of_ours_the_one_that_we_met_is_compared() -> None:
     made = recheck()
     view = waiting(made, server=shown(), launch={"host_key": None})
     unknown = door(view, made.policy)
-    view.host_keys = ("ssh-ed25519 met",)
+    know(view, host_keys=("ssh-ed25519 met",))
 
     met = door(view, made.policy)
 
@@ -167,7 +168,7 @@ def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> Non
     for _ in range(PROBES_MAX):
         works.hear(Probed(node=view.id, why="silence", begun_s=NOW.mono_s), NOW)
 
-    assert view.suspect
+    assert view.look.suspect
     assert refused is (view.end.refused is not None)
 
 
@@ -212,7 +213,7 @@ def test_who_proved_the_machine_knows_where_it_is() -> None:
     """No further listing is needed: that address was the right one."""
     made = recheck(floating_ips=True)
     view = waiting(made, server=shown())
-    view.server.ready_in, view.proven = made.cloud.listing + 1, True
+    know(view, ready_in=made.cloud.listing + 1, access=Access.PROVEN)
 
     assert whereabouts(view, made.policy)["interface_ip"] == OURS
 

@@ -56,6 +56,7 @@ from tests.unit.launcher.worlds import (
     add_claim,
     add_node,
     add_request,
+    know,
     of_kind,
     think,
 )
@@ -197,8 +198,7 @@ def test_machines_of_a_revoked_build_that_nobody_has_yet_go() -> None:
     coming = add_node(made, 2, step=Step.BOOTING, launch=booted(1))
     promised = own(made, 3, waiting, booted(1))
     add_node(made, 4, allocated_to=served.id, launch=booted(1))
-    used = add_node(made, 5, state=NodeState.IN_USE, launch=booted(1))
-    used.contenders = frozenset({"lock"})
+    know(add_node(made, 5, state=NodeState.IN_USE, launch=booted(1)), contenders={"lock"})
     store_build(made, 2)
     point(made, 2)
 

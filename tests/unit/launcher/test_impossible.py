@@ -160,7 +160,9 @@ def patient(made: World) -> None:
 
 def busy(made: World) -> None:
     """Let somebody have a machine, which he gives back one day."""
-    add_node(made, 9, label="large", state=NodeState.IN_USE).contenders |= {"its user"}
+    know(
+        add_node(made, 9, label="large", state=NodeState.IN_USE), contenders=frozenset({"its user"})
+    )
 
 
 def stray(made: World) -> None:

@@ -73,7 +73,7 @@ class Changes(RuleBasedStateMachine):
         if what == "busy":
             view.busy = None if view.busy else "hand"
         elif what == "lock":
-            self.made.nodes.locks[view.id] = view.contenders ^ {"user"}
+            self.made.nodes.locks[view.id] = view.lock.contenders ^ {"user"}
             self.made.nodes.learn_lock(view)
         elif what == "server":
             view.server.confirm(ServerId(f"another {number}"))

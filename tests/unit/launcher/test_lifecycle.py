@@ -19,6 +19,7 @@ from launcher.node.actions import (
     RemoveRecords,
 )
 from launcher.node.end import Deletion, Failure, Refusal
+from launcher.node.proof import Access
 from launcher.node.view import EVIDENCE, NodeView
 from launcher.request.actions import Allocate
 from launcher.server.actions import Create, Delete
@@ -144,7 +145,7 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
     ("to be proven", Step.PROVING, setting(shown=shown()), Prove),
     ("proof under way", Step.PROVING, setting(shown=shown(), busy="prove"), None),
     ("again a little later", Step.PROVING, setting(shown=shown(), retry_s=NOW.mono_s + 1), None),
-    ("proven", Step.PROVING, setting(shown=shown(), proven=True), MakeReady),
+    ("proven", Step.PROVING, setting(shown=shown(), access=Access.PROVEN), MakeReady),
     ("adopted, address unknown", Step.PROVING, setting(), None),
     ("launch takes too long", Step.PROVING, old, Condemn),
     (
@@ -262,7 +263,7 @@ def test_what_users_write_decides_about_a_node_that_was_ready(
     view = add_node(made, 1, state=state, **fields)
     view.server.shown = shown()
     if locked:
-        view.contenders |= {"user"}
+        know(view, contenders=view.lock.contenders | {"user"})
 
     action = judged(made, view)
 
@@ -314,7 +315,7 @@ def test_ready_nodes_age_and_are_looked_at_again() -> None:
     labels = {"small": {"max-ready-age": 60, "recheck": 30}}
     made = world(labels=labels)
     view = add_node(made, 1)
-    view.checked_s, view.server.shown = NOW.mono_s, shown()
+    view.look.checked_s, view.server.shown = NOW.mono_s, shown()
     fresh = judged(made, view)
     later = judged(made, view, Now(wall_s=NOW.wall_s + 30.0, mono_s=NOW.mono_s + 30.0))
     old_now = Now(wall_s=NOW.wall_s + 55.0, mono_s=NOW.mono_s + 55.0)
@@ -389,7 +390,7 @@ def test_a_label_that_is_configured_no_more_ends_idle_and_coming_nodes() -> None
         add_node(made, 2, step=Step.BOOTING),
         add_node(made, 3, state=NodeState.IN_USE, allocated_to="200-1"),
     )
-    used.contenders |= {"user"}
+    know(used, contenders=used.lock.contenders | {"user"})
     made.touch_node(used)
     made.policy = replace(made.policy, making={})
 

@@ -109,8 +109,8 @@ def test_the_node_tries_again_after_doubling_pauses(error: CloudError, *, looks:
     now, pauses = NOW, []
     for _ in range(8):
         works.hear(Addressed(node=view.id, result=error), now)
-        pauses.append(view.retry_s - now.mono_s)
-        now = Now(wall_s=NOW.wall_s, mono_s=view.retry_s)
+        pauses.append(view.patience.retry_s - now.mono_s)
+        now = Now(wall_s=NOW.wall_s, mono_s=view.patience.retry_s)
 
     early, late = think(made, later(0.0)), think(made, now)
 
@@ -189,4 +189,4 @@ def test_an_address_in_the_end_ends_the_blame() -> None:
 
     (condemned,) = of_kind(think(made, later(10_000.0)), Condemn)
 
-    assert (condemned.result, view.tries) == (Result.SSH, 0)
+    assert (condemned.result, view.patience.tries) == (Result.SSH, 0)

@@ -43,7 +43,7 @@ def deadlock() -> tuple[World, RequestView, RequestView]:
     add_node(made, 1)
     add_node(made, 2, label="large")
     busy = add_node(made, 3, allocated_to="200-0000000099")
-    busy.contenders = frozenset({"its user"})
+    know(busy, contenders=frozenset({"its user"}))
     made.touch_node(busy)
     return made, first, second
 

@@ -170,7 +170,7 @@ def test_a_ready_machine_that_the_cloud_does_not_show_running_is_knocked_at_now_
     made = world(**{"list-period": 10})
     node = add_node(made, 1)
     node.server.shown = Server(id=node.server.id or "", name="np", status=ServerStatus.STOPPED)
-    node.checked_s = NOW.mono_s - 4.0
+    node.look.checked_s = NOW.mono_s - 4.0
     early = think(made)
     late = think(made, Now(wall_s=NOW.wall_s + 6.0, mono_s=NOW.mono_s + 6.0))
 

@@ -35,7 +35,7 @@ HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeMadeMadeMadeMadeMadeMadeMad
 NOW = Now(wall_s=10_000.0, mono_s=1_000.0)
 
 #: The values of which the view of a node is made.
-_PARTS = ("server", "address", "end")
+_PARTS = ("server", "address", "proof", "look", "patience", "lock", "end")
 
 
 def document(
