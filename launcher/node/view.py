@@ -138,7 +138,8 @@ class NodeView:
             self.node is not None
             and self.launch is not None
             and self.node.free
-            and not (self.stale or self.dying or self.busy or self.lock.contenders)
+            and not (self.stale or self.busy or self.lock.contenders)
+            and self.end.deletion is None
             and self.end.refused is None
             and not (self.look.suspect or self.spoiled)
             and not self.launch.keyless
