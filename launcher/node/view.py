@@ -96,11 +96,6 @@ class NodeView:
         return self.node_version < 0 and not self.node_gone
 
     @property
-    def complete(self) -> bool:
-        """Whether both records are known."""
-        return self.launch is not None and self.node is not None
-
-    @property
     def key(self) -> tuple[str, str]:
         """Pool and label."""
         return ("", "") if self.launch is None else (self.launch.pool, self.launch.label)

@@ -124,6 +124,29 @@ def test_whatever_happens_a_view_does_not_contradict_itself(
         assert view.status is (None if view.shown is None else ServerStatus.ACTIVE)
 
 
+#: What each state says: unasked, doubtful, surely ours, deletion taken.
+ANSWERS = {
+    ServerState.UNASKED: (True, False, False, False),
+    ServerState.ASKED: (False, False, False, False),
+    ServerState.DOUBTFUL: (False, True, False, False),
+    ServerState.HINTED: (False, False, False, False),
+    ServerState.ASKED_HINTED: (False, False, False, False),
+    ServerState.HINT_DELETING: (False, False, False, True),
+    ServerState.CONFIRMED: (False, False, True, False),
+    ServerState.DELETING: (False, False, True, True),
+}
+
+
+@pytest.mark.parametrize("state", ServerState)
+def test_each_state_answers_what_is_asked_of_it(state: ServerState) -> None:
+    """Nobody looks at the state itself."""
+    view = ServerView(state=state)
+    told = (view.unasked, view.doubtful, view.surely_ours, view.delete_accepted)
+
+    assert told == ANSWERS[state]
+    assert view.status is None
+
+
 def seen() -> ServerView:
     """Return a server of which everything is known that goes with it."""
     view = ServerView(asked_in=3)
@@ -147,6 +170,7 @@ def test_the_same_server_again_is_no_news() -> None:
     """A deletion that the cloud took stays taken."""
     view = seen()
     view.show(server("one", ServerStatus.DELETING))
+    assert view.status is ServerStatus.DELETING
     view.hint(ServerId("one"))
     view.hint(ServerId("another"))
 
@@ -164,3 +188,27 @@ def test_a_mistaken_hint_leaves_what_we_know_of_the_call() -> None:
 
     assert (asked.state, unasked.state) == (ServerState.ASKED, ServerState.UNASKED)
     assert (asked.id, unasked.id) == (None, None)
+
+
+def test_who_takes_a_node_over_knows_of_a_call_only_if_the_intent_was_its_own() -> None:
+    """Else one may have been sent; and only a listing that is begun afterwards tells."""
+    ours, anothers = ServerView(), ServerView()
+    ours.adopt(7, created_here=True)
+    anothers.adopt(7, created_here=False)
+
+    assert (ours.unasked, anothers.doubtful) == (True, True)
+    assert (ours.asked_in, anothers.asked_in) == (7, 7)
+
+
+def test_what_a_create_call_came_to() -> None:
+    """Nothing, so that it may be asked for again; nobody knows; or the cloud has said."""
+    refused, unanswered, made = ServerView(), ServerView(), ServerView(lifeless=1)
+    for view in (refused, unanswered, made):
+        view.send_create()
+        view.create_answered(6)
+    refused.create_refused()
+    unanswered.create_unanswered()
+    made.confirm(ServerId("one"))
+
+    assert (refused.unasked, unanswered.doubtful, made.surely_ours) == (True, True, True)
+    assert (made.id, made.asked_in, made.lifeless) == ("one", 6, 0)
