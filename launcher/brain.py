@@ -103,7 +103,7 @@ class Brain:
         """Count no time against machines being made in which we could do nothing for them."""
         if self.away_s is not None:
             for view in self.world.nodes.views.values():
-                view.waited_s += (now.mono_s - self.away_s) * view.coming
+                view.patience.waited_s += (now.mono_s - self.away_s) * view.coming
             self.away_s = None
 
     def _think(self, now: Now) -> Plan:

@@ -143,7 +143,7 @@ def _of_free(world: World) -> Iterator[str]:
         view = world.nodes.views.get(node_id)
         if view is None:
             yield f"node {node_id}: free, but nothing is known of it"
-        elif view.dying or view.busy or view.contenders:
+        elif view.dying or view.busy or view.lock.contenders:
             yield f"node {node_id}: free, but dying, in somebody's hands or locked"
         elif view.node is None or view.node.allocated_to is not None:
             yield f"node {node_id}: free, but promised to a request or without a record"
@@ -157,20 +157,15 @@ def _of_node(view: NodeView) -> Iterator[str]:
         yield f"its record is gone, and in version {view.node_version}"
     if view.launch is not None and view.launch_version < 0:
         yield "its launch record has no version"
-    if view.confirmed and view.server_id is None:
-        yield "the cloud has confirmed its server, and it has none"
-    if view.server is not None and view.server.id != view.server_id:
-        yield f"listings show its server {view.server.id}, and it has {view.server_id}"
-    if view.failure is not None and not view.dying:
-        yield "it failed, and does not die"
 
 
 def _of_locks(world: World) -> Iterator[str]:
     for view in world.nodes.views.values():
         told = world.nodes.locks.get(view.id, frozenset())
-        if view.contenders != told:
+        seen = view.lock.contenders
+        if seen != told:
             yield (
-                f"node {view.id}: locked by {sorted(view.contenders)}, and the mirror has told of"
+                f"node {view.id}: locked by {sorted(seen)}, and the mirror has told of"
                 f" {sorted(told)}"
             )
 

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from launcher.node.view import NodeView
-from launcher.request.view import RequestView
 from remuda.store.api import NotPermittedError, RejectedError, StoreError
 
 #: A hand that came to nothing, through nobody's fault, begins again after this.
@@ -20,10 +18,15 @@ LOCKED_RETRY_S: Final = 0.1
 LOCKED_RETRY_MAX_S: Final = 5.0
 
 
-def pause_s(view: NodeView | RequestView, error: StoreError) -> float:
-    """Return for how long to leave a record alone after a write that did not happen."""
+def pause_s(tries: int, error: StoreError) -> float:
+    """Return for how long to leave a record alone after a write that did not happen.
+
+    Args:
+        tries: How many did not before it.
+        error: Why this one did not.
+    """
     if isinstance(error, NotPermittedError):
-        return min(CLOSED_RETRY_MAX_S, CLOSED_RETRY_S * 2.0 ** min(view.tries, 10))
+        return min(CLOSED_RETRY_MAX_S, CLOSED_RETRY_S * 2.0 ** min(tries, 10))
     if isinstance(error, RejectedError):
-        return min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0 ** min(view.tries + 1, 10))
+        return min(LOCKED_RETRY_MAX_S, LOCKED_RETRY_S * 2.0 ** min(tries + 1, 10))
     return AWAY_RETRY_S

@@ -55,4 +55,4 @@ class Starter:
             return
         self.world.stories.begun(action, now)
         if node is not None:
-            self.world.nodes.views[node].waited_s += waited_s
+            self.world.nodes.views[node].patience.waited_s += waited_s

@@ -232,7 +232,7 @@ class World:
         for node_id, waited_s in self.lanes.retract(now.mono_s).items():
             view = self.nodes.views.get(node_id)
             if view is not None:
-                view.waited_s += waited_s
+                view.patience.waited_s += waited_s
         concurrency = self.policy.config.max_concurrency
         self.agenda.nodes |= self.lanes.offer(lambda lane: places(lane, concurrency))
 
@@ -283,15 +283,15 @@ def _awaits_listing(view: NodeView, me: ReplicaId) -> bool:
         return False
     if view.dying or launch.step in (Step.PLANNED, Step.BOOTING):
         return True
-    return launch.step is Step.PROVING and view.server is None
+    return launch.step is Step.PROVING and view.server.shown is None
 
 
 def _lacks_port(view: NodeView, me: ReplicaId) -> bool:
     launch = view.launch
-    if launch is None or launch.owner != me or view.dying or view.server_id is None:
+    if launch is None or launch.owner != me or view.dying or view.server.id is None:
         return False
     wanted = launch.step in (Step.BOOTING, Step.PROVING)
-    return wanted and view.port is None and view.floating_ip is None
+    return wanted and view.server.port is None and view.address.floating_ip is None
 
 
 def _is_slow(view: NodeView) -> bool:
@@ -302,5 +302,6 @@ def _is_slow(view: NodeView) -> bool:
 def _has_address(view: NodeView) -> bool:
     """Whether a node has a floating IP, or had one when it was ready, as far as we see."""
     recorded = view.launch is not None and view.launch.floating_ip is not None
-    shown = view.server is not None and view.server.floating_ipv4 is not None
-    return recorded or shown or view.floating_ip is not None
+    server = view.server.shown
+    shown = server is not None and server.floating_ipv4 is not None
+    return recorded or shown or view.address.floating_ip is not None

@@ -75,7 +75,7 @@ class Boot:
     @property
     def server(self) -> ServerId | None:
         """The cloud's id of the machine."""
-        return self.node.view.server_id
+        return self.node.view.server.id
 
     def run(self) -> None:
         """Let it live until it is ready or a step fails; it is to be removed in any case."""
@@ -94,7 +94,7 @@ class Boot:
 
         Goes on when the user wants us to end: that is what the end waits for.
         """
-        if not self.node.view.create_sent:
+        if self.node.view.server.unasked:
             return None
         clock, launch = self.means.clock, self.node.view.launch
         begun_s = clock.monotonic_s()
@@ -130,7 +130,7 @@ class Boot:
             case Listed(result=CloudError() as error) | Deleted(error=CloudError() as error):
                 self.left = str(error)
                 self._tell(f"the cloud says: {error}")
-            case Addressed() if self.node.view.floating_ip is not None:
+            case Addressed() if self.node.view.address.floating_ip is not None:
                 self._end(ProofStep.CONNECT)
             case Proved(proof=proof):
                 self._proofs_s.append(begun_s)
@@ -167,7 +167,7 @@ class Boot:
 
     def _fail(self, why: str) -> None:
         """Note that a step failed: that of the last proof if there was one, else this one."""
-        proof = self.node.view.proof
+        proof = self.node.view.proof.last
         if proof is not None and not proof.ok:
             self._end_proof(proof, STOPPED if why == STOPPED else "")
             return

@@ -5,7 +5,7 @@ step is not written down for others: both records are what this process remember
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from launcher.actions import LANES, Action, Plan
@@ -194,7 +194,7 @@ class OneNode:
         view = self.view
         match action:
             case Note():
-                view.noted_s = now.mono_s
+                view.proof = replace(view.proof, noted_s=now.mono_s)
                 self._step(Stepped(launch=action.launch, node=None))
             case Advance():
                 self._step(Stepped(launch=action.launch, node=None))

@@ -42,12 +42,16 @@ def login_counts_from_s(view: NodeView, launch: Launch) -> float | None:
     """Return since when somebody should get in (wall clock), or None: that does not count."""
     if launch.active_s is None or logged_in(view, launch):
         return None
-    return launch.active_s if view.reached_s is None else max(launch.active_s, view.reached_s)
+    return (
+        launch.active_s
+        if view.address.reached_s is None
+        else max(launch.active_s, view.address.reached_s)
+    )
 
 
 def logged_in(view: NodeView, launch: Launch) -> bool:
     """Whether somebody got in: seen by us, or by whoever wrote how far the proof was."""
-    return view.logged_in or view.proven or launch.proof_step in SCRIPTS
+    return view.proof.logged_in or launch.proof_step in SCRIPTS
 
 
 def login_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float | None:
@@ -55,14 +59,14 @@ def login_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> floa
     from_s = login_counts_from_s(view, launch)
     if from_s is None or wants_ip(world, view):
         return None
-    waited_s = max(0.0, _waited_s(world, view, now) - view.waited_active_s)
+    waited_s = max(0.0, _waited_s(world, view, now) - view.patience.waited_active_s)
     return from_s + world.policy.config.login_timeout + waited_s
 
 
 def attempt_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float:
     """Return until when an attempt that begins now has to have logged in (wall clock)."""
     login_s = login_ends_s(world, view, launch, now)
-    if login_s is not None and view.proof is None:
+    if login_s is not None and view.proof.last is None:
         login_s = max(login_s, now.wall_s + FIRST_LOOK_S)
     launch_s = launch_ends_s(world, view, launch, now)
     return launch_s if login_s is None else min(launch_s, login_s)
@@ -105,10 +109,10 @@ def hand_ends_s(world: World, view: NodeView, launch: Launch, now: Now) -> float
 
 
 def _waited_s(world: World, view: NodeView, now: Now) -> float:
-    return view.waited_s + now.mono_s - world.lanes.since.get(view.id, now.mono_s)
+    return view.patience.waited_s + now.mono_s - world.lanes.since.get(view.id, now.mono_s)
 
 
 def _needs_listing(view: NodeView) -> bool:
     """Whether only a listing tells how far the machine is: else we look at it ourselves."""
     proving = view.launch is not None and view.launch.step is Step.PROVING
-    return not (proving and view.server is not None)
+    return not (proving and view.server.shown is not None)

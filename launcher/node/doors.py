@@ -34,7 +34,7 @@ def known(view: NodeView, policy: Policy) -> bool:
 
     The last resort of :func:`door` does only if the cloud does not show the server either.
     """
-    return _where(view, policy) is not None or view.missed >= MISSED_LISTINGS_MAX
+    return _where(view, policy) is not None or view.server.missed >= MISSED_LISTINGS_MAX
 
 
 def whereabouts(view: NodeView, policy: Policy) -> dict[str, object]:
@@ -79,7 +79,8 @@ def _where(view: NodeView, policy: Policy) -> str | None:
     knows the address at which that went well. Of its two records either may be told first.
     """
     done = view.launch is not None and view.launch.step is Step.DONE
-    sure = view.floating_ip is not None or view.proven or (done and view.shown_in > view.ready_in)
+    seen_since = done and view.server.shown_in > view.server.ready_in
+    sure = view.address.floating_ip is not None or view.proof.passed or seen_since
     return address(view) if sure or _keeps_address(view, policy) else None
 
 
@@ -90,7 +91,7 @@ def _proven_at(view: NodeView) -> str | None:
 
 def _keeps_address(view: NodeView, policy: Policy) -> bool:
     """Whether a machine that an old listing shows running has no other address by now."""
-    running = view.server is not None and view.server.status is ServerStatus.ACTIVE
+    running = view.server.status is ServerStatus.ACTIVE
     given = view.launch is not None and view.launch.floating_ip is not None
     return running and not given and not policy.addresses(view.key[0])
 
@@ -106,4 +107,4 @@ def _numeric(told: object) -> str | None:
 def _keys(view: NodeView) -> tuple[str, ...]:
     """Return the key that we made, else those that we met when we proved the machine."""
     made = None if view.launch is None else view.launch.host_key
-    return view.host_keys if made is None else (made,)
+    return view.proof.host_keys if made is None else (made,)

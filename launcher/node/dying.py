@@ -19,13 +19,13 @@ DELETING_S: Final = 300.0
 
 def dying(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
     """Return the next action on a node that nobody uses any more, or None."""
-    failure = view.failure
+    failure = view.end.failure
     if failure is not None and now.mono_s < failure.until_s:
         plan.look_again("node", view.id, failure.until_s)
         return CollectEvidence(
             node=view.id, result=failure.result, cause=failure.cause, until_s=failure.until_s
         )
-    if view.server_id is None:
+    if view.server.id is None:
         return _dying_unseen(world, view, launch, now, plan)
     return _dying_seen(world, view, launch, now, plan)
 
@@ -34,13 +34,13 @@ def _dying_seen(
     world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
 ) -> Action | None:
     """Ask for its deletion until the cloud has taken that, and a later listing agrees."""
-    server = view.server_id
-    assert server is not None  # noqa: S101 - else there is nothing to ask for
-    if view.delete_accepted and view.server is None and world.cloud.listing > view.asked_in:
-        return RemoveRecords(node=view.id, server=server if view.confirmed else None)
+    known, listing = view.server, world.cloud.listing
+    assert known.id is not None  # noqa: S101 - else there is nothing to ask for
+    if known.delete_accepted and known.shown is None and listing > known.asked_in:
+        return RemoveRecords(node=view.id, server=known.id if known.surely_ours else None)
     if not _may_delete(world, view, now, plan):
         return None
-    return delete(world, view, launch, server)
+    return delete(world, view, launch, known.id)
 
 
 def _may_delete(world: World, view: NodeView, now: Now, plan: Plan) -> bool:
@@ -48,11 +48,11 @@ def _may_delete(world: World, view: NodeView, now: Now, plan: Plan) -> bool:
 
     Only a listing begun after the answer tells; and a server that is being deleted has heard us.
     """
-    due_s = view.delete_due_s
-    if view.delete_accepted:
-        if world.cloud.listing <= view.asked_in:
+    due_s = view.patience.delete_due_s
+    if view.server.delete_accepted:
+        if world.cloud.listing <= view.server.asked_in:
             return False  # the next listing puts it on the agenda
-        if view.server is not None and view.server.status is ServerStatus.DELETING:
+        if view.server.status is ServerStatus.DELETING:
             due_s += DELETING_S
     if now.mono_s < due_s:
         plan.look_again("node", view.id, due_s)
@@ -68,14 +68,15 @@ def surely_absent(world: World, view: NodeView, launch: Launch) -> bool:
     or its clock was set forward, since.
     """
     begun_s = world.cloud.complete_wall_s
-    return world.cloud.listing > view.asked_in and begun_s > launch.asked_by_s + CLOCK_SKEW_S
+    answered = world.cloud.listing > view.server.asked_in
+    return answered and begun_s > launch.asked_by_s + CLOCK_SKEW_S
 
 
 def _dying_unseen(
     world: World, view: NodeView, launch: Launch, now: Now, plan: Plan
 ) -> Action | None:
-    """No server is known: its records go at once if the cloud was never asked, else once that is sure."""
-    never_asked = world.created_here(view.id) and not view.create_sent
+    """No server is known: it goes at once if the cloud was never asked, else once sure."""
+    never_asked = world.created_here(view.id) and view.server.unasked
     if never_asked or surely_absent(world, view, launch):
         return RemoveRecords(node=view.id)
     plan.look_again("node", view.id, now.mono_s + max(1.0, launch.asked_by_s - now.wall_s))

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from launcher.node.view import NodeView
+from launcher.node.view import UNLOCKED, LockView, NodeView
 from launcher.policy import Key
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.node import NodeState
@@ -54,9 +54,9 @@ def _booking(view: NodeView) -> _Booking:
     launch = view.launch
     if launch is None:
         return _NOTHING
-    node = view.node
+    node, server = view.node, view.server
     allocated = node.allocated_to if node is not None else None
-    coming = view.coming
+    dying, coming = view.dying, view.coming
     free = view.allocatable
     supply = (coming and allocated is None) or view.on_hand
     return _Booking(
@@ -66,13 +66,13 @@ def _booking(view: NodeView) -> _Booking:
         coming=supply,
         making=coming,
         account=launch.on_account_of if free or supply else None,
-        dedicated=launch.for_request if not view.dying else None,
+        dedicated=launch.for_request if not dying else None,
         allocated=allocated,
         cores=launch.cores,
         ram_mib=launch.ram_mib,
         volume_gib=launch.volume_gib,
-        server=view.server_id if view.confirmed else None,
-        state="deleting" if view.dying else (node.state.value if node is not None else "init"),
+        server=server.id if server.surely_ours else None,
+        state="deleting" if dying else (node.state.value if node is not None else "init"),
     )
 
 
@@ -128,7 +128,7 @@ class NodeIndex:
     def learn_lock(self, view: NodeView) -> None:
         """Have the view of a node say what is known of its lock."""
         found = self.locks.get(view.id)
-        view.lock_exists, view.contenders = found is not None, found or frozenset()
+        view.lock = UNLOCKED if found is None else LockView(exists=True, contenders=found)
 
     def reindex(self, view: NodeView) -> None:
         """Bring the indices up to date with *view*; call after every change of it."""

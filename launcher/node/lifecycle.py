@@ -64,18 +64,18 @@ def _next(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) ->
     ours = launch.owner == world.peers.me or _falls_to_us(world, view, launch)
     if not (ours or _doubted(view) or _found_dead(view)):
         return None
-    if now.mono_s < view.retry_s:
-        plan.look_again("node", view.id, view.retry_s)
+    if now.mono_s < view.patience.retry_s:
+        plan.look_again("node", view.id, view.patience.retry_s)
         return None
     return _judge(world, view, launch, now, plan) if ours else _anothers(view)
 
 
 def _evidence_is_late(view: NodeView, now: Now, plan: Plan) -> bool:
     """Whether the hand that keeps a machine's evidence has had its time: the rest goes on."""
-    if view.busy != EVIDENCE or view.failure is None:
+    if view.busy != EVIDENCE or view.end.failure is None:
         return False
-    if now.mono_s < view.failure.until_s:
-        plan.look_again("node", view.id, view.failure.until_s)
+    if now.mono_s < view.end.failure.until_s:
+        plan.look_again("node", view.id, view.end.failure.until_s)
         return False
     return True
 
@@ -96,24 +96,25 @@ def _falls_to_us(world: World, view: NodeView, launch: Launch) -> bool:
 
 
 def _anothers(view: NodeView) -> Action:
-    """Whoever hands out may look at a node that another replica looks after, and gives it up if dead.
+    """Whoever hands out may look at a node of another replica, and gives it up if it is dead.
 
     Its owner knows nothing of that look, and would keep for ever what is never handed out here.
     """
-    if view.refused is not None:
-        return Condemn(node=view.id, cause=view.refused.cause)
+    if view.end.refused is not None:
+        return Condemn(node=view.id, cause=view.end.refused.cause)
     return Probe(node=view.id)
 
 
 def _found_dead(view: NodeView) -> bool:
     """Whether a waiting ready node was found dead by us."""
-    dead = view.refused is not None and not (view.dying or view.locked)
+    dead = view.end.refused is not None and not (view.dying or view.locked)
     return dead and view.node is not None and view.node.free
 
 
 def _doubted(view: NodeView) -> bool:
     """Whether a waiting ready node did not answer the last time, and may yet."""
-    return view.suspect and view.refused is None and view.node is not None and view.node.free
+    doubted = view.look.suspect and view.end.refused is None
+    return doubted and view.node is not None and view.node.free
 
 
 def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
@@ -140,19 +141,20 @@ def _unwanted(world: World, view: NodeView, launch: Launch, node: Node) -> Conde
     """Say whether a node has to go whatever its next step would be."""
     if launch.step is not Step.DONE and view.key not in world.policy.making:
         return Condemn(node=view.id, cause="its label is no longer configured here")
-    if view.refused is not None and (view.coming or node.free) and not view.locked:
-        return Condemn(node=view.id, cause=view.refused.cause, result=view.refused.result)
+    if view.end.refused is not None and (view.coming or node.free) and not view.locked:
+        return Condemn(node=view.id, cause=view.end.refused.cause, result=view.end.refused.result)
     return None
 
 
 def _planned(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101 - judged only with a launch record
-    if view.server_id is not None:
-        return Advance(node=view.id, launch=launch.after(StepEvent.CREATED, server=view.server_id))
+    server = view.server.id
+    if server is not None:
+        return Advance(node=view.id, launch=launch.after(StepEvent.CREATED, server=server))
     if overdue := _overdue(world, view, node, now, plan):
         return overdue
-    if not view.create_sent and world.created_here(view.id):
+    if view.server.unasked and world.created_here(view.id):
         return _ask_for(world, view, now, plan)
     # Whether a create call of ours, or of the replica that died, reached the cloud: only a
     # listing begun later than the last moment at which it could have can tell.
@@ -186,7 +188,7 @@ def _ask_for(world: World, view: NodeView, now: Now, plan: Plan) -> Action | Non
 def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
     launch = view.launch
     assert launch is not None  # noqa: S101
-    server = view.server
+    server = view.server.shown
     if server is not None and server.status is ServerStatus.ERROR:
         return Condemn(
             node=view.id, cause=f"the cloud says: {server.fault or 'ERROR'}", result=Result.STATUS
@@ -194,9 +196,9 @@ def _booting(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     if server is not None and server.status is ServerStatus.ACTIVE and address(view):
         running = launch.after(StepEvent.ACTIVE, active_s=round(now.wall_s, 3))
         return Advance(node=view.id, launch=running)
-    if view.missed >= MISSED_LISTINGS_MAX:
+    if view.server.missed >= MISSED_LISTINGS_MAX:
         return Condemn(node=view.id, cause="the cloud lost the server", result=Result.STATUS)
-    if server is not None and view.lifeless >= LIFELESS_LISTINGS_MAX:
+    if server is not None and view.server.lifeless >= LIFELESS_LISTINGS_MAX:
         cause = f"the cloud says: {server.status}, before it was up"
         return Condemn(node=view.id, cause=cause, result=Result.STATUS)
     if is_over(world, view, boot_ends_s(world, view, launch, now), now, plan):
@@ -213,15 +215,15 @@ def _proving(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
     assert launch is not None  # noqa: S101
     if never := _unwelcome(world, node, launch) or _keyless(world, view, launch):
         return never
-    if view.proven and view.server is not None:
+    if view.proof.passed and view.server.shown is not None:
         return MakeReady(node=view.id)  # though its time be over by now
     if late := out_of_time(world, view, launch, now, plan):
         return blamed(world, view, late)
     if wants_ip(world, view):
-        if view.port is not None and world.halted is None:
+        if view.server.port is not None and world.halted is None:
             plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
-            return give(view, view.port)
-    elif not view.proven and address(view) is not None:
+            return give(view, view.server.port)
+    elif not view.proof.passed and address(view) is not None:
         plan.look_again("node", view.id, hand_ends_s(world, view, launch, now))
         return Prove(node=view.id)
     # The next look at ports brings the one; or it was adopted from a replica that died, and the
@@ -316,15 +318,15 @@ def _waiting_ready(world: World, view: NodeView, node: Node, now: Now, plan: Pla
         plan.look_again("node", view.id, now.mono_s + ends_s - now.wall_s)
     if _doubted(view):
         return Probe(node=view.id)
-    stopped = view.server is not None and view.server.status in _NOT_RUNNING
-    if stopped or view.missed >= MISSED_LISTINGS_MAX:
+    stopped = view.server.status in _NOT_RUNNING
+    if stopped or view.server.missed >= MISSED_LISTINGS_MAX:
         # The listing may lie: what the machine itself answers counts more.
-        again_s = view.checked_s + world.policy.config.list_period
+        again_s = view.look.checked_s + world.policy.config.list_period
         if now.mono_s >= again_s:
             return Probe(node=view.id)
         plan.look_again("node", view.id, again_s)
     if label.recheck is not None:
-        due_s = view.checked_s + label.recheck
+        due_s = view.look.checked_s + label.recheck
         if now.mono_s >= due_s:
             return Probe(node=view.id)
         plan.look_again("node", view.id, due_s)

@@ -42,7 +42,7 @@ def out_of_time(
     if is_over(world, view, launch_ends_s(world, view, launch, now), now, plan):
         return late_launch(world, launch)
     login_s = login_ends_s(world, view, launch, now)
-    if view.proof is None or login_s is None:
+    if view.proof.last is None or login_s is None:
         return None
     return _unreached(world, launch) if is_over(world, view, login_s, now, plan) else None
 
@@ -71,7 +71,7 @@ def blamed(world: World, view: NodeView, overdue: Condemn) -> Condemn:
     if wants_ip(world, view):
         lack = unaddressed(world, view)
         return replace(overdue, cause=f"{overdue.cause}; {lack.cause}", result=lack.result)
-    proof = view.proof
+    proof = view.proof.last
     if proof is None or proof.ok or proof.stopped:
         return overdue
     return replace(overdue, cause=f"{overdue.cause}; {proof.why}", result=failed_step(proof))

@@ -11,7 +11,8 @@ from typing import Final
 from launcher.actions import Plan
 from launcher.node.actions import Note
 from launcher.node.deadlines import login_counts_from_s, mono_s
-from launcher.node.view import NodeView, Stage
+from launcher.node.proof import Stage
+from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.world import World
 from remuda.model.launch import Launch, Step
@@ -41,10 +42,10 @@ def due_note(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan)
     late_s = late_from_s(world, view, launch)
     if late_s is not None and now.wall_s < late_s:
         plan.look_again("supply", f"late {view.id}", mono_s(late_s, now))
-    stage = view.stage
+    stage = view.proof.stage
     if stage is None:
         return None
-    due_s = max(_due_s(view, launch, stage, now), view.noted_s + NOTE_AGAIN_S)
+    due_s = max(_due_s(view, launch, stage, now), view.proof.noted_s + NOTE_AGAIN_S)
     if now.mono_s < due_s:
         if due_s < float("inf"):
             plan.look_again("node", view.id, due_s)
@@ -64,7 +65,7 @@ def _due_s(view: NodeView, launch: Launch, stage: Stage, now: Now) -> float:
     if not known:
         return mono_s(_slow_since_s(view, launch, stage) + MOMENT_S, now)
     if (launch.proof_words or "") != stage.words:
-        return view.noted_s + ANSWER_S
+        return view.proof.noted_s + ANSWER_S
     return float("inf")
 
 

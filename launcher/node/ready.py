@@ -8,7 +8,7 @@ from remuda.model.node import Node
 
 def ready_node(view: NodeView, policy: Policy) -> Node:
     """Return the node record with everything its user needs; the state is not changed yet."""
-    node, server, launch = view.node, view.server, view.launch
+    node, server, launch = view.node, view.server.shown, view.launch
     assert node is not None  # noqa: S101 - only complete nodes become ready
     assert server is not None  # noqa: S101
     assert launch is not None  # noqa: S101
@@ -17,12 +17,14 @@ def ready_node(view: NodeView, policy: Policy) -> Node:
     # Types matter: one reader refuses anything but text for ids, and a list for host keys.
     return node.with_fields(
         interface_ip=where,
-        public_ipv4=server.public_ipv4 if view.floating_ip is None else view.floating_ip.address,
+        public_ipv4=server.public_ipv4
+        if view.address.floating_ip is None
+        else view.address.floating_ip.address,
         private_ipv4=server.private_ipv4,
         public_ipv6=server.public_ipv6,
         az=server.az or launch.az,
         host_id=server.host_id,
         hostname=server.name,
         image_id=launch.image_build or making.image.name or server.image_id,
-        host_keys=list(view.host_keys),
+        host_keys=list(view.proof.host_keys),
     ).with_server(server.id)

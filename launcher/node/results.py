@@ -1,7 +1,7 @@
 """What becomes of actions on nodes: what hands found, and the answers to transactions; no I/O."""
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -23,8 +23,9 @@ from launcher.node.actions import (
 from launcher.node.blame import failed_step, says_something
 from launcher.node.deadlines import EVIDENCE_S_MAX
 from launcher.node.doors import known
+from launcher.node.end import Failure, Refusal
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
-from launcher.node.view import Failure, NodeView, Refusal
+from launcher.node.view import NodeView
 from launcher.provider.learning import learn_failure, learn_success
 from launcher.retries import CRASH_RETRY_S, PROVE_AGAIN_S, pause_s
 from launcher.world import World
@@ -36,6 +37,7 @@ from remuda.model.ids import NodeId, RequestId
 from remuda.model.launch import Step
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
+from remuda.ssh.api import Proof
 from remuda.ssh.hostkeys import HostKey
 from remuda.store import paths
 from remuda.store.api import (
@@ -118,54 +120,58 @@ class NodeResults:
         view = self.world.free_node(event.node)
         if view is None or view.launch is None:
             return
-        view.proof = event.proof.or_earlier(view.proof)
+        view.proof = view.proof.tried(event.proof)
         stages.proved(view, event.proof, now)
         for step in event.proof.steps:
             self.metrics.observe_step(
                 self.world.policy.provider, *view.key, str(step.step), step.seconds
             )
-        if event.proof.ok:
-            view.proven, view.host_keys = True, event.proof.host_keys
-        elif event.proof.too_early or event.proof.stopped:
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
-        else:
-            view.refused = Refusal(result=failed_step(event.proof), cause=event.proof.why)
+        if not event.proof.ok:
+            self._not_proven(view, event.proof, now)
         self.world.touch_node(view)
+
+    def _not_proven(self, view: NodeView, proof: Proof, now: Now) -> None:
+        if proof.too_early or proof.stopped:
+            view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
+            return
+        refused = Refusal(result=failed_step(proof), cause=proof.why)
+        view.end = replace(view.end, refused=refused)
 
     def _probed(self, event: Probed, now: Now) -> None:
         view = self.world.free_node(event.node)
         if view is None:
             return
-        view.checked_s = event.begun_s
-        view.suspect = event.why is not None
+        view.look.checked_s = event.begun_s
+        view.look.suspect = event.why is not None
         if event.why is None:
-            view.tries = view.missed = 0
+            view.patience.tries = view.server.missed = 0
         else:
-            view.tries += known(view, self.world.policy)
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
-            if view.tries >= PROBES_MAX:
-                view.refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
+            view.patience.tries += known(view, self.world.policy)
+            view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
+            if view.patience.tries >= PROBES_MAX:
+                refused = Refusal(result=None, cause=f"no longer answers: {event.why}")
+                view.end = replace(view.end, refused=refused)
                 self._hand_over_failed(view)
         self.world.touch_node(view)
 
     def _hand_over_failed(self, view: NodeView) -> None:
         """Another machine has to be found, perhaps made: by then older looks are too old."""
-        wanting = self.world.queue.views.get(view.wanted_by or RequestId(""))
+        wanting = self.world.queue.views.get(view.look.wanted_by or RequestId(""))
         if wanting is not None:
             wanting.wanted_s = float("inf")
 
     def _evidence_collected(self, event: EvidenceCollected, now: Now) -> None:  # noqa: ARG002
         view = self.world.free_node(event.node)
         if view is not None:
-            view.failure = None
+            view.end = view.end.without_evidence()
             self.world.touch_node(view)
 
     def _adopted(self, action: Adopt, event: Written[Action], now: Now) -> None:
         view = self._written(action.node, event, now)
         if view is None:
             return
-        view.asked_in = self.world.cloud.latest_listing()
-        view.doubtful = not self.world.created_here(view.id)
+        created_here = self.world.created_here(view.id)
+        view.server.adopt(self.world.cloud.latest_listing(), created_here=created_here)
         self.log.info("node.adopted", node=view.id, step=view.launch and str(view.launch.step))
         self.world.touch_node(view)
 
@@ -175,7 +181,7 @@ class NodeResults:
             return
         if action.launch.step is Step.PROVING:
             stages.runs(self.world, view, now)
-        self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server_id)
+        self.log.info(_STEPS[action.launch.step], node=view.id, server=view.server.id)
         self.world.touch_node(view)
 
     def _noted(self, action: Note, _event: Written[Action], _now: Now) -> None:
@@ -189,9 +195,9 @@ class NodeResults:
         if view is None:
             return
         learn_success(self.world, view, now)
-        view.checked_s, view.tries = now.mono_s, 0
+        view.look.checked_s, view.patience.tries = now.mono_s, 0
         self._count_launch(view, Result.READY, now)
-        self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server_id)
+        self.log.info("node.ready", node=view.id, label=view.key[1], server=view.server.id)
         self.world.touch_node(view)
 
     def _freed(self, action: Free, event: Written[Action], now: Now) -> None:
@@ -208,17 +214,15 @@ class NodeResults:
             self.world.touch_node(view)
 
     def _begin_deletion(self, view: NodeView, action: Condemn, now: Now) -> None:
-        view.dying, view.why, view.tries, view.retry_s = True, action.cause, 0, 0.0
+        view.patience.begin_anew()
+        view.end = view.end.begun(_failure(action, now))
         self.host_keys.pop(view.id, None)
         level = self.log.info if action.result is None else self.log.warning
         level("node.condemned", node=view.id, label=view.key[1], cause=action.cause)
         if action.result is None:
             return
-        until_s = now.mono_s + EVIDENCE_S_MAX
-        view.failure = Failure(result=action.result, cause=action.cause, until_s=until_s)
         # That a create call had no answer was counted when it had none: not once more.
-        unanswered = view.doubtful and view.server_id is None
-        if says_something(action.result) and not unanswered:
+        if says_something(action.result) and not view.server.doubtful:
             learn_failure(self.world, view, action.cause, now)
         self._count_launch(view, action.result, now)
 
@@ -246,12 +250,12 @@ class NodeResults:
         self.metrics.count_lost_write(self.world.policy.provider, "node")
         lock = paths.node_lock(view.id)
         if isinstance(error, ExistsError) and error.path == lock:
-            view.lock_exists = True
+            view.lock = replace(view.lock, exists=True)
         elif isinstance(error, MissingError) and error.path == lock:
-            view.lock_exists = False
+            view.lock = replace(view.lock, exists=False)
         else:
-            view.retry_s = now.mono_s + pause_s(view, error)
-            view.tries += 1
+            view.patience.retry_s = now.mono_s + pause_s(view.patience.tries, error)
+            view.patience.tries += 1
 
     def _count_launch(self, view: NodeView, result: str, now: Now) -> None:
         launch = view.launch
@@ -271,14 +275,22 @@ class NodeResults:
         crashed(self.world, action, now)
         view = self.world.nodes.views.get(action.node)
         if view is not None:
-            view.failure = None
+            view.end = view.end.without_evidence()
+
+
+def _failure(condemn: Condemn, now: Now) -> Failure | None:
+    """Return whose evidence is to be kept before the deletion goes on, if a launch failed."""
+    if condemn.result is None:
+        return None
+    until_s = now.mono_s + EVIDENCE_S_MAX
+    return Failure(result=condemn.result, cause=condemn.cause, until_s=until_s)
 
 
 def crashed(world: World, action: Any, now: Now) -> None:
     """Free the node that an action of any kind was done to, after a pause."""
     view = world.free_node(action.node)
     if view is not None:
-        view.retry_s = now.mono_s + CRASH_RETRY_S
+        view.patience.retry_s = now.mono_s + CRASH_RETRY_S
         world.touch_node(view)
 
 

@@ -1,6 +1,6 @@
 """Starting actions on nodes: mark what is busy, then send the transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher.actions import Action
 from launcher.lanes import machine
@@ -68,7 +68,8 @@ class NodeStarts:
 
     def _adopt(self, action: Adopt, _now: Now) -> None:
         view = self.world.nodes.views[action.node]
-        view.ip_untried = False  # by us; what its owner did meanwhile we cannot know
+        # By us; what its owner did meanwhile we cannot know.
+        view.address = replace(view.address, untried=False)
         self._write_node(action, view, list(self.writer.adopt(view)), ADOPT)
 
     def _advance(self, action: Advance, _now: Now) -> None:
@@ -78,7 +79,7 @@ class NodeStarts:
 
     def _note(self, action: Note, now: Now) -> None:
         view = self.world.nodes.views[action.node]
-        view.noted_s = now.mono_s
+        view.proof = replace(view.proof, noted_s=now.mono_s)
         self.writer.send(action, node_writes.advance(self.world, view, action.launch))
 
     def _make_ready(self, action: MakeReady, now: Now) -> None:

@@ -60,7 +60,7 @@ class HandStarts:
 
     def _probe(self, action: Probe, now: Now) -> None:
         view, begun_s = hold_node(self.world, action.node, PROBE), now.mono_s
-        view.wanted_by = action.request
+        view.look.wanted_by = action.request
         wanting = self.world.queue.views.get(action.request or RequestId(""))
         if wanting is not None:
             wanting.wanted_s = min(wanting.wanted_s, begun_s)

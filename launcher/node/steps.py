@@ -30,7 +30,7 @@ class Stepped:
 def proven(view: NodeView, node: Node, *, now_s: float) -> Stepped:
     """Return the records of a proven node; *node* is what its users read, but for its state."""
     assert view.launch is not None  # noqa: S101 - only known launches become ready
-    given = None if view.floating_ip is None else view.floating_ip.id
+    given = None if view.address.floating_ip is None else view.address.floating_ip.id
     launch = view.launch.after(StepEvent.PROVEN, floating_ip=given, address=address(view))
     return Stepped(launch=launch, node=node.after(NodeEvent.PROVEN, now_s=now_s))
 
@@ -60,10 +60,10 @@ def failed_word(action: Condemn) -> str | None:
 def take_launch(view: NodeView, record: Launch, *, latest_listing: int) -> None:
     """Take in the launch record of a node; *latest_listing* is the last one that was begun."""
     if view.launch is None or view.launch.step is not record.step:
-        view.tries, view.retry_s = 0, 0.0
-        view.ready_in = latest_listing
+        view.patience.begin_anew()
+        view.server.ready_in = latest_listing
     view.launch = record
-    if record.server is not None and not view.confirmed:
-        view.name_server(record.server)
-    view.dying = view.dying or record.step is Step.CONDEMNED
-    view.why = record.why or view.why
+    if record.server is not None:
+        view.server.hint(record.server)
+    if record.step is Step.CONDEMNED:
+        view.end = view.end.begun()

@@ -1,13 +1,16 @@
 """What the brain remembers of a node; only its thread changes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
-from remuda.cloud.api import FloatingIp, Port, Server
-from remuda.metrics.results import Result
-from remuda.model.ids import NodeId, RequestId, ServerId
+from launcher.node.end import LIVING, End
+from launcher.node.patience import Look, Patience
+from launcher.node.proof import UNTRIED, ProofView
+from launcher.server.address import NO_FLOATING_IP, AddressView
+from launcher.server.view import ServerView
+from remuda.model.ids import NodeId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
-from remuda.ssh.api import Proof
 
 #: Steps in which a machine is being made.
 COMING_STEPS = frozenset({Step.PLANNED, Step.BOOTING, Step.PROVING})
@@ -31,37 +34,15 @@ EVIDENCE = "evidence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A launch that failed and whose evidence is not kept yet.
+class LockView:
+    """The lock directory of a node, as mirrored, and who holds or awaits the lock in it."""
 
-    Attributes:
-        until_s: So long at most does the deletion wait for it (monotonic).
-    """
-
-    result: Result
-    cause: str
-    until_s: float
+    exists: bool = False
+    contenders: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why a machine will not do; without *result* it is no failed launch (it was ready once)."""
-
-    result: Result | None
-    cause: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """What a machine in the making is waited for; see ``Launch.proof_step``.
-
-    Attributes:
-        since_s: Wall clock.
-    """
-
-    step: str
-    words: str
-    since_s: float
+#: Of most nodes.
+UNLOCKED: Final = LockView()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -72,45 +53,14 @@ class NodeView:
         node_version: Of the shared record, readable or not; -1: there is none, as far as we know.
         node_gone: We know that there is none: it was deleted, or looked for in vain.
         stale: The shared record changed and is being read again.
-        lock_exists, contenders: The node's lock directory, as mirrored.
         busy: A hand works on it: nothing else may start.
-        waited_s: How long it had to wait for us while it was made: for places in lanes, and for our
-            connection to ZooKeeper. That is not the machine's fault.
-        waited_active_s: How much of that was over when it ran.
-        stage: What it is waited for, as far as we have seen; None: what its record says.
-        noted_s: When that was tried last (monotonic).
-        reached_s: When its floating IP was given, by the wall clock: before, no login was possible.
-        logged_in: A proof of ours got past the login once.
-        dying: The machine is to be deleted until it is gone; nobody may have it any more.
-        server: What the last listing showed, or None.
-        server_id: Known since the create call answered or the listing showed our tag, or only
-            from the launch record.
-        confirmed: The cloud itself said that *server_id* is this node's, by its answer to our
-            create call or by our tags in a listing. Else it is a hint: nothing is deleted by it.
-        asked_in: Number of the last listing begun before the create or delete call was answered:
-            only a later one proves that the server is gone.
-        shown_in: Number of the last listing that showed the server.
-        ready_in: Number of the last one begun before we learnt of the present step: only a later
-            one surely shows where users reach a ready machine; this may not know its floating IP.
-        delete_accepted: The cloud took a delete call, or said that there is no such server.
-        delete_due_s: Ask for it no sooner than this once more (monotonic seconds).
-        retry_s: Do nothing more before this (monotonic seconds).
-        tries: Attempts at the present step.
-        lifeless: So many listings in a row, begun after the create call was answered, showed the
-            server in a state from which no boot will come.
-        port: Where a floating IP can lead; looked up for all nodes together.
-        ip_untried: We made the server, and surely nobody has asked for a floating IP for it yet.
-        floating_ip: The one that we gave it; *released*: it has none any more.
-        unaddressed: Why the last attempt to give it one failed, or None.
-        proof: The last attempt to prove the machine; *proven*: it passed.
-        refused: What the cloud or the proof said against it; it is to be condemned.
-        doubtful: It may not exist: the create call had no answer, or it was adopted before its
-            server was seen. It takes up room, but is nobody's supply until a listing shows it.
-        suspect: It did not answer the last probe.
         spoiled: Its build was revoked, or withdrawn here.
-        checked_s: When the last look at it began, or it became ready (monotonic).
-        wanted_by: The request that was to have it when it was looked at last.
-        failure: Set when a launch failed, until the evidence is kept.
+        server: What we know of its server.
+        address: And of the way to it.
+        proof: How far it is proven while it is made.
+        look: Whether it answered when it was ready.
+        patience: How long it is left alone, and was kept waiting.
+        end: What speaks against it, and how far its deletion has come.
     """
 
     id: NodeId
@@ -120,66 +70,30 @@ class NodeView:
     node_version: int = -1
     node_gone: bool = False
     stale: bool = False
-    lock_exists: bool = False
-    contenders: frozenset[str] = frozenset()
-    busy: str | None = None
-    waited_s: float = 0.0
-    waited_active_s: float = 0.0
-    stage: Stage | None = None
-    noted_s: float = float("-inf")
-    reached_s: float | None = None
-    logged_in: bool = False
-    dying: bool = False
-    why: str | None = None
-    server: Server | None = None
-    server_id: ServerId | None = None
-    confirmed: bool = False
-    missed: int = 0
-    lifeless: int = 0
-    asked_in: int = 0
-    shown_in: int = 0
-    ready_in: int = 0
-    delete_accepted: bool = False
-    create_sent: bool = False
-    retry_s: float = 0.0
-    tries: int = 0
-    checked_s: float = float("-inf")
-    wanted_by: RequestId | None = None
-    delete_due_s: float = 0.0
-    host_keys: tuple[str, ...] = ()
-    port: Port | None = None
-    ip_untried: bool = False
-    floating_ip: FloatingIp | None = None
-    released: bool = False
-    unaddressed: Refusal | None = None
-    proof: Proof | None = None
-    proven: bool = False
-    suspect: bool = False
     spoiled: bool = False
-    doubtful: bool = False
-    failure: Failure | None = None
-    refused: Refusal | None = None
+    lock: LockView = UNLOCKED
+    busy: str | None = None
+    server: ServerView = field(default_factory=ServerView)
+    address: AddressView = NO_FLOATING_IP
+    proof: ProofView = UNTRIED
+    look: Look = field(default_factory=Look)
+    patience: Patience = field(default_factory=Patience)
+    end: End = LIVING
 
-    def name_server(self, server: ServerId) -> None:
-        """Take another server for the node's: what was asked of the one before is not its doing."""
-        if server != self.server_id:
-            self.server_id, self.port, self.lifeless = server, None, 0
-            self.released = self.delete_accepted = False
+    @property
+    def dying(self) -> bool:
+        """Whether it is to be deleted until it is gone: nobody may have it any more."""
+        return self.end.deletion is not None
 
     @property
     def locked(self) -> bool:
         """Whether somebody holds or awaits the node's lock."""
-        return bool(self.contenders)
+        return bool(self.lock.contenders)
 
     @property
     def unread(self) -> bool:
         """Whether we know nothing of the users' record, not even that there is none."""
         return self.node_version < 0 and not self.node_gone
-
-    @property
-    def complete(self) -> bool:
-        """Whether both records are known."""
-        return self.launch is not None and self.node is not None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -192,7 +106,7 @@ class NodeView:
         return (
             self.launch is not None
             and self.launch.step in COMING_STEPS
-            and not (self.dying or (self.doubtful and self.server_id is None))
+            and not (self.dying or self.server.doubtful)
             and self.node is not None
             and self.node.state is NodeState.BUILDING
         )
@@ -209,7 +123,7 @@ class NodeView:
             and self.launch is not None
             and self.node.free
             and (self.stale or self.busy in ON_HAND)
-            and not (self.dying or self.contenders)
+            and not (self.dying or self.lock.contenders)
         )
 
     @property
@@ -219,8 +133,9 @@ class NodeView:
             self.node is not None
             and self.launch is not None
             and self.node.free
-            and not (self.stale or self.dying or self.busy or self.contenders)
-            and self.refused is None
-            and not (self.suspect or self.spoiled)
+            and not (self.stale or self.busy or self.lock.contenders)
+            and self.end.deletion is None
+            and self.end.refused is None
+            and not (self.look.suspect or self.spoiled)
             and not self.launch.keyless
         )

@@ -84,7 +84,7 @@ def free(view: NodeView, *, now_s: float) -> list[Op]:
     assert view.node is not None  # noqa: S101
     node = view.node.after(NodeEvent.FREED, now_s=now_s, allocated_to=None)
     return [
-        *prove_unlocked_ops(paths.node_lock(view.id), exists=view.lock_exists),
+        *prove_unlocked_ops(paths.node_lock(view.id), exists=view.lock.exists),
         Set(path=paths.node(view.id), data=nodes.encode(node), version=view.node_version),
     ]
 
@@ -97,8 +97,8 @@ def condemn(
     both = steps.condemned(view, why, failed=failed, now_s=now_s)
     ops = advance(world, view, both.launch)
     if view.node is None:
-        return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock_exists else ops
-    ops = [*prove_unlocked_ops(lock, exists=view.lock_exists), *ops]
+        return [*prove_unlocked_ops(lock, exists=True), *ops] if view.lock.exists else ops
+    ops = [*prove_unlocked_ops(lock, exists=view.lock.exists), *ops]
     if both.node is None:
         # The word on the wire already says that nobody wants it; only fence it.
         return [*ops, Check(path=paths.node(view.id), version=view.node_version)]
@@ -115,7 +115,7 @@ def remove_records(world: World, view: NodeView) -> list[Op]:
     ]
     if view.node_version < 0:
         return ops
-    if view.lock_exists:
+    if view.lock.exists:
         ops.append(Delete(path=paths.node_lock(view.id)))
     ops.append(Delete(path=paths.node(view.id)))
     return ops

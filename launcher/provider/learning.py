@@ -1,10 +1,12 @@
 """What the launcher learns from how launches end: breakers, ceilings, expected boot times."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from launcher.node.blame import address_result
-from launcher.node.view import NodeView, Refusal
+from launcher.node.end import Refusal
+from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.provider.breaker import DOUBLINGS_MAX
 from launcher.provider.cloud import Refused
@@ -129,18 +131,19 @@ def _pause(world: World, pool: str, error: CloudError, now: Now, *, most_s: floa
 
 def learn_no_address(world: World, view: NodeView, error: CloudError, now: Now) -> None:
     """A machine that runs was refused its floating IP: it tries again, if that can help."""
-    view.unaddressed = Refusal(result=address_result(error), cause=f"no floating IP: {error}")
+    refused = Refusal(result=address_result(error), cause=f"no floating IP: {error}")
+    view.address = replace(view.address, refusal=refused)
     if isinstance(error, BadOrderError):
         # A network without a way to the outside has none for the next machine either.
-        view.refused = view.unaddressed
+        view.end = replace(view.end, refused=refused)
         return
     if isinstance(error, NoRoomError):
         # Whoever is begun now could not be reached either.
         learn_no_room(world, view.key[0], error, now)
     if isinstance(error, GoneError):
-        view.port = None  # Nova has replaced it: look again
-    pause_s = ADDRESS_AGAIN_S * 2.0 ** min(view.tries, DOUBLINGS_MAX)
+        view.server.port = None  # Nova has replaced it: look again
+    pause_s = ADDRESS_AGAIN_S * 2.0 ** min(view.patience.tries, DOUBLINGS_MAX)
     if isinstance(error, TryLaterError):
         pause_s = max(pause_s, error.retry_after_s)
-    view.retry_s = now.mono_s + min(ADDRESS_AGAIN_MAX_S, pause_s)
-    view.tries += 1
+    view.patience.retry_s = now.mono_s + min(ADDRESS_AGAIN_MAX_S, pause_s)
+    view.patience.tries += 1

@@ -90,7 +90,7 @@ def _in_cloud(world: World) -> tuple[int, int, int]:
     """Return instances, cores and RAM of ours that the cloud counts already."""
     instances = cores = ram_mib = 0
     for view in world.nodes.views.values():
-        if view.server_id is not None and view.launch is not None:
+        if view.server.id is not None and view.launch is not None:
             instances += 1
             cores += view.launch.cores
             ram_mib += view.launch.ram_mib

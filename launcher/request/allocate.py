@@ -156,7 +156,7 @@ def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan
 def _gets_its_own(
     world: World, view: RequestView, claim: ClaimView | None, now: Now, plan: Plan
 ) -> bool:
-    """Hand out what was made for a request alone, if all is there; return whether it gets no other."""
+    """Hand out what was made for a request alone, if all is there; say if it gets no other."""
     match view.may_get:
         case MayGet.ANY:
             return False
@@ -211,9 +211,9 @@ def _hand_over(
 def _unseen(world: World, wanting: RequestView, node: NodeId, now: Now) -> bool:
     view = world.nodes.views[node]
     label = world.policy.labels.get(view.key[1])
-    if label is None or label.max_check_age is None or view.checked_s >= wanting.wanted_s:
+    if label is None or label.max_check_age is None or view.look.checked_s >= wanting.wanted_s:
         return False
-    return now.mono_s - view.checked_s > label.max_check_age
+    return now.mono_s - view.look.checked_s > label.max_check_age
 
 
 def _may_end(world: World, request: Request, claim: ClaimView | None) -> bool:

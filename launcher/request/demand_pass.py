@@ -82,8 +82,8 @@ class DemandPass:
     def covers(self, view: RequestView, pool: str) -> bool:
         """Whether ready nodes fit together for a request that would be given its own otherwise.
 
-        They are about to be handed out: by a replica of ours, after a look at them, or after those who
-        go first. Whatever they are promised to is no supply for others.
+        They are about to be handed out: by a replica of ours, after a look at them, or after those
+        who go first. Whatever they are promised to is no supply for others.
         """
         known = (view.id, pool)
         if view.may_get is MayGet.MATCHING and known not in self.covered:

@@ -135,15 +135,15 @@ class RequestResults:
             view.lock_exists = False
         elif isinstance(error, NotPermittedError):
             # What was to be written after it in the same burst is rejected, too.
-            view.retry_s = now.mono_s + pause_s(view, error)
+            view.retry_s = now.mono_s + pause_s(view.tries, error)
             view.tries += 1
         elif not isinstance(error, RejectedError):
-            view.retry_s = now.mono_s + pause_s(view, error)
+            view.retry_s = now.mono_s + pause_s(view.tries, error)
         else:
             # Somebody holds the request's lock, for a moment only (Zuul revising its priority);
             # or somebody else wrote, and the mirror will tell: then the next try may come soon.
             if isinstance(error, NotEmptyError) or view.tries >= TRIES_AT_ONCE:
-                view.retry_s = now.mono_s + pause_s(view, error)
+                view.retry_s = now.mono_s + pause_s(view.tries, error)
             view.tries += 1
         self.world.agenda.labels.update(view.request.labels)
 

@@ -6,7 +6,8 @@ make and one to delete, for its id is known here or in the launch record.
 
 from launcher.actions import Plan
 from launcher.lanes import PORTS
-from launcher.node.view import NodeView, Refusal
+from launcher.node.end import Refusal
+from launcher.node.view import NodeView
 from launcher.server.actions import Address, DeleteServer, FindPorts
 from launcher.world import World
 from remuda.cloud.api import Port
@@ -18,9 +19,9 @@ from remuda.runtime.now import Now
 
 def address(view: NodeView) -> str | None:
     """Return the address to connect to: a floating IP of ours, else what the cloud shows."""
-    if view.floating_ip is not None:
-        return view.floating_ip.address
-    server = view.server
+    if view.address.floating_ip is not None:
+        return view.address.floating_ip.address
+    server = view.server.shown
     if server is None:
         return None
     return server.public_ipv4 or server.private_ipv4 or server.public_ipv6
@@ -32,22 +33,22 @@ def wants_ip(world: World, view: NodeView) -> bool:
     One that the listing shows was given by the replica from which we took the node over.
     """
     gives = world.policy.addresses(view.key[0])
-    if not gives or view.floating_ip is not None or view.server is None:
+    if not gives or view.address.floating_ip is not None or view.server.shown is None:
         return False
-    return view.server.floating_ipv4 is None
+    return view.server.shown.floating_ipv4 is None
 
 
 def unaddressed(world: World, view: NodeView) -> Refusal:
     """Return why a machine has no floating IP although its pool gives one."""
-    if view.unaddressed is not None:
-        return view.unaddressed
+    if view.address.refusal is not None:
+        return view.address.refusal
     why = world.cloud.ports_why or "the cloud shows no port of it with a private IPv4 address"
     return Refusal(result=Result.NETWORK, cause=f"no floating IP: {why}")
 
 
 def give(view: NodeView, port: Port) -> Address:
     """Return what gives a node its floating IP."""
-    return Address(node=view.id, port=port, untried=view.ip_untried)
+    return Address(node=view.id, port=port, untried=view.address.untried)
 
 
 def find_ports(world: World, now: Now, plan: Plan) -> None:
@@ -63,17 +64,17 @@ def find_ports(world: World, now: Now, plan: Plan) -> None:
     if now.mono_s < cloud.ports_due_s:
         plan.look_again("cloud", "ports", cloud.ports_due_s)
         return
-    servers = (view.server_id for view in views)
+    servers = (view.server.id for view in views)
     plan.do(FindPorts(servers=tuple(sorted(one for one in servers if one is not None))))
 
 
 def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> DeleteServer:
     """Return what deletes a machine together with its floating IP."""
-    sure = view.confirmed
-    if view.released:
+    sure = view.server.surely_ours
+    if view.server.released:
         return DeleteServer(node=view.id, server=server, confirmed=sure)
-    if view.floating_ip is not None:
-        known = view.floating_ip.id
+    if view.address.floating_ip is not None:
+        known = view.address.floating_ip.id
         return DeleteServer(node=view.id, server=server, confirmed=sure, floating_ip=known)
     hint = launch.floating_ip
     search = hint is None and _may_have_one(world, view)
@@ -82,7 +83,7 @@ def delete(world: World, view: NodeView, launch: Launch, server: ServerId) -> De
 
 def _in_need(world: World, view: NodeView, now: Now) -> bool:
     assert view.launch is not None  # noqa: S101 - else it would lack no port
-    running = view.launch.step is Step.PROVING and now.mono_s >= view.retry_s
+    running = view.launch.step is Step.PROVING and now.mono_s >= view.patience.retry_s
     return running and wants_ip(world, view)
 
 
@@ -91,6 +92,6 @@ def _may_have_one(world: World, view: NodeView) -> bool:
 
     If one is shown that may be ours, whatever its pool gives by now.
     """
-    if view.server is not None and view.server.floating_ipv4 is not None:
+    if view.server.shown is not None and view.server.shown.floating_ipv4 is not None:
         return True
-    return world.policy.addresses(view.key[0]) and not view.ip_untried
+    return world.policy.addresses(view.key[0]) and not view.address.untried

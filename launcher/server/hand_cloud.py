@@ -214,8 +214,9 @@ class CloudHands:
         All of it is redacted, whoever said it and whatever was redacted before: who may read the
         records of failures need not be who may log in.
         """
-        text = self._console(view.server_id, action.until_s) if console and view.confirmed else ""
-        launch, proof = view.launch, view.proof
+        known, launch, proof = view.server, view.launch, view.proof.last
+        text = self._console(known.id, action.until_s) if console and known.surely_ours else ""
+        fault = None if known.shown is None else known.shown.fault
         steps: tuple[Mapping[str, object], ...] = ()
         if proof is not None:
             steps = tuple(
@@ -236,8 +237,8 @@ class CloudHands:
             result=action.result,
             why=redact_text(action.cause),
             at_s=self.clock.now_s(),
-            server=view.server_id,
-            fault=redact_text(view.server.fault) if view.server and view.server.fault else None,
+            server=known.id,
+            fault=redact_text(fault) if fault else None,
             console=text,
             transcript=steps,
             request=None if launch is None else launch.for_request or launch.on_account_of,

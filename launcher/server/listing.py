@@ -85,7 +85,7 @@ class _Taking:
             self.unread.append((node_id, server))
         elif view is None:
             self._stray(server, node_id)
-        elif view.server_id in (None, server.id):
+        elif view.server.id in (None, server.id):
             self._show(view, server)
         else:
             self.doubts.append((view, server))
@@ -96,25 +96,25 @@ class _Taking:
         Of two that are, the second is a leak; but no server is swept while its node has a record.
         """
         for view, server in self.doubts:
-            if view.confirmed:
+            if view.server.surely_ours:
                 self._stray(server, view.id)
             else:
                 self._show(view, server)
 
     def _show(self, view: NodeView, server: Server) -> None:
         self.shown.add(view.id)
-        view.shown_in = self.number
-        if view.server != server or view.missed or not view.confirmed:
-            view.name_server(server.id)
-            view.confirmed, view.server, view.missed = True, server, 0
+        known = view.server
+        known.shown_in = self.number
+        if known.shown == server and not known.missed:
+            self.ours[server.id] = known.shown  # equal: the one that is kept anyway
+        else:
+            known.show(server)
             shown(view, self.now)
             self.world.touch_node(view)
-        else:
-            self.ours[server.id] = view.server  # equal: the one that is kept anyway
         if server.status not in LIFELESS:
-            view.lifeless = 0
-        elif self.number > view.asked_in:
-            view.lifeless += 1
+            known.lifeless = 0
+        elif self.number > known.asked_in:
+            known.lifeless += 1
 
     def _stray(self, server: Server, node_id: NodeId | None) -> None:
         known = self.world.cloud.strays.get(server.id)
@@ -133,14 +133,15 @@ def _miss(world: World, number: int, shown: set[str]) -> None:
     listing had begun cannot be in it.
     """
     for view in world.nodes.views.values():
-        if view.id in shown or view.server_id is None:
+        known = view.server
+        if view.id in shown or known.id is None:
             continue
         if view.dying:
-            if view.server is not None:
-                view.server = None
+            if known.shown is not None:
+                known.shown = None
                 world.touch_node(view)
-        elif _has_server(view) and (view.server is not None or number > view.asked_in):
-            view.missed += 1
+        elif _has_server(view) and (known.shown is not None or number > known.asked_in):
+            known.missed += 1
             world.touch_node(view)
 
 

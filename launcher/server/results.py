@@ -1,14 +1,15 @@
 """What becomes of actions on servers: what the cloud answered; no I/O."""
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from launcher.node import stages
 from launcher.node.blame import result_of
+from launcher.node.end import Refusal
 from launcher.node.results import crashed
-from launcher.node.view import NodeView, Refusal
+from launcher.node.view import NodeView
 from launcher.provider.breaker import DOUBLINGS_MAX
 from launcher.provider.learning import (
     learn_no_address,
@@ -92,17 +93,17 @@ class ServerResults:
         self.host_keys.pop(event.node, None)
         if view is None:
             return
-        view.asked_in, view.lifeless = self.world.cloud.latest_listing(), 0
+        view.server.create_answered(self.world.cloud.latest_listing())
         result = event.result
         if not isinstance(result, CloudError):
-            view.server_id, view.confirmed = result, True
+            view.server.confirm(result)
             self.log.info("node.created", node=view.id, server=result)
         elif isinstance(result, TryLaterError):
             # Surely without effect: the same intent may be asked for again, but with a new
             # host key, for the private half of the old one is forgotten; simpler to begin anew.
             self._give_up(view, result, now)
         elif isinstance(result, UnknownOutcomeError):
-            view.doubtful = True
+            view.server.create_unanswered()
             learn_no_answer(self.world, view.key[0], result, now)
             self.log.warning("node.create-unknown", node=view.id, why=str(result))
         else:
@@ -111,8 +112,9 @@ class ServerResults:
 
     def _give_up(self, view: NodeView, error: CloudError, now: Now) -> None:
         """Nothing was made: the intent is void."""
+        view.server.create_refused()
         if isinstance(error, NotSentError):
-            view.refused, view.create_sent = Refusal(result=None, cause=str(error)), False
+            view.end = replace(view.end, refused=Refusal(result=None, cause=str(error)))
             return
         if isinstance(error, NoRoomError | TryLaterError):
             learn_no_room(self.world, view.key[0], error, now)
@@ -120,8 +122,7 @@ class ServerResults:
             learn_refusal(self.world, view, error, now)
         if isinstance(error, UnauthorizedError):
             self.world.cloud.trouble = f"our credentials are not accepted ({error})"
-        view.refused = Refusal(result=result_of(error), cause=str(error))
-        view.create_sent = False
+        view.end = replace(view.end, refused=Refusal(result=result_of(error), cause=str(error)))
 
     def _listed(self, event: Listed, now: Now) -> None:
         cloud = self.world.cloud
@@ -149,30 +150,29 @@ class ServerResults:
         for server, port in event.result.items():
             view = self.world.nodes.views.get(self.world.nodes.by_server.get(server, NodeId("")))
             if view is not None:
-                view.port = port
+                view.server.port = port
                 self.world.touch_node(view)
 
     def _deleted(self, event: Deleted, now: Now) -> None:
         view = self.world.free_node(event.node)
-        if view is None or event.server != view.server_id:
+        if view is None or event.server != view.server.id:
             return  # it was taken for the node's, and another one was found to be
-        view.released = view.released or event.released
+        view.server.released = view.server.released or event.released
         if isinstance(event.error, NotSentError):
-            view.retry_s = now.mono_s + PROVE_AGAIN_S
+            view.patience.retry_s = now.mono_s + PROVE_AGAIN_S
             self.world.touch_node(view)
             return
         if event.accepted:
-            view.delete_accepted = True
-            view.asked_in = self.world.cloud.latest_listing()
-        elif event.mistaken and not view.confirmed:
-            self.log.warning("node.not-its-server", node=view.id, server=view.server_id)
-            view.server_id, view.released = None, False
+            view.server.accept_delete(self.world.cloud.latest_listing())
+        elif event.mistaken and not view.server.surely_ours:
+            self.log.warning("node.not-its-server", node=view.id, server=view.server.id)
+            view.server.mistake()
         else:
             self.log.warning("node.delete-failed", node=view.id, why=str(event.error))
-        view.delete_due_s = now.mono_s + min(
-            DELETE_AGAIN_MAX_S, DELETE_AGAIN_S * 2.0 ** min(view.tries, 8)
+        view.patience.delete_due_s = now.mono_s + min(
+            DELETE_AGAIN_MAX_S, DELETE_AGAIN_S * 2.0 ** min(view.patience.tries, 8)
         )
-        view.tries += 1
+        view.patience.tries += 1
         self.world.touch_node(view)
 
     def _leak_deleted(self, event: LeakDeleted, now: Now) -> None:  # noqa: ARG002
@@ -196,7 +196,8 @@ class ServerResults:
             learn_no_address(self.world, view, event.result, now)
             self.log.warning("node.no-floating-ip", node=view.id, why=str(event.result))
         else:
-            view.floating_ip, view.unaddressed, view.tries = event.result, None, 0
+            view.address = view.address.given(event.result, now.wall_s)
+            view.patience.tries = 0
         self.world.touch_node(view)
 
     def _listing_crashed(self, _action: ListServers, now: Now) -> None:

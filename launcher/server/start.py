@@ -53,7 +53,8 @@ class ServerStarts:
         view = hold_node(self.world, action.node, "create")
         launch = view.launch
         assert launch is not None  # noqa: S101 - decided on a known launch
-        view.create_sent = view.ip_untried = True
+        view.server.send_create()
+        view.address = replace(view.address, untried=True)
         recipe = self._recipe(view, launch)
         key = self.host_keys.get(action.node)
         specs, world = ServerSpecs(policy=self.world.policy, owner=self.cloud.owner), self.world
@@ -82,7 +83,8 @@ class ServerStarts:
         self.submit(action, lambda: self.cloud.delete_leak(action, fence))
 
     def _address(self, action: Address, _now: Now) -> None:
-        hold_node(self.world, action.node, "address").ip_untried = False
+        view = hold_node(self.world, action.node, "address")
+        view.address = replace(view.address, untried=False)
         fence = self._fence()
         self.submit(action, lambda: self.cloud.address(action, fence))
 

@@ -2,7 +2,7 @@
 
 Nothing is deleted on the word of an empty store, a lying list, a stale view or a changed id: a
 leak must be seen for a while, for minutes if somebody may work on it, be one that this store can
-have known, and be one of few. Right before the call ZooKeeper is asked anew (server/hand_records.py).
+have known, and be one of few. Right before the call ZooKeeper is asked anew (hand_records.py).
 An operator may permit what the brake stops (docs/adr/0013-what-may-be-deleted.md).
 """
 
@@ -80,7 +80,7 @@ def _servers(count: int) -> str:
 
 def _bound(world: World) -> int:
     """Return how many leaks are likely: counted from the nodes that have records *here*."""
-    known = sum(view.confirmed for view in world.nodes.views.values())
+    known = sum(view.server.surely_ours for view in world.nodes.views.values())
     return max(1, min(LEAKS_MAX, known), int(LEAK_PART_MAX * known))
 
 

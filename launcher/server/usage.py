@@ -51,5 +51,5 @@ def _counted(world: World) -> Iterator[Server]:
         if node is None:
             continue
         view = world.nodes.views.get(node)
-        if view is None or view.server_id not in (None, server.id):
+        if view is None or view.server.id not in (None, server.id):
             yield server

@@ -98,7 +98,8 @@ class Feeder:
         ops: list[Op] = []
         for new in born:
             launch, server = new.launch, shown[servers[new.launch.id]]
-            view = NodeView(id=launch.id, launch=launch, node=new.node, server=server)
+            view = NodeView(id=launch.id, launch=launch, node=new.node)
+            view.server.show(server)
             ready = ready_node(view, self._policy).after(NodeEvent.PROVEN, now_s=time.time())
             done = replace(launch, step=Step.DONE, server=server.id)
             pair = [NewNode(launch=done, node=ready)]

@@ -20,6 +20,8 @@ from typing import Any, Final
 from launcher.fold import Fold
 from launcher.node.actions import Intent
 from launcher.node.birth import NewNode, born
+from launcher.node.fold import NodeFold
+from launcher.node.proof import Access, ProofView
 from launcher.node.ready import ready_node
 from launcher.node.view import NodeView
 from launcher.policy import Policy, compile_policy
@@ -75,12 +77,10 @@ class Memory:
     def __init__(self) -> None:
         policy = compile_policy(config(NODES * 2), "east")
         self._world = World(policy=policy, peers=peers())
-        mine: set[NodeId] = set()
         fold = Fold(
             world=self._world,
             aside=SetAside(log=logs.get_logger(), metrics=NullMetrics()),
-            mine=mine,
-            read_node=lambda _node: None,
+            nodes=NodeFold(self._world, set(), lambda _node: None),
         )
         wire = FakeZookeeper().connect().wire
         self._mirrors = {
@@ -104,9 +104,9 @@ class Memory:
         made = _born(number, self._world.policy)
         launch = made.launch
         server = read_server(_server_doc(number))
-        view = NodeView(
-            id=launch.id, launch=launch, node=made.node, server=server, host_keys=(_key(number),)
-        )
+        view = NodeView(id=launch.id, launch=launch, node=made.node)
+        view.proof = ProofView(access=Access.PROVEN, host_keys=(_key(number),))
+        view.server.show(server)
         ready = ready_node(view, self._world.policy).after(NodeEvent.PROVEN, now_s=NOW.wall_s)
         done = replace(launch, step=Step.DONE, server=server.id)
         self._read(paths.provider("east"), paths.launch("east", launch.id), launches.encode(done))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from launcher.decide import decide
+from launcher.node.view import UNLOCKED, LockView
 from launcher.policy import compile_policy
 from launcher.provider.cloud import Recipe
 from launcher.provider.peers import Peers
@@ -125,9 +126,9 @@ def add_node(made: World, number: int, *, used: bool) -> NodeId:
         created_s=NOW.wall_s - 500.0,
     )
     if used:
-        view.contenders |= {"somebody"}
-    view.checked_s = NOW.mono_s
-    view.server_id = view.launch.server
+        view.lock = LockView(exists=True, contenders=frozenset({"somebody"}))
+    view.look.checked_s = NOW.mono_s
+    view.server.hint(ServerId(f"server-{number}"))
     made.touch_node(view)
     return node_id
 
@@ -137,7 +138,7 @@ def make_ready(made: World, number: int) -> None:
     view = list(made.nodes.views.values())[number]
     assert view.node is not None
     view.node = replace(view.node, state=NodeState.READY, allocated_to=None)
-    view.contenders = frozenset()
+    view.lock = UNLOCKED
     made.touch_node(view)
 
 

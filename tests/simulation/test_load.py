@@ -48,7 +48,7 @@ def test_consoles_that_hang_hold_up_no_deletion() -> None:
     load.until(lambda: load.machines() == count, within_s=60.0)
     failed = set(load.cloud.truth())
     views = load.process.brain.world.nodes.views
-    load.until(lambda: any(view.failure for view in views.values()), within_s=90.0)
+    load.until(lambda: any(view.end.failure for view in views.values()), within_s=90.0)
 
     load.until(lambda: len(failed & set(load.cloud.truth())) == 1, within_s=EVIDENCE_S_MAX + 10.0)
     load.pass_time(API_TIMEOUT_S * 2)

@@ -64,7 +64,7 @@ def misses_of_a_check(bench: Bench) -> int:
     """Return after how many listings without its server a check gives a machine up."""
     life = Life(bench)
     bench.cloud.boot_s = 1e6
-    life.go_on(lambda: life.view.server is not None)
+    life.go_on(lambda: life.view.server.shown is not None)
     before = life.listings
     bench.cloud.next_listings.extend([Listing.EMPTY] * 20)
     life.go_on(lambda: life.view.dying)
@@ -103,16 +103,17 @@ def test_states_without_life_end_a_check_as_they_end_a_launch(
 ) -> None:
     """In the same words, long before boot-timeout."""
     life = Life(bench)
-    life.go_on(lambda: life.view.server is not None)
-    assert life.view.server_id is not None
-    bench.cloud.force(life.view.server_id, status)
+    life.go_on(lambda: life.view.server.shown is not None)
+    assert life.view.server.id is not None
+    bench.cloud.force(life.view.server.id, status)
     life.go_on(lambda: life.view.dying)
 
     made = world()
     works, view = Works(made), add_node(made, 1, step=Step.BOOTING)
     ours = tags.ServerTags(owner=OWNER, node=view.id, pool=PoolName("main"), label="small")
-    assert life.view.server is not None
-    shown = replace(life.view.server, id=ServerId("server-1"), tags=tags.make(ours), status=status)
+    known = life.view.server.shown
+    assert known is not None
+    shown = replace(known, id=ServerId("server-1"), tags=tags.make(ours), status=status)
     for _ in range(lifecycle.LIFELESS_LISTINGS_MAX):
         number = made.cloud.listing + 1
         listed = Listed(number=number, result=(shown,), begun_s=NOW.mono_s, begun_wall_s=NOW.wall_s)
@@ -127,20 +128,20 @@ def test_a_listing_beside_a_proof_takes_nothing_from_it(bench: Bench) -> None:
     """Both are begun in one turn, and the listing, which ends first, shows no address any more."""
     life = Life(bench)
     bench.prover.script("198.18.0.1", Machine(too_early=100))
-    life.go_on(lambda: life.view.proof is not None)
+    life.go_on(lambda: life.view.proof.last is not None)
     whole = bench.cloud.list_servers
     bench.cloud.list_servers = lambda: tuple(  # type: ignore[method-assign]
         replace(one, public_ipv4=None, private_ipv4=None, status=ServerStatus.ERROR)
         for one in whole()
     )
     life.node.world.cloud.listed_s = float("-inf")
-    before, life.view.retry_s = life.listings, 0.0
+    before, life.view.patience.retry_s = life.listings, 0.0
 
     life.node.turn()
 
     assert life.listings == before + 1
-    assert life.view.server is not None
-    assert life.view.server.public_ipv4 is None
+    assert life.view.server.shown is not None
+    assert life.view.server.shown.public_ipv4 is None
     assert len(bench.prover.orders) == 2
 
 
@@ -172,7 +173,7 @@ def test_whether_a_call_without_an_answer_made_a_server_is_known_when_a_launcher
     """Only a listing begun after the last moment of the call tells; until then it is waited."""
     life = Life(bench)
     bench.cloud.next_creates.append(Create.LOST_CALL)
-    life.go_on(lambda: life.view.doubtful)
+    life.go_on(lambda: life.view.server.doubtful)
     launch = life.view.launch
     assert launch is not None
 

@@ -9,6 +9,7 @@ import pytest
 
 from launcher.fold import Fold
 from launcher.node.fold import NodeFold
+from launcher.node.proof import Access, ProofView
 from launcher.provider.status import our_status
 from launcher.reporting import Reporter
 from launcher.world import World
@@ -116,9 +117,9 @@ class Launcher:
     def show_servers(self) -> None:
         """Let the cloud show every server, and every proof pass: all steps may be taken."""
         for view in self.world.nodes.views.values():
-            view.proven, view.host_keys = True, ("ssh-ed25519 AAAA",)
-            view.server = Server(
-                id=view.server_id or ServerId("s"),
+            view.proof = ProofView(access=Access.PROVEN, host_keys=("ssh-ed25519 AAAA",))
+            view.server.shown = Server(
+                id=view.server.id or ServerId("s"),
                 name="np",
                 status=ServerStatus.ACTIVE,
                 public_ipv4="198.18.0.9",

@@ -20,6 +20,7 @@ from tests.unit.launcher.worlds import (
     add_node,
     add_stray,
     doom,
+    know,
     later,
     of_kind,
     policy,
@@ -45,9 +46,9 @@ def running(made: World, number: int, **fields: Any) -> NodeView:
 
 def seen(made: World, view: NodeView, **fields: Any) -> NodeView:
     """Let the listing show the node's machine, running."""
-    assert view.server_id is not None
-    view.server = Server(
-        id=view.server_id,
+    assert view.server.id is not None
+    view.server.shown = Server(
+        id=view.server.id,
         name="np",
         status=ServerStatus.ACTIVE,
         **{"public_ipv4": "10.0.0.5", **fields},
@@ -58,8 +59,8 @@ def seen(made: World, view: NodeView, **fields: Any) -> NodeView:
 
 def port(view: NodeView) -> Port:
     """Return the port of a node."""
-    assert view.server_id is not None
-    return Port(id=f"port of {view.id}", server=view.server_id, ipv4="10.0.0.5")
+    assert view.server.id is not None
+    return Port(id=f"port of {view.id}", server=view.server.id, ipv4="10.0.0.5")
 
 
 def looks(made: World, now: Now = NOW) -> list[FindPorts]:
@@ -77,7 +78,7 @@ def test_one_look_serves_all_that_run_or_boot() -> None:
     running(made, 4, pool="plain")
     add_node(made, 5, step=Step.PLANNED, server=None)
     known = running(made, 6)
-    known.port = port(known)
+    known.server.port = port(known)
     made.touch_node(known)
 
     (look,) = looks(made)
@@ -89,9 +90,9 @@ def test_one_look_serves_all_that_run_or_boot() -> None:
     "change",
     [
         lambda made, view: seen(made, view, floating_ipv4="203.0.113.1"),
-        lambda _made, view: setattr(view, "floating_ip", GIVEN),
-        lambda _made, view: setattr(view, "server", None),
-        lambda _made, view: setattr(view, "retry_s", NOW.mono_s + 1.0),
+        lambda _made, view: know(view, floating_ip=GIVEN),
+        lambda _made, view: know(view, shown=None),
+        lambda _made, view: know(view, retry_s=NOW.mono_s + 1.0),
         lambda made, _view: made.busy.enter(PORTS, FindPorts(servers=())),
         lambda made, _view: setattr(made.cloud, "ports_due_s", NOW.mono_s + 1.0),
     ],
@@ -132,7 +133,7 @@ def test_running_machine_with_a_port_is_given_an_address(untried: bool) -> None:
     """Only who made it and has not asked may do without a look."""
     made = floating()
     view = running(made, 1)
-    view.port, view.ip_untried = port(view), untried
+    know(view, port=port(view), untried=untried)
     made.touch_node(view)
 
     assert of_kind(think(made), Address, Prove) == [
@@ -148,7 +149,7 @@ def test_machine_with_its_address_is_proven(shown: bool) -> None:  # noqa: FBT00
     if shown:
         seen(made, view, public_ipv4="203.0.113.1", floating_ipv4="203.0.113.1")
     else:
-        view.floating_ip = GIVEN
+        know(view, floating_ip=GIVEN)
         made.touch_node(view)
 
     assert of_kind(think(made), Address, Prove, FindPorts) == [Prove(node=view.id)]
@@ -170,7 +171,7 @@ def test_plain_pool_gives_nothing() -> None:
         ({}, {"floating_ip": "fip"}, {"hinted_ip": "fip"}),
         ({"floating_ip": GIVEN, "released": True}, {}, {}),
         ({"released": True}, {}, {}),
-        ({"ip_untried": True}, {}, {}),
+        ({"untried": True}, {}, {}),
         ({}, {}, {"search": True}),
     ],
     ids=[
@@ -189,13 +190,12 @@ def test_deletion_takes_the_address_back(
     """By its id if that is known, by a look if there may be one, and only once."""
     made = floating()
     view = running(made, 1, launch=launch)
-    for name, value in fields.items():
-        setattr(view, name, value)
+    know(view, **fields)
     doom(made, view)
 
-    assert view.server_id is not None
+    assert view.server.id is not None
     assert of_kind(think(made), DeleteServer) == [
-        DeleteServer(node=view.id, server=view.server_id, confirmed=True, **expected)
+        DeleteServer(node=view.id, server=view.server.id, confirmed=True, **expected)
     ]
 
 
@@ -204,7 +204,7 @@ def test_deletion_in_a_plain_pool_costs_no_look() -> None:
     made = floating()
     for number, given in ((1, None), (2, GIVEN)):
         view = running(made, number, pool="plain")
-        view.floating_ip = given
+        know(view, floating_ip=given)
         doom(made, view)
 
     found = of_kind(think(made), DeleteServer)
@@ -227,7 +227,7 @@ def test_a_shown_address_is_taken_back_whatever_the_pool_gives(untried: bool) ->
     made = floating()
     view = running(made, 1, pool="plain")
     seen(made, view, floating_ipv4="203.0.113.1")
-    view.ip_untried = untried
+    know(view, untried=untried)
     doom(made, view)
 
     assert [one.search for one in of_kind(think(made), DeleteServer)] == [True]
@@ -247,7 +247,7 @@ def swept(made: World) -> bool:
     [
         (lambda _made, _view: None, False),
         (lambda made, view: seen(made, view, floating_ipv4="203.0.113.1"), True),
-        (lambda _made, view: setattr(view, "floating_ip", GIVEN), True),
+        (lambda _made, view: know(view, floating_ip=GIVEN), True),
         (lambda _made, view: setattr(view, "launch", replace(view.launch, floating_ip="x")), True),
         (lambda made, _view: made.adopt_policy(policy(pools=GIVES)), True),
     ],
@@ -292,11 +292,11 @@ def test_a_node_on_its_way_is_looked_after_no_longer_than_needed() -> None:
     view = running(made, 1)
     assert made.portless == {view.id}
 
-    view.port = port(view)
+    view.server.port = port(view)
     made.touch_node(view)
     assert made.portless == set()
 
-    view.port = None
+    view.server.port = None
     made.touch_node(view)
     made.drop_node(view.id)
     assert made.portless == set()

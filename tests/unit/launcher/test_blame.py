@@ -6,7 +6,7 @@ from launcher.node.actions import Condemn
 from remuda.metrics.results import Result
 from remuda.model.launch import Step
 from remuda.ssh.api import Proof, ProofStep, StepTaken
-from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
+from tests.unit.launcher.worlds import NOW, add_node, know, of_kind, think, world
 
 _LATE_S = 10_000.0
 
@@ -33,7 +33,7 @@ def test_what_was_failed_last_is_blamed(proof: Proof | None, result: Result, why
     made = world()
     planned = {"planned_s": NOW.wall_s - _LATE_S}
     view = add_node(made, 1, step=Step.PROVING, launch=planned)
-    view.proof = proof
+    know(view, last=proof)
     made.touch_node(view)
 
     (condemned,) = of_kind(think(made), Condemn)

@@ -10,6 +10,7 @@ from launcher.provider.cloud import Permitted
 from launcher.server.actions import DeleteLeak, DeleteServer
 from launcher.server.events import LeakDeleted, LeakSpared
 from launcher.server.listing import take_listing
+from launcher.server.state import ServerState
 from remuda.cloud.api import Server, ServerStatus, TryLaterError
 from remuda.model import tags
 from remuda.model.ids import PoolName, ServerId
@@ -33,7 +34,7 @@ def test_records_are_buried_only_after_the_cloud_took_a_call(accepted: bool) -> 
     after = of_kind(think(made), RemoveRecords)
 
     assert before == []
-    assert after == [RemoveRecords(node=view.id, server=view.server_id)] * accepted
+    assert after == [RemoveRecords(node=view.id, server=view.server.id)] * accepted
 
 
 def test_a_call_that_is_refused_later_changes_nothing() -> None:
@@ -46,7 +47,7 @@ def test_a_call_that_is_refused_later_changes_nothing() -> None:
     works.hear(deleted(view, TryLaterError("HTTP 409")), NOW)
 
     assert of_kind(think(made), RemoveRecords) == [
-        RemoveRecords(node=view.id, server=view.server_id)
+        RemoveRecords(node=view.id, server=view.server.id)
     ]
 
 
@@ -55,12 +56,12 @@ def test_a_server_that_is_not_the_nodes_is_forgotten() -> None:
     made = world()
     works = Works(made)
     view = add_node(made, 1, step=Step.CONDEMNED, launch={"asked_by_s": NOW.wall_s - 10.0})
-    view.confirmed = False
+    view.server.state = ServerState.HINTED
 
     works.hear(deleted(view, None, mistaken=True), NOW)
     made.cloud.listing, made.cloud.complete_wall_s = made.cloud.listing + 1, NOW.wall_s
 
-    assert (view.server_id, view.delete_accepted) == (None, False)
+    assert (view.server.id, view.server.delete_accepted) == (None, False)
     assert of_kind(think(made), RemoveRecords) == [RemoveRecords(node=view.id, server=None)]
 
 
@@ -97,7 +98,7 @@ def test_what_was_asked_of_another_server_was_not_asked_of_the_nodes_own(answere
     made = world()
     works = Works(made)
     view = add_node(made, 1, step=Step.CONDEMNED, launch={"floating_ip": "fip-1"})
-    view.confirmed = False
+    view.server.state = ServerState.HINTED
     gone, real = deleted(view, None, released=True), ServerId("real")
     shown = tags.ServerTags(owner=OWNER, node=view.id, pool=PoolName("main"), label="small")
     server = Server(id=real, name="np1", status=ServerStatus.ACTIVE, tags=tags.make(shown))
@@ -112,7 +113,7 @@ def test_what_was_asked_of_another_server_was_not_asked_of_the_nodes_own(answere
         think(made, Now(wall_s=NOW.wall_s + 400.0, mono_s=NOW.mono_s + 400.0)), DeleteServer
     )
 
-    assert (view.delete_accepted, view.released) == (False, False)
+    assert (view.server.delete_accepted, view.server.released) == (False, False)
     assert (delete.server, delete.hinted_ip) == (real, "fip-1")
 
 

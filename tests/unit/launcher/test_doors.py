@@ -9,6 +9,7 @@ from launcher.lanes import LISTING
 from launcher.node.actions import Condemn, Probe, Prove
 from launcher.node.doors import Door, door, known, whereabouts
 from launcher.node.events import Probed
+from launcher.node.proof import Access
 from launcher.node.results import PROBES_MAX
 from launcher.node.view import NodeView
 from launcher.node.writes import ready
@@ -28,7 +29,16 @@ from remuda.store.api import Set
 from tests.fakes.prover import OTHER, FakeProver, Machine
 from tests.unit.launcher.test_fold import NODE, Folding, launch, node
 from tests.unit.launcher.works import OWNER, Works
-from tests.unit.launcher.worlds import HOST_KEY, NOW, add_node, add_request, of_kind, think, world
+from tests.unit.launcher.worlds import (
+    HOST_KEY,
+    NOW,
+    add_node,
+    add_request,
+    know,
+    of_kind,
+    think,
+    world,
+)
 
 OURS = "198.18.0.1"
 FLOATING = "192.0.2.9"
@@ -62,7 +72,7 @@ def waiting(
 ) -> NodeView:
     """Return a ready node whose record somebody has rewritten, due for a look."""
     view = add_node(made, 1, launch=launch, **FORGED)
-    view.server = server
+    view.server.shown = server
     return view
 
 
@@ -85,7 +95,7 @@ def test_a_floating_ip_of_ours_goes_before_the_listing() -> None:
     """It is what the machine was proven at."""
     made = recheck()
     view = waiting(made, server=shown())
-    view.floating_ip = FloatingIp(id="fip-1", address=FLOATING)
+    know(view, floating_ip=FloatingIp(id="fip-1", address=FLOATING))
 
     found = door(view, made.policy)
 
@@ -98,7 +108,7 @@ def test_without_a_key_of_ours_the_one_that_we_met_is_compared() -> None:
     made = recheck()
     view = waiting(made, server=shown(), launch={"host_key": None})
     unknown = door(view, made.policy)
-    view.host_keys = ("ssh-ed25519 met",)
+    know(view, host_keys=("ssh-ed25519 met",))
 
     met = door(view, made.policy)
 
@@ -152,14 +162,14 @@ def test_the_record_alone_does_not_condemn(missed: int, *, refused: bool) -> Non
     """Before the first listing its address is the only one; what is found there counts little."""
     made = recheck()
     view = waiting(made, server=None)
-    view.missed = missed
+    view.server.missed = missed
     works = Works(made)
     works.start(think(made), NOW, Probe)
     for _ in range(PROBES_MAX):
         works.hear(Probed(node=view.id, why="silence", begun_s=NOW.mono_s), NOW)
 
-    assert view.suspect
-    assert refused is (view.refused is not None)
+    assert view.look.suspect
+    assert refused is (view.end.refused is not None)
 
 
 @pytest.mark.parametrize(
@@ -196,14 +206,14 @@ def test_a_listing_from_before_it_became_ready_may_not_tell_where_it_is(
     assert found is not None
     assert found.address == (OURS if believed else FLOATING)
     assert ("interface_ip" in whereabouts(view, made.policy)) is believed
-    assert (view.refused is not None) is believed
+    assert (view.end.refused is not None) is believed
 
 
 def test_who_proved_the_machine_knows_where_it_is() -> None:
     """No further listing is needed: that address was the right one."""
     made = recheck(floating_ips=True)
     view = waiting(made, server=shown())
-    view.ready_in, view.proven = made.cloud.listing + 1, True
+    know(view, ready_in=made.cloud.listing + 1, access=Access.PROVEN)
 
     assert whereabouts(view, made.policy)["interface_ip"] == OURS
 
@@ -230,7 +240,7 @@ def test_a_machine_without_the_key_that_we_injected_is_refused(way: str) -> None
     pools = {"main": {"labels": {"small": {**LABEL, "host-keys": way}}}}
     made = world(pools=pools)
     view = add_node(made, 1, step=Step.PROVING, launch={"host_key": None})
-    view.server = shown()
+    view.server.shown = shown()
     made.touch_node(view)
 
     plan = think(made)
@@ -253,7 +263,7 @@ def test_a_waiting_machine_whose_record_lost_its_key_is_not_believed_either(
     """
     made = world(pools={"main": {"labels": {"small": {**LABEL, "host-keys": way}}}})
     view = add_node(made, 1, launch={"host_key": None, "host_keys": made_by})
-    view.server = shown()
+    view.server.shown = shown()
     made.touch_node(view)
     add_request(made, 1, "small")
 
@@ -271,7 +281,7 @@ def test_a_machine_in_the_making_whose_record_lost_its_key_is_refused_whatever_h
     made = world(pools={"main": {"labels": {"small": {**LABEL, "host-keys": way}}}})
     lost = {"host_key": None, "host_keys": "inject"}
     view = add_node(made, 1, step=Step.PROVING, launch=lost)
-    view.server = shown()
+    view.server.shown = shown()
     made.touch_node(view)
 
     assert of_kind(think(made), Condemn)
@@ -284,7 +294,7 @@ def test_who_did_not_prove_a_machine_believes_the_launch_record_before_the_users
 
     found, told = door(taken, made.policy), whereabouts(taken, made.policy)
     alone = known(taken, made.policy)
-    taken.server = shown()
+    taken.server.shown = shown()
     later = door(taken, made.policy)
 
     assert found is not None
@@ -314,7 +324,7 @@ def test_who_proves_a_machine_writes_where_into_the_launch_record(
     """In the transaction that makes it ready."""
     made = world()
     view = add_node(made, 1, step=Step.PROVING)
-    view.server, view.floating_ip = shown(), floating
+    know(view, shown=shown(), floating_ip=floating)
     assert view.node is not None
 
     ops = ready(made, view, view.node, now_s=NOW.wall_s)

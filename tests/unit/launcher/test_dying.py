@@ -11,7 +11,7 @@ from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from tests.unit.launcher.test_lifecycle import Change, judged, ours_unsent, setting
-from tests.unit.launcher.worlds import add_node, add_request, world
+from tests.unit.launcher.worlds import add_node, add_request, know, world
 
 
 def as_it_was(_made: World, view: NodeView) -> None:
@@ -24,7 +24,7 @@ def in_use(_made: World, view: NodeView) -> None:
     """The same of a node that is being worked on."""
     assert view.node is not None
     view.node = replace(view.node, state=NodeState.IN_USE)
-    view.contenders = frozenset({"user"})
+    know(view, contenders=frozenset({"user"}))
 
 
 def held(_made: World, view: NodeView) -> None:

@@ -112,7 +112,7 @@ def test_a_lock_that_is_told_before_its_node_is_known_all_the_same(*, locked: bo
     folding.put(paths.launch("here", NODE), launch())
 
     view = folding.world.nodes.views[NODE]
-    assert view.lock_exists
+    assert view.lock.exists
     assert view.locked is locked
 
 
@@ -127,7 +127,7 @@ def test_a_lock_that_went_before_its_node_came_is_forgotten() -> None:
     folding.put(paths.launch("here", NODE), launch())
 
     view = folding.world.nodes.views[NODE]
-    assert not view.lock_exists
+    assert not view.lock.exists
     assert not view.locked
     assert not folding.world.nodes.locks
 
@@ -241,12 +241,12 @@ def test_contenders_of_a_node_come_and_go() -> None:
     folding.put(lock, b"")
     folding.put(f"{lock}/one", b"")
     view = folding.world.nodes.views[NODE]
-    locked = (view.lock_exists, view.locked, view.allocatable)
+    locked = (view.lock.exists, view.locked, view.allocatable)
     folding.tell(Gone(path=f"{lock}/one"))
     folding.tell(Gone(path=lock))
 
     assert locked == (True, True, False)
-    assert (view.lock_exists, view.locked, view.allocatable) == (False, False, True)
+    assert (view.lock.exists, view.locked, view.allocatable) == (False, False, True)
 
 
 def test_an_unreadable_node_is_known_to_be_there() -> None:

@@ -57,7 +57,7 @@ def two_ready(made: World) -> list[NodeView]:
     """Add two machines of one build, looked at long ago."""
     nodes = [add_node(made, n, launch=booted(1)) for n in (1, 2)]
     for node in nodes:
-        node.checked_s = LONG_AGO
+        node.look.checked_s = LONG_AGO
     return nodes
 
 

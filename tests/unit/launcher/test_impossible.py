@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from launcher.node.end import Deletion
 from launcher.provider.learning import learn_no_room, learn_success
 from launcher.request.actions import Decline, WriteVerdict
 from launcher.world import World
@@ -20,6 +21,7 @@ from tests.unit.launcher.worlds import (
     add_provider,
     add_request,
     add_stray,
+    know,
     later,
     of_kind,
     think,
@@ -103,7 +105,7 @@ def test_it_is_named_for_claimed_requests_and_for_those_of_others_too(*, taken: 
 def test_holds_of_another_pool_are_not_to_blame() -> None:
     """Its limits are its own; and what is being deleted is held no more."""
     made = world(pools={"main": {"max-servers": 1}, "side": {"max-servers": 1}})
-    add_node(made, 1, state=NodeState.HOLD).dying = True
+    know(add_node(made, 1, state=NodeState.HOLD), deletion=Deletion())
     made.touch_node(next(iter(made.nodes.views.values())))
     add_node(made, 2, pool="side", state=NodeState.HOLD)
     add_request(made, 1, seen_s=NOW.mono_s - 5.0)
@@ -158,7 +160,9 @@ def patient(made: World) -> None:
 
 def busy(made: World) -> None:
     """Let somebody have a machine, which he gives back one day."""
-    add_node(made, 9, label="large", state=NodeState.IN_USE).contenders |= {"its user"}
+    know(
+        add_node(made, 9, label="large", state=NodeState.IN_USE), contenders=frozenset({"its user"})
+    )
 
 
 def stray(made: World) -> None:

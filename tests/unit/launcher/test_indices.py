@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from launcher.contradictions import contradictions
+from launcher.node.end import Deletion, End
 from launcher.node.index import NodeIndex
 from launcher.request.queue import Queue
 from launcher.world import World
@@ -72,12 +73,14 @@ class Changes(RuleBasedStateMachine):
         if what == "busy":
             view.busy = None if view.busy else "hand"
         elif what == "lock":
-            self.made.nodes.locks[view.id] = view.contenders ^ {"user"}
+            self.made.nodes.locks[view.id] = view.lock.contenders ^ {"user"}
             self.made.nodes.learn_lock(view)
         elif what == "server":
-            view.server_id = ServerId(f"another {number}")
+            view.server.confirm(ServerId(f"another {number}"))
         elif what == "node":
             view.node = None
+        elif what == "dying":
+            view.end = End() if view.dying else End(deletion=Deletion())
         else:
             setattr(view, what, not getattr(view, what))
         self.made.touch_node(view)

@@ -11,6 +11,7 @@ from launcher.node.actions import Condemn, MakeReady, Prove
 from launcher.node.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.node.dying import DELETING_S
 from launcher.node.events import Proved
+from launcher.node.proof import Access
 from launcher.node.view import NodeView
 from launcher.server.actions import Address, CreateServer, DeleteLeak, DeleteServer
 from launcher.server.events import Created, LeakDeleted
@@ -27,6 +28,7 @@ from tests.unit.launcher.works import Works, deleted
 from tests.unit.launcher.worlds import (
     NOW,
     add_node,
+    know,
     later,
     of_kind,
     think,
@@ -46,7 +48,7 @@ def active(number: int = 1, status: ServerStatus = ServerStatus.ACTIVE) -> Serve
 def proving(made: World, number: int = 1) -> NodeView:
     """Return a node that is up and may be proven."""
     view = add_node(made, number, step=Step.PROVING)
-    view.server = active(number)
+    view.server.shown = active(number)
     made.touch_node(view)
     return view
 
@@ -99,7 +101,7 @@ def test_a_machine_waits_for_its_proof_in_the_world_and_that_does_not_count() ->
     assert made.lanes.offered[Lane.PROOF] == {waiting.id}
     works.start(think(made, later(1e5)), later(1e5), Prove)
 
-    assert (waiting.busy, waiting.waited_s) == ("prove", 1e5)
+    assert (waiting.busy, waiting.patience.waited_s) == ("prove", 1e5)
 
 
 def test_a_place_that_was_not_taken_costs_a_machine_none_of_its_time() -> None:
@@ -116,7 +118,7 @@ def test_a_place_that_was_not_taken_costs_a_machine_none_of_its_time() -> None:
         works.start(think(made, later(880.0)), later(880.0), Prove)
     waiting.stale = False
 
-    assert (waiting.waited_s, waiting.id in made.lanes.since) == (880.0, False)
+    assert (waiting.patience.waited_s, waiting.id in made.lanes.since) == (880.0, False)
     assert isinstance(judged(made, waiting, later(900.0)), Prove)
     assert isinstance(judged(made, waiting, later(890.0 + 880.0)), Condemn)
 
@@ -129,7 +131,7 @@ def test_a_proven_machine_becomes_ready_though_its_time_is_over() -> None:
     """The deadline is there to end what does not come to an end."""
     made = world()
     view = proving(made)
-    view.proven = True
+    know(view, access=Access.PROVEN)
 
     assert isinstance(judged(made, view, later(5000.0)), MakeReady)
 
@@ -172,7 +174,7 @@ def test_the_late_word_of_a_hand_that_was_given_up_counts_no_more() -> None:
 
     works.hear(Finished(action=proof, event=Proved(node=view.id, proof=_well())), late)
 
-    assert (view.busy, view.proven, view.proof) == ("Condemn", False, None)
+    assert (view.busy, view.proof.passed, view.proof.last) == ("Condemn", False, None)
     assert made.lanes.running[Lane.PROOF] == 0
 
 
@@ -192,7 +194,7 @@ def test_a_late_word_does_not_end_a_later_hand_of_the_same_kind() -> None:
 
     works.hear(Finished(action=first, event=Proved(node=view.id, proof=_well())), NOW)
 
-    assert (view.busy, view.proven) == ("prove", False)
+    assert (view.busy, view.proof.passed) == ("prove", False)
     assert made.busy.leave(machine(view.id), second)
 
 
@@ -216,7 +218,8 @@ def test_a_deadline_that_a_listing_would_tell_of_waits_for_one(step: Step) -> No
     view = add_node(made, 1, step=step, server=None if step is Step.PLANNED else "")
     assert view.launch is not None
     view.launch = replace(view.launch, asked_by_s=NOW.wall_s + 1e6)
-    view.create_sent = True
+    if step is Step.PLANNED:
+        view.server.send_create()
     limit_s = 590.0 if step is Step.BOOTING else 890.0
     over = later(limit_s + 1.0)
 
@@ -243,13 +246,13 @@ def test_time_without_zookeeper_does_not_count_against_machines_being_made() -> 
     brain.ground.inbox.session(Session.CONNECTED)
     brain.turn(wait_s_max=0.0)
 
-    assert (view.waited_s, ready.waited_s) == (500.0, 0.0)
+    assert (view.patience.waited_s, ready.patience.waited_s) == (500.0, 0.0)
 
 
 def dying(made: World) -> NodeView:
     """Return a node whose server is to be deleted."""
     view = add_node(made, 1, step=Step.CONDEMNED)
-    view.server = active()
+    view.server.shown = active()
     return view
 
 
@@ -263,7 +266,7 @@ def test_a_deletion_is_not_repeated_before_a_listing_says_that_it_did_not_help()
     made.cloud.listing += 1
     assert judged(made, view, later(1.0)) is None  # it may take a moment
     assert isinstance(judged(made, view, later(1000.0)), DeleteServer)
-    view.server = active(status=ServerStatus.DELETING)
+    view.server.shown = active(status=ServerStatus.DELETING)
     assert judged(made, view, later(DELETING_S - 1.0)) is None
     assert isinstance(judged(made, view, later(DELETING_S + 1000.0)), DeleteServer)
 
@@ -292,7 +295,7 @@ def test_a_create_that_was_held_back_blames_nobody() -> None:
     """Neither the pool nor the label: the cloud was not even asked."""
     made = world()
     works, view = Works(made), add_node(made, 1, step=Step.PLANNED, server=None)
-    view.create_sent = True
+    view.server.send_create()
     works.hear(Created(node=view.id, result=NotSentError("too late"), seconds=1.0), NOW)
 
     found = judged(made, view)
@@ -328,7 +331,9 @@ def test_what_was_decided_before_we_stood_still_is_not_sent_after_it(
     """All that lies between a decision and its call is a wait in which anything may happen."""
     made = world(**{"api-timeout": 60})
     works = Works(made)
-    view = add_node(made, 1, step=Step.PLANNED if call == "create" else Step.PROVING)
+    view = add_node(made, 1, step=Step.PROVING)
+    if call == "create":
+        view = add_node(made, 1, step=Step.PLANNED, server=None)
     assert view.launch is not None
     asked_by_s = NOW.wall_s + 120.0
     view.launch = replace(view.launch, asked_by_s=asked_by_s)

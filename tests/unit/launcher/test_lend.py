@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from launcher.claim.actions import Claim
 from launcher.node.actions import Condemn, Probe
+from launcher.node.end import Refusal
 from launcher.node.events import Probed
-from launcher.node.view import Refusal
 from launcher.request.actions import Allocate
 from launcher.request.view import RequestView
 from launcher.world import World
@@ -24,6 +24,7 @@ from tests.unit.launcher.worlds import (
     add_provider,
     add_replica,
     add_request,
+    know,
     later,
     of_kind,
     think,
@@ -161,7 +162,7 @@ def test_what_is_locked_held_busy_or_stale_is_not_lent() -> None:
     """Only a node that is surely free goes out."""
     made = world()
     locked, busy, stale = (add_node(made, number) for number in (1, 2, 3))
-    locked.contenders |= {"somebody"}
+    know(locked, contenders=locked.lock.contenders | {"somebody"})
     busy.busy = "probe"
     stale.stale = True
     for view in (locked, busy, stale):
@@ -221,7 +222,7 @@ def test_a_machine_that_was_not_looked_at_for_long_is_looked_at_first() -> None:
     """Whoever was looked at lately goes out at once; the request of the others is kept for us."""
     made = careful()
     fresh, old = add_node(made, 1), add_node(made, 2)
-    fresh.checked_s, old.checked_s = NOW.mono_s - 60.0, NOW.mono_s - 61.0
+    fresh.look.checked_s, old.look.checked_s = NOW.mono_s - 60.0, NOW.mono_s - 61.0
     first, second = add_request(made, 1), add_request(made, 2)
 
     plan = think(made)
@@ -238,10 +239,10 @@ def test_a_machine_that_answers_is_lent_and_one_that_does_not_is_knocked_at_agai
     node = add_node(made, 1)
     view = add_request(made, 1)
     add_claim(made, view)
-    node.suspect, node.checked_s = True, NOW.mono_s
+    node.look.suspect, node.look.checked_s = True, NOW.mono_s
     made.touch_node(node)
     doubted = think(made)
-    node.suspect = False
+    node.look.suspect = False
     made.touch_node(node)
 
     assert ([], [node.id]) == (
@@ -256,10 +257,10 @@ def test_a_machine_of_another_replica_is_knocked_at_by_whoever_doubts_it() -> No
     made = careful()
     add_replica(made, "here", "other")
     node = add_node(made, 1, owner="other")
-    node.suspect = True
+    node.look.suspect = True
     made.touch_node(node)
     doubted = of_kind(think(made), Probe)
-    node.refused = Refusal(result=None, cause="no longer answers")
+    know(node, refused=Refusal(result=None, cause="no longer answers"))
     made.touch_node(node)
 
     assert [node.id] == [action.node for action in doubted]
@@ -309,9 +310,9 @@ def two_of_them() -> tuple[World, Works, RequestView]:
     made = world(labels={"small": {"recheck": None, "max-check-age": 1}})
     for number in (1, 2):
         node = add_node(made, number)
-        assert node.server_id is not None
-        node.server = Server(
-            id=node.server_id, name="np", status=ServerStatus.ACTIVE, public_ipv4="198.18.0.1"
+        assert node.server.id is not None
+        node.server.shown = Server(
+            id=node.server.id, name="np", status=ServerStatus.ACTIVE, public_ipv4="198.18.0.1"
         )
     view = add_request(made, 1, "small", "small", state=RequestState.PENDING)
     add_claim(made, view)
@@ -343,7 +344,7 @@ def test_looks_count_no_longer_when_a_machine_has_to_be_replaced() -> None:
     for tried_s in (0.1, 1.5):
         works.hear(Probed(node=bad, why="silence", begun_s=NOW.mono_s), later(tried_s))
     made.drop_node(bad)
-    add_node(made, 3).checked_s = later(60.0).mono_s
+    add_node(made, 3).look.checked_s = later(60.0).mono_s
 
     plan = think(made, later(60.0))
 
@@ -355,7 +356,7 @@ def test_a_look_that_began_before_anybody_wanted_the_machine_is_as_old_as_it_is(
     """Only those that were made for the hand-over count."""
     made, _, view = two_of_them()
     for node in made.nodes.views.values():
-        node.checked_s = NOW.mono_s - 2.0
+        node.look.checked_s = NOW.mono_s - 2.0
     view.wanted_s = NOW.mono_s - 1.0
 
     assert len(of_kind(think(made), Probe)) == 2

@@ -18,9 +18,13 @@ from launcher.node.actions import (
     Prove,
     RemoveRecords,
 )
-from launcher.node.view import EVIDENCE, Failure, NodeView, Refusal
+from launcher.node.end import Deletion, Failure, Refusal
+from launcher.node.proof import Access
+from launcher.node.view import EVIDENCE, NodeView
 from launcher.request.actions import Allocate
 from launcher.server.actions import CreateServer, DeleteServer
+from launcher.server.state import ServerState
+from launcher.server.view import ServerView
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
@@ -34,6 +38,7 @@ from tests.unit.launcher.worlds import (
     add_node,
     add_replica,
     add_request,
+    know,
     of_kind,
     think,
     world,
@@ -54,6 +59,7 @@ KINDS = (
     MakeReady,
     Prove,
 )
+DELETING = ServerState.DELETING
 Change = Callable[[World, NodeView], None]
 
 
@@ -75,8 +81,7 @@ def setting(**fields: Any) -> Change:
     """Return a situation: attributes of the view that differ."""
 
     def change(_made: World, view: NodeView) -> None:
-        for name, value in fields.items():
-            setattr(view, name, value)
+        know(view, **fields)
 
     return change
 
@@ -84,13 +89,14 @@ def setting(**fields: Any) -> Change:
 def ours_unsent(made: World, view: NodeView) -> None:
     """We wrote the intent and have not asked for it yet."""
     made.fresh.add(view.id)
-    view.server_id = None
+    view.server = ServerView()
 
 
 def sent_late(made: World, view: NodeView) -> None:
     """Nobody knows about the call; a listing of long after it shows nothing."""
     made.fresh.add(view.id)
-    view.server_id, view.create_sent = None, True
+    view.server = ServerView()
+    view.server.send_create()
     assert view.launch is not None
     view.launch = replace(view.launch, asked_by_s=NOW.wall_s - 6.0)
     made.cloud.complete_wall_s = NOW.wall_s
@@ -106,14 +112,14 @@ def old(_made: World, view: NodeView) -> None:
     """Its launch was planned long ago."""
     assert view.launch is not None
     view.launch = replace(view.launch, planned_s=NOW.wall_s - 901.0)
-    view.server = shown(ServerStatus.BUILDING)
+    view.server.shown = shown(ServerStatus.BUILDING)
 
 
 def slow_boot(_made: World, view: NodeView) -> None:
     """It boots for longer than ``boot-timeout``."""
     assert view.launch is not None
     view.launch = replace(view.launch, planned_s=NOW.wall_s - 601.0)
-    view.server = shown(ServerStatus.BUILDING)
+    view.server.shown = shown(ServerStatus.BUILDING)
 
 
 def failed(until_s: float) -> Failure:
@@ -125,31 +131,31 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
     ("asked for once", Step.PLANNED, ours_unsent, CreateServer),
     ("the call is under way", Step.PLANNED, setting(busy="create"), None),
     ("the cloud gave an id", Step.PLANNED, setting(), Advance),
-    ("somebody else's call may be under way", Step.PLANNED, setting(server_id=None), None),
+    ("somebody else's call may be under way", Step.PLANNED, setting(server=ServerView()), None),
     ("the call was lost", Step.PLANNED, sent_late, Condemn),
     ("the call may still arrive", Step.PLANNED, listed_too_early, None),
-    ("building", Step.BOOTING, setting(server=shown(ServerStatus.BUILDING)), None),
+    ("building", Step.BOOTING, setting(shown=shown(ServerStatus.BUILDING)), None),
     ("not listed yet", Step.BOOTING, setting(), None),
-    ("active", Step.BOOTING, setting(server=shown()), Advance),
-    ("active without address", Step.BOOTING, setting(server=shown(public_ipv4=None)), None),
-    ("failed", Step.BOOTING, setting(server=shown(ServerStatus.ERROR)), Condemn),
+    ("active", Step.BOOTING, setting(shown=shown()), Advance),
+    ("active without address", Step.BOOTING, setting(shown=shown(public_ipv4=None)), None),
+    ("failed", Step.BOOTING, setting(shown=shown(ServerStatus.ERROR)), Condemn),
     ("vanished", Step.BOOTING, setting(missed=2), Condemn),
     ("missed once", Step.BOOTING, setting(missed=1), None),
     ("boots for too long", Step.BOOTING, slow_boot, Condemn),
-    ("to be proven", Step.PROVING, setting(server=shown()), Prove),
-    ("proof under way", Step.PROVING, setting(server=shown(), busy="prove"), None),
-    ("again a little later", Step.PROVING, setting(server=shown(), retry_s=NOW.mono_s + 1), None),
-    ("proven", Step.PROVING, setting(server=shown(), proven=True), MakeReady),
+    ("to be proven", Step.PROVING, setting(shown=shown()), Prove),
+    ("proof under way", Step.PROVING, setting(shown=shown(), busy="prove"), None),
+    ("again a little later", Step.PROVING, setting(shown=shown(), retry_s=NOW.mono_s + 1), None),
+    ("proven", Step.PROVING, setting(shown=shown(), access=Access.PROVEN), MakeReady),
     ("adopted, address unknown", Step.PROVING, setting(), None),
     ("launch takes too long", Step.PROVING, old, Condemn),
     (
         "refused by its proof",
         Step.PROVING,
-        setting(server=shown(), refused=Refusal(result=Result.SSH, cause="no")),
+        setting(shown=shown(), refused=Refusal(result=Result.SSH, cause="no")),
         Condemn,
     ),
-    ("ready and well", Step.DONE, setting(server=shown()), None),
-    ("ready, listed as stopped", Step.DONE, setting(server=shown(ServerStatus.STOPPED)), Probe),
+    ("ready and well", Step.DONE, setting(shown=shown()), None),
+    ("ready, listed as stopped", Step.DONE, setting(shown=shown(ServerStatus.STOPPED)), Probe),
     ("ready, not listed", Step.DONE, setting(missed=2), Probe),
     ("ready, silent", Step.DONE, setting(refused=Refusal(result=None, cause="silent")), Condemn),
     ("dying", Step.CONDEMNED, setting(), DeleteServer),
@@ -160,43 +166,36 @@ CASES: list[tuple[str, Step, Change, type | None]] = [
         setting(asked_in=5, delete_due_s=NOW.mono_s + 1),
         None,
     ),
-    (
-        "gone",
-        Step.CONDEMNED,
-        setting(delete_accepted=True, asked_in=4),
-        RemoveRecords,
-    ),
+    ("gone", Step.CONDEMNED, setting(state=DELETING, asked_in=4), RemoveRecords),
     ("not shown, but every call was refused", Step.CONDEMNED, setting(), DeleteServer),
     (
         "not shown by a listing that was begun before",
         Step.CONDEMNED,
-        setting(delete_accepted=True, asked_in=5),
+        setting(state=DELETING, asked_in=5),
         None,
     ),
     (
         "still listed",
         Step.CONDEMNED,
-        setting(delete_accepted=True, asked_in=4, server=shown(ServerStatus.DELETING)),
+        setting(state=DELETING, asked_in=4, shown=shown(ServerStatus.DELETING)),
         DeleteServer,
     ),
     (
         "evidence first",
         Step.CONDEMNED,
-        setting(failure=failed(NOW.mono_s + 1)),
+        setting(deletion=Deletion(failure=failed(NOW.mono_s + 1))),
         CollectEvidence,
     ),
     (
         "evidence under way",
         Step.CONDEMNED,
-        setting(
-            failure=Failure(result=Result.SSH, cause="no", until_s=NOW.mono_s + 1), busy=EVIDENCE
-        ),
+        setting(deletion=Deletion(failure=failed(NOW.mono_s + 1)), busy=EVIDENCE),
         None,
     ),
     (
         "evidence hangs",
         Step.CONDEMNED,
-        setting(failure=failed(NOW.mono_s), busy=EVIDENCE),
+        setting(deletion=Deletion(failure=failed(NOW.mono_s)), busy=EVIDENCE),
         DeleteServer,
     ),
     ("never asked for", Step.CONDEMNED, ours_unsent, RemoveRecords),
@@ -262,9 +261,9 @@ def test_what_users_write_decides_about_a_node_that_was_ready(
     """Nobody's machine dies: a lock or a hold keeps it, whatever else is written."""
     made = world()
     view = add_node(made, 1, state=state, **fields)
-    view.server = shown()
+    view.server.shown = shown()
     if locked:
-        view.contenders |= {"user"}
+        know(view, contenders=view.lock.contenders | {"user"})
 
     action = judged(made, view)
 
@@ -316,7 +315,7 @@ def test_ready_nodes_age_and_are_looked_at_again() -> None:
     labels = {"small": {"max-ready-age": 60, "recheck": 30}}
     made = world(labels=labels)
     view = add_node(made, 1)
-    view.checked_s, view.server = NOW.mono_s, shown()
+    view.look.checked_s, view.server.shown = NOW.mono_s, shown()
     fresh = judged(made, view)
     later = judged(made, view, Now(wall_s=NOW.wall_s + 30.0, mono_s=NOW.mono_s + 30.0))
     old_now = Now(wall_s=NOW.wall_s + 55.0, mono_s=NOW.mono_s + 55.0)
@@ -343,7 +342,7 @@ def test_alarms_are_set_for_what_becomes_due() -> None:
     """A booting node sets the end of its time."""
     made = world()
     view = add_node(made, 1, step=Step.BOOTING)
-    view.server = shown(ServerStatus.BUILDING)
+    view.server.shown = shown(ServerStatus.BUILDING)
     made.touch_node(view)
 
     due = [alarm.due_s for alarm in think(made).alarms if alarm.name == view.id]
@@ -391,7 +390,7 @@ def test_a_label_that_is_configured_no_more_ends_idle_and_coming_nodes() -> None
         add_node(made, 2, step=Step.BOOTING),
         add_node(made, 3, state=NodeState.IN_USE, allocated_to="200-1"),
     )
-    used.contenders |= {"user"}
+    know(used, contenders=used.lock.contenders | {"user"})
     made.touch_node(used)
     made.policy = replace(made.policy, making={})
 

@@ -7,6 +7,7 @@ from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
 from launcher.server.actions import ListServers
 from launcher.server.events import Created, Listed
+from launcher.server.state import ServerState
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.metrics.results import Result
@@ -85,18 +86,18 @@ def test_listings_of_before_the_answer_do_not_count() -> None:
     sky.world.busy.give_up(LISTING)
 
     sky.show(DEAD)
-    assert sky.view.lifeless == 0
+    assert sky.view.server.lifeless == 0
     sky.show(DEAD)
-    assert sky.view.lifeless == 1
+    assert sky.view.server.lifeless == 1
 
 
 def test_what_was_seen_of_another_server_does_not_count() -> None:
     """A record named one that is not the node's."""
     sky = Sky()
     sky.show(DEAD)
-    sky.view.confirmed = False
+    sky.view.server.state = ServerState.HINTED
 
     sky.show(DEAD, number=2)
 
-    assert (sky.view.server_id, sky.view.lifeless) == ("server-2", 1)
+    assert (sky.view.server.id, sky.view.server.lifeless) == ("server-2", 1)
     assert sky.condemned() == []

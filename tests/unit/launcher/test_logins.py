@@ -11,8 +11,9 @@ from launcher.node.actions import Advance, Condemn, Note, Prove
 from launcher.node.deadlines import FIRST_LOOK_S, attempt_ends_s
 from launcher.node.events import Proved, ScriptBegun
 from launcher.node.progress import ANSWER_S, MOMENT_S
+from launcher.node.proof import Access, Stage
 from launcher.node.stages import WORDS_CHARS_MAX, enter, shown
-from launcher.node.view import NodeView, Stage
+from launcher.node.view import NodeView
 from launcher.server.actions import Address
 from launcher.server.events import Addressed
 from launcher.world import World
@@ -23,7 +24,7 @@ from remuda.model.launch import Step, StepEvent
 from remuda.runtime.now import Now
 from remuda.ssh.api import Proof, ProofStep, StepTaken
 from tests.unit.launcher.works import Works
-from tests.unit.launcher.worlds import NOW, add_node, of_kind, think, world
+from tests.unit.launcher.worlds import NOW, add_node, know, of_kind, think, world
 
 LIMIT_S = 120.0
 SILENT = "no TCP connection within 5 s"
@@ -38,7 +39,7 @@ def running(made: World, **changes: Any) -> NodeView:
     """Add a machine that runs since NOW, and to which nobody has connected yet."""
     launch = {"active_s": NOW.wall_s, "planned_s": NOW.wall_s - 20.0, **changes}
     view = add_node(made, 1, step=Step.PROVING, launch=launch)
-    view.server = Server(
+    view.server.shown = Server(
         id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE, public_ipv4="198.18.0.1"
     )
     made.touch_node(view)
@@ -61,7 +62,7 @@ def test_a_machine_that_lets_nobody_in_has_failed_when_its_time_is_over() -> Non
     """Not before; the last answer of the machine says which step it was."""
     made = world()
     view = running(made)
-    view.proof = attempt()
+    know(view, last=attempt())
 
     assert judged(made, at(LIMIT_S - 0.1), Condemn) == []
     (condemned,) = judged(made, at(LIMIT_S), Condemn)
@@ -73,7 +74,7 @@ def test_a_machine_that_lets_nobody_in_has_failed_when_its_time_is_over() -> Non
 def test_the_limit_is_configured() -> None:
     """Emulated machines take their time."""
     made = world(**{"login-timeout": 600})
-    running(made).proof = attempt()
+    know(running(made), last=attempt())
 
     assert judged(made, at(599.0), Condemn) == []
     assert judged(made, at(600.0), Condemn)
@@ -82,7 +83,7 @@ def test_the_limit_is_configured() -> None:
 def test_the_end_is_an_alarm() -> None:
     """Nobody has to look by chance."""
     made = world()
-    running(made).proof = attempt()
+    know(running(made), last=attempt())
 
     alarms = [one.due_s for one in think(made).alarms if one.kind == "node"]
 
@@ -94,8 +95,8 @@ def test_whoever_was_in_has_the_whole_time_of_a_launch(how: str) -> None:
     """A setup script may take long, and the machine may reboot meanwhile."""
     made = world()
     view = running(made, **({"proof_step": "setup"} if how == "on record" else {}))
-    view.proof = attempt()
-    view.logged_in = how == "seen"
+    know(view, last=attempt())
+    know(view, access=Access.LOGGED_IN if how == "seen" else Access.NONE)
 
     assert judged(made, at(LIMIT_S + 1), Condemn) == []
     assert judged(made, at(900.0), Condemn)
@@ -104,7 +105,7 @@ def test_whoever_was_in_has_the_whole_time_of_a_launch(how: str) -> None:
 def test_an_old_record_has_no_time_for_the_login() -> None:
     """Of its machine nobody knows since when it runs."""
     made = world()
-    running(made, active_s=None).proof = attempt()
+    know(running(made, active_s=None), last=attempt())
 
     assert judged(made, at(LIMIT_S + 1), Condemn) == []
 
@@ -119,7 +120,7 @@ def test_who_takes_a_launch_over_goes_on_counting_and_looks_once() -> None:
     assert judged(made, late, Prove)
     assert view.launch is not None
     assert attempt_ends_s(made, view, view.launch, late) == late.wall_s + FIRST_LOOK_S
-    view.proof = attempt()
+    know(view, last=attempt())
     assert attempt_ends_s(made, view, view.launch, at(1.0)) == NOW.wall_s + LIMIT_S
     assert judged(made, late, Condemn)
 
@@ -128,7 +129,7 @@ def test_time_in_which_it_waited_for_us_does_not_count() -> None:
     """But for what it had waited before it ran."""
     made = world()
     view = running(made)
-    view.proof, view.waited_s, view.waited_active_s = attempt(), 70.0, 20.0
+    know(view, last=attempt(), waited_s=70.0, waited_active_s=20.0)
 
     assert judged(made, at(LIMIT_S + 49), Condemn) == []
     assert judged(made, at(LIMIT_S + 50), Condemn)
@@ -138,15 +139,15 @@ def test_without_its_floating_ip_nobody_could_log_in() -> None:
     """Whoever waits for one is not blamed for it; from then on it counts."""
     made = world(pools={"main": {"max-servers": 10, "floating-ips": True}})
     works, view = Works(made), running(made)
-    view.proof = attempt()
+    know(view, last=attempt())
 
     assert judged(made, at(LIMIT_S + 1), Condemn) == []
     works.hear(Addressed(node=view.id, result=NoRoomError("none left")), at(200.0))
-    assert view.stage == Stage(step="address", words="none left", since_s=NOW.wall_s + 200.0)
+    assert view.proof.stage == Stage(step="address", words="none left", since_s=NOW.wall_s + 200.0)
     works.hear(
         Addressed(node=view.id, result=FloatingIp(id="ip", address="203.0.113.1")), at(300.0)
     )
-    assert view.stage == Stage(step="connect", words="", since_s=NOW.wall_s + 300.0)
+    assert view.proof.stage == Stage(step="connect", words="", since_s=NOW.wall_s + 300.0)
     assert judged(made, at(300.0 + LIMIT_S - 1), Condemn, Address) == []
     assert judged(made, at(300.0 + LIMIT_S), Condemn)
 
@@ -172,7 +173,7 @@ def noted(made: World, view: NodeView, now: Now) -> bool:
     notes = judged(made, now, Note)
     for one in notes:
         assert isinstance(one, Note)
-        view.launch, view.noted_s = one.launch, now.mono_s
+        know(view, launch=one.launch, noted_s=now.mono_s)
     made.touch_node(view)
     return bool(notes)
 
@@ -230,8 +231,8 @@ def test_what_a_machine_or_a_cloud_answers_is_cut() -> None:
 
     enter(view, "login", "x" * 10_000, NOW.wall_s)
 
-    assert view.stage is not None
-    assert len(view.stage.words) == WORDS_CHARS_MAX
+    assert view.proof.stage is not None
+    assert len(view.proof.stage.words) == WORDS_CHARS_MAX
 
 
 def test_a_healthy_launch_writes_nothing_of_it() -> None:
@@ -268,7 +269,7 @@ def test_nothing_else_is_written_to_a_record_that_is_being_written() -> None:
     """One of both would be rejected."""
     made = world()
     view = running(made)
-    view.proven = True
+    know(view, access=Access.PROVEN)
     made.busy.enter(noting(view.id), Note(node=view.id, launch=view.launch))
     made.touch_node(view)
 
@@ -279,7 +280,7 @@ def test_a_note_is_written_and_the_hand_goes_on() -> None:
     """It takes nothing from whoever works on the machine."""
     made = world()
     works, view = Works(made), running(made)
-    view.busy, view.stage = "prove", Stage(step="connect", words="", since_s=NOW.wall_s - 5.0)
+    know(view, busy="prove", stage=Stage(step="connect", words="", since_s=NOW.wall_s - 5.0))
     made.touch_node(view)
     plan = think(made)
 
@@ -296,7 +297,7 @@ def test_who_takes_it_over_knows_since_when_it_is_waited_for() -> None:
 
     enter(view, "connect", SILENT, NOW.wall_s + 50.0)
 
-    assert view.stage == Stage(step="connect", words=SILENT, since_s=NOW.wall_s + 2.0)
+    assert view.proof.stage == Stage(step="connect", words=SILENT, since_s=NOW.wall_s + 2.0)
 
 
 def test_what_a_machine_is_waited_for_ends_with_its_step() -> None:
@@ -315,7 +316,7 @@ def test_a_running_machine_without_an_address_is_slow_too() -> None:
     """The cloud says that it runs; nobody can reach it."""
     made = world()
     view = add_node(made, 1, step=Step.BOOTING)
-    view.server = Server(id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE)
+    view.server.shown = Server(id=ServerId("server-1"), name="np1", status=ServerStatus.ACTIVE)
     shown(view, NOW)
     made.touch_node(view)
 

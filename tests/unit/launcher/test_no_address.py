@@ -49,11 +49,11 @@ PORT_GONE = GoneError("HTTP 404: port could not be found")
 def waiting_node(made: World, number: int = 1) -> NodeView:
     """Add a node that runs, has a port, and has no address yet."""
     view = add_node(made, number, step=Step.PROVING)
-    assert view.server_id is not None
-    view.server = Server(
-        id=view.server_id, name="np", status=ServerStatus.ACTIVE, public_ipv4="10.0.0.5"
+    assert view.server.id is not None
+    view.server.shown = Server(
+        id=view.server.id, name="np", status=ServerStatus.ACTIVE, public_ipv4="10.0.0.5"
     )
-    view.port = Port(id=f"port {number}", server=view.server_id, ipv4="10.0.0.5")
+    view.server.port = Port(id=f"port {number}", server=view.server.id, ipv4="10.0.0.5")
     made.touch_node(view)
     return view
 
@@ -109,8 +109,8 @@ def test_the_node_tries_again_after_doubling_pauses(error: CloudError, *, looks:
     now, pauses = NOW, []
     for _ in range(8):
         works.hear(Addressed(node=view.id, result=error), now)
-        pauses.append(view.retry_s - now.mono_s)
-        now = Now(wall_s=NOW.wall_s, mono_s=view.retry_s)
+        pauses.append(view.patience.retry_s - now.mono_s)
+        now = Now(wall_s=NOW.wall_s, mono_s=view.patience.retry_s)
 
     early, late = think(made, later(0.0)), think(made, now)
 
@@ -171,7 +171,7 @@ def test_a_node_that_runs_out_of_time_without_an_address_blames_that(
 def test_a_look_at_ports_that_fails_is_blamed_too() -> None:
     """Until one succeeds."""
     made, works, view = stage()
-    view.port = None
+    view.server.port = None
     works.hear(PortsFound(result=TryLaterError("HTTP 503"), begun_s=NOW.mono_s), later(0.0))
     (failed,) = of_kind(think(made, later(10_000.0)), Condemn)
     works.hear(PortsFound(result={}, begun_s=NOW.mono_s), later(1.0))
@@ -189,4 +189,4 @@ def test_an_address_in_the_end_ends_the_blame() -> None:
 
     (condemned,) = of_kind(think(made, later(10_000.0)), Condemn)
 
-    assert (condemned.result, view.tries) == (Result.SSH, 0)
+    assert (condemned.result, view.patience.tries) == (Result.SSH, 0)

@@ -21,6 +21,7 @@ from tests.unit.launcher.worlds import (
     add_provider,
     add_replica,
     add_request,
+    know,
     of_kind,
     think,
     world,
@@ -49,7 +50,9 @@ def test_nobody_is_left_to_a_provider_that_leaves_them_to_us(pin: str | None) ->
 def test_a_pinned_claim_waits_for_room(pin: str | None, *, kept: bool) -> None:
     """The others would leave it to us all the same."""
     made = world(pools={"main": {"max-servers": 1}})
-    add_node(made, 1, label="large", state=NodeState.IN_USE).contenders |= {"its user"}
+    know(
+        add_node(made, 1, label="large", state=NodeState.IN_USE), contenders=frozenset({"its user"})
+    )
     view = add_request(made, 1, state=RequestState.PENDING, provider=pin)
     add_claim(made, view)
     add_provider(made, "there", small=LabelStatus(room=3))

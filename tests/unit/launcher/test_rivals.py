@@ -30,6 +30,7 @@ from tests.unit.launcher.worlds import (
     add_provider,
     add_replica,
     add_request,
+    know,
     of_kind,
     think,
     world,
@@ -110,7 +111,7 @@ def test_a_machine_is_taken_from_the_builder_that_has_one_in_the_making() -> Non
 def in_use(made: World, number: int, pool: str = "main") -> None:
     """Add a machine that somebody uses."""
     busy = add_node(made, number, pool=pool, allocated_to="200-0000000099")
-    busy.contenders = frozenset({"its user"})
+    know(busy, contenders=frozenset({"its user"}))
     made.touch_node(busy)
 
 

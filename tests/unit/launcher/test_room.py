@@ -4,6 +4,7 @@ import pytest
 
 from launcher.claim.actions import Claim
 from launcher.node.actions import Condemn
+from launcher.node.end import Deletion
 from launcher.request.actions import Decline, Release
 from launcher.request.view import RequestView
 from launcher.world import World
@@ -19,6 +20,7 @@ from tests.unit.launcher.worlds import (
     add_provider,
     add_replica,
     add_request,
+    know,
     of_kind,
     think,
     world,
@@ -41,7 +43,7 @@ def deadlock() -> tuple[World, RequestView, RequestView]:
     add_node(made, 1)
     add_node(made, 2, label="large")
     busy = add_node(made, 3, allocated_to="200-0000000099")
-    busy.contenders = frozenset({"its user"})
+    know(busy, contenders=frozenset({"its user"}))
     made.touch_node(busy)
     return made, first, second
 
@@ -68,7 +70,7 @@ def test_of_two_claims_that_wait_for_each_others_room_the_later_gives_way() -> N
 def test_nothing_is_given_back_while_a_node_is_going() -> None:
     """Its room will do."""
     made, _, _ = deadlock()
-    add_node(made, 4, step=Step.CONDEMNED).dying = True
+    know(add_node(made, 4, step=Step.CONDEMNED), deletion=Deletion())
     made.touch_node(made.nodes.views[next(reversed(made.nodes.views))])
 
     assert released(made) == []

@@ -12,6 +12,7 @@ from launcher.node.doors import door
 from launcher.node.lifecycle import RECIPE_AGAIN_S
 from launcher.request.actions import Decline
 from launcher.server.actions import CreateServer
+from launcher.server.view import ServerView
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus
 from remuda.model.image import BuildId, UploadId
@@ -156,7 +157,7 @@ def test_a_machine_in_the_making_goes_with_the_request_that_alone_may_have_it(st
     view = add_request(made, 1, reuse=False, state=RequestState.PENDING)
     node = add_node(made, 1, step=step, allocated_to=view.id, launch={"for_request": view.id})
     if step is Step.PLANNED:
-        node.server_id = None
+        node.server = ServerView()
     wanted = condemned(made)
     made.queue.forget(view.id)
 
@@ -168,8 +169,8 @@ def test_a_ready_machine_that_the_cloud_does_not_show_running_is_knocked_at_now_
     """Listings lie: it has the last word, but is not asked at every look."""
     made = world(**{"list-period": 10})
     node = add_node(made, 1)
-    node.server = Server(id=node.server_id or "", name="np", status=ServerStatus.STOPPED)
-    node.checked_s = NOW.mono_s - 4.0
+    node.server.shown = Server(id=node.server.id or "", name="np", status=ServerStatus.STOPPED)
+    node.look.checked_s = NOW.mono_s - 4.0
     early = think(made)
     late = think(made, Now(wall_s=NOW.wall_s + 6.0, mono_s=NOW.mono_s + 6.0))
 

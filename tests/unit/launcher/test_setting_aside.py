@@ -8,6 +8,7 @@ import pytest
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.events import HandCrashed
 from launcher.node.actions import Condemn, MakeReady, Probe
+from launcher.node.proof import Access
 from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
 from remuda.cloud.api import Server, ServerStatus
 from remuda.frame.set_aside import WARNINGS_MAX, kind_of
@@ -35,7 +36,16 @@ from tests.unit.launcher.reading import (
     right,
 )
 from tests.unit.launcher.works import Works
-from tests.unit.launcher.worlds import NOW, add_claim, add_node, add_request, of_kind, think, world
+from tests.unit.launcher.worlds import (
+    NOW,
+    add_claim,
+    add_node,
+    add_request,
+    know,
+    of_kind,
+    think,
+    world,
+)
 
 
 def test_a_request_that_nobody_can_serve_is_declined_with_the_reason() -> None:
@@ -131,8 +141,8 @@ def test_a_node_in_init_whose_machine_is_proven_is_condemned() -> None:
     """Nobody of ours writes that state, and no node comes from there to ready."""
     made = world()
     view = add_node(made, 1, step=Step.PROVING, state=NodeState.INIT)
-    view.proven = True
-    view.server = Server(id=ServerId("server-1"), name="np", status=ServerStatus.ACTIVE)
+    know(view, access=Access.PROVEN)
+    view.server.shown = Server(id=ServerId("server-1"), name="np", status=ServerStatus.ACTIVE)
     plan = think(made)
 
     assert [one.node for one in of_kind(plan, Condemn)] == [view.id]

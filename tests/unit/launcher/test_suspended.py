@@ -17,7 +17,7 @@ def test_a_listing_of_before_the_host_was_suspended_tells_nothing_of_after(step:
     """The monotonic clock stood still meanwhile: by it, that listing is a second old."""
     made = world(**{"boot-timeout": 300})
     works, view = Works(made), add_node(made, 1, step=step, server=None)
-    view.create_sent = True
+    view.server.send_create()
     seen = works.starter.cloud.list_servers(made.cloud.listing + 1)
     works.hear(seen, NOW)
     woken = Now(wall_s=NOW.wall_s + 600.0, mono_s=NOW.mono_s + 1.0)
@@ -25,7 +25,7 @@ def test_a_listing_of_before_the_host_was_suspended_tells_nothing_of_after(step:
     assert judged(made, view, woken) is None
 
     works.hear(replace(seen, number=seen.number + 1, begun_wall_s=woken.wall_s), woken)
-    view.missed = 0  # that is another reason
+    view.server.missed = 0  # that is another reason
     assert isinstance(
         judged(made, view, woken), RemoveRecords if step is Step.CONDEMNED else Condemn
     )

@@ -10,6 +10,7 @@ from launcher.provider.cloud import Permitted
 from launcher.provider.status import our_status
 from launcher.server.actions import DeleteLeak, DeleteServer
 from launcher.server.listing import take_listing
+from launcher.server.state import ServerState
 from launcher.server.sweep import leaks
 from launcher.world import World
 from remuda.cloud.api import Quota, Server, ServerStatus
@@ -168,9 +169,9 @@ def test_an_operator_may_permit_what_the_brake_stops() -> None:
     made = world()
     known = add_node(made, 1)
     strays = [add_stray(made, number, status=ACTIVE, seen_s=21.0) for number in range(1, 5)]
-    assert known.server_id is not None
+    assert known.server.id is not None
 
-    permit(made, *strays[:2], known.server_id, ServerId("of a stranger"))
+    permit(made, *strays[:2], known.server.id, ServerId("of a stranger"))
 
     assert swept(made) == strays[:2]
 
@@ -267,21 +268,21 @@ def test_rubbish_over_the_record_of_a_node_that_we_know_hides_no_server() -> Non
 
     take_listing(made, 6, [one], OWNER, NOW)
 
-    assert (view.server, view.missed) == (one, 0)
+    assert (view.server.shown, view.server.missed) == (one, 0)
 
 
 def test_a_record_is_not_believed_whose_server_it_is() -> None:
     """The listing decides: by our tags and the node's number."""
     made = world()
     view = add_node(made, 1, server="named by the record")
-    view.confirmed = False
+    view.server.state = ServerState.HINTED
 
     take_listing(made, 6, [server("0000000002", "named by the record")], OWNER, NOW)
-    unseen = (view.server_id, view.confirmed, view.server)
+    unseen = (view.server.id, view.server.surely_ours, view.server.shown)
     take_listing(made, 7, [server("0000000001", "real")], OWNER, NOW)
 
     assert unseen == ("named by the record", False, None)
-    assert (view.server_id, view.confirmed) == ("real", True)
+    assert (view.server.id, view.server.surely_ours) == ("real", True)
     assert made.cloud.strays == {}
 
 
@@ -290,7 +291,7 @@ def test_a_second_server_of_a_node_goes_after_the_node(order: int) -> None:
     """Which of the two is in use the record may say wrongly: neither is swept meanwhile."""
     made = world()
     view = add_node(made, 1, server="first")
-    view.confirmed = False
+    view.server.state = ServerState.HINTED
     both = [server("0000000001", "first"), server("0000000001", "second")][::order]
     for number in range(6, 12):
         take_listing(made, number, both, OWNER, later(100.0 * number))
@@ -298,7 +299,7 @@ def test_a_second_server_of_a_node_goes_after_the_node(order: int) -> None:
     kept = swept(made, later(1200.0))
     made.drop_node(view.id)
 
-    assert (view.server_id, view.confirmed) == ("first", True)
+    assert (view.server.id, view.server.surely_ours) == ("first", True)
     assert list(made.cloud.strays) == ["second"]
     assert kept == []
     assert Budget.of(made, NOW).used["main"].instances == 1
@@ -308,11 +309,10 @@ def test_a_server_that_only_the_record_names_is_asked_about_first() -> None:
     """And what else the record says of it, too; what was never its server loses no ports."""
     made = world()
     view = add_node(made, 1, step=Step.CONDEMNED, launch={"floating_ip": "f"})
-    view.confirmed = False
+    view.server.state = ServerState.HINTED
 
     (asked,) = of_kind(think(made), DeleteServer)
-    view.delete_accepted = True
-    view.asked_in = 4
+    view.server.accept_delete(4)
 
     assert (asked.confirmed, asked.floating_ip, asked.hinted_ip) == (False, None, "f")
     made.touch_node(view)

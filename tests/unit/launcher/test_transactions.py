@@ -30,7 +30,7 @@ from remuda.store.api import (
 )
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import FakeStore, FakeZookeeper
-from tests.unit.launcher.worlds import NOW, add_claim, add_node, add_request, world
+from tests.unit.launcher.worlds import NOW, add_claim, add_node, add_request, know, world
 
 
 class Bench:
@@ -200,7 +200,7 @@ def test_a_node_under_its_users_lock_is_not_touched(bench: Bench, action: str) -
     """The proof is part of the transaction, not a look before it."""
     view = bench.node(1)
     bench.lock(paths.node_lock(view.id))
-    view.lock_exists = True
+    know(view, exists=True)
     ops = {
         "free": lambda: node_writes.free(view, now_s=NOW.wall_s),
         "condemn": lambda: node_writes.condemn(bench.world, view, "why", now_s=NOW.wall_s),
@@ -227,7 +227,7 @@ def test_bury_removes_both_records_even_an_unreadable_one(bench: Bench) -> None:
     bench.commit([Set(path=paths.node(late.id), data=b"{}", version=0)])
     unreadable.node = None
     bench.lock(paths.node_lock(locked.id))
-    locked.lock_exists = True
+    know(locked, exists=True)
     for view in (late, unreadable):
         bench.commit(node_writes.remove_records(bench.world, view))
 

@@ -61,7 +61,7 @@ def test_it_counts_again_when_a_listing_shows_it() -> None:
     """Only the reply was lost."""
     made, works, view = stage()
     works.hear(Created(node=view.id, result=LOST, seconds=0.1), NOW)
-    view.server_id = ServerId("1")
+    view.server.confirm(ServerId("1"))
     made.touch_node(view)
 
     assert started(think(made, later(5.0))) == 0
@@ -107,6 +107,6 @@ def test_an_answer_after_all_counts() -> None:
     made, works, view = stage()
     works.hear(Created(node=view.id, result=ServerId("1"), seconds=0.1), NOW)
 
-    assert not view.doubtful
+    assert not view.server.doubtful
     assert started(think(made, later(5.0))) == 0
     assert of_kind(think(made), CreateServer) == []

@@ -27,6 +27,7 @@ from tests.unit.launcher.worlds import (
     add_pool,
     add_provider,
     add_request,
+    know,
     of_kind,
     think,
     world,
@@ -58,7 +59,9 @@ def test_who_wants_new_machines_does_not_wait_for_a_cloud_that_is_away(
 def test_who_wants_new_machines_is_not_given_back_to_whoever_has_only_ready_ones() -> None:
     """It would come back, for ever."""
     made = world(pools={"main": {"max-servers": 1}})
-    add_node(made, 1, label="large", state=NodeState.IN_USE).contenders |= {"its user"}
+    know(
+        add_node(made, 1, label="large", state=NodeState.IN_USE), contenders=frozenset({"its user"})
+    )
     view = add_request(made, 1, state=RequestState.PENDING, reuse=False)
     add_claim(made, view)
     add_provider(made, "there", small=LabelStatus(ready=3, coming=3))

@@ -8,18 +8,17 @@ import pytest
 from launcher.contradictions import contradictions
 from launcher.lanes import LISTING, Lane, machine
 from launcher.node.actions import Prove
+from launcher.node.end import Deletion
 from launcher.node.index import Usage
-from launcher.node.view import PROBE, Failure, NodeView
+from launcher.node.view import PROBE, NodeView
 from launcher.request.view import MayGet
 from launcher.server.actions import CreateServer, ListServers
 from launcher.world import World
-from remuda.cloud.api import Server, ServerStatus
-from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.launch import Step
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
-from tests.unit.launcher.worlds import add_claim, add_node, add_request, asked, doom, world
+from tests.unit.launcher.worlds import add_claim, add_node, add_request, asked, doom, know, world
 
 FREE, ALONE, BOOTING = NodeId("0000000001"), NodeId("0000000002"), NodeId("0000000003")
 CREATED, HELD, PROMISED = NodeId("0000000004"), NodeId("0000000006"), NodeId("0000000007")
@@ -94,7 +93,7 @@ def _spoiled(made: World) -> None:
 
 
 def _dying(made: World) -> None:
-    node(made).dying = True
+    know(node(made), deletion=Deletion())
 
 
 def _promised(made: World) -> None:
@@ -114,20 +113,6 @@ def _gone_in_a_version(made: World) -> None:
 
 def _no_version(made: World) -> None:
     node(made).launch_version = -1
-
-
-def _no_server(made: World) -> None:
-    node(made).server_id = None
-
-
-def _another_server(made: World) -> None:
-    node(made).server = Server(
-        id=ServerId("another"), name="n", status=ServerStatus.ACTIVE, tags={}, created_s=0.0
-    )
-
-
-def _failed(made: World) -> None:
-    node(made).failure = Failure(result=Result.READY, cause="x", until_s=0.0)
 
 
 def _locked(made: World) -> None:
@@ -213,9 +198,6 @@ PLANTED: list[tuple[str, Callable[[World], object]]] = [
     ("there is a record, and there is none", _gone),
     ("its record is gone, and in version 1", _gone_in_a_version),
     ("its launch record has no version", _no_version),
-    ("confirmed its server, and it has none", _no_server),
-    ("listings show its server another", _another_server),
-    ("it failed, and does not die", _failed),
     ("locked by [], and the mirror has told of ['somebody']", _locked),
     ("read, and not read yet", _forget_request),
     ("both its records are known, and not read yet", _unborn),
@@ -226,7 +208,7 @@ PLANTED: list[tuple[str, Callable[[World], object]]] = [
     ("busy with create, and under way is None", _idle_hand),
     ("busy with create, and under way is prove", _hand_of_another),
     ("busy with probe, and under way is None", _knock_of_nobody),
-    ("Create keeps listing busy", _hand_elsewhere),
+    ("CreateServer keeps listing busy", _hand_elsewhere),
     ("Prove is under way, and it is not known", _hand_on_nothing),
     ("lane list: 0 are in it, and 1 at work", lambda made: made.lanes.leave(Lane.LIST)),
     ("has been offered one", _offer_and_wait),

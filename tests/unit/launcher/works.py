@@ -44,7 +44,7 @@ def deleted(
     view: NodeView, error: CloudError | None, *, mistaken: bool = False, released: bool = False
 ) -> Deleted:
     """Return the answer to a call that was to delete a node's server."""
-    server = view.server_id
+    server = view.server.id
     assert server is not None
     return Deleted(node=view.id, server=server, error=error, mistaken=mistaken, released=released)
 

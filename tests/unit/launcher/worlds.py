@@ -1,5 +1,6 @@
 """Small worlds made by hand, for tests of judgements: no store, no cloud, no thread."""
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from launcher.provider.cloud import Recipe
 from launcher.provider.peers import Peers
 from launcher.request.view import RequestView
 from launcher.server.strays import Stray
+from launcher.server.view import ServerView
 from launcher.world import Agenda, World
 from remuda.cloud.api import Flavor, Server, ServerStatus
 from remuda.config.model import Config
@@ -31,6 +33,9 @@ ME = ReplicaId("me")
 FLAVORS = {"small": SMALL, "large": LARGE, "odd": SMALL}
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMadeMadeMadeMadeMadeMadeMadeMadeMadeMadeMade"
 NOW = Now(wall_s=10_000.0, mono_s=1_000.0)
+
+#: The values of which the view of a node is made.
+_PARTS = ("server", "address", "proof", "look", "patience", "lock", "end")
 
 
 def document(
@@ -130,7 +135,7 @@ def add_node(
     """Add a node, ready unless told otherwise, with a server of its own."""
     node_id = NodeId(f"{number:010d}")
     view = made.nodes.view(node_id)
-    view.ready_in = -1  # whatever a listing shows is news enough
+    view.server = ServerView(ready_in=-1)  # whatever a listing shows is news enough
     flavor = FLAVORS[label]
     known = ServerId(f"server-{number}") if server == "" else server
     view.launch = Launch(
@@ -162,15 +167,29 @@ def add_node(
         doc={"interface_ip": "198.18.0.1", **fields},
     )
     view.launch_version, view.node_version = 1, 1
-    view.server_id, view.confirmed = view.launch.server, view.launch.server is not None
+    if view.launch.server is not None:
+        view.server.confirm(view.launch.server)
     made.touch_node(view)
     return view
+
+
+def know(view: NodeView, **facts: Any) -> None:
+    """Let something be known of a node, wherever in its view that has its place."""
+    for name, value in facts.items():
+        if hasattr(view, name):
+            setattr(view, name, value)
+            continue
+        where = next(one for one in _PARTS if hasattr(getattr(view, one), name))
+        part = copy(getattr(view, where))
+        object.__setattr__(part, name, value)
+        setattr(view, where, part)
 
 
 def doom(made: World, view: NodeView) -> None:
     """Let a node be condemned, as both records say."""
     assert view.node is not None
-    view.dying, view.node = True, replace(view.node, state=NodeState.DELETING)
+    view.end = view.end.begun()
+    view.node = replace(view.node, state=NodeState.DELETING)
     made.touch_node(view)
 
 
@@ -268,7 +287,8 @@ def asked(made: World, number: int) -> NodeView:
     """Add a node whose create call is under way."""
     view = add_node(made, number, step=Step.PLANNED, server=None)
     made.fresh.add(view.id)
-    view.create_sent, view.busy = True, "create"
+    view.server.send_create()
+    view.busy = "create"
     made.touch_node(view)
     return view
 
