@@ -78,9 +78,10 @@ NAMES_IT := decide|worlds|judging|images import|images\.(moves|references|revoki
 # What decides has one of these names, at the root or in its noun's folder.
 BUILDER := actions decide due failing fresh lifecycle moving outcome placing policy proving \
 	retire sweep view
-LAUNCHER := actions addressing allocate bids binding blame budget deadlines decide demand \
-	demand_pass doors dying lifecycle make_room outdated overdue overtaking periodic progress \
-	publishing scale_down scale_up shares status steps sweep takeover taken telling verdicts
+LAUNCHER := actions address addressing allocate bids binding birth blame budget deadlines decide \
+	demand demand_pass dying end lifecycle make_room outdated overdue overtaking patience \
+	periodic probing progress proof publishing scale_down scale_up shares state status steps \
+	sweep takeover taken telling verdicts
 either = ($(subst $(SPACE),|,$(1)))
 all_of = $(subst $(SPACE),,$(2:%=$(1)/%.py,) $(2:%=$(1)/*/%.py,))
 NAMES_JUDGED := builder\.(\w+(\.| import ))?$(call either,$(BUILDER))|$\

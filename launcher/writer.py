@@ -13,6 +13,7 @@ from launcher.node.birth import NewNode, born, takes_host_key
 from launcher.node.events import IdsDrawn
 from launcher.node.view import NodeView
 from launcher.provider import writes as provider_writes
+from launcher.request import writes as request_writes
 from launcher.request.actions import Allocate
 from launcher.world import World
 from remuda.frame.sender import Sender
@@ -109,9 +110,9 @@ class Writer:
             view,
             action.pool,
             new,
+            pending=request_writes.pending(view, now_s=now.wall_s),
             contender=self.contender(action.request),
             ledger_version=self._ledger(),
-            now_s=now.wall_s,
         )
         self._send_growth(action, ops, new)
 

@@ -15,10 +15,9 @@ from launcher.node.actions import Advance, Condemn, MakeReady, Note, RemoveRecor
 from launcher.node.birth import NewNode, born, intend, takes_host_key
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.lifecycle import live
-from launcher.node.ready import ready_node
 from launcher.node.results import NodeResults
 from launcher.node.start_hands import HandStarts
-from launcher.node.steps import Stepped, condemned, failed_word, proven, take_launch
+from launcher.node.steps import Stepped, condemned, failed_word, proven, ready_node, take_launch
 from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.provider.cloud import Recipe

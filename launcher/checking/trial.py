@@ -11,7 +11,7 @@ from launcher.checking.snapshotting import try_snapshot
 from launcher.checking.timed import STOPPED, Timed
 from launcher.policy import Key
 from launcher.provider.cloud import Recipe
-from launcher.server.forgotten import is_forgotten, is_forgotten_image
+from launcher.server.left_by_checks import is_forgotten, is_forgotten_image
 from remuda.cloud.api import Server
 from remuda.cloud.inspection import CloudRight
 from remuda.cloud.leftovers import LeftoverKind

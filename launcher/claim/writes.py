@@ -6,13 +6,25 @@ from launcher.claim.view import ClaimView
 from launcher.node.birth import NewNode
 from launcher.node.writes import grow
 from launcher.request.view import RequestView
-from launcher.request.writes import set_request
 from launcher.world import World
 from remuda.model.claim import encode_claim
 from remuda.model.ids import RequestId
-from remuda.model.request import RequestEvent
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
+from remuda.store.locks import prove_unlocked_ops
+
+
+def unlock(view: RequestView, claim: ClaimView | None) -> list[Op]:
+    """Give up our lock on the request, or prove that nobody holds it."""
+    directory = paths.request_lock(view.id)
+    if claim is None or not claim.contender:
+        return list(prove_unlocked_ops(directory, exists=view.lock_exists))
+    return [Delete(path=claim.contender), Delete(path=directory)]
+
+
+def drop_record(world: World, view: RequestView, claim: ClaimView) -> Delete:
+    """Remove the record of our claim, in the version that we read."""
+    return Delete(path=paths.claim(world.policy.provider, view.id), version=claim.version)
 
 
 def claim(
@@ -21,13 +33,14 @@ def claim(
     pool: str,
     new: Sequence[NewNode],
     *,
+    pending: Op,
     contender: str,
     ledger_version: int,
-    now_s: float,
 ) -> list[Op]:
     """Take a request: its lock, pending, our claim record, and the intents, all at once.
 
-    The contender's path is whole (see :func:`first_contender`).
+    The contender's path is whole (see :func:`first_contender`); *pending* writes the request's
+    record (see :func:`launcher.request.writes.pending`).
     """
     directory = paths.request_lock(view.id)
     ops: list[Op] = [Delete(path=directory)] if view.lock_exists else []
@@ -35,7 +48,7 @@ def claim(
     ops += [
         Create(path=directory),
         Create(path=contender, ephemeral=True),
-        set_request(view, view.request.after(RequestEvent.CLAIMED, now_s=now_s)),
+        pending,
         Create(path=paths.claim(world.policy.provider, view.id), data=record),
     ]
     return ops + grow(world, new, ledger_version=ledger_version)

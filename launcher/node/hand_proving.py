@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from launcher.events import Event
-from launcher.node.doors import Door
 from launcher.node.events import Probed, Proved, ScriptBegun
+from launcher.node.probing import ProbeTarget
 from launcher.server.specs import ServerSpecs
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch
@@ -44,11 +44,11 @@ class ProvingHands:
         )
         return Proved(node=launch.id, proof=proof)
 
-    def probe(self, node: NodeId, door: Door | None, *, begun_s: float) -> Probed:
+    def probe(self, node: NodeId, target: ProbeTarget | None, *, begun_s: float) -> Probed:
         """See whether a waiting ready node still answers, and is the one that we made."""
-        if door is None:
+        if target is None:
             return Probed(node=node, why="nobody knows its address", begun_s=begun_s)
-        why = self.prover.probe(door.address, door.port, host_keys=door.host_keys)
+        why = self.prover.probe(target.address, target.port, host_keys=target.host_keys)
         return Probed(node=node, why=why and redact_text(why), begun_s=begun_s)
 
 

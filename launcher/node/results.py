@@ -22,9 +22,9 @@ from launcher.node.actions import (
 )
 from launcher.node.blame import failed_step, says_something
 from launcher.node.deadlines import EVIDENCE_S_MAX
-from launcher.node.doors import known
 from launcher.node.end import Failure, Refusal
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
+from launcher.node.probing import PROBES_MAX, known
 from launcher.node.view import NodeView
 from launcher.provider.learning import learn_failure, learn_success
 from launcher.retries import CRASH_RETRY_S, PROVE_AGAIN_S, pause_s
@@ -47,7 +47,6 @@ from remuda.store.api import (
     StoreError,
 )
 
-PROBES_MAX: Final = 2
 _STEPS: Final = {step: f"node.{step}" for step in Step}
 
 

@@ -15,8 +15,7 @@ from launcher.node.actions import (
     Note,
     RemoveRecords,
 )
-from launcher.node.ready import ready_node
-from launcher.node.steps import failed_word
+from launcher.node.steps import failed_word, ready_node
 from launcher.node.view import ADOPT, NodeView
 from launcher.world import World
 from launcher.writer import Writer

@@ -9,8 +9,8 @@ from launcher.node.actions import (
     Prove,
 )
 from launcher.node.deadlines import attempt_ends_s, launch_ends_s, mono_s
-from launcher.node.doors import door
 from launcher.node.hand_proving import ProvingHands
+from launcher.node.probing import probe_target
 from launcher.node.start import hold_node
 from launcher.node.view import EVIDENCE, PROBE
 from launcher.server.addressing import address
@@ -64,7 +64,7 @@ class HandStarts:
         wanting = self.world.queue.views.get(action.request or RequestId(""))
         if wanting is not None:
             wanting.wanted_s = min(wanting.wanted_s, begun_s)
-        where = door(view, self.world.policy)
+        where = probe_target(view, self.world.policy)
         self.submit(action, lambda: self.proving.probe(action.node, where, begun_s=begun_s))
 
     def _collect_evidence(self, action: CollectEvidence, _now: Now) -> None:

@@ -8,8 +8,8 @@ succeeds only if nobody holds the lock at that instant.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from launcher.claim.view import ClaimView
-from launcher.node.doors import whereabouts
+from launcher.claim.writes import drop_record, unlock
+from launcher.node.probing import whereabouts
 from launcher.node.view import NodeView
 from launcher.request.view import RequestView
 from launcher.world import World
@@ -26,22 +26,9 @@ from remuda.store.api import Create, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
 
 
-def unlock(view: RequestView, claim: ClaimView | None) -> list[Op]:
-    """Give up our lock on the request, or prove that nobody holds it."""
-    directory = paths.request_lock(view.id)
-    if claim is None or not claim.contender:
-        return list(prove_unlocked_ops(directory, exists=view.lock_exists))
-    return [Delete(path=claim.contender), Delete(path=directory)]
-
-
 def set_request(view: RequestView, request: requests.Request) -> Set:
     """Write *request* over the version that we read."""
     return Set(path=paths.request(view.id), data=requests.encode(request), version=view.version)
-
-
-def drop_claim_record(world: World, view: RequestView, claim: ClaimView) -> Delete:
-    """Remove the record of our claim, in the version that we read."""
-    return Delete(path=paths.claim(world.policy.provider, view.id), version=claim.version)
 
 
 def allocate(
@@ -67,8 +54,13 @@ def allocate(
     )
     ops.append(set_request(view, fulfilled))
     if claim is not None:
-        ops.append(drop_claim_record(world, view, claim))
+        ops.append(drop_record(world, view, claim))
     return ops
+
+
+def pending(view: RequestView, *, now_s: float) -> Op:
+    """Write that a request is taken, in the transaction that claims it."""
+    return set_request(view, view.request.after(RequestEvent.CLAIMED, now_s=now_s))
 
 
 def decline(world: World, view: RequestView, why: str, *, now_s: float) -> list[Op]:
@@ -95,7 +87,7 @@ def decline(world: World, view: RequestView, why: str, *, now_s: float) -> list[
     fits = len(requests.encode(told)) <= requests.REQUEST_BYTES_MAX
     ops = [*unlock(view, held), set_request(view, told if fits else bare)]
     if held is not None:
-        ops.append(drop_claim_record(world, view, held))
+        ops.append(drop_record(world, view, held))
     if everybody:
         kept = encode_failed(failed(told, ours, now_s=now_s))
         path = f"{paths.FAILED_REQUESTS}/{stem(view.id)}"
@@ -110,7 +102,7 @@ def release(world: World, view: RequestView, *, now_s: float) -> list[Op]:
     return [
         *unlock(view, held),
         set_request(view, request),
-        drop_claim_record(world, view, held),
+        drop_record(world, view, held),
     ]
 
 

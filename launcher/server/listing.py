@@ -6,7 +6,7 @@ from typing import Final
 
 from launcher.node.stages import shown
 from launcher.node.view import NodeView
-from launcher.server.forgotten import is_forgotten
+from launcher.server.left_by_checks import is_forgotten
 from launcher.server.strays import Stray
 from launcher.world import World
 from remuda.cloud.api import Server, ServerStatus

@@ -14,7 +14,7 @@ from pathlib import Path
 from launcher.node import birth
 from launcher.node import writes as node_writes
 from launcher.node.birth import NewNode
-from launcher.node.ready import ready_node
+from launcher.node.steps import ready_node
 from launcher.node.view import NodeView
 from launcher.policy import Key, Policy, compile_policy
 from launcher.provider.cloud import Recipe

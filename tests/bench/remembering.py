@@ -22,7 +22,7 @@ from launcher.node.actions import Intent
 from launcher.node.birth import NewNode, born
 from launcher.node.fold import NodeFold
 from launcher.node.proof import Access, ProofView
-from launcher.node.ready import ready_node
+from launcher.node.steps import ready_node
 from launcher.node.view import NodeView
 from launcher.policy import Policy, compile_policy
 from launcher.server.listing import take_listing

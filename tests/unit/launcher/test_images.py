@@ -11,7 +11,7 @@ from launcher.image.outdated import unbootable
 from launcher.node import writes as node_writes
 from launcher.node.actions import Condemn
 from launcher.node.fold import NodeFold
-from launcher.node.ready import ready_node
+from launcher.node.steps import ready_node
 from launcher.node.writes import NewNode
 from launcher.provider.cloud import Recipe
 from launcher.provider.presence import Registry, tree
@@ -319,11 +319,9 @@ def test_a_machine_for_a_builder_gives_way_to_users(step: Step) -> None:
 
     view = add_request(made, 1)
     plan = think(made)
-    assert [(one.node, one.cause) for one in of_kind(plan, Condemn)] == [
-        (machine.id, f"{view.id} needs the room")
-    ]
+    given_up = Condemn(node=machine.id, cause=f"{view.id} needs the room")
+    assert of_kind(plan, Condemn, CreateServer) == [given_up]
     assert [one.request for one in of_kind(plan, Release)] == [theirs.id]
-    assert of_kind(plan, CreateServer) == []
 
 
 def test_nobody_makes_room_for_a_builder() -> None:

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from launcher.node.doors import Door
 from launcher.node.hand_proving import ProvingHands
+from launcher.node.probing import ProbeTarget
 from remuda import logs
 from remuda.cli.context import CommandContext
 from remuda.cli.explaining import explain
@@ -332,7 +332,7 @@ def test_a_knock_tells_nothing(scene: Scene) -> None:
     hands = ProvingHands(scene.prover, lambda: False, ManualClock(), Inbox())
 
     told = hands.probe(
-        NodeId("3000000001"), Door(address="198.18.0.1", port=22, host_keys=()), begun_s=0.0
+        NodeId("3000000001"), ProbeTarget(address="198.18.0.1", port=22, host_keys=()), begun_s=0.0
     ).why
 
     assert told is not None

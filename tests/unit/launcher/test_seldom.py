@@ -8,8 +8,8 @@ from launcher.actions import Alarm
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.image.binding import asked
 from launcher.node.actions import Condemn, Free, Probe
-from launcher.node.doors import door
 from launcher.node.lifecycle import RECIPE_AGAIN_S
+from launcher.node.probing import probe_target
 from launcher.request.actions import Decline
 from launcher.server.actions import CreateServer
 from launcher.server.view import ServerView
@@ -188,7 +188,7 @@ def test_a_key_that_the_configuration_ignores_by_now_is_not_asked_for(way: str) 
     changed = making.model_copy(update={"host_keys": way})
     policy = replace(made.policy, making={**made.policy.making, node.key: changed})
 
-    there = door(node, policy)
+    there = probe_target(node, policy)
 
     assert there is not None
     assert bool(there.host_keys) is (way == "inject")

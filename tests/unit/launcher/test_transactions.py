@@ -83,9 +83,9 @@ class Bench:
             view,
             "main",
             (),
+            pending=request_writes.pending(view, now_s=NOW.wall_s),
             contender=contender,
             ledger_version=self.ledger(),
-            now_s=NOW.wall_s,
         )
         self.store.commit(ops)
         view.request = requests.decode(view.id, self.read(paths.request(view.id)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from launcher.server.forgotten import FORGOTTEN_S, is_forgotten, is_forgotten_image
+from launcher.server.left_by_checks import FORGOTTEN_S, is_forgotten, is_forgotten_image
 from launcher.server.listing import take_listing
 from launcher.server.strays import Stray
 from remuda.cloud.api import Server, ServerStatus

@@ -1,4 +1,4 @@
-"""Where a waiting ready node is, and which machine has to answer there.
+"""Probes of waiting ready nodes: where to look, which machine has to answer, how often it may not.
 
 Requestors may write a node's record. What it says of address, port and host keys is for them: a
 look that followed it would lead wherever somebody likes, and have the node condemned for it; and
@@ -16,12 +16,14 @@ from launcher.server.addressing import address
 from remuda.cloud.api import ServerStatus
 from remuda.model.launch import Step
 
+#: A node that did not answer so often in a row is given up.
+PROBES_MAX: Final = 2
 #: For a node whose label is no longer configured, which is about to be condemned.
 _PORT: Final = 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class ProbeTarget:
     """Where a machine is and what it has to present; without *host_keys* a banner will do."""
 
     address: str
@@ -32,7 +34,7 @@ class Door:
 def known(view: NodeView, policy: Policy) -> bool:
     """Whether what a look in vain found says anything of the machine.
 
-    The last resort of :func:`door` does only if the cloud does not show the server either.
+    The last resort of :func:`probe_target` does only if the cloud does not show the server either.
     """
     return _where(view, policy) is not None or view.server.missed >= MISSED_LISTINGS_MAX
 
@@ -48,7 +50,7 @@ def whereabouts(view: NodeView, policy: Policy) -> dict[str, object]:
     return known_ones
 
 
-def door(view: NodeView, policy: Policy) -> Door | None:
+def probe_target(view: NodeView, policy: Policy) -> ProbeTarget | None:
     """Return where to look, or None if nobody knows.
 
     The address is what the cloud shows, or the floating IP that we gave; the keys are the one that
@@ -66,7 +68,7 @@ def door(view: NodeView, policy: Policy) -> Door | None:
     keys = _keys(view)
     if making is not None and making.host_keys == "ignore":
         keys = ()
-    return Door(
+    return ProbeTarget(
         address=where, port=_PORT if making is None else making.connection_port, host_keys=keys
     )
 

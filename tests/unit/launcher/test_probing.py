@@ -7,10 +7,9 @@ import pytest
 
 from launcher.lanes import LISTING
 from launcher.node.actions import Condemn, Probe, Prove
-from launcher.node.doors import Door, door, known, whereabouts
 from launcher.node.events import Probed
+from launcher.node.probing import PROBES_MAX, ProbeTarget, known, probe_target, whereabouts
 from launcher.node.proof import Access
-from launcher.node.results import PROBES_MAX
 from launcher.node.view import NodeView
 from launcher.node.writes import ready
 from launcher.request.actions import Allocate
@@ -86,9 +85,9 @@ def test_a_look_follows_the_cloud_and_our_own_key_not_the_record() -> None:
     """Address of the listing, port of the configuration, the key that we made."""
     made = recheck()
 
-    found = door(waiting(made, server=shown()), made.policy)
+    found = probe_target(waiting(made, server=shown()), made.policy)
 
-    assert Door(address=OURS, port=22, host_keys=(HOST_KEY,)) == found
+    assert ProbeTarget(address=OURS, port=22, host_keys=(HOST_KEY,)) == found
 
 
 def test_a_floating_ip_of_ours_goes_before_the_listing() -> None:
@@ -97,7 +96,7 @@ def test_a_floating_ip_of_ours_goes_before_the_listing() -> None:
     view = waiting(made, server=shown())
     know(view, floating_ip=FloatingIp(id="fip-1", address=FLOATING))
 
-    found = door(view, made.policy)
+    found = probe_target(view, made.policy)
 
     assert found is not None
     assert found.address == FLOATING
@@ -107,10 +106,10 @@ def test_without_a_key_of_ours_the_one_that_we_met_is_compared() -> None:
     """As long as we remember it; the record's would not do."""
     made = recheck()
     view = waiting(made, server=shown(), launch={"host_key": None})
-    unknown = door(view, made.policy)
+    unknown = probe_target(view, made.policy)
     know(view, host_keys=("ssh-ed25519 met",))
 
-    met = door(view, made.policy)
+    met = probe_target(view, made.policy)
 
     assert unknown is not None
     assert unknown.host_keys == ()
@@ -199,7 +198,7 @@ def test_a_listing_from_before_it_became_ready_may_not_tell_where_it_is(
     take_listing(made, 6, [replace(shown(), tags=tags_of(NODE))], OWNER, NOW)
     view, works = made.nodes.views[NODE], Works(made)
 
-    found = door(view, made.policy)
+    found = probe_target(view, made.policy)
     for _ in range(PROBES_MAX):
         works.hear(Probed(node=NODE, why="silence", begun_s=NOW.mono_s), NOW)
 
@@ -230,7 +229,7 @@ def test_a_record_without_an_address_leads_nowhere(told: object) -> None:
     works.start(think(made), NOW, Probe)
     event = works.workers.orders[0][1]()
 
-    assert door(view, made.policy) is None
+    assert probe_target(view, made.policy) is None
     assert Probed(node=view.id, why="nobody knows its address", begun_s=NOW.mono_s) == event
 
 
@@ -292,10 +291,10 @@ def test_who_did_not_prove_a_machine_believes_the_launch_record_before_the_users
     made = recheck()
     taken = waiting(made, server=None, launch={"host_key": None, "address": FLOATING})
 
-    found, told = door(taken, made.policy), whereabouts(taken, made.policy)
+    found, told = probe_target(taken, made.policy), whereabouts(taken, made.policy)
     alone = known(taken, made.policy)
     taken.server.shown = shown()
-    later = door(taken, made.policy)
+    later = probe_target(taken, made.policy)
 
     assert found is not None
     assert later is not None
@@ -310,7 +309,7 @@ def test_a_launch_record_without_an_address_is_one_of_before(address: str | None
     made = recheck()
     view = waiting(made, server=None, launch={"address": address})
 
-    found = door(view, made.policy)
+    found = probe_target(view, made.policy)
 
     assert found is not None
     assert found.address == THEIRS
