@@ -38,7 +38,7 @@ class Writer:
     """Sends transactions; their outcome comes back as ``Written`` through the inbox.
 
     Attributes:
-        mine: Ids of our nodes, shared with the mirror of the nodes (see ``launcher.fold``).
+        mine: Ids of our nodes, shared with the mirror of the nodes (see ``launcher.node.fold``).
         host_keys: Private halves of the host keys of machines that were not asked for yet. They
             live here only, never in ZooKeeper.
     """

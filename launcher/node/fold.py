@@ -130,22 +130,21 @@ class NodeFold:
             raise
         self.world.nodes.unreadable.discard(node_id)
         view = self.world.nodes.view(node_id)
+        first, view.launch_version = view.launch is None, change.stored.version
         take_launch(view, record, latest_listing=self.world.cloud.latest_listing())
-        view.launch_version = change.stored.version
         charge(self.world, record, made_s=change.stored.created_s)
-        self._read_the_other(view)
+        self._read_the_other(view, first=first)
         self.world.touch_node(view)
 
-    def _read_the_other(self, view: NodeView) -> None:
-        """Have the users' record of a node read that we hear of for the first time."""
+    def _read_the_other(self, view: NodeView, *, first: bool) -> None:
+        """Have the users' record of a node read that we hear of for the *first* time."""
         if not view.unread:
             self.world.born(view.id)
-        if view.id in self.mine:
-            return
-        if view.unread:
+        elif view.id not in self.mine:
             self.world.unborn.add(view.id)
-        self.mine.add(view.id)
-        self.read_node(view.id)
+        if view.id not in self.mine or (first and view.unread):
+            self.mine.add(view.id)
+            self.read_node(view.id)
 
     def _launch_unreadable(self, node_id: NodeId, version: int, exc: CorruptRecordError) -> None:
         # A newer version's, perhaps: its machine is somebody's business, only not ours.

@@ -27,7 +27,7 @@ class ProvingHands:
     def prove(
         self,
         launch: Launch,
-        orders: ServerSpecs,
+        specs: ServerSpecs,
         address: str,
         *,
         until_s: float,
@@ -37,7 +37,7 @@ class ProvingHands:
 
         It has to be in by *login_by_s* and to end by *until_s* (both monotonic).
         """
-        order = orders.proof(launch, address)
+        order = specs.proof(launch, address)
         order = replace(order, on_step=_Telling(launch.id, order, self.clock, self.inbox).take)
         proof = self.prover.prove(
             order, stopped=self.stopped, deadline_s=until_s, login_by_s=login_by_s

@@ -1,6 +1,6 @@
 """The records of a node at its steps: what each becomes, and how a launch record is taken in.
 
-Pure. A launcher's transactions write what is returned here (``launcher/transactions.py``), and its
+Pure. A launcher's transactions write what is returned here (``launcher/node/writes.py``), and its
 fold takes in what the mirror tells; ``remuda cloud check --boot`` has no ZooKeeper, and does both
 at once (``launcher/checking/onenode.py``).
 """

@@ -140,7 +140,7 @@ def _consider(world: World, view: RequestView, ready: ReadyNodes, now: Now, plan
         if claim is not None and not view.may_get.own:
             ready.set_aside(claim.pool, request.labels)
         return
-    if not _ours_to_lend(world, view, claim, now):
+    if not _ours_to_hand_out(world, view, claim, now):
         ready.give(pool, request.labels, matching=matching)  # a replica of ours hands these out
         return
     if claim is None:
@@ -174,12 +174,12 @@ def _lend_its_own(
 ) -> bool:
     """Hand out the nodes that were made for a request alone; return whether all are ready."""
     nodes = _dedicated(world, view.request)
-    if nodes is not None and _ours_to_lend(world, view, claim, now):
+    if nodes is not None and _ours_to_hand_out(world, view, claim, now):
         plan.do(Allocate(request=view.id, nodes=nodes))
     return nodes is not None
 
 
-def _ours_to_lend(world: World, view: RequestView, claim: ClaimView | None, now: Now) -> bool:
+def _ours_to_hand_out(world: World, view: RequestView, claim: ClaimView | None, now: Now) -> bool:
     """Whether it is for this replica to hand its nodes over.
 
     That is the one on duty; but if it has not done so for long (it may know the nodes otherwise,

@@ -66,7 +66,7 @@ class CloudHands:
     def create(
         self,
         launch: Launch,
-        orders: ServerSpecs,
+        specs: ServerSpecs,
         recipe: Recipe,
         host_key: HostKey | None,
         *,
@@ -74,12 +74,12 @@ class CloudHands:
     ) -> Created:
         """Ask for the server of a planned node, unless *fence* has closed by then.
 
-        The other arguments are those of :meth:`launcher.server.specs.ServerOrders.server`.
+        The other arguments are those of :meth:`launcher.server.specs.ServerSpecs.server`.
         """
         begun_s = self.clock.monotonic_s()
         result: ServerId | CloudError
         try:
-            order = orders.server(launch, recipe, host_key)
+            order = specs.server(launch, recipe, host_key)
             result = self.cloud.create_server(order, fence=fence)
         except CloudError as exc:
             result = exc

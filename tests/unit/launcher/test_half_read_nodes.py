@@ -77,3 +77,17 @@ def test_a_launch_record_that_is_closed_to_us_holds_up_no_growth() -> None:
     assert folding.world.agenda.supply
     folding.tell(Gone(path=path))
     assert folding.world.nodes.unreadable == set()
+
+
+def test_a_node_of_ours_that_went_before_its_launch_was_read_holds_up_nothing() -> None:
+    """After a lost reply it may be in our list already, and its record told as gone too early."""
+    folding = Folding()
+    folding.mine.add(NODE)
+    path = paths.launch("here", NODE)
+    folding.tell(Dirty(path=path))
+    folding.tell(Gone(path=paths.node(NODE)))
+    folding.put(path, launch())
+
+    assert folding.read == [NODE]  # the answer tells that there is none
+    folding.tell(Gone(path=paths.node(NODE)))
+    assert set() == folding.world.unborn

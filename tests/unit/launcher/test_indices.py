@@ -138,7 +138,7 @@ class Changes(RuleBasedStateMachine):
         assert not contradictions(self.made)
 
     @invariant()
-    def herd_equals_a_recount(self) -> None:
+    def nodes_equal_a_recount(self) -> None:
         """Every index of nodes."""
         fresh = NodeIndex()
         for view in self.made.nodes.views.values():
