@@ -21,6 +21,7 @@ from launcher.node.actions import (
     Prove,
     RemoveRecords,
 )
+from launcher.node.view import ADOPT, EVIDENCE, PROBE
 from launcher.provider.actions import WORK as PROVIDER
 from launcher.provider.actions import DropPermit, Publish, Rescue, Survey, Tidy
 from launcher.request.actions import WORK as REQUESTS
@@ -76,6 +77,17 @@ KINDS: Final[Work] = {**REQUESTS, **CLAIMS, **NODES, **SERVERS, **PROVIDER}
 #: The lane of every action that is not a transaction.
 LANES: Final[Mapping[type, Lane]] = {
     kind: work.lane for kind, work in KINDS.items() if work.lane is not None
+}
+#: What a view is busy with, by the action; of the others, by their word.
+MARKS: Final[Mapping[type, str]] = {
+    Allocate: "allocate",
+    Adopt: ADOPT,
+    CreateServer: "create",
+    DeleteServer: "delete",
+    Address: "address",
+    Prove: "prove",
+    Probe: PROBE,
+    CollectEvidence: EVIDENCE,
 }
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
 NodeWork = CreateServer | DeleteServer | Address | Prove | Probe | CollectEvidence

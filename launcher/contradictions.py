@@ -10,23 +10,12 @@ from copy import copy
 from typing import Any, Final
 
 from launcher.actions import KINDS, LANES, node_of
-from launcher.lanes import Lane, machine
-from launcher.node.actions import CollectEvidence, Probe, Prove
+from launcher.lanes import Lane, machine, request
 from launcher.node.index import Usage
-from launcher.node.view import ALLOCATE_CLAIMED, EVIDENCE, PROBE, NodeView
-from launcher.server.actions import Address, CreateServer, DeleteServer
+from launcher.node.view import ALLOCATE_CLAIMED, NodeView
 from launcher.world import World
 from remuda.model.ids import NodeId
 
-#: What a node says it is busy with while a hand in a thread works on its machine.
-_HANDS: Final[Mapping[type, str]] = {
-    CreateServer: "create",
-    Address: "address",
-    Prove: "prove",
-    Probe: PROBE,
-    CollectEvidence: EVIDENCE,
-    DeleteServer: "delete",
-}
 _LENT: Final = frozenset({"allocate", ALLOCATE_CLAIMED})
 
 #: By name, each with what it says of each of its keys.
@@ -194,20 +183,21 @@ def _of_lending(world: World) -> Iterator[str]:
 
 
 def _of_hands(world: World) -> Iterator[str]:
-    """Compare what nodes are busy with and what hands in threads work on."""
-    at_work = world.busy.under_way()
-    for subject, action in at_work.items():
-        if KINDS[type(action)].subject(action) != subject:
+    """Compare what views are busy with and what is under way."""
+    for subject, action in world.busy.under_way().items():
+        if subject not in KINDS[type(action)].subjects(action):
             yield f"{type(action).__name__} keeps {subject} busy, which it does not work on"
         node_id = node_of(action)
         if node_id is not None and node_id not in world.nodes.views:
             yield f"node {node_id}: {type(action).__name__} is under way, and it is not known"
     for view in world.nodes.views.values():
-        doing = at_work.get(machine(view.id))
-        said = view.busy if view.busy in _HANDS.values() else None
-        is_so = None if doing is None else _HANDS.get(type(doing))
-        if said != is_so:
+        is_so = world.busy_with(machine(view.id))
+        if (view.busy is None) != (is_so is None):
             yield f"node {view.id}: busy with {view.busy}, and under way is {is_so}"
+    for wanting in world.queue.views.values():
+        is_so = world.busy_with(request(wanting.id))
+        if (wanting.busy is None) != (is_so is None):
+            yield f"request {wanting.id}: busy with {wanting.busy}, and under way is {is_so}"
 
 
 def _of_lanes(world: World) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from remuda.frame.lanes import Lanes
 from remuda.frame.work import WorkKind, nothing
-from remuda.model.ids import NodeId, ServerId
+from remuda.model.ids import NodeId, RequestId, ServerId
 
 
 class Lane(StrEnum):
@@ -36,7 +36,7 @@ STATUS: Final = "status"
 
 
 def machine(node: NodeId) -> tuple[str, str]:
-    """Return what a hand in a thread keeps busy when it works on a node of ours."""
+    """Return what is busy while something is done to a node of ours, or its records are written."""
     return "machine", node
 
 
@@ -50,13 +50,33 @@ def leak(server: ServerId) -> tuple[str, str]:
     return "leak", server
 
 
+def request(request_id: RequestId) -> tuple[str, str]:
+    """Return what is busy while the records of a request, or of our claim on it, are written."""
+    return "request", request_id
+
+
+def its_request(action: Any) -> tuple[str, str]:
+    """Return what a transaction keeps busy that writes to the request which *action* names."""
+    return request(action.request)
+
+
 def its_machine(action: Any) -> tuple[str, str]:
-    """Return what a hand in a thread keeps busy by *action*, which names the node."""
+    """Return what an action keeps busy that names a node."""
     return machine(action.node)
 
 
-def transactions(*kinds: type) -> dict[type, WorkKind[Lane]]:
-    """Return how actions are done that only write: what they keep busy, the views say."""
+def on_requests(*kinds: type) -> dict[type, WorkKind[Lane]]:
+    """Return how actions are done that write to a request."""
+    return dict.fromkeys(kinds, WorkKind(None, its_request))
+
+
+def on_nodes(*kinds: type) -> dict[type, WorkKind[Lane]]:
+    """Return how actions are done that write to a node; a hand that hangs at it is given up."""
+    return dict.fromkeys(kinds, WorkKind(None, its_machine, takes_over=True))
+
+
+def aside(*kinds: type) -> dict[type, WorkKind[Lane]]:
+    """Return how actions are done that only write, and keep nothing busy."""
     return dict.fromkeys(kinds, WorkKind(None, nothing))
 
 

@@ -1,22 +1,24 @@
 """Everything one launcher knows, owned by its brain's thread; judgements only read it."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from launcher.actions import Action
+from launcher.actions import MARKS, Action
 from launcher.claim.view import ClaimView
 from launcher.image.index import Images
-from launcher.lanes import Lane, machine, new_lanes, noting, places
+from launcher.lanes import Lane, machine, new_lanes, noting, places, request
 from launcher.node.index import NodeIndex
 from launcher.node.story import Stories
-from launcher.node.view import NodeView
+from launcher.node.view import ALLOCATE_CLAIMED, NodeView
 from launcher.policy import Policy
 from launcher.provider.cloud import CloudView
 from launcher.provider.peers import Peers
+from launcher.request.actions import Allocate
 from launcher.request.queue import Queue
 from launcher.request.view import MayGet, RequestView
 from remuda.frame.alarms import Alarms
 from remuda.frame.lanes import Lanes
-from remuda.frame.work import Busy
+from remuda.frame.work import Busy, word
 from remuda.membership.attendance import Attendance
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.launch import Step
@@ -60,7 +62,7 @@ class World:
     """One launcher's knowledge.
 
     Attributes:
-        busy: What is being worked on, but for what transactions hold: views say that.
+        busy: What is being worked on; the marks of views follow it.
         ledger_version: Version of the znode that guards the limits, as mirrored; -1: unknown.
         pool_ids: Component id of each of our pools, as it goes into declined_by.
         growing: Transactions that bump the ledger and are under way.
@@ -123,6 +125,7 @@ class World:
 
     def __post_init__(self) -> None:
         """Know nothing of the cloud, nor of images."""
+        self.busy.changed = self._busy_changed
         self.cloud = CloudView(busy=self.busy)
         self.images = Images(self.policy.provider)
 
@@ -215,13 +218,35 @@ class World:
         self.agenda.labels.update(labels)
         self.agenda.supply = True
 
-    def free_node(self, node_id: NodeId) -> NodeView | None:
-        """Return the view of a node to which nothing is done any more, or None if it is gone."""
-        view = self.nodes.views.get(node_id)
+    def busy_with(self, subject: tuple[str, str]) -> str | None:
+        """Return the mark of what is done to a node or a request just now, or None."""
+        action = self.busy.under_way().get(subject)
+        if action is None:
+            return None
+        if isinstance(action, Allocate) and action.request in self.queue.claims:
+            return ALLOCATE_CLAIMED
+        return MARKS.get(type(action), word(action))
+
+    def _busy_changed(self, subject: Hashable, action: Action | None) -> None:
+        """Mark the view of what is busy now, or is not any more: then it is judged again."""
+        match subject:
+            case ("machine", str() as name):
+                view = self.nodes.views.get(NodeId(name))
+                if view is not None:
+                    view.busy = self.busy_with(("machine", name))
+                    self.nodes.reindex(view) if action is not None else self.touch_node(view)
+            case ("request", str() as name):
+                self._request_busy(RequestId(name), over=action is None)
+
+    def _request_busy(self, request_id: RequestId, *, over: bool) -> None:
+        view = self.queue.views.get(request_id)
         if view is not None:
-            view.busy = None
-            self.touch_node(view)
-        return view
+            view.busy = self.busy_with(request(request_id))
+        if over:
+            # The request may be gone by now; its claim is dropped then.
+            self.agenda.requests.add(request_id)
+            if view is not None:
+                self.touch_request(view)
 
     def offer_places(self, now: Now) -> None:
         """Have those judged once more that may have a place in a lane now.

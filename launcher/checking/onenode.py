@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from launcher.actions import LANES, Action, Plan
+from launcher.actions import LANES, Action, Plan, node_of
 from launcher.checking.means import Means
 from launcher.events import Event
+from launcher.lanes import machine
 from launcher.node.actions import Advance, Condemn, MakeReady, Note, RemoveRecords
 from launcher.node.birth import NewNode, born, intend, takes_host_key
 from launcher.node.hand_proving import ProvingHands
@@ -165,7 +166,7 @@ class OneNode:
 
     def condemn(self, cause: str) -> None:
         """Have it deleted, whatever is done with it just now."""
-        self.world.free_node(self.view.id)
+        self.world.busy.give_up(machine(self.view.id))
         if not self.view.dying:
             self._write(Condemn(node=self.view.id, cause=cause), _now(self.means.clock))
 
@@ -175,6 +176,8 @@ class OneNode:
             self._write(action, now)
             return None
         self._starts[type(action)](action, now)
+        if node_of(action) is not None:
+            self.world.busy.enter(machine(self.view.id), action)
         return self._submitted.pop()
 
     def _submit(self, _action: Action, work: Work) -> None:
@@ -184,8 +187,10 @@ class OneNode:
         begun_s, event = self.means.clock.monotonic_s(), None
         if work is not None:
             event = work()
-            for each in (*self._inbox.drain(wait_s_max=0.0).events, event):
+            for each in self._inbox.drain(wait_s_max=0.0).events:
                 self._events[type(each)](each, _now(self.means.clock))
+            self.world.busy.leave(machine(self.view.id), action)
+            self._events[type(event)](event, _now(self.means.clock))
         self.heard(action, event, begun_s)
 
     def _write(self, action: Action, now: Now) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from launcher.lanes import Work, transactions
+from launcher.lanes import Work, on_requests
 from launcher.node.actions import Intent
 from remuda.model.ids import RequestId
 
@@ -33,4 +33,4 @@ class AdoptClaim:
 
 
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
-WORK: Final[Work] = transactions(Claim, AdoptClaim, DropClaim)
+WORK: Final[Work] = on_requests(Claim, AdoptClaim, DropClaim)

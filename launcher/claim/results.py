@@ -70,14 +70,11 @@ class ClaimResults:
     ) -> None:
         claim = self.world.queue.claims.get(request_id)
         view = self.world.queue.views.get(request_id)
-        if claim is not None:
-            claim.busy = False
-            if isinstance(event.result, StoreError):
-                learnt = learn(claim, event.result)
-                claim.retry_s = now.mono_s + (0.0 if learnt else LOCKED_RETRY_S)
-                self.world.alarms.set("request", request_id, claim.retry_s)
+        if claim is not None and isinstance(event.result, StoreError):
+            learnt = learn(claim, event.result)
+            claim.retry_s = now.mono_s + (0.0 if learnt else LOCKED_RETRY_S)
+            self.world.alarms.set("request", request_id, claim.retry_s)
         if view is not None:
-            view.busy = None
             if isinstance(event.result, StoreError):
                 self.requests.rejected(view, event.result, now)
             self.world.touch_request(view)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from launcher.claim import writes as claim_writes
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
-from launcher.request.start import hold_request
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.work import ByKind
@@ -26,19 +25,19 @@ class ClaimStarts:
             AdoptClaim: self._adopt,
         }
 
-    def _claim(self, action: Claim, now: Now) -> None:
-        if self.writer.has_ids(action):
-            hold_request(self.world, action.request, "claim")
+    def _claim(self, action: Claim, now: Now) -> bool:
+        ready = self.writer.has_ids(action)
+        if ready:
             self.writer.claim(action, now)
+        return ready
 
     def _drop(self, action: DropClaim, _now: Now) -> None:
         held = self.world.queue.claims[action.request]
-        held.busy = True
         ops = claim_writes.drop(self.world.policy.provider, action.request, held)
         self.writer.send(action, ops)
 
     def _adopt(self, action: AdoptClaim, _now: Now) -> None:
-        view = hold_request(self.world, action.request, "adopt")
+        view = self.world.queue.views[action.request]
         contender = self.writer.contender(action.request)
         ops = claim_writes.adopt_claim(self.world, view, contender=contender)
         self.writer.send(action, ops)

@@ -2,6 +2,7 @@
 
 from launcher.actions import Plan
 from launcher.claim.actions import AdoptClaim, DropClaim
+from launcher.lanes import request
 from launcher.world import Agenda, World
 from remuda.runtime.now import Now
 
@@ -13,9 +14,9 @@ def keep_claims(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
     for request_id in sorted(ids):
         claim = queue.claims[request_id]
         view = queue.views.get(request_id)
-        if claim.busy or request_id in queue.unread:
+        if request(request_id) in world.busy or request_id in queue.unread:
             continue
-        if view is not None and (view.stale or view.busy):
+        if view is not None and view.stale:
             continue
         if now.mono_s < claim.retry_s:
             plan.look_again("request", request_id, claim.retry_s)

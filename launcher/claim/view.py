@@ -22,7 +22,6 @@ class ClaimView:
     owner: str
     contender: str
     version: int
-    busy: bool = False
     contender_gone: bool = False
     directory_gone: bool = False
     retry_s: float = 0.0

@@ -116,7 +116,7 @@ class NodeResults:
         }
 
     def _proved(self, event: Proved, now: Now) -> None:
-        view = self.world.free_node(event.node)
+        view = self.world.nodes.views.get(event.node)
         if view is None or view.launch is None:
             return
         view.proof = view.proof.tried(event.proof)
@@ -137,7 +137,7 @@ class NodeResults:
         view.end = replace(view.end, refused=refused)
 
     def _probed(self, event: Probed, now: Now) -> None:
-        view = self.world.free_node(event.node)
+        view = self.world.nodes.views.get(event.node)
         if view is None:
             return
         view.look.checked_s = event.begun_s
@@ -160,7 +160,7 @@ class NodeResults:
             wanting.wanted_s = float("inf")
 
     def _evidence_collected(self, event: EvidenceCollected, now: Now) -> None:  # noqa: ARG002
-        view = self.world.free_node(event.node)
+        view = self.world.nodes.views.get(event.node)
         if view is not None:
             view.end = view.end.without_evidence()
             self.world.touch_node(view)
@@ -238,7 +238,6 @@ class NodeResults:
         view = self.world.nodes.views.get(node_id)
         if view is None:
             return None
-        view.busy = None
         if isinstance(event.result, StoreError):
             self._rejected(view, event.result, now)
             self.world.touch_node(view)
@@ -287,7 +286,7 @@ def _failure(condemn: Condemn, now: Now) -> Failure | None:
 
 def crashed(world: World, action: Any, now: Now) -> None:
     """Free the node that an action of any kind was done to, after a pause."""
-    view = world.free_node(action.node)
+    view = world.nodes.views.get(action.node)
     if view is not None:
         view.patience.retry_s = now.mono_s + CRASH_RETRY_S
         world.touch_node(view)

@@ -11,8 +11,6 @@ from launcher.node.actions import (
 from launcher.node.deadlines import attempt_ends_s, launch_ends_s, mono_s
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.probing import probe_target
-from launcher.node.start import hold_node
-from launcher.node.view import EVIDENCE, PROBE
 from launcher.server.addressing import address
 from launcher.server.hand_cloud import CloudHands
 from launcher.server.specs import ServerSpecs
@@ -44,7 +42,7 @@ class HandStarts:
         }
 
     def _prove(self, action: Prove, now: Now) -> None:
-        view = hold_node(self.world, action.node, "prove")
+        view = self.world.nodes.views[action.node]
         launch, where = view.launch, address(view)
         specs = ServerSpecs(policy=self.world.policy, owner=self.cloud.owner)
         assert launch is not None  # noqa: S101 - decided on a known launch
@@ -59,7 +57,7 @@ class HandStarts:
         )
 
     def _probe(self, action: Probe, now: Now) -> None:
-        view, begun_s = hold_node(self.world, action.node, PROBE), now.mono_s
+        view, begun_s = self.world.nodes.views[action.node], now.mono_s
         view.look.wanted_by = action.request
         wanting = self.world.queue.views.get(action.request or RequestId(""))
         if wanting is not None:
@@ -68,7 +66,7 @@ class HandStarts:
         self.submit(action, lambda: self.proving.probe(action.node, where, begun_s=begun_s))
 
     def _collect_evidence(self, action: CollectEvidence, _now: Now) -> None:
-        view = hold_node(self.world, action.node, EVIDENCE)
+        view = self.world.nodes.views[action.node]
         making = self.world.policy.making.get(view.key)
         console = making is None or making.console_log
         self.submit(action, lambda: self.cloud.collect_evidence(action, view, console=console))

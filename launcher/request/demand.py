@@ -82,7 +82,7 @@ def _judge(work: DemandPass, view: RequestView) -> None:
         # Zuul's scheduler fails at records that lack a key, whoever wrote them: add it.
         work.plan.do(Normalise(request=view.id))
     elif claim is not None and not claim.contender:
-        if world.peers.assigned(view.id) and not claim.busy and work.now.mono_s >= claim.retry_s:
+        if world.peers.assigned(view.id) and work.now.mono_s >= claim.retry_s:
             work.plan.do(Release(request=view.id, cause="its claim cannot be read"))
     elif claim is not None:
         _judge_claimed(work, view, claim)
@@ -98,7 +98,7 @@ def _judge(work: DemandPass, view: RequestView) -> None:
 def _refuse(work: DemandPass, view: RequestView, claim: ClaimView | None, why: str) -> None:
     """Decline a request that nobody can serve as it is written, so that its requestor hears why."""
     if claim is not None:
-        if claim.busy or not work.world.stands(claim):
+        if not work.world.stands(claim):
             return
     elif view.request.state is not RequestState.REQUESTED:
         return  # whoever has taken it declines it
@@ -120,7 +120,7 @@ def _decline(work: DemandPass, view: RequestView, reason: str) -> None:
 def _judge_claimed(work: DemandPass, view: RequestView, claim: ClaimView) -> None:
     """Go on with a request that we have taken, or give it back."""
     world = work.world
-    if claim.busy or work.now.mono_s < claim.retry_s or not world.stands(claim):
+    if work.now.mono_s < claim.retry_s or not world.stands(claim):
         return
     if work.spent(view):
         failures, why = world.queue.charges.count(view.id), world.queue.charges.last(view.id)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from launcher.lanes import request as request_subject
 from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.model import request
@@ -47,6 +48,7 @@ class RequestFold:
             view = queue.views[request_id] = RequestView(
                 id=request_id, request=record, version=change.stored.version, seen_s=now_s
             )
+            view.busy = self.world.busy_with(request_subject(request_id))
         view.request, view.version, view.stale = record, change.stored.version, False
         self.world.touch_request(view)
 

@@ -49,11 +49,11 @@ def _take_from_a_builder(work: DemandPass, view: RequestView, pools: tuple[str, 
     The request stays: it is in line again, behind everybody else's.
     """
     queue, index = work.world.queue, work.world.nodes
-    for request_id, claim in queue.claims.items():
+    for request_id in queue.claims:
         other = queue.views.get(request_id)
         if other is None or not for_builder(other.request) or not other.waiting:
             continue
-        if claim.busy or other.busy or other.stale or other.order < view.order:
+        if other.busy or other.stale or other.order < view.order:
             continue
         for node in (index.views[one] for one in sorted(index.allocated.get(request_id, ()))):
             if node.coming and not node.busy and node.key[0] in pools:

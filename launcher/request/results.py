@@ -63,8 +63,6 @@ class RequestResults:
 
     def _allocated(self, action: Allocate, event: Written[Action], now: Now) -> None:
         self._tell_fulfilled(action, event, now)
-        for node_id in action.nodes:
-            self.world.free_node(node_id)
         view = self.written(action.request, event, now)
         if view is not None:
             view.lock_exists = False
@@ -103,19 +101,14 @@ class RequestResults:
     def written(
         self, request_id: RequestId, event: Written[Action], now: Now
     ) -> RequestView | None:
-        """Free a request and its claim; return its view if it is there and was written."""
+        """Return the view of a request if it is there and was written."""
         view, claim = (
             self.world.queue.views.get(request_id),
             self.world.queue.claims.get(request_id),
         )
-        if claim is not None:
-            # The request may be gone by now; its claim is dropped then, unless it seems busy.
-            claim.busy = False
-            self.world.agenda.requests.add(request_id)
         self.writer.keep_failed(event.result)
         if view is None:
             return None
-        view.busy = None
         if isinstance(event.result, StoreError):
             if claim is not None:
                 learn_contender(claim, event.result)
@@ -179,18 +172,16 @@ class RequestResults:
             self.world.told_verdicts[action.request] = gist(action.verdict)
 
     def _allocation_crashed(self, action: Allocate, now: Now) -> None:
-        for node_id in action.nodes:
-            self.world.free_node(node_id)
         self.crashed(action, now)
 
     def crashed(self, action: Any, now: Now) -> None:
         """Free the request and the claim that an action of any kind wrote to, after a pause."""
         claim = self.world.queue.claims.get(action.request)
         if claim is not None:
-            claim.busy, claim.retry_s = False, now.mono_s + CRASH_RETRY_S
+            claim.retry_s = now.mono_s + CRASH_RETRY_S
         view = self.world.queue.views.get(action.request)
         if view is not None:
-            view.busy, view.retry_s = None, now.mono_s + CRASH_RETRY_S
+            view.retry_s = now.mono_s + CRASH_RETRY_S
             self.world.touch_request(view)
             self.world.alarms.set("request", action.request, view.retry_s)
 

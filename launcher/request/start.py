@@ -2,28 +2,14 @@
 
 from dataclasses import dataclass
 
-from launcher.node.start import hold_node
-from launcher.node.view import ALLOCATE_CLAIMED
 from launcher.request import writes as request_writes
 from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
 from launcher.request.taken import TAKEN_PERIOD_S
 from launcher.request.verdicts import gist
-from launcher.request.view import RequestView
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.work import ByKind
-from remuda.model.ids import RequestId
 from remuda.runtime.now import Now
-
-
-def hold_request(world: World, request_id: RequestId, what: str) -> RequestView:
-    """Return a request, busy with *what*, and its claim, if we have one, busy as well."""
-    view = world.queue.views[request_id]
-    view.busy = what
-    claim = world.queue.claims.get(request_id)
-    if claim is not None:
-        claim.busy = True
-    return view
 
 
 @dataclass(slots=True)
@@ -44,24 +30,23 @@ class RequestStarts:
         }
 
     def _allocate(self, action: Allocate, now: Now) -> None:
-        view = hold_request(self.world, action.request, "allocate")
-        what = ALLOCATE_CLAIMED if action.request in self.world.queue.claims else "allocate"
-        chosen = [hold_node(self.world, node_id, what) for node_id in action.nodes]
+        view = self.world.queue.views[action.request]
+        chosen = [self.world.nodes.views[node_id] for node_id in action.nodes]
         ops = request_writes.allocate(self.world, view, chosen, now_s=now.wall_s)
         self.writer.send(action, ops)
         self.world.allocating[view.id] = view  # what could not be sent brings no answer
 
     def _decline(self, action: Decline, now: Now) -> None:
-        view = hold_request(self.world, action.request, "decline")
+        view = self.world.queue.views[action.request]
         ops = request_writes.decline(self.world, view, action.cause, now_s=now.wall_s)
         self.writer.send(action, ops)
 
     def _release(self, action: Release, now: Now) -> None:
-        view = hold_request(self.world, action.request, "release")
+        view = self.world.queue.views[action.request]
         self.writer.send(action, request_writes.release(self.world, view, now_s=now.wall_s))
 
     def _normalise(self, action: Normalise, _now: Now) -> None:
-        view = hold_request(self.world, action.request, "normalise")
+        view = self.world.queue.views[action.request]
         self.writer.send(action, request_writes.normalise(view))
 
     def _write_verdict(self, action: WriteVerdict, now: Now) -> None:

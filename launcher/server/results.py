@@ -89,7 +89,7 @@ class ServerResults:
         }
 
     def _created(self, event: Created, now: Now) -> None:
-        view = self.world.free_node(event.node)
+        view = self.world.nodes.views.get(event.node)
         self.host_keys.pop(event.node, None)
         if view is None:
             return
@@ -154,7 +154,7 @@ class ServerResults:
                 self.world.touch_node(view)
 
     def _deleted(self, event: Deleted, now: Now) -> None:
-        view = self.world.free_node(event.node)
+        view = self.world.nodes.views.get(event.node)
         if view is None or event.server != view.server.id:
             return  # it was taken for the node's, and another one was found to be
         view.server.released = view.server.released or event.released
@@ -188,7 +188,7 @@ class ServerResults:
         self.log.warning("server.spared", server=event.server, why=event.why)
 
     def _addressed(self, event: Addressed, now: Now) -> None:
-        view = self.world.free_node(event.node)
+        view = self.world.nodes.views.get(event.node)
         if view is None:
             return
         stages.addressed(view, event.result, now)

@@ -7,7 +7,6 @@ from launcher.events import Submit
 from launcher.image.index import upload_of
 from launcher.image.outdated import unbootable
 from launcher.node.deadlines import ask_ends_s
-from launcher.node.start import hold_node
 from launcher.node.view import NodeView
 from launcher.provider.cloud import Recipe
 from launcher.server.actions import (
@@ -50,7 +49,7 @@ class ServerStarts:
         }
 
     def _create(self, action: CreateServer, now: Now) -> None:
-        view = hold_node(self.world, action.node, "create")
+        view = self.world.nodes.views[action.node]
         launch = view.launch
         assert launch is not None  # noqa: S101 - decided on a known launch
         view.server.send_create()
@@ -74,7 +73,6 @@ class ServerStarts:
         return replace(recipe, image=self.world.images.image(upload_id))
 
     def _delete(self, action: DeleteServer, _now: Now) -> None:
-        hold_node(self.world, action.node, "delete")
         fence = self._fence()
         self.submit(action, lambda: self.cloud.delete(action, fence))
 
@@ -83,7 +81,7 @@ class ServerStarts:
         self.submit(action, lambda: self.cloud.delete_leak(action, fence))
 
     def _address(self, action: Address, _now: Now) -> None:
-        view = hold_node(self.world, action.node, "address")
+        view = self.world.nodes.views[action.node]
         view.address = replace(view.address, untried=False)
         fence = self._fence()
         self.submit(action, lambda: self.cloud.address(action, fence))

@@ -60,7 +60,7 @@ class Dispatch(Generic[A, L]):
     def is_busy(self, action: A) -> bool:
         """Whether something is done already to what *action* works on."""
         kind = self.kinds[type(action)]
-        return not kind.takes_over and kind.subject(action) in self.busy
+        return not kind.takes_over and any(one in self.busy for one in kind.subjects(action))
 
     def has_place(self, action: A) -> bool:
         """Whether there is a place in the lane of *action*; a transaction needs none."""
@@ -87,14 +87,14 @@ class Dispatch(Generic[A, L]):
             return None
         if begin() is False:
             return None
-        subject = kind.subject(action)
-        if subject is not None:
+        for subject in kind.subjects(action):
             self.busy.enter(subject, action)
         return 0.0 if kind.lane is None else self.lanes.enter(kind.lane, who, now_s)
 
     def ended(self, action: A) -> bool:
         """Free what *action* works on, and say whether it was under way and not given up."""
-        return self.busy.leave(self.kinds[type(action)].subject(action), action)
+        kept = [self.busy.leave(one, action) for one in self.kinds[type(action)].subjects(action)]
+        return any(kept)
 
     def finished(self, news: Finished[A, E]) -> E | HandCrashed[A] | None:
         """Give back what a thread kept, and return what it brought.

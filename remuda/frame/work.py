@@ -1,6 +1,6 @@
 """Work for hands: what an action occupies while it is under way, and how it ends."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -14,7 +14,12 @@ E = TypeVar("E")
 L = TypeVar("L", bound=StrEnum)
 
 #: What starts each kind of action, or takes in each kind of event.
-ByKind = Mapping[type, Callable[[Any, Now], None]]
+ByKind = Mapping[type, Callable[[Any, Now], bool | None]]
+
+
+def none_besides(_action: Any) -> Iterable[Hashable]:
+    """Keep nothing busy besides the subject."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +28,20 @@ class WorkKind(Generic[L]):
 
     Attributes:
         lane: The threads that do it; None: it is a transaction, which waits for nobody.
-        subject: What it keeps busy: nothing else of that kind is begun meanwhile; None: nothing.
+        subject: What it keeps busy: nothing else is begun on it meanwhile; None: nothing.
         takes_over: Whether it is begun though something hangs that is done to its subject.
+        besides: What else it keeps busy.
     """
 
     lane: L | None
     subject: Callable[[Any], Hashable | None]
     takes_over: bool = False
+    besides: Callable[[Any], Iterable[Hashable]] = none_besides
+
+    def subjects(self, action: Any) -> tuple[Hashable, ...]:
+        """Return all that *action* keeps busy."""
+        subject = self.subject(action)
+        return (*(() if subject is None else (subject,)), *self.besides(action))
 
 
 def nothing(_action: Any) -> None:
@@ -45,6 +57,10 @@ def word(action: object) -> str:
     return str(getattr(type(action), "WORD", type(action).__name__))
 
 
+def _nobody_told(_subject: Hashable, _action: object) -> None:
+    """Have nobody who must know."""
+
+
 @dataclass(slots=True)
 class Busy(Generic[A]):
     """What is being worked on, and by which action.
@@ -52,8 +68,12 @@ class Busy(Generic[A]):
     A subject is entered when its action starts, and left when that very action (by identity: two
     may be equal) has ended. Whoever takes over from a hand that hangs enters it anew; the late
     word of the hand that was given up frees nothing then.
+
+    Attributes:
+        changed: Told of each subject that is entered, with its action, or left, with None.
     """
 
+    changed: Callable[[Hashable, A | None], None] = _nobody_told
     _by: dict[Hashable, A] = field(default_factory=dict)
 
     def __contains__(self, subject: Hashable) -> bool:
@@ -71,17 +91,19 @@ class Busy(Generic[A]):
     def enter(self, subject: Hashable, action: A) -> None:
         """Note that *action* has begun."""
         self._by[subject] = action
+        self.changed(subject, action)
 
     def leave(self, subject: Hashable, action: A) -> bool:
         """Note that *action* has ended, and say whether it was not given up before."""
         if self._by.get(subject) is not action:
             return False
-        del self._by[subject]
+        self.give_up(subject)
         return True
 
     def give_up(self, subject: Hashable) -> None:
         """Wait no more for what is done to *subject*."""
-        self._by.pop(subject, None)
+        if self._by.pop(subject, None) is not None:
+            self.changed(subject, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from launcher.claim.actions import Claim
+from launcher.claim.actions import Claim, DropClaim
 from launcher.claim.view import ClaimView
+from launcher.lanes import request
 from launcher.node.actions import Condemn, Grow
 from launcher.provider.status import ROOM_MAX, our_status
 from launcher.request.actions import Decline, Release
@@ -86,11 +87,10 @@ def test_a_builder_keeps_what_is_finished() -> None:
     assert given_up(made) == ([], [])
 
 
-@pytest.mark.parametrize("who", ["claim", "request"])
-def test_a_builders_claim_that_is_being_written_is_left_alone(who: str) -> None:
+def test_a_builders_claim_that_is_being_written_is_left_alone() -> None:
     """What becomes of it is not known before the answer."""
-    made, builders, claim = full_of_builders()
-    claim.busy, builders.busy = who == "claim", "allocate" if who == "request" else None
+    made, builders, _ = full_of_builders()
+    made.busy.enter(request(builders.id), DropClaim(request=builders.id))
 
     assert given_up(made) == ([], [])
 

@@ -7,6 +7,7 @@ import pytest
 from launcher.actions import Alarm
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
 from launcher.image.binding import asked
+from launcher.lanes import request
 from launcher.node.actions import Condemn, Free, Probe
 from launcher.node.lifecycle import RECIPE_AGAIN_S
 from launcher.node.probing import probe_target
@@ -86,9 +87,10 @@ def test_who_has_taken_what_cannot_be_served_declines_it_once() -> None:
     view = add_request(made, 1, unfit="node_types: not a list", state=RequestState.PENDING)
     claim = add_claim(made, view)
     first = of_kind(think(made), Decline)
-    claim.busy = True
+    made.busy.enter(request(view.id), first[0])
     again = of_kind(think(made), Decline)
-    claim.busy, claim.contender_gone = False, True
+    made.busy.leave(request(view.id), first[0])
+    claim.contender_gone = True
 
     assert [one.request for one in first] == [view.id]
     assert again == []
@@ -127,9 +129,14 @@ def test_a_claim_is_not_judged_by_a_request_that_is_just_being_read_or_written(s
     made = world()
     view = add_request(made, 1, state=RequestState.FULFILLED)
     add_claim(made, view)
-    setattr(view, state, True)
+    drop = DropClaim(request=view.id)
+    if state == "stale":
+        view.stale = True
+    else:
+        made.busy.enter(request(view.id), drop)
     meanwhile = of_kind(think(made), AdoptClaim, DropClaim)
-    setattr(view, state, False)
+    view.stale = False
+    made.busy.leave(request(view.id), drop)
 
     assert meanwhile == []
     assert [DropClaim(request=view.id)] == of_kind(think(made), DropClaim)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import launcher.brain
-from launcher.actions import Action, Plan
+from launcher.actions import KINDS, Action, Plan
 from launcher.brain import REST_LATER_S, Brain
 from launcher.claim.actions import Claim
 from launcher.decide import go_on
@@ -65,9 +65,9 @@ class Recorder:
             view = self.world.queue.views[action.request]
             if self.counts:
                 self.world.allocating[view.id] = view
-            view.busy = "allocate"
+            for subject in KINDS[Allocate].subjects(action):
+                self.world.busy.enter(subject, action)
             for node in action.nodes:
-                self.world.nodes.views[node].busy = "allocate"
                 self.world.touch_node(self.world.nodes.views[node])
 
 
@@ -199,10 +199,10 @@ class Buggy(Recorder):
     """Cannot start what is to be lent."""
 
     def start(self, action: Action, now: Now) -> None:
-        """Fail halfway."""
-        Recorder.start(self, action, now)
+        """Fail halfway: nothing is busy with it yet."""
         if isinstance(action, Allocate):
             raise ZeroDivisionError("a bug of ours")
+        Recorder.start(self, action, now)
 
 
 @dataclass(slots=True)

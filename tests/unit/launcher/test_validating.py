@@ -136,11 +136,11 @@ def _still_handing_out(made: World) -> None:
 
 
 def _idle_hand(made: World) -> None:
-    made.busy.give_up(machine(CREATED))
+    made.busy._by.pop(machine(CREATED))
 
 
-def _hand_of_another(made: World) -> None:
-    made.busy.enter(machine(CREATED), Prove(node=CREATED))
+def _unmarked_hand(made: World) -> None:
+    made.nodes.views[CREATED].busy = None
 
 
 def _hand_elsewhere(made: World) -> None:
@@ -206,7 +206,7 @@ PLANTED: list[tuple[str, Callable[[World], object]]] = [
     ("out is under way", _still_handing_out),
     ("no transaction that does so", _handed_out),
     ("busy with create, and under way is None", _idle_hand),
-    ("busy with create, and under way is prove", _hand_of_another),
+    ("busy with None, and under way is create", _unmarked_hand),
     ("busy with probe, and under way is None", _knock_of_nobody),
     ("CreateServer keeps listing busy", _hand_elsewhere),
     ("Prove is under way, and it is not known", _hand_on_nothing),

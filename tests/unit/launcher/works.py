@@ -9,7 +9,8 @@ from launcher.assembly import dispatch_of, membership_of
 from launcher.brain import Brain
 from launcher.events import Event
 from launcher.fold import Fold
-from launcher.lanes import THREADS, Lane
+from launcher.lanes import THREADS, Lane, machine
+from launcher.node.events import ScriptBegun
 from launcher.node.fold import NodeFold
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.view import NodeView
@@ -23,6 +24,7 @@ from launcher.writer import Writer
 from remuda.cloud.api import CloudError
 from remuda.frame.sender import Sender
 from remuda.frame.set_aside import SetAside
+from remuda.frame.work import Written
 from remuda.frame.workers import Workers
 from remuda.membership.registration import Member
 from remuda.metrics.sink import NullMetrics
@@ -126,7 +128,17 @@ class Works:
                 self.starter.start(action, now)
 
     def hear(self, event: Event, now: Now) -> None:
-        """Take in what a hand returned."""
+        """Take in what a hand returned, as if it had ended just now, or the answer to a write."""
+        world = self.starter.world
+        node = None if isinstance(event, ScriptBegun) else getattr(event, "node", None)
+        view = world.nodes.views.get(node) if isinstance(node, str) else None
+        if view is not None:
+            world.busy.give_up(machine(view.id))
+            view.busy = None
+            world.touch_node(view)
+        if isinstance(event, Written):
+            for subject in KINDS[type(event.action)].subjects(event.action):
+                world.busy.enter(subject, event.action)
         self.results.take(event, now)
 
 
