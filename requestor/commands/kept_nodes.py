@@ -113,10 +113,13 @@ class Keeper:
             ready = {fd for fd, _ in poll.poll(self._timeout_ms(calm=calm))}
             self._wakeup.clear()
             self._ending.check()
-            if self._pid_fd in ready or (not ready and calm):
-                return
+            if self._pid_fd in ready or (not ready and self._is_over()):
+                return  # whether ZooKeeper answers or not
             if self._until_input_ends and sys.stdin.fileno() in ready and not _more_input():
                 return
+
+    def _is_over(self) -> bool:
+        return self._end_s is not None and self._clock.monotonic_s() >= self._end_s
 
     def _timeout_ms(self, *, calm: bool) -> float | None:
         rest_s = None if self._end_s is None else max(0.0, self._end_s - self._clock.monotonic_s())
