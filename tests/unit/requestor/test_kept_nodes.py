@@ -12,7 +12,6 @@ from requestor.commands.kept_nodes import Keeper, Wakeup
 from requestor.nodes import NodeSet
 from tests.fakes.clock import ManualClock
 
-
 NODE = NodeId("0000000001")
 
 
