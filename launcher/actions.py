@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from launcher.claim.actions import WORK as CLAIMS
+from launcher.claim.actions import KINDS as CLAIMS
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
-from launcher.lanes import Lane, Work
-from launcher.node.actions import WORK as NODES
+from launcher.lanes import Kinds, Lane
+from launcher.node.actions import KINDS as NODES
 from launcher.node.actions import (
     Adopt,
     Advance,
@@ -22,11 +22,11 @@ from launcher.node.actions import (
     RemoveRecords,
 )
 from launcher.node.view import ADOPT, EVIDENCE, PROBE
-from launcher.provider.actions import WORK as PROVIDER
+from launcher.provider.actions import KINDS as PROVIDER
 from launcher.provider.actions import DropPermit, Publish, Rescue, Survey, Tidy
-from launcher.request.actions import WORK as REQUESTS
+from launcher.request.actions import KINDS as REQUESTS
 from launcher.request.actions import Allocate, Decline, Normalise, Release, WriteVerdict
-from launcher.server.actions import WORK as SERVERS
+from launcher.server.actions import KINDS as SERVERS
 from launcher.server.actions import (
     Address,
     CreateServer,
@@ -73,7 +73,7 @@ Action = (
 
 
 #: Every kind of action: in which threads it is done, and what it keeps busy.
-KINDS: Final[Work] = {**REQUESTS, **CLAIMS, **NODES, **SERVERS, **PROVIDER}
+KINDS: Final[Kinds] = {**REQUESTS, **CLAIMS, **NODES, **SERVERS, **PROVIDER}
 #: The lane of every action that is not a transaction.
 LANES: Final[Mapping[type, Lane]] = {
     kind: work.lane for kind, work in KINDS.items() if work.lane is not None

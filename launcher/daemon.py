@@ -7,7 +7,7 @@ from typing import Any
 from launcher.actions import KINDS, Plan
 from launcher.assembly import assemble
 from launcher.brain import Brain
-from launcher.lanes import THREADS
+from launcher.lanes import LANE_SIZES
 from launcher.policy import Policy, compile_policy
 from launcher.provider.peers import Peers
 from launcher.provider.presence import prepare
@@ -86,7 +86,7 @@ class LauncherRole:
             installation=installation,
             mine=set(),
             me=me,
-            workers=Workers(ground.inbox, KINDS, THREADS),
+            workers=Workers(ground.inbox, KINDS, LANE_SIZES),
             prover=ParamikoProver(),
         )
         ground.log.info("launcher.started", replica=me.id, url=me.url)

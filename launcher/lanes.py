@@ -1,6 +1,6 @@
 """The sets of threads of a launcher, and what an action may keep busy.
 
-Which action is done where says ``WORK`` of its folder's ``actions.py``.
+Which action is done where says ``KINDS`` of its folder's ``actions.py``.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Lane(StrEnum):
 
 
 #: How each kind of action is done.
-Work = Mapping[type, WorkKind[Lane]]
+Kinds = Mapping[type, WorkKind[Lane]]
 
 #: What is done once at a time, whatever for.
 LISTING: Final = "listing"
@@ -85,7 +85,7 @@ PROOFS_MIN: Final = 8
 PROOFS_MAX: Final = 96
 #: Threads at most; they are made when there is something to do. One listing and one look at ports
 #: are under way at once; of the others the rate limit, not this, bounds the load on the cloud.
-THREADS: Final[Mapping[Lane, int]] = {
+LANE_SIZES: Final[Mapping[Lane, int]] = {
     Lane.LIST: 2,
     Lane.EVIDENCE: 4,
     Lane.OTHER: 4,
@@ -102,7 +102,7 @@ def places(lane: Lane, max_concurrency: int) -> int:
     """Return how much may be under way in a lane at once."""
     if lane is Lane.PROOF:
         return min(PROOFS_MAX, max(PROOFS_MIN, max_concurrency))
-    return THREADS[lane]
+    return LANE_SIZES[lane]
 
 
 def new_lanes() -> Lanes[Lane, NodeId]:

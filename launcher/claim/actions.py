@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from launcher.lanes import Work, on_requests
+from launcher.lanes import Kinds, on_requests
 from launcher.node.actions import Intent
 from remuda.model.ids import RequestId
 
@@ -33,4 +33,4 @@ class AdoptClaim:
 
 
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
-WORK: Final[Work] = on_requests(Claim, AdoptClaim, DropClaim)
+KINDS: Final[Kinds] = on_requests(Claim, AdoptClaim, DropClaim)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from launcher.lanes import Lane, Work, aside, its_machine, noting, on_nodes
+from launcher.lanes import Kinds, Lane, aside, its_machine, noting, on_nodes
 from remuda.frame.work import WorkKind
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
@@ -138,7 +138,7 @@ class RemoveRecords:
 
 
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
-WORK: Final[Work] = {
+KINDS: Final[Kinds] = {
     **aside(Grow),
     **on_nodes(Adopt, Advance, MakeReady, Free, Condemn, RemoveRecords),
     Note: WorkKind(None, lambda action: noting(action.node)),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from launcher.lanes import STATUS, SURVEY, TIDYING, Lane, Work, aside
+from launcher.lanes import STATUS, SURVEY, TIDYING, Kinds, Lane, aside
 from launcher.policy import Key
 from remuda.frame.work import WorkKind
 
@@ -43,7 +43,7 @@ class DropPermit:
 
 
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
-WORK: Final[Work] = {
+KINDS: Final[Kinds] = {
     **aside(DropPermit),
     Survey: WorkKind(Lane.OTHER, lambda _: SURVEY),
     Tidy: WorkKind(Lane.OTHER, lambda _: TIDYING),

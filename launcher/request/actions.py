@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from launcher.lanes import Work, aside, its_request, machine, on_requests
+from launcher.lanes import Kinds, aside, its_request, machine, on_requests
 from remuda.frame.work import WorkKind
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.status import Verdict
@@ -58,7 +58,7 @@ class WriteVerdict:
 
 
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
-WORK: Final[Work] = {
+KINDS: Final[Kinds] = {
     Allocate: WorkKind(None, its_request, besides=lambda action: map(machine, action.nodes)),
     **on_requests(Decline, Release, Normalise),
     **aside(WriteVerdict),

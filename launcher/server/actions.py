@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from launcher.lanes import LISTING, PORTS, Lane, Work, its_machine, leak
+from launcher.lanes import LISTING, PORTS, Kinds, Lane, its_machine, leak
 from remuda.cloud.api import Port
 from remuda.frame.work import WorkKind
 from remuda.model.ids import NodeId, ServerId
@@ -78,7 +78,7 @@ class FindPorts:
 
 
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
-WORK: Final[Work] = {
+KINDS: Final[Kinds] = {
     ListServers: WorkKind(Lane.LIST, lambda _: LISTING),
     FindPorts: WorkKind(Lane.LIST, lambda _: PORTS),
     CreateServer: WorkKind(Lane.CREATE, its_machine),

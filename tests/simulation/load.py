@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from launcher.actions import KINDS, LANES, Action
 from launcher.events import Event
-from launcher.lanes import THREADS, Lane
+from launcher.lanes import LANE_SIZES, Lane
 from launcher.server.actions import DeleteServer, ListServers
 from remuda.cloud.api import Quota
 from remuda.cloud.rate import BURST_S, FairQueue, Traffic
@@ -75,7 +75,7 @@ class PacedWorkers(SimWorkers):
         self._begin(LANES[type(action)])
 
     def _begin(self, lane: Lane) -> None:
-        while self._queues[lane] and self._busy[lane] < THREADS[lane]:
+        while self._queues[lane] and self._busy[lane] < LANE_SIZES[lane]:
             action, work = self._queues[lane].popleft()
             self._busy[lane] += 1
             traffic = _TRAFFIC.get(lane)
@@ -125,7 +125,7 @@ class PacedWorkers(SimWorkers):
 
     def _done(self, action: Action, work: Callable[[], Event]) -> list[Event]:
         catcher = _Catcher()
-        SimWorkers(cast("Inbox[Event]", catcher), KINDS, THREADS).run(action, work)
+        SimWorkers(cast("Inbox[Event]", catcher), KINDS, LANE_SIZES).run(action, work)
         return catcher.answers
 
     def _end(self, action: Action, events: list[Event], sent_s: float = 0.0) -> None:

@@ -11,7 +11,7 @@ from launcher.brain import Brain
 from launcher.contradictions import contradictions
 from launcher.daemon import reconfigure
 from launcher.events import Event
-from launcher.lanes import THREADS, Lane
+from launcher.lanes import LANE_SIZES, Lane
 from launcher.policy import compile_policy
 from launcher.provider.peers import Peers
 from launcher.provider.presence import prepare
@@ -105,7 +105,7 @@ class Process:
         me = Member(id=ReplicaId(self.name), started_s=clock.now_s())
         self.owner = tags.Owner(installation=installation, provider=ProviderName(provider))
         world = World(policy=policy, peers=Peers(me=me.id, provider=provider))
-        workers = self.crew_class(self.inbox, KINDS, THREADS)
+        workers = self.crew_class(self.inbox, KINDS, LANE_SIZES)
         workers.process = self
         self.brain = assemble(
             world=world,
@@ -221,7 +221,7 @@ class Process:
         answers: list[Event] = []
         workers = cast("SimWorkers", self.brain.starter.workers)
         inbox = cast("Inbox[Event]", _Catcher(answers))
-        catcher = SimWorkers(inbox, KINDS, THREADS, stopped=workers.stopped)
+        catcher = SimWorkers(inbox, KINDS, LANE_SIZES, stopped=workers.stopped)
         catcher.run(action, work)
         timetable.after(self.rng.uniform(0.0, 0.3), lambda: self._report(answers))
 

@@ -9,7 +9,7 @@ from launcher.actions import KINDS, Action
 from launcher.assembly import assemble
 from launcher.brain import Brain
 from launcher.events import Event
-from launcher.lanes import THREADS, Lane
+from launcher.lanes import LANE_SIZES, Lane
 from launcher.policy import compile_policy
 from launcher.provider.peers import Peers
 from launcher.provider.presence import prepare
@@ -82,7 +82,7 @@ class Soloist:
             installation=installation,
             mine=set(),
             me=me,
-            workers=PromptWorkers(inbox, KINDS, THREADS),
+            workers=PromptWorkers(inbox, KINDS, LANE_SIZES),
             prover=self.prover,
         )
         self.reporter = Reporter(world=world, metrics=_INSTRUMENTS.metrics)

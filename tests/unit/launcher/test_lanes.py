@@ -6,7 +6,7 @@ import pytest
 
 from launcher.actions import KINDS, LANES
 from launcher.events import Finished
-from launcher.lanes import PROOFS_MAX, PROOFS_MIN, THREADS, Lane, machine, places
+from launcher.lanes import LANE_SIZES, PROOFS_MAX, PROOFS_MIN, Lane, machine, places
 from launcher.node.actions import Condemn, MakeReady, Prove
 from launcher.node.deadlines import BLIND_S_MAX, HAND_GRACE_S
 from launcher.node.dying import DELETING_S
@@ -72,7 +72,7 @@ def test_every_action_is_a_transaction_or_has_a_lane() -> None:
 
     assert set(works.starter.table) - sent == set(LANES)
     assert {kind for kind, work in KINDS.items() if work.lane is None} <= sent
-    assert set(THREADS) == set(Lane)
+    assert set(LANE_SIZES) == set(Lane)
 
 
 @pytest.mark.parametrize(("concurrency", "proofs"), [(0, PROOFS_MIN), (20, 20), (1000, PROOFS_MAX)])

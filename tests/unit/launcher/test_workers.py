@@ -6,7 +6,7 @@ import pytest
 
 from launcher.actions import KINDS, LANES, Action
 from launcher.events import Event
-from launcher.lanes import THREADS, Lane
+from launcher.lanes import LANE_SIZES, Lane
 from launcher.node.actions import CollectEvidence, Probe, Prove
 from launcher.node.events import EvidenceCollected
 from launcher.provider.actions import Rescue, Survey
@@ -49,7 +49,7 @@ _SOON_S = 60.0
 def test_what_is_quick_does_not_wait_for_what_is_slow(slow: Action, quick: Action) -> None:
     """Though every thread for the slow is taken."""
     inbox: Inbox[Event] = Inbox()
-    workers: Workers[Action, Event, Lane] = Workers(inbox, KINDS, THREADS)
+    workers: Workers[Action, Event, Lane] = Workers(inbox, KINDS, LANE_SIZES)
     go_on, done = threading.Event(), threading.Event()
 
     def wait() -> Event:
@@ -61,7 +61,7 @@ def test_what_is_quick_does_not_wait_for_what_is_slow(slow: Action, quick: Actio
         return EvidenceCollected(node=NODE)
 
     try:
-        for _ in range(THREADS[LANES[type(slow)]]):
+        for _ in range(LANE_SIZES[LANES[type(slow)]]):
             workers.submit(slow, wait)
         workers.submit(quick, note)
 

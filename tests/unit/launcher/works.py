@@ -9,7 +9,7 @@ from launcher.assembly import dispatch_of, membership_of
 from launcher.brain import Brain
 from launcher.events import Event
 from launcher.fold import Fold
-from launcher.lanes import THREADS, Lane, machine
+from launcher.lanes import LANE_SIZES, Lane, machine
 from launcher.node.events import ScriptBegun
 from launcher.node.fold import NodeFold
 from launcher.node.hand_proving import ProvingHands
@@ -86,7 +86,7 @@ class Works:
         self.store = store = FakeZookeeper(clock).connect()
         inbox: Inbox[Event] = Inbox()
         self.cloud = FakeCloud(clock)
-        self.workers = Waiting(inbox, KINDS, THREADS)
+        self.workers = Waiting(inbox, KINDS, LANE_SIZES)
         log, metrics = Quiet(), NullMetrics()
         self.ground = Ground(store=store, inbox=inbox, clock=clock, log=log, metrics=metrics)
         me = Member(id=world.peers.me, started_s=NOW.wall_s)
