@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from launcher.contradictions import contradictions
+from launcher.lanes import machine
+from launcher.node.actions import Condemn
 from launcher.node.end import Deletion, End
 from launcher.node.index import NodeIndex
 from launcher.request.queue import Queue
@@ -71,7 +73,11 @@ class Changes(RuleBasedStateMachine):
         if view is None:
             return
         if what == "busy":
-            view.busy = None if view.busy else "hand"
+            hand = machine(view.id)
+            if hand in self.made.busy:
+                self.made.busy.give_up(hand)
+            else:
+                self.made.busy.enter(hand, Condemn(node=view.id, cause="x"))
         elif what == "lock":
             self.made.nodes.locks[view.id] = view.lock.contenders ^ {"user"}
             self.made.nodes.learn_lock(view)
