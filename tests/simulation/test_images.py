@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import pytest
 
-from launcher import start
 from launcher.image import binding
 from launcher.image.index import Images as Known
 from launcher.image.index import NoneServed, upload_of
@@ -15,6 +14,7 @@ from launcher.node import lifecycle
 from launcher.node import writes as node_writes
 from launcher.policy import Policy
 from launcher.request import allocate
+from launcher.server import start
 from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.images import references, writes
