@@ -10,6 +10,7 @@ import pytest
 from remuda.ssh.api import Script
 from remuda.ssh.tail import Tail
 from remuda.ssh.wrapping import command, interpreter, killer, led_by, program, shell_line
+from tests.support.deadline import wait_for
 
 SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
 
@@ -101,12 +102,23 @@ def test_no_command_line_tells_anything() -> None:
 
 
 def _sleeping(*words: str, mark: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
+    """Return a process that sleeps already: while it becomes another program it shows no mark."""
+    started = subprocess.Popen(
         words,
         env={**os.environ, "REMUDA_RUN": mark},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
+    shown = Path("/proc", str(started.pid))
+    wait_for(
+        lambda: (
+            (shown / "comm").read_text() == "sleep\n"
+            and mark.encode() in (shown / "environ").read_bytes()
+        ),
+        30.0,
+        "the sleep",
+    )
+    return started
 
 
 @pytest.mark.parametrize("shell", SHELLS)
