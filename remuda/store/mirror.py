@@ -139,15 +139,20 @@ class TreeMirror:
 
     def _load(self) -> None:
         era = self._era
-        self._confirmed = set()
         self._wire.watch_tree(self.root, partial(self._watching, era))
         self._wire.get(self.root, partial(self._root_known, era))
 
     def _watching(self, era: int, error: StoreError | None) -> None:
+        if era != self._era:
+            return
+        if error is None:
+            # Not before: what is answered earlier was asked before the watch was set, as a write
+            # of ours can be, and nobody tells us what others have done with it in between.
+            self._confirmed = set()
+            return
         if isinstance(error, StoreRefusedError):
             log.error("store.mirror_refused root=%s cause=%s", self.root, error)
-        elif error is not None and era == self._era:
-            self._broken = True
+        self._broken = True
 
     def _root_known(self, era: int, node: ReadZnode | StoreError | None) -> None:
         if era != self._era:
@@ -222,9 +227,7 @@ class TreeMirror:
             if path not in self._known:
                 self._put(path, None)
             return
-        # Whatever happens now, to the connection or the znode, a Put or a Gone will follow.
-        self._known[path] = _UNREAD
-        self._sink(Dirty(path=path))
+        self._dirty(path)
         if path in self._reading:
             self._reading[path] = True
         else:
@@ -253,7 +256,7 @@ class TreeMirror:
         if changed_again:
             # One more read answers for all that happened while this one was under way.
             if node is not None:
-                self._sink(Dirty(path=path))
+                self._dirty(path)
             self._read(path)
         if self._failed:
             self._reread()  # there are answers again
@@ -300,6 +303,12 @@ class TreeMirror:
             self._put(path, node)
 
     # -- telling -----------------------------------------------------------------------------
+
+    def _dirty(self, path: str) -> None:
+        # Whatever happens now, to the connection or the znode, a Put or a Gone will follow: a
+        # reload tells what is unread, even if it is what was told before.
+        self._known[path] = _UNREAD
+        self._sink(Dirty(path=path))
 
     def _put(self, path: str, node: ReadZnode | None, *, own: bool = False) -> None:
         self._known[path] = _UNREAD if node is None else node.stat.mzxid
