@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.descent import ends_with_parent
+from remuda.runtime.ports import free_port
 from remuda.store.api import StoreError
 from remuda.store.embedded_config import (
     HOST,
@@ -55,6 +56,7 @@ class EmbeddedServer:
         self._options = options
         self._clock = clock or SystemClock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._answered = False
         self.port = options.port or free_port()
         self.tls_port = free_port() if options.tls else 0
 
@@ -90,11 +92,14 @@ class EmbeddedServer:
             try:
                 self._await_answer()
             except _DiedError as died:
-                # A free port can be taken by somebody else before Java binds it.
-                if self._options.port or attempt == _PORT_TRIES_MAX:
+                # A free port can be taken by somebody else before Java binds it. Once clients know
+                # it there is no other: they would look for us where we were, for ever.
+                fixed = self._options.port or self._answered
+                if fixed or attempt == _PORT_TRIES_MAX:
                     raise EmbeddedServerError(str(died)) from died
                 self.port = free_port()
             else:
+                self._answered = True
                 return self
         raise AssertionError("unreachable")
 
@@ -221,14 +226,6 @@ def java_command(options: ServerOptions) -> list[str]:
 
 class _DiedError(Exception):
     """The server process ended while we waited for it."""
-
-
-def free_port() -> int:
-    """Return a TCP port of the loopback that nobody has at the moment."""
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def ask_word(port: int, word: str) -> str:

@@ -7,7 +7,8 @@ from typing import Final
 
 from kazoo.client import KazooClient
 
-from remuda.store.embedded import HOST, ServerOptions, ask_word, free_port, java_command
+from remuda.runtime.ports import free_port
+from remuda.store.embedded import HOST, ServerOptions, ask_word, java_command
 from remuda.store.embedded_config import log4j_properties, zoo_cfg
 from tests.support.deadline import wait_for
 from tests.support.processes import Process
@@ -17,7 +18,7 @@ TICK_MS: Final = 200
 #: Ticks that a follower may be silent: 6 s.
 _SYNC_TICKS: Final = 30
 _INIT_TICKS: Final = 100
-_UP_S: Final = 60.0
+_UP_S: Final = 200.0
 _HEAP_MIB: Final = 96
 
 

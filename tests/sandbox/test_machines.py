@@ -97,12 +97,14 @@ def login(sandbox: Sandbox, address: str, key: Key, user: str = "root") -> param
     def connected() -> bool:
         try:
             client.connect(
-                address, port=port, username=user, timeout=5, allow_agent=False,
-                look_for_keys=False,
+                address, port=port, username=user, timeout=_SOON_S, banner_timeout=_SOON_S,
+                auth_timeout=_SOON_S, allow_agent=False, look_for_keys=False,
                 pkey=paramiko.Ed25519Key.from_private_key(io.StringIO(key.private)),
             )  # fmt: skip
-        except paramiko.ssh_exception.NoValidConnectionsError:
-            return False
+        except paramiko.AuthenticationException:
+            raise
+        except (paramiko.SSHException, OSError, EOFError):
+            return False  # behind a floating address it is a connection that is closed at once
         return True
 
     wait_for(connected, _SOON_S, f"sshd at {address}")
@@ -111,7 +113,7 @@ def login(sandbox: Sandbox, address: str, key: Key, user: str = "root") -> param
 
 def run(client: paramiko.SSHClient, command: str) -> str:
     """Run a command; return what it printed."""
-    _, out, err = client.exec_command(command, timeout=20)
+    _, out, err = client.exec_command(command, timeout=_SOON_S)
     text = out.read().decode()
     assert out.channel.recv_exit_status() == 0, err.read().decode()
     return text.strip()

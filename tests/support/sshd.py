@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from remuda.runtime.ports import free_port
+
 #: Where Debian puts it; not in the PATH of everybody.
 SSHD: Final = shutil.which("sshd") or "/usr/sbin/sshd"
 
@@ -63,13 +65,6 @@ def make_key(path: Path) -> str:
     path.touch(mode=0o600)
     path.write_bytes(text)
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on just now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextmanager

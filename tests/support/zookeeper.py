@@ -12,8 +12,8 @@ from remuda.store.zookeeper import ZookeeperStore
 
 JAR = Path("/usr/share/java/zookeeper.jar")
 
-#: Short enough to test its loss, long enough for a busy machine.
-SESSION_S = 4.0
+#: Short enough to test its loss, long enough for a busy machine, which may stand still for seconds.
+SESSION_S = 15.0
 
 
 def missing() -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from remuda.runtime.ports import free_port
 from remuda.ssh.api import OUT_OF_TIME, Login, ProofSpec, ProofStep, Prover, Script, StepTaken
 from remuda.ssh.hostkeys import make_host_key
 from remuda.ssh.prover import ParamikoProver
@@ -61,7 +62,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     yield Bench(
         prover=ParamikoProver(),
         good=good,
-        absent=replace(good, port=servers.free_port()),
+        absent=replace(good, port=free_port()),
         refusing=replace(good, key_file=str(stranger)),
         wrong_key=make_host_key().public,
     )

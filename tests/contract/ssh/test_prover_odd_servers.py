@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from remuda.runtime.ports import free_port
 from remuda.ssh.api import Login, Proof, ProofSpec, ProofStep, Script
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.prover import ParamikoProver
@@ -188,7 +189,7 @@ def test_a_thousand_proofs_leak_nothing(sshd: Sshd) -> None:
     prover = ParamikoProver()
     good = ProofSpec(login=login_of(sshd), login_wanted=False)
     wrong = replace(good, login=replace(good.login, host_keys=("ssh-ed25519 AAAA",)))
-    refused = replace(good, login=replace(good.login, port=servers.free_port()))
+    refused = replace(good, login=replace(good.login, port=free_port()))
     with serving(Behaviour(says=BANNER, closes=True)) as port:
         odd = replace(good, login=replace(good.login, port=port))
         outcomes = [prover.prove(order).ok for order in (good, wrong, refused, odd)]

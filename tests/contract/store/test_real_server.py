@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -236,6 +237,21 @@ def test_a_port_that_is_taken_is_said(server: EmbeddedServer, tmp_path: Path) ->
 
     with pytest.raises(EmbeddedServerError, match="ended at once"):
         rival.start()
+
+
+def test_a_server_that_is_known_keeps_its_port(tmp_path: Path) -> None:
+    """Clients look for it where it was: another port would be worse than an error."""
+    with EmbeddedServer(ServerOptions(folder=tmp_path)) as mortal:
+        before = mortal.port
+        mortal.kill()
+        with (
+            socket.create_server(("127.0.0.1", before)),
+            pytest.raises(EmbeddedServerError, match="ended at once"),
+        ):
+            mortal.start()
+        mortal.start()
+
+        assert mortal.port == before
 
 
 def test_java_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
