@@ -7,7 +7,7 @@ from typing import Final
 from builder.actions import Action
 from builder.alarm.actions import RaiseAlarm
 from builder.decide import decide
-from builder.events import News
+from builder.events import End, News
 from builder.fold import Fold
 from builder.periodic import Periodic, PeriodicAction
 from builder.reporting import Reporter
@@ -50,7 +50,7 @@ class Brain:
     reporter: Reporter
     judge_due_s: float = 0.0
     judge_from_s: float = 0.0
-    loop: Loop[News] = field(init=False)
+    loop: Loop[End] = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the loop that has us judge."""
@@ -73,7 +73,7 @@ class Brain:
         del now
         self.fold.fold(change)
 
-    def take_event(self, event: News, now: Now) -> None:
+    def take_event(self, event: End, now: Now) -> None:
         """Take in what an action did."""
         self.results.take(event, now)
 

@@ -20,5 +20,7 @@ HandEvent = (
     | RecipesRead
     | Written[Action]
 )
+#: How an action ends.
+End = Written[Action] | Finished[Action, HandEvent] | HandCrashed[Action]
 #: What the inbox of a builder hears.
-News = Written[Action] | Registered | Finished[Action, HandEvent] | HandCrashed[Action]
+News = End | Registered

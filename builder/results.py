@@ -10,7 +10,7 @@ from builder.build.actions import BeginBuild
 from builder.contexts import ResultContext
 from builder.crashes import CRASHED
 from builder.delays import key_of
-from builder.events import HandEvent, News
+from builder.events import End
 from builder.image import results as image_results
 from builder.image.actions import MakeImage
 from builder.place import results as place_results
@@ -20,7 +20,8 @@ from builder.recipe.events import RecipesRead
 from builder.start import Starter
 from builder.status import results as status_results
 from builder.status.actions import Publish
-from remuda.frame.work import Finished, HandCrashed, Written, word
+from remuda.frame.intake import Intake
+from remuda.frame.work import HandCrashed, Written, word
 from remuda.metrics.sink import Metrics
 from remuda.runtime.now import Now
 from remuda.store.api import NOTHING_WRITTEN, StoreError
@@ -46,31 +47,23 @@ class Results:
     context: ResultContext
     starter: Starter
     metrics: Metrics
-    _handlers: dict[type, Callable[[Any, Now], None]] = field(init=False)
+    intake: Intake[Action] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the table of handlers: every kind of news has one."""
-        self._handlers = {
-            Finished: self._finished,
-            HandCrashed: self._crashed,
-            Written: self._written,
-        }
+        """Have all ends taken in as those of every daemon."""
+        tree = self.starter.context.sender.tree
+        self.intake = Intake(dispatch=self.starter.dispatch, tree=tree, learner=self)
 
-    def take(self, news: News, now: Now) -> None:
+    def take(self, end: End, now: Now) -> None:
         """Take in one of them."""
-        self._handlers[type(news)](news, now)
+        self.intake.take(end, now)
 
-    def _finished(self, news: Finished[Action, HandEvent], now: Now) -> None:
-        event = self.starter.finished(news)
-        if isinstance(event, HandCrashed):
-            self.starter.crashes.note(news.action)
-            self._tell_crash(event, now)
-        elif isinstance(event, Written):
-            self._answered(event, now)
-        elif event is not None:
-            self._brought(news.action, event, now)
+    def freed(self, action: Action) -> None:
+        """See Learner."""
+        self.starter.freed(action)
 
-    def _brought(self, action: Action, event: Any, now: Now) -> None:
+    def brought(self, action: Action, event: Any, now: Now) -> None:
+        """See Learner."""
         take_in = BROUGHT.get(type(event))
         if take_in is not None:
             take_in(self.context, event)
@@ -80,30 +73,20 @@ class Results:
         )
         self.starter.delays.end(key_of(action), now.mono_s, event.why)
 
-    def _crashed(self, news: HandCrashed[Action], now: Now) -> None:
-        """A bug of ours: the action waits, and counts as an attempt where attempts count."""
-        if self.starter.ended(news.action):
-            self.starter.crashes.note(news.action)
-        self._tell_crash(news, now)
-
-    def _tell_crash(self, news: HandCrashed[Action], now: Now) -> None:
-        self.starter.dispatch.tell(news)
-        self.starter.delays.crashed(key_of(news.action), now.mono_s, CRASHED)
+    def crashed(self, event: HandCrashed[Action], now: Now) -> None:
+        """See Learner: the action waits, and counts as an attempt where attempts count."""
+        self.starter.crashes.note(event.action)
+        self.starter.delays.crashed(key_of(event.action), now.mono_s, CRASHED)
         self.context.world.dirty = True
 
-    def _written(self, news: Written[Action], now: Now) -> None:
-        self.starter.ended(news.action)
-        self._answered(news, now)
-
-    def _answered(self, news: Written[Action], now: Now) -> None:
-        action, result = news.action, news.result
+    def written(self, event: Written[Action], now: Now) -> None:
+        """See Learner."""
+        action, result = event.action, event.result
         if isinstance(action, Publish):
             status_results.answered(self.context, action, result)
             self.starter.delays.done(key_of(action))
         elif isinstance(result, StoreError):
             self._refused(action, result, now)
-            if news.uprooted:
-                self.starter.context.sender.tree.restore(result, now.mono_s)
         else:
             self.starter.delays.done(key_of(action))
             self.starter.crashes.written(action)

@@ -11,7 +11,6 @@ from builder.capacity import Capacity
 from builder.contexts import Instead, NotStarted, Refused, StartContext
 from builder.crashes import Crashes
 from builder.delays import Delays, basis_of, key_of
-from builder.events import HandEvent
 from builder.image import start as image_start
 from builder.lanes import Lane
 from builder.place import start as place_start
@@ -20,7 +19,6 @@ from builder.status import start as status_start
 from builder.upload import start as upload_start
 from builder.view import WorldView
 from remuda.frame.dispatch import Dispatch
-from remuda.frame.work import Finished, HandCrashed
 from remuda.images.writes import NotBootableError
 from remuda.runtime.now import Now
 
@@ -108,22 +106,9 @@ class Starter:
     def _say_waiting(self, action: Action, why: str) -> None:
         self.context.world.plan.wait(KINDS[type(action)].subject(action), why)
 
-    def ended(self, action: Action) -> bool:
-        """Free what an action kept; False: it was not known to be under way."""
-        if not self.dispatch.ended(action):
-            return False
-        self._freed(action)
+    def freed(self, action: Action) -> None:
+        """Note that an action that was under way has ended."""
         self.capacity.ended(action)
-        return True
-
-    def finished(self, news: Finished[Action, HandEvent]) -> HandEvent | HandCrashed[Action] | None:
-        """Free what a hand kept, and return what it brought; None: it was not under way."""
-        brought = self.dispatch.finished(news)
-        if brought is not None:
-            self._freed(news.action)
-        return brought
-
-    def _freed(self, action: Action) -> None:
         self.context.stops.ended(action)
         self.context.world.dirty = True
 

@@ -19,6 +19,7 @@ from launcher.server.results import ServerResults
 from launcher.world import World
 from launcher.writer import Writer
 from remuda.frame.dispatch import Dispatch
+from remuda.frame.intake import Intake
 from remuda.frame.work import Answers, ByKind, Finished, HandCrashed, Written
 from remuda.metrics.sink import Metrics
 from remuda.model import tags
@@ -36,6 +37,7 @@ class Results:
     owner: tags.Owner
     log: Log
     metrics: Metrics
+    intake: Intake[Action] = field(init=False)
     events: ByKind = field(init=False)
     answers: Answers = field(init=False)
     crashes: ByKind = field(init=False)
@@ -49,10 +51,8 @@ class Results:
         nodes = NodeResults(world, keys, log, metrics)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
+        self.intake = Intake(dispatch=self.dispatch, tree=writer.sender.tree, learner=self)
         self.events = {
-            Finished: self._finished,
-            Written: self._written,
-            HandCrashed: self._crashed,
             **intents.events(),
             **nodes.events(),
             **servers.events(),
@@ -76,23 +76,27 @@ class Results:
     def take(self, event: Event, now: Now) -> None:
         """Take in one event."""
         self.world.stories.ended(event, now)
+        if isinstance(event, Finished | Written | HandCrashed):
+            self.intake.take(event, now)
+        else:
+            self.events[type(event)](event, now)
+
+    def freed(self, action: Action) -> None:
+        """Nothing: what the marks of views say follows the busy set."""
+
+    def brought(self, action: Action, event: Event, now: Now) -> None:
+        """See Learner."""
+        del action
         self.events[type(event)](event, now)
 
-    def _finished(self, event: Finished[Action, Event], now: Now) -> None:
-        brought = self.dispatch.finished(event)
-        if brought is not None:
-            self.events[type(brought)](brought, now)
-
-    def _written(self, event: Written[Action], now: Now) -> None:
-        self.dispatch.ended(event.action)
-        if event.uprooted:
-            self.writer.sender.tree.restore(event.result, now.mono_s)
+    def written(self, event: Written[Action], now: Now) -> None:
+        """See Learner."""
         take = self.answers.get(type(event.action))
         if take is not None:  # of a permission that is dropped, the mirror tells
             take(event.action, event, now)
 
-    def _crashed(self, event: HandCrashed[Action], now: Now) -> None:
-        self.dispatch.tell(event)
+    def crashed(self, event: HandCrashed[Action], now: Now) -> None:
+        """See Learner."""
         free = self.crashes.get(type(event.action))
         if free is not None:
             free(event.action, now)

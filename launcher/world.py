@@ -223,7 +223,7 @@ class World:
         action = self.busy.under_way().get(subject)
         if action is None:
             return None
-        of_node = subject == machine(NodeId(subject[1]))
+        of_node = subject[0] == "machine"
         if of_node and isinstance(action, Allocate) and action.request in self.queue.claims:
             return ALLOCATE_CLAIMED
         return MARKS.get(type(action), word(action))

@@ -69,19 +69,6 @@ def decode_identity(doc: dict[str, Any]) -> Identity:
     )
 
 
-def encode_identity(identity: Identity) -> dict[str, Any]:
-    """Return *identity* for a record; the pair of :func:`decode_identity`."""
-    return {
-        "machine_id": identity.machine_id,
-        "boot_id": identity.boot_id,
-        "hostname": identity.hostname,
-        "instance_id": identity.instance_id,
-        "seed": identity.seed,
-        "host_keys": list(identity.host_keys),
-        "dhcp_ids": list(identity.dhcp_ids),
-    }
-
-
 def flat_identity(identity: Identity, login_key: str) -> Mapping[str, str]:
     """Return *identity* for the record of a build, with the public line of the key of its builder.
 

@@ -15,9 +15,7 @@ from remuda.frame.work import Answers, ByKind, Written
 from remuda.model.ids import RequestId
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
-from remuda.store.api import (
-    StoreError,
-)
+from remuda.store.api import StoreError
 
 
 @dataclass(slots=True)
@@ -78,4 +76,3 @@ class ClaimResults:
             if isinstance(event.result, StoreError):
                 self.requests.rejected(view, event.result, now)
             self.world.touch_request(view)
-        self.world.agenda.requests.add(request_id)

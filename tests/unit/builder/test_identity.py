@@ -1,12 +1,13 @@
 """Comparing a clone with the machine that its image was made on."""
 
-from dataclasses import fields, replace
+import json
+from dataclasses import asdict, fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.quiet.identity import Identity, decode_identity, encode_identity, same_identity
+from builder.quiet.identity import Identity, decode_identity, same_identity
 from builder.quiet.kinds import Kind
 from remuda.model.codec import CorruptRecordError
 
@@ -113,7 +114,7 @@ def test_a_record_of_it_comes_back(  # noqa: PLR0917 - hypothesis gives them so
         dhcp_ids=tuple(sorted(set(duids))),
     )
 
-    assert decode_identity(encode_identity(one)) == one
+    assert decode_identity(json.loads(json.dumps(asdict(one)))) == one
     assert len([r for r in same_identity(one, one) if r.kind is Kind.SAME_HOST_KEY]) == len(
         one.host_keys
     )
