@@ -10,6 +10,7 @@ from remuda.model.ids import NodeId, ServerId
 from remuda.model.imageask import labelled_image
 from remuda.model.node import NodeState
 from remuda.store import paths
+from tests.fakes.beliefs import misbeliefs
 from tests.simulation import setting as settings
 from tests.simulation.imagerules import upload_of
 from tests.simulation.oracle import made_by_us
@@ -31,6 +32,7 @@ def unrest(simulation: "Simulation") -> str | None:
         or _pools(simulation)
         or _leftovers(simulation)
         or _launchers(simulation)
+        or _mirrors(simulation)
     )
 
 
@@ -162,6 +164,14 @@ def _launchers(simulation: "Simulation") -> str | None:
         for process in simulation.processes
     )
     return None if len(registered) == pools else f"{len(registered)} of {pools} pools are seen"
+
+
+def _mirrors(simulation: "Simulation") -> str | None:
+    """Every launcher has heard of everything, and believes what is there."""
+    for process in simulation.processes:
+        if wrong := misbeliefs(process.store, simulation.zookeeper.tree):
+            return f"{process.name} is mistaken: {wrong[0]}"
+    return None
 
 
 def _leaked(world: World) -> list[Lane]:

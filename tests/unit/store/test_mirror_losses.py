@@ -7,6 +7,7 @@ import pytest
 from remuda.store.api import Create, Delete, Op, Session, Set
 from tests.contract.store.conftest import Answers
 from tests.contract.store.test_mirror import Heard, content, dirty, truth
+from tests.fakes.beliefs import misbeliefs
 from tests.fakes.store import FakeStore, FakeZookeeper
 
 _PATHS = ("/r/p", "/r/q", "/r/r")
@@ -89,4 +90,5 @@ def test_any_order_of_news_answers_and_losses_ends_at_the_truth(seed: int) -> No
     for heard in sinks:
         assert content(heard) == expected
         assert not dirty(heard)
+    assert [misbeliefs(store, zookeeper.tree) for store in stores] == [[], []]
     assert len(answers.got) == sent

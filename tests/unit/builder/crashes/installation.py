@@ -14,6 +14,7 @@ from remuda.model.image import BuildId, Word, encode_image
 from remuda.store import paths
 from remuda.store.api import Create, Op, Set, StoreError
 from remuda.store.wire import OpDone
+from tests.fakes.beliefs import misbeliefs
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import FakeZookeeper
 from tests.fakes.store_tree import Tree
@@ -130,7 +131,9 @@ class Installation:
         images = CONFIG.images.items()
         wanted = {(name, tuple(one.providers)): numbers[name] for name, one in images}
         busy = [f"{len(self.tasks.some)} hands are at work"] if self.tasks.some else []
-        return [*busy, *unrest(self.library, self.land, self.zookeeper, wanted)]
+        living = [one.store for one in self.builders if not (one.life.dead or one.life.frozen)]
+        wrong = [why for one in living for why in misbeliefs(one, self.zookeeper.tree)]
+        return [*busy, *wrong, *unrest(self.library, self.land, self.zookeeper, wanted)]
 
     def new_token(self) -> str:
         """Return a name that nobody has used."""
