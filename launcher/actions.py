@@ -13,6 +13,7 @@ from launcher.node.actions import (
     Advance,
     CollectEvidence,
     Condemn,
+    CountReport,
     Free,
     Grow,
     MakeReady,
@@ -56,6 +57,7 @@ Action = (
     | Probe
     | MakeReady
     | Free
+    | CountReport
     | Condemn
     | CollectEvidence
     | DeleteServer

@@ -14,6 +14,7 @@ from remuda.store import paths
 from remuda.store.api import Create, MissingError, Session, Store, StoreAwayError
 from requestor.context import SURE_ATTEMPTS_MAX, RequestorContext, default_requestor
 from requestor.errors import NotOursError, RequestorError
+from requestor.nodes import LeasedNode
 from requestor.owning import request_owner
 from requestor.pending import OnLost, PendingRequest
 from requestor.request_options import Labels, RequestOptions, labels_of, priority_of, token_of
@@ -146,6 +147,10 @@ class Client:
         owner = None if found is None else request_owner(found, me=self._context.requestor)
         if owner is not None:
             raise NotOursError(request_id, owner, self._context.requestor)
+
+    def report(self, node: LeasedNode, *, ok: bool, why: str = "") -> None:
+        """Say how the work on a node of ours went; see :meth:`LeasedNode.report`."""
+        node.report(ok=ok, why=why)
 
     def close(self) -> None:
         """Cancel what still waits, give back what is still held, and end an owned session.

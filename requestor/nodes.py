@@ -9,11 +9,13 @@ from typing import Any, Final, Self, overload
 
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.jobreport import job_report
 from remuda.store.api import Session, StoreAwayError, StoreRefusedError
 from requestor.accept import AcceptedNode
 from requestor.context import RequestorContext
 from requestor.errors import NodesLostError, RequestorError
 from requestor.release import hold_node, release_nodes
+from requestor.reporting import report_node
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +143,26 @@ class LeasedNode:
             self.check()
             hold_node(self._context, self._taken, reason=reason, owner=owner, seconds=seconds)
             self._state = LeaseState.HELD
+
+    def report(self, *, ok: bool, why: str = "") -> None:
+        """Say how the work on it went, before it is given back or held.
+
+        Operators see by it which labels, providers and images jobs fail on. It is counted once,
+        as soon as it is said; never said, it is no evidence either way.
+
+        Args:
+            ok: Whether it went well, as far as the machine may have to do with it.
+            why: For people; cut to one line of 300 characters.
+
+        Raises:
+            NodesLostError: If it went with the session.
+            RequestorError: If it is not ours any more.
+            StoreAwayError: If ZooKeeper stays away.
+        """
+        with self._lock:
+            self.check()
+            said = job_report(ok=ok, why=why, at_s=self._context.clock.now_s())
+            self._taken = report_node(self._context, self._taken, said)
 
     def mark(self, state: LeaseState) -> None:
         """Note what happened to it elsewhere; a state other than ours is final."""

@@ -8,6 +8,7 @@ from remuda.frame.work import WorkKind
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
+from remuda.model.jobreport import JobReport
 from remuda.model.launch import Launch
 
 
@@ -98,6 +99,14 @@ class Free:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountReport:
+    """Write that what a node's user reported of the work on it is counted: once, by its owner."""
+
+    node: NodeId
+    report: JobReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Condemn:
     """Write that a node is to be deleted, so that nobody takes it any more."""
 
@@ -140,7 +149,7 @@ class RemoveRecords:
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
 KINDS: Final[Kinds] = {
     **aside(Grow),
-    **on_nodes(Adopt, Advance, MakeReady, Free, Condemn, RemoveRecords),
+    **on_nodes(Adopt, Advance, MakeReady, Free, CountReport, Condemn, RemoveRecords),
     Note: WorkKind(None, lambda action: noting(action.node)),
     Prove: WorkKind(Lane.PROOF, its_machine),
     Probe: WorkKind(Lane.PROBE, its_machine),

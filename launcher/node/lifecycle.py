@@ -10,7 +10,16 @@ from typing import Final
 from launcher.actions import Action, Plan
 from launcher.image.outdated import not_handed_out, outdated, unbootable
 from launcher.lanes import noting
-from launcher.node.actions import Adopt, Advance, Condemn, Free, MakeReady, Probe, Prove
+from launcher.node.actions import (
+    Adopt,
+    Advance,
+    Condemn,
+    CountReport,
+    Free,
+    MakeReady,
+    Probe,
+    Prove,
+)
 from launcher.node.deadlines import ask_ends_s, boot_ends_s, hand_ends_s, is_over, launch_ends_s
 from launcher.node.dying import dying, surely_absent
 from launcher.node.overdue import blamed, give_up_hand, late_launch, out_of_time
@@ -24,6 +33,7 @@ from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId
 from remuda.model.imageask import labelled_image
+from remuda.model.jobreport import report_of
 from remuda.model.launch import INJECT, Launch, Step, StepEvent
 from remuda.model.node import Node, NodeState, hold_ends_s
 from remuda.runtime.now import Now
@@ -280,6 +290,9 @@ def _overdue(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 
 def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
+    report = report_of(node)
+    if report is not None and view.launch is not None and view.launch.reported is None:
+        return CountReport(node=view.id, report=report)
     if node.state is NodeState.READY:
         return _ready(world, view, node, now, plan)
     if node.state is NodeState.HOLD:

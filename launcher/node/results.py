@@ -12,6 +12,7 @@ from launcher.node.actions import (
     Advance,
     CollectEvidence,
     Condemn,
+    CountReport,
     Free,
     Grow,
     MakeReady,
@@ -103,15 +104,16 @@ class NodeResults:
             Note: self._noted,
             MakeReady: self._made_ready,
             Free: self._freed,
+            CountReport: self._report_counted,
             Condemn: self._condemned,
             RemoveRecords: self._removed,
         }
 
     def crashes(self) -> ByKind:
         """Return what each kind of action that a bug of ours interrupted held, to be freed."""
-        on_nodes = (Adopt, Advance, Note, MakeReady, Free, Condemn, RemoveRecords, Prove, Probe)
+        on_nodes = (Adopt, Advance, Note, MakeReady, Free, CountReport, Condemn, RemoveRecords)
         return {
-            **dict.fromkeys(on_nodes, partial(crashed, self.world)),
+            **dict.fromkeys((*on_nodes, Prove, Probe), partial(crashed, self.world)),
             CollectEvidence: self._evidence_crashed,
         }
 
@@ -204,6 +206,25 @@ class NodeResults:
         if view is None:
             return
         self.log.info("node.freed", node=view.id, cause=action.cause)
+        self.world.touch_node(view)
+
+    def _report_counted(self, action: CountReport, event: Written[Action], now: Now) -> None:
+        view = self._written(action.node, event, now)
+        if view is None or view.launch is None:
+            return
+        launch, report = view.launch, action.report
+        image = (launch.image_build or "").rpartition("/")[0]
+        self.metrics.count_report(self.world.policy.provider, launch.label, image, report.word)
+        level = self.log.info if report.ok else self.log.warning
+        level(
+            "node.reported",
+            node=view.id,
+            label=launch.label,
+            result=report.word,
+            why=report.why,
+            image=launch.image_build,
+            host=None if view.node is None else view.node.doc.get("host_id"),
+        )
         self.world.touch_node(view)
 
     def _condemned(self, action: Condemn, event: Written[Action], now: Now) -> None:

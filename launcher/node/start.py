@@ -7,6 +7,7 @@ from launcher.node.actions import (
     Adopt,
     Advance,
     Condemn,
+    CountReport,
     Free,
     Grow,
     MakeReady,
@@ -36,6 +37,7 @@ class NodeStarts:
             Note: self._note,
             MakeReady: self._make_ready,
             Free: self._free,
+            CountReport: self._count_report,
             Condemn: self._condemn,
             RemoveRecords: self._remove_records,
         }
@@ -71,6 +73,10 @@ class NodeStarts:
     def _free(self, action: Free, now: Now) -> None:
         view = self.world.nodes.views[action.node]
         self.writer.send(action, node_writes.free(view, now_s=now.wall_s))
+
+    def _count_report(self, action: CountReport, _now: Now) -> None:
+        view = self.world.nodes.views[action.node]
+        self.writer.send(action, node_writes.count_report(self.world, view, action.report))
 
     def _condemn(self, action: Condemn, now: Now) -> None:
         view = self.world.nodes.views[action.node]

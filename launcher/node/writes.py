@@ -14,6 +14,7 @@ from remuda.model import node as nodes
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId
 from remuda.model.imageask import proves
+from remuda.model.jobreport import JobReport
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeEvent
 from remuda.store import paths
@@ -87,6 +88,12 @@ def free(view: NodeView, *, now_s: float) -> list[Op]:
         *prove_unlocked_ops(paths.node_lock(view.id), exists=view.lock.exists),
         Set(path=paths.node(view.id), data=nodes.encode(node), version=view.node_version),
     ]
+
+
+def count_report(world: World, view: NodeView, report: JobReport) -> list[Op]:
+    """Write into the launch record that a report is counted."""
+    assert view.launch is not None  # noqa: S101 - judged only with a launch record
+    return advance(world, view, replace(view.launch, reported=report.word))
 
 
 def condemn(

@@ -1,7 +1,7 @@
 """One step of one node, as a person wants it: read, judge, write if it is still as it was read."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from remuda.cli.caveats import unknown
 from remuda.cli.errors import CommandFailedError, MistakeError
@@ -25,6 +25,7 @@ def step_node(
     *,
     judge: Callable[[Node], None],
     now_s: float,
+    fields: Mapping[str, Any] | None = None,
 ) -> Node:
     """Move a node one step on and return it as it was before.
 
@@ -34,6 +35,7 @@ def step_node(
         event: What happens to it.
         judge: Raises if this must not happen to the node as it is.
         now_s: Wall clock, seconds since the epoch.
+        fields: What else is set in its record.
 
     Raises:
         MistakeError: If there is no such node, or *judge* says so.
@@ -50,7 +52,7 @@ def step_node(
         except CorruptRecordError as exc:
             raise MistakeError(broken_record(node_id, exc)) from exc
         judge(node)
-        after = node.after(event, now_s=now_s)
+        after = node.after(event, now_s=now_s, fields=fields)
         try:
             store.commit([Set(path=path, data=node_record.encode(after), version=stored.version)])
         except (StaleWriteError, MissingError):

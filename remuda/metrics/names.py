@@ -200,6 +200,13 @@ DECLINED: Final = Metric(
     help="Requests that a pool declined for good.",
     labels=("provider", "pool"),
 )
+JOB_REPORTS: Final = Metric(
+    name="remuda_job_reports_total",
+    kind=MetricKind.COUNTER,
+    help="What users of nodes reported of the work on them (ok, failed), by image of ours if any.",
+    labels=("provider", "label", "image", "result"),
+    statsd=(StatsdName(template="report.{provider}.{label}.{result}"),),
+)
 CLOUD_CALL_SECONDS: Final = Metric(
     name="remuda_cloud_call_seconds",
     kind=MetricKind.HISTOGRAM,
@@ -362,6 +369,7 @@ METRICS: Final = (
     OLDEST_REQUEST,
     ADDRESSABLE_REQUESTS,
     DECLINED,
+    JOB_REPORTS,
     CLOUD_CALL_SECONDS,
     LEAKED,
     LOST_WRITES,

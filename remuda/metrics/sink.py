@@ -193,6 +193,18 @@ class Metrics:
         """A pool declined a request for good."""
         self._add(names.DECLINED, 1, {"provider": provider, "pool": pool})
 
+    def count_report(self, provider: str, label: str, image: str, result: str) -> None:
+        """The user of a node reported how the work on it went.
+
+        Args:
+            provider: Whose node.
+            label: What was asked for.
+            image: The image of ours that it boots, or empty.
+            result: ``ok`` or ``failed``.
+        """
+        labels = {"provider": provider, "label": label, "image": image, "result": result}
+        self._add(names.JOB_REPORTS, 1, labels)
+
     def count_leaked(self, provider: str, kind: str, amount: int = 1) -> None:
         """Things that nobody owns were deleted: ``instances``, ``floatingips``, ``ports``."""
         self._add(names.LEAKED, amount, {"provider": provider, "kind": kind})

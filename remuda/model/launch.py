@@ -87,6 +87,7 @@ class Launch:
         why: Why it was condemned.
         failed: How it failed, if it never became ready and the next of its kind might fail alike;
             see :mod:`remuda.metrics.results` for the words.
+        reported: What its user reported of the work on it, once we have counted that: ok or failed.
     """
 
     id: NodeId
@@ -116,6 +117,7 @@ class Launch:
     address: str | None = None
     why: str | None = None
     failed: str | None = None
+    reported: str | None = None
 
     @property
     def keyless(self) -> bool:
@@ -194,4 +196,5 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         address=fields.maybe_text("address"),
         why=fields.prose("why"),
         failed=fields.prose("failed"),
+        reported=fields.maybe_text("reported"),
     )

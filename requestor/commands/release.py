@@ -16,6 +16,7 @@ from remuda.insight.tree import reader
 from remuda.model import request as request_record
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.jobreport import JobReport, job_report, report_fields
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Store
@@ -31,16 +32,33 @@ _OVER: Final = frozenset({NodeState.USED, NodeState.DELETING, NodeState.DELETED}
 
 @click.command(
     cls=RequestorCommand,
-    examples=("remuda release 3000000001", "remuda release 200-0000000042"),
+    examples=(
+        "remuda release 3000000001",
+        "remuda release 200-0000000042",
+        "remuda release 3000000001 --failed 'unit tests: exit code 2'",
+    ),
 )
 @click.argument("ids", metavar="REQUEST-OR-NODE...", nargs=-1, required=True)
 @owner_options("Even what is somebody else's, and nodes that another process works on.")
+@click.option("--ok", is_flag=True, help="Report that the work on the nodes went well.")
+@click.option("--failed", metavar="WHY", help="Report that it failed, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (docs/cli.md).")
 @with_context
 def release(
-    *, context: CommandContext, ids: tuple[str, ...], me: str, force: bool, as_json: bool
+    *,
+    context: CommandContext,
+    ids: tuple[str, ...],
+    me: str,
+    force: bool,
+    ok: bool,
+    failed: str | None,
+    as_json: bool,
 ) -> None:
-    """Cancel requests of ours, and give back nodes that we hold or keep by `remuda request`."""
+    """Cancel requests of ours, and give back nodes that we hold or keep by `remuda request`.
+
+    With --ok or --failed, operators see on which labels, providers and images jobs fail.
+    """
+    report = _report_of(ids, ok=ok, failed=failed, now_s=context.clock.now_s())
     done: list[dict[str, Any]] = []
     with context.store() as store:
         for name in ids:
@@ -53,8 +71,9 @@ def release(
                     store,
                     NodeId(name),
                     NodeEvent.RETURNED,
-                    judge=partial(_refuse_if_not_ours, me=me, force=force),
+                    judge=partial(_refuse_if_not_ours, me=me, force=force, report=report),
                     now_s=context.clock.now_s(),
+                    fields=None if report is None else report_fields(report),
                 )
                 owner = node_owner(before, me=me)
                 done.append({"node": name, "was": str(before.state), "owner": owner})
@@ -67,6 +86,20 @@ def release(
             say(f"request {one['request']}{whose} is cancelled")
         else:
             say(f"node {one['node']} was {one['was']}{whose} and is given back")
+
+
+def _report_of(
+    ids: tuple[str, ...], *, ok: bool, failed: str | None, now_s: float
+) -> JobReport | None:
+    """Return what is reported of the nodes, or None."""
+    if not ok and failed is None:
+        return None
+    if ok and failed is not None:
+        raise MistakeError("either --ok or --failed")
+    requests = [one for one in ids if _REQUEST.match(one)]
+    if requests:
+        raise MistakeError(f"{requests[0]} is a request: no work was done on it to report of")
+    return job_report(ok=ok, why=failed or "", at_s=now_s)
 
 
 def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str | None:
@@ -94,11 +127,13 @@ def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str
     return owner
 
 
-def _refuse_if_not_ours(node: Node, *, me: str, force: bool) -> None:
+def _refuse_if_not_ours(node: Node, *, me: str, force: bool, report: JobReport | None) -> None:
     if node.state in _OVER:
         raise MistakeError(f"node {node.id} is {node.state} already")
     if node.state not in _GIVEN:
         raise MistakeError(f"node {node.id} is {node.state}: there is nothing to give back")
+    if force and report is not None and node_owner(node, me=me) is not None:
+        raise MistakeError(f"only {user_of(node)} reports how it went on node {node.id}")
     if force:
         return
     if node.state is NodeState.IN_USE and not _kept(node):

@@ -1,5 +1,6 @@
 """`remuda run`: a command on a fresh machine, as if it were here."""
 
+import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from remuda.cli.output import age
 from remuda.insight import tree
 from remuda.insight.tree import reader
 from remuda.ssh.errors import SshError
+from remuda.store.api import StoreError
 from requestor.client import Client
 from requestor.commands.ending import RequestorCommand, this_ending
 from requestor.commands.failure_lines import telling_failures
@@ -24,7 +26,10 @@ from requestor.commands.parallel import ParallelRun, RemoteJob
 from requestor.commands.streams import JsonReporter, PlainReporter, RunReporter
 from requestor.commands.waiting import accept
 from requestor.context import default_requestor
+from requestor.errors import RequestorError
 from requestor.nodes import NodeSet
+
+log = logging.getLogger(__name__)
 
 _HOLD_DEFAULT: Final = "2h"
 
@@ -196,6 +201,7 @@ def _carry_out(context: CommandContext, order: Order, reporter: RunReporter) -> 
                 ending.check()
                 _tell_outcomes(reporter, parallel, code)
                 nodes.check()
+                _report(parallel)
                 if code and order.hold_s is not None:
                     _hold(reporter, nodes, order, code)
     return code
@@ -227,6 +233,16 @@ def _tell_outcomes(reporter: RunReporter, parallel: ParallelRun, code: int) -> N
             why=outcome.why,
         )
     reporter.tell("done", "", code=code)
+
+
+def _report(parallel: ParallelRun) -> None:
+    """Write into the records of the nodes how it went there; that it cannot be changes nothing."""
+    for outcome in parallel.outcomes:
+        why = outcome.why or (f"exit code {outcome.code}" if outcome.code else "")
+        try:
+            outcome.node.report(ok=not outcome.code, why=why)
+        except (RequestorError, StoreError) as error:
+            log.info("node %s: not reported: %s", outcome.node.id, error)
 
 
 def _hold(reporter: RunReporter, nodes: NodeSet, order: Order, code: int) -> None:

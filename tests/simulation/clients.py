@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from remuda.model import node as nodes
 from remuda.model import request as requests
 from remuda.model.ids import NodeId, RequestId
+from remuda.model.jobreport import REPORT_KEY, job_report, report_fields
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.model.request import REQUIRED_KEYS, RequestState
 from remuda.store import paths
@@ -275,10 +276,20 @@ class Client:
             self._hold()
             return
         for node_id in self.locks:
-            used = self._mine(node_id).after(NodeEvent.RETURNED, now_s=self._now_s())
+            said = self._said()
+            used = self._mine(node_id).after(NodeEvent.RETURNED, now_s=self._now_s(), fields=said)
             self._commit(self._set(used))
         self._let_go()
         self._end("used")
+
+    def _said(self) -> dict[str, Any]:
+        """Return what is reported of the work on a node: something, nothing, or rubbish."""
+        if self._chance(0.5):
+            return {}
+        if self._chance(0.1):
+            return {REPORT_KEY: self.rng.choice([7, [], {"ok": "no"}, {"why": {}}])}
+        ok = self._chance(0.7)
+        return report_fields(job_report(ok=ok, why="" if ok else "exit code 1", at_s=self._now_s()))
 
     def check_machines(self) -> None:
         """See that the machines in our hands are still there, unless the cloud lost them."""

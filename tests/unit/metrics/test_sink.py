@@ -99,6 +99,7 @@ def say_everything(metrics: Metrics) -> None:
     metrics.set_hands(1, 8)
     metrics.set_connected(connected=True)
     metrics.count_declined("east", "main")
+    metrics.count_report("east", "small", "base", "failed")
     metrics.count_leaked("east", "instances", 2)
     metrics.count_lost_write("east", "lend")
     metrics.count_record_set_aside("request")

@@ -9,6 +9,7 @@ import pytest
 
 from remuda.insight.explanation import explain
 from remuda.model.ids import RequestId
+from remuda.model.jobreport import report_of
 from remuda.model.node import NodeState
 from remuda.model.status import Ruling
 from remuda.ssh.errors import ConnectionLostError
@@ -50,6 +51,17 @@ def test_run_streams_passes_the_code_and_gives_the_machine_back(harness: Command
     assert env["REMUDA_LABEL"] == "small"
     assert env["REMUDA_ADDRESSES"] == "127.77.0.2"
     assert machine.login.host_keys == (HOST_KEY,)
+
+
+@pytest.mark.parametrize(("code", "why"), [(0, ""), (7, "exit code 7")])
+def test_run_reports_how_it_went(harness: CommandHarness, code: int, why: str) -> None:
+    """In the record of each machine, from where its launcher counts it."""
+    harness.code = code
+    harness.call(run, "small", "--count", "2", "--", "x")
+
+    names = harness.launcher.store.children(paths.NODES)
+    reports = [report_of(harness.launcher.read_node(name)) for name in names]
+    assert [one and (one.ok, one.why) for one in reports] == [(code == 0, why)] * 2
 
 
 def test_one_word_is_a_text_for_the_shell(harness: CommandHarness) -> None:

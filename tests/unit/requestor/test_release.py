@@ -3,6 +3,7 @@
 import pytest
 
 from remuda.model.ids import RequestId
+from remuda.model.jobreport import report_of
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.store import paths
@@ -89,6 +90,37 @@ def test_release_gives_held_and_kept_nodes_back(harness: CommandHarness) -> None
 
     assert harness.call(release, held, for_us, kept).exit_code == 0
     assert the_nodes(harness) == [NodeState.USED] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("--ok",), (True, "")), (("--failed", "exit code 2"), (False, "exit code 2"))],
+)
+def test_release_may_say_how_it_went(
+    harness: CommandHarness, words: tuple[str, ...], said: tuple[bool, str]
+) -> None:
+    """In the same transaction that gives the node back."""
+    me = default_requestor()
+    kept = harness.launcher.ready_node(state=NodeState.IN_USE, requestor=me, user_data=KEEPING)
+
+    assert harness.call(release, kept, *words).exit_code == 0
+    report = report_of(harness.launcher.read_node(kept))
+    assert report is not None
+    assert (report.ok, report.why) == said
+
+
+def test_release_refuses_a_report_that_makes_no_sense(harness: CommandHarness) -> None:
+    """Both at once, of a request, or of a stranger's work."""
+    theirs = harness.launcher.ready_node(state=NodeState.HOLD, requestor="ci@build")
+    for words, sentence in (
+        (("1", "--ok", "--failed", "x"), "either --ok or --failed"),
+        (("200-0000000007", "--ok"), "200-0000000007 is a request: no work was done on it"),
+        ((theirs, "--force", "--ok"), f"only ci@build reports how it went on node {theirs}"),
+    ):
+        result = harness.call(release, *words)
+        assert result.exit_code == 2
+        assert sentence in result.stderr
+    assert the_nodes(harness) == [NodeState.HOLD]
 
 
 @pytest.mark.parametrize(

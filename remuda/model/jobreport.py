@@ -1,0 +1,87 @@
+"""What the holder of a node says of the work that was done on it: it went well, or not and why.
+
+It lies in the node's record, under a key of our own, from when it is said until the record goes.
+Whoever may write a node's record may write this, too; our requestor does so only under the lock.
+No report says nothing, one way or the other.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from remuda.model.fields import SECONDS_MAX, one_line
+from remuda.model.node import Node, NodeState
+
+#: Our own key in the record of a node.
+REPORT_KEY: Final = "remuda_report"
+#: Longer reasons are cut.
+WHY_CHARS_MAX: Final = 300
+#: States of a node that somebody works on, or has worked on.
+_WORKED_ON: Final = frozenset({NodeState.IN_USE, NodeState.USED, NodeState.HOLD})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReport:
+    """How the work on a node went.
+
+    Attributes:
+        ok: Whether it went well.
+        why: For people, one line; mostly empty if it did.
+        at_s: When it was said, seconds since the epoch; 0: nobody knows.
+    """
+
+    ok: bool
+    why: str = ""
+    at_s: float = 0.0
+
+    @property
+    def word(self) -> str:
+        """How records and metrics call it."""
+        return "ok" if self.ok else "failed"
+
+
+def job_report(*, ok: bool, why: str, at_s: float) -> JobReport:
+    """Return a report whose reason is one bounded line."""
+    return JobReport(ok=ok, why=one_line(why, WHY_CHARS_MAX), at_s=round(at_s, 3))
+
+
+def report_fields(report: JobReport) -> dict[str, Any]:
+    """Return what is set in the record of the node."""
+    return {REPORT_KEY: {"ok": report.ok, "why": report.why, "at_s": report.at_s}}
+
+
+def report_of(node: Node) -> JobReport | None:
+    """Return what is said of the work on a node that somebody has worked on, or None.
+
+    Zuul, which drops keys that it does not know, tells of failures alone: it holds the nodes of a
+    job for people only when the job has failed (``hold_job`` and its ``user_data``). What Jenkins
+    holds may have gone well.
+    """
+    if node.state not in _WORKED_ON:
+        return None
+    doc = node.doc.get(REPORT_KEY)
+    if isinstance(doc, Mapping):
+        return _read(doc)
+    return _zuul_holds(node) if node.state is NodeState.HOLD else None
+
+
+def _read(doc: Mapping[str, Any]) -> JobReport | None:
+    ok, why, at_s = doc.get("ok"), doc.get("why"), doc.get("at_s")
+    if not isinstance(ok, bool):
+        return None
+    return job_report(ok=ok, why=why if isinstance(why, str) else "", at_s=_seconds(at_s))
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if math.isfinite(value) and 0 <= value <= SECONDS_MAX else 0.0
+
+
+def _zuul_holds(node: Node) -> JobReport | None:
+    user, job, comment = (node.doc.get(key) for key in ("user_data", "hold_job", "comment"))
+    if not (isinstance(user, Mapping) and "zuul_system" in user and isinstance(job, str) and job):
+        return None
+    reason = f": {comment}" if isinstance(comment, str) and comment else ""
+    return job_report(ok=False, why=f"held by Zuul for {job}{reason}", at_s=node.state_time_s)
