@@ -80,8 +80,8 @@ BUILDER := actions decide due failing fresh lifecycle moving outcome placing pol
 	retire sweep view
 LAUNCHER := actions address addressing allocate bids binding birth blame budget deadlines decide \
 	demand demand_pass dying end lifecycle make_room outdated overdue overtaking patience \
-	periodic probing progress proof publishing scale_down scale_up shares state status steps \
-	sweep takeover taken telling verdicts
+	periodic probing progress proof publishing scale_down scale_up shares shortage state status \
+	steps sweep takeover taken telling verdicts
 either = ($(subst $(SPACE),|,$(1)))
 all_of = $(subst $(SPACE),,$(2:%=$(1)/%.py,) $(2:%=$(1)/*/%.py,))
 NAMES_JUDGED := builder\.(\w+(\.| import ))?$(call either,$(BUILDER))|$\

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from launcher.image.index import upload_of
-from launcher.node.budget import Shortage, served_build
+from launcher.node.budget import served_build
+from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.request.view import RequestView

@@ -7,10 +7,10 @@ the same room.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
 
 from launcher.image.index import NoneServed
 from launcher.node.index import Usage
+from launcher.node.shortage import Shortage, beyond, over
 from launcher.policy import Key, Limits
 from launcher.provider.cloud import CloudView, Recipe
 from launcher.server.usage import pool_usage, total_usage
@@ -20,25 +20,6 @@ from remuda.model.image import UploadId
 from remuda.model.imageask import labelled_image
 from remuda.model.status import IMAGE_NUMBER
 from remuda.runtime.now import Now
-
-_WORDS: Final = {"ram_mib": "MiB of RAM", "volume_gib": "GiB of volumes"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shortage:
-    """Why something cannot be started now (or ever), with the numbers that decided it.
-
-    Attributes:
-        final: Nothing that ends by itself: no pool of ours will ever do it.
-        pools: If it is for lack of room: the pools whose nodes take it up.
-        passing: It ends soon, with the launches that are under way.
-    """
-
-    reason: str
-    numbers: Mapping[str, Any] = field(default_factory=dict)
-    final: bool = False
-    pools: tuple[str, ...] = ()
-    passing: bool = False
 
 
 @dataclass(slots=True)
@@ -145,7 +126,7 @@ class Budget:
     def _pool_shortage(self, pool: str, need: Usage) -> Shortage | None:
         limits = self.world.policy.pools[pool].limits
         used = self.used.get(pool, Usage())
-        return _over(f"pool {pool}", used, need, limits, pools=(pool,))
+        return over(f"pool {pool}", used, need, limits, pools=(pool,))
 
     def _quota_shortage(self, pool: str, need: Usage) -> Shortage | None:
         quota = self.world.cloud.quota
@@ -154,7 +135,7 @@ class Budget:
         used = account_use(self.world.cloud, quota, self.total)
         pools = tuple(sorted(self.world.policy.pools))
         limits = _quota_limits(quota)
-        return _over("the cloud's quota", used, need, limits, pools=pools, ours=self.total)
+        return over("the cloud's quota", used, need, limits, pools=pools, ours=self.total)
 
     def _mood_shortage(self, key: Key) -> Shortage | None:
         cloud, policy = self.world.cloud, self.world.policy
@@ -195,13 +176,13 @@ class Budget:
             recipe = self.world.cloud.recipes.get((pool, label))
             # What is not known (yet) cannot be too much.
             need.add(Usage(instances=1) if recipe is None else _cost(recipe))
-        return _beyond(f"pool {pool}", need, limits) or self._beyond_quota(pool, need)
+        return beyond(f"pool {pool}", need, limits) or self._beyond_quota(pool, need)
 
     def _beyond_quota(self, pool: str, need: Usage) -> Shortage | None:
         quota = self.world.cloud.quota
         if quota is None or self.world.policy.pools[pool].config.ignore_provider_quota:
             return None
-        return _beyond("the cloud's quota", need, _quota_limits(quota))
+        return beyond("the cloud's quota", need, _quota_limits(quota))
 
 
 def served_build(world: World, now: Now, image: str) -> UploadId | Shortage:
@@ -236,60 +217,3 @@ def _cost(recipe: Recipe, n: int = 1) -> Usage:
         volumes=n * (recipe.volume_gib > 0),
         volume_gib=n * recipe.volume_gib,
     )
-
-
-def _over(
-    whose: str,
-    used: Usage,
-    need: Usage,
-    limits: Limits,
-    *,
-    pools: tuple[str, ...],
-    ours: Usage | None = None,
-) -> Shortage | None:
-    """Return why *need* is more than *limits* leave, or None.
-
-    What *used* counts besides *ours* is other people's.
-    """
-    wanted = (
-        ("instances", used.instances, need.instances, limits.instances),
-        ("cores", used.cores, need.cores, limits.cores),
-        ("ram_mib", used.ram_mib, need.ram_mib, limits.ram_mib),
-        ("volumes", used.volumes, need.volumes, limits.volumes),
-        ("volume_gib", used.volume_gib, need.volume_gib, limits.volume_gib),
-    )
-    for name, have, more, limit in wanted:
-        if limit is not None and more > 0 and have + more > limit:
-            others = 0 if ours is None else have - getattr(ours, name)
-            whom = f" ({others} of them not by us)" if others else ""
-            return Shortage(
-                reason=f"{whose} has {have} of {limit} {_WORDS.get(name, name)} in use{whom}, "
-                f"{more} more needed",
-                numbers={f"{name}_used": have, f"{name}_max": limit, f"{name}_needed": more},
-                pools=pools,
-            )
-    return None
-
-
-def _beyond(whose: str, need: Usage, limits: Limits) -> Shortage | None:
-    """Return why *need* is more than *limits* ever allow, or None."""
-    wanted = (
-        ("instances", need.instances, limits.instances),
-        ("cores", need.cores, limits.cores),
-        ("ram_mib", need.ram_mib, limits.ram_mib),
-        ("volumes", need.volumes, limits.volumes),
-        ("volume_gib", need.volume_gib, limits.volume_gib),
-    )
-    for name, needed, limit in wanted:
-        if limit is not None and needed > limit:
-            what = (
-                "1 node never fits"
-                if need.instances == 1
-                else (f"{need.instances} nodes at once never fit")
-            )
-            return Shortage(
-                reason=f"{what}: {needed} {_WORDS.get(name, name)} needed, {whose} allows {limit}",
-                numbers={f"{name}_needed": needed, f"{name}_max": limit},
-                final=True,
-            )
-    return None

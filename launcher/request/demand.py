@@ -4,9 +4,10 @@ from launcher.actions import Plan
 from launcher.claim.actions import Claim
 from launcher.claim.view import ClaimView
 from launcher.image.binding import bind
-from launcher.node.budget import Budget, Shortage
+from launcher.node.budget import Budget
 from launcher.node.scale_down import shrink
 from launcher.node.scale_up import feed_claims, keep_ready
+from launcher.node.shortage import Shortage
 from launcher.provider.status import OwnStatus
 from launcher.request.actions import Allocate, Decline, Normalise, Release
 from launcher.request.bids import bids, for_builder, pinned_elsewhere

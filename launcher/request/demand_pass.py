@@ -8,7 +8,8 @@ from launcher.actions import Plan
 from launcher.image.binding import asked, bind, fitting
 from launcher.node.actions import Intent
 from launcher.node.birth import intend
-from launcher.node.budget import Budget, Shortage
+from launcher.node.budget import Budget
+from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.provider.status import OwnStatus

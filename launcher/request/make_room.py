@@ -9,7 +9,7 @@ from typing import Final
 
 from launcher.claim.view import ClaimView
 from launcher.node.actions import Condemn
-from launcher.node.budget import Shortage
+from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.request.actions import Release

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from launcher.node.budget import Shortage
+from launcher.node.shortage import Shortage
 from launcher.request.demand_pass import DemandPass
 from launcher.request.verdicts import declined, waiting, yielding
 from launcher.request.view import RequestView

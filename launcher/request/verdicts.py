@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from launcher.claim.view import ClaimView
-from launcher.node.budget import Shortage
+from launcher.node.shortage import Shortage
 from launcher.request.view import RequestView
 from launcher.world import World
 from remuda.model.ids import NodeId
