@@ -8,10 +8,16 @@ from builder.build import due
 from builder.build.lifecycle import unwanted
 from builder.policy import ImagePolicy
 from builder.view import WorldView
+from remuda.images.signature import changed_since
+from remuda.model.build import Blame, Build, BuildState
+from remuda.model.fields import one_line
 from remuda.model.upload import ENDED, Upload, UploadState
 
 _SPOILED: Final = "its machines fail by no fault of the image"
 _NO_WAY: Final = "again and again, by no fault of the image"
+#: Of what was said, in an alarm; `image show` and the log have all of it.
+_SAID_CHARS_MAX: Final = 200
+_ENDED_BUILDS: Final = frozenset({BuildState.BUILT, BuildState.FAILED})
 _UNMADE: Final = frozenset({UploadState.PENDING, UploadState.MAKING})
 
 
@@ -24,10 +30,29 @@ def step(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:
 def _failures(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:
     for group in policy.groups:
         mine = [one for one in view.builds(policy.image) if one.group == group]
-        failed = due.streak(view, mine)
+        failed, name = due.streak(view, mine), ", ".join(group)
         if failed >= policy.failures_alarm:
-            text = f"{failed} builds in a row for {', '.join(group)} came to nothing"
+            text = f"{failed} builds in a row for {name} came to nothing"
             plan.do(RaiseAlarm(image=policy.image, text=text))
+        if failed:
+            _broken_recipe(view, policy, mine, name, plan)
+
+
+def _broken_recipe(
+    view: WorldView, policy: ImagePolicy, mine: list[Build], name: str, plan: Plan
+) -> None:
+    """Say at once that the newest build has failed as the next one will; a mirror may be back."""
+    ended = [one for one in mine if one.state in _ENDED_BUILDS]
+    last = ended[-1] if ended else None
+    if last is None or last.state is not BuildState.FAILED or last.mishap is None:
+        return
+    if last.mishap.blame is not Blame.RECIPE or last.unwanted is not None:
+        return
+    good = [one for one in mine if one.state is BuildState.BUILT and not due.vain(view, one)]
+    said = one_line(f"{last.mishap.step}: {last.mishap.message}", _SAID_CHARS_MAX)
+    changed = changed_since(good[-1] if good else None, last)
+    text = f"build {last.id.number} for {name} failed ({said}); {changed}"
+    plan.do(RaiseAlarm(image=policy.image, text=text))
 
 
 def _spoiled(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:

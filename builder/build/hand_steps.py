@@ -15,12 +15,13 @@ from remuda.config.fingerprint import Trees, same
 from remuda.config.images import BuildStep, StepCopy
 from remuda.config.recipes import ImageRecipe
 from remuda.config.sources import UnreadableError
+from remuda.images.signature import blame_of
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
 from remuda.secret import Secret
 from remuda.ssh.api import OUT_OF_TIME, Script
 from remuda.ssh.errors import CutShortError
-from remuda.ssh.runner import STOPPED
+from remuda.ssh.runner import STOPPED, Ran
 from remuda.ssh.session import CopyFailedError, SshSession
 from remuda.visible import visible
 
@@ -127,17 +128,17 @@ class StepRunner:
         self.waiting.check()
         self.log.step(name)
         for again, wait_s in enumerate((*_waits(step.retries), None)):
-            why = self._once(step, name)
+            whose, why = self._once(step, name)
             if not why:
                 return
             say(self.log, f"{visible(name)} failed: {visible(why)}")
             if wait_s is None:
                 tries = f" (tried {again + 1} times)" if again else ""
-                raise blame.fail(name, Blame.RECIPE, f"{why}{tries}")
+                raise blame.fail(name, whose, f"{why}{tries}")
             self.waiting.pause(wait_s)
 
-    def _once(self, step: BuildStep, name: str) -> str:
-        """Make one attempt; return why it failed, or an empty string.
+    def _once(self, step: BuildStep, name: str) -> tuple[Blame, str]:
+        """Make one attempt; return whose failure it was and why, or an empty string.
 
         Raises:
             MishapError: No other attempt would help.
@@ -145,21 +146,22 @@ class StepRunner:
         """
         script = script_of(step, self.context)
         if script is not None:
-            return self._script(script)
+            ran = self._script(script)
+            return blame_of(ran.output), ran.why
         assert step.copied is not None  # noqa: S101 - it is of this kind
         try:
-            return self._copy(step.copied, step)
+            return Blame.RECIPE, self._copy(step.copied, step)
         except (OSError, UnreadableError) as exc:
             # Another builder's host may have the file.
             raise blame.fail(name, Blame.BUILDER, f"{step.copied.source}: {exc}") from exc
 
-    def _script(self, script: Script) -> str:
+    def _script(self, script: Script) -> Ran:
         ran = self.session.run_script(script, stopped=self.waiting.stopped, hear=self.log.write)
         if ran.why == STOPPED:
             raise HandStoppedError
         if ran.lost or ran.broken or ran.why == OUT_OF_TIME:
             raise blame.fail(script.name, Blame.MACHINE, ran.why)
-        return ran.why
+        return ran
 
     def _copy(self, copied: StepCopy, step: BuildStep) -> str:
         source = Path(copied.source)
@@ -182,7 +184,7 @@ class StepRunner:
             timeout_s=max(_PLACE_S_MIN, ends_s - clock.monotonic_s()),
             as_root=step.as_root,
         )
-        return self._script(placing)
+        return self._script(placing).why
 
     def _check_copied(self, copied: StepCopy, name: str) -> None:
         """Look whether what was sent is what the build's fingerprint means.

@@ -68,6 +68,7 @@ class Blame(StrEnum):
 
     CLOUD = "cloud"  # no host, no quota, breaker open, API down
     RECIPE = "recipe"  # a step or a check of the user's own failed
+    MIRROR = "mirror"  # what a step fetches did not come: it may the next time
     MACHINE = "machine"  # it never came up, or broke, though the cloud gave it
     RESIDUE = "residue"  # something of the build machine, or a secret, was left in it
     BUILDER = "builder"  # ours died

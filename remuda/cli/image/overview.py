@@ -20,6 +20,7 @@ from remuda.cli.image.completing import complete_builds
 from remuda.cli.output import Sheet
 from remuda.cli.views.boots import boots_sheet, state_json
 from remuda.cli.views.build import Beside, build_sheets
+from remuda.cli.views.failed_builds import failed_builds_sheet
 from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, words_sheet
 from remuda.cli.views.packages import LINES_MAX, build_before, compare, packages_sheet
 from remuda.config.problems import ConfigInvalidError
@@ -84,7 +85,7 @@ def show(
             boots, *others = _image_sheets(seen, words, name, context.clock.now_s())
             notes = _unknown_orphans(store, words, seen.providers(name))
             sheets: Sequence[Sheet] = (replace(boots, notes=[*boots.notes, *notes]), *others)
-            names: tuple[str, ...] = ("providers", "builds", "moves", "waits")
+            names: tuple[str, ...] = ("providers", "builds", "failures", "moves", "waits")
         else:
             build_id = BuildId(name, number)
             require_build(seen, build_id)
@@ -144,6 +145,7 @@ def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float)
     return (
         replace(boots, data=[state_json(one) for one in found], notes=notes),
         builds_sheet(seen, name, now_s=now_s),
+        failed_builds_sheet(seen, name),
         moves_sheet(seen, name, now_s=now_s),
         words_sheet(seen, words, name, [one.provider for one in found]),
     )

@@ -49,6 +49,14 @@ def test_a_step_that_fails_says_why_and_ends_the_build(bench: Bench) -> None:
     assert bench.log.steps == ["command"]
 
 
+def test_a_step_whose_mirror_is_away_is_no_fault_of_the_recipe(bench: Bench) -> None:
+    """By what it printed before its last line, too."""
+    said = "curl: (6) Could not resolve host: mirror.example.org"
+    whose, why = bench.fails({"command": f"echo '{said}' >&2; echo giving up >&2; exit 6"})
+
+    assert (whose, why) == (Blame.MIRROR, "giving up (exit code 6)")
+
+
 def test_a_step_runs_as_root_only_if_it_says_so(bench: Bench) -> None:
     """By a sudo that never asks."""
     said = bench.run(

@@ -12,7 +12,7 @@ from builder.place.view import ProviderFacts
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.images.library import Library
-from remuda.model.build import Base, Build, BuildState, Why
+from remuda.model.build import Base, Blame, Build, BuildState, Mishap, Why
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word
 from remuda.model.pointer import Pointer
@@ -136,6 +136,24 @@ def test_failing_builds_back_off_and_alarm() -> None:
     ]
     changed = world(*failed, policy=replace(POLICY, fingerprint="g"))
     assert why(decide(changed)) is Why.RECIPE_CHANGED
+
+
+@pytest.mark.parametrize("blame", list(Blame))
+def test_a_broken_recipe_is_told_at_once_and_a_mirror_is_not(blame: Blame) -> None:
+    """The next build will fail alike; a mirror may be back by then. A good build ends the alarm."""
+    mishap = Mishap(step="packages", blame=blame, message="E: no such package")
+    failed = build(2, BuildState.FAILED, since_s=990.0, mishap=mishap, fingerprint="f")
+    alarms = [
+        one.text for one in decide(world(build(1), failed)).actions if isinstance(one, RaiseAlarm)
+    ]
+    said = (
+        "build 2 for p failed (packages: E: no such package); "
+        "neither base nor recipe has changed since build 1, the last good one"
+    )
+    assert alarms == ([said] if blame is Blame.RECIPE else [])
+
+    mended = decide(world(build(1), failed, build(3)))
+    assert not [one for one in mended.actions if isinstance(one, RaiseAlarm)]
 
 
 def test_a_night_that_was_slept_through_is_one_build() -> None:
