@@ -52,7 +52,7 @@ class Reporter:
             seconds = after.since_s - begun_s
         provider = after.provider or ""
         self.metrics.observe_image_build(after.id.image, provider, result, seconds)
-        why = None if after.mishap is None else f"{after.mishap.step}: {after.mishap.message}"
+        why = None if after.mishap is None else after.mishap.said
         self.log.info("build.ended", build=str(after.id), result=result, why=why)
 
     def judged(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, Self, overload
 from remuda.insight.facts import NodeFacts, facts_of
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.jobreport import job_report
+from remuda.redaction import redact_text
 from remuda.store.api import Session, StoreAwayError, StoreRefusedError
 from requestor.accept import AcceptedNode
 from requestor.context import RequestorContext
@@ -39,7 +40,10 @@ class LeasedNode:
     def __init__(self, context: RequestorContext, taken: AcceptedNode) -> None:
         self._context = context
         self._taken = taken
-        self._lock = threading.RLock()
+        # Of the state alone: the store's thread takes it, too, and must not wait for an answer.
+        self._lock = threading.Lock()
+        # Held while something is written of this node, one after the other.
+        self._writing = threading.Lock()
         self._state = LeaseState.OURS
         self.facts: Final[NodeFacts] = facts_of(taken.node)
 
@@ -120,10 +124,10 @@ class LeasedNode:
         Raises:
             StoreAwayError: If ZooKeeper stays away; the lock goes when the session ends.
         """
-        with self._lock:
-            if self._state is LeaseState.OURS:
+        with self._writing:
+            if self.valid:
                 release_nodes(self._context, [self._taken])
-                self._state = LeaseState.RETURNED
+                self.mark(LeaseState.RETURNED)
 
     def hold(self, reason: str, *, owner: str, seconds: float | None = None) -> None:
         """Keep the machine for a person, unlocked, after we are gone.
@@ -139,16 +143,16 @@ class LeasedNode:
             RequestorError: If it is not ours any more.
             StoreAwayError: If ZooKeeper stays away.
         """
-        with self._lock:
+        with self._writing:
             self.check()
             hold_node(self._context, self._taken, reason=reason, owner=owner, seconds=seconds)
-            self._state = LeaseState.HELD
+            self.mark(LeaseState.HELD)
 
     def report(self, *, ok: bool, why: str = "") -> None:
         """Say how the work on it went, before it is given back or held.
 
-        Operators see by it which labels, providers and images jobs fail on. It is counted once,
-        as soon as it is said; never said, it is no evidence either way.
+        Operators see by it which labels, providers and images jobs fail on. The first word that a
+        launcher sees is counted, once at most; where nothing is said, nothing is known.
 
         Args:
             ok: Whether it went well, as far as the machine may have to do with it.
@@ -159,9 +163,9 @@ class LeasedNode:
             RequestorError: If it is not ours any more.
             StoreAwayError: If ZooKeeper stays away.
         """
-        with self._lock:
+        with self._writing:
             self.check()
-            said = job_report(ok=ok, why=why, at_s=self._context.clock.now_s())
+            said = job_report(ok=ok, why=redact_text(why), at_s=self._context.clock.now_s())
             self._taken = report_node(self._context, self._taken, said)
 
     def mark(self, state: LeaseState) -> None:

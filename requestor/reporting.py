@@ -8,7 +8,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.jobreport import JobReport, report_fields, report_of
 from remuda.model.node import Node, NodeState
 from remuda.store import paths
-from remuda.store.api import Check, MissingError, Op, RejectedError, Set
+from remuda.store.api import Check, MissingError, Op, Set, StaleWriteError
 from requestor.accept import AcceptedNode
 from requestor.context import RequestorContext
 from requestor.errors import NodesLostError, RequestorError
@@ -18,7 +18,7 @@ ATTEMPTS_MAX: Final = 8
 
 
 def report_node(context: RequestorContext, taken: AcceptedNode, report: JobReport) -> AcceptedNode:
-    """Write a report, in place of one that was written before.
+    """Write a report, in place of one that was written before; what is counted stays counted.
 
     Returns:
         The node as its record is now.
@@ -40,7 +40,7 @@ def report_node(context: RequestorContext, taken: AcceptedNode, report: JobRepor
             done = context.commit_surely(ops)
         except MissingError as error:
             raise NodesLostError((taken.node.id,)) from error
-        except RejectedError:
+        except StaleWriteError:
             node, version = _read(context, taken)
             if report_of(node) == report:
                 return replace(taken, node=node, version=version)  # only the reply was lost

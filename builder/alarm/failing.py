@@ -8,7 +8,7 @@ from builder.build import due
 from builder.build.lifecycle import unwanted
 from builder.policy import ImagePolicy
 from builder.view import WorldView
-from remuda.images.signature import changed_since
+from remuda.images.failed import changed_since, last_good
 from remuda.model.build import Blame, Build, BuildState
 from remuda.model.fields import one_line
 from remuda.model.upload import ENDED, Upload, UploadState
@@ -46,11 +46,12 @@ def _broken_recipe(
     last = ended[-1] if ended else None
     if last is None or last.state is not BuildState.FAILED or last.mishap is None:
         return
-    if last.mishap.blame is not Blame.RECIPE or last.unwanted is not None:
-        return
-    good = [one for one in mine if one.state is BuildState.BUILT and not due.vain(view, one)]
-    said = one_line(f"{last.mishap.step}: {last.mishap.message}", _SAID_CHARS_MAX)
-    changed = changed_since(good[-1] if good else None, last)
+    told = last.mishap.blame is Blame.RECIPE and last.unwanted is None
+    if not told or last.fingerprint != policy.fingerprint:
+        return  # or the recipe has been changed since
+    good = last_good(mine, view.uploads, last)
+    said = one_line(last.mishap.said, _SAID_CHARS_MAX)
+    changed = changed_since(good, last)
     text = f"build {last.id.number} for {name} failed ({said}); {changed}"
     plan.do(RaiseAlarm(image=policy.image, text=text))
 

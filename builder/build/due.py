@@ -7,12 +7,10 @@ from builder.build.actions import BeginBuild
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.config.units import show_duration
+from remuda.images import failed
 from remuda.model.build import UNDER_WAY, Build, BuildState, Why
 from remuda.model.image import BUILD_NUMBER_MAX, BuildId, ImageRecord
-from remuda.model.upload import UploadState
 
-#: Builds that came to nothing, and count against their recipe.
-_VAIN = frozenset({UploadState.REJECTED, UploadState.FAILED})
 #: States of a build that never was.
 _NOTHING = frozenset({BuildState.FAILED, BuildState.SUPERSEDED})
 
@@ -72,13 +70,13 @@ def _why(
     if last is None or last.fingerprint != policy.fingerprint:
         return Why.RECIPE_CHANGED
     why = _occasion(view, policy, mine, name, plan)
-    failed = streak(view, mine)
-    if why is None or not failed:
+    in_vain = streak(view, mine)
+    if why is None or not in_vain:
         return why
-    wait_s = min(policy.backoff_s * 2 ** min(failed - 1, 20), policy.backoff_s_max)
+    wait_s = min(policy.backoff_s * 2 ** min(in_vain - 1, 20), policy.backoff_s_max)
     ends_s = view.counted(last.since_s + wait_s, wait_s)
     if view.now_s < ends_s:
-        some = "the last build" if failed == 1 else f"{failed} builds in a row"
+        some = "the last build" if in_vain == 1 else f"{in_vain} builds in a row"
         after = f"the next begins {show_duration(wait_s)} after it"
         plan.wait(name, f"{some} came to nothing; {after}", ends_s)
         return None
@@ -120,12 +118,7 @@ def _base_changed(view: WorldView, policy: ImagePolicy, last: Build) -> bool:
 
 def vain(view: WorldView, build: Build) -> bool:
     """Whether a finished build came to nothing, and not by somebody's command."""
-    if build.revoked is not None or build.unwanted is not None:
-        return False
-    if build.state is BuildState.FAILED:
-        return True
-    uploads = list(view.uploads(build.id))
-    return bool(uploads) and all(one.state in _VAIN for one in uploads)
+    return failed.vain(build, view.uploads(build.id))
 
 
 def streak(view: WorldView, builds: list[Build]) -> int:

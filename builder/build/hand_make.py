@@ -116,7 +116,7 @@ class _Making(InPhases):
 
     def _ended(self, mishap: Mishap) -> str:
         """Write that there is no snapshot; only then what there is of it is nobody's."""
-        why = f"{mishap.step}: {mishap.message}"
+        why = mishap.said
         say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
         try:
             self.record.write(

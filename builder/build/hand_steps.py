@@ -15,7 +15,7 @@ from remuda.config.fingerprint import Trees, same
 from remuda.config.images import BuildStep, StepCopy
 from remuda.config.recipes import ImageRecipe
 from remuda.config.sources import UnreadableError
-from remuda.images.signature import blame_of
+from remuda.images.failed import blame_of
 from remuda.model.build import Blame
 from remuda.model.image import BuildId
 from remuda.secret import Secret

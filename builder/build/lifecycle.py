@@ -64,7 +64,7 @@ def _requested(view: WorldView, build: Build, plan: Plan) -> None:
 
 
 def _said(build: Build) -> str | None:
-    return None if build.mishap is None else f"{build.mishap.step}: {build.mishap.message}"
+    return None if build.mishap is None else build.mishap.said
 
 
 def _take(view: WorldView, policy: ImagePolicy, build: Build, plan: Plan) -> None:

@@ -40,7 +40,7 @@ class MishapError(Exception):
     """
 
     def __init__(self, mishap: Mishap) -> None:
-        super().__init__(f"{mishap.step}: {mishap.message}")
+        super().__init__(mishap.said)
         self.mishap = mishap
 
 

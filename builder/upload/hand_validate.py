@@ -105,7 +105,7 @@ class _Trying(InPhases):
             if isinstance(exc, HandStoppedError):
                 return self._write(upload_outcome.untried, str(exc))
             mishap = blame.of_error(self.phase, exc)
-        why = None if mishap is None else f"{mishap.step}: {mishap.message}"
+        why = None if mishap is None else mishap.said
         if mishap is not None and why is not None:
             say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
 

@@ -212,9 +212,9 @@ class NodeResults:
         view = self._written(action.node, event, now)
         if view is None or view.launch is None:
             return
-        launch, report = view.launch, action.report
+        launch, report, shown = view.launch, action.report, view.server.shown
         image = (launch.image_build or "").rpartition("/")[0]
-        self.metrics.count_report(self.world.policy.provider, launch.label, image, report.word)
+        self.metrics.count_report(self.world.policy.provider, launch.label, image, report)
         level = self.log.info if report.ok else self.log.warning
         level(
             "node.reported",
@@ -222,8 +222,9 @@ class NodeResults:
             label=launch.label,
             result=report.word,
             why=report.why,
+            source=str(report.source),
             image=launch.image_build,
-            host=None if view.node is None else view.node.doc.get("host_id"),
+            host=None if shown is None else shown.host_id,
         )
         self.world.touch_node(view)
 

@@ -227,7 +227,7 @@ def _retry_s(build: Build | None, upload: Upload | None, provider: str) -> float
 
 
 def _said(mishap: Mishap | None) -> str | None:
-    return None if mishap is None else f"{mishap.step}: {mishap.message}"
+    return None if mishap is None else mishap.said
 
 
 class Outcome(StrEnum):

@@ -7,6 +7,7 @@ from remuda.model.fields import KEY_CHARS_MAX, is_text, safe
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.image import parse_build
 from remuda.model.job import Job, job_of_node
+from remuda.model.jobreport import JobReport, report_of
 from remuda.model.node import Node
 
 #: Nodepool's records without a port mean the usual one.
@@ -29,6 +30,7 @@ class NodeFacts:
         changed_at_s: Last change of its state, seconds since the epoch.
         comment, hold_job: Why and for whom it is held.
         job: Of a CI system, that has it or had it last; None: its requestor does not say.
+        report: How the work on it went; None: nobody says so.
     """
 
     id: NodeId
@@ -57,6 +59,7 @@ class NodeFacts:
     requestor: str | None
     hold_job: str | None
     job: Job | None
+    report: JobReport | None
     comment: str | None
     changed_at_s: float | None
     created_at_s: float | None
@@ -67,6 +70,7 @@ class NodeFacts:
         doc["labels"] = list(self.labels)
         doc["host_keys"] = list(self.host_keys)
         doc["job"] = self.job and self.job.as_json()
+        doc["report"] = self.report and self.report.as_json()
         return doc
 
 
@@ -101,6 +105,7 @@ def facts_of(node: Node) -> NodeFacts:
         requestor=_text(doc.get("requestor")),
         hold_job=_text(doc.get("hold_job")),
         job=job_of_node(doc) if node.allocated_to else None,
+        report=report_of(node),
         comment=_text(doc.get("comment")),
         changed_at_s=node.state_time_s or None,
         created_at_s=node.created_s,

@@ -203,8 +203,9 @@ DECLINED: Final = Metric(
 JOB_REPORTS: Final = Metric(
     name="remuda_job_reports_total",
     kind=MetricKind.COUNTER,
-    help="What users of nodes reported of the work on them (ok, failed), by image of ours if any.",
-    labels=("provider", "label", "image", "result"),
+    help="How the work on nodes went (ok, failed), by image of ours if any, and who told it "
+    "(requestor; zuul, which tells of failures alone).",
+    labels=("provider", "label", "image", "result", "source"),
     statsd=(StatsdName(template="report.{provider}.{label}.{result}"),),
 )
 CLOUD_CALL_SECONDS: Final = Metric(

@@ -10,6 +10,7 @@ from typing import Protocol
 from remuda import __version__
 from remuda.metrics import names
 from remuda.metrics.names import Metric
+from remuda.model.jobreport import JobReport
 from remuda.model.node import NodeState
 from remuda.model.request import RequestState
 from remuda.model.status import PoolStatus, ProviderStatus
@@ -193,16 +194,22 @@ class Metrics:
         """A pool declined a request for good."""
         self._add(names.DECLINED, 1, {"provider": provider, "pool": pool})
 
-    def count_report(self, provider: str, label: str, image: str, result: str) -> None:
-        """The user of a node reported how the work on it went.
+    def count_report(self, provider: str, label: str, image: str, report: JobReport) -> None:
+        """It is known how the work on a node went.
 
         Args:
             provider: Whose node.
             label: What was asked for.
             image: The image of ours that it boots, or empty.
-            result: ``ok`` or ``failed``.
+            report: What is known.
         """
-        labels = {"provider": provider, "label": label, "image": image, "result": result}
+        labels = {
+            "provider": provider,
+            "label": label,
+            "image": image,
+            "result": report.word,
+            "source": str(report.source),
+        }
         self._add(names.JOB_REPORTS, 1, labels)
 
     def count_leaked(self, provider: str, kind: str, amount: int = 1) -> None:

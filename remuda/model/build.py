@@ -114,6 +114,11 @@ class Mishap:
     blame: Blame
     message: str
 
+    @property
+    def said(self) -> str:
+        """Where and why, for people."""
+        return f"{self.step}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:

@@ -2,12 +2,13 @@
 
 It lies in the node's record, under a key of our own, from when it is said until the record goes.
 Whoever may write a node's record may write this, too; our requestor does so only under the lock.
-No report says nothing, one way or the other.
+Where there is no report, nothing is known.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model.fields import SECONDS_MAX, one_line
@@ -21,6 +22,13 @@ WHY_CHARS_MAX: Final = 300
 _WORKED_ON: Final = frozenset({NodeState.IN_USE, NodeState.USED, NodeState.HOLD})
 
 
+class Source(StrEnum):
+    """Who tells how the work on a node went."""
+
+    REQUESTOR = "requestor"
+    ZUUL = "zuul"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
     """How the work on a node went.
@@ -29,11 +37,19 @@ class JobReport:
         ok: Whether it went well.
         why: For people, one line; mostly empty if it did.
         at_s: When it was said, seconds since the epoch; 0: nobody knows.
+        source: Who tells: a user of our requestor, or what Zuul does with the node. Zuul tells of
+            failures alone, so that no share can be made of its words.
     """
 
     ok: bool
     why: str = ""
     at_s: float = 0.0
+    source: Source = Source.REQUESTOR
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it with the stable keys of docs/cli.md."""
+        at_s = self.at_s or None
+        return {"ok": self.ok, "why": self.why, "at_s": at_s, "source": str(self.source)}
 
     @property
     def word(self) -> str:
@@ -84,4 +100,5 @@ def _zuul_holds(node: Node) -> JobReport | None:
     if not (isinstance(user, Mapping) and "zuul_system" in user and isinstance(job, str) and job):
         return None
     reason = f": {comment}" if isinstance(comment, str) and comment else ""
-    return job_report(ok=False, why=f"held by Zuul for {job}{reason}", at_s=node.state_time_s)
+    told = job_report(ok=False, why=f"held by Zuul for {job}{reason}", at_s=node.state_time_s)
+    return replace(told, source=Source.ZUUL)

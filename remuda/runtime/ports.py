@@ -20,7 +20,7 @@ def free_port(dice: random.Random | None = None) -> int:
     Raises:
         OSError: If none is free.
     """
-    low, _high = map(int, _OUTGOING.read_text(encoding="ascii").split())
+    low = _outgoing_from()
     numbers = range(_LOWEST, low) if low > 2 * _LOWEST else (0,)
     dice = dice or random.Random()  # noqa: S311 - not a secret
     failure: OSError | None = None
@@ -34,3 +34,11 @@ def free_port(dice: random.Random | None = None) -> int:
             port: int = sock.getsockname()[1]
             return port
     raise failure or OSError("no port is free")
+
+
+def _outgoing_from() -> int:
+    """Return the lowest port of outgoing connections; 0: nobody knows."""
+    try:
+        return int(_OUTGOING.read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0

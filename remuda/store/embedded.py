@@ -57,8 +57,8 @@ class EmbeddedServer:
         self._clock = clock or SystemClock()
         self._process: subprocess.Popen[bytes] | None = None
         self._answered = False
-        self.port = options.port or free_port()
-        self.tls_port = free_port() if options.tls else 0
+        self.port = options.port or _port()
+        self.tls_port = _port() if options.tls else 0
 
     @property
     def folder(self) -> Path:
@@ -97,7 +97,8 @@ class EmbeddedServer:
                 fixed = self._options.port or self._answered
                 if fixed or attempt == _PORT_TRIES_MAX:
                     raise EmbeddedServerError(str(died)) from died
-                self.port = free_port()
+                self.port = _port()
+                self.tls_port = _port() if self._options.tls else 0
             else:
                 self._answered = True
                 return self
@@ -226,6 +227,13 @@ def java_command(options: ServerOptions) -> list[str]:
 
 class _DiedError(Exception):
     """The server process ended while we waited for it."""
+
+
+def _port() -> int:
+    try:
+        return free_port()
+    except OSError as error:
+        raise EmbeddedServerError(f"no port is free for the embedded ZooKeeper: {error}") from error
 
 
 def ask_word(port: int, word: str) -> str:

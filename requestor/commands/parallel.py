@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, Protocol
 from remuda.cli.context import OpensSessions
 from remuda.runtime.clock import Clock
 from remuda.ssh.api import Login
-from remuda.ssh.errors import HostKeyUnknownError, SshError
+from remuda.ssh.errors import HostKeyUnknownError, KeyFileError, NoKeyError, SshError
 from remuda.ssh.session import SshSession
 from requestor.commands.ending import EXIT_SSH
 from requestor.nodes import LeasedNode, NodeSet
@@ -65,11 +65,16 @@ class RemoteJob:
 
 @dataclass(slots=True)
 class RemoteJobOutcome:
-    """How it ended on one machine; *why* is empty if the command itself ended."""
+    """How it ended on one machine; *why* is empty if the command itself ended.
+
+    Attributes:
+        here: It failed on our side: the machine, and what it ran, have nothing to do with it.
+    """
 
     node: LeasedNode
     code: int = EXIT_SSH
     why: str = ""
+    here: bool = False
 
 
 def login_of(node: LeasedNode, key_file: str | None) -> Login:
@@ -159,8 +164,9 @@ class ParallelRun:
                 outcome.code = self._use(session, index)
         except SshError as error:
             outcome.why = str(error)
+            outcome.here = isinstance(error, HostKeyUnknownError | KeyFileError | NoKeyError)
         except OSError as error:  # our own output or a file to copy
-            outcome.why = f"{error}"
+            outcome.why, outcome.here = str(error), True
             outcome.code = 1
 
     def _use(self, session: SshSession, index: int) -> int:

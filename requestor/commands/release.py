@@ -18,6 +18,7 @@ from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId, RequestId
 from remuda.model.jobreport import JobReport, job_report, report_fields
 from remuda.model.node import Node, NodeEvent, NodeState
+from remuda.redaction import redact_text
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Store
 from requestor.commands.ending import RequestorCommand
@@ -99,7 +100,7 @@ def _report_of(
     requests = [one for one in ids if _REQUEST.match(one)]
     if requests:
         raise MistakeError(f"{requests[0]} is a request: no work was done on it to report of")
-    return job_report(ok=ok, why=failed or "", at_s=now_s)
+    return job_report(ok=ok, why=redact_text(failed or ""), at_s=now_s)
 
 
 def _cancel(store: Store, request_id: RequestId, *, me: str, force: bool) -> str | None:

@@ -236,13 +236,19 @@ def _tell_outcomes(reporter: RunReporter, parallel: ParallelRun, code: int) -> N
 
 
 def _report(parallel: ParallelRun) -> None:
-    """Write into the records of the nodes how it went there; that it cannot be changes nothing."""
+    """Write into the records of the nodes how it went there; that it cannot be changes nothing.
+
+    ZooKeeper is waited for once, not for each node. What failed here says nothing of the machine.
+    """
     for outcome in parallel.outcomes:
+        if outcome.here:
+            continue
         why = outcome.why or (f"exit code {outcome.code}" if outcome.code else "")
         try:
             outcome.node.report(ok=not outcome.code, why=why)
         except (RequestorError, StoreError) as error:
             log.info("node %s: not reported: %s", outcome.node.id, error)
+            return
 
 
 def _hold(reporter: RunReporter, nodes: NodeSet, order: Order, code: int) -> None:

@@ -151,7 +151,7 @@ class _Ending:
 def _ending(seen: Catalogue, build: Build, provider: str | None) -> _Ending:
     if provider is None:
         mishap = build.mishap
-        failure = None if mishap is None else f"{mishap.step}: {mishap.message}"
+        failure = None if mishap is None else mishap.said
         return _Ending(build=build, failure=failure)
     uploads = seen.uploads.get(build.id, {}).values()
     trial = next((one.trials[provider] for one in uploads if provider in one.trials), Trial())

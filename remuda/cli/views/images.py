@@ -147,7 +147,7 @@ def builds_sheet(seen: Catalogue, image: str, *, now_s: float) -> Sheet:
             )
         )
         if build.mishap is not None:
-            notes.append(f"build {build.id.number}: {build.mishap.step}: {build.mishap.message}")
+            notes.append(f"build {build.id.number}: {build.mishap.said}")
         data.append(
             {
                 "build": str(build.id),

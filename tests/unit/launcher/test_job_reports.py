@@ -27,11 +27,11 @@ class Counted(NullMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reports: list[tuple[str, ...]] = []
+        self.reports: list[tuple[str, str, str, str]] = []
 
-    def count_report(self, *labels: str) -> None:
+    def count_report(self, provider: str, label: str, image: str, report: JobReport) -> None:
         """Keep it."""
-        self.reports.append(labels)
+        self.reports.append((provider, label, image, report.word))
 
 
 def reported(made: World, state: NodeState = NodeState.USED, **launch: Any) -> NodeView:

@@ -12,6 +12,7 @@ from remuda.metrics.prometheus import PrometheusBackend
 from remuda.metrics.results import Result
 from remuda.metrics.sink import Metrics, NullMetrics
 from remuda.metrics.statsd import REPEAT_S, StatsdBackend
+from remuda.model.jobreport import JobReport
 from remuda.model.status import LabelStatus, PoolStatus, ProviderStatus
 
 
@@ -99,7 +100,7 @@ def say_everything(metrics: Metrics) -> None:
     metrics.set_hands(1, 8)
     metrics.set_connected(connected=True)
     metrics.count_declined("east", "main")
-    metrics.count_report("east", "small", "base", "failed")
+    metrics.count_report("east", "small", "base", JobReport(ok=False))
     metrics.count_leaked("east", "instances", 2)
     metrics.count_lost_write("east", "lend")
     metrics.count_record_set_aside("request")

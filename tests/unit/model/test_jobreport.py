@@ -12,6 +12,7 @@ from remuda.model.jobreport import (
     REPORT_KEY,
     WHY_CHARS_MAX,
     JobReport,
+    Source,
     job_report,
     report_fields,
     report_of,
@@ -55,7 +56,9 @@ def test_what_zuul_holds_has_failed() -> None:
     zuul = {"user_data": {"zuul_system": "1a47", "project_name": "p"}, "hold_job": "t p unit .*"}
 
     read = report_of(node(NodeState.HOLD, **zuul, comment="look at it"))
-    assert read == JobReport(ok=False, why="held by Zuul for t p unit .*: look at it", at_s=7.0)
+    assert read == JobReport(
+        ok=False, why="held by Zuul for t p unit .*: look at it", at_s=7.0, source=Source.ZUUL
+    )
     assert report_of(node(NodeState.USED, **zuul)) is None
     assert report_of(node(NodeState.HOLD, hold_job="job", comment="Jenkins hold")) is None
     own = report_fields(JobReport(ok=True))

@@ -64,6 +64,21 @@ def test_run_reports_how_it_went(harness: CommandHarness, code: int, why: str) -
     assert [one and (one.ok, one.why) for one in reports] == [(code == 0, why)] * 2
 
 
+def test_run_reports_nothing_of_what_failed_here(
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output of ours that cannot be written says nothing of the machine."""
+    monkeypatch.setattr(FakeMachine, "run", _broken_pipe)
+    assert harness.call(run, "small", "--", "x").exit_code == 1
+
+    (name,) = harness.launcher.store.children(paths.NODES)
+    assert report_of(harness.launcher.read_node(name)) is None
+
+
+def _broken_pipe(*_: object, **__: object) -> int:
+    raise BrokenPipeError("our output is closed")
+
+
 def test_one_word_is_a_text_for_the_shell(harness: CommandHarness) -> None:
     """Pipes and variables are the machine's."""
     harness.call(run, "small", "--", "cd /tmp && ls | wc -l")

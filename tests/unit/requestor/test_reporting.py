@@ -1,5 +1,6 @@
 """Saying how the work on a node went: under its lock only, and not twice by a lost reply."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -71,10 +72,14 @@ def test_what_is_said_again_replaces_it(bench: Bench) -> None:
 def test_a_lost_reply_is_no_second_report(bench: Bench, when: str) -> None:
     """It is written once, whether it had happened or not."""
     (node,) = taken(bench)
+    before = node.taken.version
     getattr(bench.store, when)()
     node.report(ok=True)
 
     assert said(bench, node.id) is not None
+    stored = bench.store.read(paths.node(node.id))
+    assert stored is not None
+    assert stored.version == node.taken.version == before + 1
     node.release()
     assert bench.launcher.read_node(node.id).state is NodeState.USED
 
@@ -113,3 +118,21 @@ def _write(bench: Bench, node_id: NodeId, **fields: Any) -> None:
     """Write to the record of a node, as somebody else."""
     node = bench.launcher.read_node(node_id).with_fields(**fields)
     bench.store.commit([Set(path=paths.node(node_id), data=node_record.encode(node), version=-1)])
+
+
+def test_the_end_of_the_session_is_heard_while_a_report_is_waited_for(bench: Bench) -> None:
+    """The store's thread tells it, and must not stand still behind what waits for ZooKeeper."""
+    (node,) = taken(bench)
+    bench.store.suspend()
+    marked = threading.Event()
+
+    def lose() -> None:
+        node.mark(LeaseState.LOST)
+        marked.set()
+
+    with node._writing:  # as who waits for an answer has it
+        thread = threading.Thread(target=lose)
+        thread.start()
+        assert marked.wait(60.0)
+    thread.join()
+    assert node.state is LeaseState.LOST

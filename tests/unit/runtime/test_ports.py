@@ -37,11 +37,15 @@ def test_no_outgoing_connection_can_have_it(
     assert all(10_000 <= free_port() < 32768 for _ in range(100))
 
 
+@pytest.mark.parametrize("said", ["1024 65000\n", "odd", "", None])
 def test_a_kernel_that_gives_almost_all_is_asked_for_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str | None
 ) -> None:
-    """Then there is no such place."""
-    _say(monkeypatch, tmp_path, "1024 65000\n")
+    """Then there is no such place; nor is one known where it says nothing."""
+    if said is None:
+        monkeypatch.setattr(ports, "_OUTGOING", tmp_path / "absent")
+    else:
+        _say(monkeypatch, tmp_path, said)
 
     with socket.create_server(("127.0.0.1", free_port())):
         pass

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remuda.images.signature import blame_of, changed_since, grouped, signature
+from remuda.images.failed import blame_of, changed_since, grouped, signature
 from remuda.model.build import Base, Blame, Build, Mishap
 from remuda.model.build import BuildState as S
 from remuda.model.image import BuildId
@@ -33,6 +33,11 @@ RECIPE_WRONG = {
     "git": "fatal: Remote branch v3 not found in upstream origin",
     "404": "E: Failed to fetch http://deb.example.org/x.deb  404  Not Found",
     "disk": "dpkg: error: No space left on device",
+    "a test": "AssertionError: expected 200, got '503 Service Unavailable'",
+    "a service": "curl: connection to localhost (127.0.0.1) port 5432: Connection refused",
+    "had in the end": "curl: (28) Operation timed out\nretrying\nok\n"
+    + "cc x.c\n" * 15
+    + "gcc: error",
     "nothing": "",
 }
 
@@ -67,15 +72,15 @@ def failed(number: int, message: str, *, blame: Blame = Blame.RECIPE, **more: ob
 def test_failures_that_are_one_are_grouped() -> None:
     """Numbers, hashes and times differ; the newest says what it was."""
     some = [
-        failed(4, "E: cannot open /tmp/tmp.8f3a99c0e1 (exit code 100)"),
+        failed(4, "E: cannot open /tmp/tmp.Xk3QzPw9Ab at a1b2c3d (exit code 100)"),
         failed(5, "no room", blame=Blame.MACHINE),
-        failed(7, "E: cannot open /tmp/tmp.1234abcdef (exit code 100)"),
+        failed(7, "E: cannot open /tmp/tmp.Qp0aZZyT1x at 77b2c31 (exit code 100)"),
         build(6, S.SUPERSEDED),
     ]
 
     first, second = grouped(some)
     assert (first.builds, first.blame) == ((7, 4), Blame.RECIPE)
-    assert first.last_step_and_words.endswith("tmp.1234abcdef (exit code 100)")
+    assert first.said.endswith("tmp.Qp0aZZyT1x at 77b2c31 (exit code 100)")
     assert (second.builds, second.blame) == ((5,), Blame.MACHINE)
     assert signature(build(1)) is None
 
