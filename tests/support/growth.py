@@ -15,6 +15,7 @@ NOISE_S: Final = 0.02
 #: From small to large, so that what is worse than quadratic is seen before it takes for ever.
 SIZES: Final = (256, 1024, 4096, 16_384, 65_536)
 _TRIES: Final = 3
+_STEPS: Final = 2
 
 
 def excess(work: Callable[[str], object], seed: str, *, sizes: tuple[int, ...] = SIZES) -> str:
@@ -25,19 +26,26 @@ def excess(work: Callable[[str], object], seed: str, *, sizes: tuple[int, ...] =
         seed: Repeated up to each size.
         sizes: Of the inputs, each four times the one before.
     """
-    before_s = None
-    for size in sizes:
-        text = (seed * (size // len(seed) + 1))[:size]
+    took_s: list[float] = []
+    for at, size in enumerate(sizes):
         # The better of two: what disturbs one of them must not hide how the cost grows.
-        took_s = min(_cpu_s(work, text) for _ in range(2))
-        if before_s is not None and took_s > NOISE_S + RATIO_MAX * before_s:
-            # Once more, and the best of several: something else may have been in the way.
-            before_s = min(_cpu_s(work, text[: size // 4]) for _ in range(_TRIES))
-            took_s = min(_cpu_s(work, text) for _ in range(_TRIES))
-            if took_s > NOISE_S + RATIO_MAX * before_s:
-                return f"{seed[:40]!r}: {before_s:.4f} s for {size // 4}, {took_s:.4f} s for {size}"
-        before_s = took_s
+        took_s.append(_best_s(work, seed, size, 2))
+        # Against both sizes before: what is disturbed all the time hides one step, but not two.
+        for back in range(max(0, at - _STEPS), at):
+            most = RATIO_MAX ** (at - back)
+            if took_s[at] > NOISE_S + most * took_s[back]:
+                # Once more, and the best of several: something else may have been in the way.
+                before_s = _best_s(work, seed, sizes[back], _TRIES)
+                after_s = _best_s(work, seed, size, _TRIES)
+                if after_s > NOISE_S + most * before_s:
+                    grown = f"{before_s:.4f} s for {sizes[back]}, {after_s:.4f} s for {size}"
+                    return f"{seed[:40]!r}: {grown}"
     return ""
+
+
+def _best_s(work: Callable[[str], object], seed: str, size: int, tries: int) -> float:
+    text = (seed * (size // len(seed) + 1))[:size]
+    return min(_cpu_s(work, text) for _ in range(tries))
 
 
 def _cpu_s(work: Callable[[str], object], text: str) -> float:
