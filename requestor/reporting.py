@@ -1,7 +1,6 @@
 """Saying how the work on a node went: into its record, as long as its lock is ours."""
 
 from dataclasses import replace
-from typing import Final
 
 from remuda.model import node as node_record
 from remuda.model.codec import CorruptRecordError
@@ -12,9 +11,7 @@ from remuda.store.api import Check, MissingError, Op, Set, StaleWriteError
 from requestor.accept import AcceptedNode
 from requestor.context import RequestorContext
 from requestor.errors import NodesLostError, RequestorError
-
-#: Somebody wrote to the record in between; nobody does so often to a node in use.
-ATTEMPTS_MAX: Final = 8
+from requestor.release import ATTEMPTS_MAX
 
 
 def report_node(context: RequestorContext, taken: AcceptedNode, report: JobReport) -> AcceptedNode:

@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
-from remuda.store.api import Create, Delete, Op, Session, Set
+from remuda.store.api import Create, Session
 from tests.contract.store.conftest import DEADLINE_S, Answers
 from tests.contract.store.test_mirror import content, dirty, loaded_from, truth
 from tests.support.deadline import wait_for
+from tests.support.someops import some_ops
 from tests.support.zookeeper import connected, missing, running_server
 
 pytestmark = [
@@ -17,19 +18,6 @@ pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=missing() or "-"),
 ]
 KILLS = 4
-
-
-def some_ops(dice: random.Random, number: int) -> list[Op]:
-    """Return a small transaction on few paths."""
-    path, data = f"/r/{dice.choice('pqrst')}", str(number).encode()
-    choices: list[list[Op]] = [
-        [Create(path=path, data=data)],
-        [Set(path=path, data=data, version=-1)],
-        [Delete(path=path)],
-        [Create(path="/r/s-", data=data, sequence=True, ephemeral=True)],
-        [Delete(path=path), Create(path=path, data=data)],
-    ]
-    return dice.choice(choices)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -45,12 +33,12 @@ def test_mirrors_tell_the_truth_after_any_number_of_crashes(seed: int) -> None:
         pause = threading.Event()
         for _ in range(KILLS):
             for _ in range(150):
-                dice.choice(stores).commit_later(some_ops(dice, sent), answers)
+                dice.choice(stores).commit_later(some_ops(dice, sent, names="pqrst"), answers)
                 sent += 1
                 pause.wait(dice.random() * 0.004)
             server.kill()
             for _ in range(20):
-                dice.choice(stores).commit_later(some_ops(dice, sent), answers)
+                dice.choice(stores).commit_later(some_ops(dice, sent, names="pqrst"), answers)
                 sent += 1
             server.start()
 

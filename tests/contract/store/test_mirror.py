@@ -4,10 +4,11 @@ import random
 
 import pytest
 
-from remuda.store.api import Create, Delete, Dirty, Gone, Op, Put, RejectedError, Set, Store, Synced
+from remuda.store.api import Create, Delete, Dirty, Gone, Put, RejectedError, Set, Store, Synced
 from remuda.store.core import WireStore
 from tests.contract.store.conftest import DEADLINE_S, Answers, Heard, Rig, count_reads
 from tests.support.deadline import wait_for
+from tests.support.someops import some_ops
 
 
 def loaded(rig: Rig, store: Store, root: str = "/r", **options: object) -> Heard:
@@ -363,18 +364,7 @@ def test_the_mirror_ends_at_the_truth_whatever_the_order(
         if step == 200:
             rig.suspend(ours)
             rig.resume(ours)
-        path = f"/r/{dice.choice('pqrs')}"
-        data = str(step).encode()
-        ops: list[Op] = dice.choice(
-            [
-                [Create(path=path, data=data)],
-                [Set(path=path, data=data, version=-1)],
-                [Set(path=path, data=data, version=dice.randrange(3))],
-                [Delete(path=path)],
-                [Create(path="/r/s-", data=data, sequence=True)],
-                [Delete(path=path), Create(path=path, data=data)],
-            ]
-        )
+        ops = some_ops(dice, step)
         dice.choice(stores).commit_later(ops, answers)
         if dice.random() < 0.2:
             rig.until(lambda: len(answers.got) == step + 1, "the answers")  # noqa: B023 - used at once

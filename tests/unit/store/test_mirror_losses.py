@@ -4,13 +4,12 @@ import random
 
 import pytest
 
-from remuda.store.api import Create, Delete, Op, Session, Set
+from remuda.store.api import Create, Session, Set
 from tests.contract.store.conftest import Answers
 from tests.contract.store.test_mirror import Heard, content, dirty, truth
 from tests.fakes.beliefs import misbeliefs
 from tests.fakes.store import FakeStore, FakeZookeeper
-
-_PATHS = ("/r/p", "/r/q", "/r/r")
+from tests.support.someops import some_ops
 
 
 def test_a_read_that_a_loss_ended_is_answered_by_the_reload() -> None:
@@ -34,19 +33,6 @@ def test_a_read_that_a_loss_ended_is_answered_by_the_reload() -> None:
 
     assert content(heard) == truth(theirs, "/r")
     assert not dirty(heard)
-
-
-def _some_ops(dice: random.Random, step: int) -> list[Op]:
-    path, data = dice.choice(_PATHS), str(step).encode()
-    choices: list[list[Op]] = [
-        [Create(path=path, data=data)],
-        [Set(path=path, data=data, version=-1)],
-        [Set(path=path, data=data, version=dice.randrange(3))],
-        [Delete(path=path)],
-        [Create(path="/r/s-", data=data, sequence=True, ephemeral=True)],
-        [Delete(path=path), Create(path=path, data=data)],
-    ]
-    return dice.choice(choices)
 
 
 def _trouble(dice: random.Random, store: FakeStore) -> None:
@@ -74,7 +60,7 @@ def test_any_order_of_news_answers_and_losses_ends_at_the_truth(seed: int) -> No
     for step in range(200):
         what = dice.random()
         if what < 0.35:
-            dice.choice(stores).commit_later(_some_ops(dice, step), answers)
+            dice.choice(stores).commit_later(some_ops(dice, step, names="pqr"), answers)
             sent += 1
         elif what < 0.95:
             dice.choice(stores).wire.deliver_one()
