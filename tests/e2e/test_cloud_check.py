@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.ssh]
 
 #: As ``remuda cloud`` runs it, whether or not this project is installed anew.
 _COMMAND = "from launcher.checking.command import cloud; cloud(prog_name='remuda cloud')"
-_CALL_S = 100.0
+_CALL_S = 250.0
 
 Doc = dict[str, Any]
 
@@ -70,8 +70,8 @@ class Place:
                     "cloud": "cloud-x",
                     "ssh-key-file": "id_ed25519",
                     "list-period": 0.3,
-                    "launch-timeout": 30,
-                    "boot-timeout": 20,
+                    "launch-timeout": 600,
+                    "boot-timeout": 400,
                     "pools": {"main": pool},
                 }
             },
@@ -246,7 +246,8 @@ def test_a_machine_that_takes_no_key_and_one_that_dies_are_told_apart(place: Pla
     place.cloud.fault("server.boot", "boot_error", match={"name": "remuda-check-*-2"})
 
     def hurry(doc: Doc) -> None:
-        doc["providers"]["east"].update({"launch-timeout": 4, "boot-timeout": 3})
+        # It counts from when a machine runs: how long that takes is not the question.
+        doc["providers"]["east"]["login-timeout"] = 15
 
     answer = place.check(place.config(hurry), "--boot", "--json")
 

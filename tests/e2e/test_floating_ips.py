@@ -93,7 +93,7 @@ def test_floating_ip_of_a_dead_launchers_node_goes_with_it(stage: Stage) -> None
 def test_floating_ip_of_a_boot_that_a_dead_launcher_began_is_not_doubled(stage: Stage) -> None:
     """Whoever takes the node over sees its address, and takes it back in the end."""
     stage.clouds["a"].fault("server.boot", "ssh", mode="refuse")
-    stage.config["providers"]["alpha"]["launch-timeout"] = 10
+    stage.config["providers"]["alpha"]["login-timeout"] = 10
     first = stage.launcher("alpha")
     with connect(stage.server.hosts) as client:
         pending = client.request("small")

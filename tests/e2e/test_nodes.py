@@ -27,6 +27,8 @@ pytestmark = [
     pytest.mark.usefixtures("healed"),
 ]
 
+#: Of a request: its machine may be the second one, and the host may be busy.
+SERVED_S = 200.0
 _SETUP = "set -e\necho prepared by $REMUDA_NODE > /prepared\n"
 
 
@@ -57,7 +59,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             *("good", "unfit", "clumsy", "aging", "watched", "guarded", "plain", "odd", "usurped"),
         )
         made.provider("alpha", "a", labels=labels, pool={"max_servers": 40}, launch_attempts=2,
-                      api_timeout=3, launch_timeout=10)  # fmt: skip
+                      api_timeout=3, launch_timeout=300, login_timeout=15)  # fmt: skip
         made.launcher("alpha")
         yield made
 
@@ -101,7 +103,7 @@ def test_min_ready_is_filled_with_machines_that_were_set_up(stage: Stage) -> Non
 
 def test_a_lent_machine_is_replaced_before_it_comes_back(stage: Stage, client: Client) -> None:
     """Min-ready counts what is free."""
-    with client.request("good", deadline_s=30) as nodes:
+    with client.request("good", deadline_s=SERVED_S) as nodes:
         assert stage.nodes()[nodes[0].id]["state"] == "in-use"
         stage.ready_nodes("good", 2)
 
@@ -119,7 +121,7 @@ def test_a_machine_that_fails_its_script_is_never_ready(
     """The request fails after the configured attempts, and the evidence stays (I4, I8)."""
     pending = client.request(label)
     with pytest.raises(RequestFailedError) as caught:
-        pending.wait(30)
+        pending.wait(SERVED_S)
     stage.until(lambda: len(evidence(stage, label)) == 2, "the evidence of both attempts")
     (launcher,) = stage.processes
 
@@ -140,9 +142,9 @@ def test_a_machine_without_network_is_replaced(stage: Stage, client: Client) -> 
     error = stage.clouds["a"].fault(
         "server.boot", "boot_error", count=1, match=only("plain"), text="No valid host was found."
     )
-    with client.request("plain", deadline_s=60) as nodes:
+    with client.request("plain", deadline_s=SERVED_S) as nodes:
         assert nodes[0].label == "plain"
-    with client.request("odd", deadline_s=60) as nodes:
+    with client.request("odd", deadline_s=SERVED_S) as nodes:
         assert nodes[0].label == "odd"
 
     assert [stage.clouds["a"].fired(one) for one in (dead, error)] == [1, 1]
@@ -158,7 +160,7 @@ def test_a_stranger_at_the_address_is_never_ready(stage: Stage, client: Client) 
     stage.clouds["a"].fault("server.boot", "wrong_host_key", match=only("usurped"))
     pending = client.request("usurped")
     with pytest.raises(RequestFailedError):
-        pending.wait(60)
+        pending.wait(SERVED_S)
 
     assert not stage.nodes("ready", "usurped")
     whys = {report["transcript"][-1]["step"] for report in evidence(stage, "usurped")}
@@ -171,7 +173,7 @@ def test_a_create_whose_reply_was_lost_is_adopted(
     """One server, not two; the listing tells that it exists."""
     stage.until(lambda: not stage.nodes(label="plain"), "earlier machines to go")
     lost = stage.clouds["a"].fault("server.create", "lose_reply", count=1, match=only("plain"))
-    with client.request("plain", deadline_s=60) as nodes:
+    with client.request("plain", deadline_s=SERVED_S) as nodes:
         servers = [one.id for one in cloud.list_servers() if one.tags[tags.LABEL] == "plain"]
         record = stage.nodes()[nodes[0].id]
         records = stage.nodes(label="plain")
@@ -190,7 +192,7 @@ def test_ready_machines_grow_old_and_are_replaced(stage: Stage) -> None:
 
 def test_nobodys_machine_dies_of_a_lying_list(stage: Stage, client: Client) -> None:
     """Servers that the list hides live on: in use, held and ready ones (I5, I9)."""
-    with client.request("good", deadline_s=30) as nodes, client.request("plain") as held:
+    with client.request("good", deadline_s=SERVED_S) as nodes, client.request("plain") as held:
         held[0].hold("to look at", owner="somebody")
         ready = set(stage.ready_nodes("good", 2))
         lie = stage.clouds["a"].fault("server.list", "omit")
