@@ -10,6 +10,7 @@ from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, ImageRecord, UploadId, decode_image
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer, decode_pointer
+from remuda.model.tally import Tally, decode_tally
 from remuda.model.upload import Upload, decode_upload
 from remuda.store import paths
 from remuda.store.api import Stored
@@ -50,6 +51,9 @@ BUILDS: Final[RecordKind[BuildId, Build]] = RecordKind(paths.build, decode_build
 UPLOADS: Final[RecordKind[UploadId, Upload]] = RecordKind(paths.upload, decode_upload)
 POINTERS: Final[RecordKind[PointerKey, Pointer]] = RecordKind(
     lambda key: paths.pointer(*key), lambda key, raw: decode_pointer(*key, raw)
+)
+TALLIES: Final[RecordKind[PointerKey, Tally]] = RecordKind(
+    lambda key: paths.tally(*key), lambda key, raw: decode_tally(*key, raw)
 )
 LAUNCHES: Final[RecordKind[LaunchKey, Launch]] = RecordKind(
     lambda key: paths.launch(*key), lambda key, raw: launches.decode(key[1], raw)

@@ -22,6 +22,7 @@ from remuda.model.image import (
 )
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
+from remuda.model.tally import Tally
 from remuda.model.upload import Upload
 from remuda.store import paths
 from remuda.store.api import NotPermittedError, Store, Stored
@@ -35,7 +36,7 @@ class Library:
     """The records of all images, with the versions that writes must name.
 
     Attributes:
-        pointers: By image and provider.
+        pointers, tallies: By image and provider.
         launches: Of all providers, each with its provider.
         unreadable: Paths of what could not be read.
     """
@@ -44,6 +45,7 @@ class Library:
     builds: Mapping[BuildId, Stored[Build]] = field(default_factory=dict)
     uploads: Mapping[UploadId, Stored[Upload]] = field(default_factory=dict)
     pointers: Mapping[tuple[str, str], Stored[Pointer]] = field(default_factory=dict)
+    tallies: Mapping[tuple[str, str], Stored[Tally]] = field(default_factory=dict)
     launches: tuple[tuple[str, Launch], ...] = ()
     unreadable: tuple[str, ...] = ()
 
@@ -72,6 +74,11 @@ class Library:
                 if one.build.image == image and one.place == place
             },
         )
+
+    def tally(self, image: str, provider: str) -> Tally:
+        """Return what is counted of an image in one provider; nothing if nothing can be read."""
+        stored = self.tallies.get((image, provider))
+        return Tally(image=image, provider=provider) if stored is None else stored.value
 
     def seen(self, upload_id: UploadId) -> Seen:
         """Return an upload with its build.
@@ -128,6 +135,7 @@ def read(
         builds=reading.records(kinds.BUILDS, build_ids),
         uploads=reading.records(kinds.UPLOADS, upload_ids),
         pointers=reading.records(kinds.POINTERS, pairs),
+        tallies=_Reading(store, just_looking=just_looking).records(kinds.TALLIES, pairs),
         launches=_launches(reading) if launched else (),
         unreadable=tuple(reading.odd),
     )

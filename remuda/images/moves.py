@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from remuda.model.build import Build
-from remuda.model.image import Word
-from remuda.model.pointer import MOVES_MAX, WITHDRAWN_MAX, Move, MoveWhy, Pin, Pointer
+from remuda.model.image import OURSELVES, Word
+from remuda.model.pointer import MOVES_MAX, WITHDRAWN_MAX, Canary, Move, MoveWhy, Pin, Pointer
+from remuda.model.tally import Counts
 from remuda.model.upload import Upload, UploadState
 
 
@@ -88,7 +89,7 @@ class Shelf:
 
 def advance(shelf: Shelf, *, now_s: float) -> Pointer | None:
     """Return the pointer at the newest usable build, or None if it is there, or beyond, already."""
-    word = Word(who="remuda", why="it passed its checks", at_s=now_s)
+    word = Word(who=OURSELVES, why="it passed its checks", at_s=now_s)
     newest = shelf.newest()
     if newest is None:
         return None
@@ -98,6 +99,46 @@ def advance(shelf: Shelf, *, now_s: float) -> Pointer | None:
     if newest <= pointer.current:
         return None
     return _go(shelf, pointer, newest, MoveWhy.ADVANCE, word)
+
+
+def try_out(shelf: Shelf, share: float, before: Counts, *, now_s: float) -> Pointer | None:
+    """Return the pointer with the newest usable build as its canary, or None if there is none.
+
+    One that is tried already is tried to its end, or what was learned of it would be in vain.
+
+    Args:
+        shelf: With a pointer that serves something there.
+        share: Of the requests, which get it.
+        before: What was counted of the launches of the current build until now.
+        now_s: Wall clock, seconds since the epoch.
+    """
+    pointer, newest = shelf.pointer, shelf.newest()
+    if pointer is None or newest is None or newest <= pointer.current:
+        return None
+    if pointer.canary is not None and shelf.why_not(pointer.canary.number) is None:
+        return None
+    why = f"build {newest} is tried on {share:.3g} of all requests"
+    word = Word(who=OURSELVES, why=why, at_s=now_s)
+    canary = Canary(number=newest, share=share, since_s=now_s, before=before)
+    return _moved(pointer, MoveWhy.CANARY, word, canary=canary)
+
+
+def withdraw(shelf: Shelf, word: Word) -> Pointer:
+    """Return the pointer without its canary, which is not to be booted here any more.
+
+    Raises:
+        MoveRefusedError: If there is none.
+    """
+    pointer = shelf.pointed()
+    if pointer.canary is None:
+        raise MoveRefusedError(f"no build of {shelf.image} is tried in {shelf.provider}")
+    withdrawn = _with(shelf, pointer.withdrawn, pointer.canary.number, word)
+    return _moved(pointer, MoveWhy.WITHDRAW, word, canary=None, withdrawn=withdrawn)
+
+
+def let_go(shelf: Shelf, word: Word) -> Pointer:
+    """Return the pointer without its canary, of which nothing bad is known; it is not usable."""
+    return _moved(shelf.pointed(), MoveWhy.WITHDRAW, word, canary=None)
 
 
 def promote(shelf: Shelf, number: int | None, word: Word) -> Pointer:
@@ -222,7 +263,7 @@ def without(shelf: Shelf, word: Word, *, force: bool) -> Pointer | None:
     if pinned is not None and _revoked(shelf, pinned.number):
         pinned = None
     canary = pointer.canary
-    if canary is not None and _revoked(shelf, canary):
+    if canary is not None and _revoked(shelf, canary.number):
         canary = None
     current, withdrawn = pointer.current, pointer.withdrawn
     if _revoked(shelf, current):

@@ -235,6 +235,7 @@ class Outcome(StrEnum):
 
     OPEN = "open"
     CURRENT = "current"
+    TRIED = "tried"  # on a part of the requests, which decides the rest
     FAILED = "failed"
 
 
@@ -260,6 +261,10 @@ def build_result(
     pointer = catalogue.pointers.get(image, {}).get(provider)
     if pointer is not None and pointer.current > above:
         return BuildResult(outcome=Outcome.CURRENT, build=pointer.build(pointer.current))
+    canary = None if pointer is None else pointer.canary
+    if pointer is not None and canary is not None and canary.number > above:
+        why = f"it is tried on {canary.share:.3g} of all requests"
+        return BuildResult(outcome=Outcome.TRIED, build=pointer.build(canary.number), why=why)
     found = image_state(catalogue, image, provider, now_s=now_s, words=words)
     build = found.newest
     if build is None or build.id.number <= above:

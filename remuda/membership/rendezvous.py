@@ -6,10 +6,13 @@ lists differ for a moment, compare-and-set lets only one of the two act.
 
 import hashlib
 from collections.abc import Collection
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 from remuda.model.ids import ReplicaId
 from remuda.store.api import Stored
+
+#: Weights lie below this, evenly.
+WEIGHT_MAX: Final = 2**64
 
 
 def weight(thing: str, who: str) -> int:

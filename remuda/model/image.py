@@ -59,6 +59,13 @@ def number_of(name: str) -> int | None:
     return int(name) or None
 
 
+def short_number(text: str) -> int | None:
+    """Return the number of a build as people and records write it, or None if *text* is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= BUILD_DIGITS):
+        return None
+    return int(text) or None
+
+
 def parse_build(text: str) -> BuildId | None:
     """Return the build that ``<image>/<number>`` means, or None if it means none."""
     image, _, digits = text.rpartition("/")
@@ -99,6 +106,10 @@ def realm_of(*, region: str, endpoint: str) -> str:
         endpoint: The image service's URL.
     """
     return hashlib.sha256(f"{region}\0{endpoint}".encode()).hexdigest()[:12]
+
+
+#: Who speaks when nobody commands: a builder moves a pointer by its own judgement.
+OURSELVES: Final = "remuda"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,12 @@ class JobReport:
     @property
     def word(self) -> str:
         """How records and metrics call it."""
-        return "ok" if self.ok else "failed"
+        return word_of(ok=self.ok)
+
+
+def word_of(*, ok: bool) -> str:
+    """Return how records and metrics call what went well, or did not."""
+    return "ok" if ok else "failed"
 
 
 def job_report(*, ok: bool, why: str, at_s: float) -> JobReport:

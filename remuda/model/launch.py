@@ -87,6 +87,8 @@ class Launch:
         why: Why it was condemned.
         failed: How it failed, if it never became ready and the next of its kind might fail alike;
             see :mod:`remuda.metrics.results` for the words.
+        counted: Whether it was counted as a launch that went well (ok), or did not (failed), of the
+            build of ours that it boots.
         reported: What its user reported of the work on it, once we have counted that: ok or failed.
     """
 
@@ -117,6 +119,7 @@ class Launch:
     address: str | None = None
     why: str | None = None
     failed: str | None = None
+    counted: str | None = None
     reported: str | None = None
 
     @property
@@ -196,5 +199,6 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         address=fields.maybe_text("address"),
         why=fields.prose("why"),
         failed=fields.prose("failed"),
+        counted=fields.maybe_text("counted"),
         reported=fields.maybe_text("reported"),
     )

@@ -17,9 +17,11 @@ from remuda.model.image import (
     BuildId,
     Word,
     read_place,
+    short_number,
     word_doc,
     word_in,
 )
+from remuda.model.tally import Counts
 
 SCHEMA: Final = 1
 #: Moves that are kept, the last ones.
@@ -37,11 +39,30 @@ class MoveWhy(StrEnum):
     ADVANCE = "newer usable"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    CANARY = "canary"  # a newer build is tried on a part of the requests
+    WITHDRAW = "withdraw"  # it is not tried any more, and not to be booted here
     PIN = "pin"
     UNPIN = "unpin"
     REVOKE = "revoke"
     RESTORE = "restore"
     PLACE = "place changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """That a newer build is tried on a part of the requests before it may become current.
+
+    Attributes:
+        share: Of the requests, above 0 and at most 1.
+        since_s: When that began, seconds since the epoch.
+        before: What was counted of launches of the current build until then: how it does at the
+            same time as the canary tells whether a failure is the canary's own.
+    """
+
+    number: int
+    share: float
+    since_s: float
+    before: Counts = field(default_factory=Counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +96,7 @@ class Pointer:
         place: Where the builds lie that it names.
         current: What launches boot unless one is pinned.
         previous: What a rollback goes to.
-        canary: What a part of the launches is to try; nothing writes it yet.
+        canary: The build that a part of the requests gets, or None.
         withdrawn: Builds that are not to be booted in this provider, whatever others say, and why.
         generation: Counts the moves.
     """
@@ -85,7 +106,7 @@ class Pointer:
     place: str
     current: int
     previous: int | None = None
-    canary: int | None = None
+    canary: Canary | None = None
     pinned: Pin | None = None
     withdrawn: Mapping[int, Word] = field(default_factory=dict)
     generation: int = 0
@@ -101,7 +122,7 @@ class Pointer:
         if self.previous is not None:
             yield "previous", self.previous
         if self.canary is not None:
-            yield "canary", self.canary
+            yield "canary", self.canary.number
         if self.pinned is not None:
             yield "pinned", self.pinned.number
 
@@ -122,6 +143,12 @@ class Pointer:
         number = self.chosen(now_s)
         return None if number in self.withdrawn else number
 
+    def tried(self, now_s: float) -> Canary | None:
+        """Return the canary that some requests get now, or None; a pin holds for all of them."""
+        canary = self.canary
+        idle = canary is None or self.pin_at(now_s) is not None or canary.number in self.withdrawn
+        return None if idle else canary
+
 
 def encode_pointer(pointer: Pointer) -> bytes:
     """Serialise all but image and provider, which are in the znode's path.
@@ -135,7 +162,8 @@ def encode_pointer(pointer: Pointer) -> bytes:
         "place": pointer.place,
         "current": pointer.current,
         "previous": pointer.previous,
-        "canary": pointer.canary,
+        "canary": None if pointer.canary is None else pointer.canary.number,
+        "canary_trial": _canary_doc(pointer.canary),
         "pinned": None
         if pin is None
         else {**(word_doc(pin.word) or {}), "build": pin.number, "until_s": pin.until_s},
@@ -155,6 +183,18 @@ def encode_pointer(pointer: Pointer) -> bytes:
             }
         raw = codec.dump(doc)
     return raw
+
+
+def _canary_doc(canary: Canary | None) -> dict[str, Any] | None:
+    """Return how a canary is tried; its number stands beside it, where it always stood."""
+    if canary is None:
+        return None
+    return {
+        "share": canary.share,
+        "since_s": canary.since_s,
+        "ok_before": canary.before.ok,
+        "failed_before": canary.before.failed,
+    }
 
 
 def _move_doc(move: Move) -> dict[str, Any]:
@@ -180,7 +220,7 @@ def decode_pointer(image: str, provider: str, raw: bytes) -> Pointer:
         place=read_place(fields, "place"),
         current=fields.count("current", low=1, high=BUILD_NUMBER_MAX),
         previous=_maybe_number(fields, "previous"),
-        canary=_maybe_number(fields, "canary"),
+        canary=_canary(fields),
         pinned=_pin(fields.part("pinned")),
         withdrawn=dict(_withdrawn(fields)),
         generation=fields.count("generation", 0),
@@ -192,6 +232,18 @@ def _maybe_number(fields: Fields, key: str) -> int | None:
     if fields.doc.get(key) is None:
         return None
     return fields.count(key, low=1, high=BUILD_NUMBER_MAX)
+
+
+def _canary(fields: Fields) -> Canary | None:
+    number, trial = _maybe_number(fields, "canary"), fields.part("canary_trial")
+    if number is None or trial is None:
+        return None
+    return Canary(
+        number=number,
+        share=trial.number("share", high=1.0),
+        since_s=trial.number("since_s"),
+        before=Counts(trial.count("ok_before", 0), trial.count("failed_before", 0)),
+    )
 
 
 def _pin(part: Fields | None) -> Pin | None:
@@ -206,9 +258,10 @@ def _pin(part: Fields | None) -> Pin | None:
 
 def _withdrawn(fields: Fields) -> Iterator[tuple[int, Word]]:
     for name, part in fields.parts("withdrawn", WITHDRAWN_MAX):
-        if not (name.isascii() and name.isdecimal()) or not 0 < int(name[:9]) <= BUILD_NUMBER_MAX:
+        number = short_number(name)
+        if number is None:
             raise fields.refuse("withdrawn", "words by the numbers of builds")
-        yield int(name[:9]), word_in(part)
+        yield number, word_in(part)
 
 
 def _move(part: Fields) -> Move:

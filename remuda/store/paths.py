@@ -175,6 +175,11 @@ def pointer(name: str, provider: str) -> str:
     return f"{pointers(name)}/{provider}"
 
 
+def tally(name: str, provider: str) -> str:
+    """Return the path of what is counted of an image's builds in one provider."""
+    return f"{pointer(name, provider)}/tally"
+
+
 def image_logs(name: str) -> str:
     """Return the parent of the logs of an image's builds; builders do not watch it."""
     return f"{IMAGE_LOGS}/{name}"

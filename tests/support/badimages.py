@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from remuda.images import buildlog
-from remuda.model import build, image, pointer, request, upload
+from remuda.model import build, image, pointer, request, tally, upload
 from remuda.model.ids import RequestId
 from remuda.model.image import BuildId, UploadId
 from remuda.store import paths
@@ -91,11 +91,21 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "place": "0123456789ab",
         "current": 12,
         "previous": 11,
-        "canary": None,
+        "canary": 13,
+        "canary_trial": {"share": 0.1, "since_s": NOW_S, "ok_before": 7, "failed_before": 1},
         "pinned": {"build": 11, "who": "ada", "why": "x", "at_s": NOW_S, "until_s": NOW_S},
         "withdrawn": {"10": {"who": "ada", "why": "bad", "at_s": NOW_S}},
         "generation": 7,
         "moves": [{"kind": "promote", "from": 11, "to": 12, "who": "a", "why": "b", "at_s": NOW_S}],
+    },
+    "tally": {
+        "schema": 1,
+        "builds": {
+            "12": {
+                "launches": {"small": {"ok": 40, "failed": 1}},
+                "jobs": {"small": {"ok": 30, "failed": 3}},
+            }
+        },
     },
     "image log": {
         "schema": 1,
@@ -138,6 +148,7 @@ PLACES: Final[dict[str, str]] = {
     "build": paths.build(BUILD),
     "upload": paths.upload(UPLOAD),
     "pointer": paths.pointer(BUILD.image, PROVIDER),
+    "tally": paths.tally(BUILD.image, PROVIDER),
     "image log": paths.image_log(BUILD),
     "builder's request": paths.request(ASKING),
 }
@@ -147,6 +158,7 @@ DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "build": lambda raw: build.decode_build(BUILD, raw),
     "upload": lambda raw: upload.decode_upload(UPLOAD, raw),
     "pointer": lambda raw: pointer.decode_pointer(BUILD.image, PROVIDER, raw),
+    "tally": lambda raw: tally.decode_tally(BUILD.image, PROVIDER, raw),
     "image log": lambda raw: buildlog.decode_progress(BUILD, raw),
     "builder's request": lambda raw: request.decode(ASKING, raw),
 }
@@ -171,6 +183,12 @@ SEEN: Final[tuple[tuple[str, str, tuple[Any, ...]], ...]] = (
     ("pointer", "current previous canary pinned.build", (*NO_NUMBERS, 0, -1, 10**6)),
     ("pointer", "withdrawn", (7, [], {"x": {}}, {"0": {}}, {"9" * 5000: {}}, {"1": 7})),
     ("pointer", "moves", (7, "x", [7], [{}] * 50, [{"kind": "x"}])),
+    ("pointer", "canary_trial", (7, "x", [], {}, {"share": 0.1})),
+    ("pointer", "canary_trial.share canary_trial.since_s", (*NO_NUMBERS, -1, None)),
+    ("pointer", "canary_trial.ok_before canary_trial.failed_before", (*NO_NUMBERS, -1)),
+    ("tally", "builds", (7, [], {"x": {}}, {"0": {}}, {"9" * 5000: {}}, {"1": 7})),
+    ("tally", "builds.12.launches builds.12.jobs", (7, "x", [7], {"small": 7})),
+    ("tally", "builds.12.jobs.small.ok builds.12.jobs.small.failed", (*NO_NUMBERS, -1)),
     ("image log", "bytes bytes_dropped steps_dropped ended_s", (*NO_NUMBERS, -1)),
     ("image log", "steps.at steps.since_s steps.seconds steps.ok", (*NO_NUMBERS, -1, "x")),
     ("image log", "writer steps.name steps step", (*NO_TEXTS, [7], [{}] * 500)),

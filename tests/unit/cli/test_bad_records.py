@@ -20,7 +20,7 @@ from remuda.cli.overview import nodes, pools, requests, status
 from remuda.model import codec
 from remuda.model.ids import RequestId
 from remuda.store import paths
-from remuda.store.api import Create
+from remuda.store.api import Create, Set
 from requestor.client import Client
 from requestor.commands.release import release
 from requestor.commands.request import request
@@ -53,6 +53,7 @@ VIEWS: Final[Mapping[str, tuple[tuple[click.Command, tuple[str, ...]], ...]]] = 
     "build": ((list_images, ()), (show, ("debian",)), (show, ("debian/12",))),
     "upload": ((list_images, ()), (show, ("debian/13",))),
     "pointer": ((list_images, ()), (show, ("debian",)), (rollback, ("debian",))),
+    "tally": ((list_images, ()), (show, ("debian",))),
     "image log": ((log, ("debian/12",)), (show, ("debian/12",))),
 }
 #: A command may say that it found nothing, or nothing readable.
@@ -65,7 +66,13 @@ def harness_with(records: Mapping[str, bytes]) -> CommandHarness:
     store = harness.launcher.store
     store.ensure(*(path.rpartition("/")[0] for path in PLACES.values()))
     for kind, raw in records.items():
-        store.commit([Create(path=PLACES[kind], data=raw)])
+        path = PLACES[kind]
+        there = store.read(path)  # others lie below it
+        store.commit(
+            [Create(path=path, data=raw)]
+            if there is None
+            else [Set(path=path, data=raw, version=there.version)]
+        )
     return harness
 
 

@@ -11,7 +11,7 @@ from remuda.images.writes import NotBootableError
 from remuda.model.build import BuildState
 from remuda.model.ids import NodeId
 from remuda.model.image import BuildId
-from remuda.model.pointer import Pin, Pointer
+from remuda.model.pointer import Canary, Pin, Pointer
 from remuda.model.upload import (
     UploadState,
 )
@@ -31,7 +31,14 @@ POINTER: Final = Pointer(image=IMAGE, provider="pa", place=PLACES["pa"], current
         (Holders(launches=(("pb", launch("3000000001", ONE.id)),)), ["launch"]),
         (Holders(pointers=(POINTER,)), []),
         (Holders(pointers=(replace(POINTER, current=1),)), ["current"]),
-        (Holders(pointers=(replace(POINTER, previous=1, canary=1),)), ["previous", "canary"]),
+        (
+            Holders(
+                pointers=(
+                    replace(POINTER, previous=1, canary=Canary(number=1, share=0.1, since_s=0.0)),
+                )
+            ),
+            ["previous", "canary"],
+        ),
         (Holders(pointers=(replace(POINTER, place=PLACES["pb"], previous=1),)), []),
         (Holders(pointers=(replace(POINTER, pinned=Pin(number=1, word=WORD)),)), ["pinned"]),
         (

@@ -8,7 +8,7 @@ from remuda.images import moves, revoking
 from remuda.images.moves import MoveRefusedError, Shelf
 from remuda.model.build import Revocation
 from remuda.model.image import BuildId
-from remuda.model.pointer import MoveWhy, Pin, Pointer
+from remuda.model.pointer import Canary, MoveWhy, Pin, Pointer
 from tests.unit.images.test_moves import CHILD, IMAGE, built, revoked, shelf, withdrawn, word
 
 
@@ -31,15 +31,18 @@ def test_what_was_withdrawn_here_is_given_back_and_the_rest_stays_withdrawn() ->
     assert ahead.current == 2
 
 
+CANARY = Canary(number=2, share=0.1, since_s=1.0)
+
+
 def test_a_pin_and_a_trial_end_with_the_build_that_they_name() -> None:
     """What is current stays: it is not revoked."""
     one = shelf(1, 2, 3, current=3)
-    named = replace(pointed(one), pinned=Pin(number=1, word=word()), canary=2)
+    named = replace(pointed(one), pinned=Pin(number=1, word=word()), canary=CANARY)
     pinned = moves.without(revoked(replace(one, pointer=named), 1), word(), force=False)
     tried = moves.without(revoked(replace(one, pointer=named), 2), word(), force=False)
 
     assert pinned is not None
-    assert (pinned.current, pinned.pinned, pinned.canary) == (3, None, 2)
+    assert (pinned.current, pinned.pinned, pinned.canary) == (3, None, CANARY)
     assert pinned.served(9.0) == 3
     assert tried is not None
     assert (tried.current, tried.pinned, tried.canary) == (3, named.pinned, None)

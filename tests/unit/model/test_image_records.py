@@ -11,7 +11,8 @@ from remuda.model.build import Base, Blame, Build, BuildState, Mishap, Revocatio
 from remuda.model.codec import RECORD_BYTES_MAX, CorruptRecordError, UnknownSchemaError
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word, parse_build, place_of
-from remuda.model.pointer import Move, MoveWhy, Pin, Pointer
+from remuda.model.pointer import Canary, Move, MoveWhy, Pin, Pointer
+from remuda.model.tally import BuildTally, Counts, Sample, Tally, decode_tally, encode_tally
 from remuda.model.upload import Method, Trial, TrialResult, Upload, UploadState
 
 BUILD = BuildId("debian-12", 41)
@@ -138,7 +139,9 @@ def test_a_pointer_survives_the_round_trip(
         place=HERE,
         current=current,
         previous=other,
-        canary=other,
+        canary=None
+        if other is None
+        else Canary(number=other, share=0.25, since_s=3.5, before=Counts(ok=current, failed=2)),
         pinned=None if other is None else Pin(number=other, word=word, until_s=7.5),
         withdrawn=withdrawn,
         generation=9,
@@ -248,3 +251,55 @@ def test_why_a_trial_failed_is_kept_in_short() -> None:
     again = upload.decode_upload(first.id, upload.encode_upload(first))
 
     assert again.trials["p"].why == "x" * image.WORD_CHARS_MAX
+
+
+COUNTS = st.dictionaries(
+    st.text(max_size=20).filter(lambda one: one.isprintable()),
+    st.builds(Counts, NUMBERS, NUMBERS),
+    max_size=3,
+)
+
+
+@given(st.dictionaries(NUMBERS, st.builds(BuildTally, launches=COUNTS, jobs=COUNTS), max_size=3))
+def test_a_tally_survives_the_round_trip(builds: dict[int, BuildTally]) -> None:
+    """Every count of it."""
+    first = Tally(image="debian", provider="here", builds=builds)
+
+    assert first == decode_tally("debian", "here", encode_tally(first))
+
+
+def test_a_tally_counts_the_newest_builds() -> None:
+    """What came long ago makes room; counts of a build that is older than all are dropped."""
+    tally = Tally(image="debian", provider="here")
+    for number in range(1, 40):
+        tally = tally.counted(number, Sample.JOB, "small", ok=number % 2 == 0)
+
+    assert sorted(tally.builds) == list(range(8, 40))
+    assert tally.of(39).total(Sample.JOB) == Counts(ok=0, failed=1)
+    assert tally.counted(3, Sample.JOB, "small", ok=True) == tally
+    assert tally.of(3) == tally.of(None) == BuildTally()
+
+
+def test_a_tally_is_never_too_large_to_be_read() -> None:
+    """Whatever labels are called: it forgets builds, oldest first, and labels past its limit."""
+    tally = Tally(image="debian", provider="here")
+    for number in range(1, 20):
+        for label in range(205):
+            tally = tally.counted(number, Sample.LAUNCH, f"{label:03d}{'x' * 200}", ok=True)
+    read = decode_tally("debian", "here", encode_tally(tally))
+
+    assert len(tally.of(19).launches) == 200
+    assert read.of(19) == tally.of(19)
+    assert 1 not in read.builds
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "since"),
+    [
+        (Counts(9, 2), Counts(5, 1), Counts(4, 1)),
+        (Counts(3, 0), Counts(5, 1), Counts(3, 0)),  # a record that was begun anew
+    ],
+)
+def test_what_came_since(now: Counts, then: Counts, since: Counts) -> None:
+    """Never less than nothing."""
+    assert now.since(then) == since

@@ -1,0 +1,152 @@
+"""How machines of each build went in one provider, in ``…/pointers/<provider>/tally``.
+
+Launchers count there what became of launches, and what holders of nodes reported of the work on
+them: each once, in the transaction that notes in the launch's own record that it is counted. Only
+what may be the image's doing is counted: a cloud that has no room says nothing of an image.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from remuda.model import codec
+from remuda.model.fields import Fields
+from remuda.model.image import short_number
+
+SCHEMA: Final = 1
+#: Builds that are counted in one record, the newest; and labels of each.
+BUILDS_MAX: Final = 32
+LABELS_MAX: Final = 200
+#: A record that would be larger forgets its oldest builds.
+_BYTES_MAX: Final = codec.RECORD_BYTES_MAX // 2
+
+
+class Sample(StrEnum):
+    """What is counted of a machine."""
+
+    LAUNCH = "launch"  # it became ready, or failed by what may be its image's fault
+    JOB = "job"  # its holder reported that the work on it went well, or did not
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often something went well, and how often it failed."""
+
+    ok: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """How often it was tried."""
+        return self.ok + self.failed
+
+    def plus(self, other: "Counts") -> "Counts":
+        """Return both together."""
+        return Counts(self.ok + other.ok, self.failed + other.failed)
+
+    def since(self, then: "Counts") -> "Counts":
+        """Return what came after *then*; what was counted anew since counts from its beginning."""
+        ok, failed = self.ok - then.ok, self.failed - then.failed
+        return self if ok < 0 or failed < 0 else Counts(ok, failed)
+
+
+def together(some: Iterable[Counts]) -> Counts:
+    """Return the sum of *some*."""
+    total = Counts()
+    for one in some:
+        total = total.plus(one)
+    return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildTally:
+    """What is counted of one build, by label."""
+
+    launches: Mapping[str, Counts] = field(default_factory=dict)
+    jobs: Mapping[str, Counts] = field(default_factory=dict)
+
+    def of(self, sample: Sample) -> Mapping[str, Counts]:
+        """Return the counts of one kind."""
+        return self.launches if sample is Sample.LAUNCH else self.jobs
+
+    def total(self, sample: Sample) -> Counts:
+        """Return the counts of one kind, of all labels together."""
+        return together(self.of(sample).values())
+
+    def plus(self, sample: Sample, label: str, one: Counts) -> "BuildTally":
+        """Return it with one more; labels beyond what a record holds are not counted."""
+        counts = self.of(sample)
+        if label not in counts and len(counts) >= LABELS_MAX:
+            return self
+        after = {**counts, label: counts.get(label, Counts()).plus(one)}
+        if sample is Sample.LAUNCH:
+            return replace(self, launches=after)
+        return replace(self, jobs=after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What is counted of an image in one provider, by the number of the build."""
+
+    image: str
+    provider: str
+    builds: Mapping[int, BuildTally] = field(default_factory=dict)
+
+    def of(self, number: int | None) -> BuildTally:
+        """Return what is counted of a build; nothing if nothing is."""
+        return self.builds.get(number or 0, BuildTally())
+
+    def counted(self, number: int, sample: Sample, label: str, *, ok: bool) -> "Tally":
+        """Return it with one machine more; the oldest builds make room for new ones.
+
+        A build that is older than all that are kept is not counted any more.
+        """
+        one = Counts(ok=1) if ok else Counts(failed=1)
+        builds = {**self.builds, number: self.of(number).plus(sample, label, one)}
+        kept = sorted(builds)[-BUILDS_MAX:]
+        return replace(self, builds={one: builds[one] for one in kept})
+
+
+def encode_tally(tally: Tally) -> bytes:
+    """Serialise all but image and provider, which are in the znode's path."""
+    builds = {str(number): _build_doc(tally.builds[number]) for number in sorted(tally.builds)}
+    raw = codec.dump({"schema": SCHEMA, "builds": builds})
+    while len(raw) > _BYTES_MAX and builds:
+        del builds[next(iter(builds))]
+        raw = codec.dump({"schema": SCHEMA, "builds": builds})
+    return raw
+
+
+def _build_doc(one: BuildTally) -> dict[str, Any]:
+    return {"launches": _counts_doc(one.launches), "jobs": _counts_doc(one.jobs)}
+
+
+def _counts_doc(some: Mapping[str, Counts]) -> dict[str, dict[str, int]]:
+    return {label: {"ok": one.ok, "failed": one.failed} for label, one in some.items()}
+
+
+def decode_tally(image: str, provider: str, raw: bytes) -> Tally:
+    """Rebuild a tally; the pair of :func:`encode_tally`.
+
+    Raises:
+        CorruptRecordError: If *raw* is none of a schema we know.
+    """
+    name = f"tally of {image} in {provider}"
+    fields = Fields(name, codec.parse(name, raw))
+    fields.check_schema(SCHEMA)
+    return Tally(image=image, provider=provider, builds=dict(_builds(fields)))
+
+
+def _builds(fields: Fields) -> Iterator[tuple[int, BuildTally]]:
+    for name, part in fields.parts("builds", BUILDS_MAX):
+        number = short_number(name)
+        if number is None:
+            raise fields.refuse("builds", "counts by the numbers of builds")
+        launches, jobs = (dict(_counts(part, key)) for key in ("launches", "jobs"))
+        yield number, BuildTally(launches=launches, jobs=jobs)
+
+
+def _counts(fields: Fields, key: str) -> Iterator[tuple[str, Counts]]:
+    for label, part in fields.parts(key, LABELS_MAX):
+        yield label, Counts(part.count("ok", 0), part.count("failed", 0))
