@@ -13,7 +13,7 @@ from launcher.node.actions import (
     Advance,
     CollectEvidence,
     Condemn,
-    CountReport,
+    Count,
     Free,
     Grow,
     MakeReady,
@@ -21,6 +21,7 @@ from launcher.node.actions import (
     Probe,
     Prove,
     RemoveRecords,
+    Sampled,
 )
 from launcher.node.view import ADOPT, EVIDENCE, PROBE
 from launcher.provider.actions import KINDS as PROVIDER
@@ -57,7 +58,7 @@ Action = (
     | Probe
     | MakeReady
     | Free
-    | CountReport
+    | Count
     | Condemn
     | CollectEvidence
     | DeleteServer
@@ -114,6 +115,7 @@ class Plan:
     """What to do now, when to look again, and what we think of the waiting requests.
 
     Attributes:
+        counts: What is to be counted of nodes, by image of ours.
         swept: Leaks were looked for; *brake* says why none may be deleted, or None.
         verdicts: Ours on the requests that were judged and could not be served at once.
         blocked: By pool, an old request that needs room there first; None: not judged anew.
@@ -122,6 +124,7 @@ class Plan:
     actions: list[Action] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     verdicts: dict[RequestId, Verdict] = field(default_factory=dict)
+    counts: dict[str | None, list[Sampled]] = field(default_factory=dict)
     swept: bool = False
     brake: str | None = None
     blocked: dict[str, RequestId] | None = None

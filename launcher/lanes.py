@@ -45,6 +45,11 @@ def noting(node: NodeId) -> tuple[str, str]:
     return "note", node
 
 
+def tallying(image: str) -> tuple[str, str]:
+    """Return what is busy while something is counted of an image: one count at a time succeeds."""
+    return "tally", image
+
+
 def leak(server: ServerId) -> tuple[str, str]:
     """Return what the deletion of a leaked server keeps busy."""
     return "leak", server

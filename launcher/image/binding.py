@@ -37,10 +37,33 @@ def bind(world: World, now: Now, key: Key, view: RequestView | None) -> UploadId
         return _asked(world, now, key, view, image)
     if image is None:
         return None
-    kept = None if view is None else _begun(world, view, image)
-    if kept is not None:
-        return kept
+    if view is not None:
+        kept = _begun(world, view, image) or world.images.tried(image, now.wall_s, view.id)
+        if kept is not None:
+            return kept
     return served_build(world, now, image)
+
+
+def for_anybody(
+    world: World, now: Now, key: Key, upload: UploadId | None, number: int
+) -> UploadId | None:
+    """Return what one of the machines boots that no request alone is to have.
+
+    A part of them boots the canary, as a part of the requests is to get it.
+
+    Args:
+        world: What is known.
+        now: When.
+        key: Pool and label.
+        upload: What machines of *key* boot, by :func:`bind`.
+        number: Tells it from the others that are begun in the same plan.
+    """
+    image = world.policy.built.get(key)
+    if upload is None or image is None:
+        return upload
+    # The ledger's version tells one plan from the next: nothing else is random here.
+    who = f"{key[0]}/{key[1]}/{world.ledger_version}/{number}"
+    return world.images.tried(image, now.wall_s, who) or upload
 
 
 def _asked(

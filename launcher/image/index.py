@@ -8,11 +8,13 @@ from typing import Final, TypeVar
 from remuda.cloud.api import Image
 from remuda.cloud.sizes import ImageNeeds
 from remuda.images import kinds
+from remuda.membership.rendezvous import WEIGHT_MAX, weight
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId, UploadId, number_of, parse_upload
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
+from remuda.model.tally import Tally, decode_tally
 from remuda.model.upload import WHOLE, Upload, UploadState
 from remuda.store import paths
 from remuda.store.api import Dirty, Gone, Put, Stored
@@ -23,7 +25,8 @@ T = TypeVar("T")
 _PATH: Final = re.compile(
     re.escape(paths.IMAGES)
     + r"/(?P<image>[^/]+)"
-    + r"/(?:pointers/(?P<provider>[^/]+)|builds/(?P<number>[^/]+)(?:/uploads/(?P<place>[^/]+))?)"
+    + r"/(?:pointers/(?P<provider>[^/]+)(?P<tally>/tally)?"
+    + r"|builds/(?P<number>[^/]+)(?:/uploads/(?P<place>[^/]+))?)"
 )
 
 
@@ -42,11 +45,15 @@ class Images:
 
     Attributes:
         pointers: Of this provider, by image.
+        tallies: What is counted here, by image; one that cannot be read is begun anew.
+        closed: Images whose tally we may not read, so that nothing is counted of them.
         uploads: In all places: which one is ours, the pointers and requests say.
     """
 
     provider: str
     pointers: dict[str, Stored[Pointer]] = field(default_factory=dict)
+    tallies: dict[str, Stored[Tally]] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
     builds: dict[BuildId, Stored[Build]] = field(default_factory=dict)
     uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
 
@@ -61,8 +68,13 @@ class Images:
             return None
         image, provider = found["image"], found["provider"]
         stored = change.stored if isinstance(change, Put) else None
+        if provider is not None and provider != self.provider:
+            return None
+        if found["tally"] is not None:
+            self._tally(image, change, stored)
+            return None
         if provider is not None:
-            return self._pointer(image, stored) if provider == self.provider else None
+            return self._pointer(image, stored)
         number = number_of(found["number"])
         if number is None:
             return None
@@ -78,6 +90,30 @@ class Images:
         key = (image, self.provider)
         _put(self.pointers, image, lambda: kinds.POINTERS.read(key, stored))
         return image
+
+    def _tally(self, image: str, change: Put | Gone, stored: Stored[bytes] | None) -> None:
+        """Keep what is counted; nothing that is decided here follows from it."""
+        (self.closed.add if isinstance(change, Put) and stored is None else self.closed.discard)(
+            image
+        )
+        self.tallies.pop(image, None)
+        if stored is None:
+            return
+        value = Tally(image=image, provider=self.provider)
+        try:
+            value = decode_tally(image, self.provider, stored.value)
+        finally:
+            self.tallies[image] = Stored(path=stored.path, value=value, version=stored.version)
+
+    def counts(self, image: str) -> Stored[Tally] | None:
+        """Return what is counted of an image here, to be written anew; None: there is none yet.
+
+        Raises:
+            KeyError: If nothing can be counted: without a pointer, or if we may not read it.
+        """
+        if image not in self.pointers or image in self.closed:
+            raise KeyError(image)
+        return self.tallies.get(image)
 
     def _pointer_of(self, image: str) -> Pointer | None:
         stored = self.pointers.get(image)
@@ -97,6 +133,22 @@ class Images:
         upload_id = UploadId(pointer.build(number), pointer.place)
         why = self.why_not(upload_id)
         return upload_id if why is None else NoneServed(why)
+
+    def tried(self, image: str, now_s: float, who: str) -> UploadId | None:
+        """Return the canary, if it falls to *who*, and can be booted; None: what is served.
+
+        Args:
+            image: Which.
+            now_s: When, by the wall clock.
+            who: Always given the same answer: a request, or a machine that is to be made.
+        """
+        pointer = self._pointer_of(image)
+        canary = None if pointer is None else pointer.tried(now_s)
+        if pointer is None or canary is None:
+            return None
+        upload_id = UploadId(pointer.build(canary.number), pointer.place)
+        falls = weight(str(upload_id.build), who) < canary.share * WEIGHT_MAX
+        return upload_id if falls and self.why_not(upload_id) is None else None
 
     def why_not(self, upload_id: UploadId, *, candidate: bool = False) -> str | None:
         """Return why nothing new may boot from an upload, or None.
@@ -165,6 +217,7 @@ class Images:
         """
         served = self.served(image, now_s)
         booted = [] if isinstance(served, NoneServed) else [served]
+        booted += self._canary(image, now_s)
         if candidate:
             booted += [
                 upload_id
@@ -173,6 +226,14 @@ class Images:
             ]
         disks_gib = (self.image(upload_id).needs.disk_gib for upload_id in booted)
         return ImageNeeds(disk_gib=max(disks_gib, default=0))
+
+    def _canary(self, image: str, now_s: float) -> list[UploadId]:
+        pointer = self._pointer_of(image)
+        canary = None if pointer is None else pointer.tried(now_s)
+        if pointer is None or canary is None:
+            return []
+        upload_id = UploadId(pointer.build(canary.number), pointer.place)
+        return [upload_id] if self.why_not(upload_id) is None else []
 
     def image(self, upload_id: UploadId) -> Image:
         """Return what the cloud is told to boot.

@@ -1,15 +1,26 @@
 """What a plan may do to nodes, by their records and over SSH."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from launcher.lanes import Kinds, Lane, aside, its_machine, noting, on_nodes
+from launcher.lanes import (
+    Kinds,
+    Lane,
+    aside,
+    its_machine,
+    machine,
+    noting,
+    on_nodes,
+    tallying,
+)
 from remuda.frame.work import WorkKind
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
 from remuda.model.jobreport import JobReport
 from remuda.model.launch import Launch
+from remuda.model.tally import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +110,31 @@ class Free:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CountReport:
-    """Write that what a node's user reported of the work on it is counted: once, by its owner."""
+class Sampled:
+    """One thing that is to be counted of a node.
+
+    Attributes:
+        ok: Whether it went well.
+        report: What its user reported, if that is what is counted.
+    """
 
     node: NodeId
-    report: JobReport
+    sample: Sample
+    ok: bool
+    report: JobReport | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """Count launches, and what users reported of their work: each once, by its owner.
+
+    Attributes:
+        image: The image of ours of whose builds they are, or None: each is of no build of ours.
+        samples: At least one, each of another node.
+    """
+
+    image: str | None
+    samples: tuple[Sampled, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +177,19 @@ class RemoveRecords:
     server: ServerId | None = None
 
 
+def _its_tally(action: Count) -> tuple[str, str] | None:
+    return None if action.image is None else tallying(action.image)
+
+
+def _its_samples(action: Count) -> Iterator[tuple[str, str]]:
+    return (machine(one.node) for one in action.samples)
+
+
 #: In which threads each kind of action is done, and what it keeps busy meanwhile.
 KINDS: Final[Kinds] = {
     **aside(Grow),
-    **on_nodes(Adopt, Advance, MakeReady, Free, CountReport, Condemn, RemoveRecords),
+    **on_nodes(Adopt, Advance, MakeReady, Free, Condemn, RemoveRecords),
+    Count: WorkKind(None, _its_tally, besides=_its_samples),
     Note: WorkKind(None, lambda action: noting(action.node)),
     Prove: WorkKind(Lane.PROOF, its_machine),
     Probe: WorkKind(Lane.PROBE, its_machine),

@@ -14,12 +14,12 @@ from launcher.node.actions import (
     Adopt,
     Advance,
     Condemn,
-    CountReport,
     Free,
     MakeReady,
     Probe,
     Prove,
 )
+from launcher.node.counting import count_all, waits_to_be_counted
 from launcher.node.deadlines import ask_ends_s, boot_ends_s, hand_ends_s, is_over, launch_ends_s
 from launcher.node.dying import dying, surely_absent
 from launcher.node.overdue import blamed, give_up_hand, late_launch, out_of_time
@@ -33,7 +33,6 @@ from remuda.cloud.api import ServerStatus
 from remuda.metrics.results import Result
 from remuda.model.ids import NodeId
 from remuda.model.imageask import labelled_image
-from remuda.model.jobreport import report_of
 from remuda.model.launch import INJECT, Launch, Step, StepEvent
 from remuda.model.node import Node, NodeState, hold_ends_s
 from remuda.runtime.now import Now
@@ -66,6 +65,7 @@ def live(world: World, agenda: Agenda, now: Now, plan: Plan) -> None:
             note = due_note(world, view, view.launch, now, plan)
             if note is not None:
                 plan.do(note)
+    count_all(plan, now)
 
 
 def _next(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
@@ -130,6 +130,8 @@ def _doubted(view: NodeView) -> bool:
 def _judge(world: World, view: NodeView, launch: Launch, now: Now, plan: Plan) -> Action | None:
     if launch.owner != world.peers.me:
         return Adopt(node=view.id)
+    if waits_to_be_counted(world, view, launch, now, plan):
+        return None
     if view.dying or launch.step is Step.CONDEMNED:
         return _dying(world, view, launch, now, plan)
     if view.node is None:
@@ -290,9 +292,6 @@ def _overdue(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> 
 
 
 def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Action | None:
-    report = report_of(node)
-    if report is not None and view.launch is not None and view.launch.reported is None:
-        return CountReport(node=view.id, report=report)
     if node.state is NodeState.READY:
         return _ready(world, view, node, now, plan)
     if node.state is NodeState.HOLD:

@@ -12,7 +12,7 @@ from launcher.node.actions import (
     Advance,
     CollectEvidence,
     Condemn,
-    CountReport,
+    Count,
     Free,
     Grow,
     MakeReady,
@@ -20,6 +20,7 @@ from launcher.node.actions import (
     Probe,
     Prove,
     RemoveRecords,
+    Sampled,
 )
 from launcher.node.blame import failed_step, says_something
 from launcher.node.deadlines import EVIDENCE_S_MAX
@@ -104,16 +105,17 @@ class NodeResults:
             Note: self._noted,
             MakeReady: self._made_ready,
             Free: self._freed,
-            CountReport: self._report_counted,
+            Count: self._counted,
             Condemn: self._condemned,
             RemoveRecords: self._removed,
         }
 
     def crashes(self) -> ByKind:
         """Return what each kind of action that a bug of ours interrupted held, to be freed."""
-        on_nodes = (Adopt, Advance, Note, MakeReady, Free, CountReport, Condemn, RemoveRecords)
+        on_nodes = (Adopt, Advance, Note, MakeReady, Free, Condemn, RemoveRecords)
         return {
             **dict.fromkeys((*on_nodes, Prove, Probe), partial(crashed, self.world)),
+            Count: self._count_crashed,
             CollectEvidence: self._evidence_crashed,
         }
 
@@ -208,11 +210,18 @@ class NodeResults:
         self.log.info("node.freed", node=view.id, cause=action.cause)
         self.world.touch_node(view)
 
-    def _report_counted(self, action: CountReport, event: Written[Action], now: Now) -> None:
-        view = self._written(action.node, event, now)
-        if view is None or view.launch is None:
+    def _counted(self, action: Count, event: Written[Action], now: Now) -> None:
+        for one in action.samples:
+            view = self._written(one.node, event, now)
+            if view is not None:
+                view.patience.tries = 0
+                self._tell_report(view, one)
+                self.world.touch_node(view)
+
+    def _tell_report(self, view: NodeView, counted: Sampled) -> None:
+        if view.launch is None or counted.report is None:
             return
-        launch, report, shown = view.launch, action.report, view.server.shown
+        launch, report, shown = view.launch, counted.report, view.server.shown
         image = (launch.image_build or "").rpartition("/")[0]
         self.metrics.count_report(self.world.policy.provider, launch.label, image, report)
         level = self.log.info if report.ok else self.log.warning
@@ -226,7 +235,6 @@ class NodeResults:
             image=launch.image_build,
             host=None if shown is None else shown.host_id,
         )
-        self.world.touch_node(view)
 
     def _condemned(self, action: Condemn, event: Written[Action], now: Now) -> None:
         view = self._written(action.node, event, now)
@@ -289,6 +297,10 @@ class NodeResults:
             result=result,
             seconds=max(0.0, now.wall_s - launch.planned_s),
         )
+
+    def _count_crashed(self, action: Count, now: Now) -> None:
+        for one in action.samples:
+            crashed(self.world, one, now)
 
     def _evidence_crashed(self, action: CollectEvidence, now: Now) -> None:
         """Go without it: no machine stays for want of evidence."""

@@ -7,7 +7,7 @@ from launcher.node.actions import (
     Adopt,
     Advance,
     Condemn,
-    CountReport,
+    Count,
     Free,
     Grow,
     MakeReady,
@@ -37,7 +37,7 @@ class NodeStarts:
             Note: self._note,
             MakeReady: self._make_ready,
             Free: self._free,
-            CountReport: self._count_report,
+            Count: self._count,
             Condemn: self._condemn,
             RemoveRecords: self._remove_records,
         }
@@ -74,9 +74,8 @@ class NodeStarts:
         view = self.world.nodes.views[action.node]
         self.writer.send(action, node_writes.free(view, now_s=now.wall_s))
 
-    def _count_report(self, action: CountReport, _now: Now) -> None:
-        view = self.world.nodes.views[action.node]
-        self.writer.send(action, node_writes.count_report(self.world, view, action.report))
+    def _count(self, action: Count, _now: Now) -> None:
+        self.writer.send(action, node_writes.count(self.world, action))
 
     def _condemn(self, action: Condemn, now: Now) -> None:
         view = self.world.nodes.views[action.node]

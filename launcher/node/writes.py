@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from launcher.image.index import upload_of
 from launcher.node import steps
+from launcher.node.actions import Count
 from launcher.node.birth import NewNode
 from launcher.node.view import NodeView
 from launcher.world import World
@@ -14,9 +15,10 @@ from remuda.model import node as nodes
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId
 from remuda.model.imageask import proves
-from remuda.model.jobreport import JobReport
+from remuda.model.jobreport import Source, word_of
 from remuda.model.launch import Launch
 from remuda.model.node import Node, NodeEvent
+from remuda.model.tally import Sample, Tally, encode_tally
 from remuda.store import paths
 from remuda.store.api import Check, Create, Delete, Op, Set
 from remuda.store.locks import prove_unlocked_ops
@@ -90,10 +92,48 @@ def free(view: NodeView, *, now_s: float) -> list[Op]:
     ]
 
 
-def count_report(world: World, view: NodeView, report: JobReport) -> list[Op]:
-    """Write into the launch record that a report is counted."""
-    assert view.launch is not None  # noqa: S101 - judged only with a launch record
-    return advance(world, view, replace(view.launch, reported=report.word))
+def count(world: World, action: Count) -> list[Op]:
+    """Write into launches that they are counted, and into the tally of their image that they were.
+
+    Who tells of failures alone is counted apart, in metrics: no share can be made of that.
+    """
+    ops: list[Op] = []
+    counted: list[tuple[Launch, Sample, bool]] = []
+    for one in action.samples:
+        view = world.nodes.views[one.node]
+        assert view.launch is not None  # noqa: S101 - judged only with a launch record
+        word = word_of(ok=one.ok)
+        of_launch = one.sample is Sample.LAUNCH
+        after = (
+            replace(view.launch, counted=word) if of_launch else replace(view.launch, reported=word)
+        )
+        ops += advance(world, view, after)
+        if one.report is None or one.report.source is Source.REQUESTOR:
+            counted.append((view.launch, one.sample, one.ok))
+    return ops if action.image is None else [*ops, *_tally(world, action.image, counted)]
+
+
+def _tally(world: World, image: str, counted: Sequence[tuple[Launch, Sample, bool]]) -> list[Op]:
+    """Return what counts launches of an image; nothing if there is nowhere to count them.
+
+    It names the version that is known: whoever else counts at the same moment makes it fail.
+    """
+    try:
+        stored = world.images.counts(image)
+    except KeyError:
+        return []
+    before = Tally(image=image, provider=world.policy.provider) if stored is None else stored.value
+    after = before
+    for launch, sample, ok in counted:
+        upload_id = upload_of(launch)
+        if upload_id is not None:
+            after = after.counted(upload_id.build.number, sample, launch.label, ok=ok)
+    if after == before:
+        return []
+    if stored is None:
+        path = paths.tally(image, world.policy.provider)
+        return [Create(path=path, data=encode_tally(after))]
+    return [Set(path=stored.path, data=encode_tally(after), version=stored.version)]
 
 
 def condemn(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from launcher.actions import Plan
-from launcher.image.binding import asked, bind, fitting
+from launcher.image.binding import asked, bind, fitting, for_anybody
 from launcher.node.actions import Intent
 from launcher.node.birth import intend
 from launcher.node.budget import Budget
@@ -36,6 +36,7 @@ class DemandPass:
     Attributes:
         allocated, given: Requests that this plan fulfils, and the nodes they get.
         extra, needed: Nodes that this plan starts for anybody, and that its claims need.
+        numbers: Intents that were thought of, so that no two are given the same number.
         short: Why claims lack nodes of a key, before the room for those was set aside.
         blocked: By pool, an old request that needs room there first.
         emptying: Pools in which a node is being deleted already.
@@ -65,6 +66,7 @@ class DemandPass:
     blocked: dict[str, RequestId] = field(default_factory=dict)
     claims: int = 0
     intents: int = 0
+    numbers: int = 0
     making_room: bool = False
     short: dict[Key, Shortage] = field(default_factory=dict)
     starved: list[tuple[RequestView, Shortage]] = field(default_factory=list)
@@ -213,7 +215,7 @@ class DemandPass:
                 short = self.budget.not_yet(key)
                 if short is None:
                     self.budget.take(key, self.world.cloud.recipes[key])
-                    intent = self._intent(key, len(intents), only, upload)
+                    intent = self._intent(key, only, upload)
                     intents.append(replace(intent, on_account_of=view.id))
                 else:
                     self.budget.reserve(key, self.world.cloud.recipes[key])
@@ -247,24 +249,26 @@ class DemandPass:
             self.short.setdefault(key, upload)
             return ()
         intents = []
-        for salt in range(n):
+        for _ in range(n):
             if self.budget.shortage(key) is not None or self.intents >= INTENTS_MAX:
                 break
             self.budget.take(key, self.world.cloud.recipes[key])
             self.intents += 1
             self.extra[key] += only is None
-            intents.append(self._intent(key, salt, only, upload))
+            intents.append(self._intent(key, only, upload))
         return tuple(intents)
 
-    def _intent(
-        self, key: Key, salt: int, only: RequestView | None, upload: UploadId | None
-    ) -> Intent:
+    def _intent(self, key: Key, only: RequestView | None, upload: UploadId | None) -> Intent:
         ask = None if only is None else asked(only, key[1])
+        number = self.world.nodes.usage[key[0]].instances + self.numbers
+        self.numbers += 1
+        if only is None:
+            upload = for_anybody(self.world, self.now, key, upload, number)
         return intend(
             self.world.policy,
             key,
             self.world.cloud.recipes[key],
-            self.world.nodes.usage[key[0]].instances + self.intents + salt,
+            number,
             for_request=None if only is None else only.id,
             upload=upload,
             login_key=None if ask is None else ask.login_key,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from launcher.node.actions import Condemn, CountReport
+from launcher.node.actions import Condemn, Count, Sampled
 from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.frame.work import Written
@@ -14,6 +14,7 @@ from remuda.model.ids import ReplicaId
 from remuda.model.jobreport import JobReport, report_fields
 from remuda.model.launch import decode as decode_launch
 from remuda.model.node import NodeState
+from remuda.model.tally import Sample
 from remuda.store import paths
 from remuda.store.api import Create, StaleWriteError
 from tests.unit.launcher.works import Works
@@ -40,6 +41,11 @@ def reported(made: World, state: NodeState = NodeState.USED, **launch: Any) -> N
     return add_node(made, 1, state=state, allocated_to="200-1", launch=launch, **fields)
 
 
+def sampled(view: NodeView) -> Sampled:
+    """Return what is counted of a node whose user has reported a failure."""
+    return Sampled(node=view.id, sample=Sample.JOB, ok=False, report=FAILED)
+
+
 @pytest.mark.parametrize("state", [NodeState.IN_USE, NodeState.USED, NodeState.HOLD])
 def test_a_report_is_counted_as_soon_as_it_is_said(state: NodeState) -> None:
     """Under the lock of its user, too; the deletion of a used node comes after it."""
@@ -48,7 +54,7 @@ def test_a_report_is_counted_as_soon_as_it_is_said(state: NodeState) -> None:
     view.lock = replace(view.lock, exists=True, contenders=frozenset({"x"}))
 
     plan = think(made)
-    assert of_kind(plan, CountReport) == [CountReport(node=view.id, report=FAILED)]
+    assert of_kind(plan, Count) == [Count(image=None, samples=(sampled(view),))]
     assert of_kind(plan, Condemn) == []
 
 
@@ -58,7 +64,7 @@ def test_what_is_counted_is_not_counted_again() -> None:
     view = reported(made, reported="failed")
 
     plan = think(made)
-    assert of_kind(plan, CountReport) == []
+    assert of_kind(plan, Count) == []
     assert [one.node for one in of_kind(plan, Condemn)] == [view.id]
 
 
@@ -70,7 +76,7 @@ def test_nobody_counts_for_another_replica() -> None:
     view.launch = replace(view.launch, owner=ReplicaId("other"))
     add_replica(made, "here", "other")
 
-    assert of_kind(think(made), CountReport) == []
+    assert of_kind(think(made), Count) == []
 
 
 def test_a_report_is_written_and_then_counted() -> None:
@@ -85,7 +91,7 @@ def test_a_report_is_written_and_then_counted() -> None:
     works.store.ensure(path.rpartition("/")[0])
     works.store.commit([Create(path=path)])
     view.launch_version = 0
-    (action,) = of_kind(think(made), CountReport)
+    (action,) = of_kind(think(made), Count)
 
     works.results.take(Written(action=action, result=StaleWriteError(path, "is newer")), NOW)
     assert counted.reports == []
