@@ -74,11 +74,11 @@ else
 SOURCES := launcher,builder,remuda/images
 # The tests that name what decides, or what makes worlds for it. What drawn examples and a
 # simulation's seeds happen to reach is chance, and takes minutes: it does not count.
-NAMES_IT := decide|worlds|judging|images import|images\.(moves|references|revoking)
+NAMES_IT := decide|worlds|judging|images import|images\.(canary|moves|references|revoking)
 # What decides has one of these names, at the root or in its noun's folder.
 BUILDER := actions decide due failing fresh lifecycle moving outcome placing policy proving \
 	retire sweep view
-LAUNCHER := actions address addressing allocate bids binding birth blame budget deadlines decide \
+LAUNCHER := actions address addressing allocate bids binding birth blame budget counting deadlines decide \
 	demand demand_pass dying end lifecycle make_room outdated overdue overtaking patience \
 	periodic probing progress proof publishing scale_down scale_up shares shortage state status \
 	steps sweep takeover taken telling verdicts
@@ -90,7 +90,7 @@ EXERCISE = -m 'not hypothesis and not slow' --ignore=tests/unit/builder/test_wor
 	$(shell grep -lE '$(NAMES_IT)|$(NAMES_JUDGED)' tests/unit/{builder,images,launcher}/test_*.py)
 REPORT := --fail-under=100 --include=$(call all_of,launcher,$(LAUNCHER))$\
 	$(call all_of,builder,$(BUILDER))$\
-	remuda/images/moves.py,remuda/images/references.py,remuda/images/revoking.py
+	remuda/images/canary.py,remuda/images/moves.py,remuda/images/references.py,remuda/images/revoking.py
 endif
 
 # Without ALL under a minute, and 100 % or it fails; with it a quarter of an hour, and the floor is

@@ -58,7 +58,12 @@ class Fold:
             if isinstance(change, Put) and change.closed:
                 self.aside.closed(change.path)
             self._by_place(where, change)
-            if isinstance(change, Put) and change.closed and where[:1] == ["images"]:
+            if (
+                isinstance(change, Put)
+                and change.closed
+                and _of_images(where)
+                and _may_refer(where)
+            ):
                 self.world.records.unreadable.add(change.path)  # or a folder of such records
         except CorruptRecordError as exc:
             self.aside.corrupt(change.path, exc)
@@ -76,7 +81,7 @@ class Fold:
             self.world.dirty = True
 
     def _by_place(self, where: list[str], change: Put | Dirty | Gone) -> None:
-        if _may_refer(where):
+        if _of_images(where) or _is_launch(where):
             self._record(where, change)
         elif isinstance(change, Dirty):
             return
@@ -98,12 +103,19 @@ class Fold:
             records.take(where, change)
         finally:
             # Launches of other images come and go all day.
-            news = where[0] == "images" or refers or self._refers(where)
+            news = self._tells(where) or refers or self._refers(where)
             self.world.dirty |= news and not isinstance(change, Dirty)
         after = None if before is None else records.builds.get(before.value.id)
         moved = before is not None and after is not None and before.value != after.value
         if isinstance(change, Put) and change.own and moved and before and after:
             self.on_build(before.value, after.value)
+
+    def _tells(self, where: list[str]) -> bool:
+        """Whether something is to be judged by a record of images; of counts, those of a canary."""
+        if not _is_tally(where):
+            return _of_images(where)
+        pointer = self.world.records.pointers.get((where[1], where[3]))
+        return pointer is not None and pointer.value.canary is not None
 
     def _refers(self, where: list[str]) -> bool:
         """Whether a launch names an image of ours, or may."""
@@ -136,7 +148,15 @@ class Fold:
 
 
 def _may_refer(where: list[str]) -> bool:
-    return where[:1] == ["images"] or _is_launch(where)
+    return (_of_images(where) and not _is_tally(where)) or _is_launch(where)
+
+
+def _of_images(where: list[str]) -> bool:
+    return where[:1] == ["images"]
+
+
+def _is_tally(where: list[str]) -> bool:
+    return len(where) == 5 and _of_images(where) and where[2::2] == ["pointers", "tally"]  # noqa: PLR2004
 
 
 def _is_launch(where: list[str]) -> bool:

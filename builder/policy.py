@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from remuda.config.fingerprint import Trees
+from remuda.images.canary import CanaryPlan
 
 
 def never(_after_s: float) -> float | None:
@@ -40,6 +41,8 @@ class ImagePolicy:
         fresh_s_max: There is an alarm when what launches boot is so old.
         keep: Proven builds that are kept in each place, the newest.
         paused: Whether it is neither built nor swapped in for now.
+        canary: How a newer proven build is tried on a part of the requests before it becomes
+            current; None: it becomes current at once.
         auto: Whether a newer proven build becomes current without a word.
         attempts_max: How often a build, or a copy, may be lost by us.
         tries_max: How often a candidate has to fail in a provider to be rejected there.
@@ -64,6 +67,7 @@ class ImagePolicy:
     fresh_s_max: float | None = None
     keep: int = 2
     paused: bool = False
+    canary: CanaryPlan | None = None
     auto: bool = True
     attempts_max: int = 3
     tries_max: int = 2

@@ -20,6 +20,7 @@ from remuda.model.image import (
 )
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
+from remuda.model.tally import Tally
 from remuda.model.upload import Upload
 from remuda.store.api import Dirty, Gone, Put, Stored
 
@@ -42,6 +43,7 @@ class Records:
     builds: dict[BuildId, Stored[Build]] = field(default_factory=dict)
     uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
     pointers: dict[tuple[str, str], Stored[Pointer]] = field(default_factory=dict)
+    tallies: dict[tuple[str, str], Stored[Tally]] = field(default_factory=dict)
     launches: dict[tuple[str, NodeId], Stored[Launch]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
@@ -59,6 +61,7 @@ class Records:
             builds=self.builds,
             uploads=self.uploads,
             pointers=self.pointers,
+            tallies=self.tallies,
             launches=self._booted,
             unreadable=tuple(sorted(self.unreadable)),
         )
@@ -90,6 +93,8 @@ class Records:
                 self._put(kinds.UPLOADS, self.uploads, upload_id, change)
             case ["images", name, "pointers", provider]:
                 self._put(kinds.POINTERS, self.pointers, (name, provider), change)
+            case ["images", name, "pointers", provider, "tally"]:
+                self._tally((name, provider), change)
             case ["providers", provider, "launches", node]:
                 self._launch((provider, NodeId(node)), change)
             case _:
@@ -103,6 +108,13 @@ class Records:
         kept = self.launches.get(key)
         if kept is not None and kept.value.image_build is None:
             del self.launches[key]
+
+    def _tally(self, key: tuple[str, str], change: Put | Dirty | Gone) -> None:
+        """Keep what is counted; it refers to nothing, so that one that is unreadable harms none."""
+        try:
+            self._put(kinds.TALLIES, self.tallies, key, change)
+        finally:
+            self.unreadable.discard(change.path)
 
     def note(self, change: Put | Dirty | Gone) -> None:
         """Note that a znode of images is there, and its version."""

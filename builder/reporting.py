@@ -1,18 +1,21 @@
 """What a builder tells of itself: metrics, status page, alarms, and its ephemeral znode."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from builder.alarm.actions import RaiseAlarm
 from builder.lanes import LANE_SIZES
+from builder.records import Records
 from builder.world import ELSEWHERE, World
 from remuda.metrics.sink import Metrics
 from remuda.model.build import UNDER_WAY, Build, BuildState
 from remuda.model.builderstatus import BuilderStatus, encode_builder
 from remuda.model.component import Replica
 from remuda.model.image import BuildId
+from remuda.model.jobreport import word_of
+from remuda.model.tally import Sample, Tally
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
 
@@ -158,10 +161,25 @@ class Reporter:
                 if one.fresh_s_max is not None
             },
             generations=generations,
+            canaries=dict(_canaries(records)),
             uploads=uploads,
             alarms=alarms,
         )
         self.metrics.set_hands(self.world.lanes.running.total(), sum(LANE_SIZES.values()))
+
+
+def _canaries(records: Records) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yield what is counted of builds that are tried, by image, provider, sample and result."""
+    for (image, provider), stored in records.pointers.items():
+        if stored.value.canary is None:
+            continue
+        counted = records.tallies.get((image, provider))
+        tally = Tally(image=image, provider=provider) if counted is None else counted.value
+        one = tally.of(stored.value.canary.number)
+        for sample in Sample:
+            counts, key = one.total(sample), (image, provider, str(sample))
+            yield (*key, word_of(ok=True)), counts.ok
+            yield (*key, word_of(ok=False)), counts.failed
 
 
 def _result(before: Build, after: Build) -> str | None:

@@ -11,6 +11,7 @@ from builder.view import WorldView
 from remuda.images.failed import changed_since, last_good
 from remuda.model.build import Blame, Build, BuildState
 from remuda.model.fields import one_line
+from remuda.model.image import OURSELVES
 from remuda.model.upload import ENDED, Upload, UploadState
 
 _SPOILED: Final = "its machines fail by no fault of the image"
@@ -25,6 +26,8 @@ def step(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:
     """Add alarms for what fails of an image."""
     _failures(view, policy, plan)
     _spoiled(view, policy, plan)
+    for provider in policy.providers:
+        _withdrawn(view, policy, provider, plan)
 
 
 def _failures(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:
@@ -85,6 +88,17 @@ def _uncopied(view: WorldView, policy: ImagePolicy, upload: Upload, plan: Plan) 
         plan.do(RaiseAlarm(image=policy.image, text=f"{what}: {_NO_WAY}"))
     elif upload.state is UploadState.FAILED and upload.attempt >= policy.attempts_max:
         plan.do(RaiseAlarm(image=policy.image, text=f"{what}: it was given up"))
+
+
+def _withdrawn(view: WorldView, policy: ImagePolicy, provider: str, plan: Plan) -> None:
+    """Say which build was tried, and found bad, as long as nothing newer is current."""
+    stored = view.library.pointers.get((policy.image, provider))
+    if stored is None:
+        return
+    for number, word in sorted(stored.value.withdrawn.items()):
+        if word.who == OURSELVES and number > stored.value.current:
+            text = f"build {number} was tried in {provider}, and withdrawn: {word.why}"
+            plan.do(RaiseAlarm(image=policy.image, text=text))
 
 
 def _lacks(view: WorldView, image: str, provider: str, number: int) -> bool:

@@ -23,8 +23,13 @@ class MovePointer:
         return self.image, self.provider
 
 
+def pointer_name(image: str, provider: str) -> str:
+    """Return how a pointer is called, in what keeps it busy and in what is said of it."""
+    return f"pointer of {image} in {provider}"
+
+
 def _pointer(action: MovePointer) -> str:
-    return f"pointer of {action.image} in {action.provider}"
+    return pointer_name(action.image, action.provider)
 
 
 #: In which lane each is done, and what it keeps busy.

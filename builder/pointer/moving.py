@@ -5,20 +5,22 @@ from dataclasses import replace
 from builder.actions import Plan
 from builder.alarm.actions import RaiseAlarm
 from builder.place.view import ProviderFacts
-from builder.pointer.actions import MovePointer
+from builder.pointer.actions import MovePointer, pointer_name
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.images import moves
+from remuda.images.canary import CanaryPlan, Verdict, judge
 from remuda.images.moves import MoveRefusedError, Shelf
-from remuda.model.image import UploadId, Word
+from remuda.model.image import OURSELVES, UploadId, Word
 from remuda.model.pointer import Pointer
+from remuda.model.tally import Sample
 from remuda.model.upload import UploadState
 
 
 def step(view: WorldView, policy: ImagePolicy, facts: ProviderFacts, plan: Plan) -> None:
     """Add the next move of one pointer, or say why it waits."""
     shelf = view.shelf(policy.image, facts)
-    name = f"pointer of {policy.image} in {facts.name}"
+    name = pointer_name(policy.image, facts.name)
     if not view.mine(name) or name in view.busy:
         return
     pointer = _away(view, shelf)
@@ -48,7 +50,7 @@ def _say_unpinned(shelf: Shelf, after: Pointer, plan: Plan) -> None:
 
 
 def _away(view: WorldView, shelf: Shelf) -> Pointer | None:
-    """Return the pointer without what was revoked after somebody pointed at it."""
+    """Return the pointer without what was taken away after somebody pointed at it."""
     pointer = shelf.pointer
     if pointer is None or pointer.place != shelf.place:
         return None
@@ -60,6 +62,9 @@ def _away(view: WorldView, shelf: Shelf) -> Pointer | None:
             return None
         after = moves.without(shelf, _word(view, "it was revoked"), force=True)
         return None if after is None else _in_whose_name(shelf, after)
+    gone = None if pointer.canary is None else shelf.why_not(pointer.canary.number)
+    if after is None and gone is not None:
+        return moves.let_go(shelf, _word(view, gone))
     return after
 
 
@@ -84,16 +89,48 @@ def _on(
         return None
     if shelf.pointer is None or not _serves(view, shelf.pointer):
         return after  # there is nothing that it could make worse
+    if policy.canary is None or shelf.pointer.place != shelf.place:
+        return after if _may_move(view, policy, after.current, name, plan) else None
+    return _try(view, policy, policy.canary, shelf, plan)
+
+
+def _may_move(view: WorldView, policy: ImagePolicy, number: int, name: str, plan: Plan) -> bool:
+    """Whether a build may be given to more requests now; if not, the plan says why."""
     paused = view.paused(policy.image)
     open_s = policy.window_s(view.now_s)
     if paused is not None:
         plan.wait(name, paused)
     elif not policy.auto:
-        plan.wait(name, f"build {after.current} waits for somebody to promote it")
+        plan.wait(name, f"build {number} waits for somebody to promote it")
     elif open_s > view.now_s:
-        plan.wait(name, f"build {after.current} waits for the roll-out window", open_s)
+        plan.wait(name, f"build {number} waits for the roll-out window", open_s)
     else:
-        return after
+        return True
+    return False
+
+
+def _try(
+    view: WorldView, policy: ImagePolicy, trying: CanaryPlan, shelf: Shelf, plan: Plan
+) -> Pointer | None:
+    """Return the pointer with a newer build on a part of the requests, or judged by them."""
+    name, pointer = pointer_name(policy.image, shelf.provider), shelf.pointed()
+    canary, tally = pointer.canary, view.library.tally(policy.image, shelf.provider)
+    if canary is None:
+        before = tally.of(pointer.current).total(Sample.LAUNCH)
+        after = moves.try_out(shelf, trying.share, before, now_s=view.now_s)
+        number = None if after is None or after.canary is None else after.canary.number
+        begins = number is not None and _may_move(view, policy, number, name, plan)
+        return after if begins else None
+    found = judge(trying, pointer, canary, tally, now_s=view.now_s)
+    match found.verdict:
+        case Verdict.BAD:
+            return moves.withdraw(shelf, _word(view, found.why))
+        case Verdict.GOOD if _may_move(view, policy, canary.number, name, plan):
+            return moves.promote(shelf, canary.number, _word(view, found.why))
+        case Verdict.OPEN:
+            late_s = None if trying.after_s is None else canary.since_s + trying.after_s
+            ends_s = None if late_s is None or late_s <= view.now_s else late_s
+            plan.wait(name, f"build {canary.number} is tried: {found.why}", ends_s)
     return None
 
 
@@ -109,4 +146,4 @@ def _serves(view: WorldView, pointer: Pointer) -> bool:
 
 
 def _word(view: WorldView, why: str) -> Word:
-    return Word(who="remuda", why=why, at_s=view.now_s)
+    return Word(who=OURSELVES, why=why, at_s=view.now_s)

@@ -11,13 +11,14 @@ from typing import Final
 
 from builder.policy import ImagePolicy, always, never
 from remuda.config.fingerprint import Trees, copied_paths, fingerprint
-from remuda.config.images import RolloutWindow, ScheduleFrom
+from remuda.config.images import CanaryFrom, RolloutWindow, ScheduleFrom
 from remuda.config.model import Config
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe, parent_of, recipes
 from remuda.config.schedule import next_due_s, opens_s
 from remuda.config.sources import UnreadableError
 from remuda.config.trees import TreeEntry
+from remuda.images.canary import CanaryPlan
 
 #: Says what stands at a path of this host.
 ReadTree = Callable[[Path], Sequence[TreeEntry]]
@@ -89,6 +90,7 @@ def compile_policy(recipe: ImageRecipe, read: ReadTree) -> ImagePolicy:
         window_s=always if window is None else _opens(window),
         age_s_max=_age_s_max(schedule, name),
         fresh_s_max=recipe.freshness_s,
+        canary=_canary(recipe.canary),
         keep=recipe.keep,
         paused=recipe.paused,
     )
@@ -155,6 +157,19 @@ def _opens(window: RolloutWindow) -> Callable[[float], float]:
         return _NEVER_S if found is None else found
 
     return next_s
+
+
+def _canary(canary: CanaryFrom | None) -> CanaryPlan | None:
+    if canary is None:
+        return None
+    return CanaryPlan(
+        share=canary.share,
+        good=canary.good,
+        bad=canary.bad,
+        false_alarm=canary.false_alarm,
+        miss=canary.miss,
+        after_s=canary.promote_after,
+    )
 
 
 def _checks(config: Config) -> Mapping[tuple[str, str], tuple[CheckFrom, ...]]:

@@ -23,9 +23,11 @@ from pydantic import (
 
 from remuda.config.units import (
     DURATION_PATTERN,
+    SHARE_PATTERN,
     SIZE_PATTERN,
     WrongValueError,
     parse_duration,
+    parse_share,
     parse_size,
 )
 from remuda.model.installation import PATTERN as INSTALLATION_PATTERN
@@ -57,6 +59,7 @@ class Unit(StrEnum):
 
     DURATION = "duration"
     SIZE = "size"
+    SHARE = "share"
 
 
 class AsWritten:
@@ -216,6 +219,19 @@ SizeMib = Annotated[
     Unit.SIZE,
     WithJsonSchema(
         {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": SIZE_PATTERN}]}
+    ),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    Unit.SHARE,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": SHARE_PATTERN},
+            ]
+        }
     ),
 ]
 Whole = Annotated[int, BeforeValidator(_whole)]

@@ -11,10 +11,10 @@ from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.imageuse import check_image_uses
 from remuda.config.misspellings import misspelled
 from remuda.config.name_guesses import nearest
-from remuda.config.raw import entries, mapping, seconds
+from remuda.config.raw import entries, mapping, seconds, share
 from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
-from remuda.config.units import WrongValueError, show_duration
+from remuda.config.units import WrongValueError, show_duration, show_share
 from remuda.redaction import is_secret_name
 
 _DEFAULTS: Final[Path] = ("image-defaults",)
@@ -29,6 +29,7 @@ def check_images(data: object, report: Report) -> None:
         _check_needs(name, written, report)
         _check_copies(name, written, report)
         _check_freshness(name, written, report)
+    _check_canaries(written, report)
     _check_secrets(written, report)
     _check_environments(written, report)
     check_image_uses(data, written, report)
@@ -153,6 +154,21 @@ def _check_freshness(name: str, written: WrittenRecipes, report: Report) -> None
             f"is not longer than the {show_duration(pause_s)} between builds of {name!r}",
             "write more, to leave time for the build, or build more often",
         )
+
+
+def _check_canaries(written: WrittenRecipes, report: Report) -> None:
+    """Report a build that would be bad though it fails no more than a good one."""
+    for top, section in _tops(written):
+        canary = mapping(section.get("canary"))
+        good, bad = share(canary, "good", 0.02), share(canary, "bad", 0.1)
+        if good is not None and bad is not None and good >= bad:
+            said = "bad" if "bad" in canary else "good"
+            report.problem(
+                (*top, "canary", said),
+                f"a bad build fails more often than a good one: bad is {show_share(bad)}, "
+                f"good is {show_share(good)}",
+                "write more for bad, or less for good",
+            )
 
 
 def _pause_s(schedule: Mapping[str, object]) -> float | None:

@@ -9,7 +9,17 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from remuda.config.base import AsWritten, Choice, Duration, HostFile, Name, Named, Section, Whole
+from remuda.config.base import (
+    AsWritten,
+    Choice,
+    Duration,
+    HostFile,
+    Name,
+    Named,
+    Section,
+    Share,
+    Whole,
+)
 from remuda.config.cron import parse_cron, parse_zone
 from remuda.config.parts import CheckFrom, FlavorNamed, ImageFrom, ScriptText, named
 from remuda.config.units import WrongValueError
@@ -244,6 +254,32 @@ class RolloutWindow(Section):
     )
 
 
+class CanaryFrom(Section):
+    """How a new build is tried on a part of the requests before it becomes current."""
+
+    share: Share = Field(
+        default=0.1, gt=0, le=1, description="Of the requests, which get the new build."
+    )
+    good: Share = Field(
+        default=0.02, gt=0, lt=0.5, description="Share of launches that may fail with a good build."
+    )
+    bad: Share = Field(
+        default=0.1, gt=0, lt=1, description="Share of launches that fail with a bad one."
+    )
+    false_alarm: Share = Field(
+        default=0.01, ge=1e-6, le=0.2, description="Chance at most that a good one is withdrawn."
+    )
+    miss: Share = Field(
+        default=0.05, ge=1e-6, le=0.2, description="Chance at most that a bad one becomes current."
+    )
+    promote_after: Duration | None = Field(
+        default=None,
+        ge=60,
+        description="One of which nothing speaks becomes current after that, however few launches "
+        "it had; null: it waits for them.",
+    )
+
+
 SecretOf = Annotated[SecretFrom, BeforeValidator(_reference)]
 BaseNamed = Annotated[BaseFrom, BeforeValidator(named, json_schema_input_type=str | BaseFrom)]
 
@@ -314,6 +350,11 @@ class ImageDefaults(Section):
     )
     rollout_window: RolloutWindow | None = Field(
         default=None, description="When builds may become current; null: at any time."
+    )
+    canary: CanaryFrom | None = Field(
+        default=None,
+        description="How a new build is tried on a part of the requests before it becomes current; "
+        "null: it becomes current at once.",
     )
     keep: Whole = Field(
         default=2,

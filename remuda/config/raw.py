@@ -7,7 +7,7 @@ at once; what has the wrong type is reported by the models.
 import math
 from collections.abc import Iterator, Mapping
 
-from remuda.config.units import WrongValueError, parse_duration, parse_size
+from remuda.config.units import WrongValueError, parse_duration, parse_share, parse_size
 
 
 def mapping(value: object) -> Mapping[str, object]:
@@ -40,6 +40,18 @@ def size_mib(section: Mapping[str, object], key: str) -> int | None:
     except WrongValueError:
         return None
     return value if isinstance(value, int) else None
+
+
+def share(section: Mapping[str, object], key: str, default: float) -> float | None:
+    """Return the part of a whole at *key*; *default* if there is none, None if it is no part."""
+    value = section.get(key)
+    if value is None:
+        return default
+    try:
+        part = parse_share(value)
+    except WrongValueError:
+        return None
+    return part if isinstance(part, float) else None
 
 
 def seconds(section: Mapping[str, object], key: str, default_s: float) -> float | None:

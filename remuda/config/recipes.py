@@ -14,6 +14,7 @@ from remuda.config.document import Path
 from remuda.config.images import (
     BaseFrom,
     BuildStep,
+    CanaryFrom,
     ImageDefaults,
     ProviderRecipe,
     RecipeFrom,
@@ -63,6 +64,7 @@ class ImageRecipe:
     checks: tuple[CheckFrom, ...] = ()
     schedule: ScheduleFrom | None = None
     rollout_window: RolloutWindow | None = None
+    canary: CanaryFrom | None = None
     keep: int = 2
     freshness_s: float | None = None
     paused: bool = False
@@ -217,6 +219,7 @@ def _joined(
         checks=(*defaults.checks, *image.checks),
         schedule=one("schedule"),
         rollout_window=one("rollout_window"),
+        canary=one("canary"),
         keep=one("keep"),
         freshness_s=one("freshness"),
         paused=one("paused"),

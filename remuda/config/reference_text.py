@@ -35,6 +35,7 @@ one that is half written may happen to be valid.
 
 | kind | written as |
 |---|---|
+| share | a part of the whole: `10%`, or `0.1` |
 | duration | a number of seconds, or a number with `ms`, `s`, `m`, `h`, `d` or `w`: `90s`, `1.5h` |
 | size | a number of MiB, or a number with `MiB`, `GiB` or `TiB`: `512MiB`, `8GiB` |
 | text | as is; in quotes if it looks like a number, `true`, `false` or `null` |

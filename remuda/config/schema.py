@@ -7,7 +7,7 @@ from remuda.config.base import Section
 from remuda.config.loader import SCRATCH_PREFIX
 from remuda.config.model import Config
 from remuda.config.shape import Shape, ShapeKind, shapes
-from remuda.config.units import show_duration, show_size
+from remuda.config.units import show_duration, show_share, show_size
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _ABOUT: Final = (
@@ -46,6 +46,8 @@ def show_number(number: float, shape: Shape) -> float | str:
     match shape.kind:
         case ShapeKind.DURATION:
             return show_duration(number)
+        case ShapeKind.SHARE:
+            return show_share(number)
         case ShapeKind.SIZE:
             return show_size(int(number))
         case _:

@@ -25,6 +25,7 @@ class ShapeKind(StrEnum):
     SWITCH = "true or false"
     DURATION = "duration"
     SIZE = "size"
+    SHARE = "share"
     WORD = "one word"
     SECTION = "section"
 

@@ -25,11 +25,13 @@ MEBIBYTES: Final[Mapping[str, float]] = {
     "T": 1024.0**2,
     "TiB": 1024.0**2,
 }
-#: The texts that parse_duration and parse_size accept, for the JSON Schema.
+#: The texts that parse_duration, parse_share and parse_size accept, for the JSON Schema.
 DURATION_PATTERN: Final = r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)?\s*$"
+SHARE_PATTERN: Final = r"^\s*\d+(\.\d+)?\s*%?\s*$"
 SIZE_PATTERN: Final = r"^\s*\d+(\.\d+)?\s*(MiB|M|GiB|G|TiB|T)?\s*$"
 
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
+_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)", re.ASCII)
 _SPACES: Final = " \t\n\r\f\v"
 #: Longer texts are refused unread: no quantity needs them, and float() of them is slow.
 _LENGTH_MAX: Final = 40
@@ -79,6 +81,27 @@ def parse_size(value: object) -> object:
     return int(mib)
 
 
+def parse_share(value: object) -> object:
+    """Return a part of the whole, 0 to 1, for ``0.1``, ``"10%"``; None stays None.
+
+    Raises:
+        WrongValueError: If it is none; the hint says what would be.
+    """
+    if value is None:
+        return None
+    wrong = WrongValueError("is no part of a whole", hint="write for example 10% or 0.1")
+    number, unit = _split(value, wrong, _SHARE)
+    part = number / 100 if unit else number
+    if not 0 <= part <= 1:
+        raise wrong
+    return part
+
+
+def show_share(part: float) -> str:
+    """Write a part of the whole in percent."""
+    return f"{100 * part:.6g}%"
+
+
 def show_duration(seconds: float) -> str:
     """Write *seconds* in the largest unit that keeps it a whole number; parses back exactly."""
     return _show(seconds, SECONDS, ("w", "d", "h", "m", "s"), "s")
@@ -99,7 +122,9 @@ def _parse(value: object, units: Mapping[str, float], wrong: WrongValueError) ->
     return total
 
 
-def _split(value: object, wrong: WrongValueError) -> tuple[float, str]:
+def _split(
+    value: object, wrong: WrongValueError, shape: re.Pattern[str] = _QUANTITY
+) -> tuple[float, str]:
     if isinstance(value, bool):  # a bool is an int for Python, not for people
         raise wrong
     if isinstance(value, int | float):
@@ -109,7 +134,7 @@ def _split(value: object, wrong: WrongValueError) -> tuple[float, str]:
         return float(value), ""
     match = None
     if isinstance(value, str) and len(value) <= _LENGTH_MAX:
-        match = _QUANTITY.fullmatch(value.strip(_SPACES))
+        match = shape.fullmatch(value.strip(_SPACES))
     if match is None:
         raise wrong
     return float(match.group(1)), match.group(2)

@@ -13,7 +13,7 @@ from remuda.config.name_guesses import listed, nearest_of
 from remuda.config.raw import mapping
 from remuda.config.report import Report
 from remuda.config.shape import Many, Shape, ShapeKind, model_at, shape_at, shapes
-from remuda.config.units import WrongValueError, show_duration, show_size
+from remuda.config.units import WrongValueError, show_duration, show_share, show_size
 
 #: As much of a wrong value as helps to recognise it.
 _SHOWN_MAX: Final = 60
@@ -179,6 +179,8 @@ def _other(wrong: _Wrong) -> tuple[str, str]:
 def _quantity(number: float, shape: Shape | None) -> str:
     if shape is not None and shape.kind is ShapeKind.DURATION:
         return show_duration(number)
+    if shape is not None and shape.kind is ShapeKind.SHARE:
+        return show_share(number)
     if shape is not None and shape.kind is ShapeKind.SIZE:
         return show_size(int(number))
     return f"{number:,g}" if isinstance(number, float) else f"{number:,}"

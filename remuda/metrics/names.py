@@ -183,8 +183,7 @@ REQUESTS: Final = Metric(
 OLDEST_REQUEST: Final = Metric(
     name="remuda_oldest_request_age",
     kind=MetricKind.GAUGE,
-    help="Seconds that the oldest request that a provider could serve waits for nodes of a label, "
-    "requested or pending; 0: none does.",
+    help="Seconds that a provider's oldest request for nodes of a label waits; 0: none does.",
     labels=("provider", "label"),
 )
 ADDRESSABLE_REQUESTS: Final = Metric(
@@ -203,8 +202,7 @@ DECLINED: Final = Metric(
 JOB_REPORTS: Final = Metric(
     name="remuda_job_reports_total",
     kind=MetricKind.COUNTER,
-    help="How the work on nodes went (ok, failed), by image of ours if any, and who told it "
-    "(requestor; zuul, which tells of failures alone).",
+    help="How work on nodes went (ok, failed), and who told it (zuul tells of failures alone).",
     labels=("provider", "label", "image", "result", "source"),
     statsd=(StatsdName(template="report.{provider}.{label}.{result}"),),
 )
@@ -323,6 +321,13 @@ IMAGE_GENERATION: Final = Metric(
     labels=("image", "provider"),
     absent_is_zero=False,
 )
+IMAGE_CANARY: Final = Metric(
+    name="remuda_image_canary_samples",
+    kind=MetricKind.GAUGE,
+    help="Counted so far of the build that is tried, by every builder; absent if none is.",
+    labels=("image", "provider", "sample", "result"),
+    absent_is_zero=False,
+)
 IMAGE_UPLOADS: Final = Metric(
     name="remuda_image_uploads",
     kind=MetricKind.GAUGE,
@@ -332,15 +337,13 @@ IMAGE_UPLOADS: Final = Metric(
 IMAGE_ALARMS: Final = Metric(
     name="remuda_image_alarms",
     kind=MetricKind.GAUGE,
-    help="What people should see to, of an image: too old, no recipe, builds that come to nothing, "
-    "trials that the cloud spoils.",
+    help="What people should see to: too old, no recipe, builds or trials that come to nothing.",
     labels=("image",),
 )
 IMAGES_CONFIGURED: Final = Metric(
     name="remuda_images_configured",
     kind=MetricKind.GAUGE,
-    help="Images that are to be made for a provider, as its launchers' configuration says: if "
-    "there are any, and no builder speaks of any image, none is running.",
+    help="Images to be made for a provider by its file; if no builder speaks of any, none runs.",
     labels=("provider",),
 )
 BUILD_INFO: Final = Metric(
@@ -389,6 +392,7 @@ METRICS: Final = (
     IMAGE_AGE,
     IMAGE_AGE_LIMIT,
     IMAGE_GENERATION,
+    IMAGE_CANARY,
     IMAGE_UPLOADS,
     IMAGE_ALARMS,
     IMAGES_CONFIGURED,

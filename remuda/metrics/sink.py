@@ -251,6 +251,7 @@ class Metrics:
         ages_s: Family,
         age_limits_s: Mapping[str, float],
         generations: Family,
+        canaries: Family,
         uploads: Family,
         alarms: Mapping[str, int],
     ) -> None:
@@ -260,6 +261,7 @@ class Metrics:
             ages_s: Of what is booted, by image and provider.
             age_limits_s: How old that may be, by image, for those that have a limit.
             generations: Of pointers, by image and provider.
+            canaries: Counts by image, provider, sample and result, of what is tried now.
             uploads: Counts by image and state; states left out are zero.
             alarms: How many, by image.
         """
@@ -267,6 +269,7 @@ class Metrics:
         limits: Family = {(image,): limit_s for image, limit_s in age_limits_s.items()}
         self._replace(names.IMAGE_AGE_LIMIT, limits)
         self._replace(names.IMAGE_GENERATION, generations)
+        self._replace(names.IMAGE_CANARY, canaries)
         zeros: dict[tuple[str, ...], float] = {
             (image, state): 0.0 for image, _ in uploads for state in UploadState
         }

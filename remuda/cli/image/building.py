@@ -297,6 +297,7 @@ def _tell_idle(one: _Waiting, why: str | None, tell: TellProgress) -> None:
 def _tell_result(provider: str, result: BuildResult, tell: TellProgress) -> None:
     said = {
         Outcome.CURRENT: " is current there",
+        Outcome.TRIED: f": {result.why}, and becomes current there if they go well",
         Outcome.FAILED: f" failed: {result.why or 'why is not on record'}",
         # Mostly somebody is at work on it: that is no waiting.
         Outcome.OPEN: f": {result.why or 'it is under way'}",

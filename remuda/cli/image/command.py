@@ -19,6 +19,7 @@ PARTS: Final[Mapping[str, str]] = {
     "rollback": "remuda.cli.image.moving:rollback",
     "show": "remuda.cli.image.overview:show",
     "unpin": "remuda.cli.image.moving:unpin",
+    "withdraw": "remuda.cli.image.moving:withdraw",
 }
 
 image = Commands(

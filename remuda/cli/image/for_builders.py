@@ -116,7 +116,7 @@ def _refuse_if_kept(seen: Catalogue, build: Build) -> None:
     first = {
         "current": f"remuda image rollback {image} --provider",
         "pinned": f"remuda image unpin {image} --provider",
-        "canary": f"remuda image promote {image} --provider",
+        "canary": f"remuda image withdraw {image} --provider",
     }
     for provider, pointer in seen.pointers.get(image, {}).items():
         for name, named in pointer.named():

@@ -1,4 +1,4 @@
-"""`remuda image promote, rollback, pin, unpin`, and `restore` in one provider: pointers moved."""
+"""Commands that move pointers: promote, rollback, withdraw, pin, unpin, restore in one provider."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -143,6 +143,27 @@ def rollback(
         for name, number in images
     ]
     _move_all(context, asks, provider, said, as_json=as_json)
+
+
+@click.command(
+    cls=ImageCommand,
+    examples=("remuda image withdraw debian-ci --why 'jobs are slow on it'",),
+)
+@click.argument("image", callback=image_name, metavar="IMAGE", shell_complete=complete_images)
+@_PROVIDER
+@WHY
+@JSON
+@with_context
+def withdraw(
+    *, context: CommandContext, image: str, provider: str | None, why: str, as_json: bool
+) -> None:
+    """Try the canary of an image no more; ready nodes of it are replaced.
+
+    Nothing makes that build current by itself; the current build stays as it is.
+    """
+    said = word(context, why)
+    ask = Ask(image=image, move=partial(moves.withdraw, word=said))
+    _move_all(context, [ask], provider, said, as_json=as_json)
 
 
 @click.command(

@@ -23,6 +23,7 @@ from remuda.cli.views.build import Beside, build_sheets
 from remuda.cli.views.failed_builds import failed_builds_sheet
 from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, words_sheet
 from remuda.cli.views.packages import LINES_MAX, build_before, compare, packages_sheet
+from remuda.cli.views.tallies import tallies_sheet
 from remuda.config.problems import ConfigInvalidError
 from remuda.images import library
 from remuda.images.buildlog import Progress, read_progress
@@ -85,7 +86,9 @@ def show(
             boots, *others = _image_sheets(seen, words, name, context.clock.now_s())
             notes = _unknown_orphans(store, words, seen.providers(name))
             sheets: Sequence[Sheet] = (replace(boots, notes=[*boots.notes, *notes]), *others)
-            names: tuple[str, ...] = ("providers", "builds", "failures", "moves", "waits")
+            names: tuple[str, ...] = (
+                *("providers", "builds", "failures", "tallies", "moves", "waits"),
+            )
         else:
             build_id = BuildId(name, number)
             require_build(seen, build_id)
@@ -146,6 +149,7 @@ def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float)
         replace(boots, data=[state_json(one) for one in found], notes=notes),
         builds_sheet(seen, name, now_s=now_s),
         failed_builds_sheet(seen, name),
+        tallies_sheet(seen, name),
         moves_sheet(seen, name, now_s=now_s),
         words_sheet(seen, words, name, [one.provider for one in found]),
     )

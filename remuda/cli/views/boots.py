@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from remuda.cli.output import Sheet, age
 from remuda.images.state import ImageState
 from remuda.model.image import Word
+from remuda.model.pointer import Canary
 
 _COLUMNS = ("IMAGE", "PROVIDER", "BOOTS", "CURRENT", "PREVIOUS", "PINNED")
 #: After a command only: where in the row it stands.
@@ -64,6 +65,7 @@ def state_json(one: ImageState) -> dict[str, object]:
         "previous": pointer and pointer.previous,
         "pinned": pin
         and {**_word(pin.word), "build": pin.number, "ends_at_s": pin.until_s or None},
+        "canary": pointer and pointer.canary and canary_json(pointer.canary),
         "withdrawn": []
         if pointer is None
         else [{**_word(word), "build": number} for number, word in pointer.withdrawn.items()],
@@ -74,6 +76,12 @@ def state_json(one: ImageState) -> dict[str, object]:
         "retry_at_s": one.retry_s or None,
         "orphan": one.orphan,
     }
+
+
+def canary_json(canary: Canary) -> dict[str, object]:
+    """Return what is tried on a part of the requests, with the stable keys of docs/cli.md."""
+    since_s = canary.since_s or None
+    return {"build": canary.number, "share": canary.share, "since_s": since_s}
 
 
 def _word(word: Word) -> dict[str, object]:

@@ -13,6 +13,7 @@ from remuda.model.build import Build, BuildState, Revocation, Why
 from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId, ImageRecord, UploadId, Word
 from remuda.model.pointer import Pointer
+from remuda.model.tally import Tally
 from remuda.model.upload import Method, Trial, TrialResult, Upload, UploadState
 from remuda.store import paths
 from remuda.store.api import Stored
@@ -68,6 +69,7 @@ def world(
     uploads: Sequence[Upload] = (),
     pointers: Sequence[Pointer] = (),
     *,
+    tallies: Sequence[Tally] = (),
     unreadable: tuple[str, ...] = (),
     away: Mapping[str, str] | None = None,
     **more: Any,
@@ -84,6 +86,10 @@ def world(
         pointers={
             ("a", one.provider): Stored(path=paths.pointer("a", one.provider), value=one, version=1)
             for one in pointers
+        },
+        tallies={
+            ("a", one.provider): Stored(path=paths.tally("a", one.provider), value=one, version=1)
+            for one in tallies
         },
         unreadable=unreadable,
     )

@@ -1,4 +1,4 @@
-"""What docs/images.md shows: its configuration is good, its steps are shell.
+"""What docs/images.md and the pages below docs/images/ show: good configurations, steps in shell.
 
 Its commands: test_manual.py.
 """
@@ -17,7 +17,8 @@ from remuda.cli.main import main
 from tests.support.sshd import make_key
 
 ROOT: Final = Path(__file__).parents[3]
-TEXT: Final = (ROOT / "docs/images.md").read_text()
+PAGES: Final = (ROOT / "docs/images.md", *sorted((ROOT / "docs/images").glob("*.md")))
+TEXT: Final = "\n".join(page.read_text() for page in PAGES)
 
 
 def blocks(kind: str) -> list[str]:

@@ -112,6 +112,7 @@ def say_everything(metrics: Metrics) -> None:
         ages_s={("base", "east"): 60.0},
         age_limits_s={"base": 90.0},
         generations={("base", "east"): 3},
+        canaries={("base", "east", "launch", "ok"): 12},
         uploads={("base", "usable"): 2},
         alarms={"base": 0},
     )
@@ -292,7 +293,12 @@ def test_uploads_of_every_state_are_told() -> None:
     """Those that there are none of are zero, not absent."""
     instruments = build_instruments(None)
     instruments.metrics.set_images(
-        ages_s={}, age_limits_s={}, generations={}, uploads={("base", "usable"): 2}, alarms={}
+        ages_s={},
+        age_limits_s={},
+        generations={},
+        canaries={},
+        uploads={("base", "usable"): 2},
+        alarms={},
     )
 
     states = {"usable": 2, "failed": 0, "deleting": 0}

@@ -18,10 +18,10 @@ from builder.upload.actions import CondemnUpload, RetireUpload, TakeUpload, TryU
 from builder.writes import write as write_action
 from remuda.cli.image.record_writer import set_build, set_image
 from remuda.images import moves, revoking
-from remuda.images.references import ReferenceKind
 from remuda.model.build import Why
 from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId
+from remuda.model.tally import Counts
 from remuda.model.upload import Method, UploadState
 from remuda.store import paths
 from remuda.store.api import Create, Delete
@@ -47,8 +47,6 @@ READINGS: Final = st.integers(1, 8)
 VERBS: Final = ("launch", "pin", "child", "copy", "trial", "odd")
 #: A record that nobody can read; it may be a node that boots anything.
 UNREADABLE: Final = paths.launch("pa", NodeId("3999999999"))
-#: Nothing writes a canary yet.
-NEVER_WRITTEN: Final = frozenset({ReferenceKind.CANARY})
 
 
 @cache
@@ -159,7 +157,9 @@ class History(RuleBasedStateMachine):
         provider=PROVIDERS,
         image=IMAGES,
         number=NUMBERS,
-        verb=st.sampled_from(["promote", "rollback", "pin", "pin", "unpin", "give back"]),
+        verb=st.sampled_from(
+            ["promote", "rollback", "try", "try", "withdraw", "pin", "pin", "unpin", "give back"]
+        ),
         seconds=st.sampled_from([10.0, 1000.0, None]),
     )
     def move(
@@ -172,6 +172,8 @@ class History(RuleBasedStateMachine):
             "promote": lambda shelf: moves.promote(shelf, None, word),
             "rollback": lambda shelf: moves.rollback(shelf, word),
             "pin": lambda shelf: moves.pin(shelf, number, word, until_s=until_s),
+            "try": lambda shelf: moves.try_out(shelf, 0.1, Counts(), now_s=word.at_s),
+            "withdraw": lambda shelf: moves.withdraw(shelf, word),
             "unpin": lambda shelf: moves.unpin(shelf, word),
             "give back": lambda shelf: moves.restore_here(shelf, number, word),
         }
