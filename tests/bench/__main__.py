@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from tests.bench import (
+    canaries,
     deciding,
     images_building,
     images_carrying,
@@ -48,6 +49,7 @@ GROUPS: Final[dict[tuple[str, ...], _Measure]] = {
 }
 #: Those of images take longer than all others together, and are measured by themselves.
 IMAGES: Final[dict[tuple[str, ...], _Measure]] = {
+    ("canary",): lambda _folder, _wanted, quick: canaries.measure(quick=quick),
     ("image-warm",): lambda folder, _wanted, quick: images_warm.measure(folder, quick=quick),
     ("build", "builds"): lambda folder, wanted, quick: images_building.measure(
         folder, wanted, quick=quick

@@ -1,5 +1,7 @@
 """What must never happen with images of ours: the oracle's part of it."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,11 +14,13 @@ from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId, number_of, parse_upload
 from remuda.model.imageask import ImageUse, labelled_image
 from remuda.model.launch import Launch
+from remuda.model.launch import decode as decode_launch
 from remuda.model.pointer import Pointer, decode_pointer
 from remuda.model.request import Request
+from remuda.model.tally import Sample, Tally, decode_tally
 from remuda.model.upload import WHOLE, UploadState, decode_upload
 from remuda.store import paths
-from remuda.store.api import Check, Op
+from remuda.store.api import Check, Create, Op, Set
 from tests.simulation.attention import Attention
 from tests.simulation.history import History
 from tests.simulation.imagesetting import Images
@@ -27,6 +31,12 @@ from tests.simulation.timetable import Timetable
 _build: Final = lru_cache(1024)(decode_build)
 _pointer: Final = lru_cache(1024)(decode_pointer)
 _upload: Final = lru_cache(1024)(decode_upload)
+_LAUNCH: Final = re.compile(
+    re.escape(paths.PROVIDERS) + "/(?P<provider>[^/]+)/launches/(?P<node>[^/]+)"
+)
+_TALLY: Final = re.compile(
+    re.escape(paths.IMAGES) + "/(?P<image>[^/]+)/pointers/(?P<provider>[^/]+)/tally"
+)
 #: What was never usable, or is not whole; a usable one comes into none of these.
 _UNPROVEN: Final = frozenset(UploadState) - {
     UploadState.USABLE,
@@ -42,6 +52,7 @@ class ImageRules:
     Attributes:
         attention: Of each launcher, by name.
         stored: What lies in the clouds, and what lay there once: uploads by the cloud's id.
+        tallied: Launches that are counted, by provider, build and how they went.
         erased: Those among them that are deleted.
     """
 
@@ -52,6 +63,8 @@ class ImageRules:
     attention: Callable[[str], Attention]
     stored: dict[str, UploadId] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
+    tallied: Counter[tuple[str, BuildId, str]] = field(default_factory=Counter)
+    _counted: set[NodeId] = field(default_factory=set)
     _states: dict[UploadId, UploadState] = field(default_factory=dict)
     _bad: dict[tuple[UploadId, str, bool], float] = field(default_factory=dict)
     _spoiled: dict[tuple[BuildId, str], float] = field(default_factory=dict)
@@ -61,6 +74,7 @@ class ImageRules:
 
     def written(self, ops: Sequence[Op]) -> None:
         """Take note of what a transaction has changed."""
+        self._count(ops)
         begins = paths.IMAGES + "/"
         changed = {
             op.path.split("/")[3]
@@ -69,6 +83,32 @@ class ImageRules:
         }
         for image in sorted(changed):
             self._judge(image)
+
+    def _count(self, ops: Sequence[Op]) -> None:
+        """Judge that each launch is counted once, and in the transaction that says so."""
+        for op in ops:
+            found = _LAUNCH.fullmatch(op.path)
+            if found is None or not isinstance(op, Create | Set):
+                continue
+            launch = decode_launch(NodeId(found["node"]), op.data)
+            upload_id = upload_of(launch)
+            if launch.counted is None or upload_id is None or launch.id in self._counted:
+                continue
+            self._counted.add(launch.id)
+            self.tallied[found["provider"], upload_id.build, launch.counted] += 1
+        for op in ops:
+            found = _TALLY.fullmatch(op.path)
+            if found is not None and isinstance(op, Create | Set):
+                self._judge_tally(decode_tally(found["image"], found["provider"], op.data))
+
+    def _judge_tally(self, tally: Tally) -> None:
+        for number, one in tally.builds.items():
+            build_id, said = BuildId(tally.image, number), one.total(Sample.LAUNCH)
+            for word, count in (("ok", said.ok), ("failed", said.failed)):
+                counted = self.tallied[tally.provider, build_id, word]
+                if count != counted:
+                    where = f"{build_id} in {tally.provider}"
+                    self.history.fail(f"tally: {where}: {count} {word}, {counted} are counted")
 
     def _judge(self, image: str) -> None:
         """Find out anew what of an image may be booted, where, and since when it may not."""

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from remuda.images.canary import CanaryPlan
 from remuda.model.image import place_of
 from tests.support.sshd import make_key
 
@@ -29,6 +30,7 @@ class Images:
         places: Where the images of each provider lie.
         stocked: Each image has a usable build in the beginning.
         build_s, prove_s, move_s, command_s, tidy_s: Mean seconds between two such things.
+        canary: How newer builds are tried on a part of the requests, if they are.
         asks: How many machines builders ask for.
     """
 
@@ -41,6 +43,7 @@ class Images:
     command_s: float = 8.0
     tidy_s: float = 2.0
     asks: int = 0
+    canary: CanaryPlan | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,7 +90,13 @@ def draw_images(
         command_s=rng.choice((4.0, 10.0, 30.0)),
         tidy_s=rng.choice((1.0, 4.0)),
         asks=rng.choice((0, 3, 8)),
+        canary=rng.choice((None, *map(_plan, (0.3, 1.0)))),
     )
+
+
+def _plan(share: float) -> CanaryPlan:
+    """Return how builds are tried where nothing lasts long, and launches fail all the time."""
+    return CanaryPlan(share=share, good=0.1, bad=0.6, after_s=15.0)
 
 
 def applied(document: dict[str, Any], images: Images | None) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from tests.fakes.store import FakeStore
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import BASES, Images
 from tests.simulation.trouble import Trouble
+from tests.simulation.trying import goes_on
 from tests.simulation.weeder import Weeder
 
 ME: Final = ReplicaId("librarian")
@@ -288,8 +289,17 @@ class Librarian(Trouble):
     # Pointers.
 
     def advance(self) -> None:
-        """Let a pointer go to the newest build that is usable."""
-        self._advance(self.look(), *self._some_pointer())
+        """Let a pointer go on to the newest build that is usable, or try it first."""
+        seen, (image, provider) = self.look(), self._some_pointer()
+        shelf = seen.shelf(image, provider, self.images.places[provider])
+        served = None if shelf.pointer is None else shelf.pointer.served(self.now_s())
+        if self.images.canary is None or served is None or self.simulation.calm:
+            self._advance(seen, image, provider)
+        else:
+            tally = seen.tally(image, provider)
+            after = goes_on(shelf, self.images.canary, tally, self._word())
+            if after is not None:
+                self._move(seen, after)
 
     def _some_pointer(self) -> tuple[str, str]:
         return self.rng.choice(self.images.names), self.rng.choice(sorted(self.images.places))

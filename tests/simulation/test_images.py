@@ -12,16 +12,21 @@ from launcher.image.index import Images as Known
 from launcher.image.index import NoneServed, upload_of
 from launcher.node import lifecycle
 from launcher.node import writes as node_writes
+from launcher.node.actions import Count
 from launcher.policy import Policy
 from launcher.request import allocate
 from launcher.server import start
 from launcher.world import World
 from remuda.cloud.api import Quota
-from remuda.images import references, writes
+from remuda.images import library, references, writes
+from remuda.images.canary import CanaryPlan
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId, place_of
+from remuda.model.launch import Launch
+from remuda.model.pointer import MoveWhy
+from remuda.model.tally import Sample
 from remuda.model.upload import WHOLE, Upload, UploadState
-from remuda.store.api import Stored
+from remuda.store.api import Op, Stored
 from tests.simulation.history import ViolationError
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import Images, applied
@@ -38,6 +43,7 @@ CHANGING: Final[dict[str, Any]] = {
     "command_s": 3.0,
     "tidy_s": 0.5,
     "asks": 4,
+    "canary": CanaryPlan(share=0.5, good=0.1, bad=0.6, after_s=8.0),
 }
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
@@ -71,6 +77,19 @@ def test_without_a_usable_build_requests_wait_and_are_served_once_there_is_one()
     simulation.end_storm()
     simulation.settle()
     assert not any(client.outcome == "failed" for client in waiting)
+
+
+def test_builds_are_tried_counted_and_judged() -> None:
+    """Launches of what is tried, and of what is current; each once, as the oracle sees to it."""
+    simulation = busy(2)
+    simulation.storm()
+    assert simulation.librarian is not None
+    seen = library.read(simulation.librarian.store)
+    kinds = {move.kind for one in seen.pointers.values() for move in one.value.moves}
+
+    assert MoveWhy.CANARY in kinds
+    assert sum(rules_of(simulation).tallied.values()) > 20
+    assert any(one.value.builds for one in seen.tallies.values())
 
 
 def rules_of(simulation: Simulation) -> ImageRules:
@@ -180,12 +199,34 @@ def boots_candidates(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def counts_twice(patch: pytest.MonkeyPatch) -> None:
+    """Count each launch as if it were two."""
+    before = node_writes._tally
+
+    def tally(world: World, image: str, counted: Sequence[tuple[Launch, Sample, bool]]) -> list[Op]:
+        return before(world, image, [*counted, *counted])
+
+    patch.setattr(node_writes, "_tally", tally)
+
+
+def forgets_that_it_has_counted(patch: pytest.MonkeyPatch) -> None:
+    """Count whatever was ready once, at each look."""
+    before = node_writes.count
+
+    def count(world: World, action: Count) -> list[Op]:
+        return before(world, action)[len(action.samples) :]
+
+    patch.setattr(node_writes, "count", count)
+
+
 MUTANTS: Final[tuple[tuple[Mutate, str], ...]] = (
     (mixes, "got nodes of"),
     (hears_no_word, "which is not booted any more"),
     (counts_no_launches, "is to be deleted, but"),
     (hands_out_anything, "which is revoked"),
     (boots_candidates, "is to boot"),
+    (counts_twice, "tally: "),
+    (forgets_that_it_has_counted, "tally: "),
 )
 
 
