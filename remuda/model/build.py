@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
+from remuda.model.capture import Captured, captured_doc, read_captured
 from remuda.model.fields import LINE_CHARS_MAX, PROSE_CHARS_MAX, Fields, safe
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.image import (
@@ -21,6 +22,7 @@ from remuda.model.image import (
     word_doc,
     word_in,
 )
+from remuda.model.imageask import read_login_key
 
 SCHEMA: Final = 1
 #: Hashes of what must not be in a clone: ids, keys, seed, leases. A dozen is many.
@@ -72,6 +74,7 @@ class Blame(StrEnum):
     MACHINE = "machine"  # it never came up, or broke, though the cloud gave it
     RESIDUE = "residue"  # something of the build machine, or a secret, was left in it
     BUILDER = "builder"  # ours died
+    JOB = "job"  # a captured machine's: it let the machine go, or us no longer in
 
 
 class IllegalBuildStepError(AssertionError):
@@ -149,6 +152,10 @@ class Build:
         retry_s: Not to be begun before.
         parent: The build of another image that it starts from; base: what else.
         request, node: Of the build machine.
+        captured: The job's machine that it is made of, instead of one of our own.
+        login_key: Public line of the key by which its builder wants onto that machine.
+        quieted_s: When that machine began to be made quiet: since then it is not what its job made
+            of it any more, and no other attempt can begin.
         cloud_name, snapshot: Name and id of the snapshot in the cloud.
         inventory: Hash of what is in it; identity: hashes of what must not be in a clone.
         unwanted: Somebody's command to delete it.
@@ -171,6 +178,9 @@ class Build:
     base: Base | None = None
     request: RequestId | None = None
     node: NodeId | None = None
+    captured: Captured | None = None
+    login_key: str | None = None
+    quieted_s: float | None = None
     cloud_name: str | None = None
     snapshot: str | None = None
     inventory: str | None = None
@@ -180,6 +190,11 @@ class Build:
     mishap: Mishap | None = None
     revoked: Revocation | None = None
     unwanted: Word | None = None
+
+    @property
+    def once(self) -> bool:
+        """Whether there is no other attempt, for its machine is spoiled for one."""
+        return self.captured is not None and self.quieted_s is not None
 
     def after(self, event: BuildEvent, *, now_s: float, **changes: Any) -> "Build":
         """Return the build one step on; the only way its state changes.
@@ -200,7 +215,7 @@ class Build:
 _PLAIN: Final = (
     *("state", "why", "requested_s", "since_s", "fingerprint", "provider", "place", "owner"),
     *("attempt", "asked_by_s", "retry_s", "request", "node", "cloud_name", "snapshot"),
-    *("inventory", "started_s", "ended_s"),
+    *("inventory", "started_s", "ended_s", "login_key", "quieted_s"),
 )
 #: Providers of an image.
 GROUP_MAX: Final = 100
@@ -237,6 +252,7 @@ def encode_build(build: Build) -> bytes:
         "group": list(build.group),
         "parent": None if build.parent is None else str(build.parent),
         "base": _base_doc(build.base),
+        "captured": captured_doc(build.captured),
         "identity": dict(build.identity),
         "failure": mishap_doc(build.mishap),
         "revoked": _revocation_doc(build.revoked),
@@ -286,6 +302,9 @@ def decode_build(build_id: BuildId, raw: bytes) -> Build:
         base=_base(fields.part("base")),
         request=RequestId(request) if request else None,
         node=NodeId(node) if node else None,
+        captured=read_captured(fields, "captured"),
+        login_key=read_login_key(fields),
+        quieted_s=fields.maybe_number("quieted_s"),
         cloud_name=fields.maybe_text("cloud_name"),
         snapshot=fields.identifier("snapshot"),
         inventory=fields.maybe_text("inventory"),

@@ -10,7 +10,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
+from remuda.model.capture import Capture, capture_doc, read_capture
 from remuda.model.fields import KEY_CHARS_MAX, Fields
+from remuda.model.guest import Guest, guest_doc, read_guest
 from remuda.model.ids import NodeId, ReplicaId, RequestId, ServerId
 from remuda.model.imageask import read_login_key
 from remuda.model.packed import Packed
@@ -90,6 +92,8 @@ class Launch:
         counted: Whether it was counted as a launch that went well (ok), or did not (failed), of the
             build of ours that it boots.
         reported: What its user reported of the work on it, once we have counted that: ok or failed.
+        capture: What we have made of its user's last ask for an image of the machine, or None.
+        guest: Whom we have let onto the running machine, or were to.
     """
 
     id: NodeId
@@ -121,6 +125,8 @@ class Launch:
     failed: str | None = None
     counted: str | None = None
     reported: str | None = None
+    capture: Capture | None = None
+    guest: Guest | None = None
 
     @property
     def keyless(self) -> bool:
@@ -148,7 +154,9 @@ class Launch:
         return replace(self, step=step, **{**awaited, **changes})
 
 
-_WRITTEN: Final = tuple(one.name for one in fields(Launch) if one.name != "id")
+#: Fields that need a form of their own.
+_FORMED: Final = frozenset({"capture", "guest"})
+_WRITTEN: Final = tuple(one.name for one in fields(Launch) if one.name not in {"id", *_FORMED})
 
 
 def encode(launch: Launch) -> bytes:
@@ -158,6 +166,10 @@ def encode(launch: Launch) -> bytes:
         value = getattr(launch, name)
         if value is not None:
             doc[name] = value
+    if launch.capture is not None:
+        doc["capture"] = capture_doc(launch.capture)
+    if launch.guest is not None:
+        doc["guest"] = guest_doc(launch.guest)
     return codec.dump(doc)
 
 
@@ -201,4 +213,6 @@ def decode(node_id: NodeId, raw: bytes) -> Launch:
         failed=fields.prose("failed"),
         counted=fields.maybe_text("counted"),
         reported=fields.maybe_text("reported"),
+        capture=read_capture(fields, "capture"),
+        guest=read_guest(fields, "guest"),
     )
