@@ -41,6 +41,7 @@ def control_app(cloud: Cloud) -> ASGIApp:
         Route("/quota", control.quota, methods=["GET", "PUT"]),
         Route("/tokens", control.tokens, methods=["GET", "PUT", "DELETE"]),
         Route("/servers/{id}/die", control.die, methods=["POST"]),
+        Route("/servers/{id}/volumes", control.volumes, methods=["PUT"]),
         Route("/clock", control.clock, methods=["GET", "PUT"]),
     ]
     return _guarded(Router(routes), cloud.config.control_token)
@@ -80,6 +81,11 @@ class _Lifetime(Section):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Offset(Section):
     offset: Annotated[float, number(-NUMBER_MAX)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Volumes(Section):
+    volumes: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +240,20 @@ class _Control:
         for region in self._cloud.regions:
             if server_id in region.stores.servers.servers:
                 await region.lifecycle.die(server_id)
+                return Response(status_code=204)
+        return _bad([f"no server {server_id!r}"], 404)
+
+    async def volumes(self, request: Request) -> Response:
+        """PUT: these volumes are attached to the server, as somebody else would have done."""
+        server_id = str(request.path_params["id"])
+        try:
+            asked = read(_Volumes, await _body(request)).volumes
+        except BadInputError as exc:
+            return _bad(exc.problems)
+        for region in self._cloud.regions:
+            servers = region.stores.servers
+            if server_id in servers.servers:
+                servers.change(server_id, volumes=asked)
                 return Response(status_code=204)
         return _bad([f"no server {server_id!r}"], 404)
 

@@ -117,6 +117,7 @@ class Server:
         created_s: By the cloud's clock, seconds since the epoch.
         vm_state: Nova's own word for what *status* reduces, e.g. ``stopped``.
         task: What Nova does with it just now (``powering-off``, ``image_uploading`` …), or None.
+        volumes: Ids of the volumes that are attached to it, one that it boots from among them.
     """
 
     id: ServerId
@@ -135,6 +136,7 @@ class Server:
     created_s: float = 0.0
     vm_state: str | None = None
     task: str | None = None
+    volumes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Cut the fault and take secrets out of it: it goes into logs and records."""

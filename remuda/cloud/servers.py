@@ -14,6 +14,9 @@ from remuda.model.packed import shared
 
 #: What Nova has below ``/servers`` beside servers.
 _WORDS: Final = frozenset({"detail"})
+_VOLUMES: Final = "os-extended-volumes:volumes_attached"
+#: More are not told apart.
+_VOLUMES_MAX: Final = 32
 _S: Final = ServerStatus
 #: Nova's ``vm_states`` as the API shows them. A server that reboots, resizes or migrates runs in
 #: the sense that matters: whoever uses it may have asked for it, and it comes back.
@@ -94,7 +97,16 @@ def read_server(doc: Mapping[str, Any], external: Collection[str] = ()) -> Serve
         created_s=read_time(doc.get("created")),
         vm_state=shared(fields.prose("OS-EXT-STS:vm_state", LINE_CHARS_MAX) or None),
         task=shared(fields.prose("OS-EXT-STS:task_state", LINE_CHARS_MAX) or None),
+        volumes=_volumes(doc.get(_VOLUMES)),
     )
+
+
+def _volumes(listed: object) -> tuple[str, ...]:
+    """Return the ids of attached volumes; one that is odd is one all the same."""
+    if not isinstance(listed, list):
+        return ()
+    docs = (one if isinstance(one, Mapping) else {} for one in listed[:_VOLUMES_MAX])
+    return tuple(Fields("volume", one).prose("id", LINE_CHARS_MAX) or "?" for one in docs)
 
 
 def _mapping(doc: Mapping[str, Any], key: str) -> Mapping[str, Any]:

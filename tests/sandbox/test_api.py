@@ -276,6 +276,20 @@ def test_a_machine_dies_when_it_is_told_to(api: Sandbox, cloud: Connection) -> N
     assert api.control("POST", "/servers/none/die")["status"] == 404
 
 
+def test_volumes_are_attached_as_somebody_else_would(api: Sandbox, cloud: Connection) -> None:
+    """Nova shows them with the server; who names none that is there is told so."""
+    server = active(cloud)
+    path = f"/servers/{server.id}/volumes"
+
+    assert api.control("PUT", path, {"volumes": ["v1", "v2"]}) is None
+    shown = cloud.compute.get_server(server.id).attached_volumes
+    assert [one["id"] for one in shown] == ["v1", "v2"]
+    assert api.control("PUT", path, {"volumes": []}) is None
+    assert cloud.compute.get_server(server.id).attached_volumes == []
+    assert api.control("PUT", path, {"volumes": 7})["status"] == 400
+    assert api.control("PUT", "/servers/none/volumes", {"volumes": []})["status"] == 404
+
+
 def test_application_credential(api: Sandbox, cloud: Connection) -> None:
     """Made through the API, good for a login."""
     user = cloud.current_user_id

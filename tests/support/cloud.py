@@ -79,6 +79,10 @@ class Cloud:
         """End a server's machine, now."""
         self.ask("POST", f"/servers/{server}/die")
 
+    def attach(self, server: str, *volumes: str) -> None:
+        """Let these volumes, and no others, be attached to a server."""
+        self.ask("PUT", f"/servers/{server}/volumes", {"volumes": list(volumes)})
+
     def servers(self) -> int:
         """Count the servers, whatever their state."""
         (region,) = self.ask("GET", "/state")["regions"].values()

@@ -7,6 +7,7 @@ import pytest
 
 from remuda.cloud.api import BadOrderError, ServerSpec, ServerStatus
 from remuda.cloud.servers import order_body, path, read_server
+from remuda.cloud.whole import unfit
 from remuda.model.ids import ServerId
 from tests.fakes.cloud import DEBIAN, SMALL
 
@@ -183,3 +184,23 @@ def test_a_strangers_odd_server_hides_no_other(key: str, odd: Any) -> None:
 def test_an_odd_status_is_unknown(odd: Any) -> None:
     """Nothing is concluded from it."""
     assert read_server({**DOC, "status": odd}).status is ServerStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("listed", "volumes"),
+    [
+        (None, ()),
+        ([], ()),
+        ([{"id": "v1"}, {"id": "v2", "delete_on_termination": False}], ("v1", "v2")),
+        ("v1", ()),
+        ([7, {}, {"id": 7}], ("?", "?", "?")),
+        ([{"id": "v"}] * 500, ("v",) * 32),
+    ],
+)
+def test_attached_volumes_are_known(listed: object, volumes: tuple[str, ...]) -> None:
+    """One that is odd is one all the same: a snapshot would not have it."""
+    doc = {**DOC, "os-extended-volumes:volumes_attached": listed}
+    server = read_server(doc)
+    assert server.volumes == volumes
+    assert (unfit(server) is not None) is bool(volumes)
+    assert read_server({**doc, "image": ""}).volumes == volumes
