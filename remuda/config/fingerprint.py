@@ -21,6 +21,9 @@ from remuda.config.trees import TreeEntry
 #: Changes with what is hashed below: images of before then count as made from something else.
 _SCHEMA: Final = 1
 
+#: Of all images that are captured: a change of their checks wants no other machine.
+_CAPTURED: Final = hashlib.sha256(b"captured").hexdigest()
+
 #: What stands at each name of a file or folder that a step copies.
 Trees = Mapping[str, Sequence[TreeEntry]]
 
@@ -40,6 +43,8 @@ def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
         ValueError: A script was never read.
     """
     making = recipe.makings[provider]
+    if making.base is None:
+        return _CAPTURED
     used = {name for step in recipe.steps for name in step.secrets}
     document = {
         "schema": _SCHEMA,

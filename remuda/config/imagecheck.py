@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from remuda.config.base import switch
+from remuda.config.capturecheck import check_captures
 from remuda.config.cron import longest_pause_s, parse_cron, parse_zone
 from remuda.config.document import Path
 from remuda.config.images import ImageDefaults, RecipeFrom
@@ -25,10 +26,12 @@ def check_images(data: object, report: Report) -> None:
     written = WrittenRecipes.of(data)
     _check_providers(data, written, report)
     _check_parents(written, report)
+    check_captures(data, written, report)
     for name in written.images:
         _check_needs(name, written, report)
         _check_copies(name, written, report)
-        _check_freshness(name, written, report)
+        if not written.captured(name):
+            _check_freshness(name, written, report)
     _check_canaries(written, report)
     _check_secrets(written, report)
     _check_environments(written, report)
@@ -103,7 +106,7 @@ def _check_needs(name: str, written: WrittenRecipes, report: Report) -> None:
     image = written.images[name]
     doubtful = misspelled(RecipeFrom, image) | misspelled(ImageDefaults, written.defaults)
     providers = written.chosen(name)
-    for key in ("base", "flavor"):
+    for key in ("flavor",) if written.captured(name) else ("base", "flavor"):
         lacking = [one for one in providers if written.value(key, name, one) is None]
         if lacking and key not in doubtful and written.certain(name):
             where = "" if len(lacking) == len(providers) else f" for {', '.join(lacking)}"
@@ -114,7 +117,8 @@ def _check_needs(name: str, written: WrittenRecipes, report: Report) -> None:
                 at_key=True,
             )
     steps = written.defaults.get("steps") if switch(image.get("default-steps")) is not False else ()
-    if not (image.get("steps") or steps or "steps" in doubtful):
+    stepped = written.captured(name) or image.get("steps") or steps
+    if not (stepped or "steps" in doubtful):
         report.warning(
             ("images", name), "has no steps: it would be a copy of its base", at_key=True
         )
@@ -206,7 +210,9 @@ def _check_secrets(written: WrittenRecipes, report: Report) -> None:
                         nearest(name, {**common, **own}),
                     )
         used |= mine
-        for name in own if top != _DEFAULTS else ():
+        looked_for = section.get("capture") is not None
+        used |= set(common) if looked_for else set()
+        for name in own if top != _DEFAULTS and not looked_for else ():
             if name not in mine and name not in common:
                 report.warning((*top, "secrets", name), "no step names this secret", at_key=True)
     for name in common:

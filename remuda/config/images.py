@@ -20,8 +20,15 @@ from remuda.config.base import (
     Share,
     Whole,
 )
+from remuda.config.captures import CaptureFrom
 from remuda.config.cron import parse_cron, parse_zone
-from remuda.config.parts import CheckFrom, FlavorNamed, ImageFrom, ScriptText, named
+from remuda.config.parts import (
+    CheckFrom,
+    FlavorNamed,
+    ImageFrom,
+    ScriptText,
+    named,
+)
 from remuda.config.units import WrongValueError
 from remuda.ssh.api import check_environment
 
@@ -374,6 +381,12 @@ class ImageDefaults(Section):
 
 class RecipeFrom(ImageDefaults):
     """How one image is made; what it leaves out is as in `image-defaults`."""
+
+    capture: CaptureFrom | None = Field(
+        default=None,
+        description="It is made of jobs' machines, and has neither base, steps nor schedule; those "
+        "of image-defaults do not count. flavor and username are of the machines that prove it.",
+    )
 
     default_steps: bool = Field(
         default=True, description="false: without the steps of image-defaults, only its own."

@@ -162,6 +162,10 @@ class Label(Section):
     )
     setup: ScriptFrom | None = Field(default=None, description="Runs on each node before checks.")
     checks: tuple[CheckFrom, ...] = Field(default=(), description="Must all pass before ready.")
+    secret: bool = Field(
+        default=False,
+        description="Jobs on these machines work with secrets: no image is captured of one.",
+    )
 
 
 class PoolLabel(Section):

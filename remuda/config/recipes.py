@@ -7,9 +7,10 @@ that provider, the defaults for all. The checks of a file ask the same of its ma
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from remuda.config.base import Section
+from remuda.config.captures import CaptureFrom
 from remuda.config.document import Path
 from remuda.config.images import (
     BaseFrom,
@@ -25,17 +26,21 @@ from remuda.config.images import (
 from remuda.config.parts import CheckFrom, FlavorFrom
 from remuda.config.raw import mapping
 
+#: What an image that is captured does not have, whatever is said for all images.
+NOT_CAPTURED: Final = frozenset({"base", "steps", "schedule", "copy-from"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderMaking:
     """How one provider comes to an image.
 
     Attributes:
+        base: None: it is captured.
         pool: Where build machines are made; None: any pool with room.
         copy_from: Provider whose build is copied; None: it is built here.
     """
 
-    base: BaseFrom
+    base: BaseFrom | None
     flavor: FlavorFrom
     username: str
     pool: str | None = None
@@ -51,6 +56,7 @@ class ImageRecipe:
         steps: In order, those of the defaults first; so are both kinds of checks.
         freshness_s: Older than this the current build is an alarm; None: never.
         secrets: Where the builder finds them, by the name that steps know.
+        capture: Of whose machines it is made; None: it has a recipe.
     """
 
     name: str
@@ -69,6 +75,14 @@ class ImageRecipe:
     freshness_s: float | None = None
     paused: bool = False
     secrets: Mapping[str, SecretFrom] = field(default_factory=dict)
+    capture: CaptureFrom | None = None
+
+    @property
+    def needed_secrets(self) -> tuple[str, ...]:
+        """Names of the secrets that a build has to know: to use them, or to look for them."""
+        if self.capture is not None:
+            return tuple(sorted(self.secrets))
+        return tuple(sorted({name for step in self.steps for name in step.secrets}))
 
 
 def recipes(
@@ -139,6 +153,10 @@ class WrittenRecipes:
         """Whether all that is listed for *name* is known: else it may mean any provider."""
         return set(self._listed(name)) <= set(self.known)
 
+    def captured(self, name: str) -> bool:
+        """Whether an image is made of jobs' machines, and has no recipe."""
+        return self.images.get(name, {}).get("capture") is not None
+
     def _listed(self, name: str) -> tuple[str, ...]:
         seen: set[str] = set()
         while name not in seen:  # a circle of parents is complained of elsewhere
@@ -147,6 +165,8 @@ class WrittenRecipes:
             listed = mapping(self._layer("providers", image).get("providers"))
             if listed:
                 return tuple(listed)
+            if self.captured(name):
+                break
             parent = parent_of(self._layer("base", image).get("base"))
             if parent not in self.images:
                 break
@@ -158,6 +178,8 @@ class WrittenRecipes:
 
         A key with null behind it counts as well.
         """
+        if key in NOT_CAPTURED and self.captured(name):
+            return None
         image = self.images.get(name, {})
         for top, layer in ((("images", name), image), (("image-defaults",), self.defaults)):
             here = mapping(mapping(layer.get("providers")).get(provider))
@@ -190,9 +212,10 @@ def _making(written: WrittenRecipes, name: str, provider: str) -> ProviderMaking
     base, flavor = (written.value(key, name, provider) for key in ("base", "flavor"))
     username = written.value("username", name, provider)
     pool, copy_from = (written.value(key, name, provider) for key in ("pool", "copy-from"))
-    if isinstance(base, BaseFrom) and isinstance(flavor, FlavorFrom):
+    based = isinstance(base, BaseFrom) or written.captured(name)
+    if based and isinstance(flavor, FlavorFrom):
         return ProviderMaking(
-            base=base,
+            base=base if isinstance(base, BaseFrom) else None,
             flavor=flavor,
             username=ImageDefaults().username if username is None else str(username),
             pool=None if pool is None else str(pool),
@@ -207,6 +230,8 @@ def _joined(
     def one(key: str) -> Any:
         return getattr(image if key in image.model_fields_set else defaults, key)
 
+    made = image.capture is None
+    common = defaults.steps if image.default_steps else ()
     return ImageRecipe(
         name=name,
         makings=makings,
@@ -214,16 +239,17 @@ def _joined(
         host_keys=one("host_keys"),
         config_drive=one("config_drive"),
         environment={**defaults.environment, **image.environment},
-        steps=(*(defaults.steps if image.default_steps else ()), *image.steps),
+        steps=(*common, *image.steps) if made else (),
         checks_before=(*defaults.checks_before, *image.checks_before),
         checks=(*defaults.checks, *image.checks),
-        schedule=one("schedule"),
+        schedule=one("schedule") if made else None,
         rollout_window=one("rollout_window"),
         canary=one("canary"),
         keep=one("keep"),
         freshness_s=one("freshness"),
         paused=one("paused"),
         secrets={**defaults.secrets, **image.secrets},
+        capture=image.capture,
     )
 
 
