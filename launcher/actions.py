@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from launcher.capture.actions import KINDS as CAPTURES
+from launcher.capture.actions import AnswerCapture, NoteCaptureBuild
 from launcher.claim.actions import KINDS as CLAIMS
 from launcher.claim.actions import AdoptClaim, Claim, DropClaim
+from launcher.guest.actions import KINDS as GUESTS
+from launcher.guest.actions import LetIn, NoteGuest
 from launcher.lanes import Kinds, Lane
 from launcher.node.actions import KINDS as NODES
 from launcher.node.actions import (
@@ -59,6 +63,10 @@ Action = (
     | MakeReady
     | Free
     | Count
+    | AnswerCapture
+    | NoteCaptureBuild
+    | LetIn
+    | NoteGuest
     | Condemn
     | CollectEvidence
     | DeleteServer
@@ -76,7 +84,15 @@ Action = (
 
 
 #: Every kind of action: in which threads it is done, and what it keeps busy.
-KINDS: Final[Kinds] = {**REQUESTS, **CLAIMS, **NODES, **SERVERS, **PROVIDER}
+KINDS: Final[Kinds] = {
+    **REQUESTS,
+    **CLAIMS,
+    **NODES,
+    **CAPTURES,
+    **GUESTS,
+    **SERVERS,
+    **PROVIDER,
+}
 #: The lane of every action that is not a transaction.
 LANES: Final[Mapping[type, Lane]] = {
     kind: work.lane for kind, work in KINDS.items() if work.lane is not None
@@ -90,10 +106,11 @@ MARKS: Final[Mapping[type, str]] = {
     Address: "address",
     Prove: "prove",
     Probe: PROBE,
+    LetIn: "let in",
     CollectEvidence: EVIDENCE,
 }
 #: What a hand does to one node of ours, which is busy meanwhile; a leaked server is nobody's.
-NodeWork = CreateServer | DeleteServer | Address | Prove | Probe | CollectEvidence
+NodeWork = CreateServer | DeleteServer | Address | Prove | Probe | LetIn | CollectEvidence
 
 
 def node_of(action: Action) -> NodeId | None:

@@ -6,6 +6,7 @@ Only :class:`~launcher.node.events.ScriptBegun` comes in between.
 from collections.abc import Callable
 
 from launcher.actions import Action
+from launcher.guest.events import GuestTried
 from launcher.node.events import EvidenceCollected, IdsDrawn, Probed, Proved, ScriptBegun
 from launcher.provider.events import Rescued, Surveyed, Tidied
 from launcher.server.events import (
@@ -35,6 +36,7 @@ Event = (
     | ScriptBegun
     | Proved
     | Probed
+    | GuestTried
     | EvidenceCollected
     | Rescued
     | Registered

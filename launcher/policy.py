@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from remuda.config.capturing import CaptureRules, rules_of
 from remuda.config.images import BaseFrom
 from remuda.config.model import Config, Label, NodeImageFrom, Pool, PoolLabel, Provider
 from remuda.config.recipes import ImageRecipe, ProviderMaking, recipes
@@ -45,6 +46,7 @@ class Policy:
         built: The image of ours that it boots, by pool and label, if it is one.
         kept: How many builds of each image of ours are kept here.
         labels: What the labels promise.
+        captures: Of which machines images may be captured, and for whom.
         pinned: The id of the installation is in the configuration, not only in ZooKeeper.
     """
 
@@ -55,6 +57,7 @@ class Policy:
     labels: Mapping[str, Label]
     built: Mapping[Key, str] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
+    captures: CaptureRules = field(default_factory=rules_of)
     pinned: bool = False
     max_hold_age_s: float | None = None
     #: A provider that is not the first choice waits this long per rank before it steps in.
@@ -106,11 +109,8 @@ def compile_policy(config: Config, provider: str) -> Policy:
         KeyError: If the configuration has no such provider.
     """
     one = config.providers[provider]
-    ours = [
-        recipe
-        for recipe in recipes(config.images, config.image_defaults, config.providers).values()
-        if provider in recipe.makings
-    ]
+    known = recipes(config.images, config.image_defaults, config.providers)
+    ours = [recipe for recipe in known.values() if provider in recipe.makings]
     making = {
         (name, label): how for name, pool in one.pools.items() for label, how in pool.labels.items()
     }
@@ -127,6 +127,7 @@ def compile_policy(config: Config, provider: str) -> Policy:
         labels={**config.labels, **dict.fromkeys(_labels_for_builders(ours), _NO_PROMISE)},
         built={key: how.image.built for key, how in making.items() if how.image.built is not None},
         kept={recipe.name: recipe.keep for recipe in ours},
+        captures=rules_of(known, config.labels),
         pinned=config.installation is not None,
         max_hold_age_s=config.max_hold_age,
     )
@@ -150,7 +151,7 @@ def _for_builders(
     for pool in config.pools:
         if making.pool in (None, pool):
             make, prove = (image_label(recipe.name, use) for use in ImageUse)
-            if making.copy_from is None:
+            if making.copy_from is None and making.base is not None:
                 yield (pool, make), _machine(recipe, making, _start(making.base))
             yield (pool, prove), _machine(recipe, making, NodeImageFrom(built=recipe.name))
 

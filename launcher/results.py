@@ -9,8 +9,10 @@ again, and the next plan goes on from there.
 from dataclasses import dataclass, field
 
 from launcher.actions import Action
+from launcher.capture.results import CaptureResults
 from launcher.claim.results import ClaimResults
 from launcher.events import Event
+from launcher.guest.results import GuestResults
 from launcher.lanes import Lane
 from launcher.node.results import IntentResults, NodeResults
 from launcher.provider.results import ProviderResults
@@ -49,12 +51,14 @@ class Results:
         claims = ClaimResults(world, writer, requests, log)
         intents, keys = IntentResults(world, writer), writer.host_keys
         nodes = NodeResults(world, keys, log, metrics)
+        captures, guests = CaptureResults(world, nodes, log), GuestResults(world, nodes, log)
         servers = ServerResults(world, keys, self.owner, log, metrics)
         provider = ProviderResults(world, log, metrics)
         self.intake = Intake(dispatch=self.dispatch, tree=writer.sender.tree, learner=self)
         self.events = {
             **intents.events(),
             **nodes.events(),
+            **guests.events(),
             **servers.events(),
             **provider.events(),
         }
@@ -63,12 +67,16 @@ class Results:
             **claims.answers(),
             **intents.answers(),
             **nodes.answers(),
+            **captures.answers(),
+            **guests.answers(),
             **provider.answers(),
         }
         self.crashes = {
             **requests.crashes(),
             **claims.crashes(),
             **nodes.crashes(),
+            **captures.crashes(),
+            **guests.crashes(),
             **servers.crashes(),
             **provider.crashes(),
         }

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 
 from launcher.actions import Action, node_of
+from launcher.capture.start import CaptureStarts
 from launcher.claim.start import ClaimStarts
 from launcher.events import Event
+from launcher.guest.hand_guest import GuestHands
+from launcher.guest.start import GuestStarts
 from launcher.lanes import Lane
 from launcher.node.hand_proving import ProvingHands
 from launcher.node.start import NodeStarts
@@ -43,9 +46,15 @@ class Starter:
             **ClaimStarts(world, writer).table(),
             **NodeStarts(world, writer).table(),
             **HandStarts(world, submit, self.cloud, self.proving).table(),
+            **CaptureStarts(world, writer).table(),
+            **GuestStarts(world, writer, submit, self._guests()).table(),
             **ServerStarts(world, submit, self.cloud, writer.host_keys).table(),
             **ProviderStarts(world, writer, submit, self.cloud, self.store).table(),
         }
+
+    def _guests(self) -> GuestHands:
+        proving = self.proving
+        return GuestHands(proving.prover, proving.stopped, proving.clock)
 
     def start(self, action: Action, now: Now) -> None:
         """Start one action, or let its node wait for a place in the action's lane."""

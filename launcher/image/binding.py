@@ -7,13 +7,13 @@ All machines of a request that boot the same image boot the same build of it
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from launcher.image.index import upload_of
 from launcher.node.budget import served_build
 from launcher.node.shortage import Shortage
 from launcher.node.view import NodeView
 from launcher.policy import Key
 from launcher.request.view import RequestView
 from launcher.world import World
+from remuda.images.references import upload_of
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageAsk, ImageUse, labelled_image

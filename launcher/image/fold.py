@@ -26,5 +26,7 @@ def take_image(world: World, change: Put | Dirty | Gone) -> None:
     begins = f"{image}/"
     for view in world.nodes.views.values():
         build = None if view.launch is None else view.launch.image_build
-        if build is not None and build.startswith(begins):
+        asked = None if view.launch is None else view.launch.capture
+        wanted = asked is not None and asked.ask.image == image
+        if wanted or (build is not None and build.startswith(begins)):
             world.touch_node(view)

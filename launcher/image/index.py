@@ -8,10 +8,12 @@ from typing import Final, TypeVar
 from remuda.cloud.api import Image
 from remuda.cloud.sizes import ImageNeeds
 from remuda.images import kinds
+from remuda.images.references import upload_of
 from remuda.membership.rendezvous import WEIGHT_MAX, weight
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
-from remuda.model.image import BuildId, UploadId, number_of, parse_upload
+from remuda.model.ids import NodeId
+from remuda.model.image import BuildId, UploadId, number_of
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
 from remuda.model.tally import Tally, decode_tally
@@ -48,6 +50,7 @@ class Images:
         tallies: What is counted here, by image; one that cannot be read is begun anew.
         closed: Images whose tally we may not read, so that nothing is counted of them.
         uploads: In all places: which one is ours, the pointers and requests say.
+        captures: The build that is made of a job's machine, by its node and what was asked.
     """
 
     provider: str
@@ -56,6 +59,7 @@ class Images:
     closed: set[str] = field(default_factory=set)
     builds: dict[BuildId, Stored[Build]] = field(default_factory=dict)
     uploads: dict[UploadId, Stored[Upload]] = field(default_factory=dict)
+    captures: dict[tuple[NodeId, str], BuildId] = field(default_factory=dict)
 
     def take(self, change: Put | Dirty | Gone) -> str | None:
         """Take in a change below the images' root; return the image that it may concern, if any.
@@ -80,11 +84,25 @@ class Images:
             return None
         build_id = BuildId(image, number)
         if found["place"] is None:
-            _put(self.builds, build_id, lambda: kinds.BUILDS.read(build_id, stored))
+            self._build(build_id, stored)
         else:
             upload_id = UploadId(build_id, found["place"])
             _put(self.uploads, upload_id, lambda: kinds.UPLOADS.read(upload_id, stored))
         return image
+
+    def _build(self, build_id: BuildId, stored: Stored[bytes] | None) -> None:
+        before = self.builds.get(build_id)
+        try:
+            _put(self.builds, build_id, lambda: kinds.BUILDS.read(build_id, stored))
+        finally:
+            after = self.builds.get(build_id)
+            for one in (before, after):
+                machine = None if one is None else one.value.captured
+                if machine is not None:
+                    key = (machine.node, machine.token)
+                    self.captures.pop(key, None)
+                    if one is after:
+                        self.captures[key] = build_id
 
     def _pointer(self, image: str, stored: Stored[bytes] | None) -> str:
         key = (image, self.provider)
@@ -265,8 +283,3 @@ def _put(records: dict[K, Stored[T]], key: K, read: Callable[[], Stored[T] | Non
         records.pop(key, None)
     else:
         records[key] = found
-
-
-def upload_of(launch: Launch) -> UploadId | None:
-    """Return the upload that a machine boots, if it boots an image of ours."""
-    return parse_upload(launch.image_build, launch.image_place)

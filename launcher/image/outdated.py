@@ -1,10 +1,10 @@
 """Machines whose image is not booted any more: those that nobody has yet go."""
 
 from launcher.image.binding import left_out
-from launcher.image.index import upload_of
 from launcher.node.actions import Condemn
 from launcher.node.view import NodeView
 from launcher.world import World
+from remuda.images.references import upload_of
 from remuda.model.ids import RequestId
 from remuda.model.imageask import proves
 from remuda.model.launch import Launch

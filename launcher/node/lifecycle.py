@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from launcher.actions import Action, Plan
+from launcher.capture.capturing import capture
 from launcher.image.outdated import not_handed_out, outdated, unbootable
 from launcher.lanes import noting
 from launcher.node.actions import (
@@ -298,6 +299,8 @@ def _done(world: World, view: NodeView, node: Node, now: Now, plan: Plan) -> Act
         return _held(world, view, node, now, plan)
     if view.locked:
         # Whoever holds the lock uses it: nobody's machine dies.
+        if node.state is NodeState.IN_USE and view.launch is not None:
+            return capture(world, view, view.launch, node)
         return None
     if node.state is NodeState.IN_USE:
         return Condemn(node=view.id, cause="its user went away")

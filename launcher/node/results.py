@@ -170,7 +170,7 @@ class NodeResults:
             self.world.touch_node(view)
 
     def _adopted(self, action: Adopt, event: Written[Action], now: Now) -> None:
-        view = self._written(action.node, event, now)
+        view = self.written(action.node, event, now)
         if view is None:
             return
         created_here = self.world.created_here(view.id)
@@ -179,7 +179,7 @@ class NodeResults:
         self.world.touch_node(view)
 
     def _advanced(self, action: Advance, event: Written[Action], now: Now) -> None:
-        view = self._written(action.node, event, now)
+        view = self.written(action.node, event, now)
         if view is None:
             return
         if action.launch.step is Step.PROVING:
@@ -194,7 +194,7 @@ class NodeResults:
             self.world.touch_node(view)
 
     def _made_ready(self, action: MakeReady, event: Written[Action], now: Now) -> None:
-        view = self._written(action.node, event, now)
+        view = self.written(action.node, event, now)
         if view is None:
             return
         learn_success(self.world, view, now)
@@ -204,7 +204,7 @@ class NodeResults:
         self.world.touch_node(view)
 
     def _freed(self, action: Free, event: Written[Action], now: Now) -> None:
-        view = self._written(action.node, event, now)
+        view = self.written(action.node, event, now)
         if view is None:
             return
         self.log.info("node.freed", node=view.id, cause=action.cause)
@@ -212,7 +212,7 @@ class NodeResults:
 
     def _counted(self, action: Count, event: Written[Action], now: Now) -> None:
         for one in action.samples:
-            view = self._written(one.node, event, now)
+            view = self.written(one.node, event, now)
             if view is not None:
                 view.patience.tries = 0
                 self._tell_report(view, one)
@@ -237,7 +237,7 @@ class NodeResults:
         )
 
     def _condemned(self, action: Condemn, event: Written[Action], now: Now) -> None:
-        view = self._written(action.node, event, now)
+        view = self.written(action.node, event, now)
         if view is not None:
             self._begin_deletion(view, action, now)
             self.world.touch_node(view)
@@ -259,11 +259,11 @@ class NodeResults:
         if not isinstance(event.result, StoreError):
             # The mirror has told already that the records are gone.
             self.log.info("node.gone", node=action.node, server=action.server)
-        view = self._written(action.node, event, now)
+        view = self.written(action.node, event, now)
         if view is not None:
             self.world.touch_node(view)
 
-    def _written(self, node_id: NodeId, event: Written[Action], now: Now) -> NodeView | None:
+    def written(self, node_id: NodeId, event: Written[Action], now: Now) -> NodeView | None:
         """Free a node; return its view if it is there and was written."""
         view = self.world.nodes.views.get(node_id)
         if view is None:

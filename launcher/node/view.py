@@ -8,6 +8,7 @@ from launcher.node.patience import Look, Patience
 from launcher.node.proof import UNTRIED, ProofView
 from launcher.server.address import NO_FLOATING_IP, AddressView
 from launcher.server.view import ServerView
+from remuda.model.guest import Guest
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch, Step
 from remuda.model.node import Node, NodeState
@@ -61,6 +62,7 @@ class NodeView:
         look: Whether it answered when it was ready.
         patience: How long it is left alone, and was kept waiting.
         end: What speaks against it, and how far its deletion has come.
+        guest: Whom we have let in, or could not, as long as its record does not say so.
     """
 
     id: NodeId
@@ -79,6 +81,7 @@ class NodeView:
     look: Look = field(default_factory=Look)
     patience: Patience = field(default_factory=Patience)
     end: End = LIVING
+    guest: Guest | None = None
 
     @property
     def dying(self) -> bool:

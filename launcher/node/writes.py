@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from launcher.image.index import upload_of
 from launcher.node import steps
 from launcher.node.actions import Count
 from launcher.node.birth import NewNode
 from launcher.node.view import NodeView
 from launcher.world import World
 from remuda.images import writes
+from remuda.images.references import upload_of
 from remuda.model import launch as launches
 from remuda.model import node as nodes
 from remuda.model.ids import NodeId

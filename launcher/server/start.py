@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from launcher.events import Submit
-from launcher.image.index import upload_of
 from launcher.image.outdated import unbootable
 from launcher.node.deadlines import ask_ends_s
 from launcher.node.view import NodeView
@@ -22,6 +21,7 @@ from launcher.server.specs import ServerSpecs
 from launcher.world import World
 from remuda.cloud.api import Fence
 from remuda.frame.work import ByKind
+from remuda.images.references import upload_of
 from remuda.model.ids import NodeId
 from remuda.model.launch import Launch
 from remuda.runtime.now import Now

@@ -76,7 +76,7 @@ def unknown(holders: Holders) -> tuple[str, ...]:
     odd = [
         f"node {launch.id} of {provider}"
         for provider, launch in holders.launches
-        if launch.image_build is not None and _of(launch) is None
+        if launch.image_build is not None and upload_of(launch) is None
     ]
     return (*holders.unreadable, *odd)
 
@@ -104,7 +104,7 @@ def why_held(upload_id: UploadId, references: References, odd: tuple[str, ...]) 
 
 def _all(holders: Holders) -> Iterator[tuple[UploadId, Reference]]:
     for provider, launch in holders.launches:
-        upload_id = _of(launch)
+        upload_id = upload_of(launch)
         if upload_id is not None:
             yield upload_id, Reference(ReferenceKind.LAUNCH, f"node {launch.id} of {provider}")
     for pointer in holders.pointers:
@@ -115,7 +115,8 @@ def _all(holders: Holders) -> Iterator[tuple[UploadId, Reference]]:
         yield from _of_upload(upload, holders.uploads)
 
 
-def _of(launch: Launch) -> UploadId | None:
+def upload_of(launch: Launch) -> UploadId | None:
+    """Return the upload that a machine boots, if it boots an image of ours."""
     return parse_upload(launch.image_build, launch.image_place)
 
 

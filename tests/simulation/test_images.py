@@ -9,7 +9,7 @@ import pytest
 
 from launcher.image import binding
 from launcher.image.index import Images as Known
-from launcher.image.index import NoneServed, upload_of
+from launcher.image.index import NoneServed
 from launcher.node import lifecycle
 from launcher.node import writes as node_writes
 from launcher.node.actions import Count
@@ -20,6 +20,7 @@ from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.images import library, references, writes
 from remuda.images.canary import CanaryPlan
+from remuda.images.references import upload_of
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId, place_of
 from remuda.model.launch import Launch

@@ -6,7 +6,6 @@ import pytest
 
 from launcher.claim.actions import Claim
 from launcher.fold import Fold
-from launcher.image.index import upload_of
 from launcher.image.outdated import unbootable
 from launcher.node import writes as node_writes
 from launcher.node.actions import Condemn
@@ -21,6 +20,7 @@ from launcher.server.actions import CreateServer
 from launcher.server.specs import ServerSpecs
 from remuda.cloud.api import Image, Server, ServerStatus
 from remuda.frame.set_aside import SetAside
+from remuda.images.references import upload_of
 from remuda.membership.registration import Member, Registration
 from remuda.metrics.sink import NullMetrics
 from remuda.model import tags

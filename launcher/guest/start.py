@@ -1,0 +1,35 @@
+"""Starting what lets somebody in."""
+
+from dataclasses import dataclass
+
+from launcher.events import Submit
+from launcher.guest import writes
+from launcher.guest.actions import LetIn, NoteGuest
+from launcher.guest.hand_guest import GuestHands
+from launcher.guest.orders import order
+from launcher.world import World
+from launcher.writer import Writer
+from remuda.frame.work import ByKind
+from remuda.runtime.now import Now
+
+
+@dataclass(slots=True)
+class GuestStarts:
+    """Starts what is done for guests; none of its methods waits."""
+
+    world: World
+    writer: Writer
+    submit: Submit
+    hands: GuestHands
+
+    def table(self) -> ByKind:
+        """Return what starts each kind of action."""
+        return {LetIn: self._let_in, NoteGuest: self._note}
+
+    def _let_in(self, action: LetIn, _now: Now) -> None:
+        wanted = order(self.world.nodes.views[action.node], self.world.policy, action.key)
+        self.submit(action, lambda: self.hands.let_in(action, wanted))
+
+    def _note(self, action: NoteGuest, _now: Now) -> None:
+        view = self.world.nodes.views[action.node]
+        self.writer.send(action, writes.note_guest(self.world, view, action))

@@ -1,0 +1,15 @@
+"""What is written of guests, as operations of one transaction; pure."""
+
+from dataclasses import replace
+
+from launcher.guest.actions import NoteGuest
+from launcher.node.view import NodeView
+from launcher.node.writes import advance
+from launcher.world import World
+from remuda.store.api import Op
+
+
+def note_guest(world: World, view: NodeView, action: NoteGuest) -> list[Op]:
+    """Write into the launch record what has become of a guest key."""
+    assert view.launch is not None  # noqa: S101 - judged only with a launch record
+    return advance(world, view, replace(view.launch, guest=action.guest))
