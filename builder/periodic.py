@@ -102,9 +102,11 @@ class Periodic:
         return Look(
             provider=provider,
             bases={
-                image: one.makings[provider].base
+                image: base
                 for image, one in recipes
-                if provider in one.makings and not parent_of(one.makings[provider].base)
+                if provider in one.makings
+                and (base := one.makings[provider].base) is not None
+                and not parent_of(base)
             },
             image_bytes=max(
                 (one.value.size_bytes or 0 for one in self.world.records.uploads.values()),

@@ -6,6 +6,7 @@ from typing import Final
 
 from remuda.config.fingerprint import Trees
 from remuda.images.canary import CanaryPlan
+from remuda.model.capture import Captured
 
 
 def never(_after_s: float) -> float | None:
@@ -50,6 +51,8 @@ class ImagePolicy:
             fault of the cloud's.
         evidence_s: How long records of what failed are kept, and images of what was revoked.
         grace_s: How long an upload is retiring at least.
+        capture_refusal: Which rule it breaks to make it of a job's machine, or None; None: it has
+            a recipe.
         snapshot_s_max: How long a snapshot of a dead builder may remain unfinished.
         failures_alarm: So many failed builds in a row are worth an alarm.
     """
@@ -77,6 +80,7 @@ class ImagePolicy:
     grace_s: float = 300.0
     snapshot_s_max: float = 7200.0
     failures_alarm: int = 3
+    capture_refusal: Callable[[Captured], str | None] | None = None
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Records:
     """The records of all images, and of the launches that may boot them.
 
     Attributes:
-        launches: Those that name an image of ours.
+        launches: Those that name an image of ours: what they boot, or what their holders ask for.
         versions: Of each znode below ``/remuda/images`` that is there, folders too.
         unreadable: Paths of what cannot be read, and may refer to anything.
         reading: Builds whose records are being read; of a new one nothing else is known.
@@ -102,11 +102,12 @@ class Records:
         return True
 
     def _launch(self, key: tuple[str, NodeId], change: Put | Dirty | Gone) -> None:
-        """Keep those that name an image of ours: of the others there are many."""
+        """Keep those that have to do with an image of ours: of the others there are many."""
         self._booted = None
         self._put(kinds.LAUNCHES, self.launches, key, change)
         kept = self.launches.get(key)
-        if kept is not None and kept.value.image_build is None:
+        value = None if kept is None else kept.value
+        if value is not None and value.image_build is None and value.capture is None:
             del self.launches[key]
 
     def _tally(self, key: tuple[str, str], change: Put | Dirty | Gone) -> None:

@@ -10,8 +10,10 @@ from builder.policy import ImagePolicy
 from remuda.images.library import Library
 from remuda.images.moves import Shelf
 from remuda.model.build import Base, Build
-from remuda.model.ids import ReplicaId
+from remuda.model.capture import Capture
+from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, UploadId
+from remuda.model.launch import Launch, Step
 from remuda.model.upload import Upload
 from remuda.store import paths
 
@@ -26,6 +28,7 @@ class _Index:
     """The records in order, made when they are first asked for: each image is asked for often."""
 
     builds: dict[str, list[Build]] | None = None
+    asking: dict[tuple[str, NodeId], Launch] | None = None
     uploads: dict[BuildId, list[Upload]] | None = None
 
 
@@ -78,6 +81,28 @@ class WorldView:
         if build_id is None:
             return chain.from_iterable(self._index.uploads.values())
         return iter(self._index.uploads.get(build_id, ()))
+
+    @property
+    def asking(self) -> Mapping[tuple[str, NodeId], Launch]:
+        """The launches whose holders ask for an image that is not refused, by provider and node."""
+        if self._index.asking is None:
+            self._index.asking = {
+                (provider, one.id): one
+                for provider, one in self.library.launches
+                if one.capture is not None and one.capture.refused is None
+            }
+        return self._index.asking
+
+    def captures(self, image: str) -> Iterator[tuple[str, Launch, Capture]]:
+        """Yield what holders ask for of an image, with provider and launch, oldest first."""
+        found = [
+            (one.capture.ask.at_s, node, provider, one, one.capture)
+            for (provider, node), one in self.asking.items()
+            if one.capture is not None and one.capture.ask.image == image
+            if one.step is Step.DONE
+        ]
+        for _, _, provider, launch, capture in sorted(found, key=lambda one: one[:3]):
+            yield provider, launch, capture
 
     def counted(self, until_s: float, longest_s: float) -> float:
         """Return until when something waits that waits so long at most.

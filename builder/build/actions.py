@@ -7,17 +7,19 @@ from typing import Final
 from builder.lanes import WRITTEN, Lane, own_id
 from remuda.frame.work import WorkKind
 from remuda.model.build import Base, Mishap, Why
+from remuda.model.capture import Captured
 from remuda.model.image import BuildId, UploadId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeginBuild:
-    """Write the next build of an image, for a group of providers."""
+    """Write the next build of an image, for a group of providers; *captured*: of what machine."""
 
     id: BuildId
     group: tuple[str, ...]
     why: Why
     fingerprint: str
+    captured: Captured | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

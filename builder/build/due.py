@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from builder.actions import Plan
+from builder.build import capturing
 from builder.build.actions import BeginBuild
 from builder.policy import ImagePolicy
 from builder.view import WorldView
@@ -29,6 +30,9 @@ def begin(view: WorldView, plan: Plan) -> None:
         if image in view.reading:
             # Its number may be known already: the next one would be given for the same reason.
             plan.wait(image, "a build of it is being read")
+            continue
+        if policy.capture_refusal is not None:
+            capturing.begin(view, policy, stored.value, plan)
             continue
         for group in policy.groups:
             why = _why(view, policy, stored.value, group, plan)

@@ -6,6 +6,7 @@ another owner has been taken over: it gives the machine back, and writes and del
 
 import secrets as chance
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from builder.build import outcome as build_outcome
@@ -22,7 +23,9 @@ from builder.hands.held_record import HeldRecord, TakenOverError, hold_build
 from builder.hands.waiting import HandStoppedError
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_begin import InCloud, InPhases, MachineHand
-from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
+from builder.machine.hand_borrow import MachineWanted
+from builder.machine.hand_enter import JobMachine
+from builder.machine.held import HeldMachine
 from builder.place.hand_look import hash_of
 from builder.place.sites import ARRIVAL_S, FENCE_S, call_fence
 from builder.quiet.scripts import Traces
@@ -50,12 +53,14 @@ class MakeInCloud(InCloud):
         parent: Id in the cloud of the upload that it starts from; None: it starts from a base.
         also: Other places that are to have it.
         key_file: The provider's own login key, of which nothing may be left in the image.
+        job: The job's machine that it is made of; None: one is asked for.
     """
 
     build: Stored[Build]
     parent: str | None = None
     also: tuple[str, ...] = ()
     key_file: str | None = None
+    job: JobMachine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +149,7 @@ class _Making(InPhases):
         self.secrets = read_secrets(self.task.recipe, self.hand.environ)
         known_keys = self._known_keys()
         self._begin("machine")
-        wanted = self._wanted()
-        with self.hand.machines.borrowed(
-            wanted, self.waiting, self.log, self._note_request
-        ) as machine:
+        with self._machine() as machine:
             self.record.write(lambda build: replace(build, node=machine.node))
             self._look_at_base(machine)
             self._begin("login")
@@ -166,6 +168,17 @@ class _Making(InPhases):
         file = self.task.key_file
         return () if file is None else (KeyRing().public_line(file),)
 
+    def _machine(self) -> AbstractContextManager[HeldMachine]:
+        """Return the machine that it is made of: one that is lent to us, or a job's."""
+        machines, job = self.hand.machines, self.task.job
+        if job is None:
+            return machines.borrowed(self._wanted(), self.waiting, self.log, self._note_request)
+        say(self.log, f"captured of {visible(job.captured.said)}")
+        return machines.entered(job, self.waiting, self._note_key)
+
+    def _note_key(self, login_key: str) -> None:
+        self.record.write(lambda build: replace(build, login_key=login_key))
+
     def _wanted(self) -> MachineWanted:
         build = self.record.value
         upload = None
@@ -182,7 +195,7 @@ class _Making(InPhases):
     def _note_request(self, request: RequestId) -> None:
         self.record.write(lambda build: replace(build, request=request))
 
-    def _look_at_base(self, machine: BorrowedMachine) -> None:
+    def _look_at_base(self, machine: HeldMachine) -> None:
         """Record what the machine really boots: launchers find bases by name."""
         self._begin("base")
         boots = self.task.cloud.get_server(machine.server).image_id
@@ -209,7 +222,7 @@ class _Making(InPhases):
         return Base(id=image.id, name=image.name, hash=hash_of(image))
 
     def _fill(
-        self, session: SshSession, machine: BorrowedMachine, known_keys: tuple[str, ...]
+        self, session: SshSession, machine: HeldMachine, known_keys: tuple[str, ...]
     ) -> Mapping[str, str]:
         """Run everything that runs on the machine; return what tells it from others."""
         recipe, build = self.task.recipe, self.record.value
@@ -232,6 +245,7 @@ class _Making(InPhases):
         self.inventory = keep_packages(self.hand.machines.store, build.id, found, self.log)
         self._begin("quiet")
         machine.check()
+        self._note_quieting()
         identity = quieting.identity(machine.login_key)
         private = quieting.host_keys()
         values = tuple("".join(one) for one in self.secrets.values())
@@ -244,7 +258,13 @@ class _Making(InPhases):
         )
         return identity
 
-    def _take(self, machine: BorrowedMachine, identity: Mapping[str, str]) -> WholeImage:
+    def _note_quieting(self) -> None:
+        """Write that a job's machine is not what its job made of it any more, before it is so."""
+        if self.task.job is not None:
+            now_s = self.hand.clock.now_s()
+            self.record.write(lambda build: replace(build, quieted_s=now_s))
+
+    def _take(self, machine: HeldMachine, identity: Mapping[str, str]) -> WholeImage:
         """Stop the machine and take its snapshot; the record comes before the call."""
         snapshots = Snapshots(
             cloud=self.task.cloud,

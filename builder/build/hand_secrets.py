@@ -36,7 +36,7 @@ class SecretError(Exception):
 
 
 def read_secrets(recipe: ImageRecipe, environ: Mapping[str, str]) -> Mapping[str, Secret]:
-    """Return the secrets that steps of *recipe* name, by name; they are masked from now on.
+    """Return the secrets that *recipe* needs, by name; they are masked from now on.
 
     Args:
         recipe: Says where each is found.
@@ -45,8 +45,7 @@ def read_secrets(recipe: ImageRecipe, environ: Mapping[str, str]) -> Mapping[str
     Raises:
         SecretError: One of them is not there, or is of no use.
     """
-    wanted = sorted({name for step in recipe.steps for name in step.secrets})
-    return {name: _read(recipe, name, environ) for name in wanted}
+    return {name: _read(recipe, name, environ) for name in recipe.needed_secrets}
 
 
 def _read(recipe: ImageRecipe, name: str, environ: Mapping[str, str]) -> Secret:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from builder.actions import Plan, in_order
+from builder.build import capturing
 from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
 from builder.place.view import ProviderFacts
 from builder.policy import ImagePolicy, pause_s_max
@@ -44,6 +45,8 @@ def _requested(view: WorldView, build: Build, plan: Plan) -> None:
     policy = view.policies.get(build.id.image)
     paused = view.paused(build.id.image)
     no_more = unwanted(build)
+    if policy is not None and no_more is None:
+        no_more = _outdated(view, policy, build)
     if not view.mine(str(build.id)):
         plan.wait(build.id, "another builder takes it")
     elif no_more is not None:
@@ -51,16 +54,25 @@ def _requested(view: WorldView, build: Build, plan: Plan) -> None:
         plan.do(Supersede(id=build.id, because=no_more))
     elif policy is None:
         plan.wait(build.id, "its recipe is not in the configuration")
-    elif build.fingerprint != policy.fingerprint:
-        plan.do(Supersede(id=build.id, because="the recipe has changed"))
-    elif build.group not in policy.groups:
-        plan.do(Supersede(id=build.id, because="the providers of the recipe have changed"))
     elif paused is not None:
         plan.wait(build.id, paused)
     elif view.now_s < (retry_s := view.counted(build.retry_s, pause_s_max(policy))):
         plan.wait(build.id, _said(build) or "it is tried again later", retry_s)
+    elif build.captured is not None:
+        capturing.take(view, build, build.captured, plan)
     else:
         _take(view, policy, build, plan)
+
+
+def _outdated(view: WorldView, policy: ImagePolicy, build: Build) -> str | None:
+    """Return why a build is not what the configuration asks for any more, or None."""
+    if build.captured is not None:
+        return capturing.no_more(view, policy, build, build.captured)
+    if build.fingerprint != policy.fingerprint:
+        return "the recipe has changed"
+    if build.group not in policy.groups:
+        return "the providers of the recipe have changed"
+    return None
 
 
 def _said(build: Build) -> str | None:

@@ -52,7 +52,7 @@ def unmade(build: Build, mishap: Mishap, policy: ImagePolicy | None, *, now_s: f
     """Return a build whose hand ended without a snapshot."""
     attempts_max = 1 if policy is None else policy.attempts_max
     attempt = build.attempt + (mishap.blame is Blame.BUILDER)
-    again = mishap.blame in NOT_THE_IMAGE and attempt < attempts_max
+    again = mishap.blame in NOT_THE_IMAGE and attempt < attempts_max and not build.once
     return lost(build, mishap, policy, last=not again, now_s=now_s)
 
 
@@ -62,7 +62,7 @@ def lost(
     """Return a build that begins anew, or, if that was the last attempt, has failed."""
     attempt = build.attempt + (mishap.blame is Blame.BUILDER)
     changes: dict[str, Any] = {"owner": None, "attempt": attempt, "mishap": mishap}
-    if last:
+    if last or build.once:
         return build.after(BuildEvent.FAILED, now_s=now_s, ended_s=now_s, **changes)
     return build.after(
         BuildEvent.LOST,
@@ -72,6 +72,7 @@ def lost(
         base=None,
         request=None,
         node=None,
+        login_key=None,
         **changes,
     )
 

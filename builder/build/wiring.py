@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from builder.build import hand_adopt, hand_make
 from builder.build import outcome as build_outcome
@@ -13,13 +14,17 @@ from builder.hands.means import LOG_FILES_MAX, LOGS, NOT_WRITTEN, HandMeans, wri
 from builder.hands.waiting import Waiting
 from builder.log.build_log import BuildLog
 from builder.log.log_file import prune
-from builder.place.clouds import Clouds, NoSuchProviderError
+from builder.machine.hand_enter import JobMachine
+from builder.place.clouds import Clouds, NoSuchProviderError, ProviderCloud
 from builder.place.sites import Sites
 from remuda.cloud.api import CloudConfigError
+from remuda.config.model import Provider
 from remuda.images.buildlog import erase_log
 from remuda.model.build import Blame, Build
 from remuda.model.image import BuildId
 from remuda.store.api import Store
+
+_UNKNOWN_LABEL: Final = "how its machine is logged in to is not in the configuration any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,9 @@ class Making:
             return self._given_back(task, str(exc))
         if one is None or (task.parent is not None and parent is None):
             return self._given_back(task, "there is nothing that it could start from")
+        job = _job_machine(task, cloud, one)
+        if job is None and build.captured is not None:
+            return self._given_back(task, _UNKNOWN_LABEL)
         return self.hand.make(
             hand_make.MakeInCloud(
                 build=task.build,
@@ -56,6 +64,7 @@ class Making:
                 parent=parent,
                 also=task.also,
                 key_file=one.ssh_key_file,
+                job=job,
             ),
             self._log(build),
             task.stop.is_set,
@@ -84,6 +93,24 @@ class Making:
             folder=folder,
             clock=self.means.clock,
         )
+
+
+def _job_machine(task: MakeTask, cloud: ProviderCloud, provider: Provider) -> JobMachine | None:
+    """Return the job's machine that a build is made of, as our own configuration knows it."""
+    captured = task.build.value.captured
+    pool = None if captured is None else provider.pools.get(captured.pool)
+    making = None if pool is None or captured is None else pool.labels.get(captured.label)
+    if captured is None or making is None:
+        return None
+    return JobMachine(
+        build=task.build.value.id,
+        captured=captured,
+        cloud=cloud.cloud,
+        owner=cloud.owner,
+        user=making.username,
+        port=making.connection_port,
+        secret=bool(task.recipe.needed_secrets),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ def _begin_build(view: WorldView, action: BeginBuild) -> list[Op]:
         since_s=view.now_s,
         fingerprint=action.fingerprint,
         group=action.group,
+        captured=action.captured,
     )
     return [
         Set(path=stored.path, data=encode_image(image), version=stored.version),
@@ -126,7 +127,8 @@ def _supersede(view: WorldView, action: Supersede) -> list[Op]:
 
 
 def _take_build(view: WorldView, action: TakeBuild) -> list[Op]:
-    after = _build(view, action.id).after(
+    build = _build(view, action.id)
+    after = build.after(
         BuildEvent.TAKEN,
         now_s=view.now_s,
         owner=view.me,
@@ -137,6 +139,7 @@ def _take_build(view: WorldView, action: TakeBuild) -> list[Op]:
         started_s=view.now_s,
         asked_by_s=0.0,
         cloud_name=None,
+        node=None if build.captured is None else build.captured.node,
     )
     refers = [] if action.parent is None else image_writes.touch(view.library.seen(action.parent))
     return [set_build(view, after), *refers]

@@ -9,12 +9,14 @@ from typing import Final
 from builder.hands import blame
 from builder.hands.waiting import Waiting
 from builder.log.progress import ProgressLog, say
+from builder.machine.hand_enter import JobMachine, let_in
 from builder.machine.hand_evidence import tell_launches
 from builder.machine.hand_login_keys import LoginKey, short_lived_key
 from builder.machine.hand_vouch import Asked, vouch
-from remuda.cloud.api import Cloud
+from builder.machine.held import HeldMachine
+from remuda.cloud.api import Cloud, CloudError
 from remuda.model.build import Blame
-from remuda.model.ids import NodeId, RequestId, ServerId
+from remuda.model.ids import RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import IMAGE_PRIORITY, ImageAsk, ImageUse, image_label
 from remuda.model.tags import Owner
@@ -26,7 +28,6 @@ from remuda.store.api import Session, Store, StoreAwayError
 from remuda.visible import visible
 from requestor.client import Client
 from requestor.errors import RequestFailedError, RequestGoneError, RequestorError
-from requestor.nodes import NodeSet
 from requestor.pending import PendingRequest
 
 #: How often it is asked, and told if it has changed, why a request waits.
@@ -69,31 +70,6 @@ class MachineWanted:
         return image_label(self.image, self.use)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BorrowedMachine:
-    """A machine that is ours, as long as our session with ZooKeeper lives.
-
-    Attributes:
-        host: Where it runs, as the cloud hides its name, if it says so.
-        login_key: Public line of the key that opens it for us.
-    """
-
-    node: NodeId
-    server: ServerId
-    host: str | None
-    login: Login
-    login_key: str
-    nodes: NodeSet
-
-    def check(self) -> None:
-        """Do nothing while it is ours.
-
-        Raises:
-            NodesLostError: It went with the session: launchers delete it.
-        """
-        self.nodes.check()
-
-
 class Machines:
     """Borrows machines; may be used by many threads at once."""
 
@@ -118,7 +94,7 @@ class Machines:
         waiting: Waiting,
         log: ProgressLog,
         asked: Callable[[RequestId], None] = lambda _: None,
-    ) -> Iterator[BorrowedMachine]:
+    ) -> Iterator[HeldMachine]:
         """Ask for a machine, and wait for it; it is given back when the block is left.
 
         Args:
@@ -157,7 +133,34 @@ class Machines:
             finally:
                 pending.abandon()
 
-    def connect(self, machine: BorrowedMachine, waiting: Waiting) -> SshSession:
+    @contextmanager
+    def entered(
+        self, job: JobMachine, waiting: Waiting, tell_key: Callable[[str], None]
+    ) -> Iterator[HeldMachine]:
+        """Have its launcher let us onto a job's machine, which stays the job's.
+
+        Args:
+            job: Which.
+            waiting: Ends the wait.
+            tell_key: Writes the public line of our key where the launcher looks for it.
+
+        Raises:
+            MishapError: It is not what was asked for, or not to be had any more.
+            OverdueError: Its launcher does nothing.
+            HandStoppedError: The hand has to stop.
+            StoreError: ZooKeeper stays away, or refuses our session.
+            CloudError: The cloud does not show it.
+            OSError: The key cannot be written.
+        """
+        with short_lived_key(self._folder) as key:
+            machine = let_in(self.store, job, key, waiting, tell_key)
+            try:
+                yield machine
+            except (blame.MishapError, SshError, CloudError):
+                machine.check()  # what broke may be that its job has let it go
+                raise
+
+    def connect(self, machine: HeldMachine, waiting: Waiting) -> SshSession:
         """Log in, with the host key that the launcher has met.
 
         Raises:
@@ -193,7 +196,7 @@ class Machines:
 
     def _accept(
         self, pending: PendingRequest, wanted: MachineWanted, waiting: Waiting, key: LoginKey
-    ) -> BorrowedMachine:
+    ) -> HeldMachine:
         try:
             nodes = pending.accept()
         except RequestorError as exc:
@@ -209,13 +212,13 @@ class Machines:
             key_file=str(key.file),
             host_keys=found.host_keys,
         )
-        return BorrowedMachine(
+        return HeldMachine(
             node=nodes[0].id,
             server=found.server,
             host=found.host,
             login=login,
             login_key=key.public,
-            nodes=nodes,
+            check=nodes.check,
         )
 
 

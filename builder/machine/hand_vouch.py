@@ -15,7 +15,7 @@ from remuda.model import launch as launch_record
 from remuda.model import tags
 from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
-from remuda.model.ids import ProviderName, RequestId, ServerId
+from remuda.model.ids import NodeId, RequestId, ServerId
 from remuda.model.image import UploadId
 from remuda.model.launch import Launch
 from remuda.model.tags import Owner
@@ -70,14 +70,14 @@ def vouch(store: Store, asked: Asked, node: NodeFacts, waiting: Waiting) -> Vouc
     """
     if (node.provider, node.label) != (asked.owner.provider, asked.label):
         where = f"is of {visible(node.provider or '')}, {visible(node.label)}"
-        raise _refusal(node, f"{where}: not what was asked for")
-    launch = _launch(store, asked.owner.provider, node)
+        raise refusal(node.id, f"{where}: not what was asked for")
+    launch = read_launch(store, asked.owner.provider, node.id)
     if why := _not_ours(launch, asked, node):
-        raise _refusal(node, why)
+        raise refusal(node.id, why)
     address = launch.address or node.address or ""
-    server = _shown(asked, launch, address, waiting)
+    server = shown(asked.cloud, asked.owner, launch, address, waiting)
     if asked.boots is not None and server.image_id != asked.boots:
-        raise _refusal(node, f"boots image {server.image_id}, not {asked.boots}")
+        raise refusal(node.id, f"boots image {server.image_id}, not {asked.boots}")
     if launch.host_key is None and asked.secret:
         message = "secrets are told only to machines whose host key is known: use host-keys: inject"
         raise blame.fail(_STEP, Blame.RECIPE, message)
@@ -85,19 +85,25 @@ def vouch(store: Store, asked: Asked, node: NodeFacts, waiting: Waiting) -> Vouc
     return Vouched(server=server.id, address=address, host_keys=keys, host=server.host_id)
 
 
-def _refusal(node: NodeFacts, why: str) -> blame.MishapError:
+def refusal(node: NodeId, why: str) -> blame.MishapError:
     """Return the error to raise: no image is judged by what somebody else did to a record."""
-    return blame.fail(_STEP, Blame.BUILDER, f"node {node.id} {why}")
+    return blame.fail(_STEP, Blame.BUILDER, f"node {node} {why}")
 
 
-def _launch(store: Store, provider: ProviderName, node: NodeFacts) -> Launch:
-    (found,) = store.read_fresh([paths.launch(provider, node.id)])
+def read_launch(store: Store, provider: str, node: NodeId) -> Launch:
+    """Read the launch of a node anew.
+
+    Raises:
+        MishapError: There is none that can be read.
+        StoreError: ZooKeeper does not say.
+    """
+    (found,) = store.read_fresh([paths.launch(provider, node)])
     if found is None:
-        raise _refusal(node, f"was not launched by {provider}")
+        raise refusal(node, f"was not launched by {provider}")
     try:
-        return launch_record.decode(node.id, found.value)
+        return launch_record.decode(node, found.value)
     except CorruptRecordError as exc:
-        raise _refusal(node, f"has a launch that cannot be read: {exc.why}") from exc
+        raise refusal(node, f"has a launch that cannot be read: {exc.why}") from exc
 
 
 def _not_ours(launch: Launch, asked: Asked, node: NodeFacts) -> str:
@@ -111,10 +117,10 @@ def _not_ours(launch: Launch, asked: Asked, node: NodeFacts) -> str:
     if launch.login_key != asked.login_key:
         # Its request was changed: whoever did it may be on the machine already.
         return "was launched for another login key than ours"
-    return _forged(launch, node)
+    return forged(launch, node)
 
 
-def _forged(launch: Launch, node: NodeFacts) -> str:
+def forged(launch: Launch, node: NodeFacts) -> str:
     """Return how a node's record differs from its launch."""
     if launch.server is None or launch.server != node.server:
         return "names another server than its launch"
@@ -127,20 +133,27 @@ def _forged(launch: Launch, node: NodeFacts) -> str:
     return ""
 
 
-def _shown(asked: Asked, launch: Launch, address: str, waiting: Waiting) -> Server:
-    """Return the server once the cloud shows it as ours, with that address."""
+def shown(cloud: Cloud, owner: Owner, launch: Launch, address: str, waiting: Waiting) -> Server:
+    """Return the server once the cloud shows it as ours, with that address.
+
+    Raises:
+        MishapError: It is another one.
+        OverdueError: The cloud does not show it.
+        CloudError: It does not answer.
+        HandStoppedError: The hand has to stop.
+    """
     wrong = ""
 
     def look() -> Server | None:
         nonlocal wrong
         try:
-            seen = asked.cloud.get_server(launch.server or ServerId(""))
+            seen = cloud.get_server(launch.server or ServerId(""))
         except TryLaterError:
             return None
         except GoneError:
             wrong = f"node {launch.id}: the cloud has no server {launch.server}"
             raise blame.fail(_STEP, Blame.CLOUD, wrong) from None
-        if tags.owned_node(seen.tags, asked.owner) != launch.id:
+        if tags.owned_node(seen.tags, owner) != launch.id:
             wrong = f"node {launch.id}: server {seen.id} does not have its tags"
             raise blame.fail(_STEP, Blame.BUILDER, wrong)
         addresses = (seen.public_ipv4, seen.private_ipv4, seen.public_ipv6, seen.floating_ipv4)

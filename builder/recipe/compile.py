@@ -6,10 +6,12 @@ Pure: what the files of a recipe hold comes in.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from builder.policy import ImagePolicy, always, never
+from remuda.config.capturing import CaptureRules, rules_of
 from remuda.config.fingerprint import Trees, copied_paths, fingerprint
 from remuda.config.images import CanaryFrom, RolloutWindow, ScheduleFrom
 from remuda.config.model import Config
@@ -54,11 +56,12 @@ def compile_images(config: Config, read: ReadTree) -> ConfiguredImages:
         read: Returns what a file or folder holds; UnreadableError is the image's trouble.
     """
     known = recipes(config.images, config.image_defaults, config.providers)
+    rules = rules_of(known, config.labels)
     policies: dict[str, ImagePolicy] = {}
     unusable: dict[str, str] = {}
     for name, recipe in known.items():
         try:
-            policies[name] = compile_policy(recipe, read)
+            policies[name] = compile_policy(recipe, read, rules)
         except (UnreadableError, UnusableRecipeError) as error:
             unusable[name] = str(error)
     return ConfiguredImages(
@@ -70,8 +73,10 @@ class UnusableRecipeError(ValueError):
     """No images can be made by the recipe; one sentence for an operator."""
 
 
-def compile_policy(recipe: ImageRecipe, read: ReadTree) -> ImagePolicy:
-    """Return how the judgements see *recipe*.
+def compile_policy(
+    recipe: ImageRecipe, read: ReadTree, rules: CaptureRules | None = None
+) -> ImagePolicy:
+    """Return how the judgements see *recipe*; *rules* are of the same configuration.
 
     Raises:
         UnreadableError: If a file or folder that it copies cannot be read.
@@ -79,12 +84,13 @@ def compile_policy(recipe: ImageRecipe, read: ReadTree) -> ImagePolicy:
     """
     groups, trees = groups_of(recipe), _trees(recipe, read)
     schedule, window, name = recipe.schedule, recipe.rollout_window, recipe.name
+    captured = None if recipe.capture is None else (rules or rules_of()).refusal
     return ImagePolicy(
         image=name,
         fingerprint=_fingerprint(recipe, groups, trees),
         copied=trees,
         groups=groups,
-        copies=frozenset(one for group in groups for one in group[1:]),
+        copies=frozenset(one for group in groups for one in group[1:] if not captured),
         parent=_parent(recipe),
         next_due_s=never if schedule is None or schedule.cron is None else _due(schedule, name),
         window_s=always if window is None else _opens(window),
@@ -93,11 +99,14 @@ def compile_policy(recipe: ImageRecipe, read: ReadTree) -> ImagePolicy:
         canary=_canary(recipe.canary),
         keep=recipe.keep,
         paused=recipe.paused,
+        capture_refusal=None if captured is None else partial(captured, name),
     )
 
 
 def groups_of(recipe: ImageRecipe) -> tuple[tuple[str, ...], ...]:
     """Return the providers that share a making: who makes it first, then who copies it."""
+    if recipe.capture is not None:
+        return (tuple(recipe.makings),)  # made wherever the machine is, and copied to the others
     groups: dict[str, list[str]] = {}
     for name, making in recipe.makings.items():
         maker = making.copy_from

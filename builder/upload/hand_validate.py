@@ -10,8 +10,9 @@ from builder.hands.held_record import HeldRecord, TakenOverError, hold_upload
 from builder.hands.waiting import HandStoppedError
 from builder.log.progress import ProgressLog, say
 from builder.machine.hand_begin import InCloud, InPhases, MachineHand
-from builder.machine.hand_borrow import BorrowedMachine, MachineWanted
+from builder.machine.hand_borrow import MachineWanted
 from builder.machine.hand_evidence import tell_console
+from builder.machine.held import HeldMachine
 from builder.quiet.identity import read_flat_identity
 from builder.quiet.scripts import Traces, clone_script
 from builder.upload import outcome as upload_outcome
@@ -154,7 +155,7 @@ class _Trying(InPhases):
             self.task.provider,
             upload=self.record.value.id,
             boots=self.record.value.cloud_image or "",
-            secret=any(step.secrets for step in self.task.recipe.steps),
+            secret=bool(self.task.recipe.needed_secrets),
         )
 
     def _checks(self) -> tuple[Script, ...]:
@@ -186,7 +187,7 @@ class _Trying(InPhases):
         except GoneError:
             raise blame.fail("image", Blame.MACHINE, "the cloud has lost the image") from None
 
-    def _prove(self, machine: BorrowedMachine, checks: tuple[Script, ...]) -> None:
+    def _prove(self, machine: HeldMachine, checks: tuple[Script, ...]) -> None:
         clock = self.hand.clock
         order = ProofSpec(login=machine.login, checks=checks, on_step=self._tell)
         again_s = clock.monotonic_s() + PROVE_AGAIN_S

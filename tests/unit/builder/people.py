@@ -7,10 +7,14 @@ from typing import Any
 from remuda.images import moves, revoking, writes
 from remuda.images.moves import MoveRefusedError
 from remuda.images.writes import NotBootableError
-from remuda.model.build import encode_build
+from remuda.model import launch as launches
+from remuda.model.build import UNDER_WAY, Build, encode_build
+from remuda.model.capture import Capture, CaptureAsk
+from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, UploadId, Word, encode_image
+from remuda.model.launch import Launch, Step
 from remuda.store import paths
-from remuda.store.api import Delete, Op, Set
+from remuda.store.api import Create, Delete, Op, Set
 from tests.unit.builder.setting import PLACES, Setting, split
 
 
@@ -23,13 +27,61 @@ class People(Setting):
             number = stored.value.served(self.now_s)
             if number is not None and self.rng.random() < 0.3:
                 self.launch(UploadId(BuildId(image, number), stored.value.place), provider)
+        self.jobs()
         for provider, one in list(self.known.launches):
+            if one.image_build is None:
+                continue
             upload_id = UploadId(BuildId(*split(one.image_build or "")), one.image_place or "")
             upload = self.known.uploads[upload_id].value
             assert upload.cloud_image in self.images, "5: what is booted is there"
             candidates = [run.name for run in self.running]
             if str(upload_id) not in candidates and self.rng.random() < 0.3:
                 self.commit([Delete(path=paths.launch(provider, one.id))])
+
+    def jobs(self) -> None:
+        """Let jobs ask for images of their machines, and end; launchers note what is begun."""
+        if not self.calm and self.rng.random() < 0.1:
+            self.job()
+        for provider, one in list(self.known.launches):
+            if one.capture is None:
+                continue
+            path, build = paths.launch(provider, one.id), self.captured(one)
+            ended = build is not None and build.state not in UNDER_WAY
+            if (ended or not self.calm) and self.rng.random() < (0.3 if ended else 0.01):
+                self.commit([Delete(path=path)])
+            elif build is not None and one.capture.build is None and self.rng.random() < 0.5:
+                noted = replace(one, capture=replace(one.capture, build=build.id))
+                self.commit([Set(path=path, data=launches.encode(noted), version=-1)])
+
+    def job(self) -> None:
+        """Let a job hold a machine, and its launcher have taken what it asks."""
+        self.count += 1
+        ask = CaptureAsk(
+            image="left", token=f"t{self.count}", contender="c", at_s=round(self.now_s, 3)
+        )
+        one = Launch(
+            id=NodeId(f"{3_000_000_000 + self.count}"),
+            pool="main",
+            label="x",
+            step=Step.DONE,
+            owner=ReplicaId("l"),
+            planned_s=self.now_s,
+            asked_by_s=self.now_s,
+            capture=Capture(ask=ask, requestor="ci"),
+        )
+        path = paths.launch(self.rng.choice(sorted(PLACES)), one.id)
+        self.commit([Create(path=path, data=launches.encode(one))])
+
+    def captured(self, one: Launch) -> Build | None:
+        """Return the build that is made of a job's machine, if one was begun."""
+        builds = (stored.value for stored in self.known.builds.values())
+        asked = "" if one.capture is None else one.capture.ask.token
+        return next((b for b in builds if b.captured and b.captured.token == asked), None)
+
+    def holds(self, build: Build) -> bool:
+        """Whether the job holds the machine still that a build is made of."""
+        machine = build.captured
+        return machine is None or any(one.id == machine.node for _, one in self.known.launches)
 
     def command(self) -> None:
         """Let somebody give a command."""

@@ -3,18 +3,18 @@
 import random
 import zlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final
 
 from builder.actions import Plan
 from builder.place.view import ImageListing, ListedImage
-from builder.policy import ImagePolicy
+from builder.policy import ImagePolicy, never
 from remuda.images import references, writes
 from remuda.images.library import Library
 from remuda.images.writes import NotBootableError
 from remuda.model import launch as launches
-from remuda.model.build import Build
+from remuda.model.build import Build, BuildState
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId, ImageRecord, UploadId, encode_image
 from remuda.model.launch import Launch, Step
@@ -82,6 +82,8 @@ class Setting:
             "base": self.policy("base", groups),
             "child": self.policy("child", groups, parent="base"),
         }
+        captured = {"next_due_s": never, "capture_refusal": lambda _: None}
+        self.policies["left"] = replace(self.policy("left", (tuple(PLACES),)), **captured)
         for image in self.policies:
             self.store.ensure(paths.builds(image), paths.pointers(image))
             data = encode_image(ImageRecord(name=image))
@@ -152,8 +154,20 @@ class Setting:
             (one.id.image, one.value.group)
             for one in (_Named(i, s.value) for i, s in after.builds.items())
             if one.value.state in {"requested", "building", "snapshotting"}
+            and one.value.captured is None
         ]
         assert len(under_way) == len(set(under_way)), "7: one build at a time"
+        self.check_captures(before, after)
+
+    def check_captures(self, before: Library, after: Library) -> None:
+        """Fail if a machine was captured twice, or begun anew after it was touched."""
+        machines = [one.value.captured for one in after.builds.values() if one.value.captured]
+        assert len(machines) == len(set(machines)), "one build for each ask"
+        for build_id, stored in before.builds.items():
+            found = after.builds.get(build_id)
+            if stored.value.once and found is not None and found is not stored:
+                assert found.value.once, "a machine stays touched"
+                assert found.value.state is not BuildState.REQUESTED, "and has one attempt"
 
     def snapshot(self, build: Build) -> None:
         """Let the cloud begin one; some never finish."""

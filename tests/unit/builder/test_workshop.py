@@ -44,6 +44,7 @@ def test_builders_keep_the_invariants_and_come_to_rest(seed: int) -> None:
         run.tick()
     begun = sum(one.value.last_build for one in run.known.images.values())
     assert begun > 3, "else it proves little"
+    assert run.known.images["left"].value.last_build, "and jobs asked for images of theirs"
     run.calm, run.troubles = True, {}
     ends_s = run.now_s + 2 * EVIDENCE_S
     for tick in range(CALM_TICKS_MAX):

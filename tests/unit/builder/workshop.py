@@ -4,6 +4,7 @@ Hands are generators that tell how long they take; whoever crashes leaves them w
 Records lie in the in-memory ZooKeeper, and every write goes through the real transactions.
 """
 
+from collections.abc import Generator
 from dataclasses import replace
 
 from builder.actions import JudgedAction
@@ -161,18 +162,38 @@ class Workshop(People):
         blame = self.rng.choice([Blame.CLOUD, Blame.CLOUD, Blame.RECIPE, Blame.MACHINE])
         return Mishap(step="x", blame=blame, message=f"{blame} broke it")
 
-    def make(self, me: ReplicaId, build_id: BuildId) -> Hand:
-        """Boot, fill, quiet, stop, snapshot."""
-        world = self.world
-        policy = self.policies[build_id.image]
+    def fill(self, me: ReplicaId, build_id: BuildId) -> Generator[float, None, Build | None]:
+        """Boot and fill a machine, or take a job's; return the build if it went well."""
         yield self.rng.uniform(10, 200)
         build = self.mine(me, build_id, BuildState.BUILDING)
         if build is None:
-            return
+            return None
         mishap = self.fault()
+        if not self.holds(build):
+            mishap = Mishap(step="machine", blame=Blame.JOB, message="its job let it go")
         if mishap is not None:
-            after = build_outcome.unmade(build, mishap, policy, now_s=self.now_s)
-            self.commit([set_build(world(me, self.known), after)])
+            self.end(me, build, mishap)
+            return None
+        if build.captured is None:
+            return build
+        assert build.quieted_s is None, "a machine that was touched is not begun anew"
+        touched = replace(build, quieted_s=self.now_s)
+        if not self.commit([set_build(self.world(me, self.known), touched)]):
+            return None
+        yield self.rng.uniform(0, 30)
+        return self.mine(me, build_id, BuildState.BUILDING)
+
+    def end(self, me: ReplicaId, build: Build, mishap: Mishap) -> None:
+        """Write that there is no snapshot."""
+        policy = self.policies[build.id.image]
+        after = build_outcome.unmade(build, mishap, policy, now_s=self.now_s)
+        self.commit([set_build(self.world(me, self.known), after)])
+
+    def make(self, me: ReplicaId, build_id: BuildId) -> Hand:
+        """Boot, fill, quiet, stop, snapshot."""
+        world = self.world
+        build = yield from self.fill(me, build_id)
+        if build is None:
             return
         self.count += 1
         order = Quieted(cloud_name=f"{build_id}.{self.count}", asked_by_s=self.now_s + 60)
@@ -194,8 +215,7 @@ class Workshop(People):
             return
         if one is None or self.images[one].active_s > self.now_s:
             gone = Mishap(step="snapshot", blame=Blame.CLOUD, message="it is not there")
-            after = build_outcome.unmade(build, gone, policy, now_s=self.now_s)
-            self.commit([set_build(world(me, self.known), after)])
+            self.end(me, build, gone)
             return
         places = tuple(sorted({PLACES[name] for name in build.group} - {build.place}))
         image = WholeImage(cloud_image=one)
