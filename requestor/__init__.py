@@ -14,6 +14,8 @@ from remuda.store.api import StoreAwayError, StoreError, StoreRefusedError
 from requestor.client import Client
 from requestor.connecting import connect
 from requestor.errors import (
+    CaptureFailedError,
+    CaptureTimeoutError,
     InvalidOptionsError,
     NodesLostError,
     NotOursError,
@@ -28,6 +30,8 @@ from requestor.nodes import LeasedNode, LeaseState, NodeSet
 from requestor.pending import PendingRequest
 
 __all__ = [
+    "CaptureFailedError",
+    "CaptureTimeoutError",
     "Client",
     "Explanation",
     "InvalidOptionsError",

@@ -152,6 +152,12 @@ class Client:
         """Say how the work on a node of ours went; see :meth:`LeasedNode.report`."""
         node.report(ok=ok, why=why)
 
+    def capture(
+        self, node: LeasedNode, image: str, *, wait: bool = True, timeout_s: float | None = None
+    ) -> str:
+        """Have an image made of a node of ours; see :meth:`LeasedNode.capture`."""
+        return node.capture(image, wait=wait, timeout_s=timeout_s)
+
     def close(self) -> None:
         """Cancel what still waits, give back what is still held, and end an owned session.
 

@@ -75,6 +75,25 @@ class PromiseBrokenError(RequestorError):
         self.node_id = node_id
 
 
+class CaptureFailedError(RequestorError):
+    """No image is made of the machine; the message says which rule that breaks, or what failed.
+
+    Attributes:
+        refused: Whether it was never begun: then the machine is as it was.
+    """
+
+    def __init__(self, node: NodeId, image: str, why: str, *, refused: bool) -> None:
+        how = "is not made" if refused else "failed"
+        super().__init__(f"the capture of node {node} as {image} {how}: {why}")
+        self.node = node
+        self.image = image
+        self.refused = refused
+
+
+class CaptureTimeoutError(RequestorError, TimeoutError):
+    """There is no snapshot of the machine in time; it goes on as long as the node is held."""
+
+
 class NodesLostError(RequestorError):
     """The ZooKeeper session is over, and the locks with it: the machines will be deleted."""
 

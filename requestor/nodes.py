@@ -13,8 +13,15 @@ from remuda.model.jobreport import job_report
 from remuda.redaction import redact_text
 from remuda.store.api import Session, StoreAwayError, StoreRefusedError
 from requestor.accept import AcceptedNode
+from requestor.capturing import (
+    ANSWER_S,
+    CaptureWatch,
+    capture_ask,
+    capture_node,
+    outcome_of,
+)
 from requestor.context import RequestorContext
-from requestor.errors import NodesLostError, RequestorError
+from requestor.errors import CaptureTimeoutError, NodesLostError, RequestorError
 from requestor.release import hold_node, release_nodes
 from requestor.reporting import report_node
 
@@ -167,6 +174,54 @@ class LeasedNode:
             self.check()
             said = job_report(ok=ok, why=redact_text(why), at_s=self._context.clock.now_s())
             self._taken = report_node(self._context, self._taken, said)
+
+    def capture(self, image: str, *, wait: bool = True, timeout_s: float | None = None) -> str:
+        """Have an image made of the machine, under a name that the configuration allows for it.
+
+        The machine is made quiet and stopped by that, and is of no more use; the node stays ours
+        until it is given back. Give it back only once there is a snapshot.
+
+        Args:
+            image: Its name, one of ``images:`` with ``capture``.
+            wait: Until there is a snapshot. False: only until the launcher has answered, or could
+                have.
+            timeout_s: Wait no longer; None: as long as it takes.
+
+        Returns:
+            The build, ``<image>/<number>``; empty if nobody has begun it and we do not wait.
+
+        Raises:
+            InvalidOptionsError: If no image can be called so.
+            CaptureFailedError: If it is refused, or has failed.
+            CaptureTimeoutError: If it is not there in time.
+            NodesLostError: If the node went with the session.
+            RequestorError: If it is not ours any more.
+            StoreAwayError: If ZooKeeper stays away.
+        """
+        context = self._context
+        with self._writing:
+            self.check()
+            ask = capture_ask(
+                image,
+                token=context.new_token(),
+                contender=self._taken.contender,
+                at_s=context.clock.now_s(),
+            )
+            self._taken = capture_node(context, self._taken, ask)
+        watch = CaptureWatch(
+            context.store, context.clock, provider=self.provider, node=self.id, ask=ask
+        )
+        if not wait:
+            timeout_s = ANSWER_S
+        ends_s = None if timeout_s is None else context.clock.monotonic_s() + timeout_s
+        fate = watch.wait(
+            until_s=ends_s, away_s=context.away_s, answered=not wait, check=self.check
+        )
+        if wait and fate.open:
+            raise CaptureTimeoutError(
+                f"there is no snapshot of node {self.id} after {timeout_s:g} s: {fate.why}"
+            )
+        return outcome_of(self.id, image, fate)
 
     def mark(self, state: LeaseState) -> None:
         """Note what happened to it elsewhere; a state other than ours is final."""

@@ -1,61 +1,15 @@
 """Saying how the work on a node went: into its record, as long as its lock is ours."""
 
-from dataclasses import replace
-
-from remuda.model import node as node_record
-from remuda.model.codec import CorruptRecordError
 from remuda.model.jobreport import JobReport, report_fields, report_of
-from remuda.model.node import Node, NodeState
-from remuda.store import paths
-from remuda.store.api import Check, MissingError, Op, Set, StaleWriteError
 from requestor.accept import AcceptedNode
 from requestor.context import RequestorContext
-from requestor.errors import NodesLostError, RequestorError
-from requestor.release import ATTEMPTS_MAX
+from requestor.noting import note_on_node
 
 
 def report_node(context: RequestorContext, taken: AcceptedNode, report: JobReport) -> AcceptedNode:
     """Write a report, in place of one that was written before; what is counted stays counted.
 
-    Returns:
-        The node as its record is now.
-
-    Raises:
-        NodesLostError: If the lock is not ours any more.
-        RequestorError: If the node was taken away, or its record cannot be read.
-        StoreAwayError: If ZooKeeper stays away.
+    Returns and raises as :func:`requestor.noting.note_on_node` does.
     """
-    path = paths.node(taken.node.id)
-    node, version = taken.node, taken.version
-    for _ in range(ATTEMPTS_MAX):
-        said = node.with_fields(**report_fields(report))
-        ops: list[Op] = [
-            Check(path=taken.contender),
-            Set(path=path, data=node_record.encode(said), version=version),
-        ]
-        try:
-            done = context.commit_surely(ops)
-        except MissingError as error:
-            raise NodesLostError((taken.node.id,)) from error
-        except StaleWriteError:
-            node, version = _read(context, taken)
-            if report_of(node) == report:
-                return replace(taken, node=node, version=version)  # only the reply was lost
-            continue
-        return replace(taken, node=said, version=done[-1].version)
-    raise RequestorError(f"node {taken.node.id} changes all the time; try again")
-
-
-def _read(context: RequestorContext, taken: AcceptedNode) -> tuple[Node, int]:
-    stored = context.store.read(paths.node(taken.node.id))
-    if stored is None:
-        raise NodesLostError((taken.node.id,))
-    try:
-        node = node_record.decode(taken.node.id, stored.value)
-    except CorruptRecordError as error:
-        raise RequestorError(
-            f"the record of node {taken.node.id} is broken: {error.why}"
-        ) from error
-    if node.state is not NodeState.IN_USE or node.allocated_to != taken.node.allocated_to:
-        raise RequestorError(f"node {node.id} is {node.state}, and ours no more")
-    return node, stored.version
+    fields = report_fields(report)
+    return note_on_node(context, taken, fields, lambda node: report_of(node) == report)

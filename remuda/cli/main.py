@@ -55,11 +55,11 @@ def own_loaders(places: Mapping[str, str]) -> dict[str, Loader]:
     return {name: _own(place) for name, place in places.items()}
 
 
-def installed_loaders() -> dict[str, Loader]:
+def installed_loaders(group: str = ENTRY_POINTS) -> dict[str, Loader]:
     """Return how to load the commands of installed packages, our daemons among them."""
     from importlib import metadata  # noqa: PLC0415 - slow, and most commands are our own
 
-    return {one.name: _own(one.value) for one in metadata.entry_points(group=ENTRY_POINTS)}
+    return {one.name: _own(one.value) for one in metadata.entry_points(group=group)}
 
 
 class Commands(PlainReader, click.Group):

@@ -22,6 +22,8 @@ from remuda.runtime.clock import Clock, SystemClock
 from remuda.runtime.signals import ECHO_S, SignalReader
 from remuda.ssh.errors import SshError
 from requestor.errors import (
+    CaptureFailedError,
+    CaptureTimeoutError,
     InvalidOptionsError,
     NodesLostError,
     PromiseBrokenError,
@@ -40,6 +42,8 @@ _META: Final = "remuda.ending"
 _SHOW_CURSOR: Final = "\x1b[?25h"
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (RequestFailedError, EXIT_FAILED),
+    (CaptureFailedError, EXIT_FAILED),
+    (CaptureTimeoutError, EXIT_TIMEOUT),
     (PromiseBrokenError, EXIT_FAILED),
     (RequestTimeoutError, EXIT_TIMEOUT),
     (NodesLostError, EXIT_LOST),
@@ -191,7 +195,8 @@ class RequestorCommand(PlainCommand):
 
     def explain_error(self, error: Exception) -> CommandFailedError:
         """Return *error* as a sentence with an exit code."""
-        if isinstance(error, InvalidOptionsError):
+        refused = isinstance(error, CaptureFailedError) and error.refused
+        if refused or isinstance(error, InvalidOptionsError):
             return MistakeError(str(error))
         for kind, code in _CODES:
             if isinstance(error, kind):

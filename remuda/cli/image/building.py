@@ -28,7 +28,7 @@ from remuda.insight.live import LiveTrees
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId, ImageRecord
 from remuda.store import paths
-from remuda.store.api import Store, StoreAwayError
+from remuda.store.api import NotPermittedError, Store, StoreAwayError
 from remuda.visible import visible
 
 EXIT_REFUSED: Final = 1
@@ -43,7 +43,7 @@ TellProgress = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass(slots=True)
-class _Waiting:
+class AwaitedImage:
     """What is known of one image that is waited for.
 
     Attributes:
@@ -113,18 +113,20 @@ def build(
         if wait:
             _refuse_if_paused(before, recipes)
         waiting = [_ask_for_build(store, context, image, before[image], why) for image in images]
-        tell = _teller(as_json=as_json)
+        tell = teller(as_json=as_json)
         for one in waiting:
             _tell_asked(one, before[one.image], words, tell)
         if not wait:
             return
         end_s = None if timeout is None else context.clock.monotonic_s() + timeout
-        _wait(store, context, waiting, end_s, tell)
+        wait_until_current(store, context, waiting, end_s, tell)
     if any(one.failed for one in waiting):
         raise click.exceptions.Exit(EXIT_REFUSED)
 
 
-def _teller(*, as_json: bool) -> TellProgress:
+def teller(*, as_json: bool) -> TellProgress:
+    """Return what tells people, or programs, what happens."""
+
     def tell(sentence: str, event: Mapping[str, Any]) -> None:
         if as_json:
             output.emit_line(event)
@@ -139,6 +141,12 @@ def _refuse_if_gone(
 ) -> None:
     """Refuse what nobody would ever build: it has a record, but no recipe any more."""
     for image in images:
+        recipe = recipes.get(image)
+        if recipe is not None and recipe.capture is not None:
+            raise MoveRefusedError(
+                f"{image} is captured of jobs' machines, and has no recipe to build it by: remuda "
+                f"image capture NODE --as {image}"
+            )
         if image not in recipes and words.providers is not None and not words.configured(image):
             raise MoveRefusedError(
                 f"{image} is not in the configuration of any builder; nothing was asked for"
@@ -164,14 +172,14 @@ def _refuse_if_paused(before: Mapping[str, Catalogue], recipes: Mapping[str, Ima
 
 def _ask_for_build(
     store: Store, context: CommandContext, image: str, before: Catalogue, why: str
-) -> _Waiting:
+) -> AwaitedImage:
     said = word(context, why)
 
     def judge(record: ImageRecord) -> ImageRecord:
         return replace(record, wanted=said, wanted_above=record.last_build)
 
     was = change_image(store, context, image, judge, lambda one: same_word(one.wanted, said))
-    return _Waiting(
+    return AwaitedImage(
         image=image, above=was.last_build, expected=_expected(store, context, image, before)
     )
 
@@ -193,7 +201,9 @@ def _expected(store: Store, context: CommandContext, image: str, before: Catalog
     }
 
 
-def _tell_asked(one: _Waiting, before: Catalogue, words: BuilderWords, tell: TellProgress) -> None:
+def _tell_asked(
+    one: AwaitedImage, before: Catalogue, words: BuilderWords, tell: TellProgress
+) -> None:
     record = before.library.images.get(one.image)
     paused = None if record is None else record.value.paused
     if not words.living:
@@ -206,10 +216,10 @@ def _tell_asked(one: _Waiting, before: Catalogue, words: BuilderWords, tell: Tel
     )
 
 
-def _wait(
+def wait_until_current(
     store: Store,
     context: CommandContext,
-    waiting: Sequence[_Waiting],
+    waiting: Sequence[AwaitedImage],
     end_s: float | None,
     tell: TellProgress,
 ) -> None:
@@ -242,7 +252,7 @@ def _wait(
             trees.pause(_GATHER_S)
 
 
-def _overdue(still: Sequence[_Waiting]) -> str:
+def _overdue(still: Sequence[AwaitedImage]) -> str:
     names = ", ".join(one.image for one in still)
     idle = dict.fromkeys(one.idle for one in still)
     why = next(iter(idle)) if len(idle) == 1 else None
@@ -250,7 +260,7 @@ def _overdue(still: Sequence[_Waiting]) -> str:
     return f"{names} did not become current in time{reason}"
 
 
-def _look(store: Store, one: _Waiting, now_s: float, tell: TellProgress) -> bool:
+def _look(store: Store, one: AwaitedImage, now_s: float, tell: TellProgress) -> bool:
     """Read an image anew, and say what is new of it; False: ZooKeeper did not answer."""
     try:
         seen = Catalogue(library.read(store, only=[one.image], launched=False))
@@ -271,7 +281,7 @@ def _look(store: Store, one: _Waiting, now_s: float, tell: TellProgress) -> bool
     return True
 
 
-def _idle(seen: Catalogue, one: _Waiting, words: BuilderWords) -> str | None:
+def _idle(seen: Catalogue, one: AwaitedImage, words: BuilderWords) -> str | None:
     """Return why nobody works on a build, or None: somebody does, or says nothing of it."""
     if not words.living:
         return NO_BUILDER
@@ -286,7 +296,7 @@ def _idle(seen: Catalogue, one: _Waiting, words: BuilderWords) -> str | None:
     return next((why for why in groups if why is not None), words.of(one.image))
 
 
-def _tell_idle(one: _Waiting, why: str | None, tell: TellProgress) -> None:
+def _tell_idle(one: AwaitedImage, why: str | None, tell: TellProgress) -> None:
     """Say why nothing is begun, when that is another reason than before."""
     before, one.idle = one.idle, why
     if why is not None and why != before:
@@ -313,11 +323,11 @@ def _tell_result(provider: str, result: BuildResult, tell: TellProgress) -> None
     )
 
 
-def _tell_steps(store: Store, one: _Waiting, build_id: BuildId, tell: TellProgress) -> None:
+def _tell_steps(store: Store, one: AwaitedImage, build_id: BuildId, tell: TellProgress) -> None:
     try:
         progress = read_progress(store, build_id)
-    except CorruptRecordError:
-        return
+    except (CorruptRecordError, NotPermittedError):
+        return  # logs are for who may do what launchers may
     if progress is None:
         return
     count = progress.steps_dropped + len(progress.steps)

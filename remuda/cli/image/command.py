@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from remuda.cli.main import Commands, own_loaders
+from remuda.cli.main import Commands, installed_loaders, own_loaders
+
+#: Other packages add parts under this entry point group: who asks for nodes is no part of the core.
+ENTRY_POINTS: Final = "remuda.image_commands"
 
 PARTS: Final[Mapping[str, str]] = {
     "build": "remuda.cli.image.building:build",
@@ -25,5 +28,6 @@ PARTS: Final[Mapping[str, str]] = {
 image = Commands(
     name="image",
     own=own_loaders(PARTS),
+    others=lambda: installed_loaders(ENTRY_POINTS),
     help="See images of ours, have them built, and say what launches boot.",
 )

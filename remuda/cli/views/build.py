@@ -12,6 +12,7 @@ from remuda.images.buildlog import LogStep, Progress
 from remuda.images.catalogue import Catalogue
 from remuda.images.references import Reference
 from remuda.model.build import Build, Mishap
+from remuda.model.capture import Captured
 from remuda.model.image import UploadId, Word
 from remuda.model.upload import Trial, Upload
 
@@ -61,6 +62,7 @@ def _record(seen: Catalogue, build: Build, beside: Beside, now_s: float) -> Shee
         ("made in", build.provider or "-"),
         ("made by", build.owner or "-"),
         ("from", _from(build)),
+        ("captured of", "-" if build.captured is None else build.captured.said),
         ("recipe", build.fingerprint or "-"),
         ("requested", f"{age(now_s - build.requested_s)} ago"),
         ("took", _took(build, now_s)),
@@ -98,6 +100,7 @@ def _record_json(seen: Catalogue, build: Build, beside: Beside) -> dict[str, Any
         "base": None
         if build.base is None
         else {"id": build.base.id, "name": build.base.name, "hash": build.base.hash},
+        "captured": _captured_json(build.captured),
         "fingerprint": build.fingerprint,
         "requested_at_s": build.requested_s or None,
         "started_at_s": build.started_s or None,
@@ -138,6 +141,18 @@ def _wanted(seen: Catalogue, build: Build) -> Word | None:
         return None
     wanted = stored.value.wanted
     return wanted if build.id.number > stored.value.wanted_above else None
+
+
+def _captured_json(captured: Captured | None) -> dict[str, str] | None:
+    if captured is None:
+        return None
+    return {
+        "node": captured.node,
+        "provider": captured.provider,
+        "pool": captured.pool,
+        "label": captured.label,
+        "requestor": captured.requestor,
+    }
 
 
 def _why(seen: Catalogue, build: Build) -> str:

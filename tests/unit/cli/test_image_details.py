@@ -3,8 +3,9 @@
 import pytest
 
 from remuda.cli.image.overview import list_images, show
-from remuda.model.build import BuildState
-from remuda.model.ids import ReplicaId
+from remuda.model.build import BuildState, Why
+from remuda.model.capture import Captured
+from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId
 from remuda.model.pointer import Pin
 from remuda.model.upload import Trial, TrialResult, UploadState
@@ -147,3 +148,27 @@ def test_builders_words_of_a_build_stand_with_it(harness: ImageHarness) -> None:
     assert (
         "debian/3 in bbbbbbbbbbbb: newer builds are kept" in harness.call(show, "debian/3").stdout
     )
+
+
+def test_of_whose_machine_a_build_was_captured_is_shown(harness: ImageHarness) -> None:
+    """Node, label and requestor; of others nothing is said."""
+    machine = Captured(
+        node=NodeId("3000000001"),
+        provider="alpha",
+        pool="main",
+        label="setup",
+        requestor="ci-7",
+        token="t1",
+    )
+    harness.build(4, why=Why.CAPTURE, captured=machine)
+    text = harness.call(show, "debian/4").stdout
+    assert "node 3000000001 (setup in alpha), held by ci-7" in text
+    assert harness.json(show, "debian/4")["captured"] == {
+        "node": "3000000001",
+        "provider": "alpha",
+        "pool": "main",
+        "label": "setup",
+        "requestor": "ci-7",
+    }
+    assert "captured" not in harness.call(show, "debian/3").stdout
+    assert harness.json(show, "debian/3")["captured"] is None

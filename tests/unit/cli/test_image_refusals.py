@@ -31,6 +31,18 @@ def test_what_nobody_would_build_is_not_asked_for(harness: ImageHarness, tmp_pat
     assert harness.call(build, "debian", "--config", str(file)).exit_code == 0
 
 
+def test_what_is_captured_is_not_built(harness: ImageHarness, tmp_path: Path) -> None:
+    """It has no recipe; the command that makes it is named."""
+    file = tmp_path / "remuda.yaml"
+    rule = "capture: {labels: [small], requestors: [ci]}"
+    file.write_text(CONFIG.replace("fresh: {", f"debian: {{flavor: a, {rule}}}\n  fresh: {{"))
+    refused = harness.call(build, "debian", "--config", str(file))
+
+    assert refused.exit_code == 1
+    assert "remuda image capture NODE --as debian" in refused.stderr
+    assert harness.read_image().wanted is None
+
+
 def test_a_wish_without_any_builder_says_so() -> None:
     """It stays, for the one that comes."""
     harness = ImageHarness()
