@@ -99,6 +99,9 @@ NOT_CARRIED_OUT: Final[dict[str, str]] = {
     "docs/configuration.md: $ remuda config check remuda.yaml": (
         "shows what is said of a mistake: tests/unit/config/test_reference.py"
     ),
+    "docs/images/capture.md: remuda request setup": (
+        "tests/e2e/test_capture.py does so, with an image that may be captured"
+    ),
     "docs/openstack-lab.md: make openstack-lab": "a real OpenStack: `make test-openstack` runs it",
     "docs/operations.md: $ openstack application credential create remuda": (
         "needs a real Keystone and python-openstackclient; the credential of the sandbox has the"
