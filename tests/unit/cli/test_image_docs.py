@@ -14,16 +14,18 @@ import yaml
 from click.testing import CliRunner
 
 from remuda.cli.main import main
+from requestor.nodes import LeasedNode
 from tests.support.sshd import make_key
 
 ROOT: Final = Path(__file__).parents[3]
 PAGES: Final = (ROOT / "docs/images.md", *sorted((ROOT / "docs/images").glob("*.md")))
 TEXT: Final = "\n".join(page.read_text() for page in PAGES)
+CAPTURE: Final = (ROOT / "docs/images/capture.md").read_text()
 
 
-def blocks(kind: str) -> list[str]:
+def blocks(kind: str, text: str = TEXT) -> list[str]:
     """Return the fenced blocks of a kind."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def merged(one: Any, other: Any) -> Any:
@@ -41,17 +43,22 @@ def test_there_is_something_to_look_at() -> None:
 @pytest.fixture(params=range(1, len(blocks("yaml")) + 1))
 def config(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """What the page has configured so far as one file, with stand-ins for the files of a site."""
-    make_key(tmp_path / "id_ed25519")
+    return written(tmp_path, blocks("yaml")[: request.param])
+
+
+def written(folder: Path, texts: list[str]) -> Path:
+    """Write a configuration that says all of *texts*."""
+    make_key(folder / "id_ed25519")
     doc: Any = {
         "zookeeper": {"hosts": ["zk1.example.org:2181"]},
-        "clouds-file": str(tmp_path / "clouds.yaml"),
+        "clouds-file": str(folder / "clouds.yaml"),
     }
-    for text in blocks("yaml")[: request.param]:
-        doc = merged(doc, yaml.safe_load(text.replace("/etc/remuda/", f"{tmp_path}/")))
-    (tmp_path / "deploy-key").touch(mode=0o600)
-    (tmp_path / "clouds.yaml").touch(mode=0o600)
-    (tmp_path / "clouds.yaml").write_text("clouds: {north: {region_name: RegionOne}}\n")
-    file = tmp_path / "remuda.yaml"
+    for text in texts:
+        doc = merged(doc, yaml.safe_load(text.replace("/etc/remuda/", f"{folder}/")))
+    (folder / "deploy-key").touch(mode=0o600)
+    (folder / "clouds.yaml").touch(mode=0o600)
+    (folder / "clouds.yaml").write_text("clouds: {north: {region_name: RegionOne}}\n")
+    file = folder / "remuda.yaml"
     file.write_text(yaml.safe_dump(doc))
     return file
 
@@ -72,3 +79,15 @@ def test_the_steps_are_shell(config: Path) -> None:
     assert len(scripts) >= 2
     for text in scripts:
         assert subprocess.run(["sh", "-n", "-c", text], check=False).returncode == 0, text
+
+
+def test_what_is_shown_of_captures_is_good(tmp_path: Path) -> None:
+    """Without a warning about what is shown: labels, rules, and who boots it."""
+    (text,) = blocks("yaml", CAPTURE)
+    result = CliRunner().invoke(main, ["config", "check", str(written(tmp_path, [text]))])
+
+    assert result.exit_code == 0, result.output
+    assert "images.oneiric" not in result.output
+    (python,) = blocks("python", CAPTURE)
+    compile(python, "capture.md", "exec")
+    assert callable(LeasedNode.capture)
