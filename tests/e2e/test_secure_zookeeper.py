@@ -11,7 +11,7 @@ from kazoo.security import make_digest_acl_credential
 from remuda.store import paths
 from remuda.store.embedded_config import ServerTls
 from remuda.store.options import StoreOptions, StoreRoles, StoreTls
-from requestor import connect
+from requestor import CaptureFailedError, connect
 from tests.support.certificates import Authority, Identity
 from tests.support.deadline import wait_for
 from tests.support.processes import Process
@@ -80,18 +80,36 @@ def stage(
         yield made
 
 
-def test_a_machine_is_lent_over_tls_below_a_chroot(
-    stage: Stage, authority: Authority, identity: Identity
-) -> None:
-    """Everything lies below the chroot, and nothing beside it; each does what its role may."""
+@pytest.fixture
+def options(stage: Stage, authority: Authority, identity: Identity) -> StoreOptions:
+    """How a requestor connects, by its role."""
     tls = StoreTls(cert=identity.cert, key=identity.key, ca=authority.ca)
-    options = StoreOptions(
+    return StoreOptions(
         hosts=stage.server.tls_hosts,
         chroot=_CHROOT,
         tls=tls,
         credentials=(("digest", _REQUESTOR),),
         roles=StoreRoles(launchers=(digest(_LAUNCHER),), requestors=(digest(_REQUESTOR),)),
     )
+
+
+def test_a_requestor_asks_for_an_image_and_hears_the_answer(
+    stage: Stage, options: StoreOptions
+) -> None:
+    """It writes where it may, and reads what only launchers write."""
+    with (
+        connect(options) as client,
+        client.request("small", deadline_s=30) as nodes,
+        pytest.raises(CaptureFailedError, match="there is no image 'none'") as caught,
+    ):
+        nodes[0].capture("none")
+    assert caught.value.refused
+    launches = stage.records(f"{_CHROOT}{paths.launches('alpha')}")
+    assert "'none'" in launches[caught.value.node]["capture"]["refused"]
+
+
+def test_a_machine_is_lent_over_tls_below_a_chroot(stage: Stage, options: StoreOptions) -> None:
+    """Everything lies below the chroot, and nothing beside it; each does what its role may."""
     with (
         connect(options) as client,
         client.request("small", deadline_s=30) as nodes,
