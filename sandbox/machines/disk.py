@@ -50,6 +50,8 @@ _NOT_PACKED: Final = ("./tmp/*", "./run/*", "./dev/*", "./var/tmp/*", "./var/lib
 _TAR_S: Final = 3600.0
 #: Below the machine's root: what our init script runs.
 HOME: Final = "var/lib/sandbox"
+#: Where a machine's folder has the settings of its sshd.
+SSHD_CONFIG: Final = "sshd_config"
 
 
 def make_disk(upper: Path, order: Order, *, port: int, version: tuple[int, int]) -> None:
@@ -64,9 +66,10 @@ def make_disk(upper: Path, order: Order, *, port: int, version: tuple[int, int])
         _hide_host(upper)
         write_identity(upper, order)
         kinds = _write_host_keys(upper, order.plan)
+        # Beside the disk: it names the machine's address, which no image of it is to have.
         put(
-            upper,
-            "etc/ssh/sandbox_sshd_config",
+            upper.parent,
+            SSHD_CONFIG,
             sshd_config(
                 address=order.address or "127.0.0.1",
                 port=port,

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.machines.base import Listen, MachineError, Order
-from sandbox.machines.disk import HOME, make_disk, pack_disk, write_mark
+from sandbox.machines.disk import HOME, SSHD_CONFIG, make_disk, pack_disk, write_mark
 from sandbox.machines.probe import is_mount_root, propagation, sshd_path
 from sandbox.machines.shutdown import MARK, RECOVERY, children, end_gently
 from sandbox.machines.sshd import openssh_version
@@ -95,6 +95,9 @@ ln -s /proc/self/fd "$root/dev/fd"
 ln -s /proc/self/fd/0 "$root/dev/stdin"
 ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
+cp "$1/"""
+    + SSHD_CONFIG
+    + """" "$root/run/sshd/config"
 hostname "$2"
 echo "[sandbox] $2 boots ($4)"
 [ ! -e "$root/var/log/"""
@@ -135,7 +138,7 @@ else
 fi
 [ "$3" = 0 ] || { [ "$3" = never ] && exec sleep infinity; sleep "$3"; }
 echo "$2 login:"
-exec "$5" -D -e -f /etc/ssh/sandbox_sshd_config' init "$@"
+exec "$5" -D -e -f /run/sshd/config' init "$@"
 """
 )
 
