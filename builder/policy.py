@@ -36,6 +36,9 @@ class ImagePolicy:
         copies: Those that only copy: nothing is made there, whatever becomes of the others.
         parent: The image that it starts from, or None: a base of the cloud's.
         follow_base: Whether another base, or parent, is a reason to build.
+        skip_same: Whether a build that would be what is booted already is not kept.
+        full_every: So many builds after one from the base there is another one; between them they
+            start from the current build of the image. 1: each starts from the base.
         next_due_s: When it is due by its schedule, after a given time; None: never. Pure.
         window_s: When its pointers may move next, from a given time on; that time: now. Pure.
         age_s_max: It is built when the last one is so old.
@@ -64,6 +67,8 @@ class ImagePolicy:
     copies: frozenset[str] = frozenset()
     parent: str | None = None
     follow_base: bool = True
+    skip_same: bool = True
+    full_every: int = 1
     next_due_s: Callable[[float], float | None] = never
     window_s: Callable[[float], float] = always
     age_s_max: float | None = None

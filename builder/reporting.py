@@ -147,7 +147,7 @@ class Reporter:
             build = records.builds.get(BuildId(image, stored.value.chosen(now_s)))
             if build is not None:
                 # Negative if its date is ahead: nobody knows its age, and 0 would say: new.
-                ages_s[image, provider] = now_s - build.value.requested_s
+                ages_s[image, provider] = now_s - build.value.fresh_s
         uploads: Counter[tuple[str, ...]] = Counter(
             (one.value.id.build.image, str(one.value.state)) for one in records.uploads.values()
         )
@@ -188,7 +188,7 @@ def _result(before: Build, after: Build) -> str | None:
     if before.state not in UNDER_WAY or before.state is after.state:
         return None
     match after.state:
-        case BuildState.BUILT | BuildState.SUPERSEDED:
+        case BuildState.BUILT | BuildState.SAME | BuildState.SUPERSEDED:
             return str(after.state)
         case BuildState.FAILED:
             return f"failed{blame}"

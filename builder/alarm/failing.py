@@ -9,7 +9,7 @@ from builder.build.lifecycle import unwanted
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.images.failed import changed_since, last_good
-from remuda.model.build import Blame, Build, BuildState
+from remuda.model.build import ACHIEVED, Blame, Build, BuildState
 from remuda.model.fields import one_line
 from remuda.model.image import OURSELVES
 from remuda.model.upload import ENDED, Upload, UploadState
@@ -18,7 +18,7 @@ _SPOILED: Final = "its machines fail by no fault of the image"
 _NO_WAY: Final = "again and again, by no fault of the image"
 #: Of what was said, in an alarm; `image show` and the log have all of it.
 _SAID_CHARS_MAX: Final = 200
-_ENDED_BUILDS: Final = frozenset({BuildState.BUILT, BuildState.FAILED})
+_ENDED_BUILDS: Final = ACHIEVED | {BuildState.FAILED}
 _UNMADE: Final = frozenset({UploadState.PENDING, UploadState.MAKING})
 
 

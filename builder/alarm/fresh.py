@@ -25,8 +25,8 @@ def step(view: WorldView, policy: ImagePolicy, provider: str, plan: Plan) -> Non
         text = f"build {number}, which {provider} boots, is older than its limit"
     if build is None:
         return
-    begun_s = view.counted(build.requested_s, 0.0)
-    if begun_s != build.requested_s:
+    begun_s = view.counted(build.fresh_s, 0.0)
+    if begun_s != build.fresh_s:
         text = f"build {build.id.number} for {provider} has no age: its clock was ahead"
     old_s = min(begun_s, view.now_s) + policy.fresh_s_max
     if view.now_s < old_s:

@@ -35,6 +35,7 @@ class TakeBuild:
     """Become the owner of a build, which is to be made in a provider.
 
     Attributes:
+        origin, since_full: As the build's record has them.
         instead: The same in the next provider, if this builder waits for too many machines here.
     """
 
@@ -43,6 +44,8 @@ class TakeBuild:
     place: str
     parent: UploadId | None
     base: Base | None
+    origin: BuildId | None = None
+    since_full: int = 0
     instead: "TakeBuild | None" = None
 
 

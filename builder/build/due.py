@@ -94,7 +94,7 @@ def _occasion(
     last = mine[-1]
     if last.state in _NOTHING and last.unwanted is None:
         return last.why  # what it was wanted for is not there yet
-    if policy.follow_base and _base_changed(view, policy, last):
+    if policy.follow_base and base_changed(view, policy, last):
         return Why.BASE_CHANGED
     # A record of the far future tells nothing: it is as old as can be, and its successor is not.
     begun_s = min(view.counted(last.requested_s, 0.0), view.now_s)
@@ -111,11 +111,12 @@ def _occasion(
     return None
 
 
-def _base_changed(view: WorldView, policy: ImagePolicy, last: Build) -> bool:
+def base_changed(view: WorldView, policy: ImagePolicy, last: Build) -> bool:
+    """Whether what a build has started from is another one now, where it was made."""
     if policy.parent is not None:
         pointer = view.library.pointers.get((policy.parent, last.provider or ""))
         served = None if pointer is None else pointer.value.served(view.now_s)
-        return served is not None and last.parent != BuildId(policy.parent, served)
+        return served is not None and last.foundation != BuildId(policy.parent, served)
     base = view.bases.get((policy.image, last.provider or ""))
     return base is not None and last.base is not None and base.id != last.base.id
 

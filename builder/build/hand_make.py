@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from builder.build import outcome as build_outcome
 from builder.build import writes
 from builder.build.events import MakingEnded
-from builder.build.hand_packages import keep_packages
+from builder.build.hand_inventory import keep_inventory
 from builder.build.hand_quiet import Quieting
+from builder.build.hand_same import keep_as_same
 from builder.build.hand_secrets import SECRETS_STEP, SecretError, read_secrets
 from builder.build.hand_snapshot import ASK_S, Snapshots
 from builder.build.hand_steps import StepContext, StepRunner
@@ -31,6 +32,7 @@ from builder.place.sites import ARRIVAL_S, FENCE_S, call_fence
 from builder.quiet.scripts import Traces
 from builder.upload.outcome import WholeImage
 from remuda.cloud.api import CloudError, GoneError
+from remuda.images.inventory import Inventory
 from remuda.model.build import Base, Blame, Build, BuildState, Mishap
 from remuda.model.ids import RequestId
 from remuda.model.image import UploadId
@@ -52,6 +54,7 @@ class MakeInCloud(InCloud):
         build: As it was judged: building, and ours.
         parent: Id in the cloud of the upload that it starts from; None: it starts from a base.
         also: Other places that are to have it.
+        places: Where its providers' images lie, as far as that is known.
         key_file: The provider's own login key, of which nothing may be left in the image.
         job: The job's machine that it is made of; None: one is asked for.
     """
@@ -59,6 +62,7 @@ class MakeInCloud(InCloud):
     build: Stored[Build]
     parent: str | None = None
     also: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
     key_file: str | None = None
     job: JobMachine | None = None
 
@@ -89,14 +93,14 @@ class _Making(InPhases):
 
     Attributes:
         snapshot: Id of the snapshot, once it is known.
-        inventory: Hash of the packages that are in it, once they are known.
+        inventory: What is in it, once that is known.
     """
 
     hand: MakingHand
     task: MakeInCloud
     record: HeldRecord[Build]
     snapshot: str | None = None
-    inventory: str | None = None
+    inventory: Inventory | None = None
     secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
     def make(self) -> str | None:
@@ -154,7 +158,10 @@ class _Making(InPhases):
             self._look_at_base(machine)
             self._begin("login")
             with self.hand.machines.connect(machine, self.waiting) as session:
-                identity = self._fill(session, machine, known_keys)
+                quieting = self._fill(session)
+                if self._is_same():
+                    return
+                identity = self._quiet(quieting, machine, known_keys)
             image = self._take(machine, identity)
             self._begin("keep")
             self.record.commit(lambda stored: self._kept(stored, image))
@@ -221,10 +228,8 @@ class _Making(InPhases):
             return decided if decided and same else Base(id=image_id)
         return Base(id=image.id, name=image.name, hash=hash_of(image))
 
-    def _fill(
-        self, session: SshSession, machine: HeldMachine, known_keys: tuple[str, ...]
-    ) -> Mapping[str, str]:
-        """Run everything that runs on the machine; return what tells it from others."""
+    def _fill(self, session: SshSession) -> Quieting:
+        """Run everything that may come to an image, and find out what that is."""
         recipe, build = self.task.recipe, self.record.value
         quieting = Quieting(session=session, waiting=self.waiting, log=self.log)
         self._begin("prepare")
@@ -240,9 +245,30 @@ class _Making(InPhases):
         StepRunner(session=session, context=context, waiting=self.waiting, log=self.log).run_all()
         self.phase = "checks-before"
         quieting.check(make_checks(recipe.checks_before))
-        self._begin("packages")
-        found = quieting.packages()
-        self.inventory = keep_packages(self.hand.machines.store, build.id, found, self.log)
+        self._begin("inventory")
+        packages, contents = quieting.packages(), quieting.contents(recipe)
+        store = self.hand.machines.store
+        self.inventory = keep_inventory(store, build.id, packages, contents, self.log)
+        return quieting
+
+    def _is_same(self) -> bool:
+        """End here if all of it is booted already; say so, or why it goes on."""
+        self._begin("compare")
+        found = keep_as_same(
+            self.hand.machines.store,
+            self.record,
+            self.inventory,
+            policy=self.task.policy,
+            places=self.task.places,
+            clock=self.hand.clock,
+        )
+        say(self.log, found.said)
+        return found.same
+
+    def _quiet(
+        self, quieting: Quieting, machine: HeldMachine, known_keys: tuple[str, ...]
+    ) -> Mapping[str, str]:
+        """Take from the machine what is its own; return what tells it from others."""
         self._begin("quiet")
         machine.check()
         self._note_quieting()
@@ -251,7 +277,7 @@ class _Making(InPhases):
         values = tuple("".join(one) for one in self.secrets.values())
         quieting.quiet(
             Traces(
-                host_keys=(session.host_key,),
+                host_keys=(quieting.session.host_key,),
                 login_keys=(machine.login_key, *known_keys),
                 secrets=(*values, *private),
             )
@@ -284,7 +310,7 @@ class _Making(InPhases):
         quieted = Quieted(
             cloud_name=ours.name,
             asked_by_s=asked_by_s,
-            inventory=self.inventory,
+            inventory=None if self.inventory is None else self.inventory.digest,
             identity=identity,
         )
         self.record.write(

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from builder.build.hand_packages import packages_script, read_packages
+from builder.build.hand_inventory import packages_script, read_packages
 from builder.build.step_scripts import HOST_KEYS
 from builder.hands import blame
 from builder.hands.waiting import HandStoppedError, Waiting
 from builder.log.progress import ProgressLog, say
+from builder.quiet.files import files_script, measure_of, read_files
 from builder.quiet.identity import flat_identity
 from builder.quiet.kinds import say as say_residues
 from builder.quiet.needles import UnsearchableError, make_needles
@@ -23,7 +24,8 @@ from builder.quiet.scripts import (
     read_prepare,
     read_quiet,
 )
-from remuda.images.inventory import Package
+from remuda.config.recipes import ImageRecipe
+from remuda.images.inventory import MachineContents, Package
 from remuda.known_secrets import KNOWN
 from remuda.model.build import Blame
 from remuda.ssh.api import Script
@@ -85,6 +87,23 @@ class Quieting:
         if found is None:
             say(self.log, f"its packages are not known: {visible(ran.why) or 'they are too many'}")
         return tuple(one for one in found or () if not _tells_secrets(*one))
+
+    def contents(self, recipe: ImageRecipe) -> MachineContents | None:
+        """Return what else is on it; None if it cannot tell, which ends no build."""
+        how, ignored = recipe.inventory, recipe.inventory_ignore
+        ran = self._run("files", files_script(how, ignored), tell=False)
+        found = None if ran.why else read_files(ran.output, measure_of(how, ignored))
+        if found is None:
+            say(self.log, f"its files are not known: {visible(ran.why) or 'the list is not whole'}")
+            return None
+        words = (
+            *(word for service in found.services for word in service),
+            *(folder.name for folder in found.folders),
+        )
+        if _tells_secrets(*words):
+            say(self.log, "its files are not known: the name of one holds a secret")
+            return None
+        return found
 
     def identity(self, login_key: str) -> Mapping[str, str]:
         """Return what tells it from others, for the record of the build."""

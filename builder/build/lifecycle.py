@@ -5,12 +5,10 @@ from typing import Final
 from builder.actions import Plan, in_order
 from builder.build import capturing
 from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
-from builder.place.view import ProviderFacts
+from builder.build.starting import start_of
 from builder.policy import ImagePolicy, pause_s_max
 from builder.view import ASKED_S_MAX, WorldView
 from remuda.model.build import Blame, Build, BuildState, Mishap
-from remuda.model.image import BuildId, UploadId
-from remuda.model.upload import UploadState
 
 #: The same for an image whose recipe is gone.
 _SNAPSHOT_S_MAX: Final = 7200.0
@@ -89,12 +87,19 @@ def _take(view: WorldView, policy: ImagePolicy, build: Build, plan: Plan) -> Non
         if facts is None:
             reasons.append(f"{name}: nobody knows yet where its images lie")
             continue
-        parent, why_not = _parent(view, policy, facts)
+        start, why_not = start_of(view, policy, build, facts)
         why_not = facts.trouble or facts.full or why_not
-        if why_not is None:
-            base = None if parent else view.bases.get((build.id.image, name))
+        if start is not None and why_not is None:
             ways.append(
-                TakeBuild(id=build.id, provider=name, place=facts.place, parent=parent, base=base)
+                TakeBuild(
+                    id=build.id,
+                    provider=name,
+                    place=facts.place,
+                    parent=start.parent,
+                    base=start.base,
+                    origin=start.origin,
+                    since_full=start.since_full,
+                )
             )
         else:
             reasons.append(f"{name}: {why_not}")
@@ -103,27 +108,6 @@ def _take(view: WorldView, policy: ImagePolicy, build: Build, plan: Plan) -> Non
         plan.do(first)
     else:
         plan.wait(build.id, "; ".join(reasons) or "no provider is to have it")
-
-
-def _parent(
-    view: WorldView, policy: ImagePolicy, facts: ProviderFacts
-) -> tuple[UploadId | None, str | None]:
-    """Return the upload that a build starts from there, or why there is none."""
-    if policy.parent is None:
-        if (policy.image, facts.name) in view.bases:
-            return None, None
-        return None, "its base is not there"
-    pointer = view.library.pointers.get((policy.parent, facts.name))
-    number = None if pointer is None else pointer.value.served(view.now_s)
-    if pointer is None or number is None or pointer.value.place != facts.place:
-        return None, f"{policy.parent}, which it starts from, has no usable build"
-    upload_id = UploadId(BuildId(policy.parent, number), facts.place)
-    upload, build = view.upload(upload_id), view.build(upload_id.build)
-    if upload is None or build is None or upload.state is not UploadState.USABLE:
-        return None, f"{upload_id.build}, which it starts from, is not usable"
-    if build.revoked is not None:
-        return None, f"{upload_id.build}, which it starts from, is revoked"
-    return upload_id, None
 
 
 def _building(view: WorldView, build: Build, plan: Plan) -> None:

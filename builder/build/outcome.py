@@ -4,7 +4,7 @@ A fault of a cloud's is nobody's failure: what it spoiled is tried again later, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from builder.policy import BACKOFF_TIMES_MAX, ImagePolicy
@@ -41,6 +41,29 @@ def quieted(build: Build, result: Quieted, *, now_s: float) -> Build:
     )
 
 
+def same(build: Build, current: Build, inventory: str, *, now_s: float) -> Build:
+    """Return a build of which no snapshot is taken: it would be what is current."""
+    return build.after(
+        BuildEvent.FOUND_SAME,
+        now_s=now_s,
+        inventory=inventory,
+        same_as=current.id.number,
+        ended_s=now_s,
+        owner=None,
+        mishap=None,
+    )
+
+
+def renewed(current: Build, build: Build) -> Build:
+    """Return the current build as new as *build*, which is the same.
+
+    One from the base vouches for all that the current one has gathered since there was another.
+    """
+    since_full = min(current.since_full, build.since_full)
+    renewed_s = max(current.fresh_s, build.requested_s)
+    return replace(current, renewed_s=renewed_s, since_full=since_full)
+
+
 def kept(build: Build, snapshot: str, *, now_s: float) -> Build:
     """Return the build whose snapshot is whole."""
     return build.after(
@@ -70,6 +93,8 @@ def lost(
         retry_s=now_s + _retry_in_s(build, mishap, policy, now_s),
         parent=None,
         base=None,
+        origin=None,
+        since_full=0,
         request=None,
         node=None,
         login_key=None,

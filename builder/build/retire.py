@@ -20,7 +20,7 @@ def step(view: WorldView, plan: Plan) -> None:
         if str(build.id) in view.busy or not view.mine(str(build.id)):
             continue
         taken = unwanted(build) is not None and build.state is not BuildState.RETIRING
-        if taken and build.id in newest:
+        if (taken or build.state is BuildState.SAME) and build.id in newest:
             plan.wait(build.id, "the last build stays on record: by it the next one is judged")
         else:
             _build(view, build, plan)
@@ -59,7 +59,7 @@ def _build(view: WorldView, build: Build, plan: Plan) -> None:
     match build.state:
         case BuildState.BUILT:
             plan.do(RetireBuild(id=build.id))
-        case BuildState.FAILED | BuildState.SUPERSEDED:
+        case BuildState.FAILED | BuildState.SUPERSEDED | BuildState.SAME:
             if build.unwanted is not None or view.now_s >= ended_s:
                 plan.do(RetireBuild(id=build.id))
             else:

@@ -49,6 +49,7 @@ def _make_task(context: StartContext, view: WorldView, action: Make) -> MakeTask
         policy=made_by.policy,
         parent=parent,
         also=other_places(view, build),
+        places={one: view.providers[one].place for one in build.group if one in view.providers},
         stop=context.stops.begin(action),
     )
 

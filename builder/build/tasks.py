@@ -1,6 +1,7 @@
 """What the hands of builds are told, and what they do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from threading import Event
 from typing import Protocol
 
@@ -22,6 +23,7 @@ class MakeTask:
         recipe, policy: Of the fingerprint that the build has; they stay, whatever is reloaded.
         parent: What it starts from, if that is an image of ours.
         also: In which places else it is wanted.
+        places: Where its providers' images lie, as far as that is known.
     """
 
     build: Stored[Build]
@@ -30,6 +32,7 @@ class MakeTask:
     parent: Stored[Upload] | None
     also: tuple[str, ...]
     stop: Event
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

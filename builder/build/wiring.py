@@ -63,6 +63,7 @@ class Making:
                 images=cloud.images,
                 parent=parent,
                 also=task.also,
+                places=task.places,
                 key_file=one.ssh_key_file,
                 job=job,
             ),

@@ -16,7 +16,7 @@ from builder.build.actions import (
     Supersede,
     TakeBuild,
 )
-from builder.build.outcome import kept, lost
+from builder.build.outcome import kept, lost, renewed, same
 from builder.upload.outcome import WholeImage
 from builder.upload.writes import create_upload, pending
 from builder.view import WorldView
@@ -67,22 +67,45 @@ def finish(
     return [write_build(stored, after), *map(create_upload, (native, *others))]
 
 
-def keep_packages(
+def keep_same(
+    stored: Stored[Build],
+    current: Stored[Build],
+    seen: Mapping[str, int],
+    inventory: str,
+    *,
+    now_s: float,
+) -> list[Op]:
+    """Return what ends a build that is the same as the current one, which is new again by it.
+
+    Args:
+        stored: The build.
+        current: What is current wherever the build is wanted.
+        seen: Versions by path of what says that it is, and may be booted there.
+        inventory: What both have.
+        now_s: When.
+    """
+    after = same(stored.value, current.value, inventory, now_s=now_s)
+    again = renewed(current.value, stored.value)
+    proofs = (Check(path=path, version=version) for path, version in seen.items())
+    return [write_build(stored, after), write_build(current, again), *proofs]
+
+
+def keep_inventory(
     build_id: BuildId,
     inventory: Inventory,
     *,
     log: Stored[bytes] | None,
     there: Stored[bytes] | None,
 ) -> list[Op]:
-    """Return what writes the packages of a build beside its log.
+    """Return what writes the inventory of a build beside its log.
 
     Args:
         build_id: Which build.
-        inventory: The packages.
+        inventory: What is in it.
         log: What the log holds now, or None if there is none.
-        there: What the packages are on record as now, or None.
+        there: What the inventory is on record as now, or None.
     """
-    path, data = paths.image_packages(build_id), encode_inventory(inventory)
+    path, data = paths.image_inventory(build_id), encode_inventory(inventory)
     # With its build it goes: nobody would find it any more.
     ops: list[Op] = [Check(path=paths.build(build_id))]
     if log is None:
@@ -136,6 +159,8 @@ def _take_build(view: WorldView, action: TakeBuild) -> list[Op]:
         place=action.place,
         parent=None if action.parent is None else action.parent.build,
         base=action.base,
+        origin=action.origin,
+        since_full=action.since_full,
         started_s=view.now_s,
         asked_by_s=0.0,
         cloud_name=None,

@@ -204,6 +204,7 @@ class Machines:
         if len(nodes) != 1:
             message = f"{len(nodes)} nodes were given for one"
             raise blame.fail("machine", Blame.BUILDER, message)
+        ours_s = self._clock.now_s()
         found = vouch(self.store, _asked(pending.id, wanted, key.public), nodes[0].facts, waiting)
         login = Login(
             address=found.address,
@@ -219,6 +220,7 @@ class Machines:
             login=login,
             login_key=key.public,
             check=nodes.check,
+            boot_s=None if found.active_s is None else max(0.0, ours_s - found.active_s),
         )
 
 

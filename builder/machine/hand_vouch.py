@@ -51,12 +51,14 @@ class Vouched:
         host_keys: The key that launchers gave it; of one whose key nobody chose, what its node's
             record says: no secret is told to such a machine.
         host: Where it runs, as the cloud hides its name, if it says so.
+        active_s: When it was first shown running, wall clock of its launcher, if that is on record.
     """
 
     server: ServerId
     address: str
     host_keys: tuple[str, ...]
     host: str | None
+    active_s: float | None = None
 
 
 def vouch(store: Store, asked: Asked, node: NodeFacts, waiting: Waiting) -> Vouched:
@@ -82,7 +84,13 @@ def vouch(store: Store, asked: Asked, node: NodeFacts, waiting: Waiting) -> Vouc
         message = "secrets are told only to machines whose host key is known: use host-keys: inject"
         raise blame.fail(_STEP, Blame.RECIPE, message)
     keys = node.host_keys if launch.host_key is None else (launch.host_key,)
-    return Vouched(server=server.id, address=address, host_keys=keys, host=server.host_id)
+    return Vouched(
+        server=server.id,
+        address=address,
+        host_keys=keys,
+        host=server.host_id,
+        active_s=launch.active_s,
+    )
 
 
 def refusal(node: NodeId, why: str) -> blame.MishapError:

@@ -16,6 +16,9 @@ class HeldMachine:
         login_key: Public line of the key that opens it for us.
         check: Does nothing while it is ours to work on; else it raises NodesLostError, if it went
             with our session, or MishapError, if whose it is has let it go.
+        boot_s: From when it was first shown running until it was ours, which is once its launcher
+            has logged in; as exact as the clocks of both hosts, and as often as it lists servers.
+            None: nobody knows, or it was not made for us.
     """
 
     node: NodeId
@@ -24,3 +27,4 @@ class HeldMachine:
     login: Login
     login_key: str
     check: Callable[[], None]
+    boot_s: float | None = None

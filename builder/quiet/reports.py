@@ -33,6 +33,7 @@ class Phase(StrEnum):
     ASSERT = "assert"
     TRIM = "trim"
     CLONE = "clone"
+    INVENTORY = "inventory"
 
 
 class FailureClass(StrEnum):

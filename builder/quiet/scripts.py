@@ -22,7 +22,8 @@ from remuda.visible import visible
 
 #: In this order: main.sh begins to work as soon as it is read.
 PARTS: Final = (
-    *("common", "prepare", "checklist", "secrets", "identity", "clone", "quiet", "main"),
+    *("common", "prepare", "checklist", "secrets", "identity", "clone", "quiet", "inventory"),
+    "main",
 )
 #: Beyond the limits of its single waits a phase may take this long: thousands of files.
 _WORK_S: Final = 300.0

@@ -92,6 +92,8 @@ def compile_policy(
         groups=groups,
         copies=frozenset(one for group in groups for one in group[1:] if not captured),
         parent=_parent(recipe),
+        skip_same=recipe.skip_unchanged,
+        full_every=recipe.full_every if recipe.start_from == "current" else 1,
         next_due_s=never if schedule is None or schedule.cron is None else _due(schedule, name),
         window_s=always if window is None else _opens(window),
         age_s_max=_age_s_max(schedule, name),

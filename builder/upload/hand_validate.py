@@ -1,6 +1,6 @@
 """The hand of a trial: an upload is booted where it is to run, looked at, and judged."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +22,7 @@ from remuda.config.parts import CheckFrom
 from remuda.model.build import Blame, Build, Mishap
 from remuda.model.codec import CorruptRecordError
 from remuda.model.imageask import ImageUse
-from remuda.model.upload import Upload
+from remuda.model.upload import TrialTimes, Upload
 from remuda.ssh.api import Proof, ProofSpec, ProofStep, Prover, Script, StepTaken
 from remuda.ssh.checks import make_checks
 from remuda.store.api import Stored, StoreError
@@ -86,12 +86,14 @@ class _Trying(InPhases):
 
     Attributes:
         host: Where the candidate runs, if the cloud says so.
+        times: How long it took, once it has passed.
     """
 
     hand: ValidatingHand
     task: TrialInCloud
     record: HeldRecord[Upload]
     host: str | None = None
+    times: TrialTimes | None = None
 
     def judge(self) -> str | None:
         """Try it and write what was found; return what went wrong, or None."""
@@ -113,7 +115,7 @@ class _Trying(InPhases):
         def judged(upload: Upload, *, now_s: float) -> Upload:
             task = self.task
             return upload_outcome.judged(
-                upload, mishap, self.host, task.policy, task.wanted, now_s=now_s
+                upload, mishap, self.host, task.policy, task.wanted, now_s=now_s, times=self.times
             )
 
         return self._write(judged, why)
@@ -199,6 +201,7 @@ class _Trying(InPhases):
                 order, stopped=self.waiting.stopped, deadline_s=ends_s
             ).or_earlier(proof)
             if proof.ok:
+                self.times = TrialTimes(boot_s=machine.boot_s, checks=tuple(_check_times(proof)))
                 return
             self.waiting.check()
             if not proof.too_early or clock.monotonic_s() >= again_s:
@@ -213,6 +216,10 @@ class _Trying(InPhases):
             self.log.write(taken.output.encode(errors="replace"))
         if not taken.ok:
             say(self.log, f"failed: {visible(taken.why)}")
+
+
+def _check_times(proof: Proof) -> Iterator[tuple[str, float]]:
+    return ((one.name, one.seconds) for one in proof.steps if one.step is ProofStep.CHECK)
 
 
 def _failed(proof: Proof) -> str:

@@ -12,6 +12,7 @@ from remuda.model.upload import (
     Method,
     Trial,
     TrialResult,
+    TrialTimes,
     Upload,
     UploadEvent,
     UploadState,
@@ -117,6 +118,7 @@ def judged(
     wanted: Collection[str],
     *,
     now_s: float,
+    times: TrialTimes | None = None,
 ) -> Upload:
     """Return an upload after a trial in the provider in which it was tried.
 
@@ -127,9 +129,12 @@ def judged(
         policy: How often it may fail.
         wanted: The providers of the recipe that have the place.
         now_s: When.
+        times: How long it took, if it has passed.
     """
     provider = upload.trying or ""
     trial = judge(upload.trials.get(provider) or Trial(), mishap, host, policy, now_s=now_s)
+    if trial.result is TrialResult.PASSED:
+        trial = replace(trial, times=times)
     after = replace(upload, trials={**upload.trials, provider: trial})
     if upload.state is not UploadState.VALIDATING:
         return replace(after, owner=None, trying=None)  # proven for another provider already

@@ -242,6 +242,7 @@ class CloudHands:
             console=text,
             transcript=steps,
             request=None if launch is None else launch.for_request or launch.on_account_of,
+            image=None if launch is None else launch.image_build,
         )
         self.records.keep(report)
         return EvidenceCollected(node=view.id)

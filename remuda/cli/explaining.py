@@ -65,6 +65,7 @@ def _image_sentences(notes: ImageNotes, now_s: float) -> list[str]:
     for one in notes.waits:
         told += state_notes(one, now_s) or [f"{one.image} in {one.provider}: it has come"]
     told += [f"node {node} boots {build}" for node, build in notes.boots]
+    told += [f"{build} {text}" for build, text in notes.since.items()]
     return told
 
 

@@ -3,7 +3,7 @@
 Launchers keep no secrets with it; that of an older one, or of another hand, is redacted here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import click
@@ -22,7 +22,9 @@ from remuda.cli.views.failed import (
     requests_sheet,
 )
 from remuda.insight import tree
+from remuda.insight.imagenotes import what_is_new
 from remuda.insight.tree import Level, reader
+from remuda.model.image import BuildId, parse_build
 from remuda.model.status import FailureReport
 from remuda.redaction import redact, redact_text
 from remuda.visible import visible, visible_lines
@@ -63,9 +65,18 @@ def failures(
                 none = f"there is no evidence of a failed launch or request {which}"
                 raise MistakeError(unknown(read, none))
         tell_what_is_missing(read)
+        # Of one only: for all, the list would be read for each build.
+        news = {} if which is None else what_is_new(store, _booted(found))
+        since = {str(build): text for build, text in news.items()}
     if as_json:
         launches = [
-            {"provider": name, **asdict(one), "at_s": one.at_s or None} for name, one in found
+            {
+                "provider": name,
+                **asdict(one),
+                "at_s": one.at_s or None,
+                "since": since.get(str(one.image)),
+            }
+            for name, one in found
         ]
         told = {"launches": launches, "requests": [request_json(one) for one in requests]}
         output.emit_json(redact("failures", told))
@@ -73,7 +84,7 @@ def failures(
         for one in requests:
             say(redact_text(request_evidence(one, now_s)))
         for name, report in found:
-            say(redact_text(_evidence(name, report, now_s)))
+            say(redact_text(_evidence(name, report, now_s, since)))
     else:
         broken = {name: why for level in levels.values() for name, why in level.corrupt.items()}
         sheets = [_sheet(found, now_s, {**broken, **ended.corrupt}, alone=not requests)]
@@ -127,7 +138,15 @@ def _sheet(
     )
 
 
-def _evidence(provider: str, one: FailureReport, now_s: float) -> str:
+def _booted(found: Iterable[tuple[str, FailureReport]]) -> Iterator[BuildId]:
+    """Yield what failed launches booted, where that is an image of ours."""
+    for _, one in found:
+        build = parse_build(one.image or "")
+        if build is not None:
+            yield build
+
+
+def _evidence(provider: str, one: FailureReport, now_s: float, since: Mapping[str, str]) -> str:
     ago = age(now_s - one.at_s)
     lines = [
         visible(f"node {one.node} ({one.label}, {provider}/{one.pool}) failed {ago} ago"),
@@ -136,6 +155,10 @@ def _evidence(provider: str, one: FailureReport, now_s: float) -> str:
     ]
     if one.request:
         lines.append(visible(f"for request {one.request}"))
+    build = parse_build(one.image or "")
+    if build is not None:
+        new = f", {since[str(build)]}" if str(build) in since else ""
+        lines.append(visible(f"image: build {build}{new}"))
     if one.server:
         lines.append(visible(f"server: {one.server}"))
     if one.fault:

@@ -40,6 +40,7 @@ COMMAND_CHARS_MAX: Final = 16 * 1024
 OUR_PREFIX: Final = "REMUDA_"
 
 _PACKAGE: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9+._:~=*/@^-]{0,199}", re.ASCII)
+_IGNORED: Final = re.compile(r"[/*][ -~]{0,499}", re.ASCII)
 _MODE: Final = re.compile(r"0?[0-7]{3}")
 _OWNER: Final = re.compile(r"[A-Za-z_0-9][A-Za-z0-9_.-]{0,63}(:[A-Za-z_0-9][A-Za-z0-9_.-]{0,63})?")
 
@@ -114,6 +115,15 @@ def _target(value: str) -> str:
     if not value.startswith("/") or not plain:
         raise WrongValueError(
             "is not an absolute path", hint="write for example /opt/mirrors, without .."
+        )
+    return value
+
+
+def _ignored(value: str) -> str:
+    if _IGNORED.fullmatch(value) is None:
+        raise WrongValueError(
+            "is not a pattern of whole names of files",
+            hint="write for example /var/lib/docker, or '/home/*/.cache/pip'",
         )
     return value
 
@@ -373,6 +383,29 @@ class ImageDefaults(Section):
         default=None, gt=0, description="Alarm when the current build is older; null: never."
     )
     paused: bool = Field(default=False, description="Make none, however old the current one is.")
+    skip_unchanged: bool = Field(
+        default=True,
+        description="A build that was begun by schedule, age or a new base, and has the inventory "
+        "of the current one, is not kept: the current one counts as new instead.",
+    )
+    start_from: Literal["base", "current"] = Field(
+        default="base",
+        description="Of builds by schedule or age: current lets them start from the current "
+        "build, but for every full-every-th.",
+    )
+    full_every: Whole = Field(
+        default=7, ge=2, le=100, description="With start-from: current, so many builds in all."
+    )
+    inventory: Literal["contents", "sizes"] = Field(
+        default="contents",
+        description="By what files are told from each other; sizes reads none of them.",
+    )
+    inventory_ignore: tuple[Annotated[str, AfterValidator(_ignored)], ...] = Field(
+        default=(),
+        max_length=100,
+        description="Files that tell no build from another: patterns of whole names, in which * "
+        "means slashes, too; also those of image-defaults.",
+    )
     secrets: Annotated[dict[str, SecretOf], AfterValidator(_secrets)] = Field(
         default_factory=dict,
         description="Name in steps, and where to find it; joined with those of image-defaults.",

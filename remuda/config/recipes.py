@@ -55,6 +55,7 @@ class ImageRecipe:
         makings: By provider; at least one.
         steps: In order, those of the defaults first; so are both kinds of checks.
         freshness_s: Older than this the current build is an alarm; None: never.
+        inventory_ignore: Patterns of files that tell no build from another.
         secrets: Where the builder finds them, by the name that steps know.
         capture: Of whose machines it is made; None: it has a recipe.
     """
@@ -74,6 +75,11 @@ class ImageRecipe:
     keep: int = 2
     freshness_s: float | None = None
     paused: bool = False
+    skip_unchanged: bool = True
+    start_from: Literal["base", "current"] = "base"
+    full_every: int = 7
+    inventory: Literal["contents", "sizes"] = "contents"
+    inventory_ignore: tuple[str, ...] = ()
     secrets: Mapping[str, SecretFrom] = field(default_factory=dict)
     capture: CaptureFrom | None = None
 
@@ -248,6 +254,11 @@ def _joined(
         keep=one("keep"),
         freshness_s=one("freshness"),
         paused=one("paused"),
+        skip_unchanged=one("skip_unchanged"),
+        start_from=one("start_from"),
+        full_every=one("full_every"),
+        inventory=one("inventory"),
+        inventory_ignore=(*defaults.inventory_ignore, *image.inventory_ignore),
         secrets={**defaults.secrets, **image.secrets},
         capture=image.capture,
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from remuda.model.build import Blame, Build, BuildState
+from remuda.model.build import ACHIEVED, Blame, Build, BuildState
 from remuda.model.fields import one_line
 from remuda.model.image import BuildId
 from remuda.model.upload import Upload, UploadState
@@ -145,7 +145,7 @@ def last_good(
         one
         for one in builds
         if one.id.number < failed.id.number
-        and one.state is BuildState.BUILT
+        and one.state in ACHIEVED
         and set(one.group) & set(failed.group)
         and one.revoked is None
         and not vain(one, uploads(one.id))
@@ -177,4 +177,4 @@ def _base_changed(good: Build, failed: Build) -> bool | None:
 
 
 def _start_of(build: Build) -> tuple[object, object]:
-    return (None if build.base is None else build.base.id), build.parent
+    return (None if build.base is None else build.base.id), build.foundation

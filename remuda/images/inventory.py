@@ -1,7 +1,8 @@
-"""Which packages are in a build, compressed, in ``/remuda/image-logs/<image>/<number>/packages``.
+"""What is in a build, compressed, in ``/remuda/image-logs/<image>/<number>/inventory``.
 
-The build's record has a hash of all of them: a list that is not of that hash is of another attempt
-at the build. Names and versions are words of a machine, without blanks and of plain characters.
+Packages, services, and files by folder. The build's record has a hash of all of them: a list that
+is not of that hash is of another attempt at the build. All words of it are a machine's, without
+blanks and of plain characters.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import re
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from remuda.model.build import Build
@@ -17,43 +19,127 @@ from remuda.model.image import BuildId
 from remuda.store import paths
 from remuda.store.api import Store
 
-SCHEMA: Final = 1
-#: Of the znode. A server has some 600 packages, which take 8 KiB; a desktop has 3,000.
+SCHEMA: Final = 2
+#: Of the znode. A server has some 600 packages and 900 folders, which take 24 KiB.
 PACKED_BYTES_MAX: Final = 96 * 1024
 #: Of the text, which compresses to a fifth or less: nobody makes us inflate more.
 _TEXT_BYTES_MAX: Final = 4 * 1024 * 1024
 PACKAGES_MAX: Final = 50_000
+SERVICES_MAX: Final = 5_000
+FOLDERS_MAX: Final = 4_000
+_ITEMS_MAX: Final = PACKAGES_MAX + SERVICES_MAX + FOLDERS_MAX
 WORD: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
+#: Of a hash, which is kept of each folder: enough to tell two of them from each other.
+_DIGITS: Final = 16
+_FOLDER: Final = re.compile(r"([0-9]{1,16}):([0-9]{1,16}):[0-9a-f]{16}", re.ASCII)
+#: Nothing but packages was listed.
+NO_MEASURE: Final = "-"
 
 #: A package with its architecture, and its version.
 Package = tuple[str, str]
+#: A service, and what starts it.
+Service = tuple[str, str]
+
+
+class ItemKind(StrEnum):
+    """What an item of an inventory is."""
+
+    PACKAGE = "package"
+    SERVICE = "service"
+    FOLDER = "folder"
+
+
+_LETTERS: Final = {ItemKind.PACKAGE: "p", ItemKind.SERVICE: "s", ItemKind.FOLDER: "f"}
+_KINDS: Final = {letter: kind for kind, letter in _LETTERS.items()}
+#: As they are listed.
+_ORDER: Final = tuple(ItemKind)
+_RANKS: Final = {kind: rank for rank, kind in enumerate(_ORDER)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """The files of a folder, with all below it if it is three levels deep.
+
+    Attributes:
+        bytes: Of all its files.
+        digest: Hash of their names, modes, owners, sizes, and contents if these were read.
+    """
+
+    name: str
+    files: int
+    bytes: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineContents:
+    """What a machine has besides its packages.
+
+    Attributes:
+        measure: How it was listed, one word: only what was listed alike is compared.
+    """
+
+    measure: str
+    services: tuple[Service, ...] = ()
+    folders: tuple[Folder, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing in a build.
+
+    Attributes:
+        value: Version of a package, what starts a service, or ``files:bytes:hash`` of a folder.
+    """
+
+    kind: ItemKind
+    name: str
+    value: str
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Where it stands in a list."""
+        return _RANKS[self.kind], self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The packages of a build.
+    """What is in a build.
 
     Attributes:
-        packages: In order of their names; of more than there is room for, the first.
+        items: In their order; of more than there is room for, the first.
         count: How many there are.
         digest: Hash of all of them.
+        measure: As in :class:`MachineContents`; ``-``: nothing but packages was listed.
     """
 
-    packages: tuple[Package, ...]
+    items: tuple[Item, ...]
     count: int
     digest: str
+    measure: str = NO_MEASURE
 
     @property
     def cut(self) -> bool:
         """Whether there are more than these."""
-        return self.count > len(self.packages)
+        return self.count > len(self.items)
+
+    @property
+    def whole(self) -> bool:
+        """Whether its hash stands for all that is in the build, and not for its packages alone."""
+        return self.measure != NO_MEASURE
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """The packages among them."""
+        return tuple((one.name, one.value) for one in self.items if one.kind is ItemKind.PACKAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One package that two builds do not have in common; several versions of it are one text."""
+    """One thing that two builds do not have in common; several values of it are one text."""
 
-    package: str
+    kind: ItemKind
+    name: str
     before: str | None
     after: str | None
 
@@ -64,33 +150,76 @@ class Difference:
             return "added"
         return "removed" if self.after is None else "changed"
 
+    @property
+    def text(self) -> str:
+        """Say it in one clause."""
+        before, after = show_value(self.kind, self.before), show_value(self.kind, self.after)
+        if self.before is None:
+            return f"{self.name} {after} is new"
+        if self.after is None:
+            return f"{self.name} {before} is gone"
+        if before == after:
+            return f"{self.name} has other contents"
+        return f"{self.name} {before} → {after}"
 
-def take(found: Collection[Package]) -> Inventory:
-    """Return the inventory of a machine."""
-    ordered = tuple(sorted(set(found)))
-    digest = hashlib.sha256("\n".join(map(" ".join, ordered)).encode()).hexdigest()
-    return Inventory(packages=ordered, count=len(ordered), digest=digest)
+
+def show_value(kind: ItemKind, value: str | None) -> str:
+    """Return what an item has, for people; of a folder how much is in it."""
+    found = None if value is None or kind is not ItemKind.FOLDER else _FOLDER.fullmatch(value)
+    if found is None:
+        return value or "-"
+    files, size = int(found[1]), int(found[2])
+    return f"{files} file{'' if files == 1 else 's'}, {show_bytes(size)}"
+
+
+def show_bytes(size: int) -> str:
+    """Return a number of bytes for people."""
+    if size < 1024:  # noqa: PLR2004 - so many are a KiB
+        return f"{size} B"
+    return f"{size / 2**10:.1f} KiB" if size < 2**20 else f"{size / 2**20:.1f} MiB"
+
+
+def take(packages: Collection[Package], contents: MachineContents | None = None) -> Inventory:
+    """Return the inventory of a machine; without *contents* it is of packages alone."""
+    found = [Item(ItemKind.PACKAGE, name, version) for name, version in packages]
+    hashed = [(one, one.value) for one in found]
+    if contents is not None:
+        services = [Item(ItemKind.SERVICE, name, where) for name, where in contents.services]
+        hashed += [(one, one.value) for one in services]
+        hashed += [(_item(one), one.digest) for one in contents.folders]
+    measure = NO_MEASURE if contents is None else contents.measure
+    ordered = sorted(set(hashed), key=lambda one: (one[0].place, one[0].value, one[1]))
+    lines = (f"{one.kind} {one.name} {one.value} {value}" for one, value in ordered)
+    digest = hashlib.sha256("\n".join((measure, *lines)).encode()).hexdigest()
+    items = tuple(item for item, _ in ordered)
+    return Inventory(items=items, count=len(items), digest=digest, measure=measure)
+
+
+def _item(one: Folder) -> Item:
+    value = f"{one.files}:{one.bytes}:{one.digest[:_DIGITS]}"
+    return Item(ItemKind.FOLDER, one.name, value)
 
 
 def encode_inventory(inventory: Inventory) -> bytes:
     """Return what is kept of it: all, or as much as there is room for."""
-    packages = inventory.packages[:PACKAGES_MAX]
-    packed = _pack(inventory, packages)
+    items = inventory.items[:_ITEMS_MAX]
+    packed = _pack(inventory, items)
     if len(packed) <= PACKED_BYTES_MAX:
         return packed
-    fits, too_many = 0, len(packages)
+    fits, too_many = 0, len(items)
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
-        if len(_pack(inventory, packages[:middle])) <= PACKED_BYTES_MAX:
+        if len(_pack(inventory, items[:middle])) <= PACKED_BYTES_MAX:
             fits = middle
         else:
             too_many = middle
-    return _pack(inventory, packages[:fits])
+    return _pack(inventory, items[:fits])
 
 
-def _pack(inventory: Inventory, packages: Sequence[Package]) -> bytes:
-    head = f"{SCHEMA} {inventory.digest} {inventory.count}"
-    return zlib.compress("\n".join([head, *map(" ".join, packages)]).encode(), 9)
+def _pack(inventory: Inventory, items: Sequence[Item]) -> bytes:
+    head = f"{SCHEMA} {inventory.digest} {inventory.count} {inventory.measure}"
+    lines = (f"{_LETTERS[one.kind]} {one.name} {one.value}" for one in items)
+    return zlib.compress("\n".join([head, *lines]).encode(), 9)
 
 
 def decode_inventory(build_id: BuildId, raw: bytes) -> Inventory:
@@ -99,20 +228,27 @@ def decode_inventory(build_id: BuildId, raw: bytes) -> Inventory:
     Raises:
         CorruptRecordError: If *raw* is none of a schema we know.
     """
-    name = f"packages of {build_id}"
+    name = f"inventory of {build_id}"
     head, *lines = _inflate(name, raw).split("\n")
-    schema, digest, count = _words(name, head, 3)
-    if schema != str(SCHEMA):
-        raise CorruptRecordError(name, f"schema {quote(schema)}, not {SCHEMA}")
-    if not (count.isdecimal() and len(count) <= len(str(PACKAGES_MAX)) + 1):
-        raise CorruptRecordError(name, f"{quote(count)} is no number of packages")
-    if len(lines) > min(int(count), PACKAGES_MAX):
-        raise CorruptRecordError(name, f"{len(lines)} packages of {count}")
-    packages = []
-    for line in lines:
-        package, version = _words(name, line, 2)
-        packages.append((package, version))
-    return Inventory(packages=tuple(packages), count=int(count), digest=digest)
+    if head.split(" ")[0] != str(SCHEMA):
+        raise CorruptRecordError(name, f"schema {quote(head.split(' ')[0])}, not {SCHEMA}")
+    _, digest, count, measure = _words(name, head, 4)
+    if not (count.isdecimal() and len(count) <= len(str(_ITEMS_MAX)) + 1):
+        raise CorruptRecordError(name, f"{quote(count)} is no number of items")
+    if len(lines) > min(int(count), _ITEMS_MAX):
+        raise CorruptRecordError(name, f"{len(lines)} items of {count}")
+    items = tuple(_read_item(name, line) for line in lines)
+    return Inventory(items=items, count=int(count), digest=digest, measure=measure)
+
+
+def _read_item(name: str, line: str) -> Item:
+    letter, item, value = _words(name, line, 3)
+    kind = _KINDS.get(letter)
+    if kind is None:
+        raise CorruptRecordError(name, f"{quote(letter)} is no kind of item")
+    if kind is ItemKind.FOLDER and not _FOLDER.fullmatch(value):
+        raise CorruptRecordError(name, f"{quote(value)} is nothing of a folder")
+    return Item(kind, item, value)
 
 
 def _inflate(name: str, raw: bytes) -> str:
@@ -134,34 +270,43 @@ def _words(name: str, line: str, count: int) -> list[str]:
 
 
 def differences(before: Inventory, after: Inventory) -> tuple[Difference, ...]:
-    """Return what differs, by name; of lists that are cut, as far as both go."""
-    one, other = _by_name(before), _by_name(after)
-    ends = [max(names, default="") for names, of in ((one, before), (other, after)) if of.cut]
+    """Return what differs, in order; of lists that are cut, as far as both go.
+
+    Only packages are compared of two that were not listed alike.
+    """
+    one, other = _by_place(before), _by_place(after)
+    ends = [max(of, default=(0, "")) for of, inv in ((one, before), (other, after)) if inv.cut]
+    alike, packages = before.measure == after.measure, _RANKS[ItemKind.PACKAGE]
     return tuple(
-        Difference(package=name, before=one.get(name), after=other.get(name))
-        for name in sorted({*one, *other})
-        if one.get(name) != other.get(name) and all(name < end for end in ends)
+        Difference(
+            kind=_ORDER[place[0]], name=place[1], before=one.get(place), after=other.get(place)
+        )
+        for place in sorted({*one, *other})
+        if one.get(place) != other.get(place)
+        and all(place < end for end in ends)
+        and (alike or place[0] == packages)
     )
 
 
-def _by_name(inventory: Inventory) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for name, version in inventory.packages:
-        found[name] = f"{found[name]}, {version}" if name in found else version
+def _by_place(inventory: Inventory) -> Mapping[tuple[int, str], str]:
+    found: dict[tuple[int, str], str] = {}
+    for item in inventory.items:
+        place, value = item.place, item.value
+        found[place] = f"{found[place]}, {value}" if place in found else value
     return found
 
 
 def read_inventory(store: Store, build: Build) -> Inventory | None:
-    """Return the packages of a build, or None if they are not on record.
+    """Return what is in a build, or None if it is not on record.
 
     Raises:
-        CorruptRecordError: If they cannot be read.
-        NotPermittedError: If ZooKeeper does not let us see them.
+        CorruptRecordError: If it cannot be read.
+        NotPermittedError: If ZooKeeper does not let us see it.
         StoreAwayError: If it does not answer.
     """
     if build.inventory is None:
         return None
-    stored = store.read(paths.image_packages(build.id))
+    stored = store.read(paths.image_inventory(build.id))
     if stored is None:
         return None
     found = decode_inventory(build.id, stored.value)

@@ -100,8 +100,8 @@ def _descendants(builds: Mapping[BuildId, Build], build_id: BuildId) -> Iterator
     """Yield what was made from a build, parents first; a record that names itself ends nothing."""
     children: defaultdict[BuildId, list[Build]] = defaultdict(list)
     for build in builds.values():
-        if build.parent is not None:
-            children[build.parent].append(build)
+        for above in _made_from(build):
+            children[above].append(build)
     seen, todo = {build_id}, [build_id]
     while todo:
         for child in children[todo.pop(0)]:
@@ -113,14 +113,22 @@ def _descendants(builds: Mapping[BuildId, Build], build_id: BuildId) -> Iterator
 
 def _revoked_ancestor(builds: Mapping[BuildId, Build], build: Build) -> Build | None:
     """Return the nearest ancestor that was itself revoked, or None."""
-    seen = {build.id}
-    above = None if build.parent is None else builds.get(build.parent)
-    while above is not None and above.id not in seen:
+    seen, todo = {build.id}, [*_made_from(build)]
+    while todo:
+        above = builds.get(todo.pop(0))
+        if above is None or above.id in seen:
+            continue
         if above.revoked is not None and above.revoked.inherited is None:
             return above
         seen.add(above.id)
-        above = None if above.parent is None else builds.get(above.parent)
+        todo += _made_from(above)
     return None
+
+
+def _made_from(build: Build) -> tuple[BuildId, ...]:
+    """Return what a build was made from: those between may have no record any more."""
+    some = dict.fromkeys((build.parent, build.foundation))
+    return tuple(one for one in some if one is not None)
 
 
 def _after(shelf: Shelf, changed: Mapping[BuildId, Build]) -> Shelf:

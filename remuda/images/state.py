@@ -94,11 +94,19 @@ def _boots(catalogue: Catalogue, pointer: Pointer, now_s: float) -> int | None:
     return None if build is not None and build.revoked is not None else number
 
 
-def _state(build: Build, upload: Upload | None, provider: str) -> str:
+def state_text(build: Build) -> str:
+    """Return how far a build has come, for people; what lies in clouds says its uploads' states."""
     if build.revoked is not None:
         return "revoked"
+    same = build.state is BuildState.SAME and build.same_as is not None
+    return f"same as {build.same_as}" if same else str(build.state)
+
+
+def _state(build: Build, upload: Upload | None, provider: str) -> str:
+    if build.revoked is not None:
+        return state_text(build)
     if build.state is not BuildState.BUILT or upload is None:
-        return str(build.state)
+        return state_text(build)
     trial = upload.trials.get(provider)
     if upload.state is UploadState.USABLE and not upload.passed(provider):
         failed = trial is not None and trial.result is TrialResult.FAILED
@@ -122,6 +130,8 @@ def _waits(
         return words.of_group(found.image, found.provider) or "no build was begun yet"
     if newest is None or (pointer is not None and newest.id.number <= pointer.current):
         return _resting(catalogue, found, words)
+    if newest.state is BuildState.SAME:
+        return _resting(catalogue, found, words)  # there is nothing of it to be booted
     return _newest_waits(catalogue, found, newest, upload, words)
 
 
@@ -274,6 +284,9 @@ def build_result(
     # What comes instead of it is begun at once, if anything comes.
     failed |= build.state is BuildState.SUPERSEDED and now_s >= build.since_s + _SUCCESSOR_S
     failed |= build.revoked is not None or build.unwanted is not None
+    if build.state is BuildState.SAME and build.same_as is not None and not failed:
+        # One by schedule, begun before the command was given.
+        return BuildResult(outcome=Outcome.CURRENT, build=BuildId(image, build.same_as))
     if build.state not in UNDER_WAY and upload is not None:
         trial = upload.trials.get(provider, Trial())
         failed |= trial.result is TrialResult.FAILED

@@ -1,11 +1,12 @@
 """What images have to do with a request: what it waits for, what its machines boot, who asks."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from remuda.images import library
 from remuda.images.catalogue import Catalogue
+from remuda.images.comparison import build_before, compare_on_record, said_of
 from remuda.images.state import ImageState, image_state
 from remuda.images.words import read_words
 from remuda.insight.facts import facts_of
@@ -31,12 +32,14 @@ class ImageNotes:
     Attributes:
         waits: How the images stand for which it waits, each in its provider.
         boots: What its machines boot, by node, where that is an image of ours.
+        since: How these differ from the builds before them, by build, where anybody knows.
         use: What a builder wants its machine for; None: it is no builder's.
         image: Of which image it is about then; *build*: of which build, if that is on record.
     """
 
     waits: tuple[ImageState, ...] = ()
     boots: tuple[tuple[NodeId, BuildId], ...] = ()
+    since: Mapping[BuildId, str] = field(default_factory=dict)
     use: ImageUse | None = None
     image: str | None = None
     build: BuildId | None = None
@@ -56,6 +59,7 @@ class ImageNotes:
                 for one in self.waits
             ],
             "boots": {node: str(build) for node, build in self.boots},
+            "since": {str(build): text for build, text in self.since.items()},
             "builder": None
             if self.use is None
             else {
@@ -83,12 +87,35 @@ def read_image_notes(
         return ImageNotes()
     waits = tuple(_waits(store, verdicts, now_s))
     boots = tuple(_boots(store, request, verdicts))
+    since = what_is_new(store, (build for _, build in boots))
     meant = next((one for one in map(labelled_image, request.labels) if one is not None), None)
     if meant is None or request.image is None:
-        return ImageNotes(waits=waits, boots=boots)
+        return ImageNotes(waits=waits, boots=boots, since=since)
     image, use = meant
     build = _asking(store, request, image, use)
-    return ImageNotes(waits=waits, boots=boots, use=use, image=image, build=build)
+    return ImageNotes(waits=waits, boots=boots, since=since, use=use, image=image, build=build)
+
+
+def what_is_new(store: Store, builds: Iterable[BuildId]) -> Mapping[BuildId, str]:
+    """Return how builds differ from the ones before them, in a sentence each, where it is known.
+
+    A job that fails since yesterday has its reason there, more often than not.
+
+    Raises:
+        StoreAwayError: If an answer did not come in time.
+    """
+    wanted = dict.fromkeys(builds)
+    if not wanted:
+        return {}
+    some = {one.image for one in wanted}
+    seen = Catalogue(library.read(store, only=some, launched=False, just_looking=True))
+    told: dict[BuildId, str] = {}
+    for one in wanted:
+        build = seen.builds.get(one.image, {}).get(one.number)
+        if build is not None:
+            said = said_of(compare_on_record(store, build, build_before(seen, build)))
+            told |= {} if said is None else {one: said}
+    return told
 
 
 def _waits(store: Store, verdicts: Iterable[Verdict], now_s: float) -> Iterator[ImageState]:

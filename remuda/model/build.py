@@ -38,6 +38,7 @@ class BuildState(StrEnum):
     BUILT = "built"  # there is a snapshot; its uploads say the rest
     FAILED = "failed"  # kept for a while, for its evidence
     SUPERSEDED = "superseded"  # nobody began it, and nobody wants it any more
+    SAME = "same"  # it would be what is booted already: no snapshot was taken
     RETIRING = "retiring"  # its record goes when nothing of it is left in any cloud
 
 
@@ -50,6 +51,7 @@ class BuildEvent(StrEnum):
     LOST = "lost"  # its builder died or the cloud was to blame, and nothing is left
     FAILED = "failed"  # a step failed, a residue was found, or it was lost too often
     SUPERSEDED = "superseded"  # a newer one, or none, is wanted instead
+    FOUND_SAME = "found same"  # its inventory is that of the current build
     RETIRED = "retired"  # no upload is left, or its evidence is old
 
 
@@ -84,15 +86,23 @@ class IllegalBuildStepError(AssertionError):
 _S, _E = BuildState, BuildEvent
 BUILD_TABLE: Final[Mapping[BuildState, Mapping[BuildEvent, BuildState]]] = {
     _S.REQUESTED: {_E.TAKEN: _S.BUILDING, _E.SUPERSEDED: _S.SUPERSEDED},
-    _S.BUILDING: {_E.QUIETED: _S.SNAPSHOTTING, _E.FAILED: _S.FAILED, _E.LOST: _S.REQUESTED},
+    _S.BUILDING: {
+        _E.QUIETED: _S.SNAPSHOTTING,
+        _E.FOUND_SAME: _S.SAME,
+        _E.FAILED: _S.FAILED,
+        _E.LOST: _S.REQUESTED,
+    },
     _S.SNAPSHOTTING: {_E.KEPT: _S.BUILT, _E.FAILED: _S.FAILED, _E.LOST: _S.REQUESTED},
     _S.BUILT: {_E.RETIRED: _S.RETIRING},
     _S.FAILED: {_E.RETIRED: _S.RETIRING},
     _S.SUPERSEDED: {_E.RETIRED: _S.RETIRING},
+    _S.SAME: {_E.RETIRED: _S.RETIRING},
     _S.RETIRING: {},
 }
 #: In these a build is under way: no other of its kind is begun.
 UNDER_WAY: Final = frozenset({_S.REQUESTED, _S.BUILDING, _S.SNAPSHOTTING})
+#: In these it has come to what it was begun for.
+ACHIEVED: Final = frozenset({_S.BUILT, _S.SAME})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +160,10 @@ class Build:
         attempt: How often it was begun and lost by us; lost by a cloud does not count.
         asked_by_s: Until then a call of a dead owner may still reach the cloud.
         retry_s: Not to be begun before.
-        parent: The build of another image that it starts from; base: what else.
+        parent: The build of ours that it starts from, of another image or of its own.
+        base: What else it starts from; of one that starts from its own image, what that did.
+        origin: Of one that starts from its own image: the build of another one that this rests on.
+        since_full: How many builds ago one started from the base; 0: this one did.
         request, node: Of the build machine.
         captured: The job's machine that it is made of, instead of one of our own.
         login_key: Public line of the key by which its builder wants onto that machine.
@@ -158,6 +171,8 @@ class Build:
             of it any more, and no other attempt can begin.
         cloud_name, snapshot: Name and id of the snapshot in the cloud.
         inventory: Hash of what is in it; identity: hashes of what must not be in a clone.
+        same_as: The number of the build that it was found to be the same as.
+        renewed_s: When the last build was requested that was found the same as this one.
         unwanted: Somebody's command to delete it.
     """
 
@@ -184,6 +199,10 @@ class Build:
     cloud_name: str | None = None
     snapshot: str | None = None
     inventory: str | None = None
+    origin: BuildId | None = None
+    since_full: int = 0
+    same_as: int | None = None
+    renewed_s: float | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     started_s: float | None = None
     ended_s: float | None = None
@@ -210,12 +229,25 @@ class Build:
             ) from None
         return replace(self, state=state, since_s=now_s, **changes)
 
+    @property
+    def foundation(self) -> BuildId | None:
+        """The build of another image that all of it rests on, if there is one."""
+        if self.parent is None or self.parent.image != self.id.image:
+            return self.parent
+        return self.origin
+
+    @property
+    def fresh_s(self) -> float:
+        """From when its age counts: so new is what is in it."""
+        return max(self.requested_s, self.renewed_s or 0.0)
+
 
 #: Fields that are written as they are; the others need a form of their own.
 _PLAIN: Final = (
     *("state", "why", "requested_s", "since_s", "fingerprint", "provider", "place", "owner"),
     *("attempt", "asked_by_s", "retry_s", "request", "node", "cloud_name", "snapshot"),
     *("inventory", "started_s", "ended_s", "login_key", "quieted_s"),
+    *("since_full", "same_as", "renewed_s"),
 )
 #: Providers of an image.
 GROUP_MAX: Final = 100
@@ -251,6 +283,7 @@ def encode_build(build: Build) -> bytes:
         **{name: getattr(build, name) for name in _PLAIN},
         "group": list(build.group),
         "parent": None if build.parent is None else str(build.parent),
+        "origin": None if build.origin is None else str(build.origin),
         "base": _base_doc(build.base),
         "captured": captured_doc(build.captured),
         "identity": dict(build.identity),
@@ -299,6 +332,10 @@ def decode_build(build_id: BuildId, raw: bytes) -> Build:
         asked_by_s=fields.number("asked_by_s", 0.0),
         retry_s=fields.number("retry_s", 0.0),
         parent=read_build_id(fields, "parent"),
+        origin=read_build_id(fields, "origin"),
+        since_full=fields.count("since_full", 0),
+        same_as=fields.maybe_count("same_as"),
+        renewed_s=fields.maybe_number("renewed_s"),
         base=_base(fields.part("base")),
         request=RequestId(request) if request else None,
         node=NodeId(node) if node else None,

@@ -231,6 +231,7 @@ class FailureReport:
         console: End of the console log.
         transcript: The steps of the proof with what they printed.
         request: The request that it was made for, or that was charged for it; None: none.
+        image: The build of an image of ours that it booted, or None.
     """
 
     node: str
@@ -244,6 +245,7 @@ class FailureReport:
     console: str = ""
     transcript: tuple[Mapping[str, Any], ...] = ()
     request: str | None = None
+    image: str | None = None
 
 
 def encode_failure(report: FailureReport) -> bytes:
@@ -271,6 +273,7 @@ def decode_failure(node: str, raw: bytes) -> FailureReport:
         console=fields.prose("console", codec.RECORD_BYTES_MAX) or "",
         transcript=tuple(_steps(fields)),
         request=fields.maybe_text("request"),
+        image=fields.maybe_text("image"),
     )
 
 

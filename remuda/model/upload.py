@@ -19,6 +19,8 @@ from remuda.model.image import WORD_CHARS_MAX, UploadId, maybe_place
 SCHEMA: Final = 1
 #: Hosts on which one image failed; it has few tries.
 _HOSTS_MAX: Final = 16
+#: The recipe's and those of all labels that boot an image.
+_CHECKS_MAX: Final = 64
 _SHA512: Final = re.compile(r"[0-9a-f]{128}")
 
 
@@ -91,6 +93,19 @@ ENDED: Final = frozenset({_S.REJECTED, _S.FAILED, _S.RETIRING, _S.DELETING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialTimes:
+    """How long an image took to be proven.
+
+    Attributes:
+        boot_s: From when the cloud showed its machine running until somebody had logged in.
+        checks: Of each check its name, and seconds.
+    """
+
+    boot_s: float | None = None
+    checks: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What booting an upload in one provider has shown.
 
@@ -101,6 +116,7 @@ class Trial:
         at_s: When this was written, seconds since the epoch.
         retry_s: Not to be tried before: the cloud was to blame.
         spoiled: How often in a row it came to nothing, and the image was not to blame.
+        times: How long it took, of one that has passed.
     """
 
     result: TrialResult = TrialResult.OPEN
@@ -110,6 +126,7 @@ class Trial:
     at_s: float = 0.0
     retry_s: float = 0.0
     spoiled: int = 0
+    times: TrialTimes | None = None
 
     @property
     def said(self) -> str | None:
@@ -214,7 +231,17 @@ def _trial_doc(trial: Trial) -> dict[str, Any]:
         "at_s": trial.at_s,
         "retry_s": trial.retry_s,
         "spoiled": trial.spoiled,
+        **({} if trial.times is None else {"times": _times_doc(trial.times)}),
     }
+
+
+def _times_doc(times: TrialTimes) -> dict[str, Any]:
+    """Return the form in which the times of a trial are written."""
+    checks = [
+        {"name": safe(name, LINE_CHARS_MAX), "seconds": round(seconds, 3)}
+        for name, seconds in times.checks[:_CHECKS_MAX]
+    ]
+    return {"boot_s": times.boot_s, "checks": checks}
 
 
 def decode_upload(upload_id: UploadId, raw: bytes) -> Upload:
@@ -265,4 +292,15 @@ def _trial(part: Fields) -> Trial:
         at_s=part.number("at_s", 0.0),
         retry_s=part.number("retry_s", 0.0),
         spoiled=part.count("spoiled", 0),
+        times=_times(part.part("times")),
     )
+
+
+def _times(part: Fields | None) -> TrialTimes | None:
+    if part is None:
+        return None
+    checks = (
+        (one.prose("name", LINE_CHARS_MAX) or "?", one.number("seconds"))
+        for one in part.listed("checks", _CHECKS_MAX)
+    )
+    return TrialTimes(boot_s=part.maybe_number("boot_s"), checks=tuple(checks))

@@ -199,9 +199,9 @@ def image_log_part(build_id: BuildId, index: int, provider: str | None = None) -
     return f"{image_log(build_id, provider)}/{index:08d}"
 
 
-def image_packages(build_id: BuildId) -> str:
-    """Return the path of the list of packages that are in a build, beside its log."""
-    return f"{image_log(build_id)}/packages"
+def image_inventory(build_id: BuildId) -> str:
+    """Return the path of the list of what is in a build, beside its log."""
+    return f"{image_log(build_id)}/inventory"
 
 
 def builder(replica: ReplicaId) -> str:

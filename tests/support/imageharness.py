@@ -156,4 +156,4 @@ def put_packages(harness: ImageHarness, number: int, found: list[tuple[str, str]
     inventory = take(found)
     build_id = harness.build(number, inventory=inventory.digest)
     harness.store.ensure(paths.image_log(build_id))
-    harness.put(paths.image_packages(build_id), encode_inventory(inventory))
+    harness.put(paths.image_inventory(build_id), encode_inventory(inventory))

@@ -9,6 +9,9 @@ clone_kinds=${REMUDA_CLONE_KINDS-}
 cloud_init_limit=${REMUDA_CLOUD_INIT_LIMIT:-600}
 lock_limit=${REMUDA_LOCK_LIMIT:-300}
 search_limit=${REMUDA_SEARCH_LIMIT:-600}
+inventory=${REMUDA_INVENTORY:-sizes}
+ignored=${REMUDA_IGNORED-}
+folders_max=${REMUDA_FOLDERS_MAX:-4000}
 unset REMUDA_NEEDLES REMUDA_LOGIN_KEYS REMUDA_BUILD_ONLY
 
 # shellcheck disable=SC2086 # words

@@ -11,6 +11,7 @@ ENTRY_POINTS: Final = "remuda.image_commands"
 PARTS: Final[Mapping[str, str]] = {
     "build": "remuda.cli.image.building:build",
     "delete": "remuda.cli.image.for_builders:delete",
+    "diff": "remuda.cli.image.difference:diff",
     "list": "remuda.cli.image.overview:list_images",
     "log": "remuda.cli.image.logs:log",
     "pause": "remuda.cli.image.for_builders:pause",

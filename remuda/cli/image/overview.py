@@ -20,15 +20,15 @@ from remuda.cli.image.completing import complete_builds
 from remuda.cli.output import Sheet
 from remuda.cli.views.boots import boots_sheet, state_json
 from remuda.cli.views.build import Beside, build_sheets
+from remuda.cli.views.differences import LINES_MAX, differences_sheet, measures_sheet
 from remuda.cli.views.failed_builds import failed_builds_sheet
 from remuda.cli.views.images import builds_sheet, images_sheet, moves_sheet, words_sheet
-from remuda.cli.views.packages import LINES_MAX, build_before, compare, packages_sheet
 from remuda.cli.views.tallies import tallies_sheet
 from remuda.config.problems import ConfigInvalidError
 from remuda.images import library
 from remuda.images.buildlog import Progress, read_progress
 from remuda.images.catalogue import Catalogue
-from remuda.images.inventory import Inventory, read_inventory
+from remuda.images.comparison import build_before, compare_on_record
 from remuda.images.state import image_states
 from remuda.images.words import BuilderWords, read_words
 from remuda.insight import tree
@@ -68,15 +68,13 @@ def list_images(*, context: CommandContext, as_json: bool) -> None:
 @click.argument(
     "image", callback=image_or_build, metavar="IMAGE[/N]", shell_complete=complete_builds
 )
-@click.option(
-    "--all", "everything", is_flag=True, help="Of a build: every package that has changed."
-)
+@click.option("--all", "everything", is_flag=True, help="Of a build: all that has changed.")
 @JSON
 @with_context
 def show(
     *, context: CommandContext, image: tuple[str, int | None], everything: bool, as_json: bool
 ) -> None:
-    """Show an image with its builds, or one build: where from, verdicts, packages, who uses it."""
+    """Show an image with its builds, or one build: where from, verdicts, news, who uses it."""
     name, number = image
     with context.store() as store:
         seen = Catalogue(library.read(store, just_looking=True))
@@ -94,12 +92,13 @@ def show(
             require_build(seen, build_id)
             build = seen.builds[name][number]
             beside = _beside(store, seen, build, words)
-            packages = packages_sheet(beside.packages, lines_max=None if everything else LINES_MAX)
+            found, lines_max = beside.compared, None if everything else LINES_MAX
             sheets = (
                 *build_sheets(seen, build, beside, now_s=context.clock.now_s()),
-                packages,
+                differences_sheet(found, lines_max=lines_max),
+                measures_sheet(seen, found.before, build),
             )
-            names = ("record", "uploads", "verdicts", "references", "differences")
+            names = ("record", "uploads", "verdicts", "references", "differences", "measures")
     if as_json:
         document = {key: sheet.data for key, sheet in zip(names, sheets, strict=True)}
         alarms = list(words.alarms.get(name, ()))
@@ -157,12 +156,9 @@ def _image_sheets(seen: Catalogue, words: BuilderWords, name: str, now_s: float)
 
 def _beside(store: Store, seen: Catalogue, build: Build, words: BuilderWords) -> Beside:
     """Return what lies beside a build's record."""
-    before = build_before(seen, build)
-    some = [build] if before is None else [build, before]
-    inventories = {one.id: _inventory(store, one) for one in some}
     return Beside(
         progress=_progress(store, build.id),
-        packages=compare(seen, build, inventories),
+        compared=compare_on_record(store, build, build_before(seen, build)),
         waits=words.about_build(str(build.id)),
     )
 
@@ -171,13 +167,5 @@ def _progress(store: Store, build_id: BuildId) -> Progress | None:
     """Return how far a build has come; a log that is broken, or closed, must not hide its build."""
     try:
         return read_progress(store, build_id)
-    except (CorruptRecordError, NotPermittedError):
-        return None
-
-
-def _inventory(store: Store, build: Build) -> Inventory | None:
-    """Return what is in a build, as :func:`_progress`."""
-    try:
-        return read_inventory(store, build)
     except (CorruptRecordError, NotPermittedError):
         return None

@@ -1,6 +1,6 @@
 """What launches boot now, by provider, as a table: what every move of a pointer ends with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from remuda.cli.output import Sheet, age
@@ -29,9 +29,17 @@ class BootOutcome:
 
 
 def boots_sheet(
-    found: Sequence[ImageState], outcomes: Sequence[BootOutcome] = (), *, now_s: float
+    found: Sequence[ImageState],
+    outcomes: Sequence[BootOutcome] = (),
+    differences: Mapping[tuple[str, str], str] | None = None,
+    *,
+    now_s: float,
 ) -> Sheet:
-    """Return what launches boot now, and, after a command, what they did before."""
+    """Return what launches boot now, and, after a command, what they did before.
+
+    *differences* says, by image and provider, how the one differs from the other.
+    """
+    told_of = differences or {}
     before = {(one.image, one.provider): one for one in outcomes}
     columns = [*_COLUMNS[:_BEFORE_AT], *((_BEFORE,) if before else ()), *_COLUMNS[_BEFORE_AT:]]
     rows, data, notes = [], [], []
@@ -47,8 +55,10 @@ def boots_sheet(
                 **state_json(one),
                 "before": None if told is None else told.before,
                 "refused": None if told is None else told.refused,
+                "difference": told_of.get((one.image, one.provider)),
             }
         )
+    notes += dict.fromkeys(f"{image}, {said}" for (image, _), said in told_of.items())
     if not rows:
         notes.append("no provider has a build of it yet")
     return Sheet(columns=columns, rows=rows, data=data, notes=notes)

@@ -6,10 +6,10 @@ from typing import Any
 
 from remuda.cli.output import Sheet, age
 from remuda.cli.views.images import unreadable_notes
-from remuda.cli.views.packages import Comparison
 from remuda.images import references
 from remuda.images.buildlog import LogStep, Progress
 from remuda.images.catalogue import Catalogue
+from remuda.images.comparison import Comparison
 from remuda.images.references import Reference
 from remuda.model.build import Build, Mishap
 from remuda.model.capture import Captured
@@ -28,12 +28,12 @@ class Beside:
 
     Attributes:
         progress: How far it has come, or None if it has no log.
-        packages: What is in it, compared with the build before.
+        compared: What is in it, compared with the build before.
         waits: Why something of it waits, as builders say it, by name.
     """
 
     progress: Progress | None
-    packages: Comparison
+    compared: Comparison
     waits: Mapping[str, str]
 
 
@@ -63,6 +63,8 @@ def _record(seen: Catalogue, build: Build, beside: Beside, now_s: float) -> Shee
         ("made by", build.owner or "-"),
         ("from", _from(build)),
         ("captured of", "-" if build.captured is None else build.captured.said),
+        ("same as", "-" if build.same_as is None else f"build {build.same_as}"),
+        ("found the same", _renewed(build, now_s)),
         ("recipe", build.fingerprint or "-"),
         ("requested", f"{age(now_s - build.requested_s)} ago"),
         ("took", _took(build, now_s)),
@@ -71,7 +73,7 @@ def _record(seen: Catalogue, build: Build, beside: Beside, now_s: float) -> Shee
         ("failure", _failure(build.mishap)),
         ("revoked", _revoked(build)),
         ("deleted", _word(build.unwanted)),
-        ("packages", beside.packages.text),
+        ("contents", beside.compared.text),
         ("steps", _steps(beside.progress)),
         *(("waits", f"{name}: {why}") for name, why in beside.waits.items()),
     ]
@@ -110,7 +112,10 @@ def _record_json(seen: Catalogue, build: Build, beside: Beside) -> dict[str, Any
         "node": build.node,
         "snapshot": build.snapshot,
         "inventory": build.inventory,
-        "packages": beside.packages.text,
+        "contents": beside.compared.text,
+        "same_as": build.same_as,
+        "renewed_at_s": build.renewed_s,
+        "since_full": build.since_full,
         "waits": [{"name": name, "why": why} for name, why in beside.waits.items()],
         "failure": _failure_json(build.mishap),
         "revoked": None
@@ -162,11 +167,16 @@ def _why(seen: Catalogue, build: Build) -> str:
 
 def _from(build: Build) -> str:
     if build.parent is not None:
-        return f"build {build.parent}"
+        again = f", {build.since_full} in a row" if build.since_full else ""
+        return f"build {build.parent}{again}"
     if build.base is None:
         return "-"
     named = f"{build.base.name} ({build.base.id})" if build.base.name else build.base.id
     return f"{named}, {build.base.hash}" if build.base.hash else named
+
+
+def _renewed(build: Build, now_s: float) -> str:
+    return "-" if build.renewed_s is None else f"{age(now_s - build.renewed_s)} ago"
 
 
 def _took(build: Build, now_s: float) -> str:

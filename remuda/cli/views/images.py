@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from remuda.cli.output import Sheet, age, broken_notes
 from remuda.cli.views.boots import number_text, pinned_number, state_json, state_notes
 from remuda.images.catalogue import Catalogue
-from remuda.images.state import ImageState, image_states
+from remuda.images.state import ImageState, image_states, state_text
 from remuda.images.words import BuilderWords
 from remuda.store import paths
 
@@ -112,7 +112,7 @@ def _nowhere(seen: Catalogue, image: str, words: BuilderWords) -> dict[str, obje
 
 def _built_s(seen: Catalogue, one: ImageState) -> float | None:
     build = seen.builds.get(one.image, {}).get(one.boots or 0)
-    return None if build is None else build.requested_s
+    return None if build is None else build.fresh_s
 
 
 def _row(seen: Catalogue, one: ImageState, now_s: float) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def builds_sheet(seen: Catalogue, image: str, *, now_s: float) -> Sheet:
         rows.append(
             (
                 str(build.id.number),
-                "revoked" if build.revoked is not None else str(build.state),
+                state_text(build),
                 str(build.why),
                 ", ".join(build.group) or "-",
                 age(now_s - build.requested_s),

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import replace
 
-from builder.build.hand_packages import keep_packages
+from builder.build.hand_inventory import keep_inventory
 from builder.log.build_log import BuildLog
 from remuda.images.buildlog import PART_BYTES, Output, Piece, erase_log, read_log
 from remuda.images.following import LogFollower
@@ -83,9 +83,10 @@ def test_logs_of_trials_and_packages_go_with_the_build(rig: Rig) -> None:
         log.write(provider.encode() * 20_000)
         log.close(ok=True)
         rig.until(lambda log=log: log.settle(0.01), "the end of the log")  # type: ignore[misc]
-    digest = keep_packages(store, BUILD, (("git", "2.39"),), _Silent())
+    kept = keep_inventory(store, BUILD, (("git", "2.39"),), None, _Silent())
+    assert kept is not None
     follower = LogFollower(other, BUILD, SystemClock(), provider="south", look_s=0.2)
-    making = replace(MAKING, inventory=digest)
+    making = replace(MAKING, inventory=kept.digest)
     other.commit([Set(path=paths.build(BUILD), data=encode_build(_failed(making)), version=-1)])
 
     text = b"".join(one.data for one in follower.pieces() if isinstance(one, Output))

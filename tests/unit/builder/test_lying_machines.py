@@ -38,8 +38,8 @@ from tests.support.liars import (
 from tests.unit.builder.handbench import BUILD, PRIVATE_KEY, Bench, recipe, report
 from tests.unit.builder.makings import make, mishap
 
-#: Phases without which there is no image; whoever cannot tell its packages is none the less one.
-NEEDED = [one for one in PHASES if one != "packages"]
+#: Phases without which there is no image; whoever cannot tell what it has is none the less one.
+NEEDED = [one for one in PHASES if one not in {"packages", "files"}]
 SENTENCE = "to be masked in all logs of this process"
 CLOSES: dict[str, Answer] = {
     "hangs up": attacks.closes,

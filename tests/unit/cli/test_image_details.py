@@ -134,7 +134,7 @@ def test_packages_of_another_attempt_are_not_this_builds(harness: ImageHarness) 
     put_packages(harness, 4, [("git", "2")])
     harness.build(4, inventory="0" * 64)
     assert harness.json(show, "debian/4")["differences"] is None
-    harness.put(paths.image_packages(BuildId("debian", 4)), b"nonsense")
+    harness.put(paths.image_inventory(BuildId("debian", 4)), b"nonsense")
     assert harness.json(show, "debian/4")["differences"] is None
 
 

@@ -1,4 +1,4 @@
-"""The packages of a build machine: listed by its own tools, and kept beside the build's log."""
+"""What is on a build machine: listed by its own tools, and kept beside the build's log."""
 
 import shutil
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.build.hand_packages import keep_packages, packages_script, read_packages
+from builder.build.hand_inventory import keep_inventory, packages_script, read_packages
 from remuda.images.buildlog import erase_log
 from remuda.images.inventory import read_inventory, take
 from remuda.model.build import BuildState
@@ -128,11 +128,11 @@ def test_another_attempts_list_is_replaced(bench: Bench) -> None:
     """Its log may have been begun meanwhile, or not."""
     log = Log()
     bench.put_build()
-    keep_packages(bench.store, BUILD, (("a", "1"),), log)
-    bench.others.commit([Delete(path=paths.image_packages(BUILD))])
-    first = keep_packages(bench.store, BUILD, (("a", "1"),), log)
-    second = keep_packages(bench.store, BUILD, (("a", "2"),), log)
-    stored = bench.others.read(paths.image_packages(BUILD))
+    keep_inventory(bench.store, BUILD, (("a", "1"),), None, log)
+    bench.others.commit([Delete(path=paths.image_inventory(BUILD))])
+    first = keep_inventory(bench.store, BUILD, (("a", "1"),), None, log)
+    second = keep_inventory(bench.store, BUILD, (("a", "2"),), None, log)
+    stored = bench.others.read(paths.image_inventory(BUILD))
 
     assert stored is not None
     assert first != second
@@ -145,7 +145,7 @@ def test_nothing_is_left_of_a_build_that_is_gone(bench: Bench) -> None:
     gone = BuildId("debian", 8)
     bench.others.ensure(paths.image_logs("debian"))
 
-    assert keep_packages(bench.store, gone, (("a", "1"),), log) is not None
+    assert keep_inventory(bench.store, gone, (("a", "1"),), None, log) is not None
     assert bench.others.children(paths.image_logs("debian")) == ()
     assert "is not kept" in log.text
 
@@ -155,7 +155,7 @@ def test_a_store_that_is_away_ends_no_build(bench: Bench) -> None:
     log = Log()
     bench.put_build()
     bench.others.ensure(paths.image_log(BUILD))
-    bench.others.commit([Create(path=paths.image_packages(BUILD), data=b"old")])
+    bench.others.commit([Create(path=paths.image_inventory(BUILD), data=b"old")])
     bench.store.away_after_next_commit()
 
-    assert keep_packages(bench.store, BUILD, (("a", "1"),), log) is not None
+    assert keep_inventory(bench.store, BUILD, (("a", "1"),), None, log) is not None

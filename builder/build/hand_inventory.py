@@ -1,5 +1,6 @@
-"""The packages of a build machine, for whoever asks later what is in its image."""
+"""What is on a build machine, for whoever asks later what is in its image."""
 
+from collections import Counter
 from typing import Final
 
 from builder.build import writes
@@ -8,6 +9,8 @@ from remuda.images.inventory import (
     PACKAGES_MAX,
     WORD,
     Inventory,
+    ItemKind,
+    MachineContents,
     Package,
     take,
 )
@@ -76,31 +79,38 @@ def read_packages(output: str) -> tuple[Package, ...] | None:
     return tuple((name, version) for name, version in good)
 
 
-def keep_packages(
-    store: Store, build_id: BuildId, found: tuple[Package, ...], log: ProgressLog
-) -> str | None:
-    """Write the packages of a build beside its log; return their hash, None if there are none.
+def keep_inventory(
+    store: Store,
+    build_id: BuildId,
+    packages: tuple[Package, ...],
+    contents: MachineContents | None,
+    log: ProgressLog,
+) -> Inventory | None:
+    """Write what is in a build beside its log; return it, None if nothing is known of it.
 
     Nobody's build fails for it: what cannot be written is said, and the hash is on record alone.
     """
-    if not found:
+    if not packages:
         say(log, "no packages: the machine has no package tool that we know")
+    if not packages and contents is None:
         return None
-    inventory = take(found)
-    say(log, f"{inventory.count} packages, {inventory.digest[:12]}")
+    inventory = take(packages, contents)
+    counts = Counter(one.kind for one in inventory.items)
+    told = ", ".join(f"{counts[kind]} {kind}s" for kind in ItemKind if counts[kind])
+    say(log, f"{told}, {inventory.digest[:12]}")
     try:
         _write(store, build_id, inventory)
     except StoreError as exc:
-        say(log, f"the list of packages is not kept: {visible(str(exc))}")
-    return inventory.digest
+        say(log, f"the inventory is not kept: {visible(str(exc))}")
+    return inventory
 
 
 def _write(store: Store, build_id: BuildId, inventory: Inventory) -> None:
-    log, packages = paths.image_log(build_id), paths.image_packages(build_id)
+    log, listed = paths.image_log(build_id), paths.image_inventory(build_id)
     store.ensure(paths.image_logs(build_id.image))
     for again in range(_ATTEMPTS_MAX):
-        above, there = store.read_fresh([log, packages])
-        ops = writes.keep_packages(build_id, inventory, log=above, there=there)
+        above, there = store.read_fresh([log, listed])
+        ops = writes.keep_inventory(build_id, inventory, log=above, there=there)
         try:
             store.commit(ops)
         except RejectedError:
