@@ -89,6 +89,10 @@ CARRIED_OUT: Final[dict[str, Way]] = {
         before=("remuda image build tools --wait",),
         codes={"promote": 1},  # of what was revoked before
     ),
+    "docs/images/differences.md: remuda image diff tools/41 tools/42": Way(
+        instead=(("tools/41", "tools/{previous}"), ("tools/42", "tools/{current}")),
+        before=("remuda image build tools --wait",),
+    ),
 }
 
 NOT_CARRIED_OUT: Final[dict[str, str]] = {

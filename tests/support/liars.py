@@ -51,7 +51,7 @@ HONEST: Final[Mapping[str, str]] = {
     "prepare": report("prepare"),
     "step": "done\n",
     "packages": "bash 5\nremuda-packages 1\n",
-    "files": report("inventory", f"folder\t/opt\t1 2 {'0' * 64}", end=1),
+    "files": report("inventory", f"folder\t/opt\t1 2 {'0' * 64}  -", end=1),
     "identity": report("identity", f"identity\t-\t{json.dumps(IDENTITY)}"),
     "host keys": GOOD["host keys"].output,
     "quiet": QUIET,

@@ -14,7 +14,7 @@ from remuda.images.references import Reference
 from remuda.model.build import Build, Mishap
 from remuda.model.capture import Captured
 from remuda.model.image import UploadId, Word
-from remuda.model.upload import Trial, Upload
+from remuda.model.upload import Trial, TrialTimes, Upload
 
 #: Nodes of a build may be many.
 _REFERENCES_MAX = 20
@@ -285,10 +285,18 @@ def _trials(uploads: Iterable[Upload], now_s: float) -> Sheet:
                     "at_s": one.at_s or None,
                     "retry_at_s": one.retry_s or None,
                     "spoiled": one.spoiled,
+                    "times": _times_json(one.times),
                 }
             )
     columns = ("PROVIDER", "VERDICT", "PLACE", "WHEN", "FAILURES", "HOSTS")
     return Sheet(columns=columns, rows=rows, data=data, notes=notes, title="verdicts")
+
+
+def _times_json(times: TrialTimes | None) -> dict[str, object] | None:
+    if times is None:
+        return None
+    checks = [{"name": name, "seconds": seconds} for name, seconds in times.checks]
+    return {"boot_s": times.boot_s, "checks": checks}
 
 
 def _trial_row(provider: str, upload_id: UploadId, one: Trial, now_s: float) -> tuple[str, ...]:

@@ -283,9 +283,10 @@ class Bench:
             "group": (PROVIDER,),
             "started_s": self.clock.now_s(),
             "base": Base(id=DEBIAN.id),
+            "why": Why.AGE,
             **changes,
         }
-        one = Build(id=BUILD, why=Why.AGE, requested_s=1.0, since_s=1.0, **fields)
+        one = Build(id=BUILD, requested_s=1.0, since_s=1.0, **fields)
         self._put(paths.build(BUILD), encode_build(one))
         return self.build()
 

@@ -114,13 +114,14 @@ def test_the_difference_in_packages_is_shown(harness: ImageHarness) -> None:
     )
     doc = harness.json(show, "debian/4")
 
-    assert "other than in build 3: 30 added, 1 removed, 1 changed" in text
+    assert "other than in build 3: packages: 30 added, 1 removed, 1 changed" in text
     assert "and 12 more: --all" in text
     assert "more: --all" not in all_of_it
     assert "lib29" in all_of_it
     assert doc["differences"][0] == {
         "change": "changed",
-        "package": "git",
+        "kind": "package",
+        "name": "git",
         "before": "2.39",
         "after": "2.40",
     }

@@ -393,6 +393,6 @@ def test_completion_never_fails(harness: ImageHarness, monkeypatch: pytest.Monke
     assert shell.get_completions(["image", "show"], "de") == []
     assert shell.get_completions(["--zookeeper", "", "image", "show"], "de") == []
     assert sorted(group.list_commands(None)) == [  # type: ignore[arg-type]  # it asks nobody
-        *("build", "capture", "delete", "list", "log", "pause", "pin", "promote", "restore"),
-        *("resume", "revoke", "rollback", "show", "unpin", "withdraw"),
+        *("build", "capture", "delete", "diff", "list", "log", "pause", "pin", "promote"),
+        *("restore", "resume", "revoke", "rollback", "show", "unpin", "withdraw"),
     ]

@@ -267,7 +267,7 @@ def test_packages_are_compared_as_far_as_they_are_on_record(
     harness.build(3, inventory=before)
     harness.build(4, inventory=now, base=Base(id="7f3c", name="Debian 12", hash="sha512:00"))
 
-    assert harness.json(show, "debian/4")["packages"] == words
+    assert harness.json(show, "debian/4")["contents"] == words
     assert "Debian 12 (7f3c), sha512:00" in harness.call(show, "debian/4").stdout
 
 
