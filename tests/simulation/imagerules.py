@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -24,6 +24,7 @@ from remuda.store.api import Check, Create, Op, Set
 from tests.simulation.attention import Attention
 from tests.simulation.history import History
 from tests.simulation.imagesetting import Images
+from tests.simulation.nights import FULL_EVERY
 from tests.simulation.records import Records
 from tests.simulation.timetable import Timetable
 
@@ -113,6 +114,7 @@ class ImageRules:
     def _judge(self, image: str) -> None:
         """Find out anew what of an image may be booted, where, and since when it may not."""
         there = dict(self._uploads(image))
+        self._judge_builds(image, there)
         for upload_id in [one for one in self._states if one.build.image == image]:
             there.setdefault(upload_id, UploadState.DELETING)
         for upload_id, state in there.items():
@@ -121,6 +123,17 @@ class ImageRules:
             self._states[upload_id] = state
             for provider in self.images.places:
                 self._judge_in(upload_id, state, provider)
+
+    def _judge_builds(self, image: str, uploads: Collection[UploadId]) -> None:
+        """Nothing is uploaded of a build that is the same, and none is too far from the base."""
+        for name in self.records.names(paths.builds(image)):
+            build = self.build(BuildId(image, number_of(name) or 0))
+            if build is None:
+                continue
+            if build.same_as is not None and any(one.build == build.id for one in uploads):
+                self.history.fail(f"I6: {build.id} is the same as {build.same_as}, and uploaded")
+            if build.since_full >= FULL_EVERY:
+                self.history.fail(f"I6: {build.id} is {build.since_full} builds from its base")
 
     def _judge_in(self, upload_id: UploadId, state: UploadState, provider: str) -> None:
         now_s = self.timetable.now_s()

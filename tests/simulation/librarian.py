@@ -31,6 +31,7 @@ from remuda.model.upload import (
 from remuda.store import paths
 from remuda.store.api import Create, Op, RejectedError, Set, StoreAwayError, Stored
 from tests.fakes.store import FakeStore
+from tests.simulation import nights
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import BASES, Images
 from tests.simulation.trouble import Trouble
@@ -161,7 +162,7 @@ class Librarian(Trouble):
         now_s, stored = self.now_s(), seen.images[image]
         build_id = BuildId(image, stored.value.last_build + 1)
         provider = self.rng.choice(sorted(self.images.places))
-        parent = self._parent(seen, image, provider)
+        parent, since_full = self._start(seen, image, provider)
         begun = Build(
             id=build_id,
             state=BuildState.REQUESTED,
@@ -175,6 +176,7 @@ class Librarian(Trouble):
             provider=provider,
             place=self.images.places[provider],
             parent=None if parent is None else parent.build,
+            since_full=since_full,
         )
         after = replace(stored.value, last_build=build_id.number)
         self.store.commit(
@@ -188,6 +190,13 @@ class Librarian(Trouble):
         self.note("begins", build_id)
         return build_id
 
+    def _start(self, seen: Library, image: str, provider: str) -> tuple[UploadId | None, int]:
+        """Return what a build starts from, and how far that is from the base."""
+        own = nights.current_of(seen, image, provider, self.now_s())
+        if own is not None and self.rng.random() < 0.4:
+            return own
+        return self._parent(seen, image, provider), 0
+
     def _parent(self, seen: Library, image: str, provider: str) -> UploadId | None:
         parent = BASES[image].get("image")
         if parent is None:
@@ -198,9 +207,15 @@ class Librarian(Trouble):
             raise MoveRefusedError(parent)
         return UploadId(pointer.build(number), pointer.place)
 
-    def _end_build(self, build_id: BuildId) -> None:
+    def _end_build(self, build_id: BuildId, *, kept: bool = False) -> None:
         """Put its image into all places, and write that it is there."""
-        stored, now_s = self.fresh().builds[build_id], self.now_s()
+        seen, now_s = self.fresh(), self.now_s()
+        stored = seen.builds[build_id]
+        same = nights.same(seen, stored, self.images.places, now_s)
+        if same is not None and not kept and self.rng.random() < 0.2:
+            self.store.commit(same)
+            self.note("finds the same", build_id)
+            return
         quiet = stored.value.after(BuildEvent.QUIETED, now_s=now_s)
         built = quiet.after(BuildEvent.KEPT, now_s=now_s, owner=None, ended_s=now_s)
         ops: list[Op] = [
@@ -236,7 +251,7 @@ class Librarian(Trouble):
     def stock(self, image: str) -> None:
         """Give an image a usable build in all providers, at once."""
         build_id = self._begin_build(self.fresh(), image)
-        self._end_build(build_id)
+        self._end_build(build_id, kept=True)
         for upload_id in self._all(build_id):
             for _ in (UploadEvent.TRIED, UploadEvent.PROVEN):
                 seen = self.fresh()

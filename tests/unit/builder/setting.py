@@ -27,6 +27,7 @@ from tests.support.imagerecords import ImageRecords
 PLACES: Final = {"pa": "a" * 12, "pa2": "a" * 12, "pb": "b" * 12}
 SESSION_S: Final = 30.0
 EVIDENCE_S: Final = 2000.0
+FULL_EVERY: Final = 3
 Hand = Iterator[float]
 
 
@@ -109,6 +110,7 @@ class Setting:
             grace_s=20.0,
             snapshot_s_max=600.0,
             fresh_s_max=1e6,
+            full_every=self.rng.choice([1, FULL_EVERY]),
         )
 
     # -- records -----------------------------------------------------------------------------
@@ -150,6 +152,11 @@ class Setting:
         if deleting:  # mostly nothing is, and who refers to what is the dearest question of all
             found = references.index(after.holders())
             assert deleting.isdisjoint(found), "5: nothing refers to what is deleted"
+        for build_id, one in after.builds.items():
+            assert one.value.since_full < FULL_EVERY, "each third one starts from the base"
+            if one.value.state is BuildState.SAME and before.builds.get(build_id) is not one:
+                kept = [each for each in after.uploads if each.build == build_id]
+                assert not kept, "nothing is uploaded of what is the same"
         under_way = [
             (one.id.image, one.value.group)
             for one in (_Named(i, s.value) for i, s in after.builds.items())

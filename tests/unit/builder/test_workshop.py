@@ -4,7 +4,7 @@ import pytest
 
 from builder.decide import decide
 from remuda.images import references, writes
-from remuda.model.build import UNDER_WAY, BuildState
+from remuda.model.build import UNDER_WAY, Build, BuildState
 from remuda.model.upload import UploadState
 from tests.unit.builder.setting import EVIDENCE_S, names
 from tests.unit.builder.workshop import Workshop
@@ -29,9 +29,16 @@ def at_rest(run: Workshop) -> bool:
     """Whether nothing is left to do but to keep what is kept; users come and go all the time."""
     return (
         not run.running
-        and all(one.value.state is BuildState.BUILT for one in run.known.builds.values())
+        and all(_rests(run, one.value) for one in run.known.builds.values())
         and all(one.value.state is UploadState.USABLE for one in run.known.uploads.values())
     )
+
+
+def _rests(run: Workshop, build: Build) -> bool:
+    """Whether a build stays as it is: of those that were the same, the last one of its group."""
+    later = (one for one in run.known.builds if one.image == build.id.image and one > build.id)
+    last = not any(set(run.known.builds[one].value.group) & set(build.group) for one in later)
+    return build.state is BuildState.BUILT or (build.state is BuildState.SAME and last)
 
 
 @pytest.mark.parametrize(

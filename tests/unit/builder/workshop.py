@@ -10,9 +10,10 @@ from dataclasses import replace
 from builder.actions import JudgedAction
 from builder.alarm.actions import RaiseAlarm
 from builder.build import outcome as build_outcome
+from builder.build import same
 from builder.build.actions import KeepSnapshot, Make
 from builder.build.outcome import Quieted
-from builder.build.writes import finish, set_build
+from builder.build.writes import finish, keep_same, set_build
 from builder.decide import decide
 from builder.place import sweep
 from builder.place.actions import SweepImage
@@ -24,6 +25,7 @@ from builder.upload.writes import set_upload
 from builder.view import WorldView
 from builder.writes import write as write_action
 from remuda.images import references
+from remuda.images.inventory import Inventory, MachineContents, take
 from remuda.images.library import Library
 from remuda.images.references import ReferenceKind
 from remuda.images.writes import NotBootableError
@@ -195,8 +197,16 @@ class Workshop(People):
         build = yield from self.fill(me, build_id)
         if build is None:
             return
+        # Some nights bring something new.
+        found = take([("v", self.rng.choice("aaaab"))], MachineContents(measure="m"))
+        if self.is_same(build, found):
+            return
         self.count += 1
-        order = Quieted(cloud_name=f"{build_id}.{self.count}", asked_by_s=self.now_s + 60)
+        order = Quieted(
+            cloud_name=f"{build_id}.{self.count}",
+            asked_by_s=self.now_s + 60,
+            inventory=found.digest,
+        )
         after = build_outcome.quieted(build, order, now_s=self.now_s)
         if not self.commit([set_build(world(me, self.known), after)]):
             return
@@ -221,6 +231,47 @@ class Workshop(People):
         image = WholeImage(cloud_image=one)
         stored = self.known.builds[build_id]
         self.commit(finish(stored, image, places, now_s=self.now_s))
+
+    def is_same(self, build: Build, found: Inventory) -> bool:
+        """End a build that would be what is current already."""
+        image, known = build.id.image, self.known
+        pointers = {
+            name: None if (one := known.pointers.get((image, name))) is None else one.value
+            for name in build.group
+        }
+        number, _ = same.candidate(build, pointers, PLACES)
+        if same.why_kept(build, found, self.policies[image]) or number is None:
+            return False
+        current = known.builds[BuildId(image, number)]
+        uploads = {
+            name: known.uploads.get(UploadId(current.value.id, PLACES[name]))
+            for name in build.group
+        }
+        newer = tuple(
+            (
+                one.value,
+                tuple(
+                    up.value for up in known.uploads.values() if up.value.id.build == one.value.id
+                ),
+            )
+            for one in known.builds.values()
+            if one.value.id.image == image and number < one.value.id.number < build.id.number
+        )
+        judged = same.Current(
+            build=current.value,
+            pointers={name: one for name, one in pointers.items() if one is not None},
+            uploads={name: None if one is None else one.value for name, one in uploads.items()},
+            newer=newer,
+        )
+        if same.why_other(build, found, judged) is not None:
+            return False
+        seen = {one.path: one.version for one in uploads.values() if one is not None}
+        seen |= {
+            known.pointers[image, name].path: known.pointers[image, name].version
+            for name in build.group
+        }
+        ops = keep_same(known.builds[build.id], current, seen, found.digest, now_s=self.now_s)
+        return self.commit(ops)
 
     def copy(self, me: ReplicaId, upload_id: UploadId) -> Hand:
         """Share or carry."""
