@@ -286,7 +286,7 @@ HAND_CRASHES: Final = Metric(
 IMAGE_BUILDS: Final = Metric(
     name="remuda_image_builds_total",
     kind=MetricKind.COUNTER,
-    help="Builds that ended, each counted by the builder that wrote it: built, superseded, "
+    help="Builds that ended, each counted by the builder that wrote it: built, same, superseded, "
     "failed.<blame>, or lost.<blame> where it begins anew.",
     labels=("image", "provider", "result"),
     statsd=(StatsdName(template="image.{image}.{provider}.{result}"),),
@@ -302,7 +302,8 @@ IMAGE_BUILD_SECONDS: Final = Metric(
 IMAGE_AGE: Final = Metric(
     name="remuda_image_age",
     kind=MetricKind.GAUGE,
-    help="Seconds since the build that a provider boots was asked for; every builder says it. "
+    help="Seconds since the build that a provider boots, or the last one that was the same, was "
+    "asked for; every builder says it. "
     "Negative: its date is ahead of the builder's clock, so that nobody knows how old it is.",
     labels=("image", "provider"),
     absent_is_zero=False,

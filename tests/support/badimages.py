@@ -58,6 +58,10 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
         "cloud_name": "remuda.debian.12",
         "snapshot": "7f3d",
         "inventory": "cafe",
+        "origin": "base/2",
+        "since_full": 2,
+        "same_as": 11,
+        "renewed_s": NOW_S,
         "identity": {"machine-id": "beef"},
         "started_s": NOW_S,
         "ended_s": None,
@@ -92,6 +96,7 @@ DOCS: Final[dict[str, dict[str, Any]]] = {
                 "at_s": NOW_S,
                 "retry_s": 0.0,
                 "spoiled": 0,
+                "times": {"boot_s": 12.5, "checks": [{"name": "disk", "seconds": 0.5}]},
             }
         },
         "failure": {"step": "carry", "blame": "cloud", "message": "reset"},

@@ -109,6 +109,24 @@ OCCASIONS = [
     (world(build(1, BuildState.FAILED, since_s=950.0)), None),
     (world(build(1, BuildState.SUPERSEDED)), Why.SCHEDULE),
     (world(build(1, BuildState.SUPERSEDED, unwanted=WORD)), None),
+    # One that was the same is as good as any: by it the next one is judged.
+    (world(build(1), build(2, BuildState.SAME, same_as=1)), None),
+    (
+        world(
+            build(1, requested_s=10.0),
+            build(2, BuildState.SAME, same_as=1),
+            policy=replace(POLICY, age_s_max=901.0),
+        ),
+        None,
+    ),
+    (
+        world(
+            build(1),
+            build(2, BuildState.SAME, same_as=1, base=Base(id="new")),
+            bases={("a", "p"): Base(id="new")},
+        ),
+        None,
+    ),
 ]
 
 
@@ -156,6 +174,21 @@ def test_a_broken_recipe_is_told_at_once_and_a_mirror_is_not(blame: Blame) -> No
     assert not [one for one in mended.actions if isinstance(one, RaiseAlarm)]
 
 
+def test_a_night_without_a_change_ends_a_row_of_failures() -> None:
+    """What was broken is whole again, although nothing came of it."""
+    failed = build(
+        2,
+        BuildState.FAILED,
+        mishap=Mishap(step="fill", blame=Blame.RECIPE, message="no"),
+    )
+    same = build(3, BuildState.SAME, same_as=1)
+    told = [one for one in decide(world(build(1), failed)).actions if isinstance(one, RaiseAlarm)]
+    after = decide(world(build(1), failed, same))
+
+    assert [one.text for one in told]
+    assert not any(isinstance(one, RaiseAlarm) for one in after.actions)
+
+
 def test_a_night_that_was_slept_through_is_one_build() -> None:
     """Clocks that jump start no storm."""
     late = world(build(1), policy=replace(POLICY, next_due_s=lambda s: s + 1.0))
@@ -201,6 +234,11 @@ def test_there_is_an_alarm_about_what_is_served_not_about_builds() -> None:
         for one in decide(known).actions
         if isinstance(one, RaiseAlarm)
     )
+    renewed = replace(first.library.builds[BuildId("a", 1)], value=build(1, renewed_s=200.0))
+    library = replace(known.library, builds={BuildId("a", 1): renewed})
+    again = decide(replace(known, library=library))
+    assert not any(isinstance(one, RaiseAlarm) for one in again.actions)
+    assert again.wake_at_s == 1100.0
     early = decide(replace(known, now_s=999.0))
     assert not any(isinstance(one, RaiseAlarm) for one in early.actions)
     assert early.wake_at_s == 1000.0

@@ -7,6 +7,7 @@ import pytest
 
 from builder.quiet.files import measure_of
 from remuda.images.inventory import Folder, MachineContents, take
+from remuda.known_secrets import KNOWN
 from remuda.model.build import Build, BuildState, Why, decode_build, encode_build
 from remuda.model.image import BuildId, UploadId, Word
 from remuda.model.pointer import Pointer, encode_pointer
@@ -205,6 +206,17 @@ def test_no_build_fails_for_a_list_that_is_not_whole(same: Bench, end: Any) -> N
     assert build.inventory == take([("git", "1")]).digest
     assert "its files are not known" in same.log.text
     assert "nobody knows what is in it" in same.log.text
+
+
+def test_no_name_that_holds_a_secret_is_on_record(same: Bench) -> None:
+    """No step has the right to put it there."""
+    KNOWN.note(("hunter2hunter2",))
+    same.session.ends["files"] = ran(
+        output=listed(f"folder\t/opt/hunter2hunter2\t1 2 {'a' * 64} -")
+    )
+
+    assert make_again(same).inventory == take([("git", "1")]).digest
+    assert "holds a secret" in same.log.text
 
 
 def test_the_recipe_says_how_files_are_told_apart(same: Bench) -> None:

@@ -48,7 +48,12 @@ def end(bench: Bench, event: BuildEvent, blame: Blame | None = None) -> Build:
 
 
 @pytest.mark.parametrize(
-    ("event", "result"), [(BuildEvent.FAILED, "failed.recipe"), (BuildEvent.LOST, "lost.recipe")]
+    ("event", "result"),
+    [
+        (BuildEvent.FAILED, "failed.recipe"),
+        (BuildEvent.LOST, "lost.recipe"),
+        (BuildEvent.FOUND_SAME, "same"),
+    ],
 )
 def test_a_build_is_counted_when_it_ends_or_begins_anew(event: BuildEvent, result: str) -> None:
     """Once, with whose fault it was, and how long it took."""
@@ -96,6 +101,13 @@ def test_gauges_tell_what_is_booted_and_what_there_is() -> None:
     assert value(prometheus, "remuda_image_uploads", image="a", state="usable") == 1
     assert value(prometheus, "remuda_image_alarms", image="a") == 0
     assert value(prometheus, "remuda_image_age_limit", image="a") is None
+
+    again = replace(bench.build("a", 1), renewed_s=bench.clock.now_s() - 5.0)
+    write = Set(path=paths.build(again.id), data=encode_build(again), version=-1)
+    bench.zookeeper.connect().commit([write])
+    bench.clock.advance(60.0)
+    bench.go()
+    assert value(prometheus, "remuda_image_age", **where) == 65
 
 
 def test_a_date_that_is_ahead_is_no_age_of_zero() -> None:

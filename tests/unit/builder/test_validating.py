@@ -69,6 +69,10 @@ def test_a_candidate_that_passes_is_proven_in_its_provider(
     upload = bench.upload().value
     assert upload.state is UploadState.USABLE
     assert upload.passed(PROVIDER)
+    times = upload.trials[PROVIDER].times
+    assert times is not None
+    assert [name for name, _ in times.checks] == ["identity", "disk", "of a label"]
+    assert times.boot_s is None  # its launch does not say since when it runs
     assert (upload.owner, upload.trying) == (None, None)
     (request,) = asked
     assert request.labels == ("prove/debian",)
@@ -79,6 +83,23 @@ def test_a_candidate_that_passes_is_proven_in_its_provider(
     assert (order.login.user, order.login.address) == ("debian", ADDRESS)
     assert order.login.key_file is not None
     assert request.image.login_key not in {None, LOGIN_KEY}
+
+
+def test_how_long_it_took_to_boot_is_on_record(bench: Bench, prover: FakeProver) -> None:
+    """From when its launcher saw it running; clocks that differ make no time negative."""
+    booted = []
+    for ago_s in (7.0, -7.0):
+        bench.put_upload(image(bench))
+        bench.serve = lambda name, ago_s=ago_s: bench.give(  # type: ignore[misc]
+            name, {"active_s": bench.clock.now_s() + bench.cloud.boot_s - ago_s}
+        )
+        validate(bench, prover)
+        times = bench.upload().value.trials[PROVIDER].times
+        assert times is not None
+        booted.append(times.boot_s or 0.0)
+
+    assert 7.0 <= booted[0] < 9.0
+    assert booted[1] == 0.0
 
 
 def test_the_clone_is_looked_at_for_the_key_of_the_build_alone(

@@ -14,7 +14,7 @@ from remuda.model.launch import Launch, Step
 from remuda.model.status import IMAGE_NUMBER, Ruling
 from remuda.store import paths
 from requestor.client import Client
-from tests.support.imageharness import NOW_S, PLACES, ImageHarness
+from tests.support.imageharness import NOW_S, PLACES, ImageHarness, put_packages
 
 UPLOAD = UploadId(BuildId("debian", 3), PLACES["alpha"])
 
@@ -144,3 +144,17 @@ def test_nodes_tell_their_build(harness: ImageHarness) -> None:
     assert second[column:].split()[0] == "-"
     assert [one["build"] for one in harness.json(nodes)] == ["debian/42", None]
     assert harness.call(list_images).exit_code == 0
+
+
+def test_a_request_says_what_is_new_in_what_its_nodes_boot(harness: ImageHarness) -> None:
+    """A job that fails since yesterday has its reason there, more often than not."""
+    put_packages(harness, 2, [("openssl", "3.0.13")])
+    put_packages(harness, 3, [("openssl", "3.0.15")])
+    made = ask(harness)
+    node = harness.launcher.ready_node("small", image_id="debian/3")
+    harness.launcher.lend(made, [node])
+    text, doc = harness.call(explain, made).stdout, harness.json(explain, made)
+
+    assert f"node {node} boots debian/3" in text
+    assert "debian/3 since build 2: openssl 3.0.13 → 3.0.15" in text
+    assert doc["since"] == {"debian/3": "since build 2: openssl 3.0.13 → 3.0.15"}

@@ -95,6 +95,23 @@ def test_a_build_whose_parents_are_free_is_given_back() -> None:
     assert [(one.id.image, one.revoked) for one in after.builds] == [(CHILD, None)]
 
 
+def test_what_rests_on_an_image_goes_with_it_though_those_between_are_gone() -> None:
+    """A chain of builds that each started from the one before keeps but the last few."""
+    core = built(7, "core")
+    last = replace(built(3, parent=BuildId(IMAGE, 2)), origin=core.id)
+    child = built(1, CHILD, parent=last.id)
+    builds = {one.id: one for one in (core, last, child)}
+    gone = revoking.revoke(builds, (), core.id, word(1.0))
+    after = {one.id: one for one in gone.builds}
+
+    assert set(after) == set(builds)
+    assert after[last.id].revoked == Revocation(word=word(1.0), inherited=core.id)
+    with pytest.raises(MoveRefusedError, match="descends from core/7"):
+        revoking.restore(after, (), last.id, word(2.0))
+    back = revoking.restore(after, (), core.id, word(2.0))
+    assert {one.id: one.revoked for one in back.builds} == dict.fromkeys(builds)
+
+
 def test_what_was_revoked_with_its_parent_is_given_back_with_it() -> None:
     """All the way down, if nobody said anything of those in between."""
     parent = built(1)
