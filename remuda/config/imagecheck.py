@@ -32,6 +32,7 @@ def check_images(data: object, report: Report) -> None:
         _check_copies(name, written, report)
         if not written.captured(name):
             _check_freshness(name, written, report)
+            _check_start(name, written, report)
     _check_canaries(written, report)
     _check_secrets(written, report)
     _check_environments(written, report)
@@ -173,6 +174,23 @@ def _check_canaries(written: WrittenRecipes, report: Report) -> None:
                 f"good is {show_share(good)}",
                 "write more for bad, or less for good",
             )
+
+
+def _check_start(name: str, written: WrittenRecipes, report: Report) -> None:
+    """Warn of what an image says of its start, and what never comes to that."""
+    image = written.images[name]
+
+    def said(key: str) -> object:
+        return image[key] if key in image else written.defaults.get(key)
+
+    if said("start-from") == "current":
+        if not said("schedule") and "start-from" in image:
+            report.warning(
+                ("images", name, "start-from"),
+                "builds by schedule start from the current one, and it has no schedule",
+            )
+    elif "full-every" in image:
+        report.warning(("images", name, "full-every"), "counts with start-from: current only")
 
 
 def _pause_s(schedule: Mapping[str, object]) -> float | None:

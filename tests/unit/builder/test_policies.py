@@ -106,6 +106,21 @@ def test_the_rest_is_as_written() -> None:
     assert (policy.keep, policy.fresh_s_max, policy.paused) == (5, 60.0, True)
 
 
+def test_what_starts_from_the_current_build_does_so_but_for_each_nth() -> None:
+    """Without that word each starts from its base, however many are said."""
+    made = configured(
+        a={"start-from": "current", "schedule": {"max-age": "1d"}},
+        b={"start-from": "current", "full-every": 3, "skip-unchanged": False},
+        c={"full-every": 3},
+    )
+    policies = [made.policies[name] for name in "abc"]
+
+    assert [one.full_every for one in policies] == [7, 3, 1]
+    assert [one.skip_same for one in policies] == [True, False, True]
+    prints = {one.fingerprint for one in policies}
+    assert len(prints) == 1, "nothing of an image is other for it"
+
+
 def test_the_checks_of_labels_that_boot_an_image_are_its_checks_there() -> None:
     """Each once; those of the label and those of the pool."""
     check = {"name": "one", "clock": {}}
