@@ -9,14 +9,17 @@ from builder.build import same
 from builder.build.actions import RetireBuild
 from builder.build.outcome import renewed
 from builder.build.same import Current
+from builder.build.writes import keep_same
 from builder.decide import decide
 from remuda.images.inventory import MachineContents, take
-from remuda.model.build import Build, BuildState, Why
+from remuda.model.build import Build, BuildState, Why, decode_build
 from remuda.model.image import BuildId
 from remuda.model.pointer import Pointer
 from remuda.model.upload import Upload, UploadState
+from remuda.store.api import Check, Set, Stored
 from tests.unit.builder.judging import (
     HERE,
+    ME,
     NOW_S,
     POLICY,
     REVOKED,
@@ -164,3 +167,22 @@ def test_the_last_one_stays_on_record_and_older_ones_go() -> None:
 
     assert [one.id.number for one in some(plan, RetireBuild)] == [2]
     assert "last build stays" in plan.waits["a/3"]
+
+
+def test_one_transaction_ends_it_renews_what_is_current_and_proves_both() -> None:
+    """Whoever has moved, tried or revoked anything of it in between makes it fail."""
+    assert CURRENT.build is not None
+    made, now = (
+        Stored(path=f"/{one.id}", value=one, version=version)
+        for one, version in ((replace(MADE, owner=ME), 3), (CURRENT.build, 5))
+    )
+    first, second, *proofs = keep_same(made, now, {"/p": 7, "/u": 9}, FOUND.digest, now_s=NOW_S)
+    assert isinstance(first, Set)
+    assert isinstance(second, Set)
+    ended = decode_build(MADE.id, first.data)
+
+    assert (ended.state, ended.same_as, ended.owner) == (BuildState.SAME, 1, None)
+    assert (ended.inventory, ended.ended_s) == (FOUND.digest, NOW_S)
+    assert (first.version, second.version) == (3, 5)
+    assert decode_build(now.value.id, second.data).renewed_s == made.value.requested_s
+    assert proofs == [Check(path="/p", version=7), Check(path="/u", version=9)]
