@@ -4,7 +4,6 @@ A recipe names what an image starts from and the steps that a build machine goes
 ``remuda.config.recipes`` joins it with ``image-defaults:``.
 """
 
-import re
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -22,13 +21,14 @@ from remuda.config.base import (
 )
 from remuda.config.captures import CaptureFrom
 from remuda.config.cron import parse_cron, parse_zone
-from remuda.config.parts import (
-    CheckFrom,
-    FlavorNamed,
-    ImageFrom,
-    ScriptText,
-    named,
+from remuda.config.imagevalues import (
+    absolute_path,
+    file_mode,
+    file_owner,
+    ignored_pattern,
+    package_name,
 )
+from remuda.config.parts import CheckFrom, FlavorNamed, ImageFrom, ScriptText, named
 from remuda.config.units import WrongValueError
 from remuda.ssh.api import check_environment
 
@@ -38,11 +38,6 @@ STEP_S_MAX: Final = 24 * 3600
 COMMAND_CHARS_MAX: Final = 16 * 1024
 #: What we tell steps ourselves.
 OUR_PREFIX: Final = "REMUDA_"
-
-_PACKAGE: Final = re.compile(r"@?[A-Za-z0-9][A-Za-z0-9+._:~=*/@^-]{0,199}", re.ASCII)
-_IGNORED: Final = re.compile(r"[/*][ -~]{0,499}", re.ASCII)
-_MODE: Final = re.compile(r"0?[0-7]{3}")
-_OWNER: Final = re.compile(r"[A-Za-z_0-9][A-Za-z0-9_.-]{0,63}(:[A-Za-z_0-9][A-Za-z0-9_.-]{0,63})?")
 
 
 def is_variable(name: str) -> bool:
@@ -101,45 +96,6 @@ def _variable_name(value: str) -> str:
     return value
 
 
-def _package(value: str) -> str:
-    if _PACKAGE.fullmatch(value) is None:
-        raise WrongValueError(
-            "is not the name of a package",
-            hint="write for example git, libc6:i386 or '@development-tools'",
-        )
-    return value
-
-
-def _target(value: str) -> str:
-    plain = value.isprintable() and ".." not in value.split("/")
-    if not value.startswith("/") or not plain:
-        raise WrongValueError(
-            "is not an absolute path", hint="write for example /opt/mirrors, without .."
-        )
-    return value
-
-
-def _ignored(value: str) -> str:
-    if _IGNORED.fullmatch(value) is None:
-        raise WrongValueError(
-            "is not a pattern of whole names of files",
-            hint="write for example /var/lib/docker, or '/home/*/.cache/pip'",
-        )
-    return value
-
-
-def _mode(value: str) -> str:
-    if _MODE.fullmatch(value) is None:
-        raise WrongValueError("is not a file mode", hint='write for example "0644" or "0755"')
-    return value
-
-
-def _owner(value: str) -> str:
-    if _OWNER.fullmatch(value) is None:
-        raise WrongValueError("is not an owner", hint="write USER or USER:GROUP")
-    return value
-
-
 class BaseFrom(ImageFrom):
     """What an image starts from: an image of the cloud, or another one of ours."""
 
@@ -171,15 +127,15 @@ class StepCopy(Section):
         description="File or folder, relative to the configuration. Links within it must stay "
         "within it.",
     )
-    to: Annotated[str, AfterValidator(_target)] = Field(
+    to: Annotated[str, AfterValidator(absolute_path)] = Field(
         description="Absolute path on the machine, of the file or of the folder; what is there "
         "already stays, unless something of the same name comes."
     )
-    mode: Annotated[str, AfterValidator(_mode)] | None = Field(
+    mode: Annotated[str, AfterValidator(file_mode)] | None = Field(
         default=None,
         description="Mode of each file, in quotes; folders get x beside r. null: as here.",
     )
-    owner: Annotated[str, AfterValidator(_owner)] | None = Field(
+    owner: Annotated[str, AfterValidator(file_owner)] | None = Field(
         default=None, description="USER or USER:GROUP; null: who logs in, or root with as-root."
     )
 
@@ -196,7 +152,7 @@ class BuildStep(Section):
     copied: StepCopy | None = Field(
         default=None, alias="copy", description="Copies a file or folder to the machine."
     )
-    packages: tuple[Annotated[str, AfterValidator(_package)], ...] | None = Field(
+    packages: tuple[Annotated[str, AfterValidator(package_name)], ...] | None = Field(
         default=None,
         min_length=1,
         description="Installs packages, as root, with the distribution's own tool.",
@@ -400,7 +356,7 @@ class ImageDefaults(Section):
         default="contents",
         description="By what files are told from each other; sizes reads none of them.",
     )
-    inventory_ignore: tuple[Annotated[str, AfterValidator(_ignored)], ...] = Field(
+    inventory_ignore: tuple[Annotated[str, AfterValidator(ignored_pattern)], ...] = Field(
         default=(),
         max_length=100,
         description="Files that tell no build from another: patterns of whole names, in which * "

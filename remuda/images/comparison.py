@@ -1,7 +1,7 @@
 """What differs between two builds of an image, as far as it is on record."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from remuda.images.inventory import (
     differences,
     read_inventory,
 )
+from remuda.images.state import ImageState
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
@@ -140,3 +141,30 @@ def said_of(one: Comparison) -> str | None:
     more = len(one.found) - _SAID_MAX
     rest = f"; and {more} more" if more > 0 else ""
     return f"since build {one.before.id.number}: {told}{rest}"
+
+
+def what_moves_change(
+    store: Store,
+    seen: Catalogue,
+    states: Iterable[ImageState],
+    before: Mapping[str, int | None],
+) -> dict[tuple[str, str], str]:
+    """Return, by image and provider, how what launches boot now differs from what they did.
+
+    Raises:
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    told: dict[tuple[str, str], str] = {}
+    sentences: dict[tuple[BuildId, BuildId], str | None] = {}
+    for one in states:
+        builds = seen.builds.get(one.image, {})
+        now, then = builds.get(one.boots or 0), builds.get(before.get(one.provider) or 0)
+        if now is None or then is None or now.id == then.id:
+            continue
+        pair = (then.id, now.id)
+        if pair not in sentences:
+            sentences[pair] = said_of(compare_on_record(store, now, then))
+        sentence = sentences[pair]
+        if sentence is not None:
+            told[one.image, one.provider] = sentence
+    return told

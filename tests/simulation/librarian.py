@@ -33,7 +33,7 @@ from remuda.store.api import Create, Op, RejectedError, Set, StoreAwayError, Sto
 from tests.fakes.store import FakeStore
 from tests.simulation import nights
 from tests.simulation.imagerules import ImageRules
-from tests.simulation.imagesetting import BASES, Images
+from tests.simulation.imagesetting import Images
 from tests.simulation.trouble import Trouble
 from tests.simulation.trying import goes_on
 from tests.simulation.weeder import Weeder
@@ -162,7 +162,7 @@ class Librarian(Trouble):
         now_s, stored = self.now_s(), seen.images[image]
         build_id = BuildId(image, stored.value.last_build + 1)
         provider = self.rng.choice(sorted(self.images.places))
-        parent, since_full = self._start(seen, image, provider)
+        parent, since_full = nights.start(seen, image, provider, now_s, self.rng)
         begun = Build(
             id=build_id,
             state=BuildState.REQUESTED,
@@ -190,27 +190,9 @@ class Librarian(Trouble):
         self.note("begins", build_id)
         return build_id
 
-    def _start(self, seen: Library, image: str, provider: str) -> tuple[UploadId | None, int]:
-        """Return what a build starts from, and how far that is from the base."""
-        own = nights.current_of(seen, image, provider, self.now_s())
-        if own is not None and self.rng.random() < 0.4:
-            return own
-        return self._parent(seen, image, provider), 0
-
-    def _parent(self, seen: Library, image: str, provider: str) -> UploadId | None:
-        parent = BASES[image].get("image")
-        if parent is None:
-            return None
-        pointer = seen.pointers[parent, provider].value
-        number = pointer.served(self.now_s())
-        if number is None:
-            raise MoveRefusedError(parent)
-        return UploadId(pointer.build(number), pointer.place)
-
     def _end_build(self, build_id: BuildId, *, kept: bool = False) -> None:
         """Put its image into all places, and write that it is there."""
-        seen, now_s = self.fresh(), self.now_s()
-        stored = seen.builds[build_id]
+        stored, now_s = (seen := self.fresh()).builds[build_id], self.now_s()
         same = nights.same(seen, stored, self.images.places, now_s)
         if same is not None and not kept and self.rng.random() < 0.2:
             self.store.commit(same)
@@ -381,24 +363,16 @@ class Librarian(Trouble):
     def finish(self) -> None:
         """Leave every image with a usable build in every provider."""
         seen = self.fresh()
-        short = [name for name in self.images.names if not self._served(seen, name)]
+        short = [
+            name
+            for name in self.images.names
+            if not nights.served(seen, name, self.images.places, self.now_s())
+        ]
         for name in short:
             self.attempt(lambda name=name: self._serve(name))
         self.in_order = not short
         if short:
             self.simulation.timetable.after(AGAIN_S, self.finish)
-
-    def _served(self, seen: Library, image: str) -> bool:
-        """Whether launches of an image have something to boot everywhere."""
-        for provider, place in self.images.places.items():
-            pointer = seen.pointers.get((image, provider))
-            number = None if pointer is None else pointer.value.served(self.now_s())
-            if pointer is None or number is None or pointer.value.place != place:
-                return False
-            named = seen.seen(UploadId(BuildId(image, number), place))
-            if named.upload.value.state is not UploadState.USABLE or named.build.value.revoked:
-                return False
-        return True
 
     def _serve(self, image: str) -> None:
         """Make a build, and let all pointers go there."""

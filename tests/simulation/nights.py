@@ -1,24 +1,55 @@
-"""Nights that change nothing, and builds that start from what is current: for the librarian."""
+"""What the librarian asks of the records: whence a build starts, what is the same, and served."""
 
 from collections.abc import Mapping
+from random import Random
 from typing import Final
 
 from builder.build.same import candidate
 from builder.build.writes import keep_same
 from remuda.images.library import Library
+from remuda.images.moves import MoveRefusedError
 from remuda.model.build import Build
 from remuda.model.image import BuildId, UploadId
 from remuda.model.upload import UploadState
 from remuda.store.api import Op, Stored
+from tests.simulation.imagesetting import BASES
 
 #: Each so many-th build starts from the base.
 FULL_EVERY: Final = 4
 
 
-def current_of(
-    seen: Library, image: str, provider: str, now_s: float
-) -> tuple[UploadId, int] | None:
-    """Return what a build may start from instead of its base, and how far that is from one."""
+def start(
+    seen: Library, image: str, provider: str, now_s: float, rng: Random
+) -> tuple[UploadId | None, int]:
+    """Return what a build starts from, and how many builds ago one started from the base."""
+    own = _current(seen, image, provider, now_s)
+    if own is not None and rng.random() < 0.4:
+        return own
+    parent = BASES[image].get("image")
+    if parent is None:
+        return None, 0
+    pointer = seen.pointers[parent, provider].value
+    number = pointer.served(now_s)
+    if number is None:
+        raise MoveRefusedError(parent)
+    return UploadId(pointer.build(number), pointer.place), 0
+
+
+def served(seen: Library, image: str, places: Mapping[str, str], now_s: float) -> bool:
+    """Whether launches of an image have something to boot everywhere."""
+    for provider, place in places.items():
+        pointer = seen.pointers.get((image, provider))
+        number = None if pointer is None else pointer.value.served(now_s)
+        if pointer is None or number is None or pointer.value.place != place:
+            return False
+        named = seen.seen(UploadId(BuildId(image, number), place))
+        if named.upload.value.state is not UploadState.USABLE or named.build.value.revoked:
+            return False
+    return True
+
+
+def _current(seen: Library, image: str, provider: str, now_s: float) -> tuple[UploadId, int] | None:
+    """Return the start from what is current, if that may be."""
     pointer = seen.pointers.get((image, provider))
     if pointer is None or pointer.value.served(now_s) != pointer.value.current:
         return None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Between two steps.
 STEP_S_MAX = 2.0
 _BAD = (UploadState.REJECTED, UploadState.FAILED)
-_OVER = (BuildState.BUILT, BuildState.FAILED)
+_OVER = (BuildState.BUILT, BuildState.SAME, BuildState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,10 @@ from remuda.cli.views.boots import BootOutcome, boots_sheet
 from remuda.config.units import WrongValueError, parse_duration
 from remuda.images import library, moves
 from remuda.images.catalogue import Catalogue
-from remuda.images.comparison import compare_on_record, said_of
+from remuda.images.comparison import what_moves_change
 from remuda.images.library import Library
 from remuda.images.moves import MoveRefusedError, Shelf
-from remuda.images.state import ImageState, image_states
+from remuda.images.state import image_states
 from remuda.images.writes import NotBootableError
 from remuda.model.image import BuildId, Word
 from remuda.model.pointer import Pointer
@@ -354,28 +354,6 @@ def _place(seen: Catalogue, ask: Ask, provider: str) -> str | None:
     return upload.id.place if upload is not None and upload.passed(provider) else None
 
 
-def _what_differs(
-    store: Store, seen: Catalogue, states: Iterable[ImageState], outcomes: Iterable[BootOutcome]
-) -> dict[tuple[str, str], str]:
-    """Return, by image and provider, how what launches boot now differs from what they did."""
-    before = {(one.image, one.provider): one.before for one in outcomes if one.refused is None}
-    told: dict[tuple[str, str], str] = {}
-    sentences: dict[tuple[BuildId, BuildId], str | None] = {}
-    for one in states:
-        builds = seen.builds.get(one.image, {})
-        now = builds.get(one.boots or 0)
-        then = builds.get(before.get((one.image, one.provider)) or 0)
-        if now is None or then is None or now.id == then.id:
-            continue
-        pair = (then.id, now.id)
-        if pair not in sentences:
-            sentences[pair] = said_of(compare_on_record(store, now, then))
-        sentence = sentences[pair]
-        if sentence is not None:
-            told[one.image, one.provider] = sentence
-    return told
-
-
 def show_boots(
     store: Store,
     context: CommandContext,
@@ -390,7 +368,12 @@ def show_boots(
         seen = Catalogue(library.read(store, only=[image], launched=False))
         states = image_states(seen, image, now_s=now_s)
         found += states
-        told |= _what_differs(store, seen, states, outcomes)
+        before = {
+            one.provider: one.before
+            for one in outcomes
+            if one.image == image and one.refused is None
+        }
+        told |= what_moves_change(store, seen, states, before)
     sheet = boots_sheet(found, outcomes, told, now_s=now_s)
     if as_json:
         output.emit_json(sheet.data)

@@ -383,8 +383,10 @@ def test_what_is_left_out_of_inventories_are_patterns_of_whole_names(told: Says)
 
     assert told("    inventory-ignore: [var/lib, '*/x']\n    inventory: names\n") == [
         f"images.noble.inventory-ignore[0]: 'var/lib' {why}",
-        "images.noble.inventory: 'names' is not one of the known words; "
-        "known here: contents, sizes",
+        (
+            "images.noble.inventory: 'names' is not one of the known words; "
+            "known here: contents, sizes"
+        ),
     ]
 
 
