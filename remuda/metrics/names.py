@@ -302,8 +302,7 @@ IMAGE_BUILD_SECONDS: Final = Metric(
 IMAGE_AGE: Final = Metric(
     name="remuda_image_age",
     kind=MetricKind.GAUGE,
-    help="Seconds since the build that a provider boots, or the last one that was the same, was "
-    "asked for; every builder says it. "
+    help="Seconds since the build that a provider boots, or one found the same, was asked for. "
     "Negative: its date is ahead of the builder's clock, so that nobody knows how old it is.",
     labels=("image", "provider"),
     absent_is_zero=False,
