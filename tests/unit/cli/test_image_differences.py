@@ -10,6 +10,7 @@ from remuda.cli.failures import failures
 from remuda.cli.image.difference import diff
 from remuda.cli.image.moving import promote
 from remuda.cli.image.overview import list_images, show
+from remuda.images.catalogue import Catalogue
 from remuda.images.inventory import (
     Folder,
     Inventory,
@@ -17,12 +18,14 @@ from remuda.images.inventory import (
     encode_inventory,
     take,
 )
+from remuda.images.library import read
+from remuda.images.state import Outcome, build_result
 from remuda.model.build import BuildState
 from remuda.model.image import BuildId
 from remuda.model.status import FailureReport, encode_failure
 from remuda.model.upload import Trial, TrialResult, TrialTimes
 from remuda.store import paths
-from tests.support.imageharness import NOW_S, ImageHarness
+from tests.support.imageharness import ADA, NOW_S, ImageHarness
 from tests.support.source import ROOT
 
 PAGE: Final = (ROOT / "docs/images/differences.md").read_text()
@@ -246,3 +249,16 @@ def test_a_list_is_as_new_as_what_was_found_the_same() -> None:
     assert "same as" in told
     assert "build 41" in told
     assert "same as 41" in harness.call(show, "tools").stdout
+
+
+def test_one_that_is_the_same_is_as_good_as_what_is_current(harness: Page) -> None:
+    """For who waits for a build, and this one was begun by schedule a moment before."""
+    same: dict[str, Any] = {"providers": [], "group": ("alpha",), "state": BuildState.SAME}
+    results = []
+    for more in ({}, {"unwanted": ADA}):
+        harness.build(43, "tools", same_as=41, **same, **more)
+        seen = Catalogue(read(harness.store))
+        results.append(build_result(seen, "tools", "alpha", above=42, now_s=NOW_S))
+
+    assert (results[0].outcome, results[0].build) == (Outcome.CURRENT, BuildId("tools", 41))
+    assert results[1].outcome is Outcome.FAILED
