@@ -24,6 +24,14 @@ from remuda.config.document import Path
 from remuda.config.hostfiles import HostFiles
 from remuda.config.raw import entries, mapping
 from remuda.config.sources import UnreadableError
+from remuda.signing import (
+    HOW_TO_SIGN,
+    HOW_TO_VERIFY,
+    SigningKeyError,
+    VerifyingKey,
+    read_signing_key,
+    read_verifying_keys,
+)
 from remuda.ssh.errors import KeyFileError
 from remuda.ssh.keyfile import load_key
 from remuda.store.options import StoreTls
@@ -32,6 +40,7 @@ from remuda.store.tls import client_context, explain
 #: A bundle of all public authorities is a fifth of it.
 _BYTES_MAX: Final = 1024 * 1024
 _TLS: Final[Path] = ("zookeeper", "tls")
+_SIGNING: Final[Path] = ("image-signing",)
 _LOGIN_KEY: Final = "write the name of one that ssh-keygen -t ed25519 -N '' -f FILE has made"
 _PUBLIC_HALF: Final = "this is the public half; write the name of the private one"
 _PUBLIC_STARTS: Final = ("ssh-", "ecdsa-", "sk-")
@@ -39,6 +48,8 @@ _NO_CERTIFICATE: Final = "write the name of a PEM file, with -----BEGIN CERTIFIC
 _NO_KEY: Final = "write the name of a PEM file with the key that the certificate was made for"
 _UNLOCK: Final = "write the name of one without, as openssl pkey -in FILE -out OTHER makes"
 _OTHER_KEY: Final = "write the names of a certificate and of the key that it was made for"
+
+_ADD_PUBLIC: Final = "add what openssl pkey -in KEY -pubout prints to public-key-file"
 
 #: Why a certificate, or its key, may be of no use to cryptography.
 _BROKEN: Final = (ValueError, x509.InvalidVersion, UnsupportedAlgorithm)
@@ -64,6 +75,7 @@ class Contents:
         """
         for name, provider in entries(data, "providers"):
             _check_login_key(("providers", name, "ssh-key-file"), provider, host)
+        _check_signing(mapping(mapping(data).get("image-signing")), host)
         tls = mapping(mapping(mapping(data).get("zookeeper")).get("tls"))
         authorities = self._authorities(tls, host)
         ours = self._ours(tls, host)
@@ -117,6 +129,29 @@ def _check_login_key(path: Path, provider: Mapping[str, object], host: HostFiles
     except KeyFileError as error:
         public = text.startswith(_PUBLIC_STARTS)
         host.complain(path)(path, str(error), _PUBLIC_HALF if public else _LOGIN_KEY)
+
+
+def _check_signing(signing: Mapping[str, object], host: HostFiles) -> None:
+    """Report keys that cannot sign statements of builds, or that do not belong together."""
+    public: Sequence[VerifyingKey] = ()
+    path = (*_SIGNING, "public-key-file")
+    if (found := _text(path, signing, host)) is not None:
+        try:
+            public = read_verifying_keys(str(found[0]))
+        except SigningKeyError as error:
+            host.complain(path)(path, f"{str(found[0])!r} {error}", HOW_TO_VERIFY)
+            return
+    path = (*_SIGNING, "key-file")
+    if (found := _text(path, signing, host)) is None:
+        return
+    try:
+        key = read_signing_key(str(found[0]))
+    except SigningKeyError as error:
+        host.complain(path)(path, f"{str(found[0])!r} {error}", HOW_TO_SIGN)
+        return
+    if public and key.public not in public:
+        said = "is the private half of none of the keys in public-key-file"
+        host.complain(path)(path, f"{str(found[0])!r} {said}", _ADD_PUBLIC)
 
 
 def _certificates(

@@ -15,7 +15,7 @@ from remuda.config.trees import survey
 #: Mode bits that let others than the owner's group read a file.
 _OTHERS_READ: Final = 0o004
 #: Sections whose files only builders use.
-_OF_BUILDERS: Final = (("images",), ("image-defaults",))
+_OF_BUILDERS: Final = (("images",), ("image-defaults",), ("image-signing",))
 
 
 @dataclass(frozen=True, slots=True)

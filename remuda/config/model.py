@@ -32,7 +32,7 @@ from remuda.config.base import (
     switch,
 )
 from remuda.config.endpoints import ProviderWeb, Web
-from remuda.config.images import ImageDefaults, RecipeFrom
+from remuda.config.images import ImageDefaults, ImageSigning, RecipeFrom
 from remuda.config.name_guesses import meant_name
 from remuda.config.parts import (
     CheckFrom,
@@ -369,6 +369,9 @@ class Config(UserConfig):
     statsd: Statsd | None = Field(default=None, description="Send statsd packets, too.")
     image_defaults: ImageDefaults = Field(
         default_factory=ImageDefaults, description="What holds for all images."
+    )
+    image_signing: ImageSigning = Field(
+        default_factory=ImageSigning, description="Signatures of what is stated of builds."
     )
     images: dict[Name, RecipeFrom] = Field(
         default_factory=dict, description="What builders make, for labels to name as built."
