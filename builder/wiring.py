@@ -45,7 +45,7 @@ def wire(means: HandMeans) -> Hands:
     sites = Sites(means.images)
     return Hands(
         making=Making(means, hand_make.MakingHand(machines=machines, clock=clock)),
-        adopting=Adopting(means.clouds, sites, hand_adopt.AdoptingHand(store, clock, installation)),
+        adopting=Adopting(means, sites, hand_adopt.AdoptingHand(store, clock, installation)),
         validating=Validating(
             means,
             hand_validate.ValidatingHand(

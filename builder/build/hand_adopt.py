@@ -11,13 +11,16 @@ from builder.build import writes
 from builder.build.actions import KeepSnapshot
 from builder.build.events import AdoptionEnded
 from builder.build.hand_snapshot import check_data, trimmed, whole_image
+from builder.build.hand_statement import Stating
 from builder.hands.blame import MishapError
 from builder.place.sites import Site, build_of
 from builder.policy import ImagePolicy
 from remuda.cloud.api import CloudError, TryLaterError
 from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
+from remuda.model import tags
 from remuda.model.build import Blame, Build, Mishap
 from remuda.runtime.clock import Clock
+from remuda.signing import SigningKeyError, read_signing_key
 from remuda.store.api import Store, Stored, StoreError
 
 
@@ -28,12 +31,14 @@ class AdoptAtSite:
     Attributes:
         build: As it was judged; it is written at that version.
         here: A provider of the build's place.
+        signing_key_file: Signs what is stated of the build; None: nothing is signed.
     """
 
     action: KeepSnapshot
     build: Stored[Build]
     policy: ImagePolicy | None
     here: Site
+    signing_key_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,15 @@ class AdoptingHand:
             self._adopt(task)
         except MishapError as exc:
             return AdoptionEnded(action=task.action, why=self._refused(task, exc.mishap))
+        except SigningKeyError as exc:  # another builder may have it
+            return AdoptionEnded(action=task.action, why=f"key file {task.signing_key_file} {exc}")
         except (CloudError, StoreError) as exc:
             return AdoptionEnded(action=task.action, why=str(exc))
         return AdoptionEnded(action=task.action)
 
     def _adopt(self, task: AdoptAtSite) -> None:
-        images, build = task.here.images, task.build
+        images, build, file = task.here.images, task.build, task.signing_key_file
+        key = None if file is None else read_signing_key(file)
         image = self._image(task)
         images.edit_image(image.id, ImageEdit(hidden=True))  # nobody finds it from now on
         check_data(image)
@@ -63,7 +71,12 @@ class AdoptingHand:
         # Some clouds show it active, and take it back when the upload has failed.
         whole = whole_image(self._image(task))
         now_s = self.clock.now_s()
-        self.store.commit(writes.finish(build, whole, task.action.also, now_s=now_s))
+        stating = Stating(store=self.store, key=key)
+        stated = stating.complete(*writes.whole(build.value, whole, now_s=now_s))
+        if stated is not None:
+            said = {tags.STATEMENT: stated.digest}
+            images.edit_image(image.id, ImageEdit(properties=said))
+        self.store.commit(writes.finish(build, whole, task.action.also, stated, now_s=now_s))
 
     def _image(self, task: AdoptAtSite) -> StoredImage:
         """Return the image, once the cloud says that it is that of the build, and whole."""

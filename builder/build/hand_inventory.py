@@ -37,7 +37,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 has() {{ command -v "$1" >/dev/null 2>&1; }}
 list() {{
     if has dpkg-query; then
-        dpkg-query -W -f '${{db:Status-Status}} ${{binary:Package}} ${{Version}}\\n' |
+        dpkg-query -W -f '${{db:Status-Status}} ${{Package}}:${{Architecture}} ${{Version}}\\n' |
             sed -n 's/^installed //p'
     fi
     if has rpm; then

@@ -17,8 +17,12 @@ from builder.build.hand_quiet import Quieting
 from builder.build.hand_same import keep_as_same
 from builder.build.hand_secrets import SECRETS_STEP, SecretError, read_secrets
 from builder.build.hand_snapshot import ASK_S, Snapshots
+from builder.build.hand_statement import Stating, parent_statement, wanted
 from builder.build.hand_steps import StepContext, StepRunner
 from builder.build.outcome import Quieted
+from builder.build.release import Release
+from builder.build.stating import Making
+from builder.build.writes import Stated
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_build
 from builder.hands.waiting import HandStoppedError
@@ -27,18 +31,20 @@ from builder.machine.hand_begin import InCloud, InPhases, MachineHand
 from builder.machine.hand_borrow import MachineWanted
 from builder.machine.hand_enter import JobMachine
 from builder.machine.held import HeldMachine
-from builder.place.hand_look import hash_of
 from builder.place.sites import ARRIVAL_S, FENCE_S, call_fence
 from builder.quiet.scripts import Traces
 from builder.upload.outcome import WholeImage
 from remuda.cloud.api import CloudError, GoneError
+from remuda.cloud.image_store import hash_of
 from remuda.images.inventory import Inventory
+from remuda.model import tags
 from remuda.model.build import Base, Blame, Build, BuildState, Mishap
 from remuda.model.ids import RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
 from remuda.model.tags import ImageTags
 from remuda.secret import Secret
+from remuda.signing import SigningKeyError, read_signing_key
 from remuda.ssh.checks import make_checks
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.session import SshSession
@@ -57,6 +63,7 @@ class MakeInCloud(InCloud):
         places: Where its providers' images lie, as far as that is known.
         key_file: The provider's own login key, of which nothing may be left in the image.
         job: The job's machine that it is made of; None: one is asked for.
+        signing_key_file: Signs what is stated of the build; None: nothing is signed.
     """
 
     build: Stored[Build]
@@ -65,6 +72,7 @@ class MakeInCloud(InCloud):
     places: Mapping[str, str] = field(default_factory=dict)
     key_file: str | None = None
     job: JobMachine | None = None
+    signing_key_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +102,7 @@ class _Making(InPhases):
     Attributes:
         snapshot: Id of the snapshot, once it is known.
         inventory: What is in it, once that is known.
+        release: Which system it is, once that is known.
     """
 
     hand: MakingHand
@@ -101,6 +110,7 @@ class _Making(InPhases):
     record: HeldRecord[Build]
     snapshot: str | None = None
     inventory: Inventory | None = None
+    release: Release = field(default_factory=Release)
     secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
     def make(self) -> str | None:
@@ -151,6 +161,7 @@ class _Making(InPhases):
     def _make(self) -> None:
         self._begin(SECRETS_STEP)
         self.secrets = read_secrets(self.task.recipe, self.hand.environ)
+        stating = self._stating()
         known_keys = self._known_keys()
         self._begin("machine")
         with self._machine() as machine:
@@ -162,13 +173,30 @@ class _Making(InPhases):
                 if self._is_same():
                     return
                 identity = self._quiet(quieting, machine, known_keys)
-            image = self._take(machine, identity)
+            snapshots = self._snapshots(machine)
+            image = self._take(snapshots, stating, identity)
             self._begin("keep")
-            self.record.commit(lambda stored: self._kept(stored, image))
+            now_s = self.hand.clock.now_s()
+            stated = stating.complete(*writes.whole(self.record.value, image, now_s=now_s))
+            if stated is not None:
+                snapshots.mark(image.cloud_image, {tags.STATEMENT: stated.digest})
+            self.record.commit(lambda stored: self._kept(stored, image, stated, now_s))
 
-    def _kept(self, stored: Stored[Build], image: WholeImage) -> list[Op]:
-        now_s = self.hand.clock.now_s()
-        return writes.finish(stored, image, self.task.also, now_s=now_s)
+    def _kept(
+        self, stored: Stored[Build], image: WholeImage, stated: Stated | None, now_s: float
+    ) -> list[Op]:
+        return writes.finish(stored, image, self.task.also, stated, now_s=now_s)
+
+    def _stating(self) -> Stating:
+        """Return what states what the build is; its key is read before anything is paid for."""
+        file, key = self.task.signing_key_file, None
+        if file is not None:
+            try:
+                key = read_signing_key(file)
+            except SigningKeyError as exc:
+                raise blame.fail("signature", Blame.BUILDER, f"key file {file} {exc}") from exc
+        store = self.hand.machines.store
+        return Stating(store=store, key=key, say=lambda text: say(self.log, text))
 
     def _known_keys(self) -> tuple[str, ...]:
         """Return the public line of the key that launchers put into every machine, if any."""
@@ -249,6 +277,7 @@ class _Making(InPhases):
         packages, contents = quieting.packages(), quieting.contents(recipe)
         store = self.hand.machines.store
         self.inventory = keep_inventory(store, build.id, packages, contents, self.log)
+        self.release = quieting.release()
         return quieting
 
     def _is_same(self) -> bool:
@@ -290,9 +319,8 @@ class _Making(InPhases):
             now_s = self.hand.clock.now_s()
             self.record.write(lambda build: replace(build, quieted_s=now_s))
 
-    def _take(self, machine: HeldMachine, identity: Mapping[str, str]) -> WholeImage:
-        """Stop the machine and take its snapshot; the record comes before the call."""
-        snapshots = Snapshots(
+    def _snapshots(self, machine: HeldMachine) -> Snapshots:
+        return Snapshots(
             cloud=self.task.cloud,
             images=self.task.images,
             server=machine.server,
@@ -301,6 +329,11 @@ class _Making(InPhases):
             check=machine.check,
             fence=lambda: call_fence(self.hand.machines.store, self.hand.clock),
         )
+
+    def _take(
+        self, snapshots: Snapshots, stating: Stating, identity: Mapping[str, str]
+    ) -> WholeImage:
+        """Stop the machine and take its snapshot; the record comes before the call."""
         self._begin("stop")
         snapshots.stop()
         self._begin("snapshot")
@@ -313,12 +346,31 @@ class _Making(InPhases):
             inventory=None if self.inventory is None else self.inventory.digest,
             identity=identity,
         )
-        self.record.write(
-            lambda build: build_outcome.quieted(build, quieted, now_s=self.hand.clock.now_s())
-        )
+        drafted = stating.draft(self._made())
+
+        def asks(stored: Stored[Build]) -> list[Op]:
+            now_s = self.hand.clock.now_s()
+            after = build_outcome.quieted(stored.value, quieted, now_s=now_s)
+            return [writes.write_build(stored, after), drafted]
+
+        self.record.commit(asks)
         self.snapshot = snapshots.ask(ours, asked_by_s=asked_by_s, last_s=last_s)
         snapshots.hide(self.snapshot)
         return snapshots.finish(self.snapshot, limit_s=self.task.policy.snapshot_s_max)
+
+    def _made(self) -> Making:
+        """Return what is known of the build."""
+        build, store = self.record.value, self.hand.machines.store
+        return Making(
+            build=build,
+            recipe=self.task.recipe,
+            installation=self.task.owner.installation,
+            trees=self.task.policy.copied,
+            wanted=wanted(store, build),
+            parent=parent_statement(store, build),
+            release=self.release,
+            inventory=None if self.inventory is None else self.inventory.digest,
+        )
 
     def _tags(self) -> ImageTags:
         """Return the marks of the snapshot, with a name that no other attempt has."""

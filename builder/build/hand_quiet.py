@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.build.hand_inventory import packages_script, read_packages
+from builder.build.release import Release, read_release, release_script
 from builder.build.step_scripts import HOST_KEYS
 from builder.hands import blame
 from builder.hands.waiting import HandStoppedError, Waiting
@@ -104,6 +105,12 @@ class Quieting:
             say(self.log, "its files are not known: the name of one holds a secret")
             return None
         return found
+
+    def release(self) -> Release:
+        """Return which system runs on it, as far as it says so, which ends no build."""
+        ran = self._run("release", release_script(), tell=False)
+        found = Release() if ran.why else read_release(ran.output)
+        return Release() if _tells_secrets(*found.doc().values()) else found
 
     def identity(self, login_key: str) -> Mapping[str, str]:
         """Return what tells it from others, for the record of the build."""

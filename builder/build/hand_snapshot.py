@@ -1,14 +1,13 @@
 """From a quiet machine to a whole, hidden image of it: stopped and snapshotted by the cloud."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from builder.hands import blame
 from builder.hands.waiting import OverdueError, Waiting
 from builder.log.progress import ProgressLog, say
-from builder.place.hand_look import hash_of
 from builder.upload.outcome import WholeImage
 from remuda.cloud.api import (
     Cloud,
@@ -20,7 +19,7 @@ from remuda.cloud.api import (
     UnknownOutcomeError,
     unfenced,
 )
-from remuda.cloud.image_store import ImageEdit, ImageStatus, ImageStore, StoredImage
+from remuda.cloud.image_store import ImageEdit, ImageStatus, ImageStore, StoredImage, hash_of
 from remuda.cloud.inherited import inherited
 from remuda.model import tags
 from remuda.model.build import Blame
@@ -171,6 +170,12 @@ class Snapshots:
         """Let nobody find it, from the first moment on."""
         ends_s = self.waiting.clock.monotonic_s() + _EDIT_S_MAX
         self._again(lambda: self.images.edit_image(image_id, ImageEdit(hidden=True)), ends_s)
+
+    def mark(self, image_id: str, properties: Mapping[str, str]) -> None:
+        """Write properties on it."""
+        ends_s = self.waiting.clock.monotonic_s() + _EDIT_S_MAX
+        edit = ImageEdit(properties=properties)
+        self._again(lambda: self.images.edit_image(image_id, edit), ends_s)
 
     def finish(self, image_id: str, *, limit_s: float) -> WholeImage:
         """Wait until it is whole, take off what it inherited, and return it."""

@@ -63,17 +63,6 @@ class StepContext:
         return tuple({**self.recipe.environment, **script, **ours, **given}.items())
 
 
-def name_of(step: BuildStep) -> str:
-    """Return what people call a step."""
-    if step.name is not None:
-        return step.name
-    if step.script is not None:
-        return f"script {step.script.file}" if step.script.file else "script"
-    if step.copied is not None:
-        return f"copy {step.copied.to}"
-    return "command" if step.packages is None else "packages"
-
-
 def script_of(step: BuildStep, context: StepContext) -> Script | None:
     """Return what a step runs on the machine; None: it copies.
 
@@ -89,7 +78,7 @@ def script_of(step: BuildStep, context: StepContext) -> Script | None:
     elif step.packages is not None:
         text, arguments, as_root = PACKAGES, step.packages, True
     return Script(
-        name=name_of(step),
+        name=step.called,
         text=text,
         arguments=arguments,
         timeout_s=step.timeout,
@@ -124,7 +113,7 @@ class StepRunner:
 
     def run(self, step: BuildStep) -> None:
         """Take one step; raises as :meth:`run_all`."""
-        name = name_of(step)
+        name = step.called
         self.waiting.check()
         self.log.step(name)
         for again, wait_s in enumerate((*_waits(step.retries), None)):
@@ -174,11 +163,11 @@ class StepRunner:
             self._send(source, came, step.timeout)
         except (CutShortError, CopyFailedError) as exc:
             self.waiting.check()
-            self._script(Script(name=name_of(step), text=REMOVE, arguments=(came,)))
+            self._script(Script(name=step.called, text=REMOVE, arguments=(came,)))
             return str(exc)
-        self._check_copied(copied, name_of(step))
+        self._check_copied(copied, step.called)
         placing = Script(
-            name=name_of(step),
+            name=step.called,
             text=PLACE,
             arguments=(came, *_placed(copied)),
             timeout_s=max(_PLACE_S_MIN, ends_s - clock.monotonic_s()),

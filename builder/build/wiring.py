@@ -15,7 +15,7 @@ from builder.hands.waiting import Waiting
 from builder.log.build_log import BuildLog
 from builder.log.log_file import prune
 from builder.machine.hand_enter import JobMachine
-from builder.place.clouds import Clouds, NoSuchProviderError, ProviderCloud
+from builder.place.clouds import NoSuchProviderError, ProviderCloud
 from builder.place.sites import Sites
 from remuda.cloud.api import CloudConfigError
 from remuda.config.model import Provider
@@ -66,6 +66,7 @@ class Making:
                 places=task.places,
                 key_file=one.ssh_key_file,
                 job=job,
+                signing_key_file=means.config().image_signing.key_file,
             ),
             self._log(build),
             task.stop.is_set,
@@ -118,13 +119,13 @@ def _job_machine(task: MakeTask, cloud: ProviderCloud, provider: Provider) -> Jo
 class Adopting:
     """Finishes builds of dead builders."""
 
-    clouds: Clouds
+    means: HandMeans
     sites: Sites
     hand: hand_adopt.AdoptingHand
 
     def adopt(self, task: AdoptTask) -> AdoptionEnded:
         """See :class:`builder.build.tasks.SnapshotAdopter`."""
-        with self.clouds.used():
+        with self.means.clouds.used():
             return self._adopt(task)
 
     def _adopt(self, task: AdoptTask) -> AdoptionEnded:
@@ -134,7 +135,11 @@ class Adopting:
             return AdoptionEnded(action=task.action, why=str(exc))
         return self.hand.adopt(
             hand_adopt.AdoptAtSite(
-                action=task.action, build=task.build, policy=task.policy, here=here
+                action=task.action,
+                build=task.build,
+                policy=task.policy,
+                here=here,
+                signing_key_file=self.means.config().image_signing.key_file,
             )
         )
 

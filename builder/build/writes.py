@@ -5,7 +5,7 @@ Every write names the version that was read. What makes a reference touches what
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from builder.build.actions import (
@@ -43,15 +43,21 @@ def set_build(view: WorldView, after: Build) -> Set:
     return write_build(view.library.builds[after.id], after)
 
 
-def finish(
-    stored: Stored[Build], image: WholeImage, also: tuple[str, ...], *, now_s: float
-) -> list[Op]:
-    """Return what ends a build: its snapshot is stored, and wanted in other places.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What is stated of a build.
 
-    The first operation is the write of the build.
+    Attributes:
+        digest: Its SHA-256, in hexadecimal.
+        write: What writes it.
     """
-    build = stored.value
-    after = kept(build, image.cloud_image, now_s=now_s)
+
+    digest: str
+    write: Op
+
+
+def whole(build: Build, image: WholeImage, *, now_s: float) -> tuple[Build, Upload]:
+    """Return a build whose snapshot is whole, and the upload that is that snapshot."""
     native = Upload(
         id=UploadId(build.id, build.place or ""),
         state=UploadState.STORED,
@@ -63,8 +69,42 @@ def finish(
         os_hash=image.os_hash,
         min_disk_gib=image.min_disk_gib,
     )
+    return kept(build, image.cloud_image, now_s=now_s), native
+
+
+def finish(
+    stored: Stored[Build],
+    image: WholeImage,
+    also: tuple[str, ...],
+    stated: Stated | None = None,
+    *,
+    now_s: float,
+) -> list[Op]:
+    """Return what ends a build: its snapshot is stored, and wanted in other places.
+
+    The first operation is the write of the build.
+
+    Args:
+        stored: The build.
+        image: The snapshot.
+        also: In which places else it is wanted.
+        stated: What is stated of the build, of the same time.
+        now_s: When.
+    """
+    build = stored.value
+    after, native = whole(build, image, now_s=now_s)
+    after = replace(after, statement=None if stated is None else stated.digest)
+    said = [] if stated is None else [stated.write]
     others = [pending(UploadId(build.id, place), now_s) for place in also]
-    return [write_build(stored, after), *map(create_upload, (native, *others))]
+    return [write_build(stored, after), *map(create_upload, (native, *others)), *said]
+
+
+def write_statement(build_id: BuildId, data: bytes, there: Stored[bytes] | None) -> Op:
+    """Return what writes what is stated of a build, over what is there."""
+    path = paths.image_statement(build_id)
+    if there is None:
+        return Create(path=path, data=data)
+    return Set(path=path, data=data, version=there.version)
 
 
 def keep_same(

@@ -1,6 +1,5 @@
 """The hand that looks at clouds, and changes nothing."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -9,14 +8,12 @@ from builder.place.events import ImagesListed, ProviderSeen
 from builder.place.sites import Site, build_of, named
 from builder.place.view import ListedImage
 from remuda.cloud.api import BadOrderError, Cloud, CloudError, GoneError, Image, ImageWanted
-from remuda.cloud.image_store import ImageStatus, ImageUsage, StoredImage
+from remuda.cloud.image_store import ImageStatus, ImageUsage, StoredImage, hash_of
 from remuda.config.images import BaseFrom
 from remuda.model.build import Base
 from remuda.runtime.clock import Clock
 
 _MIB: Final = 1 << 20
-#: It goes into records, which hold no longer texts. The longest hash has 128 digits.
-_HASH: Final = re.compile(r"[A-Za-z0-9_-]{1,32}:[0-9A-Fa-f]{1,200}", re.ASCII)
 #: An image may be so many times as large as the one before it.
 _GROWTH: Final = 1.2
 
@@ -114,12 +111,6 @@ def no_room(usage: ImageUsage | None, size_bytes: int) -> str | None:
             f" {needed_mib} MiB has no room"
         )
     return None
-
-
-def hash_of(image: StoredImage) -> str | None:
-    """Return ``<algorithm>:<digits>``, as the cloud tells it, or None if it tells no such thing."""
-    found = f"{image.hash_algo or ''}:{image.hash_value or ''}"
-    return found if _HASH.fullmatch(found) else None
 
 
 def _wanted(base: BaseFrom) -> ImageWanted:

@@ -196,6 +196,7 @@ def copy_order(
     provider: str,
     token: str,
     sha512: str,
+    statement: str | None = None,
 ) -> ImageOrder:
     """Return the order for a copy: hidden, ours by its own tags, with what Nova heeds.
 
@@ -203,11 +204,12 @@ def copy_order(
     """
     name = f"remuda-{build_id.image}-{build_id.number}-c-{token}"
     ours = image_tags(installation, provider, build_id, name, copy_of=image.id)
+    said = {} if statement is None else {tags.STATEMENT: statement}
     return ImageOrder(
         name=name,
         disk_format=image.disk_format or "",
         container_format=image.container_format or "",
-        properties={**carried(image), **ours},
+        properties={**carried(image), **ours, **said},
         visibility=Visibility.PRIVATE,
         min_disk_gib=image.min_disk_gib,
         min_ram_mib=image.min_ram_mib,

@@ -14,7 +14,6 @@ from typing import Final
 
 from builder.hands import blame
 from builder.hands.held_record import TakenOverError
-from builder.place.hand_look import hash_of
 from builder.place.sites import ARRIVAL_S, FENCE_S, Site, build_of, call_fence, transfer_fence
 from builder.policy import ImagePolicy
 from builder.upload import outcome as upload_outcome
@@ -23,7 +22,7 @@ from builder.upload.hand_carry import CarriedFile, check_made, copy_order, free_
 from builder.upload.outcome import WholeImage
 from builder.upload.writes import write_upload
 from remuda.cloud.api import BadOrderError, CloudError, Fence, TryLaterError
-from remuda.cloud.image_store import ImageStatus, Received, StoredImage, Visibility
+from remuda.cloud.image_store import ImageStatus, Received, StoredImage, Visibility, hash_of
 from remuda.cloud.transfer import transfer_s_max
 from remuda.model.build import Blame
 from remuda.model.codec import CorruptRecordError
@@ -46,6 +45,7 @@ class CopyBetweenSites:
         here, there: Providers of the two places.
         stopped: Whether no transfer is to go on, for we end, or are known to be taken over.
         carried_sha512: Of what was carried of the build before, if anything was.
+        statement: Hash of what is stated of the build, if anything is.
     """
 
     upload: Stored[Upload]
@@ -55,6 +55,7 @@ class CopyBetweenSites:
     policy: ImagePolicy | None = None
     stopped: Callable[[], bool] = lambda: False
     carried_sha512: str | None = None
+    statement: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +213,7 @@ class _Copying:
             provider=task.here.provider,
             token=hand.new_token(),
             sha512=sha512,
+            statement=task.statement,
         )
         going = self._going(image)
         fence = self._announce()

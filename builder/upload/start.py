@@ -31,6 +31,7 @@ def _copy_task(context: StartContext, view: WorldView, action: Copy) -> CopyTask
     source_id = UploadId(action.id.build, stored.value.source or "")
     source = records.uploads.get(source_id)
     here, there = view.provider_at(action.id.place), view.provider_at(source_id.place)
+    build = records.builds.get(action.id.build)
     if source is None or here is None or there is None:
         return None
     return CopyTask(
@@ -40,6 +41,7 @@ def _copy_task(context: StartContext, view: WorldView, action: Copy) -> CopyTask
         there=there,
         policy=view.policies.get(action.id.build.image),
         stop=context.stops.begin(action),
+        statement=None if build is None else build.value.statement,
         carried_sha512=next(
             (
                 one.carried_sha512

@@ -23,6 +23,7 @@ class CopyTask:
         source: What it is made from.
         here: A provider that lies where the copy is to be; *there*: where its source lies.
         carried_sha512: Of what was carried of the build before, if anything was.
+        statement: Hash of what is stated of the build, if anything is.
     """
 
     upload: Stored[Upload]
@@ -32,6 +33,7 @@ class CopyTask:
     policy: ImagePolicy | None
     stop: Event
     carried_sha512: str | None = None
+    statement: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

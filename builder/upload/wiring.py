@@ -98,6 +98,7 @@ class Copying:
                 policy=task.policy,
                 stopped=task.stop.is_set,
                 carried_sha512=task.carried_sha512,
+                statement=task.statement,
             )
         )
 

@@ -5,15 +5,19 @@ launchers find images, builders make them. Implementations (the openstacksdk ada
 the tests) pass the same contract tests. All methods block and may be called from several threads.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from remuda.cloud.api import Fence, Image, unfenced
 from remuda.model.ids import ServerId
 from remuda.model.image import place_of, realm_of
+
+#: It goes into records, which hold no longer texts. The longest hash has 128 digits.
+_HASH: Final = re.compile(r"[A-Za-z0-9_-]{1,32}:[0-9A-Fa-f]{1,200}", re.ASCII)
 
 
 class ImageStatus(StrEnum):
@@ -75,6 +79,12 @@ class StoredImage(Image):
     protected: bool = False
     updated_s: float = 0.0
     volume_backed: bool = False
+
+
+def hash_of(image: StoredImage) -> str | None:
+    """Return ``<algorithm>:<digits>``, as the cloud tells it, or None if it tells no such thing."""
+    found = f"{image.hash_algo or ''}:{image.hash_value or ''}"
+    return found if _HASH.fullmatch(found) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,21 @@ def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
         "checks-before": [_check(check) for check in recipe.checks_before],
         "checks": [_check(check) for check in recipe.checks],
     }
-    # Keys with their defaults are left out above, so that a new key changes no hash.
+    return _hash(document)
+
+
+def step_hash(step: BuildStep, trees: Trees) -> str:
+    """Return the hash of one step, with its script, or with what it copies; raises as above."""
+    return _hash(_step(step, trees))
+
+
+def check_hash(check: CheckFrom) -> str:
+    """Return the hash of one check, with its script; raises as above."""
+    return _hash(_check(check))
+
+
+def _hash(document: Mapping[str, Any]) -> str:
+    # Keys with their defaults are left out, so that a new key changes no hash.
     # ASCII: names of files may hold bytes that are no text.
     text = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()

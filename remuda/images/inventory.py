@@ -7,12 +7,12 @@ blanks and of plain characters.
 
 import hashlib
 import re
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from remuda.images.squeezed import inflate, squeeze
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError, quote
 from remuda.model.image import BuildId
@@ -219,7 +219,7 @@ def encode_inventory(inventory: Inventory) -> bytes:
 def _pack(inventory: Inventory, items: Sequence[Item]) -> bytes:
     head = f"{SCHEMA} {inventory.digest} {inventory.count} {inventory.measure}"
     lines = (f"{_LETTERS[one.kind]} {one.name} {one.value}" for one in items)
-    return zlib.compress("\n".join([head, *lines]).encode(), 9)
+    return squeeze("\n".join([head, *lines]).encode())
 
 
 def decode_inventory(build_id: BuildId, raw: bytes) -> Inventory:
@@ -229,7 +229,7 @@ def decode_inventory(build_id: BuildId, raw: bytes) -> Inventory:
         CorruptRecordError: If *raw* is none of a schema we know.
     """
     name = f"inventory of {build_id}"
-    head, *lines = _inflate(name, raw).split("\n")
+    head, *lines = inflate(name, raw, _TEXT_BYTES_MAX).split("\n")
     if head.split(" ")[0] != str(SCHEMA):
         raise CorruptRecordError(name, f"schema {quote(head.split(' ')[0])}, not {SCHEMA}")
     _, digest, count, measure = _words(name, head, 4)
@@ -249,17 +249,6 @@ def _read_item(name: str, line: str) -> Item:
     if kind is ItemKind.FOLDER and not _FOLDER.fullmatch(value):
         raise CorruptRecordError(name, f"{quote(value)} is nothing of a folder")
     return Item(kind, item, value)
-
-
-def _inflate(name: str, raw: bytes) -> str:
-    inflater = zlib.decompressobj()
-    try:
-        text = inflater.decompress(raw, _TEXT_BYTES_MAX).decode("ascii")
-    except (zlib.error, UnicodeDecodeError) as exc:
-        raise CorruptRecordError(name, f"it cannot be read: {exc}") from exc
-    if not inflater.eof:
-        raise CorruptRecordError(name, "it is cut short, or too long")
-    return text
 
 
 def _words(name: str, line: str, count: int) -> list[str]:

@@ -4,6 +4,7 @@ One hand makes it, from the machine's boot to the snapshot, and tells its progre
 what must survive that hand is written here. A build whose builder died begins anew.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -15,6 +16,7 @@ from remuda.model.fields import LINE_CHARS_MAX, PROSE_CHARS_MAX, Fields, safe
 from remuda.model.ids import NodeId, ReplicaId, RequestId
 from remuda.model.image import (
     BuildId,
+    ImageRecord,
     Word,
     maybe_place,
     read_build_id,
@@ -25,6 +27,7 @@ from remuda.model.image import (
 from remuda.model.imageask import read_login_key
 
 SCHEMA: Final = 1
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 #: Hashes of what must not be in a clone: ids, keys, seed, leases. A dozen is many.
 _IDENTITIES_MAX: Final = 64
 
@@ -173,6 +176,7 @@ class Build:
         inventory: Hash of what is in it; identity: hashes of what must not be in a clone.
         same_as: The number of the build that it was found to be the same as.
         renewed_s: When the last build was requested that was found the same as this one.
+        statement: SHA-256 of what its builder states of it, which lies beside its log.
         unwanted: Somebody's command to delete it.
     """
 
@@ -203,6 +207,7 @@ class Build:
     since_full: int = 0
     same_as: int | None = None
     renewed_s: float | None = None
+    statement: str | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
     started_s: float | None = None
     ended_s: float | None = None
@@ -242,12 +247,19 @@ class Build:
         return max(self.requested_s, self.renewed_s or 0.0)
 
 
+def wanted_by(image: ImageRecord, build: Build) -> Word | None:
+    """Return whose command a build was made by, as far as its image's record still says that."""
+    if build.why is not Why.COMMAND or build.id.number <= image.wanted_above:
+        return None
+    return image.wanted
+
+
 #: Fields that are written as they are; the others need a form of their own.
 _PLAIN: Final = (
     *("state", "why", "requested_s", "since_s", "fingerprint", "provider", "place", "owner"),
     *("attempt", "asked_by_s", "retry_s", "request", "node", "cloud_name", "snapshot"),
     *("inventory", "started_s", "ended_s", "login_key", "quieted_s"),
-    *("since_full", "same_as", "renewed_s"),
+    *("since_full", "same_as", "renewed_s", "statement"),
 )
 #: Providers of an image.
 GROUP_MAX: Final = 100
@@ -345,6 +357,7 @@ def decode_build(build_id: BuildId, raw: bytes) -> Build:
         cloud_name=fields.maybe_text("cloud_name"),
         snapshot=fields.identifier("snapshot"),
         inventory=fields.maybe_text("inventory"),
+        statement=_sha256(fields, "statement"),
         identity=_identity(fields),
         started_s=fields.maybe_number("started_s"),
         ended_s=fields.maybe_number("ended_s"),
@@ -352,6 +365,13 @@ def decode_build(build_id: BuildId, raw: bytes) -> Build:
         revoked=_revocation(fields.part("revoked")),
         unwanted=read_word(fields, "unwanted"),
     )
+
+
+def _sha256(fields: Fields, key: str) -> str | None:
+    found = fields.maybe_text(key)
+    if found is not None and not _SHA256.fullmatch(found):
+        raise fields.refuse(key, "a SHA-256")
+    return found
 
 
 def _base(part: Fields | None) -> Base | None:

@@ -22,6 +22,9 @@ IMAGE_NAME: Final = "remuda_image_name"
 #: On servers: the build that they boot. Not the keys of images: a snapshot is no build of ours.
 BOOTED: Final = "remuda_booted_build"
 COPY_OF: Final = "remuda_copy_of"
+#: SHA-256 of what was stated of a build: known only once its image is whole, so that it is written
+#: after the others. What descends from the image inherits it, and says nothing by it.
+STATEMENT: Final = "remuda_statement"
 
 #: The installation of everything that ``remuda cloud check --boot`` makes: a launcher's sweep must
 #: not take such a machine away while it is tried.

@@ -204,6 +204,11 @@ def image_inventory(build_id: BuildId) -> str:
     return f"{image_log(build_id)}/inventory"
 
 
+def image_statement(build_id: BuildId) -> str:
+    """Return the path of what is stated of a build, beside its log."""
+    return f"{image_log(build_id)}/statement"
+
+
 def builder(replica: ReplicaId) -> str:
     """Return the ephemeral znode of one builder process."""
     return f"{BUILDERS}/{replica}"

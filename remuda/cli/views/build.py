@@ -11,7 +11,7 @@ from remuda.images.buildlog import LogStep, Progress
 from remuda.images.catalogue import Catalogue
 from remuda.images.comparison import Comparison
 from remuda.images.references import Reference
-from remuda.model.build import Build, Mishap
+from remuda.model.build import Build, Mishap, wanted_by
 from remuda.model.capture import Captured
 from remuda.model.image import UploadId, Word
 from remuda.model.upload import Trial, TrialTimes, Upload
@@ -74,6 +74,7 @@ def _record(seen: Catalogue, build: Build, beside: Beside, now_s: float) -> Shee
         ("revoked", _revoked(build)),
         ("deleted", _word(build.unwanted)),
         ("contents", beside.compared.text),
+        ("statement", build.statement or "-"),
         ("steps", _steps(beside.progress)),
         *(("waits", f"{name}: {why}") for name, why in beside.waits.items()),
     ]
@@ -112,6 +113,7 @@ def _record_json(seen: Catalogue, build: Build, beside: Beside) -> dict[str, Any
         "node": build.node,
         "snapshot": build.snapshot,
         "inventory": build.inventory,
+        "statement": build.statement,
         "contents": beside.compared.text,
         "same_as": build.same_as,
         "renewed_at_s": build.renewed_s,
@@ -142,10 +144,7 @@ def step_json(step: LogStep) -> dict[str, object]:
 def _wanted(seen: Catalogue, build: Build) -> Word | None:
     """Return whose command it was made by, as far as that is still on record."""
     stored = seen.library.images.get(build.id.image)
-    if str(build.why) != "command" or stored is None or stored.value.wanted is None:
-        return None
-    wanted = stored.value.wanted
-    return wanted if build.id.number > stored.value.wanted_above else None
+    return None if stored is None else wanted_by(stored.value, build)
 
 
 def _captured_json(captured: Captured | None) -> dict[str, str] | None:

@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder.build.hand_snapshot import whole_image
-from builder.place.hand_look import hash_of
 from builder.upload import outcome as upload_outcome
 from remuda.cloud.api import TryLaterError, UnknownOutcomeError
-from remuda.cloud.image_store import StoredImage
+from remuda.cloud.image_store import StoredImage, hash_of
 from remuda.cloud.openstack import OpenStackCloud
 from remuda.cloud.openstack_images import OpenStackImages
 from remuda.cloud.stored_images import read_stored

@@ -218,7 +218,7 @@ class Builder:
                 means, hand_make.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
             ),
             adopting=Adopting(
-                means.clouds, sites, hand_adopt.AdoptingHand(self.store, clock, INSTALLATION)
+                means, sites, hand_adopt.AdoptingHand(self.store, clock, INSTALLATION)
             ),
             validating=_SilentValidating(
                 means,

@@ -5,6 +5,7 @@ from typing import Final
 
 from remuda.images import references, writes
 from remuda.images.library import Library
+from remuda.images.statement import INTERNAL, decode_statement, part_of, record_part
 from remuda.model import tags
 from remuda.model.build import UNDER_WAY, BuildState
 from remuda.model.image import BuildId
@@ -83,6 +84,7 @@ def unrest(known: Library, land: Land, zookeeper: FakeZookeeper, wanted: Wanted)
         *_builds(known, wanted),
         *_pointers(known, land, wanted),
         *_images(known, land),
+        *_statements(known, land, zookeeper),
     ]
 
 
@@ -127,3 +129,21 @@ def _images(known: Library, land: Land) -> Iterator[str]:
     yield from (f"3: image {one} is left" for one in there - recorded)
     yield from (f"image {one} is missing" for one in recorded - there)
     yield from (f"3: image {one} is still offered" for one in offered - shared)
+
+
+def _statements(known: Library, land: Land, zookeeper: FakeZookeeper) -> Iterator[str]:
+    """Yield what is stated of builds and is not true, or not there, whoever finished them."""
+    for build_id, build in known.builds.items():
+        found = zookeeper.tree.get(paths.image_statement(build_id))
+        stated = None if found is None else decode_statement(build_id, found.data)
+        if stated is None or not stated.complete or stated.digest != build.value.statement:
+            yield f"nothing is stated of {build_id} that its record knows"
+        elif part_of(stated.doc, *INTERNAL, "record") != record_part(build.value):
+            yield f"what is stated of {build_id} is not what is on record"
+    for upload in (one.value for one in known.uploads.values()):
+        build_id, image_id = upload.id.build, upload.cloud_image
+        statement = known.builds[build_id].value.statement
+        for glance in (land.one, land.two):
+            kept = glance.kept.get(image_id or "")
+            if kept is not None and kept.image.properties.get(tags.STATEMENT) != statement:
+                yield f"image {image_id} does not carry the hash of what is stated of {build_id}"
