@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
@@ -20,6 +20,8 @@ from remuda.store.api import Store
 from remuda.store.options import StoreOptions
 
 if TYPE_CHECKING:
+    from remuda.cloud.image_store import ImageStore
+    from remuda.config.model import Config
     from remuda.ssh.session import SshSession
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +48,32 @@ def _connect(options: StoreOptions) -> Store:
     from remuda.store.zookeeper import ZookeeperStore  # noqa: PLC0415 - slow, and not for --help
 
     return ZookeeperStore.connect(options, wait_s=CONNECT_S, waiting=_tell_waiting)
+
+
+class OpensImages(Protocol):
+    """Opens the images of a provider, as a configuration describes it."""
+
+    def __call__(self, config: "Config", provider: str) -> "AbstractContextManager[ImageStore]":
+        """Return its images; they are closed at the end.
+
+        Raises:
+            CloudConfigError: clouds.yaml cannot be used.
+        """
+
+
+@contextmanager
+def _open_images(config: "Config", provider: str) -> "Iterator[ImageStore]":
+    from remuda.cloud.configured import cloud_settings  # noqa: PLC0415 - slow, for few commands
+    from remuda.cloud.openstack import OpenStackCloud  # noqa: PLC0415
+    from remuda.model.ids import ProviderName  # noqa: PLC0415
+    from remuda.model.tags import Owner  # noqa: PLC0415
+
+    owner = Owner(installation="", provider=ProviderName(provider))  # nothing is made
+    cloud = OpenStackCloud(cloud_settings(config, owner), clock=SystemClock())
+    try:
+        yield cloud.image_store()
+    finally:
+        cloud.close()
 
 
 class OpensSessions(Protocol):
@@ -87,6 +115,7 @@ class CommandContext:
         config: Configuration file to find ZooKeeper in.
         zookeeper: ``host:port,…[/chroot]``; wins over the file.
         connect: Opens the store.
+        open_images: Opens the images of a provider.
         open_session: Logs in to a machine.
         check_key: Raises an SshError if a key file (None: an agent's key) is of no use.
     """
@@ -94,6 +123,7 @@ class CommandContext:
     config: Path | None = None
     zookeeper: str | None = None
     connect: Callable[[StoreOptions], Store] = _connect
+    open_images: OpensImages = _open_images
     open_session: OpensSessions = _open_session
     check_key: Callable[[str | None], None] = _check_key
     clock: Clock = field(default_factory=SystemClock)

@@ -16,6 +16,7 @@ PARTS: Final[Mapping[str, str]] = {
     "log": "remuda.cli.image.logs:log",
     "pause": "remuda.cli.image.for_builders:pause",
     "pin": "remuda.cli.image.moving:pin",
+    "provenance": "remuda.cli.image.provenance:provenance",
     "promote": "remuda.cli.image.moving:promote",
     "restore": "remuda.cli.image.revoking:restore",
     "resume": "remuda.cli.image.for_builders:resume",
@@ -23,6 +24,7 @@ PARTS: Final[Mapping[str, str]] = {
     "rollback": "remuda.cli.image.moving:rollback",
     "show": "remuda.cli.image.overview:show",
     "unpin": "remuda.cli.image.moving:unpin",
+    "verify": "remuda.cli.image.verify:verify",
     "withdraw": "remuda.cli.image.moving:withdraw",
 }
 
