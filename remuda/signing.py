@@ -25,7 +25,7 @@ from remuda.known_secrets import KNOWN
 #: A key has some 120 bytes; so many renewed ones nobody has.
 BYTES_MAX: Final = 64 * 1024
 _PUBLIC: Final = re.compile(
-    rb"-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]{1,200}-----END PUBLIC KEY-----", re.ASCII
+    rb"-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]{1,4000}-----END PUBLIC KEY-----", re.ASCII
 )
 _KEYS_MAX: Final = 100
 #: What a person writes instead.

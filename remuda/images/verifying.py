@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Compared:
     """One comparison.
 
     Attributes:
@@ -95,7 +95,7 @@ class Recorded:
     packages: Inventory | CorruptRecordError | None = None
 
 
-def compare(recorded: Recorded, keys: Sequence[Key] | None) -> Iterator[Finding]:
+def compare(recorded: Recorded, keys: Sequence[Key] | None) -> Iterator[Compared]:
     """Compare records with each other, and with the signature.
 
     Args:
@@ -108,7 +108,7 @@ def compare(recorded: Recorded, keys: Sequence[Key] | None) -> Iterator[Finding]
         return
     if statement is None and build.statement is None:
         why = "nothing is stated of it: it is not whole, or an older builder made it"
-        yield Finding(of=Of.RECORD, outcome=Outcome.UNKNOWN, why=why)
+        yield Compared(of=Of.RECORD, outcome=Outcome.UNKNOWN, why=why)
         if keys is not None:
             yield _differs(Of.SIGNATURE, "nothing is there that could be signed")
         return
@@ -116,12 +116,12 @@ def compare(recorded: Recorded, keys: Sequence[Key] | None) -> Iterator[Finding]
         yield _differs(Of.RECORD, "what was stated of it is not there any more")
         return
     wrong = list(_wrong_records(recorded, statement))
-    yield from wrong or [Finding(of=Of.RECORD, outcome=Outcome.SAME)]
+    yield from wrong or [Compared(of=Of.RECORD, outcome=Outcome.SAME)]
     yield _packages(recorded, statement)
     yield _signature(statement, keys)
 
 
-def _wrong_records(recorded: Recorded, statement: Statement) -> Iterator[Finding]:
+def _wrong_records(recorded: Recorded, statement: Statement) -> Iterator[Compared]:
     build = recorded.build
     if build.statement != statement.digest or not statement.complete:
         yield _differs(Of.RECORD, "the build's record has another hash of what is stated")
@@ -140,7 +140,7 @@ def _wrong_records(recorded: Recorded, statement: Statement) -> Iterator[Finding
         yield _differs(Of.RECORD, "it is stated of another image")
 
 
-def _unlike(stated: object, recorded: Mapping[str, Any]) -> Iterator[Finding]:
+def _unlike(stated: object, recorded: Mapping[str, Any]) -> Iterator[Compared]:
     # What was not stated then, by an older builder, cannot differ: the hash covers that, too.
     told = stated if isinstance(stated, Mapping) else {"": "nothing"}
     for key in sorted(told):
@@ -149,7 +149,7 @@ def _unlike(stated: object, recorded: Mapping[str, Any]) -> Iterator[Finding]:
             yield _differs(Of.RECORD, f"{quote(key)}: {said} is stated, and {now} on record")
 
 
-def _packages(recorded: Recorded, statement: Statement) -> Finding:
+def _packages(recorded: Recorded, statement: Statement) -> Compared:
     found, digest = recorded.packages, recorded.build.inventory
     if isinstance(found, CorruptRecordError):
         return _differs(Of.PACKAGES, f"the list cannot be read: {found.why}")
@@ -159,18 +159,18 @@ def _packages(recorded: Recorded, statement: Statement) -> Finding:
         return _differs(Of.PACKAGES, "the build's record has another hash of the list")
     if digest is None or found is None:
         why = "the machine told none" if digest is None else "the list was not kept"
-        return Finding(of=Of.PACKAGES, outcome=Outcome.UNKNOWN, why=why)
+        return Compared(of=Of.PACKAGES, outcome=Outcome.UNKNOWN, why=why)
     if found.digest != digest or not (found.cut or take(found.packages).digest == digest):
         return _differs(Of.PACKAGES, "the list has another hash")
     if found.cut:
-        return Finding(of=Of.PACKAGES, outcome=Outcome.UNKNOWN, why="its end was not kept")
-    return Finding(of=Of.PACKAGES, outcome=Outcome.SAME)
+        return Compared(of=Of.PACKAGES, outcome=Outcome.UNKNOWN, why="its end was not kept")
+    return Compared(of=Of.PACKAGES, outcome=Outcome.SAME)
 
 
-def _signature(statement: Statement, keys: Sequence[Key] | None) -> Finding:
+def _signature(statement: Statement, keys: Sequence[Key] | None) -> Compared:
     if keys is None:
         why = "no public key is configured" if statement.key else "it is not signed"
-        return Finding(of=Of.SIGNATURE, outcome=Outcome.UNKNOWN, why=why)
+        return Compared(of=Of.SIGNATURE, outcome=Outcome.UNKNOWN, why=why)
     if statement.key is None or statement.signature is None:
         return _differs(Of.SIGNATURE, "it is not signed")
     known = [one for one in keys if one.id == statement.key]
@@ -178,7 +178,7 @@ def _signature(statement: Statement, keys: Sequence[Key] | None) -> Finding:
         return _differs(Of.SIGNATURE, f"it is signed with a key that is not known, {statement.key}")
     if not any(one.verifies(statement.signature, statement.signed) for one in known):
         return _differs(Of.SIGNATURE, "it is not of what is stated")
-    return Finding(of=Of.SIGNATURE, outcome=Outcome.SAME)
+    return Compared(of=Of.SIGNATURE, outcome=Outcome.SAME)
 
 
 # -- the recipe ------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def _signature(statement: Statement, keys: Sequence[Key] | None) -> Finding:
 
 def compare_recipe(
     recorded: Recorded, recipe: ImageRecipe | None, trees: Trees
-) -> Iterator[Finding]:
+) -> Iterator[Compared]:
     """Compare the scripts and files of a build with those of the recipe of now.
 
     Args:
@@ -199,7 +199,7 @@ def compare_recipe(
         return
     if recipe is None or provider not in recipe.makings:
         why = "no recipe of it is configured here"
-        yield Finding(of=Of.SCRIPT, outcome=Outcome.UNKNOWN, why=why)
+        yield Compared(of=Of.SCRIPT, outcome=Outcome.UNKNOWN, why=why)
         return
     asked = part_of(statement.doc, *EXTERNAL)
     steps = [(one.called, step_hash(one, trees)) for one in recipe.steps]
@@ -213,7 +213,7 @@ def compare_recipe(
         wrong = ["base, user, variables, secrets or checks are others by now"]
     yield from (_differs(Of.SCRIPT, one) for one in wrong)
     if not wrong:
-        yield Finding(of=Of.SCRIPT, outcome=Outcome.SAME)
+        yield Compared(of=Of.SCRIPT, outcome=Outcome.SAME)
 
 
 def _other(kind: str, stated: object, now: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -248,7 +248,7 @@ _OF_COPIES: Final = (tags.INSTALLATION, tags.IMAGE, tags.BUILD)
 _OPEN: Final = frozenset({Visibility.PUBLIC, Visibility.COMMUNITY})
 
 
-def compare_cloud(recorded: Recorded, seen: Seen) -> Iterator[Finding]:
+def compare_cloud(recorded: Recorded, seen: Seen) -> Iterator[Compared]:
     """Compare what a provider shows with the records."""
     image = seen.image
     if image is None:
@@ -257,10 +257,10 @@ def compare_cloud(recorded: Recorded, seen: Seen) -> Iterator[Finding]:
     wrong = list(_wrong_bytes(recorded, seen, image))
     yield from wrong or [_bytes(seen, image)]
     wrong = list(_wrong_properties(recorded, seen, image))
-    yield from wrong or [Finding(of=Of.PROPERTY, outcome=Outcome.SAME, where=seen.provider)]
+    yield from wrong or [Compared(of=Of.PROPERTY, outcome=Outcome.SAME, where=seen.provider)]
 
 
-def _wrong_bytes(recorded: Recorded, seen: Seen, image: StoredImage) -> Iterator[Finding]:
+def _wrong_bytes(recorded: Recorded, seen: Seen, image: StoredImage) -> Iterator[Compared]:
     upload, told = seen.upload, statements.digests(hash_of(image))
     pairs: list[tuple[str, object, object]] = [
         ("its state", ImageStatus.ACTIVE, image.status),
@@ -293,17 +293,17 @@ def _stated_hashes(doc: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
             yield str(name), digest
 
 
-def _bytes(seen: Seen, image: StoredImage) -> Finding:
+def _bytes(seen: Seen, image: StoredImage) -> Compared:
     if hash_of(image) is None:
         why = "the cloud has no hash of it: only its size was compared"
     elif seen.upload.os_hash is None:
         why = "no hash of it is on record: only its size was compared"
     else:
-        return Finding(of=Of.IMAGE, outcome=Outcome.SAME, where=seen.provider)
-    return Finding(of=Of.IMAGE, outcome=Outcome.UNKNOWN, where=seen.provider, why=why)
+        return Compared(of=Of.IMAGE, outcome=Outcome.SAME, where=seen.provider)
+    return Compared(of=Of.IMAGE, outcome=Outcome.UNKNOWN, where=seen.provider, why=why)
 
 
-def _wrong_properties(recorded: Recorded, seen: Seen, image: StoredImage) -> Iterator[Finding]:
+def _wrong_properties(recorded: Recorded, seen: Seen, image: StoredImage) -> Iterator[Compared]:
     wanted = dict(_wanted_properties(recorded, seen, image))
     there: dict[str, object] = {key: image.properties.get(key) for key in wanted}
     wanted["hidden"], there["hidden"] = True, image.hidden
@@ -351,5 +351,5 @@ def _of_a_copy(recorded: Recorded, image: StoredImage) -> Iterator[tuple[str, ob
     yield tags.COPY_OF, source if source in {*others, recorded.build.snapshot} else "one of them"
 
 
-def _differs(of: Of, why: str, where: str = "") -> Finding:
-    return Finding(of=of, outcome=Outcome.DIFFERS, why=why, where=where)
+def _differs(of: Of, why: str, where: str = "") -> Compared:
+    return Compared(of=of, outcome=Outcome.DIFFERS, why=why, where=where)

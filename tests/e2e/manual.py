@@ -80,6 +80,10 @@ CARRIED_OUT: Final[dict[str, Way]] = {
     "docs/images.md: remuda config check remuda.yaml": Way(
         until={"remuda builder": "builder.started"}
     ),
+    "docs/images/provenance.md: remuda image provenance tools/42": Way(
+        instead=(("tools/42", "tools/{current}"),),
+    ),
+    "docs/images/provenance.md: openssl genpkey": Way(needs="openssl"),
     'docs/images.md: remuda image rollback tools --why "no mirror"': Way(
         instead=(
             ("tools/41", "tools/{previous}"),

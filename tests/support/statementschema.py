@@ -1,7 +1,7 @@
 """The forms that others read, as far as we write them: in-toto, SLSA provenance, CycloneDX.
 
-Written after https://github.com/in-toto/attestation (spec/v1), https://slsa.dev/spec/v1.0/provenance
-and https://cyclonedx.org/docs/1.6/json: what they require, and the forms of what they restrict.
+Written after https://github.com/in-toto/attestation (spec/v1), https://slsa.dev/spec/v1.0 and
+https://cyclonedx.org/docs/1.6/json: what they require, and the forms of what they restrict.
 """
 
 from typing import Any, Final

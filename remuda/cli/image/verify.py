@@ -30,7 +30,7 @@ from remuda.config.sources import UnreadableError
 from remuda.images import library
 from remuda.images.catalogue import Catalogue
 from remuda.images.verifying import (
-    Finding,
+    Compared,
     Of,
     Outcome,
     Recorded,
@@ -73,7 +73,7 @@ class _Asking:
     recorded: Recorded
     installation: str
 
-    def ask(self, provider: str) -> tuple[str | None, list[Finding]]:
+    def ask(self, provider: str) -> tuple[str | None, list[Compared]]:
         """Return the place in which a provider lies, if it tells, and what came of comparing."""
         try:
             with self.context.open_images(self.config, provider) as images:
@@ -87,7 +87,7 @@ class _Asking:
                     image = None
         except CloudError as exc:
             why = f"the cloud could not be asked: {exc}"
-            return None, [Finding(of=Of.IMAGE, outcome=Outcome.AWAY, where=provider, why=why)]
+            return None, [Compared(of=Of.IMAGE, outcome=Outcome.AWAY, where=provider, why=why)]
         seen = Seen(provider=provider, upload=upload, image=image, installation=self.installation)
         return place, list(compare_cloud(self.recorded, seen))
 
@@ -147,7 +147,7 @@ def verify(
             {
                 "build": str(build_id),
                 "verified": not wrong,
-                "findings": [
+                "compared": [
                     {
                         "of": str(one.of),
                         "where": one.where or None,
@@ -166,18 +166,18 @@ def verify(
         raise CommandFailedError(f"{build_id} is not verified: {named}", 1)
 
 
-def _sheet(findings: Sequence[Finding]) -> Sheet:
+def _sheet(findings: Sequence[Compared]) -> Sheet:
     rows = [(str(one.of), one.where or "-", str(one.outcome), one.why or "-") for one in findings]
     return Sheet(columns=("COMPARED", "IN", "RESULT", "WHY"), rows=rows, data=None)
 
 
-def _broken(seen: Catalogue, build_id: BuildId) -> Iterator[Finding]:
+def _broken(seen: Catalogue, build_id: BuildId) -> Iterator[Compared]:
     """Yield the records of a build that cannot be read."""
     mine = paths.build(build_id)
     for path in seen.library.unreadable:
         if path == mine or path.startswith(f"{mine}/"):
             why = f"{path} cannot be read"
-            yield Finding(of=Of.RECORD, outcome=Outcome.DIFFERS, why=why)
+            yield Compared(of=Of.RECORD, outcome=Outcome.DIFFERS, why=why)
 
 
 def _has_image(upload: Upload) -> bool:
@@ -208,14 +208,14 @@ def _keys(config: Config | None, public_key: str | None) -> Sequence[VerifyingKe
         raise MistakeError(f"key file {file} {exc}") from exc
 
 
-def _recipe(recorded: Recorded, config: Config | None) -> Iterator[Finding]:
+def _recipe(recorded: Recorded, config: Config | None) -> Iterator[Compared]:
     recipe = None if config is None else _recipe_of(config, recorded.build.id.image)
     try:
         found = {} if recipe is None else _trees(recipe)
         yield from compare_recipe(recorded, recipe, found)
     except (UnreadableError, ValueError) as exc:  # ValueError: of a script that was not read
         why = f"the recipe cannot be read here: {exc}"
-        yield Finding(of=Of.SCRIPT, outcome=Outcome.UNKNOWN, why=why)
+        yield Compared(of=Of.SCRIPT, outcome=Outcome.UNKNOWN, why=why)
 
 
 def _recipe_of(config: Config, image: str) -> ImageRecipe | None:
@@ -234,13 +234,13 @@ def _trees(recipe: ImageRecipe) -> Trees:
 
 def _clouds(
     context: CommandContext, config: Config | None, recorded: Recorded, installation: str
-) -> Iterator[Finding]:
+) -> Iterator[Compared]:
     """Compare each image in a cloud with the records, by every provider that has it."""
     uploads = {place: one for place, one in recorded.uploads.items() if _has_image(one)}
     if config is None:
         if uploads:
             why = "no cloud was asked: give --config FILE, with its providers"
-            yield Finding(of=Of.IMAGE, outcome=Outcome.UNKNOWN, why=why)
+            yield Compared(of=Of.IMAGE, outcome=Outcome.UNKNOWN, why=why)
         return
     named = {*recorded.build.group, *(one for each in uploads.values() for one in each.trials)}
     asked = sorted(named & config.providers.keys())
@@ -253,4 +253,4 @@ def _clouds(
         return  # who did not answer may lie there
     for place in sorted(uploads.keys() - {place for place, _ in answers}):
         why = "no provider of the configuration lies there"
-        yield Finding(of=Of.IMAGE, outcome=Outcome.UNKNOWN, where=place, why=why)
+        yield Compared(of=Of.IMAGE, outcome=Outcome.UNKNOWN, where=place, why=why)

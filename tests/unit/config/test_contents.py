@@ -10,11 +10,13 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 from cryptography.x509.oid import NameOID
@@ -23,6 +25,7 @@ from remuda.cli.config import config
 from remuda.cli.context import CommandContext
 from tests.fakes.clock import ManualClock
 from tests.support.certificates import Authority
+from tests.support.signing import make_signing_key
 
 Check = Callable[..., Result]
 _DAY_S = 86400.0
@@ -214,3 +217,105 @@ def test_what_only_openssl_does_not_take_is_said_as_well(
     assert result.exit_code == 2
     (line,) = complaints(result)
     assert line.startswith("zookeeper.tls: OpenSSL does not take these files: ")
+
+
+def signing(tmp_path: Path, key: bytes, public: bytes = b"") -> str:
+    """Write files of keys, and return the section that names them."""
+    (tmp_path / "s.pem").touch(mode=0o600)
+    (tmp_path / "s.pem").write_bytes(key)
+    named = "key-file: s.pem"
+    if public:
+        (tmp_path / "s.pub").write_bytes(public)
+        named += ", public-key-file: s.pub"
+    return f"image-signing: {{{named}}}\n"
+
+
+def ed25519(tmp_path: Path, name: str = "one") -> tuple[bytes, bytes]:
+    """Return a private key and its public half."""
+    private, public = make_signing_key(tmp_path, name)
+    return private.read_bytes(), public.read_bytes()
+
+
+def test_keys_that_sign_statements_are_good(check: Check, tmp_path: Path) -> None:
+    """Also if the public file has those of keys that have signed before."""
+    key, public = ed25519(tmp_path)
+    _, before = ed25519(tmp_path, "two")
+
+    assert check(signing(tmp_path, key)).exit_code == 0
+    assert check(signing(tmp_path, key, before + public)).exit_code == 0
+
+
+def _encrypted() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+
+
+def _rsa(*, public: bool = False) -> bytes:
+    key = rsa.generate_private_key(65537, 2048)
+    if public:
+        return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_encrypted, "has a passphrase"),
+        (_rsa, "holds a private key that is not ed25519"),
+        (lambda: b"x", "holds no private key in PEM form"),
+        (lambda: b"\xff", "is not UTF-8 text"),
+    ],
+)
+def test_a_key_that_cannot_sign_is_a_problem(
+    check: Check, tmp_path: Path, make: Callable[[], bytes], said: str
+) -> None:
+    """With its place, and what to write instead; on a launcher's host it is a warning."""
+    section = signing(tmp_path, make())
+    result = check(section)
+
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "image-signing.key-file" in result.output
+    assert "write the name of" in result.output
+    assert check(section, provider="osic").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: b"x", "holds no public keys in PEM form"),
+        (lambda: _rsa(public=True), "holds a public key that is not ed25519"),
+        (_rsa, "holds a private key, which does not belong there"),
+        (lambda: b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "is broken"),
+    ],
+)
+def test_public_keys_of_no_use_are_a_problem(
+    check: Check, tmp_path: Path, make: Callable[[], bytes], said: str
+) -> None:
+    """Also if one of several is; what stands around them is no key."""
+    key, public = ed25519(tmp_path)
+    result = check(signing(tmp_path, key, make()))
+
+    assert result.exit_code == 2
+    assert "image-signing.public-key-file" in result.output
+    assert said in result.output
+    both = check(signing(tmp_path, key, public + make()))
+    assert both.exit_code == (0 if make() == b"x" else 2)
+
+
+def test_keys_that_do_not_belong_together_are_a_problem(check: Check, tmp_path: Path) -> None:
+    """Nobody could verify what is signed."""
+    (key, _), (_, other) = ed25519(tmp_path), ed25519(tmp_path, "two")
+    result = check(signing(tmp_path, key, other))
+
+    assert result.exit_code == 2
+    assert "is the private half of none of the keys in public-key-file" in result.output
+
+
+def test_a_signing_key_that_is_not_there_is_a_problem(check: Check) -> None:
+    """As any other file that is named."""
+    result = check("image-signing: {key-file: nowhere.pem}\n")
+
+    assert result.exit_code == 2
+    assert "'nowhere.pem' does not exist" in result.output

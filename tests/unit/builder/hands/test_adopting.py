@@ -1,6 +1,7 @@
 """A snapshot whose builder died is treated as any other, before it counts as whole."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,14 +9,25 @@ import pytest
 from builder.build.actions import KeepSnapshot
 from builder.build.events import AdoptionEnded
 from builder.build.hand_adopt import AdoptAtSite, AdoptingHand
+from builder.build.stating import Making, draft
 from remuda.cloud.api import BadOrderError, TryLaterError
-from remuda.cloud.image_store import StoredImage
+from remuda.cloud.image_store import ImageEdit, StoredImage
+from remuda.images.statement import (
+    INTERNAL,
+    decode_statement,
+    encode_statement,
+    part_of,
+    record_part,
+)
+from remuda.model import tags
 from remuda.model.build import Blame, Build, BuildState, decode_build
 from remuda.model.ids import ReplicaId
 from remuda.model.image import UploadId
 from remuda.model.upload import UploadState
 from remuda.store import paths
 from remuda.store.api import Set, Stored
+from tests.support.signing import make_signing_key
+from tests.unit.builder.handbench import PROVIDER, recipe
 from tests.unit.builder.hands.clouds import BUILD, INSTALLATION, Setting
 
 
@@ -39,12 +51,20 @@ def snapshot(setting: Setting, **more: Any) -> StoredImage:
 
 
 def adopt(
-    setting: Setting, image: StoredImage, build: Stored[Build] | None = None
+    setting: Setting,
+    image: StoredImage,
+    build: Stored[Build] | None = None,
+    *,
+    signing_key_file: str | None = None,
 ) -> AdoptionEnded:
     """Finish the build."""
     action = KeepSnapshot(id=BUILD, snapshot=image.id, also=(setting.place("pc"),))
     order = AdoptAtSite(
-        action=action, build=build or stored(setting), policy=None, here=setting.sites["pa"]
+        action=action,
+        build=build or stored(setting),
+        policy=None,
+        here=setting.sites["pa"],
+        signing_key_file=signing_key_file,
     )
     return AdoptingHand(setting.store, setting.clock, INSTALLATION).adopt(order)
 
@@ -114,3 +134,51 @@ def test_a_build_that_somebody_else_has_finished_stays_as_it_is(setting: Setting
 
     assert adopt(setting, image, build).why is not None
     assert setting.store.read(paths.upload(setting.id("pa"))) is None
+
+
+def drafted(setting: Setting) -> None:
+    """Put what the dead builder has stated beside the build's log."""
+    build = stored(setting).value
+    making = Making(build=build, recipe=recipe(), installation=INSTALLATION)
+    making = replace(making, build=replace(build, provider=PROVIDER))
+    setting.put(paths.image_statement(BUILD), encode_statement(draft(making)))
+
+
+def test_what_its_builder_stated_is_completed_and_signed(setting: Setting, tmp_path: Path) -> None:
+    """In the transaction that makes it whole; the image carries the hash, and no other's."""
+    image = snapshot(setting)
+    drafted(setting)
+    setting.images["pa"].edit_image(image.id, ImageEdit(properties={tags.STATEMENT: "another"}))
+    file, _ = make_signing_key(tmp_path)
+
+    assert adopt(setting, image, signing_key_file=str(file)).why is None
+
+    raw = setting.store.read(paths.image_statement(BUILD))
+    assert raw is not None
+    found, build = decode_statement(BUILD, raw.value), stored(setting).value
+    assert found.complete
+    assert found.signature is not None
+    assert build.statement == found.digest
+    assert part_of(found.doc, *INTERNAL, "record") == record_part(build)
+    seen = setting.images["pa"].get_image(image.id)
+    assert seen.properties[tags.STATEMENT] == found.digest
+
+
+def test_one_of_an_older_builder_is_kept_without_a_statement(setting: Setting) -> None:
+    """An image that works is not thrown away for its papers; nothing inherited passes for one."""
+    image = snapshot(setting)
+    setting.images["pa"].edit_image(image.id, ImageEdit(properties={tags.STATEMENT: "another"}))
+
+    assert adopt(setting, image).why is None
+
+    assert stored(setting).value.statement is None
+    assert tags.STATEMENT not in setting.images["pa"].get_image(image.id).properties
+
+
+def test_who_cannot_sign_leaves_it_to_another(setting: Setting) -> None:
+    """Nothing has changed by then."""
+    image = snapshot(setting)
+
+    why = adopt(setting, image, signing_key_file="/nowhere").why
+    assert why == "key file /nowhere cannot be read: No such file or directory"
+    assert stored(setting).value.state is BuildState.SNAPSHOTTING
