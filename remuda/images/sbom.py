@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import remuda
 from remuda.images.inventory import Inventory, Package
-from remuda.images.statement import INTERNAL, Statement, part_of
+from remuda.images.statement import INTERNAL, Statement, part_of, subject_in
 
 SPEC: Final = "1.6"
 #: How CycloneDX calls them, and how many digits they have.
@@ -34,7 +34,7 @@ def make_sbom(statement: Statement, inventory: Inventory) -> dict[str, Any]:
         statement: Of that build; it says which system is in it, and is text of others.
         inventory: What was installed.
     """
-    (subject,) = part_of(statement.doc, "subject") or ({},)
+    subject = subject_in(statement.doc)
     name, _, number = _text(part_of(subject, "name")).rpartition("/")
     kind, system, version = (
         _text(part_of(statement.doc, *INTERNAL, "system", key))

@@ -207,7 +207,7 @@ def subject_of(build: Build, upload: Upload) -> dict[str, Any]:
     }
 
 
-def part_of(doc: Mapping[str, Any], *keys: str) -> Any:
+def part_of(doc: Any, *keys: str) -> Any:
     """Return what a statement says at a place, or None if there is nothing of the kind."""
     found: Any = doc
     for key in keys:
@@ -215,6 +215,12 @@ def part_of(doc: Mapping[str, Any], *keys: str) -> Any:
             return None
         found = found.get(key)
     return found
+
+
+def subject_in(doc: Mapping[str, Any]) -> Any:
+    """Return what a statement is about, or None if it does not say one thing."""
+    found = doc.get("subject")
+    return found[0] if isinstance(found, list) and len(found) == 1 else None
 
 
 DEFINITION: Final = ("predicate", "buildDefinition")

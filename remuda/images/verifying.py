@@ -21,6 +21,7 @@ from remuda.images.statement import (
     OF_UPLOAD,
     Statement,
     part_of,
+    subject_in,
 )
 from remuda.model import tags
 from remuda.model.build import Build
@@ -286,8 +287,7 @@ def _wrong_bytes(recorded: Recorded, seen: Seen, image: StoredImage) -> Iterator
 
 def _stated_hashes(doc: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """Yield the hashes of the snapshot that are stated, each with its algorithm."""
-    subject = part_of(doc, "subject")
-    stated = part_of(subject[0], "digest") if isinstance(subject, list) and subject else None
+    stated = part_of(subject_in(doc), "digest")
     for name, digest in stated.items() if isinstance(stated, Mapping) else ():
         if isinstance(digest, str):
             yield str(name), digest

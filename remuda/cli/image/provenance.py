@@ -96,7 +96,7 @@ def _facts(statement: Statement) -> Sheet:
     doc = statement.doc
     asked, inner = part_of(doc, *EXTERNAL), part_of(doc, *INTERNAL)
     metadata = part_of(doc, *_RUN, "metadata")
-    wanted = part_of(asked, "wanted")
+    wanted, secrets = part_of(asked, "wanted"), part_of(asked, "secrets")
     facts = [
         ("build", f"{_text(asked, 'image')}/{_text(asked, 'build')}"),
         ("why", _text(asked, "why")),
@@ -110,7 +110,7 @@ def _facts(statement: Statement) -> Sheet:
         ("started", _text(metadata, "startedOn")),
         ("finished", _text(metadata, "finishedOn")),
         *(("image", text) for text in _digests(part_of(doc, "subject"))),
-        ("secrets", ", ".join(map(str, part_of(asked, "secrets") or ()))),
+        ("secrets", ", ".join(map(str, secrets if isinstance(secrets, list) else ()))),
         ("statement", statement.digest),
         ("signed by", "nobody" if statement.key is None else f"key {statement.key}"),
     ]
@@ -121,10 +121,10 @@ def _facts(statement: Statement) -> Sheet:
 def _inputs(statement: Statement) -> Sheet:
     found = part_of(statement.doc, *DEFINITION, "resolvedDependencies")
     rows = [
-        (_text(one, "name"), next(iter(_digests([one])), "-"))
+        (_text(one, "name"), next(iter(_digests([one])), _text(one, "uri") or "-"))
         for one in (found if isinstance(found, list) else ())
     ]
-    return Sheet(columns=("MADE FROM", "HASH"), rows=rows, data=None, title="inputs")
+    return Sheet(columns=("MADE FROM", "HASH, OR ID"), rows=rows, data=None, title="inputs")
 
 
 def _digests(descriptors: object) -> Iterator[str]:

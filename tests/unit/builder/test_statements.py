@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builder.build import stating
@@ -308,3 +308,30 @@ def test_a_draft_has_to_be_one() -> None:
     """Nobody completes what no builder has written."""
     with pytest.raises(CorruptRecordError):
         stating.check_draft(of_doc({"_type": TYPE, "predicateType": PREDICATE}))
+
+
+ODD = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda one: st.lists(one, max_size=2) | st.dictionaries(st.text(max_size=5), one, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(ODD, st.sampled_from(["predicate", "buildDefinition", "runDetails", "metadata", "inner"]))
+def test_no_draft_of_strangers_ends_a_builder(bench: Bench, odd: Any, where: str) -> None:
+    """It is completed, or nothing is stated."""
+    parts: dict[str, Any] = {"inner": {}, "metadata": {}}
+    parts[where] = odd
+    run = parts.get("runDetails", {"metadata": parts["metadata"]})
+    definition = parts.get("buildDefinition", {"internalParameters": parts["inner"]})
+    predicate = parts.get("predicate", {"buildDefinition": definition, "runDetails": run})
+    drafted = of_doc({"_type": TYPE, "predicateType": PREDICATE, "predicate": predicate})
+    build = bench.put_build().value
+    bench.others.ensure(paths.image_statement(BUILD))
+    path = paths.image_statement(BUILD)
+    bench.others.commit([Set(path=path, data=encode_statement(drafted), version=-1)])
+    upload = Upload(id=UploadId(BUILD, "a" * 12), state=UploadState.STORED, since_s=9.0)
+
+    found = Stating(store=bench.store).complete(build, upload)
+    assert found is None or len(found.digest) == 64

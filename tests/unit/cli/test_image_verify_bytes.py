@@ -6,15 +6,22 @@ Of records, lists, properties, scripts and files; a copy's in another cloud as w
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from remuda.cli.image.provenance import provenance
 from remuda.cli.image.verify import verify
 from remuda.images.inventory import decode_inventory
-from remuda.images.statement import OF_RECORD, OF_UPLOAD, decode_statement
+from remuda.images.statement import (
+    OF_RECORD,
+    OF_UPLOAD,
+    decode_statement,
+    encode_statement,
+    of_doc,
+)
 from remuda.model import tags
 from remuda.model.codec import CorruptRecordError
 from remuda.store import paths
@@ -171,3 +178,42 @@ def test_no_byte_of_a_script_or_file_may_change(
         assert result.exit_code == 2 or site.wrong() == {"script"}
     finally:
         file.write_bytes(before)
+
+
+def spots(doc: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where in a document something stands."""
+    inner = doc.items() if isinstance(doc, dict) else enumerate(doc)
+    for key, one in inner:
+        yield (*above, key)
+        if isinstance(one, dict | list):
+            yield from spots(one, (*above, key))
+
+
+ODD: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=4), one, max_size=3),
+    max_leaves=5,
+)
+
+
+@FLIPS
+@given(st.data())
+def test_no_statement_of_strangers_ends_a_command(site: Made, data: st.DataObject) -> None:
+    """Whatever stands where something else is looked for: it is a statement of something else."""
+    path = paths.image_statement(BUILD)
+    stored = site.bench.others.read(path)
+    assert stored is not None
+    doc = json.loads(decode_statement(BUILD, stored.value).payload)
+    where = data.draw(st.sampled_from([*spots(doc)]))
+    inner = doc
+    for key in where[:-1]:
+        inner = inner[key]
+    inner[where[-1]] = data.draw(ODD)
+    undo = site.change(path, lambda _: encode_statement(of_doc(doc, complete=True)))
+    try:
+        for words in ([], ["--sbom"], ["--json"]):
+            shown = site.call(provenance, str(BUILD), *words)
+            assert isinstance(shown.exception, SystemExit | None), shown.exception
+        assert site.call(verify, str(BUILD)).exit_code in {0, 1}
+    finally:
+        undo()
