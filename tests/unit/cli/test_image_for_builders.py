@@ -394,5 +394,6 @@ def test_completion_never_fails(harness: ImageHarness, monkeypatch: pytest.Monke
     assert shell.get_completions(["--zookeeper", "", "image", "show"], "de") == []
     assert sorted(group.list_commands(None)) == [  # type: ignore[arg-type]  # it asks nobody
         *("build", "capture", "delete", "diff", "list", "log", "pause", "pin", "promote"),
-        *("restore", "resume", "revoke", "rollback", "show", "unpin", "withdraw"),
+        *("provenance", "restore", "resume", "revoke", "rollback", "show", "unpin", "verify"),
+        "withdraw",
     ]
