@@ -32,7 +32,7 @@ from remuda.config.base import (
     switch,
 )
 from remuda.config.endpoints import ProviderWeb, Web
-from remuda.config.images import ImageDefaults, ImageSigning, RecipeFrom
+from remuda.config.images import ImageDefaults, RecipeFrom
 from remuda.config.name_guesses import meant_name
 from remuda.config.parts import (
     CheckFrom,
@@ -50,6 +50,7 @@ from remuda.config.parts import (
     Zookeeper,
     named,
 )
+from remuda.config.signing import ImageSigning
 from remuda.config.units import WrongValueError
 
 __all__ = [

@@ -270,3 +270,22 @@ def test_what_cannot_be_read_is_one_sentence(site: Made, what: str) -> None:
     assert result.output.count("\n") == 1
     site.bench.others.commit([Delete(path=paths.image_packages(BUILD))])
     assert site.call(provenance, str(BUILD), "--sbom").exit_code == 1
+
+
+def test_more_steps_than_are_listed_are_compared_by_the_hash_of_all(tmp_path: Path) -> None:
+    """Those that are listed one by one."""
+    site = Made(tmp_path)
+    step = {"command": "true", "timeout": 5}
+    site.config["images"]["debian"]["steps"] += [step] * 250
+    site.write()
+    site.made()
+    assert site.findings() == GOOD
+
+    site.config["images"]["debian"]["steps"][-1] = {"command": "false", "timeout": 5}
+    site.write()
+    assert site.wrong() == {"script"}
+    assert "base, user, variables" in site.call(verify, str(BUILD)).stdout
+    site.config["images"]["debian"]["steps"][5] = {"command": "false", "timeout": 5}
+    site.write()
+    assert "step 6, command, is another one by now" in site.call(verify, str(BUILD)).stdout
+    site.bench.close()
