@@ -7,7 +7,7 @@ blanks and of plain characters.
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -30,8 +30,8 @@ FOLDERS_MAX: Final = 4_000
 _ITEMS_MAX: Final = PACKAGES_MAX + SERVICES_MAX + FOLDERS_MAX
 WORD: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
 #: Of a hash, which is kept of each folder: enough to tell two of them from each other.
-_DIGITS: Final = 16
-_FOLDER: Final = re.compile(r"([0-9]{1,16}):([0-9]{1,16}):[0-9a-f]{16}", re.ASCII)
+_DIGITS: Final = 24
+_FOLDER: Final = re.compile(r"([0-9]{1,16}):([0-9]{1,16}):[0-9a-f]{24}", re.ASCII)
 #: Nothing but packages was listed.
 NO_MEASURE: Final = "-"
 
@@ -181,18 +181,20 @@ def show_bytes(size: int) -> str:
 
 def take(packages: Collection[Package], contents: MachineContents | None = None) -> Inventory:
     """Return the inventory of a machine; without *contents* it is of packages alone."""
-    found = [Item(ItemKind.PACKAGE, name, version) for name, version in packages]
-    hashed = [(one, one.value) for one in found]
+    found = {Item(ItemKind.PACKAGE, name, version) for name, version in packages}
     if contents is not None:
-        services = [Item(ItemKind.SERVICE, name, where) for name, where in contents.services]
-        hashed += [(one, one.value) for one in services]
-        hashed += [(_item(one), one.digest) for one in contents.folders]
+        found |= {Item(ItemKind.SERVICE, name, where) for name, where in contents.services}
+        found |= {_item(one) for one in contents.folders}
     measure = NO_MEASURE if contents is None else contents.measure
-    ordered = sorted(set(hashed), key=lambda one: (one[0].place, one[0].value, one[1]))
-    lines = (f"{one.kind} {one.name} {one.value} {value}" for one, value in ordered)
-    digest = hashlib.sha256("\n".join((measure, *lines)).encode()).hexdigest()
-    items = tuple(item for item, _ in ordered)
+    items = tuple(sorted(found, key=lambda one: (one.place, one.value)))
+    digest = digest_of(items, measure)
     return Inventory(items=items, count=len(items), digest=digest, measure=measure)
+
+
+def digest_of(items: Iterable[Item], measure: str) -> str:
+    """Return the hash of all that is in a build, from what is kept of it."""
+    lines = (f"{one.kind} {one.name} {one.value}" for one in items)
+    return hashlib.sha256("\n".join((measure, *lines)).encode()).hexdigest()
 
 
 def _item(one: Folder) -> Item:

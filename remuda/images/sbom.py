@@ -65,7 +65,7 @@ def make_sbom(statement: Statement, inventory: Inventory) -> dict[str, Any]:
                 "hashes": list(_hashes(part_of(subject, "digest"))),
                 "properties": [
                     {"name": "remuda:statement:sha256", "value": statement.digest},
-                    {"name": "remuda:packages:sha256", "value": inventory.digest},
+                    {"name": "remuda:inventory:sha256", "value": inventory.digest},
                 ],
             },
         },

@@ -13,7 +13,7 @@ from remuda.cloud.image_store import ImageStatus, StoredImage, Visibility, hash_
 from remuda.config.fingerprint import Trees, check_hash, fingerprint, step_hash
 from remuda.config.recipes import ImageRecipe
 from remuda.images import statement as statements
-from remuda.images.inventory import Inventory, take
+from remuda.images.inventory import Inventory, digest_of
 from remuda.images.statement import (
     EXTERNAL,
     INTERNAL,
@@ -34,7 +34,7 @@ class Of(StrEnum):
     """What was compared."""
 
     RECORD = "record"
-    PACKAGES = "packages"
+    INVENTORY = "inventory"
     SIGNATURE = "signature"
     SCRIPT = "script"
     IMAGE = "image"  # in a cloud: its bytes, as far as the cloud has hashes of them
@@ -85,7 +85,7 @@ class Recorded:
         raw_native: The same of the upload that is the snapshot itself; None: it is gone.
         uploads: By place.
         statement: What is stated, why it cannot be read, or None: nothing is.
-        packages: Likewise the list of packages.
+        inventory: Likewise the list of what is in it.
     """
 
     build: Build
@@ -93,7 +93,7 @@ class Recorded:
     raw_native: bytes | None = None
     uploads: Mapping[str, Upload] = field(default_factory=dict)
     statement: Statement | CorruptRecordError | None = None
-    packages: Inventory | CorruptRecordError | None = None
+    inventory: Inventory | CorruptRecordError | None = None
 
 
 def compare(recorded: Recorded, keys: Sequence[Key] | None) -> Iterator[Compared]:
@@ -118,7 +118,7 @@ def compare(recorded: Recorded, keys: Sequence[Key] | None) -> Iterator[Compared
         return
     wrong = list(_wrong_records(recorded, statement))
     yield from wrong or [Compared(of=Of.RECORD, outcome=Outcome.SAME)]
-    yield _packages(recorded, statement)
+    yield _inventory(recorded, statement)
     yield _signature(statement, keys)
 
 
@@ -150,22 +150,22 @@ def _unlike(stated: object, recorded: Mapping[str, Any]) -> Iterator[Compared]:
             yield _differs(Of.RECORD, f"{quote(key)}: {said} is stated, and {now} on record")
 
 
-def _packages(recorded: Recorded, statement: Statement) -> Compared:
-    found, digest = recorded.packages, recorded.build.inventory
+def _inventory(recorded: Recorded, statement: Statement) -> Compared:
+    found, digest = recorded.inventory, recorded.build.inventory
     if isinstance(found, CorruptRecordError):
-        return _differs(Of.PACKAGES, f"the list cannot be read: {found.why}")
+        return _differs(Of.INVENTORY, f"the list cannot be read: {found.why}")
     byproducts = part_of(statement.doc, "predicate", "runDetails", "byproducts")
-    wanted = [] if digest is None else [{"name": "packages", "digest": {"sha256": digest}}]
+    wanted = [] if digest is None else [{"name": "inventory", "digest": {"sha256": digest}}]
     if byproducts != wanted:
-        return _differs(Of.PACKAGES, "the build's record has another hash of the list")
+        return _differs(Of.INVENTORY, "the build's record has another hash of the list")
     if digest is None or found is None:
         why = "the machine told none" if digest is None else "the list was not kept"
-        return Compared(of=Of.PACKAGES, outcome=Outcome.UNKNOWN, why=why)
-    if found.digest != digest or not (found.cut or take(found.packages).digest == digest):
-        return _differs(Of.PACKAGES, "the list has another hash")
+        return Compared(of=Of.INVENTORY, outcome=Outcome.UNKNOWN, why=why)
+    if found.digest != digest or not (found.cut or digest_of(found.items, found.measure) == digest):
+        return _differs(Of.INVENTORY, "the list has another hash")
     if found.cut:
-        return Compared(of=Of.PACKAGES, outcome=Outcome.UNKNOWN, why="its end was not kept")
-    return Compared(of=Of.PACKAGES, outcome=Outcome.SAME)
+        return Compared(of=Of.INVENTORY, outcome=Outcome.UNKNOWN, why="its end was not kept")
+    return Compared(of=Of.INVENTORY, outcome=Outcome.SAME)
 
 
 def _signature(statement: Statement, keys: Sequence[Key] | None) -> Compared:

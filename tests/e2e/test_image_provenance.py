@@ -113,7 +113,7 @@ def test_a_build_is_what_is_stated_of_it(stage: Stage) -> None:
     assert result.exit_code == 0, result.output
     assert {one["result"] for one in findings} == {"same"}, findings
     assert {one["of"] for one in findings} == {
-        *("record", "packages", "signature", "script", "image", "property")
+        *("record", "inventory", "signature", "script", "image", "property")
     }
 
 

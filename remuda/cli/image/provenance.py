@@ -84,7 +84,7 @@ def _statement(recorded: Recorded) -> Statement:
 
 
 def _packages(recorded: Recorded) -> Inventory:
-    build_id, found = recorded.build.id, recorded.packages
+    build_id, found = recorded.build.id, recorded.inventory
     if isinstance(found, CorruptRecordError):
         raise CommandFailedError(f"the packages of {build_id} cannot be read: {found.why}", 1)
     if found is None:

@@ -31,7 +31,7 @@ def read_recorded(store: Store, seen: Catalogue, build: Build) -> Recorded:
         raw_native=None if upload is None else upload.value,
         uploads=seen.uploads.get(build.id, {}),
         statement=_statement(store, build),
-        packages=_packages(store, build),
+        inventory=_inventory(store, build),
     )
 
 
@@ -44,7 +44,7 @@ def _statement(store: Store, build: Build) -> Statement | CorruptRecordError | N
     return found if found is not None and (found.complete or build.statement) else None
 
 
-def _packages(store: Store, build: Build) -> Inventory | CorruptRecordError | None:
+def _inventory(store: Store, build: Build) -> Inventory | CorruptRecordError | None:
     try:
         return read_inventory(store, build)
     except CorruptRecordError as exc:

@@ -89,7 +89,7 @@ def test_a_build_is_stated_in_the_transaction_that_makes_it_whole(bench: Bench) 
     assert [one["name"] for one in asked["steps"]] == ["fill", "packages"]
     assert asked["secrets"] == ["TOKEN"]
     assert part_of(found.doc, "predicate", "runDetails", "byproducts") == [
-        {"name": "packages", "digest": {"sha256": take([("git:amd64", "1:2")]).digest}}
+        {"name": "inventory", "digest": {"sha256": take([("git:amd64", "1:2")]).digest}}
     ]
     assert SECRET not in found.payload.decode()
 

@@ -31,7 +31,7 @@ def site(tmp_path: Path) -> Iterator[Made]:
 
 GOOD: Final = {
     ("record", "", "same"),
-    ("packages", "", "same"),
+    ("inventory", "", "same"),
     ("signature", "", "same"),
     ("script", "", "same"),
     ("image", PROVIDER, "same"),
@@ -54,7 +54,7 @@ def test_it_says_what_it_cannot_know(site: Made) -> None:
     """Without a configuration: no key, no recipe, no cloud. None of that passes for agreement."""
     assert site.findings(config=False) == {
         ("record", "", "same"),
-        ("packages", "", "same"),
+        ("inventory", "", "same"),
         ("signature", "", "unknown"),
         ("script", "", "unknown"),
         ("image", "", "unknown"),
@@ -214,7 +214,7 @@ def test_records_that_cannot_be_read_are_found(site: Made) -> None:
     for path, of in (
         (paths.build(BUILD), {"record"}),
         (site.upload(site.far.location().place).path, {"record"}),
-        (paths.image_packages(BUILD), {"packages"}),
+        (paths.image_inventory(BUILD), {"inventory"}),
     ):
         undo = site.change(path, lambda _: b"x")
         assert of <= site.wrong()
@@ -259,16 +259,16 @@ def test_people_see_who_made_it_from_what(site: Made) -> None:
     assert "PRIVATE" not in text
 
 
-@pytest.mark.parametrize("what", ["packages", "statement"])
+@pytest.mark.parametrize("what", ["inventory", "statement"])
 def test_what_cannot_be_read_is_one_sentence(site: Made, what: str) -> None:
     """Not a traceback."""
-    path = paths.image_packages(BUILD) if what == "packages" else paths.image_statement(BUILD)
+    path = paths.image_inventory(BUILD) if what == "inventory" else paths.image_statement(BUILD)
     site.change(path, lambda _: b"x")
     result = site.call(provenance, str(BUILD), "--sbom")
 
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
-    site.bench.others.commit([Delete(path=paths.image_packages(BUILD))])
+    site.bench.others.commit([Delete(path=paths.image_inventory(BUILD))])
     assert site.call(provenance, str(BUILD), "--sbom").exit_code == 1
 
 

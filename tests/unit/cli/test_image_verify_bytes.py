@@ -72,9 +72,9 @@ def test_no_byte_of_what_is_stated_may_change(site: Made, place: tuple[float, in
 
 @FLIPS
 @given(PLACES)
-def test_no_byte_of_the_list_of_packages_may_change(site: Made, place: tuple[float, int]) -> None:
+def test_no_byte_of_the_inventory_may_change(site: Made, place: tuple[float, int]) -> None:
     """The record has a hash of all of it."""
-    path, (share, bit) = paths.image_packages(BUILD), place
+    path, (share, bit) = paths.image_inventory(BUILD), place
     stored = site.bench.others.read(path)
     assert stored is not None
     raw = flipped(stored.value, int(share * len(stored.value)), bit)
@@ -84,7 +84,7 @@ def test_no_byte_of_the_list_of_packages_may_change(site: Made, place: tuple[flo
         same = False
     undo = site.change(path, lambda _: raw)
     try:
-        assert same or site.wrong() == {"packages"}
+        assert same or site.wrong() == {"inventory"}
     finally:
         undo()
 
@@ -93,7 +93,7 @@ def test_no_byte_of_the_list_of_packages_may_change(site: Made, place: tuple[flo
 @given(st.sampled_from([*OF_RECORD, "statement"]), PLACES)
 def test_no_byte_of_the_record_may_change(site: Made, key: str, place: tuple[float, int]) -> None:
     """Of what does not change by itself."""
-    _flip_record(site, paths.build(BUILD), key, place, {"record", "packages", "property"})
+    _flip_record(site, paths.build(BUILD), key, place, {"record", "inventory", "property"})
 
 
 @FLIPS

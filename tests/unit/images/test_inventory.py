@@ -63,12 +63,12 @@ def test_what_two_lists_do_not_have_in_common() -> None:
 
 
 def test_services_and_folders_are_listed_after_packages() -> None:
-    """Of a folder's hash as much is kept as tells two; the hash of all is made of all of it."""
+    """Of a folder's hash as much is kept as tells two, and the hash of all is made of that."""
     found = take([("z", "1")], contents(folder("/opt"), folder("/etc")))
     other = take([("z", "1")], contents(folder("/opt"), folder("/etc", digest="2")))
 
     assert [one.name for one in found.items] == ["z", "ssh", "/etc", "/opt"]
-    assert found.items[-1].value == f"1:10:{'1' * 16}"
+    assert found.items[-1].value == f"1:10:{'1' * 24}"
     assert found.packages == (("z", "1"),)
     assert decode_inventory(BUILD, encode_inventory(found)) == found
     assert found.whole
