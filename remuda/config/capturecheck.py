@@ -32,6 +32,7 @@ def check_captures(data: object, written: WrittenRecipes, report: Report) -> Non
         if written.captured(name):
             _check_beside(name, image, report)
             _check_labels(name, image, labels, report)
+            _check_secrets(name, image, report)
 
 
 def _check_beside(name: str, image: Mapping[str, object], report: Report) -> None:
@@ -71,6 +72,17 @@ def _check_labels(
                 f"means only {', '.join(secret)}, of which no image is captured: 'secret' is true",
                 "name labels whose jobs work without secrets",
             )
+
+
+def _check_secrets(name: str, image: Mapping[str, object], report: Report) -> None:
+    """Warn of what jobs could read: whoever is root on a machine sees what it is to look for."""
+    if mapping(image.get("secrets")):
+        report.warning(
+            ("images", name, "secrets"),
+            "their values are told to machines of jobs, to be looked for: a job can read them",
+            "name only what these jobs know anyway",
+            at_key=True,
+        )
 
 
 def _patterns(image: Mapping[str, object]) -> Iterator[tuple[int, str]]:

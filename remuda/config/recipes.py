@@ -259,7 +259,8 @@ def _joined(
         full_every=one("full_every"),
         inventory=one("inventory"),
         inventory_ignore=(*defaults.inventory_ignore, *image.inventory_ignore),
-        secrets={**defaults.secrets, **image.secrets},
+        # The job owns the machine that is captured: of others' secrets it is told none.
+        secrets=dict(image.secrets) if image.capture else {**defaults.secrets, **image.secrets},
         capture=image.capture,
     )
 

@@ -48,7 +48,18 @@ def test_what_recipes_have_does_not_count_for_a_captured_image() -> None:
         "south": (None, None),
     }
     assert len(made.checks) == 1
-    assert made.needed_secrets == ("TOKEN",)
+    assert made.needed_secrets == ()  # a job could read them: it owns the machine
+
+
+def test_a_job_is_told_the_images_own_secrets_alone() -> None:
+    """They are looked for on its machine; whoever writes them there is warned."""
+    own = {"secrets": {"SEEN": {"environment": "SEEN"}}}
+    made = recipes(
+        {"oneiric": RecipeFrom.model_validate({**IMAGE, **own})},
+        ImageDefaults.model_validate(DEFAULTS),
+        ("north", "south"),
+    )
+    assert made["oneiric"].needed_secrets == ("SEEN",)
 
 
 def test_a_recipe_needs_the_secrets_that_its_steps_name() -> None:
@@ -209,3 +220,12 @@ def test_labels_that_nobody_can_mean_are_told(tells: Says, warned: Says) -> None
     assert len(tells("    capture: {labels: ['(a+)+', small], requestors: [ci]}\n")) == 1
     assert len(tells("    capture: {labels: 7, requestors: [ci]}\n")) == 1
     assert len(tells("    capture: {labels: [], requestors: []}\n")) == 2
+
+
+def test_who_lets_jobs_see_secrets_is_warned(warned: Says) -> None:
+    """A job owns its machine, and all that is to be looked for there is told to it."""
+    more = "    capture: {labels: [small], requestors: [ci]}\n    secrets: {T: {environment: T}}\n"
+    assert any(
+        one.startswith("images.oneiric.secrets: their values are told to machines of jobs")
+        for one in warned(more, TEXT)
+    )
