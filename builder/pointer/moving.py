@@ -12,8 +12,7 @@ from remuda.images import moves
 from remuda.images.canary import CanaryPlan, Verdict, judge
 from remuda.images.moves import MoveRefusedError, Shelf
 from remuda.model.image import OURSELVES, UploadId, Word
-from remuda.model.pointer import Pointer
-from remuda.model.tally import Sample
+from remuda.model.pointer import Canary, Pointer
 from remuda.model.upload import UploadState
 
 
@@ -62,10 +61,15 @@ def _away(view: WorldView, shelf: Shelf) -> Pointer | None:
             return None
         after = moves.without(shelf, _word(view, "it was revoked"), force=True)
         return None if after is None else _in_whose_name(shelf, after)
-    gone = None if pointer.canary is None else shelf.why_not(pointer.canary.number)
-    if after is None and gone is not None:
-        return moves.let_go(shelf, _word(view, gone))
-    return after
+    gone = None if after is not None or pointer.canary is None else _outlived(shelf, pointer.canary)
+    return after if gone is None else moves.let_go(shelf, _word(view, gone))
+
+
+def _outlived(shelf: Shelf, canary: Canary) -> str | None:
+    """Return why a canary is not to be tried any more, though nobody judged it, or None."""
+    if canary.number <= shelf.pointed().current:
+        return f"build {shelf.pointed().current} is current already"
+    return shelf.why_not(canary.number)
 
 
 def _in_whose_name(shelf: Shelf, after: Pointer) -> Pointer:
@@ -116,8 +120,7 @@ def _try(
     name, pointer = pointer_name(policy.image, shelf.provider), shelf.pointed()
     canary, tally = pointer.canary, view.library.tally(policy.image, shelf.provider)
     if canary is None:
-        before = tally.of(pointer.current).total(Sample.LAUNCH)
-        after = moves.try_out(shelf, trying.share, before, now_s=view.now_s)
+        after = moves.try_out(shelf, trying.share, tally, now_s=view.now_s)
         number = None if after is None or after.canary is None else after.canary.number
         begins = number is not None and _may_move(view, policy, number, name, plan)
         return after if begins else None

@@ -111,7 +111,7 @@ def judge(
         tally: What was counted of both.
         now_s: Wall clock, seconds since the epoch.
     """
-    tried, current = tally.of(canary.number), tally.of(pointer.current)
+    tried, current = tally.of(canary.number).since(canary.own), tally.of(pointer.current)
     launches = _launches(plan, tried, current, canary)
     awaited = _known_jobs(plan, tried, current)
     jobs = _jobs(plan, tried.jobs, awaited)

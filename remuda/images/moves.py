@@ -11,7 +11,7 @@ from typing import Any
 from remuda.model.build import Build
 from remuda.model.image import OURSELVES, Word
 from remuda.model.pointer import MOVES_MAX, WITHDRAWN_MAX, Canary, Move, MoveWhy, Pin, Pointer
-from remuda.model.tally import Counts
+from remuda.model.tally import Sample, Tally
 from remuda.model.upload import Upload, UploadState
 
 
@@ -101,7 +101,7 @@ def advance(shelf: Shelf, *, now_s: float) -> Pointer | None:
     return _go(shelf, pointer, newest, MoveWhy.ADVANCE, word)
 
 
-def try_out(shelf: Shelf, share: float, before: Counts, *, now_s: float) -> Pointer | None:
+def try_out(shelf: Shelf, share: float, tally: Tally, *, now_s: float) -> Pointer | None:
     """Return the pointer with the newest usable build as its canary, or None if there is none.
 
     One that is tried already is tried to its end, or what was learned of it would be in vain.
@@ -109,7 +109,7 @@ def try_out(shelf: Shelf, share: float, before: Counts, *, now_s: float) -> Poin
     Args:
         shelf: With a pointer that serves something there.
         share: Of the requests, which get it.
-        before: What was counted of the launches of the current build until now.
+        tally: What was counted there until now: it does not count again.
         now_s: Wall clock, seconds since the epoch.
     """
     pointer, newest = shelf.pointer, shelf.newest()
@@ -119,7 +119,8 @@ def try_out(shelf: Shelf, share: float, before: Counts, *, now_s: float) -> Poin
         return None
     why = f"build {newest} is tried on {share:.3g} of all requests"
     word = Word(who=OURSELVES, why=why, at_s=now_s)
-    canary = Canary(number=newest, share=share, since_s=now_s, before=before)
+    before, own = tally.of(pointer.current).total(Sample.LAUNCH), tally.of(newest)
+    canary = Canary(number=newest, share=share, since_s=now_s, before=before, own=own)
     return _moved(pointer, MoveWhy.CANARY, word, canary=canary)
 
 
@@ -274,7 +275,7 @@ def without(shelf: Shelf, word: Word, *, force: bool) -> Pointer | None:
                 "with --force its launches wait until there is one"
             )
         withdrawn = _with(shelf, withdrawn, current, word) if target is None else withdrawn
-        current = target or current
+        current, canary = target or current, None  # it was compared with what is gone
     previous = pointer.previous
     if current != pointer.current or (previous is not None and _revoked(shelf, previous)):
         previous = shelf.newest(below=current)

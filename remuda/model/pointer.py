@@ -21,7 +21,7 @@ from remuda.model.image import (
     word_doc,
     word_in,
 )
-from remuda.model.tally import Counts
+from remuda.model.tally import BuildTally, Counts, build_tally_doc, read_build_tally
 
 SCHEMA: Final = 1
 #: Moves that are kept, the last ones.
@@ -57,12 +57,15 @@ class Canary:
         since_s: When that began, seconds since the epoch.
         before: What was counted of launches of the current build until then: how it does at the
             same time as the canary tells whether a failure is the canary's own.
+        own: What was counted of the canary itself until then, when it was tried before: whoever
+            gave it back does not believe that.
     """
 
     number: int
     share: float
     since_s: float
     before: Counts = field(default_factory=Counts)
+    own: BuildTally = field(default_factory=BuildTally)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +197,7 @@ def _canary_doc(canary: Canary | None) -> dict[str, Any] | None:
         "since_s": canary.since_s,
         "ok_before": canary.before.ok,
         "failed_before": canary.before.failed,
+        "own": build_tally_doc(canary.own),
     }
 
 
@@ -238,11 +242,13 @@ def _canary(fields: Fields) -> Canary | None:
     number, trial = _maybe_number(fields, "canary"), fields.part("canary_trial")
     if number is None or trial is None:
         return None
+    own = trial.part("own")
     return Canary(
         number=number,
         share=trial.number("share", high=1.0),
         since_s=trial.number("since_s"),
         before=Counts(trial.count("ok_before", 0), trial.count("failed_before", 0)),
+        own=BuildTally() if own is None else read_build_tally(own),
     )
 
 

@@ -70,6 +70,12 @@ class BuildTally:
         """Return the counts of one kind."""
         return self.launches if sample is Sample.LAUNCH else self.jobs
 
+    def since(self, then: "BuildTally") -> "BuildTally":
+        """Return what came after *then*, label by label."""
+        return BuildTally(
+            launches=_since(self.launches, then.launches), jobs=_since(self.jobs, then.jobs)
+        )
+
     def total(self, sample: Sample) -> Counts:
         """Return the counts of one kind, of all labels together."""
         return together(self.of(sample).values())
@@ -83,6 +89,10 @@ class BuildTally:
         if sample is Sample.LAUNCH:
             return replace(self, launches=after)
         return replace(self, jobs=after)
+
+
+def _since(now: Mapping[str, Counts], then: Mapping[str, Counts]) -> dict[str, Counts]:
+    return {label: one.since(then.get(label, Counts())) for label, one in now.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +120,7 @@ class Tally:
 
 def encode_tally(tally: Tally) -> bytes:
     """Serialise all but image and provider, which are in the znode's path."""
-    builds = {str(number): _build_doc(tally.builds[number]) for number in sorted(tally.builds)}
+    builds = {str(number): build_tally_doc(tally.builds[number]) for number in sorted(tally.builds)}
     raw = codec.dump({"schema": SCHEMA, "builds": builds})
     while len(raw) > _BYTES_MAX and builds:
         del builds[next(iter(builds))]
@@ -118,7 +128,8 @@ def encode_tally(tally: Tally) -> bytes:
     return raw
 
 
-def _build_doc(one: BuildTally) -> dict[str, Any]:
+def build_tally_doc(one: BuildTally) -> dict[str, Any]:
+    """Return the counts of one build as a part of a record."""
     return {"launches": _counts_doc(one.launches), "jobs": _counts_doc(one.jobs)}
 
 
@@ -143,8 +154,13 @@ def _builds(fields: Fields) -> Iterator[tuple[int, BuildTally]]:
         number = short_number(name)
         if number is None:
             raise fields.refuse("builds", "counts by the numbers of builds")
-        launches, jobs = (dict(_counts(part, key)) for key in ("launches", "jobs"))
-        yield number, BuildTally(launches=launches, jobs=jobs)
+        yield number, read_build_tally(part)
+
+
+def read_build_tally(fields: Fields) -> BuildTally:
+    """Return the counts of one build that a part of a record holds."""
+    launches, jobs = (dict(_counts(fields, key)) for key in ("launches", "jobs"))
+    return BuildTally(launches=launches, jobs=jobs)
 
 
 def _counts(fields: Fields, key: str) -> Iterator[tuple[str, Counts]]:

@@ -26,6 +26,7 @@ from tests.unit.builder.judging import (
     ME,
     NOW_S,
     POLICY,
+    REVOKED,
     WORD,
     build,
     some,
@@ -65,7 +66,9 @@ def test_a_newer_build_is_tried_before_it_becomes_current() -> None:
     _, after = judge(POINTER, tally(0, 0))
 
     assert (after.current, after.previous) == (1, None)
-    assert after.canary == Canary(number=2, share=0.25, since_s=NOW_S, before=Counts(19, 1))
+    assert after.canary == Canary(
+        number=2, share=0.25, since_s=NOW_S, before=Counts(19, 1), own=tally(0, 0).of(2)
+    )
     assert after.moves[-1].kind is MoveWhy.CANARY
     assert after.moves[-1].word.why == "build 2 is tried on 0.25 of all requests"
 
@@ -233,4 +236,40 @@ def test_nothing_is_tried_without_something_newer_to_compare(pointer: Pointer | 
     some = [] if pointer is None else [pointer]
     shelf = world(BUILDS, UPLOADS, some).shelf("a", next(iter(world([]).providers.values())))
 
-    assert try_out(shelf, 0.1, Counts(), now_s=NOW_S) is None
+    assert try_out(shelf, 0.1, tally(1, 1), now_s=NOW_S) is None
+
+
+def test_one_that_is_given_back_is_tried_anew() -> None:
+    """What was counted before does not count again: or it would be withdrawn at once."""
+    counted = tally(0, 3)
+    _, tried = judge(POINTER, counted)
+    assert tried.canary.own == counted.of(2)
+    plan, after = judge(tried, counted)
+    assert after is None
+    assert "0 launches, 0 failed" in plan.waits[NAME]
+
+    _, after = judge(tried, tally(0, 6))
+    assert set(after.withdrawn) == {2}
+
+
+def test_a_revocation_of_the_current_build_ends_the_trial() -> None:
+    """Whatever becomes current then: the canary was compared with what is gone."""
+    revoked = [build(1, revoked=REVOKED), build(2), build(3)]
+    known = world(revoked, [*UPLOADS, upload(3)], [TRIED], policies={"a": TRYING})
+    (move,) = [one for one in some(decide(known), MovePointer) if one.provider == "p"]
+    assert (move.after.current, move.after.canary) == (3, None)
+
+
+@pytest.mark.parametrize("current", [2, 3])
+def test_a_record_that_tries_what_is_current_ends_no_builder(current: int) -> None:
+    """Or is older; it is let go."""
+    odd = replace(TRIED, current=current)
+    known = world(
+        [*BUILDS, build(3), build(4)],
+        [*UPLOADS, upload(3), upload(4)],
+        [odd],
+        tallies=[tally(36, 0)],
+        policies={"a": TRYING},
+    )
+    (move,) = [one for one in some(decide(known), MovePointer) if one.provider == "p"]
+    assert (move.after.current, move.after.canary) == (current, None)

@@ -21,7 +21,7 @@ from remuda.images import moves, revoking
 from remuda.model.build import Why
 from remuda.model.ids import NodeId
 from remuda.model.image import BuildId, UploadId
-from remuda.model.tally import Counts
+from remuda.model.tally import Tally
 from remuda.model.upload import Method, UploadState
 from remuda.store import paths
 from remuda.store.api import Create, Delete
@@ -172,7 +172,9 @@ class History(RuleBasedStateMachine):
             "promote": lambda shelf: moves.promote(shelf, None, word),
             "rollback": lambda shelf: moves.rollback(shelf, word),
             "pin": lambda shelf: moves.pin(shelf, number, word, until_s=until_s),
-            "try": lambda shelf: moves.try_out(shelf, 0.1, Counts(), now_s=word.at_s),
+            "try": lambda shelf: moves.try_out(
+                shelf, 0.1, Tally(image=image, provider=provider), now_s=word.at_s
+            ),
             "withdraw": lambda shelf: moves.withdraw(shelf, word),
             "unpin": lambda shelf: moves.unpin(shelf, word),
             "give back": lambda shelf: moves.restore_here(shelf, number, word),
