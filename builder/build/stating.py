@@ -209,7 +209,7 @@ def _went_in(making: Making, *, listed: bool) -> Iterator[dict[str, Any]]:
             "uri": f"urn:remuda:{making.installation}:build:{build.parent}",
         }
         yield parent if making.parent is None else {**parent, "digest": {"sha256": making.parent}}
-    if build.base is not None:
+    elif build.base is not None:  # of one with a parent, it is what that one came from
         yield _base(build.base)
     for number, step in enumerate(making.recipe.steps[:STEPS_MAX], 1):
         text = step.command if step.script is None else step.script.text

@@ -162,9 +162,8 @@ def test_it_names_what_a_build_starts_from(bench: Bench) -> None:
     from_parent = draft(
         making(bench, build=replace(bench.build().value, base=None, parent=parent), parent="ab")
     )
-    older = draft(
-        making(bench, build=replace(bench.build().value, base=Base(id="i"), parent=parent))
-    )
+    older = draft(making(bench, build=replace(bench.build().value, base=None, parent=parent)))
+    unhashed = draft(making(bench, build=replace(bench.build().value, base=Base(id="i"))))
 
     assert _inputs(from_base)[0] == {
         "name": "base: Debian 12",
@@ -176,7 +175,18 @@ def test_it_names_what_a_build_starts_from(bench: Bench) -> None:
         "uri": "urn:remuda:inst:build:base/3",
         "digest": {"sha256": "ab"},
     }
-    assert [sorted(one) for one in _inputs(older)[:2]] == [["name", "uri"]] * 2
+    for found in (older, unhashed):
+        assert sorted(_inputs(found)[0]) == ["name", "uri"]
+
+
+def test_what_starts_from_the_current_build_names_no_base(bench: Bench) -> None:
+    """Its record has the base that the current one came from, which this machine has not booted."""
+    parent = BuildId(BUILD.image, 6)
+    build = replace(bench.put_build().value, base=Base(id="i-1", name="Debian 12"), parent=parent)
+
+    names = [one["name"] for one in _inputs(draft(making(bench, build=build)))]
+    assert names[0] == f"parent: {parent}"
+    assert not [one for one in names if one.startswith("base")]
 
 
 def _inputs(found: Statement) -> list[Any]:
