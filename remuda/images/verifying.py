@@ -27,6 +27,7 @@ from remuda.model import tags
 from remuda.model.build import Build
 from remuda.model.codec import CorruptRecordError, quote
 from remuda.model.ids import ProviderName
+from remuda.model.image import BuildId
 from remuda.model.upload import Method, Upload
 
 
@@ -108,9 +109,10 @@ def compare(recorded: Recorded, keys: Sequence[Key] | None) -> Iterator[Compared
         yield _differs(Of.RECORD, f"what is stated cannot be read: {statement.why}")
         return
     if statement is None and build.statement is None:
-        why = "nothing is stated of it: it is not whole, or an older builder made it"
+        why = f"nothing is stated of it: {why_unstated(build)}"
         yield Compared(of=Of.RECORD, outcome=Outcome.UNKNOWN, why=why)
-        if keys is not None:
+        imaged = any(one.cloud_image is not None for one in recorded.uploads.values())
+        if keys is not None and (imaged or build.snapshot is not None):
             yield _differs(Of.SIGNATURE, "nothing is there that could be signed")
         return
     if statement is None:
@@ -120,6 +122,16 @@ def compare(recorded: Recorded, keys: Sequence[Key] | None) -> Iterator[Compared
     yield from wrong or [Compared(of=Of.RECORD, outcome=Outcome.SAME)]
     yield _inventory(recorded, statement)
     yield _signature(statement, keys)
+
+
+def why_unstated(build: Build) -> str:
+    """Return why nothing is stated of a build, as far as its record tells."""
+    if build.same_as is not None:
+        other = BuildId(build.id.image, build.same_as)
+        return f"it is the same as {other}, and has no image of its own: ask for {other}"
+    if build.snapshot is None:
+        return f"it is {build.state}, and has no image"
+    return "an older builder made it, or its draft was lost"
 
 
 def _wrong_records(recorded: Recorded, statement: Statement) -> Iterator[Compared]:

@@ -23,7 +23,7 @@ from remuda.images.catalogue import Catalogue
 from remuda.images.inventory import Inventory
 from remuda.images.sbom import make_sbom
 from remuda.images.statement import DEFINITION, EXTERNAL, INTERNAL, Statement, part_of
-from remuda.images.verifying import Recorded
+from remuda.images.verifying import Recorded, why_unstated
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
 
@@ -78,7 +78,7 @@ def _statement(recorded: Recorded) -> Statement:
     if isinstance(found, CorruptRecordError):
         raise CommandFailedError(f"what is stated of {build_id} cannot be read: {found.why}", 1)
     if found is None:
-        why = f"it is {recorded.build.state}" if recorded.build.snapshot is None else "it is older"
+        why = why_unstated(recorded.build)
         raise CommandFailedError(f"nothing is stated of {build_id}: {why}", 1)
     return found
 

@@ -237,10 +237,11 @@ def _clouds(
 ) -> Iterator[Compared]:
     """Compare each image in a cloud with the records, by every provider that has it."""
     uploads = {place: one for place, one in recorded.uploads.items() if _has_image(one)}
+    if not uploads:
+        return
     if config is None:
-        if uploads:
-            why = "no cloud was asked: give --config FILE, with its providers"
-            yield Compared(of=Of.IMAGE, outcome=Outcome.UNKNOWN, why=why)
+        why = "no cloud was asked: give --config FILE, with its providers"
+        yield Compared(of=Of.IMAGE, outcome=Outcome.UNKNOWN, why=why)
         return
     named = {*recorded.build.group, *(one for each in uploads.values() for one in each.trials)}
     asked = sorted(named & config.providers.keys())

@@ -203,6 +203,45 @@ def test_a_build_of_which_nothing_is_stated_says_so(site: Made) -> None:
     assert "nothing is stated of debian/7" in result.output
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "same", "same_as": 6}, "the same as debian/6"),
+        ({"state": "failed"}, "it is failed, and has no image"),
+        ({"state": "building"}, "it is building, and has no image"),
+    ],
+)
+def test_a_build_without_an_image_is_not_verified_and_does_not_differ(
+    site: Made, changes: dict[str, Any], said: str
+) -> None:
+    """Nothing could be signed; no cloud is asked. What it is the same as is named."""
+    uploads = [site.upload(one.location().place) for one in (site.bench.images, site.far)]
+    for one in uploads:
+        site.bench.others.commit([Delete(path=one.path)])
+    site.bench.others.commit([Delete(path=paths.image_statement(BUILD))])
+    site.change(paths.build(BUILD), lambda raw: _changed(raw, "statement", "snapshot", **changes))
+    site.away.add(COPIER)
+
+    assert site.findings() == {("record", "", "unknown")}
+    assert said in site.call(verify, str(BUILD)).stdout
+    result = site.call(provenance, str(BUILD))
+    assert (result.exit_code, said in result.output) == (1, True)
+
+
+def test_no_record_without_a_snapshot_passes_while_there_is_an_image(site: Made) -> None:
+    """Or whoever may write records could have an image without a signature verified."""
+    site.bench.others.commit([Delete(path=paths.image_statement(BUILD))])
+    changes = {"state": "same", "same_as": 6}
+    site.change(paths.build(BUILD), lambda raw: _changed(raw, "statement", "snapshot", **changes))
+
+    assert "signature" in site.wrong()
+
+
+def _changed(raw: bytes, *gone: str, **changes: Any) -> bytes:
+    doc = {**json.loads(raw), **changes}
+    return json.dumps({key: one for key, one in doc.items() if key not in gone}).encode()
+
+
 def _without(raw: bytes, key: str) -> bytes:
     doc = json.loads(raw)
     del doc[key]
