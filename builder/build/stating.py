@@ -29,7 +29,6 @@ from remuda.config.recipes import ImageRecipe
 from remuda.images import statement as statements
 from remuda.images.statement import BUILD_TYPE, PREDICATE, TYPE, Statement
 from remuda.model.build import Base, Build
-from remuda.model.capture import Captured
 from remuda.model.codec import CorruptRecordError
 from remuda.model.fields import one_line
 from remuda.model.image import WORD_CHARS_MAX, Word
@@ -161,7 +160,7 @@ def _asked(making: Making, *, listed: bool) -> dict[str, Any]:
     if left_out:
         doc["leftOut"] = left_out
     if build.captured is not None:
-        doc["captured"] = _captured(build.captured)
+        doc["captured"] = statements.captured_part(build.captured)
     if wanted is not None:
         doc["wanted"] = {
             "who": one_line(wanted.who, WORD_CHARS_MAX),
@@ -169,17 +168,6 @@ def _asked(making: Making, *, listed: bool) -> dict[str, Any]:
             "at": _time(wanted.at_s),
         }
     return doc
-
-
-def _captured(captured: Captured) -> dict[str, str]:
-    """Return whose machine it was: its job owned it as root, and made of it what it liked."""
-    return {
-        "node": captured.node,
-        "provider": captured.provider,
-        "pool": captured.pool,
-        "label": one_line(captured.label, _NAME_CHARS_MAX),
-        "requestor": one_line(captured.requestor, _NAME_CHARS_MAX),
-    }
 
 
 def _step(step: BuildStep, trees: Trees, *, listed: bool) -> dict[str, Any]:

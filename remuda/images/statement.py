@@ -20,7 +20,9 @@ from typing import Any, Final
 from remuda.images.squeezed import inflate, squeeze
 from remuda.model import codec
 from remuda.model.build import Build, encode_build
+from remuda.model.capture import Captured
 from remuda.model.codec import CorruptRecordError, quote
+from remuda.model.fields import one_line
 from remuda.model.image import BuildId
 from remuda.model.upload import Upload, encode_upload
 from remuda.store import paths
@@ -39,12 +41,13 @@ PACKED_BYTES_MAX: Final = 256 * 1024
 #: What of a build's record stays as it is once the build is whole: the statement repeats it.
 OF_RECORD: Final = (
     *("why", "requested_s", "fingerprint", "group", "provider", "place", "attempt", "parent"),
-    *("base", "request", "node", "cloud_name", "snapshot", "inventory", "identity", "started_s"),
-    "ended_s",
+    *("base", "origin", "captured", "request", "node", "cloud_name", "snapshot", "inventory"),
+    *("identity", "started_s", "ended_s"),
 )
 #: The same of the upload that is the snapshot itself.
 OF_UPLOAD: Final = ("method", "cloud_image", "size_bytes", "sha256", "os_hash", "min_disk_gib")
 
+_NAME_CHARS_MAX: Final = 200
 _KEY: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{128}", re.ASCII)
 _COMPLETE, _DRAFT, _NONE = "complete", "draft", "-"
@@ -175,12 +178,28 @@ def upload_part(upload: Upload) -> dict[str, Any]:
 
 
 def kept_part(raw: bytes, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Return these keys of a record, as they are written; nothing, if it is no record any more."""
+    """Return these keys of a record, as they are written; nothing, if it is no record any more.
+
+    What is not there is null, so that it is stated that it is not.
+    """
     try:
         doc = codec.parse("record", raw)
     except CorruptRecordError:
         return {}
-    return {key: doc[key] for key in keys if key in doc}
+    return {key: doc.get(key) for key in keys}
+
+
+def captured_part(captured: Captured | None) -> dict[str, str] | None:
+    """Return whose machine it was: its job owned it as root, and made of it what it liked."""
+    if captured is None:
+        return None
+    return {
+        "node": captured.node,
+        "provider": captured.provider,
+        "pool": captured.pool,
+        "label": one_line(captured.label, _NAME_CHARS_MAX),
+        "requestor": one_line(captured.requestor, _NAME_CHARS_MAX),
+    }
 
 
 def digests(os_hash: str | None, sha256: str | None = None) -> dict[str, str]:

@@ -139,7 +139,13 @@ def _wrong_records(recorded: Recorded, statement: Statement) -> Iterator[Compare
     if build.statement != statement.digest or not statement.complete:
         yield _differs(Of.RECORD, "the build's record has another hash of what is stated")
     of_record = statements.kept_part(recorded.raw_build, OF_RECORD)
-    yield from _unlike(part_of(statement.doc, *INTERNAL, "record"), of_record)
+    stated = part_of(statement.doc, *INTERNAL, "record")
+    yield from _unlike(stated, of_record)
+    captured = part_of(statement.doc, *EXTERNAL, "captured")
+    if captured != statements.captured_part(build.captured) and not (
+        captured is None and part_of(stated, "captured") is None
+    ):
+        yield _differs(Of.RECORD, "it is stated that another machine was captured, or none")
     said = (part_of(statement.doc, *EXTERNAL, "image"), part_of(statement.doc, *EXTERNAL, "build"))
     if said != build.id:
         yield _differs(Of.RECORD, f"it is stated of another build, {quote(said[0])}/{said[1]!r:.9}")
@@ -154,8 +160,12 @@ def _wrong_records(recorded: Recorded, statement: Statement) -> Iterator[Compare
 
 
 def _unlike(stated: object, recorded: Mapping[str, Any]) -> Iterator[Compared]:
-    # What was not stated then, by an older builder, cannot differ: the hash covers that, too.
-    told = stated if isinstance(stated, Mapping) else {"": "nothing"}
+    # What an older builder did not state cannot differ; nor does that pass for agreement.
+    told = stated if isinstance(stated, Mapping) else dict.fromkeys(recorded, "nothing")
+    for key in sorted(recorded.keys() - told.keys()):
+        if recorded[key] is not None:
+            why = f"{quote(key)} is on record, and its builder did not state whether it was"
+            yield Compared(of=Of.RECORD, outcome=Outcome.UNKNOWN, why=why)
     for key in sorted(told):
         if told.get(key) != recorded.get(key):
             said, now = quote(told.get(key)), quote(recorded.get(key))

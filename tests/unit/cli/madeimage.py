@@ -91,8 +91,8 @@ class Made:
         clouds.write_text("clouds: {c: {region_name: R}}\n")
         self.file.write_text(yaml.safe_dump(self.config))
 
-    def made(self, *, signed: bool = True) -> "Made":
-        """Make the build, and carry it to the other cloud."""
+    def made(self, *, signed: bool = True, **build: Any) -> "Made":
+        """Make a build with these in its record, and carry it to the other cloud."""
         bench, config = self.bench, loader.load_for_user(self.file)
         assert isinstance(config, Config)
         found = compile_images(config, trees.read)
@@ -105,6 +105,7 @@ class Made:
             place=bench.images.location().place,
             group=(PROVIDER, COPIER),
             fingerprint=bench.policy.fingerprint,
+            **build,
         )
         there = self.far.location().place
         ended = make(bench, also=(there,), signing_key_file=str(self.key) if signed else None)

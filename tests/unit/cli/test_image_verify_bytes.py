@@ -4,7 +4,7 @@ Of records, lists, properties, scripts and files; a copy's in another cloud as w
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from remuda.cli.image.provenance import provenance
 from remuda.cli.image.verify import verify
 from remuda.images.inventory import decode_inventory
 from remuda.images.statement import (
+    EXTERNAL,
+    INTERNAL,
     OF_RECORD,
     OF_UPLOAD,
     decode_statement,
@@ -23,17 +25,24 @@ from remuda.images.statement import (
     of_doc,
 )
 from remuda.model import tags
+from remuda.model.capture import Captured, captured_doc
 from remuda.model.codec import CorruptRecordError
+from remuda.model.ids import NodeId
+from remuda.model.image import BuildId
 from remuda.store import paths
 from tests.fakes.image_store import FakeImages
 from tests.unit.builder.handbench import BUILD, PROVIDER
 from tests.unit.cli.madeimage import COPIER, Made
 
+MACHINE: Final = Captured(
+    node=NodeId("3000000001"), provider="p", pool="main", label="small", requestor="ci", token="t1"
+)
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Made]:
     """A build that is made, signed, and in both clouds."""
-    one = Made(tmp_path).made()
+    one = Made(tmp_path).made(origin=BuildId("core", 3), captured=MACHINE)
     yield one
     one.bench.close()
 
@@ -93,7 +102,68 @@ def test_no_byte_of_the_inventory_may_change(site: Made, place: tuple[float, int
 @given(st.sampled_from([*OF_RECORD, "statement"]), PLACES)
 def test_no_byte_of_the_record_may_change(site: Made, key: str, place: tuple[float, int]) -> None:
     """Of what does not change by itself."""
+    assert key in json.loads(_record(site)) or key == "parent"
     _flip_record(site, paths.build(BUILD), key, place, {"record", "inventory", "property"})
+
+
+def _record(site: Made) -> bytes:
+    stored = site.bench.others.read(paths.build(BUILD))
+    assert stored is not None
+    return stored.value
+
+
+@pytest.mark.parametrize("key", ["parent", "origin", "captured"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_what_is_added_to_the_record_is_found(tmp_path: Path, *, key: str, signed: bool) -> None:
+    """It was stated that there was none; of an older builder's statement nobody can tell."""
+    site = Made(tmp_path).made(signed=signed)
+    more = {"parent": "debian/6", "origin": "core/3", "captured": captured_doc(MACHINE)}
+    site.change(paths.build(BUILD), lambda raw: _with(raw, **{key: more[key]}))
+
+    assert "record" in site.wrong()
+    _restate(site, lambda doc: _part(doc, *INTERNAL, "record").pop(key))
+    found = {result for of, _, result in _compared(site) if of == "record"}
+    assert found == {"unknown"}
+    site.bench.close()
+
+
+@pytest.mark.parametrize("key", ["node", "provider", "pool", "label", "requestor"])
+def test_the_machine_that_is_stated_is_the_one_on_record(site: Made, key: str) -> None:
+    """Both where people look for it and where the record is repeated."""
+    _restate(site, lambda doc: _part(doc, *EXTERNAL, "captured").update({key: "another"}))
+    result = site.call(verify, str(BUILD))
+
+    assert result.exit_code == 1
+    assert "another machine was captured" in result.stdout
+    _restate(site, lambda doc: _part(doc, *EXTERNAL).pop("captured"))
+    assert "another machine was captured" in site.call(verify, str(BUILD)).stdout
+
+
+def _with(raw: bytes, **changes: Any) -> bytes:
+    return json.dumps({**json.loads(raw), **changes}).encode()
+
+
+def _part(doc: Any, *keys: str) -> Any:
+    for key in keys:
+        doc = doc[key]
+    return doc
+
+
+def _compared(site: Made) -> set[tuple[str, ...]]:
+    doc = json.loads(site.call(verify, str(BUILD), "--json").stdout)
+    return {(one["of"], one["where"] or "", one["result"]) for one in doc["compared"]}
+
+
+def _restate(site: Made, change: Callable[[Any], object]) -> None:
+    """Change what is stated, and its hash on record."""
+    path = paths.image_statement(BUILD)
+    stored = site.bench.others.read(path)
+    assert stored is not None
+    doc = json.loads(decode_statement(BUILD, stored.value).payload)
+    change(doc)
+    after = of_doc(doc, complete=True)
+    site.change(path, lambda _: encode_statement(after))
+    site.change(paths.build(BUILD), lambda raw: _with(raw, statement=after.digest))
 
 
 @FLIPS
