@@ -67,11 +67,17 @@ class LoseBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepSnapshot:
-    """A snapshot that a dead builder had asked for is whole: the build is finished."""
+    """A snapshot that a dead builder had asked for is whole: the build is finished.
+
+    Attributes:
+        also: The other places it is wanted in.
+        sign_by_s: From then on nobody waits any more for a key that cannot be read.
+    """
 
     id: BuildId
     snapshot: str
     also: tuple[str, ...]
+    sign_by_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,8 +55,14 @@ class AdoptingHand:
             self._adopt(task)
         except MishapError as exc:
             return AdoptionEnded(action=task.action, why=self._refused(task, exc.mishap))
-        except SigningKeyError as exc:  # another builder may have it
-            return AdoptionEnded(action=task.action, why=f"key file {task.signing_key_file} {exc}")
+        except SigningKeyError as exc:
+            why = f"key file {task.signing_key_file} {exc}"
+            if self.clock.now_s() >= task.action.sign_by_s:
+                # As any builder that cannot sign, it makes no build: the next attempt may be of
+                # one that can. Kept without a signature, it would never be verified.
+                mishap = Mishap(step="signature", blame=Blame.BUILDER, message=why)
+                why = self._refused(task, mishap)
+            return AdoptionEnded(action=task.action, why=why)
         except (CloudError, StoreError) as exc:
             return AdoptionEnded(action=task.action, why=str(exc))
         return AdoptionEnded(action=task.action)

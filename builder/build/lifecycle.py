@@ -141,7 +141,8 @@ def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
     elif no_more is not None:
         plan.do(_ended(build, no_more))  # what the cloud has of it is swept by its tags
     elif steady is not None:
-        plan.do(KeepSnapshot(id=build.id, snapshot=steady.id, also=other_places(view, build)))
+        also = other_places(view, build)
+        plan.do(KeepSnapshot(id=build.id, snapshot=steady.id, also=also, sign_by_s=ends_s))
     elif found is not None and view.now_s < ends_s:
         plan.wait(build.id, "its snapshot is not finished", ends_s)
     elif (

@@ -34,6 +34,15 @@ SHOWN = {"i": ListedImage(id="i", name="n", build=ASKED.id, active=True)}
 WHOLE = {HERE: ImageListing(begun_s=2.0, before_s=1.0, images=SHOWN, images_before=SHOWN)}
 
 
+@pytest.mark.parametrize("later_s", [0.0, 1e6])
+def test_a_whole_snapshot_is_kept_whenever_and_signed_in_time(later_s: float) -> None:
+    """Whoever cannot sign it knows until when others are waited for."""
+    since_s = NOW_S - later_s
+    (keep,) = some(decide(world([replace(ASKED, since_s=since_s)], listings=WHOLE)), KeepSnapshot)
+
+    assert keep.sign_by_s == since_s + 7200.0
+
+
 @pytest.mark.parametrize("why", UNWANTED)
 def test_nobody_begins_what_is_not_wanted(why: dict[str, Any]) -> None:
     """Else what a parent has left behind would end in an image that nobody may boot."""

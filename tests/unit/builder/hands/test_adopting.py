@@ -10,6 +10,7 @@ from builder.build.actions import KeepSnapshot
 from builder.build.events import AdoptionEnded
 from builder.build.hand_adopt import AdoptAtSite, AdoptingHand
 from builder.build.stating import Making, draft
+from builder.policy import ImagePolicy
 from remuda.cloud.api import BadOrderError, TryLaterError
 from remuda.cloud.image_store import ImageEdit, StoredImage
 from remuda.images.statement import (
@@ -29,6 +30,10 @@ from remuda.store.api import Set, Stored
 from tests.support.signing import make_signing_key
 from tests.unit.builder.handbench import PROVIDER, recipe
 from tests.unit.builder.hands.clouds import BUILD, INSTALLATION, Setting
+
+#: Nobody waits longer for a key.
+SIGN_BY_S = 1_000_100.0
+POLICY = ImagePolicy(image=BUILD.image, fingerprint="f", groups=(("pa",),), attempts_max=2)
 
 
 def stored(setting: Setting) -> Stored[Build]:
@@ -56,13 +61,16 @@ def adopt(
     build: Stored[Build] | None = None,
     *,
     signing_key_file: str | None = None,
+    policy: ImagePolicy | None = None,
 ) -> AdoptionEnded:
     """Finish the build."""
-    action = KeepSnapshot(id=BUILD, snapshot=image.id, also=(setting.place("pc"),))
+    action = KeepSnapshot(
+        id=BUILD, snapshot=image.id, also=(setting.place("pc"),), sign_by_s=SIGN_BY_S
+    )
     order = AdoptAtSite(
         action=action,
         build=build or stored(setting),
-        policy=None,
+        policy=policy,
         here=setting.sites["pa"],
         signing_key_file=signing_key_file,
     )
@@ -173,6 +181,43 @@ def test_one_of_an_older_builder_is_kept_without_a_statement(setting: Setting) -
 
     assert stored(setting).value.statement is None
     assert tags.STATEMENT not in setting.images["pa"].get_image(image.id).properties
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"),
+    [
+        (POLICY, BuildState.REQUESTED),
+        (None, BuildState.FAILED),
+    ],
+)
+def test_nobody_waits_for_a_key_for_ever(
+    setting: Setting, policy: ImagePolicy | None, state: BuildState
+) -> None:
+    """It is begun anew, perhaps by one that can sign, or has failed; the builder is to blame."""
+    image = snapshot(setting)
+    setting.clock.advance(100)
+
+    why = adopt(setting, image, signing_key_file="/nowhere", policy=policy).why
+
+    build = stored(setting).value
+    assert (build.state, build.owner, build.statement) == (state, None, None)
+    assert build.mishap is not None
+    assert (build.mishap.step, build.mishap.blame) == ("signature", Blame.BUILDER)
+    assert (
+        build.mishap.message
+        == why
+        == ("key file /nowhere cannot be read: No such file or directory")
+    )
+
+
+def test_who_can_sign_keeps_it_however_late(setting: Setting, tmp_path: Path) -> None:
+    """All builders may have been down for long; the snapshot is none the worse."""
+    image = snapshot(setting)
+    setting.clock.advance(1e6)
+    key, _ = make_signing_key(tmp_path)
+
+    assert adopt(setting, image, signing_key_file=str(key)).why is None
+    assert stored(setting).value.state is BuildState.BUILT
 
 
 def test_who_cannot_sign_leaves_it_to_another(setting: Setting) -> None:
