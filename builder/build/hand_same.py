@@ -117,18 +117,24 @@ def _read(store: Store, build: Build, places: Mapping[str, str]) -> _Found | str
         else decode_upload(UploadId(current, places[provider]), one.value)
         for provider, one in zip(group, others, strict=True)
     }
+    seen = {one.path: one.version for one in (*raw, *others) if one is not None}
     judged = same.Current(
         build=decoded.value,
         pointers={name: one for name, one in pointers.items() if one is not None},
         uploads=uploads,
-        newer=tuple(_newer(store, build, number)),
+        newer=tuple(_newer(store, build, number, seen)),
     )
-    seen = {one.path: one.version for one in (*raw, *others) if one is not None}
     return _Found(judged=judged, build=decoded, seen=seen)
 
 
-def _newer(store: Store, build: Build, current: int) -> Iterator[tuple[Build, tuple[Upload, ...]]]:
-    """Yield the builds between the current one and this one, with what is left of each."""
+def _newer(
+    store: Store, build: Build, current: int, seen: dict[str, int]
+) -> Iterator[tuple[Build, tuple[Upload, ...]]]:
+    """Yield the builds between the current one and this one, with what is left of each.
+
+    The versions of all that is read are added to *seen*. No upload is added without a write of one
+    of these: it comes with its build's record, or touches the whole upload that it is made from.
+    """
     for name in store.children(paths.builds(build.id.image)):
         number = number_of(name)
         if number is None or not current < number < build.id.number:
@@ -139,6 +145,7 @@ def _newer(store: Store, build: Build, current: int) -> Iterator[tuple[Build, tu
             [paths.build(one), *(paths.upload(UploadId(one, place)) for place in places)]
         )
         if first is not None:
+            seen.update((found.path, found.version) for found in (first, *others) if found)
             uploads = (
                 decode_upload(UploadId(one, place), found.value)
                 for place, found in zip(places, others, strict=True)

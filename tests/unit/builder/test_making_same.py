@@ -154,6 +154,44 @@ def test_a_newer_one_that_may_become_current_hinders(same: Bench) -> None:
     assert "build 6 may become current" in same.log.text
 
 
+def put_newer(bench: Bench, **changes: Any) -> BuildId:
+    """Let build 5 be current, and return 6, of which nothing may become current any more."""
+    put_pointer(bench, current=5)
+    other = BuildId(BUILD.image, 5)
+    bench.others.ensure(paths.uploads(other))
+    put(bench, paths.build(other), encode_build(current(bench)))
+    put_usable(bench, other)
+    put_current(bench, **changes)
+    return other
+
+
+def test_a_newer_one_that_is_restored_meanwhile_hinders(same: Bench) -> None:
+    """The transaction proves of it, too, that what was found is still so."""
+    other = put_newer(same, inventory=HAD.digest, unwanted=WORD)
+    same.before_write(paths.build(other), 1, lambda: put_current(same, inventory=HAD.digest))
+
+    assert make_again(same).state is BuildState.BUILT
+    assert "build 6 may become current" in same.log.text
+
+
+def test_a_newer_one_that_is_tried_again_meanwhile_hinders(same: Bench) -> None:
+    """Its upload had been rejected."""
+    other = put_newer(same, inventory=HAD.digest)
+    rejected = Upload(id=UploadId(CURRENT, PLACE), state=UploadState.REJECTED, since_s=0.5)
+    put(same, paths.upload(rejected.id), encode_upload(rejected))
+    same.before_write(paths.build(other), 1, lambda: put_usable(same, CURRENT))
+
+    assert make_again(same).state is BuildState.BUILT
+    assert "build 6 may become current" in same.log.text
+
+
+def test_a_newer_one_that_is_taken_away_does_not_hinder(same: Bench) -> None:
+    """As long as that stays so."""
+    put_newer(same, inventory=HAD.digest, unwanted=WORD)
+
+    assert make_again(same).same_as == 5
+
+
 def test_a_pointer_that_moves_meanwhile_is_looked_at_anew(same: Bench) -> None:
     """The transaction proves that what was found is still so."""
     writes = []

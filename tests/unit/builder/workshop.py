@@ -247,21 +247,16 @@ class Workshop(People):
             name: known.uploads.get(UploadId(current.value.id, PLACES[name]))
             for name in build.group
         }
-        newer = tuple(
-            (
-                one.value,
-                tuple(
-                    up.value for up in known.uploads.values() if up.value.id.build == one.value.id
-                ),
-            )
+        newer = [
+            (one, [up for up in known.uploads.values() if up.value.id.build == one.value.id])
             for one in known.builds.values()
             if one.value.id.image == image and number < one.value.id.number < build.id.number
-        )
+        ]
         judged = same.Current(
             build=current.value,
             pointers={name: one for name, one in pointers.items() if one is not None},
             uploads={name: None if one is None else one.value for name, one in uploads.items()},
-            newer=newer,
+            newer=tuple((one.value, tuple(up.value for up in ups)) for one, ups in newer),
         )
         if same.why_other(build, found, judged) is not None:
             return False
@@ -270,6 +265,8 @@ class Workshop(People):
             known.pointers[image, name].path: known.pointers[image, name].version
             for name in build.group
         }
+        for one, ups in newer:
+            seen |= {each.path: each.version for each in (one, *ups)}
         ops = keep_same(known.builds[build.id], current, seen, found.digest, now_s=self.now_s)
         return self.commit(ops)
 
