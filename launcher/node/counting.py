@@ -70,10 +70,10 @@ def _due(world: World, view: NodeView, launch: Launch) -> Sampled | None:
     report = None if view.node is None else report_of(view.node)
     if report is not None and launch.reported is None:
         return Sampled(node=view.id, sample=Sample.JOB, ok=report.ok, report=report)
-    ok = _went_well(world, launch)
-    if ok is None or launch.counted is not None or _image(launch) is None or _promised(view):
-        return None
-    return Sampled(node=view.id, sample=Sample.LAUNCH, ok=ok)
+    if launch.image_build is None or launch.counted is not None or _image(launch) is None:
+        return None  # as of most nodes
+    ok = None if _promised(view) else _went_well(world, launch)
+    return None if ok is None else Sampled(node=view.id, sample=Sample.LAUNCH, ok=ok)
 
 
 def _promised(view: NodeView) -> bool:

@@ -83,6 +83,8 @@ def ask_fields(ask: CaptureAsk) -> dict[str, Any]:
 
 def ask_of(node: Node) -> CaptureAsk | None:
     """Return what the record of a node asks; None: nothing, or nothing that can be read."""
+    if CAPTURE_KEY not in node.doc:
+        return None  # as of nearly all
     try:
         part = Fields(node.id, node.doc).part(CAPTURE_KEY)
         return None if part is None else read_capture_ask(part)
