@@ -6,14 +6,16 @@ from typing import Final
 
 from remuda.images.capturefate import CaptureFate, Fate, fate_of
 from remuda.model import launch as launch_record
-from remuda.model.build import decode_build
+from remuda.model.build import Build, decode_build
 from remuda.model.capture import CaptureAsk, ask_fields, ask_of
 from remuda.model.codec import CorruptRecordError
 from remuda.model.ids import NodeId
 from remuda.model.image import IMAGE_NAME
+from remuda.model.launch import Launch
+from remuda.model.node import Node
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import Store, StoreAwayError
+from remuda.store.api import Check, Op, Store, StoreAwayError
 from requestor.accept import AcceptedNode
 from requestor.context import RequestorContext
 from requestor.errors import CaptureFailedError, InvalidOptionsError, RequestorError
@@ -26,8 +28,53 @@ ANSWER_S: Final = 10.0
 
 
 def capture_node(context: RequestorContext, taken: AcceptedNode, ask: CaptureAsk) -> AcceptedNode:
-    """Ask for an image of a node's machine; raises as `note_on_node` does."""
-    return note_on_node(context, taken, ask_fields(ask), lambda node: ask_of(node) == ask)
+    """Ask for an image of a node's machine; raises as `note_on_node` and `nothing_asked` do."""
+    return note_on_node(
+        context,
+        taken,
+        ask_fields(ask),
+        lambda node: ask_of(node) == ask,
+        lambda: nothing_asked(context.store, taken.node, ask),
+    )
+
+
+def nothing_asked(store: Store, node: Node, ask: CaptureAsk) -> list[Op]:
+    """Return what holds as long as no capture is in the way of another ask.
+
+    An ask that is written over one that was taken would lie there, and be answered once that one
+    has failed: long after its user was told that it is refused.
+
+    Raises:
+        CaptureFailedError: If an image is made of the machine already, or was.
+        RequestorError: If a record that tells cannot be read.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    path = paths.launch(node.provider or "", node.id)
+    (stored,) = store.read_fresh([path])
+    if stored is None:
+        return []
+    launch, build = _told(store, node.id, stored.value)
+    fate = fate_of(ask, launch, build)
+    if fate.fate is Fate.REFUSED:
+        raise CaptureFailedError(node.id, ask.image, fate.why, refused=True)
+    return [Check(path=path, version=stored.version)]
+
+
+def _told(store: Store, node: NodeId, data: bytes) -> tuple[Launch, Build | None]:
+    """Return a launch, and the build that it names for what was asked.
+
+    Raises:
+        RequestorError: If one of them cannot be read.
+        StoreAwayError: If ZooKeeper does not answer.
+    """
+    try:
+        launch = launch_record.decode(node, data)
+        named = None if launch.capture is None else launch.capture.build
+        found = None if named is None else store.read(paths.build(named))
+        build = None if found is None or named is None else decode_build(named, found.value)
+    except CorruptRecordError as error:
+        raise RequestorError(f"what tells of the capture cannot be read: {error}") from error
+    return launch, build
 
 
 def capture_ask(image: str, *, token: str, contender: str, at_s: float) -> CaptureAsk:
@@ -79,16 +126,10 @@ class CaptureWatch:
             RequestorError: If a record that tells cannot be read.
             StoreAwayError: If ZooKeeper does not answer.
         """
-        try:
-            stored = self._store.read(self._launch)
-            launch = None if stored is None else launch_record.decode(self._node, stored.value)
-            capture = None if launch is None else launch.capture
-            named = None if capture is None else capture.build
-            found = None if named is None else self._store.read(paths.build(named))
-            build = None if found is None or named is None else decode_build(named, found.value)
-        except CorruptRecordError as error:
-            raise RequestorError(f"what tells of the capture cannot be read: {error}") from error
-        return fate_of(self._ask, launch, build)
+        stored = self._store.read(self._launch)
+        if stored is None:
+            return fate_of(self._ask, None, None)
+        return fate_of(self._ask, *_told(self._store, self._node, stored.value))
 
     def wait(
         self,

@@ -1,6 +1,6 @@
 """Writing a note into the record of a node, under our own key, as long as its lock is ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ def note_on_node(
     taken: AcceptedNode,
     fields: Mapping[str, Any],
     written: Callable[[Node], bool],
+    provided: Callable[[], Sequence[Op]] = tuple,
 ) -> AcceptedNode:
     """Write *fields* into the record of a node.
 
@@ -28,6 +29,8 @@ def note_on_node(
         taken: The node, as it was last read or written.
         fields: What is set in it.
         written: Whether a record says just that: only the reply was lost then.
+        provided: Called before each attempt: raises if nothing is to be written, or returns what
+            has to hold still when it is.
 
     Returns:
         The node as its record is now.
@@ -43,6 +46,7 @@ def note_on_node(
         said = node.with_fields(**fields)
         ops: list[Op] = [
             Check(path=taken.contender),
+            *provided(),
             Set(path=path, data=node_record.encode(said), version=version),
         ]
         try:

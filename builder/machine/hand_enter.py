@@ -18,7 +18,7 @@ from remuda.cloud.whole import unfit
 from remuda.insight.facts import facts_of
 from remuda.model import node as node_record
 from remuda.model.build import Blame
-from remuda.model.capture import CaptureAsk, Captured, ask_of, requestor_of
+from remuda.model.capture import CaptureAsk, Captured, requestor_of
 from remuda.model.codec import CorruptRecordError
 from remuda.model.image import BuildId
 from remuda.model.launch import Launch, Step
@@ -119,7 +119,11 @@ def gone(machine: Captured, why: str) -> blame.MishapError:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """Whether who asked holds the machine still: by its lock, and by its record."""
+    """Whether who asked holds the machine still: by its lock, and by its record.
+
+    What it asks is what its launcher has taken; what its record asks since is for the launcher to
+    answer, and spoils nothing that is under way.
+    """
 
     store: Store
     machine: Captured
@@ -149,7 +153,8 @@ class _Held:
             raise gone(self.machine, f"was given back while it was captured (it is {node.state})")
         if contender is None:
             raise gone(self.machine, "was lost by its job: the session that held it is over")
-        if ask_of(node) != self.ask:
+        launch = read_launch(self.store, self.machine.provider, node_id)
+        if launch.capture is None or launch.capture.ask != self.ask:
             raise gone(self.machine, "has another order by now")
         return node
 

@@ -22,7 +22,7 @@ from remuda.model.node import Node, NodeState
 from remuda.store import paths
 from remuda.store.api import Check, MissingError, Set, StaleWriteError, Store, Stored
 from remuda.store.locks import holder
-from requestor.capturing import ANSWER_S, CaptureWatch, capture_ask, outcome_of
+from requestor.capturing import ANSWER_S, CaptureWatch, capture_ask, nothing_asked, outcome_of
 from requestor.commands.ending import RequestorCommand
 from requestor.context import default_requestor
 from requestor.owning import node_owner
@@ -117,6 +117,7 @@ def _ask(
 
     Raises:
         MistakeError: If there is none, or it is not ours.
+        CaptureFailedError: If an image is made of it already, or was.
         CommandFailedError: If it changes all the time.
         StoreAwayError: If ZooKeeper does not answer.
     """
@@ -133,7 +134,11 @@ def _ask(
         data = node_record.encode(asked)
         try:
             store.commit(
-                [Check(path=contender), Set(path=found.path, data=data, version=found.version)]
+                [
+                    Check(path=contender),
+                    *nothing_asked(store, asked, ask),
+                    Set(path=found.path, data=data, version=found.version),
+                ]
             )
         except (StaleWriteError, MissingError):
             continue

@@ -183,6 +183,19 @@ def test_a_server_without_our_tags_is_left_alone(bench: Bench, job: Job) -> None
     assert "the cloud has no server s-9" in mishap.message
 
 
+def _take_another(job: Job) -> None:
+    """Have the launcher take another ask while we wait for it."""
+    ask = replace(job.ask, token="t2")
+    job.change(capture=Capture(ask=ask, requestor="ci-7"))
+
+
+def test_what_is_asked_since_ends_no_capture(bench: Bench, job: Job) -> None:
+    """It is for the launcher to answer, which has taken the first."""
+    bench.change_node(job.id, **ask_fields(replace(job.ask, token="t2")))
+    assert capture(job) is None
+    assert bench.build().value.state is BuildState.BUILT
+
+
 LOSSES: Final[dict[str, tuple[Callable[[Job], None], str]]] = {
     "its session is over": (Job.let_go, "was lost by its job: the session that held it is over"),
     "it was given back": (lambda job: job.node.release(), "was given back while it was captured"),
@@ -198,7 +211,7 @@ LOSSES: Final[dict[str, tuple[Callable[[Job], None], str]]] = {
         "is gone",
     ),
     "it has another order": (
-        lambda job: job.bench.change_node(job.id, **ask_fields(replace(job.ask, token="t2"))),
+        lambda job: setattr(job.bench, "on_wait", lambda: _take_another(job)),
         "has another order by now",
     ),
 }

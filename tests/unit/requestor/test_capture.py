@@ -95,6 +95,24 @@ def test_who_does_not_wait_hears_the_answer(bench: Bench) -> None:
         held(bench, refuse).capture("oneiric", wait=False)
 
 
+def test_who_asks_again_is_refused_and_leaves_the_first(bench: Bench) -> None:
+    """As the command; once it has failed with the machine as it was, another one is written."""
+    node = held(bench, make)
+    node.capture("oneiric", wait=False)
+    first = ask_of(bench.launcher.read_node(node.id))
+    with pytest.raises(CaptureFailedError, match="already, or was") as caught:
+        node.capture("oneiric")
+    assert caught.value.refused
+    assert ask_of(bench.launcher.read_node(node.id)) == first
+    answering = Answering(bench.launcher)
+    answering.node = node.id
+    fail(answering)
+    answering.steps = [keep]
+    answering.watch(bench.store)
+    assert node.capture("oneiric") == "oneiric/3"
+    assert ask_of(bench.launcher.read_node(node.id)) != first
+
+
 def test_time_is_not_endless(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The capture goes on, as long as the node is held."""
     with pytest.raises(CaptureTimeoutError, match="b1 makes it"):

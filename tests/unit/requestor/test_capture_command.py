@@ -216,9 +216,50 @@ def test_a_record_that_changes_is_read_anew(harness: CommandHarness) -> None:
 
     harness._connect = spoiling  # type: ignore[method-assign]
     assert call(harness, node, steps=(keep,)).exit_code == 0
+    node = node_of(harness)
     spoiled["left"] = 100
     again = call(harness, node, steps=(keep,))
     assert (again.exit_code, "changes all the time" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("step", [take, begin, make, keep])
+def test_who_asks_again_is_refused_and_leaves_the_first(
+    harness: CommandHarness, step: Step_
+) -> None:
+    """Nothing is written: the first is not ended by it, and the second never answered."""
+    node = node_of(harness)
+    call(harness, node, "--no-wait", steps=(step,))
+    first = ask_of(harness.launcher.read_node(node))
+    again = call(harness, node)
+    assert again.exit_code == EXIT_MISTAKE
+    assert "image oneiric is made of its machine already, or was" in again.stderr
+    assert ask_of(harness.launcher.read_node(node)) == first
+
+
+def test_who_asks_while_another_is_taken_is_refused(harness: CommandHarness) -> None:
+    """The launcher may answer between our look and our write."""
+    node = node_of(harness)
+    call(harness, node, "--no-wait", steps=(refuse,))
+    first = ask_of(harness.launcher.read_node(node))
+    answering = Answering(harness.launcher)
+    answering.node = NodeId(node)
+    connect = harness._connect
+
+    def late() -> FakeStore:
+        store = connect()
+        commit = store.commit
+
+        def taken(ops: Any) -> Any:
+            take(answering)
+            return commit(ops)
+
+        store.commit = taken  # type: ignore[method-assign]
+        return store
+
+    harness._connect = late  # type: ignore[method-assign]
+    again = call(harness, node)
+    assert (again.exit_code, "already, or was" in again.stderr) == (EXIT_MISTAKE, True)
+    assert ask_of(harness.launcher.read_node(node)) == first
 
 
 def test_the_log_of_a_build_is_not_for_requestors(harness: CommandHarness) -> None:
