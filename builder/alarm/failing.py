@@ -44,12 +44,15 @@ def _failures(view: WorldView, policy: ImagePolicy, plan: Plan) -> None:
 def _broken_recipe(
     view: WorldView, policy: ImagePolicy, mine: list[Build], name: str, plan: Plan
 ) -> None:
-    """Say at once that the newest build has failed as the next one will; a mirror may be back."""
+    """Say at once that the newest build has failed as the next one will; a mirror may be back.
+
+    What is captured has no recipe to mend: the next one is of another machine.
+    """
     ended = [one for one in mine if one.state in _ENDED_BUILDS]
     last = ended[-1] if ended else None
     if last is None or last.state is not BuildState.FAILED or last.mishap is None:
         return
-    told = last.mishap.blame is Blame.RECIPE and last.unwanted is None
+    told = last.mishap.blame is Blame.RECIPE and last.unwanted is None and last.captured is None
     if not told or last.fingerprint != policy.fingerprint:
         return  # or the recipe has been changed since
     good = last_good(mine, view.uploads, last)

@@ -259,7 +259,8 @@ class _Making(InPhases):
     def _fill(self, session: SshSession) -> Quieting:
         """Run everything that may come to an image, and find out what that is."""
         recipe, build = self.task.recipe, self.record.value
-        quieting = Quieting(session=session, waiting=self.waiting, log=self.log)
+        whose = Blame.RECIPE if self.task.job is None else Blame.JOB
+        quieting = Quieting(session=session, waiting=self.waiting, log=self.log, whose=whose)
         self._begin("prepare")
         quieting.prepare()
         context = StepContext(

@@ -56,11 +56,15 @@ class Quieting:
     """Works on one machine, over one connection.
 
     Everything raises MishapError if it fails, and HandStoppedError if the hand has to stop.
+
+    Attributes:
+        whose: To blame for what was made of it before: the recipe, or the job whose machine it is.
     """
 
     session: SshSession
     waiting: Waiting
     log: ProgressLog
+    whose: Blame = Blame.RECIPE
 
     def prepare(self) -> None:
         """Wait until nobody else is at work on it."""
@@ -70,16 +74,16 @@ class Quieting:
         failure = read_prepare_failure(ran.output)
         if failure is None and ran.exit_code:
             # Not even begun: who logs in may not become root.
-            raise blame.fail("prepare", Blame.RECIPE, ran.why)
+            raise blame.fail("prepare", self.whose, ran.why)
         raise self._failed("prepare", ran, failure)
 
     def check(self, checks: tuple[Script, ...]) -> None:
-        """Run the recipe's checks of a build machine."""
+        """Run the image's checks of the machine, before anything is taken from it."""
         for script in checks:
             self.log.step(f"check {script.name}")
             ran = self._run(script.name, script, tell=True)
             if ran.why:
-                raise blame.fail(script.name, Blame.RECIPE, ran.why)
+                raise blame.fail(script.name, self.whose, ran.why)
 
     def packages(self) -> tuple[Package, ...]:
         """Return what is installed on it; none if it cannot tell, which ends no build."""
@@ -174,7 +178,7 @@ class Quieting:
     def _failed(self, step: str, ran: Ran, failure: PhaseFailure | None) -> blame.MishapError:
         if failure is None:
             return blame.fail(step, Blame.MACHINE, ran.why)
-        whose = Blame.RECIPE if failure.kind in _OF_THE_RECIPE else Blame.MACHINE
+        whose = self.whose if failure.kind in _OF_THE_RECIPE else Blame.MACHINE
         return blame.fail(step, whose, f"{failure.kind}: {visible(failure.about)}")
 
     def _run(self, step: str, script: Script, *, tell: bool) -> Ran:

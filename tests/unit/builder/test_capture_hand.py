@@ -333,7 +333,7 @@ def test_a_failed_check_leaves_the_machine_to_its_job(bench: Bench, job: Job) ->
     bench.session.ends["whole"] = ran("exit code 1", code=1)
     mishap = capture(job)
     assert mishap is not None
-    assert mishap.blame is Blame.RECIPE
+    assert mishap.blame is Blame.JOB
     build = bench.build().value
     assert (build.state, build.quieted_s) == (BuildState.FAILED, None)
     assert "stop_server" not in bench.cloud.calls

@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 
 from builder.actions import Plan
+from builder.alarm.actions import RaiseAlarm
 from builder.build import outcome, writes
 from builder.build.actions import BeginBuild, LoseBuild, Make, Supersede, TakeBuild
 from builder.build.capturing import NO_RECIPE, WANTED_S_MAX
@@ -268,6 +269,14 @@ def test_a_dead_builder_ends_what_it_had_begun_to_quiet() -> None:
         (op,) = writes.WRITES[LoseBuild](view, action)
         assert isinstance(op, Set)
         assert decode_build(BuildId("a", 1), op.data).state is state
+
+
+@pytest.mark.parametrize("blame", list(Blame))
+def test_a_capture_that_failed_is_no_broken_recipe(blame: Blame) -> None:
+    """The next one is of another machine; who asked for it is told."""
+    mishap = Mishap(step="whole", blame=blame, message="exit code 1")
+    failed = build(1, BuildState.FAILED, mishap=mishap, provider="p", place=HERE)
+    assert some(decide(world([failed])), RaiseAlarm) == []
 
 
 def test_who_asks_refers_to_nothing() -> None:
