@@ -115,8 +115,10 @@ def _building(view: WorldView, build: Build, plan: Plan) -> None:
     ours = build.owner == view.me or (view.dead(build.owner) and view.mine(str(build.id)))
     if ours and no_more is not None:
         plan.do(_ended(build, no_more))
-    elif build.owner == view.me:
+    elif build.owner == view.me and not build.once:
         plan.do(Make(id=build.id))
+    elif build.owner == view.me:
+        plan.do(_lost(view, build, "its builder could not go on once its machine was quieted"))
     elif ours:
         plan.do(_lost(view, build, "its builder died"))
     else:

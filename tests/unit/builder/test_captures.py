@@ -279,6 +279,18 @@ def test_a_capture_that_failed_is_no_broken_recipe(blame: Blame) -> None:
     assert some(decide(world([failed])), RaiseAlarm) == []
 
 
+def test_a_hand_that_ended_unwritten_is_not_followed_by_another() -> None:
+    """The record says that its machine was being quieted: it ends, as if its builder had died."""
+    ours = build(1, BuildState.BUILDING, owner=ME, provider="p", place=HERE, quieted_s=5.0)
+    view = world([ours], launch())
+    plan = decide(view)
+    assert some(plan, Make) == []
+    (action,) = some(plan, LoseBuild)
+    (op,) = writes.WRITES[LoseBuild](view, action)
+    assert isinstance(op, Set)
+    assert decode_build(BuildId("a", 1), op.data).state is BuildState.FAILED
+
+
 def test_who_asks_refers_to_nothing() -> None:
     """A launch that boots no image of ours keeps none, though it is known."""
     view = world([], launch())
