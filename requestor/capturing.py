@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from remuda.images.capturefate import CaptureFate, Fate, fate_of
+from remuda.images.words import BuilderWords, read_words
 from remuda.model import launch as launch_record
 from remuda.model.build import Build, decode_build
 from remuda.model.capture import CaptureAsk, ask_fields, ask_of
@@ -15,7 +16,7 @@ from remuda.model.launch import Launch
 from remuda.model.node import Node
 from remuda.runtime.clock import Clock
 from remuda.store import paths
-from remuda.store.api import Check, Op, Store, StoreAwayError
+from remuda.store.api import Check, NotPermittedError, Op, Store, StoreAwayError
 from requestor.accept import AcceptedNode
 from requestor.context import RequestorContext
 from requestor.errors import CaptureFailedError, InvalidOptionsError, RequestorError
@@ -129,7 +130,18 @@ class CaptureWatch:
         stored = self._store.read(self._launch)
         if stored is None:
             return fate_of(self._ask, None, None)
-        return fate_of(self._ask, *_told(self._store, self._node, stored.value))
+        launch, build = _told(self._store, self._node, stored.value)
+        fate = fate_of(self._ask, launch, build)
+        if fate.fate is not Fate.TAKEN or (build is not None and build.owner is not None):
+            return fate
+        return fate_of(self._ask, launch, build, self._words())
+
+    def _words(self) -> BuilderWords | None:
+        """Return what the builders say of what is not begun; None: it is closed to us."""
+        try:
+            return read_words(self._store)
+        except NotPermittedError:
+            return None
 
     def wait(
         self,

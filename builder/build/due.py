@@ -26,33 +26,39 @@ def begin(view: WorldView, plan: Plan) -> None:
         paused = view.paused(image)
         if paused is not None:
             plan.wait(image, paused)
+        if paused is not None and policy.capture_refusal is None:
             continue
         if image in view.reading:
             # Its number may be known already: the next one would be given for the same reason.
             plan.wait(image, "a build of it is being read")
             continue
         if policy.capture_refusal is not None:
+            # Though it is paused: what waits is on record, says why, and waits no longer than that.
             capturing.begin(view, policy, stored.value, plan)
             continue
-        for group in policy.groups:
-            why = _why(view, policy, stored.value, group, plan)
-            if why is None:
-                continue
-            number = stored.value.last_build + 1
-            if number > BUILD_NUMBER_MAX:
-                plan.wait(image, "its numbers are used up")
-            elif not view.mine(f"image {image}"):
-                plan.wait(image, "another builder begins it")
-            else:
-                plan.do(
-                    BeginBuild(
-                        id=BuildId(image, number),
-                        group=group,
-                        why=why,
-                        fingerprint=policy.fingerprint,
-                    )
+        _begin_due(view, policy, stored.value, plan)
+
+
+def _begin_due(view: WorldView, policy: ImagePolicy, record: ImageRecord, plan: Plan) -> None:
+    for group in policy.groups:
+        why = _why(view, policy, record, group, plan)
+        if why is None:
+            continue
+        number = record.last_build + 1
+        if number > BUILD_NUMBER_MAX:
+            plan.wait(policy.image, "its numbers are used up")
+        elif not view.mine(f"image {policy.image}"):
+            plan.wait(policy.image, "another builder begins it")
+        else:
+            plan.do(
+                BeginBuild(
+                    id=BuildId(policy.image, number),
+                    group=group,
+                    why=why,
+                    fingerprint=policy.fingerprint,
                 )
-            break
+            )
+        return
 
 
 def _why(

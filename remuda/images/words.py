@@ -13,6 +13,9 @@ from remuda.store.api import Store
 #: A builder that cannot use its file as it is now goes on by what that was before, and says so by
 #: this and its id; no image is called so.
 CONFIGURATION_OF: Final = "configuration of "
+#: Why no build is begun, when no builder says why.
+NO_BUILDER: Final = "no builder is running"
+NOT_CONFIGURED: Final = "no builder has it in its configuration"
 #: What the records say better: who it is that works on it.
 _AT_WORK: Final = "being worked on"
 
@@ -41,6 +44,14 @@ class BuilderWords:
         """Return why something waits, or None if nobody says so, or somebody is at work on it."""
         why = self.waits.get(name)
         return None if why is None or why.startswith(_AT_WORK) else why
+
+    def not_begun(self, image: str) -> str | None:
+        """Return why no build of an image is begun, or None if nobody says so."""
+        if not self.living:
+            return NO_BUILDER
+        if self.providers is not None and image not in self.providers:
+            return NOT_CONFIGURED
+        return self.of(image)
 
     def of_group(self, image: str, provider: str) -> str | None:
         """Return why no build of an image is begun for a provider, or None."""

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from remuda.model import launch as launches
 from remuda.model.build import Blame, Build, BuildState, Mishap, Why, encode_build
+from remuda.model.builderstatus import BuilderStatus, encode_builder
 from remuda.model.capture import Capture, CaptureAsk, ask_of
+from remuda.model.component import Replica
 from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId
 from remuda.model.launch import Launch, Step
@@ -58,7 +60,8 @@ class Answering:
     def put(self, path: str, data: bytes) -> None:
         """Write a record."""
         there = self.store.read(path)
-        op: Op = Create(path=path, data=data)
+        lives = path.startswith(f"{paths.BUILDERS}/")
+        op: Op = Create(path=path, data=data, ephemeral=lives)
         if there is not None:
             op = Set(path=path, data=data, version=there.version)
         self.store.ensure(path.rpartition("/")[0])
@@ -115,6 +118,14 @@ def begin(one: Answering) -> None:
 def make(one: Answering) -> None:
     """Make it."""
     one.build(BuildState.BUILDING, owner=ReplicaId("b1"))
+
+
+def say(one: Answering, **fields: Any) -> None:
+    """Have a builder that says something."""
+    said: dict[str, Any] = {"providers": {"oneiric": ("alpha",)}, **fields}
+    replica = Replica(id=ReplicaId("b1"), hostname="h", pid=7, version="1", started_s=5.0)
+    status = BuilderStatus(replica=replica, **said)
+    one.put(paths.builder(replica.id), encode_builder(status))
 
 
 def keep(one: Answering) -> None:

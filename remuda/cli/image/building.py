@@ -22,7 +22,7 @@ from remuda.images.catalogue import Catalogue
 from remuda.images.following import AWAY_S
 from remuda.images.moves import MoveRefusedError
 from remuda.images.state import BuildResult, Outcome, build_result, newest_for
-from remuda.images.words import BuilderWords, read_words
+from remuda.images.words import NO_BUILDER, NOT_CONFIGURED, BuilderWords, read_words
 from remuda.insight import tree
 from remuda.insight.live import LiveTrees
 from remuda.model.codec import CorruptRecordError
@@ -37,7 +37,6 @@ _DEPTH: Final = 4
 #: Logs and clocks are looked at this often at least, and news this often at most.
 _LOOK_S: Final = 2.0
 _GATHER_S: Final = 0.3
-NO_BUILDER: Final = "no builder is running"
 
 TellProgress = Callable[[str, Mapping[str, Any]], None]
 
@@ -291,7 +290,7 @@ def _idle(seen: Catalogue, one: AwaitedImage, words: BuilderWords) -> str | None
     if record is not None and record.value.paused is not None:
         return f"it was paused by {record.value.paused.who}: {record.value.paused.why}"
     if words.providers is not None and one.image not in words.providers:
-        return "no builder has it in its configuration"
+        return NOT_CONFIGURED
     groups = (words.of_group(one.image, provider) for provider in sorted(one.expected))
     return next((why for why in groups if why is not None), words.of(one.image))
 

@@ -125,9 +125,7 @@ def test_a_captured_image_is_never_due_otherwise() -> None:
 
 
 def test_why_nothing_is_begun_is_said() -> None:
-    """Paused, another builder's, or no numbers left."""
-    paused = decide(world([], launch(), policy=replace(POLICY, paused=True)))
-    assert paused.waits["a"] == "paused in the configuration"
+    """It is another builder's, or no numbers are left."""
     others = decide(world([], launch(), mine=lambda _: False))
     assert others.waits["a"] == "another builder begins it"
     view = world([], launch())
@@ -136,6 +134,17 @@ def test_why_nothing_is_begun_is_said() -> None:
     plan = decide(replace(view, library=replace(view.library, images=images)))
     assert plan.waits["a"] == "its numbers are used up"
     assert some(plan, BeginBuild) == []
+
+
+def test_while_it_is_paused_a_capture_waits_on_record() -> None:
+    """With the reason, and for a day, as any other that no builder takes."""
+    paused = replace(POLICY, paused=True)
+    assert begun(world([], launch(), policy=paused)) is not None
+    plan = decide(world([build()], launch(), policy=paused))
+    assert some(plan, TakeBuild) == []
+    assert plan.waits["a/1"] == "paused in the configuration"
+    old = build(requested_s=NOW_S - WANTED_S_MAX - 1.0)
+    assert "in 24 hours" in str(superseded(world([old], launch(), policy=paused)))
 
 
 def taken(view: WorldView) -> Plan:

@@ -29,6 +29,7 @@ from tests.support.capturing import (
     make,
     nothing,
     refuse,
+    say,
     take,
 )
 from tests.support.commands import CommandHarness
@@ -81,11 +82,67 @@ def test_the_command_tells_how_far_it_is(harness: CommandHarness) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         f"node {node} is to be captured as oneiric: the launcher of the node has not answered yet",
-        f"node {node} is to be captured as oneiric: no builder has begun it yet",
-        f"node {node} is captured as oneiric/3: no builder has begun it yet{STOPPED}",
+        f"node {node} is to be captured as oneiric: no builder is running",
+        f"node {node} is captured as oneiric/3: no builder is running{STOPPED}",
         f"node {node} is captured as oneiric/3: b1 makes it{STOPPED}",
         f"there is a snapshot of node {node} as oneiric/3: it can be given back",
     ]
+
+
+def test_the_command_tells_why_nothing_is_begun(harness: CommandHarness) -> None:
+    """As builders say it; and that there is none, or none that has the image."""
+    node = node_of(harness)
+    paused = "paused by ada: no room"
+
+    def answered(one: Answering) -> None:
+        take(one)
+        say(one, providers={})
+
+    def requested(one: Answering) -> None:
+        begin(one)
+        say(one, waits={"oneiric/3": paused})
+
+    steps = (
+        answered,
+        say,
+        lambda one: say(one, waits={"oneiric": "its numbers are used up"}),
+        requested,
+        say,
+        keep,
+    )
+    result = call(harness, node, steps=steps)
+    assert result.exit_code == 0, result.output
+    asked, build = f"node {node} is to be captured as oneiric", f"node {node} is captured as"
+    assert result.stdout.splitlines() == [
+        f"{asked}: no builder has it in its configuration",
+        f"{asked}: no builder has begun it yet",
+        f"{asked}: its numbers are used up",
+        f"{build} oneiric/3: {paused}{STOPPED}",
+        f"{build} oneiric/3: no builder has begun it yet{STOPPED}",
+        f"there is a snapshot of node {node} as oneiric/3: it can be given back",
+    ]
+
+
+def test_what_builders_say_may_be_closed_to_us(harness: CommandHarness) -> None:
+    """Then it is not known why nothing is begun."""
+    node = node_of(harness)
+    connect = harness._connect
+
+    def closed() -> FakeStore:
+        store = connect()
+        children = store.children
+
+        def refusing(path: str) -> Any:
+            if path == paths.BUILDERS:
+                raise NotPermittedError(path)
+            return children(path)
+
+        store.children = refusing  # type: ignore[method-assign]
+        return store
+
+    harness._connect = closed  # type: ignore[method-assign]
+    result = call(harness, node, steps=(take, keep))
+    assert result.stdout.startswith(f"node {node} is to be captured as oneiric: no builder has")
 
 
 def test_the_command_tells_programs(harness: CommandHarness) -> None:
