@@ -51,7 +51,7 @@ _AWAY_S: Final = 60.0
     help="Its name: an image of the configuration that may be captured of such machines.",
 )
 @click.option("--wait", is_flag=True, help="Until it is current in every provider, or has failed.")
-@click.option("--no-wait", is_flag=True, help="Not even until there is a snapshot.")
+@click.option("--no-wait", is_flag=True, help="Only for the launcher's answer.")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -100,6 +100,12 @@ def capture(
             tell=lambda fate: _tell(held, image, fate, tell),
         )
         outcome_of(held.id, image, fate)
+        if no_wait and fate.fate is Fate.ASKED:
+            raise CommandFailedError(
+                f"the launcher of node {node} has not answered in {ANSWER_S:g} s; it may yet take "
+                "it, as long as the node is held",
+                EXIT_TIMEOUT,
+            )
         if no_wait:
             return
         if fate.open:

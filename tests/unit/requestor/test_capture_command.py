@@ -185,6 +185,15 @@ def test_without_waiting_the_answer_is_told(harness: CommandHarness) -> None:
     assert call(harness, node_of(harness), "--no-wait", steps=(refuse,)).exit_code == EXIT_MISTAKE
 
 
+def test_without_an_answer_it_is_not_said_to_be_done(
+    harness: CommandHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether it is taken."""
+    monkeypatch.setattr("requestor.commands.capture.ANSWER_S", 0.0)
+    result = call(harness, node_of(harness), "--no-wait", steps=(nothing,))
+    assert (result.exit_code, "has not answered in 0 s" in result.stderr) == (EXIT_TIMEOUT, True)
+
+
 def current(one: Answering) -> None:
     """Have the build proven and current."""
     keep(one)
