@@ -79,7 +79,7 @@ class CaptureFailedError(RequestorError):
     """No image is made of the machine; the message says which rule that breaks, or what failed.
 
     Attributes:
-        refused: Whether it was never begun: then the machine is as it was.
+        refused: Whether it was never begun: then it has changed nothing of the machine.
     """
 
     def __init__(self, node: NodeId, image: str, why: str, *, refused: bool) -> None:

@@ -42,7 +42,7 @@ class CaptureFate:
 
 
 def may_ask_again(before: Capture, build: Build | None) -> bool:
-    """Whether what was asked before came to nothing, and left the machine as it was.
+    """Whether what was asked before came to nothing before its machine was being quieted.
 
     Args:
         before: What the launcher has made of it.
