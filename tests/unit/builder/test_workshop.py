@@ -1,5 +1,7 @@
 """Builders that crash, look at old records and meet faults: what holds always, and in the end."""
 
+from typing import Final
+
 import pytest
 
 from builder.decide import decide
@@ -25,6 +27,10 @@ def explained(run: Workshop) -> None:
             assert str(upload.value.id) in said
 
 
+#: A build of which nothing has come.
+_NOTHING: Final = frozenset({BuildState.FAILED, BuildState.SUPERSEDED})
+
+
 def at_rest(run: Workshop) -> bool:
     """Whether nothing is left to do but to keep what is kept; users come and go all the time."""
     return (
@@ -35,10 +41,14 @@ def at_rest(run: Workshop) -> bool:
 
 
 def _rests(run: Workshop, build: Build) -> bool:
-    """Whether a build stays as it is: of those that were the same, the last one of its group."""
+    """Whether a build stays as it is; the last one of its group does, by which the next is judged.
+
+    But for one that failed: then the next is due at once, unless somebody has deleted it.
+    """
     later = (one for one in run.known.builds if one.image == build.id.image and one > build.id)
     last = not any(set(run.known.builds[one].value.group) & set(build.group) for one in later)
-    return build.state is BuildState.BUILT or (build.state is BuildState.SAME and last)
+    deleted = build.unwanted is not None and build.state in _NOTHING
+    return build.state is BuildState.BUILT or ((build.state is BuildState.SAME or deleted) and last)
 
 
 @pytest.mark.parametrize(
