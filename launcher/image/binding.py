@@ -77,8 +77,7 @@ def _asked(
     images, candidate = world.images, ask.use is ImageUse.PROVE
     why = images.why_not(ask.upload, candidate=candidate)
     if why is not None:
-        # What is not on record yet may come; what is, and cannot be booted, never can again.
-        return Shortage(reason=why, final=ask.upload in images.uploads)
+        return Shortage(reason=why, final=images.never_again(ask.upload))
     why = images.elsewhere(ask.upload, candidate=candidate)
     return ask.upload if why is None else Shortage(reason=why)
 

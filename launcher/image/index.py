@@ -17,7 +17,7 @@ from remuda.model.image import BuildId, UploadId, number_of
 from remuda.model.launch import Launch
 from remuda.model.pointer import Pointer
 from remuda.model.tally import Tally, decode_tally
-from remuda.model.upload import WHOLE, Upload, UploadState
+from remuda.model.upload import ENDED, WHOLE, Upload, UploadState
 from remuda.store import paths
 from remuda.store.api import Dirty, Gone, Put, Stored
 
@@ -185,6 +185,16 @@ class Images:
         if state is UploadState.USABLE or (candidate and state in WHOLE):
             return None
         return f"build {upload_id.build} is {state} here"
+
+    def never_again(self, upload_id: UploadId) -> bool:
+        """Whether nothing will boot from an upload any more, by what is on record of it.
+
+        What is not on record yet, or is not whole there, may be by now: who has made it asks for a
+        machine at once, and its request may be read before its record is.
+        """
+        stored = self.uploads.get(upload_id)
+        ended = stored is not None and stored.value.state in ENDED
+        return ended or self._spoiled(upload_id.build) is not None
 
     def elsewhere(self, upload_id: UploadId, *, candidate: bool) -> str | None:
         """Return why an upload is none that a builder can mean here, or None.
