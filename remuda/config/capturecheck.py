@@ -6,7 +6,7 @@ from typing import Final
 
 from remuda.config.base import switch
 from remuda.config.document import Path
-from remuda.config.patterns import repeats_repeats
+from remuda.config.patterns import means, repeats_repeats
 from remuda.config.raw import entries, mapping
 from remuda.config.recipes import WrittenRecipes
 from remuda.config.report import Report
@@ -62,7 +62,7 @@ def _check_labels(
 ) -> None:
     for index, pattern in _patterns(image):
         path: Path = ("images", name, _CAPTURE, "labels", index)
-        meant = [one for one in labels if re.fullmatch(pattern, one)]
+        meant = [one for one in labels if means(pattern, one)]
         secret = [one for one in meant if switch(labels[one].get("secret"))]
         if labels and not meant:
             report.warning(path, "no label is called so: nothing is captured by it")

@@ -3,12 +3,12 @@
 A launcher judges by it what a holder asks, and a builder once more, by its own configuration.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from remuda.config.captures import CaptureFrom
 from remuda.config.model import Label
+from remuda.config.patterns import means
 from remuda.config.recipes import ImageRecipe
 from remuda.model.capture import Captured
 
@@ -57,4 +57,4 @@ def rules_of(
 
 
 def _matches(patterns: Iterable[str], name: str) -> bool:
-    return any(re.fullmatch(one, name) for one in patterns)
+    return any(means(one, name) for one in patterns)

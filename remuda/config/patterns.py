@@ -19,6 +19,11 @@ def repeats_repeats(pattern: str) -> bool:
     return _depth(sre.parse(pattern)) > 1
 
 
+def means(pattern: str, name: str) -> bool:
+    """Say whether *pattern*, which repeats no repeat, is all of *name*, which is short."""
+    return re.compile(pattern).fullmatch(name) is not None
+
+
 def _depth(part: Any) -> int:
     """Return how many unbounded repeats enclose each other, at most."""
     if isinstance(part, sre.SubPattern):

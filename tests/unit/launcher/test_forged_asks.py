@@ -252,3 +252,17 @@ def test_a_builder_asks_for_one_machine() -> None:
     assert settled(made) == []
     assert [one.request for one in of_kind(think(made), Decline)] == [view.id]
     assert view.request.state is RequestState.REQUESTED
+
+
+@pytest.mark.parametrize(
+    ("state", "declines"),
+    [(UploadState.MAKING, 0), (UploadState.PENDING, 0), (UploadState.REJECTED, 1)],
+)
+def test_a_record_that_is_read_again_declines_no_trial(state: UploadState, declines: int) -> None:
+    """Its builder asks as soon as it has written: the request may be read before that."""
+    made = imaged()
+    view = asking(made, ImageUse.PROVE, store_build(made, 2, state), seen_s=NOW.mono_s - 10.0)
+    plan = think(made)
+
+    assert [one.request for one in of_kind(plan, Decline)] == [view.id] * declines
+    assert of_kind(plan, Claim) == []
