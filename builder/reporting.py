@@ -15,7 +15,7 @@ from remuda.model.builderstatus import BuilderStatus, encode_builder
 from remuda.model.component import Replica
 from remuda.model.image import BuildId
 from remuda.model.jobreport import word_of
-from remuda.model.tally import Sample, Tally
+from remuda.model.tally import Sample
 from remuda.runtime.log import Log
 from remuda.runtime.now import Now
 
@@ -173,9 +173,7 @@ def _canaries(records: Records) -> Iterator[tuple[tuple[str, ...], float]]:
     for (image, provider), stored in records.pointers.items():
         if stored.value.canary is None:
             continue
-        counted = records.tallies.get((image, provider))
-        tally = Tally(image=image, provider=provider) if counted is None else counted.value
-        one = tally.of(stored.value.canary.number)
+        one = records.library().tally(image, provider).of(stored.value.canary.number)
         for sample in Sample:
             counts, key = one.total(sample), (image, provider, str(sample))
             yield (*key, word_of(ok=True)), counts.ok

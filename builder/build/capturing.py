@@ -7,13 +7,14 @@ is begun for each; many of one image may be under way, and the order is that of 
 from typing import Final
 
 from builder.actions import Plan
-from builder.build.actions import BeginBuild, TakeBuild
+from builder.build.actions import TakeBuild
+from builder.build.numbering import begin_next
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.images.references import upload_of
 from remuda.model.build import Build, Why
 from remuda.model.capture import Capture, Captured
-from remuda.model.image import BUILD_NUMBER_MAX, BuildId, ImageRecord, UploadId
+from remuda.model.image import BuildId, ImageRecord, UploadId
 from remuda.model.launch import Launch, Step
 from remuda.model.upload import WHOLE
 
@@ -34,21 +35,8 @@ def begin(view: WorldView, policy: ImagePolicy, image: ImageRecord, plan: Plan) 
     for provider, launch, capture in view.captures(policy.image):
         if capture.build is not None or (launch.id, capture.ask.token) in begun:
             continue
-        number = image.last_build + 1
-        if number > BUILD_NUMBER_MAX:
-            plan.wait(policy.image, "its numbers are used up")
-        elif not view.mine(f"image {policy.image}"):
-            plan.wait(policy.image, "another builder begins it")
-        else:
-            plan.do(
-                BeginBuild(
-                    id=BuildId(policy.image, number),
-                    group=policy.groups[0],
-                    why=Why.CAPTURE,
-                    fingerprint=policy.fingerprint,
-                    captured=_machine(provider, launch, capture),
-                )
-            )
+        machine, group = _machine(provider, launch, capture), policy.groups[0]
+        begin_next(view, policy, image, plan, group=group, why=Why.CAPTURE, captured=machine)
         return
     if image.wanted is not None and image.last_build <= image.wanted_above:
         plan.wait(policy.image, NO_RECIPE)

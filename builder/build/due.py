@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from builder.actions import Plan
 from builder.build import capturing
-from builder.build.actions import BeginBuild
+from builder.build.numbering import begin_next
 from builder.policy import ImagePolicy
 from builder.view import WorldView
 from remuda.config.units import show_duration
 from remuda.images import failed
 from remuda.model.build import UNDER_WAY, Build, BuildState, Why
-from remuda.model.image import BUILD_NUMBER_MAX, BuildId, ImageRecord
+from remuda.model.image import BuildId, ImageRecord
 
 #: States of a build that never was.
 _NOTHING = frozenset({BuildState.FAILED, BuildState.SUPERSEDED})
@@ -44,20 +44,7 @@ def _begin_due(view: WorldView, policy: ImagePolicy, record: ImageRecord, plan: 
         why = _why(view, policy, record, group, plan)
         if why is None:
             continue
-        number = record.last_build + 1
-        if number > BUILD_NUMBER_MAX:
-            plan.wait(policy.image, "its numbers are used up")
-        elif not view.mine(f"image {policy.image}"):
-            plan.wait(policy.image, "another builder begins it")
-        else:
-            plan.do(
-                BeginBuild(
-                    id=BuildId(policy.image, number),
-                    group=group,
-                    why=why,
-                    fingerprint=policy.fingerprint,
-                )
-            )
+        begin_next(view, policy, record, plan, group=group, why=why)
         return
 
 

@@ -160,13 +160,11 @@ class Images:
             now_s: When, by the wall clock.
             who: Always given the same answer: a request, or a machine that is to be made.
         """
-        pointer = self._pointer_of(image)
-        canary = None if pointer is None else pointer.tried(now_s)
-        if pointer is None or canary is None:
+        found = self._canary(image, now_s)
+        if found is None:
             return None
-        upload_id = UploadId(pointer.build(canary.number), pointer.place)
-        falls = weight(str(upload_id.build), who) < canary.share * WEIGHT_MAX
-        return upload_id if falls and self.why_not(upload_id) is None else None
+        upload_id, share = found
+        return upload_id if weight(str(upload_id.build), who) < share * WEIGHT_MAX else None
 
     def why_not(self, upload_id: UploadId, *, candidate: bool = False) -> str | None:
         """Return why nothing new may boot from an upload, or None.
@@ -245,7 +243,8 @@ class Images:
         """
         served = self.served(image, now_s)
         booted = [] if isinstance(served, NoneServed) else [served]
-        booted += self._canary(image, now_s)
+        if canary := self._canary(image, now_s):
+            booted.append(canary[0])
         if candidate:
             booted += [
                 upload_id
@@ -255,13 +254,14 @@ class Images:
         disks_gib = (self.image(upload_id).needs.disk_gib for upload_id in booted)
         return ImageNeeds(disk_gib=max(disks_gib, default=0))
 
-    def _canary(self, image: str, now_s: float) -> list[UploadId]:
+    def _canary(self, image: str, now_s: float) -> tuple[UploadId, float] | None:
+        """Return what is tried now, with its share of the requests, if it can be booted."""
         pointer = self._pointer_of(image)
         canary = None if pointer is None else pointer.tried(now_s)
         if pointer is None or canary is None:
-            return []
+            return None
         upload_id = UploadId(pointer.build(canary.number), pointer.place)
-        return [upload_id] if self.why_not(upload_id) is None else []
+        return (upload_id, canary.share) if self.why_not(upload_id) is None else None
 
     def image(self, upload_id: UploadId) -> Image:
         """Return what the cloud is told to boot.

@@ -8,7 +8,7 @@ from remuda.config.base import switch
 from remuda.config.capturecheck import check_captures
 from remuda.config.cron import longest_pause_s, parse_cron, parse_zone
 from remuda.config.document import Path
-from remuda.config.images import ImageDefaults, RecipeFrom
+from remuda.config.images import CanaryFrom, ImageDefaults, RecipeFrom
 from remuda.config.imageuse import check_image_uses
 from remuda.config.misspellings import misspelled
 from remuda.config.name_guesses import nearest
@@ -163,9 +163,10 @@ def _check_freshness(name: str, written: WrittenRecipes, report: Report) -> None
 
 def _check_canaries(written: WrittenRecipes, report: Report) -> None:
     """Report a build that would be bad though it fails no more than a good one."""
+    usual = CanaryFrom()
     for top, section in _tops(written):
         canary = mapping(section.get("canary"))
-        good, bad = share(canary, "good", 0.02), share(canary, "bad", 0.1)
+        good, bad = share(canary, "good", usual.good), share(canary, "bad", usual.bad)
         if good is not None and bad is not None and good >= bad:
             said = "bad" if "bad" in canary else "good"
             report.problem(
