@@ -36,6 +36,7 @@ def intend(
     number: int,
     *,
     for_request: RequestId | None = None,
+    on_account_of: RequestId | None = None,
     upload: UploadId | None = None,
     login_key: str | None = None,
 ) -> Intent:
@@ -47,6 +48,7 @@ def intend(
         recipe: What they are made of.
         number: Spreads the nodes of a key over the availability zones of its pool.
         for_request: The request that alone may have it; it is on its account, too.
+        on_account_of: The request that it is started for, though another may get it.
         upload: The image of ours that it boots, or None.
         login_key: Public line of the key that opens it for its builder, or None.
     """
@@ -58,7 +60,7 @@ def intend(
         volume_gib=recipe.volume_gib,
         az=_zone(policy, key, number),
         for_request=for_request,
-        on_account_of=for_request,
+        on_account_of=for_request or on_account_of,
         upload=upload,
         login_key=login_key,
     )

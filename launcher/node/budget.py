@@ -32,6 +32,7 @@ class Budget:
     total: Usage = field(default_factory=Usage)
     coming: int = 0
     started: dict[Key, int] = field(default_factory=dict)
+    _rooms: dict[Key, Shortage | None] = field(default_factory=dict)
     _nevers: dict[tuple[str, tuple[str, ...]], Shortage | None] = field(default_factory=dict)
 
     @classmethod
@@ -66,6 +67,7 @@ class Budget:
     def reserve(self, key: Key, recipe: Recipe, n: int = 1) -> None:
         """Count the room of *n* nodes of *key* that are to be started later."""
         cost = _cost(recipe, n)
+        self._rooms.clear()
         for usage in (self.used.setdefault(key[0], Usage()), self.total):
             usage.add(cost)
 
@@ -75,7 +77,11 @@ class Budget:
 
     def no_room(self, key: Key) -> Shortage | None:
         """Return why *key* cannot be made or has no room, or None."""
-        return self._cloud_shortage(key) or self.no_room_for(key[0], {key[1]: 1})
+        if key not in self._rooms:
+            # Most of a long queue asks the same, and nothing is taken in between.
+            found = self._cloud_shortage(key) or self.no_room_for(key[0], {key[1]: 1})
+            self._rooms[key] = found
+        return self._rooms[key]
 
     def not_yet(self, key: Key) -> Shortage | None:
         """Return why no node of *key* may be started now although there is room, or None."""

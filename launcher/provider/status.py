@@ -49,10 +49,18 @@ def _together(pools: Collection[LabelStatus]) -> LabelStatus:
     )
 
 
-def _by_pool(world: World, budget: Budget, label: str, slow: Late) -> dict[str, LabelStatus]:
-    """Return the status of one label in each pool that makes it."""
+@dataclass(frozen=True, slots=True)
+class _OfLabel:
+    """The status of one label: in each pool that makes it, and in all of them."""
+
+    pools: Mapping[str, LabelStatus]
+    together: LabelStatus
+
+
+def _of_label(world: World, budget: Budget, label: str, slow: Late) -> _OfLabel:
     keys = [(pool.name, label) for pool in world.policy.pools.values() if label in pool.labels]
-    return {key[0]: _in_pool(world, budget, key, slow.get(key, ())) for key in keys}
+    pools = {key[0]: _in_pool(world, budget, key, slow.get(key, ())) for key in keys}
+    return _OfLabel(pools, _together(tuple(pools.values())))
 
 
 def _trouble(world: World, key: Key, slow: Sequence[NodeView]) -> str | None:
@@ -88,7 +96,7 @@ class OwnStatus:
     now: Now
     _budget: Budget | None = None
     _late: Late | None = None
-    _labels: dict[str, dict[str, LabelStatus]] = field(default_factory=dict)
+    _labels: dict[str, _OfLabel] = field(default_factory=dict)
     _status: ProviderStatus | None = None
 
     @property
@@ -102,7 +110,7 @@ class OwnStatus:
         new = [label for label in labels if label not in self._labels]
         for label in new:
             self._budget = self._budget or Budget.of(self.world, self.now)
-            self._labels[label] = _by_pool(self.world, self._budget, label, self.late)
+            self._labels[label] = _of_label(self.world, self._budget, label, self.late)
         if new or self._status is None:
             self._status = _status(self.world, self._labels)
         return self._status
@@ -116,7 +124,7 @@ def our_status(world: World, now: Now) -> ProviderStatus:
         for label in {one for pool in world.policy.pools.values() for one in pool.labels}
         if labelled_image(label) is None
     )
-    told = _status(world, {label: _by_pool(world, budget, label, slow) for label in labels})
+    told = _status(world, {label: _of_label(world, budget, label, slow) for label in labels})
     return replace(
         told,
         pools={
@@ -131,14 +139,14 @@ def our_status(world: World, now: Now) -> ProviderStatus:
     )
 
 
-def _status(world: World, labels: Mapping[str, Mapping[str, LabelStatus]]) -> ProviderStatus:
-    """Return our status with that of *labels*, each by pool."""
-    shared = {label: pools for label, pools in labels.items() if len(pools) > 1}
+def _status(world: World, labels: Mapping[str, _OfLabel]) -> ProviderStatus:
+    """Return our status with that of *labels*."""
+    shared = {label: one.pools for label, one in labels.items() if len(one.pools) > 1}
     return ProviderStatus(
         provider=world.policy.provider,
         priority=world.policy.config.priority,
         trouble=world.halted or world.cloud.trouble,
-        labels={label: _together(tuple(pools.values())) for label, pools in labels.items()},
+        labels={label: one.together for label, one in labels.items()},
         pools={
             name: PoolStatus(
                 labels={label: pools[name] for label, pools in shared.items() if name in pools}

@@ -21,14 +21,13 @@ from remuda.model.status import ProviderStatus
 BOOT_CLASS_S = 15.0
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Bid:
     """How soon a provider could serve a request; lower is better."""
 
     grade: int
     priority: int
     boot_class: int
-    tie: int
     provider: str
 
     @property
@@ -68,13 +67,13 @@ def bids(
             known[key] = found
     if len(found) == 1:
         return tuple(found)
-    # Higher weight wins in rendezvous hashing; a bid sorts ascending.
-    return tuple(sorted(_tied(one, request) for one in found))
+    return tuple(sorted(found, key=lambda bid: _rank(bid, request)))
 
 
-def _tied(bid: Bid, request: Request) -> Bid:
+def _rank(bid: Bid, request: Request) -> tuple[int, int, int, int, str]:
+    # Higher weight wins in rendezvous hashing; a rank sorts ascending.
     tie = -weight(request.id, bid.provider)
-    return Bid(bid.grade, bid.priority, bid.boot_class, tie, bid.provider)
+    return (bid.grade, bid.priority, bid.boot_class, tie, bid.provider)
 
 
 def _untied(world: World, view: RequestView, own: ProviderStatus) -> list[Bid]:
@@ -166,12 +165,12 @@ def _bid(
 ) -> Bid:
     if status is None:
         # Another program's launcher, or one that has not told yet: it can look after itself.
-        return Bid(_FULL, priority, 0, 0, provider)
+        return Bid(_FULL, priority, 0, provider)
     labels = status.labels
     wanted = set(view.request.labels)
     boot_s = max((labels[name].boot_s or 0.0 for name in wanted if name in labels), default=0.0)
     grade = _grade(status, pools, view)
-    return Bid(grade, priority, round(boot_s / BOOT_CLASS_S), 0, provider)
+    return Bid(grade, priority, round(boot_s / BOOT_CLASS_S), provider)
 
 
 def _grade(status: ProviderStatus, pools: set[str], view: RequestView) -> int:

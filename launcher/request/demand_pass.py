@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from launcher.actions import Plan
 from launcher.image.binding import asked, bind, fitting, for_anybody
@@ -145,7 +145,6 @@ class DemandPass:
                 yield view
                 continue
             pools = stuck.get(_kind(view.request, words))
-            self.crowded |= pools or frozenset()
             # An impatient one wants to hold back those behind it; the first of them does.
             if pools is None or (
                 view.seen_s < patient_since_s and not pools <= self.blocked.keys()
@@ -174,10 +173,13 @@ class DemandPass:
             return None  # another provider has taken it
         return blocker.id
 
-    def lacking(self, view: RequestView, pool: str) -> Counter[str]:
+    def lacking(self, view: RequestView, pool: str) -> dict[str, int]:
         """Return what a new claim of *pool* lacks: labels of nodes neither there nor coming."""
-        lacking: Counter[str] = Counter()
-        for label, n in Counter(view.request.labels).items():
+        lacking: dict[str, int] = {}
+        for label in view.request.labels:
+            if label in lacking:
+                continue
+            n = view.request.labels.count(label)
             if not view.may_get.own:
                 have = max(0, self.supply((pool, label)))
             else:
@@ -208,15 +210,14 @@ class DemandPass:
                 short = self.budget.no_room(key)
                 if short is not None:
                     self._give_back(intents, held)
+                    if not short.pools or sum(lacking.values()) == 1:
+                        return short
                     # In words of all that it lacks, not of what was left for the last one of them.
-                    return (
-                        (self.budget.no_room_for(pool, lacking) or short) if short.pools else short
-                    )
+                    return self.budget.no_room_for(pool, lacking) or short
                 short = self.budget.not_yet(key)
                 if short is None:
                     self.budget.take(key, self.world.cloud.recipes[key])
-                    intent = self._intent(key, only, upload)
-                    intents.append(replace(intent, on_account_of=view.id))
+                    intents.append(self._intent(key, only, upload, on_account_of=view.id))
                 else:
                     self.budget.reserve(key, self.world.cloud.recipes[key])
                     held.append(key)
@@ -258,7 +259,13 @@ class DemandPass:
             intents.append(self._intent(key, only, upload))
         return tuple(intents)
 
-    def _intent(self, key: Key, only: RequestView | None, upload: UploadId | None) -> Intent:
+    def _intent(
+        self,
+        key: Key,
+        only: RequestView | None,
+        upload: UploadId | None,
+        on_account_of: RequestId | None = None,
+    ) -> Intent:
         ask = None if only is None else asked(only, key[1])
         number = self.world.nodes.usage[key[0]].instances + self.numbers
         self.numbers += 1
@@ -270,6 +277,7 @@ class DemandPass:
             self.world.cloud.recipes[key],
             number,
             for_request=None if only is None else only.id,
+            on_account_of=on_account_of,
             upload=upload,
             login_key=None if ask is None else ask.login_key,
         )

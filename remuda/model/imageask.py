@@ -53,6 +53,8 @@ def image_label(image: str, use: ImageUse) -> str:
 
 def labelled_image(label: str) -> tuple[str, ImageUse] | None:
     """Return the image that a label of machines for images means; None: it is another label."""
+    if "/" not in label:
+        return None  # as nearly all
     for prefix, use in ((_MAKE, ImageUse.MAKE), (_PROVE, ImageUse.PROVE)):
         if label.startswith(prefix):
             return label.removeprefix(prefix), use

@@ -79,9 +79,11 @@ def report_of(node: Node) -> JobReport | None:
     job for people only when the job has failed (``hold_job`` and its ``user_data``). What Jenkins
     holds may have gone well.
     """
+    doc = node.doc.get(REPORT_KEY)
+    if doc is None and node.state is not NodeState.HOLD:
+        return None  # as of nearly all
     if node.state not in _WORKED_ON:
         return None
-    doc = node.doc.get(REPORT_KEY)
     if isinstance(doc, Mapping):
         return _read(doc)
     return _zuul_holds(node) if node.state is NodeState.HOLD else None
