@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from remuda.cli.demo.images import DemoImages
+from remuda.cli.demo.images import show_images
 from remuda.cli.demo.jobs import Jobs, title
 from remuda.cli.demo.stage import DemoFailedError, DemoStage
 from remuda.cli.errors import CommandFailedError, PlainCommand
@@ -38,7 +38,7 @@ class _Demo:
         self._run_one()
         self._other_label()
         self._two_at_once()
-        DemoImages(self.jobs).play()
+        show_images(self.jobs)
         self._break_one()
         self._who_got_what()
 

@@ -8,7 +8,11 @@ from typing import Final
 from remuda.cli.demo.stage import CommandRan, DemoFailedError, DemoStage
 from remuda.cli.terminal import say, say_title
 
+#: What `request --wait` prints of each machine: node, address, port, user, label, provider.
+_TAKEN: Final = re.compile(r"^(\d{10}) \S+ \d+ \S+ (\S+) (\S+)$", re.MULTILINE)
 _WHO: Final = re.compile(r"remuda: (\S+) (\d{10}) at (\S+) \((\S+)\) after ([\d.]+) s")
+#: A job that goes on elsewhere gives its machine back long before.
+_KEEP: Final = "20m"
 
 
 def title(text: str) -> None:
@@ -50,6 +54,22 @@ class Jobs:
         for what, node, _, provider, waited in found:
             self.uses.append(JobUse(task, what, node, provider, float(waited)))
         return ran
+
+    def take(self, task: str, label: str) -> str:
+        """Take a machine as a job does that goes on elsewhere; return its node.
+
+        Raises:
+            DemoFailedError: If there is none.
+        """
+        begun_s = self.stage.clock.monotonic_s()
+        ran = self.show("request", label, "--wait", "--detach", "--keep", _KEEP)
+        taken = _TAKEN.search(ran.out)
+        if taken is None:
+            raise DemoFailedError(f"{task}: no machine was given")
+        node, what, provider = taken.groups()
+        waited_s = self.stage.clock.monotonic_s() - begun_s
+        self.uses.append(JobUse(task, what, node, provider, waited_s))
+        return node
 
     def show(self, *arguments: str, code: int = 0) -> CommandRan:
         """Say which command is run, and run it.

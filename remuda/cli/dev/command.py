@@ -304,4 +304,9 @@ def _of_images(plan: DevPlan) -> str:
   remuda image log {image} --follow
   remuda run {label} -- release
   remuda image build {image} --wait    (or change the script)
-  remuda image rollback {image}"""
+  remuda image rollback {image}
+
+The image {recipe.CAPTURED} is what a job makes of its machine; label {recipe.CAPTURED} boots it:
+
+  remuda request {recipe.CAPTURED_OF} --wait --detach    (prints its NODE)
+  remuda image capture NODE --as {recipe.CAPTURED}"""

@@ -175,7 +175,7 @@ def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, 
     }
     if not plan.no_images:
         # None is kept ready: whoever asks sees which build is booted at that moment.
-        labels[recipe.LABEL] = {"checks": _CHECKS}
+        labels[recipe.LABEL] = labels[recipe.CAPTURED] = {"checks": _CHECKS}
     return {
         "zookeeper": {"hosts": list(zookeeper_hosts)},
         "clouds-file": str(plan.clouds_file),
@@ -191,7 +191,7 @@ def remuda_document(plan: DevPlan, zookeeper_hosts: Sequence[str]) -> dict[str, 
             }
             for i, cloud in enumerate(plan.clouds)
         },
-        **({} if plan.no_images else {"images": {recipe.IMAGE: _recipe(plan)}}),
+        **({} if plan.no_images else {"images": _images(plan)}),
     }
 
 
@@ -201,17 +201,21 @@ def _pool(plan: DevPlan) -> dict[str, Any]:
         label: {"image": IMAGE, "flavor": flavor, **login} for label, (_, flavor) in _LABELS.items()
     }
     if not plan.no_images:
-        labels[recipe.LABEL] = {"image": {"built": recipe.IMAGE}, "flavor": _FLAVOR, **login}
+        for label, image in ((recipe.LABEL, recipe.IMAGE), (recipe.CAPTURED, recipe.CAPTURED)):
+            labels[label] = {"image": {"built": image}, "flavor": _FLAVOR, **login}
     return {"max-servers": _POOL_SERVERS_MAX, "labels": labels}
 
 
-def _recipe(plan: DevPlan) -> dict[str, Any]:
-    return {
-        "base": IMAGE,
+def _images(plan: DevPlan) -> dict[str, Any]:
+    machine = {
         "flavor": _FLAVOR,
         "username": plan.user,
         "connection-port": plan.ssh_port,
-        **recipe.making([cloud.provider for cloud in plan.clouds]),
+    }
+    made = recipe.making([cloud.provider for cloud in plan.clouds])
+    return {
+        recipe.IMAGE: {"base": IMAGE, **machine, **made},
+        recipe.CAPTURED: {**machine, **recipe.captured()},
     }
 
 

@@ -1,4 +1,4 @@
-"""The image that `remuda dev` has made, to play with. Pure."""
+"""The images of `remuda dev`, to play with: one that it has made, one that jobs make. Pure."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -6,6 +6,12 @@ from typing import Any, Final
 IMAGE: Final = "tools"
 #: The label whose machines boot it.
 LABEL: Final = "tooled"
+#: The image that is made of a job's machine, and the label whose machines boot it.
+CAPTURED: Final = "oneiric"
+#: What a job leaves on its machine, for those that boot it later.
+LEFT: Final = "/srv/left"
+#: Of the machines of this label it may be captured.
+CAPTURED_OF: Final = "small"
 SCRIPT_NAME: Final = "install-tools.sh"
 #: What the script installs.
 TOOL: Final = "/usr/local/bin/release"
@@ -48,6 +54,12 @@ def making(providers: Sequence[str]) -> dict[str, Any]:
         "checks-before": [_check("release can be run", _RUNS)],
         "checks": [_check("release says its version", "release | grep '^tools [0-9]'")],
     }
+
+
+def captured() -> dict[str, Any]:
+    """Return what is said of the image that jobs make of their machines."""
+    rule = {"labels": [CAPTURED_OF], "requestors": [".*"]}
+    return {"capture": rule, "checks": [_check("the job's work is there", f"test -s {LEFT}")]}
 
 
 def _check(name: str, script: str) -> dict[str, Any]:

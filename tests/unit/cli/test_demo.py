@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from remuda.cli.demo.images import DemoImages
+from remuda.cli.demo.captures import DemoCapture
+from remuda.cli.demo.images import DemoImages, show_images
 from remuda.cli.demo.jobs import Jobs
 from remuda.cli.demo.stage import CommandRan, DemoFailedError, DemoStage
 from remuda.cli.dev import recipe
@@ -117,7 +118,7 @@ def test_where_no_image_can_be_made_it_says_why(
 ) -> None:
     """And nothing is asked for."""
     stage = Acted(tmp_path, "its machines are of kind plain")
-    DemoImages(Jobs(stage)).play()
+    show_images(Jobs(stage))
 
     assert stage.asked == []
     assert "Here none can be made: its machines are of kind plain." in capsys.readouterr().out
@@ -139,6 +140,81 @@ def test_what_does_not_work_is_said(tmp_path: Path, fault: str, value: object, w
 
     with pytest.raises(DemoFailedError, match=why):
         DemoImages(Jobs(stage)).play()
+
+
+class Capturing(Acted):
+    """An installation of which a job captures a machine.
+
+    Attributes:
+        forgets: Whether the image has nothing of what the job has left.
+        captured: Whether there is a snapshot.
+    """
+
+    forgets = False
+    captured = False
+
+    def remuda(self, *arguments: str) -> CommandRan:
+        """Answer as the command would."""
+        self.asked.append(arguments)
+        out = ""
+        match arguments:
+            case ("request", label, *_):
+                out = f"3000000009 127.77.0.9 22 root {label} beta\n"
+            case ("ssh", _, "--", command):
+                self.left = command.partition("echo ")[2].partition(" >")[0]
+            case ("image", "capture", *_):
+                self.captured, self.looks = True, 0
+            case ("run", label, *_):
+                out = f"remuda: {label} 3000000010 at 127.77.0.1 (alpha) after 2.0 s\n"
+                out += "" if self.forgets else f"{self.left}\n"
+        return CommandRan(code=0, out=out)
+
+    def ask(self, *arguments: str) -> Any:
+        """Tell how the captured image stands: there is no build before somebody asks."""
+        assert arguments == ("image", "list")
+        self.time.advance(LOOK_S)
+        self.looks += self.captured
+        boots = 1 if self.looks > 2 else None
+        row = {"image": recipe.CAPTURED, "boots": boots, "newest": 1 if self.captured else None}
+        row["state"] = "usable" if boots else "trying"
+        return [{**row, "provider": one} for one in ("alpha", "beta")]
+
+
+def test_a_job_ends_with_an_image_that_another_begins_with(tmp_path: Path) -> None:
+    """The node is given back once there is a snapshot, and both have had a machine."""
+    stage = Capturing(tmp_path)
+    jobs = Jobs(stage)
+    DemoCapture(jobs).play()
+
+    node = "3000000009"
+    assert [one[:3] for one in stage.asked] == [
+        ("request", "small", "--wait"),
+        ("ssh", node, "--"),
+        ("image", "capture", node),
+        ("release", node),
+        ("run", "oneiric", "--"),
+    ]
+    assert [(use.node, use.label, use.provider) for use in jobs.uses] == [
+        (node, "small", "beta"),
+        ("3000000010", "oneiric", "alpha"),
+    ]
+
+
+def test_an_image_without_what_its_job_has_left_is_a_failure(tmp_path: Path) -> None:
+    """Whatever the records say."""
+    stage = Capturing(tmp_path)
+    stage.forgets = True
+
+    with pytest.raises(DemoFailedError, match="has not what its job has left"):
+        DemoCapture(Jobs(stage)).play()
+
+
+def test_a_request_that_prints_no_machine_is_a_failure(tmp_path: Path) -> None:
+    """Nobody works on what nobody has got."""
+    stage = Acted(tmp_path)
+
+    with pytest.raises(DemoFailedError, match="to be captured: no machine was given"):
+        Jobs(stage).take("to be captured", "small")
 
 
 def test_a_machine_with_another_build_is_a_failure(tmp_path: Path) -> None:
