@@ -1,7 +1,6 @@
 """Allocation: a request whose labels are all covered by ready nodes is fulfilled at once."""
 
 import heapq
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -27,8 +26,8 @@ class ReadyNodes:
 
     world: World
     _pools: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
-    _aside: Counter[Key] = field(default_factory=Counter)
-    _gone: Counter[Key] = field(default_factory=Counter)
+    _aside: dict[Key, int] = field(default_factory=dict)
+    _gone: dict[Key, int] = field(default_factory=dict)
     _given: set[NodeId] = field(default_factory=set)
 
     def pools_for(self, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -41,7 +40,8 @@ class ReadyNodes:
 
     def left(self, key: Key) -> int:
         """Return how many nodes of *key* nobody has a claim on yet."""
-        return len(self.world.nodes.free.get(key, ())) - self._gone[key] - self._aside[key]
+        free = len(self.world.nodes.free.get(key, ()))
+        return free and free - self._gone.get(key, 0) - self._aside.get(key, 0)
 
     def covers(self, pool: str, labels: tuple[str, ...], *, matching: bool = False) -> bool:
         """Whether the pool has a node for each of *labels*; *matching*: with one build of each."""
@@ -57,14 +57,14 @@ class ReadyNodes:
             label: [node for node in free.get((pool, label), ()) if node not in self._given]
             for label in set(labels)
         }
-        spoken_for = {label: self._aside[pool, label] for label in ready}
+        spoken_for = {label: self._aside.get((pool, label), 0) for label in ready}
         return fitting(self.world, labels, ready, spoken_for)
 
     def set_aside(self, pool: str, labels: tuple[str, ...]) -> None:
         """Keep what is there for a request that waits for the rest of its nodes."""
         for label in labels:
             if self.left((pool, label)) > 0:
-                self._aside[pool, label] += 1
+                self._aside[pool, label] = self._aside.get((pool, label), 0) + 1
 
     def give(
         self, pool: str, labels: tuple[str, ...], *, matching: bool = False
@@ -81,7 +81,7 @@ class ReadyNodes:
                 else chosen[at]
             )
             self._given.add(node)
-            self._gone[key] += 1
+            self._gone[key] = self._gone.get(key, 0) + 1
             nodes.append(node)
         return tuple(nodes)
 

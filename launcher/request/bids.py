@@ -5,8 +5,7 @@ priority decides between equals, then a hash of the request, which spreads the l
 step in after a grace time that grows with their rank, so that nobody's death stops a request.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from launcher.request.view import RequestView
@@ -150,7 +149,7 @@ def pinned_elsewhere(world: World, view: RequestView) -> bool:
 
 def ready_there(world: World, view: RequestView) -> frozenset[str]:
     """Return the other providers that say they have all nodes of a request ready, in one pool."""
-    wanted, found = Counter(view.request.labels), set()
+    wanted, found = _counted(view.request), set()
     for pool in _open_pools(world, view.request):
         status = world.peers.status(pool.provider)
         if status is not None and pool.provider != world.policy.provider:
@@ -175,12 +174,19 @@ def _bid(
 
 def _grade(status: ProviderStatus, pools: set[str], view: RequestView) -> int:
     """Return how well the best of *pools* stands: all nodes of a request come from one."""
-    return min(_grade_of_pool(status, pool, view) for pool in pools)
+    wanted = _counted(view.request)
+    return min(_grade_of_pool(status, pool, view, wanted) for pool in pools)
 
 
-def _grade_of_pool(status: ProviderStatus, pool: str, view: RequestView) -> int:
-    wanted = Counter(view.request.labels).items()
-    labels = [(status.standing(pool, name), n) for name, n in wanted]
+def _counted(request: Request) -> Mapping[str, int]:
+    """Return how many nodes of each label are wanted; most requests want one, or a few."""
+    return {label: request.labels.count(label) for label in request.labels}
+
+
+def _grade_of_pool(
+    status: ProviderStatus, pool: str, view: RequestView, wanted: Mapping[str, int]
+) -> int:
+    labels = [(status.standing(pool, name), n) for name, n in wanted.items()]
     if view.may_get.own:
         # It gets none of these, or those that fit together by chance: which, no status says.
         labels = [(replace(label, ready=0, coming=0), n) for label, n in labels]

@@ -136,15 +136,13 @@ class DemandPass:
         """
         told_verdicts, stuck, claims = self.world.told_verdicts, self.stuck, self.world.queue.claims
         patient_since_s = self.now.mono_s - self.world.policy.patience_s
+        pending, thorough = RequestState.PENDING, self.thorough
         for view in views:
-            taken = view.request.state is RequestState.PENDING and view.id not in claims
-            if taken and not (self.thorough or view.id in asked):
+            request, ours = view.request, view.id in asked or view.id in claims
+            if request.state is pending and not (ours or thorough):
                 continue  # it is spoken of when it changes, and once a minute
             words = told_verdicts.get(view.id)
-            if words is None or view.id in asked or view.id in claims:
-                yield view
-                continue
-            pools = stuck.get(_kind(view.request, words))
+            pools = None if ours or words is None else stuck.get(_kind(request, words))
             # An impatient one wants to hold back those behind it; the first of them does.
             if pools is None or (
                 view.seen_s < patient_since_s and not pools <= self.blocked.keys()
