@@ -3,13 +3,14 @@
 import random
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from remuda.images.canary import CanaryPlan
 from remuda.model.image import place_of
+from tests.support.canaries import PLAN
 from tests.support.sshd import make_key
 
 #: So many of all seeds have images of ours.
@@ -96,7 +97,7 @@ def draw_images(
 
 def _plan(share: float) -> CanaryPlan:
     """Return how builds are tried where nothing lasts long, and launches fail all the time."""
-    return CanaryPlan(share=share, good=0.1, bad=0.6, after_s=15.0)
+    return replace(PLAN, share=share, good=0.1, bad=0.6, after_s=15.0)
 
 
 def applied(document: dict[str, Any], images: Images | None) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from launcher.server import start
 from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.images import library, references, writes
-from remuda.images.canary import CanaryPlan
 from remuda.images.references import upload_of
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId, place_of
@@ -33,6 +32,7 @@ from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import Images, applied
 from tests.simulation.setting import LABELS, draw
 from tests.simulation.simulation import Simulation, simulate
+from tests.support.canaries import PLAN
 
 #: A mutant is seen within so many seeds.
 SEEDS_MAX: Final = 6
@@ -44,7 +44,7 @@ CHANGING: Final[dict[str, Any]] = {
     "command_s": 3.0,
     "tidy_s": 0.5,
     "asks": 4,
-    "canary": CanaryPlan(share=0.5, good=0.1, bad=0.6, after_s=8.0),
+    "canary": replace(PLAN, share=0.5, good=0.1, bad=0.6, after_s=8.0),
 }
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
