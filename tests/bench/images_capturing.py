@@ -16,6 +16,7 @@ from tests.bench.figures import Figure, median
 from tests.bench.images_building import BOOT_S, SNAPSHOT_S
 from tests.bench.images_stage import UNLIMITED, ImageStage
 from tests.bench.looking import pause
+from tests.support.stage import Doc
 
 IMAGE: Final = "oneiric"
 #: The searches of two clones and of the machine itself are most of it, as of any build.
@@ -57,7 +58,8 @@ def _prepare(stage: ImageStage) -> None:
     for provider, cloud in CLOUDS.items():
         stage.cloud(cloud, system="minimal", quota=UNLIMITED, workers=16, **timing)
         # Jobs are in the first alone, so that the image has to be carried into the second.
-        labels = {"job": {}} if provider == "alpha" else {}
+        ours: dict[str, Doc] = {"ours": {"image": {"built": IMAGE}}}
+        labels = {**ours, "job": {}} if provider == "alpha" else ours
         stage.provider(provider, cloud, labels=labels)
     rule = {"labels": ["job"], "requestors": [".*"]}
     stage.config["images"] = {IMAGE: {"capture": rule, "flavor": "m1.small"}}
