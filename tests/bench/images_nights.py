@@ -7,6 +7,7 @@ from typing import Final
 from click.testing import CliRunner
 
 from remuda.cli.context import CommandContext
+from remuda.cli.image.difference import diff
 from remuda.cli.image.verify import verify
 from remuda.model.image import BuildId
 from remuda.store import paths
@@ -99,8 +100,25 @@ def _ways(stage: ImageStage, nights: list[Doc]) -> Figure:
         bound="equal",
         measured=f"{len(base | delta)} in {gone} and {len(made) - gone} builds",
         ok=len(base) == 1 and base == delta,
-        details={"base": sorted(base), "delta": sorted(delta)},
+        details={
+            "base": sorted(base),
+            "delta": sorted(delta),
+            # Machines of the sandbox show the files of its host: whoever installs something
+            # there meanwhile is found here.
+            "other": {
+                number: _diff(stage, number)
+                for number, one in enumerate(made, 1)
+                if one["inventory"] != made[0]["inventory"]
+            },
+        },
     )
+
+
+def _diff(stage: ImageStage, number: int) -> str:
+    """Return what is other in a build than in the first one."""
+    context = CommandContext(zookeeper=stage.hosts[0])
+    words = [f"{IMAGE}/1", f"{IMAGE}/{number}"]
+    return CliRunner().invoke(diff, words, obj=context).output
 
 
 def _verify(stage: ImageStage) -> Figure:

@@ -78,6 +78,7 @@ class Capturer:
     images: dict[str, dict[str, ListedImage]] = field(default_factory=dict)
     _hands: dict[BuildId, str] = field(default_factory=dict)
     _made: int = 0
+    _compiled: tuple[dict[str, Any], ImagePolicy] | None = None
 
     @property
     def me(self) -> ReplicaId:
@@ -95,8 +96,7 @@ class Capturer:
         self._attempt(self._carry)
 
     def _view(self, seen: Library) -> WorldView:
-        simulation, places = self.librarian.simulation, self.librarian.images.places
-        configured = compile_images(config_of(simulation.document), _no_files)
+        places = self.librarian.images.places
         now_s = self.librarian.now_s()
         return WorldView(
             now_s=now_s,
@@ -104,7 +104,7 @@ class Capturer:
             builders=frozenset({self.me}),
             mine=lambda _thing: True,
             library=seen,
-            policies={CAPTURED: configured.policies[CAPTURED]},
+            policies={CAPTURED: self._policy()},
             providers={name: ProviderFacts(name=name, place=one) for name, one in places.items()},
             listings={
                 place: ImageListing(
@@ -227,8 +227,11 @@ class Capturer:
         self._did(what, after.id)
 
     def _policy(self) -> ImagePolicy:
-        config = config_of(self.librarian.simulation.document)
-        return compile_images(config, _no_files).policies[CAPTURED]
+        document = self.librarian.simulation.document
+        if self._compiled is None or self._compiled[0] is not document:
+            made = compile_images(config_of(document), _no_files).policies[CAPTURED]
+            self._compiled = (document, made)
+        return self._compiled[1]
 
     def _enter(self, build_id: BuildId, looks: int) -> None:
         """Have the launcher let us in, and look again as long as it has not."""

@@ -41,7 +41,7 @@ def stage(seed: int, **changes: Any) -> Simulation:
         places=places,
         build_s=0.0,
         command_s=0.0,
-        tidy_s=0.5,
+        tidy_s=1.0,
         prove_s=1.0,
         move_s=1.0,
         captured=True,
@@ -59,7 +59,7 @@ def stage(seed: int, **changes: Any) -> Simulation:
         quotas=dict.fromkeys(drawn.quotas, Quota()),
         rates=Rates(),
         clients=0,
-        chaos_s=60.0,
+        chaos_s=40.0,
     )
     return Simulation(seed=seed, setting=setting)
 
