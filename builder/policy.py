@@ -56,8 +56,8 @@ class ImagePolicy:
         grace_s: How long an upload is retiring at least.
         capture_refusal: Which rule it breaks to make it of a job's machine, or None; None: it has
             a recipe.
-        snapshot_s_max: How long a snapshot of a dead builder may remain unfinished, or nobody be
-            there with a key to sign it.
+        snapshot_s_max: How long a snapshot of a dead builder may remain unfinished; or, made of a
+            job's machine, be there without a builder that can sign it.
         failures_alarm: So many failed builds in a row are worth an alarm.
     """
 

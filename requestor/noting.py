@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from remuda.model import node as node_record
-from remuda.model.codec import CorruptRecordError
 from remuda.model.node import Node, NodeState
 from remuda.store import paths
 from remuda.store.api import Check, MissingError, Op, Set, StaleWriteError
-from requestor.accept import AcceptedNode
+from requestor.accept import ATTEMPTS_MAX, AcceptedNode
 from requestor.context import RequestorContext
 from requestor.errors import NodesLostError, RequestorError
-from requestor.release import ATTEMPTS_MAX
+from requestor.rereading import read_again
+
+_OURS: Final = frozenset({NodeState.IN_USE})
 
 
 def note_on_node(
@@ -54,24 +55,9 @@ def note_on_node(
         except MissingError as error:
             raise NodesLostError((taken.node.id,)) from error
         except StaleWriteError:
-            node, version = _read(context, taken)
+            node, version = read_again(context, taken, _OURS)
             if written(node):
                 return replace(taken, node=node, version=version)
             continue
         return replace(taken, node=said, version=done[-1].version)
     raise RequestorError(f"node {taken.node.id} changes all the time; try again")
-
-
-def _read(context: RequestorContext, taken: AcceptedNode) -> tuple[Node, int]:
-    stored = context.store.read(paths.node(taken.node.id))
-    if stored is None:
-        raise NodesLostError((taken.node.id,))
-    try:
-        node = node_record.decode(taken.node.id, stored.value)
-    except CorruptRecordError as error:
-        raise RequestorError(
-            f"the record of node {taken.node.id} is broken: {error.why}"
-        ) from error
-    if node.state is not NodeState.IN_USE or node.allocated_to != taken.node.allocated_to:
-        raise RequestorError(f"node {node.id} is {node.state}, and ours no more")
-    return node, stored.version

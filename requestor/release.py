@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from remuda.model import node as node_record
-from remuda.model.codec import CorruptRecordError
 from remuda.model.fields import SECONDS_MAX
 from remuda.model.node import Node, NodeEvent, NodeState
 from remuda.store import paths
 from remuda.store.api import Delete, MissingError, Op, RejectedError, Set, StaleWriteError
-from requestor.accept import AcceptedNode
+from requestor.accept import ATTEMPTS_MAX, AcceptedNode
 from requestor.context import RequestorContext
-from requestor.errors import InvalidOptionsError
-
-#: Somebody wrote to the record in between; nobody does so often to a node in use.
-ATTEMPTS_MAX: Final = 8
+from requestor.errors import InvalidOptionsError, RequestorError
+from requestor.rereading import read_again
 
 _OURS: Final = frozenset({NodeState.READY, NodeState.IN_USE})
 
@@ -76,20 +73,13 @@ def _finish(
     """Do the same for one node whose record or lock is not as we left it."""
     path = paths.node(taken.node.id)
     for _ in range(ATTEMPTS_MAX):
-        stored = context.store.read(path)
-        if stored is None or not stored.value:
-            break
         try:
-            node = node_record.decode(taken.node.id, stored.value)
-        except CorruptRecordError:
-            break
-        if node.state not in _OURS or node.allocated_to != taken.node.allocated_to:
+            node, version = read_again(context, taken, _OURS)
+        except RequestorError:
             break  # done by an attempt whose reply was lost, or condemned by an operator
         after = node.after(event, now_s=context.clock.now_s()).with_fields(**fields)
         try:
-            context.commit_surely(
-                [Set(path=path, data=node_record.encode(after), version=stored.version)]
-            )
+            context.commit_surely([Set(path=path, data=node_record.encode(after), version=version)])
         except StaleWriteError:
             continue
         except MissingError:

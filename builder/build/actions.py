@@ -71,13 +71,11 @@ class KeepSnapshot:
 
     Attributes:
         also: The other places it is wanted in.
-        sign_by_s: From then on nobody waits any more for a key that cannot be read.
     """
 
     id: BuildId
     snapshot: str
     also: tuple[str, ...]
-    sign_by_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from remuda.cloud.api import CloudError, TryLaterError
 from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
 from remuda.model import tags
 from remuda.model.build import Blame, Build, Mishap
+from remuda.model.ids import ReplicaId
 from remuda.runtime.clock import Clock
 from remuda.signing import SigningKeyError, read_signing_key
 from remuda.store.api import Store, Stored, StoreError
@@ -31,6 +32,7 @@ class AdoptAtSite:
     Attributes:
         build: As it was judged; it is written at that version.
         here: A provider of the build's place.
+        me: The builder that does.
         signing_key_file: Signs what is stated of the build; None: nothing is signed.
     """
 
@@ -38,6 +40,7 @@ class AdoptAtSite:
     build: Stored[Build]
     policy: ImagePolicy | None
     here: Site
+    me: ReplicaId
     signing_key_file: str | None = None
 
 
@@ -57,12 +60,7 @@ class AdoptingHand:
             return AdoptionEnded(action=task.action, why=self._refused(task, exc.mishap))
         except SigningKeyError as exc:
             why = f"key file {task.signing_key_file} {exc}"
-            if self.clock.now_s() >= task.action.sign_by_s:
-                # As any builder that cannot sign, it makes no build: the next attempt may be of
-                # one that can. Kept without a signature, it would never be verified.
-                mishap = Mishap(step="signature", blame=Blame.BUILDER, message=why)
-                why = self._refused(task, mishap)
-            return AdoptionEnded(action=task.action, why=why)
+            return AdoptionEnded(action=task.action, why=self._handed_over(task, why))
         except (CloudError, StoreError) as exc:
             return AdoptionEnded(action=task.action, why=str(exc))
         return AdoptionEnded(action=task.action)
@@ -98,13 +96,24 @@ class AdoptingHand:
             raise TryLaterError(f"image {image.id} is {image.status}")
         return image
 
+    def _handed_over(self, task: AdoptAtSite, why: str) -> str:
+        """Leave it to a builder that can sign: without a signature it would never be verified."""
+        stored = task.build
+        if task.me in stored.value.cannot_sign:
+            return why  # nobody else is there; it is asked again whether the key is
+        return self._written(task, build_outcome.handed_over(stored.value, task.me, why), why)
+
     def _refused(self, task: AdoptAtSite, mishap: Mishap) -> str:
         """Write what is wrong with it, unless time may mend that; return the same."""
         if mishap.blame is not Blame.CLOUD:
-            stored, now_s = task.build, self.clock.now_s()
-            after = build_outcome.unmade(stored.value, mishap, task.policy, now_s=now_s)
-            try:
-                self.store.commit([writes.write_build(stored, after)])
-            except StoreError as exc:
-                return f"{mishap.message}; not written: {exc}"
+            now_s = self.clock.now_s()
+            after = build_outcome.unmade(task.build.value, mishap, task.policy, now_s=now_s)
+            return self._written(task, after, mishap.message)
         return mishap.message
+
+    def _written(self, task: AdoptAtSite, after: Build, why: str) -> str:
+        try:
+            self.store.commit([writes.write_build(task.build, after)])
+        except StoreError as exc:
+            return f"{why}; not written: {exc}"
+        return why

@@ -194,7 +194,9 @@ class _Making(InPhases):
             try:
                 key = read_signing_key(file)
             except SigningKeyError as exc:
-                raise blame.fail("signature", Blame.BUILDER, f"key file {file} {exc}") from exc
+                raise blame.fail(
+                    build_outcome.SIGNING, Blame.BUILDER, f"key file {file} {exc}"
+                ) from exc
         store = self.hand.machines.store
         return Stating(store=store, key=key, say=lambda text: say(self.log, text))
 

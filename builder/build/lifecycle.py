@@ -5,10 +5,13 @@ from typing import Final
 from builder.actions import Plan, in_order
 from builder.build import capturing
 from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
+from builder.build.outcome import SIGNING
 from builder.build.starting import start_of
 from builder.policy import ImagePolicy, pause_s_max
 from builder.view import ASKED_S_MAX, WorldView
+from remuda.membership.rendezvous import assignee
 from remuda.model.build import Blame, Build, BuildState, Mishap
+from remuda.model.ids import ReplicaId
 
 #: The same for an image whose recipe is gone.
 _SNAPSHOT_S_MAX: Final = 7200.0
@@ -45,7 +48,7 @@ def _requested(view: WorldView, build: Build, plan: Plan) -> None:
     no_more = unwanted(build)
     if policy is not None and no_more is None:
         no_more = _outdated(view, policy, build)
-    if not view.mine(str(build.id)):
+    if not _heir(view, build):
         plan.wait(build.id, "another builder takes it")
     elif no_more is not None:
         # A revocation that came with a parent stays with the build when it is given back.
@@ -127,7 +130,7 @@ def _building(view: WorldView, build: Build, plan: Plan) -> None:
 
 def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
     """Find out what became of a snapshot whose builder died, or whose hand did."""
-    ours = build.owner == view.me or (view.dead(build.owner) and view.mine(str(build.id)))
+    ours = build.owner == view.me or (view.dead(build.owner) and _heir(view, build))
     listing = view.listing(build.place)
     found = listing.named(build.cloud_name)
     steady = listing.steady(build.cloud_name)
@@ -137,14 +140,18 @@ def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
     limit_s = _snapshot_s_max(view, build)
     ends_s = view.counted(build.since_s + limit_s, limit_s)
     if not ours:
-        plan.wait(build.id, f"{build.owner} makes it")
+        plan.wait(build.id, f"{build.owner or 'another builder'} makes it")
     elif view.now_s < asked_s:
         plan.wait(build.id, "the cloud may still be asked for its snapshot", asked_s)
     elif no_more is not None:
         plan.do(_ended(build, no_more))  # what the cloud has of it is swept by its tags
-    elif steady is not None:
+    elif steady is not None and (_signers(view, build) or (build.once and view.now_s < ends_s)):
         also = other_places(view, build)
-        plan.do(KeepSnapshot(id=build.id, snapshot=steady.id, also=also, sign_by_s=ends_s))
+        plan.do(KeepSnapshot(id=build.id, snapshot=steady.id, also=also))
+    elif steady is not None:
+        # The next attempt may be of one that can sign; what was made of a job's machine has none.
+        said = "nobody signs it" if build.mishap is None else build.mishap.message
+        plan.do(_lost(view, build, said, SIGNING))
     elif found is not None and view.now_s < ends_s:
         plan.wait(build.id, "its snapshot is not finished", ends_s)
     elif (
@@ -156,6 +163,19 @@ def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
         plan.wait(build.id, because, ends_s if view.now_s < ends_s else None)
     else:
         plan.do(_lost(view, build, "its builder died, and left no whole snapshot"))
+
+
+def _signers(view: WorldView, build: Build) -> frozenset[ReplicaId]:
+    """Return the builders that live, but for those that have found that they cannot sign it."""
+    return view.builders - frozenset(build.cannot_sign)
+
+
+def _heir(view: WorldView, build: Build) -> bool:
+    """Whether a build that nobody has is ours to take: one that can sign it goes before others."""
+    able = _signers(view, build)
+    if not build.cannot_sign or not able:
+        return view.mine(str(build.id))
+    return assignee(str(build.id), able) == view.me
 
 
 def _listable(view: WorldView, place: str | None) -> bool:
@@ -174,12 +194,12 @@ def _snapshot_s_max(view: WorldView, build: Build) -> float:
     return _SNAPSHOT_S_MAX if policy is None else policy.snapshot_s_max
 
 
-def _lost(view: WorldView, build: Build, message: str) -> LoseBuild:
+def _lost(view: WorldView, build: Build, message: str, step_name: str | None = None) -> LoseBuild:
     policy = view.policies.get(build.id.image)
     attempts_max = 1 if policy is None else policy.attempts_max
     return LoseBuild(
         id=build.id,
-        mishap=Mishap(step=str(build.state), blame=Blame.BUILDER, message=message),
+        mishap=Mishap(step=step_name or str(build.state), blame=Blame.BUILDER, message=message),
         last=build.attempt + 1 >= attempts_max,
     )
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from builder.policy import BACKOFF_TIMES_MAX, ImagePolicy
-from remuda.model.build import Blame, Build, BuildEvent, Mishap
+from remuda.model.build import CANNOT_SIGN_MAX, Blame, Build, BuildEvent, Mishap
+from remuda.model.ids import ReplicaId
 
+#: The step at which a builder finds that it cannot sign.
+SIGNING: Final = "signature"
 #: Blamed on these, an attempt is nobody's verdict on the image.
 NOT_THE_IMAGE: Final = frozenset({Blame.CLOUD, Blame.BUILDER})
 
@@ -67,8 +70,20 @@ def renewed(current: Build, build: Build) -> Build:
 def kept(build: Build, snapshot: str, *, now_s: float) -> Build:
     """Return the build whose snapshot is whole."""
     return build.after(
-        BuildEvent.KEPT, now_s=now_s, snapshot=snapshot, ended_s=now_s, owner=None, mishap=None
+        BuildEvent.KEPT,
+        now_s=now_s,
+        snapshot=snapshot,
+        ended_s=now_s,
+        owner=None,
+        cannot_sign=(),
+        mishap=None,
     )
+
+
+def handed_over(build: Build, me: ReplicaId, why: str) -> Build:
+    """Return a build with a whole snapshot, left by one that cannot sign to one that can."""
+    mishap = Mishap(step=SIGNING, blame=Blame.BUILDER, message=why)
+    return replace(build, owner=None, cannot_sign=_cannot_sign(build, me), mishap=mishap)
 
 
 def unmade(build: Build, mishap: Mishap, policy: ImagePolicy | None, *, now_s: float) -> Build:
@@ -85,6 +100,8 @@ def lost(
     """Return a build that begins anew, or, if that was the last attempt, has failed."""
     attempt = build.attempt + (mishap.blame is Blame.BUILDER)
     changes: dict[str, Any] = {"owner": None, "attempt": attempt, "mishap": mishap}
+    if mishap.step == SIGNING and build.owner is not None:
+        changes["cannot_sign"] = _cannot_sign(build, build.owner)
     if last or build.once:
         return build.after(BuildEvent.FAILED, now_s=now_s, ended_s=now_s, **changes)
     return build.after(
@@ -100,6 +117,11 @@ def lost(
         login_key=None,
         **changes,
     )
+
+
+def _cannot_sign(build: Build, who: ReplicaId) -> tuple[ReplicaId, ...]:
+    others = (one for one in build.cannot_sign if one != who)
+    return (*others, who)[-CANNOT_SIGN_MAX:]
 
 
 def _retry_in_s(build: Build, mishap: Mishap, policy: ImagePolicy | None, now_s: float) -> float:

@@ -70,7 +70,7 @@ def _adopt_task(context: StartContext, view: WorldView, action: KeepSnapshot) ->
     if provider is None:
         return None
     policy = view.policies.get(action.id.image)
-    return AdoptTask(action=action, build=build, policy=policy, provider=provider)
+    return AdoptTask(action=action, build=build, policy=policy, provider=provider, me=view.me)
 
 
 def forget(context: StartContext, view: WorldView, action: ForgetBuild) -> None:

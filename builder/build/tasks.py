@@ -10,6 +10,7 @@ from builder.build.events import AdoptionEnded, MakingEnded
 from builder.policy import ImagePolicy
 from remuda.config.recipes import ImageRecipe
 from remuda.model.build import Build
+from remuda.model.ids import ReplicaId
 from remuda.model.image import BuildId
 from remuda.model.upload import Upload
 from remuda.store.api import Stored
@@ -37,12 +38,17 @@ class MakeTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptTask:
-    """Finish a build of which only a snapshot is left, by a provider that lies where it is."""
+    """Finish a build of which only a snapshot is left, by a provider that lies where it is.
+
+    Attributes:
+        me: The builder that does.
+    """
 
     action: KeepSnapshot
     build: Stored[Build]
     policy: ImagePolicy | None
     provider: str
+    me: ReplicaId
 
 
 class BuildMaker(Protocol):

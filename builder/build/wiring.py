@@ -139,6 +139,7 @@ class Adopting:
                 build=task.build,
                 policy=task.policy,
                 here=here,
+                me=task.me,
                 signing_key_file=self.means.config().image_signing.key_file,
             )
         )

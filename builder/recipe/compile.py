@@ -98,10 +98,22 @@ def compile_policy(
         window_s=always if window is None else _opens(window),
         age_s_max=_age_s_max(schedule, name),
         fresh_s_max=recipe.freshness_s,
-        canary=_canary(recipe.canary),
+        canary=None if recipe.canary is None else canary_plan(recipe.canary),
         keep=recipe.keep,
         paused=recipe.paused,
         capture_refusal=None if captured is None else partial(captured, name),
+    )
+
+
+def canary_plan(canary: CanaryFrom) -> CanaryPlan:
+    """Return how builds are tried, as judgements need it."""
+    return CanaryPlan(
+        share=canary.share,
+        good=canary.good,
+        bad=canary.bad,
+        false_alarm=canary.false_alarm,
+        miss=canary.miss,
+        after_s=canary.promote_after,
     )
 
 
@@ -168,19 +180,6 @@ def _opens(window: RolloutWindow) -> Callable[[float], float]:
         return _NEVER_S if found is None else found
 
     return next_s
-
-
-def _canary(canary: CanaryFrom | None) -> CanaryPlan | None:
-    if canary is None:
-        return None
-    return CanaryPlan(
-        share=canary.share,
-        good=canary.good,
-        bad=canary.bad,
-        false_alarm=canary.false_alarm,
-        miss=canary.miss,
-        after_s=canary.promote_after,
-    )
 
 
 def _checks(config: Config) -> Mapping[tuple[str, str], tuple[CheckFrom, ...]]:

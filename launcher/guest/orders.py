@@ -12,16 +12,40 @@ LET_IN_S: Final = 30.0
 #: At the end of the line of each key that we have put onto a machine that runs.
 MARK: Final = "remuda-guest"
 #: One guest at a time: the keys of those before open nothing any more. Files of others stay as
-#: they are, whatever their mode, owner and last line.
-_SCRIPT: Final = """#!/bin/sh
-set -eu
+#: they are, whatever their mode, owner and last line. What is new is written beside, is on the
+#: disk, and then takes the old one's place: whatever goes wrong, who was let in before still is.
+_SCRIPT: Final = r"""#!/bin/sh
+set -euf
 umask 077
-file=$HOME/.ssh/authorized_keys
-mkdir -p "$HOME/.ssh"
+fail() {
+    printf '%s\n' "$1" >&2
+    exit 1
+}
+# Mode, owner and group, by number; ls shows there, too, whether SELinux or a list says more.
+shown() {
+    set -- $(ls -ldn "$1")
+    printf '%s %s %s' "$1" "$3" "$4"
+}
+folder=$HOME/.ssh
+file=$folder/authorized_keys
+new=$folder/.authorized_keys.$2
+mkdir -p "$folder"
+[ -O "$folder" ] || fail "$folder is somebody else's: no key is put there"
+[ ! -L "$file" ] || fail "$file is a link: whose keys are behind it, nobody knows"
 [ -e "$file" ] || : >"$file"
-kept=$(grep -v " $2\\$" "$file" || [ $? -eq 1 ])
-printf '%s\\n' ${kept:+"$kept"} "$1 $2" >"$file"
-grep -q -x -F "$1 $2" "$file"
+[ -f "$file" ] || fail "$file is no file"
+was=$(cat "$file")
+kept=$(printf '%s\n' "$was" | LC_ALL=C sed "/ $2\$/d")
+trap 'rm -f "$new"' EXIT
+rm -f "$new"
+cp -p "$file" "$new"
+[ ! -e /sys/fs/selinux/enforce ] || chcon --reference="$file" "$new"
+[ "$(shown "$new")" = "$(shown "$file")" ] || fail "owner and mode of $file cannot be kept"
+said=$(printf '%s\n' ${kept:+"$kept"} "$1 $2" | dd of="$new" conv=fsync 2>&1) ||
+    fail "$file stays as it was: $said"
+grep -q -x -F "$1 $2" "$new"
+[ "$(cat "$file")" = "$was" ] || fail "$file was changed meanwhile, and stays as it is now"
+mv -f "$new" "$file"
 """
 
 

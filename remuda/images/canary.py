@@ -33,7 +33,7 @@ _TELLING_MAX: Final = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryPlan:
-    """How a new build is tried, and judged.
+    """How a new build is tried, and judged; the usual values are those of `canary:`.
 
     Attributes:
         share: Of the requests, which get it; above 0, at most 1.
@@ -43,12 +43,12 @@ class CanaryPlan:
             it had; None: it waits for them.
     """
 
-    share: float = 0.1
-    good: float = 0.02
-    bad: float = 0.1
-    false_alarm: float = 0.01
-    miss: float = 0.05
-    after_s: float | None = None
+    share: float
+    good: float
+    bad: float
+    false_alarm: float
+    miss: float
+    after_s: float | None
 
 
 class Verdict(StrEnum):

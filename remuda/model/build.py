@@ -30,6 +30,8 @@ SCHEMA: Final = 1
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 #: Hashes of what must not be in a clone: ids, keys, seed, leases. A dozen is many.
 _IDENTITIES_MAX: Final = 64
+#: Builders; those that could not sign most lately are kept.
+CANNOT_SIGN_MAX: Final = 32
 
 
 class BuildState(StrEnum):
@@ -159,7 +161,7 @@ class Build:
         fingerprint: Hash of the recipe with its files.
         group: The providers that it is made for, in the order in which they may make it.
         provider, place: Where it is made; known from *building* on.
-        owner: The builder that makes it.
+        owner: The builder that makes it; cannot_sign: those that have no key for what it states.
         attempt: How often it was begun and lost by us; lost by a cloud does not count.
         asked_by_s: Until then a call of a dead owner may still reach the cloud.
         retry_s: Not to be begun before.
@@ -190,6 +192,7 @@ class Build:
     provider: str | None = None
     place: str | None = None
     owner: ReplicaId | None = None
+    cannot_sign: tuple[ReplicaId, ...] = ()
     attempt: int = 0
     asked_by_s: float = 0.0
     retry_s: float = 0.0
@@ -258,7 +261,7 @@ def wanted_by(image: ImageRecord, build: Build) -> Word | None:
 _PLAIN: Final = (
     *("state", "why", "requested_s", "since_s", "fingerprint", "provider", "place", "owner"),
     *("attempt", "asked_by_s", "retry_s", "request", "node", "cloud_name", "snapshot"),
-    *("inventory", "started_s", "ended_s", "login_key", "quieted_s"),
+    *("inventory", "started_s", "ended_s", "login_key", "quieted_s", "group", "cannot_sign"),
     *("since_full", "same_as", "renewed_s", "statement"),
 )
 #: Providers of an image.
@@ -293,7 +296,6 @@ def encode_build(build: Build) -> bytes:
     doc: dict[str, Any] = {
         "schema": SCHEMA,
         **{name: getattr(build, name) for name in _PLAIN},
-        "group": list(build.group),
         "parent": None if build.parent is None else str(build.parent),
         "origin": None if build.origin is None else str(build.origin),
         "base": _base_doc(build.base),
@@ -340,6 +342,7 @@ def decode_build(build_id: BuildId, raw: bytes) -> Build:
         provider=fields.maybe_text("provider"),
         place=maybe_place(fields, "place"),
         owner=ReplicaId(owner) if owner else None,
+        cannot_sign=tuple(map(ReplicaId, fields.texts("cannot_sign", CANNOT_SIGN_MAX))),
         attempt=fields.count("attempt", 0),
         asked_by_s=fields.number("asked_by_s", 0.0),
         retry_s=fields.number("retry_s", 0.0),
@@ -380,9 +383,8 @@ def _base(part: Fields | None) -> Base | None:
     found = part.identifier("id")
     if found is None:
         raise part.refuse("id", "an id")
-    return Base(
-        id=found, name=part.prose("name", LINE_CHARS_MAX) or "", hash=part.maybe_text("hash")
-    )
+    name = part.prose("name", LINE_CHARS_MAX) or ""
+    return Base(id=found, name=name, hash=part.maybe_text("hash"))
 
 
 def _identity(fields: Fields) -> Mapping[str, str]:

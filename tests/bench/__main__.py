@@ -13,8 +13,10 @@ from tests.bench import (
     canaries,
     deciding,
     images_building,
+    images_capturing,
     images_carrying,
     images_leaving,
+    images_nights,
     images_rolling_back,
     images_swapping,
     images_warm,
@@ -54,6 +56,8 @@ IMAGES: Final[dict[tuple[str, ...], _Measure]] = {
     ("build", "builds"): lambda folder, wanted, quick: images_building.measure(
         folder, wanted, quick=quick
     ),
+    ("capture",): lambda folder, _wanted, quick: images_capturing.measure(folder, quick=quick),
+    ("nights",): lambda folder, _wanted, quick: images_nights.measure(folder, quick=quick),
     ("rollback",): lambda folder, _wanted, quick: images_rolling_back.measure(folder, quick=quick),
     ("swaps",): lambda folder, _wanted, quick: images_swapping.measure(folder, quick=quick),
     ("leftovers",): lambda folder, _wanted, quick: images_leaving.measure(folder, quick=quick),

@@ -20,6 +20,7 @@ from remuda.store import paths
 from remuda.store.api import Create, Delete, Op, Set, StoreError
 from remuda.store.locks import contender_stem, contenders
 from remuda.store.wire import OpDone
+from tests.simulation.captors import Captor
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -47,10 +48,12 @@ class Client:
     ended: bool = False
     outcome: str = ""
     priority: str | None = None
+    captor: Captor = field(init=False)
 
     def __post_init__(self) -> None:
         """Open a session."""
         self.session = self.simulation.zookeeper.next_id()
+        self.captor = Captor(self)
 
     # What it does with ZooKeeper: at once, in its own session.
 
@@ -261,6 +264,7 @@ class Client:
             node = self._mine(node_id)
             if node.state is NodeState.READY:
                 self._commit(self._use_op(node_id))
+        self.captor.begin()
         self._later(0.5, 30.0, self._finish)
 
     def _mine(self, node_id: NodeId) -> Node:
@@ -272,6 +276,9 @@ class Client:
 
     def _finish(self) -> None:
         self.check_machines()
+        if self.captor.waits:
+            self._later(0.5, 3.0, self._finish)
+            return
         if self._chance(0.15):
             self._hold()
             return

@@ -22,6 +22,7 @@ from remuda.model.upload import WHOLE, UploadState, decode_upload
 from remuda.store import paths
 from remuda.store.api import Check, Create, Op, Set
 from tests.simulation.attention import Attention
+from tests.simulation.capturerules import CaptureRules
 from tests.simulation.history import History
 from tests.simulation.imagesetting import Images
 from tests.simulation.nights import FULL_EVERY
@@ -65,11 +66,16 @@ class ImageRules:
     stored: dict[str, UploadId] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     tallied: Counter[tuple[str, BuildId, str]] = field(default_factory=Counter)
+    captures: CaptureRules = field(init=False)
     _counted: set[NodeId] = field(default_factory=set)
     _states: dict[UploadId, UploadState] = field(default_factory=dict)
     _bad: dict[tuple[UploadId, str, bool], float] = field(default_factory=dict)
     _spoiled: dict[tuple[BuildId, str], float] = field(default_factory=dict)
     _ever_spoiled: set[tuple[BuildId, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Watch captures, too."""
+        self.captures = CaptureRules(self.records, self.history)
 
     # Writes.
 
@@ -92,6 +98,7 @@ class ImageRules:
             if found is None or not isinstance(op, Create | Set):
                 continue
             launch = decode_launch(NodeId(found["node"]), op.data)
+            self.captures.launch_written(launch)
             upload_id = upload_of(launch)
             if launch.counted is None or upload_id is None or launch.id in self._counted:
                 continue
@@ -130,6 +137,7 @@ class ImageRules:
             build = self.build(BuildId(image, number_of(name) or 0))
             if build is None:
                 continue
+            self.captures.build_written(build)
             if build.same_as is not None and any(one.build == build.id for one in uploads):
                 self.history.fail(f"I6: {build.id} is the same as {build.same_as}, and uploaded")
             if build.since_full >= FULL_EVERY:
@@ -210,6 +218,7 @@ class ImageRules:
     def fulfilled(self, who: str, request: Request) -> None:
         """Judge the nodes of a request: one build of each image, and none that is revoked."""
         found: dict[str, BuildId] = {}
+        self.captures.handed_out(request.nodes)
         for node in filter(None, map(self.records.node, request.nodes)):
             provider = str(node.provider)
             launch = self.records.launch(provider, node.id)

@@ -3,13 +3,14 @@
 import random
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from remuda.images.canary import CanaryPlan
 from remuda.model.image import place_of
+from tests.support.canaries import PLAN
 from tests.support.sshd import make_key
 
 #: So many of all seeds have images of ours.
@@ -19,6 +20,18 @@ BASES: Final[Mapping[str, dict[str, str]]] = {
     "core": {"name": "debian-12"},
     "child": {"image": "core"},
 }
+
+
+#: The image that is made of jobs' machines, and of which, for whom.
+CAPTURED: Final = "shot"
+_RULE: Final = {"labels": ["small", "odd"], "requestors": ["(client|captor)[0-9]*[0-6]"]}
+
+
+def may_capture(image: str, label: str, requestor: str) -> bool:
+    """Whether that is allowed by the configuration; written down a second time, on purpose."""
+    known = requestor.rstrip("0123456789") in ("client", "captor")
+    low = requestor[-1:] in tuple("0123456")
+    return image == CAPTURED and label in ("small", "odd") and known and low
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +45,8 @@ class Images:
         build_s, prove_s, move_s, command_s, tidy_s: Mean seconds between two such things.
         canary: How newer builds are tried on a part of the requests, if they are.
         asks: How many machines builders ask for.
+        captured: Whether holders have images made of their machines.
+        captors: How many come for nothing else.
     """
 
     built: Mapping[tuple[str, str], str]
@@ -44,10 +59,17 @@ class Images:
     tidy_s: float = 2.0
     asks: int = 0
     canary: CanaryPlan | None = None
+    captured: bool = False
+    captors: int = 0
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """All images, those of jobs' machines too."""
+        return (*self.names, *([CAPTURED] if self.captured else []))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All images, parents first."""
+        """All images that have a recipe, parents first."""
         used = set(self.built.values())
         return tuple(name for name in BASES if name in used or "child" in used)
 
@@ -91,12 +113,14 @@ def draw_images(
         tidy_s=rng.choice((1.0, 4.0)),
         asks=rng.choice((0, 3, 8)),
         canary=rng.choice((None, *map(_plan, (0.3, 1.0)))),
+        captured=(captured := rng.random() < 0.7),
+        captors=rng.choice((2, 6)) if captured else 0,
     )
 
 
 def _plan(share: float) -> CanaryPlan:
     """Return how builds are tried where nothing lasts long, and launches fail all the time."""
-    return CanaryPlan(share=share, good=0.1, bad=0.6, after_s=15.0)
+    return replace(PLAN, share=share, good=0.1, bad=0.6, after_s=15.0)
 
 
 def applied(document: dict[str, Any], images: Images | None) -> dict[str, Any]:
@@ -117,8 +141,12 @@ def applied(document: dict[str, Any], images: Images | None) -> dict[str, Any]:
         }
         # What builders get has our key beside theirs, in any case.
         providers[name] = {**provider, "pools": pools, "ssh-key-file": _key_file()}
-    recipes = {name: {"base": BASES[name], "flavor": {"name": "small"}} for name in images.names}
+    recipes = {name: {"flavor": {"name": "small"}, **_source(name)} for name in images.all_names}
     return {**document, "images": recipes, "providers": providers}
+
+
+def _source(image: str) -> dict[str, Any]:
+    return {"capture": _RULE} if image == CAPTURED else {"base": BASES[image]}
 
 
 def _booting(making: dict[str, Any], image: str | None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from remuda.store import paths
 from remuda.store.api import Create, Op, RejectedError, Set, StoreAwayError, Stored
 from tests.fakes.store import FakeStore
 from tests.simulation import nights
+from tests.simulation.capturer import Capturer
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import Images
 from tests.simulation.trouble import Trouble
@@ -53,12 +54,14 @@ class Librarian(Trouble):
     Attributes:
         in_order: Every image has a usable build, and every pointer names one.
         views: What was read of late.
+        capturer: Makes images of jobs' machines, if any are made.
     """
 
     purpose: ClassVar[str] = "librarian"
     in_order: bool = False
     views: deque[Library] = field(default_factory=lambda: deque(maxlen=4))
     made: int = 0
+    capturer: Capturer | None = None
     store: FakeStore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +69,7 @@ class Librarian(Trouble):
         Trouble.__post_init__(self)
         self.store = self.simulation.zookeeper.connect()
         self.store.ensure(*map(paths.launches, self.simulation.skies))
-        for name in self.images.names:
+        for name in self.images.all_names:
             self.store.ensure(paths.builds(name), paths.pointers(name))
             record = encode_image(ImageRecord(name=name))
             self.store.commit([Set(path=paths.image(name), data=record, version=-1)])
@@ -101,11 +104,14 @@ class Librarian(Trouble):
         Trouble.begin(self)
         weeder = Weeder(self)
         for work in (weeder.retire, weeder.condemn, weeder.erase, weeder.forget):
-            self._for_ever(work)
+            self._for_ever(lambda work=work: self.attempt(work))
+        if self.images.captured:
+            self.capturer = Capturer(self)
+            self._for_ever(self.capturer.turn)
 
     def _for_ever(self, work: Callable[[], None]) -> None:
         def strike() -> None:
-            self.attempt(work)
+            work()
             self._for_ever(work)
 
         mean_s = self.images.tidy_s
@@ -299,7 +305,7 @@ class Librarian(Trouble):
                 self._move(seen, after)
 
     def _some_pointer(self) -> tuple[str, str]:
-        return self.rng.choice(self.images.names), self.rng.choice(sorted(self.images.places))
+        return self.rng.choice(self.images.all_names), self.rng.choice(sorted(self.images.places))
 
     def _advance(self, seen: Library, image: str, provider: str) -> None:
         shelf = seen.shelf(image, provider, self.images.places[provider])

@@ -41,6 +41,9 @@ def _images(simulation: "Simulation") -> str | None:
         return None
     if not simulation.librarian.in_order:
         return "an image has no usable build"
+    capturer = simulation.librarian.capturer
+    if capturer is not None and (why := capturer.under_way()) is not None:
+        return why
     oracle = simulation.oracle
     for provider in simulation.skies:
         for name in oracle.names(paths.launches(provider)):

@@ -195,11 +195,22 @@ class Simulation:
             self.clients.append(asker)
             when_s = asker.rng.uniform(0.0, self.setting.chaos_s * 0.8)
             self.timetable.after(when_s, asker.submit)
+        for number in range(0 if self.setting.images is None else self.setting.images.captors):
+            self.capture(number, self.rng.uniform(0.0, self.setting.chaos_s * 0.6))
 
     def come(self, when_s: float, **wants: Any) -> Client:
         """Have a requestor come; what it *wants* goes into its request's record."""
         name = f"client{len(self.clients)}"
         client = Client(self, name, self.random(name), wants=wants)
+        self.clients.append(client)
+        self.timetable.after(when_s, client.submit)
+        return client
+
+    def capture(self, number: int, when_s: float) -> Client:
+        """Have a requestor come that has an image made of its machine, and waits for that."""
+        name = f"captor{number}"
+        client = Client(self, name, self.random(name), wants={"node_types": ["small"]})
+        client.captor.always = True
         self.clients.append(client)
         self.timetable.after(when_s, client.submit)
         return client

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from builder.upload import writes as upload_writes
 from launcher.image import binding
 from launcher.image.index import Images as Known
 from launcher.image.index import NoneServed
@@ -19,8 +20,8 @@ from launcher.server import start
 from launcher.world import World
 from remuda.cloud.api import Quota
 from remuda.images import library, references, writes
-from remuda.images.canary import CanaryPlan
 from remuda.images.references import upload_of
+from remuda.model.build import Build
 from remuda.model.ids import NodeId
 from remuda.model.image import UploadId, place_of
 from remuda.model.launch import Launch
@@ -28,11 +29,13 @@ from remuda.model.pointer import MoveWhy
 from remuda.model.tally import Sample
 from remuda.model.upload import WHOLE, Upload, UploadState
 from remuda.store.api import Op, Stored
+from tests.simulation import nights
 from tests.simulation.history import ViolationError
 from tests.simulation.imagerules import ImageRules
 from tests.simulation.imagesetting import Images, applied
 from tests.simulation.setting import LABELS, draw
 from tests.simulation.simulation import Simulation, simulate
+from tests.support.canaries import PLAN
 
 #: A mutant is seen within so many seeds.
 SEEDS_MAX: Final = 6
@@ -44,7 +47,7 @@ CHANGING: Final[dict[str, Any]] = {
     "command_s": 3.0,
     "tidy_s": 0.5,
     "asks": 4,
-    "canary": CanaryPlan(share=0.5, good=0.1, bad=0.6, after_s=8.0),
+    "canary": replace(PLAN, share=0.5, good=0.1, bad=0.6, after_s=8.0),
 }
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
@@ -220,6 +223,18 @@ def forgets_that_it_has_counted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(node_writes, "count", count)
 
 
+def uploads_what_is_the_same(patch: pytest.MonkeyPatch) -> None:
+    """End a build that is the same, and have it uploaded all the same."""
+    before = nights.keep_same
+
+    def keep(stored: Stored[Build], *words: Any, now_s: float) -> list[Op]:
+        upload_id = UploadId(stored.value.id, stored.value.place or "")
+        pending = upload_writes.create_upload(upload_writes.pending(upload_id, now_s))
+        return [*before(stored, *words, now_s=now_s), pending]
+
+    patch.setattr(nights, "keep_same", keep)
+
+
 MUTANTS: Final[tuple[tuple[Mutate, str], ...]] = (
     (mixes, "got nodes of"),
     (hears_no_word, "which is not booted any more"),
@@ -228,6 +243,7 @@ MUTANTS: Final[tuple[tuple[Mutate, str], ...]] = (
     (boots_candidates, "is to boot"),
     (counts_twice, "tally: "),
     (forgets_that_it_has_counted, "tally: "),
+    (uploads_what_is_the_same, "and uploaded"),
 )
 
 

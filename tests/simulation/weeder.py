@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Between two steps.
 STEP_S_MAX = 2.0
 _BAD = (UploadState.REJECTED, UploadState.FAILED)
-_OVER = (BuildState.BUILT, BuildState.SAME, BuildState.FAILED)
+_OVER = (BuildState.BUILT, BuildState.SAME, BuildState.FAILED, BuildState.SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +108,14 @@ class Weeder:
     def _empty(self, seen: Library) -> Iterator[tuple[BuildId, Stored[Build]]]:
         for build_id, stored in seen.builds.items():
             over = stored.value.state in (*_OVER, BuildState.RETIRING)
-            if over and not any(one.build == build_id for one in seen.uploads):
+            # Records of captures stay for days: as long as there is who could ask for another.
+            asks = stored.value.captured is not None and not self._gone(seen, stored.value)
+            if over and not asks and not any(one.build == build_id for one in seen.uploads):
                 yield build_id, stored
+
+    def _gone(self, seen: Library, build: Build) -> bool:
+        machine = build.captured
+        return machine is None or not any(
+            (provider, one.id) == (machine.provider, machine.node)
+            for provider, one in seen.launches
+        )

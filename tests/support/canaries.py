@@ -4,11 +4,14 @@ import random
 from dataclasses import replace
 from typing import Final
 
-from remuda.images.canary import CanaryPlan, Verdict, judge
+from builder.recipe.compile import canary_plan
+from remuda.config.images import CanaryFrom
+from remuda.images.canary import Verdict, judge
 from remuda.model.pointer import Canary, Pointer
 from remuda.model.tally import BuildTally, Counts, Sample, Tally
 
-PLAN: Final = CanaryPlan()
+#: As it is where a recipe says no more than `canary: {}`.
+PLAN: Final = canary_plan(CanaryFrom())
 CANARY: Final = Canary(number=2, share=0.1, since_s=1000.0, before=Counts(500, 100))
 POINTER: Final = Pointer(image="a", provider="p", place="0" * 12, current=1, canary=CANARY)
 #: What the current build did before the canary came; it says nothing of how the cloud is now.

@@ -146,7 +146,7 @@ def verify(
         output.emit_json(
             {
                 "build": str(build_id),
-                "verified": not wrong,
+                "verified": _verified(findings),
                 "compared": [
                     {
                         "of": str(one.of),
@@ -164,6 +164,17 @@ def verify(
         places = {f"{one.of} in {one.where}" if one.where else str(one.of) for one in wrong}
         named = ", ".join(sorted(places))
         raise CommandFailedError(f"{build_id} is not verified: {named}", 1)
+    if _verified(findings) is None:
+        why = "; ".join(one.why for one in findings)
+        raise MistakeError(f"there is nothing to verify of {build_id}: {why}")
+
+
+def _verified(findings: Sequence[Compared]) -> bool | None:
+    """Return what came of it all; None: nothing could be compared, so that nobody knows."""
+    results = {one.outcome for one in findings}
+    if results <= {Outcome.UNKNOWN}:
+        return None
+    return not results & _FAILS
 
 
 def _sheet(findings: Sequence[Compared]) -> Sheet:

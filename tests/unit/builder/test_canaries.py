@@ -9,11 +9,11 @@ from builder.alarm.actions import RaiseAlarm
 from builder.decide import decide
 from builder.fold import Fold
 from builder.pointer.actions import MovePointer
-from builder.recipe.compile import ConfiguredImages
+from builder.recipe.compile import ConfiguredImages, canary_plan
 from builder.records import Records
 from builder.world import World
+from remuda.config.images import CanaryFrom
 from remuda.frame.set_aside import SetAside
-from remuda.images.canary import CanaryPlan
 from remuda.images.moves import MoveRefusedError, let_go, try_out, withdraw
 from remuda.metrics.sink import NullMetrics
 from remuda.model.image import OURSELVES, ImageRecord, Word
@@ -35,7 +35,7 @@ from tests.unit.builder.judging import (
 )
 from tests.unit.launcher.reading import Heard
 
-PLAN: Final = CanaryPlan(share=0.25)
+PLAN: Final = canary_plan(CanaryFrom(share=0.25))
 TRYING: Final = replace(POLICY, canary=PLAN)
 POINTER: Final = Pointer(image="a", provider="p", place=HERE, current=1)
 CANARY: Final = Canary(number=2, share=0.25, since_s=NOW_S - 60.0)

@@ -9,8 +9,17 @@ from builder.build import outcome as build_outcome
 from builder.build.actions import KeepSnapshot, LoseBuild, Make, Supersede, TakeBuild
 from builder.decide import decide
 from builder.place.view import ImageListing, ListedImage
-from remuda.model.build import Base, Blame, BuildState, Mishap, Revocation
-from remuda.model.ids import ReplicaId
+from remuda.model.build import (
+    CANNOT_SIGN_MAX,
+    Base,
+    Blame,
+    Build,
+    BuildState,
+    Mishap,
+    Revocation,
+)
+from remuda.model.capture import Captured
+from remuda.model.ids import NodeId, ReplicaId
 from remuda.model.image import BuildId
 from tests.unit.builder.judging import (
     HERE,
@@ -31,16 +40,84 @@ UNWANTED: list[dict[str, Any]] = [
 ]
 ASKED = build(1, BuildState.SNAPSHOTTING, cloud_name="n", owner=ReplicaId("dead"))
 SHOWN = {"i": ListedImage(id="i", name="n", build=ASKED.id, active=True)}
+BASES = {("a", "p"): Base(id="debian")}
 WHOLE = {HERE: ImageListing(begun_s=2.0, before_s=1.0, images=SHOWN, images_before=SHOWN)}
 
 
 @pytest.mark.parametrize("later_s", [0.0, 1e6])
-def test_a_whole_snapshot_is_kept_whenever_and_signed_in_time(later_s: float) -> None:
-    """Whoever cannot sign it knows until when others are waited for."""
-    since_s = NOW_S - later_s
-    (keep,) = some(decide(world([replace(ASKED, since_s=since_s)], listings=WHOLE)), KeepSnapshot)
+def test_a_whole_snapshot_is_kept_whenever(later_s: float) -> None:
+    """All builders may have been down for long."""
+    asked = replace(ASKED, since_s=NOW_S - later_s)
 
-    assert keep.sign_by_s == since_s + 7200.0
+    assert some(decide(world([asked], listings=WHOLE)), KeepSnapshot)
+
+
+def unsigned(*who: str, **more: Any) -> Build:
+    """Return a build whose snapshot these could not sign."""
+    mishap = Mishap(step="signature", blame=Blame.BUILDER, message="no key file")
+    names = tuple(map(ReplicaId, who))
+    return replace(ASKED, owner=None, cannot_sign=names, mishap=mishap, **more)
+
+
+def test_a_builder_that_can_sign_goes_before_those_that_cannot() -> None:
+    """Whoever it would have been otherwise; this one waits, and says why."""
+    living: dict[str, Any] = {
+        "builders": frozenset({ME, ReplicaId("able")}),
+        "listings": WHOLE,
+        "bases": BASES,
+    }
+
+    for one in (unsigned(ME), replace(unsigned(ME), state=BuildState.REQUESTED, retry_s=0.0)):
+        plan = decide(world([one], **living))
+        assert not [*some(plan, KeepSnapshot), *some(plan, LoseBuild), *some(plan, TakeBuild)]
+        assert "another builder" in plan.waits[str(one.id)]
+        able = decide(world([one], me=ReplicaId("able"), **living))
+        assert [*some(able, KeepSnapshot), *some(able, TakeBuild)]
+
+
+def test_nobody_waits_for_a_key_that_nobody_has() -> None:
+    """The attempt ends at once, with the reason; a builder that comes may have it."""
+    (lost,) = some(decide(world([unsigned("gone", ME)], listings=WHOLE)), LoseBuild)
+
+    assert (lost.last, lost.mishap.step, lost.mishap.blame) == (False, "signature", Blame.BUILDER)
+    assert lost.mishap.message == "no key file"
+    anew = build_outcome.lost(unsigned(ME), lost.mishap, POLICY, last=False, now_s=NOW_S)
+    assert (anew.state, anew.cannot_sign) == (BuildState.REQUESTED, (ME,))
+    # Where none can, one of those tries: its key may be there by now.
+    assert some(decide(world([replace(anew, retry_s=0.0)], bases=BASES)), TakeBuild)
+
+
+def test_a_captured_machine_is_waited_for_as_it_cannot_be_made_again() -> None:
+    """Its snapshot is all that is left of it: until a snapshot has to be whole."""
+    captured = Captured(
+        node=NodeId("1"), provider="p", pool="main", label="job", requestor="ci", token="t"
+    )
+    one = unsigned(ME, captured=captured, quieted_s=1.0, since_s=NOW_S - 7100.0)
+    assert some(decide(world([one], listings=WHOLE)), KeepSnapshot)
+    (lost,) = some(decide(world([replace(one, since_s=NOW_S - 7300.0)], listings=WHOLE)), LoseBuild)
+    assert lost.mishap.step == "signature"
+
+
+def test_who_begins_a_build_without_its_key_leaves_it_to_others() -> None:
+    """Nothing was paid for yet; the next attempt is another builder's, if there is one."""
+    making = build(1, BuildState.BUILDING, owner=ME)
+    mishap = Mishap(step="signature", blame=Blame.BUILDER, message="no key file")
+
+    anew = build_outcome.unmade(making, mishap, POLICY, now_s=NOW_S)
+
+    assert (anew.state, anew.owner, anew.cannot_sign) == (BuildState.REQUESTED, None, (ME,))
+    plan = decide(world([anew], builders=frozenset({ME, ReplicaId("able")}), bases=BASES))
+    assert not some(plan, TakeBuild)
+
+
+def test_the_builders_that_cannot_sign_are_bounded() -> None:
+    """Each restart is another one; the last of them are known."""
+    one = ASKED
+    for number in range(CANNOT_SIGN_MAX + 8):
+        one = build_outcome.handed_over(one, ReplicaId(f"b{number}"), "no key file")
+        one = build_outcome.handed_over(one, ReplicaId(f"b{number}"), "no key file")
+    assert len(one.cannot_sign) == CANNOT_SIGN_MAX
+    assert (one.cannot_sign[0], one.cannot_sign[-1]) == ("b8", "b39")
 
 
 @pytest.mark.parametrize("why", UNWANTED)

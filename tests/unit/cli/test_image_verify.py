@@ -214,7 +214,10 @@ def test_a_build_of_which_nothing_is_stated_says_so(site: Made) -> None:
 def test_a_build_without_an_image_is_not_verified_and_does_not_differ(
     site: Made, changes: dict[str, Any], said: str
 ) -> None:
-    """Nothing could be signed; no cloud is asked. What it is the same as is named."""
+    """Nothing could be signed; no cloud is asked. What it is the same as is named.
+
+    It is no agreement either: who goes on only with what is verified does not go on.
+    """
     uploads = [site.upload(one.location().place) for one in (site.bench.images, site.far)]
     for one in uploads:
         site.bench.others.commit([Delete(path=one.path)])
@@ -222,8 +225,10 @@ def test_a_build_without_an_image_is_not_verified_and_does_not_differ(
     site.change(paths.build(BUILD), lambda raw: _changed(raw, "statement", "snapshot", **changes))
     site.away.add(COPIER)
 
-    assert site.findings() == {("record", "", "unknown")}
-    assert said in site.call(verify, str(BUILD)).stdout
+    assert site.findings(code=2) == {("record", "", "unknown")}
+    told = site.call(verify, str(BUILD))
+    assert (told.exit_code, said in told.stdout) == (2, True)
+    assert f"there is nothing to verify of {BUILD}: nothing is stated of it" in told.stderr
     result = site.call(provenance, str(BUILD))
     assert (result.exit_code, said in result.output) == (1, True)
 

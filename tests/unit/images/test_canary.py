@@ -100,7 +100,7 @@ def test_reports_that_are_to_come_are_waited_for() -> None:
 
 def test_time_makes_current_only_what_nothing_speaks_against() -> None:
     """If told to; and not one that was never tried."""
-    plan = CanaryPlan(after_s=3600.0)
+    plan = replace(PLAN, after_s=3600.0)
     late_s = CANARY.since_s + 3600.0
 
     assert judged(launches(1, 0), now_s=late_s).verdict is Verdict.OPEN

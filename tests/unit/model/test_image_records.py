@@ -60,6 +60,7 @@ def test_a_build_survives_the_round_trip(
         provider="here",
         place=HERE,
         owner=ReplicaId("me"),
+        cannot_sign=(ReplicaId("other"),),
         attempt=2,
         asked_by_s=when_s,
         retry_s=when_s,

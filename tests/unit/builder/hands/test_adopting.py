@@ -21,7 +21,7 @@ from remuda.images.statement import (
     record_part,
 )
 from remuda.model import tags
-from remuda.model.build import Blame, Build, BuildState, decode_build
+from remuda.model.build import Blame, Build, BuildState, Mishap, decode_build
 from remuda.model.ids import ReplicaId
 from remuda.model.image import UploadId
 from remuda.model.upload import UploadState
@@ -31,8 +31,7 @@ from tests.support.signing import make_signing_key
 from tests.unit.builder.handbench import PROVIDER, recipe
 from tests.unit.builder.hands.clouds import BUILD, INSTALLATION, Setting
 
-#: Nobody waits longer for a key.
-SIGN_BY_S = 1_000_100.0
+ME = ReplicaId("me")
 POLICY = ImagePolicy(image=BUILD.image, fingerprint="f", groups=(("pa",),), attempts_max=2)
 
 
@@ -64,14 +63,13 @@ def adopt(
     policy: ImagePolicy | None = None,
 ) -> AdoptionEnded:
     """Finish the build."""
-    action = KeepSnapshot(
-        id=BUILD, snapshot=image.id, also=(setting.place("pc"),), sign_by_s=SIGN_BY_S
-    )
+    action = KeepSnapshot(id=BUILD, snapshot=image.id, also=(setting.place("pc"),))
     order = AdoptAtSite(
         action=action,
         build=build or stored(setting),
         policy=policy,
         here=setting.sites["pa"],
+        me=ME,
         signing_key_file=signing_key_file,
     )
     return AdoptingHand(setting.store, setting.clock, INSTALLATION).adopt(order)
@@ -183,33 +181,6 @@ def test_one_of_an_older_builder_is_kept_without_a_statement(setting: Setting) -
     assert tags.STATEMENT not in setting.images["pa"].get_image(image.id).properties
 
 
-@pytest.mark.parametrize(
-    ("policy", "state"),
-    [
-        (POLICY, BuildState.REQUESTED),
-        (None, BuildState.FAILED),
-    ],
-)
-def test_nobody_waits_for_a_key_for_ever(
-    setting: Setting, policy: ImagePolicy | None, state: BuildState
-) -> None:
-    """It is begun anew, perhaps by one that can sign, or has failed; the builder is to blame."""
-    image = snapshot(setting)
-    setting.clock.advance(100)
-
-    why = adopt(setting, image, signing_key_file="/nowhere", policy=policy).why
-
-    build = stored(setting).value
-    assert (build.state, build.owner, build.statement) == (state, None, None)
-    assert build.mishap is not None
-    assert (build.mishap.step, build.mishap.blame) == ("signature", Blame.BUILDER)
-    assert (
-        build.mishap.message
-        == why
-        == ("key file /nowhere cannot be read: No such file or directory")
-    )
-
-
 def test_who_can_sign_keeps_it_however_late(setting: Setting, tmp_path: Path) -> None:
     """All builders may have been down for long; the snapshot is none the worse."""
     image = snapshot(setting)
@@ -220,10 +191,36 @@ def test_who_can_sign_keeps_it_however_late(setting: Setting, tmp_path: Path) ->
     assert stored(setting).value.state is BuildState.BUILT
 
 
-def test_who_cannot_sign_leaves_it_to_another(setting: Setting) -> None:
-    """Nothing has changed by then."""
+def test_who_cannot_sign_hands_it_over_at_once(setting: Setting, tmp_path: Path) -> None:
+    """Says so on record, with the reason; the snapshot stays, and whoever can sign keeps it."""
     image = snapshot(setting)
+    said = "key file /nowhere cannot be read: No such file or directory"
 
-    why = adopt(setting, image, signing_key_file="/nowhere").why
-    assert why == "key file /nowhere cannot be read: No such file or directory"
-    assert stored(setting).value.state is BuildState.SNAPSHOTTING
+    assert adopt(setting, image, signing_key_file="/nowhere").why == said
+
+    build = stored(setting).value
+    assert (build.state, build.owner, build.statement) == (BuildState.SNAPSHOTTING, None, None)
+    assert build.cannot_sign == (ME,)
+    assert build.mishap == Mishap(step="signature", blame=Blame.BUILDER, message=said)
+
+    # Asked once more, it has nothing new to say.
+    version = stored(setting).version
+    assert adopt(setting, image, signing_key_file="/nowhere").why == said
+    assert stored(setting).version == version
+
+    key, _ = make_signing_key(tmp_path)
+    assert adopt(setting, image, signing_key_file=str(key)).why is None
+    build = stored(setting).value
+    assert (build.state, build.cannot_sign, build.mishap) == (BuildState.BUILT, (), None)
+
+
+def test_a_hand_over_that_is_not_written_is_none(setting: Setting) -> None:
+    """Somebody else has written to the build: that one is judged anew."""
+    image = snapshot(setting)
+    before = stored(setting)
+    setting.store.commit([Set(path=before.path, data=b"{}", version=before.version)])
+
+    why = adopt(setting, image, before, signing_key_file="/nowhere").why
+
+    assert why is not None
+    assert "; not written: " in why
