@@ -99,6 +99,7 @@ def _take(view: WorldView, policy: ImagePolicy, build: Build, plan: Plan) -> Non
                     base=start.base,
                     origin=start.origin,
                     since_full=start.since_full,
+                    on_host=policy.on_host,
                 )
             )
         else:
@@ -126,7 +127,7 @@ def _building(view: WorldView, build: Build, plan: Plan) -> None:
 
 
 def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
-    """Find out what became of a snapshot whose builder died, or whose hand did."""
+    """Find out what became of a snapshot, or of a file on its way, whose builder or hand died."""
     ours = build.owner == view.me or (view.dead(build.owner) and view.mine(str(build.id)))
     listing = view.listing(build.place)
     found = listing.named(build.cloud_name)
@@ -145,7 +146,8 @@ def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
     elif steady is not None:
         also = other_places(view, build)
         plan.do(KeepSnapshot(id=build.id, snapshot=steady.id, also=also, sign_by_s=ends_s))
-    elif found is not None and view.now_s < ends_s:
+    elif found is not None and (found.active or build.file is None) and view.now_s < ends_s:
+        # Of a file that was being sent nothing more comes: who sent it is dead.
         plan.wait(build.id, "its snapshot is not finished", ends_s)
     elif (
         found is None
