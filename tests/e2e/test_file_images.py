@@ -80,9 +80,9 @@ def test_its_record_and_its_log_say_what_it_is(stage: Stage) -> None:
     assert shown["file"]["disk_format"] == "raw"
     assert shown["file"]["sha256"] in remuda(stage, "image", "show", "base/1")
     told = remuda(stage, "image", "log", "base/1")
-    assert "== command ==" in told or "command" in told
+    assert "== command" in told
     assert TOKEN not in told
-    stated = json.loads(remuda(stage, "image", "provenance", "base/1"))
+    stated = json.loads(remuda(stage, "image", "provenance", "base/1", "--json"))
     (subject,) = stated["subject"]
     assert subject["digest"]["sha256"] == shown["file"]["sha256"]
     trial = remuda(stage, "image", "log", "base/1", "--provider", "beta")

@@ -1,6 +1,6 @@
 """Builders that are hit in everything that they do for an image whose file a command writes.
 
-As :mod:`tests.unit.builder.crashes.test_crashes`: the command itself is played, and leaves its file.
+As :mod:`tests.unit.builder.crashes.test_crashes`: the command is played, and leaves its file.
 """
 
 from pathlib import Path
