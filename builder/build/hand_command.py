@@ -34,6 +34,8 @@ KILL_AFTER_S: Final = 8.0
 DRAIN_S: Final = 5.0
 #: Between two looks at its file, and at the room that is left.
 LOOK_S: Final = 1.0
+#: So late a hand notices that it has to stop, and that all is over.
+_LATE_S: Final = 4.0
 _PREFIX: Final = "command-"
 _STEP: Final = "command"
 _PIECE_BYTES: Final = 64 * 1024
@@ -65,6 +67,35 @@ class CommandRunner(Protocol):
             OSError: Its folder cannot be made.
         """
 
+    def close(self) -> None:
+        """Wait until none runs any more; whoever runs one was told to stop."""
+
+
+class _AtWork:
+    """The folders of commands that run."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._folders: set[Path] = set()
+
+    @contextmanager
+    def entered(self, own: Path) -> Iterator[None]:
+        """Be among them."""
+        with self._changed:
+            self._folders.add(own)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._folders.discard(own)
+                self._changed.notify_all()
+
+    def wait(self, limit_s: float) -> tuple[Path, ...]:
+        """Wait until there is none; return what is left at the limit."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._folders, timeout=limit_s)
+            return tuple(self._folders)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostCommands:
@@ -81,6 +112,12 @@ class HostCommands:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     free: Callable[[Path], int] = free_bytes
     kill_after_s: float = KILL_AFTER_S
+    _at_work: _AtWork = field(default_factory=_AtWork)
+
+    def close(self) -> None:
+        """See :meth:`CommandRunner.close`."""
+        for one in self._at_work.wait(self.kill_after_s + _LATE_S):
+            end_marked(one)
 
     @contextmanager
     def run(self, order: CommandOrder, waiting: Waiting, hear: Hear) -> Iterator[Path]:
@@ -95,7 +132,9 @@ class HostCommands:
                 running = _Running(
                     means=self, order=order, own=own, out=out, waiting=waiting, hear=hear
                 )
-                failed = commanding.why_failed(running.run())
+                with self._at_work.entered(own):
+                    end = running.run()
+                failed = commanding.why_failed(end)
                 if failed is not None:
                     raise blame.fail(_STEP, *failed)
                 file = _opened(out)

@@ -40,6 +40,10 @@ class Making:
         with self.means.clouds.used():
             return self._make(task)
 
+    def close(self) -> None:
+        """See :class:`builder.build.tasks.BuildMaker`."""
+        self.files.commands.close()
+
     def _make(self, task: MakeTask) -> MakingEnded:
         build, means = task.build.value, self.means
         provider = build.provider or ""

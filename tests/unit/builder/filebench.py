@@ -53,6 +53,9 @@ class FakeCommands:
         self.before: Callable[[Path], None] = lambda _: None
         self.error: Exception | None = None
 
+    def close(self) -> None:
+        """Have none at work: they end with their threads."""
+
     @contextmanager
     def run(
         self, order: CommandOrder, waiting: Waiting, hear: Callable[[bytes], object]

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -190,6 +191,29 @@ def test_the_builders_stop_ends_it(here: Here) -> None:
     here.on_hear = stop
     with pytest.raises(HandStoppedError):
         here.run("echo begun; sleep 1000")
+
+
+def test_whoever_ends_waits_for_its_commands(here: Here) -> None:
+    """A process that ends leaves none behind; what does not end in time is killed."""
+    begun = threading.Event()
+    here.on_hear = begun.set
+    ends: list[type[BaseException]] = []
+
+    def run() -> None:
+        try:
+            here.run("echo $$; sleep 1000")
+        except (HandStoppedError, MishapError) as exc:
+            ends.append(type(exc))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert begun.wait(60)
+    here.stop = True
+    here.commands.close()
+    assert gone(int(here.heard))
+    thread.join()
+    assert ends == [HandStoppedError]
+    here.commands.close()  # there is nothing to wait for
 
 
 def test_it_prints_as_much_as_it_likes(here: Here) -> None:
