@@ -9,14 +9,25 @@ from builder.build.actions import TakeBuild
 from builder.lanes import LANE_SIZES, Lane
 from builder.upload.actions import TryUpload
 from builder.world import World
+from remuda.model.build import Build
 
 _FULL: Final = "this builder has its hands full"
 _WAITING: Final = "this builder waits already for as many machines as it may, in"
+#: Commands that one builder runs at once: each works its disk and a processor hard.
+COMMANDS_MAX: Final = 2
+_RUNNING: Final = f"this builder runs {COMMANDS_MAX} commands already"
+#: In place of a provider's name: this host.
+_ON_HOST: Final = "(here)"
 
 
 def _provider(action: Action) -> str:
-    """Return the provider that is to give a machine for what is taken, if one is."""
+    """Return who is to give a machine for what is taken, if anybody is: a provider, or this host.
+
+    No provider has an empty name, nor that of :data:`_ON_HOST`.
+    """
     match action:
+        case TakeBuild(on_host=True):
+            return _ON_HOST
         case TakeBuild() | TryUpload():
             return action.provider
         case _:
@@ -28,8 +39,7 @@ class Capacity:
     """Counts what is ours, and what is about to be.
 
     Attributes:
-        taking: What we are about to own, by lane and by the provider that is to give a machine, if
-            one is.
+        taking: What we are about to own, by lane and by who is to give a machine, if anybody is.
     """
 
     world: World
@@ -77,6 +87,9 @@ class Capacity:
     def _crowded(self, action: Action, taken: Lane) -> str | None:
         """Return why we wait for no more machines of a provider, or None."""
         provider = _provider(action)
+        if provider == _ON_HOST:
+            running = self._running() + self.taking[taken, _ON_HOST]
+            return _RUNNING if running >= COMMANDS_MAX else None
         waiting = self._waiting(taken, provider) + self.taking[taken, provider]
         if provider and waiting >= self._share(taken):
             return f"{_WAITING} {provider}"
@@ -92,10 +105,25 @@ class Capacity:
         if lane is Lane.MAKE:
             builds = (one.value for one in records.builds.values())
             return sum(
-                (one.owner, one.provider, one.node) == (me, provider, None) for one in builds
+                (one.owner, one.provider, one.node) == (me, provider, None)
+                and not self._on_host(one)
+                for one in builds
             )
         uploads = (one.value for one in records.uploads.values())
         return sum((one.owner, one.trying) == (me, provider) for one in uploads)
+
+    def _running(self) -> int:
+        """Count the builds of ours that are made on this host."""
+        builds = (one.value for one in self.world.records.builds.values())
+        return sum(one.owner == self.world.me and self._on_host(one) for one in builds)
+
+    def _on_host(self, build: Build) -> bool:
+        """Whether a command makes a build, by the recipe that it was begun by."""
+        known = self.world.build_recipes.begun.get(build.id)
+        if known is not None:
+            return known.policy.on_host
+        policy = self.world.configured.policies.get(build.id.image)
+        return policy is not None and policy.on_host
 
     def _owned(self, lane: Lane) -> int:
         """Count what is ours to do in a lane, whether its hand has begun or not."""

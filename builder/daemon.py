@@ -85,9 +85,9 @@ class BuilderRole:
         installation = find_installation(ground.store, config.installation)
         make_cloud = self._cloud_maker(installation, ground.metrics)
         work_dir = work_folder(parent_folder(os.environ))
-        keys = tidy(work_dir)
-        if keys:
-            ground.log.info("builder.tidied", keys=keys)
+        left = tidy(work_dir)
+        if any(left.values()):
+            ground.log.info("builder.tidied", **left)
         outside = Outside(
             config=config,
             ground=ground,

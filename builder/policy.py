@@ -54,6 +54,7 @@ class ImagePolicy:
             fault of the cloud's.
         evidence_s: How long records of what failed are kept, and images of what was revoked.
         grace_s: How long an upload is retiring at least.
+        on_host: Whether a command on the builder's own host writes its file: no machine is filled.
         capture_refusal: Which rule it breaks to make it of a job's machine, or None; None: it has
             a recipe.
         snapshot_s_max: How long a snapshot of a dead builder may remain unfinished; or, made of a
@@ -66,6 +67,7 @@ class ImagePolicy:
     groups: tuple[tuple[str, ...], ...]
     copied: Trees = field(default_factory=dict)
     copies: frozenset[str] = frozenset()
+    on_host: bool = False
     parent: str | None = None
     follow_base: bool = True
     skip_same: bool = True

@@ -113,6 +113,7 @@ class Starter:
         self.context.world.dirty = True
 
     def stop(self) -> None:
-        """Begin nothing more, and tell all hands to end."""
+        """Begin nothing more, tell all hands to end, and wait for what runs on this host."""
         self.context.workers.stop()
         self.context.stops.stop_all()
+        self.context.hands.making.close()

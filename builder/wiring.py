@@ -1,11 +1,12 @@
 """Wiring: the hands that a builder works with, and what they need."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from builder.build import hand_adopt, hand_make
+from builder.build import hand_adopt, hand_file, hand_make
+from builder.build.hand_command import HostCommands, end_left_commands
 from builder.build.wiring import Adopting, Logs, Making
 from builder.hands.api import Hands
 from builder.hands.means import LOG_FILES_MAX, LOGS, HandMeans
@@ -20,21 +21,25 @@ from builder.upload.wiring import Copying, Retiring, Validating
 from remuda.ssh.prover import ParamikoProver
 from requestor.client import Client
 
-#: Folder of a builder's own.
+#: Folders of a builder's own.
 KEYS: Final = "keys"
+COMMANDS: Final = "commands"
 
 #: Makes the hands of a builder.
 WireHands = Callable[[HandMeans], Hands]
 
 
-def tidy(work_dir: Path) -> int:
-    """Remove what builders of this host have left: keys of dead ones, and logs beyond the newest.
+def tidy(work_dir: Path) -> Mapping[str, int]:
+    """Remove what builders of this host have left: keys and commands of dead ones, old logs.
 
     Returns:
-        How many keys there were.
+        How many keys and commands there were.
     """
     prune(work_dir / LOGS, LOG_FILES_MAX)
-    return remove_left_keys(work_dir / KEYS)
+    return {
+        "keys": remove_left_keys(work_dir / KEYS),
+        "commands": end_left_commands(work_dir / COMMANDS),
+    }
 
 
 def wire(means: HandMeans) -> Hands:
@@ -44,7 +49,13 @@ def wire(means: HandMeans) -> Hands:
     machines = Machines(client, clock, means.work_dir / KEYS)
     sites = Sites(means.images)
     return Hands(
-        making=Making(means, hand_make.MakingHand(machines=machines, clock=clock)),
+        making=Making(
+            means,
+            hand_make.MakingHand(machines=machines, clock=clock),
+            hand_file.FileHand(
+                store=store, clock=clock, commands=HostCommands(folder=means.work_dir / COMMANDS)
+            ),
+        ),
         adopting=Adopting(means, sites, hand_adopt.AdoptingHand(store, clock, installation)),
         validating=Validating(
             means,

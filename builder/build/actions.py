@@ -36,6 +36,7 @@ class TakeBuild:
 
     Attributes:
         origin, since_full: As the build's record has them.
+        on_host: It is made on this host: no machine is waited for.
         instead: The same in the next provider, if this builder waits for too many machines here.
     """
 
@@ -46,12 +47,13 @@ class TakeBuild:
     base: Base | None
     origin: BuildId | None = None
     since_full: int = 0
+    on_host: bool = False
     instead: "TakeBuild | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Make:
-    """Ask for a build machine, and work on it to the snapshot."""
+    """Ask for a build machine, or run a command here, and work on it to the whole image."""
 
     id: BuildId
 

@@ -1,20 +1,22 @@
 """The hand that finishes a build whose builder died when its snapshot was asked for.
 
-The machine is gone. The image is treated as that of any other build: hidden, looked at, and rid of
-what it inherited, before the record says that it is whole.
+The machine is gone, or the file that was sent. The image is treated as that of any other build:
+hidden, looked at, and rid of what it inherited, before the record says that it is whole.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from builder.build import outcome as build_outcome
 from builder.build import writes
 from builder.build.actions import KeepSnapshot
+from builder.build.commanding import is_the_file
 from builder.build.events import AdoptionEnded
 from builder.build.hand_snapshot import check_data, trimmed, whole_image
 from builder.build.hand_statement import Stating
-from builder.hands.blame import MishapError
+from builder.hands.blame import MishapError, fail
 from builder.place.sites import Site, build_of
 from builder.policy import ImagePolicy
+from builder.upload.outcome import WholeImage
 from remuda.cloud.api import CloudError, TryLaterError
 from remuda.cloud.image_store import ImageEdit, ImageStatus, StoredImage
 from remuda.model import tags
@@ -73,7 +75,7 @@ class AdoptingHand:
         check_data(image)
         images.edit_image(image.id, trimmed(image))
         # Some clouds show it active, and take it back when the upload has failed.
-        whole = whole_image(self._image(task))
+        whole = _whole(build.value, self._image(task))
         now_s = self.clock.now_s()
         stating = Stating(store=self.store, key=key)
         stated = stating.complete(*writes.whole(build.value, whole, now_s=now_s))
@@ -117,3 +119,18 @@ class AdoptingHand:
         except StoreError as exc:
             return f"{why}; not written: {exc}"
         return why
+
+
+def _whole(build: Build, image: StoredImage) -> WholeImage:
+    """Return what is put on record of an image that is whole.
+
+    Raises:
+        MishapError: It should be a file that is known, and the cloud does not show that it is.
+    """
+    whole, file = whole_image(image), build.file
+    if file is None:
+        return whole
+    if not is_the_file(file, whole.size_bytes, whole.os_hash):
+        message = "the cloud does not show that it has the file: no hash of it, or another one"
+        raise fail("upload", Blame.BUILDER, message)
+    return replace(whole, sha256=file.sha256, carried_sha512=file.sha512)

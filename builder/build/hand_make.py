@@ -1,54 +1,46 @@
 """The hand of a build: from the request for a machine to a whole snapshot on record.
 
-It writes the record itself, at the version that it knows. Whoever finds the record changed by
-another owner has been taken over: it gives the machine back, and writes and deletes nothing.
+See :mod:`builder.build.hand_attempt`: whoever is taken over gives the machine back.
 """
 
-import secrets as chance
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
-from builder.build import outcome as build_outcome
 from builder.build import writes
 from builder.build.events import MakingEnded
+from builder.build.hand_attempt import Attempt, asked_by_s
 from builder.build.hand_inventory import keep_inventory
 from builder.build.hand_quiet import Quieting
-from builder.build.hand_same import keep_as_same
-from builder.build.hand_secrets import SECRETS_STEP, SecretError, read_secrets
+from builder.build.hand_secrets import SECRETS_STEP, read_secrets
 from builder.build.hand_snapshot import ASK_S, Snapshots
 from builder.build.hand_statement import Stating, parent_statement, wanted
 from builder.build.hand_steps import StepContext, StepRunner
 from builder.build.outcome import Quieted
 from builder.build.release import Release
 from builder.build.stating import Making
-from builder.build.writes import Stated
 from builder.hands import blame
-from builder.hands.held_record import HeldRecord, TakenOverError, hold_build
-from builder.hands.waiting import HandStoppedError
+from builder.hands.held_record import hold_build
 from builder.log.progress import ProgressLog, say
-from builder.machine.hand_begin import InCloud, InPhases, MachineHand
+from builder.machine.hand_begin import InCloud, MachineHand
 from builder.machine.hand_borrow import MachineWanted
 from builder.machine.hand_enter import JobMachine
 from builder.machine.held import HeldMachine
-from builder.place.sites import ARRIVAL_S, FENCE_S, call_fence
+from builder.place.sites import call_fence
 from builder.quiet.scripts import Traces
 from builder.upload.outcome import WholeImage
-from remuda.cloud.api import CloudError, GoneError
+from remuda.cloud.api import GoneError
 from remuda.cloud.image_store import hash_of
 from remuda.images.inventory import Inventory
 from remuda.model import tags
-from remuda.model.build import Base, Blame, Build, BuildState, Mishap
+from remuda.model.build import Base, Blame, Build
 from remuda.model.ids import RequestId
 from remuda.model.image import UploadId
 from remuda.model.imageask import ImageUse
-from remuda.model.tags import ImageTags
-from remuda.secret import Secret
-from remuda.signing import SigningKeyError, read_signing_key
 from remuda.ssh.checks import make_checks
 from remuda.ssh.keyfile import KeyRing
 from remuda.ssh.session import SshSession
-from remuda.store.api import Op, Stored, StoreError
+from remuda.store.api import Stored
 from remuda.visible import visible
 
 
@@ -91,70 +83,36 @@ class MakingHand(MachineHand):
         """
         waiting = self.waiting(stopped)
         record = hold_build(self.machines.store, waiting, task.build)
-        work = _Making(hand=self, task=task, record=record, waiting=waiting, log=log)
+        work = _Making(
+            hand=self,
+            task=task,
+            store=self.machines.store,
+            clock=self.clock,
+            record=record,
+            waiting=waiting,
+            log=log,
+        )
         return MakingEnded(id=task.build.value.id, why=work.run(work.make))
 
 
 @dataclass(slots=True, kw_only=True)
-class _Making(InPhases):
+class _Making(Attempt):
     """One build under way.
 
     Attributes:
-        snapshot: Id of the snapshot, once it is known.
         inventory: What is in it, once that is known.
         release: Which system it is, once that is known.
     """
 
     hand: MakingHand
     task: MakeInCloud
-    record: HeldRecord[Build]
-    snapshot: str | None = None
     inventory: Inventory | None = None
     release: Release = field(default_factory=Release)
-    secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
-    def make(self) -> str | None:
-        """Make it and write what came of it; return why there is no snapshot, or None."""
-        try:
-            self._make()
-        except TakenOverError as exc:
-            say(self.log, f"given up: {exc}")
-            return str(exc)
-        except blame.MishapError as exc:
-            return self._ended(exc.mishap)
-        except SecretError as exc:
-            return self._ended(blame.mishap(self.phase, exc.blame, str(exc)))
-        except blame.ENDINGS as exc:
-            if isinstance(exc, HandStoppedError) and self._asked():
-                return str(exc)  # there may be a snapshot all the same: whoever comes next looks
-            return self._ended(blame.of_error(self.phase, exc))
-        return None
-
-    def _asked(self) -> bool:
-        return self.record.value.state is BuildState.SNAPSHOTTING
-
-    def _ended(self, mishap: Mishap) -> str:
-        """Write that there is no snapshot; only then what there is of it is nobody's."""
-        why = mishap.said
-        say(self.log, f"FAILED, {mishap.blame} to blame: {visible(why)}")
-        try:
-            self.record.write(
-                lambda build: build_outcome.unmade(
-                    build, mishap, self.task.policy, now_s=self.hand.clock.now_s()
-                )
-            )
-        except (TakenOverError, StoreError, HandStoppedError) as exc:
-            return f"{why}; not written: {exc}"
-        if self.snapshot is not None:
-            self._delete(self.snapshot)
-        return why
-
-    def _delete(self, image_id: str) -> None:
-        """Delete what nobody wants; what cannot be deleted now is found by its tags."""
-        try:
-            self.task.images.delete_image(image_id)
-        except CloudError as exc:
-            say(self.log, f"image {image_id} is left for the sweep: {visible(str(exc))}")
+    @property
+    def order(self) -> MakeInCloud:
+        """What it was told."""
+        return self.task
 
     # -- the way -----------------------------------------------------------------------------
 
@@ -170,7 +128,7 @@ class _Making(InPhases):
             self._begin("login")
             with self.hand.machines.connect(machine, self.waiting) as session:
                 quieting = self._fill(session)
-                if self._is_same():
+                if self._is_same(self.inventory):
                     return
                 identity = self._quiet(quieting, machine, known_keys)
             snapshots = self._snapshots(machine)
@@ -181,24 +139,6 @@ class _Making(InPhases):
             if stated is not None:
                 snapshots.mark(image.cloud_image, {tags.STATEMENT: stated.digest})
             self.record.commit(lambda stored: self._kept(stored, image, stated, now_s))
-
-    def _kept(
-        self, stored: Stored[Build], image: WholeImage, stated: Stated | None, now_s: float
-    ) -> list[Op]:
-        return writes.finish(stored, image, self.task.also, stated, now_s=now_s)
-
-    def _stating(self) -> Stating:
-        """Return what states what the build is; its key is read before anything is paid for."""
-        file, key = self.task.signing_key_file, None
-        if file is not None:
-            try:
-                key = read_signing_key(file)
-            except SigningKeyError as exc:
-                raise blame.fail(
-                    build_outcome.SIGNING, Blame.BUILDER, f"key file {file} {exc}"
-                ) from exc
-        store = self.hand.machines.store
-        return Stating(store=store, key=key, say=lambda text: say(self.log, text))
 
     def _known_keys(self) -> tuple[str, ...]:
         """Return the public line of the key that launchers put into every machine, if any."""
@@ -283,20 +223,6 @@ class _Making(InPhases):
         self.release = quieting.release()
         return quieting
 
-    def _is_same(self) -> bool:
-        """End here if all of it is booted already; say so, or why it goes on."""
-        self._begin("compare")
-        found = keep_as_same(
-            self.hand.machines.store,
-            self.record,
-            self.inventory,
-            policy=self.task.policy,
-            places=self.task.places,
-            clock=self.hand.clock,
-        )
-        say(self.log, found.said)
-        return found.same
-
     def _quiet(
         self, quieting: Quieting, machine: HeldMachine, known_keys: tuple[str, ...]
     ) -> Mapping[str, str]:
@@ -341,25 +267,17 @@ class _Making(InPhases):
         snapshots.stop()
         self._begin("snapshot")
         last_s = self.hand.clock.now_s() + ASK_S
-        asked_by_s = last_s + FENCE_S + ARRIVAL_S
-        ours = self._tags()
+        ours, until_s = self._tags(), asked_by_s(last_s)
         quieted = Quieted(
             cloud_name=ours.name,
-            asked_by_s=asked_by_s,
+            asked_by_s=until_s,
             inventory=None if self.inventory is None else self.inventory.digest,
             identity=identity,
         )
-        drafted = stating.draft(self._made())
-
-        def asks(stored: Stored[Build]) -> list[Op]:
-            now_s = self.hand.clock.now_s()
-            after = build_outcome.quieted(stored.value, quieted, now_s=now_s)
-            return [writes.write_build(stored, after), drafted]
-
-        self.record.commit(asks)
-        self.snapshot = snapshots.ask(ours, asked_by_s=asked_by_s, last_s=last_s)
-        snapshots.hide(self.snapshot)
-        return snapshots.finish(self.snapshot, limit_s=self.task.policy.snapshot_s_max)
+        self._announce(quieted, stating, self._made())
+        self.image_id = snapshots.ask(ours, asked_by_s=until_s, last_s=last_s)
+        snapshots.hide(self.image_id)
+        return snapshots.finish(self.image_id, limit_s=self.task.policy.snapshot_s_max)
 
     def _made(self) -> Making:
         """Return what is known of the build."""
@@ -374,10 +292,3 @@ class _Making(InPhases):
             release=self.release,
             inventory=None if self.inventory is None else self.inventory.digest,
         )
-
-    def _tags(self) -> ImageTags:
-        """Return the marks of the snapshot, with a name that no other attempt has."""
-        build = self.record.value
-        image, number = build.id
-        name = f"remuda-{image}-{number}-a{build.attempt}-{chance.token_hex(4)}"
-        return ImageTags(owner=self.task.owner, image=image, build=str(number), name=name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from builder.build import same, writes
+from builder.build.same import Contents
 from builder.hands.held_record import HeldRecord
 from builder.policy import ImagePolicy
 from remuda.images.inventory import Inventory
@@ -33,7 +34,7 @@ class Comparison:
 def keep_as_same(
     store: Store,
     record: HeldRecord[Build],
-    inventory: Inventory | None,
+    contents: Contents | None,
     *,
     policy: ImagePolicy,
     places: Mapping[str, str],
@@ -46,8 +47,8 @@ def keep_as_same(
         StoreAwayError: ZooKeeper stays away.
         HandStoppedError: The hand had to stop while it was away.
     """
-    why = same.why_kept(record.value, inventory, policy)
-    if why is not None or inventory is None:
+    why = same.why_kept(record.value, contents, policy)
+    if why is not None or contents is None:
         return Comparison(same=False, said=f"not compared: {why}")
     for _ in range(_ATTEMPTS_MAX):
         try:
@@ -56,11 +57,11 @@ def keep_as_same(
             return Comparison(same=False, said=f"not compared: {exc}")
         if isinstance(found, str):
             return Comparison(same=False, said=f"nothing to compare with: {found}")
-        why = same.why_other(record.value, inventory, found.judged)
+        why = same.why_other(record.value, contents, found.judged)
         if why is not None:
             return Comparison(same=False, said=f"it is kept: {why}")
         try:
-            record.commit(lambda stored, found=found: _ops(stored, found, inventory, clock.now_s()))  # type: ignore[misc]
+            record.commit(lambda stored, found=found: _ops(stored, found, contents, clock.now_s()))  # type: ignore[misc]
         except RejectedError:
             continue
         return Comparison(same=True, said=f"the same as build {record.value.same_as}: not kept")
@@ -80,8 +81,9 @@ class _Found:
     seen: Mapping[str, int]
 
 
-def _ops(stored: Stored[Build], found: _Found, inventory: Inventory, now_s: float) -> list[Op]:
-    return writes.keep_same(stored, found.build, found.seen, inventory.digest, now_s=now_s)
+def _ops(stored: Stored[Build], found: _Found, contents: Contents, now_s: float) -> list[Op]:
+    what = contents.digest if isinstance(contents, Inventory) else contents
+    return writes.keep_same(stored, found.build, found.seen, what, now_s=now_s)
 
 
 def _read(store: Store, build: Build, places: Mapping[str, str]) -> _Found | str:

@@ -42,7 +42,7 @@ _LOOK_SHARE: Final = 0.04
 #: A call that is to be sent again waits so long at most.
 _AGAIN_S_MAX: Final = 30.0
 #: For each call on an image that is there.
-_EDIT_S_MAX: Final = 120.0
+EDIT_S_MAX: Final = 120.0
 
 _STEP: Final = "snapshot"
 _NEVER: Final = frozenset({ImageStatus.DEAD, ImageStatus.DELETING, ImageStatus.DEACTIVATED})
@@ -168,12 +168,12 @@ class Snapshots:
 
     def hide(self, image_id: str) -> None:
         """Let nobody find it, from the first moment on."""
-        ends_s = self.waiting.clock.monotonic_s() + _EDIT_S_MAX
+        ends_s = self.waiting.clock.monotonic_s() + EDIT_S_MAX
         self._again(lambda: self.images.edit_image(image_id, ImageEdit(hidden=True)), ends_s)
 
     def mark(self, image_id: str, properties: Mapping[str, str]) -> None:
         """Write properties on it."""
-        ends_s = self.waiting.clock.monotonic_s() + _EDIT_S_MAX
+        ends_s = self.waiting.clock.monotonic_s() + EDIT_S_MAX
         edit = ImageEdit(properties=properties)
         self._again(lambda: self.images.edit_image(image_id, edit), ends_s)
 
@@ -228,21 +228,38 @@ class Snapshots:
 
     def _trim(self, image: StoredImage) -> None:
         edit = trimmed(image)
-        ends_s = self.waiting.clock.monotonic_s() + _EDIT_S_MAX
+        ends_s = self.waiting.clock.monotonic_s() + EDIT_S_MAX
         self._again(lambda: self.images.edit_image(image.id, edit), ends_s)
 
     def _again(self, call: Callable[[], object], ends_s: float) -> None:
-        """Make a call that may be repeated until the cloud takes it."""
-        while True:
-            self.check()
-            try:
-                call()
-            except TryLaterError as exc:
-                if self.waiting.clock.monotonic_s() >= ends_s:
-                    raise
-                self.waiting.pause(min(_AGAIN_S_MAX, max(1.0, exc.retry_after_s)))
-            else:
-                return
+        again(call, self.waiting, ends_s=ends_s, check=self.check)
+
+
+def again(
+    call: Callable[[], object],
+    waiting: Waiting,
+    *,
+    ends_s: float,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Make a call that may be repeated until the cloud takes it.
+
+    Args:
+        call: The call.
+        waiting: Waits in between.
+        ends_s: By the monotonic clock: then what the cloud says is raised.
+        check: Raises if it is not ours to make any more.
+    """
+    while True:
+        check()
+        try:
+            call()
+        except TryLaterError as exc:
+            if waiting.clock.monotonic_s() >= ends_s:
+                raise
+            waiting.pause(min(_AGAIN_S_MAX, max(1.0, exc.retry_after_s)))
+        else:
+            return
 
 
 def check_data(image: StoredImage) -> None:

@@ -102,6 +102,7 @@ def _take(view: WorldView, policy: ImagePolicy, build: Build, plan: Plan) -> Non
                     base=start.base,
                     origin=start.origin,
                     since_full=start.since_full,
+                    on_host=policy.on_host,
                 )
             )
         else:
@@ -129,7 +130,7 @@ def _building(view: WorldView, build: Build, plan: Plan) -> None:
 
 
 def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
-    """Find out what became of a snapshot whose builder died, or whose hand did."""
+    """Find out what became of a snapshot, or of a file on its way, whose builder or hand died."""
     ours = build.owner == view.me or (view.dead(build.owner) and _heir(view, build))
     listing = view.listing(build.place)
     found = listing.named(build.cloud_name)
@@ -152,7 +153,8 @@ def _snapshotting(view: WorldView, build: Build, plan: Plan) -> None:
         # The next attempt may be of one that can sign; what was made of a job's machine has none.
         said = "nobody signs it" if build.mishap is None else build.mishap.message
         plan.do(_lost(view, build, said, SIGNING))
-    elif found is not None and view.now_s < ends_s:
+    elif found is not None and (found.active or build.file is None) and view.now_s < ends_s:
+        # Of a file that was being sent nothing more comes: who sent it is dead.
         plan.wait(build.id, "its snapshot is not finished", ends_s)
     elif (
         found is None

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from builder.policy import BACKOFF_TIMES_MAX, ImagePolicy
 from remuda.model.build import CANNOT_SIGN_MAX, Blame, Build, BuildEvent, Mishap
+from remuda.model.builtfile import BuiltFile
 from remuda.model.ids import ReplicaId
 
 #: The step at which a builder finds that it cannot sign.
@@ -19,17 +20,19 @@ NOT_THE_IMAGE: Final = frozenset({Blame.CLOUD, Blame.BUILDER})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quieted:
-    """A build machine that is stopped, and asserted to be quiet.
+    """A build machine that is stopped, and asserted to be quiet; or a file that was looked at.
 
     Attributes:
-        cloud_name: Of the snapshot; no other attempt has the same.
-        asked_by_s: Until then the call for the snapshot may reach the cloud.
+        cloud_name: Of the snapshot, or of what is made of the file; no other attempt has the same.
+        asked_by_s: Until then the call for it may reach the cloud.
+        file: What a command has written, instead of a machine's disk.
     """
 
     cloud_name: str
     asked_by_s: float
     inventory: str | None = None
     identity: Mapping[str, str] = field(default_factory=dict)
+    file: BuiltFile | None = None
 
 
 def quieted(build: Build, result: Quieted, *, now_s: float) -> Build:
@@ -41,15 +44,20 @@ def quieted(build: Build, result: Quieted, *, now_s: float) -> Build:
         asked_by_s=result.asked_by_s,
         inventory=result.inventory,
         identity=result.identity,
+        file=result.file,
     )
 
 
-def same(build: Build, current: Build, inventory: str, *, now_s: float) -> Build:
-    """Return a build of which no snapshot is taken: it would be what is current."""
+def same(build: Build, current: Build, contents: str | BuiltFile, *, now_s: float) -> Build:
+    """Return a build of which no image is made: it would be what is current.
+
+    *contents* is the file, or the hash of its inventory.
+    """
     return build.after(
         BuildEvent.FOUND_SAME,
         now_s=now_s,
-        inventory=inventory,
+        inventory=contents if isinstance(contents, str) else None,
+        file=contents if isinstance(contents, BuiltFile) else None,
         same_as=current.id.number,
         ended_s=now_s,
         owner=None,
@@ -115,6 +123,7 @@ def lost(
         request=None,
         node=None,
         login_key=None,
+        file=None,
         **changes,
     )
 

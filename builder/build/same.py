@@ -11,6 +11,7 @@ from typing import Final
 from builder.policy import ImagePolicy
 from remuda.images.inventory import Inventory
 from remuda.model.build import Build, Why
+from remuda.model.builtfile import BuiltFile
 from remuda.model.pointer import Pointer
 from remuda.model.upload import ENDED, Upload, UploadState
 
@@ -18,7 +19,11 @@ from remuda.model.upload import ENDED, Upload, UploadState
 SKIPPED: Final = frozenset({Why.SCHEDULE, Why.AGE, Why.BASE_CHANGED})
 
 
-def why_kept(build: Build, inventory: Inventory | None, policy: ImagePolicy) -> str | None:
+#: What is compared: what was listed on a machine, or the file that a command has written.
+Contents = Inventory | BuiltFile
+
+
+def why_kept(build: Build, contents: Contents | None, policy: ImagePolicy) -> str | None:
     """Return why a build is kept whatever is current, or None."""
     if not policy.skip_same:
         return "the recipe keeps builds without a change"
@@ -26,7 +31,7 @@ def why_kept(build: Build, inventory: Inventory | None, policy: ImagePolicy) -> 
         return f"it was begun for another reason than its age: {build.why}"
     if build.revoked is not None or build.unwanted is not None:
         return "somebody has taken it away meanwhile"
-    if inventory is None or not inventory.whole:
+    if contents is None or (isinstance(contents, Inventory) and not contents.whole):
         return "nobody knows what is in it"
     return None
 
@@ -71,7 +76,7 @@ class Current:
     newer: tuple[tuple[Build, tuple[Upload, ...]], ...] = ()
 
 
-def why_other(build: Build, inventory: Inventory, current: Current) -> str | None:
+def why_other(build: Build, contents: Contents, current: Current) -> str | None:
     """Return why a build is not the same as the current one, or None: it is."""
     other = current.build
     if other is None:
@@ -86,9 +91,15 @@ def why_other(build: Build, inventory: Inventory, current: Current) -> str | Non
         usable = upload is not None and upload.state is UploadState.USABLE
         if upload is None or not usable or not upload.passed(provider):
             return f"{name} is not usable in {provider}"
-    if other.inventory != inventory.digest:
+    if not _equal(other, contents):
         return f"it is not as {name}"
     return next((why for one in current.newer if (why := _coming(one, current))), None)
+
+
+def _equal(other: Build, contents: Contents) -> bool:
+    if isinstance(contents, BuiltFile):
+        return other.file is not None and other.file.sha256 == contents.sha256
+    return other.inventory == contents.digest
 
 
 def _coming(newer: tuple[Build, tuple[Upload, ...]], current: Current) -> str | None:

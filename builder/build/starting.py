@@ -33,6 +33,8 @@ def start_of(
     view: WorldView, policy: ImagePolicy, build: Build, facts: ProviderFacts
 ) -> tuple[Start | None, str | None]:
     """Return what a build starts from in a provider, or why there is nothing."""
+    if policy.on_host:
+        return Start(), None
     own = _from_current(view, policy, build, facts)
     if own is not None:
         return own, None

@@ -11,7 +11,8 @@ import hashlib
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
+from pathlib import PurePath
 from typing import Any, Final
 
 import remuda
@@ -19,10 +20,12 @@ from builder.build.release import Release
 from remuda.config.fingerprint import (
     Trees,
     check_hash,
+    command_hash,
     copied_paths,
     fingerprint,
     step_hash,
 )
+from remuda.config.imagecommand import ImageCommandFrom
 from remuda.config.images import BuildStep
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe
@@ -154,11 +157,13 @@ def _asked(making: Making, *, listed: bool) -> dict[str, Any]:
         "steps": [_step(one, trees, listed=listed) for one in steps[:STEPS_MAX]],
         "checksBefore": [_check(one) for one in checks[:STEPS_MAX]],
         "environment": sorted(recipe.environment) if listed else [],
-        "secrets": sorted({name for step in steps for name in step.secrets}) if listed else [],
+        "secrets": list(_secrets(recipe)) if listed else [],
     }
     left_out = max(0, len(steps) - STEPS_MAX) + max(0, len(checks) - STEPS_MAX)
     if left_out:
         doc["leftOut"] = left_out
+    if recipe.command is not None:
+        doc["command"] = _command(recipe.command, making.trees, listed=listed)
     if build.captured is not None:
         doc["captured"] = statements.captured_part(build.captured)
     if wanted is not None:
@@ -168,6 +173,19 @@ def _asked(making: Making, *, listed: bool) -> dict[str, Any]:
             "at": _time(wanted.at_s),
         }
     return doc
+
+
+def _secrets(recipe: ImageRecipe) -> tuple[str, ...]:
+    """Return the names of the secrets that steps, or the command, have; not those looked for."""
+    return () if recipe.capture is not None else recipe.needed_secrets
+
+
+def _command(command: ImageCommandFrom, trees: Trees, *, listed: bool) -> dict[str, Any]:
+    doc: dict[str, Any] = {
+        "sha256": command_hash(command, trees),
+        "diskFormat": command.disk_format,
+    }
+    return {**doc, "reads": len(command.reads)} if listed else doc
 
 
 def _step(step: BuildStep, trees: Trees, *, listed: bool) -> dict[str, Any]:
@@ -207,8 +225,13 @@ def _went_in(making: Making, *, listed: bool) -> Iterator[dict[str, Any]]:
     for number, check in enumerate(making.recipe.checks_before[:STEPS_MAX], 1):
         if check.script is not None:
             yield _hashed(f"check before {number}", check.script.sha256)
+    command = making.recipe.command
+    if command is not None:
+        text = hashlib.sha256(command.text.encode()).hexdigest()
+        yield _hashed("command", text)
     if listed:
-        yield from islice(_files(making.recipe.steps[:STEPS_MAX], making.trees), FILES_MAX)
+        files = _files(making.recipe.steps[:STEPS_MAX], making.trees)
+        yield from islice(chain(files, _read_files(command, making.trees)), FILES_MAX)
 
 
 def _base(base: Base) -> dict[str, Any]:
@@ -229,6 +252,15 @@ def _files(steps: Sequence[BuildStep], trees: Trees) -> Iterator[dict[str, Any]]
             if stat.S_ISREG(entry.mode):
                 to = f"{step.copied.to}/{entry.path}" if entry.path else step.copied.to
                 yield _hashed(one_line(f"step {number}: {to}", _FILE_CHARS_MAX), entry.content)
+
+
+def _read_files(command: ImageCommandFrom | None, trees: Trees) -> Iterator[dict[str, Any]]:
+    """Yield the files that a command reads, by where they lie within what its recipe names."""
+    for number, one in enumerate(() if command is None else command.reads, 1):
+        for entry in sorted(trees.get(one.path, ())):
+            if stat.S_ISREG(entry.mode):
+                name = f"read {number}: {entry.path or PurePath(one.path).name}"
+                yield _hashed(one_line(name, _FILE_CHARS_MAX), entry.content)
 
 
 def _hashed(name: str, sha256: str) -> dict[str, Any]:

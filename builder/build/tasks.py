@@ -57,6 +57,12 @@ class BuildMaker(Protocol):
     def make(self, task: MakeTask) -> MakingEnded:
         """Make one, and write what came of it."""
 
+    def close(self) -> None:
+        """Wait until nothing of it runs on this host any more: its hands are told to end.
+
+        It takes some seconds at most. Other machines are given back by whoever notices.
+        """
+
 
 class SnapshotAdopter(Protocol):
     """Finishes builds of dead builders."""

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from builder.build import hand_adopt, hand_make
+from builder.build import hand_adopt, hand_file, hand_make
 from builder.build import outcome as build_outcome
 from builder.build.events import AdoptionEnded, MakingEnded
 from builder.build.tasks import AdoptTask, MakeTask
@@ -33,11 +33,16 @@ class Making:
 
     means: HandMeans
     hand: hand_make.MakingHand
+    files: hand_file.FileHand
 
     def make(self, task: MakeTask) -> MakingEnded:
         """See :class:`builder.build.tasks.BuildMaker`."""
         with self.means.clouds.used():
             return self._make(task)
+
+    def close(self) -> None:
+        """See :class:`builder.build.tasks.BuildMaker`."""
+        self.files.commands.close()
 
     def _make(self, task: MakeTask) -> MakingEnded:
         build, means = task.build.value, self.means
@@ -50,6 +55,8 @@ class Making:
             return self._given_back(task, str(exc))
         if one is None or (task.parent is not None and parent is None):
             return self._given_back(task, "there is nothing that it could start from")
+        if task.recipe.command is not None:
+            return self._make_file(task, cloud)
         job = _job_machine(task, cloud, one)
         if job is None and build.captured is not None:
             return self._given_back(task, _UNKNOWN_LABEL)
@@ -69,6 +76,22 @@ class Making:
                 signing_key_file=means.config().image_signing.key_file,
             ),
             self._log(build),
+            task.stop.is_set,
+        )
+
+    def _make_file(self, task: MakeTask, cloud: ProviderCloud) -> MakingEnded:
+        return self.files.make(
+            hand_file.FileInCloud(
+                build=task.build,
+                recipe=task.recipe,
+                policy=task.policy,
+                owner=cloud.owner,
+                images=cloud.images,
+                also=task.also,
+                places=task.places,
+                signing_key_file=self.means.config().image_signing.key_file,
+            ),
+            self._log(task.build.value),
             task.stop.is_set,
         )
 

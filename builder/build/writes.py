@@ -23,6 +23,7 @@ from builder.view import WorldView
 from remuda.images import writes as image_writes
 from remuda.images.inventory import Inventory, encode_inventory
 from remuda.model.build import Blame, Build, BuildEvent, BuildState, Mishap, encode_build
+from remuda.model.builtfile import BuiltFile
 from remuda.model.image import BuildId, UploadId, encode_image
 from remuda.model.upload import (
     Method,
@@ -67,6 +68,7 @@ def whole(build: Build, image: WholeImage, *, now_s: float) -> tuple[Build, Uplo
         size_bytes=image.size_bytes,
         sha256=image.sha256,
         os_hash=image.os_hash,
+        carried_sha512=image.carried_sha512,
         min_disk_gib=image.min_disk_gib,
     )
     return kept(build, image.cloud_image, now_s=now_s), native
@@ -111,7 +113,7 @@ def keep_same(
     stored: Stored[Build],
     current: Stored[Build],
     seen: Mapping[str, int],
-    inventory: str,
+    contents: str | BuiltFile,
     *,
     now_s: float,
 ) -> list[Op]:
@@ -121,10 +123,10 @@ def keep_same(
         stored: The build.
         current: What is current wherever the build is wanted.
         seen: Versions by path of what says that it is, and may be booted there.
-        inventory: What both have.
+        contents: What both have: the file, or the hash of the inventory.
         now_s: When.
     """
-    after = same(stored.value, current.value, inventory, now_s=now_s)
+    after = same(stored.value, current.value, contents, now_s=now_s)
     again = renewed(current.value, stored.value)
     proofs = (Check(path=path, version=version) for path, version in seen.items())
     return [write_build(stored, after), write_build(current, again), *proofs]
@@ -204,6 +206,7 @@ def _take_build(view: WorldView, action: TakeBuild) -> list[Op]:
         started_s=view.now_s,
         asked_by_s=0.0,
         cloud_name=None,
+        file=None,
         node=None if build.captured is None else build.captured.node,
     )
     refers = [] if action.parent is None else image_writes.touch(view.library.seen(action.parent))

@@ -85,12 +85,14 @@ def compile_policy(
     groups, trees = groups_of(recipe), _trees(recipe, read)
     schedule, window, name = recipe.schedule, recipe.rollout_window, recipe.name
     captured = None if recipe.capture is None else (rules or rules_of()).refusal
+    anywhere = recipe.capture is not None or recipe.command is not None
     return ImagePolicy(
         image=name,
         fingerprint=_fingerprint(recipe, groups, trees),
         copied=trees,
         groups=groups,
-        copies=frozenset(one for group in groups for one in group[1:] if not captured),
+        copies=frozenset(one for group in groups for one in group[1:] if not anywhere),
+        on_host=recipe.command is not None,
         parent=_parent(recipe),
         skip_same=recipe.skip_unchanged,
         full_every=recipe.full_every if recipe.start_from == "current" else 1,
@@ -119,8 +121,9 @@ def canary_plan(canary: CanaryFrom) -> CanaryPlan:
 
 def groups_of(recipe: ImageRecipe) -> tuple[tuple[str, ...], ...]:
     """Return the providers that share a making: who makes it first, then who copies it."""
-    if recipe.capture is not None:
-        return (tuple(recipe.makings),)  # made wherever the machine is, and copied to the others
+    if recipe.capture is not None or recipe.command is not None:
+        # Made wherever the machine is, or brought to any of them, and copied to the others.
+        return (tuple(recipe.makings),)
     groups: dict[str, list[str]] = {}
     for name, making in recipe.makings.items():
         maker = making.copy_from
@@ -134,13 +137,13 @@ def groups_of(recipe: ImageRecipe) -> tuple[tuple[str, ...], ...]:
 
 
 def _trees(recipe: ImageRecipe, read: ReadTree) -> Trees:
-    """Return what stands at each path that steps copy."""
+    """Return what stands at each path that steps copy, or a command reads."""
     trees: dict[str, Sequence[TreeEntry]] = {}
     for path in copied_paths(recipe):
         try:
             trees[path] = read(Path(path))
         except UnreadableError as error:
-            raise UnreadableError(f"{path!r}, which it copies, {error}") from None
+            raise UnreadableError(f"{path!r}, which it copies or reads, {error}") from None
     return trees
 
 

@@ -11,7 +11,8 @@ from typing import Final
 
 #: What is carried; others only by converting them.
 CARRIED: Final = frozenset({"raw", "qcow2"})
-_HEAD_BYTES: Final = 512
+#: So much of a file tells what it is.
+HEAD_BYTES: Final = 512
 _QCOW2: Final = b"QFI\xfb"
 #: Foreign to raw data of a disk, where a boot sector or nothing stands.
 _OTHERS: Final = (
@@ -28,6 +29,9 @@ _OTHERS: Final = (
 _QCOW2_HEAD: Final = struct.Struct(">4xIQI")
 _QCOW2_VERSIONS: Final = frozenset({2, 3})
 _WITH_FEATURES: Final = 3
+#: How large the disk is, in bytes.
+_QCOW2_SIZE_AT: Final = 24
+_SECTOR_BYTES: Final = 512
 #: Incompatible features, of version 3: bits that say "ask somebody who knows".
 _FEATURES_AT: Final = 72
 _FEATURES: Final = struct.Struct(">Q")
@@ -43,7 +47,11 @@ def why_refused(path: Path, declared: str) -> str | None:
         OSError: It cannot be read.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+        return why_head_refused(file.read(HEAD_BYTES), declared)
+
+
+def why_head_refused(head: bytes, declared: str) -> str | None:
+    """Return the same of a file that begins with *head*, of which HEAD_BYTES are enough. Pure."""
     if declared not in CARRIED:
         return f"images of the format {declared} are not carried, but raw and qcow2"
     if declared == "qcow2":
@@ -68,3 +76,17 @@ def _of_qcow2(head: bytes) -> str | None:
     if features & ~_KNOWN_FEATURES:
         return "it is qcow2 with features that nobody knows"
     return None
+
+
+def virtual_bytes(head: bytes, size_bytes: int, declared: str) -> int | None:
+    """Return how large the disk in a file is, or None: there is none. Pure.
+
+    Args:
+        head: The beginning of a file that was not refused.
+        size_bytes: Of the file.
+        declared: What it is.
+    """
+    found = size_bytes
+    if declared == "qcow2":
+        found = int.from_bytes(head[_QCOW2_SIZE_AT : _QCOW2_SIZE_AT + 8], "big")
+    return found if found > 0 and found % _SECTOR_BYTES == 0 else None

@@ -1,9 +1,10 @@
 """The hand of a trial: an upload is booted where it is to run, looked at, and judged."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from builder.build.hand_quiet import Quieting
 from builder.build.hand_secrets import SecretError, read_secrets
 from builder.hands import blame
 from builder.hands.held_record import HeldRecord, TakenOverError, hold_upload
@@ -132,8 +133,8 @@ class _Trying(InPhases):
 
     def _try(self) -> None:
         self._begin("image")
-        checks = self._checks()
         self._look_at_image()
+        checks = self._checks(self._made_on())
         for again in range(_HOSTS_TRIED_MAX):
             self.host = None
             self._begin("machine")
@@ -160,10 +161,25 @@ class _Trying(InPhases):
             secret=bool(self.task.recipe.needed_secrets),
         )
 
-    def _checks(self) -> tuple[Script, ...]:
+    def _made_on(self) -> Mapping[str, str]:
+        """Return what is not to be found again: the identity of the machine it was made on.
+
+        A file was made on none. So a first machine is booted from it, and says who it is: what the
+        next one has in common with it both have from the file, or nobody gave it to them.
+        """
+        if self.task.build.file is None:
+            return self.task.build.identity
+        self._begin("first machine")
+        with self.hand.machines.borrowed(self._wanted(), self.waiting, self.log) as machine:
+            self._begin("first login")
+            with self.hand.machines.connect(machine, self.waiting) as session:
+                quieting = Quieting(session=session, waiting=self.waiting, log=self.log)
+                return quieting.identity(machine.login_key)
+
+    def _checks(self, made_on: Mapping[str, str]) -> tuple[Script, ...]:
         """Return what to look for: first what tells it from the machine it was made on."""
         try:
-            build, login_key = read_flat_identity(self.task.build.identity)
+            build, login_key = read_flat_identity(made_on)
         except CorruptRecordError as exc:
             message = f"its record does not say what it was made on: {exc.why}"
             raise blame.fail("identity", Blame.RESIDUE, message) from exc

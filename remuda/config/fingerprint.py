@@ -1,6 +1,7 @@
 """What an image is made from, as one hash: equal hashes, equal inputs. Pure.
 
-In it are the base, and all steps in order with the contents of their scripts and files; the
+In it are the base, and all steps in order with the contents of their scripts and files, or the
+command with what it reads; the
 variables and which secrets (not where they are found, nor their values); both kinds of checks, as
 a build that never passed them is not of this recipe. Not in it is what changes when and where an
 image is made, and how long that may take: schedule, providers, flavor, limits, retries, names of
@@ -13,6 +14,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from remuda.config.imagecommand import ImageCommandFrom
 from remuda.config.images import BuildStep, StepCopy
 from remuda.config.parts import CheckFrom
 from remuda.config.recipes import ImageRecipe
@@ -24,13 +26,15 @@ _SCHEMA: Final = 1
 #: Of all images that are captured: a change of their checks wants no other machine.
 _CAPTURED: Final = hashlib.sha256(b"captured").hexdigest()
 
-#: What stands at each name of a file or folder that a step copies.
+#: What stands at each name of a file or folder that a step copies, or a command reads.
 Trees = Mapping[str, Sequence[TreeEntry]]
 
 
 def copied_paths(recipe: ImageRecipe) -> tuple[str, ...]:
-    """Return the files and folders that steps of *recipe* copy, each once, sorted."""
-    return tuple(sorted({step.copied.source for step in recipe.steps if step.copied is not None}))
+    """Return what steps of *recipe* copy, and its command reads, each once, sorted."""
+    copied = {step.copied.source for step in recipe.steps if step.copied is not None}
+    read = () if recipe.command is None else recipe.command.reads
+    return tuple(sorted({*copied, *(one.path for one in read)}))
 
 
 def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
@@ -43,6 +47,15 @@ def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
         ValueError: A script was never read.
     """
     making = recipe.makings[provider]
+    if recipe.command is not None:
+        return _hash(
+            {
+                "schema": _SCHEMA,
+                "command": _command(recipe.command, trees),
+                "environment": dict(recipe.environment),
+                "checks": [_check(check) for check in recipe.checks],
+            }
+        )
     if making.base is None:
         return _CAPTURED
     used = {name for step in recipe.steps for name in step.secrets}
@@ -62,6 +75,11 @@ def fingerprint(recipe: ImageRecipe, provider: str, trees: Trees) -> str:
 def step_hash(step: BuildStep, trees: Trees) -> str:
     """Return the hash of one step, with its script, or with what it copies; raises as above."""
     return _hash(_step(step, trees))
+
+
+def command_hash(command: ImageCommandFrom, trees: Trees) -> str:
+    """Return the hash of a command, with its script and what it reads; raises as above."""
+    return _hash(_command(command, trees))
 
 
 def check_hash(check: CheckFrom) -> str:
@@ -89,6 +107,34 @@ def _step(step: BuildStep, trees: Trees) -> dict[str, Any]:
     else:
         doc["command"] = step.command
     return doc
+
+
+def _command(command: ImageCommandFrom, trees: Trees) -> dict[str, Any]:
+    # What it may take is no input: neither its time, nor its room.
+    doc = command.model_dump(
+        exclude={"run", "script", "reads", "timeout", "max_size"}, exclude_defaults=True
+    )
+    doc |= {"run": command.text, "arguments": list(command.arguments)}
+    doc["secrets"] = sorted(set(command.secrets))
+    doc["reads"] = [_contents(trees[path]) for path in dict.fromkeys(_read_by(command))]
+    return doc
+
+
+def _read_by(command: ImageCommandFrom) -> Iterator[str]:
+    return (one.path for one in command.reads)
+
+
+def _contents(entries: Sequence[TreeEntry]) -> list[list[Any]]:
+    """Return what is in a tree, wherever it stands: of modes, only whether it may be run."""
+    return [
+        [one.path, stat.S_IFMT(one.mode), one.mode & stat.S_IXUSR, one.content]
+        for one in sorted(entries)
+    ]
+
+
+def same_contents(one: Sequence[TreeEntry], other: Sequence[TreeEntry]) -> bool:
+    """Whether a command reads the same of two trees that stood at its path."""
+    return _contents(one) == _contents(other)
 
 
 def same(copied: StepCopy, one: Sequence[TreeEntry], other: Sequence[TreeEntry]) -> bool:

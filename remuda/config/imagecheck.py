@@ -6,6 +6,7 @@ from typing import Final
 
 from remuda.config.base import switch
 from remuda.config.capturecheck import check_captures
+from remuda.config.commandcheck import check_commands
 from remuda.config.cron import longest_pause_s, parse_cron, parse_zone
 from remuda.config.document import Path
 from remuda.config.images import CanaryFrom, ImageDefaults, RecipeFrom
@@ -27,11 +28,13 @@ def check_images(data: object, report: Report) -> None:
     _check_providers(data, written, report)
     _check_parents(written, report)
     check_captures(data, written, report)
+    check_commands(written, report)
     for name in written.images:
         _check_needs(name, written, report)
         _check_copies(name, written, report)
         if not written.captured(name):
             _check_freshness(name, written, report)
+        if not written.baseless(name):
             _check_start(name, written, report)
     _check_canaries(written, report)
     _check_secrets(written, report)
@@ -107,7 +110,7 @@ def _check_needs(name: str, written: WrittenRecipes, report: Report) -> None:
     image = written.images[name]
     doubtful = misspelled(RecipeFrom, image) | misspelled(ImageDefaults, written.defaults)
     providers = written.chosen(name)
-    for key in ("flavor",) if written.captured(name) else ("base", "flavor"):
+    for key in ("flavor",) if written.baseless(name) else ("base", "flavor"):
         lacking = [one for one in providers if written.value(key, name, one) is None]
         if lacking and key not in doubtful and written.certain(name):
             where = "" if len(lacking) == len(providers) else f" for {', '.join(lacking)}"
@@ -118,7 +121,7 @@ def _check_needs(name: str, written: WrittenRecipes, report: Report) -> None:
                 at_key=True,
             )
     steps = written.defaults.get("steps") if switch(image.get("default-steps")) is not False else ()
-    stepped = written.captured(name) or image.get("steps") or steps
+    stepped = written.baseless(name) or image.get("steps") or steps
     if not (stepped or "steps" in doubtful):
         report.warning(
             ("images", name), "has no steps: it would be a copy of its base", at_key=True
@@ -214,7 +217,7 @@ def _check_secrets(written: WrittenRecipes, report: Report) -> None:
     for top, section in _tops(written):
         own = mapping(section.get("secrets"))
         mine: set[str] = set()
-        for path, step in _steps(top, section):
+        for path, step in (*_steps(top, section), *_command(top, section)):
             named = step.get("secrets")
             if named and (step.get("copy") or step.get("packages")):
                 report.problem(
@@ -248,6 +251,8 @@ def _check_environments(written: WrittenRecipes, report: Report) -> None:
         for path, step in _steps(top, section):
             script = mapping(step.get("script"))
             places.append(((*path, "script", "environment"), mapping(script.get("environment"))))
+        for path, command in _command(top, section):
+            places.append(((*path, "environment"), mapping(command.get("environment"))))
         for path, environment in places:
             for name in environment:
                 if name in secrets:
@@ -270,3 +275,11 @@ def _steps(top: Path, section: Mapping[str, object]) -> Iterator[tuple[Path, Map
     steps = section.get("steps")
     for index, step in enumerate(steps if isinstance(steps, list) else ()):
         yield (*top, "steps", index), mapping(step)
+
+
+def _command(
+    top: Path, section: Mapping[str, object]
+) -> tuple[tuple[Path, Mapping[str, object]], ...]:
+    """Return the command of an image with its place, if it has one."""
+    found = mapping(section.get("command"))
+    return (((*top, "command"), found),) if found and top != _DEFAULTS else ()

@@ -4,7 +4,7 @@ A recipe names what an image starts from and the steps that a build machine goes
 ``remuda.config.recipes`` joins it with ``image-defaults:``.
 """
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -21,58 +21,26 @@ from remuda.config.base import (
 )
 from remuda.config.captures import CaptureFrom
 from remuda.config.cron import parse_cron, parse_zone
+from remuda.config.imagecommand import ImageCommandFrom
 from remuda.config.imagevalues import (
+    COMMAND_CHARS_MAX,
+    STEP_S_MAX,
     absolute_path,
+    check_variable,
     file_mode,
     file_owner,
     ignored_pattern,
+    is_variable,
     package_name,
+    variables,
 )
 from remuda.config.parts import CheckFrom, FlavorNamed, ImageFrom, ScriptText, named
 from remuda.config.units import WrongValueError
-from remuda.ssh.api import check_environment
-
-#: One step; longer ones are better cut into several, of which the log shows the times.
-STEP_S_MAX: Final = 24 * 3600
-#: Of one command, in bytes about; longer ones are scripts.
-COMMAND_CHARS_MAX: Final = 16 * 1024
-#: What we tell steps ourselves.
-OUR_PREFIX: Final = "REMUDA_"
-
-
-def is_variable(name: str) -> bool:
-    """Whether *name* is one that an environment variable can have."""
-    try:
-        check_environment(((name, ""),))
-    except ValueError:
-        return False
-    return True
-
-
-def _variables(values: dict[str, str]) -> dict[str, str]:
-    for name, value in values.items():
-        _check_variable(name)
-        if "\0" in value:
-            raise WrongValueError(f"has a NUL in {name}", hint="no variable can hold one")
-    return values
-
-
-def _check_variable(name: str) -> None:
-    if not is_variable(name):
-        raise WrongValueError(
-            f"has {name[:40]!r}, which no environment variable can be called",
-            hint="use letters, digits and '_', no digit first",
-        )
-    if name.startswith(OUR_PREFIX):
-        raise WrongValueError(
-            f"has {name[:40]!r}, but names that begin with {OUR_PREFIX} are ours",
-            hint="choose another name",
-        )
 
 
 def _secrets(values: dict[str, "SecretFrom"]) -> dict[str, "SecretFrom"]:
     for name in values:
-        _check_variable(name)
+        check_variable(name)
     return values
 
 
@@ -114,7 +82,7 @@ class StepScript(ScriptText):
     """A script that a step runs."""
 
     arguments: tuple[str, ...] = Field(default=(), description="Given to the script, in order.")
-    environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
+    environment: Annotated[dict[str, str], AfterValidator(variables)] = Field(
         default_factory=dict, description="Variables of this script, before those of the recipe."
     )
 
@@ -312,7 +280,7 @@ class ImageDefaults(Section):
         default="inject", description="Of build machines; as for the labels of pools."
     )
     config_drive: bool | None = Field(default=None, description="Ask for a configuration drive.")
-    environment: Annotated[dict[str, str], AfterValidator(_variables)] = Field(
+    environment: Annotated[dict[str, str], AfterValidator(variables)] = Field(
         default_factory=dict,
         description="Variables of all scripts and commands, e.g. http_proxy; joined with those of "
         "image-defaults.",
@@ -387,7 +355,12 @@ class RecipeFrom(ImageDefaults):
         description="It is made of jobs' machines, and has neither base, steps nor schedule; those "
         "of image-defaults do not count. flavor and username are of the machines that prove it.",
     )
-
+    command: ImageCommandFrom | None = Field(
+        default=None,
+        description="It is a file that a command on the builder's host writes, and has neither "
+        "base, steps nor checks-before; those of image-defaults do not count. flavor and username "
+        "are of the machines that prove it.",
+    )
     default_steps: bool = Field(
         default=True, description="false: without the steps of image-defaults, only its own."
     )

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from remuda.config.base import Section
 from remuda.config.captures import CaptureFrom
 from remuda.config.document import Path
+from remuda.config.imagecommand import ImageCommandFrom
 from remuda.config.images import (
     BaseFrom,
     BuildStep,
@@ -27,7 +28,9 @@ from remuda.config.parts import CheckFrom, FlavorFrom
 from remuda.config.raw import mapping
 
 #: What an image that is captured does not have, whatever is said for all images.
-NOT_CAPTURED: Final = frozenset({"base", "steps", "schedule", "copy-from"})
+_NOT_CAPTURED: Final = frozenset({"base", "steps", "schedule", "copy-from"})
+#: The same of one that a command writes.
+_NOT_COMMANDED: Final = frozenset({"base", "steps", "checks-before", "start-from", "copy-from"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ class ProviderMaking:
     """How one provider comes to an image.
 
     Attributes:
-        base: None: it is captured.
+        base: None: it is captured, or a command writes it.
         pool: Where build machines are made; None: any pool with room.
         copy_from: Provider whose build is copied; None: it is built here.
     """
@@ -58,6 +61,7 @@ class ImageRecipe:
         inventory_ignore: Patterns of files that tell no build from another.
         secrets: Where the builder finds them, by the name that steps know.
         capture: Of whose machines it is made; None: it has a recipe.
+        command: What writes its file on the builder's host; None: it is made on a machine.
     """
 
     name: str
@@ -82,12 +86,15 @@ class ImageRecipe:
     inventory_ignore: tuple[str, ...] = ()
     secrets: Mapping[str, SecretFrom] = field(default_factory=dict)
     capture: CaptureFrom | None = None
+    command: ImageCommandFrom | None = None
 
     @property
     def needed_secrets(self) -> tuple[str, ...]:
         """Names of the secrets that a build has to know: to use them, or to look for them."""
         if self.capture is not None:
             return tuple(sorted(self.secrets))
+        if self.command is not None:
+            return tuple(sorted(set(self.command.secrets)))
         return tuple(sorted({name for step in self.steps for name in step.secrets}))
 
 
@@ -163,6 +170,20 @@ class WrittenRecipes:
         """Whether an image is made of jobs' machines, and has no recipe."""
         return self.images.get(name, {}).get("capture") is not None
 
+    def commanded(self, name: str) -> bool:
+        """Whether a command of the builder's host writes an image."""
+        return not self.captured(name) and self.images.get(name, {}).get("command") is not None
+
+    def baseless(self, name: str) -> bool:
+        """Whether an image starts from nothing that is said here."""
+        return self.captured(name) or self.commanded(name)
+
+    def _lacks(self, key: str, name: str) -> bool:
+        """Whether an image has no such key, whatever is said for all images."""
+        if self.captured(name):
+            return key in _NOT_CAPTURED
+        return self.commanded(name) and key in _NOT_COMMANDED
+
     def _listed(self, name: str) -> tuple[str, ...]:
         seen: set[str] = set()
         while name not in seen:  # a circle of parents is complained of elsewhere
@@ -171,7 +192,7 @@ class WrittenRecipes:
             listed = mapping(self._layer("providers", image).get("providers"))
             if listed:
                 return tuple(listed)
-            if self.captured(name):
+            if self.baseless(name):
                 break
             parent = parent_of(self._layer("base", image).get("base"))
             if parent not in self.images:
@@ -184,7 +205,7 @@ class WrittenRecipes:
 
         A key with null behind it counts as well.
         """
-        if key in NOT_CAPTURED and self.captured(name):
+        if self._lacks(key, name):
             return None
         image = self.images.get(name, {})
         for top, layer in ((("images", name), image), (("image-defaults",), self.defaults)):
@@ -218,7 +239,7 @@ def _making(written: WrittenRecipes, name: str, provider: str) -> ProviderMaking
     base, flavor = (written.value(key, name, provider) for key in ("base", "flavor"))
     username = written.value("username", name, provider)
     pool, copy_from = (written.value(key, name, provider) for key in ("pool", "copy-from"))
-    based = isinstance(base, BaseFrom) or written.captured(name)
+    based = isinstance(base, BaseFrom) or written.baseless(name)
     if based and isinstance(flavor, FlavorFrom):
         return ProviderMaking(
             base=base if isinstance(base, BaseFrom) else None,
@@ -236,32 +257,35 @@ def _joined(
     def one(key: str) -> Any:
         return getattr(image if key in image.model_fields_set else defaults, key)
 
-    made = image.capture is None
+    filled = image.capture is None and image.command is None
     common = defaults.steps if image.default_steps else ()
+    before = (*defaults.checks_before, *image.checks_before)
+    own = {} if image.command is None else image.command.environment
     return ImageRecipe(
         name=name,
         makings=makings,
         connection_port=one("connection_port"),
         host_keys=one("host_keys"),
         config_drive=one("config_drive"),
-        environment={**defaults.environment, **image.environment},
-        steps=(*common, *image.steps) if made else (),
-        checks_before=(*defaults.checks_before, *image.checks_before),
+        environment={**defaults.environment, **image.environment, **own},
+        steps=(*common, *image.steps) if filled else (),
+        checks_before=before if image.command is None else (),
         checks=(*defaults.checks, *image.checks),
-        schedule=one("schedule") if made else None,
+        schedule=one("schedule") if image.capture is None else None,
         rollout_window=one("rollout_window"),
         canary=one("canary"),
         keep=one("keep"),
         freshness_s=one("freshness"),
         paused=one("paused"),
         skip_unchanged=one("skip_unchanged"),
-        start_from=one("start_from"),
+        start_from=one("start_from") if filled else "base",
         full_every=one("full_every"),
         inventory=one("inventory"),
         inventory_ignore=(*defaults.inventory_ignore, *image.inventory_ignore),
         # The job owns the machine that is captured: of others' secrets it is told none.
         secrets=dict(image.secrets) if image.capture else {**defaults.secrets, **image.secrets},
         capture=image.capture,
+        command=image.command,
     )
 
 

@@ -42,7 +42,7 @@ PACKED_BYTES_MAX: Final = 256 * 1024
 OF_RECORD: Final = (
     *("why", "requested_s", "fingerprint", "group", "provider", "place", "attempt", "parent"),
     *("base", "origin", "captured", "request", "node", "cloud_name", "snapshot", "inventory"),
-    *("identity", "started_s", "ended_s"),
+    *("identity", "file", "started_s", "ended_s"),
 )
 #: The same of the upload that is the snapshot itself.
 OF_UPLOAD: Final = ("method", "cloud_image", "size_bytes", "sha256", "os_hash", "min_disk_gib")

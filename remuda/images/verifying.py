@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from remuda.cloud.image_store import ImageStatus, StoredImage, Visibility, hash_of
-from remuda.config.fingerprint import Trees, check_hash, fingerprint, step_hash
+from remuda.config.fingerprint import Trees, check_hash, command_hash, fingerprint, step_hash
 from remuda.config.recipes import ImageRecipe
 from remuda.images import statement as statements
 from remuda.images.inventory import Inventory, digest_of
@@ -233,12 +233,19 @@ def compare_recipe(
         *_other("step", part_of(asked, "steps"), steps),
         *_other("check before", part_of(asked, "checksBefore"), checks),
     ]
+    if recipe.command is not None or part_of(asked, "command") is not None:
+        wrong += _other_command(part_of(asked, "command", "sha256"), recipe, trees)
     now = fingerprint(recipe, provider, trees)
     if not wrong and part_of(asked, "recipe", "sha256") != now:
         wrong = ["base, user, variables, checks, or what is not listed, are others by now"]
     yield from (_differs(Of.SCRIPT, one) for one in wrong)
     if not wrong:
         yield Compared(of=Of.SCRIPT, outcome=Outcome.SAME)
+
+
+def _other_command(stated: object, recipe: ImageRecipe, trees: Trees) -> list[str]:
+    now = None if recipe.command is None else command_hash(recipe.command, trees)
+    return [] if stated == now else ["the command, or what it reads, is another one by now"]
 
 
 def _listed(asked: object, key: str, now: list[tuple[str, str]]) -> list[tuple[str, str]]:

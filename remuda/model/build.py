@@ -4,13 +4,13 @@ One hand makes it, from the machine's boot to the snapshot, and tells its progre
 what must survive that hand is written here. A build whose builder died begins anew.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from remuda.model import codec
+from remuda.model.builtfile import BuiltFile, file_doc, maybe_sha256, read_file
 from remuda.model.capture import Captured, captured_doc, read_captured
 from remuda.model.fields import LINE_CHARS_MAX, PROSE_CHARS_MAX, Fields, safe
 from remuda.model.ids import NodeId, ReplicaId, RequestId
@@ -27,7 +27,6 @@ from remuda.model.image import (
 from remuda.model.imageask import read_login_key
 
 SCHEMA: Final = 1
-_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 #: Hashes of what must not be in a clone: ids, keys, seed, leases. A dozen is many.
 _IDENTITIES_MAX: Final = 64
 #: Builders; those that could not sign most lately are kept.
@@ -176,6 +175,7 @@ class Build:
             of it any more, and no other attempt can begin.
         cloud_name, snapshot: Name and id of the snapshot in the cloud.
         inventory: Hash of what is in it; identity: hashes of what must not be in a clone.
+        file: What its command has written, if that is how it is made; no machine was filled.
         same_as: The number of the build that it was found to be the same as.
         renewed_s: When the last build was requested that was found the same as this one.
         statement: SHA-256 of what its builder states of it, which lies beside its log.
@@ -206,6 +206,7 @@ class Build:
     cloud_name: str | None = None
     snapshot: str | None = None
     inventory: str | None = None
+    file: BuiltFile | None = None
     origin: BuildId | None = None
     since_full: int = 0
     same_as: int | None = None
@@ -300,6 +301,7 @@ def encode_build(build: Build) -> bytes:
         "origin": None if build.origin is None else str(build.origin),
         "base": _base_doc(build.base),
         "captured": captured_doc(build.captured),
+        "file": file_doc(build.file),
         "identity": dict(build.identity),
         "failure": mishap_doc(build.mishap),
         "revoked": _revocation_doc(build.revoked),
@@ -360,7 +362,8 @@ def decode_build(build_id: BuildId, raw: bytes) -> Build:
         cloud_name=fields.maybe_text("cloud_name"),
         snapshot=fields.identifier("snapshot"),
         inventory=fields.maybe_text("inventory"),
-        statement=_sha256(fields, "statement"),
+        file=read_file(fields.part("file")),
+        statement=maybe_sha256(fields, "statement"),
         identity=_identity(fields),
         started_s=fields.maybe_number("started_s"),
         ended_s=fields.maybe_number("ended_s"),
@@ -368,13 +371,6 @@ def decode_build(build_id: BuildId, raw: bytes) -> Build:
         revoked=_revocation(fields.part("revoked")),
         unwanted=read_word(fields, "unwanted"),
     )
-
-
-def _sha256(fields: Fields, key: str) -> str | None:
-    found = fields.maybe_text(key)
-    if found is not None and not _SHA256.fullmatch(found):
-        raise fields.refuse(key, "a SHA-256")
-    return found
 
 
 def _base(part: Fields | None) -> Base | None:

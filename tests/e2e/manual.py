@@ -110,6 +110,9 @@ NOT_CARRIED_OUT: Final[dict[str, str]] = {
     "docs/images/capture.md: remuda request setup": (
         "tests/e2e/test_capture.py does so, with an image that may be captured"
     ),
+    "docs/images/from-a-command.md: remuda image build tiny --wait": (
+        "needs diskimage-builder; tests/e2e/test_file_images.py does so, with a command of its own"
+    ),
     "docs/openstack-lab.md: make openstack-lab": "a real OpenStack: `make test-openstack` runs it",
     "docs/operations.md: $ openstack application credential create remuda": (
         "needs a real Keystone and python-openstackclient; the credential of the sandbox has the"

@@ -61,6 +61,9 @@ class ScriptedHands:
         now_s = self.means.clock.now_s()
         return ImagesListed(place=action.place, begun_s=now_s, images={})
 
+    def close(self) -> None:
+        """Have nothing that runs here."""
+
     def adopt(self, order: AdoptTask) -> AdoptionEnded:
         """Refuse."""
         return AdoptionEnded(action=order.action, why="not here")

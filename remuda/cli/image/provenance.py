@@ -102,6 +102,7 @@ def _facts(statement: Statement) -> Sheet:
         ("why", _text(asked, "why")),
         ("wanted by", "" if wanted is None else f"{_text(wanted, 'who')}: {_text(wanted, 'why')}"),
         ("recipe", _text(asked, "recipe", "sha256")),
+        ("command", _text(asked, "command", "sha256")),
         ("builder", _text(inner, "builder")),
         ("remuda", _text(doc, *_RUN, "builder", "version", "remuda")),
         ("provider", _text(inner, "record", "provider")),

@@ -12,6 +12,7 @@ from remuda.images.catalogue import Catalogue
 from remuda.images.comparison import Comparison
 from remuda.images.references import Reference
 from remuda.model.build import Build, Mishap, wanted_by
+from remuda.model.builtfile import BuiltFile, file_doc
 from remuda.model.capture import Captured
 from remuda.model.image import UploadId, Word
 from remuda.model.upload import Trial, TrialTimes, Upload
@@ -63,6 +64,7 @@ def _record(seen: Catalogue, build: Build, beside: Beside, now_s: float) -> Shee
         ("made by", build.owner or "-"),
         ("from", _from(build)),
         ("captured of", "-" if build.captured is None else build.captured.said),
+        ("file", _file(build.file)),
         ("same as", "-" if build.same_as is None else f"build {build.same_as}"),
         ("found the same", _renewed(build, now_s)),
         ("recipe", build.fingerprint or "-"),
@@ -104,6 +106,7 @@ def _record_json(seen: Catalogue, build: Build, beside: Beside) -> dict[str, Any
         if build.base is None
         else {"id": build.base.id, "name": build.base.name, "hash": build.base.hash},
         "captured": _captured_json(build.captured),
+        "file": file_doc(build.file),
         "fingerprint": build.fingerprint,
         "requested_at_s": build.requested_s or None,
         "started_at_s": build.started_s or None,
@@ -172,6 +175,13 @@ def _from(build: Build) -> str:
         return "-"
     named = f"{build.base.name} ({build.base.id})" if build.base.name else build.base.id
     return f"{named}, {build.base.hash}" if build.base.hash else named
+
+
+def _file(file: BuiltFile | None) -> str:
+    if file is None:
+        return "-"
+    size = f"{file.size_bytes / 1024**2:.1f} MiB"
+    return f"{file.disk_format}, {size}, sha256 {file.sha256}"
 
 
 def _renewed(build: Build, now_s: float) -> str:

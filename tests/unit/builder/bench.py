@@ -117,6 +117,9 @@ class Scripted:
         self._note(order)
         return MakingEnded(id=order.build.value.id, why=self.why)
 
+    def close(self) -> None:
+        """Have nothing that runs here."""
+
     def adopt(self, order: AdoptTask) -> AdoptionEnded:
         """End at once."""
         self._note(order)

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from builder.build.hand_file import FileHand
 from builder.build.hand_make import MakingHand
 from builder.build.tasks import MakeTask
 from builder.build.wiring import Making
@@ -18,8 +19,10 @@ from builder.upload.tasks import CopyTask, TrialTask
 from builder.upload.wiring import TRIAL_ROOM_S, Copying, Validating
 from remuda.model.build import Blame, BuildState
 from remuda.model.upload import Method, UploadState
+from remuda.store import paths
 from tests.unit.builder.bench import Bench as Whole
 from tests.unit.builder.bench import config
+from tests.unit.builder.filebench import FakeCommands, file_recipe
 from tests.unit.builder.handbench import PLACE, UPLOAD, Bench
 
 
@@ -45,6 +48,32 @@ def means(bench: Bench, tmp_path: Path, *providers: str) -> HandMeans:
     )
 
 
+def files(bench: Bench, tmp_path: Path) -> FileHand:
+    """Return the hand of builds by a command."""
+    commands = FakeCommands(tmp_path / "commands")
+    return FileHand(store=bench.store, clock=bench.clock, commands=commands, wait=bench.wait)
+
+
+def test_what_a_command_writes_is_made_without_a_machine(bench: Bench, tmp_path: Path) -> None:
+    """By the hand that runs commands, in the cloud of the provider that was chosen."""
+    order = MakeTask(
+        build=bench.put_build(provider="p", base=None),
+        recipe=file_recipe("p"),
+        policy=bench.policy,
+        parent=None,
+        also=(),
+        stop=Event(),
+    )
+    hand = MakingHand(machines=bench.machines, clock=bench.clock)
+    made = files(bench, tmp_path)
+    ended = Making(means(bench, tmp_path, "p"), hand, made).make(order)
+
+    assert len(made.commands.orders) == 1  # type: ignore[attr-defined]
+    build = bench.build().value
+    assert (ended.why, build.state) == (None, BuildState.BUILT), build.mishap
+    assert bench.others.children(paths.REQUESTS) == ()
+
+
 def test_a_build_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path: Path) -> None:
     """Else it would stay ours for ever; it is no attempt."""
     order = MakeTask(
@@ -56,7 +85,7 @@ def test_a_build_is_given_back_when_its_provider_has_left(bench: Bench, tmp_path
         stop=Event(),
     )
     hand = MakingHand(machines=bench.machines, clock=bench.clock)
-    ended = Making(means(bench, tmp_path), hand).make(order)
+    ended = Making(means(bench, tmp_path), hand, files(bench, tmp_path)).make(order)
 
     build = bench.build().value
     assert ended.why == "alpha is not in the configuration any more"

@@ -33,7 +33,7 @@ TEXTS: Final = [
 @pytest.mark.parametrize(("model", "shape"), [one for one in TEXTS if not one.values[1].host_file])
 def test_no_name_is_empty(model: type[Section], shape: Shape) -> None:
     """A launch would ask for it, and be refused, again and again."""
-    for empty in ("", " ", "\n") if shape.key != "command" else ("",):
+    for empty in ("", " ", "\n") if shape.key not in {"command", "run"} else ("",):
         value = [empty] if shape.many is Many.LIST else empty
 
         with pytest.raises(ValidationError) as caught:

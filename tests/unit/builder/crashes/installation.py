@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from builder.place.sites import image_tags
 from remuda.cloud.image_store import ImageOrder
+from remuda.config.model import Config
 from remuda.images import revoking, writes
 from remuda.images.library import Library
 from remuda.model.build import encode_build
@@ -48,7 +49,8 @@ class Zookeeper(FakeZookeeper):
 class Installation:
     """Everything, with time."""
 
-    def __init__(self, folder: Path, saved: "Saved | None" = None) -> None:
+    def __init__(self, folder: Path, saved: "Saved | None" = None, config: Config = CONFIG) -> None:
+        self.config = config
         self.folder = folder / "work"
         self.folder.mkdir()
         self.clock = ManualClock(1_000_000.0 if saved is None else saved.now_s)
@@ -128,7 +130,7 @@ class Installation:
 
     def unrest(self, numbers: Mapping[str, int]) -> list[str]:
         """Return what is not as it is to be in the end, with these builds current."""
-        images = CONFIG.images.items()
+        images = self.config.images.items()
         wanted = {(name, tuple(one.providers)): numbers[name] for name, one in images}
         busy = [f"{len(self.tasks.some)} hands are at work"] if self.tasks.some else []
         living = [one.store for one in self.builders if not (one.life.dead or one.life.frozen)]

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from builder.actions import KINDS, Action
 from builder.assembly import Outside, assemble
-from builder.build import hand_adopt, hand_make
+from builder.build import hand_adopt, hand_file, hand_make
 from builder.build.wiring import Adopting, Logs, Making
 from builder.events import HandEvent, News
 from builder.hands.api import Hands
@@ -37,6 +37,7 @@ from tests.unit.builder.bench import Quiet
 from tests.unit.builder.crashes.land import INSTALLATION, Land
 from tests.unit.builder.crashes.mortal import Blow, Life, MortalCloud, connect
 from tests.unit.builder.crashes.tasks import Tasks
+from tests.unit.builder.filebench import FakeCommands
 from tests.unit.builder.handbench import FakeSession
 
 
@@ -68,6 +69,7 @@ CONFIG: Final = configuration()
 class Surroundings(Protocol):
     """What a builder runs in."""
 
+    config: Config
     clock: ManualClock
     zookeeper: FakeZookeeper
     land: Land
@@ -156,7 +158,7 @@ class Builder:
         self._kept: Path | None = None
         self.worker = assemble(
             Outside(
-                config=CONFIG,
+                config=here.config,
                 ground=Ground(
                     store=self.store,
                     inbox=self.inbox,
@@ -215,7 +217,15 @@ class Builder:
         sites = Sites(means.images)
         return Hands(
             making=_SilentMaking(
-                means, hand_make.MakingHand(machines=machines, clock=clock, environ={}, wait=wait)
+                means,
+                hand_make.MakingHand(machines=machines, clock=clock, environ={}, wait=wait),
+                hand_file.FileHand(
+                    store=self.store,
+                    clock=clock,
+                    commands=FakeCommands(means.work_dir / "commands"),
+                    environ={},
+                    wait=wait,
+                ),
             ),
             adopting=Adopting(
                 means, sites, hand_adopt.AdoptingHand(self.store, clock, INSTALLATION)

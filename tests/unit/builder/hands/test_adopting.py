@@ -21,7 +21,8 @@ from remuda.images.statement import (
     record_part,
 )
 from remuda.model import tags
-from remuda.model.build import Blame, Build, BuildState, Mishap, decode_build
+from remuda.model.build import Blame, Build, BuildState, Mishap, decode_build, encode_build
+from remuda.model.builtfile import BuiltFile
 from remuda.model.ids import ReplicaId
 from remuda.model.image import UploadId
 from remuda.model.upload import UploadState
@@ -224,3 +225,52 @@ def test_a_hand_over_that_is_not_written_is_none(setting: Setting) -> None:
 
     assert why is not None
     assert "; not written: " in why
+
+
+def file_of(image: StoredImage, **changes: Any) -> BuiltFile:
+    """Return the file that an image is made of."""
+    known = {
+        "sha256": "a" * 64,
+        "sha512": image.hash_value,
+        "size_bytes": image.size_bytes,
+        "virtual_bytes": 512,
+        "disk_format": "raw",
+        **changes,
+    }
+    return BuiltFile(**known)  # type: ignore[arg-type]
+
+
+def write_file(setting: Setting, file: BuiltFile) -> None:
+    """Put on record what the dead builder had sent."""
+    known = stored(setting)
+    after = encode_build(replace(known.value, file=file))
+    setting.store.commit([Set(path=known.path, data=after, version=known.version)])
+
+
+def test_a_file_that_came_whole_is_kept_with_its_hash(setting: Setting) -> None:
+    """The cloud's own hash shows that it is that file."""
+    image = snapshot(setting)
+    write_file(setting, file_of(image))
+
+    assert adopt(setting, image).why is None
+
+    upload = setting.now("pa")
+    assert (upload.sha256, upload.carried_sha512) == ("a" * 64, image.hash_value)
+    assert stored(setting).value.state is BuildState.BUILT
+
+
+@pytest.mark.parametrize("changes", [{"sha512": "c" * 128}, {"size_bytes": 7}])
+def test_what_is_not_shown_to_be_the_file_begins_anew(
+    setting: Setting, changes: dict[str, Any]
+) -> None:
+    """No verdict on the image, and nothing that somebody else has put there."""
+    image = snapshot(setting)
+    write_file(setting, file_of(image, **changes))
+
+    assert "does not show that it has the file" in (adopt(setting, image).why or "")
+
+    build = stored(setting).value
+    assert build.mishap is not None
+    assert build.mishap.blame is Blame.BUILDER
+    assert build.state is not BuildState.BUILT
+    assert build.file is None or build.state is BuildState.FAILED
