@@ -100,6 +100,8 @@ def _measured(uploads: Mapping[str, Upload]) -> Iterator[_Measured]:
                 yield _Measured(provider, "boot", "seconds", round(trial.times.boot_s, 3))
             for name, seconds in trial.times.checks:
                 yield _Measured(provider, f"check {name}", "seconds", seconds)
+            for name, seconds in trial.times.offline:
+                yield _Measured(provider, f"offline check {name}", "seconds", seconds)
 
 
 def _measure(one: _Measured) -> str:
