@@ -115,9 +115,7 @@ def check_network(config: Config, kind: MachineKind) -> None:
         raise HostUnfitError(f"machines cannot have a network of their own here: {why}")
 
 
-def _namespaces(
-    folder: Path, port: int, system: System, gateway: str | None
-) -> NamespaceMachines:
+def _namespaces(folder: Path, port: int, system: System, gateway: str | None) -> NamespaceMachines:
     try:
         minimal = system is System.MINIMAL
         return NamespaceMachines(folder, port, minimal=minimal, gateway=gateway)

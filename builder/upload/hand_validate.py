@@ -228,8 +228,8 @@ class _Trying(InPhases):
                 break
             self.waiting.pause(_AGAIN_S)
         machine.check()
-        said = candidate.said
-        raise blame.fail(f"{said}{_failed(proof)}", candidate.whose(proof), f"{said}{proof.why}")
+        said = f"{candidate.said}{proof.why}"
+        raise blame.fail(_failed(proof), candidate.whose(proof), said)
 
     def _tell(self, taken: StepTaken) -> None:
         self.log.step(taken.name)

@@ -21,9 +21,8 @@ def check_offline(written: WrittenRecipes, report: Report) -> None:
     """Report what contradicts itself, and what no machine without a network can pass."""
     used = False
     for name, image in written.images.items():
-        wanted = _wanted(image, written.defaults)
-        used |= wanted is not False
-        _check_image(name, wanted, written, report)
+        used |= _wanted(image, written.defaults) is not False
+        _check_image(name, written, report)
     if written.defaults.get(_CHECKS) and written.images and not used:
         _warn_of_idle(_DEFAULTS, "no image is 'offline: true'", report)
     for top, section in ((_DEFAULTS, written.defaults), *_images(written)):
@@ -42,8 +41,9 @@ def _wanted(image: Mapping[str, object], defaults: Mapping[str, object]) -> bool
     return switch(said)
 
 
-def _check_image(name: str, wanted: bool | None, written: WrittenRecipes, report: Report) -> None:
+def _check_image(name: str, written: WrittenRecipes, report: Report) -> None:
     image, top = written.images[name], ("images", name)
+    wanted = _wanted(image, written.defaults)
     doubtful = misspelled(RecipeFrom, image) | misspelled(ImageDefaults, written.defaults)
     if wanted and not (image.get(_CHECKS) or written.defaults.get(_CHECKS)):
         if _CHECKS not in doubtful:

@@ -103,11 +103,12 @@ def test_no_image_passes_whose_machine_kept_a_network_or_needs_one(
 
     ended = validate(bench, prover)
 
-    assert ended.why == f"offline: {failing}: {said}"
+    assert ended.why == f"{failing}: offline: {failing}: {said}"
     upload = bench.upload().value
     assert upload.state is UploadState.STORED
     trial = upload.trials[PROVIDER]
     assert (trial.result, trial.failures, trial.times) == (TrialResult.OPEN, 1, None)
+    assert trial.why == f"offline: {failing}: {said}"
     assert said in bench.log.text
 
 
@@ -145,37 +146,42 @@ def test_both_machines_avoid_the_host_of_a_failure(bench: Bench) -> None:
     assert hosts == []
 
 
-def step(ok: bool, name: str = "x", kind: ProofStep = ProofStep.CHECK, **more: bool) -> StepTaken:  # noqa: FBT001
-    """Return a step of a proof."""
-    return StepTaken(step=kind, name=name, seconds=1.0, ok=ok, **more)  # type: ignore[arg-type]
+def good(name: str = "x", kind: ProofStep = ProofStep.CHECK) -> StepTaken:
+    """Return a step that went well."""
+    return StepTaken(step=kind, name=name, seconds=1.0, ok=True)
+
+
+def bad(name: str = "x", kind: ProofStep = ProofStep.CHECK, **more: bool) -> StepTaken:
+    """Return a step that failed."""
+    return StepTaken(step=kind, name=name, seconds=1.0, ok=False, why="no", **more)
 
 
 @pytest.mark.parametrize(
-    ("steps", "more", "expected"),
+    ("steps", "too_early", "expected"),
     [
-        ((step(False, "connect", ProofStep.CONNECT),), {}, Blame.MACHINE),
-        ((step(True, "login", ProofStep.LOGIN), step(False)), {}, Blame.MACHINE),
-        ((step(True), step(False)), {}, Blame.RECIPE),
-        ((step(True), step(True), step(False)), {}, Blame.RECIPE),
+        ((bad("connect", ProofStep.CONNECT),), False, Blame.MACHINE),
+        ((good("login", ProofStep.LOGIN), bad()), False, Blame.MACHINE),
+        ((good(), bad()), False, Blame.RECIPE),
+        ((good(), good(), bad()), False, Blame.RECIPE),
         # A check of the recipe's may be called as ours are.
-        ((step(True), step(False, offline.STILL)), {}, Blame.RECIPE),
-        ((step(True), step(True), step(True), step(False)), {}, Blame.MACHINE),
-        ((step(True), step(False, broken=True)), {}, Blame.MACHINE),
-        ((step(True), step(False)), {"too_early": True}, Blame.MACHINE),
-        ((), {}, Blame.MACHINE),
+        ((good(), bad(offline.STILL)), False, Blame.RECIPE),
+        ((good(), good(), good(), bad()), False, Blame.MACHINE),
+        ((good(), bad(broken=True)), False, Blame.MACHINE),
+        ((good(), bad()), True, Blame.MACHINE),
+        ((), False, Blame.MACHINE),
     ],
 )
 def test_a_failure_is_the_recipes_only_between_both_cuts(
-    steps: tuple[StepTaken, ...], more: dict[str, bool], expected: Blame
+    steps: tuple[StepTaken, ...], *, too_early: bool, expected: Blame
 ) -> None:
     """Of two checks."""
-    proof = Proof(ok=False, steps=steps, **more)  # type: ignore[arg-type]
+    proof = Proof(ok=False, steps=steps, too_early=too_early)
 
     assert offline.whose(proof, 2) is expected
 
 
 def test_only_the_recipes_own_checks_are_timed() -> None:
     """Taking the network away is our time."""
-    proof = Proof(ok=True, steps=tuple(step(True, name) for name in ("a", "b", "c", "d")))
+    proof = Proof(ok=True, steps=tuple(good(name) for name in ("a", "b", "c", "d")))
 
     assert offline.check_times(proof) == (("b", 1.0), ("c", 1.0))
