@@ -96,7 +96,8 @@ def test_two_builds_are_compared(harness: ImageHarness) -> None:
         {41: counted((9, 0, 9, 0), 0.2, None), 42: counted((40, 0, 30, 1), 0.1, 4.2)},
     )
     told = harness.call(diff, "tools/41", "tools/42").output
-    assert re.search(r"^alpha +fetched by a setup of tooled +204.8 KiB +102.4 KiB$", told, re.M)
+    line = r"^alpha +fetched by a setup of tooled +204\.8 KiB +102\.4 KiB$"
+    assert re.search(line, told, re.MULTILINE)
     assert "fetched by a job" not in told
 
 
